@@ -1,0 +1,86 @@
+"""Every error that the package raises on purpose (floor 0).
+
+The tree::
+
+    AutomationReportError
+    |- SettingError             what the user typed is wrong
+    |- SpoolError               a spool cannot be read, written or locked
+    |- StoreError               the embedded store cannot be opened
+    `- ClientError              a request to the server did not succeed
+       |- NotSentError          class "again": the request never left this machine whole
+       |- ThrottledError        class "again": 429
+       |- RefusedError          class "refused": 3xx and every other 4xx
+       |  `- TokenRefusedError  401 and 403
+       `- UnknownAnswerError    class "unknown": the server may or may not have applied it
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class AutomationReportError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class SettingError(AutomationReportError):
+    """A setting has a value that cannot be used.
+
+    The message names the setting in the spelling its user used, the value, and what to write instead.
+    """
+
+    def __init__(self, spelling: str, value: object, remedy: str) -> None:
+        super().__init__(f"{spelling}: {value!r} cannot be used: {remedy}")
+        self.spelling = spelling
+        self.value = value
+        self.remedy = remedy
+
+
+class SpoolError(AutomationReportError):
+    """A spool folder or one of its files cannot be used; the message says which and why."""
+
+
+class StoreError(AutomationReportError):
+    """The embedded store cannot be opened; the message says which file and why."""
+
+
+class ClientError(AutomationReportError):
+    """A request to the server did not succeed."""
+
+
+class NotSentError(ClientError):
+    """The request never left this machine whole (DNS, connect, TLS, proxy, cut body): safe to repeat."""
+
+
+class ThrottledError(ClientError):
+    """The server answered 429.
+
+    ``retry_after_seconds`` is what its ``Retry-After`` header asks for, ``None`` without a usable one.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float | None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RefusedError(ClientError):
+    """The server refused the request for good (3xx, or any 4xx but 429).
+
+    ``status`` is the HTTP status, ``errors`` the server's map of property paths to messages (may be empty).
+    """
+
+    def __init__(self, message: str, status: int, errors: Mapping[str, Sequence[str]] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.errors = dict(errors or {})
+
+
+class TokenRefusedError(RefusedError):
+    """The server answered 401 or 403: the token is wrong, revoked, or its user may not do this."""
+
+
+class UnknownAnswerError(ClientError):
+    """The server may or may not have applied the request (time-out, reset, 5xx, an answer that makes no sense)."""
