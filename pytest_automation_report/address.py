@@ -1,0 +1,157 @@
+"""Addresses that users give: of the server, of links, of proxies (floor 1).
+
+A module of its own, because an address can hold a password: nothing in here ever puts one into a message.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import SplitResult, urlsplit
+
+from pytest_automation_report.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["is_loopback", "origin_from", "proxies_from", "shown_address", "web_address_trouble"]
+
+_BAD_CHARACTERS: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]|\s")
+_LABEL: Final = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST_NAME: Final = re.compile(rf"(?=.{{1,254}}\Z){_LABEL}(\.{_LABEL})*\.?")
+_DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
+_API_PATH: Final = "/api/v1"
+_HOST_REMEDY: Final = "write https://HOST or https://HOST:PORT, with a port from 1 to 65535"
+_LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+
+def origin_from(address: str, spelling: str, *, is_http_allowed: bool, http_remedy: str) -> str:
+    """Return the scheme, host and port of a server's address, the host of an international name in its ASCII form.
+
+    Raises SettingError for anything that is no plain web address; ``http_remedy`` names the setting that allows an
+    address without TLS on another machine.
+    """
+    try:
+        split = urlsplit(address)
+        host, port = _host(split), split.port
+        remedy = _remedy(address, split)
+    except ValueError:
+        host, port, remedy = "", None, _spelling_remedy(address) or _HOST_REMEDY
+    if not remedy and split.scheme == "http" and not (is_http_allowed or is_loopback(host)):
+        remedy = f"the token would travel in the clear: {http_remedy}"
+    if remedy:
+        raise SettingError(spelling, shown_address(address), remedy)
+    literal = f"[{host}]" if ":" in host else host
+    return f"{split.scheme}://{literal}" + ("" if port in (None, _DEFAULT_PORTS[split.scheme]) else f":{port}")
+
+
+def shown_address(address: str) -> str:
+    """Return an address for a message: without what can be a secret, so no user, password, query or fragment."""
+    shown = re.sub(r"[?#].*", lambda found: found[0][0] + "***", address, flags=re.DOTALL)
+    if "@" not in address:
+        return shown
+    scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", address)
+    rest = address.rpartition("@")[2]
+    return (scheme[0] if scheme else "") + "***@" + re.sub(r"[?#].*", "", rest, flags=re.DOTALL)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine by its very spelling, which no name server can change."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host.lower() == "localhost"
+    return any(address in network for network in _LOOPBACK)
+
+
+def web_address_trouble(address: str) -> str:
+    """Return why a text is no web address that a page can link to, empty when it is one."""
+    if _BAD_CHARACTERS.search(address):
+        return "write a web address without spaces"
+    try:
+        split = urlsplit(address)
+        is_web = split.scheme in _DEFAULT_PORTS and bool(split.hostname) and (split.port is None or split.port > 0)
+    except ValueError:
+        is_web = False
+    return "" if is_web else "write a web address that begins with https:// or http://"
+
+
+def proxies_from(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the proxies of the standard variables by scheme, as requests takes them, and troubles by scheme.
+
+    Spelled small before spelled large. ``HTTP_PROXY`` does not count in a CGI process, where a client can set it with a
+    header. A trouble names the variable and never its value, which may hold a password.
+    """
+    proxies: dict[str, str] = {}
+    troubles: dict[str, str] = {}
+    for scheme in _DEFAULT_PORTS:
+        name, value = _standard(environ, f"{scheme}_proxy")
+        if not value:
+            name, value = _standard(environ, "all_proxy")
+        if not value:
+            continue
+        proxy = value if "://" in value else f"http://{value}"
+        if _is_proxy(proxy):
+            proxies[scheme] = proxy
+        else:
+            troubles[scheme] = f"{name}: its value is no address of a proxy: write http://HOST:PORT"
+    exceptions = _standard(environ, "no_proxy")[1]
+    if exceptions:
+        proxies["no_proxy"] = exceptions
+    return proxies, troubles
+
+
+def _standard(environ: Mapping[str, str], name: str) -> tuple[str, str]:
+    """Return the spelling of a standard variable that counts, and its value; set small and empty means none."""
+    is_in_cgi = name == "http_proxy" and "REQUEST_METHOD" in environ
+    spelling = name if name in environ or is_in_cgi else name.upper()
+    return spelling, environ.get(spelling, "").strip()
+
+
+def _is_proxy(proxy: str) -> bool:
+    """Return whether a text is the address of an HTTP proxy, which may hold a user and a password."""
+    if _BAD_CHARACTERS.search(proxy):
+        return False
+    try:
+        split = urlsplit(proxy)
+        is_whole = bool(_host(split)) and split.port != 0
+    except ValueError:
+        return False
+    return is_whole and split.scheme in _DEFAULT_PORTS and split.path in ("", "/")
+
+
+def _remedy(address: str, split: SplitResult) -> str:
+    """Return what to write instead of a server's address, empty when it can be used."""
+    checks = (
+        (split.scheme not in _DEFAULT_PORTS, "write https:// (or http://) in front of the host"),
+        ("@" in split.netloc, "write it without user and password; the token comes from AUTOMATION_REPORT_TOKEN"),
+        ("?" in address or "#" in address, "write it without query and fragment"),
+        (split.port == 0, _HOST_REMEDY),
+        (split.path.rstrip("/") not in ("", _API_PATH), f"write scheme and host alone, or with {_API_PATH}"),
+    )
+    return _spelling_remedy(address) or next((remedy for is_wrong, remedy in checks if is_wrong), "")
+
+
+def _spelling_remedy(address: str) -> str:
+    """Return what to write instead of a text that is no address at all, empty when it looks like one."""
+    if "://" not in address:
+        return f"write https://{shown_address(address.lstrip('/'))}"
+    if _BAD_CHARACTERS.search(address):
+        return "write it without spaces, backslashes and control characters"
+    return ""
+
+
+def _host(split: SplitResult) -> str:
+    """Return the host as it goes into requests; ValueError when it is none."""
+    host = split.hostname or ""
+    if "[" in split.netloc:
+        # A zone such as fe80::1%eth0 means something on one machine only.
+        return str(ipaddress.IPv6Address(host.replace("%", "/")))
+    if not host.isascii():
+        import idna  # noqa: PLC0415  # requests brings it, and encodes as it does; few hosts need it
+
+        host = idna.encode(host, uts46=True).decode("ascii")  # its errors are ValueErrors
+    if not _HOST_NAME.fullmatch(host):
+        raise ValueError(host)
+    return host

@@ -1,0 +1,206 @@
+"""What a session is configured to do: every setting resolved to one typed value, with its origin (floor 1).
+
+Mistakes in what a user typed (command line, ini file) are errors. The same mistakes in the environment are told once
+and the tests run: results are then kept instead of sent, since a guess could send them to the wrong place. Nothing in
+here reads the environment or the clock by itself; of files it looks at those that settings name.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from pytest_automation_report import values
+from pytest_automation_report.address import shown_address
+from pytest_automation_report.credentials import TokenResult, token_from
+from pytest_automation_report.destination import endpoint_from
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.given import Given, given_from, read_given
+from pytest_automation_report.naming import project_name, run_name, source_from
+from pytest_automation_report.resolution import Resolution, absolute_path, spelled_like
+from pytest_automation_report.settings import PREFIX, SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from pytest_automation_report.model import Endpoint, Field, Link, Status, Token
+
+__all__ = [
+    "OTHER_VARIABLES",
+    "Configuration",
+    "Given",
+    "TokenResult",
+    "configuration_from",
+    "given_from",
+    "project_name",
+    "read_given",
+    "token_for",
+    "token_from",
+]
+
+Delivery: TypeAlias = Literal["live", "later"]
+Output: TypeAlias = Literal["failed", "all", "none"]
+When: TypeAlias = Literal["always", "ci"]
+
+OTHER_VARIABLES: Final = frozenset({"AUTOMATION_REPORT_TOKEN", "AUTOMATION_REPORT_SERVER_TOKEN"})
+"""Environment variables of this package that are no settings."""
+
+_STATE_FOLDER: Final = ".automation-report"
+_LAST_SOURCE: Final = "pytest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Every setting as a typed value; paths are absolute, ``exit_wait`` is in seconds.
+
+    ``endpoint`` holds the address (empty when it is unknown), project, proxies and certificates. ``hindrance`` says why
+    results are kept instead of sent, empty when they can be sent. ``troubles`` are told once, while the tests run.
+    ``origins`` maps settings' names to the spelling that gave them; what nobody gave is not in it. A proxy's address in
+    ``endpoint`` may hold a password, so that neither it nor this value is to be printed.
+    """
+
+    endpoint: Endpoint
+    source: str
+    name: str
+    spool: Path
+    database: Path
+    when: When = "always"
+    folder_prefix: str = ""
+    delivery: Delivery = "live"
+    tags: tuple[str, ...] = ()
+    config: str = ""
+    config_id: int | None = None
+    milestone: str = ""
+    milestone_id: int | None = None
+    run_id: int | None = None
+    fields: tuple[Field, ...] = ()
+    links: tuple[Link, ...] = ()
+    output: Output = "failed"
+    statuses: Mapping[Status, str] = field(default_factory=dict)
+    redact: tuple[str, ...] = ()
+    strict: bool = False
+    exit_wait: float = 30.0
+    artifact_url: str = ""
+    artifact_store: str = ""
+    token_file: str = ""
+    allow_http: bool = False
+    origins: Mapping[str, str] = field(default_factory=dict)
+    troubles: tuple[str, ...] = ()
+    hindrance: str = ""
+
+    @property
+    def url(self) -> str:
+        """The server's address, empty for the embedded server."""
+        return "" if self.endpoint.is_embedded else self.endpoint.origin
+
+    @property
+    def project_id(self) -> int:
+        """The project's id, 0 when it is unknown."""
+        return self.endpoint.project_id
+
+    @property
+    def ca_file(self) -> str:
+        """The certificates to trust instead of the built-in ones, empty for those."""
+        return self.endpoint.ca_file
+
+    @property
+    def is_sendable(self) -> bool:
+        """Whether results can be sent; else they are kept, and ``hindrance`` says why."""
+        return not self.hindrance
+
+
+def configuration_from(
+    given: Mapping[str, Given],
+    *,
+    environ: Mapping[str, str],
+    root: Path,
+    project_name: str | None,
+    local_time: datetime,
+) -> Configuration:
+    """Resolve what was given to one configuration.
+
+    ``root`` is the folder that relative paths start from, ``project_name`` what the project calls itself. Raises
+    SettingError for a mistake on the command line or in an ini file.
+    """
+    found = Resolution(given)
+    found.troubles.extend(_unknown_variables(environ))
+    state = root.absolute() / _STATE_FOLDER
+    database = found.path("database", root, state / "store.sqlite3")
+    allow_http = found.value("allow_http", values.flag, default=False)
+    endpoint = endpoint_from(found, environ, root, database=database, is_http_allowed=allow_http)
+    source = _source(found, project_name, root)
+    name = found.value("name", values.line, "")
+    token_file = found.value("token_file", values.text, "")
+    return Configuration(
+        endpoint=endpoint,
+        source=source,
+        name=run_name(name, source=source, environ=environ, local_time=local_time),
+        spool=found.path("spool", root, state / "spool"),
+        database=database,
+        when=found.choice("when", "always", "ci"),
+        folder_prefix=found.value("folder_prefix", values.text, ""),
+        delivery=found.choice("delivery", "live", "later"),
+        tags=found.value("tags", values.tags, ()),
+        config=found.value("config", values.text, ""),
+        config_id=found.value("config_id", values.identifier, None),
+        milestone=found.value("milestone", values.text, ""),
+        milestone_id=found.value("milestone_id", values.identifier, None),
+        run_id=found.value("run_id", values.identifier, None),
+        fields=found.value("fields", values.fields, ()),
+        links=found.value("links", values.links, ()),
+        output=found.choice("output", "failed", "all", "none"),
+        statuses=found.value("statuses", values.statuses, {}),
+        redact=found.value("redact", values.patterns, ()),
+        strict=found.value("strict", values.flag, default=False),
+        exit_wait=found.value("exit_wait", values.seconds, 30.0),
+        artifact_url=found.value("artifact_url", values.web_address, ""),
+        artifact_store=found.value("artifact_store", values.text, ""),
+        token_file=str(absolute_path(token_file, root)) if token_file else "",
+        allow_http=allow_http,
+        origins={name: each.origin for name, each in given.items() if name not in found.refused},
+        troubles=tuple(found.troubles),
+        hindrance=found.hindrance,
+    )
+
+
+def token_for(configuration: Configuration, environ: Mapping[str, str]) -> tuple[Configuration, Token | None]:
+    """Return the token for the server, read once, and the configuration that tells when there is none.
+
+    The embedded server needs none, and a session whose results are sent later can do without.
+    """
+    if configuration.endpoint.is_embedded:
+        return configuration, None
+    result = token_from(environ, configuration.token_file)
+    if result.trouble is None or configuration.delivery == "later":
+        return configuration, result.token
+    trouble = f"{result.trouble}; results are kept"
+    told = replace(
+        configuration,
+        troubles=(*configuration.troubles, trouble),
+        hindrance=configuration.hindrance or trouble,
+    )
+    return told, None
+
+
+def _source(found: Resolution, project_name: str | None, root: Path) -> str:
+    """Return the source: the one given, the project's name, and for the embedded server the folder's name."""
+    source = found.value("source", values.source, "") or source_from(project_name)
+    if source:
+        return source
+    url = found.given.get("url")
+    if url is not None and not found.refused & {"source", "url"}:
+        remedy = f"say what groups the runs there with {spelled_like('source', url)}, since no project name was found"
+        found.refuse("source", SettingError(url.origin, shown_address(str(url.value)), remedy), url)
+    return source_from(root.absolute().name) or _LAST_SOURCE
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a text for each environment variable that looks like one of ours and is none."""
+    known = OTHER_VARIABLES.union(each.environment for each in SETTINGS)
+    for name in sorted(environ):
+        if name.startswith(PREFIX.upper()) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            yield f"{name}: is no setting and does nothing" + (f"; {near[0]} is one" if near else "")

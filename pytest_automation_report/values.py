@@ -1,0 +1,208 @@
+"""From what was given for one setting to its typed value (floor 1): one reader for each kind, each with its remedy.
+
+Pure. Every reader raises SettingError that names the spelling, the value and what to write instead.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from typing import TYPE_CHECKING, Final, TypeVar, cast, get_args
+
+from pytest_automation_report.address import shown_address, web_address_trouble
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.limits import STRING_UNITS, string, utf16_length
+from pytest_automation_report.model import Field, FieldType, Link, Status
+from pytest_automation_report.settings import flag_word
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_automation_report.given import Given
+
+__all__ = [
+    "LARGEST_ID",
+    "choice",
+    "fields",
+    "flag",
+    "identifier",
+    "line",
+    "links",
+    "patterns",
+    "seconds",
+    "source",
+    "statuses",
+    "tags",
+    "text",
+    "web_address",
+]
+
+LARGEST_ID: Final = 2**53 - 1
+"""The largest id that every JSON reader keeps whole."""
+
+LONGEST_WAIT_SECONDS: Final = 3600
+
+_SOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]+")
+_TAG: Final = re.compile(r"[A-Za-z0-9_-]+")
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,30}")
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{0,30}(\.[0-9]{0,30})?")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_COMMA_HINT: Final = "(a comma inside a value is written \\,)"
+_HALF_BRACES: Final = re.compile(r"^[0-9]*\}|(?<!\\)\{[0-9]*$")
+
+ChoiceT = TypeVar("ChoiceT", bound=str)
+
+
+def text(given: Given) -> str:
+    """Return a text without control characters."""
+    if not isinstance(given.value, str):
+        raise SettingError(given.origin, given.value, "write one text, in TOML in quotes")
+    if _CONTROL.search(given.value):
+        raise SettingError(given.origin, given.value, "write it without control characters, on one line")
+    return given.value
+
+
+def line(given: Given) -> str:
+    """Return any text; what cannot be shown in it is spelled out later."""
+    return given.value if isinstance(given.value, str) else text(given)
+
+
+def identifier(given: Given) -> int:
+    """Return an id: a whole number from 1 to `LARGEST_ID`."""
+    value = given.value
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_ID:
+        raise SettingError(given.origin, given.value, f"write a whole number from 1 to {LARGEST_ID}")
+    return value
+
+
+def seconds(given: Given) -> float:
+    """Return a number of seconds from 0 to `LONGEST_WAIT_SECONDS`."""
+    value = given.value
+    if isinstance(value, str) and _NUMBER.fullmatch(value) and re.search(r"[0-9]", value):
+        value = float(value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = float(cast("float", value)) if is_number else math.nan
+    if not 0 <= number <= LONGEST_WAIT_SECONDS:
+        remedy = f"write a number of seconds from 0 to {LONGEST_WAIT_SECONDS}, without a unit"
+        raise SettingError(given.origin, given.value, remedy)
+    return number
+
+
+def flag(given: Given) -> bool:
+    """Return yes or no."""
+    value = flag_word(given.value) if isinstance(given.value, str) else given.value
+    if not isinstance(value, bool):
+        raise SettingError(given.origin, given.value, "write 1 or 0 (or true or false)")
+    return value
+
+
+def choice(given: Given, choices: Sequence[ChoiceT]) -> ChoiceT:
+    """Return one of the words that there are."""
+    found = next((each for each in choices if each == given.value), None)
+    if found is None:
+        raise SettingError(given.origin, given.value, f"write {' or '.join(choices)}")
+    return found
+
+
+def source(given: Given) -> str:
+    """Return the name of a source: a letter, then letters, digits and dashes, at least two characters."""
+    value = text(given)
+    if not _SOURCE.fullmatch(value) or len(value) > STRING_UNITS:
+        remedy = "write a letter, then letters, digits and dashes, from 2 to 750 characters"
+        raise SettingError(given.origin, value, remedy)
+    return value
+
+
+def tags(given: Given) -> tuple[str, ...]:
+    """Return the tags, each once."""
+    for tag in _texts(given):
+        if not _TAG.fullmatch(tag) or len(tag) > STRING_UNITS:
+            remedy = "write tags of letters, digits, underscores and dashes, between commas, in ini files one a line"
+            raise SettingError(given.origin, tag, remedy)
+    return tuple(dict.fromkeys(_texts(given)))
+
+
+def fields(given: Given) -> tuple[Field, ...]:
+    """Return fields of a run: web addresses as such, all other values as strings."""
+    return tuple(
+        Field(string(name), string(value), FieldType.STRING if web_address_trouble(value) else FieldType.URL)
+        for name, value in _pairs(given)
+    )
+
+
+def links(given: Given) -> tuple[Link, ...]:
+    """Return links of a run; their addresses are never cut, since half an address leads nowhere."""
+    found: list[Link] = []
+    for name, address in _pairs(given):
+        trouble = web_address_trouble(address)
+        if not trouble and utf16_length(address) > STRING_UNITS:
+            trouble = f"write a web address of at most {STRING_UNITS} characters"
+        if trouble:
+            raise SettingError(given.origin, f"{name}={shown_address(address)}", f"behind {name}=, {trouble}")
+        found.append(Link(string(name), address))
+    return tuple(found)
+
+
+def statuses(given: Given) -> dict[Status, str]:
+    """Return what the server calls our statuses, those that were given alone."""
+    words: tuple[Status, ...] = get_args(Status)
+    found: dict[Status, str] = {}
+    for name, alias in _pairs(given):
+        status = next((word for word in words if word == name), None)
+        if status is None:
+            raise SettingError(given.origin, f"{name}={alias}", f"in front of = write {', '.join(words)}")
+        if not alias or utf16_length(alias) > STRING_UNITS or not alias.isprintable():
+            raise SettingError(given.origin, f"{name}={alias}", f"behind {name}= write the server's word for it")
+        if found.get(status, alias) != alias:
+            raise SettingError(given.origin, f"{name}={alias}", f"write {name}= once; {found[status]!r} was given too")
+        found[status] = alias
+    return found
+
+
+def patterns(given: Given) -> tuple[str, ...]:
+    """Return regular expressions that compile."""
+    for pattern in _texts(given):
+        if _HALF_BRACES.search(pattern):
+            # Both halves of a{2,3} compile, and hide nothing of what the whole would have hidden.
+            raise SettingError(given.origin, pattern, "write a comma inside a pattern as \\,")
+        try:
+            with warnings.catch_warnings():
+                # What a future Python will read otherwise is no mistake today.
+                warnings.simplefilter("ignore")
+                re.compile(pattern)
+        except (re.error, OverflowError, RecursionError) as error:
+            remedy = f"write a regular expression of Python ({error}) {_COMMA_HINT}"
+            raise SettingError(given.origin, pattern, remedy) from error
+    return _texts(given)
+
+
+def web_address(given: Given) -> str:
+    """Return a web address, or a template of one."""
+    value = text(given)
+    trouble = web_address_trouble(value)
+    if trouble:
+        raise SettingError(given.origin, shown_address(value), trouble)
+    return value
+
+
+def _texts(given: Given) -> tuple[str, ...]:
+    """Return the entries of a list."""
+    entries = given.value if isinstance(given.value, tuple) else (given.value,)
+    for entry in entries:
+        if not isinstance(entry, str):
+            raise SettingError(given.origin, entry, "write one value a line, in TOML a list of texts")
+    return cast("tuple[str, ...]", entries)
+
+
+def _pairs(given: Given) -> tuple[tuple[str, str], ...]:
+    """Return the entries of a list of ``name=value``."""
+    found: list[tuple[str, str]] = []
+    for entry in _texts(given):
+        name, separator, value = entry.partition("=")
+        if not name.strip() or not separator:
+            raise SettingError(given.origin, entry, f"write name=value {_COMMA_HINT}")
+        found.append((name.strip(), value.strip()))
+    return tuple(found)
