@@ -1,0 +1,276 @@
+"""Pytest's reports in, one result out (floor 1): the only place where pytest's words become the server's.
+
+Pure: the caller brings the clock. pytest-rerunfailures and flaky log a start and a finish for each attempt,
+pytest-retry one pair for all; both ways end as one result that carries the attempts before it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from pytest_automation_report.attempts import with_earlier_attempts
+from pytest_automation_report.encoding import encoded
+from pytest_automation_report.identity import Identity, identity
+from pytest_automation_report.limits import FIELD_LIMIT, STRING_UNITS, fitted, string, utf16_length, visible
+from pytest_automation_report.model import Field, FieldType, Status, Test
+from pytest_automation_report.outcomes import (
+    Finished,
+    Location,
+    Unfinished,
+    collection_test,
+    node_id_fields,
+    output_fields,
+    place,
+    unfinished_test,
+)
+from pytest_automation_report.phases import PHASES, Phase, console_field, phase, worst
+from pytest_automation_report.rules import Output, Rules, spelled, texts
+from pytest_automation_report.steps import Subtests, context_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_automation_report.phases import Report
+    from pytest_automation_report.rules import Texts
+    from pytest_automation_report.steps import Context
+
+__all__ = [
+    "Finished", "Identity", "Location", "Output", "Recorder", "Rules", "Unfinished", "collection_test", "encoded",
+    "identity", "unfinished_test", "with_earlier_attempts",
+]
+
+_Entry = TypeVar("_Entry")
+
+_RERUN = "rerun"
+_NO_CALL = (
+    "The test did not finish: pytest reported no outcome of its call. "
+    "(A plugin that repeats tests, flaky for one, keeps back the outcome of an attempt that it repeats.)"
+)
+_URL = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The attempts in a row of one test before the running one, and what they have left in pytest's item."""
+
+    number: int = 0
+    tests: tuple[Test, ...] = ()
+    sections: Sequence[tuple[str, str]] = ()
+    properties: Sequence[tuple[str, object]] = ()
+
+
+_NOTHING = _Before()
+
+
+class _Attempt:
+    """What was reported of the running attempt of one test."""
+
+    __slots__ = ("before", "durations", "earlier", "location", "phases", "properties", "sections", "subtests")
+
+    def __init__(self, before: _Before, location: Location) -> None:
+        self.before = before
+        self.location = location
+        self.phases: dict[str, Phase | None] = {}
+        self.durations: dict[str, float] = {}
+        self.sections: Sequence[tuple[str, str]] = ()
+        self.properties: Sequence[tuple[str, object]] = ()
+        self.subtests: Subtests | None = None
+        self.earlier: tuple[tuple[Phase | None, Subtests | None], ...] = ()
+
+    @property
+    def told(self) -> list[Phase]:
+        """The phases that say more than passed, in the order of a test's life."""
+        order = {name: index for index, name in enumerate(PHASES)}
+        phases = [each for each in self.phases.values() if each is not None]
+        return sorted(phases, key=lambda each: order.get(each.when, len(order)))
+
+    @property
+    def is_without_call(self) -> bool:
+        """Whether the test should have run and nothing says how that ended."""
+        if "call" in self.phases or not self.phases.keys() <= set(PHASES):
+            return False
+        setup = self.phases.get("setup")
+        return setup is None or setup.status == "passed"
+
+    @property
+    def status(self) -> Status:
+        """The status of the worst phase or subtest."""
+        statuses: list[Status] = [each.status for each in self.told]
+        if self.is_without_call:
+            statuses.append("error")
+        if self.subtests is not None and self.subtests.has_failed:
+            statuses.append("failure")
+        return worst(statuses)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no other attempt is announced; one without a call may be repeated by a plugin that hides it."""
+        return not self.is_without_call and all(each.outcome != _RERUN for each in self.told)
+
+    def elapsed(self, observed: int) -> int:
+        """Return the microseconds of the phases, or the observed ones where a test has moved pytest's clock."""
+        observed = max(0, observed)
+        durations = self.durations.values()
+        total = sum(durations) * 1e6
+        if 0 < total <= observed and min(durations) >= 0:
+            return min(round(total), observed)
+        return observed
+
+
+class Recorder:
+    """Makes one result of what pytest reports about each attempt of a test; owned by the process that runs the tests.
+
+    ``groups`` maps node ids that pytest-xdist has given a ``@group`` to those without; its owner may go on filling it.
+    Raises ``re.error`` for a redaction that is no regular expression.
+    """
+
+    def __init__(self, rules: Rules, groups: Mapping[str, str] | None = None) -> None:
+        self._rules = rules
+        self._groups = {} if groups is None else groups
+        self._texts = texts(rules.redact)
+        self._open: dict[str, _Attempt] = {}
+        self._before: dict[str, _Before] = {}
+
+    def start(self, nodeid: str, location: Location) -> int:
+        """Begin an attempt of a test and return its number: 1, or one more than that of an attempt not final."""
+        before = self._before.pop(nodeid, _NOTHING)
+        abandoned = self._open.get(nodeid)
+        if abandoned is not None:
+            before = replace(abandoned.before, number=abandoned.before.number + 1)
+        self._open[nodeid] = _Attempt(before, location)
+        return before.number + 1
+
+    def add(self, report: Report) -> None:
+        """Take a report of a phase or of a subtest."""
+        nodeid = report.nodeid
+        attempt = self._open.get(nodeid)
+        if attempt is None:
+            self.start(nodeid, getattr(report, "location", None))
+            attempt = self._open[nodeid]
+        context = context_of(report)
+        if context is not None:
+            self._add_subtest(attempt, report, context)
+            return
+        when = report.when or ""
+        if when == "call" and "call" in attempt.phases:
+            # A plugin has run the call again; what is known so far belongs to the attempt before.
+            attempt.earlier = (*attempt.earlier, (attempt.phases["call"], attempt.subtests))
+            attempt.subtests = None
+            attempt.before = replace(attempt.before, sections=attempt.sections, properties=attempt.properties)
+        attempt.phases[when] = phase(report, self._texts)
+        attempt.durations[when] = report.duration
+        attempt.sections = report.sections
+        attempt.properties = report.user_properties
+
+    def finish(self, nodeid: str, *, observed: int) -> Finished | None:
+        """End an attempt and return its result, None when it was never started; ``observed`` in microseconds."""
+        attempt = self._open.pop(nodeid, None)
+        if attempt is None:
+            return None
+        ident = identity(self._groups.get(nodeid, nodeid), prefix=self._rules.prefix)
+        status, is_final = attempt.status, attempt.is_final
+        file, line = place(attempt.location)
+        own = fitted(Test(
+            ident.key, ident.name, ident.folder, self._rules.alias(status), attempt.elapsed(observed), file, line,
+            self._fields(attempt, ident, status),
+        ))
+        earlier = (*attempt.before.tests, *self._tests_before(attempt, own))
+        number = attempt.before.number + 1
+        if not is_final:
+            self._before[nodeid] = _Before(number, (*earlier, own), attempt.sections, attempt.properties)
+        return Finished(ident, with_earlier_attempts(own, earlier), is_final, status, number)
+
+    def _add_subtest(self, attempt: _Attempt, report: Report, context: Context) -> None:
+        """Count a subtest, whose output pytest keeps apart from its test's."""
+        if attempt.subtests is None:
+            attempt.subtests = Subtests()
+        attempt.subtests.add(report, context, self._texts)
+        if self._rules.output != "none":
+            sections = _after(report.sections, attempt.before.sections)
+            attempt.subtests.output.extend(each for each in sections if each[0].endswith(" call"))
+
+    def _fields(self, attempt: _Attempt, ident: Identity, status: Status) -> tuple[Field, ...]:
+        """Return the fields of an attempt, those that tell of failure first."""
+        told = attempt.told
+        subtests = attempt.subtests
+        if not told and subtests is None and not attempt.is_without_call:
+            highlights: list[Field] = []
+        else:
+            highlights = _phase_fields(told, subtests)
+            if attempt.is_without_call:
+                highlights.append(console_field("Error", _NO_CALL, _NO_CALL))
+        others = [*node_id_fields(ident, self._texts)]
+        if attempt.sections or subtests is not None:
+            others[:0] = self._output(attempt, status)
+        if attempt.properties:
+            others += _property_fields(attempt.properties, attempt.before.properties, self._texts)
+        if subtests is not None:
+            highlights += subtests.fields(FIELD_LIMIT - len(highlights) - len(others))
+        return (*highlights, *others)
+
+    def _output(self, attempt: _Attempt, status: Status) -> list[Field]:
+        """Return the console fields of what an attempt's own phases and subtests printed, in their order."""
+        if not self._rules.keeps_output(status):
+            return []
+        sections = _after(attempt.sections, attempt.before.sections)
+        printed = attempt.subtests.output if attempt.subtests is not None else []
+        setup = [each for each in sections if each[0].endswith(" setup")]
+        later = [each for each in sections if not each[0].endswith(" setup")]
+        return output_fields([*setup, *printed, *later], self._texts)
+
+    def _tests_before(self, attempt: _Attempt, test: Test) -> list[Test]:
+        """Return a test for each attempt that a plugin has run before the last within one start and finish."""
+        tests: list[Test] = []
+        for call, subtests in attempt.earlier:
+            told = [call] if call is not None else []
+            failed = subtests is not None and subtests.has_failed
+            status = worst(["failure" if failed else "passed", *(each.status for each in told)])
+            fields = _phase_fields(told, subtests)
+            if subtests is not None:
+                fields += subtests.fields(FIELD_LIMIT - len(fields))
+            tests.append(fitted(replace(test, status=self._rules.alias(status), fields=tuple(fields))))
+        return tests
+
+
+def _phase_fields(told: Sequence[Phase], subtests: Subtests | None) -> list[Field]:
+    """Return a field for each phase that says more than passed."""
+    fields: list[Field] = []
+    for each in told:
+        if each.status == "passed":
+            fields.append(Field("Unexpected pass", string(each.message or "The test is marked xfail and passed.")))
+        elif each.status == "skipped":
+            fields.append(each.field("Skipped"))
+        elif each.status == "failure":
+            if not (each.only_counts_subtests and subtests is not None and subtests.has_failed):
+                fields.append(each.field("Failure"))
+        else:
+            is_second = any(field.name == "Error" for field in fields)
+            fields.append(each.field(f"Error [{each.when}]" if is_second else "Error"))
+    return fields
+
+
+def _property_fields(
+    entries: Sequence[tuple[str, object]], before: Sequence[tuple[str, object]], clean: Texts,
+) -> list[Field]:
+    """Return the fields of what ``record_property`` was given in this attempt."""
+    pairs = [(spelled(name), spelled(value)) for name, value in entries]
+    added = _after(pairs, [(spelled(name), spelled(value)) for name, value in before])
+    return [_property_field(clean.string(name) or "(no name)", value, clean) for name, value in added]
+
+
+def _property_field(name: str, value: str, clean: Texts) -> Field:
+    """Return one property: an address, one line, or a text where it has more lines or is longer than a line may be."""
+    is_line = len(value) <= STRING_UNITS and not value.count("\n") and utf16_length(visible(value)) <= STRING_UNITS
+    if not is_line:
+        return Field(name, clean.console(value), FieldType.TEXT)
+    shown = clean.string(value)
+    return Field(name, shown, FieldType.URL if _URL.fullmatch(shown) else FieldType.STRING)
+
+
+def _after(entries: Sequence[_Entry], before: Sequence[_Entry]) -> Sequence[_Entry]:
+    """Return what was added since an earlier attempt: pytest's item hands on what earlier attempts have left in it."""
+    if before and list(entries[:len(before)]) == list(before):
+        return entries[len(before):]
+    return entries
