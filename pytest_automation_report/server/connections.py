@@ -1,0 +1,163 @@
+"""Opening the store's file, and its transactions (floor 2).
+
+One connection writes and one reads, each for one thread at a time: readers in this process never wait for its writers,
+and no connection is left behind by threads that come and go. Other processes meet on SQLite's own locks.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from peewee import OperationalError, PeeweeException, SchemaManager, SqliteDatabase
+
+from pytest_automation_report.errors import StoreError
+from pytest_automation_report.server.refusals import busy
+from pytest_automation_report.server.tables import SCHEMA_VERSION, TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+APPLICATION_ID = 0x41525031
+"""Marks a SQLite file as ours."""
+
+BUSY_SECONDS = 5.0
+"""How long SQLite itself waits for another process' lock."""
+
+_BEGIN_ATTEMPTS = 2
+_OPEN_SECONDS = 10.0
+_OPEN_PAUSE_SECONDS = 0.02
+
+
+class Connections:
+    """The connections to one store file; safe to use from several threads.
+
+    Raises `StoreError` when the file cannot be opened, is not a store, or was made by a newer release.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._writer = _connection(path, lock_type="IMMEDIATE")
+        self._reader = _connection(path)
+        self._write_lock = threading.Lock()
+        self._read_lock = threading.Lock()
+        try:
+            _make_file(path)
+            _prepare(self._writer, path)
+            self._reader.connect()
+        except (OSError, PeeweeException) as error:
+            self.close()
+            raise StoreError(f"{path}: cannot be opened as a store: {error}") from error
+        except StoreError:
+            self.close()
+            raise
+
+    @contextmanager
+    def writing(self) -> Iterator[SqliteDatabase]:
+        """Hold the write lock of the store; what was done is kept when the block ends without an error."""
+        with self._write_lock, ExitStack() as transaction:
+            _begin(self._writer, transaction)
+            yield self._writer
+
+    @contextmanager
+    def reading(self) -> Iterator[SqliteDatabase]:
+        """See the store as it is at one moment, whatever is written meanwhile."""
+        with self._read_lock, self._reader.atomic():
+            yield self._reader
+
+    def close(self) -> None:
+        """Close both connections; harmless when they are closed."""
+        with self._read_lock:
+            self._reader.close()
+        with self._write_lock:
+            self._writer.close()
+
+
+def _connection(path: Path, lock_type: str | None = None) -> SqliteDatabase:
+    return SqliteDatabase(
+        str(path),
+        lock_type=lock_type,
+        pragmas={"synchronous": "FULL", "foreign_keys": 1},
+        timeout=BUSY_SECONDS,
+        thread_safe=False,
+        autoconnect=False,
+        check_same_thread=False,
+    )
+
+
+def _begin(database: SqliteDatabase, transaction: ExitStack) -> None:
+    """Enter a write transaction; another process may hold the lock for longer than SQLite waits once."""
+    for _ in range(_BEGIN_ATTEMPTS):
+        if _is_begun(database, transaction):
+            return
+    raise busy()
+
+
+def _is_begun(database: SqliteDatabase, transaction: ExitStack) -> bool:
+    try:
+        transaction.enter_context(database.atomic())
+    except OperationalError as error:
+        if not _is_locked(error):
+            raise
+        return False
+    return True
+
+
+def _is_locked(error: OperationalError) -> bool:
+    return "locked" in str(error) or "busy" in str(error)
+
+
+def _make_file(path: Path) -> None:
+    """Create the file for its owner only; SQLite gives the files beside it the same permissions."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+
+
+def _prepare(database: SqliteDatabase, path: Path) -> None:
+    """Connect and make the tables where they are missing.
+
+    Switching to the write-ahead log takes an exclusive lock for which SQLite does not wait, so that processes which
+    open a new file at the same moment have to take turns here.
+    """
+    deadline = time.monotonic() + _OPEN_SECONDS
+    while not _is_prepared(database, path, is_last=time.monotonic() > deadline):
+        time.sleep(_OPEN_PAUSE_SECONDS)
+
+
+def _is_prepared(database: SqliteDatabase, path: Path, *, is_last: bool) -> bool:
+    try:
+        database.connect(reuse_if_open=True)
+        _check(database, path)
+        database.journal_mode = "wal"
+        with database.atomic():
+            _create_tables(database, path)
+    except OperationalError as error:
+        if is_last or not _is_locked(error):
+            raise
+        return False
+    return True
+
+
+def _check(database: SqliteDatabase, path: Path) -> None:
+    """Refuse, before anything in it is touched, a file that is not ours or too new for us."""
+    is_ours = database.application_id == APPLICATION_ID
+    if not is_ours and (database.application_id or database.user_version or database.get_tables()):
+        raise StoreError(f"{path}: this SQLite database belongs to something else; name another file for the store")
+    if database.user_version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{path}: this store has version {database.user_version}, made by a newer release;"
+            f" this release reads up to {SCHEMA_VERSION}: upgrade, or name another file",
+        )
+
+
+def _create_tables(database: SqliteDatabase, path: Path) -> None:
+    _check(database, path)
+    if database.user_version == SCHEMA_VERSION:
+        return
+    for table in TABLES:
+        SchemaManager(table, database).create_all()
+    database.application_id = APPLICATION_ID
+    database.user_version = SCHEMA_VERSION

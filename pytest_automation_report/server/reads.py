@@ -1,0 +1,192 @@
+"""Every question to the store, inside a read transaction that its caller holds (floor 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from peewee import JOIN, fn
+
+from pytest_automation_report.server.refusals import absent
+from pytest_automation_report.server.statuses import ResultClass
+from pytest_automation_report.server.tables import Attachment, Case, Project, Result, Run, Source, Thread
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from peewee import SqliteDatabase
+
+    from pytest_automation_report.model import Json
+
+Item = TypeVar("Item")
+
+USER_ID = 1
+"""The one user of an embedded server."""
+
+_MILLISECOND = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run with its threads and what was attached to both, in the order it came."""
+
+    row: Json
+    threads: Sequence[Json]
+    attachments: Sequence[Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """One page of a list; ``number`` counts from 1, ``total`` is that of all pages."""
+
+    number: int
+    size: int
+    total: int
+    items: Sequence[Item]
+
+
+class Reader:
+    """The questions that one read transaction answers; `RefusalError` (404) for what is not there."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    def run(self, run_id: int) -> RunRecord:
+        """Return a run; the cost does not depend on how many results it has."""
+        records = self._records(self._rows(Run.select().where(Run.id == run_id)))
+        if not records:
+            raise absent("automation run")
+        return records[0]
+
+    def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[RunRecord]:
+        """Return a page of the runs of a project, in the order of their creation."""
+        self._check_project(project_id)
+        runs = Run.select().where(Run.project == project_id)
+        for condition in _run_conditions(query):
+            runs = runs.where(condition)
+        page = self._page(runs, (Run.created, Run.id), query, runs.count(self._database))
+        return Page(page.number, page.size, page.total, self._records(page.items))
+
+    def test_page(self, run_id: int, query: Mapping[str, Any]) -> Page[Json]:
+        """Return a page of the results of a run."""
+        counted = self._row(Run.select().where(Run.id == run_id))
+        if counted is None:
+            raise absent("automation run")
+        results = (
+            Result.select(
+                Result.id, Result.thread, Result.case, Result.name, Result.folder, Result.result_class,
+                Result.elapsed, Result.created, Case.key,
+            ).join(Case).where(Result.run == run_id)
+        )
+        if query["thread_id"] is not None:
+            results = results.where(Result.thread == query["thread_id"])
+            counted = self._row(Thread.select().where((Thread.id == query["thread_id"]) & (Thread.run == run_id)))
+        if query["status_id"] is not None:
+            results = results.where(Result.result_class.in_(query["status_id"]))
+        total = _counted(counted, query["status_id"]) if counted else 0
+        return self._page(results, (_RESULT_ORDERS[query["sort"]], Result.id), query, total)
+
+    def source(self, source_id: int) -> Json:
+        """Return a source with what its runs tell about it."""
+        row = self._row(self._sources().where(Source.id == source_id))
+        if row is None:
+            raise absent("automation source")
+        return self._with_last_run(row)
+
+    def source_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Json]:
+        """Return a page of the sources of a project; none can be retired yet."""
+        self._check_project(project_id)
+        sources = self._sources().where(Source.project == project_id)
+        total = Source.select().where(Source.project == project_id).count(self._database)
+        if query["is_retired"] in ("1", "true"):
+            return Page(query["page"], query["per_page"], 0, [])
+        first = fn.MAX(Run.created) if query["sort"] == "automation_sources:ran_at" else Source.created
+        page = self._page(sources, (first, Source.id), query, total)
+        return Page(page.number, page.size, total, [self._with_last_run(row) for row in page.items])
+
+    def _sources(self) -> Any:  # noqa: ANN401 - peewee's queries have no common type
+        return Source.select(
+            Source.id, Source.project, Source.name, Source.created,
+            fn.COUNT(Run.id).alias("run_count"), fn.MAX(Run.created).alias("ran"),
+            fn.AVG(Run.total_count).alias("test_average"), fn.AVG(Run.elapsed).alias("elapsed_average"),
+        ).join(Run, JOIN.LEFT_OUTER).group_by(Source.id)
+
+    def _with_last_run(self, source: Json) -> Json:
+        runs = Run.select(Run.status).where(Run.source == source["id"])
+        last = self._row(runs.order_by(Run.created.desc(), Run.id.desc()).limit(1))
+        return {**source, "last_run_status": last["status"] if last else None}
+
+    def _check_project(self, project_id: int) -> None:
+        if self._row(Project.select(Project.id).where(Project.id == project_id)) is None:
+            raise absent("project with automation runs")
+
+    def _records(self, runs: Sequence[Json]) -> list[RunRecord]:
+        ids = [run["id"] for run in runs]
+        threads = _by_run(self._rows(Thread.select().where(Thread.run.in_(ids)).order_by(Thread.id)), ids)
+        attached = _by_run(self._rows(Attachment.select().where(Attachment.run.in_(ids)).order_by(Attachment.id)), ids)
+        return [RunRecord(run, threads[run["id"]], attached[run["id"]]) for run in runs]
+
+    def _page(self, query: Any, order: Sequence[Any], wanted: Mapping[str, Any], total: int) -> Page[Json]:  # noqa: ANN401
+        number, size = wanted["page"], wanted["per_page"]
+        offset = (number - 1) * size
+        items: Sequence[Json] = ()
+        if offset < total:  # also keeps offsets that no database takes away from it
+            ordered = [each.desc() if wanted["order"] == "desc" else each.asc() for each in order]
+            items = self._rows(query.order_by(*ordered).limit(size).offset(offset))
+        return Page(number, size, total, items)
+
+    def _rows(self, query: Any) -> list[Json]:  # noqa: ANN401 - peewee's queries have no common type
+        return list(query.dicts().execute(self._database))
+
+    def _row(self, query: Any) -> Json | None:  # noqa: ANN401 - peewee's queries have no common type
+        return next(iter(self._rows(query)), None)
+
+
+_RESULT_ORDERS: Mapping[str, Any] = {
+    "automation_run_tests:id": Result.id,
+    "automation_run_tests:name": Result.name,
+    "automation_run_tests:status": Result.result_class,
+    "automation_run_tests:elapsed": Result.elapsed,
+    "automation_run_tests:created_at": Result.created,
+}
+
+
+def _run_conditions(query: Mapping[str, Any]) -> list[Any]:
+    """Return what runs of a page have to fulfil.
+
+    Times are shown in milliseconds and compared as they are shown: a run is later than the moment it shows itself
+    only from the next millisecond on.
+    """
+    after, before = query["created_after"], query["created_before"]
+    statuses = query["state"] if query["status"] is None else query["status"]
+    chosen = (
+        (Run.status, statuses), (Run.source, query["source_id"]), (Run.config, query["config_id"]),
+        (Run.milestone, query["milestone_id"]),
+    )
+    conditions = [column.in_(values) for column, values in chosen if values is not None]
+    if after is not None:
+        conditions.append(Run.created >= (after // _MILLISECOND + 1) * _MILLISECOND)
+    if before is not None:
+        conditions.append(Run.created < -(-before // _MILLISECOND) * _MILLISECOND)
+    if query["created_by"] is not None and USER_ID not in query["created_by"]:
+        conditions.append(Run.id.is_null())
+    return conditions
+
+
+def _counted(row: Mapping[str, int], classes: frozenset[int] | None) -> int:
+    """Return how many results of some classes a run or thread has, from the counts that it keeps."""
+    if classes is None:
+        return row["total_count"]
+    amounts = {
+        ResultClass.NEUTRAL: row["total_count"] - row["success_count"] - row["failure_count"],
+        ResultClass.SUCCESS: row["success_count"],
+        ResultClass.FAILURE: row["failure_count"],
+    }
+    return sum(amount for result_class, amount in amounts.items() if result_class in classes)
+
+
+def _by_run(rows: Sequence[Json], ids: Sequence[int]) -> dict[int, list[Json]]:
+    grouped: dict[int, list[Json]] = {run_id: [] for run_id in ids}
+    for row in rows:
+        grouped[row["run"]].append(row)
+    return grouped

@@ -1,0 +1,48 @@
+"""What the server answers instead of doing what was asked (floor 2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class RefusalError(Exception):
+    """A request gets an answer of 4xx; nothing of it was stored.
+
+    ``errors`` maps dotted paths of the body, or names of query parameters, to texts.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        errors: Mapping[str, Sequence[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.errors = errors or {}
+        self.headers = headers or {}
+
+
+def absent(noun: str) -> RefusalError:
+    """Return the refusal of a request whose address names a record that is not there."""
+    return RefusalError(404, f"There is no {noun} with this id.")
+
+
+def closed(noun: str) -> RefusalError:
+    """Return the refusal of a change to something that is completed."""
+    return RefusalError(422, f"The {noun} is completed and takes no changes.")
+
+
+def invalid(errors: Mapping[str, Sequence[str]]) -> RefusalError:
+    """Return the refusal of a request with values that cannot be used."""
+    return RefusalError(422, "The request has values that cannot be used.", errors)
+
+
+def busy() -> RefusalError:
+    """Return the refusal of a request that found the store locked: nothing was done, so it is safe to repeat."""
+    return RefusalError(429, "The store is busy with other writers.", headers={"Retry-After": "1"})

@@ -1,0 +1,190 @@
+"""The server on a loopback port, and the token that it asks for (floor 2)."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import secrets
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+from waitress.server import create_server  # type: ignore[import-untyped] # waitress has no types of its own
+
+from pytest_automation_report.errors import SettingError, StoreError
+from pytest_automation_report.model import Token
+from pytest_automation_report.server.application import create_application
+from pytest_automation_report.server.bodies import MAX_BODY_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from types import FrameType
+
+    from pytest_automation_report.server.store import Store
+
+TOKEN_VARIABLE = "AUTOMATION_REPORT_SERVER_TOKEN"  # noqa: S105 - the name of a variable
+"""The environment variable that holds the server's token."""
+
+_DRAIN_SECONDS = 10.0
+_POLL_SECONDS = 0.05
+_PORTS = range(65536)
+_is_token = re.compile(r"[\x21-\x7e]+").fullmatch
+
+
+def serve(store: Store, token: Token, *, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serve a store until SIGTERM or SIGINT; must be called in the main thread.
+
+    ``ready`` is called with the address once the server listens; port 0 takes any free port. Requests that are being
+    answered when the signal comes are answered; a second signal acts as if nobody handled it.
+    Raises `SettingError` for a host that is not this machine alone, and ``OSError`` for a port that is taken.
+    """
+    with _listening(host, port) as listener:
+        application: Any = create_application(store, token)
+        server: Any = create_server(
+            application, sockets=[listener], threads=4, connection_limit=64, channel_timeout=60,
+            max_request_body_size=4 * MAX_BODY_BYTES, ident=None, clear_untrusted_proxy_headers=True,
+        )
+        try:
+            _Loop(server).run(lambda: ready(_address(listener)))
+        finally:
+            server.task_dispatcher.shutdown()
+            server.asyncore.close_all(server._map)  # noqa: SLF001 - waitress has no other name for its connections
+
+
+class _Loop:
+    """waitress' loop, ended by a flag: its own way, an exception in a handler, can cut an answer in two."""
+
+    def __init__(self, server: Any) -> None:  # noqa: ANN401 - waitress has no types
+        self._server = server
+        self._is_stopping = False
+        self._replaced: dict[int, Any] = {}
+
+    def run(self, announce: Callable[[], None]) -> None:
+        """Answer requests until a signal comes, and then those that had begun."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._replaced[number] = signal.signal(number, self._stop)
+        try:
+            announce()
+            while not self._is_stopping:
+                self._turn(1.0)
+            self._server.accepting = False
+            deadline = time.monotonic() + _DRAIN_SECONDS
+            while self._is_answering() and time.monotonic() < deadline:
+                self._turn(_POLL_SECONDS)
+        finally:
+            self._restore()
+
+    def _turn(self, seconds: float) -> None:
+        server = self._server
+        server.asyncore.loop(
+            timeout=seconds, use_poll=server.adj.asyncore_use_poll, map=server._map, count=1,  # noqa: SLF001
+        )
+
+    def _is_answering(self) -> bool:
+        channels = list(self._server.active_channels.values())
+        return any(channel.requests or channel.total_outbufs_len for channel in channels)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._is_stopping = True
+        self._restore()
+        self._server.pull_trigger()
+
+    def _restore(self) -> None:
+        for number, handler in self._replaced.items():
+            signal.signal(number, handler)
+        self._replaced.clear()
+
+
+def server_token(environ: Mapping[str, str], database: Path, token_file: Path | None) -> Token:
+    """Return the token of a server: from the environment, else from a file, else one made once beside the database.
+
+    Raises `SettingError` for a token that cannot be used and `StoreError` when the one beside the database cannot be
+    read or made; neither shows a token.
+    """
+    given = environ.get(TOKEN_VARIABLE, "").strip()
+    if given:
+        if not _is_token(given):
+            raise SettingError(TOKEN_VARIABLE, Token(given), "use visible ASCII characters without spaces")
+        return Token(given)
+    if token_file is not None:
+        return _token_from(token_file)
+    return _kept_token(database.with_name(f"{database.name}.token"))
+
+
+def _token_from(path: Path) -> Token:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise SettingError("--token-file", str(path), f"it cannot be read ({_words(error)})") from error
+    if not _is_token(text):
+        raise SettingError("--token-file", str(path), "it must hold one line of visible ASCII characters")
+    return Token(text)
+
+
+def _kept_token(path: Path) -> Token:
+    """Read the token, or make it: complete under another name first, so that nobody reads half of one."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 - a descriptor has no Path
+                    file.write(f"{secrets.token_urlsafe(32)}\n")
+                _publish(draft, path)
+            finally:
+                draft.unlink()
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: the server's token cannot be kept here: {_words(error)}") from error
+    if not _is_token(text):
+        raise StoreError(f"{path}: holds no token; remove the file and a new token is made")
+    return Token(text)
+
+
+def _publish(draft: Path, path: Path) -> None:
+    """Give the finished file its name, unless another process was first."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+
+
+def _words(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or "it is no UTF-8 text")
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Return a bound socket; waitress listens on it."""
+    address = _loopback(host)
+    if port not in _PORTS:
+        raise SettingError("--port", port, "use a number from 0 to 65535")
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET  # noqa: PLR2004 - a version of IP
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((str(address), port))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _loopback(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
+    except ValueError:
+        address = None
+    if address is None or not address.is_loopback:
+        raise SettingError("--host", host, "use an address of this machine alone: 127.0.0.1, ::1 or localhost")
+    return address
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,113 @@
+"""The store: what the server keeps, over one SQLite file (floor 2)."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, TypeVar
+
+from pytest_automation_report.server.connections import Connections
+from pytest_automation_report.server.reads import Reader
+from pytest_automation_report.server.refusals import invalid
+from pytest_automation_report.server.submissions import json_text
+from pytest_automation_report.server.tables import AppliedRequest
+from pytest_automation_report.server.writes import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from peewee import SqliteDatabase
+
+    from pytest_automation_report.model import Json
+
+Found = TypeVar("Found")
+
+_KEPT_MICROSECONDS = 7 * 24 * 3600 * 1_000_000
+_PURGE_EVERY = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a change is answered with."""
+
+    status: int
+    body: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes a request the same as an earlier one: its idempotency key, and a hash of all that it asks for."""
+
+    key: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, key: str, method: str, path: str, body: bytes) -> Identity:
+        """Return the identity of a request."""
+        asked = sha256(f"{method} {path}\n".encode("utf-8", "surrogatepass") + body)
+        return cls(key, asked.hexdigest())
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+class Store:
+    """One store file; owned by the process that opened it, safe to use from several threads.
+
+    Several processes may have the same file open. ``clock`` gives microseconds since 1970.
+    Raises `StoreError` when the file cannot be opened, is not a store, or was made by a newer release.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], int] = _now) -> None:
+        self._clock = clock
+        self._connections = Connections(path)
+        self._until_purge = 1
+
+    def change(self, work: Callable[[Writer], Answer], identity: Identity | None = None) -> Answer:
+        """Do some work in one transaction and return its answer, once it is on disk.
+
+        A request with an identity is done once: later ones get the first one's answer. A `RefusalError` out of
+        ``work`` leaves nothing behind, the identity included.
+        """
+        with self._connections.writing() as database:
+            now = self._clock()
+            if identity is None:
+                return work(Writer(database, now))
+            earlier = self._earlier(database, identity)
+            if earlier is not None:
+                return earlier
+            answer = work(Writer(database, now))
+            self._remember(database, identity, answer, now)
+            return answer
+
+    def read(self, question: Callable[[Reader], Found]) -> Found:
+        """Answer a question from the store as it is at one moment."""
+        with self._connections.reading() as database:
+            return question(Reader(database))
+
+    def close(self) -> None:
+        """Close the file; a closed store cannot be used again, closing it twice is harmless."""
+        self._connections.close()
+
+    def _earlier(self, database: SqliteDatabase, identity: Identity) -> Answer | None:
+        rows = AppliedRequest.select().where(AppliedRequest.key == identity.key).dicts().execute(database)
+        row = next(iter(rows), None)
+        if row is None:
+            return None
+        if row["fingerprint"] != identity.fingerprint:
+            raise invalid({"Idempotency-Key": ["This key was used for a request with other content."]})
+        return Answer(row["status"], None if row["body"] is None else json.loads(row["body"]))
+
+    def _remember(self, database: SqliteDatabase, identity: Identity, answer: Answer, now: int) -> None:
+        AppliedRequest.insert(
+            key=identity.key, fingerprint=identity.fingerprint, status=answer.status, created=now,
+            body=None if answer.body is None else json_text(answer.body),
+        ).execute(database)
+        self._until_purge -= 1
+        if self._until_purge <= 0:
+            self._until_purge = _PURGE_EVERY
+            AppliedRequest.delete().where(AppliedRequest.created < now - _KEPT_MICROSECONDS).execute(database)

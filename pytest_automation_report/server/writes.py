@@ -1,0 +1,219 @@
+"""Every change of the store, inside a write transaction that its caller holds (floor 2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from peewee import fn
+
+from pytest_automation_report.server.refusals import absent, closed, invalid
+from pytest_automation_report.server.statuses import RESULT_CLASSES, RunStatus, final_status, increments
+from pytest_automation_report.server.submissions import INT64_MAX
+from pytest_automation_report.server.tables import (
+    INSERT_CASE,
+    INSERT_RESULT,
+    Attachment,
+    Config,
+    Milestone,
+    Project,
+    Run,
+    Source,
+    Thread,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from peewee import SqliteDatabase
+
+    from pytest_automation_report.model import Json
+    from pytest_automation_report.server.submissions import (
+        RunSubmission,
+        StoredAttachment,
+        StoredTest,
+        ThreadSubmission,
+    )
+
+
+class Writer:
+    """The changes that one transaction may make; ``now`` is in microseconds since 1970.
+
+    Every method raises `RefusalError` for what the contract does not allow, and then nothing may be committed.
+    """
+
+    def __init__(self, database: SqliteDatabase, now: int) -> None:
+        self._database = database
+        self._now = now
+
+    def create_run(self, project_id: int, run: RunSubmission) -> int:
+        """Add a run, and the project, source, configuration and milestone that it names; return its id."""
+        Project.insert(id=project_id, created=self._now).on_conflict_ignore().execute(self._database)
+        run_id: int = Run.insert(
+            project=project_id,
+            source=self._source(project_id, run.source),
+            name=run.name,
+            config=self._referenced(Config, project_id, run.config_id, run.config),
+            milestone=self._referenced(Milestone, project_id, run.milestone_id, run.milestone),
+            tags=run.tags,
+            created=self._now,
+        ).execute(self._database)
+        self._attach(run_id, None, run.attachments)
+        return run_id
+
+    def append_to_run(self, run_id: int, attachments: Sequence[StoredAttachment]) -> None:
+        """Add fields, artifacts and links to an open run."""
+        self._open_run(run_id)
+        self._attach(run_id, None, attachments)
+        self._touch(run_id)
+
+    def complete_run(self, run_id: int, *, measure_elapsed: bool) -> None:
+        """Complete a run and its open threads."""
+        run = self._open_run(run_id)
+        open_threads = Thread.select(Thread.id, Thread.failure_count).where(
+            (Thread.run == run_id) & (Thread.is_completed == False),  # noqa: E712 - SQL, not Python
+        )
+        for thread in self._rows(open_threads):
+            self._close_thread(thread)
+        elapsed = max(0, self._now - run["created"]) if measure_elapsed else self._longest_thread(run_id)
+        Run.update(
+            is_completed=True, completed=self._now, updated=self._now, elapsed=elapsed, thread_active_count=0,
+            status=final_status(run["failure_count"]),
+        ).where(Run.id == run_id).execute(self._database)
+
+    def create_thread(self, run_id: int, thread: ThreadSubmission) -> int:
+        """Add a thread to an open run; return its id."""
+        run = self._open_run(run_id)
+        thread_id: int = Thread.insert(
+            run=run_id, position=run["thread_count"] + 1, created=self._now,
+            elapsed_observed=thread.observed, elapsed_computed=thread.computed,
+        ).execute(self._database)
+        self._attach(run_id, thread_id, thread.attachments)
+        Run.update(
+            thread_count=Run.thread_count + 1, thread_active_count=Run.thread_active_count + 1, updated=self._now,
+        ).where(Run.id == run_id).execute(self._database)
+        return thread_id
+
+    def append_to_thread(self, thread_id: int, addition: ThreadSubmission) -> None:
+        """Add tests, fields, artifacts and durations to an open thread, all or nothing."""
+        thread = self._open_thread(thread_id)
+        totals = _totals(thread, addition)
+        self._attach(thread["run"], thread_id, addition.attachments)
+        self._add_results(thread, addition.tests)
+        amounts = increments(test.status for test in addition.tests)
+        counts = {name: getattr(Thread, name) + amount for name, amount in amounts.items()}
+        if totals or counts:
+            Thread.update(**totals, **counts).where(Thread.id == thread_id).execute(self._database)
+        counts = {name: getattr(Run, name) + amount for name, amount in amounts.items()}
+        Run.update(**counts, updated=self._now).where(Run.id == thread["run"]).execute(self._database)
+
+    def complete_thread(self, thread_id: int, observed: int | None, computed: int | None) -> None:
+        """Complete a thread; durations, in microseconds, replace its totals so far."""
+        thread = self._open_thread(thread_id)
+        finals = {"elapsed_observed": observed, "elapsed_computed": computed}
+        self._close_thread(thread, {name: value for name, value in finals.items() if value is not None})
+        Run.update(thread_active_count=Run.thread_active_count - 1, updated=self._now).where(
+            Run.id == thread["run"],
+        ).execute(self._database)
+
+    def _close_thread(self, thread: Json, finals: Json | None = None) -> None:
+        Thread.update(
+            is_completed=True, completed=self._now, status=final_status(thread["failure_count"]), **(finals or {}),
+        ).where(Thread.id == thread["id"]).execute(self._database)
+
+    def _open_run(self, run_id: int) -> Json:
+        row = self._row(
+            Run.select(Run.created, Run.status, Run.failure_count, Run.thread_count).where(Run.id == run_id),
+        )
+        if row is None:
+            raise absent("automation run")
+        if row["status"] != RunStatus.RUNNING:
+            raise closed("automation run")
+        return row
+
+    def _open_thread(self, thread_id: int) -> Json:
+        row = self._row(
+            Thread.select(
+                Thread.id, Thread.run, Thread.status, Thread.failure_count, Thread.elapsed_observed,
+                Thread.elapsed_computed, Run.source,
+            ).join(Run).where(Thread.id == thread_id),
+        )
+        if row is None:
+            raise absent("thread")
+        if row["status"] != RunStatus.RUNNING:
+            raise closed("thread")
+        return row
+
+    def _longest_thread(self, run_id: int) -> int | None:
+        elapsed = fn.COALESCE(Thread.elapsed_observed, Thread.elapsed_computed)
+        longest: int | None = Thread.select(fn.MAX(elapsed)).where(Thread.run == run_id).scalar(self._database)
+        return longest
+
+    def _source(self, project_id: int, name: str) -> int:
+        Source.insert(project=project_id, name=name, created=self._now).on_conflict_ignore().execute(self._database)
+        return self._id_of(Source, project_id, Source.name == name)
+
+    def _referenced(
+        self, table: type[Config | Milestone], project_id: int, wanted: int | None, name: str | None,
+    ) -> int | None:
+        """Return the id of a configuration or milestone: a known id, or a name that is made on first use."""
+        if wanted is not None:
+            found = self._row(table.select(table.id).where((table.project == project_id) & (table.id == wanted)))
+            if found is None:
+                noun = table.__name__.lower()
+                raise invalid({f"{noun}_id": [f"There is no {noun} with the id {wanted} in this project."]})
+            return wanted
+        if name is None:
+            return None
+        table.insert(project=project_id, name=name).on_conflict_ignore().execute(self._database)
+        return self._id_of(table, project_id, table.name == name)
+
+    def _id_of(self, table: type[Source | Config | Milestone], project_id: int, condition: object) -> int:
+        row = self._row(table.select(table.id).where((table.project == project_id) & condition))
+        assert row is not None
+        found: int = row["id"]
+        return found
+
+    def _attach(self, run_id: int, thread_id: int | None, attachments: Sequence[StoredAttachment]) -> None:
+        for attachment in attachments:
+            Attachment.insert(
+                run=run_id, thread=thread_id, kind=attachment.kind, body=attachment.body,
+            ).execute(self._database)
+
+    def _add_results(self, thread: Json, tests: Sequence[StoredTest]) -> None:
+        source_id, run_id, thread_id, now = thread["source"], thread["run"], thread["id"], self._now
+        cursor = self._database.connection().cursor()  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+        cursor.executemany(INSERT_CASE, [(source_id, test.key) for test in tests])
+        cursor.executemany(INSERT_RESULT, [
+            (
+                run_id, thread_id, source_id, test.key, test.name, test.folder, test.status,
+                int(RESULT_CLASSES[test.status]), test.elapsed, test.file, test.line, test.assertions, test.fields,
+                test.artifacts, now,
+            )
+            for test in tests
+        ])
+        cursor.close()
+
+    def _touch(self, run_id: int) -> None:
+        Run.update(updated=self._now).where(Run.id == run_id).execute(self._database)
+
+    def _rows(self, query: Any) -> Iterable[Json]:  # noqa: ANN401 - peewee's queries have no common type
+        rows: list[Json] = list(query.dicts().execute(self._database))
+        return rows
+
+    def _row(self, query: Any) -> Json | None:  # noqa: ANN401 - peewee's queries have no common type
+        return next(iter(self._rows(query)), None)
+
+
+def _totals(thread: Json, addition: ThreadSubmission) -> dict[str, int]:
+    """Return the new durations of a thread; SQLite would turn a sum beyond 64 bits into a fraction."""
+    totals = {
+        name: (thread[name] or 0) + amount
+        for name, amount in (("elapsed_observed", addition.observed), ("elapsed_computed", addition.computed))
+        if amount is not None
+    }
+    too_large = {
+        name: ["The total of the thread would be too large."] for name, total in totals.items() if total > INT64_MAX
+    }
+    if too_large:
+        raise invalid(too_large)
+    return totals

@@ -1,0 +1,218 @@
+"""Checks requests and answers against the API contract that is packaged as openapi.yaml.
+
+Used around the embedded server (`Contract.wsgi`) and around any adapter of a requests session (`CheckedAdapter`).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import parse_qsl, urlsplit
+
+import yaml
+from openapi_schema_validator import OAS31Validator, oas31_format_checker
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+from requests.adapters import BaseAdapter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from requests.models import PreparedRequest, Response
+
+    Application: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+_DOCUMENT = "urn:contract"
+_OUTSIDE = frozenset({"/healthz"})
+_EXTRA_STATUSES = frozenset({405, 413, 415, 500})
+"""What a server may answer although the contract lists it for no operation."""
+
+_BODY_MAY_BE_MISSING = frozenset({
+    "createAutomationRunThread", "completeAutomationRunThread", "completeAutomationRun",
+})
+"""The contract asks servers, not clients, to be lenient here."""
+
+Json: TypeAlias = "dict[str, Any]"
+
+
+class Contract:
+    """The contract; ``violations`` collects what the wrappers saw."""
+
+    def __init__(self) -> None:
+        text = files("pytest_automation_report").joinpath("openapi.yaml").read_text(encoding="utf-8")
+        self._document: Json = yaml.safe_load(text)
+        resource = Resource.from_contents(self._document, default_specification=DRAFT202012)
+        self._registry: Registry[Any] = Registry().with_resource(_DOCUMENT, resource)
+        self._validators: dict[str, Any] = {}
+        self._paths = [
+            (re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), path) for path in self._document["paths"]
+        ]
+        self.violations: list[str] = []
+
+    def check_request(
+        self, method: str, path: str, query: str, body: bytes | None, *, body_may_be_missing: bool = False,
+    ) -> None:
+        """Raise AssertionError unless the contract has this request."""
+        where, values, operation = self._operation(method, path)
+        parameters = [self._resolved(each) for each in self._parameters(where, operation)]
+        for parameter in parameters:
+            if parameter["in"] == "path":
+                self._check_parameter(parameter, values[parameter["name"]], f"{method} {path}")
+        known = {each["name"]: each for each in parameters if each["in"] == "query"}
+        for name, value in parse_qsl(query, keep_blank_values=True):
+            assert name in known, f"{method} {path}: the contract has no query parameter {name!r}"
+            self._check_parameter(known[name], value, f"{method} {path}")
+        if "requestBody" not in operation:
+            assert not body, f"{method} {path}: the contract has no body here"
+        elif body:
+            pointer = f"{_operation_pointer(where, method)}/requestBody/content/application~1json/schema"
+            self._check(pointer, _parsed(body, f"{method} {path}"), f"request body of {method} {path}")
+        else:
+            lenient = body_may_be_missing and operation["operationId"] in _BODY_MAY_BE_MISSING
+            assert lenient, f"{method} {path}: the contract asks for a body"
+
+    def check_response(self, method: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Raise AssertionError unless the contract has this answer."""
+        title = f"answer {status} to {method} {path}"
+        media = {name.lower(): value for name, value in headers.items()}.get("content-type", "")
+        if status in _EXTRA_STATUSES:
+            assert media.startswith("application/json"), f"{title}: is {media or 'of no type'}, not JSON"
+            self._check("/components/schemas/ErrorCollection", _parsed(body, title), title)
+            return
+        where, _, operation = self._operation(method, path)
+        assert str(status) in operation["responses"], f"{title}: the contract has no such status"
+        pointer = f"{_operation_pointer(where, method)}/responses/{status}"
+        answer = operation["responses"][str(status)]
+        if "$ref" in answer:
+            pointer, answer = answer["$ref"].removeprefix("#"), self._resolved(answer)
+        if "content" not in answer:
+            assert not body, f"{title}: has a body"
+            return
+        assert media.startswith("application/json"), f"{title}: is {media or 'of no type'}, not JSON"
+        self._check(f"{pointer}/content/application~1json/schema", _parsed(body, title), title)
+
+    def wsgi(self, application: Application) -> Application:
+        """Return the application, with each request and answer checked; a violation is raised, too.
+
+        A request counts only when it was answered with success: what a server refuses may be wrong.
+        """
+
+        def _checked(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            sent = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            environ["wsgi.input"] = io.BytesIO(sent)
+            started: list[tuple[str, list[tuple[str, str]]]] = []
+
+            def _start(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> object:
+                del exc_info
+                started.append((status, headers))
+                return start_response(status, headers)
+
+            body = b"".join(application(environ, _start))
+            status, headers = started[-1]
+            self._record(
+                (environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", ""), sent),
+                (int(status.split()[0]), dict(headers), body), body_may_be_missing=True,
+            )
+            return [body]
+
+        return _checked
+
+    def _record(
+        self, request: tuple[str, str, str, bytes | None], answer: tuple[int, Mapping[str, str], bytes],
+        *, body_may_be_missing: bool,
+    ) -> None:
+        method, path, _, _ = request
+        if path in _OUTSIDE:
+            return
+        try:
+            if 200 <= answer[0] < 300:
+                self.check_request(*request, body_may_be_missing=body_may_be_missing)
+            self.check_response(method, path, *answer)
+        except AssertionError as violation:
+            self.violations.append(str(violation))
+            raise
+
+    def _operation(self, method: str, path: str) -> tuple[str, dict[str, str], Json]:
+        for pattern, where in self._paths:
+            match = pattern.fullmatch(path)
+            if match is not None:
+                item = self._document["paths"][where]
+                assert method.lower() in item, f"{method} {path}: the contract has no such method here"
+                return where, match.groupdict(), item[method.lower()]
+        raise AssertionError(f"{method} {path}: the contract has no such path")
+
+    def _parameters(self, where: str, operation: Json) -> Iterator[Json]:
+        yield from self._document["paths"][where].get("parameters", ())
+        yield from operation.get("parameters", ())
+
+    def _check_parameter(self, parameter: Json, text: str, title: str) -> None:
+        schema = self._resolved(parameter["schema"])
+        value: object = text
+        if schema["type"] == "integer" and re.fullmatch("-?[0-9]+", text):
+            value = int(text)
+        elif schema["type"] == "array":
+            value = text.split(",") if text else []
+        validator = OAS31Validator(schema, format_checker=oas31_format_checker)
+        errors = [error.message for error in validator.iter_errors(value)]
+        assert not errors, f"{title}: parameter {parameter['name']}={text!r}: {errors[0]}"
+
+    def _check(self, pointer: str, value: object, title: str) -> None:
+        if pointer not in self._validators:
+            self._validators[pointer] = OAS31Validator(
+                {"$ref": f"{_DOCUMENT}#{pointer}"}, registry=self._registry, format_checker=oas31_format_checker,
+            )
+        errors = [
+            f"{'.'.join(map(str, error.absolute_path)) or 'the body'}: {error.message[:300]}"
+            for error in self._validators[pointer].iter_errors(value)
+        ]
+        assert not errors, f"{title}: " + "; ".join(errors[:5])
+
+    def _resolved(self, value: Json) -> Json:
+        while "$ref" in value:
+            target: Any = self._document
+            for name in value["$ref"].removeprefix("#/").split("/"):
+                target = target[name.replace("~1", "/").replace("~0", "~")]
+            value = target
+        return value
+
+
+class CheckedAdapter(BaseAdapter):
+    """An adapter that checks each request that was answered with success, and each answer."""
+
+    def __init__(self, adapter: BaseAdapter, contract: Contract) -> None:
+        super().__init__()
+        self._adapter = adapter
+        self._contract = contract
+
+    def send(
+        self, request: PreparedRequest, *args: Any, **options: Any,  # noqa: ANN401 - handed through as they come
+    ) -> Response:
+        """Return the adapter's answer; raise AssertionError when the contract does not have it."""
+        response = self._adapter.send(request, *args, **options)
+        address = urlsplit(request.url or "")
+        body = request.body.encode() if isinstance(request.body, str) else request.body
+        assert body is None or isinstance(body, bytes), "only whole bodies can be checked"
+        self._contract._record(
+            (request.method or "", address.path, address.query, body),
+            (response.status_code, response.headers, response.content), body_may_be_missing=False,
+        )
+        return response
+
+    def close(self) -> None:
+        """Close the adapter."""
+        self._adapter.close()
+
+
+def _operation_pointer(where: str, method: str) -> str:
+    name = where.replace("~", "~0").replace("/", "~1").replace("{", "%7B").replace("}", "%7D")
+    return f"/paths/{name}/{method.lower()}"
+
+
+def _parsed(body: bytes, title: str) -> object:
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise AssertionError(f"{title}: is no JSON ({error})") from error
