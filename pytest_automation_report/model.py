@@ -51,6 +51,13 @@ class Field:
             body["is_highlight"] = True
         return body
 
+    @classmethod
+    def from_body(cls, body: Json) -> Field:
+        """Return the field that `body` made this JSON of."""
+        return cls(
+            body["name"], body["value"], FieldType(body["type"]), body.get("meta", {}), body.get("is_highlight", False)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
@@ -64,9 +71,15 @@ class Artifact:
 
     def body(self) -> Json:
         """Return the artifact as the contract's CreateAutomationArtifact."""
-        return _present({
-            "name": self.name, "url": self.url, "note": self.note, "mime_type": self.mime_type, "size": self.size,
-        })
+        return _present(
+            {
+                "name": self.name,
+                "url": self.url,
+                "note": self.note,
+                "mime_type": self.mime_type,
+                "size": self.size,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +116,37 @@ class Test:
 
     def body(self) -> Json:
         """Return the test as the contract's CreateAutomationTest."""
-        body = _present({
-            "key": self.key, "name": self.name, "folder": self.folder, "status": self.status,
-            "elapsed": self.elapsed, "file": self.file, "line": self.line,
-        })
+        body = _present(
+            {
+                "key": self.key,
+                "name": self.name,
+                "folder": self.folder,
+                "status": self.status,
+                "elapsed": self.elapsed,
+                "file": self.file,
+                "line": self.line,
+            }
+        )
         if self.fields:
             body["fields"] = [each.body() for each in self.fields]
         if self.artifacts:
             body["artifacts"] = [each.body() for each in self.artifacts]
         return body
+
+    @classmethod
+    def from_body(cls, body: Json) -> Test:
+        """Return the test that `body` made this JSON of."""
+        return cls(
+            key=body["key"],
+            name=body["name"],
+            folder=body["folder"],
+            status=body["status"],
+            elapsed=body.get("elapsed"),
+            file=body.get("file"),
+            line=body.get("line"),
+            fields=tuple(Field.from_body(each) for each in body.get("fields", ())),
+            artifacts=tuple(Artifact(**each) for each in body.get("artifacts", ())),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +165,15 @@ class Resources:
                 body[name] = [each.body() for each in values]
         return body
 
+    @classmethod
+    def from_body(cls, body: Json) -> Resources:
+        """Return the resources that `body` made this JSON of; other members are passed over."""
+        return cls(
+            fields=tuple(Field.from_body(each) for each in body.get("fields", ())),
+            links=tuple(Link(**each) for each in body.get("links", ())),
+            artifacts=tuple(Artifact(**each) for each in body.get("artifacts", ())),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
@@ -146,13 +190,33 @@ class NewRun:
 
     def body(self) -> Json:
         """Return the run as the contract's CreateAutomationRun."""
-        body = _present({
-            "name": self.name, "source": self.source, "config": self.config, "config_id": self.config_id,
-            "milestone": self.milestone, "milestone_id": self.milestone_id,
-        })
+        body = _present(
+            {
+                "name": self.name,
+                "source": self.source,
+                "config": self.config,
+                "config_id": self.config_id,
+                "milestone": self.milestone,
+                "milestone_id": self.milestone_id,
+            }
+        )
         if self.tags:
             body["tags"] = list(self.tags)
         return {**body, **self.resources.body()}
+
+    @classmethod
+    def from_body(cls, body: Json) -> NewRun:
+        """Return the run that `body` made this JSON of."""
+        return cls(
+            name=body["name"],
+            source=body["source"],
+            config=body.get("config"),
+            config_id=body.get("config_id"),
+            milestone=body.get("milestone"),
+            milestone_id=body.get("milestone_id"),
+            tags=tuple(body.get("tags", ())),
+            resources=Resources.from_body(body),
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)

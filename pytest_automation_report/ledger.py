@@ -1,0 +1,221 @@
+"""What the sender has done, as its ledger tells it (floor 1, pure).
+
+The ledger is a file of records (``records``). Before each POST that changes something stands an ``intent``; after it what came
+of it: ``ack`` (the server has it), ``not`` (it has not), ``rejected`` (it will not take it) or ``held`` (nobody can tell). An
+intent without one of these is open: it must be settled before anything else is sent.
+
+Results are named by the offset of the record they come from in their worker's file; each worker's results are sent in the
+order of their offsets, so a batch is a range of offsets.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_automation_report.records import Record
+
+Operation: TypeAlias = Literal[
+    "create_run", "append_run", "complete_run", "create_thread", "append_thread", "complete_thread"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One POST that is about to be sent.
+
+    ``first`` and ``last`` are the offsets of a batch's first and last result, ``count`` how many it has, ``known`` how many
+    results the thread had before it, ``orphans`` the numbers of attempts that are reported although they never finished.
+    """
+
+    number: int
+    operation: Operation
+    worker: str = ""
+    thread: int = 0
+    first: int = 0
+    last: int = 0
+    count: int = 0
+    known: int = 0
+    orphans: tuple[int, ...] = ()
+    observed: int = 0
+    computed: int = 0
+
+    def members(self) -> dict[str, object]:
+        """Return the members of the intent's record."""
+        return {
+            "i": self.number,
+            "op": self.operation,
+            "worker": self.worker,
+            "thread": self.thread,
+            "first": self.first,
+            "last": self.last,
+            "count": self.count,
+            "known": self.known,
+            "orphans": list(self.orphans),
+            "observed": self.observed,
+            "computed": self.computed,
+        }
+
+
+@dataclass(slots=True)
+class Ranges:
+    """Ranges of offsets, added in any order, that never overlap."""
+
+    _firsts: list[int] = field(default_factory=list)
+    _lasts: list[int] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, first: int, last: int, count: int) -> None:
+        """Add a range that holds this many results."""
+        place = bisect_right(self._firsts, first)
+        self._firsts.insert(place, first)
+        self._lasts.insert(place, last)
+        self.count += count
+
+    def __contains__(self, offset: int) -> bool:
+        place = bisect_right(self._firsts, offset) - 1
+        return place >= 0 and offset <= self._lasts[place]
+
+
+@dataclass(slots=True)
+class Account:
+    """What became of one worker's results; ``thread`` is the open thread, ``in_thread`` how many results it has.
+
+    ``thread_observed`` and ``thread_computed`` are what was added to that thread so far, in microseconds.
+    """
+
+    thread: int | None = None
+    in_thread: int = 0
+    thread_observed: int = 0
+    thread_computed: int = 0
+    threads: list[int] = field(default_factory=list)
+    acknowledged: Ranges = field(default_factory=Ranges)
+    rejected: Ranges = field(default_factory=Ranges)
+    held: Ranges = field(default_factory=Ranges)
+    orphans: set[int] = field(default_factory=set)
+
+    def is_settled(self, offset: int) -> bool:
+        """Whether the result at this offset is not to be sent (any more)."""
+        return offset in self.acknowledged or offset in self.rejected or offset in self.held
+
+
+@dataclass(slots=True)
+class LedgerState:
+    """The sum of a ledger's records; changed by `apply` alone, so that a restart and a run on agree."""
+
+    run: int | None = None
+    is_joined: bool = False
+    is_noted: bool = False
+    is_complete: bool = False
+    is_done: bool = False
+    is_ready: bool = False
+    open_intent: Intent | None = None
+    next_number: int = 1
+    posts: int = 0
+    trouble: str = ""
+    trouble_class: str = ""
+    reasons: list[str] = field(default_factory=list)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    lanes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    done: Mapping[str, Any] = field(default_factory=dict)
+
+    def account(self, worker: str) -> Account:
+        """Return this worker's account, a new one when there is none."""
+        return self.accounts.setdefault(worker, Account())
+
+    def apply(self, record: Record) -> None:
+        """Add one record; kinds of later versions are passed over."""
+        members = record.members
+        match record.kind:
+            case "ready":
+                self.is_ready, self.is_done = True, False
+            case "joined":
+                self.run, self.is_joined = members["run"], True
+            case "intent":
+                self._apply_intent(_intent_from(members))
+            case "ack" | "not" | "rejected" | "held":
+                self._close(record.kind, members)
+            case "fenced":
+                self._leave_thread(members["worker"])
+            case "trouble":
+                self.trouble, self.trouble_class = members["why"], members["class"]
+            case "lane":
+                self.lanes[members["worker"]] = members
+            case "done":
+                self.is_done, self.done = True, members
+            case _:
+                pass
+
+    def _apply_intent(self, intent: Intent) -> None:
+        self.open_intent = intent
+        self.next_number = max(self.next_number, intent.number + 1)
+        self.posts += 1
+        if intent.operation == "append_thread":
+            self.account(intent.worker).orphans.update(intent.orphans)
+
+    def _close(self, kind: str, members: Mapping[str, Any]) -> None:
+        intent = self.open_intent
+        if intent is None or intent.number != members["i"]:
+            return
+        self.open_intent = None
+        if kind == "ack":
+            self.trouble = self.trouble_class = ""
+            self._acknowledge(intent, members.get("id"))
+        elif kind != "not":
+            self.reasons.append(str(members["why"]))
+            self._set_aside(intent, kind)
+
+    def _set_aside(self, intent: Intent, kind: str) -> None:
+        if intent.operation == "append_run":
+            self.is_noted = True
+        elif intent.operation == "append_thread":
+            account = self.account(intent.worker)
+            ranges = account.rejected if kind == "rejected" else account.held
+            ranges.add(intent.first, intent.last, intent.count)
+
+    def _acknowledge(self, intent: Intent, made: int | None) -> None:
+        account = self.account(intent.worker) if intent.worker else None
+        match intent.operation:
+            case "create_run":
+                self.run = made
+            case "append_run":
+                self.is_noted = True
+            case "complete_run":
+                self.is_complete = True
+            case "create_thread" if account is not None and made is not None:
+                account.thread, account.in_thread = made, 0
+                account.thread_observed = account.thread_computed = 0
+                account.threads.append(made)
+            case "append_thread" if account is not None:
+                account.acknowledged.add(intent.first, intent.last, intent.count)
+                account.in_thread += intent.count
+                account.thread_observed += intent.observed
+                account.thread_computed += intent.computed
+            case "complete_thread":
+                self._leave_thread(intent.worker)
+            case _:
+                pass
+
+    def _leave_thread(self, worker: str) -> None:
+        account = self.account(worker)
+        account.thread, account.in_thread = None, 0
+
+
+def _intent_from(members: Mapping[str, Any]) -> Intent:
+    return Intent(
+        number=members["i"],
+        operation=members["op"],
+        worker=members["worker"],
+        thread=members["thread"],
+        first=members["first"],
+        last=members["last"],
+        count=members["count"],
+        known=members["known"],
+        orphans=tuple(members["orphans"]),
+        observed=members["observed"],
+        computed=members["computed"],
+    )

@@ -1,0 +1,217 @@
+"""Records the tests that run in this process (floor 4): pytest's hooks in, lines in the spool out.
+
+It runs inside tests that mock clocks, files, sockets and modules, so what it needs at each test is held by the instance.
+It opens no socket, starts no thread and waits for nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections import Counter
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, ParamSpec
+
+import pytest
+
+from pytest_automation_report.identity import identity
+from pytest_automation_report.records import FORMAT, finish_record, plain_record, start_record
+from pytest_automation_report.recorder import Recorder, Rules, encoded
+from pytest_automation_report.spool import SessionFolder, SpoolWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pytest_automation_report.recorder import Finished
+
+P = ParamSpec("P")
+
+_FAULTS_SHOWN: Final = 3
+_REPEATED_SHOWN: Final = 5
+
+
+class Clock:
+    """Whole microseconds since the session began, by the performance counter as it was when the module was imported.
+
+    ``epoch`` is the counter's value, in seconds, when the session began; all processes of one machine share the counter.
+    """
+
+    __slots__ = ("_counter", "epoch")
+
+    def __init__(self, epoch: float | None = None) -> None:
+        self._counter = perf_counter
+        self.epoch = perf_counter() if epoch is None else epoch
+
+    def now(self) -> int:
+        """Return the moment."""
+        return max(0, int((self._counter() - self.epoch) * 1_000_000))
+
+
+class Faults:
+    """Errors of our own code inside pytest's hooks: counted and told at the end, never raised into a user's session."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.texts: list[str] = []
+
+    def add(self, place: str, error: Exception) -> None:
+        """Count one error; the first few are kept with the place they came from."""
+        self.count += 1
+        if len(self.texts) < _FAULTS_SHOWN:
+            self.texts.append(f"{place}: {type(error).__name__}: {error}")
+
+
+def guarded(hook: Callable[P, None]) -> Callable[P, None]:
+    """Make a hook of an object with ``faults`` count our own errors.
+
+    What pytest raises to end a session derives from ``BaseException`` and passes.
+    """
+
+    @functools.wraps(hook)
+    def guard(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            hook(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - the one edge where our errors must not reach the session
+            owner: Any = args[0]
+            owner.faults.add(hook.__name__, error)
+
+    return guard
+
+
+class Recording:
+    """Hooks for a process that runs tests: the only one, or one xdist worker."""
+
+    def __init__(self, writer: SpoolWriter, rules: Rules, clock: Clock, worker: str, faults: Faults) -> None:
+        self.faults = faults
+        self.worker = worker
+        self.modules = 0
+        self.counts: Counter[str] = Counter()
+        self._groups: dict[str, str] = {}
+        self._writer = writer
+        self._rules = rules
+        self._clock = clock
+        self._recorder = Recorder(rules, self._groups)
+        self._number = 0
+        self._began = 0
+        writer.write(plain_record("open", format=FORMAT, worker=worker, pid=os.getpid(), t=clock.now()))
+
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note how many tests there are, and which of them the server cannot tell apart."""
+        if getattr(session.config.option, "loadgroup", False):
+            self._groups.update(_ungrouped(session.items))
+        repeated = _repeated(self._groups.get(each.nodeid, each.nodeid) for each in session.items)
+        self._writer.write(plain_record("collected", count=len(session.items), repeated=repeated))
+
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        """Note that an attempt begins, so that it is known if the process dies in it."""
+        self._number += 1
+        self._began = self._clock.now()
+        self._recorder.start(nodeid, location)
+        raw = self._groups.get(nodeid, nodeid)
+        self._writer.write(start_record(self._number, self._began, raw, location[0], location[1]))
+
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add a phase, or a subtest, to its test: here, since this hook runs in the process that owns the test."""
+        self._recorder.add(report)
+
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Close the attempt: its result exists once it is a line in the spool."""
+        now = self._clock.now()
+        finished = self._recorder.finish(nodeid, observed=now - self._began)
+        if finished is not None:
+            self.write_finished(finished, self._number, now)
+
+    def write_finished(self, finished: Finished, number: int, moment: int) -> None:
+        """Write one result; only a forked child of a test would not own the spool, and it does not count either."""
+        if not self._writer.is_own:
+            return
+        if finished.is_final:
+            self.counts[finished.status] += 1
+        self._writer.write(
+            finish_record(
+                number,
+                moment,
+                key=finished.identity.key,
+                status=finished.status,
+                elapsed=finished.test.elapsed or 0,
+                is_final=finished.is_final,
+                test=encoded(finished.test),
+            )
+        )
+
+    def write_result(self, finished: Finished) -> None:
+        """Write a result that no attempt led to: a module that could not be collected."""
+        self._number += 1
+        self.modules += 1
+        self.write_finished(finished, self._number, self._clock.now())
+
+    def write(self, record: bytes) -> None:
+        """Append a record that is not about one test."""
+        self._writer.write(record)
+
+    def close(self) -> None:
+        """Note that this process ends in order."""
+        self._writer.write(plain_record("close", t=self._clock.now(), counts=dict(self.counts), **_trouble_of(self)))
+
+    def shut(self) -> None:
+        """Close the file; nothing is recorded any more."""
+        self._writer.close()
+
+    @property
+    def trouble(self) -> str:
+        """What the disk did to the spool's last failed record, empty when nothing."""
+        return self._writer.trouble if self._writer.waiting else ""
+
+
+class WorkerRecording(Recording):
+    """Hooks for an xdist worker: it also says when it ends."""
+
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_sessionfinish(self) -> None:
+        """Close the worker's file."""
+        self.close()
+        self.shut()
+
+
+def worker_recording(given: dict[str, Any], worker: str) -> WorkerRecording | None:
+    """Return the recording of a worker from what its controller gave it, or ``None`` where the spool is on another host."""
+    folder = SessionFolder(Path(given["folder"]))
+    if not folder.is_here:
+        return None
+    writer = SpoolWriter(folder.records(worker))
+    return WorkerRecording(writer, Rules.from_json(given["rules"]), Clock(given["epoch"]), worker, Faults())
+
+
+def _trouble_of(recording: Recording) -> dict[str, object]:
+    faults = recording.faults
+    return {"faults": faults.count, "texts": faults.texts} if faults.count else {}
+
+
+def _ungrouped(items: Iterable[pytest.Item]) -> dict[str, str]:
+    """Return for each item whose node id xdist gave a group's name: the node id without it."""
+    found = {}
+    for item in items:
+        path, at, group = item.nodeid.rpartition("@")
+        if at and any(_group_name(mark) == group for mark in item.iter_markers("xdist_group")):
+            found[item.nodeid] = path
+    return found
+
+
+def _group_name(mark: pytest.Mark) -> str:
+    return str(mark.args[0] if mark.args else mark.kwargs.get("name", "default"))
+
+
+def _repeated(nodeids: Iterable[str]) -> list[list[object]]:
+    """Return the first few tests that occur more than once under one key, each with its number."""
+    counts = Counter(nodeid.replace("/", ".").replace(".py::", ".").replace("::", ".") for nodeid in nodeids)
+    return [[name, count] for name, count in counts.items() if count > 1][:_REPEATED_SHOWN]

@@ -1,0 +1,130 @@
+"""The lines that spool and ledger are made of: length, CRC32 and JSON (floor 0, pure).
+
+A record is one line of ASCII, ``LLLLLLLL CCCCCCCC {json}`` and a newline: eight hexadecimal digits for the length of the
+JSON in bytes, eight for its CRC32. JSON in ASCII holds no raw newline, so a reader that meets a damaged record goes on
+at the next line. What pytest's process and the sender write is made here, so that both sides read the same words.
+"""
+
+from __future__ import annotations
+
+import json
+from binascii import crc32
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+FORMAT: Final = 1
+"""Version of the records; a reader refuses a newer one."""
+
+_HEADER: Final = 18
+_TEST_MARK: Final = ',"test":'
+
+# Tests patch `json`: what pytest's process needs is taken once, when this module is imported.
+encode: Final[Callable[[object], str]] = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as read: its kind, its members, and the undecoded JSON of its test where it has one."""
+
+    kind: str
+    members: Mapping[str, Any]
+    test: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A record and the offset of its first byte in its file."""
+
+    offset: int
+    record: Record
+
+
+def framed(payload: str) -> bytes:
+    """Return the line, in bytes, that holds this ASCII JSON object."""
+    data = payload.encode("ascii")
+    return b"%08x %08x %b\n" % (len(data), crc32(data), data)
+
+
+def unframed(line: bytes) -> str | None:
+    """Return the JSON of a line without its newline, or ``None`` when the line is damaged."""
+    payload = line[_HEADER:]
+    try:
+        length, checksum = int(line[:8], 16), int(line[9:17], 16)
+    except ValueError:
+        return None
+    if length != len(payload) or checksum != crc32(payload):
+        return None
+    try:
+        return payload.decode("ascii")
+    except UnicodeDecodeError:
+        return None
+
+
+def record_from(payload: str) -> Record | None:
+    """Return the record in this JSON, or ``None`` when it is no object with a kind."""
+    head, mark, test = payload.partition(_TEST_MARK)
+    try:
+        members = json.loads(head + "}" if mark else head)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(members, dict) or not isinstance(members.get("k"), str):
+        return None
+    return Record(members["k"], members, test[:-1] if mark else "")
+
+
+@dataclass(slots=True)
+class Decoder:
+    """Turns the bytes of one file, in whatever pieces they come, into records; owned by whoever reads the file."""
+
+    damaged: int = 0
+    position: int = 0
+    _tail: bytes = b""
+    samples: list[int] = field(default_factory=list)
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether the bytes so far end in the middle of a record."""
+        return bool(self._tail)
+
+    def feed(self, chunk: bytes) -> list[Placed]:
+        """Return the records that these next bytes complete; damaged lines are counted, blank ones skipped."""
+        found: list[Placed] = []
+        *lines, self._tail = (self._tail + chunk).split(b"\n")
+        for line in lines:
+            offset = self.position
+            self.position += len(line) + 1
+            if not line:
+                continue
+            payload = unframed(line)
+            record = None if payload is None else record_from(payload)
+            if record is None:
+                self.damaged += 1
+                self.samples.append(offset)
+            else:
+                found.append(Placed(offset, record))
+        return found
+
+
+def plain_record(kind: str, **members: object) -> bytes:
+    """Return a record without a test; for everything that is not written once a test."""
+    return framed(encode({"k": kind, **members}))
+
+
+def start_record(number: int, moment: int, nodeid: str, file: str, line: int | None) -> bytes:
+    """Return START: attempt ``number`` of this process begins, ``moment`` microseconds into the session."""
+    where = "null" if line is None else str(line)
+    return framed(
+        f'{{"k":"start","n":{number},"t":{moment},"id":{encode(nodeid)},"file":{encode(file)},"line":{where}}}'
+    )
+
+
+def finish_record(number: int, moment: int, *, key: str, status: str, elapsed: int, is_final: bool, test: str) -> bytes:
+    """Return FINISH: attempt ``number`` is over; ``test`` is the result as the JSON that the server gets."""
+    final = "true" if is_final else "false"
+    return framed(
+        f'{{"k":"finish","n":{number},"t":{moment},"key":"{key}","status":"{status}","elapsed":{elapsed},'
+        f'"final":{final}{_TEST_MARK}{test}}}'
+    )

@@ -1,0 +1,89 @@
+"""What only the controller of xdist's workers knows (floor 4): crashed workers, and results of workers on other hosts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_automation_report.limits import console
+from pytest_automation_report.records import plain_record
+from pytest_automation_report.recording import Recording, guarded
+from pytest_automation_report.spool import SpoolWriter
+
+if TYPE_CHECKING:
+    from pytest_automation_report.recorder import Rules
+    from pytest_automation_report.recording import Clock, Faults
+    from pytest_automation_report.spool import SessionFolder
+
+
+class RemoteRecordings:
+    """Hooks of the controller for reports that workers send it."""
+
+    def __init__(
+        self, folder: SessionFolder, rules: Rules, clock: Clock, faults: Faults, controller: SpoolWriter
+    ) -> None:
+        self.faults = faults
+        self._folder = folder
+        self._rules = rules
+        self._clock = clock
+        self._controller = controller
+        self._recordings: dict[str, RemoteRecording | None] = {}
+
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Record a crash; record a phase where the worker cannot."""
+        if report.when == "???":  # type: ignore[comparison-overlap] # xdist's word for a crash
+            self._record_crash(report)
+            return
+        worker = getattr(report, "worker_id", None)
+        if worker is None:
+            return
+        if worker not in self._recordings:
+            is_local = self._folder.records(worker).exists()
+            self._recordings[worker] = None if is_local else self._new_recording(worker)
+        recording = self._recordings[worker]
+        if recording is not None:
+            recording.add(report)
+
+    def close(self) -> None:
+        """End the files that were written for others."""
+        for recording in self._recordings.values():
+            if recording is not None:
+                recording.close()
+                recording.shut()
+
+    def _new_recording(self, worker: str) -> RemoteRecording:
+        writer = SpoolWriter(self._folder.records(worker))
+        return RemoteRecording(writer, self._rules, self._clock, worker, self.faults)
+
+    def _record_crash(self, report: Any) -> None:  # noqa: ANN401 - xdist hangs the worker's node on it
+        node = getattr(report, "node", None)
+        self._controller.write(
+            plain_record(
+                "crash",
+                t=self._clock.now(),
+                worker=node.gateway.id if node is not None else "unknown",
+                id=report.nodeid,
+                file=report.location[0],
+                outcome=report.outcome,
+                text=console(report.longreprtext),
+            )
+        )
+
+
+class RemoteRecording(Recording):
+    """Records for one worker on another host, attempt by attempt: a teardown ends one."""
+
+    def add(self, report: pytest.TestReport) -> None:
+        """Add a phase of the test that the worker runs."""
+        if report.nodeid != self._open_nodeid:
+            self._open_nodeid = report.nodeid
+            self.pytest_runtest_logstart(report.nodeid, report.location)
+        self.pytest_runtest_logreport(report)
+        if report.when == "teardown":
+            self._open_nodeid = ""
+            self.pytest_runtest_logfinish(report.nodeid)
+
+    _open_nodeid: str = ""

@@ -1,0 +1,285 @@
+"""One reported session (floor 4): wiring of pytest's hooks to spool, sender and summary, in the process that leads it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_automation_report.configuration import configuration_from, project_name, read_given, token_for
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.limits import string
+from pytest_automation_report.model import Field, NewRun, Resources, Token
+from pytest_automation_report.recorder import Rules, collection_test
+from pytest_automation_report.records import plain_record
+from pytest_automation_report.recording import Clock, Faults, Recording, guarded
+from pytest_automation_report.remote import RemoteRecordings
+from pytest_automation_report.sender.handover import Handover, Limits
+from pytest_automation_report.sender.log import Log
+from pytest_automation_report.sender.launch import LaunchError, start_sender
+from pytest_automation_report.spool import CONTROLLER, MAIN, SESSION_ID_FIELD, Session, SessionFolder, SpoolWriter, new_session_folder
+from pytest_automation_report.summary import Ending, header_line, report_lines
+from pytest_automation_report.tally import Tally, tally_from
+from pytest_automation_report.waiting import LedgerView, wait_for_sender
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_automation_report.configuration import Configuration
+
+STRICT_EXIT_STATUS: Final = 11
+LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
+
+_ENDINGS: Final[Mapping[int, str]] = {
+    0: "all tests passed",
+    1: "tests failed",
+    2: "interrupted",
+    3: "internal error of pytest",
+    4: "usage error",
+    5: "no tests were run",
+}
+
+
+def reporting_for(config: pytest.Config, environ: Mapping[str, str]) -> Reporting:
+    """Return the reporting of this session; raises `SettingError` for what the user typed wrong."""
+    configuration = configuration_from(
+        read_given(config, environ),
+        environ=environ,
+        root=config.rootpath,
+        project_name=project_name(config.rootpath),
+        local_time=datetime.now().astimezone(),
+    )
+    configuration, token = token_for(configuration, environ)
+    if configuration.endpoint.is_embedded:
+        token = Token("embedded")  # the embedded server, mounted in the sender, asks for the token it was given
+    return Reporting(configuration, token, _limits(configuration, environ), config)
+
+
+class Reporting:
+    """Hooks of the process that leads a session: the only one, or the controller of xdist's workers."""
+
+    def __init__(
+        self, configuration: Configuration, token: Token | None, limits: Limits, config: pytest.Config
+    ) -> None:
+        self.faults = Faults()
+        self._configuration = configuration
+        self._token = token
+        self._limits = limits
+        self._troubles = list(configuration.troubles)
+        self._sleep, self._monotonic = time.sleep, time.monotonic
+        self._rules = Rules(
+            prefix=configuration.folder_prefix or str(getattr(config.option, "junitprefix", None) or ""),
+            output=configuration.output,
+            statuses=configuration.statuses,
+            redact=configuration.redact,
+        )
+        self._clock = Clock()
+        self._folder: SessionFolder | None = None
+        self._recording: Recording | None = None
+        self._remote: RemoteRecordings | None = None
+        self._is_started = False
+        self._is_ended = False
+        self._is_told = False
+        self._interruption = ""
+        self._ending: Ending | None = None
+
+    def pytest_report_header(self) -> str:
+        """Say where results go."""
+        return header_line(self._configuration)
+
+    @pytest.hookimpl(tryfirst=True)
+    @guarded
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Make the session's spool and start its sender, before anything of the session runs."""
+        try:
+            self._folder = self._new_folder()
+        except SpoolError as error:
+            self._troubles.append(f"nothing can be reported: {error}")
+            return
+        is_leading = session.config.pluginmanager.has_plugin("dsession")
+        writer = SpoolWriter(self._folder.records(CONTROLLER if is_leading else MAIN))
+        worker = CONTROLLER if is_leading else MAIN
+        self._recording = Recording(writer, self._rules, self._clock, worker, self.faults)
+        if is_leading:
+            self._remote = RemoteRecordings(self._folder, self._rules, self._clock, self.faults, writer)
+            session.config.pluginmanager.register(self._remote)
+        else:
+            session.config.pluginmanager.register(self._recording)
+        self._start_sender()
+
+    @pytest.hookimpl(optionalhook=True)
+    @guarded
+    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
+        """Tell an xdist worker where to write."""
+        if self._folder is not None:
+            node.workerinput["automation_report"] = {
+                "folder": str(self._folder.path),
+                "rules": self._rules.to_json(),
+                "epoch": self._clock.epoch,
+            }
+
+    @guarded
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Record a module that could not be collected, or that skipped itself."""
+        if report.passed or self._recording is None:
+            return
+        finished = collection_test(report, self._rules)
+        if finished is not None:
+            self._recording.write_result(finished)
+
+    @guarded
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Remember what interrupts the session."""
+        is_key = isinstance(excinfo.value, KeyboardInterrupt)
+        self._interruption = "interrupted by Ctrl-C" if is_key else string(f"ended by pytest.exit: {excinfo.value}")
+
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
+        """End the session's records and wait for the sender, within limits."""
+        self._end(session, int(exitstatus))
+        if self._folder is None or self._recording is None:
+            return
+        view = LedgerView(self._folder.ledger)
+        if self._is_started:
+            is_interrupted = self._interruption.startswith("interrupted")
+            wait_for_sender(
+                view, self._limits, is_interrupted=is_interrupted, clock=self._monotonic, sleep=self._sleep
+            )
+        is_each = getattr(session.config.option, "dist", "no") == "each"
+        tally = tally_from(
+            self._folder, view.state, self._recording.counts, modules=self._recording.modules, is_each=is_each
+        )
+        self._ending = self._ending_from(tally, view)
+        if self._configuration.strict and not self._ending.is_whole and int(exitstatus) == 0:
+            session.exitstatus = STRICT_EXIT_STATUS
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what was delivered, where, and what to do about the rest."""
+        lines = self._lines(terminalreporter.verbosity)
+        self._is_told = True
+        if lines:
+            terminalreporter.section("automation report")
+            for line in lines:
+                terminalreporter.write_line(line)
+
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Leave nothing behind that has been delivered, and nothing untold that has not."""
+        self._end(None, 0)
+        lines = [] if self._is_told else self._lines(-1)
+        if lines:
+            sys.stderr.write("\n".join(["automation report:", *lines, ""]))
+        if self._ending is not None and self._ending.tally.is_removable and self._folder is not None:
+            self._folder.remove()
+        for each in (self._recording, self._remote):
+            if each is not None and config.pluginmanager.is_registered(each):
+                config.pluginmanager.unregister(each)
+
+    def _lines(self, verbosity: int) -> list[str]:
+        faults = [f"error in reporting: {each}" for each in self.faults.texts]
+        return report_lines(self._configuration, self._ending, [*self._troubles, *faults], verbosity=verbosity)
+
+    def _end(self, session: pytest.Session | None, exitstatus: int) -> None:
+        if self._is_ended or self._recording is None:
+            return
+        self._is_ended = True
+        reason = self._interruption or _reason(session, exitstatus)
+        self._recording.close()
+        if self._remote is not None:
+            self._remote.close()
+        self._recording.write(plain_record("end", t=self._clock.now(), exit=exitstatus, reason=reason))
+        self._recording.shut()
+
+    def _new_folder(self) -> SessionFolder:
+        moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        folder = new_session_folder(self._configuration.spool, moment)
+        endpoint = self._configuration.endpoint
+        session = Session(
+            id=folder.id,
+            origin=endpoint.origin,
+            project_id=endpoint.project_id,
+            database=endpoint.database,
+            run=new_run(self._configuration, folder.id),
+            joined_run=self._configuration.run_id,
+            rules=self._rules.to_json(),
+            pid=os.getpid(),
+        )
+        try:
+            folder.write_session(session)
+        except OSError as error:
+            raise SpoolError(f"{folder.path} cannot be written: {error.strerror or error}") from error
+        return folder
+
+    def _start_sender(self) -> None:
+        configuration = self._configuration
+        if self._folder is None or configuration.delivery == "later" or not configuration.is_sendable:
+            return
+        if self._token is None:
+            return
+        handover = Handover(
+            folder=str(self._folder.path),
+            endpoint=configuration.endpoint,
+            token=self._token,
+            controller=os.getpid(),
+            limits=self._limits,
+        )
+        try:
+            start_sender(handover)
+            self._is_started = True
+        except LaunchError as error:
+            self._troubles.append(f"the sender did not start: {error}")
+
+    def _ending_from(self, tally: Tally, view: LedgerView) -> Ending:
+        assert self._folder is not None
+        assert self._recording is not None
+        is_silent = self._is_started and not view.state.is_done
+        return Ending(
+            tally=tally,
+            folder=str(self._folder.path),
+            is_sent=self._is_started,
+            log=Log(self._folder.log).tail(3) if is_silent and not view.state.is_ready else [],
+            trouble=view.state.trouble or str(view.state.done.get("why", "")),
+            trouble_class=view.state.trouble_class,
+            reasons=tuple(view.state.reasons),
+            spool_trouble=self._recording.trouble,
+        )
+
+
+def new_run(configuration: Configuration, session_id: str) -> NewRun:
+    """Return the run to create for a session; its id is among the fields, so that the run can be found again."""
+    own = (
+        Field(SESSION_ID_FIELD, session_id),
+        Field("Python", platform.python_version()),
+        Field("pytest", pytest.__version__),
+    )
+    return NewRun(
+        name=configuration.name,
+        source=configuration.source,
+        config=configuration.config or None,
+        config_id=configuration.config_id,
+        milestone=configuration.milestone or None,
+        milestone_id=configuration.milestone_id,
+        tags=configuration.tags,
+        resources=Resources(fields=(*own, *configuration.fields), links=configuration.links),
+    )
+
+
+def _reason(session: pytest.Session | None, exitstatus: int) -> str:
+    if session is None:
+        return "pytest stopped before the session ended"
+    stop = session.shouldfail or session.shouldstop
+    text = _ENDINGS.get(exitstatus, "ended by a plugin")
+    return string(f"{text}{f', {stop}' if isinstance(stop, str) else ''} (exit status {exitstatus})")
+
+
+def _limits(configuration: Configuration, environ: Mapping[str, str]) -> Limits:
+    """Return the sender's limits; the project's own tests shrink them by a variable that is no setting."""
+    import json  # noqa: PLC0415
+
+    given = json.loads(environ.get(LIMITS_VARIABLE, "{}"))
+    return Limits(**{"exit_all": configuration.exit_wait, **given})

@@ -1,0 +1,98 @@
+"""The sender's ledger on disk (floor 3): each record is on disk before what it announces happens."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.ledger import Intent, LedgerState
+from pytest_automation_report.records import Decoder, plain_record, record_from, unframed
+from pytest_automation_report.spool import bytes_from
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytest_automation_report.ledger import Operation
+
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_WORTH_A_SYNC: Final = frozenset({"intent", "ack", "not", "rejected", "held", "fenced", "joined"})
+
+_sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
+
+
+def ledger_from(path: Path) -> LedgerState:
+    """Return the state that the ledger at this path tells; a missing ledger is an empty one."""
+    state, decoder = LedgerState(), Decoder()
+    if path.exists():
+        for piece in bytes_from(path, 0):
+            for placed in decoder.feed(piece):
+                state.apply(placed.record)
+    return state
+
+
+class LedgerBook:
+    """Writes the ledger and keeps its state; owned by the sender that holds the session's lock.
+
+    Raises `SpoolError` when a record cannot be written whole: no POST goes out without its intent on disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.state = ledger_from(path)
+        self._path = path
+        self._descriptor = os.open(path, _FLAGS, 0o600)
+        if path.stat().st_size:
+            os.write(self._descriptor, b"\n")  # a torn last record must not swallow the next one
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    def write(self, kind: str, **members: object) -> None:
+        """Append one record and apply it."""
+        line = plain_record(kind, **members)
+        try:
+            written = os.write(self._descriptor, line)
+            if kind in _WORTH_A_SYNC:
+                _sync(self._descriptor)
+        except OSError as error:
+            raise SpoolError(f"the ledger {self._path} cannot be written: {error.strerror or error}") from error
+        if written != len(line):
+            raise SpoolError(f"the ledger {self._path} cannot be written: only {written} of {len(line)} bytes were taken")
+        record = record_from(unframed(line[:-1]) or "")
+        assert record is not None
+        self.state.apply(record)
+
+    def intend(
+        self,
+        operation: Operation,
+        *,
+        worker: str = "",
+        thread: int = 0,
+        span: tuple[int, int, int] = (0, 0, 0),
+        orphans: tuple[int, ...] = (),
+        elapsed: tuple[int, int] = (0, 0),
+    ) -> Intent:
+        """Write the intent of a POST and return it.
+
+        ``span`` is a batch's first offset, last offset and number of results; ``elapsed`` its observed and computed share.
+        """
+        first, last, count = span
+        observed, computed = elapsed
+        known = self.state.account(worker).in_thread if worker else 0
+        intent = Intent(
+            number=self.state.next_number,
+            operation=operation,
+            worker=worker,
+            thread=thread,
+            first=first,
+            last=last,
+            count=count,
+            known=known,
+            orphans=orphans,
+            observed=observed,
+            computed=computed,
+        )
+        self.write("intent", **intent.members())
+        return intent

@@ -1,0 +1,66 @@
+"""Follows all files of one session's folder (floor 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.records import Decoder, Placed
+from pytest_automation_report.spool import CONTROLLER, bytes_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_automation_report.spool import SessionFolder
+
+_FIRST: Final = CONTROLLER
+
+
+@dataclass(slots=True)
+class RecordFiles:
+    """Reads what was appended since the last time; workers' files may appear at any moment."""
+
+    folder: SessionFolder
+    _decoders: dict[str, Decoder] = field(default_factory=dict)
+    _sizes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def damaged(self) -> int:
+        """Number of damaged records so far."""
+        return sum(each.damaged for each in self._decoders.values())
+
+    @property
+    def torn(self) -> int:
+        """Number of files that end in the middle of a record."""
+        return sum(each.is_torn for each in self._decoders.values())
+
+    def position(self, worker: str) -> int:
+        """Return the offset behind the worker's last complete record."""
+        return self._decoders[worker].position
+
+    def added(self) -> Iterator[tuple[str, list[Placed]]]:
+        """Yield the new records of each file; the controller's last.
+
+        They are read first: a crash report stands in the controller's file before the test runs again elsewhere, and after
+        all that the crashed worker wrote.
+        """
+        workers = self.folder.workers()
+        controllers = list(self._read(_FIRST)) if _FIRST in workers else []
+        for worker in workers:
+            if worker != _FIRST:
+                for placed in self._read(worker):
+                    yield worker, placed
+        for placed in controllers:
+            yield _FIRST, placed
+
+    def _read(self, worker: str) -> Iterator[list[Placed]]:
+        path = self.folder.records(worker)
+        size = path.stat().st_size
+        read = self._sizes.get(worker, 0)
+        if size <= read:
+            return
+        decoder = self._decoders.setdefault(worker, Decoder())
+        for piece in bytes_from(path, read):
+            read += len(piece)
+            self._sizes[worker] = read
+            yield decoder.feed(piece)

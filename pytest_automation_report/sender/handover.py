@@ -1,0 +1,67 @@
+"""What pytest hands over to the sender on its standard input (floor 3): the only place where the token travels."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from pytest_automation_report.model import Endpoint, Token
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """All durations of the sender and of pytest's wait for it, in seconds; tests shrink them.
+
+    ``exit_*`` bound pytest's wait at the session's end: in all, without progress, while the server is known to be down, and
+    after Ctrl-C. ``alone`` is how long the sender goes on when nobody waits any more.
+    """
+
+    request: float = 30.0
+    batch_age: float = 5.0
+    poll: float = 0.05
+    retry_base: float = 0.5
+    retry_cap: float = 30.0
+    throttle: float = 60.0
+    read_back: float = 2.0
+    worker_grace: float = 15.0
+    exit_all: float = 30.0
+    exit_progress: float = 5.0
+    exit_down: float = 1.0
+    exit_interrupted: float = 3.0
+    alone: float = 30.0
+    send_progress: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """Everything a sender needs to know; ``controller`` is the process id of the pytest that it outlives."""
+
+    folder: str
+    endpoint: Endpoint
+    token: Token
+    controller: int
+    limits: Limits = field(default_factory=Limits)
+
+    def to_json(self) -> str:
+        """Return the hand-over as JSON, token included: for a pipe, never for a file."""
+        return json.dumps(
+            {
+                "folder": self.folder,
+                "endpoint": asdict(self.endpoint),
+                "token": self.token.value,
+                "controller": self.controller,
+                "limits": asdict(self.limits),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Handover:
+        """Return the hand-over that `to_json` wrote."""
+        document = json.loads(text)
+        return cls(
+            folder=document["folder"],
+            endpoint=Endpoint(**document["endpoint"]),
+            token=Token(document["token"]),
+            controller=document["controller"],
+            limits=Limits(**document["limits"]),
+        )

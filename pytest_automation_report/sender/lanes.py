@@ -1,0 +1,273 @@
+"""From records to results, a lane for each worker (floor 3, pure).
+
+A result is closed by a FINISH that was not a rerun, by the crash report of its worker, or by the end of the session.
+What the recorder cannot know while it runs is decided here: attempts that never finished, attempts whose worker crashed and
+that another worker ran again, attempts after which nothing came.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from pytest_automation_report.model import Test
+from pytest_automation_report.recorder import Rules, encoded, unfinished_test, with_earlier_attempts
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
+    from pytest_automation_report.records import Placed
+
+Unfinished: TypeAlias = Literal["crashed", "died", "interrupted"]
+
+_LOST = "the process went on to other tests, but the record of this result is damaged or could not be written"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One result, ready to be sent; ``moment`` and ``elapsed`` in microseconds, ``test`` as the server's JSON."""
+
+    worker: str
+    offset: int
+    number: int
+    nodeid: str
+    key: str
+    status: str
+    elapsed: int
+    moment: int
+    test: str
+    is_orphan: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """An attempt that has begun."""
+
+    offset: int
+    number: int
+    moment: int
+    nodeid: str
+    file: str
+    line: int | None
+
+
+@dataclass(slots=True)
+class Lane:
+    """What one worker reported so far; owned by `Lanes`.
+
+    ``began`` and ``ended`` are moments in microseconds; ``counts`` is by pytest's statuses; ``orphans`` are the numbers of
+    attempts that an earlier sender reported as never finished, whatever the file says by now.
+    """
+
+    worker: str
+    orphans: Container[int] = ()
+    queue: deque[Result] = field(default_factory=deque)
+    counts: Counter[str] = field(default_factory=Counter)
+    pid: int = 0
+    collected: int | None = None
+    began: int | None = None
+    ended: int = 0
+    position: int = 0
+    is_closed: bool = False
+    open: Start | None = None
+    unclosed: Result | None = None
+    suspended: Result | None = None
+    interrupted: str = ""
+
+    @property
+    def seen(self) -> int:
+        """Number of results of this lane, sent or not."""
+        return sum(self.counts.values())
+
+
+class Lanes:
+    """All lanes of a session."""
+
+    def __init__(self, rules: Rules, orphans: Mapping[str, Container[int]] | None = None) -> None:
+        self._rules = rules
+        self._orphans = orphans or {}
+        self._crashed: dict[str, list[Test]] = {}
+        self.by_worker: dict[str, Lane] = {}
+        self.end: Mapping[str, Any] | None = None
+        self.is_decided = False
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is something to report."""
+        return any(lane.seen or lane.open or lane.unclosed or lane.suspended for lane in self.by_worker.values())
+
+    def lane(self, worker: str) -> Lane:
+        """Return the worker's lane, a new one when there is none."""
+        if worker not in self.by_worker:
+            self.by_worker[worker] = Lane(worker, self._orphans.get(worker, ()))
+        return self.by_worker[worker]
+
+    def take(self, worker: str, placed: Placed) -> None:
+        """Add one record of the worker's file; kinds of later versions are passed over."""
+        lane, members = self.lane(worker), placed.record.members
+        match placed.record.kind:
+            case "open":
+                lane.pid = members["pid"]
+            case "collected":
+                lane.collected = members["count"]
+            case "start":
+                self._start(lane, _start_from(placed))
+            case "finish":
+                self._finish(lane, placed)
+            case "close":
+                self._close(lane, members["t"])
+            case "crash":
+                self._crash(members)
+            case "end":
+                self.end = members
+            case _:
+                pass
+
+    def decide(self, kind: Literal["died", "interrupted"]) -> None:
+        """Make results of all that is still open: the session is over; ``kind`` says how for attempts that had begun."""
+        self.merge_crashed()
+        for lane in self.by_worker.values():
+            if lane.open is not None:
+                self._emit(lane, self._orphan(lane, lane.open, kind, "", lane.ended))
+            self._close_attempt(lane)
+            lane.is_closed = True
+        for lane in self.by_worker.values():
+            suspended, lane.suspended = lane.suspended, None
+            if suspended is not None and suspended.nodeid in self._crashed:
+                self._crashed[suspended.nodeid].pop()
+                self._emit(lane, suspended)
+        self.is_decided = True
+
+    def merge_crashed(self) -> None:
+        """Give results that wait to be sent the attempts of the same test that crashed other workers before.
+
+        To be called when all records that are there have been taken: a crash report may be read after the result of the
+        attempt that followed it.
+        """
+        for lane in self.by_worker.values() if self._crashed else ():
+            for place in range(len(lane.queue)):
+                earlier = self._crashed.pop(lane.queue[place].nodeid, None)
+                if earlier:
+                    lane.queue[place] = _merged(lane.queue[place], earlier)
+
+    def _start(self, lane: Lane, start: Start) -> None:
+        if lane.began is None:
+            lane.began = start.moment
+        if lane.open is not None:
+            self._emit(lane, self._orphan(lane, lane.open, "died", _LOST, start.moment))
+        if lane.unclosed is not None and lane.unclosed.nodeid != start.nodeid:
+            self._close_attempt(lane)
+        lane.open, lane.ended = start, max(lane.ended, start.moment)
+
+    def _finish(self, lane: Lane, placed: Placed) -> None:
+        members, start = placed.record.members, lane.open
+        if start is None or start.number != members["n"]:
+            start = None
+        elif start.number in lane.orphans:
+            self._emit(lane, self._orphan(lane, start, "died", "", members["t"]))
+            return
+        result = Result(
+            worker=lane.worker,
+            offset=placed.offset,
+            number=members["n"],
+            nodeid=start.nodeid if start else "",
+            key=members["key"],
+            status=members["status"],
+            elapsed=members["elapsed"],
+            moment=members["t"],
+            test=placed.record.test,
+        )
+        lane.open, lane.unclosed = None, None
+        lane.ended = max(lane.ended, result.moment)
+        if lane.began is None:
+            lane.began = result.moment - result.elapsed
+        if members["final"]:
+            self._emit(lane, result)
+        else:
+            lane.unclosed = result
+
+    def _close(self, lane: Lane, moment: int) -> None:
+        if lane.open is not None:
+            lane.interrupted = lane.open.nodeid
+            self._emit(lane, self._orphan(lane, lane.open, "interrupted", "", moment))
+        self._close_attempt(lane)
+        lane.ended = max(lane.ended, moment)
+        lane.is_closed = True
+
+    def _crash(self, members: Mapping[str, Any]) -> None:
+        lane, nodeid, moment = self.lane(members["worker"]), members["id"], members["t"]
+        if lane.interrupted == nodeid or (lane.is_closed and lane.open is None):
+            return
+        start = lane.open or Start(lane.position, -1, moment, nodeid, members["file"], None)
+        result = self._orphan(lane, start, "crashed", members["text"], moment)
+        lane.is_closed = True
+        if members["outcome"] == "rerun":
+            attempts = [] if lane.unclosed is None else [_test_from(lane.unclosed)]
+            self._crashed.setdefault(start.nodeid, []).extend([*attempts, _test_from(result)])
+            lane.open = lane.unclosed = None
+            self._suspend(lane, result)
+        else:
+            self._emit(lane, result)
+
+    def _suspend(self, lane: Lane, result: Result) -> None:
+        """Keep a crashed attempt back: another worker runs the test again, and if none does, the last crash is the result."""
+        for other in self.by_worker.values():
+            if other.suspended is not None and other.suspended.nodeid == result.nodeid:
+                other.suspended = None
+        lane.suspended = result
+
+    def _orphan(self, lane: Lane, start: Start, kind: Unfinished, detail: str, moment: int) -> Result:
+        finished = unfinished_test(
+            start.nodeid,
+            (start.file, start.line, ""),
+            self._rules,
+            kind=kind,
+            detail=detail,
+            observed=max(0, moment - start.moment),
+            worker=lane.worker,
+        )
+        return Result(
+            worker=lane.worker,
+            offset=start.offset,
+            number=start.number,
+            nodeid=start.nodeid,
+            key=finished.identity.key,
+            status=finished.status,
+            elapsed=finished.test.elapsed or 0,
+            moment=max(moment, start.moment),
+            test=encoded(finished.test),
+            is_orphan=True,
+        )
+
+    def _emit(self, lane: Lane, result: Result) -> None:
+        if result.is_orphan:
+            earlier = self._crashed.pop(result.nodeid, [])
+            if lane.unclosed is not None and lane.unclosed.nodeid == result.nodeid:
+                earlier = [*earlier, _test_from(lane.unclosed)]
+            result = _merged(result, earlier)
+            lane.open = lane.unclosed = None
+        lane.counts[result.status] += 1
+        lane.queue.append(result)
+
+    def _close_attempt(self, lane: Lane) -> None:
+        """Make the last rerun attempt the result: nothing came after it."""
+        if lane.unclosed is not None:
+            self._emit(lane, lane.unclosed)
+            lane.unclosed = None
+
+
+def _start_from(placed: Placed) -> Start:
+    members = placed.record.members
+    return Start(placed.offset, members["n"], members["t"], members["id"], members["file"], members["line"])
+
+
+def _test_from(result: Result) -> Test:
+    return Test.from_body(json.loads(result.test))
+
+
+def _merged(result: Result, earlier: list[Test]) -> Result:
+    if not earlier:
+        return result
+    return replace(result, test=encoded(with_earlier_attempts(_test_from(result), earlier)))

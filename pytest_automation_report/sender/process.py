@@ -1,0 +1,193 @@
+"""The sender's main loop: follow the session's files, deliver, end (floor 3).
+
+It ends by itself, always: when all is delivered; when the time after the session's end is up; when the server has said that
+it will take nothing more and the session is over.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.connection import client_for
+from pytest_automation_report.recorder import Rules
+from pytest_automation_report.sender.book import LedgerBook
+from pytest_automation_report.sender.delivery import Delivery
+from pytest_automation_report.sender.files import RecordFiles
+from pytest_automation_report.sender.handover import Handover
+from pytest_automation_report.sender.lanes import Lanes
+from pytest_automation_report.sender.liveness import Process
+from pytest_automation_report.sender.log import Log
+from pytest_automation_report.sender.world import World
+from pytest_automation_report.spool import SessionFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_automation_report.client import Client
+    from pytest_automation_report.sender.handover import Limits
+    from pytest_automation_report.spool import Session
+
+DIED_NOTE: Final = "pytest died before the session ended"
+
+
+@dataclass(slots=True)
+class Following:
+    """A session's files turned into lanes, and whether the session goes on; owned by the sender."""
+
+    files: RecordFiles
+    lanes: Lanes
+    limits: Limits
+    controller: Process | None
+    _workers: dict[str, Process] = field(default_factory=dict)
+    _died_at: float | None = None
+
+    def read(self) -> None:
+        """Take all new records."""
+        for worker, records in self.files.added():
+            for placed in records:
+                self.lanes.take(worker, placed)
+            lane = self.lanes.lane(worker)
+            lane.position = self.files.position(worker)
+            if lane.pid and worker not in self._workers and self.controller is not None:
+                self._workers[worker] = Process(lane.pid)
+        self.lanes.merge_crashed()
+
+    def decide_end(self, now: float) -> None:
+        """Decide what never finished, once the session has ended or all its processes are dead."""
+        if self.lanes.is_decided:
+            return
+        if self.lanes.end is not None:
+            self.lanes.decide("interrupted")
+        elif self.controller is None or not self.controller.is_alive():
+            self._died_at = now if self._died_at is None else self._died_at
+            is_waiting = any(each.is_alive() for each in self._workers.values())
+            if not is_waiting or now - self._died_at > self.limits.worker_grace:
+                self.read()
+                self.lanes.decide("interrupted" if self.lanes.end is not None else "died")
+
+    def close(self) -> None:
+        """Close the processes' descriptors."""
+        for process in (self.controller, *self._workers.values()):
+            if process is not None:
+                process.close()
+
+
+@dataclass(slots=True)
+class Sender:
+    """One life of a sender on one session's folder, which it holds the lock of."""
+
+    folder: SessionFolder
+    session: Session
+    limits: Limits
+    client: Client
+    world: World
+    controller: Process | None = None
+    on_progress: Callable[[Delivery], None] = lambda _: None
+
+    def run(self) -> Delivery:
+        """Deliver until there is nothing left to do or no time; return what became of it."""
+        book = LedgerBook(self.folder.ledger)
+        orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
+        lanes = Lanes(Rules.from_json(self.session.rules), orphans)
+        following = Following(RecordFiles(self.folder), lanes, self.limits, self.controller)
+        delivery = Delivery(self.client, book, lanes, self.session, self.limits, self.world)
+        try:
+            book.write("ready", pid=os.getpid())
+            self._loop(following, delivery)
+            self._account(following, delivery)
+        finally:
+            following.close()
+            book.close()
+        return delivery
+
+    def _loop(self, following: Following, delivery: Delivery) -> None:
+        clock, progress_at, posts, over_at = self.world.clock, self.world.clock(), 0, 0.0
+        while True:
+            following.read()
+            following.decide_end(clock())
+            if following.lanes.is_decided and not over_at:
+                over_at = clock()
+                delivery.note = note_from(following.lanes)
+            if delivery.is_finished or (over_at and (delivery.stopped or self._is_out_of_time(over_at, progress_at))):
+                return
+            if not delivery.step():
+                self._wait()
+            if delivery.state.posts != posts:
+                posts, progress_at = delivery.state.posts, clock()
+            self.on_progress(delivery)
+
+    def _is_out_of_time(self, over_at: float, progress_at: float) -> bool:
+        now = self.world.clock()
+        if self.controller is None:
+            return now - progress_at > self.limits.send_progress
+        return now - over_at > self.limits.exit_all + self.limits.alone
+
+    def _wait(self) -> None:
+        if self.controller is None:
+            time.sleep(self.limits.poll)
+        else:
+            self.controller.wait(self.limits.poll)
+
+    def _account(self, following: Following, delivery: Delivery) -> None:
+        """Write what became of each worker's results, for the summary and for whoever reads the spool."""
+        book, left = delivery.book, delivery.left
+        for worker, lane in following.lanes.by_worker.items():
+            account = book.state.account(worker)
+            book.write(
+                "lane",
+                worker=worker,
+                seen=lane.seen,
+                counts=dict(lane.counts),
+                acknowledged=account.acknowledged.count,
+                rejected=account.rejected.count,
+                held=account.held.count,
+                left=len(lane.queue),
+            )
+        book.write(
+            "done",
+            complete=delivery.is_finished,
+            left=left,
+            damaged=following.files.damaged,
+            torn=following.files.torn,
+            why=delivery.stopped or book.state.trouble,
+        )
+
+
+def note_from(lanes: Lanes) -> str:
+    """Return how the session ended, for people."""
+    if lanes.end is None:
+        return DIED_NOTE
+    return str(lanes.end["reason"])
+
+
+def run(handover: Handover) -> None:
+    """Deliver one session; the sender process's whole life after its start."""
+    folder = SessionFolder(Path(handover.folder))
+    log = Log(folder.log)
+    lock = folder.locked()
+    if lock is None:
+        log.write("another sender holds this session")
+        return
+    try:
+        session = folder.read_session()
+        client = client_for(handover.endpoint, handover.token, deadline_seconds=handover.limits.request)
+        world = World(clock=time.monotonic, random=random.random, log=log.write)
+        controller = Process(handover.controller)
+        log.write(f"sender {os.getpid()} follows session {session.id} of pytest {handover.controller}")
+        try:
+            delivery = Sender(folder, session, handover.limits, client, world, controller).run()
+        finally:
+            client.close()
+        log.write("done" if delivery.is_finished else f"{delivery.left} results left: {delivery.stopped}")
+        if delivery.is_finished and not delivery.has_kept and not Process(handover.controller).is_alive():
+            folder.remove()
+    except BaseException as error:
+        log.write(f"the sender died: {error!r}")
+        raise
+    finally:
+        os.close(lock)

@@ -1,0 +1,18 @@
+"""What the sender takes from outside, as an argument (floor 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A monotonic clock in seconds, random numbers from 0 to 1, a log that takes lines."""
+
+    clock: Callable[[], float]
+    random: Callable[[], float]
+    log: Callable[[str], None]

@@ -1,0 +1,288 @@
+"""The spool: what a session's processes leave on disk for the sender (floor 2).
+
+One folder below the spool for each session. In it: ``session.json`` (what the run is and where it goes, never the token),
+one ``WORKER.records`` file for each writing process, and what the sender adds (``ledger``, ``lock``, ``sender.log``).
+Folders have mode 0700, files 0600.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.model import EMBEDDED_ORIGIN, NewRun
+from pytest_automation_report.records import FORMAT, Decoder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_automation_report.model import Json
+    from pytest_automation_report.records import Placed
+
+SESSION_ID_FIELD: Final = "Session id"
+"""Name of the run's field by which a session's run can be found again."""
+
+RECORDS_SUFFIX: Final = ".records"
+CONTROLLER: Final = "controller"
+MAIN: Final = "main"
+
+_SESSION_FILE: Final = "session.json"
+_APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_WAITING_RECORDS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What one session reports, and where to; written once, read by the sender and by ``automation-report send``.
+
+    ``prefix`` and ``statuses`` are those of the recorder's rules, for results that only the sender can make.
+    ``database`` is the embedded store's file, empty for a remote server. ``joined_run`` is the id of a run that exists
+    already, or ``None``.
+    """
+
+    id: str
+    origin: str
+    project_id: int
+    database: str
+    run: NewRun
+    joined_run: int | None
+    rules: Json
+    pid: int
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the session's results go to the embedded store."""
+        return self.origin == EMBEDDED_ORIGIN
+
+
+class SessionFolder:
+    """One session's folder in the spool."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def id(self) -> str:
+        """The session's id: its folder's name."""
+        return self.path.name
+
+    @property
+    def ledger(self) -> Path:
+        """The sender's ledger."""
+        return self.path / "ledger"
+
+    @property
+    def log(self) -> Path:
+        """The sender's log: bounded, without the token."""
+        return self.path / "sender.log"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the session was spooled on this host (or on a disk that it shares)."""
+        return (self.path / _SESSION_FILE).exists()
+
+    def records(self, worker: str) -> Path:
+        """Return the file that this worker writes."""
+        return self.path / (worker + RECORDS_SUFFIX)
+
+    def workers(self) -> list[str]:
+        """Return the names of all workers that have a file, in the order of their names."""
+        names = (each.name for each in self.path.iterdir())
+        return sorted(name.removesuffix(RECORDS_SUFFIX) for name in names if name.endswith(RECORDS_SUFFIX))
+
+    def write_session(self, session: Session) -> None:
+        """Write ``session.json``."""
+        document = {
+            "format": FORMAT,
+            "id": session.id,
+            "origin": session.origin,
+            "project_id": session.project_id,
+            "database": session.database,
+            "run": session.run.body(),
+            "joined_run": session.joined_run,
+            "rules": session.rules,
+            "pid": session.pid,
+        }
+        descriptor = os.open(self.path / _SESSION_FILE, _APPEND | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            json.dump(document, file)
+
+    def read_session(self) -> Session:
+        """Return what ``session.json`` says; raises `SpoolError` when it cannot be read or is of a newer format."""
+        path = self.path / _SESSION_FILE
+        try:
+            document = json.loads(path.read_text(encoding="ascii"))
+            found = document["format"]
+            if found != FORMAT:
+                raise SpoolError(f"{path}: written by another version (format {found}, this version reads {FORMAT})")
+            return _session_from(document)
+        except FileNotFoundError as error:
+            raise SpoolError(f"{self.path}: no session was spooled here (no {_SESSION_FILE})") from error
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise SpoolError(f"{path}: cannot be read: {error!r}") from error
+
+    def locked(self) -> int | None:
+        """Return a descriptor that holds the folder's lock until it is closed, or ``None`` when another holds it."""
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def remove(self) -> None:
+        """Remove the folder with all that is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def new_session_folder(spool: Path, moment: str) -> SessionFolder:
+    """Make a new session's folder; raises `SpoolError` when it cannot be made.
+
+    ``moment`` begins its name, so that names sort by age.
+    """
+    try:
+        for folder in (spool.parent, spool) if spool.parent.name == ".automation-report" else (spool,):
+            ignored_folder(folder)
+        path = spool / f"{moment}-{secrets.token_hex(4)}"
+        path.mkdir(mode=0o700)
+    except OSError as error:
+        raise SpoolError(f"the spool folder {spool} cannot be used: {error.strerror or error}") from error
+    return SessionFolder(path)
+
+
+def ignored_folder(path: Path) -> None:
+    """Make a private folder that git ignores, with its parents; does nothing when it is there."""
+    if path.is_dir():
+        return
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (path / ".gitignore").write_text("*\n", encoding="ascii")
+
+
+def session_folders(spool: Path) -> list[SessionFolder]:
+    """Return the spool's sessions, oldest first; a spool that does not exist has none."""
+    if not spool.is_dir():
+        return []
+    return [SessionFolder(each) for each in sorted(spool.iterdir()) if each.is_dir() and not each.is_symlink()]
+
+
+class SpoolWriter:
+    """Appends records to one process's file; owned by the process that made it.
+
+    Tests patch modules, close descriptors, delete folders and fork. So every function that writing needs is held by the
+    instance, the descriptor is compared with the file before each record, and a forked child writes nothing. A record that
+    cannot be written is kept in memory (the last 1,000 of them) and tried again before the next one.
+    """
+
+    __slots__ = (
+        "_descriptor", "_device", "_fstat", "_getpid", "_inode", "_is_torn", "_makedirs", "_open", "_path", "_pid",
+        "_waiting", "_write", "failures", "trouble",
+    )  # fmt: skip
+
+    def __init__(self, path: Path) -> None:
+        self._open, self._fstat, self._write, self._getpid = os.open, os.fstat, os.write, os.getpid
+        self._makedirs = os.makedirs
+        self._path = os.fspath(path)
+        self._pid = os.getpid()
+        self._waiting: deque[bytes] = deque(maxlen=_WAITING_RECORDS)
+        self._is_torn = False
+        self.failures = 0
+        self.trouble = ""
+        self._reopen()
+
+    @property
+    def waiting(self) -> int:
+        """Number of records that could not be written so far and are kept in memory."""
+        return len(self._waiting)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this is the process that made the writer, not a forked child of it."""
+        return self._getpid() == self._pid
+
+    def write(self, record: bytes) -> None:
+        """Append one record with one write; never raises for what the disk does."""
+        if self._getpid() != self._pid:
+            return
+        try:
+            self._ensure_file()
+            while self._waiting:
+                self._append(self._waiting[0])
+                self._waiting.popleft()
+            self._append(record)
+        except OSError as error:
+            self.failures += 1
+            self.trouble = f"{self._path}: {error.strerror or error}"
+            self._waiting.append(record)
+
+    def close(self) -> None:
+        """Close the descriptor if it is still the spool's."""
+        if self._getpid() == self._pid and self._is_file():
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _append(self, record: bytes) -> None:
+        data = b"\n" + record if self._is_torn else record
+        written = self._write(self._descriptor, data)
+        self._is_torn = written != len(data)
+        if self._is_torn:
+            raise OSError(None, f"only {written} of {len(data)} bytes were taken")
+
+    def _ensure_file(self) -> None:
+        if not self._is_file():
+            self._reopen()
+
+    def _is_file(self) -> bool:
+        try:
+            found = self._fstat(self._descriptor)
+        except OSError:
+            return False
+        return found.st_ino == self._inode and found.st_dev == self._device and found.st_nlink > 0
+
+    def _reopen(self) -> None:
+        try:
+            self._descriptor = self._open(self._path, _APPEND, 0o600)
+        except FileNotFoundError:
+            self._makedirs(self._path.rpartition("/")[0], 0o700)
+            self._descriptor = self._open(self._path, _APPEND, 0o600)
+        found = self._fstat(self._descriptor)
+        self._device, self._inode = found.st_dev, found.st_ino
+
+
+def bytes_from(path: Path, offset: int, *, piece_bytes: int = 1 << 20) -> Iterator[bytes]:
+    """Yield what the file holds from this offset on, in pieces."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        while piece := file.read(piece_bytes):
+            yield piece
+
+
+def ends_of(path: Path, *, piece_bytes: int = 1 << 16) -> tuple[list[Placed], list[Placed]]:
+    """Return the records at the beginning and at the end of a file, without reading what is between."""
+    with path.open("rb") as file:
+        first = Decoder().feed(file.read(piece_bytes))
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - piece_bytes))
+        last = Decoder().feed(file.read(piece_bytes))
+    return first, last
+
+
+def _session_from(document: dict[str, Any]) -> Session:
+    return Session(
+        id=str(document["id"]),
+        origin=str(document["origin"]),
+        project_id=int(document["project_id"]),
+        database=str(document["database"]),
+        run=NewRun.from_body(document["run"]),
+        joined_run=document["joined_run"],
+        rules=document["rules"],
+        pid=int(document["pid"]),
+    )
