@@ -1,0 +1,319 @@
+"""All operations of the automation runs API, typed, over one requests session (floor 2).
+
+A method makes exactly one request and returns what the server says, or raises one of the `ClientError` classes; what
+to do then is the caller's decision. The token is a header of each request and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timezone
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+
+import requests
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
+
+from pytest_automation_report.answers import Run, RunPage, Source, SourcePage, TestPage, created_id
+from pytest_automation_report.errors import AutomationReportError, SettingError
+from pytest_automation_report.exchange import CONNECT_SECONDS, Exchange
+from pytest_automation_report.verdict import Answer, Call, Failure, Outcome, classify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+
+    from pytest_automation_report.model import Json, NewRun, Resources, Token
+
+ANSWER_BYTES = 1024 * 1024
+"""The longest answer that is read, in bytes."""
+
+_PIECE_BYTES = 64 * 1024
+
+_NO_CONTENT = 204
+
+Order: TypeAlias = Literal["asc", "desc"]
+RunExpand: TypeAlias = Literal["automation_sources", "configs", "milestones", "statuses", "users"]
+TestSort: TypeAlias = Literal["id", "name", "status", "elapsed", "created_at"]
+SourceSort: TypeAlias = Literal["created_at", "ran_at", "retired_at"]
+
+_Query: TypeAlias = "dict[str, str]"
+
+T = TypeVar("T")
+
+
+class Client:
+    """The server at one origin, for one project.
+
+    ``origin`` has a scheme and a host and no path; ``session`` stays the caller's, who closes it. One exchange takes
+    at most ``deadline_seconds``, name look-up, connecting and reading the answer included (not with a session whose
+    adapter calls the server in process). Raises `SettingError` for a token that cannot stand in a header. Every method
+    raises `NotSentError`, `ThrottledError`, `RefusedError` or `UnknownAnswerError`.
+    """
+
+    def __init__(
+        self, session: requests.Session, origin: str, token: Token, *, project_id: int, deadline_seconds: float = 30.0
+    ) -> None:
+        if not token.value.isascii() or not token.value.isprintable() or " " in token.value or not token.value:
+            raise SettingError("token", token, "use the letters, digits and signs that the server has shown")
+        self._session = session
+        self._origin = origin.rstrip("/")
+        self._token = token
+        self._project_id = project_id
+        self._deadline_seconds = deadline_seconds
+        self._knows_keys = False
+
+    def __repr__(self) -> str:
+        return f"Client({self._origin!r}, project_id={self._project_id})"
+
+    @property
+    def knows_keys(self) -> bool:
+        """Whether the server has shown that it knows idempotency keys, by naming ours in an answer."""
+        return self._knows_keys
+
+    def create_run(self, run: NewRun, *, key: str = "") -> int:
+        """Create a run and return its id."""
+        return self._create(f"/projects/{self._project_id}/automation/runs", run.body(), key)
+
+    def append_run(self, run_id: int, resources: Resources, *, key: str = "") -> None:
+        """Add fields, links and artifacts to a run."""
+        self._do(f"/automation/runs/{run_id}/append", encoded(resources.body()), key)
+
+    def complete_run(self, run_id: int, *, measure_elapsed: bool, key: str = "") -> None:
+        """Complete a run and all its threads; its time is the one since its creation, or its longest thread's."""
+        self._do(f"/automation/runs/{run_id}/complete", encoded({"measure_elapsed": measure_elapsed}), key)
+
+    def create_thread(
+        self,
+        run_id: int,
+        resources: Resources,
+        *,
+        elapsed_observed: int | None = None,
+        elapsed_computed: int | None = None,
+        key: str = "",
+    ) -> int:
+        """Create a thread with first totals in microseconds; return its id.
+
+        Raises `ValueError` for links, which threads do not have.
+        """
+        if resources.links:
+            raise ValueError("a thread takes no links")
+        body = {**_elapsed(elapsed_observed, elapsed_computed), **resources.body()}
+        return self._create(f"/automation/runs/{run_id}/threads", body, key)
+
+    def append_thread(self, thread_id: int, body: bytes, *, key: str = "") -> None:
+        """Add tests to a thread; ``body`` is the encoded JSON object of the contract's append."""
+        self._do(f"/automation/runs/threads/{thread_id}/append", body, key)
+
+    def complete_thread(
+        self,
+        thread_id: int,
+        *,
+        elapsed_observed: int | None = None,
+        elapsed_computed: int | None = None,
+        key: str = "",
+    ) -> None:
+        """Complete a thread, with final totals in microseconds where they are given."""
+        body = encoded(_elapsed(elapsed_observed, elapsed_computed))
+        self._do(f"/automation/runs/threads/{thread_id}/complete", body, key)
+
+    def runs(  # noqa: PLR0913 - each is one filter of the contract
+        self,
+        *,
+        page: int = 1,
+        per_page: int = 100,
+        order: Order = "desc",
+        status: Iterable[int] = (),
+        source_id: Iterable[int] = (),
+        tags: Iterable[str] = (),
+        config_id: Iterable[int] = (),
+        milestone_id: Iterable[int] = (),
+        created_by: Iterable[int] = (),
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        expands: Iterable[RunExpand] = (),
+    ) -> RunPage:
+        """Return a page of the project's runs; the filters add up, the values of one are alternatives.
+
+        Raises `ValueError` for a moment without a time zone.
+        """
+        query = _query({
+            "page": page, "per_page": per_page, "order": order,
+            "status": status, "source_id": source_id, "tags": tags, "config_id": config_id,
+            "milestone_id": milestone_id, "created_by": created_by,
+            "created_after": _moment(created_after), "created_before": _moment(created_before),
+            "expands": expands,
+        })  # fmt: skip
+        return self._read(f"/projects/{self._project_id}/automation/runs", query, RunPage.from_json)
+
+    def run(self, run_id: int, *, expands: Iterable[RunExpand] = ()) -> Run:
+        """Return a run with its threads."""
+        return self._read(f"/automation/runs/{run_id}", _query({"expands": expands}), Run.from_row)
+
+    def run_tests(
+        self,
+        run_id: int,
+        *,
+        page: int = 1,
+        per_page: int = 1000,
+        thread_id: int | None = None,
+        status_id: Iterable[int] = (),
+        sort: TestSort | None = None,
+        order: Order | None = None,
+    ) -> TestPage:
+        """Return a page of a run's results."""
+        query = _query({
+            "page": page, "per_page": per_page, "thread_id": thread_id, "status_id": status_id,
+            "sort": sort and f"automation_run_tests:{sort}", "order": order,
+        })  # fmt: skip
+        return self._read(f"/automation/runs/{run_id}/tests", query, TestPage.from_json)
+
+    def sources(
+        self,
+        *,
+        page: int = 1,
+        per_page: int = 100,
+        sort: SourceSort | None = None,
+        order: Order = "desc",
+        is_retired: bool | None = None,
+        expands: Iterable[Literal["users"]] = (),
+    ) -> SourcePage:
+        """Return a page of the project's sources."""
+        query = _query({
+            "page": page, "per_page": per_page, "sort": sort and f"automation_sources:{sort}", "order": order,
+            "is_retired": None if is_retired is None else int(is_retired), "expands": expands,
+        })  # fmt: skip
+        return self._read(f"/projects/{self._project_id}/automation/sources", query, SourcePage.from_json)
+
+    def source(self, source_id: int, *, expands: Iterable[Literal["users"]] = ()) -> Source:
+        """Return a source."""
+        return self._read(f"/automation/sources/{source_id}", _query({"expands": expands}), Source.from_row)
+
+    def _create(self, path: str, body: Json, key: str) -> int:
+        return self._call(Call("POST", f"/api/v1{path}", 201), created_id, body=encoded(body), key=key)
+
+    def _do(self, path: str, body: bytes, key: str) -> None:
+        self._call(Call("POST", f"/api/v1{path}", 204), _nothing, body=body, key=key)
+
+    def _read(self, path: str, query: _Query, parse: Callable[[object], T]) -> T:
+        return self._call(Call("GET", f"/api/v1{path}", 200), parse, query=query)
+
+    def _call(
+        self,
+        call: Call,
+        parse: Callable[[object], T],
+        *,
+        body: bytes | None = None,
+        query: _Query | None = None,
+        key: str = "",
+    ) -> T:
+        """Make one request and return what ``parse`` makes of its documented success."""
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        if key:
+            headers["Idempotency-Key"] = key
+        request = requests.Request(
+            call.method, self._origin + call.path, headers=headers, data=body, params=query, auth=_Bearer(self._token)
+        )
+        with Exchange(self._deadline_seconds) as exchange:
+            outcome = self._outcome(request, exchange)
+        if exchange.is_overdue:
+            outcome = Failure(f"no whole answer within {self._deadline_seconds:g} s")
+        # Raised here, where no exception is being handled: those of requests carry the request with its token.
+        return classify(call, outcome, parse, was_sent=exchange.was_sent is not False, secret=self._token.value)
+
+    def _outcome(self, request: requests.Request, exchange: Exchange) -> Outcome:
+        """Send a request and read its answer; no exception of requests or urllib3 leaves."""
+        timeout = (min(CONNECT_SECONDS, self._deadline_seconds), self._deadline_seconds)
+        try:
+            prepared = self._session.prepare_request(request)
+            response = self._session.send(prepared, stream=True, timeout=timeout, allow_redirects=False)
+            with response:
+                key = request.headers.get("Idempotency-Key")
+                self._knows_keys |= key is not None and response.headers.get("Idempotency-Key") == key
+                return _answer(response)
+        except AutomationReportError:  # the embedded store's own errors
+            raise
+        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            if exchange.was_sent is None and isinstance(error, ValueError):
+                exchange.was_sent = False  # requests refuses an address or a header before it looks at the network
+            return Failure(reason(error))
+
+
+class _Bearer(AuthBase):
+    """Sets the header of the token; as an ``auth`` it also keeps requests from looking for a ``.netrc``."""
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token.value}"
+        return request
+
+
+def encoded(body: Json) -> bytes:
+    """Return a body as the JSON that goes on the wire; raise `ValueError` for numbers that JSON does not have."""
+    return json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def reason(error: BaseException) -> str:
+    """Return in a few words why a request failed: the innermost cause, without addresses, which may hold passwords."""
+    if isinstance(error, ValueError):
+        return f"the address, or its proxy's, cannot be used ({type(error).__name__})"
+    kind = {"ProxyError": "proxy: ", "SSLError": "TLS: "}.get(type(error).__name__, "")
+    for _ in range(10):  # a chain of causes can be a ring
+        inner = [error.__cause__, getattr(error, "reason", None), *reversed(error.args)]
+        cause = next((each for each in inner if isinstance(each, BaseException)), None)
+        if cause is None:
+            break
+        error = cause
+    return f"{kind}{(isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__}"
+
+
+def _answer(response: requests.Response) -> Outcome:
+    """Return the answer when it is one that can be read."""
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in {"", "identity"} and response.status_code != _NO_CONTENT:
+        return Failure("the answer is encoded, which was not asked for")
+    body = bytearray()
+    for piece in response.iter_content(_PIECE_BYTES):
+        body += piece
+        if len(body) > ANSWER_BYTES:
+            return Failure("answer larger than 1 MiB")
+    headers = response.headers
+    return Answer(
+        response.status_code,
+        bytes(body),
+        headers.get("Retry-After", ""),
+        headers.get("Date", ""),
+        headers.get("Location", ""),
+    )
+
+
+def _elapsed(observed: int | None, computed: int | None) -> Json:
+    values = {"elapsed_observed": observed, "elapsed_computed": computed}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _query(values: Mapping[str, str | int | Iterable[object] | None]) -> _Query:
+    """Return the parameters that have a value, lists with commas."""
+    query: _Query = {}
+    for name, value in values.items():
+        text = str(value) if isinstance(value, (str, int)) else ",".join(str(each) for each in value or ())
+        if text:
+            query[name] = text
+    return query
+
+
+def _moment(moment: datetime | None) -> str | None:
+    """Return a moment as the contract writes it, in UTC with milliseconds."""
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise ValueError("created_after and created_before need a time zone")
+    text = moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _nothing(_: object) -> None:
+    """Read the answer to a request that answers nothing."""
