@@ -41,6 +41,22 @@ class Result:
 
 
 @dataclass
+class MadeReport:
+    """A report as pytest would make it, for what pytest seldom makes."""
+
+    when: str
+    outcome: str = "passed"
+    nodeid: str = "tests/test_a.py::test_x"
+    longrepr: object = None
+    longreprtext: str = ""
+    sections: list[tuple[str, str]] = field(default_factory=list)
+    user_properties: list[tuple[str, object]] = field(default_factory=list)
+    duration: float = 0.001
+    location: tuple[str, int | None, str] = ("tests/test_a.py", 4, "test_x")
+    context: object = None
+
+
+@dataclass
 class Recorded:
     """What a suite came to: attempts in their order, and the cases of the JUnit XML."""
 
@@ -89,7 +105,6 @@ class Recording:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Record in a process of its own, where this module is loaded with -p."""
     config.pluginmanager.register(Recording(Rules.from_json(json.loads(os.environ[_RULES]))), "recording-suite")
 
 
@@ -101,18 +116,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def record(pytester: pytest.Pytester, *args: str, rules: Rules | None = None) -> Recorded:
-    """Run the suite in pytester's folder within this process, with pytest's own plugins alone."""
-    recording = Recording(rules or Rules())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-        patch.delenv("PYTEST_ADDOPTS", raising=False)
-        pytester.inline_run("--junitxml=junit.xml", *args, plugins=[recording])
-    return Recorded(recording.results, list(ET.parse(pytester.path / "junit.xml").iter("testcase")))
+    """Run the suite in pytester's folder with pytest's own plugins and those named by -p.
 
-
-def record_apart(pytester: pytest.Pytester, *args: str, rules: Rules | None = None) -> Recorded:
-    """Run the suite in a process of its own, for plugins that keep their state in their module."""
-    results = pytester.path / "results.json"
+    It has a process of its own: flaky and pytest-retry keep state in their modules and patch pytest's runner.
+    """
+    results, xml = pytester.path / "results.json", pytester.path / "junit.xml"
     folders = (Path(__file__).parent, Path(pytest_automation_report.__file__).parent.parent)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
@@ -120,5 +128,6 @@ def record_apart(pytester: pytest.Pytester, *args: str, rules: Rules | None = No
         patch.setenv("PYTHONPATH", os.pathsep.join(map(str, folders)))
         patch.setenv(_RULES, json.dumps((rules or Rules()).to_json()))
         patch.setenv(_RESULTS, str(results))
-        pytester.runpytest_subprocess("-p", "recording", *args)
-    return Recorded([Result(*row) for row in json.loads(results.read_text("utf-8"))])
+        pytester.runpytest_subprocess("-p", "recording", f"--junitxml={xml}", *args)
+    rows = json.loads(results.read_text("utf-8"))
+    return Recorded([Result(*row) for row in rows], list(ET.parse(xml).iter("testcase")))
