@@ -34,16 +34,16 @@ def origin_from(address: str, spelling: str, *, is_http_allowed: bool, http_reme
     """
     try:
         split = urlsplit(address)
-        host, port = _host(split), split.port
+        scheme, host, port = split.scheme, _host(split), split.port
         remedy = _remedy(address, split)
     except ValueError:
-        host, port, remedy = "", None, _spelling_remedy(address) or _HOST_REMEDY
-    if not remedy and split.scheme == "http" and not (is_http_allowed or is_loopback(host)):
+        scheme, host, port, remedy = "", "", None, _spelling_remedy(address) or _HOST_REMEDY
+    if not remedy and scheme == "http" and not (is_http_allowed or is_loopback(host)):
         remedy = f"the token would travel in the clear: {http_remedy}"
     if remedy:
         raise SettingError(spelling, shown_address(address), remedy)
     literal = f"[{host}]" if ":" in host else host
-    return f"{split.scheme}://{literal}" + ("" if port in (None, _DEFAULT_PORTS[split.scheme]) else f":{port}")
+    return f"{scheme}://{literal}" + ("" if port in (None, _DEFAULT_PORTS[scheme]) else f":{port}")
 
 
 def shown_address(address: str) -> str:

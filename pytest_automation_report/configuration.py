@@ -199,8 +199,10 @@ def _source(found: Resolution, project_name: str | None, root: Path) -> str:
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield a text for each environment variable that looks like one of ours and is none."""
-    known = OTHER_VARIABLES.union(each.environment for each in SETTINGS)
+    prefix = PREFIX.upper()
+    known = {each.environment for each in SETTINGS}
+    endings = [each.removeprefix(prefix) for each in sorted(known | OTHER_VARIABLES)]
     for name in sorted(environ):
-        if name.startswith(PREFIX.upper()) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            yield f"{name}: is no setting and does nothing" + (f"; {near[0]} is one" if near else "")
+        if name.startswith(prefix) and name not in known and name not in OTHER_VARIABLES:
+            near = difflib.get_close_matches(name.removeprefix(prefix), endings, n=1)
+            yield f"{name}: does nothing" + (f"; did you mean {prefix}{near[0]}?" if near else "")

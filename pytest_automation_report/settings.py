@@ -215,8 +215,8 @@ def switch(config: pytest.Config, environ: Mapping[str, str]) -> Switch:
 
     Raises SettingError when the ini file's value cannot be used.
     """
-    asked = _last_asked(config.invocation_params.args)
     option = config.getoption(SWITCH_NAME)
+    asked = bool(option) and SWITCH_OPTION in config.invocation_params.args
     if option is not None:
         return Switch(bool(option), SWITCH_OPTION if option else f"--no{SWITCH_OPTION[1:]}", asked)
     word = environ.get(SWITCH_ENVIRONMENT, "").strip()
@@ -228,17 +228,6 @@ def switch(config: pytest.Config, environ: Mapping[str, str]) -> Switch:
     if value is None:
         return Switch(is_on=False, origin="", asked_on_command_line=asked, trouble=trouble)
     return Switch(bool(value) and _counts_here(config, environ), origin, asked, trouble)
-
-
-def _last_asked(arguments: tuple[object, ...]) -> bool:
-    """Return whether the last switch among the arguments is the one that turns reporting on."""
-    asked = False
-    for argument in arguments:
-        if argument == "--":
-            break
-        if argument in (SWITCH_OPTION, f"--no{SWITCH_OPTION[1:]}"):
-            asked = argument == SWITCH_OPTION
-    return asked
 
 
 def _counts_here(config: pytest.Config, environ: Mapping[str, str]) -> bool:

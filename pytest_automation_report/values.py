@@ -8,18 +8,19 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from typing import TYPE_CHECKING, Final, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from pytest_automation_report.address import shown_address, web_address_trouble
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.limits import STRING_UNITS, string, utf16_length
-from pytest_automation_report.model import Field, FieldType, Link, Status
+from pytest_automation_report.model import Field, FieldType, Link
 from pytest_automation_report.settings import flag_word
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.given import Given
+    from pytest_automation_report.model import Status
 
 __all__ = [
     "LARGEST_ID",
@@ -48,6 +49,9 @@ _TAG: Final = re.compile(r"[A-Za-z0-9_-]+")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,30}")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{0,30}(\.[0-9]{0,30})?")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_STATUSES: Final[Mapping[str, Status]] = {
+    "passed": "passed", "failure": "failure", "error": "error", "skipped": "skipped",
+}
 _COMMA_HINT: Final = "(a comma inside a value is written \\,)"
 _HALF_BRACES: Final = re.compile(r"^[0-9]*\}|(?<!\\)\{[0-9]*$")
 
@@ -148,12 +152,11 @@ def links(given: Given) -> tuple[Link, ...]:
 
 def statuses(given: Given) -> dict[Status, str]:
     """Return what the server calls our statuses, those that were given alone."""
-    words: tuple[Status, ...] = get_args(Status)
     found: dict[Status, str] = {}
     for name, alias in _pairs(given):
-        status = next((word for word in words if word == name), None)
+        status = _STATUSES.get(name)
         if status is None:
-            raise SettingError(given.origin, f"{name}={alias}", f"in front of = write {', '.join(words)}")
+            raise SettingError(given.origin, f"{name}={alias}", f"in front of = write {' or '.join(_STATUSES)}")
         if not alias or utf16_length(alias) > STRING_UNITS or not alias.isprintable():
             raise SettingError(given.origin, f"{name}={alias}", f"behind {name}= write the server's word for it")
         if found.get(status, alias) != alias:

@@ -1,0 +1,187 @@
+"""Addresses, proxies, certificates and the names that nobody gave."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.configuration import Configuration, configuration_from, given_from, project_name
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.limits import utf16_length
+from pytest_automation_report.model import EMBEDDED_ORIGIN, Endpoint, FieldType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+NOON = datetime(2026, 3, 4, 12, 30, 15)  # noqa: DTZ001 - the name of a run tells local time
+REMOTE = {"url": "https://a.example", "project_id": 3}
+
+
+def resolve(
+    root: Path, options: Mapping[str, object], environ: Mapping[str, str] | None = None, project: str | None = "shop",
+) -> Configuration:
+    environ = environ or {}
+    given = given_from(options, environ, {})
+    return configuration_from(given, environ=environ, root=root, project_name=project, local_time=NOON)
+
+
+ORIGINS = [
+    ("https://a.example", "https://a.example"),
+    ("https://a.example/", "https://a.example"),
+    ("https://a.example/api/v1", "https://a.example"),
+    ("https://a.example/api/v1//", "https://a.example"),
+    ("  HTTPS://A.Example:443/api/v1/  ", "https://a.example"),
+    ("https://a.example:8443", "https://a.example:8443"),
+    ("https://a.example:", "https://a.example"),
+    ("https://my_host", "https://my_host"),
+    ("https://bücher.example", "https://xn--bcher-kva.example"),
+    ("https://faß.example", "https://xn--fa-hia.example"),
+    ("https://[2001:DB8::1]:444/api/v1", "https://[2001:db8::1]:444"),
+    ("http://[::1]:80", "http://[::1]"),
+    ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+    ("http://127.9.8.7", "http://127.9.8.7"),
+    ("http://LOCALHOST:1", "http://localhost:1"),
+]
+
+
+@pytest.mark.parametrize(("address", "origin"), ORIGINS)
+def test_origins(tmp_path: Path, address: str, origin: str) -> None:
+    """An address is parsed once, to scheme, host and port."""
+    found = resolve(tmp_path, {**REMOTE, "url": address})
+    assert (found.endpoint.origin, found.url, found.is_sendable) == (origin, origin, True)
+
+
+def test_http_can_be_allowed(tmp_path: Path) -> None:
+    """Plain http to another machine works when it is allowed."""
+    found = resolve(tmp_path, {"url": "http://a.example:8080", "project_id": 3, "allow_http": True})
+    assert (found.url, found.allow_http) == ("http://a.example:8080", True)
+
+
+def test_embedded(tmp_path: Path) -> None:
+    """Without an address results go to the embedded store, project 1, with no proxy and no complaint about one."""
+    found = resolve(tmp_path, {}, {"HTTPS_PROXY": "no proxy", "SSL_CERT_FILE": "/none"})
+    assert found.endpoint == Endpoint(EMBEDDED_ORIGIN, 1, str(tmp_path / ".automation-report/store.sqlite3"))
+    assert (found.url, found.ca_file, found.troubles) == ("", "", ())
+
+
+def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative paths start from the root folder, ~ is the home folder, and the embedded store gets its own file."""
+    monkeypatch.setenv("HOME", "/home/ann")
+    found = resolve(tmp_path, {"spool": "~/kept", "database": "/data/s.db", "token_file": "~nobody-here/t"})
+    assert str(found.spool) == "/home/ann/kept"
+    assert (str(found.database), found.endpoint.database) == ("/data/s.db", "/data/s.db")
+    assert found.token_file == str(tmp_path / "~nobody-here/t")
+
+
+PROXIES: list[tuple[dict[str, str], dict[str, str]]] = [
+    ({}, {}),
+    ({"HTTPS_PROXY": "http://p.example:3128"}, {"https": "http://p.example:3128"}),
+    ({"https_proxy": "http://small:1", "HTTPS_PROXY": "http://large:1"}, {"https": "http://small:1"}),
+    ({"https_proxy": "", "HTTPS_PROXY": "http://large:1"}, {}),
+    ({"http_proxy": "http://p:1", "no_proxy": "a,b"}, {"http": "http://p:1", "no_proxy": "a,b"}),
+    ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "*"}, {"http": "http://p:1", "no_proxy": "*"}),
+    ({"HTTP_PROXY": "http://p:1", "REQUEST_METHOD": "GET"}, {}),
+    ({"HTTPS_PROXY": "p.example:3128"}, {"https": "http://p.example:3128"}),
+    ({"HTTPS_PROXY": "http://ann:pw@p.example:3128/"}, {"https": "http://ann:pw@p.example:3128/"}),
+    ({"ALL_PROXY": "http://p:1", "HTTPS_PROXY": "http://q:1"}, {"http": "http://p:1", "https": "http://q:1"}),
+    ({"HTTP_PROXY": "socks5://p:1", "HTTPS_PROXY": "http://q:1"}, {"https": "http://q:1"}),
+]
+
+
+@pytest.mark.parametrize(("environ", "proxies"), PROXIES)
+def test_proxies(tmp_path: Path, environ: dict[str, str], proxies: dict[str, str]) -> None:
+    """Proxies come from the standard variables, spelled small before spelled large."""
+    found = resolve(tmp_path, REMOTE, environ)
+    assert (found.endpoint.proxies, found.troubles) == (proxies, ())
+    assert resolve(tmp_path, {**REMOTE, "url": "http://[::1]:80"}, environ).endpoint.proxies == {}
+
+
+@pytest.mark.parametrize("value", [
+    "http://ann:geheim@p.example:99999", "ftp://geheim", "http://", "http://geh eim", "socks5://geheim:1", "geheim/x",
+])
+def test_a_wrong_proxy_is_told_without_its_value(tmp_path: Path, value: str) -> None:
+    """A proxy that cannot be used keeps results from being sent; its text may hold a password and stays unseen."""
+    found = resolve(tmp_path, REMOTE, {"HTTPS_PROXY": value})
+    assert found.troubles == ("HTTPS_PROXY: its value is no address of a proxy: write http://HOST:PORT",)
+    assert (found.is_sendable, found.endpoint.proxies) == (False, {})
+
+
+def test_certificates(tmp_path: Path) -> None:
+    """The setting goes before the standard variables, those in their order; plain http needs none."""
+    for name in ("ours", "first", "second"):
+        (tmp_path / name).touch()
+    environ = {"REQUESTS_CA_BUNDLE": str(tmp_path / "first"), "SSL_CERT_FILE": str(tmp_path / "second")}
+    assert resolve(tmp_path, {**REMOTE, "ca_file": "ours"}, environ).ca_file == str(tmp_path / "ours")
+    assert resolve(tmp_path, REMOTE, environ).ca_file == str(tmp_path / "first")
+    assert resolve(tmp_path, REMOTE, {**environ, "REQUESTS_CA_BUNDLE": ""}).ca_file == str(tmp_path / "second")
+    assert resolve(tmp_path, REMOTE, {"CURL_CA_BUNDLE": str(tmp_path)}).ca_file == str(tmp_path)
+    assert resolve(tmp_path, {**REMOTE, "url": "http://localhost"}, environ).ca_file == ""
+
+
+def test_missing_certificates(tmp_path: Path) -> None:
+    """A missing file is an error where it was typed, and told where a variable names it; nothing is sent then."""
+    missing = str(tmp_path / "none")
+    with pytest.raises(SettingError):
+        resolve(tmp_path, {"ca_file": missing})
+    remedy = "name a file of certificates that can be read"
+    found = resolve(tmp_path, REMOTE, {"CURL_CA_BUNDLE": missing})
+    assert found.troubles == (f"CURL_CA_BUNDLE: {missing!r} cannot be used: {remedy}, or unset it",)
+    assert not found.is_sendable
+    found = resolve(tmp_path, REMOTE, {"AUTOMATION_REPORT_CA_FILE": missing, "CURL_CA_BUNDLE": missing})
+    assert found.troubles == (f"AUTOMATION_REPORT_CA_FILE: {missing!r} cannot be used: {remedy}; {missing} is none",)
+
+
+@pytest.mark.parametrize(("project", "folder", "source"), [
+    ("shop", "x", "shop"), ("my_shop.web", "x", "my-shop-web"), ("--3d Größe--", "x", "d-Gro-e"),
+    ("x", "folder", "folder"),
+    (None, "my tests", "my-tests"), (None, "42", "pytest"), (None, "日本", "pytest"), ("a" * 800, "x", "a" * 750),
+])
+def test_default_source(tmp_path: Path, project: str | None, folder: str, source: str) -> None:
+    """The source is the project's name made valid, else, for the embedded server, the folder's."""
+    assert resolve(tmp_path / folder, {}, project=project).source == source
+
+
+@pytest.mark.parametrize(("environ", "name"), [
+    ({}, "shop 2026-03-04 12:30:15"),
+    ({"CI": "true"}, "shop 2026-03-04 12:30:15"),
+    ({"GITHUB_ACTIONS": "true", "GITHUB_REF_NAME": "main", "GITHUB_RUN_NUMBER": "7"}, "shop main #7"),
+    ({"TEAMCITY_VERSION": "1", "BUILD_NUMBER": "7"}, "shop #7"),
+    ({"CIRCLECI": "true", "CIRCLE_BRANCH": "a\x1bb"}, "shop a\\x1bb"),
+    ({"AUTOMATION_REPORT_NAME": "given\nname", "CIRCLECI": "true", "CIRCLE_BRANCH": "x"}, "given\\nname"),
+])
+def test_default_name(tmp_path: Path, environ: dict[str, str], name: str) -> None:
+    """A run is named after source, branch and build in CI, and after source and local time elsewhere."""
+    found = resolve(tmp_path, {}, environ)
+    assert (found.name, found.troubles) == (name, ())
+
+
+def test_long_names_are_cut(tmp_path: Path) -> None:
+    """A run's name has at most 750 UTF-16 units."""
+    assert utf16_length(resolve(tmp_path, {"name": "\U0001f600" * 1000}).name) <= 750
+
+
+def test_fields_know_web_addresses(tmp_path: Path) -> None:
+    """A field whose value is a web address is sent as one."""
+    found = resolve(tmp_path, {"fields": ["a=https://b.example/c", "d=https"]})
+    assert [each.type for each in found.fields] == [FieldType.URL, FieldType.STRING]
+
+
+@pytest.mark.parametrize(("text", "name"), [
+    ('[project]\nname = "shop"\n', "shop"), ("[project]\nname = 3\n", None), ("[tool]\n", None),
+    ("project = 1\n", None),
+    ("[project\n", None), (None, None),
+])
+def test_project_name(tmp_path: Path, text: str | None, name: str | None) -> None:
+    """The project's name is read from pyproject.toml; a file without one, or a broken one, has none."""
+    if text is not None:
+        (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    assert project_name(tmp_path) == name
+
+
+def test_project_name_of_a_file_that_is_no_text(tmp_path: Path) -> None:
+    """A pyproject.toml that is not UTF-8 has no name."""
+    (tmp_path / "pyproject.toml").write_bytes(b"\xff\xfe")
+    assert project_name(tmp_path) is None

@@ -1,0 +1,208 @@
+"""Every bad input and its whole message: an error where it was typed, a trouble where it stands in the environment."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.configuration import Configuration, configuration_from, given_from
+from pytest_automation_report.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NOON = datetime(2026, 3, 4, 12, 30, 15)  # noqa: DTZ001 - the name of a run tells local time
+HOST = "write https://HOST or https://HOST:PORT, with a port from 1 to 65535"
+PLAIN = "write it without spaces, backslashes and control characters"
+CLEAR = "the token would travel in the clear: write https://, or allow it with {allow_http}"
+ID = "write a whole number from 1 to 9007199254740991"
+SOURCE = "write a letter, then letters, digits and dashes, from 2 to 750 characters"
+TAG = "write tags of letters, digits, underscores and dashes, between commas, in ini files one a line"
+PAIR = "write name=value (a comma inside a value is written \\,)"
+PATTERN = (
+    "write a regular expression of Python (missing ), unterminated subpattern at position 0) "
+    "(a comma inside a value is written \\,)"
+)
+WEB = "write a web address that begins with https:// or http://"
+WAIT = "write a number of seconds from 0 to 3600, without a unit"
+
+MISTAKES: list[tuple[str, str, str, str]] = [
+    ("when", "never", "'never'", "write always or ci"),
+    ("delivery", "soon", "'soon'", "write live or later"),
+    ("output", "Failed", "'Failed'", "write failed or all or none"),
+    ("url", "example.testmo.net", "'example.testmo.net'", "write https://example.testmo.net"),
+    ("url", "//example.testmo.net", "'//example.testmo.net'", "write https://example.testmo.net"),
+    ("url", "localhost:8080", "'localhost:8080'", "write https://localhost:8080"),
+    ("url", "ftp://a.example", "'ftp://a.example'", "write https:// (or http://) in front of the host"),
+    ("url", "file:///etc/passwd", "'file:///etc/passwd'", HOST),
+    ("url", "https://ann:geheim@a.example/x", "'https://***@a.example/x'",
+     "write it without user and password; the token comes from AUTOMATION_REPORT_TOKEN"),
+    ("url", "ann:geheim@a.example", "'***@a.example'", "write https://***@a.example"),
+    ("url", "https://ann:ge/heim@a.example", "'https://***@a.example'", HOST),
+    ("url", "https://a.example/?key=geheim", "'https://a.example/?***'", "write it without query and fragment"),
+    ("url", "https://a.example?", "'https://a.example?***'", "write it without query and fragment"),
+    ("url", "https://a.example/#geheim", "'https://a.example/#***'", "write it without query and fragment"),
+    ("url", "https://a.example/testmo", "'https://a.example/testmo'", "write scheme and host alone, or with /api/v1"),
+    ("url", "https://a.example/api/v2", "'https://a.example/api/v2'", "write scheme and host alone, or with /api/v1"),
+    ("url", "https://a b.example", "'https://a b.example'", PLAIN),
+    ("url", "https://a.example\\@b.example", "'https://***@b.example'", PLAIN),
+    ("url", "https://a.example:0", "'https://a.example:0'", HOST),
+    ("url", "https://a.example:99999", "'https://a.example:99999'", HOST),
+    ("url", "https://a.example:x", "'https://a.example:x'", HOST),
+    ("url", "https://", "'https://'", HOST),
+    ("url", "https://a..example", "'https://a..example'", HOST),
+    ("url", "https://-a.example", "'https://-a.example'", HOST),
+    ("url", "https://[::1", "'https://[::1'", HOST),
+    ("url", "https://[fe80::1%25eth0]", "'https://[fe80::1%25eth0]'", HOST),
+    ("url", "https://[a.example]", "'https://[a.example]'", HOST),
+    ("url", "https://☃☃-.example", "'https://☃☃-.example'", HOST),
+    ("url", "http://a.example", "'http://a.example'", CLEAR),
+    ("url", "http://127.1", "'http://127.1'", CLEAR),
+    ("url", "http://localhost.example", "'http://localhost.example'", CLEAR),
+    ("url", "http://[::2]", "'http://[::2]'", CLEAR),
+    *(("project_id", value, repr(value), ID) for value in (
+        "0", "-1", "abc", "1.5", "1e9", "\uff19", "9007199254740992", "9" * 40, "nan", "1_000",
+    )),
+    *((name, "0", "'0'", ID) for name in ("config_id", "milestone_id", "run_id")),
+    ("source", "a", "'a'", SOURCE),
+    ("source", "1a", "'1a'", SOURCE),
+    ("source", "my project", "'my project'", SOURCE),
+    ("source", "a_b", "'a_b'", SOURCE),
+    ("source", "ümlaut", "'ümlaut'", SOURCE),
+    ("tags", "a,b c", "'b c'", TAG),
+    ("tags", "ä", "'ä'", TAG),
+    ("config", "a\tb", "'a\\tb'", "write it without control characters, on one line"),
+    ("fields", "a=1,b", "'b'", PAIR),
+    ("fields", "=1", "'=1'", PAIR),
+    ("links", "a", "'a'", PAIR),
+    ("links", "a=ftp://b.example", "'a=ftp://b.example'", f"behind a=, {WEB}"),
+    ("links", "a=javascript:alert(1)", "'a=javascript:alert(1)'", f"behind a=, {WEB}"),
+    ("links", "a=https://b.example/ c", "'a=https://b.example/ c'", "behind a=, write a web address without spaces"),
+    ("links", "a=https://b.example:0", "'a=https://b.example:0'", f"behind a=, {WEB}"),
+    ("statuses", "xfailed=skip", "'xfailed=skip'", "in front of = write passed or failure or error or skipped"),
+    ("statuses", "passed=", "'passed='", "behind passed= write the server's word for it"),
+    ("statuses", "passed=a,passed=b", "'passed=b'", "write passed= once; 'a' was given too"),
+    ("redact", "(", "'('", PATTERN),
+    ("redact", "x{2,3}", "'x{2'", "write a comma inside a pattern as \\,"),
+    ("redact", r"\d{,3}", r"'\\d{'", "write a comma inside a pattern as \\,"),
+    *(("exit_wait", value, repr(value), WAIT) for value in ("10s", "-1", "3601", "inf", "NaN", "1e3", ".", "1e999")),
+    ("artifact_url", "files", "'files'", WEB),
+    ("artifact_url", "s3://bucket", "'s3://bucket'", WEB),
+    ("artifact_store", "a\nb", "'a\\nb'", "write it without control characters, on one line"),
+    ("ca_file", "no.pem", "'no.pem'", "name a file of certificates that can be read; /root-folder/no.pem is none"),
+    ("spool", "a\x00b", "'a\\x00b'", "write it without control characters, on one line"),
+    ("database", "a\rb", "'a\\rb'", "write it without control characters, on one line"),
+]
+IDS = [f"{name}-{value.encode('unicode_escape').decode()[:40]}" for name, value, _, _ in MISTAKES]
+
+
+def resolve(
+    options: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+    ini: Mapping[str, object] | None = None,
+    *,
+    project_name: str | None = "shop",
+    root: Path = Path("/root-folder"),
+) -> Configuration:
+    environ = environ or {}
+    given = given_from(options or {}, environ, ini or {}, ini_name="pytest.ini")
+    return configuration_from(given, environ=environ, root=root, project_name=project_name, local_time=NOON)
+
+
+@pytest.mark.parametrize(("name", "value", "shown", "remedy"), MISTAKES, ids=IDS)
+def test_typed_mistakes(name: str, value: str, shown: str, remedy: str) -> None:
+    """A mistake on the command line is an error that names option, value and remedy, and never shows a password."""
+    with pytest.raises(SettingError) as caught:
+        resolve({"project_id": 3, name: value})
+    remedy = remedy.replace("{allow_http}", "--allow-http")
+    assert str(caught.value) == f"--{name.replace('_', '-')}: {shown} cannot be used: {remedy}"
+
+
+@pytest.mark.parametrize(("name", "value", "shown", "remedy"), MISTAKES, ids=IDS)
+def test_mistakes_in_the_environment(name: str, value: str, shown: str, remedy: str) -> None:
+    """The same mistake in the environment is told once with the same words, and results are kept instead of sent."""
+    variable = f"AUTOMATION_REPORT_{name.upper()}"
+    found = resolve({"project_id": 3} if name == "url" else {}, {variable: value})
+    remedy = remedy.replace("{allow_http}", "AUTOMATION_REPORT_ALLOW_HTTP")
+    assert found.troubles == (f"{variable}: {shown} cannot be used: {remedy}",)
+    assert (found.is_sendable, found.hindrance) == (False, found.troubles[0])
+    assert name not in found.origins
+    if name == "url":
+        assert (found.endpoint.origin, found.endpoint.is_embedded) == ("", False)
+
+
+@pytest.mark.parametrize("value", ["perhaps", "2", "yess"])
+def test_flags_in_the_environment(value: str) -> None:
+    """A flag in the environment takes the usual words only."""
+    found = resolve({}, {"AUTOMATION_REPORT_STRICT": value})
+    assert found.troubles == (
+        f"AUTOMATION_REPORT_STRICT: {value!r} cannot be used: write 1 or 0 (or true or false)",
+    )
+    assert not found.is_sendable
+
+
+def test_project_is_required_with_an_address() -> None:
+    """An address without a project is an error in the user's own spelling, and a trouble from the environment."""
+    url = "https://a.example"
+    remedy = "say which project results go to with {}, a number"
+    with pytest.raises(SettingError) as caught:
+        resolve({"url": url})
+    assert str(caught.value) == f"--url: {url!r} cannot be used: {remedy.format('--project-id')}"
+    with pytest.raises(SettingError) as caught:
+        resolve(ini={"automation_report_url": url})
+    assert str(caught.value) == (
+        f"pytest.ini: automation_report_url: {url!r} cannot be used: {remedy.format('automation_report_project_id')}"
+    )
+    found = resolve(environ={"AUTOMATION_REPORT_URL": url})
+    assert found.troubles == (
+        f"AUTOMATION_REPORT_URL: {url!r} cannot be used: {remedy.format('AUTOMATION_REPORT_PROJECT_ID')}",
+    )
+    assert (found.project_id, found.url, found.is_sendable) == (0, url, False)
+
+
+def test_source_is_required_with_an_address() -> None:
+    """An address without a source, and a project without a name, is an error that asks for the source."""
+    given = {"url": "https://a.example", "project_id": 3}
+    remedy = "say what groups the runs there with {}, since no project name was found"
+    with pytest.raises(SettingError) as caught:
+        resolve(given, project_name=None)
+    assert caught.value.remedy == remedy.format("--source")
+    assert resolve(given, project_name="My_Shop").source == "My-Shop"
+    environ = {"AUTOMATION_REPORT_URL": "https://a.example", "AUTOMATION_REPORT_PROJECT_ID": "3"}
+    found = resolve(environ=environ, project_name=None)
+    assert (found.source, found.is_sendable) == ("root-folder", False)
+    assert found.troubles[0].endswith(remedy.format("AUTOMATION_REPORT_SOURCE"))
+
+
+def test_a_refused_variable_never_becomes_an_error() -> None:
+    """A wrong project or source of the environment beside a typed address is told once and stops nothing."""
+    environ = {"AUTOMATION_REPORT_PROJECT_ID": "seven", "AUTOMATION_REPORT_SOURCE": "?"}
+    found = resolve({"url": "https://a.example"}, environ, project_name=None)
+    assert [each.partition(":")[0] for each in found.troubles] == [
+        "AUTOMATION_REPORT_PROJECT_ID", "AUTOMATION_REPORT_SOURCE",
+    ]
+    assert not found.is_sendable
+
+
+def test_unknown_variables_are_told() -> None:
+    """A variable that looks like a setting and is none is told, with the name that was meant, and stops nothing."""
+    found = resolve(environ={
+        "AUTOMATION_REPORT_PROJEKT_ID": "3", "AUTOMATION_REPORT_XYZZY": "1", "AUTOMATION_REPORT_TOKN": "t",
+        "AUTOMATION_REPORT_TOKEN": "t", "AUTOMATION_REPORT_SERVER_TOKEN": "t", "AUTOMATION_REPORT": "1", "OTHER": "1",
+    })
+    assert found.troubles == (
+        "AUTOMATION_REPORT_PROJEKT_ID: does nothing; did you mean AUTOMATION_REPORT_PROJECT_ID?",
+        "AUTOMATION_REPORT_TOKN: does nothing; did you mean AUTOMATION_REPORT_TOKEN?",
+        "AUTOMATION_REPORT_XYZZY: does nothing",
+    )
+    assert found.is_sendable
+
+
+def test_an_ini_value_of_a_wrong_type_is_told() -> None:
+    """The console command tells TOML values of a wrong type in the same way as other mistakes."""
+    for name, value in (("name", 7), ("tags", [1]), ("strict", 3), ("exit_wait", True), ("project_id", True)):
+        with pytest.raises(SettingError, match=rf"pytest\.ini: automation_report_{name}: "):
+            resolve(ini={f"automation_report_{name}": value})

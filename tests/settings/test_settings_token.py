@@ -1,0 +1,130 @@
+"""Where the token comes from, and that nothing shows it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.configuration import Configuration, configuration_from, given_from, token_for, token_from
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+CANARY = "testmo_api_canary"
+NOON = datetime(2026, 3, 4, 12, 30, 15)  # noqa: DTZ001 - the name of a run tells local time
+NO_TOKEN = "no token: set AUTOMATION_REPORT_TOKEN, or name a file that holds it (token_file)"
+WRONG = "its value holds spaces, control or non-ASCII characters: copy the token alone"
+
+
+@pytest.mark.parametrize("text", [
+    CANARY, f"  {CANARY}\n", f'"{CANARY}"', f"'{CANARY}'\r\n", f'\ufeff" {CANARY} "',
+])
+def test_edges_and_quotes_are_taken_off(tmp_path: Path, text: str) -> None:
+    """Blanks, line ends and one pair of quotes around a token are no part of it, in the environment and in a file."""
+    (tmp_path / "token").write_text(text, encoding="utf-8")
+    for found in (token_from({"AUTOMATION_REPORT_TOKEN": text}, ""), token_from({}, str(tmp_path / "token"))):
+        assert found.token is not None
+        assert (found.token.value, found.trouble) == (CANARY, None)
+
+
+def test_order(tmp_path: Path) -> None:
+    """Our variable goes before Testmo's, and both before the file; an empty variable is unset."""
+    (tmp_path / "token").write_text("file", encoding="utf-8")
+    environ = {"AUTOMATION_REPORT_TOKEN": "ours", "TESTMO_TOKEN": "theirs"}
+    found = []
+    for _ in range(3):
+        token = token_from(environ, str(tmp_path / "token")).token
+        found.append(token.value if token else None)
+        environ[next(iter(environ), "")] = ""
+        environ = dict(reversed(environ.items()))
+    assert found == ["ours", "theirs", "file"]
+
+
+def test_empty_variables_are_unset() -> None:
+    """A variable with blanks or an empty pair of quotes counts as none."""
+    found = token_from({"AUTOMATION_REPORT_TOKEN": " ", "TESTMO_TOKEN": "''"}, "")
+    assert (found.token, found.trouble) == (None, NO_TOKEN)
+
+
+@pytest.mark.parametrize("text", [
+    f"{CANARY} x", f"{CANARY}\nX-Header: 1", f"{CANARY}\r\nx", f"{CANARY}\x00", f"{CANARY}\x7fx", f"{CANARY}é",
+    f"{CANARY}\udcff",
+])
+def test_tokens_that_cannot_be_used(tmp_path: Path, text: str) -> None:
+    """A token with characters that no header takes is refused without a trace of it, and no other one is tried."""
+    (tmp_path / "token").write_bytes(text.encode("utf-8", "surrogateescape"))
+    environ = {"AUTOMATION_REPORT_TOKEN": text, "TESTMO_TOKEN": "other"}
+    assert token_from(environ, "").trouble == f"AUTOMATION_REPORT_TOKEN: {WRONG}"
+    found = token_from({}, str(tmp_path / "token"))
+    assert (found.token, found.trouble) == (None, f"token file {str(tmp_path / 'token')!r}: {WRONG}")
+    assert CANARY not in repr(found)
+
+
+def test_long_tokens(tmp_path: Path) -> None:
+    """A token has at most 4096 characters, also one in a huge file."""
+    assert token_from({"TESTMO_TOKEN": "x" * 4096}, "").token is not None
+    (tmp_path / "token").write_text("x" * 1_000_000, encoding="utf-8")
+    told = "its value is longer than 4096 characters: copy the token alone"
+    assert token_from({"TESTMO_TOKEN": "x" * 4097}, "").trouble == f"TESTMO_TOKEN: {told}"
+    assert token_from({}, str(tmp_path / "token")).trouble == f"token file {str(tmp_path / 'token')!r}: {told}"
+
+
+def test_files_that_hold_none(tmp_path: Path) -> None:
+    """A file that is missing, empty, a folder or no path at all is told by its name."""
+    (tmp_path / "empty").write_text(" \n", encoding="utf-8")
+    troubles = {
+        "missing": "cannot be read (No such file or directory): name a file that holds the token",
+        "empty": "is empty: write the token into it",
+        ".": "cannot be read (Is a directory): name a file that holds the token",
+    }
+    for name, told in troubles.items():
+        path = str(tmp_path / name)
+        assert token_from({}, path).trouble == f"token file {path!r}: {told}"
+    assert token_from({}, "a\x00b").trouble == (
+        "token file 'a\\x00b': cannot be read (no path of a file): name a file that holds the token"
+    )
+
+
+def test_nothing_shows_a_token() -> None:
+    """Neither repr nor str of what holds a token shows it."""
+    found = token_from({"TESTMO_TOKEN": CANARY}, "")
+    assert CANARY not in f"{found!r}{found}{found.token!r}{found.token}"
+
+
+def resolve(options: Mapping[str, object], root: Path) -> Configuration:
+    given = given_from(options, {}, {})
+    return configuration_from(given, environ={}, root=root, project_name="shop", local_time=NOON)
+
+
+def test_a_server_without_a_token_is_told(tmp_path: Path) -> None:
+    """Without a token for a server on another machine, that is told once and results are kept."""
+    remote = resolve({"url": "https://a.example", "project_id": 1}, tmp_path)
+    told, token = token_for(remote, {})
+    assert token is None
+    assert (told.troubles, told.hindrance, told.is_sendable) == (
+        (f"{NO_TOKEN}; results are kept",), f"{NO_TOKEN}; results are kept", False,
+    )
+    same, token = token_for(remote, {"TESTMO_TOKEN": CANARY})
+    assert token is not None
+    assert (same, token.value) == (remote, CANARY)
+
+
+def test_who_needs_no_token(tmp_path: Path) -> None:
+    """The embedded server needs no token, and neither does a session whose results are sent later."""
+    embedded = resolve({}, tmp_path)
+    assert token_for(embedded, {"TESTMO_TOKEN": CANARY}) == (embedded, None)
+    later = resolve({"url": "https://a.example", "project_id": 1, "delivery": "later"}, tmp_path)
+    assert token_for(later, {}) == (later, None)
+
+
+def test_token_file_setting(tmp_path: Path) -> None:
+    """The file that the setting names, from the root folder, holds the token."""
+    (tmp_path / "secret").write_text(CANARY, encoding="utf-8")
+    remote = resolve({"url": "https://a.example", "project_id": 1, "token_file": "secret"}, tmp_path)
+    told, token = token_for(remote, {})
+    assert token is not None
+    assert (told, token.value) == (remote, CANARY)
+    assert CANARY not in repr(remote)
