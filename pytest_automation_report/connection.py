@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.client import Client
+from pytest_automation_report.model import EMBEDDED_ORIGIN
 from pytest_automation_report.transport import new_session
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_automation_report.model import Endpoint, Token
 
 
-def client_for(endpoint: Endpoint, token: Token, *, deadline_seconds: float) -> Client:
-    """Return a client of this endpoint; the embedded store's server is mounted on its session, without a socket.
+@contextmanager
+def connected(endpoint: Endpoint, token: Token, *, deadline_seconds: float) -> Iterator[Client]:
+    """Yield a client of this endpoint; the embedded store's server is mounted on its session, without a socket.
 
     ``deadline_seconds`` bounds each request as a whole. The server's packages are imported for the embedded store only.
     """
-    session = new_session(proxies=endpoint.proxies, ca_file=endpoint.ca_file)
-    if endpoint.is_embedded:
-        from pytest_automation_report.server.mount import StoreAdapter  # noqa: PLC0415 - a remote server needs none of it
+    with new_session(proxies=endpoint.proxies, ca_file=endpoint.ca_file) as session:
+        if endpoint.is_embedded:
+            from pytest_automation_report.server.mount import StoreAdapter  # noqa: PLC0415 - remote needs none of it
 
-        session.mount("http+local://", StoreAdapter(Path(endpoint.database), token))
-    return Client(session, endpoint.origin, token, project_id=endpoint.project_id, deadline_seconds=deadline_seconds)
+            session.mount(EMBEDDED_ORIGIN.partition("//")[0] + "//", StoreAdapter(Path(endpoint.database), token))
+        yield Client(
+            session, endpoint.origin, token, project_id=endpoint.project_id, deadline_seconds=deadline_seconds
+        )

@@ -20,6 +20,7 @@ from pytest_automation_report.records import plain_record
 from pytest_automation_report.recording import Clock, Faults, Recording, guarded
 from pytest_automation_report.remote import RemoteRecordings
 from pytest_automation_report.sender.handover import Handover, Limits
+from pytest_automation_report.sender.liveness import birth_of
 from pytest_automation_report.sender.log import Log
 from pytest_automation_report.sender.launch import LaunchError, start_sender
 from pytest_automation_report.spool import CONTROLLER, MAIN, SESSION_ID_FIELD, Session, SessionFolder, SpoolWriter, new_session_folder
@@ -208,6 +209,7 @@ class Reporting:
             joined_run=self._configuration.run_id,
             rules=self._rules.to_json(),
             pid=os.getpid(),
+            pid_birth=birth_of(os.getpid()),
         )
         try:
             folder.write_session(session)

@@ -45,7 +45,7 @@ class Session:
 
     ``prefix`` and ``statuses`` are those of the recorder's rules, for results that only the sender can make.
     ``database`` is the embedded store's file, empty for a remote server. ``joined_run`` is the id of a run that exists
-    already, or ``None``.
+    already, or ``None``. ``pid_birth`` tells pytest's process from a later one of the same id, where the system can.
     """
 
     id: str
@@ -56,6 +56,7 @@ class Session:
     joined_run: int | None
     rules: Json
     pid: int
+    pid_birth: str = ""
 
     @property
     def is_embedded(self) -> bool:
@@ -110,6 +111,7 @@ class SessionFolder:
             "joined_run": session.joined_run,
             "rules": session.rules,
             "pid": session.pid,
+            "pid_birth": session.pid_birth,
         }
         descriptor = os.open(self.path / _SESSION_FILE, _APPEND | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -285,4 +287,5 @@ def _session_from(document: dict[str, Any]) -> Session:
         joined_run=document["joined_run"],
         rules=document["rules"],
         pid=int(document["pid"]),
+        pid_birth=str(document["pid_birth"]),
     )

@@ -8,6 +8,20 @@ from __future__ import annotations
 import os
 import select
 import time
+from pathlib import Path
+
+
+def birth_of(pid: int) -> str:
+    """Return when the process began, in the kernel's own words, to tell it from a later one of the same id.
+
+    Empty when there is no such process, or where the system does not say.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    state, *numbers = stat.rpartition(")")[2].split()
+    return "" if state in {"Z", "X"} else numbers[18]
 
 
 class Process:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.connection import client_for
+from pytest_automation_report.connection import connected
 from pytest_automation_report.recorder import Rules
 from pytest_automation_report.sender.book import LedgerBook
 from pytest_automation_report.sender.delivery import Delivery
@@ -175,14 +175,11 @@ def run(handover: Handover) -> None:
         return
     try:
         session = folder.read_session()
-        client = client_for(handover.endpoint, handover.token, deadline_seconds=handover.limits.request)
         world = World(clock=time.monotonic, random=random.random, log=log.write)
         controller = Process(handover.controller)
         log.write(f"sender {os.getpid()} follows session {session.id} of pytest {handover.controller}")
-        try:
+        with connected(handover.endpoint, handover.token, deadline_seconds=handover.limits.request) as client:
             delivery = Sender(folder, session, handover.limits, client, world, controller).run()
-        finally:
-            client.close()
         log.write("done" if delivery.is_finished else f"{delivery.left} results left: {delivery.stopped}")
         if delivery.is_finished and not delivery.has_kept and not Process(handover.controller).is_alive():
             folder.remove()

@@ -1,0 +1,33 @@
+"""The console command ``automation-report`` (floor 4).
+
+Ids and JSON go to stdout alone; what a person reads goes to stderr. Exit codes: 0 done, 1 refused by the server, 2 usage or
+configuration, 3 not delivered and kept, 4 token refused.
+"""
+
+from __future__ import annotations
+
+import click
+
+from pytest_automation_report import __version__
+from pytest_automation_report.cli.runs import run
+from pytest_automation_report.cli.sending import send
+from pytest_automation_report.cli.serving import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="automation-report")
+def main() -> None:
+    """Report test sessions to the Testmo automation runs API, or to an embedded server of the same API.
+
+    Settings count as they do for pytest: options, then AUTOMATION_REPORT_* variables, then pytest's ini file. The token comes
+    from AUTOMATION_REPORT_TOKEN, TESTMO_TOKEN or the file of --token-file, never from an argument.
+
+    \b
+    Exit codes: 0 done, 1 refused by the server, 2 usage or configuration,
+    3 not delivered and kept, 4 token refused.
+    """  # noqa: D301 - click reads the backslash as: keep these lines
+
+
+main.add_command(run)
+main.add_command(send)
+main.add_command(serve)

@@ -1,0 +1,136 @@
+"""What all console commands share (floor 4): options from the settings' table, configuration, errors to exit codes."""
+
+from __future__ import annotations
+
+import functools
+import os
+from datetime import datetime
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, ParamSpec
+
+import click
+
+from pytest_automation_report.configuration import configuration_from, given_from, project_name, token_for
+from pytest_automation_report.errors import (
+    ClientError,
+    RefusedError,
+    SettingError,
+    SpoolError,
+    StoreError,
+    TokenRefusedError,
+)
+from pytest_automation_report.ini import project_ini
+from pytest_automation_report.limits import string
+from pytest_automation_report.model import Token
+from pytest_automation_report.settings import setting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_automation_report.configuration import Configuration
+
+P = ParamSpec("P")
+
+CONNECTION: Final = ("url", "project_id", "token_file", "ca_file", "allow_http", "database")
+
+
+class Exit(IntEnum):
+    """Exit codes of the console command."""
+
+    DONE = 0
+    REFUSED = 1
+    USAGE = 2
+    KEPT = 3
+    TOKEN = 4
+
+
+def told(text: str) -> None:
+    """Write one line for a person, to stderr."""
+    click.echo(string(text), err=True)
+
+
+def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that gives a command the options of these settings, in their plain spelling."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name in reversed(names):
+            each = setting(name)
+            if each.kind == "flag":
+                option = click.option(f"{each.plain_option}/--no-{each.plain_option[2:]}", each.name, default=None, help=each.help)
+            else:
+                option = click.option(
+                    each.plain_option,
+                    each.name,
+                    multiple=each.kind in {"list", "pairs"},
+                    metavar=each.metavar,
+                    default=None,
+                    help=each.help,
+                )
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def configured(options: dict[str, Any]) -> tuple[Configuration, Token]:
+    """Return the configuration and the token for these options, in the project of the current folder.
+
+    Raises `SettingError` for what was typed wrong, in the environment too: nothing runs here that could go on without it.
+    """
+    configuration, token = configuration_of(options)
+    if configuration.hindrance:
+        raise click.UsageError(configuration.hindrance)
+    if configuration.endpoint.is_embedded:
+        return configuration, Token("embedded")
+    if token is None:
+        raise click.UsageError("no token: set AUTOMATION_REPORT_TOKEN or name its file with --token-file")
+    return configuration, token
+
+
+def configuration_of(options: dict[str, Any]) -> tuple[Configuration, Token | None]:
+    """Return the configuration for these options; what is wrong with the environment is told."""
+    ini = project_ini(Path.cwd())
+    given = given_from(
+        {name: value for name, value in options.items() if value not in (None, ())},
+        os.environ,
+        ini.values,
+        ini_name=ini.name or "ini file",
+    )
+    configuration = configuration_from(
+        given,
+        environ=os.environ,
+        root=ini.root,
+        project_name=project_name(ini.root),
+        local_time=datetime.now().astimezone(),
+    )
+    configuration, token = token_for(configuration, os.environ)
+    for trouble in configuration.troubles:
+        told(trouble)
+    return configuration, token
+
+
+def with_exit_codes(command: Callable[P, int]) -> Callable[P, None]:
+    """Turn the errors of a command into one line on stderr and its exit code."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            code = command(*args, **kwargs)
+        except SettingError as error:
+            raise click.UsageError(str(error)) from error
+        except TokenRefusedError as error:
+            code = _failed(Exit.TOKEN, f"{error}: set AUTOMATION_REPORT_TOKEN to a token that is valid for this project")
+        except RefusedError as error:
+            details = [f"{path}: {texts[0]}" for path, texts in error.errors.items() if texts]
+            code = _failed(Exit.REFUSED, "; ".join([str(error), *details]))
+        except (ClientError, SpoolError, StoreError) as error:
+            code = _failed(Exit.KEPT, str(error))
+        click.get_current_context().exit(int(code))
+
+    return run
+
+
+def _failed(code: Exit, text: str) -> Exit:
+    told(f"Error: {text}")
+    return code

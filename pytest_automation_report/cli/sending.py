@@ -1,0 +1,102 @@
+"""``automation-report send``: delivers what sessions left in the spool, with the sender's own code (floor 4)."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pytest_automation_report.cli.context import CONNECTION, Exit, configured, setting_options, told, with_exit_codes
+from pytest_automation_report.connection import connected
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.sender.book import ledger_from
+from pytest_automation_report.sender.handover import Limits
+from pytest_automation_report.sender.liveness import birth_of
+from pytest_automation_report.sender.log import Log
+from pytest_automation_report.sender.process import Sender
+from pytest_automation_report.sender.world import World
+from pytest_automation_report.spool import session_folders
+
+if TYPE_CHECKING:
+    from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.model import Token
+    from pytest_automation_report.sender.delivery import Delivery
+    from pytest_automation_report.spool import Session, SessionFolder
+
+
+@click.command()
+@setting_options(*CONNECTION, "spool")
+@with_exit_codes
+def send(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Send what sessions left in the spool; what arrived before is not sent again.
+
+    Exits with 0 when nothing is left, 3 when something is kept or another sender holds it, 4 when the token is refused.
+    """
+    configuration, token = configured(options)
+    folders = session_folders(configuration.spool)
+    if not folders:
+        told(f"nothing to send in {configuration.spool}")
+        return Exit.DONE
+    return max(_send(folder, configuration, token) for folder in folders)
+
+
+def _send(folder: SessionFolder, configuration: Configuration, token: Token) -> Exit:
+    try:
+        session = folder.read_session()
+        hindrance = _hindrance(session, configuration)
+    except SpoolError as error:
+        hindrance = str(error)
+    if hindrance:
+        told(f"{folder.id}: kept: {hindrance}")
+        return Exit.KEPT
+    lock = folder.locked()
+    if lock is None:
+        told(f"{folder.id}: kept: another sender is at work on it")
+        return Exit.KEPT
+    try:
+        return _deliver(folder, session, configuration, token)
+    finally:
+        os.close(lock)
+
+
+def _hindrance(session: Session, configuration: Configuration) -> str:
+    endpoint = configuration.endpoint
+    if (session.origin, session.project_id) != (endpoint.origin, endpoint.project_id):
+        there = "the embedded store" if session.is_embedded else session.origin
+        return f"it is for {there}, project {session.project_id}: name that with --url and --project-id to send it"
+    if session.is_embedded and session.database != endpoint.database:
+        return f"it is for the store {session.database}: name that with --database to send it"
+    if session.pid_birth and birth_of(session.pid) == session.pid_birth:
+        return f"its pytest (process {session.pid}) is still running"
+    return ""
+
+
+def _deliver(folder: SessionFolder, session: Session, configuration: Configuration, token: Token) -> Exit:
+    before = {worker: each.acknowledged.count for worker, each in ledger_from(folder.ledger).accounts.items()}
+    world = World(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
+    limits = Limits()
+    with connected(configuration.endpoint, token, deadline_seconds=limits.request) as client:
+        delivery = Sender(folder, session, limits, client, world).run()
+    sent = sum(each.acknowledged.count for each in delivery.state.accounts.values()) - sum(before.values())
+    return _told(folder, delivery, sent)
+
+
+def _told(folder: SessionFolder, delivery: Delivery, sent: int) -> Exit:
+    state = delivery.state
+    run = "" if state.run is None else f" to run {state.run}"
+    if delivery.is_finished and not delivery.has_kept:
+        told(f"{folder.id}: {sent} results sent{run}, nothing is left")
+        folder.remove()
+        return Exit.DONE
+    kept = [
+        (delivery.left, "to be sent"),
+        (sum(each.rejected.count for each in state.accounts.values()), "rejected by the server"),
+        (sum(each.held.count for each in state.accounts.values()), "held: nobody can tell whether they arrived"),
+    ]
+    parts = ", ".join(f"{count} {what}" for count, what in kept if count) or "the run is not completed"
+    why = delivery.stopped or state.trouble or "; ".join(state.reasons[:3])
+    told(f"{folder.id}: {sent} results sent{run}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}")
+    return Exit.TOKEN if state.trouble_class == "token" else Exit.KEPT

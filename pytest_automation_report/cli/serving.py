@@ -1,0 +1,63 @@
+"""``automation-report serve``: the embedded server on a port of this machine (floor 4)."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from pytest_automation_report.cli.context import Exit, configuration_of, setting_options, told, with_exit_codes
+from pytest_automation_report.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEFAULT_PORT: Final = 8000
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address of this machine to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="Port; 0 takes any free one."
+)
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File of the token that clients must have; default: AUTOMATION_REPORT_SERVER_TOKEN, else one made beside the database.",
+)
+@setting_options("database")
+@with_exit_codes
+def serve(host: str, port: int, token_file: Path | None, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Serve the embedded store: the address comes first on stdout, alone."""
+    from pytest_automation_report.server.serving import TOKEN_VARIABLE, server_token  # noqa: PLC0415 - only here
+    from pytest_automation_report.server.serving import serve as serve_store  # noqa: PLC0415
+    from pytest_automation_report.server.store import Store  # noqa: PLC0415
+
+    configuration, _ = configuration_of({**options, "url": None})
+    database = configuration.database
+    token = server_token(os.environ, database, token_file)
+    kept = token_file or (None if os.environ.get(TOKEN_VARIABLE, "").strip() else Path(f"{database}.token"))
+    store = Store(database)
+    try:
+        serve_store(store, token, host=host, port=port, ready=_announcement(database, kept))
+    except OSError as error:
+        raise SettingError("--port", port, f"{error.strerror or error}: choose another, or 0 for any free one") from error
+    finally:
+        store.close()
+    return Exit.DONE
+
+
+def _announcement(database: Path, token_file: Path | None) -> Callable[[str], None]:
+    def announce(address: str) -> None:
+        click.echo(address)
+        told(f"serving {database}; Ctrl-C ends it")
+        line = ["pytest", "--automation-report", "--automation-report-url", address, "--automation-report-project-id", "1"]
+        if token_file is not None:
+            told(f"report to it: {shlex.join([*line, '--automation-report-token-file', str(token_file)])}")
+        else:
+            told(f'report to it: AUTOMATION_REPORT_TOKEN="$AUTOMATION_REPORT_SERVER_TOKEN" {shlex.join(line)}')
+
+    return announce

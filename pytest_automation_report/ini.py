@@ -1,0 +1,83 @@
+"""Reads pytest's ini file for the console command (floor 1), by pytest's own rules of which file counts.
+
+Inside pytest, pytest reads it; the console command must not start pytest, with all plugins of the project, to send a spool.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import iniconfig
+
+from pytest_automation_report.errors import SettingError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_SECTIONS: Final[Mapping[str, str]] = {
+    "pytest.ini": "pytest",
+    ".pytest.ini": "pytest",
+    "tox.ini": "pytest",
+    "setup.cfg": "tool:pytest",
+}
+_NAMES: Final = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+_ALWAYS_COUNT: Final = frozenset({"pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"})
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectIni:
+    """The root folder of a project, its ini file's name (empty without one) and the values in it."""
+
+    root: Path
+    name: str = ""
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+def project_ini(start: Path) -> ProjectIni:
+    """Return the ini file that pytest would use when it is started in this folder without arguments.
+
+    Raises `SettingError` for a file that cannot be read.
+    """
+    for folder in (start, *start.parents):
+        for name in _NAMES:
+            path = folder / name
+            if path.is_file():
+                values = _values(path)
+                if values is not None:
+                    return ProjectIni(folder, name, values)
+    return ProjectIni(start)
+
+
+def _values(path: Path) -> Mapping[str, object] | None:
+    """Return the values of pytest's section, ``None`` when the file has none and so does not count."""
+    try:
+        values = _toml_values(path) if path.suffix == ".toml" else _ini_values(path)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, iniconfig.ParseError) as error:
+        raise SettingError(str(path), str(error), "correct the file") from error
+    if values is None and path.name in _ALWAYS_COUNT:
+        return {}
+    return values
+
+
+def _ini_values(path: Path) -> Mapping[str, object] | None:
+    section = _SECTIONS[path.name]
+    sections = iniconfig.IniConfig(str(path)).sections
+    return dict(sections[section]) if section in sections else None
+
+
+def _toml_values(path: Path) -> Mapping[str, object] | None:
+    document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    if path.name != "pyproject.toml":
+        found = document.get("pytest")
+    else:
+        tool = document.get("tool", {}).get("pytest")
+        found = tool.get("ini_options", tool) if isinstance(tool, dict) else None
+    return found if isinstance(found, dict) else None
