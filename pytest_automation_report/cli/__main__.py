@@ -1,0 +1,7 @@
+"""``python -m pytest_automation_report.cli``: the console command where its script is not on the path (floor 4)."""
+
+from __future__ import annotations
+
+from pytest_automation_report.cli import main
+
+main(prog_name="automation-report")
