@@ -27,6 +27,4 @@ def connected(endpoint: Endpoint, token: Token, *, deadline_seconds: float) -> I
             from pytest_automation_report.server.mount import StoreAdapter  # noqa: PLC0415 - remote needs none of it
 
             session.mount(EMBEDDED_ORIGIN.partition("//")[0] + "//", StoreAdapter(Path(endpoint.database), token))
-        yield Client(
-            session, endpoint.origin, token, project_id=endpoint.project_id, deadline_seconds=deadline_seconds
-        )
+        yield Client(session, endpoint.origin, token, project_id=endpoint.project_id, deadline_seconds=deadline_seconds)

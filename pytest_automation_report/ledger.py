@@ -1,11 +1,11 @@
 """What the sender has done, as its ledger tells it (floor 1, pure).
 
-The ledger is a file of records (``records``). Before each POST that changes something stands an ``intent``; after it what came
-of it: ``ack`` (the server has it), ``not`` (it has not), ``rejected`` (it will not take it) or ``held`` (nobody can tell). An
-intent without one of these is open: it must be settled before anything else is sent.
+The ledger is a file of records (``records``). Before each POST that changes something stands an ``intent``; after it
+what came of it: ``ack`` (the server has it), ``not`` (it has not), ``rejected`` (it will not take it) or ``held``
+(nobody can tell). An intent without one of these is open: it must be settled before anything else is sent.
 
-Results are named by the offset of the record they come from in their worker's file; each worker's results are sent in the
-order of their offsets, so a batch is a range of offsets.
+Results are named by the offset of the record they come from in their worker's file; each worker's results are sent in
+the order of their offsets, so a batch is a range of offsets.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ Operation: TypeAlias = Literal[
 class Intent:
     """One POST that is about to be sent.
 
-    ``first`` and ``last`` are the offsets of a batch's first and last result, ``count`` how many it has, ``known`` how many
-    results the thread had before it, ``orphans`` the numbers of attempts that are reported although they never finished.
+    ``first`` and ``last`` are the offsets of a batch's first and last result, ``count`` how many it has, ``known``
+    how many results the thread had before it, ``orphans`` the numbers of attempts that are reported although they
+    never finished.
     """
 
     number: int

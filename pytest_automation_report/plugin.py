@@ -1,6 +1,7 @@
 """Pytest's entry point (floor 4): options, and the decision whether this session is reported.
 
-Loaded at every start of pytest that has the package installed, so it imports the settings' table and nothing else of ours.
+Loaded at every start of pytest that has the package installed, so it imports the settings' table and nothing else of
+ours.
 """
 
 from __future__ import annotations
@@ -67,8 +68,7 @@ def _configure_session(config: pytest.Config) -> None:
         switch = settings.switch(config, os.environ)
         if not switch.is_on or _is_nested(switch):
             return
-        if sys.platform == "win32":
-            raise pytest.UsageError(f"{switch.origin}: Windows is not supported yet: leave it out there")
+        _refuse_windows(switch)
         from pytest_automation_report.reporting import reporting_for  # noqa: PLC0415 - not for sessions without us
 
         reporting = reporting_for(config, os.environ)
@@ -82,6 +82,11 @@ def _configure_session(config: pytest.Config) -> None:
     _reporting_configs.append(config)
 
 
+def _refuse_windows(switch: Switch) -> None:
+    if sys.platform == "win32":
+        raise pytest.UsageError(f"{switch.origin}: Windows is not supported yet: leave it out there")
+
+
 def _is_nested(switch: Switch) -> bool:
-    """Whether this session runs inside a test, or inside a session that is reported, and was not asked to report itself."""
+    """Whether this session runs inside a test or a reported session, and was not asked by its own arguments to report."""
     return not switch.asked_on_command_line and (bool(_reporting_configs) or "PYTEST_CURRENT_TEST" in os.environ)

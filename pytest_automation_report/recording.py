@@ -1,7 +1,7 @@
 """Records the tests that run in this process (floor 4): pytest's hooks in, lines in the spool out.
 
-It runs inside tests that mock clocks, files, sockets and modules, so what it needs at each test is held by the instance.
-It opens no socket, starts no thread and waits for nothing.
+It runs inside tests that mock clocks, files, sockets and modules, so what it needs at each test is held by the
+instance. It opens no socket, starts no thread and waits for nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec
 
 import pytest
 
-from pytest_automation_report.identity import identity
-from pytest_automation_report.records import FORMAT, finish_record, plain_record, start_record
 from pytest_automation_report.recorder import Recorder, Rules, encoded
+from pytest_automation_report.records import FORMAT, finish_record, plain_record, start_record
 from pytest_automation_report.spool import SessionFolder, SpoolWriter
 
 if TYPE_CHECKING:
@@ -34,7 +33,8 @@ _REPEATED_SHOWN: Final = 5
 class Clock:
     """Whole microseconds since the session began, by the performance counter as it was when the module was imported.
 
-    ``epoch`` is the counter's value, in seconds, when the session began; all processes of one machine share the counter.
+    ``epoch`` is the counter's value, in seconds, when the session began; all processes of one machine share the
+    counter.
     """
 
     __slots__ = ("_counter", "epoch")
@@ -184,7 +184,7 @@ class WorkerRecording(Recording):
 
 
 def worker_recording(given: dict[str, Any], worker: str) -> WorkerRecording | None:
-    """Return the recording of a worker from what its controller gave it, or ``None`` where the spool is on another host."""
+    """Return the recording of a worker by what its controller gave it; ``None`` where the spool is on another host."""
     folder = SessionFolder(Path(given["folder"]))
     if not folder.is_here:
         return None

@@ -1,8 +1,9 @@
 """The lines that spool and ledger are made of: length, CRC32 and JSON (floor 0, pure).
 
-A record is one line of ASCII, ``LLLLLLLL CCCCCCCC {json}`` and a newline: eight hexadecimal digits for the length of the
-JSON in bytes, eight for its CRC32. JSON in ASCII holds no raw newline, so a reader that meets a damaged record goes on
-at the next line. What pytest's process and the sender write is made here, so that both sides read the same words.
+A record is one line of ASCII, ``LLLLLLLL CCCCCCCC {json}`` and a newline: eight hexadecimal digits for the length of
+the JSON in bytes, eight for its CRC32. JSON in ASCII holds no raw newline, so a reader that meets a damaged record
+goes on at the next line. What pytest's process and the sender write is made here, so that both sides read the same
+words.
 """
 
 from __future__ import annotations

@@ -1,20 +1,22 @@
-"""What only the controller of xdist's workers knows (floor 4): crashed workers, and results of workers on other hosts."""
+"""What only the controller of xdist's workers knows (floor 4): crashes, and results of workers on other hosts."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_automation_report.limits import console
-from pytest_automation_report.records import plain_record
 from pytest_automation_report.recording import Recording, guarded
+from pytest_automation_report.records import plain_record
 from pytest_automation_report.spool import SpoolWriter
 
 if TYPE_CHECKING:
     from pytest_automation_report.recorder import Rules
     from pytest_automation_report.recording import Clock, Faults
     from pytest_automation_report.spool import SessionFolder
+
+_CRASHED: Final = "???"  # xdist's word
 
 
 class RemoteRecordings:
@@ -34,7 +36,7 @@ class RemoteRecordings:
     @guarded
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record a crash; record a phase where the worker cannot."""
-        if report.when == "???":  # type: ignore[comparison-overlap] # xdist's word for a crash
+        if str(report.when) == _CRASHED:
             self._record_crash(report)
             return
         worker = getattr(report, "worker_id", None)

@@ -1,4 +1,4 @@
-"""One reported session (floor 4): wiring of pytest's hooks to spool, sender and summary, in the process that leads it."""
+"""One reported session (floor 4): pytest's hooks wired to spool, sender and summary, in the process that leads it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,22 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.limits import string
 from pytest_automation_report.model import Field, NewRun, Resources, Token
 from pytest_automation_report.recorder import Rules, collection_test
-from pytest_automation_report.records import plain_record
 from pytest_automation_report.recording import Clock, Faults, Recording, guarded
+from pytest_automation_report.records import plain_record
 from pytest_automation_report.remote import RemoteRecordings
 from pytest_automation_report.sender.handover import Handover, Limits
+from pytest_automation_report.sender.launch import LaunchError, start_sender
 from pytest_automation_report.sender.liveness import birth_of
 from pytest_automation_report.sender.log import Log
-from pytest_automation_report.sender.launch import LaunchError, start_sender
-from pytest_automation_report.spool import CONTROLLER, MAIN, SESSION_ID_FIELD, Session, SessionFolder, SpoolWriter, new_session_folder
+from pytest_automation_report.spool import (
+    CONTROLLER,
+    MAIN,
+    SESSION_ID_FIELD,
+    Session,
+    SessionFolder,
+    SpoolWriter,
+    new_session_folder,
+)
 from pytest_automation_report.summary import Ending, header_line, report_lines
 from pytest_automation_report.tally import Tally, tally_from
 from pytest_automation_report.waiting import LedgerView, wait_for_sender
@@ -149,9 +157,7 @@ class Reporting:
         view = LedgerView(self._folder.ledger)
         if self._is_started:
             is_interrupted = self._interruption.startswith("interrupted")
-            wait_for_sender(
-                view, self._limits, is_interrupted=is_interrupted, clock=self._monotonic, sleep=self._sleep
-            )
+            wait_for_sender(view, self._limits, is_interrupted=is_interrupted, clock=self._monotonic, sleep=self._sleep)
         is_each = getattr(session.config.option, "dist", "no") == "each"
         tally = tally_from(
             self._folder, view.state, self._recording.counts, modules=self._recording.modules, is_each=is_each

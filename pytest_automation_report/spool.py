@@ -1,8 +1,8 @@
 """The spool: what a session's processes leave on disk for the sender (floor 2).
 
-One folder below the spool for each session. In it: ``session.json`` (what the run is and where it goes, never the token),
-one ``WORKER.records`` file for each writing process, and what the sender adds (``ledger``, ``lock``, ``sender.log``).
-Folders have mode 0700, files 0600.
+One folder below the spool for each session. In it: ``session.json`` (what the run is and where it goes, never the
+token), one ``WORKER.records`` file for each writing process, and what the sender adds (``ledger``, ``lock``,
+``sender.log``). Folders have mode 0700, files 0600.
 """
 
 from __future__ import annotations
@@ -179,15 +179,18 @@ def session_folders(spool: Path) -> list[SessionFolder]:
 class SpoolWriter:
     """Appends records to one process's file; owned by the process that made it.
 
-    Tests patch modules, close descriptors, delete folders and fork. So every function that writing needs is held by the
-    instance, the descriptor is compared with the file before each record, and a forked child writes nothing. A record that
-    cannot be written is kept in memory (the last 1,000 of them) and tried again before the next one.
+    Tests patch modules, close descriptors, delete folders and fork. So every function that writing needs is held by
+    the instance, the descriptor is compared with the file before each record, and a forked child writes nothing. A
+    record that cannot be written is kept in memory (the last 1,000 of them) and tried again before the next one.
     """
 
     __slots__ = (
         "_descriptor", "_device", "_fstat", "_getpid", "_inode", "_is_torn", "_makedirs", "_open", "_path", "_pid",
         "_waiting", "_write", "failures", "trouble",
     )  # fmt: skip
+    _descriptor: int
+    _device: int
+    _inode: int
 
     def __init__(self, path: Path) -> None:
         self._open, self._fstat, self._write, self._getpid = os.open, os.fstat, os.write, os.getpid

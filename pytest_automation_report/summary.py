@@ -69,7 +69,9 @@ def report_lines(
     tally = ending.tally
     lines += [f"error in reporting: {string(each)}" for each in (*tally.faults, *tally.mismatches)]
     if ending.spool_trouble:
-        lines.append(f"results could not be written to disk and are lost with this process: {string(ending.spool_trouble)}")
+        lines.append(
+            f"results could not be written to disk and are lost with this process: {string(ending.spool_trouble)}"
+        )
     if tally.seen == 0:
         return lines
     if ending.is_whole:
@@ -97,7 +99,10 @@ def _delivered(configuration: Configuration, tally: Tally) -> list[str]:
     statuses = ", ".join(f"{tally.counts[each]} {_WORDS[each]}" for each in _WORDS if tally.counts.get(each))
     where = f" in {_number(tally.threads, 'thread')}" if tally.threads else ""
     lines.append(f"{tally.acknowledged} of {_number(tally.seen, 'result')} delivered{where}: {statuses}")
-    lines += [f"{count} tests share one key, the server cannot tell them apart: {string(name)}" for name, count in tally.repeated]
+    lines += [
+        f"{count} tests share one key, the server cannot tell them apart: {string(name)}"
+        for name, count in tally.repeated
+    ]
     if tally.run is not None:
         lines.append(f"look at it: {_address(configuration, tally.run)}")
     return lines
@@ -116,7 +121,9 @@ def _undelivered(configuration: Configuration, ending: Ending) -> list[str]:
     if tally.rejected:
         lines.append(f"{_number(tally.rejected, 'result')} rejected by the server, kept in {ending.folder}")
     if tally.held:
-        lines.append(f"{_number(tally.held, 'result')} held: nobody can tell whether the server has them; kept in {ending.folder}")
+        lines.append(
+            f"{_number(tally.held, 'result')} held in {ending.folder}: nobody can tell whether the server has them"
+        )
     lines += [f"  {string(each)}" for each in ending.reasons[:3]]
     if tally.left or not tally.is_complete:
         kept = f"{_number(tally.left, 'result')} kept in {ending.folder}" if tally.left else "the run is not completed"

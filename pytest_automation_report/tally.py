@@ -124,7 +124,8 @@ def tally_from(
 
     ``own`` are the results by status of the leading process; ``is_each`` that every worker was to run every test.
     """
-    lanes, collected, totals, faults, repeated = [], [], Counter(own), [], ()
+    lanes, collected, totals, faults = [], [], Counter(own), []
+    repeated: tuple[tuple[str, int], ...] = ()
     workers = folder.workers()
     for worker in workers:
         account, accounted = state.account(worker), state.lanes.get(worker, {})

@@ -48,8 +48,8 @@ def wait_for_sender(
 ) -> None:
     """Return when the sender is done, or when waiting longer is not worth it.
 
-    Limits: in all (shorter after Ctrl-C), without progress, and while the server is known to be down. A further Ctrl-C ends
-    the wait.
+    Limits: in all (shorter after Ctrl-C), without progress, and while the server is known to be down. A further
+    Ctrl-C ends the wait.
     """
     began = progress = clock()
     posts = -1

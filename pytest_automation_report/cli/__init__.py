@@ -1,7 +1,7 @@
 """The console command ``automation-report`` (floor 4).
 
-Ids and JSON go to stdout alone; what a person reads goes to stderr. Exit codes: 0 done, 1 refused by the server, 2 usage or
-configuration, 3 not delivered and kept, 4 token refused.
+Ids and JSON go to stdout alone; what a person reads goes to stderr. Exit codes: 0 done, 1 refused by the server, 2
+usage or configuration, 3 not delivered and kept, 4 token refused.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pytest_automation_report.cli.serving import serve
 def main() -> None:
     """Report test sessions to the Testmo automation runs API, or to an embedded server of the same API.
 
-    Settings count as they do for pytest: options, then AUTOMATION_REPORT_* variables, then pytest's ini file. The token comes
-    from AUTOMATION_REPORT_TOKEN, TESTMO_TOKEN or the file of --token-file, never from an argument.
+    Settings count as they do for pytest: options, then AUTOMATION_REPORT_* variables, then pytest's ini file. The
+    token comes from AUTOMATION_REPORT_TOKEN, TESTMO_TOKEN or the file of --token-file, never from an argument.
 
     \b
     Exit codes: 0 done, 1 refused by the server, 2 usage or configuration,

@@ -57,7 +57,9 @@ def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...,
         for name in reversed(names):
             each = setting(name)
             if each.kind == "flag":
-                option = click.option(f"{each.plain_option}/--no-{each.plain_option[2:]}", each.name, default=None, help=each.help)
+                option = click.option(
+                    f"{each.plain_option}/--no-{each.plain_option[2:]}", each.name, default=None, help=each.help
+                )
             else:
                 option = click.option(
                     each.plain_option,
@@ -76,7 +78,8 @@ def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...,
 def configured(options: dict[str, Any]) -> tuple[Configuration, Token]:
     """Return the configuration and the token for these options, in the project of the current folder.
 
-    Raises `SettingError` for what was typed wrong, in the environment too: nothing runs here that could go on without it.
+    Raises `SettingError` for what was typed wrong, in the environment too: nothing runs here that could go on without
+    it.
     """
     configuration, token = configuration_of(options)
     if configuration.hindrance:
@@ -120,7 +123,9 @@ def with_exit_codes(command: Callable[P, int]) -> Callable[P, None]:
         except SettingError as error:
             raise click.UsageError(str(error)) from error
         except TokenRefusedError as error:
-            code = _failed(Exit.TOKEN, f"{error}: set AUTOMATION_REPORT_TOKEN to a token that is valid for this project")
+            code = _failed(
+                Exit.TOKEN, f"{error}: set AUTOMATION_REPORT_TOKEN to a token that is valid for this project"
+            )
         except RefusedError as error:
             details = [f"{path}: {texts[0]}" for path, texts in error.errors.items() if texts]
             code = _failed(Exit.REFUSED, "; ".join([str(error), *details]))

@@ -92,7 +92,11 @@ def complete(run_id: int, *, measure_elapsed: bool, **options: Any) -> int:  # n
 @run.command("list")
 @click.option("--page", type=click.IntRange(min=1), default=1, show_default=True, help="Page, newest runs first.")
 @click.option(
-    "--per-page", type=click.Choice(["15", "25", "50", "100"]), default=str(_PAGE), show_default=True, help="Runs a page."
+    "--per-page",
+    type=click.Choice(["15", "25", "50", "100"]),
+    default=str(_PAGE),
+    show_default=True,
+    help="Runs a page.",
 )
 @setting_options(*CONNECTION)
 @with_exit_codes

@@ -26,7 +26,8 @@ DEFAULT_PORT: Final = 8000
 @click.option(
     "--token-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File of the token that clients must have; default: AUTOMATION_REPORT_SERVER_TOKEN, else one made beside the database.",
+    help="File of the token that clients must have; default: AUTOMATION_REPORT_SERVER_TOKEN, else a file made once beside "
+    "the database.",
 )
 @setting_options("database")
 @with_exit_codes
@@ -44,7 +45,9 @@ def serve(host: str, port: int, token_file: Path | None, **options: Any) -> int:
     try:
         serve_store(store, token, host=host, port=port, ready=_announcement(database, kept))
     except OSError as error:
-        raise SettingError("--port", port, f"{error.strerror or error}: choose another, or 0 for any free one") from error
+        raise SettingError(
+            "--port", port, f"{error.strerror or error}: choose another, or 0 for any free one"
+        ) from error
     finally:
         store.close()
     return Exit.DONE
@@ -54,7 +57,14 @@ def _announcement(database: Path, token_file: Path | None) -> Callable[[str], No
     def announce(address: str) -> None:
         click.echo(address)
         told(f"serving {database}; Ctrl-C ends it")
-        line = ["pytest", "--automation-report", "--automation-report-url", address, "--automation-report-project-id", "1"]
+        line = [
+            "pytest",
+            "--automation-report",
+            "--automation-report-url",
+            address,
+            "--automation-report-project-id",
+            "1",
+        ]
         if token_file is not None:
             told(f"report to it: {shlex.join([*line, '--automation-report-token-file', str(token_file)])}")
         else:

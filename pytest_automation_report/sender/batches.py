@@ -42,7 +42,7 @@ class Batch:
         return sum(each.elapsed for each in self.results)
 
     def body(self, observed: int) -> bytes:
-        """Return the contract's AppendToAutomationRunThread; ``observed`` microseconds passed since the batch before."""
+        """Return the contract's AppendToAutomationRunThread; ``observed``: microseconds since the batch before."""
         tests = ",".join(each.test for each in self.results)
         head = f'{{"elapsed_observed":{observed},"elapsed_computed":{self.computed},"tests":['
         return f"{head}{tests}]}}".encode("ascii")

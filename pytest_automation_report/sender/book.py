@@ -59,7 +59,9 @@ class LedgerBook:
         except OSError as error:
             raise SpoolError(f"the ledger {self._path} cannot be written: {error.strerror or error}") from error
         if written != len(line):
-            raise SpoolError(f"the ledger {self._path} cannot be written: only {written} of {len(line)} bytes were taken")
+            raise SpoolError(
+                f"the ledger {self._path} cannot be written: only {written} of {len(line)} bytes were taken"
+            )
         record = record_from(unframed(line[:-1]) or "")
         assert record is not None
         self.state.apply(record)
@@ -76,7 +78,8 @@ class LedgerBook:
     ) -> Intent:
         """Write the intent of a POST and return it.
 
-        ``span`` is a batch's first offset, last offset and number of results; ``elapsed`` its observed and computed share.
+        ``span`` is a batch's first offset, last offset and number of results; ``elapsed`` its observed and computed
+        share.
         """
         first, last, count = span
         observed, computed = elapsed

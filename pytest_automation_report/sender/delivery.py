@@ -129,9 +129,7 @@ class Delivery:
         since = self._waiting_since.setdefault(lane.worker, self.world.clock())
         batch = batch_from(takewhile(lambda each: not account.is_settled(each.offset), lane.queue))
         age = self.world.clock() - since
-        if not due_cause(
-            batch, age_seconds=age, age_limit_seconds=self.limits.batch_age, is_closing=lane.is_closed
-        ):
+        if not due_cause(batch, age_seconds=age, age_limit_seconds=self.limits.batch_age, is_closing=lane.is_closed):
             return None
         if account.thread is None:
             return lambda: self._create_thread(lane)

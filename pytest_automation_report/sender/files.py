@@ -41,8 +41,8 @@ class RecordFiles:
     def added(self) -> Iterator[tuple[str, list[Placed]]]:
         """Yield the new records of each file; the controller's last.
 
-        They are read first: a crash report stands in the controller's file before the test runs again elsewhere, and after
-        all that the crashed worker wrote.
+        They are read first: a crash report stands in the controller's file before the test runs again elsewhere, and
+        after all that the crashed worker wrote.
         """
         workers = self.folder.workers()
         controllers = list(self._read(_FIRST)) if _FIRST in workers else []

@@ -12,8 +12,8 @@ from pytest_automation_report.model import Endpoint, Token
 class Limits:
     """All durations of the sender and of pytest's wait for it, in seconds; tests shrink them.
 
-    ``exit_*`` bound pytest's wait at the session's end: in all, without progress, while the server is known to be down, and
-    after Ctrl-C. ``alone`` is how long the sender goes on when nobody waits any more.
+    ``exit_*`` bound pytest's wait at the session's end: in all, without progress, while the server is known to be
+    down, and after Ctrl-C. ``alone`` is how long the sender goes on when nobody waits any more.
     """
 
     request: float = 30.0

@@ -1,8 +1,8 @@
 """From records to results, a lane for each worker (floor 3, pure).
 
 A result is closed by a FINISH that was not a rerun, by the crash report of its worker, or by the end of the session.
-What the recorder cannot know while it runs is decided here: attempts that never finished, attempts whose worker crashed and
-that another worker ran again, attempts after which nothing came.
+What the recorder cannot know while it runs is decided here: attempts that never finished, attempts whose worker
+crashed and that another worker ran again, attempts after which nothing came.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class Start:
 class Lane:
     """What one worker reported so far; owned by `Lanes`.
 
-    ``began`` and ``ended`` are moments in microseconds; ``counts`` is by pytest's statuses; ``orphans`` are the numbers of
-    attempts that an earlier sender reported as never finished, whatever the file says by now.
+    ``began`` and ``ended`` are moments in microseconds; ``counts`` is by pytest's statuses; ``orphans`` are the
+    numbers of attempts that an earlier sender reported as never finished, whatever the file says by now.
     """
 
     worker: str
@@ -126,7 +126,7 @@ class Lanes:
                 pass
 
     def decide(self, kind: Literal["died", "interrupted"]) -> None:
-        """Make results of all that is still open: the session is over; ``kind`` says how for attempts that had begun."""
+        """Make results of all that is still open, since the session is over; ``kind`` says how that came."""
         self.merge_crashed()
         for lane in self.by_worker.values():
             if lane.open is not None:
@@ -212,7 +212,7 @@ class Lanes:
             self._emit(lane, result)
 
     def _suspend(self, lane: Lane, result: Result) -> None:
-        """Keep a crashed attempt back: another worker runs the test again, and if none does, the last crash is the result."""
+        """Keep a crashed attempt back: another worker runs the test again; if none does, the last crash is the result."""
         for other in self.by_worker.values():
             if other.suspended is not None and other.suspended.nodeid == result.nodeid:
                 other.suspended = None

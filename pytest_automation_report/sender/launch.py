@@ -1,8 +1,9 @@
 """Starts the sender from pytest (floor 3): a process that is no child of pytest's and that nothing of pytest's reaches.
 
-The interpreter starts isolated and without ``site`` (so no ``.pth`` file, no coverage, no environment of the tested project
-runs in it), forks once so that pytest's own child ends at once, and reads from its standard input where our package and what
-it needs are. This module is imported in pytest's process: it must not import what only the sender needs.
+The interpreter starts isolated and without ``site`` (so no ``.pth`` file, no coverage, no environment of the tested
+project runs in it), forks once so that pytest's own child ends at once, and reads from its standard input where our
+package and what it needs are. This module is imported in pytest's process: it must not import what only the sender
+needs.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def start_sender(handover: Handover) -> None:
 
 
 def folders_of(packages: Iterable[str]) -> list[str]:
-    """Return the folders that hold these packages, once each, in order; raises `LaunchError` for one that is missing."""
+    """Return the folders that hold these packages, once each, in order; raises `LaunchError` for a missing one."""
     folders: dict[str, None] = {}
     for name in packages:
         folder = _folder_of(name)

@@ -1,7 +1,7 @@
 """The sender's main loop: follow the session's files, deliver, end (floor 3).
 
-It ends by itself, always: when all is delivered; when the time after the session's end is up; when the server has said that
-it will take nothing more and the session is over.
+It ends by itself, always: when all is delivered; when the time after the session's end is up; when the server has
+said that it will take nothing more and the session is over.
 """
 
 from __future__ import annotations
@@ -67,8 +67,12 @@ class Following:
             self._died_at = now if self._died_at is None else self._died_at
             is_waiting = any(each.is_alive() for each in self._workers.values())
             if not is_waiting or now - self._died_at > self.limits.worker_grace:
-                self.read()
-                self.lanes.decide("interrupted" if self.lanes.end is not None else "died")
+                self._decide_after_death()
+
+    def _decide_after_death(self) -> None:
+        """Read what the processes wrote last: one that ended in order between two looks has written its end."""
+        self.read()
+        self.lanes.decide("died" if self.lanes.end is None else "interrupted")
 
     def close(self) -> None:
         """Close the processes' descriptors."""

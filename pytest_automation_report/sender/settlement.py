@@ -1,7 +1,7 @@
 """Finds out what became of a POST whose answer nobody saw (floor 3).
 
-An append: its thread is completed first (the fence: a late copy of the request can no longer land), then the thread's total
-is read until two reads agree. All of the batch is there, or nothing, or it is held: never sent again by itself.
+An append: its thread is completed first (the fence: a late copy of the request can no longer land), then the thread's
+total is read until two reads agree. All of the batch is there, or nothing, or it is held: never sent again by itself.
 """
 
 from __future__ import annotations
@@ -50,15 +50,19 @@ class Settlement:
                 return self._settle_append()
             case "create_run":
                 return self._settle_run()
-            case "create_thread":
-                return self._decide("not")  # an empty thread does no harm; a new one is simply made
-            case "complete_thread":
-                return self._decide("ack" if self._thread().is_completed else "not")
-            case "append_run":
-                names = {field.name for field in self._run().fields}
-                return self._decide("ack" if NOTE_FIELD in names else "not")
             case _:
-                return self._decide("ack" if self._run().is_completed else "not")
+                return self._decide("ack" if self._is_applied() else "not")
+
+    def _is_applied(self) -> bool:
+        match self.intent.operation:
+            case "create_thread":
+                return False  # an empty thread does no harm; a new one is simply made
+            case "complete_thread":
+                return self._thread().is_completed
+            case "append_run":
+                return any(field.name == NOTE_FIELD for field in self._run().fields)
+            case _:
+                return self._run().is_completed
 
     def _settle_append(self) -> bool:
         if not self._is_fenced:
