@@ -1,0 +1,71 @@
+"""Processes that use the server's package, as their users start them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest_automation_report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(pytest_automation_report.__file__).parents[1]
+
+WRITER = """
+import sys
+from pathlib import Path
+import requests
+from pytest_automation_report.model import Token
+from pytest_automation_report.server.mount import StoreAdapter
+
+database, run_name, appends = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+session = requests.Session()
+session.mount("http+local://", StoreAdapter(database, Token("t")))
+session.headers["Authorization"] = "Bearer t"
+API = "http+local://store/api/v1"
+
+def post(path, body):
+    answer = session.post(API + path, json=body)
+    assert answer.ok, answer.text
+    return answer.json()["id"] if answer.content else None
+
+run = post("/projects/1/automation/runs", {"name": run_name, "source": "s"})
+thread = post(f"/automation/runs/{run}/threads", {})
+print(run, flush=True)
+for number in range(appends):
+    tests = [
+        {"key": f"k{each}", "name": f"{number}.{each}", "folder": run_name, "status": "passed"} for each in range(20)
+    ]
+    post(f"/automation/runs/threads/{thread}/append", {"tests": tests})
+    print(number, flush=True)
+session.close()
+"""
+"""Creates a run and appends batches of 20 tests; prints the run's id, then each batch once it was answered."""
+
+
+@contextmanager
+def python(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a script with its output in pipes; whatever happens, it is gone at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    """Return the next line of a process' output; fail with what it said when it ended instead."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    line = process.stdout.readline()
+    assert line, process.stderr.read()
+    return line.strip()

@@ -1,0 +1,92 @@
+"""The application over a store of its own with a clock that tests set, every exchange checked against the contract."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from falcon.testing import TestClient
+
+from pytest_automation_report.model import Token
+from pytest_automation_report.server.application import create_application
+from pytest_automation_report.server.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from contract import Contract
+    from falcon.testing import Result
+
+Json: TypeAlias = "dict[str, Any]"
+
+API = "/api/v1"
+TOKEN = Token("a-token-of-these-tests")
+SECOND = 1_000_000
+START = 1_700_000_000 * SECOND
+
+
+class Clock:
+    """A clock that stands still until it is moved; microseconds since 1970."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class Service:
+    def __init__(self, database: Path, contract: Contract) -> None:
+        self.clock = Clock()
+        self.store = Store(database, clock=self.clock)
+        self.application = create_application(self.store, TOKEN)
+        self._checked = TestClient(contract.wsgi(self.application))
+        self._plain = TestClient(self.application)
+
+    def post(self, path: str, body: object = None, *, key: str | None = None) -> Result:
+        """Send a JSON body below /api/v1, with an idempotency key when one is given."""
+        headers = {"Authorization": f"Bearer {TOKEN.value}"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        if body is None:
+            return self._checked.simulate_post(API + path, headers=headers)
+        headers["Content-Type"] = "application/json"
+        return self._checked.simulate_post(API + path, headers=headers, body=json.dumps(body).encode())
+
+    def get(self, path: str, query: str = "") -> Result:
+        """Read from below /api/v1."""
+        headers = {"Authorization": f"Bearer {TOKEN.value}"}
+        return self._checked.simulate_get(API + path, headers=headers, query_string=query)
+
+    def raw(self, method: str, path: str, body: bytes = b"", **headers: str) -> Result:
+        """Send exactly this, without a check of the contract; header names with underscores for dashes."""
+        sent = {"Authorization": f"Bearer {TOKEN.value}", "Content-Type": "application/json"}
+        sent.update({name.replace("_", "-"): value for name, value in headers.items()})
+        return self._plain.simulate_request(method, path, headers=sent, body=body)
+
+    def new_run(self, project_id: int = 1, **properties: object) -> int:
+        body = {"name": "a run", "source": "a-source", **properties}
+        answer = self.post(f"/projects/{project_id}/automation/runs", body)
+        assert answer.status_code == 201, answer.text
+        run_id: int = answer.json["id"]
+        return run_id
+
+    def new_thread(self, run_id: int, **properties: object) -> int:
+        answer = self.post(f"/automation/runs/{run_id}/threads", properties)
+        assert answer.status_code == 201, answer.text
+        thread_id: int = answer.json["id"]
+        return thread_id
+
+    def append(self, thread_id: int, *tests: Json, **properties: object) -> None:
+        answer = self.post(f"/automation/runs/threads/{thread_id}/append", {"tests": tests, **properties})
+        assert answer.status_code == 204, answer.text
+
+    def run(self, run_id: int) -> Json:
+        answer = self.get(f"/automation/runs/{run_id}")
+        assert answer.status_code == 200, answer.text
+        run: Json = answer.json["result"]
+        return run
+
+
+def a_test(number: int = 0, status: str = "passed", **properties: object) -> Json:
+    return {"key": f"key{number}", "name": f"test_{number}", "folder": "tests.a", "status": status, **properties}

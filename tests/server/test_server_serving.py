@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import signal
+import socket
+import sqlite3
+import stat
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from contract import CheckedAdapter, Contract
+from requests.adapters import HTTPAdapter
+
+from pytest_automation_report.errors import SettingError, StoreError
+from pytest_automation_report.model import Token
+from pytest_automation_report.server.serving import TOKEN_VARIABLE, serve, server_token
+from pytest_automation_report.server.store import Store
+from server.processes import line_of, python
+from server.service import a_test
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SERVER = """
+import sys
+from pathlib import Path
+from pytest_automation_report.model import Token
+from pytest_automation_report.server.serving import serve
+from pytest_automation_report.server.store import Store
+
+store = Store(Path(sys.argv[1]))
+serve(store, Token("t"), host=sys.argv[2], port=0, ready=lambda address: print(address, flush=True))
+store.close()
+print("ended", flush=True)
+"""
+AUTHORIZATION = {"Authorization": "Bearer t"}
+
+
+def _session(contract: Contract) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.headers.update(AUTHORIZATION)
+    session.mount("http://", CheckedAdapter(HTTPAdapter(), contract))
+    return session
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_answers_on_a_free_port_until_it_is_told_to_end(
+    tmp_path: Path, contract: Contract, number: signal.Signals,
+) -> None:
+    """It says where it listens, keeps to the contract over a socket, and ends by itself on either signal."""
+    with python(SERVER, str(tmp_path / "store.db"), "127.0.0.1") as server:
+        address = line_of(server)
+        assert address.startswith("http://127.0.0.1:")
+        with _session(contract) as session:
+            api = f"{address}/api/v1"
+            assert session.get(f"{address}/healthz", headers={"Authorization": ""}).status_code == 200
+            assert session.get(f"{api}/projects/1/automation/runs", headers={"Authorization": ""}).status_code == 401
+            body = {"name": "n", "source": "s"}
+            assert session.post(f"{api}/projects/1/automation/runs", json=body).json() == {"id": 1}
+            assert session.post(f"{api}/automation/runs/1/threads", json={}).json() == {"id": 1}
+            tests = {"tests": [a_test(each) for each in range(5_000)]}
+            assert session.post(f"{api}/automation/runs/threads/1/append", json=tests).status_code == 204
+            assert session.get(f"{api}/automation/runs/1").json()["result"]["total_count"] == 5_000
+        server.send_signal(number)
+        assert line_of(server) == "ended"
+        assert server.wait(10) == 0
+        assert server.stderr is not None
+        assert server.stderr.read() == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["store.db"]
+
+
+def test_a_request_that_has_begun_is_answered_before_the_server_ends(tmp_path: Path, contract: Contract) -> None:
+    """A signal in the middle of an append cuts nobody's answer off."""
+    database = tmp_path / "store.db"
+    answers: list[int] = []
+    with python(SERVER, str(database), "127.0.0.1") as server, _session(contract) as session:
+        address = line_of(server)
+        runs = f"{address}/api/v1/projects/1/automation/runs"
+        session.post(runs, json={"name": "n", "source": "s"})
+        with closing(sqlite3.connect(database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            host, port = address.removeprefix("http://").split(":")
+            with socket.create_connection((host, int(port))) as waiting:
+                body = b'{"name": "late", "source": "s"}'
+                waiting.sendall(
+                    b"POST /api/v1/projects/1/automation/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\n"
+                    b"Content-Type: application/json\r\nConnection: close\r\n"
+                    b"Content-Length: %d\r\n\r\n" % len(body) + body,
+                )
+                assert session.get(runs).json()["total"] == 1, "the later request is answered, so the first has begun"
+                server.send_signal(signal.SIGTERM)
+                other.execute("ROLLBACK")
+                with waiting.makefile("rb") as answer:
+                    answers.append(int(answer.readline().split()[1]))
+        assert server.wait(15) == 0
+    assert answers == [201]
+
+
+def test_a_server_on_ipv6_shows_its_address_in_brackets(tmp_path: Path, contract: Contract) -> None:
+    """The address that is shown is one that works."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    with python(SERVER, str(tmp_path / "store.db"), "::1") as server, _session(contract) as session:
+        address = line_of(server)
+        assert address.startswith("http://[::1]:")
+        assert session.get(f"{address}/healthz").status_code == 200
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+def test_a_port_that_is_taken_is_an_error_of_the_system(tmp_path: Path) -> None:
+    """Who asked for the port can tell what is wrong with it."""
+    store = Store(tmp_path / "store.db")
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use"):
+        serve(store, Token("t"), host="127.0.0.1", port=other.getsockname()[1], ready=pytest.fail)
+    store.close()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com", ""])
+def test_only_this_machine_is_served(tmp_path: Path, host: str) -> None:
+    """Any other host is refused by the name of its option, without asking a name server."""
+    store = Store(tmp_path / "store.db")
+    with pytest.raises(SettingError, match="--host"):
+        serve(store, Token("t"), host=host, port=0, ready=pytest.fail)
+    with pytest.raises(SettingError, match="--port"):
+        serve(store, Token("t"), host="localhost", port=65536, ready=pytest.fail)
+    store.close()
+
+
+def test_the_token_of_the_environment_comes_first(tmp_path: Path) -> None:
+    """The variable wins over the file, which wins over the one beside the database."""
+    file = tmp_path / "given"
+    file.write_text("from-file\n")
+    database = tmp_path / "store.db"
+    assert server_token({TOKEN_VARIABLE: " from-environment "}, database, file).value == "from-environment"
+    assert server_token({TOKEN_VARIABLE: ""}, database, file).value == "from-file"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["given"]
+
+
+def test_a_token_is_made_once_and_kept_for_its_owner(tmp_path: Path) -> None:
+    """Without one given, a long random one is kept beside the database."""
+    database = tmp_path / "folder" / "store.db"
+    token = server_token({}, database, None)
+    assert len(token.value) >= 40
+    assert server_token({}, database, None) == token
+    kept = database.with_name("store.db.token")
+    assert (kept.read_text().strip(), list(database.parent.iterdir())) == (token.value, [kept])
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert server_token({}, database.with_name("other.db"), None) != token
+
+
+def test_servers_that_start_at_once_agree_on_the_token(tmp_path: Path) -> None:
+    """Whoever is first makes it, and nobody reads half of it."""
+    for attempt in range(10):
+        barrier = threading.Barrier(6)
+        tokens: list[str] = []
+
+        def start(database: Path, barrier: threading.Barrier, tokens: list[str]) -> None:
+            barrier.wait()
+            tokens.append(server_token({}, database, None).value)
+
+        arguments = (tmp_path / f"{attempt}.db", barrier, tokens)
+        threads = [threading.Thread(target=start, args=arguments) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(tokens) == 6
+        assert len(set(tokens)) == 1
+    assert len(list(tmp_path.iterdir())) == 10
+
+
+@pytest.mark.parametrize("text", ["", "two words", "caf\u00e9", "a\nb"])
+def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
+    """Spaces, control and non-ASCII characters do not fit in a header; the error names where it came from."""
+    file = tmp_path / "given"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingError, match="--token-file") as refused:
+        server_token({}, tmp_path / "store.db", file)
+    assert not text or text not in str(refused.value)
+    if text:
+        with pytest.raises(SettingError, match=TOKEN_VARIABLE) as refused:
+            server_token({TOKEN_VARIABLE: text}, tmp_path / "store.db", None)
+        assert text not in str(refused.value)
+        assert text not in repr(refused.value.__dict__)
+
+
+def test_a_missing_token_file_is_named(tmp_path: Path) -> None:
+    """The path and the reason are told."""
+    with pytest.raises(SettingError, match=r"absent.*No such file"):
+        server_token({}, tmp_path / "store.db", tmp_path / "absent")
+
+
+def test_a_kept_file_without_a_token_is_named(tmp_path: Path) -> None:
+    """A damaged file beside the database is told with its remedy."""
+    (tmp_path / "store.db.token").write_text("")
+    with pytest.raises(StoreError, match=r"store\.db\.token.*remove"):
+        server_token({}, tmp_path / "store.db", None)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"store\.db\.token"):
+        server_token({}, tmp_path / "file" / "store.db", None)
