@@ -109,6 +109,12 @@ class _Attempt:
         """Whether no other attempt is announced; one without a call may be repeated by a plugin that hides it."""
         return not self.is_without_call and all(each.outcome != _RERUN for each in self.told)
 
+    def begin_again(self) -> None:
+        """Take what is known so far for an attempt before this one: a plugin runs the call again."""
+        self.earlier = (*self.earlier, (self.phases.pop("call"), self.subtests))
+        self.subtests = None
+        self.before = replace(self.before, sections=self.sections, properties=self.properties)
+
     def elapsed(self, observed: int) -> int:
         """Return the microseconds of the phases, or the observed ones where a test has moved pytest's clock."""
         observed = max(0, observed)
@@ -155,10 +161,7 @@ class Recorder:
             return
         when = report.when or ""
         if when == "call" and "call" in attempt.phases:
-            # A plugin has run the call again; what is known so far belongs to the attempt before.
-            attempt.earlier = (*attempt.earlier, (attempt.phases["call"], attempt.subtests))
-            attempt.subtests = None
-            attempt.before = replace(attempt.before, sections=attempt.sections, properties=attempt.properties)
+            attempt.begin_again()
         attempt.phases[when] = phase(report, self._texts)
         attempt.durations[when] = report.duration
         attempt.sections = report.sections
@@ -184,6 +187,9 @@ class Recorder:
 
     def _add_subtest(self, attempt: _Attempt, report: Report, context: Context) -> None:
         """Count a subtest, whose output pytest keeps apart from its test's."""
+        if "call" in attempt.phases:
+            # The subtests of a call are reported before it.
+            attempt.begin_again()
         if attempt.subtests is None:
             attempt.subtests = Subtests()
         attempt.subtests.add(report, context, self._texts)

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -17,6 +18,13 @@ from pytest_automation_report.recorder import Finished, Recorder, Rules, collect
 
 if TYPE_CHECKING:
     from pytest_automation_report.phases import Report
+
+# Before pytest 9 subtests are a plugin's; without it the tests that need them are skipped.
+HAS_SUBTESTS = find_spec("_pytest.subtests") is not None
+SUBTESTS = () if HAS_SUBTESTS else ("-p", "pytest_subtests.plugin")
+needs_subtests = pytest.mark.skipif(
+    not HAS_SUBTESTS and find_spec("pytest_subtests") is None, reason="neither pytest 9 nor pytest-subtests is here",
+)
 
 _RULES = "RECORDING_RULES"
 _RESULTS = "RECORDING_RESULTS"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from recording import record
+from recording import HAS_SUBTESTS, record
 
 from pytest_automation_report.attempts import with_earlier_attempts
 from pytest_automation_report.limits import FIELD_LIMIT
@@ -78,10 +78,10 @@ def test_rerun_of_broken_fixtures(pytester: pytest.Pytester) -> None:
     assert 'failed on teardown with "' in recorded.final["test_teardown"].fields["Attempt 1"]["meta"]["message"]
 
 
+@pytest.mark.skipif(not HAS_SUBTESTS, reason="pytest-rerunfailures does not know the subtests of pytest-subtests")
 def test_rerun_of_failed_subtests(pytester: pytest.Pytester) -> None:
     """An attempt that failed by a subtest alone is shown by that subtest's traceback."""
     pytest.importorskip("pytest_rerunfailures")
-    pytest.importorskip("_pytest.subtests")
     pytester.makepyfile(test_f="""
         runs = 0
         def test_s(subtests):
@@ -151,6 +151,14 @@ def test_attempts_of_two_workers_are_numbered_on() -> None:
     assert _shown(first) == {"Attempts": "2", "Attempt 1": "one"}
     assert _shown(with_earlier_attempts(first, [_test("zero"), crashed])) == {
         "Attempts": "4", "Attempt 1": "zero", "Attempt 2": "crashed", "Attempt 3": "one",
+    }
+
+
+def test_a_worker_that_began_again_is_told_from_one_that_went_on() -> None:
+    """An attempt that carries others than those known comes from another worker, and all of them count."""
+    other = with_earlier_attempts(_test("two"), [_test("other")])
+    assert _shown(with_earlier_attempts(_test("", status="passed"), [_test("one"), other])) == {
+        "Attempts": "4", "Attempt 1": "one", "Attempt 2": "other", "Attempt 3": "two",
     }
 
 

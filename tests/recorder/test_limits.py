@@ -174,6 +174,7 @@ def test_redaction_comes_before_the_cut_and_after_the_colours() -> None:
     assert console("a sec\x1b[1mret", redact=redact) == "a [redacted]"
     assert string("a secret", redact) == "a [redacted]"
     assert "secr" not in string("secret" * 1000, redact)
+    assert "secr" not in string("x" + "secret" * 1000, lambda text: text.replace("secret", "#"))
     assert "secr" not in console("secret" * 100_000, redact=redact)
 
 

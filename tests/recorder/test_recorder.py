@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -87,6 +88,17 @@ def test_an_unknown_outcome_is_never_passed(when: str, status: str) -> None:
     finished = ran(*reports.values())
     assert finished.status == status
     assert "'exploded'" in (finished.test.fields[0].value or "")
+
+
+@dataclass
+class Expected(MadeReport):
+    wasxfail: str = "reason: bug"
+
+
+def test_reasons_of_expected_failures_are_the_same_from_every_pytest() -> None:
+    """Older versions of pytest put a word before the reason, which is not shown."""
+    finished = ran(MadeReport("setup"), Expected("call", "skipped"), MadeReport("teardown"))
+    assert (finished.status, values(finished.test)) == ("skipped", {"Skipped": "bug"})
 
 
 def test_attempts_are_counted_in_a_row() -> None:
@@ -195,6 +207,8 @@ def test_unfinished_tests_are_errors_in_clear_words(kind: Any, words: str) -> No
     assert finished.identity == identity(NODE, prefix="p")
     bare = unfinished_test(NODE, None, Rules(), kind=kind, detail="", observed=None, worker="main")
     assert bare.test.elapsed is None
+    before = unfinished_test(NODE, None, Rules(), kind=kind, detail="", observed=-1, worker="main")
+    assert before.test.elapsed == 0
     assert (bare.test.file, bare.test.line) == (None, None)
 
 

@@ -6,20 +6,24 @@ from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import pytest
-from recording import MadeReport, Result, record
+from recording import HAS_SUBTESTS, SUBTESTS, MadeReport, Result, needs_subtests, record
 
 from pytest_automation_report.limits import FIELD_LIMIT, TEXT_UNITS
 from pytest_automation_report.recorder import Recorder, Rules, encoded
 from pytest_automation_report.steps import context_of
 
-pytest.importorskip("_pytest.subtests", reason="subtests are part of pytest since 9.0")
+pytestmark = needs_subtests
 
 NODE = MadeReport("call").nodeid
 SUITE = """
 import unittest
 import pytest
 
-def test_mixed(subtests):
+@pytest.fixture
+def noisy():
+    print("setup")
+
+def test_mixed(noisy, subtests):
     print("main begins")
     for number in range(3):
         with subtests.test("part <&>", number=number):
@@ -37,7 +41,7 @@ def test_both(subtests):
     raise ValueError("outer")
 
 def test_good(subtests):
-    with subtests.test(a=1, b="x"):
+    with subtests.test(a=1, b=2):
         pass
 
 class Case(unittest.TestCase):
@@ -57,11 +61,14 @@ def _steps(result: Result) -> list[tuple[str, str | None]]:
     return [(each.attrib["status"], each.text) for each in markup]
 
 
-@pytest.mark.parametrize("verbosity", [(), ("-vv",), ("-q",)], ids=["plain", "verbose", "quiet"])
+@pytest.mark.parametrize("verbosity", [
+    (), ("-vv",), ("-q",), pytest.param(("-o", "verbosity_subtests=1"), marks=pytest.mark.skipif(
+        not HAS_SUBTESTS, reason="pytest-subtests has no such setting")),
+], ids=["plain", "verbose", "quiet", "setting"])
 def test_subtests_are_part_of_their_test(pytester: pytest.Pytester, verbosity: tuple[str, ...]) -> None:
     """A test with subtests is one result: a failure when any of them failed, with counts, steps and tracebacks."""
     pytester.makepyfile(test_s=SUITE)
-    recorded = record(pytester, "-o", "verbosity_subtests=1", *verbosity)
+    recorded = record(pytester, *SUBTESTS, *verbosity)
     # What a unittest prints holds the letters of pytest's own progress, in some versions: output is checked below.
     fields = [[name for name in each.fields if name != "Output"] for each in recorded.results]
     names = [(each.body["name"], each.status) for each in recorded.results]
@@ -81,9 +88,9 @@ def test_subtests_are_part_of_their_test(pytester: pytest.Pytester, verbosity: t
     assert "assert 1 != 1" in failed["value"]
     assert failed["is_highlight"] is True
     assert failed["meta"] == {"message": "assert 1 != 1", "type": "AssertionError"}
-    assert mixed.values["Output"].split("\n") == ["part 0", "part 1", "part 2", "main begins", "main ends", ""]
+    assert mixed.values["Output"] == "setup\npart 0\npart 1\npart 2\nmain begins\nmain ends\n"
     assert "outer" in recorded.final["test_both"].values["Failure"]
-    assert _steps(recorded.final["test_good"]) == [("passed", "a=1, b='x'")]
+    assert _steps(recorded.final["test_good"]) == [("passed", "a=1, b=2")]
     assert recorded.final["test_unit"].values["Subtests"] == "3: 1 passed, 1 failed, 1 skipped"
 
 
@@ -98,7 +105,7 @@ def test_many_failing_subtests_keep_the_limits(pytester: pytest.Pytester) -> Non
                     assert not number
             assert 0
     """)
-    result = record(pytester).only()
+    result = record(pytester, *SUBTESTS).only()
     assert len(result.fields) == FIELD_LIMIT
     assert {"Failure", "Subtests", "Steps", "Output", "kept"} <= set(result.fields)
     assert result.values["Subtests"] == "150: 1 passed, 149 failed"
@@ -142,6 +149,50 @@ def test_descriptions_that_have_no_text_do_not_hurt() -> None:
     assert finished is not None
     assert "bad=&lt;Bad without a text: RuntimeError&gt;" in encoded(finished.test)
     assert encoded(finished.test).isascii()
+
+
+@pytest.mark.parametrize("text", ["contains 1 failed subtest", "contains 12 failed subtests", ""])
+def test_the_remark_that_subtests_failed_is_no_failure_of_its_own(text: str) -> None:
+    """What pytest says of a test that failed by its subtests alone adds nothing to their tracebacks."""
+    for with_subtest, expected in ((True, ["Failure [s]", "Subtests", "Steps"]), (False, ["Failure"])):
+        recorder = Recorder(Rules())
+        if with_subtest:
+            context = SimpleNamespace(msg="s", kwargs={})
+            recorder.add(MadeReport("call", "failed", longreprtext="why", context=context))
+        recorder.add(MadeReport("call", "failed", longreprtext=text))
+        finished = recorder.finish(NODE, observed=10_000)
+        assert finished is not None
+        assert finished.status == "failure"
+        assert [each.name for each in finished.test.fields] == expected
+
+
+def test_subtests_belong_to_their_attempt() -> None:
+    """When a plugin runs the call again, the subtests so far go with the attempt before."""
+    recorder = Recorder(Rules())
+    context = SimpleNamespace(msg="s", kwargs={})
+    for outcome, main in (("failed", "retried"), ("passed", "passed")):
+        recorder.add(MadeReport("call", outcome, longreprtext="why", context=context))
+        recorder.add(MadeReport("call", main))
+    finished = recorder.finish(NODE, observed=10_000)
+    assert finished is not None
+    assert finished.status == "passed"
+    shown = {each.name: each.value for each in finished.test.fields}
+    assert shown["Subtests"] == "1: 1 passed"
+    assert shown["Attempt 1"] == "why"
+
+
+def test_a_subtest_that_fails_in_the_last_attempt_fails_the_test() -> None:
+    """A call that passes the second time does not hide the failure of a subtest that it ran."""
+    recorder = Recorder(Rules())
+    recorder.add(MadeReport("call", "retried", longreprtext="first"))
+    recorder.add(MadeReport("call", "failed", longreprtext="why", context=SimpleNamespace(msg="s", kwargs={})))
+    recorder.add(MadeReport("call"))
+    finished = recorder.finish(NODE, observed=10_000)
+    assert finished is not None
+    assert finished.status == "failure"
+    assert [each.name for each in finished.test.fields] == [
+        "Failure [s]", "Attempts", "Attempt 1", "Subtests", "Steps",
+    ]
 
 
 def test_a_context_that_is_no_subtest_is_left_alone() -> None:
