@@ -88,5 +88,5 @@ def _refuse_windows(switch: Switch) -> None:
 
 
 def _is_nested(switch: Switch) -> bool:
-    """Whether this session runs inside a test or a reported session, and was not asked by its own arguments to report."""
+    """Whether this session runs inside a test or a reported session, and its own arguments do not ask to report."""
     return not switch.asked_on_command_line and (bool(_reporting_configs) or "PYTEST_CURRENT_TEST" in os.environ)

@@ -46,22 +46,22 @@ class Placed:
 def framed(payload: str) -> bytes:
     """Return the line, in bytes, that holds this ASCII JSON object."""
     data = payload.encode("ascii")
-    return b"%08x %08x %b\n" % (len(data), crc32(data), data)
+    return b"%b%b\n" % (_header(data), data)
 
 
 def unframed(line: bytes) -> str | None:
     """Return the JSON of a line without its newline, or ``None`` when the line is damaged."""
     payload = line[_HEADER:]
-    try:
-        length, checksum = int(line[:8], 16), int(line[9:17], 16)
-    except ValueError:
-        return None
-    if length != len(payload) or checksum != crc32(payload):
+    if line[:_HEADER] != _header(payload):
         return None
     try:
         return payload.decode("ascii")
     except UnicodeDecodeError:
         return None
+
+
+def _header(payload: bytes) -> bytes:
+    return b"%08x %08x " % (len(payload), crc32(payload))
 
 
 def record_from(payload: str) -> Record | None:

@@ -78,9 +78,7 @@ class CheckedServer:
 
     def posts(self, end: str) -> list[Seen]:
         """Return the successful POSTs to paths with this end."""
-        return [
-            each for each in self.log if each.method == "POST" and each.path.endswith(end) and each.status < 300
-        ]
+        return [each for each in self.log if each.method == "POST" and each.path.endswith(end) and each.status < 300]
 
     def workers(self) -> dict[int, str]:
         """Return the worker that each thread was made for, by the thread's id."""

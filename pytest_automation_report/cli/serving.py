@@ -26,8 +26,8 @@ DEFAULT_PORT: Final = 8000
 @click.option(
     "--token-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File of the token that clients must have; default: AUTOMATION_REPORT_SERVER_TOKEN, else a file made once beside "
-    "the database.",
+    help="File of the token that clients must have; default: AUTOMATION_REPORT_SERVER_TOKEN, else one made once "
+    "and kept beside the database.",
 )
 @setting_options("database")
 @with_exit_codes

@@ -212,7 +212,7 @@ class Lanes:
             self._emit(lane, result)
 
     def _suspend(self, lane: Lane, result: Result) -> None:
-        """Keep a crashed attempt back: another worker runs the test again; if none does, the last crash is the result."""
+        """Keep a crashed attempt back: the test runs again elsewhere; if it does not, the last crash is the result."""
         for other in self.by_worker.values():
             if other.suspended is not None and other.suspended.nodeid == result.nodeid:
                 other.suspended = None

@@ -18,7 +18,6 @@ from pytest_automation_report.recorder import Rules
 from pytest_automation_report.sender.book import LedgerBook
 from pytest_automation_report.sender.delivery import Delivery
 from pytest_automation_report.sender.files import RecordFiles
-from pytest_automation_report.sender.handover import Handover
 from pytest_automation_report.sender.lanes import Lanes
 from pytest_automation_report.sender.liveness import Process
 from pytest_automation_report.sender.log import Log
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_automation_report.client import Client
-    from pytest_automation_report.sender.handover import Limits
+    from pytest_automation_report.sender.handover import Handover, Limits
     from pytest_automation_report.spool import Session
 
 DIED_NOTE: Final = "pytest died before the session ended"

@@ -1,0 +1,82 @@
+"""The floors of the package: imports point down only."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest_automation_report
+
+PACKAGE = "pytest_automation_report"
+ROOT = Path(pytest_automation_report.__file__).parent
+
+FLOORS: dict[str, int] = {
+    # 0: values and rules about values
+    **dict.fromkeys(("", "errors", "model", "limits", "answers", "members", "records"), 0),
+    # 1: what a session is and what came of it, pure
+    **dict.fromkeys(
+        (
+            "address", "attempts", "ci", "configuration", "credentials", "destination", "encoding", "given",
+            "identity", "ini", "ledger", "naming", "outcomes", "phases", "recorder", "resolution", "rules", "settings",
+            "steps", "values",
+        ),
+        1,
+    ),
+    # 2: disk, network, the embedded server
+    **dict.fromkeys(("spool", "client", "exchange", "transport", "verdict", "server"), 2),
+    # 3: the process that delivers, and what pytest reads of it
+    **dict.fromkeys(("sender", "connection", "tally", "summary", "waiting"), 3),
+    # 4: pytest's hooks and the console command
+    **dict.fromkeys(("plugin", "recording", "remote", "reporting", "cli"), 4),
+}  # fmt: skip
+
+
+def _modules() -> dict[str, Path]:
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__").removesuffix("__init__"): path
+        for path in ROOT.rglob("*.py")
+    }
+
+
+def _imports(path: Path) -> set[str]:
+    """Return our modules that a file imports, type checking included, by their names inside the package."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            found.add(node.module or "")
+            found.update(f"{node.module}.{each.name}" for each in node.names)
+    names = {each.removeprefix(PACKAGE).removeprefix(".") for each in found if each.split(".")[0] == PACKAGE}
+    return names & set(_modules()) - {""}
+
+
+def _floor(module: str) -> int:
+    return FLOORS[module.split(".")[0]]
+
+
+def test_every_module_stands_on_a_floor() -> None:
+    """Each module of the package is on exactly one floor, and the list names no module that is gone."""
+    assert {module.split(".")[0] for module in _modules()} == set(FLOORS)
+
+
+def test_imports_point_down() -> None:
+    """No module imports one of a floor above its own."""
+    wrong = [
+        f"{module} (floor {_floor(module)}) imports {other} (floor {_floor(other)})"
+        for module, path in _modules().items()
+        for other in _imports(path)
+        if _floor(other) > _floor(module)
+    ]
+    assert wrong == []
+
+
+def test_imports_have_no_cycle() -> None:
+    """The modules can be put in an order in which each imports earlier ones only."""
+    waiting = {module: _imports(path) - {module} for module, path in _modules().items()}
+    while waiting:
+        ready = [module for module, needs in waiting.items() if not needs & set(waiting)]
+        assert ready, f"these import each other in a circle: {sorted(waiting)}"
+        for module in ready:
+            del waiting[module]

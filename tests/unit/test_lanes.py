@@ -1,0 +1,217 @@
+"""From records to results: what never finished, what crashed, what ran again elsewhere."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_automation_report.recorder import Rules
+from pytest_automation_report.records import Decoder, finish_record, plain_record, start_record
+from pytest_automation_report.sender.lanes import Lanes
+
+if TYPE_CHECKING:
+    from pytest_automation_report.sender.lanes import Result
+
+
+class Files:
+    """Records of several workers, given to lanes as they would be read."""
+
+    def __init__(self, **orphans: set[int]) -> None:
+        self.lanes = Lanes(Rules(), orphans)
+        self._decoders: dict[str, Decoder] = {}
+
+    def write(self, worker: str, *records: bytes) -> None:
+        """Give these records of this worker to the lanes."""
+        decoder = self._decoders.setdefault(worker, Decoder())
+        for placed in decoder.feed(b"".join(records)):
+            self.lanes.take(worker, placed)
+        self.lanes.lane(worker).position = decoder.position
+
+    def results(self, worker: str = "gw0") -> list[tuple[str, str, list[str]]]:
+        """Return the worker's results: name, status, names of fields."""
+        return [_told(each) for each in self.lanes.lane(worker).queue]
+
+
+def _told(result: Result) -> tuple[str, str, list[str]]:
+    test = json.loads(result.test)
+    return test["name"], test["status"], [each["name"] for each in test.get("fields", [])]
+
+
+def _start(number: int, name: str, moment: int = 0) -> bytes:
+    return start_record(number, moment, f"t.py::{name}", "t.py", 3)
+
+
+def _finish(number: int, name: str, *, status: str = "passed", is_final: bool = True, moment: int = 10) -> bytes:
+    fields = [] if status == "passed" else [{"type": 4, "name": "Failure", "value": "assert 0", "is_highlight": True}]
+    test = {"key": f"k{name}", "name": name, "folder": "t", "status": status, "elapsed": 5, "fields": fields}
+    return finish_record(
+        number, moment, key=f"k{name}", status=status, elapsed=5, is_final=is_final, test=json.dumps(test)
+    )
+
+
+def _crash(worker: str, name: str, outcome: str = "failed") -> bytes:
+    return plain_record(
+        "crash", t=50, worker=worker, id=f"t.py::{name}", file="t.py", outcome=outcome, text=f"{worker} crashed"
+    )
+
+
+def test_finished_attempt_is_a_result() -> None:
+    """A final FINISH makes a result that goes to the server as it was written."""
+    files = Files()
+    files.write("gw0", _start(1, "a"), _finish(1, "a"))
+    (result,) = files.lanes.lane("gw0").queue
+    assert (result.nodeid, result.key, result.status, result.elapsed) == ("t.py::a", "ka", "passed", 5)
+    assert files.lanes.has_begun
+
+
+def test_rerun_attempt_waits_for_the_next() -> None:
+    """An attempt that was a rerun is no result: the final one is, alone."""
+    files = Files()
+    files.write("gw0", _start(1, "a"), _finish(1, "a", status="failure", is_final=False))
+    assert files.results() == []
+    files.write("gw0", _start(2, "a"), _finish(2, "a"))
+    assert files.results() == [("a", "passed", [])]
+
+
+@pytest.mark.parametrize("after", ["other test", "close", "end"])
+def test_rerun_attempt_without_a_next_is_the_result(after: str) -> None:
+    """When nothing comes after a rerun attempt, it is the result: another test, the worker's end or death tell."""
+    files = Files()
+    files.write("gw0", _start(1, "a"), _finish(1, "a", status="failure", is_final=False))
+    if after == "other test":
+        files.write("gw0", _start(2, "b"))
+    elif after == "close":
+        files.write("gw0", plain_record("close", t=9, counts={}))
+    else:
+        files.lanes.decide("died")
+    assert files.results()[0] == ("a", "failure", ["Failure"])
+
+
+@pytest.mark.parametrize(("kind", "words"), [("died", "died before it finished"), ("interrupted", "was interrupted")])
+def test_open_attempt_is_an_error_at_the_end(kind: Any, words: str) -> None:  # noqa: ANN401 - a literal of the code
+    """A test that was running when the session ended is an error that says how."""
+    files = Files()
+    files.write("main", _start(1, "a"), _finish(1, "a"), _start(2, "b"))
+    files.lanes.decide(kind)
+    assert files.results("main") == [("a", "passed", []), ("b", "error", ["Error"])]
+    assert words in files.lanes.lane("main").queue[1].test
+
+
+def test_crash_is_the_result_of_the_running_test() -> None:
+    """A crashed worker's running test is an error in that worker's lane, with the crash report's text."""
+    files = Files()
+    files.write("gw0", _start(1, "a"))
+    files.write("controller", _crash("gw0", "a"))
+    assert files.results() == [("a", "error", ["Error"])]
+    assert "gw0 crashed" in files.lanes.lane("gw0").queue[0].test
+    files.lanes.decide("interrupted")
+    assert len(files.results()) == 1
+
+
+def test_crash_before_the_start_is_still_one_result() -> None:
+    """A worker that crashed between tests: xdist blames the next test, which is an error in that worker's lane."""
+    files = Files()
+    files.write("gw0", _start(1, "a"), _finish(1, "a"))
+    files.write("controller", _crash("gw0", "b"))
+    assert files.results() == [("a", "passed", []), ("b", "error", ["Error"])]
+
+
+@pytest.mark.parametrize("is_crash_read_last", [False, True])
+def test_crash_that_is_run_again_is_an_earlier_attempt(is_crash_read_last: bool) -> None:  # noqa: FBT001 - a parameter
+    """A crash that reruns is an attempt before the result of the other worker, in whatever order both are read."""
+    files = Files()
+    files.write("gw0", _start(1, "a"))
+    if not is_crash_read_last:
+        files.write("controller", _crash("gw0", "a", "rerun"))
+    files.write("gw1", _start(1, "a"), _finish(1, "a"))
+    if is_crash_read_last:
+        files.write("controller", _crash("gw0", "a", "rerun"))
+    files.lanes.merge_crashed()
+    assert files.results("gw0") == []
+    assert files.results("gw1") == [("a", "passed", ["Attempts", "Attempt 1"])]
+    files.lanes.decide("interrupted")
+    assert files.results("gw0") == []
+
+
+def test_failed_then_crashed_then_passed_is_one_result() -> None:
+    """A failed attempt and a crashed one stand before the result, in their order."""
+    files = Files()
+    files.write("gw0", _start(1, "a"), _finish(1, "a", status="failure", is_final=False), _start(2, "a"))
+    files.write("controller", _crash("gw0", "a", "rerun"))
+    files.write("gw1", _start(1, "a"), _finish(1, "a"))
+    files.lanes.merge_crashed()
+    assert files.results("gw1") == [("a", "passed", ["Attempts", "Attempt 1", "Attempt 2"])]
+    number, first, second = json.loads(files.lanes.lane("gw1").queue[0].test)["fields"]
+    assert "assert 0" in first["value"]
+    assert "gw0 crashed" in second["value"]
+    assert number["value"] == "3"
+
+
+def test_crash_that_is_never_run_again_is_the_result() -> None:
+    """A crash that was to be rerun and was not, since the session ended, is the result, once."""
+    files = Files()
+    files.write("gw0", _start(1, "a"))
+    files.write("controller", _crash("gw0", "a", "rerun"))
+    files.lanes.decide("died")
+    assert files.results() == [("a", "error", ["Error"])]
+
+
+def test_crash_on_every_attempt_is_one_result_in_the_last_lane() -> None:
+    """A test that crashes each worker it runs in is one error, with the crashes before as attempts."""
+    files = Files()
+    files.write("gw0", _start(1, "a"))
+    files.write("controller", _crash("gw0", "a", "rerun"))
+    files.write("gw1", _start(1, "a"))
+    files.write("controller", _crash("gw1", "a", "rerun"))
+    files.write("gw2", _start(1, "a"))
+    files.write("controller", _crash("gw2", "a"))
+    files.lanes.decide("interrupted")
+    assert (files.results("gw0"), files.results("gw1")) == ([], [])
+    assert files.results("gw2") == [("a", "error", ["Error", "Attempts", "Attempt 1", "Attempt 2"])]
+
+
+def test_two_crashes_without_a_third_run_are_one_result() -> None:
+    """When the session ends before the next rerun, the last crash is the result and the first its earlier attempt."""
+    files = Files()
+    for worker in ("gw0", "gw1"):
+        files.write(worker, _start(1, "a"))
+        files.write("controller", _crash(worker, "a", "rerun"))
+    files.lanes.decide("died")
+    assert files.results("gw0") == []
+    assert files.results("gw1") == [("a", "error", ["Error", "Attempts", "Attempt 1"])]
+
+
+def test_worker_that_ends_in_order_interrupts_its_test() -> None:
+    """An open test of a worker that says that it ends was interrupted; xdist's crash report is the same result."""
+    files = Files()
+    files.write("gw0", _start(1, "a"), plain_record("close", t=9, counts={}))
+    files.write("controller", _crash("gw0", "a"))
+    files.lanes.decide("interrupted")
+    assert files.results() == [("a", "error", ["Error"])]
+    assert "interrupted" in files.lanes.lane("gw0").queue[0].test
+
+
+def test_lost_finish_is_told() -> None:
+    """A test whose FINISH is missing while its process went on is an error that says what was lost."""
+    files = Files()
+    files.write("gw0", _start(1, "a"), _start(2, "b"), _finish(2, "b"))
+    assert files.results() == [("a", "error", ["Error"]), ("b", "passed", [])]
+    assert "damaged or could not be written" in files.lanes.lane("gw0").queue[0].test
+
+
+def test_attempt_reported_as_unfinished_stays_so() -> None:
+    """What an earlier sender reported as never finished keeps its place in the order, although it has finished since."""
+    files = Files(gw0={2})
+    files.write("gw0", _start(1, "a"), _finish(1, "a"), _start(2, "b"), _finish(2, "b"), _start(3, "c"))
+    assert files.results() == [("a", "passed", []), ("b", "error", ["Error"])]
+    offsets = [each.offset for each in files.lanes.lane("gw0").queue]
+    assert offsets == sorted(offsets)
+
+
+def test_records_of_later_versions_are_passed_over() -> None:
+    """A kind of record that this version does not know changes nothing."""
+    files = Files()
+    files.write("gw0", plain_record("novelty", x=1), _start(1, "a"), _finish(1, "a"))
+    assert files.results() == [("a", "passed", [])]

@@ -1,0 +1,95 @@
+"""The lines that spool and ledger are made of."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_automation_report.records import Decoder, finish_record, framed, plain_record, start_record
+
+TEXTS = st.text(max_size=40)
+RECORDS = st.lists(st.dictionaries(TEXTS, TEXTS, max_size=3), max_size=6)
+
+
+def _line(members: dict[str, str]) -> bytes:
+    return plain_record("any", more=members)
+
+
+def _kinds(decoder: Decoder, *pieces: bytes) -> list[str]:
+    return [placed.record.kind for piece in pieces for placed in decoder.feed(piece)]
+
+
+@given(RECORDS, st.integers(1, 30))
+def test_records_come_back_in_any_pieces(records: list[dict[str, str]], size: int) -> None:
+    """What was written is read again, however the bytes are cut on their way, with its place in the file."""
+    data = b"".join(map(_line, records))
+    decoder = Decoder()
+    found = [each for start in range(0, len(data), size) for each in decoder.feed(data[start : start + size])]
+    assert [each.record.members["more"] for each in found] == records
+    assert not decoder.is_torn
+    assert decoder.damaged == 0
+    assert all(data[each.offset :].startswith(_line(more)) for each, more in zip(found, records, strict=True))
+
+
+@given(RECORDS.filter(bool), st.data())
+def test_torn_last_record_is_tolerated(records: list[dict[str, str]], data: st.DataObject) -> None:
+    """A file that ends in the middle of a record gives all records before it, and says that it is torn."""
+    lines = [_line(each) for each in records]
+    cut = data.draw(st.integers(1, len(lines[-1]) - 1))
+    decoder = Decoder()
+    found = decoder.feed(b"".join(lines)[:-cut])
+    assert [each.record.members["more"] for each in found] == records[:-1]
+    assert decoder.is_torn
+    assert decoder.damaged == 0
+
+
+@given(RECORDS.filter(bool), st.data())
+def test_flipped_byte_costs_at_most_its_record(records: list[dict[str, str]], data: st.DataObject) -> None:
+    """A changed byte anywhere damages the record it is in, or the next one too when it was a newline, and is counted."""
+    lines = [_line(each) for each in records]
+    whole = bytearray(b"".join(lines))
+    place = data.draw(st.integers(0, len(whole) - 1))
+    whole[place] ^= data.draw(st.integers(1, 255))
+    decoder = Decoder()
+    found = [each.record.members["more"] for each in decoder.feed(bytes(whole) + b"\n")]
+    assert len(records) - len(found) in {1, 2}
+    assert decoder.damaged >= 1
+    assert all(each in records for each in found)
+
+
+def test_reader_goes_on_after_a_short_write() -> None:
+    """After a record that was written in part, a newline is enough for the next one to be read."""
+    decoder = Decoder()
+    half = plain_record("half")[:20]
+    assert _kinds(decoder, half, b"\n", plain_record("next")) == ["next"]
+    assert decoder.damaged == 1
+
+
+def test_finish_keeps_its_test_as_written() -> None:
+    """A result's JSON goes through the spool unchanged and undecoded, also when it looks like a record itself."""
+    test = json.dumps({"name": ',"test":{"k":"finish"}', "fields": [{"value": "\u20ac"}]})
+    line = finish_record(3, 40, key="ab", status="passed", elapsed=7, is_final=True, test=test)
+    (placed,) = Decoder().feed(line)
+    assert placed.record.test == test
+    assert placed.record.members == {
+        "k": "finish", "n": 3, "t": 40, "key": "ab", "status": "passed", "elapsed": 7, "final": True,
+    }  # fmt: skip
+
+
+def test_start_takes_any_node_id() -> None:
+    """An attempt's start holds node ids with quotes, newlines, lone surrogates and the marks of other records."""
+    nodeid = 'a.py::t[\n"\ud800,"test":]'
+    (placed,) = Decoder().feed(start_record(1, 2, nodeid, "a.py", None))
+    assert placed.record.members == {"k": "start", "n": 1, "t": 2, "id": nodeid, "file": "a.py", "line": None}
+    assert placed.record.test == ""
+
+
+def test_what_is_no_record_is_damaged() -> None:
+    """A line whose checksum is right but whose JSON is no object with a kind counts as damaged and stops nothing."""
+    lines: list[Any] = [framed("[]"), framed('{"k":1}'), framed("{"), framed("[" * 100_000), plain_record("good")]
+    decoder = Decoder()
+    assert _kinds(decoder, *lines) == ["good"]
+    assert decoder.damaged == 4

@@ -1,0 +1,191 @@
+"""One process's file in the spool, whatever a test does to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.model import EMBEDDED_ORIGIN, Artifact, Field, FieldType, Link, NewRun, Resources
+from pytest_automation_report.records import Decoder, plain_record
+from pytest_automation_report.spool import Session, SessionFolder, SpoolWriter, new_session_folder, session_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[SpoolWriter]:
+    made = (
+        SpoolWriter(tmp_path / "folder" / "main.records") if (tmp_path / "folder").mkdir(mode=0o700) is None else None
+    )
+    assert made is not None
+    yield made
+    made.close()
+
+
+def _numbers(path: Path) -> list[int]:
+    return [each.record.members["n"] for each in Decoder().feed(path.read_bytes())]
+
+
+def _path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "main.records"
+
+
+def test_folders_are_private_and_git_ignores_them(tmp_path: Path) -> None:
+    """The default spool's folders have mode 0700, its files 0600, and git sees none of them."""
+    folder = new_session_folder(tmp_path / ".automation-report" / "spool", "20260101T000000")
+    folder.write_session(_session())
+    SpoolWriter(folder.records("main")).close()
+    for path in (folder.path, folder.path.parent, folder.path.parent.parent):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    for path in folder.path.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert (tmp_path / ".automation-report" / ".gitignore").read_text() == "*\n"
+
+
+def test_each_record_is_one_write(writer: SpoolWriter, tmp_path: Path) -> None:
+    """Records stand in the file in the order of their writing."""
+    for number in range(3):
+        writer.write(plain_record("x", n=number))
+    assert _numbers(_path(tmp_path)) == [0, 1, 2]
+
+
+def test_descriptor_taken_over_by_a_test_is_not_written_to(writer: SpoolWriter, tmp_path: Path) -> None:
+    """When a test closes our descriptor and its own file gets the number, that file stays as it is, nothing is lost."""
+    writer.write(plain_record("x", n=1))
+    number = writer._descriptor
+    os.close(number)
+    foreign = os.open(tmp_path / "foreign", os.O_RDWR | os.O_CREAT)
+    if foreign != number:
+        os.dup2(foreign, number)
+        os.close(foreign)
+    writer.write(plain_record("x", n=2))
+    os.close(number)
+    assert (tmp_path / "foreign").read_bytes() == b""
+    assert _numbers(_path(tmp_path)) == [1, 2]
+
+
+def test_deleted_folder_is_made_again(writer: SpoolWriter, tmp_path: Path) -> None:
+    """When a test deletes the spool, the next record makes it again."""
+    writer.write(plain_record("x", n=1))
+    shutil.rmtree(tmp_path / "folder")
+    writer.write(plain_record("x", n=2))
+    assert _numbers(_path(tmp_path)) == [2]
+
+
+def test_forked_child_writes_nothing(writer: SpoolWriter, tmp_path: Path) -> None:
+    """A child that a test forks leaves no record."""
+    child = os.fork()
+    if child == 0:
+        writer.write(plain_record("x", n=7))
+        writer.close()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    writer.write(plain_record("x", n=8))
+    assert _numbers(_path(tmp_path)) == [8]
+
+
+def test_record_that_cannot_be_written_is_kept_and_written_later(writer: SpoolWriter, tmp_path: Path) -> None:
+    """While the disk takes nothing, records wait in memory; later they are written first, and the failure was counted."""
+    full = OSError(28, "No space left on device")
+
+    def refuse(*_: Any) -> int:  # noqa: ANN401 - stands for os.write
+        raise full
+
+    working, writer._write = writer._write, refuse
+    writer.write(plain_record("x", n=1))
+    writer.write(plain_record("x", n=2))
+    assert (writer.waiting, writer.failures) == (2, 2)
+    assert "No space left on device" in writer.trouble
+    writer._write = working
+    writer.write(plain_record("x", n=3))
+    assert writer.waiting == 0
+    assert _numbers(_path(tmp_path)) == [1, 2, 3]
+
+
+def test_short_write_damages_one_record_and_loses_none(writer: SpoolWriter, tmp_path: Path) -> None:
+    """A record of which the disk takes a part is written again, on a line of its own."""
+    working = writer._write
+    writer._write = lambda descriptor, data: working(descriptor, data[:9])
+    writer.write(plain_record("x", n=1))
+    writer._write = working
+    writer.write(plain_record("x", n=2))
+    assert _numbers(_path(tmp_path)) == [1, 2]
+
+
+def test_patched_modules_do_not_reach_the_writer(
+    writer: SpoolWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests that replace functions of os change nothing for the spool."""
+    with monkeypatch.context() as patch:
+        for name in ("write", "open", "fstat", "getpid", "makedirs"):
+            patch.setattr(os, name, None)
+        writer.write(plain_record("x", n=1))
+    assert _numbers(_path(tmp_path)) == [1]
+
+
+def test_planted_link_is_not_followed(tmp_path: Path) -> None:
+    """A link in place of a record file is refused, its target stays as it is."""
+    (tmp_path / "target").write_bytes(b"")
+    (tmp_path / "main.records").symlink_to(tmp_path / "target")
+    with pytest.raises(OSError, match="symbolic link"):
+        SpoolWriter(tmp_path / "main.records")
+
+
+def test_session_comes_back_as_it_was(tmp_path: Path) -> None:
+    """What a session is to be is read by a later ``send`` as it was written."""
+    folder = new_session_folder(tmp_path / "spool", "20260101T000000")
+    folder.write_session(_session())
+    assert SessionFolder(folder.path).read_session() == _session()
+    assert [each.id for each in session_folders(tmp_path / "spool")] == [folder.id]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"format": 99}', "format 99, this version reads 1"),
+        ("{", "cannot be read"),
+        ("[]", "cannot be read"),
+        ('{"format": 1}', "cannot be read"),
+    ],
+)
+def test_unreadable_session_is_refused_with_its_file(tmp_path: Path, text: str, words: str) -> None:
+    """A session file of another format, or broken, is an error that names the file and says why."""
+    (tmp_path / "session.json").write_text(text)
+    with pytest.raises(SpoolError, match=words) as caught:
+        SessionFolder(tmp_path).read_session()
+    assert str(tmp_path / "session.json") in str(caught.value)
+
+
+def test_folder_is_locked_once(tmp_path: Path) -> None:
+    """While one sender holds a session, another does not get it."""
+    first = SessionFolder(tmp_path).locked()
+    assert first is not None
+    assert SessionFolder(tmp_path).locked() is None
+    os.close(first)
+    again = SessionFolder(tmp_path).locked()
+    assert again is not None
+    os.close(again)
+
+
+def test_spool_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """A spool path that is a file is an error that names it."""
+    (tmp_path / "spool").write_text("")
+    with pytest.raises(SpoolError, match="spool"):
+        new_session_folder(tmp_path / "spool", "20260101T000000")
+
+
+def _session() -> Session:
+    resources = Resources(
+        fields=(Field("a", "b"), Field("c", "d", FieldType.CONSOLE, {"x": "y"}, is_highlight=True)),
+        links=(Link("job", "https://ci.example.com/1", "note"),),
+        artifacts=(Artifact("log", "https://ci.example.com/log", None, "text/plain", 3),),
+    )
+    run = NewRun("name", "source", "config", 1, "stone", 2, ("tag",), resources)
+    return Session("id", EMBEDDED_ORIGIN, 1, "/store", run, None, {"prefix": ""}, 1, "77")
