@@ -29,7 +29,8 @@ _SECTIONS: Final[Mapping[str, str]] = {
     "tox.ini": "pytest",
     "setup.cfg": "tool:pytest",
 }
-_NAMES: Final = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+_PYPROJECT: Final = "pyproject.toml"
+_NAMES: Final = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", _PYPROJECT, "tox.ini", "setup.cfg")
 _ALWAYS_COUNT: Final = frozenset({"pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"})
 
 
@@ -45,8 +46,9 @@ class ProjectIni:
 def project_ini(start: Path) -> ProjectIni:
     """Return the ini file that pytest would use when it is started in this folder without arguments.
 
-    Raises `SettingError` for a file that cannot be read.
+    Raises `SettingError` for a file that pytest would refuse.
     """
+    bare: Path | None = None
     for folder in (start, *start.parents):
         for name in _NAMES:
             path = folder / name
@@ -54,7 +56,12 @@ def project_ini(start: Path) -> ProjectIni:
                 values = _values(path)
                 if values is not None:
                     return ProjectIni(folder, name, values)
-    return ProjectIni(start)
+                if name == _PYPROJECT and bare is None:
+                    bare = folder
+    if bare is not None:
+        return ProjectIni(bare, _PYPROJECT)
+    scripted = (folder for folder in (start, *start.parents) if (folder / "setup.py").is_file())
+    return ProjectIni(next(scripted, start))
 
 
 def _values(path: Path) -> Mapping[str, object] | None:
@@ -71,14 +78,35 @@ def _values(path: Path) -> Mapping[str, object] | None:
 def _ini_values(path: Path) -> Mapping[str, object] | None:
     section = _SECTIONS[path.name]
     sections = iniconfig.IniConfig(str(path)).sections
+    if section not in sections and section != "pytest" and "pytest" in sections:
+        raise SettingError(str(path), "[pytest]", f"call the section [{section}]: pytest refuses it in this file")
     return dict(sections[section]) if section in sections else None
 
 
 def _toml_values(path: Path) -> Mapping[str, object] | None:
     document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    if path.name != "pyproject.toml":
-        found = document.get("pytest")
-    else:
-        tool = document.get("tool", {}).get("pytest")
-        found = tool.get("ini_options", tool) if isinstance(tool, dict) else None
-    return found if isinstance(found, dict) else None
+    if path.name == _PYPROJECT:
+        return _tool_values(path, _table(document.get("tool", {})))
+    loose = [name for name, value in document.items() if not isinstance(value, dict)]
+    if "pytest" not in document and loose:
+        raise SettingError(str(path), loose[0], "write it below [pytest]")
+    return _table(document.get("pytest", {}))
+
+
+def _tool_values(path: Path, tool: Mapping[str, Any]) -> Mapping[str, object] | None:
+    """Return the values of one of pytest's two tables: the native one keeps its types, the older one holds texts."""
+    table = _table(tool.get("pytest", {}))
+    texts = table.get("ini_options")
+    native = {name: value for name, value in table.items() if name != "ini_options"}
+    if native and texts:
+        raise SettingError(str(path), "[tool.pytest] and [tool.pytest.ini_options]", "keep one of them")
+    if native:
+        return native
+    if texts is None:
+        return None
+    return {name: value if isinstance(value, list) else str(value) for name, value in _table(texts).items()}
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    """Return a table of TOML, an empty one for anything else: pytest itself tells of that."""
+    return value if isinstance(value, dict) else {}
