@@ -74,7 +74,7 @@ class Subtests:
 
     def fields(self, room: int) -> list[Field]:
         """Return at most ``room`` fields (3 at least): the counts, the steps, and the failures first to last."""
-        total = self._counts.total() if hasattr(self._counts, "total") else sum(self._counts.values())
+        total = sum(self._counts.values())
         counted = Field("Subtests", f"{total}: {_sums(self._counts)}")
         steps = Field("Steps", self._markup(total), FieldType.HTML)
         room = max(1, room - 2)
