@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from contract import Contract
+
 from pytest_automation_report.model import Token
 from pytest_automation_report.server.application import create_application
 from pytest_automation_report.server.store import Store

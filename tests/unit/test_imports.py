@@ -53,7 +53,7 @@ def _imports(path: Path) -> set[str]:
 
 
 def _floor(module: str) -> int:
-    return FLOORS[module.split(".")[0]]
+    return FLOORS[module.split(".", maxsplit=1)[0]]
 
 
 def test_every_module_stands_on_a_floor() -> None:
