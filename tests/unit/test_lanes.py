@@ -202,7 +202,7 @@ def test_lost_finish_is_told() -> None:
 
 
 def test_attempt_reported_as_unfinished_stays_so() -> None:
-    """What an earlier sender reported as never finished keeps its place in the order, although it has finished since."""
+    """What an earlier sender reported as never finished keeps its place, although it has finished since."""
     files = Files(gw0={2})
     files.write("gw0", _start(1, "a"), _finish(1, "a"), _start(2, "b"), _finish(2, "b"), _start(3, "c"))
     assert files.results() == [("a", "passed", []), ("b", "error", ["Error"])]

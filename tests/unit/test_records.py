@@ -48,7 +48,7 @@ def test_torn_last_record_is_tolerated(records: list[dict[str, str]], data: st.D
 
 @given(RECORDS.filter(bool), st.data())
 def test_flipped_byte_costs_at_most_its_record(records: list[dict[str, str]], data: st.DataObject) -> None:
-    """A changed byte anywhere damages the record it is in, or the next one too when it was a newline, and is counted."""
+    """A changed byte damages the record it is in, or the next one too when it was a newline, and is counted."""
     lines = [_line(each) for each in records]
     whole = bytearray(b"".join(lines))
     place = data.draw(st.integers(0, len(whole) - 1))

@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[SpoolWriter]:
-    made = (
-        SpoolWriter(tmp_path / "folder" / "main.records") if (tmp_path / "folder").mkdir(mode=0o700) is None else None
-    )
-    assert made is not None
+    (tmp_path / "folder").mkdir(mode=0o700)
+    made = SpoolWriter(tmp_path / "folder" / "main.records")
     yield made
     made.close()
 
@@ -92,7 +90,7 @@ def test_forked_child_writes_nothing(writer: SpoolWriter, tmp_path: Path) -> Non
 
 
 def test_record_that_cannot_be_written_is_kept_and_written_later(writer: SpoolWriter, tmp_path: Path) -> None:
-    """While the disk takes nothing, records wait in memory; later they are written first, and the failure was counted."""
+    """While the disk takes nothing, records wait in memory; later they are written first, failures were counted."""
     full = OSError(28, "No space left on device")
 
     def refuse(*_: Any) -> int:  # noqa: ANN401 - stands for os.write
@@ -112,7 +110,7 @@ def test_record_that_cannot_be_written_is_kept_and_written_later(writer: SpoolWr
 def test_short_write_damages_one_record_and_loses_none(writer: SpoolWriter, tmp_path: Path) -> None:
     """A record of which the disk takes a part is written again, on a line of its own."""
     working = writer._write
-    writer._write = lambda descriptor, data: working(descriptor, data[:9])
+    writer._write = lambda descriptor, data: working(descriptor, bytes(data)[:9])
     writer.write(plain_record("x", n=1))
     writer._write = working
     writer.write(plain_record("x", n=2))
