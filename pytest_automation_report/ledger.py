@@ -106,7 +106,11 @@ class Account:
 
 @dataclass(slots=True)
 class LedgerState:
-    """The sum of a ledger's records; changed by `apply` alone, so that a restart and a run on agree."""
+    """The sum of a ledger's records; changed by `apply` alone, so that a restart and a run on agree.
+
+    ``answers`` counts what the server has said yes or no to: the only progress there is. ``trouble`` is what the last
+    request met, empty when it met nothing.
+    """
 
     run: int | None = None
     is_joined: bool = False
@@ -116,7 +120,8 @@ class LedgerState:
     is_ready: bool = False
     open_intent: Intent | None = None
     next_number: int = 1
-    posts: int = 0
+    sender_pid: int = 0
+    answers: int = 0
     trouble: str = ""
     trouble_class: str = ""
     reasons: list[str] = field(default_factory=list)
@@ -133,7 +138,7 @@ class LedgerState:
         members = record.members
         match record.kind:
             case "ready":
-                self.is_ready, self.is_done = True, False
+                self.is_ready, self.is_done, self.sender_pid = True, False, members["pid"]
             case "joined":
                 self.run, self.is_joined = members["run"], True
             case "intent":
@@ -141,6 +146,7 @@ class LedgerState:
             case "ack" | "not" | "rejected" | "held":
                 self._close(record.kind, members)
             case "fenced":
+                self._answered()
                 self._leave_thread(members["worker"])
             case "trouble":
                 self.trouble, self.trouble_class = members["why"], members["class"]
@@ -154,7 +160,6 @@ class LedgerState:
     def _apply_intent(self, intent: Intent) -> None:
         self.open_intent = intent
         self.next_number = max(self.next_number, intent.number + 1)
-        self.posts += 1
         if intent.operation == "append_thread":
             self.account(intent.worker).orphans.update(intent.orphans)
 
@@ -163,12 +168,19 @@ class LedgerState:
         if intent is None or intent.number != members["i"]:
             return
         self.open_intent = None
+        if kind == "not":
+            self.trouble = self.trouble_class = ""  # what it met is written after it
+        else:
+            self._answered()
         if kind == "ack":
-            self.trouble = self.trouble_class = ""
             self._acknowledge(intent, members.get("id"))
         elif kind != "not":
             self.reasons.append(str(members["why"]))
             self._set_aside(intent, kind)
+
+    def _answered(self) -> None:
+        self.answers += 1
+        self.trouble = self.trouble_class = ""
 
     def _set_aside(self, intent: Intent, kind: str) -> None:
         if intent.operation == "append_run":

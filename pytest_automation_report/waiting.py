@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.ledger import LedgerState
-from pytest_automation_report.records import Decoder
+from pytest_automation_report.records import Decoder, Record
+from pytest_automation_report.sender.liveness import Process
 from pytest_automation_report.spool import bytes_from
 
 if TYPE_CHECKING:
@@ -48,24 +49,35 @@ def wait_for_sender(
 ) -> None:
     """Return when the sender is done, or when waiting longer is not worth it.
 
-    Limits: in all (shorter after Ctrl-C), without progress, and while the server is known to be down. A further
-    Ctrl-C ends the wait.
+    Limits: in all (shorter after Ctrl-C), without an answer of the server, and while the server is known to be down. A
+    sender that has died ends the wait and becomes the state's trouble. A further Ctrl-C ends the wait.
     """
-    began = progress = clock()
-    posts = -1
     longest = limits.exit_interrupted if is_interrupted else limits.exit_all
+    sender: Process | None = None
+    began = progress = clock()
+    answers = 0
     try:
         while True:
+            # Asked first: what it wrote before it ended is then read below.
+            is_gone = sender is not None and not sender.is_alive()
             view.read()
             now, state = clock(), view.state
-            if state.posts != posts:
-                posts, progress = state.posts, now
-                if not state.trouble:
-                    continue
-            is_down = state.trouble_class in {"again", "unknown"}
-            patience = min(limits.exit_progress, limits.exit_down if is_down else limits.exit_progress)
-            if state.is_done or now - began >= longest or now - (began if is_down else progress) >= patience:
+            if state.is_done or now - began >= longest:
                 return
+            if is_gone:
+                why = f"the sender (process {state.sender_pid}) has died"
+                state.apply(Record("trouble", {"class": "dead", "why": why}))
+                return
+            if state.answers != answers:
+                answers, progress = state.answers, now
+            is_down = state.trouble_class in {"again", "unknown"}
+            if now - progress >= limits.exit_progress or (is_down and now - began >= limits.exit_down):
+                return
+            if sender is None and state.is_ready:
+                sender = Process(state.sender_pid)
             sleep(limits.poll / 2)
     except KeyboardInterrupt:
         return
+    finally:
+        if sender is not None:
+            sender.close()

@@ -13,7 +13,8 @@ from pytest_automation_report.cli.context import CONNECTION, Exit, configured, s
 from pytest_automation_report.connection import connected
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.sender.book import ledger_from
-from pytest_automation_report.sender.handover import Limits
+from pytest_automation_report.sender.files import remove_delivered
+from pytest_automation_report.sender.handover import limits_from
 from pytest_automation_report.sender.liveness import birth_of
 from pytest_automation_report.sender.log import Log
 from pytest_automation_report.sender.process import Sender
@@ -47,12 +48,15 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token) -> 
     try:
         session = folder.read_session()
         hindrance = _hindrance(session, configuration)
-    except SpoolError as error:
+        lock = None if hindrance else folder.locked()
+    except (SpoolError, FileNotFoundError) as error:
+        if not folder.path.exists():
+            told(f"{folder.id}: another sender has sent it meanwhile")
+            return Exit.DONE
         hindrance = str(error)
     if hindrance:
         told(f"{folder.id}: kept: {hindrance}")
         return Exit.KEPT
-    lock = folder.locked()
     if lock is None:
         told(f"{folder.id}: kept: another sender is at work on it")
         return Exit.KEPT
@@ -77,7 +81,7 @@ def _hindrance(session: Session, configuration: Configuration) -> str:
 def _deliver(folder: SessionFolder, session: Session, configuration: Configuration, token: Token) -> Exit:
     before = {worker: each.acknowledged.count for worker, each in ledger_from(folder.ledger).accounts.items()}
     world = World(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
-    limits = Limits()
+    limits = limits_from(os.environ)
     with connected(configuration.endpoint, token, deadline_seconds=limits.request) as client:
         delivery = Sender(folder, session, limits, client, world).run()
     sent = sum(each.acknowledged.count for each in delivery.state.accounts.values()) - sum(before.values())
@@ -87,16 +91,23 @@ def _deliver(folder: SessionFolder, session: Session, configuration: Configurati
 def _told(folder: SessionFolder, delivery: Delivery, sent: int) -> Exit:
     state = delivery.state
     run = "" if state.run is None else f" to run {state.run}"
+    if state.done.get("torn"):
+        told(f"{folder.id}: {state.done['torn']} of its files end in the middle of a record: its process was killed")
     if delivery.is_finished and not delivery.has_kept:
-        told(f"{folder.id}: {sent} results sent{run}, nothing is left")
-        folder.remove()
+        told(f"{folder.id}: {_results(sent)} sent{run}, nothing is left")
+        remove_delivered(folder)
         return Exit.DONE
     kept = [
         (delivery.left, "to be sent"),
         (sum(each.rejected.count for each in state.accounts.values()), "rejected by the server"),
         (sum(each.held.count for each in state.accounts.values()), "held: nobody can tell whether they arrived"),
+        (int(state.done.get("damaged", 0)), "damaged records that cannot be read"),
     ]
     parts = ", ".join(f"{count} {what}" for count, what in kept if count) or "the run is not completed"
     why = delivery.stopped or state.trouble or "; ".join(state.reasons[:3])
-    told(f"{folder.id}: {sent} results sent{run}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}")
+    told(f"{folder.id}: {_results(sent)} sent{run}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}")
     return Exit.TOKEN if state.trouble_class == "token" else Exit.KEPT
+
+
+def _results(count: int) -> str:
+    return f"{count} result{'' if count == 1 else 's'}"

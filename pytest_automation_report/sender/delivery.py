@@ -56,6 +56,7 @@ class Delivery:
     note: str = ""
     stopped: str = ""
     _pause_until: float = 0.0
+    _is_throttled: bool = False
     _failures: int = 0
     _settlement: Settlement | None = None
     _waiting_since: dict[str, float] = field(default_factory=dict)
@@ -76,8 +77,9 @@ class Delivery:
 
     @property
     def has_kept(self) -> bool:
-        """Whether results were refused for good, or are held because nobody can tell whether they arrived."""
-        return any(each.rejected.count or each.held.count for each in self.state.accounts.values())
+        """Whether results were refused for good, are held since nobody can tell if they arrived, or are damaged."""
+        is_aside = any(each.rejected.count or each.held.count for each in self.state.accounts.values())
+        return is_aside or bool(self.state.done.get("damaged"))
 
     @property
     def is_finished(self) -> bool:
@@ -88,6 +90,11 @@ class Delivery:
         if not lanes.has_begun:
             return True
         return state.is_complete or (state.is_joined and not self._open_threads())
+
+    def hurry(self) -> None:
+        """Try at once what waits for its next try: the session is over. A wait that the server asked for goes on."""
+        if not self._is_throttled:
+            self._pause_until = 0.0
 
     def step(self) -> bool:
         """Send at most one request; return whether there was something to do."""
@@ -279,6 +286,7 @@ class Delivery:
 
     def _pause(self, trouble: str, why: str, seconds: float) -> None:
         self._pause_until = self.world.clock() + seconds
+        self._is_throttled = trouble == "throttled"
         self.book.write("trouble", why=why, **{"class": trouble})
         self.world.log(f"{trouble}: {why}; next try in {seconds:.1f} s")
 

@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 _FIRST: Final = CONTROLLER
 
 
+def remove_delivered(folder: SessionFolder) -> None:
+    """Remove a folder whose results have all arrived; the caller holds its lock.
+
+    The results go first: whoever finds a folder without its ledger or lock must find nothing in it to send.
+    """
+    for worker in folder.workers():
+        folder.records(worker).unlink()
+    folder.remove()
+
+
 @dataclass(slots=True)
 class RecordFiles:
     """Reads what was appended since the last time; workers' files may appear at any moment."""

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.model import Endpoint, Token
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
+"""By this variable, which is no setting, the project's own tests shrink the limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,11 @@ class Limits:
     exit_interrupted: float = 3.0
     alone: float = 30.0
     send_progress: float = 30.0
+
+
+def limits_from(environ: Mapping[str, str], **given: float) -> Limits:
+    """Return the limits with these values, and with those that the environment overrides."""
+    return Limits(**{**given, **json.loads(environ.get(LIMITS_VARIABLE, "{}"))})
 
 
 @dataclass(frozen=True, slots=True)

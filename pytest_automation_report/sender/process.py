@@ -17,7 +17,7 @@ from pytest_automation_report.connection import connected
 from pytest_automation_report.recorder import Rules
 from pytest_automation_report.sender.book import LedgerBook
 from pytest_automation_report.sender.delivery import Delivery
-from pytest_automation_report.sender.files import RecordFiles
+from pytest_automation_report.sender.files import RecordFiles, remove_delivered
 from pytest_automation_report.sender.lanes import Lanes
 from pytest_automation_report.sender.liveness import Process
 from pytest_automation_report.sender.log import Log
@@ -109,19 +109,20 @@ class Sender:
         return delivery
 
     def _loop(self, following: Following, delivery: Delivery) -> None:
-        clock, progress_at, posts, over_at = self.world.clock, self.world.clock(), 0, 0.0
+        clock, progress_at, answers, over_at = self.world.clock, self.world.clock(), 0, 0.0
         while True:
             following.read()
             following.decide_end(clock())
             if following.lanes.is_decided and not over_at:
                 over_at = clock()
                 delivery.note = note_from(following.lanes)
+                delivery.hurry()
             if delivery.is_finished or (over_at and (delivery.stopped or self._is_out_of_time(over_at, progress_at))):
                 return
             if not delivery.step():
                 self._wait()
-            if delivery.state.posts != posts:
-                posts, progress_at = delivery.state.posts, clock()
+            if delivery.state.answers != answers:
+                answers, progress_at = delivery.state.answers, clock()
             self.on_progress(delivery)
 
     def _is_out_of_time(self, over_at: float, progress_at: float) -> bool:
@@ -185,7 +186,7 @@ def run(handover: Handover) -> None:
             delivery = Sender(folder, session, handover.limits, client, world, controller).run()
         log.write("done" if delivery.is_finished else f"{delivery.left} results left: {delivery.stopped}")
         if delivery.is_finished and not delivery.has_kept and not Process(handover.controller).is_alive():
-            folder.remove()
+            remove_delivered(folder)
     except BaseException as error:
         log.write(f"the sender died: {error!r}")
         raise
