@@ -24,7 +24,7 @@ class Members:
 
     def __init__(self, obj: object, path: str = "") -> None:
         if not isinstance(obj, dict):
-            raise ValueError(f"{path or 'answer'}: an object expected, not {type(obj).__name__}")  # noqa: TRY004 - one type of error for all bad answers
+            raise ValueError(f"{path.rstrip('.') or 'answer'}: an object expected, not {type(obj).__name__}")  # noqa: TRY004 - one type of error for all bad answers
         self.values: Json = obj
         self.path = path
 

@@ -69,7 +69,11 @@ class WatchedAdapter(HTTPAdapter):
         super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # the stubs leave it untyped
 
     def send(  # type: ignore[override]  # everything but the proxies is passed on as it comes
-        self, request: requests.PreparedRequest, *, proxies: Mapping[str, str] | None = None, **options: Any  # noqa: ANN401
+        self,
+        request: requests.PreparedRequest,
+        *,
+        proxies: Mapping[str, str] | None = None,
+        **options: Any,  # noqa: ANN401
     ) -> requests.Response:
         """Send a request through the proxy that is meant for its address."""
         return super().send(request, proxies=proxies_for(request.url or "", proxies or {}), **options)
@@ -95,11 +99,13 @@ def new_session(*, proxies: Mapping[str, str], ca_file: str) -> requests.Session
     session.verify = ca_file or True
     session.proxies.update(proxies)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    session.headers.update({
-        "User-Agent": f"pytest-automation-report/{__version__}",
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-    })
+    session.headers.update(
+        {
+            "User-Agent": f"pytest-automation-report/{__version__}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+        }
+    )
     adapter = WatchedAdapter()
     session.mount("https://", adapter)
     session.mount("http://", adapter)

@@ -149,8 +149,9 @@ class ScriptedServer:
         if wire is None:
             return
         wire.is_down = True
-        with suppress(OSError):  # closing does not wake accept, a connection does
-            socket.create_connection(("127.0.0.1", self._port), timeout=5).close()
+        with socket.socket() as waker, suppress(OSError):  # closing does not wake accept, a connection does
+            waker.settimeout(5)
+            waker.connect(("127.0.0.1", self._port))
         if wire.acceptor:
             wire.acceptor.join()
         wire.listener.close()

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_automation_report.answers import created_id
+from pytest_automation_report.errors import (
+    ClientError,
+    NotSentError,
+    RefusedError,
+    ThrottledError,
+    TokenRefusedError,
+    UnknownAnswerError,
+)
+from pytest_automation_report.verdict import Answer, Call, Failure, Outcome, classify, retry_after_seconds, shown
+
+CREATE = Call("POST", "/runs", 201)
+APPEND = Call("POST", "/append", 204)
+READ = Call("GET", "/runs/1", 200)
+
+
+def error_of(call: Call, outcome: Outcome, *, was_sent: bool = True, secret: str = "") -> ClientError:
+    with pytest.raises(ClientError) as caught:
+        classify(call, outcome, created_id, was_sent=was_sent, secret=secret)
+    assert caught.value.__context__ is None, "an exception of requests would carry the request with its token"
+    return caught.value
+
+
+def test_documented_successes() -> None:
+    """201 with an id, 204, and 200 with JSON are the only successes."""
+    assert classify(CREATE, Answer(201, b'{"id": 9}'), created_id, was_sent=True) == 9
+    assert classify(APPEND, Answer(204), lambda document: document, was_sent=True) is None
+    assert classify(READ, Answer(200, b'{"a": [1]}'), lambda document: document, was_sent=True) == {"a": [1]}
+
+
+def class_of(status: int) -> type[ClientError]:
+    if status == 429:
+        return ThrottledError
+    if status in (401, 403):
+        return TokenRefusedError
+    return RefusedError if 300 <= status < 500 and status not in (408, 409) else UnknownAnswerError
+
+
+@pytest.mark.parametrize("call", [CREATE, APPEND, READ])
+def test_each_status(call: Call) -> None:
+    """Every status that is not the documented success has exactly the class that the rule gives it."""
+    for status in {*range(100, 600), 999} - {call.success}:
+        error = error_of(call, Answer(status))
+        assert type(error) is class_of(status)
+        assert str(error).startswith(f"{call.method} {call.path}: ")
+        assert str(status) in str(error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"<html>", b'{"id": 1', b"[]", b"null", b"{}", b'{"id": null}', b'{"id": "1"}', b'{"id": true}',
+        b'{"id": 0}',
+        b'{"id": -1}', b'{"id": 1.0}', b'{"id": 1e400}', b'{"id": NaN}', b'{"id": Infinity}', b"\xff\xfe",
+        b'{"id": ' + b"9" * 5000 + b"}", b"[" * 100_000, b'{"a":' * 100_000,
+    ],
+)  # fmt: skip
+def test_success_that_makes_no_sense(body: bytes) -> None:
+    """A 201 without a good id says nothing about whether the run exists."""
+    assert type(error_of(CREATE, Answer(201, body))) is UnknownAnswerError
+
+
+def test_failures() -> None:
+    """Without an answer, what counts is whether the request left whole."""
+    assert type(error_of(APPEND, Failure("reset"), was_sent=True)) is UnknownAnswerError
+    assert type(error_of(APPEND, Failure("refused"), was_sent=False)) is NotSentError
+    assert str(error_of(APPEND, Failure("reset"))) == "POST /append: reset"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (413, RefusedError), (401, TokenRefusedError), (429, ThrottledError), (302, RefusedError),
+        (500, NotSentError), (503, NotSentError), (408, NotSentError), (204, UnknownAnswerError),
+    ],
+)  # fmt: skip
+def test_answers_to_half_a_request(status: int, expected: type[ClientError]) -> None:
+    """Half a request cannot have been applied, so an error of the server means that it can be repeated."""
+    assert type(error_of(APPEND, Answer(status), was_sent=False)) is expected
+
+
+def test_error_body() -> None:
+    """A refusal tells the server's message and keeps all its errors by property."""
+    errors = {"tests.3.key": ["Bad.", 7], "name": "Missing.", "x": None}
+    body = {"message": "The given data was invalid.", "errors": errors}
+    error = error_of(APPEND, Answer(422, json.dumps(body).encode()))
+    assert isinstance(error, RefusedError)
+    assert str(error) == "POST /append: 422: The given data was invalid."
+    assert (error.status, error.errors) == (422, {"tests.3.key": ["Bad."], "name": ["Missing."], "x": []})
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b'{"message": 7, "errors": []}', b'{"errors": "x"}', b"[" * 99_999]
+)
+def test_odd_error_body(body: bytes) -> None:
+    """A refusal is a refusal, whatever its body."""
+    error = error_of(APPEND, Answer(422, body))
+    assert isinstance(error, RefusedError)
+    assert (str(error), error.errors) == ("POST /append: 422", {})
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects(status: int) -> None:
+    """A redirect is refused and the message blames the configured address."""
+    error = error_of(APPEND, Answer(status, location="https://login.example/"))
+    assert isinstance(error, RefusedError)
+    assert error.status == status
+    expected = f"redirected ({status} to https://login.example/): the address is configured wrongly"
+    assert str(error) == f"POST /append: {expected}"
+
+
+DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("value", "date", "seconds"),
+    [
+        ("0", "", 0), ("120", "", 120), (" 3 ", "", 3), ("1.5", "", 1.5), ("-5", "", 0), ("1000000000", "", 1e9),
+        ("", "", None), ("soon", "", None), ("1e9", "", None), ("nan", "", None), ("inf", "", None), ("٣", "", None),
+        ("Wed, 21 Oct 2026 07:28:30 GMT", DATE, 30), ("Wed, 21 Oct 2026 07:27:00 GMT", DATE, 0),
+        ("Wed, 21 Oct 2026 09:28:30 +0200", DATE, 30), ("Wed, 21 Oct 2026 07:28:30 -0000", DATE, 30),
+        ("Wed, 21 Oct 2026 07:28:30 GMT", "", None), ("Wed, 21 Oct 2026 07:28:30 GMT", "yesterday", None),
+        ("Wed, 99 Oct 2026 07:28:30 GMT", DATE, None), ("2026-10-21T07:28:30Z", DATE, None),
+    ],
+)  # fmt: skip
+def test_retry_after(value: str, date: str, seconds: float | None) -> None:
+    """Seconds and moments are understood, negative waits are none, and nonsense is told apart from 0."""
+    error = error_of(APPEND, Answer(429, retry_after=value, date=date))
+    assert isinstance(error, ThrottledError)
+    assert error.retry_after_seconds == seconds
+
+
+def test_huge_retry_after() -> None:
+    """A number too large for a float is a very long wait, not an error."""
+    assert retry_after_seconds("9" * 1000, "") == float("inf")
+
+
+@given(st.text(), st.text())
+def test_any_retry_after(value: str, date: str) -> None:
+    """No header value whatever raises."""
+    seconds = retry_after_seconds(value, date)
+    assert seconds is None or seconds >= 0
+
+
+@pytest.mark.parametrize("call", [APPEND, READ])
+def test_long_and_dirty_texts(call: Call) -> None:
+    """What a server writes stays on one short line and cannot steer a terminal or a CI log."""
+    text = "\n::add-mask::x\x1b[31m\x00\u202e\ud800" + "a" * 1000
+    error = error_of(call, Answer(422, json.dumps({"message": text, "errors": {"a\n": [text]}}).encode()))
+    assert isinstance(error, RefusedError)
+    message = str(error)
+    assert message.startswith(f"{call.method} {call.path}: 422: \\n::add-mask::x\\x1b[31m\\x00\\u202e\\ud800aaa")
+    assert len(message) < 250
+    assert message.isprintable()
+    assert list(error.errors) == ["a\\n"]
+    assert error.errors["a\\n"][0].isprintable()
+
+
+@given(st.text())
+def test_shown_texts(text: str) -> None:
+    """Every text can be shown: printable, encodable, at most 200 characters."""
+    result = shown(text)
+    assert result.isprintable()
+    assert len(result.encode()) <= 4 * 200
+    assert len(result) <= 200
+
+
+@pytest.mark.parametrize("status", [302, 401, 418, 422, 429, 500])
+def test_echoed_secret(status: int) -> None:
+    """A server that echoes the token does not get it into an error."""
+    body = json.dumps({"message": "Bearer S3CRET", "errors": {"S3CRET": ["no S3CRET"]}}).encode()
+    error = error_of(APPEND, Answer(status, body, location="https://x/?t=S3CRET"), secret="S3CRET")
+    assert "S3CRET" not in f"{error!r}{error}{vars(error)}"
+
+
+METHODS: list[Literal["GET", "POST"]] = ["GET", "POST"]
+
+
+@given(
+    st.sampled_from(METHODS),
+    st.sampled_from([CREATE, APPEND, READ]),
+    st.integers(0, 1000),
+    st.binary(max_size=30),
+    st.booleans(),
+)
+def test_any_answer(method: Literal["GET", "POST"], call: Call, status: int, body: bytes, was_sent: bool) -> None:  # noqa: FBT001 - drawn
+    """Whatever arrives, the result is the documented success or one of our errors."""
+    outcome = Answer(status, body, retry_after="x", location="y")
+    try:
+        classify(Call(method, call.path, call.success), outcome, created_id, was_sent=was_sent)
+    except ClientError:
+        return
+    assert status == call.success
+    assert was_sent

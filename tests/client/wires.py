@@ -1,0 +1,78 @@
+"""Raw sockets for what no well-behaved HTTP server would do."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+
+class RawServer:
+    """Runs ``behave(connection)`` for each connection, one after the other, and closes it."""
+
+    def __init__(self, behave: Callable[[socket.socket], None]) -> None:
+        self._behave = behave
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.count = 0
+        self.is_over = threading.Event()
+        self._thread = threading.Thread(target=self._accept)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.is_over.set()
+        socket.create_connection(("127.0.0.1", self.port)).close()  # wakes accept
+        self._thread.join()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            with connection:
+                if self.is_over.is_set():
+                    return
+                self.count += 1
+                connection.settimeout(10)
+                with suppress(OSError):  # the client's deadline is what the test is about
+                    self._behave(connection)
+
+
+def head_of(connection: socket.socket) -> bytes:
+    """Read up to the end of the headers, and no byte more."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = connection.recv(1)
+        if not byte:
+            break
+        head += byte
+    return head
+
+
+def pipe(one: socket.socket, other: socket.socket) -> None:
+    """Copy both ways until either side ends."""
+
+    def copy(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):  # the other direction has ended it
+            while data := source.recv(65536):
+                target.sendall(data)
+        for each in (source, target):
+            with suppress(OSError):  # already shut down
+                each.shutdown(socket.SHUT_RDWR)
+
+    back = threading.Thread(target=copy, args=[other, one])
+    back.start()
+    copy(one, other)
+    back.join()
