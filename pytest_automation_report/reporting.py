@@ -77,6 +77,7 @@ class Reporting:
     ) -> None:
         self.faults = Faults()
         self._configuration = configuration
+        self._here = config.invocation_params.dir
         self._token = token
         self._limits = limits
         self._troubles = list(configuration.troubles)
@@ -99,7 +100,7 @@ class Reporting:
 
     def pytest_report_header(self) -> str:
         """Say where results go."""
-        return header_line(self._configuration)
+        return header_line(self._configuration, self._here)
 
     @pytest.hookimpl(tryfirst=True)
     @guarded
@@ -189,7 +190,8 @@ class Reporting:
 
     def _lines(self, verbosity: int) -> list[str]:
         faults = [f"error in reporting: {each}" for each in self.faults.texts]
-        return report_lines(self._configuration, self._ending, [*self._troubles, *faults], verbosity=verbosity)
+        troubles = [*self._troubles, *faults]
+        return report_lines(self._configuration, self._ending, troubles, here=self._here, verbosity=verbosity)
 
     def _end(self, session: pytest.Session | None, exitstatus: int) -> None:
         if self._is_ended or self._recording is None:

@@ -10,6 +10,7 @@ from pytest_automation_report.limits import string
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.tally import Tally
@@ -45,24 +46,32 @@ class Ending:
         return tally.is_removable and not tally.mismatches and not self.spool_trouble
 
 
-def target(configuration: Configuration) -> str:
-    """Return where results go, without anything secret."""
+def near(path: Path, here: Path) -> str:
+    """Return a path as a person in the folder ``here`` would write it."""
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def target(configuration: Configuration, here: Path) -> str:
+    """Return where results go, without anything secret, for a person in the folder ``here``."""
     if configuration.endpoint.is_embedded:
-        return f"the embedded store {configuration.database}"
+        return f"the embedded store {near(configuration.database, here)}"
     return f"{configuration.url or 'an unknown address'}, project {configuration.project_id or 'unknown'}"
 
 
-def header_line(configuration: Configuration) -> str:
+def header_line(configuration: Configuration, here: Path) -> str:
     """Return the line for the head of pytest's output."""
     how = "" if configuration.delivery == "live" else ", to be sent later"
     joined = f", joining run {configuration.run_id}" if configuration.run_id is not None else ""
-    return f"automation report: to {target(configuration)}, source {configuration.source}{joined}{how}"
+    return f"automation report: to {target(configuration, here)}, source {configuration.source}{joined}{how}"
 
 
 def report_lines(
-    configuration: Configuration, ending: Ending | None, troubles: Sequence[str], *, verbosity: int = 0
+    configuration: Configuration, ending: Ending | None, troubles: Sequence[str], *, here: Path, verbosity: int = 0
 ) -> list[str]:
-    """Return the lines of the summary; with a negative verbosity only what a user must act on."""
+    """Return the lines of the summary, for a person in the folder ``here``.
+
+    With verbosity -1 a session that went well is one line, below that none; what a user must act on is always told.
+    """
     lines = [string(each) for each in troubles]
     if ending is None:
         return lines
@@ -75,36 +84,47 @@ def report_lines(
     if tally.seen == 0:
         return lines
     if ending.is_whole:
-        if verbosity < 0:
-            return lines
-        return [*_delivered(configuration, tally), *lines]
-    return [*_delivered(configuration, tally), *lines, *_undelivered(configuration, ending)]
+        told = _delivered(configuration, tally, here) if verbosity >= 0 else [_counted(tally)] if verbosity == -1 else []
+        return [*told, *lines]
+    return [*_delivered(configuration, tally, here), *lines, *_undelivered(configuration, ending, here)]
 
 
-def send_command(configuration: Configuration) -> str:
-    """Return the command that sends what this session left behind."""
-    words = ["automation-report", "send", "--spool", str(configuration.spool)]
+def send_command(configuration: Configuration, here: Path) -> str:
+    """Return the command that sends, from the folder ``here``, what this session left behind."""
+    words = ["automation-report", "send"]
+    if configuration.spool != here / ".automation-report" / "spool":
+        words += ["--spool", near(configuration.spool, here)]
     if configuration.endpoint.is_embedded:
-        words += ["--database", str(configuration.database)]
+        words += _database_words(configuration, here)
     else:
         words += ["--url", configuration.url, "--project-id", str(configuration.project_id)]
     return shlex.join(words)
 
 
-def _delivered(configuration: Configuration, tally: Tally) -> list[str]:
-    lines = []
-    if tally.run is not None:
-        lines.append(f'run {tally.run} "{string(configuration.name)}" in {target(configuration)}')
-    lines.append(_collected(tally))
+def _database_words(configuration: Configuration, here: Path) -> list[str]:
+    if configuration.database == here / ".automation-report" / "store.sqlite3":
+        return []
+    return ["--database", near(configuration.database, here)]
+
+
+def _counted(tally: Tally) -> str:
     statuses = ", ".join(f"{tally.counts[each]} {_WORDS[each]}" for each in _WORDS if tally.counts.get(each))
     where = f" in {_number(tally.threads, 'thread')}" if tally.threads else ""
-    lines.append(f"{tally.acknowledged} of {_number(tally.seen, 'result')} delivered{where}: {statuses}")
+    return f"{tally.acknowledged} of {_number(tally.seen, 'result')} delivered{where}: {statuses}"
+
+
+def _delivered(configuration: Configuration, tally: Tally, here: Path) -> list[str]:
+    lines = []
+    if tally.run is not None:
+        run = f"run {tally.run}" if configuration.run_id else f'run {tally.run} "{string(configuration.name)}"'
+        lines.append(f"{run} in {target(configuration, here)}")
+    lines += [_collected(tally), _counted(tally)]
     lines += [
         f"{count} tests share one key, the server cannot tell them apart: {string(name)}"
         for name, count in tally.repeated
     ]
     if tally.run is not None:
-        lines.append(f"look at it: {_address(configuration, tally.run)}")
+        lines.append(f"look at it: {_address(configuration, tally.run, here)}")
     return lines
 
 
@@ -116,7 +136,7 @@ def _collected(tally: Tally) -> str:
     return f"{_number(tally.expected, 'test')} collected = {reported} reported + {tally.not_run} not run{modules}"
 
 
-def _undelivered(configuration: Configuration, ending: Ending) -> list[str]:
+def _undelivered(configuration: Configuration, ending: Ending, here: Path) -> list[str]:
     tally, lines = ending.tally, []
     if tally.rejected:
         lines.append(f"{_number(tally.rejected, 'result')} rejected by the server, kept in {ending.folder}")
@@ -128,7 +148,7 @@ def _undelivered(configuration: Configuration, ending: Ending) -> list[str]:
     if tally.left or not tally.is_complete:
         kept = f"{_number(tally.left, 'result')} kept in {ending.folder}" if tally.left else "the run is not completed"
         lines.append(f"{kept}{_why(ending)}")
-        lines.append(f"send: {send_command(configuration)}")
+        lines.append(f"send: {send_command(configuration, here)}")
     lines += [f"  sender: {string(each)}" for each in ending.log]
     return lines
 
@@ -144,9 +164,11 @@ def _why(ending: Ending) -> str:
     return ""
 
 
-def _address(configuration: Configuration, run: int) -> str:
+def _address(configuration: Configuration, run: int, here: Path) -> str:
     if configuration.endpoint.is_embedded:
-        return shlex.join(["automation-report", "serve", "--database", str(configuration.database)])
+        words = _database_words(configuration, here)
+        show = shlex.join(["automation-report", "run", "show", str(run), *words])
+        return f"{show}, or serve it: {shlex.join(['automation-report', 'serve', *words])}"
     return f"{configuration.url}/automation/runs/view/{run}"
 
 
