@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_automation_report.address import is_loopback
 from pytest_automation_report.configuration import Configuration, configuration_from, given_from, project_name
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.limits import utf16_length
@@ -14,7 +16,6 @@ from pytest_automation_report.model import EMBEDDED_ORIGIN, Endpoint, FieldType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 NOON = datetime(2026, 3, 4, 12, 30, 15)  # noqa: DTZ001 - the name of a run tells local time
 REMOTE = {"url": "https://a.example", "project_id": 3}
@@ -84,7 +85,7 @@ PROXIES: list[tuple[dict[str, str], dict[str, str]]] = [
     ({"http_proxy": "http://p:1", "no_proxy": "a,b"}, {"http": "http://p:1", "no_proxy": "a,b"}),
     ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "*"}, {"http": "http://p:1", "no_proxy": "*"}),
     ({"HTTP_PROXY": "http://p:1", "REQUEST_METHOD": "GET"}, {}),
-    ({"HTTPS_PROXY": "p.example:3128"}, {"https": "http://p.example:3128"}),
+    ({"HTTPS_PROXY": " p.example:3128 "}, {"https": "http://p.example:3128"}),
     ({"HTTPS_PROXY": "http://ann:pw@p.example:3128/"}, {"https": "http://ann:pw@p.example:3128/"}),
     ({"ALL_PROXY": "http://p:1", "HTTPS_PROXY": "http://q:1"}, {"http": "http://p:1", "https": "http://q:1"}),
     ({"HTTP_PROXY": "socks5://p:1", "HTTPS_PROXY": "http://q:1"}, {"https": "http://q:1"}),
@@ -96,11 +97,14 @@ def test_proxies(tmp_path: Path, environ: dict[str, str], proxies: dict[str, str
     """Proxies come from the standard variables, spelled small before spelled large."""
     found = resolve(tmp_path, REMOTE, environ)
     assert (found.endpoint.proxies, found.troubles) == (proxies, ())
-    assert resolve(tmp_path, {**REMOTE, "url": "http://[::1]:80"}, environ).endpoint.proxies == {}
+    for local in ("http://[::1]:81", "https://127.0.0.1:8080", "http://localhost"):
+        assert resolve(tmp_path, {**REMOTE, "url": local}, environ).endpoint.proxies == {}
+    assert resolve(tmp_path, {**REMOTE, "url": "https://[2001:db8::1]:81"}, environ).endpoint.proxies == proxies
 
 
 @pytest.mark.parametrize("value", [
-    "http://ann:geheim@p.example:99999", "ftp://geheim", "http://", "http://geh eim", "socks5://geheim:1", "geheim/x",
+    "http://ann:geheim@p.example:99999", "ftp://geheim", "http://", "http://geh eim", "http://geh eim:x@p:1",
+    "socks5://geheim:1", "geheim/x",
 ])
 def test_a_wrong_proxy_is_told_without_its_value(tmp_path: Path, value: str) -> None:
     """A proxy that cannot be used keeps results from being sent; its text may hold a password and stays unseen."""
@@ -121,6 +125,24 @@ def test_certificates(tmp_path: Path) -> None:
     assert resolve(tmp_path, {**REMOTE, "url": "http://localhost"}, environ).ca_file == ""
 
 
+def test_relative_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths are absolute also for a relative root folder, and standard variables start from the current folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ca.pem").touch()
+    found = resolve(Path("root"), {**REMOTE, "spool": "kept"}, {"SSL_CERT_FILE": " ca.pem "})
+    assert (found.spool, found.ca_file) == (tmp_path / "root/kept", str(tmp_path / "ca.pem"))
+    assert found.database == tmp_path / "root/.automation-report/store.sqlite3"
+
+
+@pytest.mark.parametrize(("host", "is_local"), [
+    ("LOCALHOST", True), ("127.0.0.1", True), ("127.255.0.1", True), ("::1", True), ("[::1]", True),
+    ("128.0.0.1", False), ("0.0.0.0", False), ("::ffff:127.0.0.1", False), ("a.localhost", False), ("127.1", False),
+])
+def test_loopback(host: str, *, is_local: bool) -> None:
+    """Only a host that is this machine by its spelling counts as this machine."""
+    assert is_loopback(host) is is_local
+
+
 def test_missing_certificates(tmp_path: Path) -> None:
     """A missing file is an error where it was typed, and told where a variable names it; nothing is sent then."""
     missing = str(tmp_path / "none")
@@ -136,7 +158,7 @@ def test_missing_certificates(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("project", "folder", "source"), [
     ("shop", "x", "shop"), ("my_shop.web", "x", "my-shop-web"), ("--3d Größe--", "x", "d-Gro-e"),
-    ("x", "folder", "folder"),
+    ("x", "folder", "folder"), ("ab", "x", "ab"),
     (None, "my tests", "my-tests"), (None, "42", "pytest"), (None, "日本", "pytest"), ("a" * 800, "x", "a" * 750),
 ])
 def test_default_source(tmp_path: Path, project: str | None, folder: str, source: str) -> None:

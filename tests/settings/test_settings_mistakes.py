@@ -10,6 +10,7 @@ import pytest
 
 from pytest_automation_report.configuration import Configuration, configuration_from, given_from
 from pytest_automation_report.errors import SettingError
+from pytest_automation_report.model import Link
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,6 +133,38 @@ def test_mistakes_in_the_environment(name: str, value: str, shown: str, remedy: 
     assert name not in found.origins
     if name == "url":
         assert (found.endpoint.origin, found.endpoint.is_embedded) == ("", False)
+
+
+ACCEPTED: list[tuple[str, str, object]] = [
+    ("exit_wait", "0", 0.0), ("exit_wait", "3600", 3600.0), ("exit_wait", " .5 ", 0.5), ("exit_wait", "5.", 5.0),
+    ("project_id", "+7", 7), ("project_id", "007", 7), ("project_id", str(2**53 - 1), 2**53 - 1),
+    ("source", "A1", "A1"), ("source", "a" * 750, "a" * 750), ("tags", "_", ("_",)), ("tags", "a" * 750, ("a" * 750,)),
+    ("strict", "TRUE", True), ("strict", " Yes ", True), ("strict", "Off", False),
+    ("statuses", "passed = ok , passed=ok", {"passed": "ok"}), ("redact", r"a{2}|b{2\,}|\{1", (r"a{2}|b{2,}|\{1",)),
+    ("folder_prefix", "a b/c", "a b/c"), ("artifact_url", "http://a.example/{path}", "http://a.example/{path}"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), ACCEPTED)
+def test_values_at_the_edge(name: str, value: str, expected: object) -> None:
+    """The smallest, largest and oddest values that can be used are used."""
+    found = resolve(environ={f"AUTOMATION_REPORT_{name.upper()}": value})
+    assert (getattr(found, name), found.troubles) == (expected, ())
+
+
+def test_addresses_that_are_too_long_for_a_link() -> None:
+    """A link's address is never cut: one that is too long is an error."""
+    address = "https://b.example/".ljust(751, "x")
+    assert resolve({"links": [f"a = {address[:750]}"]}).links == (Link("a", address[:750]),)
+    with pytest.raises(SettingError, match=r"behind a=, write a web address of at most 750 characters"):
+        resolve({"links": [f"a={address}"]})
+
+
+def test_texts_that_are_too_long() -> None:
+    """A tag, source or status that the server would not take whole is an error."""
+    for name, value in (("tags", "a" * 751), ("source", "a" * 751), ("statuses", "passed=" + "a" * 751)):
+        with pytest.raises(SettingError):
+            resolve({name: value})
 
 
 @pytest.mark.parametrize("value", ["perhaps", "2", "yess"])

@@ -350,7 +350,7 @@ SWITCHES: list[tuple[tuple[str, ...], dict[str, str], str, tuple[bool, str, bool
     (("--automation-report", "--no-automation-report"), {}, "", (False, "--no-automation-report", False)),
     (("--no-automation-report", "--automation-report"), {}, "", (True, "--automation-report", True)),
     ((), {"AUTOMATION_REPORT": "1"}, "false", (True, "AUTOMATION_REPORT", False)),
-    ((), {"AUTOMATION_REPORT": "off"}, "true", (False, "AUTOMATION_REPORT", False)),
+    ((), {"AUTOMATION_REPORT": " OFF "}, "true", (False, "AUTOMATION_REPORT", False)),
     ((), {"AUTOMATION_REPORT": " "}, "true", (True, "tox.ini: automation_report", False)),
     ((), {}, "false", (False, "tox.ini: automation_report", False)),
     (("-o", "automation_report=true"), {}, "false", (True, "-o automation_report", False)),
@@ -376,7 +376,7 @@ def test_switch_only_in_ci(pytester: pytest.Pytester, when: str) -> None:
     line = "automation_report_when = ci\n" if when == "ini" else ""
     pytester.makeini(f"[pytest]\nautomation_report = true\n{line}")
     options = ("--automation-report-when=ci",) if when == "option" else ()
-    environ = {"AUTOMATION_REPORT_WHEN": "ci"} if when == "environment" else {}
+    environ = {"AUTOMATION_REPORT_WHEN": " ci "} if when == "environment" else {}
     config = parsed(pytester, *options)
     assert not switch(config, environ).is_on
     assert switch(config, {**environ, "GITLAB_CI": "true"}).is_on
