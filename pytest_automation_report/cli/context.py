@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec
 
 import click
 
-from pytest_automation_report.configuration import configuration_from, given_from, project_name, token_for
+from pytest_automation_report.configuration import Given, configuration_from, given_from, project_name, token_for
 from pytest_automation_report.errors import (
     ClientError,
     RefusedError,
@@ -92,7 +92,10 @@ def configured(options: dict[str, Any]) -> tuple[Configuration, Token]:
 
 
 def configuration_of(options: dict[str, Any]) -> tuple[Configuration, Token | None]:
-    """Return the configuration for these options; what is wrong with the environment is told."""
+    """Return the configuration for these options; what is wrong with the environment is told.
+
+    Only the settings that the command has an option for count, also in environment and ini file.
+    """
     ini = project_ini(Path.cwd())
     given = given_from(
         {name: value for name, value in options.items() if value not in (None, ())},
@@ -100,8 +103,12 @@ def configuration_of(options: dict[str, Any]) -> tuple[Configuration, Token | No
         ini.values,
         ini_name=ini.name or "ini file",
     )
+    used = {name: each for name, each in given.items() if name in options}
+    if "source" not in options:
+        # Only who makes a run must say its source: the command that a session prints to send the rest names none.
+        used["source"] = Given("none", "source")
     configuration = configuration_from(
-        given,
+        used,
         environ=os.environ,
         root=ini.root,
         project_name=project_name(ini.root),

@@ -37,7 +37,7 @@ def serve(host: str, port: int, token_file: Path | None, **options: Any) -> int:
     from pytest_automation_report.server.serving import serve as serve_store  # noqa: PLC0415
     from pytest_automation_report.server.store import Store  # noqa: PLC0415
 
-    configuration, _ = configuration_of({**options, "url": None})
+    configuration, _ = configuration_of(options)
     database = configuration.database
     token = server_token(os.environ, database, token_file)
     kept = token_file or (None if os.environ.get(TOKEN_VARIABLE, "").strip() else Path(f"{database}.token"))
