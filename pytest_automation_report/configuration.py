@@ -49,6 +49,7 @@ OTHER_VARIABLES: Final = frozenset({"AUTOMATION_REPORT_TOKEN", "AUTOMATION_REPOR
 """Environment variables of this package that are no settings."""
 
 _STATE_FOLDER: Final = ".automation-report"
+_EVERYTHING: Final = r"[\s\S]+"
 _LAST_SOURCE: Final = "pytest"
 
 
@@ -153,7 +154,7 @@ def configuration_from(
         links=found.value("links", values.links, ()),
         output=found.choice("output", "failed", "all", "none"),
         statuses=found.value("statuses", values.statuses, {}),
-        redact=found.value("redact", values.patterns, ()),
+        redact=_redact(found),
         strict=found.value("strict", values.flag, default=False),
         exit_wait=found.value("exit_wait", values.seconds, 30.0),
         artifact_url=found.value("artifact_url", values.web_address, ""),
@@ -164,6 +165,12 @@ def configuration_from(
         troubles=tuple(found.troubles),
         hindrance=found.hindrance,
     )
+
+
+def _redact(found: Resolution) -> tuple[str, ...]:
+    """Return the patterns of what is hidden; everything is, when those that were given cannot be understood."""
+    patterns = found.value("redact", values.patterns, ())
+    return (_EVERYTHING,) if "redact" in found.refused else patterns
 
 
 def token_for(configuration: Configuration, environ: Mapping[str, str]) -> tuple[Configuration, Token | None]:

@@ -67,11 +67,13 @@ def _configure_session(config: pytest.Config) -> None:
     try:
         switch = settings.switch(config, os.environ)
         if not switch.is_on or _is_nested(switch):
+            if switch.trouble and not _is_nested(switch):
+                config.pluginmanager.register(_Trouble(switch.trouble))
             return
         _refuse_windows(switch)
         from pytest_automation_report.reporting import reporting_for  # noqa: PLC0415 - not for sessions without us
 
-        reporting = reporting_for(config, os.environ)
+        reporting = reporting_for(config, os.environ, switch.trouble)
     except Exception as error:
         from pytest_automation_report.errors import SettingError  # noqa: PLC0415 - only for mistakes
 
@@ -80,6 +82,17 @@ def _configure_session(config: pytest.Config) -> None:
         raise
     config.pluginmanager.register(reporting, _REPORTING)
     _reporting_configs.append(config)
+
+
+class _Trouble:
+    """Tells of a switch in the environment that could not be understood, in a session that is not reported."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def pytest_report_header(self) -> str:
+        """Tell it once."""
+        return f"automation report: {self._text}"
 
 
 def _refuse_windows(switch: Switch) -> None:

@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,8 +55,11 @@ _ENDINGS: Final[Mapping[int, str]] = {
 }
 
 
-def reporting_for(config: pytest.Config, environ: Mapping[str, str]) -> Reporting:
-    """Return the reporting of this session; raises `SettingError` for what the user typed wrong."""
+def reporting_for(config: pytest.Config, environ: Mapping[str, str], trouble: str = "") -> Reporting:
+    """Return the reporting of this session; raises `SettingError` for what the user typed wrong.
+
+    ``trouble`` is what the summary is to tell besides.
+    """
     configuration = configuration_from(
         read_given(config, environ),
         environ=environ,
@@ -66,6 +70,8 @@ def reporting_for(config: pytest.Config, environ: Mapping[str, str]) -> Reportin
     configuration, token = token_for(configuration, environ)
     if configuration.endpoint.is_embedded:
         token = Token("embedded")  # the embedded server, mounted in the sender, asks for the token it was given
+    if trouble:
+        configuration = replace(configuration, troubles=(trouble, *configuration.troubles))
     return Reporting(configuration, token, _limits(configuration, environ), config)
 
 

@@ -11,6 +11,7 @@ import pytest
 from pytest_automation_report.configuration import Configuration, configuration_from, given_from
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.model import Link
+from pytest_automation_report.rules import texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -239,3 +240,10 @@ def test_an_ini_value_of_a_wrong_type_is_told() -> None:
     for name, value in (("name", 7), ("tags", [1]), ("strict", 3), ("exit_wait", True), ("project_id", True)):
         with pytest.raises(SettingError, match=rf"pytest\.ini: automation_report_{name}: "):
             resolve(ini={f"automation_report_{name}": value})
+
+
+def test_texts_are_hidden_when_the_environments_patterns_cannot_be_understood(tmp_path: Path) -> None:
+    """What a wrong AUTOMATION_REPORT_REDACT was to hide stays hidden: every text is."""
+    given = given_from({}, {"AUTOMATION_REPORT_REDACT": "("}, {})
+    found = configuration_from(given, environ={}, root=tmp_path, project_name="shop", local_time=NOON)
+    assert texts(found.redact).console("geheim\nauch") == "[redacted]"
