@@ -1,0 +1,1 @@
+"""Tests of the whole way of a result: real sessions, real processes, real installations."""
