@@ -124,7 +124,11 @@ def _prepare(database: SqliteDatabase, path: Path) -> None:
     """
     deadline = time.monotonic() + _OPEN_SECONDS
     while not _is_prepared(database, path, is_last=time.monotonic() > deadline):
-        time.sleep(_OPEN_PAUSE_SECONDS)
+        _pause()
+
+
+def _pause() -> None:
+    time.sleep(_OPEN_PAUSE_SECONDS)
 
 
 def _is_prepared(database: SqliteDatabase, path: Path, *, is_last: bool) -> bool:

@@ -66,7 +66,7 @@ def test_a_refused_request_does_not_use_its_key_up(service: Service) -> None:
 def test_the_key_comes_back_with_every_answer_to_a_post(service: Service) -> None:
     """That is how a client learns that this server knows keys: on success, repetition and refusal."""
     run = {"name": "n", "source": "s"}
-    bodies = (run, run, {}, {"name": "other", "source": "s"})
+    bodies: tuple[dict[str, str], ...] = (run, run, {}, {"name": "other", "source": "s"})
     answers = [service.post("/projects/1/automation/runs", body, key="k-1") for body in bodies]
     assert [answer.status_code for answer in answers] == [201, 201, 422, 422]
     assert [answer.headers["idempotency-key"] for answer in answers] == ["k-1"] * 4

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,42 +14,16 @@ from pytest_automation_report.server.shapes import common_tests
 from pytest_automation_report.server.submissions import test_from as row_from
 
 _SCHEMA = ThreadAppendBody()
+_ABSENT = object()
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2), max_leaves=4,
 )
-_integers = st.sampled_from([0, 1, 5, 2**63 - 1, 2**63, -1, 2.5, True, False, None, "12"])
-_texts = st.sampled_from(["", "x", "a\nb", "\u00e9", "x" * 80, "y" * 81, None, 3, True])
-_urls = st.sampled_from(["https://a", "s3://b", "x", "", ":", "a:", "a:\n", " http://a", "1a:b", None, 4])
-
-
-def _objects(required: dict[str, st.SearchStrategy[Any]], optional: dict[str, st.SearchStrategy[Any]]) -> Any:  # noqa: ANN401
-    """Objects that are nearly right: anything may be missing, wrong, or more than the contract has."""
-    right = st.fixed_dictionaries(required, optional=optional)
-    wrong = st.fixed_dictionaries({}, optional={**required, **optional, "unknown": _json})
-    return st.one_of(right, right, wrong, _json)
-
-
-_fields = _objects(
-    {"type": st.sampled_from([1, 2, 3, 4, 5, 0, 6, True, 1.5, "1", None]), "name": _texts},
-    {
-        "value": _texts, "is_highlight": st.sampled_from([True, False, 1, "true", None]),
-        "meta": st.dictionaries(st.text(max_size=2), _texts, max_size=2) | _json,
-    },
-)
-_artifacts = _objects(
-    {"name": _texts, "url": _urls}, {"note": _texts, "mime_type": _texts, "size": _integers, "extra": _json},
-)
-_tests = _objects(
-    {
-        "key": st.sampled_from(["a", "0" * 64, "0" * 65, "A", "", "a\n", None, 5]), "name": _texts, "folder": _texts,
-        "status": st.sampled_from(["passed", "error", "skip", "Passed", "", None, 2, []]),
-    },
-    {
-        "elapsed": _integers, "file": _texts, "line": _integers, "assertions": _integers, "extra": _json,
-        "fields": st.lists(_fields, max_size=2) | _json, "artifacts": st.lists(_artifacts, max_size=2) | _json,
-    },
+_ODD: tuple[Any, ...] = (
+    None, True, False, 0, 1, 6, -1, 1.5, 2**63 - 1, 2**63, "", "x", "12", "true", "a\n", "A", "a" * 64, "a" * 65,
+    "n" * 80, "n" * 81, "https://a", "s3://b", "https:", ":", "a:\n", " http://a", "Passed", "skip", [], {}, [[]], [{}],
+    [None], {"k": "v"}, {"k": 1}, {"k": None},
 )
 _good_texts = st.text(min_size=1, max_size=10)
 _good_tests = st.fixed_dictionaries(
@@ -77,6 +53,19 @@ _good_tests = st.fixed_dictionaries(
 )
 
 
+_PROPERTIES = {
+    (): ("key", "name", "folder", "status", "elapsed", "file", "line", "assertions", "fields", "artifacts", "unknown"),
+    ("fields",): ("type", "name", "value", "meta", "is_highlight", "unknown"),
+    ("artifacts",): ("name", "url", "note", "mime_type", "size", "unknown"),
+}
+_GOOD: dict[str, Any] = {
+    "key": "k", "name": "n", "folder": "f", "status": "passed", "elapsed": 1, "file": "a.py", "line": 1,
+    "assertions": 1,
+    "fields": [{"type": 1, "name": "n", "value": "v", "meta": {"a": "b"}, "is_highlight": True}],
+    "artifacts": [{"name": "a", "url": "https://a", "note": "n", "mime_type": "text/plain", "size": 1}],
+}
+
+
 def _slow(tests: object) -> list[Any] | None:
     try:
         return [row_from(test) for test in loaded(_SCHEMA, {"tests": tests})["tests"]]
@@ -84,13 +73,25 @@ def _slow(tests: object) -> list[Any] | None:
         return None
 
 
-@settings(max_examples=400, deadline=None)
-@given(st.lists(_tests, max_size=3) | _json)
-def test_what_the_fast_check_takes_is_what_the_schemas_take(tests: object) -> None:
-    """Both accept the same tests with the same rows; only integers written as fractions are left to the schemas."""
-    fast = common_tests(tests)
-    if fast is not None or not _has_whole_fraction(tests):
-        assert fast == _slow(tests)
+@pytest.mark.parametrize(("path", "name"), [(path, name) for path, names in _PROPERTIES.items() for name in names])
+def test_the_fast_check_takes_what_the_schemas_take(path: tuple[str, ...], name: str) -> None:
+    """Whatever stands in one property of a good test, or nothing: both accept it with the same row, or neither."""
+    for odd in (*_ODD, _ABSENT):
+        test = copy.deepcopy(_GOOD)
+        target = test[path[0]][0] if path else test
+        if odd is _ABSENT:
+            target.pop(name, None)
+        else:
+            target[name] = odd
+        assert common_tests([_GOOD, test]) == _slow([_GOOD, test]), odd
+    assert common_tests([_GOOD]) is not None
+
+
+@settings(max_examples=100, deadline=None)
+@given(_json | st.lists(_json, max_size=2))
+def test_the_fast_check_takes_no_nonsense(tests: object) -> None:
+    """Whatever stands in the place of the tests is judged like the schemas judge it."""
+    assert common_tests(tests) == _slow(tests)
 
 
 @settings(max_examples=200, deadline=None)
@@ -101,11 +102,3 @@ def test_what_clients_send_takes_the_fast_way(tests: list[Any]) -> None:
     fast = common_tests(decoded)
     assert fast is not None
     assert fast == _slow(decoded)
-
-
-def _has_whole_fraction(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_whole_fraction, value.values()))
-    if isinstance(value, list):
-        return any(map(_has_whole_fraction, value))
-    return isinstance(value, float) and value.is_integer()

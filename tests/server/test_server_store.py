@@ -131,6 +131,22 @@ def test_a_store_that_stays_locked_is_429(service: Service, tmp_path: Path, monk
     assert service.new_run() == 1
 
 
+def test_a_new_store_waits_for_another_process_that_holds_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Opening goes on once the other process lets go, and gives up with an error when it does not."""
+    monkeypatch.setattr(connections, "BUSY_SECONDS", 0)
+    path = tmp_path / "store.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with monkeypatch.context() as patch:
+            patch.setattr(connections, "_OPEN_SECONDS", -1)
+            with pytest.raises(StoreError, match=r"store\.db.*locked"):
+                Store(path)
+        monkeypatch.setattr(connections, "_pause", lambda: other.execute("ROLLBACK"))
+        Store(path).close()
+
+
 def test_processes_that_make_a_store_and_write_at_once_lose_nothing(tmp_path: Path, contract: Contract) -> None:
     """Three processes find no file, all use one, and every answered append of each is there."""
     database = tmp_path / "made" / "store.db"
