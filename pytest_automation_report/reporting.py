@@ -98,6 +98,7 @@ class Reporting:
         self._folder: SessionFolder | None = None
         self._recording: Recording | None = None
         self._remote: RemoteRecordings | None = None
+        self._uncollected: set[str] = set()
         self._is_started = False
         self._is_ended = False
         self._is_told = False
@@ -142,8 +143,9 @@ class Reporting:
     @guarded
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record a module that could not be collected, or that skipped itself."""
-        if report.passed or self._recording is None:
+        if report.passed or self._recording is None or report.nodeid in self._uncollected:
             return
+        self._uncollected.add(report.nodeid)  # each xdist worker collects, and so reports it
         finished = collection_test(report, self._rules)
         if finished is not None:
             self._recording.write_result(finished)
