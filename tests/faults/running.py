@@ -1,0 +1,109 @@
+"""Pytest sessions that a test stops in the middle, and what they leave behind."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from sessions import Ran, reporting_arguments, session_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+
+def eventually(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    """Return once the condition holds; fail after some time. For what no process tells us about."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"it did not happen within {seconds} s: {what}"
+        time.sleep(0.01)
+
+
+class Running:
+    """A reported session in a process group of its own; the context's end kills what is left of it."""
+
+    def __init__(
+        self, folder: Path, *arguments: str, address: str | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
+        self._folder = folder
+        self._command = [*reporting_arguments(address), *arguments]
+        self._env = dict(env) if env is not None else session_environment()
+
+    def __enter__(self) -> Self:
+        self._out, self._err = ((self._folder / name).open("wb") for name in ("stdout.txt", "stderr.txt"))
+        self.process = subprocess.Popen(
+            self._command, cwd=self._folder, env=self._env, stdout=self._out, stderr=self._err, start_new_session=True
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.signal_group(signal.SIGKILL)
+            self.process.wait()
+        self._out.close()
+        self._err.close()
+
+    @property
+    def pid(self) -> int:
+        """The process id of pytest."""
+        return self.process.pid
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for something that the session does."""
+        eventually(lambda: condition() or self.process.poll() is not None, what)
+        assert condition(), f"the session ended before: {what}\n{self.output()}"
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal pytest alone."""
+        self.process.send_signal(number)
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Signal pytest and its children, as a terminal does."""
+        os.killpg(self.process.pid, number)
+
+    def end(self) -> Ran:
+        """Wait for the session's end."""
+        self.process.wait(timeout=60)
+        out, err = ((self._folder / name).read_text(errors="replace") for name in ("stdout.txt", "stderr.txt"))
+        return Ran(self.process.returncode, out, err)
+
+    def output(self) -> str:
+        """Return what the session and its sender have written so far."""
+        logs = [each / "sender.log" for each in spools(self._folder)]
+        texts = [(self._folder / name).read_text(errors="replace") for name in ("stdout.txt", "stderr.txt")]
+        return "\n".join([*texts, *(each.read_text() for each in logs if each.exists())])
+
+
+def spools(folder: Path) -> list[Path]:
+    """Return the sessions' folders that are left in this project."""
+    spool = folder / ".automation-report" / "spool"
+    return sorted(each for each in spool.iterdir() if each.is_dir()) if spool.is_dir() else []
+
+
+def wait_for_senders(folder: Path) -> None:
+    """Return when no sender works on any session of this project."""
+    eventually(lambda: all(_is_free(each) for each in spools(folder)), "the sender ends")
+
+
+def _is_free(session: Path) -> bool:
+    try:
+        descriptor = os.open(session / "lock", os.O_RDWR)
+    except FileNotFoundError:
+        return not session.exists()
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

@@ -1,0 +1,149 @@
+"""Pytest killed in every way: what finished arrives once, what was running arrives once and says why."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+from sessions import send
+
+from faults.oracle import assert_whole, checked_server, note, result, texts, told
+from faults.projects import FINISHED, WAITS, StoppingProject
+from faults.running import Running, spools, wait_for_senders
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scripted.server import ScriptedServer
+    from sessions import Ran
+
+TWO = ("-n", "2", "--dist", "loadfile")
+DIED = "The process that ran this test died before it finished"
+CRASHED = "crashed while it ran this test"
+INTERRUPTED = "This test was interrupted"
+
+
+def stopped(
+    folder: Path, server: ScriptedServer, arguments: tuple[str, ...], end: str, number: signal.Signals | None, whom: str
+) -> Ran:
+    """Run a session to its stopping test, stop it, and let what it left behind be delivered."""
+    project = StoppingProject(folder, end)
+    with Running(folder, *arguments, address=server.address) as running:
+        if number is not None:
+            running.until(lambda: project.is_stopped, "all but the stopping test have finished")
+            if whom == "group":
+                running.signal_group(number)
+            else:
+                os.kill(running.pid if whom == "pytest" else project.running_pid, number)
+        ran = running.end()
+    wait_for_senders(folder)
+    sent = send(folder, "--url", server.address, "--project-id", "1")
+    assert sent.exit == 0, sent.text
+    assert spools(folder) == []
+    return ran
+
+
+@pytest.mark.parametrize(
+    ("arguments", "number", "whom", "exit_code"),
+    [
+        pytest.param((), signal.SIGKILL, "pytest", -9, id="KILL"),
+        pytest.param((), signal.SIGKILL, "group", -9, id="KILL-group"),
+        pytest.param((), signal.SIGTERM, "pytest", -15, id="TERM"),
+        pytest.param(TWO, signal.SIGKILL, "group", -9, id="n2-KILL-group"),
+        pytest.param(TWO, signal.SIGTERM, "group", -15, id="n2-TERM-group"),
+    ],
+)
+def test_killed_session(
+    tmp_path: Path, arguments: tuple[str, ...], number: signal.Signals, whom: str, exit_code: int
+) -> None:
+    """A killed session is delivered by its sender: each finished test once, the running one once as died."""
+    with checked_server() as server:
+        ran = stopped(tmp_path, server, arguments, WAITS, number, whom)
+        assert ran.exit == exit_code
+        assert_whole(server, [*FINISHED, "test_running"])
+        running = result(server, "test_running")
+        assert running["status"] == "error"
+        assert DIED in texts(running)
+        assert note(server) == "pytest died before the session ended"
+
+
+def test_killed_controller(tmp_path: Path) -> None:
+    """Workers that outlive their controller end by themselves, and what they did arrives once."""
+    with checked_server() as server:
+        ran = stopped(tmp_path, server, TWO, WAITS, signal.SIGKILL, "pytest")
+        assert ran.exit == -9
+        assert_whole(server, [*FINISHED, "test_running"])
+        running = result(server, "test_running")
+        assert running["status"] == "error"
+        assert INTERRUPTED in texts(running) or DIED in texts(running)
+        assert note(server) == "pytest died before the session ended"
+
+
+def test_killed_worker(tmp_path: Path) -> None:
+    """The test that ran when its worker was killed is reported once, as crashed; another worker goes on."""
+    with checked_server() as server:
+        ran = stopped(tmp_path, server, ("-n", "2"), WAITS, signal.SIGKILL, "worker")
+        assert ran.exit == 1
+        assert_whole(server, [*FINISHED, "test_running", "test_after"])
+        running = result(server, "test_running")
+        assert running["status"] == "error"
+        assert CRASHED in texts(running)
+        assert note(server) == "tests failed (exit status 1)"
+        assert told(ran).delivered == 6
+
+
+def test_exit_without_a_word(tmp_path: Path) -> None:
+    """After ``os._exit(0)`` in a test pytest says 0 and nothing else; the run shows the test as died."""
+    with checked_server() as server:
+        ran = stopped(tmp_path, server, (), "os._exit(0)", None, "")
+        assert ran.exit == 0
+        assert "automation report ===" not in ran.out
+        assert_whole(server, [*FINISHED, "test_running"])
+        assert result(server, "test_running")["status"] == "error"
+        assert DIED in texts(result(server, "test_running"))
+
+
+def test_exit_without_a_word_in_a_worker(tmp_path: Path) -> None:
+    """After ``os._exit(0)`` in a worker's test that test is reported once, as crashed."""
+    with checked_server() as server:
+        ran = stopped(tmp_path, server, ("-n", "2"), "os._exit(0)", None, "")
+        assert ran.exit == 1
+        assert_whole(server, [*FINISHED, "test_running", "test_after"])
+        assert CRASHED in texts(result(server, "test_running"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "whom"), [pytest.param((), "pytest", id="n0"), pytest.param(TWO, "group", id="n2-as-a-terminal-does")]
+)
+def test_interrupted_session(tmp_path: Path, arguments: tuple[str, ...], whom: str) -> None:
+    """After Ctrl-C each finished test has arrived once, and the running one once as interrupted."""
+    with checked_server() as server:
+        ran = stopped(tmp_path, server, arguments, WAITS, signal.SIGINT, whom)
+        assert ran.exit == 2
+        assert_whole(server, [*FINISHED, "test_running"])
+        running = result(server, "test_running")
+        assert running["status"] == "error"
+        assert INTERRUPTED in texts(running)
+        assert note(server) == "interrupted by Ctrl-C"
+        assert (told(ran).delivered, told(ran).not_run) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "ending"),
+    [
+        pytest.param((), 7, "ended by pytest.exit: enough", id="n0"),
+        # xdist asserts that a worker which ends in order has no test left, so pytest.exit in one is its internal error
+        pytest.param(TWO, 3, "internal error of pytest (exit status 3)", id="n2"),
+    ],
+)
+def test_session_ended_by_a_test(tmp_path: Path, arguments: tuple[str, ...], exit_code: int, ending: str) -> None:
+    """After ``pytest.exit`` in a test that test is reported once, as interrupted, and pytest's exit code stays."""
+    with checked_server() as server:
+        end = "import pytest; pytest.exit('enough', returncode=7)"
+        ran = stopped(tmp_path, server, arguments, end, None, "")
+        assert ran.exit == exit_code
+        assert_whole(server, [*FINISHED, "test_running"])
+        assert INTERRUPTED in texts(result(server, "test_running"))
+        assert note(server) == ending
