@@ -1,0 +1,170 @@
+"""The README is true: its tables are the code's, its commands run, its picture is what the terminal shows."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from checked import CheckedServer
+from sessions import clean_environment, run, run_session
+
+from pytest_automation_report.cli import main
+from pytest_automation_report.settings import SETTINGS, Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parent.parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+
+
+def _commands(block: str) -> list[str]:
+    return [line.removeprefix("$ ") for line in block.splitlines()]
+
+
+def _block_with(text: str) -> str:
+    """Return the one block of commands that has this text, as a script."""
+    (found,) = (block for block in BLOCKS if text in block)
+    return "\n".join(_commands(found))
+
+
+def _environment(**more: str) -> dict[str, str]:
+    """Return an environment in which this interpreter's commands are found first."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    return clean_environment(PATH=path, **more)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """Return a copy of the example project."""
+    skipped = shutil.ignore_patterns(".*", "__pycache__")
+    shutil.copytree(ROOT / "examples" / "shop", tmp_path / "shop", ignore=skipped)
+    return tmp_path / "shop"
+
+
+def _bash(script: str, folder: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=dict(env), capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def _row(setting: Setting) -> str:
+    kind = " or ".join(f"`{each}`" for each in setting.choices) or setting.kind
+    default = setting.default
+    if setting.kind == "flag":
+        shown = "off"
+    elif isinstance(default, (int, float)) or (isinstance(default, str) and default):
+        shown = f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+    else:
+        shown = ""
+    return f"| `{setting.name}` | {kind} | {shown} | {setting.help} |"
+
+
+def test_settings_table_is_the_codes() -> None:
+    """The README's table of settings says what the code's table says, in its order."""
+    rows = [line for line in README.splitlines() if re.match(r"\| `\w+` \|.*\|.*\|.*\|$", line)]
+    assert rows == [_row(each) for each in SETTINGS]
+
+
+def test_every_command_is_known_to_the_readme() -> None:
+    """Each console command stands in the README."""
+    for name, command in main.commands.items():
+        inner = getattr(command, "commands", None)
+        for words in [f"{name} {each}" for each in inner] if inner else [name]:
+            assert f"`automation-report {words}" in README
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    """What CI runs at the end is the README's line for the tests, to the letter."""
+    (line,) = _commands(next(block for block in BLOCKS if "[test]" in block))
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().splitlines()[-1] == line
+
+
+@pytest.mark.slow
+def test_first_command_runs_the_main_job(tmp_path: Path) -> None:
+    """From a clone, the README's first line installs the project and reports the shop to the embedded store."""
+    clone = tmp_path / "clone"
+    files = run(["git", "ls-files", "-z"], ROOT, os.environ).out.split("\0")
+    for name in filter(None, files):
+        if (ROOT / name).exists():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, clone / name)
+    done = _bash(_block_with("examples/shop"), clone, clean_environment())
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "15 of 15 results delivered in 1 thread: 10 passed, 1 failed, 1 error, 3 skipped" in done.stdout
+    assert (clone / "examples" / "shop" / ".automation-report" / "store.sqlite3").exists()
+
+
+def test_embedded_commands_run(shop: Path) -> None:
+    """Reporting to the embedded store, reading it and serving it work as they are written."""
+    (report,) = (block for block in BLOCKS if _commands(block) == ["pytest --automation-report"])
+    done = _bash(_commands(report)[0], shop, _environment())
+    assert done.returncode == 1, done.stdout + done.stderr
+    *reading, serving = _block_with("run list").splitlines()
+    done = _bash("set -e\n" + "\n".join(reading), shop, _environment())
+    assert done.returncode == 0, done.stderr
+    assert '"total": 15' in done.stdout
+    with subprocess.Popen(
+        serving.split(), cwd=shop, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+\n", server.stdout.readline())
+        server.send_signal(signal.SIGTERM)
+        _, told = server.communicate(timeout=30)
+    assert server.returncode == 0
+    assert "pytest --automation-report --automation-report-url http://127.0.0.1:" in told
+
+
+def test_testmo_commands_run(shop: Path, tmp_path: Path) -> None:
+    """The settings and commands for a server report to it, with pytest-xdist."""
+    pytest.importorskip("xdist", reason="the README's line uses -n 4")
+    (settings,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    with CheckedServer(tmp_path / "server.sqlite3", "...") as server:
+        given = settings.replace("https://example.testmo.net", server.address).partition("ini_options]\n")[2]
+        with (shop / "pyproject.toml").open("a", encoding="utf-8") as file:
+            file.write(given)
+        done = _bash(_block_with("-n 4"), shop, _environment())
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert len(server.tests()) == 15
+        assert [each["source"] for each in server.runs()] == ["backend"]
+
+
+def test_commands_for_several_jobs_run(shop: Path) -> None:
+    """A run that is made first, joined by sessions, added to and completed holds the sessions' results."""
+    done = _bash(_block_with("run create"), shop, _environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = _bash("automation-report run show 1", shop, _environment())
+    assert '"is_completed": true' in shown.stdout
+    assert '"total": 15' in shown.stdout
+    assert '"81%"' in shown.stdout
+
+
+def test_picture_shows_what_the_terminal_shows(shop: Path) -> None:
+    """Each line of the summary stands in the picture, but for the time of the run."""
+    picture = html.unescape(re.sub(r"<[^>]+>", "", (ROOT / "docs" / "terminal.svg").read_text(encoding="utf-8")))
+    shown = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME", picture.replace("\xa0", " "))
+    ran = run_session(shop)
+    summary = ran.out.partition(" automation report ==")[2].partition("= short test summary")[0].splitlines()[1:-1]
+    assert len(summary) == 4
+    for line in summary:
+        assert re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME", line) in shown
+
+
+def test_messages_of_the_troubleshooting_are_the_codes() -> None:
+    """Each message that the README explains is one that the code can write."""
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "pytest_automation_report").rglob("*.py"))
+    messages = re.findall(r"^\| `([^`]+)` \|", README.partition("## Troubleshooting")[2], re.MULTILINE)
+    assert len(messages) > 5
+    for message in messages:
+        pieces = [piece.strip(" :,;") for piece in re.split(r"\bN\b|\.\.\.|: ", message)]
+        for piece in filter(None, pieces):
+            assert piece.removeprefix("results ") in sources, piece
