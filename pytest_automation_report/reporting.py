@@ -187,7 +187,7 @@ class Reporting:
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Leave nothing behind that has been delivered, and nothing untold that has not."""
         self._end(None, 0)
-        lines = [] if self._is_told else self._lines(-1)
+        lines = [] if self._is_told else self._lines(-2)
         if lines:
             sys.stderr.write("\n".join(["automation report:", *lines, ""]))
         if self._ending is not None and self._ending.tally.is_removable and self._folder is not None:
