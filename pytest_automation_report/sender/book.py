@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.ledger import Operation
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-_WORTH_A_SYNC: Final = frozenset({"intent", "ack", "not", "rejected", "held", "fenced", "joined"})
+_WORTH_A_SYNC: Final = frozenset({"intent", "ack", "not", "rejected", "held", "fencing", "fenced", "joined"})
 
 _sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 

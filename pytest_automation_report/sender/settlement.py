@@ -84,6 +84,7 @@ class Settlement:
         return self._decide("held", why=why)
 
     def _fence(self) -> None:
+        self.book.write("fencing", worker=self.intent.worker, thread=self.intent.thread)
         try:
             self.client.complete_thread(self.intent.thread)
         except TokenRefusedError:
