@@ -63,7 +63,7 @@ def test_sender_finds_package_and_needs_of_an_install(
     """Results arrive in the embedded store however the package is installed."""
     python = install(shelf, tmp_path)
     project = Project(tmp_path / "project")
-    env = session_environment(**python.env)
+    env = {**session_environment(), **python.env}
     where = run([python.executable, "-c", WHERE], project.root, env)
     assert Path(where.out.strip()).is_relative_to(tmp_path / place), where.text
     ran = run(reporting_arguments(python=python.executable), project.root, env)

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from sessions import TOKEN, run, send, session_environment
+
+from whole.projects import MIXED, Project, console
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from checked import CheckedServer
+
+OPTION = "--automation-report-"
+NOBODY = "http://127.0.0.1:9"
+"""An address of this machine where nobody listens."""
+
+ANY_END = """
+import pytest
+
+def test_ok():
+    pass
+
+def test_end():
+    {end}
+"""
+
+
+def without_token() -> dict[str, str]:
+    env = session_environment()
+    del env["AUTOMATION_REPORT_TOKEN"]
+    return env
+
+
+def test_missing_token_is_told_once_and_results_are_sent_later(project: Project, server: CheckedServer) -> None:
+    """Without a token tests run, it is told once, and the printed command delivers the results once there is one."""
+    ran = project.report(address=server.address, env=without_token())
+    assert ran.exit == 0, ran.text
+    assert ran.text.count("no token: set AUTOMATION_REPORT_TOKEN") == 1
+    assert "1 result kept" in ran.out
+    assert server.log == []
+    (command,) = [line.partition("send: ")[2] for line in ran.out.splitlines() if line.startswith("send: ")]
+    words = shlex.split(command)
+    assert words[0] == "automation-report"
+    refused = console(project.root, *words[1:], env=without_token())
+    assert (refused.exit, refused.out) == (2, ""), refused.text
+    assert "AUTOMATION_REPORT_TOKEN" in refused.err
+    sent = console(project.root, *words[1:])
+    assert (sent.exit, sent.out) == (0, ""), sent.text
+    assert [test["name"] for _, test in server.tests()] == ["test_ok"]
+    assert project.sessions == []
+
+
+def test_delivery_later_sends_nothing_until_told(project: Project, server: CheckedServer) -> None:
+    """With delivery=later a session needs no token and no server, says how to send, and ``send`` delivers it once."""
+    ran = project.report("-n2", f"{OPTION}delivery=later", address=server.address, env=without_token())
+    assert ran.exit == 0, ran.text
+    assert "no token" not in ran.text
+    assert ran.out.count("send: automation-report send") == 1
+    assert server.log == []
+    for _ in range(2):
+        sent = send(project.root, "--url", server.address, "--project-id", "1")
+        assert sent.exit == 0, sent.text
+    assert [test["name"] for _, test in server.tests()] == ["test_ok"]
+    assert "nothing to send" in sent.err
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(["-p", "no:terminal", "-p", "no:pytest-retry"], id="no terminal"),
+        pytest.param(["-qq"], id="very quiet"),
+        pytest.param(["--no-summary"], id="no summary"),
+    ],
+)
+def test_undelivered_results_are_told_whatever_is_silenced(how: list[str], project: Project) -> None:
+    """Results that were not delivered are told with the command that sends them, also where pytest is kept quiet."""
+    ran = project.report(*how, address=NOBODY)
+    assert ran.exit == 0, ran.text
+    assert ran.text.count("1 result kept") == 1
+    assert ran.text.count("send: automation-report send") == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "finished"),
+    [
+        pytest.param("pass", 0, 2, id="passed"),
+        pytest.param("assert False", 1, 2, id="failed"),
+        pytest.param("pytest.exit('enough', returncode=7)", 7, 1, id="exit with a status of its own"),
+        pytest.param("raise KeyboardInterrupt", 2, 1, id="interrupted"),
+    ],
+)
+def test_exit_status_is_that_of_pytest_when_the_server_is_down(
+    end: str, status: int, finished: int, project: Project
+) -> None:
+    """With a server that is down, pytest's exit status is what the tests led to, and the results are told and kept."""
+    project.write("test_suite.py", ANY_END.format(end=end))
+    ran = project.report(address=NOBODY)
+    assert ran.exit == status, ran.text
+    assert re.findall(r"(\d+) results? kept", ran.text) == [str(finished)]
+    assert ran.text.count("send: automation-report send") == 1
+    assert len(project.sessions) == 1
+
+
+def test_strict_fails_a_session_whose_results_were_not_delivered(project: Project, server: CheckedServer) -> None:
+    """With strict, undelivered results end a good session with a status of their own, delivered ones do not."""
+    assert project.report(f"{OPTION}strict", address=server.address).exit == 0
+    ran = project.report(f"{OPTION}strict", address=NOBODY)
+    assert ran.exit == 11, ran.text
+    project.write("test_suite.py", MIXED)
+    assert project.report(f"{OPTION}strict", address=NOBODY).exit == 1
+
+
+@pytest.mark.parametrize(
+    ("spool", "workers"),
+    [("taken", []), ("taken", ["-n2"]), ("/proc/nowhere/spool", [])],
+    ids=["file", "file and workers", "read-only"],
+)
+def test_spool_that_cannot_be_made_is_told_once(
+    spool: str, workers: list[str], project: Project, server: CheckedServer
+) -> None:
+    """Where the spool cannot be made tests run all the same, it is told once, and the exit status is pytest's."""
+    project.write("taken", "")
+    project.write("test_suite.py", MIXED)
+    ran = project.report(*workers, f"{OPTION}spool={spool}", address=server.address)
+    assert ran.exit == 1, ran.text
+    assert "1 failed, 1 passed, 1 skipped" in ran.out
+    assert ran.text.count("nothing can be reported") == 1
+    assert "error in reporting" not in ran.text
+    assert server.log == []
+
+
+def test_root_folder_whose_state_folder_is_a_file(project: Project) -> None:
+    """A file where the plugin keeps its state is told like any other trouble."""
+    project.write(".automation-report", "")
+    ran = project.report()
+    assert ran.exit == 0, ran.text
+    assert ran.text.count("nothing can be reported") == 1
+
+
+def test_warnings_as_errors_find_nothing(project: Project, server: CheckedServer) -> None:
+    """A reported session raises no warning of its own, with development mode on too."""
+    command = [sys.executable, "-X", "dev", "-W", "error", "-m", "pytest", "-W", "error", "-p", "no:cacheprovider"]
+    # other plugins warn under development mode
+    for name in ("pytest-retry", "flaky", "rerunfailures", "hypothesispytest", "time_machine"):
+        command += ["-p", f"no:{name}"]
+    where = [f"{OPTION}url={server.address}", f"{OPTION}project-id=1", f"{OPTION}source=suite"]
+    ran = run([*command, "--automation-report", *where], project.root, session_environment())
+    assert ran.exit == 0, ran.text
+    assert "Warning" not in ran.text
+    assert len(server.tests()) == 1
+
+
+def test_tests_that_share_a_key_are_named_once(tmp_path: Path, server: CheckedServer) -> None:
+    """Two tests that the server cannot tell apart are both delivered, and named in one line."""
+    project = Project(tmp_path / "project")
+    project.write("test_a.py", "class TestB:\n    def test_same(self): pass\n")
+    project.write("test_a/TestB.py", "def test_same(): pass\n")
+    ran = project.report("-n2", "test_a.py", "test_a/TestB.py", address=server.address)
+    assert ran.exit == 0, ran.text
+    assert len({test["key"] for _, test in server.tests()}) == 1
+    assert len(server.tests()) == 2
+    assert ran.text.count("2 tests share one key") == 1
+    assert "test_a.TestB.test_same" in ran.out
+
+
+def test_prefix_of_junit_xml_stands_before_folders(project: Project, server: CheckedServer) -> None:
+    """Folders have the prefix that pytest gives the classes in its own XML."""
+    ran = project.report("--junit-prefix=linux", address=server.address)
+    assert ran.exit == 0, ran.text
+    assert [test["folder"] for _, test in server.tests()] == ["linux.test_suite"]
+
+
+def test_header_tells_target_without_token(project: Project, server: CheckedServer) -> None:
+    """The head of the output names address, project and source, and a passing session leaves nothing in the spool."""
+    ran = project.report(address=f"{server.address}/api/v1/")
+    assert ran.exit == 0, ran.text
+    (line,) = [each for each in ran.out.splitlines() if each.startswith("automation report:")]
+    assert f"{server.address}, project 1, source suite" in line
+    assert TOKEN not in ran.text
+    assert project.sessions == []
