@@ -28,6 +28,9 @@ APPLICATION_ID = 0x41525031
 BUSY_SECONDS = 5.0
 """How long SQLite itself waits for another process' lock."""
 
+_CACHE_KIBIBYTES = 8 * 1024
+"""Page cache of a connection; keys are hashes, so each append touches pages all over their index."""
+
 _BEGIN_ATTEMPTS = 2
 _OPEN_SECONDS = 10.0
 _OPEN_PAUSE_SECONDS = 0.02
@@ -80,7 +83,7 @@ def _connection(path: Path, lock_type: str | None = None) -> SqliteDatabase:
     return SqliteDatabase(
         str(path),
         lock_type=lock_type,
-        pragmas={"synchronous": "FULL", "foreign_keys": 1},
+        pragmas={"synchronous": "FULL", "foreign_keys": 1, "cache_size": -_CACHE_KIBIBYTES},
         timeout=BUSY_SECONDS,
         thread_safe=False,
         autoconnect=False,
