@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import copy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -10,8 +13,11 @@ from pytest_automation_report.limits import console
 from pytest_automation_report.recording import Recording, guarded
 from pytest_automation_report.records import plain_record
 from pytest_automation_report.spool import SpoolWriter
+from pytest_automation_report.steps import context_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_automation_report.recorder import Rules
     from pytest_automation_report.recording import Clock, Faults
     from pytest_automation_report.spool import SessionFolder
@@ -75,6 +81,14 @@ class RemoteRecordings:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What a subtest was called with, as its worker has spelled it."""
+
+    msg: object
+    kwargs: Mapping[str, object]
+
+
 class RemoteRecording(Recording):
     """Records for one worker on another host, attempt by attempt: a teardown ends one."""
 
@@ -83,9 +97,30 @@ class RemoteRecording(Recording):
         if report.nodeid != self._open_nodeid:
             self._open_nodeid = report.nodeid
             self.pytest_runtest_logstart(report.nodeid, report.location)
-        self.pytest_runtest_logreport(report)
+        self.pytest_runtest_logreport(_as_in_worker(report))
         if report.when == "teardown":
             self._open_nodeid = ""
             self.pytest_runtest_logfinish(report.nodeid)
 
     _open_nodeid: str = ""
+
+
+def _as_in_worker(report: Any) -> Any:  # noqa: ANN401 - a report that other plugins have hung things on
+    """Return the report as it was in its worker: no line about the worker in its texts, values quoted once.
+
+    pytest quotes what a subtest was called with again when it reads the report.
+    """
+    copied = copy.copy(report)
+    copied.__dict__.pop("node", None)
+    context = context_of(report)
+    if context is not None:
+        copied.context = _Context(context.msg, {name: _unquoted(value) for name, value in context.kwargs.items()})
+    return copied
+
+
+def _unquoted(value: object) -> object:
+    try:
+        inner = ast.literal_eval(str(value))
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return value  # cut short, or never quoted
+    return inner if isinstance(inner, str) else value
