@@ -1,0 +1,43 @@
+"""Tests that belong together."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.xdist_group("database")
+def test_grouped():
+    pass
+
+
+@pytest.mark.xdist_group(name="database")
+@pytest.mark.parametrize("value", ["a@b", "c[d]"])
+def test_grouped_with(value):
+    assert value == "a@b"
+
+
+@pytest.mark.xdist_group("database")
+@pytest.mark.xdist_group("network")
+def test_two_groups():
+    pass
+
+
+@pytest.mark.xdist_group
+def test_default_group():
+    pass
+
+
+class TestGroup:
+    @pytest.mark.xdist_group("file system")
+    def test_method(self):
+        pytest.skip("not here")
+
+
+@pytest.mark.xdist_group("last")
+def test_crashes():
+    os._exit(9)
+
+
+def test_ungrouped():
+    assert Path(__file__).exists()
