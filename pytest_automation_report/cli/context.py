@@ -58,16 +58,17 @@ def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...,
             each = setting(name)
             if each.kind == "flag":
                 option = click.option(
-                    f"{each.plain_option}/--no-{each.plain_option[2:]}", each.name, default=None, help=each.help
+                    f"{each.plain_option}/--no-{each.plain_option[2:]}", each.name, default=None, help=f"{each.help}."
                 )
             else:
+                is_list = each.kind in {"list", "pairs"}
                 option = click.option(
                     each.plain_option,
                     each.name,
-                    multiple=each.kind in {"list", "pairs"},
+                    multiple=is_list,
                     metavar=each.metavar,
                     default=None,
-                    help=each.help,
+                    help=f"{each.help}.{' Can be repeated; commas separate.' if is_list else ''}",
                 )
             command = option(command)
         return command

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 @setting_options(*CONNECTION, "spool")
 @with_exit_codes
 def send(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Send what sessions left in the spool; what arrived before is not sent again.
+    """Send what sessions left in the spool.
+
+    What arrived before is not sent again. Sessions for another server or project than this one's are kept and told.
 
     Exits with 0 when nothing is left, 3 when something is kept or another sender holds it, 4 when the token is refused.
     """

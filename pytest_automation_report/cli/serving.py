@@ -32,7 +32,10 @@ DEFAULT_PORT: Final = 8000
 @setting_options("database")
 @with_exit_codes
 def serve(host: str, port: int, token_file: Path | None, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Serve the embedded store: the address comes first on stdout, alone."""
+    """Serve the embedded store on this machine, until Ctrl-C or SIGTERM.
+
+    The first line on stdout is the address, alone; stderr tells how to report to it.
+    """
     from pytest_automation_report.server.serving import TOKEN_VARIABLE, server_token  # noqa: PLC0415 - only here
     from pytest_automation_report.server.serving import serve as serve_store  # noqa: PLC0415
     from pytest_automation_report.server.store import Store  # noqa: PLC0415
