@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.limits import string
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.tally import Tally
@@ -84,7 +84,9 @@ def report_lines(
     if tally.seen == 0:
         return lines
     if ending.is_whole:
-        told = _delivered(configuration, tally, here) if verbosity >= 0 else [_counted(tally)] if verbosity == -1 else []
+        told = (
+            _delivered(configuration, tally, here) if verbosity >= 0 else [_counted(tally)] if verbosity == -1 else []
+        )
         return [*told, *lines]
     return [*_delivered(configuration, tally, here), *lines, *_undelivered(configuration, ending, here)]
 
@@ -93,18 +95,33 @@ def send_command(configuration: Configuration, here: Path) -> str:
     """Return the command that sends, from the folder ``here``, what this session left behind."""
     words = ["automation-report", "send"]
     if configuration.spool != here / ".automation-report" / "spool":
-        words += ["--spool", near(configuration.spool, here)]
+        words += ["--spool", str(configuration.spool)]
     if configuration.endpoint.is_embedded:
         words += _database_words(configuration, here)
     else:
         words += ["--url", configuration.url, "--project-id", str(configuration.project_id)]
+        words += _access_words(configuration)
     return shlex.join(words)
+
+
+def _access_words(configuration: Configuration) -> list[str]:
+    """Return what opens the server and was said on pytest's command line, where the console command cannot find it."""
+    said = {name for name, origin in configuration.origins.items() if origin.startswith("--")}
+    words = []
+    if "token_file" in said:
+        words += ["--token-file", configuration.token_file]
+    if "ca_file" in said:
+        words += ["--ca-file", configuration.endpoint.ca_file]
+    if "allow_http" in said and configuration.allow_http:
+        words += ["--allow-http"]
+    return words
 
 
 def _database_words(configuration: Configuration, here: Path) -> list[str]:
     if configuration.database == here / ".automation-report" / "store.sqlite3":
         return []
-    return ["--database", near(configuration.database, here)]
+    # Absolute: a relative path would start from the root folder of the project that ``here`` belongs to.
+    return ["--database", str(configuration.database)]
 
 
 def _counted(tally: Tally) -> str:
@@ -137,16 +154,14 @@ def _collected(tally: Tally) -> str:
 
 
 def _undelivered(configuration: Configuration, ending: Ending, here: Path) -> list[str]:
-    tally, lines = ending.tally, []
+    tally, folder, lines = ending.tally, near(Path(ending.folder), here), []
     if tally.rejected:
-        lines.append(f"{_number(tally.rejected, 'result')} rejected by the server, kept in {ending.folder}")
+        lines.append(f"{_number(tally.rejected, 'result')} rejected by the server, kept in {folder}")
     if tally.held:
-        lines.append(
-            f"{_number(tally.held, 'result')} held in {ending.folder}: nobody can tell whether the server has them"
-        )
+        lines.append(f"{_number(tally.held, 'result')} held in {folder}: nobody can tell whether the server has them")
     lines += [f"  {string(each)}" for each in ending.reasons[:3]]
     if tally.left or not tally.is_complete:
-        kept = f"{_number(tally.left, 'result')} kept in {ending.folder}" if tally.left else "the run is not completed"
+        kept = f"{_number(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
         lines.append(f"{kept}{_why(ending)}")
         lines.append(f"send: {send_command(configuration, here)}")
     lines += [f"  sender: {string(each)}" for each in ending.log]
