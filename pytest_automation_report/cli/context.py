@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
+_ADDRESS: Final = f"{__name__}.address"
+
 CONNECTION: Final = ("url", "project_id", "token_file", "ca_file", "allow_http", "database")
 
 
@@ -82,9 +84,10 @@ def configured(options: dict[str, Any]) -> tuple[Configuration, Token]:
     Raises `SettingError` for what was typed wrong, in the environment too: nothing runs here that could go on without
     it.
     """
-    configuration, token = configuration_of(options)
+    configuration, token = configuration_of(options, is_hindrance_an_error=True)
     if configuration.hindrance:
         raise click.UsageError(configuration.hindrance)
+    click.get_current_context().meta[_ADDRESS] = configuration.url
     if configuration.endpoint.is_embedded:
         return configuration, Token("embedded")
     if token is None:
@@ -92,7 +95,9 @@ def configured(options: dict[str, Any]) -> tuple[Configuration, Token]:
     return configuration, token
 
 
-def configuration_of(options: dict[str, Any]) -> tuple[Configuration, Token | None]:
+def configuration_of(
+    options: dict[str, Any], *, is_hindrance_an_error: bool = False
+) -> tuple[Configuration, Token | None]:
     """Return the configuration for these options; what is wrong with the environment is told.
 
     Only the settings that the command has an option for count, also in environment and ini file.
@@ -116,8 +121,10 @@ def configuration_of(options: dict[str, Any]) -> tuple[Configuration, Token | No
         local_time=datetime.now().astimezone(),
     )
     configuration, token = token_for(configuration, os.environ)
+    error = configuration.hindrance if is_hindrance_an_error else ""
     for trouble in configuration.troubles:
-        told(trouble)
+        if trouble != error:
+            told(trouble)
     return configuration, token
 
 
@@ -145,5 +152,7 @@ def with_exit_codes(command: Callable[P, int]) -> Callable[P, None]:
 
 
 def _failed(code: Exit, text: str) -> Exit:
-    told(f"Error: {text}")
+    """Tell an error, with the server's address where there is one."""
+    address = click.get_current_context().meta.get(_ADDRESS, "")
+    told(f"Error: {address + ': ' if address else ''}{text}")
     return code
