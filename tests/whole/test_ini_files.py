@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.configuration import Given
 
 INI = """
-automation_report_source = from {name}
+automation_report_source = from-{id}
 automation_report_project_id = 7
 automation_report_exit_wait = 2.5
 automation_report_strict = true
@@ -28,7 +28,7 @@ automation_report_tags =
 automation_report_fields = a = b
 """
 NATIVE = """
-automation_report_source = "from {name}"
+automation_report_source = "from-{id}"
 automation_report_project_id = 7
 automation_report_exit_wait = 2.5
 automation_report_strict = true
@@ -44,14 +44,14 @@ HEADS = {
     "tox.ini": ("[pytest]", INI),
     "setup.cfg": ("[tool:pytest]", INI),
 }
-TEXTS = "[tool.pytest.ini_options]" + NATIVE.format(name="ini_options")
+TEXTS = "[tool.pytest.ini_options]" + NATIVE.format(id="ini-options")
 OTHER = '[project]\nname = "other"\n'
 
 
 def text_of(name: str) -> str:
     """Return the text of an ini file of this name that says which file it is."""
     head, body = HEADS[name]
-    return head + body.format(name=name)
+    return head + body.format(id=name.strip(".").replace(".", "-"))
 
 
 def configuration(given: Mapping[str, Given], root: Path) -> Configuration:

@@ -19,19 +19,22 @@ def connection(server: CheckedServer) -> list[str]:
     return ["--url", server.address, "--project-id", "1"]
 
 
+def started(command: list[str], project: Project, env: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command, cwd=project.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
 def test_sessions_join_one_run_at_the_same_time(project: Project, server: CheckedServer) -> None:
     """Two sessions, told by option and by variable, add threads to a run made before and leave it open."""
     made = console(project.root, "run", "create", *connection(server), "--source", "suite", "--name", "shared")
     assert made.exit == 0, made.text
     run_id = made.out.strip()
     by_option = [*reporting_arguments(server.address), "--automation-report-run-id", run_id]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    by_variable = [*reporting_arguments(server.address), "-n2"]
     sessions = [
-        subprocess.Popen(command, cwd=project.root, env=env, text=True, **pipes)
-        for command, env in (
-            (by_option, session_environment()),
-            ([*reporting_arguments(server.address), "-n2"], session_environment(AUTOMATION_REPORT_RUN_ID=run_id)),
-        )
+        started(by_option, project, session_environment()),
+        started(by_variable, project, session_environment(AUTOMATION_REPORT_RUN_ID=run_id)),
     ]
     outputs = [each.communicate(timeout=120)[0] for each in sessions]
     assert [each.returncode for each in sessions] == [0, 0], outputs

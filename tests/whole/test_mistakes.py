@@ -62,7 +62,7 @@ def test_mistake_in_the_environment_is_told_once_and_results_are_kept(
     """With an unusable value in the environment tests run, it is told once with its remedy, and results can be sent."""
     variables = {"AUTOMATION_REPORT_PROJECT_ID": "one", "AUTOMATION_REPORT_URL": server.address}
     arguments = ["--automation-report", f"{OPTION}source=suite"]
-    ran = project.pytest(*how, *arguments, env=session_environment(**variables))
+    ran = project.pytest(*how, *arguments, env={**session_environment(), **variables})
     assert ran.exit == 0, ran.text
     assert ran.text.count("AUTOMATION_REPORT_PROJECT_ID: 'one' cannot be used") == 1
     assert server.log == []

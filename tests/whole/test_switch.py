@@ -43,7 +43,7 @@ def test_switch_decides_whether_a_session_is_reported(
 ) -> None:
     """Off, unless option, variable or ini file turn reporting on: the first of them that says something counts."""
     project.write("pytest.ini", f"[pytest]\nautomation_report_delivery = later\n{ini}\n")
-    ran = project.pytest(*arguments, env=session_environment(**variables))
+    ran = project.pytest(*arguments, env={**session_environment(), **variables})
     assert ran.exit == 0, ran.text
     assert len(project.sessions) == is_reported
     assert ("automation report" in ran.text) == is_reported
@@ -109,7 +109,7 @@ def test_nested_session_reports_only_when_its_own_arguments_ask(
         "AUTOMATION_REPORT_PROJECT_ID": "1",
         "AUTOMATION_REPORT_SOURCE": "suite",
     }
-    ran = project.pytest(*workers, env=session_environment(**variables))
+    ran = project.pytest(*workers, env={**session_environment(), **variables})
     assert ran.exit == 0, ran.text
     names = sorted(test["name"] for _, test in server.tests())
     assert names == ["test_in_process", "test_in_subprocess", "test_with_arguments_of_its_own"]

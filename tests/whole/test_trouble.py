@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from checked import CheckedServer
+    from sessions import Ran
 
 OPTION = "--automation-report-"
 NOBODY = "http://127.0.0.1:9"
@@ -36,6 +37,28 @@ def without_token() -> dict[str, str]:
     return env
 
 
+def send_words(ran: Ran) -> list[str]:
+    """Return the arguments of the one command that a session printed to send the rest."""
+    (command,) = [line.partition("send: ")[2] for line in ran.out.splitlines() if line.startswith("send: ")]
+    name, *words = shlex.split(command)
+    assert name == "automation-report"
+    return words
+
+
+def test_printed_command_has_what_only_the_command_line_said(project: Project, server: CheckedServer) -> None:
+    """Token file, spool and address of the session's own arguments stand in the command that delivers its results."""
+    token_file = project.write("the token", "")
+    own = [f"{OPTION}token-file={token_file}", f"{OPTION}spool=my spool"]
+    ran = project.report(*own, address=server.address, env=without_token())
+    assert ran.exit == 0, ran.text
+    assert ran.text.count("is empty: write the token into it") == 1
+    token_file.write_text(TOKEN)
+    (project.root / "below").mkdir()
+    sent = console(project.root / "below", *send_words(ran), env=without_token())
+    assert (sent.exit, sent.out) == (0, ""), sent.text
+    assert [test["name"] for _, test in server.tests()] == ["test_ok"]
+
+
 def test_missing_token_is_told_once_and_results_are_sent_later(project: Project, server: CheckedServer) -> None:
     """Without a token tests run, it is told once, and the printed command delivers the results once there is one."""
     ran = project.report(address=server.address, env=without_token())
@@ -43,13 +66,11 @@ def test_missing_token_is_told_once_and_results_are_sent_later(project: Project,
     assert ran.text.count("no token: set AUTOMATION_REPORT_TOKEN") == 1
     assert "1 result kept" in ran.out
     assert server.log == []
-    (command,) = [line.partition("send: ")[2] for line in ran.out.splitlines() if line.startswith("send: ")]
-    words = shlex.split(command)
-    assert words[0] == "automation-report"
-    refused = console(project.root, *words[1:], env=without_token())
+    words = send_words(ran)
+    refused = console(project.root, *words, env=without_token())
     assert (refused.exit, refused.out) == (2, ""), refused.text
     assert "AUTOMATION_REPORT_TOKEN" in refused.err
-    sent = console(project.root, *words[1:])
+    sent = console(project.root, *words)
     assert (sent.exit, sent.out) == (0, ""), sent.text
     assert [test["name"] for _, test in server.tests()] == ["test_ok"]
     assert project.sessions == []
