@@ -60,7 +60,7 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token) -> 
         told(f"{folder.id}: kept: {hindrance}")
         return Exit.KEPT
     if lock is None:
-        told(f"{folder.id}: kept: another sender is at work on it")
+        told(f"{folder.id}: kept: another sender is at work on it, for a minute at most when its pytest has ended")
         return Exit.KEPT
     try:
         return _deliver(folder, session, configuration, token)
