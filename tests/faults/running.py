@@ -48,7 +48,7 @@ class Running:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.process.poll() is None:
-            self.signal_group(signal.SIGKILL)
+            self.hit_group(signal.SIGKILL)
             self.process.wait()
         self._out.close()
         self._err.close()
@@ -63,11 +63,11 @@ class Running:
         eventually(lambda: condition() or self.process.poll() is not None, what)
         assert condition(), f"the session ended before: {what}\n{self.output()}"
 
-    def signal(self, number: signal.Signals) -> None:
+    def hit(self, number: signal.Signals) -> None:
         """Signal pytest alone."""
         self.process.send_signal(number)
 
-    def signal_group(self, number: signal.Signals) -> None:
+    def hit_group(self, number: signal.Signals) -> None:
         """Signal pytest and its children, as a terminal does."""
         os.killpg(self.process.pid, number)
 

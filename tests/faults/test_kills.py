@@ -34,7 +34,7 @@ def stopped(
         if number is not None:
             running.until(lambda: project.is_stopped, "all but the stopping test have finished")
             if whom == "group":
-                running.signal_group(number)
+                running.hit_group(number)
             else:
                 os.kill(running.pid if whom == "pytest" else project.running_pid, number)
         ran = running.end()

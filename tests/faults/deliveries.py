@@ -1,0 +1,175 @@
+"""A sender's delivery in this process, step by step, on a spool made by hand and a clock that a test moves."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from sessions import TOKEN
+
+from pytest_automation_report.connection import connected
+from pytest_automation_report.model import Endpoint, Field, NewRun, Resources, Test, Token
+from pytest_automation_report.recorder import Rules, encoded
+from pytest_automation_report.records import finish_record, plain_record, start_record
+from pytest_automation_report.sender.book import LedgerBook
+from pytest_automation_report.sender.delivery import Delivery
+from pytest_automation_report.sender.files import RecordFiles
+from pytest_automation_report.sender.handover import Limits
+from pytest_automation_report.sender.lanes import Lanes
+from pytest_automation_report.sender.liveness import Process
+from pytest_automation_report.sender.process import Following
+from pytest_automation_report.sender.world import World
+from pytest_automation_report.spool import SESSION_ID_FIELD, Session, SessionFolder, SpoolWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SESSION_ID = "20260102T030405-00000001"
+
+
+@dataclass
+class Clock:
+    """A monotonic clock that stands still, and random numbers that are all the same."""
+
+    now: float = 1000.0
+    number: float = 0.5
+    lines: list[str] = field(default_factory=list)
+
+    def world(self) -> World:
+        """Return the world that the delivery sees."""
+        return World(clock=lambda: self.now, random=lambda: self.number, log=self.lines.append)
+
+
+class WrittenSession:
+    """A session's folder as pytest's process leaves it; results are written one by one."""
+
+    def __init__(self, folder: Path, origin: str, *, joined_run: int | None = None) -> None:
+        path = folder / SESSION_ID
+        path.mkdir(mode=0o700)
+        self.folder = SessionFolder(path)
+        fields = (Field(SESSION_ID_FIELD, SESSION_ID),)
+        self.session = Session(
+            id=SESSION_ID,
+            origin=origin,
+            project_id=1,
+            database="",
+            run=NewRun(name="ours", source="suite", resources=Resources(fields=fields)),
+            joined_run=joined_run,
+            rules=Rules().to_json(),
+            pid=1,
+        )
+        self.folder.write_session(self.session)
+        self._writer = SpoolWriter(self.folder.records("main"))
+        self._count = 0
+        self._writer.write(plain_record("open", format=1, worker="main", pid=0, t=0))
+
+    @classmethod
+    def reopened(cls, other: WrittenSession) -> WrittenSession:
+        """Return the same session, to be written on."""
+        again = cls.__new__(cls)
+        again.folder, again.session, again._count = other.folder, other.session, other._count
+        again._writer = SpoolWriter(other.folder.records("main"))
+        return again
+
+    def start(self, name: str) -> None:
+        """Begin a test."""
+        self._count += 1
+        moment = 10 * self._count
+        self._writer.write(start_record(self._count, moment, f"test_it.py::{name}", "test_it.py", 0))
+
+    def finish(self, name: str, text: str = "") -> None:
+        """End the test that has begun."""
+        key = sha256(f"test_it.{name}".encode()).hexdigest()
+        fields = (Field("Text", text),) if text else ()
+        test = Test(key, name, "test_it", "passed", 5, "test_it.py", 1, fields)
+        moment = 10 * self._count + 5
+        record = finish_record(
+            self._count, moment, key=key, status="passed", elapsed=5, is_final=True, test=encoded(test)
+        )
+        self._writer.write(record)
+
+    def add(self, *names: str, text: str = "") -> None:
+        """Run these tests."""
+        for name in names:
+            self.start(name)
+            self.finish(name, text)
+
+    def end(self) -> None:
+        """End the session in order."""
+        self._writer.write(plain_record("close", t=10 * self._count + 9, counts={"passed": self._count}))
+        self._writer.write(plain_record("end", t=10 * self._count + 9, exit=0, reason="all tests passed"))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._writer.close()
+
+
+@dataclass
+class Stepper:
+    """One life of a sender: its delivery and what it follows."""
+
+    delivery: Delivery
+    following: Following
+    clock: Clock
+
+    def read(self) -> None:
+        """Take what is new in the spool."""
+        self.following.read()
+        self.following.decide_end(self.clock.now)
+        if self.following.lanes.is_decided:
+            self.delivery.note = "all tests passed"
+
+    def step(self) -> bool:
+        """Take what is new, then send at most one request."""
+        self.read()
+        return self.delivery.step()
+
+    def run(self, *, seconds_a_step: float = 0.5, steps: int = 2000) -> None:
+        """Step until all is done or nothing more will be; the clock moves when there is nothing to do."""
+        for _ in range(steps):
+            did = self.step()
+            if self.delivery.is_finished or self.delivery.stopped:
+                return
+            if not did:
+                self.clock.now += seconds_a_step
+        raise AssertionError("the delivery never ended:\n" + "\n".join(self.clock.lines[-20:]))
+
+
+@contextmanager
+def stepping(
+    written: WrittenSession, clock: Clock | None = None, limits: Limits | None = None, *, request_seconds: float = 5.0
+) -> Iterator[Stepper]:
+    """Yield a life of a sender on this session, over real sockets."""
+    clock, limits = clock or Clock(), limits or Limits()
+    book = LedgerBook(written.folder.ledger)
+    orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
+    lanes = Lanes(Rules.from_json(written.session.rules), orphans)
+    # This process stands for a pytest that lives: nothing is decided before the session's end is written.
+    following = Following(RecordFiles(written.folder), lanes, limits, Process(os.getpid()))
+    endpoint = Endpoint(written.session.origin, written.session.project_id)
+    try:
+        with connected(endpoint, Token(TOKEN), deadline_seconds=request_seconds) as client:
+            delivery = Delivery(client, book, lanes, written.session, limits, clock.world())
+            yield Stepper(delivery, following, clock)
+    finally:
+        following.close()
+        book.close()
+        written.close()
+
+
+def numbered(count: int) -> list[str]:
+    """Return names of tests."""
+    return [f"test_{number}" for number in range(count)]
+
+
+def step_until(stepper: Stepper, condition: Callable[[], bool]) -> None:
+    """Step, without moving the clock, until the condition holds."""
+    for _ in range(200):
+        if condition():
+            return
+        stepper.step()
+    raise AssertionError("it did not happen:\n" + "\n".join(stepper.clock.lines[-20:]))

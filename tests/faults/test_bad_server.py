@@ -1,0 +1,110 @@
+"""Whole sessions against a server that answers badly: pytest's exit code stays, and the summary's numbers are true."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from scripted.faults import Rule, answer, applied_but, hang, html, late, lost_answer, reset_before, throttled
+from sessions import TOKEN, run_session, send, session_environment
+
+from faults.oracle import assert_one_run, assert_whole, checked_server, names, told
+from faults.projects import GatedProject
+from faults.running import Running, spools, wait_for_senders
+from faults.test_settlement import OPERATIONS, HalfServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FAILING = "def test_fails():\n    assert 1 == 2\n"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(answer(500), id="500-not-applied"),
+        pytest.param(applied_but(500), id="500-applied"),
+        pytest.param(lost_answer(), id="lost-answer"),
+        pytest.param(reset_before(), id="reset-before-reading"),
+        pytest.param(hang(), id="hang"),
+        pytest.param(html(), id="web-page"),
+        pytest.param(throttled("0"), id="throttled"),
+        pytest.param(throttled(), id="throttled-without-a-time"),
+    ],
+)
+def test_fault_at_each_operation(tmp_path: Path, fault: object) -> None:
+    """A session whose every kind of request meets the fault once delivers each result once before it ends."""
+    project = GatedProject(tmp_path, 3)
+    (tmp_path / "test_failing.py").write_text(FAILING)
+    with checked_server() as server:
+        server.script([Rule("POST", path, fault) for path in OPERATIONS.values()])  # type: ignore[arg-type]
+        limits = {"request": 0.4, "exit_down": 10.0}
+        ran = run_session(tmp_path, address=server.address, env=session_environment(limits))
+        assert ran.exit == 1
+        assert (told(ran).delivered, told(ran).seen) == (4, 4), ran.text
+        assert_whole(server, [*project.names, "test_fails"])
+        assert spools(tmp_path) == []
+
+
+def test_late_copy_meets_a_closed_thread(tmp_path: Path) -> None:
+    """A request that a gateway gave up and applies later finds its thread closed."""
+    project = GatedProject(tmp_path, 2, 1)
+    with checked_server() as server, Running(tmp_path, address=server.address) as running:
+        server.script([Rule("POST", OPERATIONS["append-thread"], late(502))])
+        running.until(lambda: project.is_at(1), "the second test")
+
+        def has_another_post_been_answered() -> bool:
+            posts = [each for each in server.log if each.method == "POST" and "/threads/" in each.path]
+            return len(posts) > 1 and posts[1].status != 0
+
+        server.wait_until(has_another_post_been_answered)
+        server.release()
+        first = next(each for each in server.log if each.path.endswith("/append"))
+        assert not first.is_applied
+        project.let_through(1)
+        ran = running.end()
+        assert ran.exit == 0
+        assert told(ran).delivered == 2
+        assert_whole(server, project.names)
+
+
+def test_part_of_a_batch(tmp_path: Path) -> None:
+    """A batch of which a part arrived is held and named; the command exits with 3 and never sends it again."""
+    project = GatedProject(tmp_path, 6, 4)
+    with checked_server(HalfServer(token=TOKEN)) as server:
+        with Running(tmp_path, address=server.address) as running:
+            running.until(lambda: project.is_at(4), "the fourth test")
+            server.wait_until(lambda: bool(server.results))
+            project.let_through(4)
+            ran = running.end()
+        assert ran.exit == 0
+        held = told(ran).held
+        assert held >= 2
+        assert told(ran).delivered == 6 - held
+        assert f"of the {held} results of one request arrived in thread" in ran.out
+        assert len(spools(tmp_path)) == 1
+        before = names(server)
+        assert len(before) == len(set(before)) == 6 - held + held // 2
+        for _ in range(2):
+            sent = send(tmp_path, "--url", server.address, "--project-id", "1")
+            assert sent.exit == 3
+            assert f"{held} held" in sent.err
+        assert names(server) == before
+        assert_one_run(server)
+
+
+def test_server_that_never_answers_well(tmp_path: Path) -> None:
+    """500 to everything from the start keeps everything, and pytest is not held up."""
+    project = GatedProject(tmp_path, 3)
+    with checked_server() as server:
+        server.script([Rule("*", "/api", answer(500), count=None)])
+        limits = {"exit_all": 3.0, "alone": 0.1}
+        ran = run_session(tmp_path, address=server.address, env=session_environment(limits))
+        assert ran.exit == 0
+        assert told(ran).kept == 3
+        assert "the server's answers were lost or broken" in ran.out
+        wait_for_senders(tmp_path)
+        server._rules.clear()
+        sent = send(tmp_path, "--url", server.address, "--project-id", "1")
+        assert sent.exit == 0, sent.text
+        assert_whole(server, project.names)

@@ -1,0 +1,137 @@
+"""A damaged spool: what can be read arrives, what cannot is counted and told; a spool of others is left alone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from sessions import run_session, send
+
+from faults.oracle import assert_one_run, assert_whole, checked_server, names, result, texts
+from faults.projects import GatedProject
+from faults.running import spools
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from scripted.server import ScriptedServer
+    from sessions import Ran
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with checked_server() as server:
+        yield server
+
+
+@pytest.fixture
+def session(tmp_path: Path, server: ScriptedServer) -> Path:
+    """Return the folder of a session of four tests that was not sent."""
+    GatedProject(tmp_path, 4)
+    ran = run_session(tmp_path, "--automation-report-delivery", "later", address=server.address)
+    assert ran.exit == 0
+    (folder,) = spools(tmp_path)
+    return folder
+
+
+def sent(folder: Path, server: ScriptedServer) -> Ran:
+    return send(folder, "--url", server.address, "--project-id", "1")
+
+
+def finish_of(records: bytes, number: int) -> int:
+    """Return where the record of this result's end begins."""
+    lines = records.splitlines(keepends=True)
+    places = [sum(map(len, lines[:index])) for index, line in enumerate(lines) if b'"k":"finish"' in line]
+    return places[number]
+
+
+@pytest.mark.parametrize("place", [3, 12, 60, 200], ids=["length", "checksum", "members", "test"])
+def test_flipped_byte(tmp_path: Path, server: ScriptedServer, session: Path, place: int) -> None:
+    """A damaged record is passed over, counted and told; its test is reported as lost, the others as they were."""
+    path = session / "main.records"
+    data = bytearray(path.read_bytes())
+    data[finish_of(bytes(data), 1) + place] ^= 1
+    path.write_bytes(bytes(data))
+    for _ in range(2):
+        ran = sent(tmp_path, server)
+        assert ran.exit == 3
+        assert "1 damaged records that cannot be read" in ran.err
+        assert f"kept in {session}" in ran.err
+        assert path.read_bytes() == data
+        assert_whole(server, [f"test_number[{number}]" for number in range(4)])
+    assert result(server, "test_number[1]")["status"] == "error"
+    assert "the record of this result is damaged" in texts(result(server, "test_number[1]"))
+    assert [result(server, f"test_number[{number}]")["status"] for number in (0, 2, 3)] == ["passed"] * 3
+
+
+def test_cut_tail(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
+    """A file that ends in the middle of a record is told; its last test is reported as died."""
+    path = session / "main.records"
+    data = path.read_bytes()
+    path.write_bytes(data[: finish_of(data, 2) + 40])
+    ran = sent(tmp_path, server)
+    assert ran.exit == 0
+    assert "1 of its files end in the middle of a record" in ran.err
+    assert_whole(server, ["test_number[0]", "test_number[1]", "test_number[2]"])
+    assert "died before it finished" in texts(result(server, "test_number[2]"))
+    assert spools(tmp_path) == []
+
+
+def test_damaged_ledger(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
+    """A ledger with a torn last record is read up to there, and what is written after it can be read again."""
+    (session / "ledger").write_bytes(b"0000")
+    ran = sent(tmp_path, server)
+    assert ran.exit == 0
+    assert_whole(server, [f"test_number[{number}]" for number in range(4)])
+
+
+def test_newer_format(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
+    """A spool of a newer version is refused and left as it is."""
+    path = session / "session.json"
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, "format": document["format"] + 1}))
+    before = sorted(each.name for each in session.iterdir())
+    ran = sent(tmp_path, server)
+    assert ran.exit == 3
+    assert "written by another version (format 2, this version reads 1)" in ran.err
+    assert server.log == []
+    assert sorted(each.name for each in session.iterdir()) == before
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"format": 1}'])
+def test_unreadable_session(tmp_path: Path, server: ScriptedServer, session: Path, content: str) -> None:
+    """A session that cannot be read is kept and told; no traceback."""
+    (session / "session.json").write_text(content)
+    ran = sent(tmp_path, server)
+    assert ran.exit == 3
+    assert "session.json: cannot be read" in ran.err
+    assert "Traceback" not in ran.text
+    assert server.log == []
+
+
+def test_spool_for_another_address(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
+    """Results go nowhere but where they were meant to: with another address, project or store they are kept."""
+    with checked_server() as other:
+        there, here = ["--url", other.address, "--project-id"], ["--url", server.address, "--project-id"]
+        for arguments in ([*there, "1"], [*here, "2"], []):
+            ran = send(tmp_path, *arguments)
+            assert ran.exit == 3
+            assert f"it is for {server.address}, project 1: name that with --url and --project-id" in ran.err
+        assert other.log == []
+    assert server.log == []
+    assert session.exists()
+
+
+def test_other_sessions_are_sent_past_a_bad_one(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
+    """One session that cannot be sent keeps no other back."""
+    (session / "session.json").write_text("{")
+    ran = run_session(tmp_path, "--automation-report-delivery", "later", address=server.address)
+    assert ran.exit == 0
+    done = sent(tmp_path, server)
+    assert done.exit == 3
+    assert "4 results sent" in done.err
+    assert len(names(server)) == 4
+    assert_one_run(server)
+    assert spools(tmp_path) == [session]

@@ -1,0 +1,188 @@
+"""The sender killed at every point, two senders at once, a sender too early: pytest unaffected, nothing doubled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from scripted.faults import Fault, Rule, hang, held
+from sessions import run_session, send, session_environment
+
+from faults.oracle import assert_whole, checked_server, told
+from faults.projects import GatedProject
+from faults.running import Running, eventually, spools, wait_for_senders
+from faults.test_settlement import OPERATIONS
+from pytest_automation_report.sender.book import ledger_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from scripted.server import ScriptedServer
+
+KILLER = """
+import os, pathlib, signal, pytest
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session):
+    (folder,) = [each for each in (session.config.rootpath / ".automation-report/spool").iterdir() if each.is_dir()]
+    for each in pathlib.Path("/proc").iterdir():
+        if each.name.isdigit() and int(each.name) != os.getpid():
+            try:
+                command = (each / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if folder.name.encode() in command:
+                os.kill(int(each.name), signal.SIGKILL)
+                (session.config.rootpath / "killed").touch()
+"""
+
+LATER = ("--automation-report-delivery", "later")
+
+
+def sender_of(folder: Path) -> int:
+    """Return the process id of the sender that is ready, 0 when none is."""
+    return max((ledger_from(each / "ledger").sender_pid for each in spools(folder)), default=0)
+
+
+def kept_session(folder: Path, server: ScriptedServer, count: int) -> list[str]:
+    """Leave a session of this many tests in the spool; return their names."""
+    project = GatedProject(folder, count)
+    ran = run_session(folder, *LATER, address=server.address)
+    assert ran.exit == 0
+    assert told(ran).kept == count
+    return project.names
+
+
+def sending(folder: Path, server: ScriptedServer) -> AbstractContextManager[subprocess.Popen[str]]:
+    """Start ``automation-report send``."""
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "send", "--url", server.address]
+    return subprocess.Popen(
+        [*command, "--project-id", "1"], cwd=folder, env=session_environment(), stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with checked_server() as server:
+        yield server
+
+
+def test_killed_before_it_is_ready(tmp_path: Path, server: ScriptedServer) -> None:
+    """A sender that is killed at once changes nothing for the tests; the command sends their results."""
+    project = GatedProject(tmp_path, 3)
+    (tmp_path / "conftest.py").write_text(KILLER)
+    ran = run_session(tmp_path, address=server.address, env=session_environment({"exit_progress": 0.5}))
+    assert (tmp_path / "killed").exists()
+    assert ran.exit == 0
+    assert (told(ran).delivered, told(ran).kept) == (0, 3)
+    sent = send(tmp_path, "--url", server.address, "--project-id", "1")
+    assert sent.exit == 0, sent.text
+    assert_whole(server, project.names)
+
+
+@pytest.mark.parametrize("fate", ["applied", "not-applied"])
+@pytest.mark.parametrize("operation", ["create-run", "append-thread"])
+def test_killed_in_a_request(tmp_path: Path, server: ScriptedServer, operation: str, fate: str) -> None:
+    """A sender killed between a request and its answer is told; the next one finds out what became of the request."""
+    project = GatedProject(tmp_path, 3, 1)
+    rule = Rule("POST", OPERATIONS[operation], held() if fate == "applied" else hang())
+    server.script([rule])
+    with Running(tmp_path, address=server.address) as running:
+        running.until(lambda: project.is_at(1), "the second test")
+        server.wait_until(lambda: any(each.json and rule.seen for each in server.log))
+        sender = sender_of(tmp_path)
+        os.kill(sender, signal.SIGKILL)
+        server.release()
+        project.let_through(1)
+        ran = running.end()
+    assert ran.exit == 0
+    assert (told(ran).delivered, told(ran).kept) == (0, 3)
+    assert f"the sender (process {sender}) has died" in ran.out
+    sent = send(tmp_path, "--url", server.address, "--project-id", "1")
+    assert sent.exit == 0, sent.text
+    assert spools(tmp_path) == []
+    assert_whole(server, project.names)
+
+
+@pytest.mark.parametrize("fate", ["applied", "not-applied"])
+def test_killed_in_every_request(tmp_path: Path, server: ScriptedServer, fate: str) -> None:
+    """Senders killed at their first request, their second, and so on: the one that lives finds each result once."""
+    names = kept_session(tmp_path, server, 3)
+    fault = Fault(applies="now" if fate == "applied" else "no", reset="after")
+    victims: list[subprocess.Popen[str]] = []
+    countdown = 0
+
+    def kill(*_: object) -> None:
+        nonlocal countdown
+        countdown -= 1
+        if countdown == 0:
+            victims[-1].kill()
+
+    server.checks.append(kill)
+    exit_code, text = -signal.SIGKILL, ""
+    while exit_code == -signal.SIGKILL:
+        countdown = len(victims) + 1
+        server._rules.clear()
+        server.script([Rule("*", "/api", fault, first=countdown)])
+        with sending(tmp_path, server) as process:
+            victims.append(process)
+            _, text = process.communicate(timeout=60)
+        exit_code = process.returncode
+    assert exit_code == 0, text
+    assert len(victims) > 3
+    assert spools(tmp_path) == []
+    assert_whole(server, names)
+
+
+def test_two_commands_at_once(tmp_path: Path, server: ScriptedServer) -> None:
+    """The second of two commands on one spool says that another sender is at work, by exit code 3."""
+    names = kept_session(tmp_path, server, 3)
+    server.script([Rule("POST", OPERATIONS["append-thread"], held())])
+    with sending(tmp_path, server) as first:
+        server.wait_until(lambda: any("/threads/" in each.path for each in server.log))
+        second = send(tmp_path, "--url", server.address, "--project-id", "1")
+        assert second.exit == 3
+        assert "another sender is at work on it" in second.err
+        server.release()
+        _, text = first.communicate(timeout=30)
+    assert first.returncode == 0
+    assert "3 results sent" in text
+    assert_whole(server, names)
+
+
+def test_command_while_the_session_lives(tmp_path: Path, server: ScriptedServer) -> None:
+    """The command leaves the spool of a running session alone, by exit code 3; the session delivers all itself."""
+    project = GatedProject(tmp_path, 3, 1)
+    with Running(tmp_path, address=server.address) as running:
+        running.until(lambda: project.is_at(1), "the second test")
+        early = send(tmp_path, "--url", server.address, "--project-id", "1")
+        assert early.exit == 3
+        assert f"its pytest (process {running.pid}) is still running" in early.err
+        project.let_through(1)
+        ran = running.end()
+    assert told(ran).delivered == 3
+    assert_whole(server, project.names)
+
+
+def test_command_while_the_sender_is_alone(tmp_path: Path, server: ScriptedServer) -> None:
+    """When pytest was killed, the command leaves the spool to the sender that is still at work."""
+    project = GatedProject(tmp_path, 3, 2)
+    server.script([Rule("POST", OPERATIONS["append-thread"], held())])
+    with Running(tmp_path, address=server.address) as running:
+        running.until(lambda: project.is_at(2), "the last test")
+        server.wait_until(lambda: any("/threads/" in each.path for each in server.log))
+        running.hit(signal.SIGKILL)
+        running.end()
+    early = send(tmp_path, "--url", server.address, "--project-id", "1")
+    assert early.exit == 3
+    assert "another sender is at work on it" in early.err
+    server.release()
+    wait_for_senders(tmp_path)
+    eventually(lambda: spools(tmp_path) == [], "the sender removes what it delivered")
+    assert_whole(server, project.names)
