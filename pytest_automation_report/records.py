@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from binascii import crc32
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -83,7 +83,6 @@ class Decoder:
     damaged: int = 0
     position: int = 0
     _tail: bytes = b""
-    samples: list[int] = field(default_factory=list)
 
     @property
     def is_torn(self) -> bool:
@@ -103,7 +102,6 @@ class Decoder:
             record = None if payload is None else record_from(payload)
             if record is None:
                 self.damaged += 1
-                self.samples.append(offset)
             else:
                 found.append(Placed(offset, record))
         return found

@@ -84,10 +84,8 @@ def report_lines(
     if tally.seen == 0:
         return lines
     if ending.is_whole:
-        told = (
-            _delivered(configuration, tally, here) if verbosity >= 0 else [_counted(tally)] if verbosity == -1 else []
-        )
-        return [*told, *lines]
+        shorter = [_counted(tally)] if verbosity == -1 else []
+        return [*(_delivered(configuration, tally, here) if verbosity >= 0 else shorter), *lines]
     return [*_delivered(configuration, tally, here), *lines, *_undelivered(configuration, ending, here)]
 
 
