@@ -16,8 +16,8 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from pytest_automation_report.answers import Run, RunPage, Source, SourcePage, TestPage, created_id
-from pytest_automation_report.errors import AutomationReportError, SettingError
-from pytest_automation_report.exchange import CONNECT_SECONDS, Exchange
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.exchange import CONNECT_SECONDS, GRACE_SECONDS, Exchange
 from pytest_automation_report.verdict import Answer, Call, Failure, Outcome, classify
 
 if TYPE_CHECKING:
@@ -223,8 +223,8 @@ class Client:
         return classify(call, outcome, parse, was_sent=exchange.was_sent is not False, secret=self._token.value)
 
     def _outcome(self, request: requests.Request, exchange: Exchange) -> Outcome:
-        """Send a request and read its answer; no exception of requests or urllib3 leaves."""
-        timeout = (min(CONNECT_SECONDS, self._deadline_seconds), self._deadline_seconds)
+        """Send a request and read its answer; of all errors, only the embedded store's own leave."""
+        timeout = (min(CONNECT_SECONDS, self._deadline_seconds), self._deadline_seconds + GRACE_SECONDS)
         try:
             prepared = self._session.prepare_request(request)
             response = self._session.send(prepared, stream=True, timeout=timeout, allow_redirects=False)
@@ -232,8 +232,6 @@ class Client:
                 key = request.headers.get("Idempotency-Key")
                 self._knows_keys |= key is not None and response.headers.get("Idempotency-Key") == key
                 return _answer(response)
-        except AutomationReportError:  # the embedded store's own errors
-            raise
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             if exchange.was_sent is None and isinstance(error, ValueError):
                 exchange.was_sent = False  # requests refuses an address or a header before it looks at the network

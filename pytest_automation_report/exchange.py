@@ -41,6 +41,9 @@ CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 1.0
 """A kept connection that rested longer is not used again: its server may be about to close it."""
 
+GRACE_SECONDS = 1.0
+"""How much longer than the deadline a socket waits, so that it is the deadline that ends an exchange, and says so."""
+
 _LEAST_SECONDS = 0.001
 """A time-out of 0 would mean a socket that never waits."""
 
@@ -135,11 +138,11 @@ class WatchedConnection(HTTPConnection):
         return is_fresh and super().is_connected
 
     def connect(self) -> None:
-        """Connect, then let the socket wait until the deadline instead of the shorter time for connecting."""
+        """Connect, then let the socket wait for the deadline instead of the shorter time for connecting."""
         super().connect()
         exchange = current_exchange()
         if exchange and self.sock:
-            self.sock.settimeout(exchange.remaining_seconds())
+            self.sock.settimeout(exchange.remaining_seconds() + GRACE_SECONDS)
 
     def request(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on as they come
         """Send a request and note that its last byte was handed over."""
@@ -150,7 +153,7 @@ class WatchedConnection(HTTPConnection):
         exchange.was_sent = False
         if self.sock:
             exchange.watch(self.sock)
-        self.timeout = exchange.remaining_seconds()
+        self.timeout = exchange.remaining_seconds() + GRACE_SECONDS
         super().request(*args, **kwargs)
         exchange.was_sent = True
 

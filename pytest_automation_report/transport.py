@@ -116,7 +116,7 @@ def proxies_for(url: str, proxies: Mapping[str, str]) -> dict[str, str]:
     """Return the proxy for an address by its scheme; empty for loopback and for what ``no_proxy`` names.
 
     ``no_proxy`` lists hosts, domains (with or without a leading dot), addresses and networks, each but the last with
-    an optional port; ``*`` is everything.
+    an optional port; ``*`` is everything. Raises `ValueError` for a proxy without a host.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
@@ -125,7 +125,11 @@ def proxies_for(url: str, proxies: Mapping[str, str]) -> dict[str, str]:
         return {}
     port = parts.port or _PORTS.get(parts.scheme, 0)
     entries = (each.strip().lower() for each in proxies.get("no_proxy", "").split(","))
-    return {} if any(_names(each, host, port) for each in entries if each) else {parts.scheme: proxy}
+    if any(_names(each, host, port) for each in entries if each):
+        return {}
+    if not urlsplit(proxy if "://" in proxy else f"http://{proxy}").hostname:
+        raise InvalidProxyURL("the proxy has no host")
+    return {parts.scheme: proxy}
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""What an answer means (floor 0): applied, or which of the errors says why not.
+"""What an answer means (floor 2): applied, or which of the errors says why not.
 
 The one rule is `classify`. It is pure, so that every class can be tried without a server: a result is delivered twice
 or lost exactly where this rule is wrong.

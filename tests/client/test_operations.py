@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 import responses
+from contract import Contract
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
@@ -47,7 +48,7 @@ def client(client_for: ClientFor) -> Client:
 
 
 def sent(mocked: responses.RequestsMock) -> tuple[str, str, dict[str, str], Any]:
-    """Return method, path, query and JSON body of the only request, whose headers are checked."""
+    """Return method, path, query and JSON body of the only request, whose headers and contract are checked."""
     assert len(mocked.calls) == 1
     request = mocked.calls[0].request
     parts = urlsplit(str(request.url))
@@ -58,6 +59,8 @@ def sent(mocked: responses.RequestsMock) -> tuple[str, str, dict[str, str], Any]
     assert request.headers["User-Agent"] == f"pytest-automation-report/{__version__}"
     assert request.headers.get("Content-Type") == ("application/json" if request.method == "POST" else None)
     body = request.body
+    assert body is None or isinstance(body, bytes)
+    Contract().check_request(str(request.method), parts.path, parts.query, body)
     return str(request.method), parts.path, dict(parse_qsl(parts.query)), None if body is None else json.loads(body)
 
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
+from requests.exceptions import InvalidProxyURL
 from scripted.faults import Rule, answer, hang, lost_answer, slow
 from scripted.server import ScriptedServer
 from wires import RawServer, head_of, pipe
 
 from pytest_automation_report.errors import ClientError, NotSentError, RefusedError, UnknownAnswerError
 from pytest_automation_report.model import NewRun
-from pytest_automation_report.transport import proxies_for
+from pytest_automation_report.transport import WatchedAdapter, proxies_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -214,12 +215,29 @@ def test_forwarding_proxy(server: ScriptedServer, client_for: ClientFor) -> None
     assert isinstance(failure(lambda: client.create_run(RUN)), RefusedError)
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "http://", "http://user:secret@[::1", "127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "socks5://127.0.0.1:1",
+        "http://",
+        "http://user:secret@",
+        "http://user:secret@[::1",
+        "http://user:secret@h:x",
+        "http://user:secret@a b",
+        "127.0.0.1:1",
+    ],
+)
 def test_proxies_that_cannot_be_used(client_for: ClientFor, proxy: str) -> None:
     """A proxy of another kind, a mistyped or a dead one means that nothing was sent."""
     error = failure(lambda: client_for(f"http://{NAME}", proxies={"http": proxy}).create_run(RUN))
     assert type(error) is NotSentError
     assert "secret" not in str(error)
+
+
+def test_socks_is_refused() -> None:
+    """A SOCKS proxy is refused whatever is installed: its connections would not tell what was sent."""
+    with pytest.raises(InvalidProxyURL):
+        WatchedAdapter().proxy_manager_for("socks5://127.0.0.1:1")
 
 
 def test_loopback_never_through_a_proxy(server: ScriptedServer, client_for: ClientFor) -> None:

@@ -59,7 +59,7 @@ def test_each_status(call: Call) -> None:
     "body",
     [
         b"", b"<html>", b'{"id": 1', b"[]", b"null", b"{}", b'{"id": null}', b'{"id": "1"}', b'{"id": true}',
-        b'{"id": 0}',
+        b'{"id": 0}', b'{"id": 1, "x": NaN}', b'{"id": 1, "x": -Infinity}',
         b'{"id": -1}', b'{"id": 1.0}', b'{"id": 1e400}', b'{"id": NaN}', b'{"id": Infinity}', b"\xff\xfe",
         b'{"id": ' + b"9" * 5000 + b"}", b"[" * 100_000, b'{"a":' * 100_000,
     ],
@@ -80,12 +80,20 @@ def test_failures() -> None:
     ("status", "expected"),
     [
         (413, RefusedError), (401, TokenRefusedError), (429, ThrottledError), (302, RefusedError),
-        (500, NotSentError), (503, NotSentError), (408, NotSentError), (204, UnknownAnswerError),
+        (500, NotSentError), (503, NotSentError), (408, NotSentError),
     ],
 )  # fmt: skip
 def test_answers_to_half_a_request(status: int, expected: type[ClientError]) -> None:
     """Half a request cannot have been applied, so an error of the server means that it can be repeated."""
     assert type(error_of(APPEND, Answer(status), was_sent=False)) is expected
+
+
+def test_success_for_half_a_request() -> None:
+    """A success for a request that did not leave whole is too strange to build on."""
+    for call, body in ((CREATE, b'{"id": 1}'), (READ, b'{"id": 1}'), (APPEND, b"")):
+        assert type(error_of(call, Answer(call.success, body), was_sent=False)) is UnknownAnswerError
+    with pytest.raises(UnknownAnswerError):
+        classify(APPEND, Answer(204), lambda document: document, was_sent=False)
 
 
 def test_error_body() -> None:

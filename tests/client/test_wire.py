@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from contract import Contract
 from scripted.faults import (
     Fault,
     Rule,
@@ -26,15 +26,16 @@ from scripted.server import ScriptedServer
 from wires import RawServer, head_of
 
 from pytest_automation_report import exchange
+from pytest_automation_report.client import Client
 from pytest_automation_report.errors import ClientError, NotSentError, RefusedError, UnknownAnswerError
-from pytest_automation_report.model import NewRun, Resources
+from pytest_automation_report.model import NewRun, Resources, Token
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from conftest import ClientFor
 
-    from pytest_automation_report.client import Client
 
 TEST = {"key": "k", "name": "n", "folder": "f", "status": "passed"}
 BATCH = json.dumps({"tests": [TEST]}).encode()
@@ -54,7 +55,8 @@ def error_within(seconds: float, call: Callable[[], Any]) -> ClientError:
 
 
 def test_whole_life_of_a_run(server: ScriptedServer, client: Client) -> None:
-    """A run is created, filled, read back and completed over one kept connection."""
+    """A run is created, filled, read back and completed over one kept connection, all by the contract."""
+    server.checks.append(Contract().check_request)
     run = client.create_run(NewRun("n", "src"))
     thread = client.create_thread(run, Resources())
     client.append_thread(thread, BATCH)
@@ -68,6 +70,24 @@ def test_whole_life_of_a_run(server: ScriptedServer, client: Client) -> None:
     assert client.run_tests(run, thread_id=thread).result[0].key == "k"
     assert server.results == [(run, thread, TEST)]
     assert server.connection_count == 1
+
+
+def test_double_by_the_contract(server: ScriptedServer, client: Client) -> None:
+    """The scripted server answers as the contract says, so that tests against it count."""
+    contract = Contract()
+    thread = thread_on(client)
+    client.append_thread(thread, BATCH)
+    headers = {"Authorization": f"Bearer {server.token}"}
+    for path in ("automation/runs/1", "automation/runs/9", "automation/runs/1/tests", "projects/7/automation/runs"):
+        answer = requests.get(f"{server.address}/api/v1/{path}", headers=headers, timeout=10)
+        contract.check_response("GET", f"/api/v1/{path}", answer.status_code, answer.headers, answer.content)
+    for path, status in (("complete", 204), ("complete", 422), ("threads", 422), ("append", 422)):
+        answer = requests.post(
+            f"{server.address}/api/v1/automation/runs/1/{path}", headers=headers, json={}, timeout=10
+        )
+        assert answer.status_code == status
+        where = f"/api/v1/automation/runs/1/{path}"
+        contract.check_response("POST", where, answer.status_code, answer.headers, answer.content)
 
 
 def test_rested_connection(server: ScriptedServer, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +234,8 @@ def raw_answer(data: bytes) -> Callable[[socket.socket], None]:
         b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"a"\r\n',
     ],
     ids=[
-        "nothing", "no HTTP", "no status", "bad length", "bad chunk", "many headers", "long header", "early", "cut chunks",
+        "nothing", "no HTTP", "no status", "bad length", "bad chunk", "many headers", "long header", "early",
+        "cut chunks",
     ],
 )  # fmt: skip
 def test_broken_http(client_for: ClientFor, data: bytes) -> None:
@@ -266,53 +287,19 @@ def test_slow_upload(client_for: ClientFor, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("pytest_automation_report.client.CONNECT_SECONDS", 0.2)
 
     def behave(connection: socket.socket) -> None:
-        head = head_of(connection)
-        raw.is_over.wait(0.6)
-        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        while length:
-            length -= len(connection.recv(min(length, 65536)))
-        connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        while head := head_of(connection):
+            raw.is_over.wait(0.6)
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            while length:
+                length -= len(connection.recv(min(length, 65536)))
+            connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
 
     with RawServer(behave) as raw:
-        client_for(raw.address).append_thread(1, LARGE)
-
-
-def test_slow_name_server(client_for: ClientFor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name server that does not answer ends at the deadline as not sent."""
-    release = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.wait(10) and [])
-    try:
-        error = error_within(3, lambda: client_for("http://reports.example", deadline_seconds=0.3).run(1))
-    finally:
-        release.set()
-    assert type(error) is NotSentError
-
-
-@pytest.mark.parametrize("problem", [socket.gaierror(-2, "Name or service not known"), UnicodeError("label too long")])
-def test_unknown_name(client_for: ClientFor, monkeypatch: pytest.MonkeyPatch, problem: Exception) -> None:
-    """A name that does not resolve means that nothing was sent."""
-
-    def fail(*_: object, **__: object) -> None:
-        raise problem
-
-    monkeypatch.setattr(socket, "getaddrinfo", fail)
-    error = error_within(5, lambda: client_for("http://reports.example").run(1))
-    assert type(error) is NotSentError
-
-
-def test_second_address(server: ScriptedServer, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When a host's first address does not answer, the next one is tried."""
-    real = socket.getaddrinfo
-    closed = socket.create_server(("127.0.0.1", 0))
-    dead_port = closed.getsockname()[1]
-    closed.close()
-
-    def both(_: str, port: int, **options: Any) -> list[Any]:  # noqa: ANN401 - getaddrinfo's
-        return [*real("127.0.0.1", dead_port, **options), *real("127.0.0.1", port, **options)]
-
-    monkeypatch.setattr(socket, "getaddrinfo", both)
-    port = server.address.rsplit(":", 1)[1]
-    assert client_for(f"http://reports.example:{port}").create_run(NewRun("n", "src")) == 1
+        client = client_for(raw.address)
+        for _ in ("new connection", "kept connection"):
+            client.append_thread(1, LARGE)
+        assert raw.count == 1
+        client._session.close()
 
 
 def test_no_threads_stay(server: ScriptedServer, client_for: ClientFor) -> None:
@@ -324,9 +311,11 @@ def test_no_threads_stay(server: ScriptedServer, client_for: ClientFor) -> None:
 
 
 def test_plain_session(server: ScriptedServer) -> None:
-    """Another session works as well, though without the deadline."""
-    from pytest_automation_report.client import Client  # noqa: PLC0415
-    from pytest_automation_report.model import Token  # noqa: PLC0415
-
-    with requests.Session() as session:
-        assert Client(session, server.address, Token("scripted-token"), project_id=1).create_run(NewRun("n", "s")) == 1
+    """Another session works as well, though without the deadline, and follows no redirect either."""
+    with ScriptedServer() as other, requests.Session() as session:
+        client = Client(session, server.address, Token("scripted-token"), project_id=1)
+        assert client.create_run(NewRun("n", "s")) == 1
+        server.script([Rule("GET", "", redirect(other.address))])
+        with pytest.raises(RefusedError):
+            client.run(1)
+        assert other.log == []

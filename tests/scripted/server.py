@@ -234,9 +234,11 @@ class ScriptedServer:
             timer.start()
 
     def hold(self, seconds: float | None) -> None:
-        """Wait for some time, or for the release, but never longer than the server is up."""
+        """Wait for some time, or for the release; raise `ConnectionError` when the server goes down meanwhile."""
         with self._changed:
             self._changed.wait_for(lambda: self._wire is None or (seconds is None and self._is_released), seconds)
+            if self._wire is None:
+                raise ConnectionError("the server went down")
 
     def answered(self, seen: Seen, status: int) -> None:
         """Note which answer a request gets."""
@@ -257,7 +259,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - http.server's own names
         """Stay silent: the log is ``server.log``."""
 
     def _serve(self) -> None:
