@@ -93,13 +93,12 @@ def test_token_is_nowhere_after_a_session(
     assert files_with_token(tmp_path, server.database.parent) == []
 
 
-@pytest.mark.parametrize("arguments", [[], ["-n2"]])
 def test_token_is_in_no_argument_and_no_environment_of_the_sender(
-    arguments: list[str], tmp_path: Path, env: dict[str, str], server: CheckedServer
+    tmp_path: Path, env: dict[str, str], server: CheckedServer
 ) -> None:
     """While a session runs, no process has the token among its arguments, nor the sender in its environment."""
     project = Project(tmp_path / "project")
-    with paused(project, *arguments, address=server.address, env=env):
+    with paused(project, "-n2", address=server.address, env=env):
         sender = sender_of(project)
         assert [pid for pid, words in of_processes("cmdline") if finds(words)] == []
         assert not finds(Path(f"/proc/{sender}/environ").read_bytes())
@@ -136,12 +135,11 @@ def test_token_is_nowhere_after_a_kill(tmp_path: Path, env: dict[str, str], serv
     assert files_with_token(tmp_path) == []
 
 
-@pytest.mark.parametrize("arguments", [["-vv"], ["-n2"]])
-def test_refused_token_is_told_but_not_shown(arguments: list[str], tmp_path: Path, env: dict[str, str]) -> None:
+def test_refused_token_is_told_but_not_shown(tmp_path: Path, env: dict[str, str]) -> None:
     """A token that the server refuses is in no file, log or message of session and console, and its remedy is told."""
     project = Project(tmp_path / "project", MIXED)
     with CheckedServer(tmp_path / "store.sqlite3", "another") as server:
-        ran = project.report(*arguments, address=server.address, env=env)
+        ran = project.report("-n2", "-vv", address=server.address, env=env)
         assert ran.exit == 1, ran.text
         assert "set AUTOMATION_REPORT_TOKEN to one that is valid for this project" in ran.text
         assert "3 results kept" in ran.text

@@ -127,10 +127,10 @@ def test_plugin_can_be_left_out(project: Project) -> None:
 def test_sessions_one_after_the_other_in_one_process_are_each_reported(project: Project, server: CheckedServer) -> None:
     """A process that runs pytest twice reports two sessions."""
     # pytest-retry keeps state of its own between the sessions of a process
-    arguments = ["-p", "no:cacheprovider", "-p", "no:pytest-retry", ON, "--automation-report-url", server.address]
+    arguments = ["-p", "no:cacheprovider", "-p", "no:pytest-retry", "--automation-report-url", server.address]
     arguments += ["--automation-report-project-id=1", "--automation-report-source=suite"]
     script = f"import pytest, sys; sys.exit(max(pytest.main({arguments!r}) for _ in range(2)))"
-    ran = run([sys.executable, "-c", script], project.root, session_environment())
+    ran = run([sys.executable, "-c", script], project.root, session_environment(AUTOMATION_REPORT="1"))
     assert ran.exit == 0, ran.text
     assert len(server.runs()) == 2
     assert len(server.tests()) == 2
