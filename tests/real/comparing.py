@@ -1,0 +1,137 @@
+"""Runs one package's tests bare and reported, and says what differs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from checked import CheckedServer
+from sessions import TOKEN, Ran, clean_environment
+from verdicts import CLASS_OF, Verdict, from_junit, from_server, last_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from packages import Package
+    from workplace import Place
+
+TARGETS = ("loopback", "embedded")
+PROCESSES = (0, 2)
+_DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered", re.MULTILINE)
+_SHOWN = 5
+_SECONDS = 1800
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """What a session without the plugin left."""
+
+    ran: Ran
+    verdicts: Mapping[str, Verdict]
+    seconds: float
+
+
+@dataclass(slots=True)
+class Row:
+    """One package's line of the table."""
+
+    package: Package
+    tests: int = 0
+    exits: list[int] = field(default_factory=list)
+    seconds: list[tuple[float, float]] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+
+
+def compare(package: Package, place: Place, work: Path) -> Row:
+    """Run the package's tests bare and reported, alone and on two workers, to a server and to the embedded store."""
+    row = Row(package)
+    work.mkdir(parents=True, exist_ok=True)
+    for processes in PROCESSES:
+        began = time.monotonic()
+        ran = _run(package, place, work, processes)
+        bare = Bare(ran, from_junit(work / "bare.xml"), time.monotonic() - began)
+        row.tests = len(bare.verdicts)
+        row.exits.append(ran.exit)
+        for target in TARGETS:
+            began = time.monotonic()
+            found = list(_differences(package, place, work, processes, target, bare))
+            row.seconds.append((bare.seconds, time.monotonic() - began))
+            row.differences += [f"-n {processes}, {target}: {each}" for each in found]
+    return row
+
+
+def _run(package: Package, place: Place, work: Path, processes: int, *reporting: str) -> Ran:
+    tree = place.fresh(work / "tree")
+    xml = work / ("reported.xml" if reporting else "bare.xml")
+    xml.unlink(missing_ok=True)
+    command = [str(place.python), "-m", "pytest", "-n", str(processes), f"--junitxml={xml}"]
+    command += [*package.arguments, *(reporting or ("-p", "no:automation-report"))]
+    env = clean_environment(AUTOMATION_REPORT_TOKEN=TOKEN) if reporting else clean_environment()
+    env["PATH"] = f"{place.python.parent}:{env['PATH']}"
+    done = subprocess.run(
+        command, cwd=tree, env=env, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def _differences(
+    package: Package, place: Place, work: Path, processes: int, target: str, bare: Bare
+) -> Iterator[str]:
+    """Yield what is not the same, in words."""
+    for left in work.glob("store.sqlite3*"):
+        left.unlink()
+    common = ("--automation-report", "--automation-report-exit-wait=600", "--automation-report-source=suite")
+    if target == "embedded":
+        database = f"--automation-report-database={work / 'store.sqlite3'}"
+        ran = _run(package, place, work, processes, *common, database)
+        posted = None
+    with CheckedServer(work / "store.sqlite3", TOKEN) as server:
+        if target == "loopback":
+            where = (f"--automation-report-url={server.address}", "--automation-report-project-id=1")
+            ran = _run(package, place, work, processes, *common, *where)
+            posted = {test["key"]: str(test["status"]) for _, test in server.tests()}
+        stored = from_server(server.address, TOKEN, posted)
+    yield from _session_differences(bare, ran)
+    reported = from_junit(work / "reported.xml")
+    yield from _outcome_differences("bare XML", bare.verdicts, "reported XML", reported, package.unsteady)
+    if posted is None:
+        reported = {key: Verdict(each.name, CLASS_OF[each.status], 1) for key, each in reported.items()}
+    yield from _outcome_differences("XML", reported, "server", stored, ())
+    twice = [each.name for each in stored.values() if each.cases > 1]
+    yield from _listed("more than once in a thread", twice)
+    delivered = _DELIVERED.search(ran.out)
+    total = sum(each.cases for each in stored.values())
+    if delivered is None or int(delivered[1]) != int(delivered[2]) or int(delivered[1]) < total:
+        yield f"the summary says {delivered[0] if delivered else 'nothing'!r}, the server has {total} results"
+    if "error in reporting" in ran.text:
+        yield "an error in reporting is told"
+
+
+def _session_differences(bare: Bare, ran: Ran) -> Iterator[str]:
+    if ran.exit != bare.ran.exit:
+        yield f"exit status {bare.ran.exit} bare, {ran.exit} reported"
+    if last_line(ran.out) != last_line(bare.ran.out):
+        yield f"last line: {last_line(bare.ran.out)!r} bare, {last_line(ran.out)!r} reported"
+
+
+def _outcome_differences(
+    one: str, ones: Mapping[str, Verdict], other: str, others: Mapping[str, Verdict], unsteady: tuple[str, ...]
+) -> Iterator[str]:
+    yield from _listed(f"only in the {one}", [ones[key].name for key in ones.keys() - others.keys()])
+    yield from _listed(f"only in the {other}", [others[key].name for key in others.keys() - ones.keys()])
+    unlike = [
+        f"{ones[key].name} ({ones[key].status}, {others[key].status})"
+        for key in ones.keys() & others.keys()
+        if ones[key].status != others[key].status and not any(part in ones[key].name for part in unsteady)
+    ]
+    yield from _listed(f"other status in {one} and {other}", unlike)
+
+
+def _listed(what: str, names: list[str]) -> Iterator[str]:
+    if names:
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        yield f"{what}: {', '.join(sorted(names)[:_SHOWN])}{more}"

@@ -1,0 +1,85 @@
+"""What a session said of each test: by pytest's JUnit XML, and by the server. Neither imports how the plugin does it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+SEVERITY = ("passed", "skipped", "failure", "error")
+"""From the mildest to the worst."""
+
+_LAST_LINE = re.compile(r"^(?:=+ )?(no tests ran|\d+ [a-z]+(?:, \d+ [a-z]+)*) in [\d.]+s", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One test by its key: ``cases`` how often it stands there, ``status`` the worst of them."""
+
+    name: str
+    status: str
+    cases: int
+
+
+def from_junit(path: Path) -> dict[str, Verdict]:
+    """Return the verdicts of a JUnit XML file by key, its cases grouped."""
+    found: dict[str, Verdict] = {}
+    for case in ET.parse(path).iter("testcase"):
+        folder, name = case.attrib["classname"], case.attrib["name"]
+        address = f"{folder}.{name}" if folder else name
+        key = sha256(address.encode()).hexdigest()
+        before = found.get(key, Verdict(address, "passed", 0))
+        statuses = [before.status, *(each.tag for each in case if each.tag in SEVERITY)]
+        found[key] = Verdict(address, max(statuses, key=SEVERITY.index), before.cases + 1)
+    return found
+
+
+def last_line(text: str) -> str:
+    """Return the counts in pytest's last line, empty when there is none."""
+    return (_LAST_LINE.findall(text) or [""])[-1]
+
+
+def from_server(address: str, token: str, posted: Mapping[str, str] | None) -> dict[str, Verdict]:
+    """Return the verdicts that a server has of its only run, read back over its API.
+
+    The API tells passed, failed and neither; ``posted`` has the exact status of each key where it is known.
+    """
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {token}"
+        (run,) = _pages(session, f"{address}/api/v1/projects/1/automation/runs", 100)
+        tests = list(_pages(session, f"{address}/api/v1/automation/runs/{run['id']}/tests", 1000))
+    assert run["is_completed"], "the run is not completed"
+    assert run["total_count"] == len(tests)
+    by_key: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for each in tests:
+        by_key[each["key"]].append(each)
+    found = {}
+    for key, rows in by_key.items():
+        status = posted[key] if posted is not None else _CLASSES[max(each["status"] for each in rows)]
+        in_one_thread = max(Counter(each["thread_id"] for each in rows).values())
+        found[key] = Verdict(f"{rows[0]['folder']}.{rows[0]['name']}", status, in_one_thread)
+    return found
+
+
+_CLASSES = {1: "neither", 2: "passed", 3: "failed"}
+CLASS_OF = {"passed": "passed", "skipped": "neither", "failure": "failed", "error": "failed"}
+"""What the server's reading side makes of each status."""
+
+
+def _pages(session: requests.Session, address: str, size: int) -> Iterator[dict[str, Any]]:
+    page: int | None = 1
+    while page is not None:
+        answer = session.get(address, params={"page": page, "per_page": size}, timeout=60)
+        answer.raise_for_status()
+        document = answer.json()
+        yield from document["result"]
+        page = document["next_page"]
