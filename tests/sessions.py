@@ -7,7 +7,10 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +79,12 @@ def reporting_arguments(address: str | None = None, *, python: str = sys.executa
 
 
 def run(command: list[str], folder: Path, env: Mapping[str, str], **more: Any) -> Ran:  # noqa: ANN401 - subprocess's own
-    """Run a command to its end, at most two minutes, and return what it left."""
+    """Run a command to its end, at most two minutes, and return what it left.
+
+    Skips the test when the command needs pytest-xdist and that is not installed.
+    """
+    if command[0] == sys.executable and any(each.startswith("-n") for each in command) and find_spec("xdist") is None:
+        pytest.skip("pytest-xdist is not installed")
     done = subprocess.run(
         command, cwd=folder, env=dict(env), capture_output=True, text=True, timeout=120, check=False, **more
     )

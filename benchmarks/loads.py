@@ -1,0 +1,61 @@
+"""The suites that the benchmarks run, written into a folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = 100
+
+_MIXED = """
+import pytest
+
+def third(x):
+    assert x % 20 != 0, f"{x} is a multiple of twenty"
+
+def second(x):
+    third(x)
+
+@pytest.mark.parametrize("x", range({first}, {last}))
+def test_mixed(x):
+    print("x" * 1000)
+    if x % 50 == 7:
+        pytest.skip("one in fifty")
+    if x % 100 == 13:
+        pytest.xfail("one in a hundred")
+    second(x)
+"""
+
+_LOGS = """
+import logging
+import pytest
+
+log = logging.getLogger("load")
+
+@pytest.mark.parametrize("x", range(500))
+def test_logs(x):
+    for line in range(500):
+        log.warning("%s %s %s", x, line, "y" * 90)
+"""
+
+
+def write(name: str, folder: Path, tests: int) -> int:
+    """Write the suite of this name with about this many tests; return how many it has."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    each = max(1, tests // FILES)
+    if name == "start":
+        (folder / "test_start.py").write_text("def test_start():\n    pass\n")
+        return 1
+    if name == "logs":
+        (folder / "test_logs.py").write_text(_LOGS)
+        return 500
+    for number in range(FILES):
+        path = folder / f"test_{number:03}.py"
+        if name == "trivial":
+            path.write_text("".join(f"def test_{test}():\n    pass\n" for test in range(each)))
+        else:
+            path.write_text(_MIXED.format(first=number * each, last=(number + 1) * each))
+    return each * FILES
