@@ -44,7 +44,8 @@ HEADS = {
     "tox.ini": ("[pytest]", INI),
     "setup.cfg": ("[tool:pytest]", INI),
 }
-TEXTS = "[tool.pytest.ini_options]" + NATIVE.format(id="ini-options")
+# A number where a text belongs is a text there, and a mistake in the native table.
+TEXTS = "[tool.pytest.ini_options]\nautomation_report_name = 5" + NATIVE.format(id="ini-options")
 OTHER = '[project]\nname = "other"\n'
 
 
