@@ -89,7 +89,11 @@ class _Gate:
         resp.set_header("Idempotency-Key", key)
 
     def process_resource(
-        self, req: falcon.Request, resp: falcon.Response, resource: object, params: Mapping[str, Any],
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        resource: object,
+        params: Mapping[str, Any],
     ) -> None:
         """Refuse every method that the address does not have, those that falcon would answer itself included."""
         del resp, params
@@ -99,7 +103,10 @@ class _Gate:
 
 
 def _answer_refusal(
-    req: falcon.Request, resp: falcon.Response, error: RefusalError, params: Mapping[str, Any],
+    req: falcon.Request,
+    resp: falcon.Response,
+    error: RefusalError,
+    params: Mapping[str, Any],
 ) -> None:
     del req, params
     resp.status = error.status
@@ -109,7 +116,10 @@ def _answer_refusal(
 
 
 def _answer_http_error(
-    req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, params: Mapping[str, Any],
+    req: falcon.Request,
+    resp: falcon.Response,
+    error: falcon.HTTPError,
+    params: Mapping[str, Any],
 ) -> None:
     """Give falcon's own errors (no such address, wrong method, unreadable headers) the form of all others."""
     del req, params
@@ -120,7 +130,10 @@ def _answer_http_error(
 
 
 def _answer_failure(
-    req: falcon.Request, resp: falcon.Response, error: Exception, params: Mapping[str, Any],
+    req: falcon.Request,
+    resp: falcon.Response,
+    error: Exception,
+    params: Mapping[str, Any],
 ) -> None:
     """Tell only a number that finds the details in the log."""
     del params

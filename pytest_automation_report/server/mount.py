@@ -122,7 +122,10 @@ def _call(application: _Application, environ: dict[str, Any]) -> tuple[str, list
     written = io.BytesIO()
 
     def _start_response(
-        status: str, headers: list[tuple[str, str]], exc_info: object = None, /,
+        status: str,
+        headers: list[tuple[str, str]],
+        exc_info: object = None,
+        /,
     ) -> Callable[[bytes], object]:
         del exc_info
         started.append((status, headers))
@@ -148,7 +151,11 @@ def _response(request: PreparedRequest, status: str, headers: list[tuple[str, st
     response.headers = CaseInsensitiveDict(headers)
     response.encoding = get_encoding_from_headers(response.headers)
     response.raw = HTTPResponse(
-        body=io.BytesIO(body), headers=dict(headers), status=int(code), reason=reason, preload_content=False,
+        body=io.BytesIO(body),
+        headers=dict(headers),
+        status=int(code),
+        reason=reason,
+        preload_content=False,
         request_method=request.method,
     )
     response.url = request.url or ""

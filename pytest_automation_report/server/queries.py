@@ -54,7 +54,8 @@ class Number(_Parameter):
         if number not in self._allowed:
             allowed = self._allowed
             words = (
-                f"a whole number from {allowed.start} to {allowed.stop - 1}" if isinstance(allowed, range)
+                f"a whole number from {allowed.start} to {allowed.stop - 1}"
+                if isinstance(allowed, range)
                 else f"one of {', '.join(map(str, allowed))}"
             )
             raise ValidationError(f"Must be {words}.")
@@ -144,7 +145,8 @@ class TestPageQuery(_Query):
 
     per_page = Number("per_page", range(100, 1001), 100)
     sort = Word(
-        "sort", tuple(f"automation_run_tests:{name}" for name in ("id", "name", "status", "elapsed", "created_at")),
+        "sort",
+        tuple(f"automation_run_tests:{name}" for name in ("id", "name", "status", "elapsed", "created_at")),
         "automation_run_tests:id",
     )
     thread_id = Number("thread_id", _IDS)
@@ -156,7 +158,8 @@ class SourcePageQuery(_Query):
 
     per_page = Number("per_page", _PAGE_SIZES, 100)
     sort = Word(
-        "sort", tuple(f"automation_sources:{name}" for name in ("created_at", "ran_at", "retired_at")),
+        "sort",
+        tuple(f"automation_sources:{name}" for name in ("created_at", "ran_at", "retired_at")),
         "automation_sources:created_at",
     )
     is_retired = Word("is_retired", ("0", "1", "true", "false"), "0")

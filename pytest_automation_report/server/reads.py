@@ -74,9 +74,18 @@ class Reader:
             raise absent("automation run")
         results = (
             Result.select(
-                Result.id, Result.thread, Result.case, Result.name, Result.folder, Result.result_class,
-                Result.elapsed, Result.created, Case.key,
-            ).join(Case).where(Result.run == run_id)
+                Result.id,
+                Result.thread,
+                Result.case,
+                Result.name,
+                Result.folder,
+                Result.result_class,
+                Result.elapsed,
+                Result.created,
+                Case.key,
+            )
+            .join(Case)
+            .where(Result.run == run_id)
         )
         if query["thread_id"] is not None:
             results = results.where(Result.thread == query["thread_id"])
@@ -105,11 +114,20 @@ class Reader:
         return Page(page.number, page.size, total, [self._with_last_run(row) for row in page.items])
 
     def _sources(self) -> Any:  # noqa: ANN401 - peewee's queries have no common type
-        return Source.select(
-            Source.id, Source.project, Source.name, Source.created,
-            fn.COUNT(Run.id).alias("run_count"), fn.MAX(Run.created).alias("ran"),
-            fn.AVG(Run.total_count).alias("test_average"), fn.AVG(Run.elapsed).alias("elapsed_average"),
-        ).join(Run, JOIN.LEFT_OUTER).group_by(Source.id)
+        return (
+            Source.select(
+                Source.id,
+                Source.project,
+                Source.name,
+                Source.created,
+                fn.COUNT(Run.id).alias("run_count"),
+                fn.MAX(Run.created).alias("ran"),
+                fn.AVG(Run.total_count).alias("test_average"),
+                fn.AVG(Run.elapsed).alias("elapsed_average"),
+            )
+            .join(Run, JOIN.LEFT_OUTER)
+            .group_by(Source.id)
+        )
 
     def _with_last_run(self, source: Json) -> Json:
         runs = Run.select(Run.status).where(Run.source == source["id"])
@@ -160,7 +178,9 @@ def _run_conditions(query: Mapping[str, Any]) -> list[Any]:
     after, before = query["created_after"], query["created_before"]
     statuses = query["state"] if query["status"] is None else query["status"]
     chosen = (
-        (Run.status, statuses), (Run.source, query["source_id"]), (Run.config, query["config_id"]),
+        (Run.status, statuses),
+        (Run.source, query["source_id"]),
+        (Run.config, query["config_id"]),
         (Run.milestone, query["milestone_id"]),
     )
     conditions = [column.in_(values) for column, values in chosen if values is not None]

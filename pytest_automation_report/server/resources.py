@@ -51,7 +51,11 @@ class _Resource:
         self._store = store
 
     def _change(
-        self, req: falcon.Request, resp: falcon.Response, body: bytes, work: Callable[[Writer], Answer],
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        body: bytes,
+        work: Callable[[Writer], Answer],
     ) -> None:
         """Do the work once for each idempotency key, and answer."""
         key = req.context.get("idempotency_key")

@@ -51,7 +51,12 @@ class Whole(_IntegerField):
     """An integer as JSON has it: neither ``true`` nor ``"12"`` nor 1.5."""
 
     def __init__(
-        self, low: int, high: int = INT64_MAX, *, required: bool = False, allow_none: bool = False,
+        self,
+        low: int,
+        high: int = INT64_MAX,
+        *,
+        required: bool = False,
+        allow_none: bool = False,
     ) -> None:
         super().__init__(required=required, allow_none=allow_none, error_messages=_REQUIRED)
         self._low = low
@@ -87,7 +92,11 @@ class Pairs(_PairsField):
         super().__init__(error_messages=_REQUIRED)
 
     def _deserialize(
-        self, value: object, attr: str | None, data: Mapping[str, Any] | None, **_: object,
+        self,
+        value: object,
+        attr: str | None,
+        data: Mapping[str, Any] | None,
+        **_: object,
     ) -> dict[str, str]:
         del attr, data
         if not isinstance(value, dict):
@@ -99,13 +108,19 @@ class Pairs(_PairsField):
 
 
 def _text(
-    *, required: bool = False, allow_none: bool = False, least: int = 0, most: int | None = None,
+    *,
+    required: bool = False,
+    allow_none: bool = False,
+    least: int = 0,
+    most: int | None = None,
     check: Callable[[str], None] | None = None,
 ) -> fields.String:
     """Return a text field; lengths are in characters."""
     length = Length(min=least or None, max=most) if least or most else None
     return fields.String(
-        required=required, allow_none=allow_none, error_messages=_TEXT,
+        required=required,
+        allow_none=allow_none,
+        error_messages=_TEXT,
         validate=[each for each in (length, check) if each is not None],
     )
 

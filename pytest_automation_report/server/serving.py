@@ -44,8 +44,14 @@ def serve(store: Store, token: Token, *, host: str, port: int, ready: Callable[[
     with _listening(host, port) as listener:
         application: Any = create_application(store, token)
         server: Any = create_server(
-            application, sockets=[listener], threads=4, connection_limit=64, channel_timeout=60,
-            max_request_body_size=4 * MAX_BODY_BYTES, ident=None, clear_untrusted_proxy_headers=True,
+            application,
+            sockets=[listener],
+            threads=4,
+            connection_limit=64,
+            channel_timeout=60,
+            max_request_body_size=4 * MAX_BODY_BYTES,
+            ident=None,
+            clear_untrusted_proxy_headers=True,
         )
         try:
             _Loop(server).run(lambda: ready(_address(listener)))
@@ -80,7 +86,10 @@ class _Loop:
     def _turn(self, seconds: float) -> None:
         server = self._server
         server.asyncore.loop(
-            timeout=seconds, use_poll=server.adj.asyncore_use_poll, map=server._map, count=1,  # noqa: SLF001
+            timeout=seconds,
+            use_poll=server.adj.asyncore_use_poll,
+            map=server._map,
+            count=1,  # noqa: SLF001
         )
 
     def _is_answering(self) -> bool:

@@ -38,10 +38,14 @@ def _row(test: Any) -> StoredTest | None:  # noqa: ANN401 - it is what JSON hold
     get = test.get
     key, name, folder, alias = get("key"), get("name"), get("folder"), get("status")
     if (
-        type(key) is not str or is_key(key) is None
-        or type(name) is not str or not name
-        or type(folder) is not str or not folder
-        or type(alias) is not str or (status := STATUS_IDS.get(alias)) is None
+        type(key) is not str
+        or is_key(key) is None
+        or type(name) is not str
+        or not name
+        or type(folder) is not str
+        or not folder
+        or type(alias) is not str
+        or (status := STATUS_IDS.get(alias)) is None
     ):
         return None
     elapsed, line, assertions = get("elapsed", 0), get("line", 0), get("assertions", 0)
@@ -51,8 +55,16 @@ def _row(test: Any) -> StoredTest | None:  # noqa: ANN401 - it is what JSON hold
     if not (_are(_is_field, fields) and _are(_is_artifact, artifacts)):
         return None
     return StoredTest(
-        key, name, folder, status, get("elapsed"), get("file"), get("line"), get("assertions"),
-        _text("fields", fields), _text("artifacts", artifacts),
+        key,
+        name,
+        folder,
+        status,
+        get("elapsed"),
+        get("file"),
+        get("line"),
+        get("assertions"),
+        _text("fields", fields),
+        _text("artifacts", artifacts),
     )
 
 
@@ -76,8 +88,10 @@ def _is_field(entry: Any) -> bool:  # noqa: ANN401 - it is what JSON holds, and 
         return False
     kind, name, value, meta = entry.get("type"), entry.get("name"), entry.get("value"), entry.get("meta")
     return (
-        type(kind) is int and kind in FIELD_TYPES
-        and type(name) is str and name != ""
+        type(kind) is int
+        and kind in FIELD_TYPES
+        and type(name) is str
+        and name != ""
         and (value is None or type(value) is str)
         and ("meta" not in entry or (type(meta) is dict and all(type(each) is str for each in meta.values())))
         and type(entry.get("is_highlight", False)) is bool
@@ -90,8 +104,10 @@ def _is_artifact(entry: Any) -> bool:  # noqa: ANN401 - it is what JSON holds, a
     name, url, note, size = entry.get("name"), entry.get("url"), entry.get("note"), entry.get("size")
     mime_type = entry.get("mime_type")
     return (
-        type(name) is str and name != ""
-        and type(url) is str and is_url(url) is not None
+        type(name) is str
+        and name != ""
+        and type(url) is str
+        and is_url(url) is not None
         and (note is None or (type(note) is str and len(note) <= NOTE_LENGTH))
         and (mime_type is None or type(mime_type) is str)
         and (size is None or _is_count(size))

@@ -78,7 +78,10 @@ def slot_name(status_id: int) -> str:
 
 COUNT_NAMES = (
     *(slot_name(status_id) for status_id in range(1, STATUS_SLOTS + 1)),
-    "success_count", "failure_count", "completed_count", "total_count",
+    "success_count",
+    "failure_count",
+    "completed_count",
+    "total_count",
 )
 """Every count of a run or thread, in the contract's order."""
 
@@ -86,8 +89,10 @@ _SUMS: Mapping[int, tuple[str, ...]] = {
     status.id: tuple(
         name
         for name, counts in (
-            ("success_count", status.is_passed), ("failure_count", status.is_failed),
-            ("completed_count", status.is_final), ("total_count", True),
+            ("success_count", status.is_passed),
+            ("failure_count", status.is_failed),
+            ("completed_count", status.is_final),
+            ("total_count", True),
         )
         if counts
     )

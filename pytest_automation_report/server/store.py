@@ -104,7 +104,10 @@ class Store:
 
     def _remember(self, database: SqliteDatabase, identity: Identity, answer: Answer, now: int) -> None:
         AppliedRequest.insert(
-            key=identity.key, fingerprint=identity.fingerprint, status=answer.status, created=now,
+            key=identity.key,
+            fingerprint=identity.fingerprint,
+            status=answer.status,
+            created=now,
             body=None if answer.body is None else json_text(answer.body),
         ).execute(database)
         self._until_purge -= 1

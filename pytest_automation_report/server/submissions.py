@@ -83,17 +83,29 @@ def test_from(loaded: Mapping[str, Any]) -> StoredTest:
     """Return the test that a validated body holds."""
     get = loaded.get
     return StoredTest(
-        loaded["key"], loaded["name"], loaded["folder"], STATUS_IDS[loaded["status"]],
-        get("elapsed"), get("file"), get("line"), get("assertions"),
-        entries_text("fields", get("fields")), entries_text("artifacts", get("artifacts")),
+        loaded["key"],
+        loaded["name"],
+        loaded["folder"],
+        STATUS_IDS[loaded["status"]],
+        get("elapsed"),
+        get("file"),
+        get("line"),
+        get("assertions"),
+        entries_text("fields", get("fields")),
+        entries_text("artifacts", get("artifacts")),
     )
 
 
 def run_from(loaded: Mapping[str, Any]) -> RunSubmission:
     """Return the run that a validated body holds; an empty name of a configuration or milestone means none."""
     return RunSubmission(
-        loaded["name"], loaded["source"], loaded.get("config") or None, loaded.get("config_id"),
-        loaded.get("milestone") or None, loaded.get("milestone_id"), json_text(loaded.get("tags", [])),
+        loaded["name"],
+        loaded["source"],
+        loaded.get("config") or None,
+        loaded.get("config_id"),
+        loaded.get("milestone") or None,
+        loaded.get("milestone_id"),
+        json_text(loaded.get("tags", [])),
         attachments_from(loaded),
     )
 
@@ -101,16 +113,17 @@ def run_from(loaded: Mapping[str, Any]) -> RunSubmission:
 def thread_from(loaded: Mapping[str, Any], tests: Sequence[StoredTest] = ()) -> ThreadSubmission:
     """Return the start of a thread, or the addition to one, that a validated body holds."""
     return ThreadSubmission(
-        loaded.get("elapsed_observed"), loaded.get("elapsed_computed"), attachments_from(loaded), tests,
+        loaded.get("elapsed_observed"),
+        loaded.get("elapsed_computed"),
+        attachments_from(loaded),
+        tests,
     )
 
 
 def attachments_from(loaded: Mapping[str, Any]) -> tuple[StoredAttachment, ...]:
     """Return the fields, artifacts and links that a validated body holds."""
     return tuple(
-        StoredAttachment(kind, json_text(_known(kind, entry)))
-        for kind in _PROPERTIES
-        for entry in loaded.get(kind, ())
+        StoredAttachment(kind, json_text(_known(kind, entry))) for kind in _PROPERTIES for entry in loaded.get(kind, ())
     )
 
 

@@ -163,7 +163,16 @@ class AppliedRequest(Table):
 
 
 TABLES: tuple[type[Table], ...] = (
-    Project, Source, Config, Milestone, Run, Thread, Attachment, Case, Result, AppliedRequest,
+    Project,
+    Source,
+    Config,
+    Milestone,
+    Run,
+    Thread,
+    Attachment,
+    Case,
+    Result,
+    AppliedRequest,
 )
 """All tables, in an order in which they can be created."""
 

@@ -76,7 +76,11 @@ class Writer:
             self._close_thread(thread)
         elapsed = max(0, self._now - run["created"]) if measure_elapsed else self._longest_thread(run_id)
         Run.update(
-            is_completed=True, completed=self._now, updated=self._now, elapsed=elapsed, thread_active_count=0,
+            is_completed=True,
+            completed=self._now,
+            updated=self._now,
+            elapsed=elapsed,
+            thread_active_count=0,
             status=final_status(run["failure_count"]),
         ).where(Run.id == run_id).execute(self._database)
 
@@ -84,12 +88,17 @@ class Writer:
         """Add a thread to an open run; return its id."""
         run = self._open_run(run_id)
         thread_id: int = Thread.insert(
-            run=run_id, position=run["thread_count"] + 1, created=self._now,
-            elapsed_observed=thread.observed, elapsed_computed=thread.computed,
+            run=run_id,
+            position=run["thread_count"] + 1,
+            created=self._now,
+            elapsed_observed=thread.observed,
+            elapsed_computed=thread.computed,
         ).execute(self._database)
         self._attach(run_id, thread_id, thread.attachments)
         Run.update(
-            thread_count=Run.thread_count + 1, thread_active_count=Run.thread_active_count + 1, updated=self._now,
+            thread_count=Run.thread_count + 1,
+            thread_active_count=Run.thread_active_count + 1,
+            updated=self._now,
         ).where(Run.id == run_id).execute(self._database)
         return thread_id
 
@@ -117,7 +126,10 @@ class Writer:
 
     def _close_thread(self, thread: Json, finals: Json | None = None) -> None:
         Thread.update(
-            is_completed=True, completed=self._now, status=final_status(thread["failure_count"]), **(finals or {}),
+            is_completed=True,
+            completed=self._now,
+            status=final_status(thread["failure_count"]),
+            **(finals or {}),
         ).where(Thread.id == thread["id"]).execute(self._database)
 
     def _open_run(self, run_id: int) -> Json:
@@ -133,9 +145,16 @@ class Writer:
     def _open_thread(self, thread_id: int) -> Json:
         row = self._row(
             Thread.select(
-                Thread.id, Thread.run, Thread.status, Thread.failure_count, Thread.elapsed_observed,
-                Thread.elapsed_computed, Run.source,
-            ).join(Run).where(Thread.id == thread_id),
+                Thread.id,
+                Thread.run,
+                Thread.status,
+                Thread.failure_count,
+                Thread.elapsed_observed,
+                Thread.elapsed_computed,
+                Run.source,
+            )
+            .join(Run)
+            .where(Thread.id == thread_id),
         )
         if row is None:
             raise absent("thread")
@@ -153,7 +172,11 @@ class Writer:
         return self._id_of(Source, project_id, Source.name == name)
 
     def _referenced(
-        self, table: type[Config | Milestone], project_id: int, wanted: int | None, name: str | None,
+        self,
+        table: type[Config | Milestone],
+        project_id: int,
+        wanted: int | None,
+        name: str | None,
     ) -> int | None:
         """Return the id of a configuration or milestone: a known id, or a name that is made on first use."""
         if wanted is not None:
@@ -176,21 +199,39 @@ class Writer:
     def _attach(self, run_id: int, thread_id: int | None, attachments: Sequence[StoredAttachment]) -> None:
         for attachment in attachments:
             Attachment.insert(
-                run=run_id, thread=thread_id, kind=attachment.kind, body=attachment.body,
+                run=run_id,
+                thread=thread_id,
+                kind=attachment.kind,
+                body=attachment.body,
             ).execute(self._database)
 
     def _add_results(self, thread: Json, tests: Sequence[StoredTest]) -> None:
         source_id, run_id, thread_id, now = thread["source"], thread["run"], thread["id"], self._now
         cursor = self._database.connection().cursor()  # type: ignore[no-untyped-call] # peewee's stub leaves it out
         cursor.executemany(INSERT_CASE, [(source_id, test.key) for test in tests])
-        cursor.executemany(INSERT_RESULT, [
-            (
-                run_id, thread_id, source_id, test.key, test.name, test.folder, test.status,
-                int(RESULT_CLASSES[test.status]), test.elapsed, test.file, test.line, test.assertions, test.fields,
-                test.artifacts, now,
-            )
-            for test in tests
-        ])
+        cursor.executemany(
+            INSERT_RESULT,
+            [
+                (
+                    run_id,
+                    thread_id,
+                    source_id,
+                    test.key,
+                    test.name,
+                    test.folder,
+                    test.status,
+                    int(RESULT_CLASSES[test.status]),
+                    test.elapsed,
+                    test.file,
+                    test.line,
+                    test.assertions,
+                    test.fields,
+                    test.artifacts,
+                    now,
+                )
+                for test in tests
+            ],
+        )
         cursor.close()
 
     def _touch(self, run_id: int) -> None:

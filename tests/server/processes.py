@@ -52,8 +52,11 @@ session.close()
 def python(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run a script with its output in pipes; whatever happens, it is gone at the end."""
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-W", "error", "-c", script, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     with process:
         try:

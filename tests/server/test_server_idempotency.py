@@ -30,7 +30,8 @@ def test_a_repeated_request_gets_the_first_answer_and_is_done_once(service: Serv
     for path, body in (
         ("/automation/runs/threads/1/append", tests),
         ("/automation/runs/1/append", {"fields": [{"type": 1, "name": "f"}]}),
-        ("/automation/runs/threads/1/complete", {}), ("/automation/runs/1/complete", {}),
+        ("/automation/runs/threads/1/complete", {}),
+        ("/automation/runs/1/complete", {}),
     ):
         answers = [service.post(path, body, key=path) for _ in range(3)]
         assert [(answer.status_code, answer.content) for answer in answers] == [(204, b"")] * 3
@@ -120,7 +121,9 @@ def test_the_same_request_at_once_is_done_once(tmp_path: Path) -> None:
         client = TestClient(create_application(store, TOKEN))
         barrier.wait()
         answer = client.simulate_post(
-            f"{API}/projects/1/automation/runs", headers=headers, body=b'{"name": "n", "source": "s"}',
+            f"{API}/projects/1/automation/runs",
+            headers=headers,
+            body=b'{"name": "n", "source": "s"}',
         )
         seen.append((answer.status_code, answer.text))
 
@@ -130,7 +133,8 @@ def test_the_same_request_at_once_is_done_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     answer = TestClient(create_application(stores[0], TOKEN)).simulate_get(
-        f"{API}/projects/1/automation/runs", headers=headers,
+        f"{API}/projects/1/automation/runs",
+        headers=headers,
     )
     for store in stores:
         store.close()

@@ -60,10 +60,15 @@ def test_an_answer_can_be_read_in_pieces(tmp_path: Path) -> None:
             assert b"".join(answer.iter_content(7)).endswith(b'"expands":{}}')
 
 
-@pytest.mark.parametrize("body", [
-    b'{"name": "n", "source": "s"}', '{"name": "n", "source": "s"}', io.BytesIO(b'{"name": "n", "source": "s"}'),
-    [b'{"name": "n",', b'"source": "s"}'],
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"name": "n", "source": "s"}',
+        '{"name": "n", "source": "s"}',
+        io.BytesIO(b'{"name": "n", "source": "s"}'),
+        [b'{"name": "n",', b'"source": "s"}'],
+    ],
+)
 def test_bodies_of_every_kind_arrive(tmp_path: Path, body: object) -> None:
     """Bytes, texts, files and parts are all sent whole."""
     with requests.Session() as session:

@@ -23,10 +23,19 @@ def test_health_needs_no_token(service: Service) -> None:
     assert (answer.status_code, answer.json) == (200, {"status": "ok"})
 
 
-@pytest.mark.parametrize("given", [
-    "", "Bearer", "Bearer ", "Bearer wrong", f"Basic {TOKEN.value}", TOKEN.value, f"Bearer {TOKEN.value}x",
-    "Bearer \xff",
-])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        f"Basic {TOKEN.value}",
+        TOKEN.value,
+        f"Bearer {TOKEN.value}x",
+        "Bearer \xff",
+    ],
+)
 def test_without_the_token_nothing_is_told(service: Service, given: str) -> None:
     """A missing or wrong token is 401 for every address, known or not, and the answer does not show the right one."""
     for path in (RUNS, "/nothing", f"{API}/automation/runs/1"):
@@ -41,11 +50,25 @@ def test_the_word_bearer_may_have_any_case(service: Service) -> None:
     assert service.raw("GET", RUNS, Authorization=f"bearer {TOKEN.value}").status_code == 200
 
 
-@pytest.mark.parametrize("body", [
-    b"{", b"nonsense", b"[]", b'"text"', b"null", b"3", b"\xff\xfe", b'{"name": NaN}', b'{"size": -Infinity}',
-    b"[" * 100_000, b'{"a":' * 100_000, b"\xef\xbb\xbf{}", b'{"name": "a\x00b"}',
-    b'{"\\u0000":' + b"[" * 5000 + b"]" * 5000 + b"}",
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"nonsense",
+        b"[]",
+        b'"text"',
+        b"null",
+        b"3",
+        b"\xff\xfe",
+        b'{"name": NaN}',
+        b'{"size": -Infinity}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"\xef\xbb\xbf{}",
+        b'{"name": "a\x00b"}',
+        b'{"\\u0000":' + b"[" * 5000 + b"]" * 5000 + b"}",
+    ],
+)
 def test_a_body_that_is_no_json_object_is_400(service: Service, body: bytes) -> None:
     """What cannot be read as a JSON object is refused as such, however deep it is nested."""
     answer = service.raw("POST", RUNS, body)
@@ -70,10 +93,17 @@ def test_threads_and_completions_take_a_missing_body(service: Service) -> None:
         assert (answer.status_code, answer.content, "content-type" in answer.headers) == (204, b"", False)
 
 
-@pytest.mark.parametrize(("media", "status"), [
-    ("application/json", 201), ("application/json; charset=utf-8", 201), ("Application/JSON", 201), ("text/plain", 415),
-    ("application/x-www-form-urlencoded", 415), ("", 415),
-])
+@pytest.mark.parametrize(
+    ("media", "status"),
+    [
+        ("application/json", 201),
+        ("application/json; charset=utf-8", 201),
+        ("Application/JSON", 201),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("", 415),
+    ],
+)
 def test_bodies_are_json_by_type_too(service: Service, media: str, status: int) -> None:
     """A body that a web page of another origin could send without asking is refused."""
     body = b'{"name": "n", "source": "s"}'
@@ -96,12 +126,18 @@ def test_a_body_over_the_limit_is_413_and_one_below_it_is_read(service: Service)
     assert (answer.status_code, "message" in answer.json) == (413, True)
 
 
-@pytest.mark.parametrize(("method", "path", "allowed"), [
-    ("PUT", RUNS, "GET, POST"), ("DELETE", f"{API}/automation/runs/1", "GET"),
-    ("GET", f"{API}/automation/runs/1/append", "POST"),
-    ("OPTIONS", RUNS, "GET, POST"), ("HEAD", RUNS, "GET, POST"), ("TRACE", RUNS, "GET, POST"),
-    ("POST", "/healthz", "GET"),
-])
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", RUNS, "GET, POST"),
+        ("DELETE", f"{API}/automation/runs/1", "GET"),
+        ("GET", f"{API}/automation/runs/1/append", "POST"),
+        ("OPTIONS", RUNS, "GET, POST"),
+        ("HEAD", RUNS, "GET, POST"),
+        ("TRACE", RUNS, "GET, POST"),
+        ("POST", "/healthz", "GET"),
+    ],
+)
 def test_a_wrong_method_is_405_and_told_the_right_ones(service: Service, method: str, path: str, allowed: str) -> None:
     """Every address knows its methods, also for those that frameworks like to answer themselves."""
     answer = service.raw(method, path)
@@ -119,13 +155,23 @@ def test_a_method_that_does_not_exist_is_405(service: Service) -> None:
     assert "message" in json.loads(body)
 
 
-@pytest.mark.parametrize("path", [
-    "/", "/api/v1", "/api/v2/projects/1/automation/runs", f"{API}/projects/0/automation/runs", f"{RUNS}/",
-    f"{API}/projects/x/automation/runs", f"{API}/projects/01/automation/runs",
-    f"{API}/projects/9007199254740992/automation/runs",
-    f"{API}/automation/runs/99999999999999999999999", f"{API}/automation/runs/-1", f"{API}/automation/runs/1.0",
-    f"{API}/automation/runs/%D9%A1",
-])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/api/v1",
+        "/api/v2/projects/1/automation/runs",
+        f"{API}/projects/0/automation/runs",
+        f"{RUNS}/",
+        f"{API}/projects/x/automation/runs",
+        f"{API}/projects/01/automation/runs",
+        f"{API}/projects/9007199254740992/automation/runs",
+        f"{API}/automation/runs/99999999999999999999999",
+        f"{API}/automation/runs/-1",
+        f"{API}/automation/runs/1.0",
+        f"{API}/automation/runs/%D9%A1",
+    ],
+)
 def test_an_address_that_does_not_exist_is_404(service: Service, path: str) -> None:
     """Unknown paths and ids that cannot exist are not found, in the form of all errors."""
     answer = service.raw("GET", path)
@@ -149,9 +195,16 @@ def test_the_largest_project_id_works(service: Service) -> None:
 def test_every_mistake_of_a_body_is_in_one_answer(service: Service) -> None:
     """A refused body is told all of its bad entries by dotted path."""
     body = {
-        "name": "", "source": 5, "config": None, "config_id": 0, "tags": ["a", "", 3], "links": {},
+        "name": "",
+        "source": 5,
+        "config": None,
+        "config_id": 0,
+        "tags": ["a", "", 3],
+        "links": {},
         "fields": [
-            {"type": 6, "name": "x"}, {"name": ""}, "text",
+            {"type": 6, "name": "x"},
+            {"name": ""},
+            "text",
             {"type": 1, "name": "n", "meta": {"k": 1}, "is_highlight": 1},
         ],
         "artifacts": [
@@ -162,9 +215,24 @@ def test_every_mistake_of_a_body_is_in_one_answer(service: Service) -> None:
     answer = service.post("/projects/1/automation/runs", body)
     assert answer.status_code == 422
     assert sorted(answer.json["errors"]) == [
-        "artifacts.0.note", "artifacts.0.size", "artifacts.0.url", "artifacts.1.mime_type", "artifacts.1.name",
-        "config", "config_id", "fields.0.type", "fields.1.name", "fields.1.type", "fields.2", "fields.3.is_highlight",
-        "fields.3.meta.k", "links", "name", "source", "tags.1", "tags.2",
+        "artifacts.0.note",
+        "artifacts.0.size",
+        "artifacts.0.url",
+        "artifacts.1.mime_type",
+        "artifacts.1.name",
+        "config",
+        "config_id",
+        "fields.0.type",
+        "fields.1.name",
+        "fields.1.type",
+        "fields.2",
+        "fields.3.is_highlight",
+        "fields.3.meta.k",
+        "links",
+        "name",
+        "source",
+        "tags.1",
+        "tags.2",
     ]
 
 
@@ -174,13 +242,29 @@ def test_required_properties_are_named(service: Service) -> None:
     thread_id = service.new_thread(service.new_run())
     answer = service.post(f"/automation/runs/threads/{thread_id}/append", {"tests": [{}, []]})
     assert sorted(answer.json["errors"]) == [
-        "tests.0.folder", "tests.0.key", "tests.0.name", "tests.0.status", "tests.1",
+        "tests.0.folder",
+        "tests.0.key",
+        "tests.0.name",
+        "tests.0.status",
+        "tests.1",
     ]
 
 
-@pytest.mark.parametrize("number", [
-    "true", '"12"', "1.5", "-1", "null", "[]", "9223372036854775808", "1e400", "9" * 5000, "-" + "9" * 5000,
-])
+@pytest.mark.parametrize(
+    "number",
+    [
+        "true",
+        '"12"',
+        "1.5",
+        "-1",
+        "null",
+        "[]",
+        "9223372036854775808",
+        "1e400",
+        "9" * 5000,
+        "-" + "9" * 5000,
+    ],
+)
 def test_what_is_no_integer_of_64_bits_is_422(service: Service, number: str) -> None:
     """Integers are integers, and no size of a number makes the server fail."""
     thread_id = service.new_thread(service.new_run())
@@ -203,10 +287,17 @@ def test_numbers_of_any_length_in_unknown_properties_are_ignored(service: Servic
     assert service.raw("POST", RUNS, body).status_code == 201
 
 
-@pytest.mark.parametrize(("sent", "shown"), [
-    (rb"a\u0000b", r"a\x00b"), (rb"a\ud800b", r"a\ud800b"), (rb"\uDFFF", r"\udfff"), (b"\xed\xa0\x80", r"\ud800"),
-    (rb"\ud83d\ude00", "\U0001f600"), (rb"\\u0000", r"\u0000"),
-])
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        (rb"a\u0000b", r"a\x00b"),
+        (rb"a\ud800b", r"a\ud800b"),
+        (rb"\uDFFF", r"\udfff"),
+        (b"\xed\xa0\x80", r"\ud800"),
+        (rb"\ud83d\ude00", "\U0001f600"),
+        (rb"\\u0000", r"\u0000"),
+    ],
+)
 def test_texts_that_cannot_be_stored_are_made_visible(service: Service, sent: bytes, shown: str) -> None:
     """NUL and lone surrogates are accepted and spelled out, in names of pairs, too."""
     body = b'{"name": "%s", "source": "s", "tags": ["%s"], "fields": [{"type": 1, "name": "n", "meta": {"%s": "%s"}}]}'
@@ -216,12 +307,28 @@ def test_texts_that_cannot_be_stored_are_made_visible(service: Service, sent: by
     assert (run["name"], run["tags"], run["fields"][0]["meta"]) == (shown, [shown], {shown: shown})
 
 
-@pytest.mark.parametrize("query", [
-    "per_page=16", "per_page=", "page=0", "page=-1", "page=x", "page=1.0", "page=%D9%A1", "order=up", "sort=name",
-    "status=1",
-    "status=2,", "status=2&status=3", "source_id=0", "source_id=a", "created_after=yesterday", "created_before=",
-    "source_id=99999999999999999999",
-])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "per_page=16",
+        "per_page=",
+        "page=0",
+        "page=-1",
+        "page=x",
+        "page=1.0",
+        "page=%D9%A1",
+        "order=up",
+        "sort=name",
+        "status=1",
+        "status=2,",
+        "status=2&status=3",
+        "source_id=0",
+        "source_id=a",
+        "created_after=yesterday",
+        "created_before=",
+        "source_id=99999999999999999999",
+    ],
+)
 def test_a_bad_parameter_is_422_and_named(service: Service, query: str) -> None:
     """A parameter that the contract does not allow is told by name."""
     service.new_run()

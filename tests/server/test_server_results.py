@@ -20,9 +20,16 @@ def test_the_status_table_is_that_of_the_contract() -> None:
     table = document["components"]["schemas"]["StatusExpand"]["x-default-statuses"]["statuses"]
     ours = [
         {
-            "id": each.id, "name": each.name, "system_name": each.system_name, "count": statuses.slot_name(each.id),
-            "class": int(each.result_class), "is_final": each.is_final, "is_untested": each.is_untested,
-            "is_passed": each.is_passed, "is_failed": each.is_failed, "aliases": list(each.aliases),
+            "id": each.id,
+            "name": each.name,
+            "system_name": each.system_name,
+            "count": statuses.slot_name(each.id),
+            "class": int(each.result_class),
+            "is_final": each.is_final,
+            "is_untested": each.is_untested,
+            "is_passed": each.is_passed,
+            "is_failed": each.is_failed,
+            "aliases": list(each.aliases),
         }
         for each in statuses.DEFAULT_STATUSES
     ]
@@ -37,8 +44,16 @@ def test_every_alias_is_counted_in_the_run_and_in_its_thread(service: Service) -
         service.append(threads[number % 2], a_test(number, alias))
     run = service.run(run_id)
     expected = {
-        "untested_count": 1, "status1_count": 4, "status2_count": 4, "status3_count": 1, "status4_count": 1,
-        "status5_count": 2, "success_count": 4, "failure_count": 4, "completed_count": 11, "total_count": 13,
+        "untested_count": 1,
+        "status1_count": 4,
+        "status2_count": 4,
+        "status3_count": 1,
+        "status4_count": 1,
+        "status5_count": 2,
+        "success_count": 4,
+        "failure_count": 4,
+        "completed_count": 11,
+        "total_count": 13,
     }
     assert {name: run[name] for name in statuses.COUNT_NAMES if run[name]} == expected
     for name in statuses.COUNT_NAMES:
@@ -58,7 +73,8 @@ def test_an_append_with_one_bad_test_stores_nothing(service: Service) -> None:
     run_id = service.new_run()
     thread_id = service.new_thread(run_id)
     body = {
-        "elapsed_observed": 5, "fields": [{"type": 1, "name": "f"}],
+        "elapsed_observed": 5,
+        "fields": [{"type": 1, "name": "f"}],
         "tests": [a_test(number) for number in range(30)] + [a_test(30, key="UPPER")],
     }
     answer = service.post(f"/automation/runs/threads/{thread_id}/append", body)
@@ -76,10 +92,21 @@ def test_a_key_is_1_to_64_lower_case_letters_and_digits(service: Service, key: s
     service.append(thread_id, a_test(key="a" * 64), a_test(key="0"))
 
 
-@pytest.mark.parametrize(("url", "status"), [
-    ("https://a", 204), ("s3://bucket/key", 204), ("file:/a", 204), ("HTTP://a", 204), ("a", 422), ("//a/b", 422),
-    ("https:", 422), ("1a:b", 422), (" https://a", 422), ("", 422),
-])
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("https://a", 204),
+        ("s3://bucket/key", 204),
+        ("file:/a", 204),
+        ("HTTP://a", 204),
+        ("a", 422),
+        ("//a/b", 422),
+        ("https:", 422),
+        ("1a:b", 422),
+        (" https://a", 422),
+        ("", 422),
+    ],
+)
 def test_addresses_need_a_scheme(service: Service, url: str, status: int) -> None:
     """Artifacts may be anywhere, but their address says where."""
     thread_id = service.new_thread(service.new_run())
@@ -94,8 +121,16 @@ def test_tests_are_listed_with_what_they_were_sent_with(service: Service) -> Non
     service.append(thread_id, a_test(5, "skipped", elapsed=12, file="a.py", line=3, assertions=0, unknown="ignored"))
     (test,) = service.get(f"/automation/runs/{run_id}/tests").json["result"]
     assert test == {
-        "automation_test_id": 1, "automation_case_id": 1, "repository_case_id": None, "repository_case_ids": [],
-        "key": "key5", "name": "test_5", "folder": "tests.a", "status": 1, "elapsed": 12, "thread_id": thread_id,
+        "automation_test_id": 1,
+        "automation_case_id": 1,
+        "repository_case_id": None,
+        "repository_case_ids": [],
+        "key": "key5",
+        "name": "test_5",
+        "folder": "tests.a",
+        "status": 1,
+        "elapsed": 12,
+        "thread_id": thread_id,
         "created_at": "2023-11-14T22:13:20.000Z",
     }
 

@@ -16,9 +16,17 @@ LINK = {"name": "job", "url": "https://ci.example.com/1", "note": None}
 
 def test_a_new_run_is_running_and_has_what_it_was_sent_with(service: Service) -> None:
     """A created run shows its properties, no threads and status 4."""
-    run = service.run(service.new_run(
-        7, tags=["b", "a", "b"], config="Chrome", milestone="1.0", fields=[FIELD], artifacts=[ARTIFACT], links=[LINK],
-    ))
+    run = service.run(
+        service.new_run(
+            7,
+            tags=["b", "a", "b"],
+            config="Chrome",
+            milestone="1.0",
+            fields=[FIELD],
+            artifacts=[ARTIFACT],
+            links=[LINK],
+        )
+    )
     assert (run["project_id"], run["name"], run["status"], run["is_completed"]) == (7, "a run", 4, False)
     assert (run["tags"], run["threads"], run["elapsed"]) == (["b", "a", "b"], [], None)
     assert (run["config_id"], run["milestone_id"]) == (1, 1)
@@ -71,7 +79,8 @@ def test_threads_are_numbered_and_counted_within_their_run(service: Service) -> 
     assert service.post(f"/automation/runs/threads/{first}/complete", {}).status_code == 204
     run = service.run(run_id)
     assert [(each["id"], each["index"], each["name"]) for each in run["threads"]] == [
-        (first, 1, "Thread 1"), (second, 2, "Thread 2"),
+        (first, 1, "Thread 1"),
+        (second, 2, "Thread 2"),
     ]
     assert (run["thread_count"], run["thread_active_count"], run["thread_completed_count"]) == (2, 1, 1)
     assert [each["is_completed"] for each in run["threads"]] == [True, False]
@@ -111,17 +120,26 @@ def test_a_total_beyond_64_bits_is_refused(service: Service) -> None:
     run_id = service.new_run()
     thread_id = service.new_thread(run_id, elapsed_observed=2**63 - 1)
     answer = service.post(
-        f"/automation/runs/threads/{thread_id}/append", {"elapsed_observed": 1, "tests": [a_test()]},
+        f"/automation/runs/threads/{thread_id}/append",
+        {"elapsed_observed": 1, "tests": [a_test()]},
     )
     assert (answer.status_code, list(answer.json["errors"])) == (422, ["elapsed_observed"])
     assert service.run(run_id)["total_count"] == 0
 
 
-@pytest.mark.parametrize(("body", "elapsed"), [
-    ({"measure_elapsed": True}, 90 * SECOND), ({"measure_elapsed": False}, 40), ({}, 40), (None, 40),
-])
+@pytest.mark.parametrize(
+    ("body", "elapsed"),
+    [
+        ({"measure_elapsed": True}, 90 * SECOND),
+        ({"measure_elapsed": False}, 40),
+        ({}, 40),
+        (None, 40),
+    ],
+)
 def test_a_completed_run_has_measured_time_or_that_of_its_longest_thread(
-    service: Service, body: object, elapsed: int,
+    service: Service,
+    body: object,
+    elapsed: int,
 ) -> None:
     """measure_elapsed chooses between the wall clock and the longest thread; a missing body means the latter."""
     run_id = service.new_run()
@@ -229,11 +247,20 @@ def test_runs_are_filtered(service: Service) -> None:
     service.post(f"/automation/runs/{first}/complete", {})
     shown = service.run(second)["created_at"]
     for query, expected in (
-        ("status=4", [second]), ("state=2", [first]), ("status=2,4", [second, first]),
-        ("source_id=1", [first]), ("source_id=1,2,77", [second, first]), ("source_id=2&status=2", []),
-        ("config_id=1", [first]), ("milestone_id=1", [second]), ("created_by=1", [second, first]), ("created_by=2", []),
-        (f"created_after={shown}", []), ("created_after=2023-11-14T22:13:20.000Z", [second]),
-        (f"created_before={shown}", [first]), ("created_before=2023-11-14T23:13:20.002%2B01:00", [second, first]),
+        ("status=4", [second]),
+        ("state=2", [first]),
+        ("status=2,4", [second, first]),
+        ("source_id=1", [first]),
+        ("source_id=1,2,77", [second, first]),
+        ("source_id=2&status=2", []),
+        ("config_id=1", [first]),
+        ("milestone_id=1", [second]),
+        ("created_by=1", [second, first]),
+        ("created_by=2", []),
+        (f"created_after={shown}", []),
+        ("created_after=2023-11-14T22:13:20.000Z", [second]),
+        (f"created_before={shown}", [first]),
+        ("created_before=2023-11-14T23:13:20.002%2B01:00", [second, first]),
     ):
         listed = service.get("/projects/1/automation/runs", query).json
         assert ([run["id"] for run in listed["result"]], listed["total"]) == (expected, len(expected)), query

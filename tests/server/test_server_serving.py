@@ -48,7 +48,9 @@ def _session(contract: Contract) -> requests.Session:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_server_answers_on_a_free_port_until_it_is_told_to_end(
-    tmp_path: Path, contract: Contract, number: signal.Signals,
+    tmp_path: Path,
+    contract: Contract,
+    number: signal.Signals,
 ) -> None:
     """It says where it listens, keeps to the contract over a socket, and ends by itself on either signal."""
     with python(SERVER, str(tmp_path / "store.db"), "127.0.0.1") as server:

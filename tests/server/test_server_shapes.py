@@ -18,36 +18,82 @@ _ABSENT = object()
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2), max_leaves=4,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
 )
 _ODD: tuple[Any, ...] = (
-    None, True, False, 0, 1, 6, -1, 1.5, 2**63 - 1, 2**63, "", "x", "12", "true", "a\n", "A", "a" * 64, "a" * 65,
-    "n" * 80, "n" * 81, "https://a", "s3://b", "https:", ":", "a:\n", " http://a", "Passed", "skip", [], {}, [[]], [{}],
-    [None], {"k": "v"}, {"k": 1}, {"k": None},
+    None,
+    True,
+    False,
+    0,
+    1,
+    6,
+    -1,
+    1.5,
+    2**63 - 1,
+    2**63,
+    "",
+    "x",
+    "12",
+    "true",
+    "a\n",
+    "A",
+    "a" * 64,
+    "a" * 65,
+    "n" * 80,
+    "n" * 81,
+    "https://a",
+    "s3://b",
+    "https:",
+    ":",
+    "a:\n",
+    " http://a",
+    "Passed",
+    "skip",
+    [],
+    {},
+    [[]],
+    [{}],
+    [None],
+    {"k": "v"},
+    {"k": 1},
+    {"k": None},
 )
 _good_texts = st.text(min_size=1, max_size=10)
 _good_tests = st.fixed_dictionaries(
     {
-        "key": st.from_regex("[a-z0-9]{1,64}", fullmatch=True), "name": _good_texts, "folder": _good_texts,
+        "key": st.from_regex("[a-z0-9]{1,64}", fullmatch=True),
+        "name": _good_texts,
+        "folder": _good_texts,
         "status": st.sampled_from(["passed", "failure", "error", "skipped"]),
     },
     optional={
-        "elapsed": st.integers(0, 2**63 - 1), "line": st.integers(0, 2**63 - 1), "file": st.text(max_size=5),
+        "elapsed": st.integers(0, 2**63 - 1),
+        "line": st.integers(0, 2**63 - 1),
+        "file": st.text(max_size=5),
         "assertions": st.integers(0, 9),
-        "fields": st.lists(st.fixed_dictionaries(
-            {"type": st.integers(1, 5), "name": _good_texts},
-            optional={
-                "value": st.text() | st.none(), "is_highlight": st.booleans(),
-                "meta": st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=3),
-            },
-        ), max_size=3),
-        "artifacts": st.lists(st.fixed_dictionaries(
-            {"name": _good_texts, "url": _good_texts.map("https://".__add__)},
-            optional={
-                "note": st.text(max_size=80) | st.none(), "mime_type": st.text() | st.none(),
-                "size": st.integers(0, 2**63 - 1) | st.none(),
-            },
-        ), max_size=3),
+        "fields": st.lists(
+            st.fixed_dictionaries(
+                {"type": st.integers(1, 5), "name": _good_texts},
+                optional={
+                    "value": st.text() | st.none(),
+                    "is_highlight": st.booleans(),
+                    "meta": st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=3),
+                },
+            ),
+            max_size=3,
+        ),
+        "artifacts": st.lists(
+            st.fixed_dictionaries(
+                {"name": _good_texts, "url": _good_texts.map("https://".__add__)},
+                optional={
+                    "note": st.text(max_size=80) | st.none(),
+                    "mime_type": st.text() | st.none(),
+                    "size": st.integers(0, 2**63 - 1) | st.none(),
+                },
+            ),
+            max_size=3,
+        ),
         "unknown": _json,
     },
 )
@@ -59,7 +105,13 @@ _PROPERTIES = {
     ("artifacts",): ("name", "url", "note", "mime_type", "size", "unknown"),
 }
 _GOOD: dict[str, Any] = {
-    "key": "k", "name": "n", "folder": "f", "status": "passed", "elapsed": 1, "file": "a.py", "line": 1,
+    "key": "k",
+    "name": "n",
+    "folder": "f",
+    "status": "passed",
+    "elapsed": 1,
+    "file": "a.py",
+    "line": 1,
     "assertions": 1,
     "fields": [{"type": 1, "name": "n", "value": "v", "meta": {"a": "b"}, "is_highlight": True}],
     "artifacts": [{"name": "a", "url": "https://a", "note": "n", "mime_type": "text/plain", "size": 1}],
