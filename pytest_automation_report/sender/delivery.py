@@ -258,7 +258,9 @@ class Delivery:
             is_settled = self._settlement.step()
         except ThrottledError as error:
             self._throttled(error)
-        except (NotSentError, UnknownAnswerError) as error:
+        except NotSentError as error:
+            self._try_later("again", str(error))
+        except UnknownAnswerError as error:
             self._try_later("unknown", str(error))
         except TokenRefusedError as error:
             self._stop("token", str(error))

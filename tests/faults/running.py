@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from sessions import Ran, reporting_arguments, session_environment
 
+from pytest_automation_report.sender.book import ledger_from
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -88,6 +90,12 @@ def spools(folder: Path) -> list[Path]:
     """Return the sessions' folders that are left in this project."""
     spool = folder / ".automation-report" / "spool"
     return sorted(each for each in spool.iterdir() if each.is_dir()) if spool.is_dir() else []
+
+
+def acknowledged(folder: Path) -> int:
+    """Return how many results the senders know that the server has; a server's own count is ahead of its answers."""
+    states = [ledger_from(each / "ledger") for each in spools(folder)]
+    return sum(account.acknowledged.count for state in states for account in state.accounts.values())
 
 
 def wait_for_senders(folder: Path) -> None:

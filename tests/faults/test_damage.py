@@ -47,7 +47,7 @@ def finish_of(records: bytes, number: int) -> int:
     return places[number]
 
 
-@pytest.mark.parametrize("place", [3, 12, 60, 200], ids=["length", "checksum", "members", "test"])
+@pytest.mark.parametrize("place", [12, 200], ids=["checksum", "test"])
 def test_flipped_byte(tmp_path: Path, server: ScriptedServer, session: Path, place: int) -> None:
     """A damaged record is passed over, counted and told; its test is reported as lost, the others as they were."""
     path = session / "main.records"

@@ -11,7 +11,7 @@ from sessions import Ran, run, send, session_environment
 
 from faults.oracle import assert_whole, checked_server, names, told, told_command
 from faults.projects import FINISHED, GatedProject, StoppingProject
-from faults.running import Running, spools, wait_for_senders
+from faults.running import Running, acknowledged, spools, wait_for_senders
 
 SOON_OVER = {"exit_all": 2.0, "exit_down": 1.0, "alone": 0.1}
 """The sender does not stay for long after pytest, so that ``send`` gets the spool."""
@@ -57,7 +57,7 @@ def test_down_in_the_middle_and_back(tmp_path: Path) -> None:
     project = GatedProject(tmp_path, 6, 2, 4)
     with checked_server() as server, Running(tmp_path, address=server.address) as running:
         running.until(lambda: project.is_at(2), "the second test")
-        server.wait_until(lambda: len(server.results) == 2)
+        running.until(lambda: acknowledged(tmp_path) == 2, "two results are acknowledged")
         server.down()
         project.let_through(2)
         running.until(lambda: "again: " in running.output(), "the sender meets a closed port")
@@ -78,7 +78,7 @@ def test_down_to_the_end(tmp_path: Path) -> None:
     env = session_environment(SOON_OVER)
     with checked_server() as server, Running(tmp_path, address=server.address, env=env) as running:
         running.until(lambda: project.is_at(2), "the second test")
-        server.wait_until(lambda: len(server.results) == 2)
+        running.until(lambda: acknowledged(tmp_path) == 2, "two results are acknowledged")
         server.down()
         project.let_through(2)
         ran = running.end()
