@@ -202,7 +202,8 @@ def _ungrouped(items: Iterable[pytest.Item]) -> dict[str, str]:
     found = {}
     for item in items:
         path, at, group = item.nodeid.rpartition("@")
-        if at and any(_group_name(mark) == group for mark in item.iter_markers("xdist_group")):
+        names = sorted({_group_name(mark) for mark in item.iter_markers("xdist_group")})
+        if at and group == "_".join(names):
             found[item.nodeid] = path
     return found
 

@@ -29,14 +29,31 @@ class RemoteRecordings:
     """Hooks of the controller for reports that workers send it."""
 
     def __init__(
-        self, folder: SessionFolder, rules: Rules, clock: Clock, faults: Faults, controller: SpoolWriter
+        self,
+        folder: SessionFolder,
+        rules: Rules,
+        clock: Clock,
+        faults: Faults,
+        controller: SpoolWriter,
+        *,
+        is_grouped: bool = False,
     ) -> None:
         self.faults = faults
         self._folder = folder
         self._rules = rules
         self._clock = clock
         self._controller = controller
+        self._is_grouped = is_grouped
+        self._is_pending = False
         self._recordings: dict[str, RemoteRecording | None] = {}
+
+    @pytest.hookimpl(optionalhook=True)
+    @guarded
+    def pytest_handlecrashitem(self, crashitem: str, sched: Any) -> None:  # noqa: ANN401 - xdist is not at hand without it
+        """Note whether the crashed test is to run again: xdist's schedulers by scope put it back into their queue."""
+        work = getattr(sched, "assigned_work", {}).values()
+        units = [*getattr(sched, "workqueue", {}).values(), *(unit for each in work for unit in each.values())]
+        self._is_pending = any(unit.get(crashitem) is False for unit in units)
 
     @pytest.hookimpl(trylast=True)
     @guarded
@@ -64,7 +81,9 @@ class RemoteRecordings:
 
     def _new_recording(self, worker: str) -> RemoteRecording:
         writer = SpoolWriter(self._folder.records(worker))
-        return RemoteRecording(writer, self._rules, self._clock, worker, self.faults)
+        recording = RemoteRecording(writer, self._rules, self._clock, worker, self.faults)
+        recording.is_grouped = self._is_grouped
+        return recording
 
     def _record_crash(self, report: Any) -> None:  # noqa: ANN401 - xdist hangs the worker's node on it
         node = getattr(report, "node", None)
@@ -73,9 +92,9 @@ class RemoteRecordings:
                 "crash",
                 t=self._clock.now(),
                 worker=node.gateway.id if node is not None else "unknown",
-                id=report.nodeid,
+                id=_without_group(report.nodeid) if self._is_grouped else report.nodeid,
                 file=report.location[0],
-                outcome=report.outcome,
+                outcome="rerun" if self._is_pending else report.outcome,
                 text=console(report.longreprtext),
             )
         )
@@ -96,12 +115,15 @@ class RemoteRecording(Recording):
         """Add a phase of the test that the worker runs."""
         if report.nodeid != self._open_nodeid:
             self._open_nodeid = report.nodeid
+            if self.is_grouped:
+                self._groups[report.nodeid] = _without_group(report.nodeid)
             self.pytest_runtest_logstart(report.nodeid, report.location)
         self.pytest_runtest_logreport(_as_in_worker(report))
         if report.when == "teardown":
             self._open_nodeid = ""
             self.pytest_runtest_logfinish(report.nodeid)
 
+    is_grouped: bool = False
     _open_nodeid: str = ""
 
 
@@ -116,6 +138,12 @@ def _as_in_worker(report: Any) -> Any:  # noqa: ANN401 - a report that other plu
     if context is not None:
         copied.context = _Context(context.msg, {name: _unquoted(value) for name, value in context.kwargs.items()})
     return copied
+
+
+def _without_group(nodeid: str) -> str:
+    """Return a node id without the ``@group`` that xdist has added, by xdist's own rule: it stands behind all else."""
+    test, at, group = nodeid.rpartition("@")
+    return test if at and not any(each in group for each in ("]", "::", "/")) else nodeid
 
 
 def _unquoted(value: object) -> object:

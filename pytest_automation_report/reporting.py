@@ -123,7 +123,14 @@ class Reporting:
         worker = CONTROLLER if is_leading else MAIN
         self._recording = Recording(writer, self._rules, self._clock, worker, self.faults)
         if is_leading:
-            self._remote = RemoteRecordings(self._folder, self._rules, self._clock, self.faults, writer)
+            self._remote = RemoteRecordings(
+                self._folder,
+                self._rules,
+                self._clock,
+                self.faults,
+                writer,
+                is_grouped=session.config.getoption("dist", "no") == "loadgroup",
+            )
             session.config.pluginmanager.register(self._remote)
         else:
             session.config.pluginmanager.register(self._recording)

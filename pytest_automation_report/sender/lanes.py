@@ -135,7 +135,7 @@ class Lanes:
             lane.is_closed = True
         for lane in self.by_worker.values():
             suspended, lane.suspended = lane.suspended, None
-            if suspended is not None and suspended.nodeid in self._crashed:
+            if suspended is not None:
                 self._crashed[suspended.nodeid].pop()
                 self._emit(lane, suspended)
         self.is_decided = True
@@ -148,7 +148,7 @@ class Lanes:
         """
         for lane in self.by_worker.values() if self._crashed else ():
             for place in range(len(lane.queue)):
-                earlier = self._crashed.pop(lane.queue[place].nodeid, None)
+                earlier = self._pop_crashed(lane.queue[place].nodeid)
                 if earlier:
                     lane.queue[place] = _merged(lane.queue[place], earlier)
 
@@ -202,21 +202,31 @@ class Lanes:
             return
         start = lane.open or Start(lane.position, -1, moment, nodeid, members["file"], None)
         result = self._orphan(lane, start, "crashed", members["text"], moment)
-        lane.is_closed = True
         if members["outcome"] == "rerun":
             attempts = [] if lane.unclosed is None else [_test_from(lane.unclosed)]
             self._crashed.setdefault(start.nodeid, []).extend([*attempts, _test_from(result)])
             lane.open = lane.unclosed = None
-            self._suspend(lane, result)
+            self._release(result.nodeid)
+            lane.suspended = result
         else:
             self._emit(lane, result)
+            lane.is_closed = True
 
-    def _suspend(self, lane: Lane, result: Result) -> None:
-        """Keep a crashed attempt back: the test runs again elsewhere; if it does not, the last crash is the result."""
-        for other in self.by_worker.values():
-            if other.suspended is not None and other.suspended.nodeid == result.nodeid:
-                other.suspended = None
-        lane.suspended = result
+    def _pop_crashed(self, nodeid: str) -> list[Test]:
+        """Return the crashed attempts of a test that now has a result."""
+        earlier = self._crashed.pop(nodeid, [])
+        if earlier:
+            self._release(nodeid)
+        return earlier
+
+    def _release(self, nodeid: str) -> None:
+        """Let go of the last crashed attempt of a test: another attempt came after it.
+
+        It is kept back until then, with its lane open, since it is the result if no other attempt comes.
+        """
+        for lane in self.by_worker.values():
+            if lane.suspended is not None and lane.suspended.nodeid == nodeid:
+                lane.suspended, lane.is_closed = None, True
 
     def _orphan(self, lane: Lane, start: Start, kind: Unfinished, detail: str, moment: int) -> Result:
         finished = unfinished_test(
@@ -243,7 +253,7 @@ class Lanes:
 
     def _emit(self, lane: Lane, result: Result) -> None:
         if result.is_orphan:
-            earlier = self._crashed.pop(result.nodeid, [])
+            earlier = self._pop_crashed(result.nodeid)
             if lane.unclosed is not None and lane.unclosed.nodeid == result.nodeid:
                 earlier = [*earlier, _test_from(lane.unclosed)]
             result = _merged(result, earlier)
