@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_automation_report.ledger import LedgerState
 from pytest_automation_report.records import Decoder, Record
 from pytest_automation_report.sender.liveness import Process
+from pytest_automation_report.sender.log import LAST_WORDS, Log
 from pytest_automation_report.spool import bytes_from
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def wait_for_sender(
     """Return when the sender is done, or when waiting longer is not worth it.
 
     Limits: in all (shorter after Ctrl-C), without an answer of the server, and while the server is known to be down. A
-    sender that has died ends the wait and becomes the state's trouble. A further Ctrl-C ends the wait.
+    sender that has died, or never became ready, becomes the state's trouble. A further Ctrl-C ends the wait.
     """
     longest = limits.exit_interrupted if is_interrupted else limits.exit_all
     sender: Process | None = None
@@ -65,13 +66,14 @@ def wait_for_sender(
             if state.is_done or now - began >= longest:
                 return
             if is_gone:
-                why = f"the sender (process {state.sender_pid}) has died"
-                state.apply(Record("trouble", {"class": "dead", "why": why}))
+                _tell(view, f"the sender (process {state.sender_pid}) has died{_last_words(view)}")
                 return
             if state.answers != answers:
                 answers, progress = state.answers, now
             is_down = state.trouble_class in {"again", "unknown"}
             if now - progress >= limits.exit_progress or (is_down and now - began >= limits.exit_down):
+                if not state.is_ready:
+                    _tell(view, f"the sender did not become ready{_last_words(view)}")
                 return
             if sender is None and state.is_ready:
                 sender = Process(state.sender_pid)
@@ -81,3 +83,14 @@ def wait_for_sender(
     finally:
         if sender is not None:
             sender.close()
+
+
+def _tell(view: LedgerView, why: str) -> None:
+    view.state.apply(Record("trouble", {"class": "dead", "why": why}))
+
+
+def _last_words(view: LedgerView) -> str:
+    """Return why the sender died where it could still say so."""
+    lines = Log(view.path.with_name("sender.log")).tail(1)
+    _, mark, why = lines[0].partition(LAST_WORDS) if lines else ("", "", "")
+    return f": {why}" if mark else ""

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOG_BYTES: Final = 256 << 10
+LAST_WORDS: Final = "the sender died: "
+"""What the log says before the error that ended a sender."""
+
 _LINE_CHARACTERS: Final = 500
 
 

@@ -20,7 +20,7 @@ from pytest_automation_report.sender.delivery import Delivery
 from pytest_automation_report.sender.files import RecordFiles, remove_delivered
 from pytest_automation_report.sender.lanes import Lanes
 from pytest_automation_report.sender.liveness import Process
-from pytest_automation_report.sender.log import Log
+from pytest_automation_report.sender.log import LAST_WORDS, Log
 from pytest_automation_report.sender.world import World
 from pytest_automation_report.spool import SessionFolder
 
@@ -188,7 +188,7 @@ def run(handover: Handover) -> None:
         if delivery.is_finished and not delivery.has_kept and not Process(handover.controller).is_alive():
             remove_delivered(folder)
     except BaseException as error:
-        log.write(f"the sender died: {error!r}")
+        log.write(f"{LAST_WORDS}{error!r}")
         raise
     finally:
         os.close(lock)

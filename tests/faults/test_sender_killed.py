@@ -81,6 +81,7 @@ def test_killed_before_it_is_ready(tmp_path: Path, server: ScriptedServer) -> No
     assert (tmp_path / "killed").exists()
     assert ran.exit == 0
     assert (told(ran).delivered, told(ran).kept) == (0, 3)
+    assert "the sender did not become ready" in ran.out
     sent = send(tmp_path, "--url", server.address, "--project-id", "1")
     assert sent.exit == 0, sent.text
     assert_whole(server, project.names)

@@ -156,6 +156,12 @@ def test_wait_ends_with_a_dead_sender(ledger: Ledger) -> None:
 
 
 def test_wait_without_a_ledger(ledger: Ledger) -> None:
-    """A sender that never becomes ready is waited for like one that gets no answer."""
-    ledger.wait()
+    """A sender that never becomes ready is waited for like one that gets no answer, and told."""
+    assert ledger.wait().state.trouble == "the sender did not become ready"
     assert ledger.now == pytest.approx(5.0, abs=0.1)
+
+
+def test_last_words_of_a_sender(ledger: Ledger) -> None:
+    """The error that a sender died of is told."""
+    (ledger.path.parent / "sender.log").write_text("12:00 x\n12:01 the sender died: SpoolError('no room')\n")
+    assert ledger.wait().state.trouble == "the sender did not become ready: SpoolError('no room')"
