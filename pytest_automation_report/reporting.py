@@ -88,6 +88,7 @@ class Reporting:
         self._limits = limits
         self._troubles = list(configuration.troubles)
         self._sleep, self._monotonic = time.sleep, time.monotonic
+        self._getpid, self._pid = os.getpid, os.getpid()
         self._rules = Rules(
             prefix=configuration.folder_prefix or str(getattr(config.option, "junitprefix", None) or ""),
             output=configuration.output,
@@ -167,6 +168,8 @@ class Reporting:
     @guarded
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
         """End the session's records and wait for the sender, within limits."""
+        if self._is_forked:
+            return
         self._end(session, int(exitstatus))
         if self._folder is None or self._recording is None:
             return
@@ -184,6 +187,8 @@ class Reporting:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what was delivered, where, and what to do about the rest."""
+        if self._is_forked:
+            return
         lines = self._lines(terminalreporter.verbosity)
         self._is_told = True
         if lines:
@@ -193,6 +198,8 @@ class Reporting:
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Leave nothing behind that has been delivered, and nothing untold that has not."""
+        if self._is_forked:
+            return
         self._end(None, 0)
         lines = [] if self._is_told else self._lines(-2)
         if lines:
@@ -202,6 +209,11 @@ class Reporting:
         for each in (self._recording, self._remote):
             if each is not None and config.pluginmanager.is_registered(each):
                 config.pluginmanager.unregister(each)
+
+    @property
+    def _is_forked(self) -> bool:
+        """Whether this is a child that a test forked and that ran on to the session's end: that is its parent's."""
+        return self._getpid() != self._pid
 
     def _lines(self, verbosity: int) -> list[str]:
         faults = [f"error in reporting: {each}" for each in self.faults.texts]

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from checked import CheckedServer
 from sessions import TOKEN, Ran, clean_environment
-from verdicts import CLASS_OF, Verdict, from_junit, from_server, last_line
+from real.verdicts import CLASS_OF, Verdict, from_junit, from_server, last_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from packages import Package
-    from workplace import Place
+    from real.packages import Package
+    from real.workplace import Place
 
 TARGETS = ("loopback", "embedded")
 PROCESSES = (0, 2)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from comparing import Row, compare
-from packages import PACKAGES
-from workplace import UnavailableError, default_cache, prepare
+from real.comparing import Row, compare
+from real.packages import PACKAGES
+from real.workplace import UnavailableError, default_cache, prepare
 
 _HEAD = (
     "| package | version | kind | tests | exit statuses | bare s | reported s | differences |\n"

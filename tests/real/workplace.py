@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from packages import Package
+    from real.packages import Package
 
 ROOT = Path(__file__).parent.parent.parent
 _SECONDS = 600
