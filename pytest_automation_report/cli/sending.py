@@ -55,24 +55,29 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token) -> 
         if not folder.path.exists():
             told(f"{folder.id}: another sender has sent it meanwhile")
             return Exit.DONE
-        hindrance = str(error)
+        return _kept(folder, str(error))
     if hindrance:
-        told(f"{folder.id}: kept: {hindrance}")
-        return Exit.KEPT
+        return _kept(folder, hindrance)
     if lock is None:
-        told(f"{folder.id}: kept: another sender is at work on it, for a minute at most when its pytest has ended")
-        return Exit.KEPT
+        return _kept(folder, "another sender is at work on it, for a minute at most when its pytest has ended")
     try:
         return _deliver(folder, session, configuration, token)
     finally:
         os.close(lock)
 
 
+def _kept(folder: SessionFolder, why: str) -> Exit:
+    told(f"{folder.id}: kept: {why}")
+    return Exit.KEPT
+
+
 def _hindrance(session: Session, configuration: Configuration) -> str:
     endpoint = configuration.endpoint
     if (session.origin, session.project_id) != (endpoint.origin, endpoint.project_id):
-        there = "the embedded store" if session.is_embedded else session.origin
-        return f"it is for {there}, project {session.project_id}: name that with --url and --project-id to send it"
+        if session.is_embedded:
+            return f"it is for the embedded store: send it with --project-id {session.project_id} and no address set"
+        there = f"{session.origin}, project {session.project_id}"
+        return f"it is for {there}: name that with --url and --project-id to send it"
     if session.is_embedded and session.database != endpoint.database:
         return f"it is for the store {session.database}: name that with --database to send it"
     if session.pid_birth and birth_of(session.pid) == session.pid_birth:

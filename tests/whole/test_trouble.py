@@ -83,11 +83,10 @@ def test_delivery_later_sends_nothing_until_told(project: Project, server: Check
     assert "no token" not in ran.text
     assert ran.out.count("send: automation-report send") == 1
     assert server.log == []
-    for _ in range(2):
-        sent = send(project.root, "--url", server.address, "--project-id", "1")
-        assert sent.exit == 0, sent.text
+    first, second = (send(project.root, "--url", server.address, "--project-id", "1") for _ in range(2))
+    assert (first.exit, second.exit) == (0, 0), first.text + second.text
     assert [test["name"] for _, test in server.tests()] == ["test_ok"]
-    assert "nothing to send" in sent.err
+    assert "nothing to send" in second.err
 
 
 @pytest.mark.parametrize(
