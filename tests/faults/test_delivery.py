@@ -11,7 +11,9 @@ from scripted.faults import Fault, Rule, answer, throttled
 from faults.deliveries import Clock, WrittenSession, numbered, step_until, stepping
 from faults.oracle import assert_whole, checked_server, names, result, texts
 from pytest_automation_report.sender.book import ledger_from
+from pytest_automation_report.sender.files import remove_delivered
 from pytest_automation_report.sender.handover import Limits
+from pytest_automation_report.spool import SessionFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -200,4 +202,21 @@ def test_limits_of_the_real_world_are_kept(server: ScriptedServer, written: Writ
         assert not stepper.step()
         stepper.clock.now += 0.2
         stepper.run()
+    assert_whole(server, numbered(3))
+
+
+def test_results_are_removed_before_their_ledger(server: ScriptedServer, written: WrittenSession) -> None:
+    """Whoever finds a delivered folder half removed finds no result without the ledger that says it was sent."""
+
+    class Watched(SessionFolder):
+        def remove(self) -> None:
+            """Look at what is there when the rest is removed."""
+            assert self.workers() == []
+            assert self.ledger.exists()
+            super().remove()
+
+    with stepping(written) as stepper:
+        stepper.run()
+    remove_delivered(Watched(written.folder.path))
+    assert not written.folder.path.exists()
     assert_whole(server, numbered(3))
