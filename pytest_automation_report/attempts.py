@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.limits import FIELD_LIMIT, console, fitted
-from pytest_automation_report.model import Field, FieldType, Test
+from pytest_automation_report.limits import FIELD_LIMIT, NOTE_UNITS, console, cut_end, fitted
+from pytest_automation_report.model import Artifact, Field, FieldType, Test
+from pytest_automation_report.steps import steps_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,14 +18,18 @@ _NUMBERED = re.compile(r"Attempt ([1-9][0-9]{0,8})")
 _DIGITS = re.compile(r"[1-9][0-9]{0,8}")
 # However many fields a test has of its own, this many attempts are shown.
 _FEWEST_SHOWN = 3
+_NOTED = re.compile(r"attempt ([1-9][0-9]{0,8})(?:: (.*))?", re.DOTALL)
+# What an attempt has that its user has not added.
+_OUR_NAMES = frozenset({"Output", "Errors", "Log", "Node id", "Subtests", "Unexpected pass"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """The text of one attempt that was not the last."""
+    """The text and the artifacts of one attempt that was not the last."""
 
     text: str
     meta: Mapping[str, str] = field(default_factory=dict)
+    artifacts: tuple[Artifact, ...] = ()
 
 
 def with_earlier_attempts(test: Test, earlier: Sequence[Test]) -> Test:
@@ -36,6 +41,7 @@ def with_earlier_attempts(test: Test, earlier: Sequence[Test]) -> Test:
         return test
     told, last = _in_order(earlier)
     own, total = _carried(test)
+    artifacts = [each for each in test.artifacts if _NOTED.fullmatch(each.note or "") is None]
     told.update({number + last: attempt for number, attempt in own.items()})
     highlights = [each for each in test.fields if each.is_highlight and not _is_about_attempts(each)]
     others = [each for each in test.fields if not each.is_highlight and not _is_about_attempts(each)]
@@ -43,7 +49,9 @@ def with_earlier_attempts(test: Test, earlier: Sequence[Test]) -> Test:
     numbered = [
         Field(f"Attempt {each}", told[each].text, FieldType.CONSOLE, told[each].meta) for each in sorted(told)[-room:]
     ]
-    return fitted(replace(test, fields=(*highlights, Field(_TOTAL, str(last + total)), *numbered, *others)))
+    artifacts += [_noted(each, number) for number in sorted(told) for each in told[number].artifacts]
+    fields = (*highlights, Field(_TOTAL, str(last + total)), *numbered, *others)
+    return fitted(replace(test, fields=fields, artifacts=tuple(artifacts)))
 
 
 def _in_order(earlier: Sequence[Test]) -> tuple[dict[int, _Attempt], int]:
@@ -67,22 +75,53 @@ def _carried(test: Test) -> tuple[dict[int, _Attempt], int]:
     total = 1
     for each in test.fields:
         if (number := _number(each)) is not None:
-            attempts[number] = _Attempt(each.value or "", each.meta)
+            attempts[number] = _Attempt(each.value or "", each.meta, _artifacts_of(test, number))
         elif _is_total(each):
             total = int(each.value or "1")
     return attempts, total
 
 
 def _told(test: Test) -> _Attempt:
-    """Return an attempt's own text: what its highlighted console fields say."""
+    """Return an attempt's own text: what its highlighted console fields say, and what its user has added to it."""
     texts = [each for each in test.fields if each.is_highlight and each.type is FieldType.CONSOLE]
+    meta = {**(texts[0].meta if texts else {}), "status": test.status}
     if not texts:
-        return _Attempt(f"This attempt ended as {test.status}.", {"status": test.status})
-    if len(texts) == 1:
+        text = f"This attempt ended as {test.status}."
+    elif len(texts) == 1:
         text = texts[0].value or ""
     else:
-        text = console("\n\n".join(f"{each.name}\n{each.value}" for each in texts))
-    return _Attempt(text, {**texts[0].meta, "status": test.status})
+        text = "\n\n".join(f"{each.name}\n{each.value}" for each in texts)
+    names = {each.name for each in test.fields}
+    added = [_added(each) for each in test.fields if _is_added(each, is_with_subtests="Subtests" in names)]
+    if added:
+        text = "\n\n".join((text, "\n".join(added)))
+    artifacts = tuple(each for each in test.artifacts if _NOTED.fullmatch(each.note or "") is None)
+    return _Attempt(console(text), meta, artifacts)
+
+
+def _is_added(field_: Field, *, is_with_subtests: bool) -> bool:
+    """Whether a field is one that the test's user has added; among subtests steps are not the user's alone."""
+    if field_.is_highlight or field_.name in _OUR_NAMES or _is_about_attempts(field_):
+        return False
+    return not (is_with_subtests and field_.name == "Steps")
+
+
+def _added(field_: Field) -> str:
+    """Return a field as text."""
+    value = field_.value or ""
+    return steps_text(value) if value.startswith("<test-steps>") else f"{field_.name}: {value}"
+
+
+def _artifacts_of(test: Test, number: int) -> tuple[Artifact, ...]:
+    """Return the artifacts of an earlier attempt that a test carries, with their own notes."""
+    noted = [(each, _NOTED.fullmatch(each.note or "")) for each in test.artifacts]
+    return tuple(replace(each, note=found[2]) for each, found in noted if found and int(found[1]) == number)
+
+
+def _noted(artifact: Artifact, number: int) -> Artifact:
+    """Return an artifact with a note that names its attempt."""
+    note = f"attempt {number}: {artifact.note}" if artifact.note else f"attempt {number}"
+    return replace(artifact, note=cut_end(note, NOTE_UNITS))
 
 
 def _number(field_: Field) -> int | None:

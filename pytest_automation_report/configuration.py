@@ -80,6 +80,9 @@ class Configuration:
     fields: tuple[Field, ...] = ()
     links: tuple[Link, ...] = ()
     output: Output = "failed"
+    output_annotations: bool = False
+    markers: tuple[str, ...] = ()
+    link_templates: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[Status, str] = field(default_factory=dict)
     redact: tuple[str, ...] = ()
     strict: bool = False
@@ -153,6 +156,9 @@ def configuration_from(
         fields=found.value("fields", values.fields, ()),
         links=found.value("links", values.links, ()),
         output=found.choice("output", "failed", "all", "none"),
+        output_annotations=found.value("output_annotations", values.flag, default=False),
+        markers=found.value("markers", values.names, ()),
+        link_templates=found.value("link_templates", values.templates, {}),
         statuses=found.value("statuses", values.statuses, {}),
         redact=_redact(found),
         strict=found.value("strict", values.flag, default=False),

@@ -1,7 +1,7 @@
 """Pytest's entry point (floor 4): options, and the decision whether this session is reported.
 
-Loaded at every start of pytest that has the package installed, so it imports the settings' table and nothing else of
-ours.
+Loaded at every start of pytest that has the package installed, so it imports the settings' table, the hooks'
+specifications and nothing else of ours.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_automation_report import settings
+from pytest_automation_report import hookspecs, settings
 
 if TYPE_CHECKING:
+    from pytest_automation_report.annotations import AutomationReport
     from pytest_automation_report.settings import Switch
 
 _INFORMATIVE_OPTIONS: Final = (
@@ -30,6 +31,14 @@ _INFORMATIVE_OPTIONS: Final = (
 )
 _REPORTING: Final = "automation-report-session"
 
+_MARKERS: Final = (
+    "automation_report_field(name, value, type=None): add a field to the test's result.",
+    "automation_report_link(url, name='Link'): add a web address to the test's result.",
+    "automation_report_artifact(url, name='Artifact', mime_type=None): add a stored file to the test's result.",
+    "automation_report_case(*ids): name the cases that the test covers (see automation_report_link_templates).",
+    "automation_report_issue(*ids): name the issues that the test is about (see automation_report_link_templates).",
+)
+
 _reporting_configs: list[pytest.Config] = []
 
 
@@ -38,8 +47,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     settings.add_options(parser)
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the hooks that we offer."""
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+@pytest.fixture
+def automation_report(request: pytest.FixtureRequest) -> AutomationReport:
+    """Add fields, links, artifacts and steps to the result of the test; does nothing when it is not reported."""
+    from pytest_automation_report.annotations import NOTES, report_of  # noqa: PLC0415 - only for tests that ask for it
+
+    return report_of(request.config.pluginmanager.get_plugin(NOTES))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to report, when this session is to be reported."""
+    for each in _MARKERS:
+        config.addinivalue_line("markers", each)
     given: dict[str, Any] | None = getattr(config, "workerinput", {}).get("automation_report")
     if given is not None:
         _configure_worker(config, given)
@@ -57,8 +81,16 @@ def _configure_worker(config: pytest.Config, given: dict[str, Any]) -> None:
     from pytest_automation_report.recording import worker_recording  # noqa: PLC0415 - not for sessions without us
 
     recording = worker_recording(given, getattr(config, "workerinput", {})["workerid"])
-    if recording is not None:
-        config.pluginmanager.register(recording, _REPORTING)
+    if recording is None:
+        from pytest_automation_report.describing import TravellingNotes  # noqa: PLC0415 - only for workers elsewhere
+        from pytest_automation_report.rules import Rules  # noqa: PLC0415 - only for workers elsewhere
+
+        notes = TravellingNotes(Rules.from_json(given["rules"]))
+        config.pluginmanager.register(notes, _REPORTING)
+        notes.watch(config)
+        return
+    config.pluginmanager.register(recording, _REPORTING)
+    recording.watch(config)
 
 
 def _configure_session(config: pytest.Config) -> None:

@@ -6,15 +6,15 @@ pytest-retry one pair for all; both ways end as one result that carries the atte
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from pytest_automation_report.added import Added, together
 from pytest_automation_report.attempts import with_earlier_attempts
 from pytest_automation_report.encoding import encoded
 from pytest_automation_report.identity import Identity, identity
-from pytest_automation_report.limits import FIELD_LIMIT, STRING_UNITS, fitted, string, utf16_length, visible
-from pytest_automation_report.model import Field, FieldType, Status, Test
+from pytest_automation_report.limits import FIELD_LIMIT, fitted, string
+from pytest_automation_report.model import Artifact, Field, Status, Test
 from pytest_automation_report.outcomes import (
     Finished,
     Location,
@@ -26,8 +26,9 @@ from pytest_automation_report.outcomes import (
     unfinished_test,
 )
 from pytest_automation_report.phases import PHASES, Phase, console_field, phase, worst
+from pytest_automation_report.properties import printed, property_field
 from pytest_automation_report.rules import Output, Rules, spelled, texts
-from pytest_automation_report.steps import Subtests, context_of
+from pytest_automation_report.steps import Subtests, context_of, steps_field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +49,6 @@ _NO_CALL = (
     "The test did not finish: pytest reported no outcome of its call. "
     "(A plugin that repeats tests, flaky for one, keeps back the outcome of an attempt that it repeats.)"
 )
-_URL = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,19 +167,26 @@ class Recorder:
         attempt.sections = report.sections
         attempt.properties = report.user_properties
 
-    def finish(self, nodeid: str, *, observed: int) -> Finished | None:
-        """End an attempt and return its result, None when it was never started; ``observed`` in microseconds."""
+    def finish(self, nodeid: str, *, observed: int, added: Sequence[Added | None] = ()) -> Finished | None:
+        """End an attempt and return its result, None when it was never started; ``observed`` in microseconds.
+
+        ``added`` is what the user has added: last to this attempt, before that to those that a plugin has run within
+        the same start and finish.
+        """
         attempt = self._open.pop(nodeid, None)
         if attempt is None:
             return None
         ident = identity(self._groups.get(nodeid, nodeid), prefix=self._rules.prefix)
         status, is_final = attempt.status, attempt.is_final
         file, line = place(attempt.location)
+        fields, artifacts = self._fields(attempt, ident, status, added[-1] if added else None)
+        if added:
+            ident = _moved(ident, together(added))
         own = fitted(Test(
             ident.key, ident.name, ident.folder, self._rules.alias(status), attempt.elapsed(observed), file, line,
-            self._fields(attempt, ident, status),
+            fields, artifacts,
         ))
-        earlier = (*attempt.before.tests, *self._tests_before(attempt, own))
+        earlier = (*attempt.before.tests, *self._tests_before(attempt, own, added[:-1]))
         number = attempt.before.number + 1
         if not is_final:
             self._before[nodeid] = _Before(number, (*earlier, own), attempt.sections, attempt.properties)
@@ -197,8 +204,10 @@ class Recorder:
             sections = _after(report.sections, attempt.before.sections)
             attempt.subtests.output.extend(each for each in sections if each[0].endswith(" call"))
 
-    def _fields(self, attempt: _Attempt, ident: Identity, status: Status) -> tuple[Field, ...]:
-        """Return the fields of an attempt, those that tell of failure first."""
+    def _fields(
+        self, attempt: _Attempt, ident: Identity, status: Status, added: Added | None
+    ) -> tuple[tuple[Field, ...], tuple[Artifact, ...]]:
+        """Return the fields of an attempt, those that tell of failure first, and its artifacts."""
         told = attempt.told
         subtests = attempt.subtests
         if not told and subtests is None and not attempt.is_without_call:
@@ -212,9 +221,23 @@ class Recorder:
             others[:0] = self._output(attempt, status)
         if attempt.properties:
             others += _property_fields(attempt.properties, attempt.before.properties, self._texts)
+        artifacts: tuple[Artifact, ...] = ()
+        if self._rules.output_annotations:
+            said, references = self._printed(attempt)
+            others, artifacts = [*others, *said], tuple(references)
+        if added is not None:
+            others, artifacts = [*others, *added.fields], (*artifacts, *added.artifacts)
         if subtests is not None:
-            highlights += subtests.fields(FIELD_LIMIT - len(highlights) - len(others))
-        return (*highlights, *others)
+            highlights += subtests.fields(FIELD_LIMIT - len(highlights) - len(others), added)
+        elif added is not None and added.steps:
+            others.insert(0, steps_field(added.steps, added.counts))
+        return (*highlights, *others), artifacts
+
+    def _printed(self, attempt: _Attempt) -> tuple[list[Field], list[Artifact]]:
+        """Return what an attempt's output says about its test."""
+        sections = _after(attempt.sections, attempt.before.sections)
+        subtests = attempt.subtests.output if attempt.subtests is not None else []
+        return printed([*sections, *subtests], self._texts)
 
     def _output(self, attempt: _Attempt, status: Status) -> list[Field]:
         """Return the console fields of what an attempt's own phases and subtests printed, in their order."""
@@ -226,18 +249,34 @@ class Recorder:
         later = [each for each in sections if not each[0].endswith(" setup")]
         return output_fields([*setup, *printed, *later], self._texts)
 
-    def _tests_before(self, attempt: _Attempt, test: Test) -> list[Test]:
+    def _tests_before(self, attempt: _Attempt, test: Test, added: Sequence[Added | None]) -> list[Test]:
         """Return a test for each attempt that a plugin has run before the last within one start and finish."""
         tests: list[Test] = []
-        for call, subtests in attempt.earlier:
+        last = len(attempt.earlier) - 1
+        for place_, (call, subtests) in enumerate(attempt.earlier):
+            # pytest-retry reports the first attempt and the last: what those between have added stands with the first.
+            more = together(added[place_:place_ + 1] if place_ < last else added[place_:])
             told = [call] if call is not None else []
             failed = subtests is not None and subtests.has_failed
             status = worst(["failure" if failed else "passed", *(each.status for each in told)])
             fields = _phase_fields(told, subtests)
             if subtests is not None:
-                fields += subtests.fields(FIELD_LIMIT - len(fields))
-            tests.append(fitted(replace(test, status=self._rules.alias(status), fields=tuple(fields))))
+                fields += subtests.fields(FIELD_LIMIT - len(fields), more)
+            elif more is not None and more.steps:
+                fields.append(steps_field(more.steps, more.counts))
+            fields += more.fields if more is not None else ()
+            artifacts = more.artifacts if more is not None else ()
+            alias = self._rules.alias(status)
+            tests.append(fitted(replace(test, status=alias, fields=tuple(fields), artifacts=artifacts)))
         return tests
+
+
+def _moved(ident: Identity, added: Added | None) -> Identity:
+    """Return the identity with the key and folder that were added."""
+    if added is None or (added.key is None and added.folder is None):
+        return ident
+    key = ident.key if added.key is None else added.key
+    return replace(ident, key=key, folder=ident.folder if added.folder is None else added.folder)
 
 
 def _phase_fields(told: Sequence[Phase], subtests: Subtests | None) -> list[Field]:
@@ -263,16 +302,7 @@ def _property_fields(
     """Return the fields of what ``record_property`` was given in this attempt."""
     pairs = [(spelled(name), spelled(value)) for name, value in entries]
     added = _after(pairs, [(spelled(name), spelled(value)) for name, value in before])
-    return [_property_field(clean.string(name) or "(no name)", value, clean) for name, value in added]
-
-
-def _property_field(name: str, value: str, clean: Texts) -> Field:
-    """Return one property: an address, one line, or a text where it has more lines or is longer than a line may be."""
-    is_line = len(value) <= STRING_UNITS and not value.count("\n") and utf16_length(visible(value)) <= STRING_UNITS
-    if not is_line:
-        return Field(name, clean.console(value), FieldType.TEXT)
-    shown = clean.string(value)
-    return Field(name, shown, FieldType.URL if _URL.fullmatch(shown) else FieldType.STRING)
+    return [property_field(name, value, clean) for name, value in added]
 
 
 def _after(entries: Sequence[_Entry], before: Sequence[_Entry]) -> Sequence[_Entry]:

@@ -15,13 +15,20 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec
 
 import pytest
 
+from pytest_automation_report.annotations import NOTES, activate, deactivate
+from pytest_automation_report.describing import Describing, is_described, with_markers
+from pytest_automation_report.markers import Markers
+from pytest_automation_report.notes import Notes
 from pytest_automation_report.recorder import Recorder, Rules, encoded
 from pytest_automation_report.records import FORMAT, finish_record, plain_record, start_record
+from pytest_automation_report.rules import texts
 from pytest_automation_report.spool import SessionFolder, SpoolWriter
+from pytest_automation_report.suite_properties import SuiteProperties
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from pytest_automation_report.added import Added
     from pytest_automation_report.recorder import Finished
 
 P = ParamSpec("P")
@@ -92,14 +99,24 @@ class Recording:
         self._rules = rules
         self._clock = clock
         self._recorder = Recorder(rules, self._groups)
+        self._notes = Notes(texts(rules.redact))
+        self._markers = Markers(rules, self._notes.clean, self._notes.troubles)
         self._number = 0
         self._began = 0
         writer.write(plain_record("open", format=FORMAT, worker=worker, pid=os.getpid(), t=clock.now()))
+
+    def watch(self, config: pytest.Config) -> None:
+        """Let the tests of this process add to their results."""
+        config.pluginmanager.register(self._notes, NOTES)
+        config.pluginmanager.register(SuiteProperties(self.write, self._notes.clean))
+        activate(self._notes)
 
     @pytest.hookimpl(trylast=True)
     @guarded
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note how many tests there are, and which of them the server cannot tell apart."""
+        if is_described(session.config):
+            session.config.pluginmanager.register(Describing(self._notes))
         if getattr(session.config.option, "loadgroup", False):
             self._groups.update(_ungrouped(session.items))
         repeated = _repeated(self._groups.get(each.nodeid, each.nodeid) for each in session.items)
@@ -111,9 +128,15 @@ class Recording:
         """Note that an attempt begins, so that it is known if the process dies in it."""
         self._number += 1
         self._began = self._clock.now()
+        self._notes.begin()
         self._recorder.start(nodeid, location)
         raw = self._groups.get(nodeid, nodeid)
         self._writer.write(start_record(self._number, self._began, raw, location[0], location[1]))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Note whose attempt it is."""
+        self._notes.set_up(item)
 
     @pytest.hookimpl(trylast=True)
     @guarded
@@ -125,8 +148,12 @@ class Recording:
     @guarded
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Close the attempt: its result exists once it is a line in the spool."""
+        self.finish_attempt(nodeid, with_markers(self._notes.end(), self._markers, self._notes.item))
+
+    def finish_attempt(self, nodeid: str, added: Sequence[Added | None]) -> None:
+        """Write the result of an attempt, with what its user has added."""
         now = self._clock.now()
-        finished = self._recorder.finish(nodeid, observed=now - self._began)
+        finished = self._recorder.finish(nodeid, observed=now - self._began, added=added)
         if finished is not None:
             self.write_finished(finished, self._number, now)
 
@@ -160,10 +187,13 @@ class Recording:
 
     def close(self) -> None:
         """Note that this process ends in order."""
-        self._writer.write(plain_record("close", t=self._clock.now(), counts=dict(self.counts), **_trouble_of(self)))
+        told = self._notes.told()
+        more = {**_trouble_of(self), **({"told": told} if told else {})}
+        self._writer.write(plain_record("close", t=self._clock.now(), counts=dict(self.counts), **more))
 
     def shut(self) -> None:
         """Close the file; nothing is recorded any more."""
+        deactivate(self._notes)
         self._writer.close()
 
     @property

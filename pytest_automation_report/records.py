@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from binascii import crc32
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -124,6 +125,6 @@ def finish_record(number: int, moment: int, *, key: str, status: str, elapsed: i
     """Return FINISH: attempt ``number`` is over; ``test`` is the result as the JSON that the server gets."""
     final = "true" if is_final else "false"
     return framed(
-        f'{{"k":"finish","n":{number},"t":{moment},"key":"{key}","status":"{status}","elapsed":{elapsed},'
+        f'{{"k":"finish","n":{number},"t":{moment},"key":{_quoted(key)},"status":"{status}","elapsed":{elapsed},'
         f'"final":{final}{_TEST_MARK}{test}}}'
     )

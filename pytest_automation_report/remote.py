@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_automation_report.added import Added
+from pytest_automation_report.describing import ADDED
 from pytest_automation_report.limits import console
 from pytest_automation_report.recording import Recording, guarded
 from pytest_automation_report.records import plain_record
@@ -121,7 +123,10 @@ class RemoteRecording(Recording):
         self.pytest_runtest_logreport(_as_in_worker(report))
         if report.when == "teardown":
             self._open_nodeid = ""
-            self.pytest_runtest_logfinish(report.nodeid)
+            carried = getattr(report, ADDED, {"added": [], "told": []})
+            for text in carried["told"]:
+                self._notes.troubles.add(text)
+            self.finish_attempt(report.nodeid, [each and Added.from_json(each) for each in carried["added"]])
 
     is_grouped: bool = False
     _open_nodeid: str = ""

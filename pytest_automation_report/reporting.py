@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_automation_report.asking import Troubles
 from pytest_automation_report.configuration import configuration_from, project_name, read_given, token_for
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.limits import string
@@ -20,6 +21,7 @@ from pytest_automation_report.recorder import Rules, collection_test
 from pytest_automation_report.recording import Clock, Faults, Recording, guarded
 from pytest_automation_report.records import plain_record
 from pytest_automation_report.remote import RemoteRecordings
+from pytest_automation_report.run_hooks import described_run, tell_finished
 from pytest_automation_report.sender.handover import Handover, Limits
 from pytest_automation_report.sender.launch import LaunchError, start_sender
 from pytest_automation_report.sender.liveness import birth_of
@@ -94,7 +96,11 @@ class Reporting:
             output=configuration.output,
             statuses=configuration.statuses,
             redact=configuration.redact,
+            markers=configuration.markers,
+            link_templates=configuration.link_templates,
+            output_annotations=configuration.output_annotations,
         )
+        self._hook_troubles = Troubles()
         self._clock = Clock()
         self._folder: SessionFolder | None = None
         self._recording: Recording | None = None
@@ -115,7 +121,7 @@ class Reporting:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Make the session's spool and start its sender, before anything of the session runs."""
         try:
-            self._folder = self._new_folder()
+            self._folder = self._new_folder(session.config)
         except SpoolError as error:
             self._troubles.append(f"nothing can be reported: {error}")
             return
@@ -135,6 +141,7 @@ class Reporting:
             session.config.pluginmanager.register(self._remote)
         else:
             session.config.pluginmanager.register(self._recording)
+            self._recording.watch(session.config)
         self._start_sender()
 
     @pytest.hookimpl(optionalhook=True)
@@ -182,6 +189,7 @@ class Reporting:
             self._folder, view.state, self._recording.counts, modules=self._recording.modules, is_each=is_each
         )
         self._ending = self._ending_from(tally, view)
+        tell_finished(session.config, self._ending, self._configuration, self._hook_troubles)
         if self._configuration.strict and not self._ending.is_whole and int(exitstatus) == 0:
             session.exitstatus = STRICT_EXIT_STATUS
 
@@ -217,7 +225,7 @@ class Reporting:
 
     def _lines(self, verbosity: int) -> list[str]:
         faults = [f"error in reporting: {each}" for each in self.faults.texts]
-        troubles = [*self._troubles, *faults]
+        troubles = [*self._troubles, *self._hook_troubles.texts, *faults]
         return report_lines(self._configuration, self._ending, troubles, here=self._here, verbosity=verbosity)
 
     def _end(self, session: pytest.Session | None, exitstatus: int) -> None:
@@ -231,7 +239,7 @@ class Reporting:
         self._recording.write(plain_record("end", t=self._clock.now(), exit=exitstatus, reason=reason))
         self._recording.shut()
 
-    def _new_folder(self) -> SessionFolder:
+    def _new_folder(self, config: pytest.Config) -> SessionFolder:
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         folder = new_session_folder(self._configuration.spool, moment)
         endpoint = self._configuration.endpoint
@@ -240,7 +248,7 @@ class Reporting:
             origin=endpoint.origin,
             project_id=endpoint.project_id,
             database=endpoint.database,
-            run=new_run(self._configuration, folder.id),
+            run=described_run(config, new_run(self._configuration, folder.id), self._rules, self._hook_troubles),
             joined_run=self._configuration.run_id,
             rules=self._rules.to_json(),
             pid=os.getpid(),

@@ -25,13 +25,18 @@ class Rules:
     """What the recorder is told.
 
     ``prefix`` stands before folders, ``statuses`` maps each status to its alias on the wire, ``redact`` holds regular
-    expressions whose matches are hidden in fields (never in key, name or folder).
+    expressions whose matches are hidden in fields (never in key, name or folder). ``markers`` names the user's markers
+    that become fields, ``link_templates`` maps ``case`` and ``issue`` to addresses with ``{}`` in them,
+    ``output_annotations`` tells whether captured output is searched for what it says about its test.
     """
 
     prefix: str = ""
     output: Output = "failed"
     statuses: Mapping[Status, str] = field(default_factory=dict)
     redact: tuple[str, ...] = ()
+    markers: tuple[str, ...] = ()
+    link_templates: Mapping[str, str] = field(default_factory=dict)
+    output_annotations: bool = False
 
     def alias(self, status: Status) -> str:
         """Return what a status is called on the wire; its own name when no alias is given."""
@@ -45,12 +50,18 @@ class Rules:
         """Return the rules as a JSON object."""
         return {
             "prefix": self.prefix, "output": self.output, "statuses": dict(self.statuses), "redact": list(self.redact),
+            "markers": list(self.markers), "link_templates": dict(self.link_templates),
+            "output_annotations": self.output_annotations,
         }
 
     @classmethod
     def from_json(cls, body: Json) -> Rules:
         """Return the rules that `to_json` wrote."""
-        return cls(body["prefix"], body["output"], dict(body["statuses"]), tuple(body["redact"]))
+        return cls(
+            body["prefix"], body["output"], dict(body["statuses"]), tuple(body["redact"]),
+            tuple(body.get("markers", ())), dict(body.get("link_templates", {})),
+            bool(body.get("output_annotations", False)),
+        )
 
 
 class Texts:

@@ -132,6 +132,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("fields", "pairs", (), "Fields of the run"),
     Setting("links", "pairs", (), "Links of the run: web addresses, each with a name"),
     Setting("output", "choice", "failed", "Which tests keep their captured output", ("failed", "all", "none")),
+    Setting("output_annotations", "flag", default=False,
+            help="Take fields and artifacts "
+                 "from the PROPERTY and ATTACHMENT lines that tests print for the official tool"),
+    Setting("markers", "list", (), "Markers of your own that become fields of the tests that carry them"),
+    Setting("link_templates", "pairs", (),
+            "Addresses for the markers of cases and issues: case=https://.../{} and issue=https://.../{}"),
     Setting("statuses", "pairs", (),
             "Words that the server has for the statuses passed, failure, error and skipped, where they differ"),
     Setting("redact", "list", (), "Regular expressions; what they match in texts that are sent becomes [redacted]"),

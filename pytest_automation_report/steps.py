@@ -1,11 +1,12 @@
-"""The subtests of a test (floor 1): each is counted, each failing one is shown with its own traceback."""
+"""The steps and subtests of a test (floor 1): each is counted, each failing subtest has its own traceback."""
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections import Counter
-from html import escape
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
+from html import escape, unescape
+from typing import TYPE_CHECKING, Protocol, cast
 
 from pytest_automation_report.limits import FIELD_LIMIT, STEP_LIMIT, TEXT_UNITS, cut_end, string, utf16_length
 from pytest_automation_report.model import Field, FieldType
@@ -13,17 +14,17 @@ from pytest_automation_report.phases import phase
 from pytest_automation_report.rules import spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from pytest_automation_report.added import Added, StepStatus
     from pytest_automation_report.phases import Phase, Report
     from pytest_automation_report.rules import Texts
-
-StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
 
 _STEP_UNITS = 300
 # Room for the last step, which counts those that have no place.
 _REST_UNITS = 200
 _FIRST, _LAST = "<test-steps>", "</test-steps>"
+_STEP = re.compile(r'<test-step status="(\w+)">(.*?)</test-step>', re.DOTALL)
 
 
 class Context(Protocol):
@@ -72,11 +73,15 @@ class Subtests:
         if status == "failed" and len(self._failures) < FIELD_LIMIT and (told := phase(report, texts)) is not None:
             self._failures.append((described, told))
 
-    def fields(self, room: int) -> list[Field]:
-        """Return at most ``room`` fields (3 at least): the counts, the steps, and the failures first to last."""
+    def fields(self, room: int, added: Added | None = None) -> list[Field]:
+        """Return at most ``room`` fields (3 at least): the counts, the steps, and the failures first to last.
+
+        The steps that a user has added stand before the subtests.
+        """
         total = sum(self._counts.values())
         counted = Field("Subtests", f"{total}: {_sums(self._counts)}")
-        steps = Field("Steps", self._markup(total), FieldType.HTML)
+        before, all_counts = (added.steps, self._counts + Counter(added.counts)) if added else ((), self._counts)
+        steps = steps_field([*before, *self._steps], all_counts)
         room = max(1, room - 2)
         shown = self._failures if self._counts["failed"] <= room else self._failures[:room - 1]
         failures = [told.field(string(f"Failure [{described}]")) for described, told in shown]
@@ -84,22 +89,28 @@ class Subtests:
             failures.append(Field("Failures left out", f"{missing} more failing subtests", is_highlight=True))
         return [*failures, counted, steps]
 
-    def _markup(self, total: int) -> str:
-        """Return the steps as the server's markup, whole at every length."""
-        markup = [_FIRST]
-        room = TEXT_UNITS - len(_FIRST) - len(_LAST) - _REST_UNITS
-        shown: Counter[StepStatus] = Counter()
-        for status, described in self._steps[:STEP_LIMIT if total <= STEP_LIMIT else STEP_LIMIT - 1]:
-            step = _step(status, cut_end(described, _STEP_UNITS))
-            room -= utf16_length(step)
-            if room < 0:
-                break
-            markup.append(step)
-            shown[status] += 1
-        rest = self._counts - shown
-        if rest:
-            markup.append(_step(_worst(rest), f"{sum(rest.values())} more: {_sums(rest)}"))
-        return "".join((*markup, _LAST))
+
+def steps_field(steps: Sequence[tuple[StepStatus, str]], counts: Mapping[StepStatus, int]) -> Field:
+    """Return the field of the server's markup for steps, whole at every length; ``counts`` are of all steps."""
+    markup = [_FIRST]
+    room = TEXT_UNITS - len(_FIRST) - len(_LAST) - _REST_UNITS
+    shown: Counter[StepStatus] = Counter()
+    for status, described in steps[:STEP_LIMIT if sum(counts.values()) <= STEP_LIMIT else STEP_LIMIT - 1]:
+        step = _step(status, cut_end(described, _STEP_UNITS))
+        room -= utf16_length(step)
+        if room < 0:
+            break
+        markup.append(step)
+        shown[status] += 1
+    rest = Counter(counts) - shown
+    if rest:
+        markup.append(_step(_worst(rest), f"{sum(rest.values())} more: {_sums(rest)}"))
+    return Field("Steps", "".join((*markup, _LAST)), FieldType.HTML)
+
+
+def steps_text(markup: str) -> str:
+    """Return the markup of `steps_field` as lines of text."""
+    return "\n".join(f"[{status}] {unescape(text)}" for status, text in _STEP.findall(markup))
 
 
 def _status(outcome: str) -> StepStatus:

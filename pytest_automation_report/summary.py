@@ -76,6 +76,7 @@ def report_lines(
     if ending is None:
         return lines
     tally = ending.tally
+    lines += [string(each) for each in tally.told]
     lines += [f"error in reporting: {string(each)}" for each in (*tally.faults, *tally.mismatches)]
     if ending.spool_trouble:
         lines.append(

@@ -46,7 +46,8 @@ class Tally:
     """A session's numbers.
 
     ``expected`` is the number of tests that were to run (``None`` when collection did not end), ``modules`` how many
-    results stand for modules, ``counts`` are by pytest's statuses, ``repeated`` names tests that share a key.
+    results stand for modules, ``counts`` are by pytest's statuses, ``repeated`` names tests that share a key, ``told``
+    is what processes have to tell about their users' annotations and hooks.
     """
 
     run: int | None
@@ -59,6 +60,7 @@ class Tally:
     is_complete: bool
     damaged: int
     faults: tuple[str, ...] = field(default=())
+    told: tuple[str, ...] = field(default=())
 
     @property
     def seen(self) -> int:
@@ -126,6 +128,7 @@ def tally_from(
     """
     lanes, collected, totals, faults = [], [], Counter(own), []
     repeated: tuple[tuple[str, int], ...] = ()
+    told: dict[str, None] = {}
     workers = folder.workers()
     for worker in workers:
         account, accounted = state.account(worker), state.lanes.get(worker, {})
@@ -138,6 +141,7 @@ def tally_from(
         counts = _counts(folder.records(worker)) if closing is None else Counter(closing["counts"])
         if closing is not None:
             faults.extend(closing.get("texts", ()))
+            told.update(dict.fromkeys(closing.get("told", ())))
         if worker not in _LEADING:
             totals.update(counts)
         reported = sum(counts.values())
@@ -167,6 +171,7 @@ def tally_from(
         is_complete=bool(state.done.get("complete", False)),
         damaged=int(state.done.get("damaged", 0)),
         faults=tuple(faults),
+        told=tuple(told),
     )
 
 

@@ -30,11 +30,13 @@ __all__ = [
     "identifier",
     "line",
     "links",
+    "names",
     "patterns",
     "seconds",
     "source",
     "statuses",
     "tags",
+    "templates",
     "text",
     "web_address",
 ]
@@ -52,6 +54,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _STATUSES: Final[Mapping[str, Status]] = {
     "passed": "passed", "failure": "failure", "error": "error", "skipped": "skipped",
 }
+_TEMPLATED: Final = ("case", "issue")
 _COMMA_HINT: Final = "(a comma inside a value is written \\,)"
 _HALF_BRACES: Final = re.compile(r"^[0-9]*\}|(?<!\\)\{[0-9]*$")
 
@@ -148,6 +151,29 @@ def links(given: Given) -> tuple[Link, ...]:
             raise SettingError(given.origin, f"{name}={shown_address(address)}", f"behind {name}=, {trouble}")
         found.append(Link(string(name), address))
     return tuple(found)
+
+
+def names(given: Given) -> tuple[str, ...]:
+    """Return names of markers, each once."""
+    for name in _texts(given):
+        if not name.isidentifier():
+            raise SettingError(given.origin, name, "write names of markers, such as owner, between commas")
+    return tuple(dict.fromkeys(_texts(given)))
+
+
+def templates(given: Given) -> dict[str, str]:
+    """Return addresses with ``{}`` in the place of an id, for what there is an id of."""
+    found: dict[str, str] = {}
+    for name, address in _pairs(given):
+        if name not in _TEMPLATED:
+            raise SettingError(given.origin, f"{name}=", f"in front of = write {' or '.join(_TEMPLATED)}")
+        trouble = web_address_trouble(address)
+        if not trouble and "{}" not in address:
+            trouble = "write {} where the id belongs"
+        if trouble:
+            raise SettingError(given.origin, f"{name}={shown_address(address)}", f"behind {name}=, {trouble}")
+        found[name] = address
+    return found
 
 
 def statuses(given: Given) -> dict[Status, str]:

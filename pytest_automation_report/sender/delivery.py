@@ -156,7 +156,7 @@ class Delivery:
 
     def _note_run(self) -> None:
         run, intent = self._run, self.book.intend("append_run")
-        resources = Resources(fields=(Field(NOTE_FIELD, self.note),))
+        resources = Resources(fields=(Field(NOTE_FIELD, self.note), *self.lanes.properties))
         self._post(intent, lambda: self.client.append_run(run, resources, key=self._key(intent)))
 
     def _complete_run(self) -> None:

@@ -12,7 +12,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pytest_automation_report.model import Test
+from pytest_automation_report.model import Field, Test
 from pytest_automation_report.recorder import Rules, encoded, unfinished_test, with_earlier_attempts
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Unfinished: TypeAlias = Literal["crashed", "died", "interrupted"]
 
+_MOST_PROPERTIES = 100
 _LOST = "the process went on to other tests, but the record of this result is damaged or could not be written"
 
 
@@ -91,6 +92,7 @@ class Lanes:
         self._crashed: dict[str, list[Test]] = {}
         self.by_worker: dict[str, Lane] = {}
         self.end: Mapping[str, Any] | None = None
+        self.properties: list[Field] = []
         self.is_decided = False
 
     @property
@@ -122,8 +124,15 @@ class Lanes:
                 self._crash(members)
             case "end":
                 self.end = members
+            case "property":
+                self._add_property(Field.from_body(members["field"]))
             case _:
                 pass
+
+    def _add_property(self, field_: Field) -> None:
+        """Take a field of the run, each once however many workers have recorded it."""
+        if field_ not in self.properties and len(self.properties) < _MOST_PROPERTIES:
+            self.properties.append(field_)
 
     def decide(self, kind: Literal["died", "interrupted"]) -> None:
         """Make results of all that is still open, since the session is over; ``kind`` says how that came."""

@@ -57,6 +57,11 @@ SAMPLES: Mapping[str, Sample] = {
     )),
     "links": Sample(["build=https://example.org/b?c=1"], (Link("build", "https://example.org/b?c=1"),)),
     "output": Sample("none"),
+    "output_annotations": Sample(given=True),
+    "markers": Sample(["owner", "feature"], ("owner", "feature")),
+    "link_templates": Sample(["case=https://example.org/cases/{}", "issue=https://example.org/browse/{}"], {
+        "case": "https://example.org/cases/{}", "issue": "https://example.org/browse/{}",
+    }),
     "statuses": Sample(["failure=failed", "skipped=skip"], {"failure": "failed", "skipped": "skip"}),
     "redact": Sample([r"secret-\d+", r"pin: \S+"], (r"secret-\d+", r"pin: \S+")),
     "strict": Sample(given=True),
@@ -213,7 +218,8 @@ def test_console_command(tmp_path: Path, place: str) -> None:
 def test_defaults(pytester: pytest.Pytester) -> None:
     """What nobody gave resolves to the default of the table, or to what project and clock tell."""
     found = read(pytester)
-    derived = {"source": "shop", "name": "shop 2026-03-04 12:30:15", "project_id": 1, "statuses": {},
+    derived = {"source": "shop", "name": "shop 2026-03-04 12:30:15", "project_id": 1,
+               "statuses": {}, "link_templates": {},
                "spool": pytester.path / ".automation-report/spool",
                "database": pytester.path / ".automation-report/store.sqlite3"}
     assert {each.name: getattr(found, each.name) for each in SETTINGS} == {

@@ -12,12 +12,13 @@ ROOT = Path(pytest_automation_report.__file__).parent
 
 FLOORS: dict[str, int] = {
     # 0: values and rules about values
-    **dict.fromkeys(("", "errors", "model", "limits", "answers", "members", "records"), 0),
+    **dict.fromkeys(("errors", "model", "limits", "answers", "members", "records"), 0),
     # 1: what a session is and what came of it, pure
     **dict.fromkeys(
         (
-            "address", "attempts", "ci", "configuration", "credentials", "destination", "encoding", "given",
-            "identity", "ini", "ledger", "naming", "outcomes", "phases", "recorder", "resolution", "rules", "settings",
+            "added", "additions", "address", "annotations", "asking", "attempts", "ci", "configuration", "credentials",
+            "destination", "encoding", "given", "hook_answers", "hookspecs", "identity", "ini", "ledger", "markers",
+            "naming", "notes", "outcomes", "phases", "properties", "recorder", "resolution", "rules", "settings",
             "steps", "values",
         ),
         1,
@@ -26,8 +27,13 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(("spool", "client", "exchange", "transport", "verdict", "server"), 2),
     # 3: the process that delivers, and what pytest reads of it
     **dict.fromkeys(("sender", "connection", "tally", "summary", "waiting"), 3),
-    # 4: pytest's hooks and the console command
-    **dict.fromkeys(("plugin", "recording", "remote", "reporting", "cli"), 4),
+    # 4: pytest's hooks, the console command, and the door, which shows what there is for tests and hooks
+    **dict.fromkeys(
+        (
+            "", "cli", "describing", "plugin", "recording", "remote", "reporting", "run_hooks", "suite_properties",
+        ),
+        4,
+    ),
 }  # fmt: skip
 
 

@@ -39,12 +39,13 @@ def modules(project: Project, *arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
-def test_session_that_is_not_reported_loads_two_modules(arguments: list[str], project: Project) -> None:
-    """Help, version and a session without reporting load our plugin and the settings' table, nothing besides."""
+def test_session_that_is_not_reported_loads_three_modules(arguments: list[str], project: Project) -> None:
+    """Help, version and a session without reporting load plugin, settings' table and hooks, nothing besides."""
     bare = modules(project, *arguments, "-p", "no:automation-report")
     assert not bare & COSTLY, "another plugin loads what this test looks for"
     assert modules(project, *arguments) - bare <= {
         "pytest_automation_report",
+        "pytest_automation_report.hookspecs",
         "pytest_automation_report.plugin",
         "pytest_automation_report.settings",
     }

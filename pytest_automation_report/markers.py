@@ -1,0 +1,98 @@
+"""Markers that become fields, links and artifacts of their tests (floor 1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from pytest_automation_report.added import Added
+from pytest_automation_report.model import FieldType
+from pytest_automation_report.properties import artifact_from, kind_of, property_field, typed_field
+from pytest_automation_report.rules import spelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pytest
+
+    from pytest_automation_report.asking import Troubles
+    from pytest_automation_report.model import Artifact, Field
+    from pytest_automation_report.rules import Rules, Texts
+
+_OWN: Final = ("field", "link", "artifact", "case", "issue")
+_PREFIX: Final = "automation_report_"
+_TEMPLATED: Final = {"case": "Case", "issue": "Issue"}
+
+
+class Markers:
+    """Reads the markers of tests, of their classes and modules; owned by the recording of one process."""
+
+    def __init__(self, rules: Rules, clean: Texts, troubles: Troubles) -> None:
+        self._rules = rules
+        self._clean = clean
+        self._troubles = troubles
+        self._names = frozenset((*(f"{_PREFIX}{each}" for each in _OWN), *rules.markers))
+        self._parent: object = None
+        self._has_inherited = False
+
+    def added(self, item: pytest.Item) -> Added | None:
+        """Return what a test's markers add, None when they add nothing; also those that were added while it ran."""
+        if item.parent is not self._parent:
+            self._parent = item.parent
+            chain = item.listchain()[:-1]
+            self._has_inherited = any(each.name in self._names for node in chain for each in node.own_markers)
+        own = item.own_markers
+        if not self._has_inherited and not (own and any(each.name in self._names for each in own)):
+            return None
+        fields: list[Field] = []
+        artifacts: list[Artifact] = []
+        for node in item.listchain():
+            for mark in node.own_markers:
+                if mark.name in self._names:
+                    self._add(mark, item.nodeid, fields, artifacts)
+        return Added(tuple(fields), tuple(artifacts)) if fields or artifacts else None
+
+    def _add(self, mark: pytest.Mark, nodeid: str, fields: list[Field], artifacts: list[Artifact]) -> None:
+        try:
+            made = self._read(mark)
+        except (TypeError, ValueError) as error:
+            self._troubles.add(f"marker {mark.name} of {nodeid} cannot be used: {error}")
+            return
+        for each in made:
+            (artifacts if hasattr(each, "url") else fields).append(each)
+
+    def _read(self, mark: pytest.Mark) -> Sequence[Any]:
+        own: dict[str, Callable[..., Sequence[Any]]] = {
+            f"{_PREFIX}field": self._field,
+            f"{_PREFIX}link": self._link,
+            f"{_PREFIX}artifact": self._artifact,
+        }
+        if mark.name in own:
+            return own[mark.name](*mark.args, **mark.kwargs)
+        short = mark.name.removeprefix(_PREFIX)
+        if mark.name != short and short in _TEMPLATED:
+            return self._references(short, *mark.args, **mark.kwargs)
+        values = [*map(spelled, mark.args), *(f"{name}={spelled(value)}" for name, value in mark.kwargs.items())]
+        return [property_field(mark.name, ", ".join(values) or "yes", self._clean)]
+
+    def _field(self, name: object, value: object, type: Any = None) -> list[Field]:  # noqa: A002, ANN401 - the marker's word
+        if type is None:
+            return [property_field(spelled(name), spelled(value), self._clean)]
+        return [typed_field(spelled(name), spelled(value), kind_of(type), self._clean)]
+
+    def _link(self, url: object, name: object = "Link") -> list[Field]:
+        return [typed_field(spelled(name), spelled(url), FieldType.URL, self._clean)]
+
+    def _artifact(self, url: object, name: object = "Artifact", mime_type: str | None = None) -> list[Artifact]:
+        made = artifact_from(spelled(name), spelled(url), mime_type, None, self._clean)
+        if made is None:
+            raise ValueError(f"{spelled(url)!r} is no web address")
+        return [made]
+
+    def _references(self, short: str, *ids: object) -> list[Field]:
+        if not ids:
+            raise TypeError("it names none")
+        template = self._rules.link_templates.get(short)
+        texts = map(spelled, ids)
+        values = texts if template is None else (template.replace("{}", quote(each, safe="")) for each in texts)
+        return [property_field(_TEMPLATED[short], each, self._clean) for each in values]

@@ -1,0 +1,59 @@
+"""The hooks about a whole run (floor 4): what they add to it at its start, what they are told at its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_automation_report.additions import Summary
+from pytest_automation_report.asking import DESCRIBE_RUN, FINISHED
+from pytest_automation_report.hook_answers import added_to_run
+from pytest_automation_report.model import Resources
+from pytest_automation_report.rules import texts
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_automation_report.asking import Troubles
+    from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.model import NewRun
+    from pytest_automation_report.rules import Rules
+    from pytest_automation_report.summary import Ending
+
+
+def described_run(config: pytest.Config, run: NewRun, rules: Rules, troubles: Troubles) -> NewRun:
+    """Return the run with what hooks add to it; the name of the one that was registered last counts."""
+    hook = getattr(config.hook, DESCRIBE_RUN)
+    answers = troubles.ask(DESCRIBE_RUN, lambda: hook(config=config)) or ()
+    clean = texts(rules.redact)
+    for answer in reversed(answers):
+        added = troubles.checked(DESCRIBE_RUN, added_to_run, answer, clean)
+        if added is None:
+            continue
+        resources = Resources(
+            fields=(*run.resources.fields, *added.resources.fields),
+            links=(*run.resources.links, *added.resources.links),
+            artifacts=(*run.resources.artifacts, *added.resources.artifacts),
+        )
+        tags = tuple(dict.fromkeys((*run.tags, *added.tags)))
+        run = replace(run, name=added.name or run.name, tags=tags, resources=resources)
+    return run
+
+
+def tell_finished(config: pytest.Config, ending: Ending, configuration: Configuration, troubles: Troubles) -> None:
+    """Tell hooks what became of the session's results."""
+    tally = ending.tally
+    is_linked = tally.run is not None and bool(configuration.url)
+    summary = Summary(
+        run=tally.run,
+        url=f"{configuration.url}/automation/runs/view/{tally.run}" if is_linked else "",
+        counts=dict(tally.counts),
+        delivered=tally.acknowledged,
+        kept=tally.left,
+        rejected=tally.rejected,
+        held=tally.held,
+        not_run=max(0, tally.not_run),
+        is_whole=ending.is_whole,
+    )
+    hook = getattr(config.hook, FINISHED)
+    troubles.ask(FINISHED, lambda: hook(config=config, summary=summary))

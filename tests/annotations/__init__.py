@@ -1,0 +1,1 @@
+"""What users add to their results, in real sessions."""
