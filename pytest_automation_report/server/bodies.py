@@ -1,4 +1,4 @@
-"""Reading a request's bytes as a JSON object (floor 2).
+"""Reading a request's body as a JSON object (floor 2).
 
 Texts that no JSON reader or database is sure to take (NUL, lone surrogates) are made visible here, once, so that
 everything behind this module can store what it is given.
@@ -8,20 +8,50 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from typing import TYPE_CHECKING, Any
 
 from pytest_automation_report.server.refusals import RefusalError
 from pytest_automation_report.server.submissions import INT64_MAX
 
 if TYPE_CHECKING:
+    import falcon
+
     from pytest_automation_report.model import Json
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
-"""Largest body that is read."""
+"""Largest body that is read, and largest one that a compressed body may become."""
 
+MAX_DEPTH = 64
+"""How deep the lists and objects of a body may be nested."""
+
+_GZIP = 31  # of zlib: only gzip, of any window
 _TOO_LARGE = INT64_MAX + 1
 _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 _MAYBE_UNSAFE = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
+
+
+def received(req: falcon.Request, missing: bytes | None = None) -> bytes:
+    """Return the body of a request; ``missing`` stands for one that was not sent, where that is allowed.
+
+    Raises `RefusalError` for a body that is too large, of another type, or compressed otherwise than by gzip.
+    """
+    length = req.content_length or 0
+    if length > MAX_BODY_BYTES:
+        raise RefusalError(413, f"The request body has {length} bytes; at most {MAX_BODY_BYTES} are read.")
+    body = req.bounded_stream.read(length) if length else b""
+    if not body:
+        if missing is None:
+            raise RefusalError(400, "The request has no body; send a JSON object.")
+        return missing
+    if (req.content_type or "").partition(";")[0].strip().lower() != "application/json":
+        raise RefusalError(415, "The request body must be sent as application/json.")
+    encoding = req.get_header("Content-Encoding", default="identity").strip().lower()
+    if encoding == "identity":
+        return body
+    if encoding in ("gzip", "x-gzip"):
+        return _gunzipped(body)
+    raise RefusalError(415, "The request body must be sent as it is or compressed by gzip.")
 
 
 def object_from(body: bytes) -> Json:
@@ -34,12 +64,46 @@ def object_from(body: bytes) -> Json:
         raise RefusalError(400, f"The request body is not readable JSON: {_reason(error)}") from error
     if not isinstance(value, dict):
         raise RefusalError(400, "The request body is JSON, but no object.")
+    if _is_too_deep(value):
+        raise RefusalError(400, f"The request body is nested too deeply: more than {MAX_DEPTH} levels.")
     return value
 
 
 def visible(text: str) -> str:
     """Return a text with NUL and lone surrogates spelled out."""
     return _UNSAFE.sub(_spelled, text)
+
+
+def _gunzipped(body: bytes) -> bytes:
+    """Return what a gzip body holds; never more of it is made than may be read."""
+    parts, room = [], MAX_BODY_BYTES
+    try:
+        while body:
+            member = zlib.decompressobj(_GZIP)
+            parts.append(member.decompress(body, room + 1))
+            room -= len(parts[-1])
+            if room < 0:
+                raise RefusalError(413, f"The request body holds more than {MAX_BODY_BYTES} bytes.")
+            if not member.eof:
+                raise RefusalError(400, "The request body is cut gzip data.")
+            body = member.unused_data
+    except zlib.error as error:
+        raise RefusalError(400, "The request body is not gzip data.") from error
+    return b"".join(parts)
+
+
+def _is_too_deep(value: Any) -> bool:  # noqa: ANN401 - what JSON holds is known only after it was looked at
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - what JSON holds is known only after it was looked at

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from peewee import OperationalError, PeeweeException, SchemaManager, SqliteDatabase
 
 from pytest_automation_report.errors import StoreError
+from pytest_automation_report.server.filesystems import MOUNTS, network_type
+from pytest_automation_report.server.migrations import migrate
 from pytest_automation_report.server.refusals import busy
 from pytest_automation_report.server.tables import SCHEMA_VERSION, TABLES
 
@@ -39,17 +41,21 @@ _OPEN_PAUSE_SECONDS = 0.02
 class Connections:
     """The connections to one store file; safe to use from several threads.
 
+    ``notes`` tells, in sentences, what its user should know about the place of the file.
     Raises `StoreError` when the file cannot be opened, is not a store, or was made by a newer release.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mounts: Path = MOUNTS) -> None:
         self._writer = _connection(path, lock_type="IMMEDIATE")
         self._reader = _connection(path)
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
+        self.notes: tuple[str, ...] = ()
         try:
             _make_file(path)
-            _prepare(self._writer, path)
+            network = network_type(path, mounts)
+            self.notes = (_network_note(path, network),) if network else ()
+            _prepare(self._writer, path, "delete" if network else "wal")
             self._reader.connect()
         except (OSError, PeeweeException) as error:
             self.close()
@@ -61,14 +67,20 @@ class Connections:
     @contextmanager
     def writing(self) -> Iterator[SqliteDatabase]:
         """Hold the write lock of the store; what was done is kept when the block ends without an error."""
-        with self._write_lock, ExitStack() as transaction:
+        with self._write_lock, _locked_is_busy(), ExitStack() as transaction:
             _begin(self._writer, transaction)
+            yield self._writer
+
+    @contextmanager
+    def alone(self) -> Iterator[SqliteDatabase]:
+        """Use the writing connection without a transaction, for what SQLite does in none."""
+        with self._write_lock, _locked_is_busy():
             yield self._writer
 
     @contextmanager
     def reading(self) -> Iterator[SqliteDatabase]:
         """See the store as it is at one moment, whatever is written meanwhile."""
-        with self._read_lock, self._reader.atomic():
+        with self._read_lock, _locked_is_busy(), self._reader.atomic():
             yield self._reader
 
     def close(self) -> None:
@@ -88,6 +100,24 @@ def _connection(path: Path, lock_type: str | None = None) -> SqliteDatabase:
         thread_safe=False,
         autoconnect=False,
         check_same_thread=False,
+    )
+
+
+@contextmanager
+def _locked_is_busy() -> Iterator[None]:
+    """Without the write-ahead log readers and writers wait for each other; a commit that waits in vain is undone."""
+    try:
+        yield
+    except OperationalError as error:
+        if not _is_locked(error):
+            raise
+        raise busy() from error
+
+
+def _network_note(path: Path, kind: str) -> str:
+    return (
+        f"{path} is on a network file system ({kind}): it is kept with a rollback journal, which is slower,"
+        " and only one machine may use it at a time"
     )
 
 
@@ -119,14 +149,14 @@ def _make_file(path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
 
 
-def _prepare(database: SqliteDatabase, path: Path) -> None:
+def _prepare(database: SqliteDatabase, path: Path, journal: str) -> None:
     """Connect and make the tables where they are missing.
 
     Switching to the write-ahead log takes an exclusive lock for which SQLite does not wait, so that processes which
     open a new file at the same moment have to take turns here.
     """
     deadline = time.monotonic() + _OPEN_SECONDS
-    while not _is_prepared(database, path, is_last=time.monotonic() > deadline):
+    while not _is_prepared(database, path, journal, is_last=time.monotonic() > deadline):
         _pause()
 
 
@@ -134,11 +164,11 @@ def _pause() -> None:
     time.sleep(_OPEN_PAUSE_SECONDS)
 
 
-def _is_prepared(database: SqliteDatabase, path: Path, *, is_last: bool) -> bool:
+def _is_prepared(database: SqliteDatabase, path: Path, journal: str, *, is_last: bool) -> bool:
     try:
         database.connect(reuse_if_open=True)
         _check(database, path)
-        database.journal_mode = "wal"
+        database.journal_mode = journal
         with database.atomic():
             _create_tables(database, path)
     except OperationalError as error:
@@ -162,9 +192,13 @@ def _check(database: SqliteDatabase, path: Path) -> None:
 
 def _create_tables(database: SqliteDatabase, path: Path) -> None:
     _check(database, path)
-    if database.user_version == SCHEMA_VERSION:
+    version = database.user_version
+    if version == SCHEMA_VERSION:
         return
-    for table in TABLES:
-        SchemaManager(table, database).create_all()
+    if version:
+        migrate(database, version)
+    else:
+        for table in TABLES:
+            SchemaManager(table, database).create_all()
     database.application_id = APPLICATION_ID
     database.user_version = SCHEMA_VERSION

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
+from pytest_automation_report.server.bodies import visible
+from pytest_automation_report.server.references import RUN_REFERENCES, SOURCE_REFERENCES
 from pytest_automation_report.server.schemas import loaded
 from pytest_automation_report.server.submissions import INT64_MAX
 
@@ -76,6 +78,31 @@ class Word(_Parameter):
         return text
 
 
+class Words(_Parameter):
+    """Some of a few words, separated by commas; nothing means none of them."""
+
+    def __init__(self, name: str, allowed: Collection[str]) -> None:
+        super().__init__(name, ())
+        self._allowed = allowed
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        """Return the words as they came."""
+        words = tuple(text.split(",")) if text else ()
+        if not set(words) <= set(self._allowed) or len(set(words)) < len(words):
+            raise ValidationError(f"Must be some of {', '.join(self._allowed)}, each once, separated by commas.")
+        return words
+
+
+class Tags(_Parameter):
+    """Tags, separated by commas, as they are stored."""
+
+    def parse(self, text: str) -> frozenset[str]:
+        """Return the tags."""
+        if not text:
+            raise ValidationError("Must be tags, separated by commas.")
+        return frozenset(visible(text).split(","))
+
+
 class Numbers(_Parameter):
     """Whole numbers of a range, separated by commas."""
 
@@ -134,8 +161,32 @@ class RunPageQuery(_Query):
     config_id = Numbers("config_id", _IDS)
     milestone_id = Numbers("milestone_id", _IDS)
     created_by = Numbers("created_by", _IDS)
+    tags = Tags("tags")
+    expands = Words("expands", RUN_REFERENCES)
     created_after = Moment("created_after")
     created_before = Moment("created_before")
+
+
+class RunQuery(Schema):
+    """Parameters of one run."""
+
+    class Meta:
+        """What marshmallow takes from here."""
+
+        unknown = EXCLUDE
+
+    expands = Words("expands", RUN_REFERENCES)
+
+
+class SourceQuery(Schema):
+    """Parameters of one source."""
+
+    class Meta:
+        """What marshmallow takes from here."""
+
+        unknown = EXCLUDE
+
+    expands = Words("expands", SOURCE_REFERENCES)
 
 
 class TestPageQuery(_Query):
@@ -162,6 +213,7 @@ class SourcePageQuery(_Query):
         tuple(f"automation_sources:{name}" for name in ("created_at", "ran_at", "retired_at")),
         "automation_sources:created_at",
     )
+    expands = Words("expands", SOURCE_REFERENCES)
     is_retired = Word("is_retired", ("0", "1", "true", "false"), "0")
 
 

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from peewee import JOIN, fn
 
+from pytest_automation_report.server.references import USER_ID, project_statuses, referenced
 from pytest_automation_report.server.refusals import absent
 from pytest_automation_report.server.statuses import ResultClass
-from pytest_automation_report.server.tables import Attachment, Case, Project, Result, Run, Source, Thread
+from pytest_automation_report.server.tables import Attachment, Case, Project, Result, Run, RunTag, Source, Thread
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from peewee import SqliteDatabase
 
     from pytest_automation_report.model import Json
+    from pytest_automation_report.server.references import Reference
+    from pytest_automation_report.server.statuses import StatusTable
 
 Item = TypeVar("Item")
-
-USER_ID = 1
-"""The one user of an embedded server."""
 
 _MILLISECOND = 1000
 
@@ -66,6 +66,23 @@ class Reader:
             runs = runs.where(condition)
         page = self._page(runs, (Run.created, Run.id), query, runs.count(self._database))
         return Page(page.number, page.size, page.total, self._records(page.items))
+
+    def references(
+        self, rows: Sequence[Json], project_id: int, wanted: Iterable[Reference]
+    ) -> dict[Reference, list[Json]]:
+        """Return the wanted kinds of records that these runs or sources of a project refer to."""
+        return referenced(self._database, rows, project_id, wanted)
+
+    def statuses(self, project_id: int) -> StatusTable:
+        """Return the result statuses of a project, known or not."""
+        return project_statuses(self._database, project_id)
+
+    def thread_statuses(self, thread_id: int) -> StatusTable:
+        """Return the result statuses of the project that a thread belongs to."""
+        row = self._row(Thread.select(Run.project).join(Run).where(Thread.id == thread_id))
+        if row is None:
+            raise absent("thread")
+        return project_statuses(self._database, row["project"])
 
     def test_page(self, run_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of the results of a run."""
@@ -176,14 +193,17 @@ def _run_conditions(query: Mapping[str, Any]) -> list[Any]:
     only from the next millisecond on.
     """
     after, before = query["created_after"], query["created_before"]
-    statuses = query["state"] if query["status"] is None else query["status"]
     chosen = (
-        (Run.status, statuses),
+        (Run.status, query["status"]),
+        (Run.status, query["state"]),
         (Run.source, query["source_id"]),
         (Run.config, query["config_id"]),
         (Run.milestone, query["milestone_id"]),
     )
-    conditions = [column.in_(values) for column, values in chosen if values is not None]
+    conditions: list[Any] = [column.in_(values) for column, values in chosen if values is not None]
+    if query["tags"] is not None:
+        tagged = RunTag.select(RunTag.run).where((RunTag.run == Run.id) & RunTag.tag.in_(query["tags"]))
+        conditions.append(fn.EXISTS(tagged))
     if after is not None:
         conditions.append(Run.created >= (after // _MILLISECOND + 1) * _MILLISECOND)
     if before is not None:

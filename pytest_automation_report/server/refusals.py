@@ -43,6 +43,11 @@ def invalid(errors: Mapping[str, Sequence[str]]) -> RefusalError:
     return RefusalError(422, "The request has values that cannot be used.", errors)
 
 
+def in_progress() -> RefusalError:
+    """Return the refusal of a request whose idempotency key is being used by another one just now."""
+    return RefusalError(409, "A request with this idempotency key is being answered.", headers={"Retry-After": "1"})
+
+
 def busy() -> RefusalError:
     """Return the refusal of a request that found the store locked: nothing was done, so it is safe to repeat."""
     return RefusalError(429, "The store is busy with other writers.", headers={"Retry-After": "1"})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_automation_report.server import queries, schemas, views
-from pytest_automation_report.server.bodies import MAX_BODY_BYTES, object_from
+from pytest_automation_report.server.bodies import object_from, received
 from pytest_automation_report.server.refusals import RefusalError
 from pytest_automation_report.server.shapes import common_tests
 from pytest_automation_report.server.store import Answer, Identity
@@ -23,18 +23,24 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.model import Json
+    from pytest_automation_report.server.reads import Page, Reader, RunRecord
+    from pytest_automation_report.server.references import Reference
+    from pytest_automation_report.server.statuses import StatusTable
     from pytest_automation_report.server.store import Store
     from pytest_automation_report.server.submissions import ThreadSubmission
     from pytest_automation_report.server.writes import Writer
 
+    References: TypeAlias = dict[Reference, list[Json]]
+
 _RUN_PAGE = queries.RunPageQuery()
+_RUN_QUERY = queries.RunQuery()
+_SOURCE_QUERY = queries.SourceQuery()
 _TEST_PAGE = queries.TestPageQuery()
 _SOURCE_PAGE = queries.SourcePageQuery()
 _RUN = schemas.RunBody()
 _RUN_APPEND = schemas.RunAppendBody()
 _RUN_COMPLETION = schemas.RunCompletionBody()
 _THREAD = schemas.ThreadBody()
-_THREAD_APPEND = schemas.ThreadAppendBody()
 _THREAD_COMPLETION = schemas.ThreadCompletionBody()
 
 
@@ -58,37 +64,60 @@ class _Resource:
         work: Callable[[Writer], Answer],
     ) -> None:
         """Do the work once for each idempotency key, and answer."""
-        key = req.context.get("idempotency_key")
-        identity = None if key is None else Identity.of(key, req.method, req.path, body)
-        answer = self._store.change(work, identity)
-        resp.status = answer.status
-        if answer.body is not None:
-            resp.data = json_text(answer.body).encode()
+        _answer(resp, self._store.change(work, _identity(req, body)))
+
+    def _repeat(self, req: falcon.Request, resp: falcon.Response, body: bytes) -> bool:
+        """Answer a request as it was answered before; return whether it was."""
+        identity = _identity(req, body)
+        earlier = None if identity is None else self._store.answer_to(identity)
+        if earlier is not None:
+            _answer(resp, earlier)
+        return earlier is not None
 
 
 class ProjectRuns(_Resource):
-    """The runs of a project."""
+    """The runs of a project; with strict references a new one names only what is known."""
+
+    def __init__(self, store: Store, *, are_references_strict: bool = False) -> None:
+        super().__init__(store)
+        self._are_references_strict = are_references_strict
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """List them."""
         query = queries.query_from(_RUN_PAGE, req.params)
-        page = self._store.read(lambda reader: reader.run_page(project_id, query))
-        _show(resp, {**views.page_view(page, views.run_view), "expands": {}})
+
+        def question(reader: Reader) -> tuple[Page[RunRecord], References]:
+            page = reader.run_page(project_id, query)
+            return page, reader.references([record.row for record in page.items], project_id, query["expands"])
+
+        page, expands = self._store.read(question)
+        _show(resp, {**views.page_view(page, views.run_view), "expands": expands})
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Create one."""
-        body = _body(req)
+        body = received(req)
         run = run_from(schemas.loaded(_RUN, object_from(body)))
-        self._change(req, resp, body, lambda writer: Answer(201, {"id": writer.create_run(project_id, run)}))
+
+        def work(writer: Writer) -> Answer:
+            made = writer.create_run(project_id, run, are_references_strict=self._are_references_strict)
+            return Answer(201, {"id": made})
+
+        self._change(req, resp, body, work)
 
 
 class Run(_Resource):
     """One run."""
 
-    def on_get(self, _: falcon.Request, resp: falcon.Response, run_id: int) -> None:
+    def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Show it with its threads."""
-        record = self._store.read(lambda reader: reader.run(run_id))
-        _show(resp, {"result": views.run_view(record), "expands": {}})
+        query = queries.query_from(_RUN_QUERY, req.params)
+
+        def question(reader: Reader) -> tuple[RunRecord, References]:
+            record = reader.run(run_id)
+            return record, reader.references([record.row], record.row["project"], query["expands"])
+
+        record, expands = self._store.read(question)
+        _show(resp, {"result": views.run_view(record), "expands": expands})
 
 
 class RunAppend(_Resource):
@@ -96,7 +125,7 @@ class RunAppend(_Resource):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Add them."""
-        body = _body(req)
+        body = received(req)
         attachments = attachments_from(schemas.loaded(_RUN_APPEND, object_from(body)))
         self._change(req, resp, body, _done(lambda writer: writer.append_to_run(run_id, attachments)))
 
@@ -106,7 +135,7 @@ class RunCompletion(_Resource):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Complete it, and its open threads."""
-        body = _body(req, missing=b"{}")
+        body = received(req, missing=b"{}")
         measure = schemas.loaded(_RUN_COMPLETION, object_from(body)).get("measure_elapsed", False)
         self._change(req, resp, body, _done(lambda writer: writer.complete_run(run_id, measure_elapsed=measure)))
 
@@ -116,7 +145,7 @@ class RunThreads(_Resource):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Create one."""
-        body = _body(req, missing=b"{}")
+        body = received(req, missing=b"{}")
         thread = thread_from(schemas.loaded(_THREAD, object_from(body)))
         self._change(req, resp, body, lambda writer: Answer(201, {"id": writer.create_thread(run_id, thread)}))
 
@@ -136,8 +165,15 @@ class ThreadAppend(_Resource):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, thread_id: int) -> None:
         """Add them, all or nothing."""
-        body = _body(req)
-        addition = _addition(object_from(body))
+        body = received(req)
+        statuses = self._store.read(lambda reader: reader.thread_statuses(thread_id))
+        try:
+            addition = _addition(object_from(body), statuses)
+        except RefusalError:
+            # What was taken before the project renamed a status is still what it was.
+            if not self._repeat(req, resp, body):
+                raise
+            return
         self._change(req, resp, body, _done(lambda writer: writer.append_to_thread(thread_id, addition)))
 
 
@@ -146,7 +182,7 @@ class ThreadCompletion(_Resource):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, thread_id: int) -> None:
         """Complete it."""
-        body = _body(req, missing=b"{}")
+        body = received(req, missing=b"{}")
         final = schemas.loaded(_THREAD_COMPLETION, object_from(body))
         observed, computed = final.get("elapsed_observed"), final.get("elapsed_computed")
         self._change(req, resp, body, _done(lambda writer: writer.complete_thread(thread_id, observed, computed)))
@@ -158,17 +194,39 @@ class ProjectSources(_Resource):
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """List them."""
         query = queries.query_from(_SOURCE_PAGE, req.params)
-        page = self._store.read(lambda reader: reader.source_page(project_id, query))
-        _show(resp, {**views.page_view(page, views.source_view), "expands": {}})
+
+        def question(reader: Reader) -> tuple[Page[Json], References]:
+            page = reader.source_page(project_id, query)
+            return page, reader.references(page.items, project_id, query["expands"])
+
+        page, expands = self._store.read(question)
+        _show(resp, {**views.page_view(page, views.source_view), "expands": expands})
 
 
 class Source(_Resource):
     """One source."""
 
-    def on_get(self, _: falcon.Request, resp: falcon.Response, source_id: int) -> None:
+    def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
         """Show it."""
-        row = self._store.read(lambda reader: reader.source(source_id))
-        _show(resp, {"result": views.source_view(row), "expands": {}})
+        query = queries.query_from(_SOURCE_QUERY, req.params)
+
+        def question(reader: Reader) -> tuple[Json, References]:
+            source = reader.source(source_id)
+            return source, reader.references([source], source["project"], query["expands"])
+
+        row, expands = self._store.read(question)
+        _show(resp, {"result": views.source_view(row), "expands": expands})
+
+
+def _identity(req: falcon.Request, body: bytes) -> Identity | None:
+    key = req.context.get("idempotency_key")
+    return None if key is None else Identity.of(key, req.method, req.path, body)
+
+
+def _answer(resp: falcon.Response, answer: Answer) -> None:
+    resp.status = answer.status
+    if answer.body is not None:
+        resp.data = json_text(answer.body).encode()
 
 
 def _show(resp: falcon.Response, value: Json) -> None:
@@ -185,27 +243,11 @@ def _done(work: Callable[[Writer], None]) -> Callable[[Writer], Answer]:
     return _work
 
 
-def _addition(body: Mapping[str, Any]) -> ThreadSubmission:
-    tests = common_tests(body.get("tests", []))
+def _addition(body: Mapping[str, Any], statuses: StatusTable) -> ThreadSubmission:
+    schema = schemas.thread_append_schema(statuses)
+    tests = common_tests(body.get("tests", []), statuses)
     if tests is not None:
         rest = {name: value for name, value in body.items() if name != "tests"}
-        return thread_from(schemas.loaded(_THREAD_APPEND, rest), tests)
-    loaded = schemas.loaded(_THREAD_APPEND, body)
-    return thread_from(loaded, [test_from(test) for test in loaded["tests"]])
-
-
-def _body(req: falcon.Request, missing: bytes | None = None) -> bytes:
-    """Return the body; ``missing`` stands for one that was not sent, where that is allowed."""
-    length = req.content_length or 0
-    if length > MAX_BODY_BYTES:
-        raise RefusalError(413, f"The request body has {length} bytes; at most {MAX_BODY_BYTES} are read.")
-    body = req.bounded_stream.read(length) if length else b""
-    if not body:
-        if missing is None:
-            raise RefusalError(400, "The request has no body; send a JSON object.")
-        return missing
-    if (req.content_type or "").partition(";")[0].strip().lower() != "application/json":
-        raise RefusalError(415, "The request body must be sent as application/json.")
-    if req.get_header("Content-Encoding", default="identity").lower() != "identity":
-        raise RefusalError(415, "Encoded request bodies are not read; send plain JSON.")
-    return body
+        return thread_from(schemas.loaded(schema, rest), tests, statuses)
+    loaded = schemas.loaded(schema, body)
+    return thread_from(loaded, [test_from(test, statuses) for test in loaded["tests"]], statuses)

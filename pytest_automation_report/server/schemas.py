@@ -6,19 +6,20 @@ marshmallow gives the errors; a big append in the common shape does not come her
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from marshmallow.validate import Length
 
 from pytest_automation_report.server.refusals import invalid
-from pytest_automation_report.server.statuses import STATUS_IDS
 from pytest_automation_report.server.submissions import INT64_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pytest_automation_report.model import Json
+    from pytest_automation_report.server.statuses import StatusTable
 
     _IntegerField: TypeAlias = fields.Field[int]
     _BooleanField: TypeAlias = fields.Field[bool]
@@ -141,11 +142,6 @@ def _check_url(value: str) -> None:
         raise ValidationError("Must be an address with a scheme, like https://.")
 
 
-def _check_alias(value: str) -> None:
-    if value not in STATUS_IDS:
-        raise ValidationError(f"Is no known status; known are {', '.join(STATUS_IDS)}.")
-
-
 class _Body(Schema):
     """Properties that the contract does not have are ignored."""
 
@@ -184,14 +180,14 @@ class LinkBody(_Body):
 
 
 class TestBody(_Body):
-    """One result of one test."""
+    """One result of one test; which words are a status is the project's rule (`thread_append_schema`)."""
 
     __test__ = False  # pytest must not collect it
 
     key = _text(required=True, check=_check_key)
     name = _text(required=True, least=1)
     folder = _text(required=True, least=1)
-    status = _text(required=True, check=_check_alias)
+    status = _text(required=True, least=1)
     elapsed = Whole(0)
     file = _text()
     line = Whole(0)
@@ -244,6 +240,19 @@ class ThreadAppendBody(ThreadBody):
     """What is added to a thread."""
 
     test_list = _many(TestBody, "tests")
+
+
+@lru_cache(maxsize=64)
+def thread_append_schema(statuses: StatusTable) -> Schema:
+    """Return the schema of an append to a thread of a project with these statuses."""
+    known = ", ".join(statuses.by_alias)
+
+    def check(value: str) -> None:
+        if value not in statuses.by_alias:
+            raise ValidationError(f"Is no known status; known are {known}.")
+
+    tests = TestBody.from_dict({"status": _text(required=True, check=check)})
+    return ThreadAppendBody.from_dict({"test_list": _many(tests, "tests")})()
 
 
 def loaded(schema: Schema, body: Mapping[str, Any]) -> Json:

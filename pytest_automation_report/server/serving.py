@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import re
 import secrets
@@ -41,6 +42,8 @@ def serve(store: Store, token: Token, *, host: str, port: int, ready: Callable[[
     answered when the signal comes are answered; a second signal acts as if nobody handled it.
     Raises `SettingError` for a host that is not this machine alone, and ``OSError`` for a port that is taken.
     """
+    # What it warns of, that a request waits for a free thread, is nothing that a user could act on.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     with _listening(host, port) as listener:
         application: Any = create_application(store, token)
         server: Any = create_server(
@@ -88,8 +91,8 @@ class _Loop:
         server.asyncore.loop(
             timeout=seconds,
             use_poll=server.adj.asyncore_use_poll,
-            map=server._map,
-            count=1,  # noqa: SLF001
+            map=server._map,  # noqa: SLF001 - waitress has no other name for its connections
+            count=1,
         )
 
     def _is_answering(self) -> bool:

@@ -10,29 +10,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_automation_report.server.schemas import FIELD_TYPES, NOTE_LENGTH, is_key, is_url
-from pytest_automation_report.server.statuses import STATUS_IDS
 from pytest_automation_report.server.submissions import INT64_MAX, StoredTest, entries_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from pytest_automation_report.server.statuses import ResultStatus, StatusTable
     from pytest_automation_report.server.submissions import Kind
 
 
-def common_tests(tests: object) -> list[StoredTest] | None:
-    """Return the tests of an append when each has the common shape, else ``None``."""
+def common_tests(tests: object, statuses: StatusTable) -> list[StoredTest] | None:
+    """Return the tests of an append when each has the common shape and a known status, else ``None``."""
     if type(tests) is not list:
         return None
     rows: list[StoredTest] = []
+    aliases = statuses.by_alias
     for test in tests:
-        row = _row(test)
+        row = _row(test, aliases)
         if row is None:
             return None
         rows.append(row)
     return rows
 
 
-def _row(test: Any) -> StoredTest | None:  # noqa: ANN401 - it is what JSON holds, and not yet looked at
+def _row(test: Any, aliases: Mapping[str, ResultStatus]) -> StoredTest | None:  # noqa: ANN401 - it is what JSON holds, and not yet looked at
     if type(test) is not dict:
         return None
     get = test.get
@@ -45,7 +46,7 @@ def _row(test: Any) -> StoredTest | None:  # noqa: ANN401 - it is what JSON hold
         or type(folder) is not str
         or not folder
         or type(alias) is not str
-        or (status := STATUS_IDS.get(alias)) is None
+        or (status := aliases.get(alias)) is None
     ):
         return None
     elapsed, line, assertions = get("elapsed", 0), get("line", 0), get("assertions", 0)
@@ -58,7 +59,7 @@ def _row(test: Any) -> StoredTest | None:  # noqa: ANN401 - it is what JSON hold
         key,
         name,
         folder,
-        status,
+        status.id,
         get("elapsed"),
         get("file"),
         get("line"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,11 +33,12 @@ class ResultClass(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ResultStatus:
-    """One result status; ``aliases`` are the words that tests may be sent with."""
+    """One result status; ``aliases`` are the words that tests may be sent with, ``color`` is ``#rrggbb``."""
 
     id: int
     name: str
     aliases: tuple[str, ...]
+    color: str = "#64748b"
     is_final: bool = True
     is_untested: bool = False
     is_passed: bool = False
@@ -44,8 +46,8 @@ class ResultStatus:
 
     @property
     def system_name(self) -> str:
-        """The status' name for programs."""
-        return self.name.lower()
+        """The status' name for programs; a renamed status keeps it."""
+        return _SYSTEM_NAMES.get(self.id, f"custom{self.id - len(_SYSTEM_NAMES)}")
 
     @property
     def result_class(self) -> ResultClass:
@@ -54,21 +56,87 @@ class ResultStatus:
             return ResultClass.SUCCESS
         return ResultClass.FAILURE if self.is_failed else ResultClass.NEUTRAL
 
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The names of the counts that a result with this status adds one to."""
+        sums = (
+            ("success_count", self.is_passed),
+            ("failure_count", self.is_failed),
+            ("completed_count", self.is_final),
+            ("total_count", True),
+        )
+        return (slot_name(self.id), *(name for name, is_counted in sums if is_counted))
 
-DEFAULT_STATUSES = (
-    ResultStatus(1, "Untested", ("untested",), is_final=False, is_untested=True),
-    ResultStatus(2, "Passed", ("passed", "pass", "success", "ok"), is_passed=True),
-    ResultStatus(3, "Failed", ("failed", "fail", "failure", "error"), is_failed=True),
-    ResultStatus(4, "Retest", ("retest",), is_final=False),
-    ResultStatus(5, "Blocked", ("blocked",)),
-    ResultStatus(6, "Skipped", ("skipped", "skip")),
+
+_SYSTEM_NAMES: Mapping[int, str] = {
+    1: "untested",
+    2: "passed",
+    3: "failed",
+    4: "retest",
+    5: "blocked",
+    6: "skipped",
+}
+
+BUILT_IN = range(1, len(_SYSTEM_NAMES) + 1)
+"""Ids of the statuses that every project has; the others are free for a project's own."""
+
+
+@dataclass(frozen=True)  # without slots, so that what follows from the statuses is found once
+class StatusTable:
+    """The result statuses of a project."""
+
+    statuses: tuple[ResultStatus, ...]
+
+    @cached_property
+    def by_alias(self) -> Mapping[str, ResultStatus]:
+        """Status by alias; case matters."""
+        return {alias: status for status in self.statuses for alias in status.aliases}
+
+    @cached_property
+    def by_id(self) -> Mapping[int, ResultStatus]:
+        """Status by id."""
+        return {status.id: status for status in self.statuses}
+
+    def changed(self, status: ResultStatus) -> StatusTable:
+        """Return a table that has this status in place of the one with its id, or as a new one.
+
+        Raises ``ValueError`` for what no project can have.
+        """
+        if not 1 <= status.id <= STATUS_SLOTS:
+            raise ValueError(f"a status id is a number from 1 to {STATUS_SLOTS}")
+        if not status.aliases or not all(status.aliases):
+            raise ValueError("a status needs at least one alias, and none is empty")
+        others = {each.id: each for each in self.statuses if each.id != status.id}
+        for alias in status.aliases:
+            for other in others.values():
+                if alias in other.aliases:
+                    raise ValueError(f"the alias {alias!r} belongs to status {other.id} ({other.name})")
+        return StatusTable(tuple(each for _, each in sorted({**others, status.id: status}.items())))
+
+    def increments(self, status_ids: Iterable[int]) -> dict[str, int]:
+        """Return what results with these statuses add to which counts."""
+        amounts: dict[str, int] = {}
+        for status_id in status_ids:
+            for name in self._counts[status_id]:
+                amounts[name] = amounts.get(name, 0) + 1
+        return amounts
+
+    @cached_property
+    def _counts(self) -> Mapping[int, tuple[str, ...]]:
+        return {status.id: status.counts for status in self.statuses}
+
+
+DEFAULT_STATUSES = StatusTable(
+    (
+        ResultStatus(1, "Untested", ("untested",), "#9aa0a6", is_final=False, is_untested=True),
+        ResultStatus(2, "Passed", ("passed", "pass", "success", "ok"), "#2e9e5b", is_passed=True),
+        ResultStatus(3, "Failed", ("failed", "fail", "failure", "error"), "#d64545", is_failed=True),
+        ResultStatus(4, "Retest", ("retest",), "#d99a00", is_final=False),
+        ResultStatus(5, "Blocked", ("blocked",), "#8b5cf6"),
+        ResultStatus(6, "Skipped", ("skipped", "skip"), "#6b7f99"),
+    )
 )
-
-STATUS_IDS: Mapping[str, int] = {alias: status.id for status in DEFAULT_STATUSES for alias in status.aliases}
-"""Status id by alias; case matters."""
-
-RESULT_CLASSES: Mapping[int, ResultClass] = {status.id: status.result_class for status in DEFAULT_STATUSES}
-"""Result class by status id."""
+"""The statuses of a project that changed none."""
 
 
 def slot_name(status_id: int) -> str:
@@ -84,29 +152,6 @@ COUNT_NAMES = (
     "total_count",
 )
 """Every count of a run or thread, in the contract's order."""
-
-_SUMS: Mapping[int, tuple[str, ...]] = {
-    status.id: tuple(
-        name
-        for name, counts in (
-            ("success_count", status.is_passed),
-            ("failure_count", status.is_failed),
-            ("completed_count", status.is_final),
-            ("total_count", True),
-        )
-        if counts
-    )
-    for status in DEFAULT_STATUSES
-}
-
-
-def increments(status_ids: Iterable[int]) -> dict[str, int]:
-    """Return what results with these statuses add to which counts."""
-    amounts: dict[str, int] = {}
-    for status_id in status_ids:
-        for name in (slot_name(status_id), *_SUMS[status_id]):
-            amounts[name] = amounts.get(name, 0) + 1
-    return amounts
 
 
 def final_status(failure_count: int) -> RunStatus:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_automation_report.server.connections import Connections
+from pytest_automation_report.server.filesystems import MOUNTS
 from pytest_automation_report.server.reads import Reader
-from pytest_automation_report.server.refusals import invalid
+from pytest_automation_report.server.refusals import in_progress, invalid
 from pytest_automation_report.server.submissions import json_text
 from pytest_automation_report.server.tables import AppliedRequest
 from pytest_automation_report.server.writes import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from peewee import SqliteDatabase
@@ -58,31 +61,45 @@ def _now() -> int:
 class Store:
     """One store file; owned by the process that opened it, safe to use from several threads.
 
-    Several processes may have the same file open. ``clock`` gives microseconds since 1970.
+    Several processes may have the same file open. ``clock`` gives microseconds since 1970, ``mounts`` is the table of
+    mounted file systems; ``notes`` tells what its user should know about the place of the file.
     Raises `StoreError` when the file cannot be opened, is not a store, or was made by a newer release.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], int] = _now) -> None:
+    def __init__(self, path: Path, *, clock: Callable[[], int] = _now, mounts: Path = MOUNTS) -> None:
         self._clock = clock
-        self._connections = Connections(path)
+        self._connections = Connections(path, mounts)
+        self.notes = self._connections.notes
         self._until_purge = 1
+        self._keys: set[str] = set()
+        self._keys_lock = threading.Lock()
 
     def change(self, work: Callable[[Writer], Answer], identity: Identity | None = None) -> Answer:
         """Do some work in one transaction and return its answer, once it is on disk.
 
-        A request with an identity is done once: later ones get the first one's answer. A `RefusalError` out of
-        ``work`` leaves nothing behind, the identity included.
+        A request with an identity is done once: later ones get the first one's answer, those that come while it is
+        being done are refused (409). A `RefusalError` out of ``work`` leaves nothing behind, the identity included.
         """
-        with self._connections.writing() as database:
+        with self._once_at_a_time(identity), self._connections.writing() as database:
             now = self._clock()
             if identity is None:
                 return work(Writer(database, now))
-            earlier = self._earlier(database, identity)
+            earlier = _earlier(database, identity, now)
             if earlier is not None:
                 return earlier
             answer = work(Writer(database, now))
             self._remember(database, identity, answer, now)
             return answer
+
+    def write(self, work: Callable[[Writer], Found]) -> Found:
+        """Do some work in one transaction and return what it gives, once it is on disk."""
+        with self._connections.writing() as database:
+            return work(Writer(database, self._clock()))
+
+    def answer_to(self, identity: Identity) -> Answer | None:
+        """Return what a request was answered with before."""
+        with self._connections.reading() as database:
+            return _earlier(database, identity, self._clock())
 
     def read(self, question: Callable[[Reader], Found]) -> Found:
         """Answer a question from the store as it is at one moment."""
@@ -93,16 +110,24 @@ class Store:
         """Close the file; a closed store cannot be used again, closing it twice is harmless."""
         self._connections.close()
 
-    def _earlier(self, database: SqliteDatabase, identity: Identity) -> Answer | None:
-        rows = AppliedRequest.select().where(AppliedRequest.key == identity.key).dicts().execute(database)
-        row = next(iter(rows), None)
-        if row is None:
-            return None
-        if row["fingerprint"] != identity.fingerprint:
-            raise invalid({"Idempotency-Key": ["This key was used for a request with other content."]})
-        return Answer(row["status"], None if row["body"] is None else json.loads(row["body"]))
+    @contextmanager
+    def _once_at_a_time(self, identity: Identity | None) -> Iterator[None]:
+        """Refuse a key that is being used just now; other processes wait for each other's transactions instead."""
+        if identity is None:
+            yield
+            return
+        with self._keys_lock:
+            if identity.key in self._keys:
+                raise in_progress()
+            self._keys.add(identity.key)
+        try:
+            yield
+        finally:
+            with self._keys_lock:
+                self._keys.discard(identity.key)
 
     def _remember(self, database: SqliteDatabase, identity: Identity, answer: Answer, now: int) -> None:
+        AppliedRequest.delete().where(AppliedRequest.key == identity.key).execute(database)
         AppliedRequest.insert(
             key=identity.key,
             fingerprint=identity.fingerprint,
@@ -114,3 +139,18 @@ class Store:
         if self._until_purge <= 0:
             self._until_purge = _PURGE_EVERY
             AppliedRequest.delete().where(AppliedRequest.created < now - _KEPT_MICROSECONDS).execute(database)
+
+
+def _earlier(database: SqliteDatabase, identity: Identity, now: int) -> Answer | None:
+    rows: Any = (
+        AppliedRequest.select()
+        .where((AppliedRequest.key == identity.key) & (AppliedRequest.created >= now - _KEPT_MICROSECONDS))
+        .dicts()
+        .execute(database)
+    )
+    row = next(iter(rows), None)
+    if row is None:
+        return None
+    if row["fingerprint"] != identity.fingerprint:
+        raise invalid({"Idempotency-Key": ["This key was used for a request with other content."]})
+    return Answer(row["status"], None if row["body"] is None else json.loads(row["body"]))

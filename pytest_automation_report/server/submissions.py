@@ -6,10 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from pytest_automation_report.server.statuses import STATUS_IDS
+from pytest_automation_report.server.statuses import DEFAULT_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from pytest_automation_report.server.statuses import StatusTable
 
 INT64_MAX = 2**63 - 1
 """Largest integer that the store can keep."""
@@ -57,16 +59,21 @@ class RunSubmission:
     milestone_id: int | None
     tags: str
     attachments: tuple[StoredAttachment, ...]
+    tag_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadSubmission:
-    """What a new thread starts with, or what is added to one; durations in microseconds."""
+    """What a new thread starts with, or what is added to one; durations in microseconds.
+
+    ``statuses`` are those that the tests were validated for.
+    """
 
     observed: int | None
     computed: int | None
     attachments: tuple[StoredAttachment, ...]
     tests: Sequence[StoredTest] = ()
+    statuses: StatusTable = DEFAULT_STATUSES
 
 
 def json_text(value: object) -> str:
@@ -79,14 +86,14 @@ def entries_text(kind: Kind, entries: Sequence[Mapping[str, Any]] | None) -> str
     return json_text([_known(kind, entry) for entry in entries]) if entries else None
 
 
-def test_from(loaded: Mapping[str, Any]) -> StoredTest:
-    """Return the test that a validated body holds."""
+def test_from(loaded: Mapping[str, Any], statuses: StatusTable) -> StoredTest:
+    """Return the test that a body holds which was validated for these statuses."""
     get = loaded.get
     return StoredTest(
         loaded["key"],
         loaded["name"],
         loaded["folder"],
-        STATUS_IDS[loaded["status"]],
+        statuses.by_alias[loaded["status"]].id,
         get("elapsed"),
         get("file"),
         get("line"),
@@ -98,6 +105,7 @@ def test_from(loaded: Mapping[str, Any]) -> StoredTest:
 
 def run_from(loaded: Mapping[str, Any]) -> RunSubmission:
     """Return the run that a validated body holds; an empty name of a configuration or milestone means none."""
+    tags = loaded.get("tags", [])
     return RunSubmission(
         loaded["name"],
         loaded["source"],
@@ -105,18 +113,22 @@ def run_from(loaded: Mapping[str, Any]) -> RunSubmission:
         loaded.get("config_id"),
         loaded.get("milestone") or None,
         loaded.get("milestone_id"),
-        json_text(loaded.get("tags", [])),
+        json_text(tags),
         attachments_from(loaded),
+        tuple(dict.fromkeys(tags)),
     )
 
 
-def thread_from(loaded: Mapping[str, Any], tests: Sequence[StoredTest] = ()) -> ThreadSubmission:
+def thread_from(
+    loaded: Mapping[str, Any], tests: Sequence[StoredTest] = (), statuses: StatusTable = DEFAULT_STATUSES
+) -> ThreadSubmission:
     """Return the start of a thread, or the addition to one, that a validated body holds."""
     return ThreadSubmission(
         loaded.get("elapsed_observed"),
         loaded.get("elapsed_computed"),
         attachments_from(loaded),
         tests,
+        statuses,
     )
 
 

@@ -6,12 +6,21 @@ given its database when it is executed. Times are microseconds since 1970 in UTC
 
 from __future__ import annotations
 
-from peewee import BigAutoField, BigIntegerField, BooleanField, ForeignKeyField, IntegerField, Model, TextField
+from peewee import (
+    BigAutoField,
+    BigIntegerField,
+    BooleanField,
+    CompositeKey,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
 
 from pytest_automation_report.server.statuses import COUNT_NAMES, RunStatus
 
-SCHEMA_VERSION = 1
-"""Version of these tables; a store with a higher one was made by a newer release."""
+SCHEMA_VERSION = 3
+"""Version of these tables; each earlier one has a migration, a higher one was made by a newer release."""
 
 
 class Table(Model):
@@ -97,6 +106,36 @@ class Run(Counted):
 Run.add_index(Run.project, Run.created)
 
 
+class RunTag(Table):
+    """A tag of a run, for the filter; the run itself keeps its tags as they were sent."""
+
+    run = ForeignKeyField(Run, index=False)
+    tag = TextField()
+
+    class Meta:
+        """What peewee takes from here."""
+
+        primary_key = CompositeKey("run", "tag")
+
+
+class ProjectStatus(Table):
+    """A result status that a project changed or added; ``aliases`` is a JSON list."""
+
+    project = ForeignKeyField(Project, index=False)
+    number = IntegerField()
+    name = TextField()
+    aliases = TextField()
+    color = TextField()
+    is_final = BooleanField()
+    is_passed = BooleanField()
+    is_failed = BooleanField()
+
+    class Meta:
+        """What peewee takes from here."""
+
+        primary_key = CompositeKey("project", "number")
+
+
 class Thread(Counted):
     """A thread of a run; ``position`` counts from 1."""
 
@@ -168,6 +207,8 @@ TABLES: tuple[type[Table], ...] = (
     Config,
     Milestone,
     Run,
+    RunTag,
+    ProjectStatus,
     Thread,
     Attachment,
     Case,

@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from pytest_automation_report.server.reads import USER_ID
+from pytest_automation_report.server.references import USER_ID
 from pytest_automation_report.server.statuses import COUNT_NAMES, ResultClass, RunStatus
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from peewee import fn
 
 from pytest_automation_report.server.refusals import absent, closed, invalid
-from pytest_automation_report.server.statuses import RESULT_CLASSES, RunStatus, final_status, increments
-from pytest_automation_report.server.submissions import INT64_MAX
+from pytest_automation_report.server.statuses import RunStatus, final_status
+from pytest_automation_report.server.submissions import INT64_MAX, json_text
 from pytest_automation_report.server.tables import (
     INSERT_CASE,
     INSERT_RESULT,
@@ -16,17 +16,20 @@ from pytest_automation_report.server.tables import (
     Config,
     Milestone,
     Project,
+    ProjectStatus,
     Run,
+    RunTag,
     Source,
     Thread,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from peewee import SqliteDatabase
 
     from pytest_automation_report.model import Json
+    from pytest_automation_report.server.statuses import ResultStatus, StatusTable
     from pytest_automation_report.server.submissions import (
         RunSubmission,
         StoredAttachment,
@@ -45,9 +48,13 @@ class Writer:
         self._database = database
         self._now = now
 
-    def create_run(self, project_id: int, run: RunSubmission) -> int:
-        """Add a run, and the project, source, configuration and milestone that it names; return its id."""
-        Project.insert(id=project_id, created=self._now).on_conflict_ignore().execute(self._database)
+    def create_run(self, project_id: int, run: RunSubmission, *, are_references_strict: bool = False) -> int:
+        """Add a run, and the project, source, configuration and milestone that it names; return its id.
+
+        With strict references a configuration or milestone has to be there already.
+        """
+        self._add_project(project_id)
+        self._check_references(project_id, run, are_names_checked=are_references_strict)
         run_id: int = Run.insert(
             project=project_id,
             source=self._source(project_id, run.source),
@@ -57,6 +64,8 @@ class Writer:
             tags=run.tags,
             created=self._now,
         ).execute(self._database)
+        for tag in run.tag_names:
+            RunTag.insert(run=run_id, tag=tag).execute(self._database)
         self._attach(run_id, None, run.attachments)
         return run_id
 
@@ -107,8 +116,8 @@ class Writer:
         thread = self._open_thread(thread_id)
         totals = _totals(thread, addition)
         self._attach(thread["run"], thread_id, addition.attachments)
-        self._add_results(thread, addition.tests)
-        amounts = increments(test.status for test in addition.tests)
+        self._add_results(thread, addition.tests, addition.statuses)
+        amounts = addition.statuses.increments(test.status for test in addition.tests)
         counts = {name: getattr(Thread, name) + amount for name, amount in amounts.items()}
         if totals or counts:
             Thread.update(**totals, **counts).where(Thread.id == thread_id).execute(self._database)
@@ -122,6 +131,23 @@ class Writer:
         self._close_thread(thread, {name: value for name, value in finals.items() if value is not None})
         Run.update(thread_active_count=Run.thread_active_count - 1, updated=self._now).where(
             Run.id == thread["run"],
+        ).execute(self._database)
+
+    def set_status(self, project_id: int, status: ResultStatus) -> None:
+        """Keep a project's own form of a result status; the caller has checked it against the others."""
+        self._add_project(project_id)
+        ProjectStatus.delete().where(
+            (ProjectStatus.project == project_id) & (ProjectStatus.number == status.id)
+        ).execute(self._database)
+        ProjectStatus.insert(
+            project=project_id,
+            number=status.id,
+            name=status.name,
+            aliases=json_text(list(status.aliases)),
+            color=status.color,
+            is_final=status.is_final,
+            is_passed=status.is_passed,
+            is_failed=status.is_failed,
         ).execute(self._database)
 
     def _close_thread(self, thread: Json, finals: Json | None = None) -> None:
@@ -171,6 +197,29 @@ class Writer:
         Source.insert(project=project_id, name=name, created=self._now).on_conflict_ignore().execute(self._database)
         return self._id_of(Source, project_id, Source.name == name)
 
+    def _add_project(self, project_id: int) -> None:
+        Project.insert(id=project_id, created=self._now).on_conflict_ignore().execute(self._database)
+
+    def _check_references(self, project_id: int, run: RunSubmission, *, are_names_checked: bool) -> None:
+        """Refuse ids, and where asked names, of configurations and milestones that the project does not have."""
+        errors: dict[str, list[str]] = {}
+        given: Sequence[tuple[type[Config | Milestone], int | None, str | None]] = (
+            (Config, run.config_id, run.config),
+            (Milestone, run.milestone_id, run.milestone),
+        )
+        for table, wanted, name in given:
+            noun = table.__name__.lower()
+            if wanted is not None and not self._exists(table, project_id, table.id == wanted):
+                errors[f"{noun}_id"] = [f"There is no {noun} with the id {wanted} in this project."]
+            is_name_used = wanted is None and name is not None
+            if are_names_checked and is_name_used and not self._exists(table, project_id, table.name == name):
+                errors[noun] = [f"There is no {noun} of this name in this project."]
+        if errors:
+            raise invalid(errors)
+
+    def _exists(self, table: type[Config | Milestone], project_id: int, condition: object) -> bool:
+        return self._row(table.select(table.id).where((table.project == project_id) & condition)) is not None
+
     def _referenced(
         self,
         table: type[Config | Milestone],
@@ -178,15 +227,9 @@ class Writer:
         wanted: int | None,
         name: str | None,
     ) -> int | None:
-        """Return the id of a configuration or milestone: a known id, or a name that is made on first use."""
-        if wanted is not None:
-            found = self._row(table.select(table.id).where((table.project == project_id) & (table.id == wanted)))
-            if found is None:
-                noun = table.__name__.lower()
-                raise invalid({f"{noun}_id": [f"There is no {noun} with the id {wanted} in this project."]})
+        """Return the id of a configuration or milestone: a checked id, or a name that is made on first use."""
+        if wanted is not None or name is None:
             return wanted
-        if name is None:
-            return None
         table.insert(project=project_id, name=name).on_conflict_ignore().execute(self._database)
         return self._id_of(table, project_id, table.name == name)
 
@@ -205,8 +248,9 @@ class Writer:
                 body=attachment.body,
             ).execute(self._database)
 
-    def _add_results(self, thread: Json, tests: Sequence[StoredTest]) -> None:
+    def _add_results(self, thread: Json, tests: Sequence[StoredTest], statuses: StatusTable) -> None:
         source_id, run_id, thread_id, now = thread["source"], thread["run"], thread["id"], self._now
+        classes: Mapping[int, int] = {each.id: int(each.result_class) for each in statuses.statuses}
         cursor = self._database.connection().cursor()  # type: ignore[no-untyped-call] # peewee's stub leaves it out
         cursor.executemany(INSERT_CASE, [(source_id, test.key) for test in tests])
         cursor.executemany(
@@ -220,7 +264,7 @@ class Writer:
                     test.name,
                     test.folder,
                     test.status,
-                    int(RESULT_CLASSES[test.status]),
+                    classes[test.status],
                     test.elapsed,
                     test.file,
                     test.line,

@@ -9,6 +9,7 @@ from falcon.testing import TestClient
 
 from pytest_automation_report.model import Token
 from pytest_automation_report.server.application import create_application
+from pytest_automation_report.server.filesystems import MOUNTS
 from pytest_automation_report.server.store import Store
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ class Clock:
 
 
 class Service:
-    def __init__(self, database: Path, contract: Contract) -> None:
+    def __init__(self, database: Path, contract: Contract, mounts: Path = MOUNTS) -> None:
         self.clock = Clock()
-        self.store = Store(database, clock=self.clock)
+        self.store = Store(database, clock=self.clock, mounts=mounts)
         self.application = create_application(self.store, TOKEN)
         self._checked = TestClient(contract.wsgi(self.application))
         self._plain = TestClient(self.application)

@@ -1,22 +1,29 @@
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 from falcon.testing import TestClient
 
+from pytest_automation_report.server import connections
 from pytest_automation_report.server.application import create_application
 from pytest_automation_report.server.store import Store
 from pytest_automation_report.server.tables import AppliedRequest
 from server.service import API, SECOND, TOKEN, a_test
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
     from pathlib import Path
+
+    from peewee import SqliteDatabase
 
     from server.service import Service
 
 DAY = 24 * 3600 * SECOND
+IN_PROGRESS = '{"message":"A request with this idempotency key is being answered."}'
 
 
 def test_a_repeated_request_gets_the_first_answer_and_is_done_once(service: Service) -> None:
@@ -102,7 +109,11 @@ def test_keys_are_forgotten_after_a_week(service: Service) -> None:
     for number in range(260):
         service.post(path, run, key=f"young-{number}")
     assert service.post(path, run, key="old").json == {"id": 1}
-    service.clock.now += 2 * DAY
+    service.clock.now += DAY
+    assert service.post(path, run, key="old").json == {"id": 1}, "seven days are kept"
+    service.clock.now += 1
+    assert service.post(path, run, key="old").json == {"id": 262}, "and no more, purged or not"
+    service.clock.now += DAY
     for number in range(260):
         service.post(path, run, key=f"new-{number}")
     assert service.post(path, run, key="old").json != {"id": 1}
@@ -111,7 +122,7 @@ def test_keys_are_forgotten_after_a_week(service: Service) -> None:
 
 
 def test_the_same_request_at_once_is_done_once(tmp_path: Path) -> None:
-    """Copies that arrive together, in two processes' worth of stores, all get the answer of the one that was first."""
+    """Copies that arrive together, in two processes' worth of stores, get the answer of the first one or 409."""
     stores = [Store(tmp_path / "store.db") for _ in range(2)]
     headers = {"Authorization": f"Bearer {TOKEN.value}", "Content-Type": "application/json", "Idempotency-Key": "same"}
     barrier = threading.Barrier(8)
@@ -138,5 +149,33 @@ def test_the_same_request_at_once_is_done_once(tmp_path: Path) -> None:
     )
     for store in stores:
         store.close()
-    assert seen == [(201, '{"id":1}')] * 8
+    assert set(seen) <= {(201, '{"id":1}'), (409, IN_PROGRESS)}
+    assert (201, '{"id":1}') in seen
     assert answer.json["total"] == 1
+
+
+def test_a_key_that_is_being_used_is_409(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a request waits for the store, its copy is refused, other keys are not, and the first one is done once."""
+    run = b'{"name": "n", "source": "s"}'
+    path = f"{API}/projects/1/automation/runs"
+    begun, seen = threading.Event(), []
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        original = connections._begin
+
+        def begin(database: SqliteDatabase, transaction: ExitStack) -> None:
+            begun.set()
+            original(database, transaction)
+
+        monkeypatch.setattr(connections, "_begin", begin)
+        first = threading.Thread(
+            target=lambda: seen.append(service.raw("POST", path, run, Idempotency_Key="k").status_code)
+        )
+        first.start()
+        assert begun.wait(10)
+        answer = service.raw("POST", path, run, Idempotency_Key="k")
+        assert (answer.status_code, answer.text, answer.headers["retry-after"]) == (409, IN_PROGRESS, "1")
+        other.execute("ROLLBACK")
+        first.join()
+    assert seen == [201]
+    assert service.raw("POST", path, run, Idempotency_Key="k").json == {"id": 1}

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gzip
 import json
 import logging
+import resource
 from typing import TYPE_CHECKING, Any
 from wsgiref.validate import validator
 
@@ -110,9 +112,46 @@ def test_bodies_are_json_by_type_too(service: Service, media: str, status: int) 
     assert service.raw("POST", RUNS, body, Content_Type=media).status_code == status
 
 
-def test_an_encoded_body_is_refused(service: Service) -> None:
-    """A compressed body is not read."""
-    assert service.raw("POST", RUNS, b"{}", Content_Encoding="gzip").status_code == 415
+@pytest.mark.parametrize("name", ["gzip", "x-gzip", "GZIP"])
+def test_a_gzip_body_is_read(service: Service, name: str) -> None:
+    """A compressed body is what it holds, also in several parts."""
+    body = gzip.compress(b'{"name": "n", ') + gzip.compress(b'"source": "s"}')
+    assert service.raw("POST", RUNS, body, Content_Encoding=name).status_code == 201
+    assert service.run(1)["name"] == "n"
+
+
+@pytest.mark.parametrize("body", [b"{}", gzip.compress(b'{"name": "n", "source": "s"}')[:-9], b"\x1f\x8b", b"\x1f"])
+def test_a_body_that_is_not_the_gzip_data_it_says_is_400(service: Service, body: bytes) -> None:
+    """Plain, damaged and cut bodies are refused as unreadable."""
+    assert service.raw("POST", RUNS, body, Content_Encoding="gzip").status_code == 400
+
+
+@pytest.mark.parametrize("name", ["br", "deflate", "gzip, gzip", "zstd"])
+def test_an_encoding_other_than_gzip_is_refused(service: Service, name: str) -> None:
+    """Other compressions are not read."""
+    assert service.raw("POST", RUNS, b"{}", Content_Encoding=name).status_code == 415
+
+
+def test_a_gzip_body_is_limited_by_what_it_holds(service: Service) -> None:
+    """16 MiB may come out of a small body, one byte more is 413; a bomb costs no more than the limit."""
+    start, end = b'{"name": "n", "source": "s", "unknown": "', b'"}'
+    room = MAX_BODY_BYTES - len(start) - len(end)
+    for more, status in ((0, 201), (1, 413), (2**28, 413)):
+        sent = gzip.compress(start + b"x" * (room + more) + end, 1)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert service.raw("POST", RUNS, sent, Content_Encoding="gzip").status_code == status
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 128 * 1024
+
+
+@pytest.mark.parametrize(("levels", "status"), [(62, 201), (63, 400), (900, 400)])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_a_body_may_be_nested_64_levels_deep(
+    service: Service, levels: int, status: int, opening: str, closing: str
+) -> None:
+    """The body and a list in it are two levels; one more than 64 is refused, in what is ignored, too."""
+    deep = '{"name": "n", "source": "s", "unknown": [%s%s]}' % (opening * levels, "1" if "a" in opening else "")  # noqa: UP031 - braces
+    body = deep[:-2] + closing * levels + deep[-2:]
+    assert service.raw("POST", RUNS, body.encode()).status_code == status
 
 
 def test_a_body_over_the_limit_is_413_and_one_below_it_is_read(service: Service) -> None:

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_automation_report.server.refusals import RefusalError
-from pytest_automation_report.server.schemas import ThreadAppendBody, loaded
+from pytest_automation_report.server.schemas import loaded, thread_append_schema
 from pytest_automation_report.server.shapes import common_tests
+from pytest_automation_report.server.statuses import DEFAULT_STATUSES
 from pytest_automation_report.server.submissions import test_from as row_from
 
-_SCHEMA = ThreadAppendBody()
+_SCHEMA = thread_append_schema(DEFAULT_STATUSES)
 _ABSENT = object()
 
 _json = st.recursive(
@@ -120,7 +121,7 @@ _GOOD: dict[str, Any] = {
 
 def _slow(tests: object) -> list[Any] | None:
     try:
-        return [row_from(test) for test in loaded(_SCHEMA, {"tests": tests})["tests"]]
+        return [row_from(test, DEFAULT_STATUSES) for test in loaded(_SCHEMA, {"tests": tests})["tests"]]
     except RefusalError:
         return None
 
@@ -135,15 +136,15 @@ def test_the_fast_check_takes_what_the_schemas_take(path: tuple[str, ...], name:
             target.pop(name, None)
         else:
             target[name] = odd
-        assert common_tests([_GOOD, test]) == _slow([_GOOD, test]), odd
-    assert common_tests([_GOOD]) is not None
+        assert common_tests([_GOOD, test], DEFAULT_STATUSES) == _slow([_GOOD, test]), odd
+    assert common_tests([_GOOD], DEFAULT_STATUSES) is not None
 
 
 @settings(max_examples=100, deadline=None)
 @given(_json | st.lists(_json, max_size=2))
 def test_the_fast_check_takes_no_nonsense(tests: object) -> None:
     """Whatever stands in the place of the tests is judged like the schemas judge it."""
-    assert common_tests(tests) == _slow(tests)
+    assert common_tests(tests, DEFAULT_STATUSES) == _slow(tests)
 
 
 @settings(max_examples=200, deadline=None)
@@ -151,6 +152,6 @@ def test_the_fast_check_takes_no_nonsense(tests: object) -> None:
 def test_what_clients_send_takes_the_fast_way(tests: list[Any]) -> None:
     """Valid tests with any properties of the contract do not need the schemas, and come out the same."""
     decoded = json.loads(json.dumps(tests))
-    fast = common_tests(decoded)
+    fast = common_tests(decoded, DEFAULT_STATUSES)
     assert fast is not None
     assert fast == _slow(decoded)

@@ -189,3 +189,55 @@ def test_every_answered_append_survives_a_killed_writer(tmp_path: Path, contract
         service.store.close()
         assert total == listed == stored
         assert (total % 20, total // 20 - answered in (0, 1)) == (0, True), (total, answered)
+
+
+@pytest.mark.parametrize(
+    ("line", "journal"),
+    [
+        ("server:/export {} nfs4 rw 0 0", "delete"),
+        ("//server/share {} cifs rw 0 0", "delete"),
+        ("user@host: {} fuse.sshfs rw 0 0", "delete"),
+        ("/dev/sda1 {} ext4 rw 0 0", "wal"),
+        ("server:/export {}other nfs4 rw 0 0", "wal"),
+        ("overlay {} fuse.fuse-overlayfs rw 0 0", "wal"),
+        ("server:/export {} nfs4 rw 0 0\ntmpfs {} tmpfs rw 0 0", "wal"),
+        ("nonsense", "wal"),
+        (None, "wal"),
+    ],
+)
+def test_a_store_on_a_network_has_a_rollback_journal_and_says_so(
+    tmp_path: Path, contract: Contract, line: str | None, journal: str
+) -> None:
+    """Shared memory does not reach other machines: the nearest mount decides, and what is unknown counts as local."""
+    folder = tmp_path / "a folder"
+    mounts = tmp_path / "mounts"
+    if line is not None:
+        shown = str(folder).replace(" ", "\\040")
+        mounts.write_text("/dev/root / ext4 rw 0 0\n" + line.replace("{}", shown) + "\n")
+    Store(folder / "store.db").close()
+    service = Service(folder / "store.db", contract, mounts=mounts)
+    with service.store._connections.reading() as reading:
+        assert reading.journal_mode == journal
+    assert service.store._connections._writer.synchronous == 2
+    notes = service.store.notes
+    assert len(notes) == (journal == "delete")
+    assert all("store.db" in note and "network" in note for note in notes)
+    assert service.new_run() == 1
+    service.store.close()
+
+
+def test_a_reader_that_keeps_a_writer_waiting_makes_429(tmp_path: Path, contract: Contract) -> None:
+    """With a rollback journal a commit waits for readers; when that takes too long, all of it is undone."""
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"server:/export {tmp_path} nfs rw 0 0\n")
+    service = Service(tmp_path / "store.db", contract, mounts=mounts)
+    service.store._connections._writer.timeout = 0
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM run").fetchall()
+        answer = service.post("/projects/1/automation/runs", {"name": "n", "source": "s"})
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+        other.execute("ROLLBACK")
+    assert service.new_run() == 1
+    assert service.get("/projects/1/automation/runs").json["total"] == 1
+    service.store.close()

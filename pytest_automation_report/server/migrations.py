@@ -1,0 +1,65 @@
+"""How a store of an earlier release becomes one of this release (floor 2).
+
+Each step is text that never changes again, whatever the tables of later releases look like. All steps of a store run
+in one transaction: it has its old version or the new one, and nothing between.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from peewee import SqliteDatabase
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step: what ``apply`` does takes a store from the version before to ``version``."""
+
+    version: int
+    name: str
+    apply: Callable[[SqliteDatabase], None]
+
+
+def migrate(database: SqliteDatabase, version: int) -> None:
+    """Take every step after this version, in order; the caller holds the transaction and keeps the version."""
+    for migration in MIGRATIONS:
+        if migration.version > version:
+            migration.apply(database)
+
+
+def _execute(database: SqliteDatabase, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+    return list(database.execute_sql(sql, values))  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+
+
+def _tags_of_runs(database: SqliteDatabase) -> None:
+    _execute(
+        database,
+        'CREATE TABLE "run_tag" ("run_id" INTEGER NOT NULL, "tag" TEXT NOT NULL, PRIMARY KEY ("run_id", "tag"),'
+        ' FOREIGN KEY ("run_id") REFERENCES "run" ("id"))',
+    )
+    rows = _execute(database, 'SELECT "id", "tags" FROM "run" WHERE "tags" <> ?', ("[]",))
+    for run_id, tags in rows:
+        for tag in dict.fromkeys(json.loads(tags)):
+            _execute(database, 'INSERT INTO "run_tag" ("run_id", "tag") VALUES (?, ?)', (run_id, tag))
+
+
+def _statuses_of_projects(database: SqliteDatabase) -> None:
+    _execute(
+        database,
+        'CREATE TABLE "project_status" ("project_id" INTEGER NOT NULL, "number" INTEGER NOT NULL, "name" TEXT NOT NULL,'
+        ' "aliases" TEXT NOT NULL, "color" TEXT NOT NULL, "is_final" INTEGER NOT NULL, "is_passed" INTEGER NOT NULL,'
+        ' "is_failed" INTEGER NOT NULL, PRIMARY KEY ("project_id", "number"),'
+        ' FOREIGN KEY ("project_id") REFERENCES "project" ("id"))',
+    )
+
+
+MIGRATIONS = (
+    Migration(2, "tags of runs in a table of their own", _tags_of_runs),
+    Migration(3, "result statuses of projects", _statuses_of_projects),
+)
+"""All steps, oldest first; version 1 is the first that was released."""

@@ -1,0 +1,91 @@
+"""The records that runs and sources refer to, for `expands` (floor 2)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from pytest_automation_report.server.statuses import BUILT_IN, DEFAULT_STATUSES, ResultStatus, StatusTable
+from pytest_automation_report.server.tables import Config, Milestone, ProjectStatus, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from peewee import SqliteDatabase
+
+    from pytest_automation_report.model import Json
+
+Reference: TypeAlias = Literal["automation_sources", "configs", "milestones", "statuses", "users"]
+
+RUN_REFERENCES: Final[tuple[Reference, ...]] = ("automation_sources", "configs", "milestones", "statuses", "users")
+"""What runs refer to."""
+
+SOURCE_REFERENCES: Final[tuple[Reference, ...]] = ("users",)
+"""What sources refer to."""
+
+USER_ID: Final = 1
+"""The one user of an embedded server."""
+
+USER_NAME: Final = "Embedded server"
+"""The name of that user."""
+
+_TABLES: Mapping[Reference, tuple[str, type[Source | Config | Milestone]]] = {
+    "automation_sources": ("source", Source),
+    "configs": ("config", Config),
+    "milestones": ("milestone", Milestone),
+}
+
+
+def referenced(
+    database: SqliteDatabase, rows: Sequence[Json], project_id: int, wanted: Iterable[Reference]
+) -> dict[Reference, list[Json]]:
+    """Return the wanted kinds of records that these runs or sources of a project refer to, each once and by id."""
+    return {kind: _records(database, rows, project_id, kind) for kind in wanted}
+
+
+def project_statuses(database: SqliteDatabase, project_id: int) -> StatusTable:
+    """Return the result statuses of a project."""
+    query: Any = ProjectStatus.select().where(ProjectStatus.project == project_id).order_by(ProjectStatus.number)
+    table = DEFAULT_STATUSES
+    changed = {row["number"]: _status(row) for row in query.dicts().execute(database)}
+    if changed:
+        table = StatusTable(tuple(each for _, each in sorted({**table.by_id, **changed}.items())))
+    return table
+
+
+def _status(row: Json) -> ResultStatus:
+    return ResultStatus(
+        row["number"],
+        row["name"],
+        tuple(json.loads(row["aliases"])),
+        row["color"],
+        is_final=row["is_final"],
+        is_untested=row["number"] == BUILT_IN.start,
+        is_passed=row["is_passed"],
+        is_failed=row["is_failed"],
+    )
+
+
+def _records(database: SqliteDatabase, rows: Sequence[Json], project_id: int, kind: Reference) -> list[Json]:
+    if kind == "statuses":
+        return [_status_view(status) for status in project_statuses(database, project_id).statuses]
+    if kind == "users":
+        return [{"id": USER_ID, "name": USER_NAME}] if rows else []
+    column, table = _TABLES[kind]
+    ids = {row[column] for row in rows} - {None}
+    query: Any = table.select(table.id, table.name).where(table.id.in_(ids)).order_by(table.id)
+    return list(query.dicts().execute(database))
+
+
+def _status_view(status: ResultStatus) -> Json:
+    return {
+        "id": status.id,
+        "name": status.name,
+        "system_name": status.system_name,
+        "color": status.color,
+        "is_final": status.is_final,
+        "is_untested": status.is_untested,
+        "is_passed": status.is_passed,
+        "is_failed": status.is_failed,
+        "aliases": list(status.aliases),
+    }
