@@ -65,10 +65,11 @@ class Shelf:
 
 def pip(*arguments: str, python: Python | None = None) -> None:
     """Run the running interpreter's pip, for another interpreter where one is given; fail with what it says."""
+    own = {name: value for name, value in clean_environment().items() if not name.startswith("PYTHON")}
     target = ["--python", python.executable] if python is not None else []
     done = subprocess.run(
         [sys.executable, "-m", "pip", *target, "--disable-pip-version-check", "--no-input", *arguments],
-        env=clean_environment(**(python.env if python is not None else {}), PIP_NO_INDEX="1"),
+        env={**own, **(python.env if python is not None else {}), "PIP_NO_INDEX": "1"},
         capture_output=True,
         text=True,
         timeout=120,

@@ -47,6 +47,12 @@ def target_install(shelf: Shelf, folder: Path) -> Python:
     return Python(python.executable, {"PYTHONPATH": str(folder / "target")})
 
 
+def environment(python: Python) -> dict[str, str]:
+    """Return a session's environment in which nothing but the installation itself says where the package is."""
+    own = {name: value for name, value in session_environment().items() if not name.startswith("PYTHON")}
+    return {**own, **python.env}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("install", "place"),
@@ -63,7 +69,7 @@ def test_sender_finds_package_and_needs_of_an_install(
     """Results arrive in the embedded store however the package is installed."""
     python = install(shelf, tmp_path)
     project = Project(tmp_path / "project")
-    env = {**session_environment(), **python.env}
+    env = environment(python)
     where = run([python.executable, "-c", WHERE], project.root, env)
     assert Path(where.out.strip()).is_relative_to(tmp_path / place), where.text
     ran = run(reporting_arguments(python=python.executable), project.root, env)
@@ -81,8 +87,8 @@ def test_remote_reporting_needs_no_package_of_the_server(
     pip("install", "--no-deps", str(shelf.wheel), python=python)
     project = Project(tmp_path / "project")
     finding = f"import importlib.util as u; print([n for n in {SERVER_PACKAGES} if u.find_spec(n)])"
-    assert run([python.executable, "-c", finding], project.root, session_environment()).out.strip() == "[]"
-    ran = run(reporting_arguments(server.address, python=python.executable), project.root, session_environment())
+    assert run([python.executable, "-c", finding], project.root, environment(python)).out.strip() == "[]"
+    ran = run(reporting_arguments(server.address, python=python.executable), project.root, environment(python))
     assert ran.exit == 0, ran.text
     assert [test["name"] for _, test in server.tests()] == ["test_ok"]
 
@@ -92,7 +98,7 @@ def test_missing_package_of_the_server_is_named(shelf: Shelf, tmp_path: Path) ->
     python = shelf.empty_venv(tmp_path / "venv", "falcon")
     pip("install", "--no-deps", str(shelf.wheel), python=python)
     project = Project(tmp_path / "project")
-    ran = run(reporting_arguments(python=python.executable), project.root, session_environment())
+    ran = run(reporting_arguments(python=python.executable), project.root, environment(python))
     assert ran.exit == 0, ran.text
     assert ran.text.count("the package falcon is not installed") == 1
     assert "1 result kept" in ran.out
@@ -129,7 +135,7 @@ def test_coverage_of_subprocesses_is_unharmed(shelf: Shelf, tmp_path: Path, serv
     (project.root / "data").mkdir()
     pytest_command = reporting_arguments(server.address)[1:]
     command = [python.executable, "-m", "coverage", "run", "--rcfile=rc", *pytest_command]
-    env = session_environment()
+    env = environment(python)
     ran = run(command, project.root, env)
     assert ran.exit == 0, ran.text
     assert [test["name"] for _, test in server.tests()] == ["test_child"]
