@@ -6,8 +6,9 @@ import re
 import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import requests
 from checked import CheckedServer
 from sessions import TOKEN, Ran, clean_environment
 from real.verdicts import CLASS_OF, Verdict, from_junit, from_server, last_line
@@ -19,10 +20,15 @@ if TYPE_CHECKING:
     from real.packages import Package
     from real.workplace import Place
 
-TARGETS = ("loopback", "embedded")
-PROCESSES = (0, 2)
+Target: TypeAlias = Literal["loopback", "embedded"]
+
+ALL: Mapping[int, tuple[Target, ...]] = {0: ("loopback", "embedded"), 2: ("loopback", "embedded")}
+FEW: Mapping[int, tuple[Target, ...]] = {0: ("embedded",), 2: ("loopback",)}
+"""Which sessions are compared with a bare one: by the number of processes, where they report to."""
+
 _DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered", re.MULTILINE)
 _SHOWN = 5
+_TOLD = 2000
 _SECONDS = 1800
 
 
@@ -46,17 +52,17 @@ class Row:
     differences: list[str] = field(default_factory=list)
 
 
-def compare(package: Package, place: Place, work: Path) -> Row:
+def compare(package: Package, place: Place, work: Path, sessions: Mapping[int, tuple[Target, ...]] = ALL) -> Row:
     """Run the package's tests bare and reported, alone and on two workers, to a server and to the embedded store."""
     row = Row(package)
     work.mkdir(parents=True, exist_ok=True)
-    for processes in PROCESSES:
+    for processes, targets in sessions.items():
         began = time.monotonic()
         ran = _run(package, place, work, processes)
         bare = Bare(ran, from_junit(work / "bare.xml"), time.monotonic() - began)
         row.tests = len(bare.verdicts)
         row.exits.append(ran.exit)
-        for target in TARGETS:
+        for target in targets:
             began = time.monotonic()
             found = list(_differences(package, place, work, processes, target, bare))
             row.seconds.append((bare.seconds, time.monotonic() - began))
@@ -79,7 +85,7 @@ def _run(package: Package, place: Place, work: Path, processes: int, *reporting:
 
 
 def _differences(
-    package: Package, place: Place, work: Path, processes: int, target: str, bare: Bare
+    package: Package, place: Place, work: Path, processes: int, target: Target, bare: Bare
 ) -> Iterator[str]:
     """Yield what is not the same, in words."""
     for left in work.glob("store.sqlite3*"):
@@ -94,7 +100,11 @@ def _differences(
             where = (f"--automation-report-url={server.address}", "--automation-report-project-id=1")
             ran = _run(package, place, work, processes, *common, *where)
             posted = {test["key"]: str(test["status"]) for _, test in server.tests()}
-        stored = from_server(server.address, TOKEN, posted)
+        try:
+            stored = from_server(server.address, TOKEN, posted)
+        except requests.HTTPError as error:
+            yield f"the server has no run to read ({error}); the session said: {ran.text[-_TOLD:]!r}"
+            return
     yield from _session_differences(bare, ran)
     reported = from_junit(work / "reported.xml")
     yield from _outcome_differences("bare XML", bare.verdicts, "reported XML", reported, package.unsteady)

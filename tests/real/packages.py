@@ -51,5 +51,5 @@ PACKAGES = (
     Package("packaging", "26.4", "more than 30,000 tests", ("hypothesis", "pretend", "tomli-w")),
 )  # fmt: skip
 
-QUICK = ("idna", "responses", "freezegun")
+QUICK = ("freezegun", "responses", "toolz")
 """Those that a test runs each time."""

@@ -53,10 +53,11 @@ def prepare(package: Package, cache: Path) -> Place:
         source = _unpacked(package, folder)
         _run([sys.executable, "-m", "venv", str(folder / "venv")])
         wanted = ["pytest", "pytest-xdist", *package.needed]
-        # Editable, and so on the code as it is now.
-        _run([str(python), "-m", "pip", "install", "--quiet", str(source), *wanted, "--editable", str(ROOT)])
-        _run([str(python), "-c", "import pytest_automation_report.plugin"])
+        _run([str(python), "-m", "pip", "install", "--quiet", str(source), *wanted])
         ready.touch()
+    if ready.read_text() != str(ROOT):  # editable, and so the code as it is now, of the clone that asks
+        _run([str(python), "-m", "pip", "install", "--quiet", "--editable", str(ROOT)])
+        ready.write_text(str(ROOT))
     return Place(python, _only_folder(folder / "source"))
 
 
