@@ -103,6 +103,8 @@ class Recording:
         self._markers = Markers(rules, self._notes.clean, self._notes.troubles)
         self._number = 0
         self._began = 0
+        self._is_open = False
+        self._unclosed: tuple[str, str] | None = None
         writer.write(plain_record("open", format=FORMAT, worker=worker, pid=os.getpid(), t=clock.now()))
 
     def watch(self, config: pytest.Config) -> None:
@@ -127,6 +129,9 @@ class Recording:
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
         """Note that an attempt begins, so that it is known if the process dies in it."""
         self._number += 1
+        self._is_open = True
+        if self._unclosed is not None and self._unclosed[0] != nodeid:
+            self._count_unclosed()
         self._began = self._clock.now()
         self._notes.begin()
         self._recorder.start(nodeid, location)
@@ -154,7 +159,9 @@ class Recording:
         """Write the result of an attempt, with what its user has added."""
         now = self._clock.now()
         finished = self._recorder.finish(nodeid, observed=now - self._began, added=added)
+        self._is_open = False
         if finished is not None:
+            self._unclosed = None if finished.is_final else (nodeid, finished.status)
             self.write_finished(finished, self._number, now)
 
     def write_finished(self, finished: Finished, number: int, moment: int) -> None:
@@ -185,8 +192,18 @@ class Recording:
         """Append a record that is not about one test."""
         self._writer.write(record)
 
+    def _count_unclosed(self) -> None:
+        """Count a rerun attempt that no other followed: it is the result."""
+        if self._unclosed is not None:
+            self.counts[self._unclosed[1]] += 1
+            self._unclosed = None
+
     def close(self) -> None:
-        """Note that this process ends in order."""
+        """Note that this process ends in order; an attempt that is open was interrupted, and that is its result."""
+        if self._is_open:
+            self.counts["error"] += 1
+        else:
+            self._count_unclosed()
         told = self._notes.told()
         more = {**_trouble_of(self), **({"told": told} if told else {})}
         self._writer.write(plain_record("close", t=self._clock.now(), counts=dict(self.counts), **more))

@@ -22,7 +22,7 @@ from pytest_automation_report.recording import Clock, Faults, Recording, guarded
 from pytest_automation_report.records import plain_record
 from pytest_automation_report.remote import RemoteRecordings
 from pytest_automation_report.run_hooks import described_run, tell_finished
-from pytest_automation_report.sender.handover import Handover, Limits
+from pytest_automation_report.sender.handover import Handover, limits_from
 from pytest_automation_report.sender.launch import LaunchError, start_sender
 from pytest_automation_report.sender.liveness import birth_of
 from pytest_automation_report.sender.log import Log
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.sender.handover import Limits
 
 STRICT_EXIT_STATUS: Final = 11
-LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
 
 _ENDINGS: Final[Mapping[int, str]] = {
     0: "all tests passed",
@@ -74,7 +74,7 @@ def reporting_for(config: pytest.Config, environ: Mapping[str, str], trouble: st
         token = Token("embedded")  # the embedded server, mounted in the sender, asks for the token it was given
     if trouble:
         configuration = replace(configuration, troubles=(trouble, *configuration.troubles))
-    return Reporting(configuration, token, _limits(configuration, environ), config)
+    return Reporting(configuration, token, limits_from(environ, exit_all=configuration.exit_wait), config)
 
 
 class Reporting:
@@ -130,6 +130,8 @@ class Reporting:
         worker = CONTROLLER if is_leading else MAIN
         self._recording = Recording(writer, self._rules, self._clock, worker, self.faults)
         if is_leading:
+            is_each = session.config.getoption("dist", "no") == "each"
+            self._recording.write(plain_record("plan", each=is_each))
             self._remote = RemoteRecordings(
                 self._folder,
                 self._rules,
@@ -320,11 +322,3 @@ def _reason(session: pytest.Session | None, exitstatus: int) -> str:
     stop = session.shouldfail or session.shouldstop
     text = _ENDINGS.get(exitstatus, "ended by a plugin")
     return string(f"{text}{f', {stop}' if isinstance(stop, str) else ''} (exit status {exitstatus})")
-
-
-def _limits(configuration: Configuration, environ: Mapping[str, str]) -> Limits:
-    """Return the sender's limits; the project's own tests shrink them by a variable that is no setting."""
-    import json  # noqa: PLC0415
-
-    given = json.loads(environ.get(LIMITS_VARIABLE, "{}"))
-    return Limits(**{"exit_all": configuration.exit_wait, **given})

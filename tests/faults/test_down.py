@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -107,3 +108,19 @@ def test_send_to_a_server_that_is_down(tmp_path: Path) -> None:
         server.up()
         assert run_told_command(tmp_path, ran).exit == 0
         assert_whole(server, ["test_number[0]", "test_number[1]"])
+
+
+def test_interrupted_while_down(tmp_path: Path) -> None:
+    """After Ctrl-C with the server down, the interrupted test is among the kept results, and arrives with them."""
+    project = StoppingProject(tmp_path)
+    with checked_server() as server:
+        server.down()
+        with Running(tmp_path, address=server.address, env=session_environment(SOON_OVER)) as running:
+            running.until(lambda: project.is_stopped, "the stopping test runs")
+            running.hit(signal.SIGINT)
+            ran = running.end()
+        assert (told(ran).kept, told(ran).not_run) == (len(FINISHED) + 1, 1)
+        wait_for_senders(tmp_path)
+        server.up()
+        assert run_told_command(tmp_path, ran).exit == 0
+        assert_whole(server, [*FINISHED, "test_running"])
