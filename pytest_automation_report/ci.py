@@ -102,80 +102,120 @@ def _codebuild_url(environ: Mapping[str, str]) -> str | None:
 PROVIDERS: Final[tuple[Provider, ...]] = (
     # Before GitLab, whose names it shares, and before Drone, whose variables its older versions set.
     Provider(
-        "Woodpecker", ("CI=woodpecker", "CI_SYSTEM_NAME=woodpecker"),
-        branch=("CI_COMMIT_SOURCE_BRANCH", "CI_COMMIT_BRANCH", "CI_COMMIT_TAG"), commit=("CI_COMMIT_SHA",),
-        build=("CI_PIPELINE_NUMBER", "CI_BUILD_NUMBER"), url=("CI_STEP_URL", "CI_PIPELINE_URL", "CI_BUILD_LINK"),
+        "Woodpecker",
+        ("CI=woodpecker", "CI_SYSTEM_NAME=woodpecker"),
+        branch=("CI_COMMIT_SOURCE_BRANCH", "CI_COMMIT_BRANCH", "CI_COMMIT_TAG"),
+        commit=("CI_COMMIT_SHA",),
+        build=("CI_PIPELINE_NUMBER", "CI_BUILD_NUMBER"),
+        url=("CI_STEP_URL", "CI_PIPELINE_URL", "CI_BUILD_LINK"),
     ),
     # Before GitHub, whose variables it sets; its addresses of runs differ between versions, so none is made.
     Provider(
-        "Gitea", ("GITEA_ACTIONS", "FORGEJO_ACTIONS"),
-        branch=("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "GITHUB_REF"), commit=("GITHUB_SHA",),
+        "Gitea",
+        ("GITEA_ACTIONS", "FORGEJO_ACTIONS"),
+        branch=("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "GITHUB_REF"),
+        commit=("GITHUB_SHA",),
         build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
     ),
     Provider(
-        "GitHub", ("GITHUB_ACTIONS",),
-        branch=("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "GITHUB_REF"), commit=("GITHUB_SHA",),
-        build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"), made_url=_github_url,
+        "GitHub",
+        ("GITHUB_ACTIONS",),
+        branch=("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "GITHUB_REF"),
+        commit=("GITHUB_SHA",),
+        build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
+        made_url=_github_url,
     ),
     Provider(
-        "GitLab", ("GITLAB_CI",),
+        "GitLab",
+        ("GITLAB_CI",),
         branch=("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_COMMIT_REF_NAME"),
         commit=("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA"),
-        build=("CI_PIPELINE_ID", "CI_PIPELINE_IID"), url=("CI_JOB_URL", "CI_PIPELINE_URL"),
+        build=("CI_PIPELINE_ID", "CI_PIPELINE_IID"),
+        url=("CI_JOB_URL", "CI_PIPELINE_URL"),
     ),
     Provider(
-        "Azure", ("TF_BUILD",),
+        "Azure",
+        ("TF_BUILD",),
         branch=("SYSTEM_PULLREQUEST_SOURCEBRANCH", "BUILD_SOURCEBRANCH"),
         commit=("SYSTEM_PULLREQUEST_SOURCECOMMITID", "BUILD_SOURCEVERSION"),
-        build=("BUILD_BUILDNUMBER", "BUILD_BUILDID"), made_url=_azure_url,
+        build=("BUILD_BUILDNUMBER", "BUILD_BUILDID"),
+        made_url=_azure_url,
     ),
     Provider(
-        "CircleCI", ("CIRCLECI",),
-        branch=("CIRCLE_BRANCH", "CIRCLE_TAG"), commit=("CIRCLE_SHA1",),
-        build=("CIRCLE_BUILD_NUM",), url=("CIRCLE_BUILD_URL",),
+        "CircleCI",
+        ("CIRCLECI",),
+        branch=("CIRCLE_BRANCH", "CIRCLE_TAG"),
+        commit=("CIRCLE_SHA1",),
+        build=("CIRCLE_BUILD_NUM",),
+        url=("CIRCLE_BUILD_URL",),
     ),
     Provider(
-        "Buildkite", ("BUILDKITE",),
-        branch=("BUILDKITE_BRANCH", "BUILDKITE_TAG"), commit=("BUILDKITE_COMMIT",),
-        build=("BUILDKITE_BUILD_NUMBER",), url=("BUILDKITE_BUILD_URL",), made_url=_buildkite_url,
+        "Buildkite",
+        ("BUILDKITE",),
+        branch=("BUILDKITE_BRANCH", "BUILDKITE_TAG"),
+        commit=("BUILDKITE_COMMIT",),
+        build=("BUILDKITE_BUILD_NUMBER",),
+        url=("BUILDKITE_BUILD_URL",),
+        made_url=_buildkite_url,
     ),
     Provider(
-        "Bitbucket", ("BITBUCKET_BUILD_NUMBER",),
-        branch=("BITBUCKET_BRANCH", "BITBUCKET_TAG"), commit=("BITBUCKET_COMMIT",),
-        build=("BITBUCKET_BUILD_NUMBER",), made_url=_bitbucket_url,
+        "Bitbucket",
+        ("BITBUCKET_BUILD_NUMBER",),
+        branch=("BITBUCKET_BRANCH", "BITBUCKET_TAG"),
+        commit=("BITBUCKET_COMMIT",),
+        build=("BITBUCKET_BUILD_NUMBER",),
+        made_url=_bitbucket_url,
     ),
     Provider(
-        "Travis", ("TRAVIS",),
-        branch=("TRAVIS_PULL_REQUEST_BRANCH", "TRAVIS_BRANCH"), commit=("TRAVIS_PULL_REQUEST_SHA", "TRAVIS_COMMIT"),
-        build=("TRAVIS_BUILD_NUMBER",), url=("TRAVIS_JOB_WEB_URL", "TRAVIS_BUILD_WEB_URL"),
+        "Travis",
+        ("TRAVIS",),
+        branch=("TRAVIS_PULL_REQUEST_BRANCH", "TRAVIS_BRANCH"),
+        commit=("TRAVIS_PULL_REQUEST_SHA", "TRAVIS_COMMIT"),
+        build=("TRAVIS_BUILD_NUMBER",),
+        url=("TRAVIS_JOB_WEB_URL", "TRAVIS_BUILD_WEB_URL"),
     ),
     Provider(
-        "Drone", ("DRONE",),
-        branch=("DRONE_SOURCE_BRANCH", "DRONE_BRANCH", "DRONE_TAG"), commit=("DRONE_COMMIT_SHA", "DRONE_COMMIT"),
-        build=("DRONE_BUILD_NUMBER",), url=("DRONE_BUILD_LINK",),
+        "Drone",
+        ("DRONE",),
+        branch=("DRONE_SOURCE_BRANCH", "DRONE_BRANCH", "DRONE_TAG"),
+        commit=("DRONE_COMMIT_SHA", "DRONE_COMMIT"),
+        build=("DRONE_BUILD_NUMBER",),
+        url=("DRONE_BUILD_LINK",),
     ),
     Provider(
-        "AppVeyor", ("APPVEYOR",),
+        "AppVeyor",
+        ("APPVEYOR",),
         branch=("APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH", "APPVEYOR_REPO_BRANCH"),
         commit=("APPVEYOR_PULL_REQUEST_HEAD_COMMIT", "APPVEYOR_REPO_COMMIT"),
-        build=("APPVEYOR_BUILD_NUMBER",), made_url=_appveyor_url,
+        build=("APPVEYOR_BUILD_NUMBER",),
+        made_url=_appveyor_url,
     ),
     Provider(
-        "CodeBuild", ("CODEBUILD_BUILD_ID",),
+        "CodeBuild",
+        ("CODEBUILD_BUILD_ID",),
         branch=("CODEBUILD_WEBHOOK_HEAD_REF", "CODEBUILD_WEBHOOK_TRIGGER"),
         commit=("CODEBUILD_RESOLVED_SOURCE_VERSION",),
-        build=("CODEBUILD_BUILD_NUMBER",), made_url=_codebuild_url, prefixes=("branch/", "tag/"),
+        build=("CODEBUILD_BUILD_NUMBER",),
+        made_url=_codebuild_url,
+        prefixes=("branch/", "tag/"),
     ),
     # TeamCity tells the branch in a file of properties only.
     Provider(
-        "TeamCity", ("TEAMCITY_VERSION",),
-        branch=(), commit=("BUILD_VCS_NUMBER",), build=("BUILD_NUMBER",), url=("BUILD_URL",),
+        "TeamCity",
+        ("TEAMCITY_VERSION",),
+        branch=(),
+        commit=("BUILD_VCS_NUMBER",),
+        build=("BUILD_NUMBER",),
+        url=("BUILD_URL",),
     ),
     # Last, since its agents may set JENKINS_URL for jobs that another provider runs.
     Provider(
-        "Jenkins", ("JENKINS_URL",),
-        branch=("CHANGE_BRANCH", "BRANCH_NAME", "GIT_BRANCH", "TAG_NAME"), commit=("GIT_COMMIT",),
-        build=("BUILD_NUMBER",), url=("BUILD_URL",),
+        "Jenkins",
+        ("JENKINS_URL",),
+        branch=("CHANGE_BRANCH", "BRANCH_NAME", "GIT_BRANCH", "TAG_NAME"),
+        commit=("GIT_COMMIT",),
+        build=("BUILD_NUMBER",),
+        url=("BUILD_URL",),
         prefixes=("origin/",),  # the git plugin names the remote's branch
     ),
 )
@@ -190,8 +230,11 @@ def ci_facts(environ: Mapping[str, str]) -> CiFacts | None:
         if any(_is_marked(environ, mark) for mark in provider.marks):
             made_url = provider.made_url(environ) if provider.made_url else None
             return CiFacts(
-                provider.name, _branch(environ, provider), _first(environ, provider.commit),
-                _first(environ, provider.build), made_url or _first(environ, provider.url),
+                provider.name,
+                _branch(environ, provider),
+                _first(environ, provider.commit),
+                _first(environ, provider.build),
+                made_url or _first(environ, provider.url),
             )
     return CiFacts("CI") if _is_marked(environ, "CI") else None
 
@@ -200,7 +243,7 @@ def _branch(environ: Mapping[str, str], provider: Provider) -> str | None:
     """Return the branch's bare name."""
     branch = _first(environ, provider.branch) or ""
     prefix = next((each for each in _REF_PREFIXES + provider.prefixes if branch.startswith(each)), "")
-    return branch[len(prefix):] or None
+    return branch[len(prefix) :] or None
 
 
 def _is_marked(environ: Mapping[str, str], mark: str) -> bool:

@@ -114,7 +114,7 @@ class TravellingNotes:
 
     def _load(self, item: pytest.Item, report: Any) -> None:  # noqa: ANN401 - attributes are hung on it
         added = with_markers(self._notes.end(), self._markers, item)
-        told = self._notes.troubles.texts[self._told:]
+        told = self._notes.troubles.texts[self._told :]
         self._told += len(told)
         if added or told:
             setattr(report, ADDED, {"added": [each and each.to_json() for each in added], "told": told})

@@ -24,7 +24,12 @@ _CERTIFICATE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CE
 
 
 def endpoint_from(
-    found: Resolution, environ: Mapping[str, str], root: Path, *, database: Path, is_http_allowed: bool,
+    found: Resolution,
+    environ: Mapping[str, str],
+    root: Path,
+    *,
+    database: Path,
+    is_http_allowed: bool,
 ) -> Endpoint:
     """Return where results go; without an address, the embedded store in the database file.
 

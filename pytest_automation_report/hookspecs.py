@@ -24,9 +24,7 @@ def pytest_automation_report_describe_run(config: pytest.Config) -> RunAdditions
     """
 
 
-def pytest_automation_report_describe_test(
-    item: pytest.Item, report: pytest.TestReport
-) -> Additions | None:
+def pytest_automation_report_describe_test(item: pytest.Item, report: pytest.TestReport) -> Additions | None:
     """Return what to add to the result of a test, or None.
 
     Called at the teardown of each attempt, with the report of the teardown, in the process that runs the test; the

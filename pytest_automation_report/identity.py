@@ -49,7 +49,10 @@ def identity(nodeid: str, *, prefix: str = "") -> Identity:
     shown = string(name) or _NO_NAME
     folder = string(classname) if classname else shown
     return Identity(
-        folder, shown, _key(f"{classname}.{name}" if classname else name), nodeid,
+        folder,
+        shown,
+        _key(f"{classname}.{name}" if classname else name),
+        nodeid,
         is_respelled=shown != last or classname not in {"", folder},
     )
 

@@ -58,7 +58,7 @@ def utf16_length(text: str) -> int:
     if text.isascii():
         return len(text)
     chunks = range(0, len(text), _CHUNK)
-    return sum(len(text[each:each + _CHUNK].encode("utf-16-le", "surrogatepass")) // 2 for each in chunks)
+    return sum(len(text[each : each + _CHUNK].encode("utf-16-le", "surrogatepass")) // 2 for each in chunks)
 
 
 def visible(text: str) -> str:
@@ -233,13 +233,13 @@ def _head(text: str, units: int) -> str:
     piece = text[:units]
     while (excess := utf16_length(piece) - units) > 0:
         # A character has one or two units: so many characters must go at least.
-        piece = piece[:len(piece) - (excess + 1) // 2]
+        piece = piece[: len(piece) - (excess + 1) // 2]
     return piece
 
 
 def _tail(text: str, units: int) -> str:
     """Return the longest end of a text that has at most so many units."""
-    piece = text[max(0, len(text) - units):]
+    piece = text[max(0, len(text) - units) :]
     while (excess := utf16_length(piece) - units) > 0:
-        piece = piece[(excess + 1) // 2:]
+        piece = piece[(excess + 1) // 2 :]
     return piece

@@ -60,7 +60,14 @@ def collection_test(report: CollectionReport, rules: Rules) -> Finished | None:
 
 
 def unfinished_test(
-    nodeid: str, location: Location, rules: Rules, *, kind: Unfinished, detail: str, observed: int | None, worker: str,
+    nodeid: str,
+    location: Location,
+    rules: Rules,
+    *,
+    kind: Unfinished,
+    detail: str,
+    observed: int | None,
+    worker: str,
 ) -> Finished:
     """Return the error that stands for a test that was running when its process ended.
 
@@ -91,7 +98,9 @@ def output_fields(sections: Iterable[tuple[str, str]], clean: Texts) -> list[Fie
     fields: list[Field] = []
     entries = list(sections)
     for name, heading, between in (
-        ("Output", "Captured stdout", ""), ("Errors", "Captured stderr", ""), ("Log", "Captured log", "\n"),
+        ("Output", "Captured stdout", ""),
+        ("Errors", "Captured stderr", ""),
+        ("Log", "Captured log", "\n"),
     ):
         parts: list[str] = []
         for title, content in entries:

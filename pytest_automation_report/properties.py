@@ -58,7 +58,7 @@ def typed_field(name: str, value: str, kind: FieldType, clean: Texts) -> Field:
     name = clean.string(name) or NO_NAME
     if kind is FieldType.STRING:
         return Field(name, clean.string(value), kind)
-    if kind is FieldType.HTML and utf16_length(value[:TEXT_UNITS + 1]) > TEXT_UNITS:
+    if kind is FieldType.HTML and utf16_length(value[: TEXT_UNITS + 1]) > TEXT_UNITS:
         kind = FieldType.TEXT  # markup that is cut is broken
     return Field(name, clean.console(value), kind)
 
@@ -91,4 +91,3 @@ def printed(sections: Iterable[tuple[str, str]], clean: Texts) -> tuple[list[Fie
             else:
                 artifacts.append(artifact)
     return fields, artifacts
-

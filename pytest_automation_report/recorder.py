@@ -38,8 +38,18 @@ if TYPE_CHECKING:
     from pytest_automation_report.steps import Context
 
 __all__ = [
-    "Finished", "Identity", "Location", "Output", "Recorder", "Rules", "Unfinished", "collection_test", "encoded",
-    "identity", "unfinished_test", "with_earlier_attempts",
+    "Finished",
+    "Identity",
+    "Location",
+    "Output",
+    "Recorder",
+    "Rules",
+    "Unfinished",
+    "collection_test",
+    "encoded",
+    "identity",
+    "unfinished_test",
+    "with_earlier_attempts",
 ]
 
 _Entry = TypeVar("_Entry")
@@ -182,10 +192,19 @@ class Recorder:
         fields, artifacts = self._fields(attempt, ident, status, added[-1] if added else None)
         if added:
             ident = _moved(ident, together(added))
-        own = fitted(Test(
-            ident.key, ident.name, ident.folder, self._rules.alias(status), attempt.elapsed(observed), file, line,
-            fields, artifacts,
-        ))
+        own = fitted(
+            Test(
+                ident.key,
+                ident.name,
+                ident.folder,
+                self._rules.alias(status),
+                attempt.elapsed(observed),
+                file,
+                line,
+                fields,
+                artifacts,
+            )
+        )
         earlier = (*attempt.before.tests, *self._tests_before(attempt, own, added[:-1]))
         number = attempt.before.number + 1
         if not is_final:
@@ -255,7 +274,7 @@ class Recorder:
         last = len(attempt.earlier) - 1
         for place_, (call, subtests) in enumerate(attempt.earlier):
             # pytest-retry reports the first attempt and the last: what those between have added stands with the first.
-            more = together(added[place_:place_ + 1] if place_ < last else added[place_:])
+            more = together(added[place_ : place_ + 1] if place_ < last else added[place_:])
             told = [call] if call is not None else []
             failed = subtests is not None and subtests.has_failed
             status = worst(["failure" if failed else "passed", *(each.status for each in told)])
@@ -297,7 +316,9 @@ def _phase_fields(told: Sequence[Phase], subtests: Subtests | None) -> list[Fiel
 
 
 def _property_fields(
-    entries: Sequence[tuple[str, object]], before: Sequence[tuple[str, object]], clean: Texts,
+    entries: Sequence[tuple[str, object]],
+    before: Sequence[tuple[str, object]],
+    clean: Texts,
 ) -> list[Field]:
     """Return the fields of what ``record_property`` was given in this attempt."""
     pairs = [(spelled(name), spelled(value)) for name, value in entries]
@@ -307,6 +328,6 @@ def _property_fields(
 
 def _after(entries: Sequence[_Entry], before: Sequence[_Entry]) -> Sequence[_Entry]:
     """Return what was added since an earlier attempt: pytest's item hands on what earlier attempts have left in it."""
-    if before and list(entries[:len(before)]) == list(before):
-        return entries[len(before):]
+    if before and list(entries[: len(before)]) == list(before):
+        return entries[len(before) :]
     return entries

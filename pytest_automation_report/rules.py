@@ -49,8 +49,12 @@ class Rules:
     def to_json(self) -> Json:
         """Return the rules as a JSON object."""
         return {
-            "prefix": self.prefix, "output": self.output, "statuses": dict(self.statuses), "redact": list(self.redact),
-            "markers": list(self.markers), "link_templates": dict(self.link_templates),
+            "prefix": self.prefix,
+            "output": self.output,
+            "statuses": dict(self.statuses),
+            "redact": list(self.redact),
+            "markers": list(self.markers),
+            "link_templates": dict(self.link_templates),
             "output_annotations": self.output_annotations,
         }
 
@@ -58,8 +62,12 @@ class Rules:
     def from_json(cls, body: Json) -> Rules:
         """Return the rules that `to_json` wrote."""
         return cls(
-            body["prefix"], body["output"], dict(body["statuses"]), tuple(body["redact"]),
-            tuple(body.get("markers", ())), dict(body.get("link_templates", {})),
+            body["prefix"],
+            body["output"],
+            dict(body["statuses"]),
+            tuple(body["redact"]),
+            tuple(body.get("markers", ())),
+            dict(body.get("link_templates", {})),
             bool(body.get("output_annotations", False)),
         )
 

@@ -41,11 +41,20 @@ SWITCH_OPTION: Final = "--automation-report"
 SWITCH_ENVIRONMENT: Final = "AUTOMATION_REPORT"
 
 _INI_TYPES: Final[Mapping[Kind, IniType]] = {
-    "text": "string", "choice": "string", "integer": "int", "seconds": "float", "flag": "bool",
-    "list": "linelist", "pairs": "linelist",
+    "text": "string",
+    "choice": "string",
+    "integer": "int",
+    "seconds": "float",
+    "flag": "bool",
+    "list": "linelist",
+    "pairs": "linelist",
 }
 _METAVARS: Final[Mapping[Kind, str]] = {
-    "text": "TEXT", "integer": "NUMBER", "seconds": "SECONDS", "list": "VALUE", "pairs": "NAME=VALUE",
+    "text": "TEXT",
+    "integer": "NUMBER",
+    "seconds": "SECONDS",
+    "list": "VALUE",
+    "pairs": "NAME=VALUE",
 }
 _INI_REMEDIES: Final[Mapping[Kind, str]] = {
     "text": "write one text, in TOML in quotes",
@@ -110,19 +119,37 @@ class Setting:
 
 
 SETTINGS: Final[tuple[Setting, ...]] = (
-    Setting("when", "choice", "always",
-            "Where a switch in an ini file counts: everywhere, or only where a CI provider is detected",
-            ("always", "ci")),
-    Setting("url", "text", "",
-            "Address of the Testmo instance, with or without /api/v1; without it results go to the embedded server"),
+    Setting(
+        "when",
+        "choice",
+        "always",
+        "Where a switch in an ini file counts: everywhere, or only where a CI provider is detected",
+        ("always", "ci"),
+    ),
+    Setting(
+        "url",
+        "text",
+        "",
+        "Address of the Testmo instance, with or without /api/v1; without it results go to the embedded server",
+    ),
     Setting("project_id", "integer", None, "Id of the project on the server; required with an address, else 1"),
-    Setting("source", "text", "",
-            "Name that groups runs and keeps the history of tests; default: the project's name in pyproject.toml"),
+    Setting(
+        "source",
+        "text",
+        "",
+        "Name that groups runs and keeps the history of tests; default: the project's name in pyproject.toml",
+    ),
     Setting("name", "text", "", "Name of the run; default: source, branch and build in CI, else source and local time"),
-    Setting("folder_prefix", "text", "",
-            "Text that stands before every test's folder; default: that of --junit-prefix"),
-    Setting("delivery", "choice", "live",
-            "When results are sent: while the tests run, or later by 'automation-report send'", ("live", "later")),
+    Setting(
+        "folder_prefix", "text", "", "Text that stands before every test's folder; default: that of --junit-prefix"
+    ),
+    Setting(
+        "delivery",
+        "choice",
+        "live",
+        "When results are sent: while the tests run, or later by 'automation-report send'",
+        ("live", "later"),
+    ),
     Setting("tags", "list", (), "Tags of the run: letters, digits, underscore and dash"),
     Setting("config", "text", "", "Name of the run's configuration on the server"),
     Setting("config_id", "integer", None, "Id of the run's configuration on the server"),
@@ -132,27 +159,45 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("fields", "pairs", (), "Fields of the run"),
     Setting("links", "pairs", (), "Links of the run: web addresses, each with a name"),
     Setting("output", "choice", "failed", "Which tests keep their captured output", ("failed", "all", "none")),
-    Setting("output_annotations", "flag", default=False,
-            help="Take fields and artifacts "
-                 "from the PROPERTY and ATTACHMENT lines that tests print for the official tool"),
+    Setting(
+        "output_annotations",
+        "flag",
+        default=False,
+        help="Take fields and artifacts from the PROPERTY and ATTACHMENT lines that tests print for the official tool",
+    ),
     Setting("markers", "list", (), "Markers of your own that become fields of the tests that carry them"),
-    Setting("link_templates", "pairs", (),
-            "Addresses for the markers of cases and issues: case=https://.../{} and issue=https://.../{}"),
-    Setting("statuses", "pairs", (),
-            "Words that the server has for the statuses passed, failure, error and skipped, where they differ"),
+    Setting(
+        "link_templates",
+        "pairs",
+        (),
+        "Addresses for the markers of cases and issues: case=https://.../{} and issue=https://.../{}",
+    ),
+    Setting(
+        "statuses",
+        "pairs",
+        (),
+        "Words that the server has for the statuses passed, failure, error and skipped, where they differ",
+    ),
     Setting("redact", "list", (), "Regular expressions; what they match in texts that are sent becomes [redacted]"),
     Setting("strict", "flag", default=False, help="Let a session fail whose results could not all be delivered"),
     Setting("exit_wait", "seconds", 30.0, "How long pytest waits at its end for the delivery, from 0 to 3600 seconds"),
-    Setting("artifact_url", "text", "",
-            "Web address (http or https) below which stored artifacts can be read; there are no artifacts yet"),
-    Setting("artifact_store", "text", "",
-            "Folder or address of the store that artifacts are copied to; there are no artifacts yet"),
+    Setting(
+        "artifact_url",
+        "text",
+        "",
+        "Web address (http or https) below which stored artifacts can be read; there are no artifacts yet",
+    ),
+    Setting(
+        "artifact_store",
+        "text",
+        "",
+        "Folder or address of the store that artifacts are copied to; there are no artifacts yet",
+    ),
     Setting("token_file", "text", "", "File that holds the API token, used when the environment holds none"),
     Setting("ca_file", "text", "", "File of the certificates to trust instead of the built-in ones"),
     Setting("allow_http", "flag", default=False, help="Allow an address without TLS that is not on this machine"),
     Setting("spool", "text", "", "Folder that keeps results until they are sent; default: .automation-report/spool"),
-    Setting("database", "text", "",
-            "Database file of the embedded server; default: .automation-report/store.sqlite3"),
+    Setting("database", "text", "", "Database file of the embedded server; default: .automation-report/store.sqlite3"),
 )
 
 _BY_NAME: Final = {each.name: each for each in SETTINGS}
@@ -184,10 +229,21 @@ def add_options(parser: pytest.Parser) -> None:
     Every default is ``None``, so that an unset value can be told from one that was set to its default.
     """
     group = parser.getgroup("automation-report", "reporting to the Testmo automation runs API")
-    group.addoption(SWITCH_OPTION, dest=SWITCH_NAME, action="store_const", const=True, default=None,
-                    help="Report this session while it runs.")
-    group.addoption(f"--no{SWITCH_OPTION[1:]}", dest=SWITCH_NAME, action="store_const", const=False,
-                    help="Do not report this session, whatever ini files and environment say.")
+    group.addoption(
+        SWITCH_OPTION,
+        dest=SWITCH_NAME,
+        action="store_const",
+        const=True,
+        default=None,
+        help="Report this session while it runs.",
+    )
+    group.addoption(
+        f"--no{SWITCH_OPTION[1:]}",
+        dest=SWITCH_NAME,
+        action="store_const",
+        const=False,
+        help="Do not report this session, whatever ini files and environment say.",
+    )
     parser.addini(SWITCH_NAME, "Report sessions (see automation_report_when).", type="bool", default=None)
     for each in SETTINGS:
         _add_setting(parser, group, each)
@@ -198,11 +254,18 @@ def _add_setting(parser: pytest.Parser, group: pytest.OptionGroup, each: Setting
     text = each.help.replace("%", "%%") + "."
     if each.kind == "flag":
         group.addoption(each.option, dest=each.ini, action="store_const", const=True, default=None, help=text)
-        group.addoption(each.off_option, dest=each.ini, action="store_const", const=False,
-                        help=f"Turn {each.option} off.")
+        group.addoption(
+            each.off_option, dest=each.ini, action="store_const", const=False, help=f"Turn {each.option} off."
+        )
     elif each.kind in ("list", "pairs"):
-        group.addoption(each.option, dest=each.ini, action="append", default=None, metavar=each.metavar,
-                        help=text + " Can be repeated; commas separate.")
+        group.addoption(
+            each.option,
+            dest=each.ini,
+            action="append",
+            default=None,
+            metavar=each.metavar,
+            help=text + " Can be repeated; commas separate.",
+        )
     else:
         group.addoption(each.option, dest=each.ini, default=None, metavar=each.metavar, help=text)
     parser.addini(each.ini, each.help + ".", type=each.ini_type, default=None)

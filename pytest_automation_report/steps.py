@@ -83,7 +83,7 @@ class Subtests:
         before, all_counts = (added.steps, self._counts + Counter(added.counts)) if added else ((), self._counts)
         steps = steps_field([*before, *self._steps], all_counts)
         room = max(1, room - 2)
-        shown = self._failures if self._counts["failed"] <= room else self._failures[:room - 1]
+        shown = self._failures if self._counts["failed"] <= room else self._failures[: room - 1]
         failures = [told.field(string(f"Failure [{described}]")) for described, told in shown]
         if (missing := self._counts["failed"] - len(shown)) > 0:
             failures.append(Field("Failures left out", f"{missing} more failing subtests", is_highlight=True))
@@ -95,7 +95,7 @@ def steps_field(steps: Sequence[tuple[StepStatus, str]], counts: Mapping[StepSta
     markup = [_FIRST]
     room = TEXT_UNITS - len(_FIRST) - len(_LAST) - _REST_UNITS
     shown: Counter[StepStatus] = Counter()
-    for status, described in steps[:STEP_LIMIT if sum(counts.values()) <= STEP_LIMIT else STEP_LIMIT - 1]:
+    for status, described in steps[: STEP_LIMIT if sum(counts.values()) <= STEP_LIMIT else STEP_LIMIT - 1]:
         step = _step(status, cut_end(described, _STEP_UNITS))
         room -= utf16_length(step)
         if room < 0:

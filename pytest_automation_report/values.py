@@ -52,7 +52,10 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,30}")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{0,30}(\.[0-9]{0,30})?")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _STATUSES: Final[Mapping[str, Status]] = {
-    "passed": "passed", "failure": "failure", "error": "error", "skipped": "skipped",
+    "passed": "passed",
+    "failure": "failure",
+    "error": "error",
+    "skipped": "skipped",
 }
 _TEMPLATED: Final = ("case", "issue")
 _COMMA_HINT: Final = "(a comma inside a value is written \\,)"

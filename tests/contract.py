@@ -30,9 +30,13 @@ _OUTSIDE = frozenset({"/healthz"})
 _EXTRA_STATUSES = frozenset({405, 413, 415, 500})
 """What a server may answer although the contract lists it for no operation."""
 
-_BODY_MAY_BE_MISSING = frozenset({
-    "createAutomationRunThread", "completeAutomationRunThread", "completeAutomationRun",
-})
+_BODY_MAY_BE_MISSING = frozenset(
+    {
+        "createAutomationRunThread",
+        "completeAutomationRunThread",
+        "completeAutomationRun",
+    }
+)
 """The contract asks servers, not clients, to be lenient here."""
 
 Json: TypeAlias = "dict[str, Any]"
@@ -53,7 +57,13 @@ class Contract:
         self.violations: list[str] = []
 
     def check_request(
-        self, method: str, path: str, query: str, body: bytes | None, *, body_may_be_missing: bool = False,
+        self,
+        method: str,
+        path: str,
+        query: str,
+        body: bytes | None,
+        *,
+        body_may_be_missing: bool = False,
     ) -> None:
         """Raise AssertionError unless the contract has this request."""
         where, values, operation = self._operation(method, path)
@@ -114,15 +124,19 @@ class Contract:
             status, headers = started[-1]
             self._record(
                 (environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", ""), sent),
-                (int(status.split()[0]), dict(headers), body), body_may_be_missing=True,
+                (int(status.split()[0]), dict(headers), body),
+                body_may_be_missing=True,
             )
             return [body]
 
         return _checked
 
     def _record(
-        self, request: tuple[str, str, str, bytes | None], answer: tuple[int, Mapping[str, str], bytes],
-        *, body_may_be_missing: bool,
+        self,
+        request: tuple[str, str, str, bytes | None],
+        answer: tuple[int, Mapping[str, str], bytes],
+        *,
+        body_may_be_missing: bool,
     ) -> None:
         method, path, _, _ = request
         if path in _OUTSIDE:
@@ -162,7 +176,9 @@ class Contract:
     def _check(self, pointer: str, value: object, title: str) -> None:
         if pointer not in self._validators:
             self._validators[pointer] = OAS31Validator(
-                {"$ref": f"{_DOCUMENT}#{pointer}"}, registry=self._registry, format_checker=oas31_format_checker,
+                {"$ref": f"{_DOCUMENT}#{pointer}"},
+                registry=self._registry,
+                format_checker=oas31_format_checker,
             )
         errors = [
             f"{'.'.join(map(str, error.absolute_path)) or 'the body'}: {error.message[:300]}"
@@ -188,7 +204,10 @@ class CheckedAdapter(BaseAdapter):
         self._contract = contract
 
     def send(
-        self, request: PreparedRequest, *args: Any, **options: Any,  # noqa: ANN401 - handed through as they come
+        self,
+        request: PreparedRequest,
+        *args: Any,
+        **options: Any,  # noqa: ANN401 - handed through as they come
     ) -> Response:
         """Return the adapter's answer; raise AssertionError when the contract does not have it."""
         response = self._adapter.send(request, *args, **options)
@@ -197,7 +216,8 @@ class CheckedAdapter(BaseAdapter):
         assert body is None or isinstance(body, bytes), "only whole bodies can be checked"
         self._contract._record(
             (request.method or "", address.path, address.query, body),
-            (response.status_code, response.headers, response.content), body_may_be_missing=False,
+            (response.status_code, response.headers, response.content),
+            body_may_be_missing=False,
         )
         return response
 

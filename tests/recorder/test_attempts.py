@@ -34,9 +34,12 @@ def test_rerunfailures_is_one_result_with_its_attempts(pytester: pytest.Pytester
     recorded = record(pytester, "-p", "pytest_rerunfailures", "--reruns", "2", rules=ALL)
     rows = [(each.body["name"], each.status, each.is_final, each.number) for each in recorded.results]
     assert rows == [
-        ("test_third_time", "failure", False, 1), ("test_third_time", "failure", False, 2),
+        ("test_third_time", "failure", False, 1),
+        ("test_third_time", "failure", False, 2),
         ("test_third_time", "passed", True, 3),
-        ("test_never", "failure", False, 1), ("test_never", "failure", False, 2), ("test_never", "failure", True, 3),
+        ("test_never", "failure", False, 1),
+        ("test_never", "failure", False, 2),
+        ("test_never", "failure", True, 3),
         ("test_always", "passed", True, 1),
     ]
     third = recorded.final["test_third_time"]
@@ -55,7 +58,8 @@ def test_rerunfailures_is_one_result_with_its_attempts(pytester: pytest.Pytester
 def test_rerun_of_broken_fixtures(pytester: pytest.Pytester) -> None:
     """A setup or teardown that is run again makes attempts that were errors."""
     pytest.importorskip("pytest_rerunfailures")
-    pytester.makepyfile(test_f="""
+    pytester.makepyfile(
+        test_f="""
         import pytest
         runs = {"before": 0, "after": 0}
         @pytest.fixture
@@ -69,10 +73,14 @@ def test_rerun_of_broken_fixtures(pytester: pytest.Pytester) -> None:
             assert runs["after"] == 2
         def test_setup(before): pass
         def test_teardown(after): pass
-    """)
+    """
+    )
     recorded = record(pytester, "-p", "pytest_rerunfailures", "--reruns", "2")
     assert [(each.status, each.is_final) for each in recorded.results] == [
-        ("error", False), ("passed", True), ("error", False), ("passed", True),
+        ("error", False),
+        ("passed", True),
+        ("error", False),
+        ("passed", True),
     ]
     assert recorded.final["test_setup"].fields["Attempt 1"]["meta"]["status"] == "error"
     assert 'failed on teardown with "' in recorded.final["test_teardown"].fields["Attempt 1"]["meta"]["message"]
@@ -82,14 +90,16 @@ def test_rerun_of_broken_fixtures(pytester: pytest.Pytester) -> None:
 def test_rerun_of_failed_subtests(pytester: pytest.Pytester) -> None:
     """An attempt that failed by a subtest alone is shown by that subtest's traceback."""
     pytest.importorskip("pytest_rerunfailures")
-    pytester.makepyfile(test_f="""
+    pytester.makepyfile(
+        test_f="""
         runs = 0
         def test_s(subtests):
             global runs
             runs += 1
             with subtests.test("inner"):
                 assert runs == 2
-    """)
+    """
+    )
     recorded = record(pytester, "-p", "pytest_rerunfailures", "--reruns", "2")
     assert [(each.status, each.is_final) for each in recorded.results] == [("failure", False), ("passed", True)]
     assert list(recorded.results[0].fields) == ["Failure [inner]", "Subtests", "Steps"]
@@ -103,11 +113,20 @@ def test_pytest_retry_is_one_result_with_its_attempts(pytester: pytest.Pytester,
     pytest.importorskip("pytest_retry")
     pytester.makepyfile(test_f=FLAKY_TEST.replace("runs == 3", "runs == 2"))
     recorded = record(
-        pytester, "-p", "pytest_retry.retry_plugin", "--retries", "1", "--retry-outcome", outcome, rules=ALL,
+        pytester,
+        "-p",
+        "pytest_retry.retry_plugin",
+        "--retries",
+        "1",
+        "--retry-outcome",
+        outcome,
+        rules=ALL,
     )
     rows = [(each.body["name"], each.status, each.is_final) for each in recorded.results]
     assert rows == [
-        ("test_third_time", "passed", True), ("test_never", "failure", True), ("test_always", "passed", True),
+        ("test_third_time", "passed", True),
+        ("test_never", "failure", True),
+        ("test_always", "passed", True),
     ]
     second = recorded.final["test_third_time"]
     assert list(second.fields) == ["Attempts", "Attempt 1", "Output", "run"]
@@ -124,9 +143,12 @@ def test_flaky_hides_its_attempts_and_that_is_told(pytester: pytest.Pytester) ->
     recorded = record(pytester, "-p", "flaky.flaky_pytest_plugin", "--force-flaky", "--max-runs=3", rules=ALL)
     rows = [(each.body["name"], each.status, each.is_final, each.number) for each in recorded.results]
     assert rows == [
-        ("test_third_time", "error", False, 1), ("test_third_time", "error", False, 2),
+        ("test_third_time", "error", False, 1),
+        ("test_third_time", "error", False, 2),
         ("test_third_time", "passed", True, 3),
-        ("test_never", "error", False, 1), ("test_never", "error", False, 2), ("test_never", "failure", True, 3),
+        ("test_never", "error", False, 1),
+        ("test_never", "error", False, 2),
+        ("test_never", "failure", True, 3),
         ("test_always", "passed", True, 1),
     ]
     third = recorded.final["test_third_time"]
@@ -150,7 +172,10 @@ def test_attempts_of_two_workers_are_numbered_on() -> None:
     first = with_earlier_attempts(_test("", status="passed"), [_test("one")])
     assert _shown(first) == {"Attempts": "2", "Attempt 1": "one"}
     assert _shown(with_earlier_attempts(first, [_test("zero"), crashed])) == {
-        "Attempts": "4", "Attempt 1": "zero", "Attempt 2": "crashed", "Attempt 3": "one",
+        "Attempts": "4",
+        "Attempt 1": "zero",
+        "Attempt 2": "crashed",
+        "Attempt 3": "one",
     }
 
 
@@ -158,7 +183,10 @@ def test_a_worker_that_began_again_is_told_from_one_that_went_on() -> None:
     """An attempt that carries others than those known comes from another worker, and all of them count."""
     other = with_earlier_attempts(_test("two"), [_test("other")])
     assert _shown(with_earlier_attempts(_test("", status="passed"), [_test("one"), other])) == {
-        "Attempts": "4", "Attempt 1": "one", "Attempt 2": "other", "Attempt 3": "two",
+        "Attempts": "4",
+        "Attempt 1": "one",
+        "Attempt 2": "other",
+        "Attempt 3": "two",
     }
 
 

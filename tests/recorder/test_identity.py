@@ -80,17 +80,20 @@ def test_names_and_keys_are_those_of_the_junit_xml(pytester: pytest.Pytester, pr
         assert result.body["name"] == name.replace("\n", "\\n").replace("\x85", "\\x85") or len(name) > STRING_UNITS
 
 
-@pytest.mark.parametrize(("nodeid", "folder", "name"), [
-    ("tests/test_a.py::test_x", "tests.test_a", "test_x"),
-    ("test_a.py::TestA::TestB::test_x[a::b/c.py]", "test_a.TestA.TestB", "test_x[a::b/c.py]"),
-    ("test_a.py::test_x[a\x1bb]", "test_a", "test_x[a#x1Bb]"),
-    ("test_a.py::test_x[\ud800\ufffe\x7f]", "test_a", "test_x[#xD800#xFFFE#x7F]"),
-    ("test[1].py::test_x[2]", "test[1]", "test_x[2]"),
-    ("docs/a.rst::a.rst", "docs.a.rst", "a.rst"),
-    ("tests/test_a.py", "tests.test_a", "tests.test_a"),
-    ("../up/test_a.py::test_x", "...up.test_a", "test_x"),
-    ("", "(no name)", "(no name)"),
-])
+@pytest.mark.parametrize(
+    ("nodeid", "folder", "name"),
+    [
+        ("tests/test_a.py::test_x", "tests.test_a", "test_x"),
+        ("test_a.py::TestA::TestB::test_x[a::b/c.py]", "test_a.TestA.TestB", "test_x[a::b/c.py]"),
+        ("test_a.py::test_x[a\x1bb]", "test_a", "test_x[a#x1Bb]"),
+        ("test_a.py::test_x[\ud800\ufffe\x7f]", "test_a", "test_x[#xD800#xFFFE#x7F]"),
+        ("test[1].py::test_x[2]", "test[1]", "test_x[2]"),
+        ("docs/a.rst::a.rst", "docs.a.rst", "a.rst"),
+        ("tests/test_a.py", "tests.test_a", "tests.test_a"),
+        ("../up/test_a.py::test_x", "...up.test_a", "test_x"),
+        ("", "(no name)", "(no name)"),
+    ],
+)
 def test_identity_of_a_node(nodeid: str, folder: str, name: str) -> None:
     """A node id gives folder and name by the rules of the XML, also where the XML could not be read back."""
     found = identity(nodeid)
@@ -113,10 +116,18 @@ def test_the_key_is_made_before_anything_is_cut_or_cleaned() -> None:
     assert identity("a\ud800.py::t").folder == "a\\ud800"
 
 
-@pytest.mark.parametrize(("nodeid", "is_respelled"), [
-    ("a/b.py::C::t[x]", False), ("a.py::t[ü]", False), ("a.py", False),
-    ("a.py::t[\x1b]", True), ("a.py::t[\x85]", True), ("a\x85.py::t", True), ("a.py::" + "x" * 2000, True),
-])
+@pytest.mark.parametrize(
+    ("nodeid", "is_respelled"),
+    [
+        ("a/b.py::C::t[x]", False),
+        ("a.py::t[ü]", False),
+        ("a.py", False),
+        ("a.py::t[\x1b]", True),
+        ("a.py::t[\x85]", True),
+        ("a\x85.py::t", True),
+        ("a.py::" + "x" * 2000, True),
+    ],
+)
 def test_respelled_names_are_known(nodeid: str, is_respelled: bool) -> None:  # noqa: FBT001 - a column of the table
     """It is told where folder and name do not show the node id as it is."""
     assert identity(nodeid).is_respelled is is_respelled

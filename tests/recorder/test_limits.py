@@ -31,26 +31,32 @@ ANY = st.text(st.one_of(st.characters(), st.characters(categories=["Cs"]), TROUB
 patiently = settings(deadline=None)
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("plain\tand\nlines", "plain\tand\nlines"),
-    ("a\r\nb\rc", "a\nb\\x0dc"),
-    ("\x00\x07\x1b\x7f\x80\x9f", "\\x00\\x07\\x1b\\x7f\\x80\\x9f"),
-    ("\ud800x\udfff", "\\ud800x\\udfff"),
-    ("\u202a\u202e\u2066\u2069", "\\u202a\\u202e\\u2066\\u2069"),
-    ("ünï\U0001f600\u00a0\u2028", "ünï\U0001f600\u00a0\u2028"),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain\tand\nlines", "plain\tand\nlines"),
+        ("a\r\nb\rc", "a\nb\\x0dc"),
+        ("\x00\x07\x1b\x7f\x80\x9f", "\\x00\\x07\\x1b\\x7f\\x80\\x9f"),
+        ("\ud800x\udfff", "\\ud800x\\udfff"),
+        ("\u202a\u202e\u2066\u2069", "\\u202a\\u202e\\u2066\\u2069"),
+        ("ünï\U0001f600\u00a0\u2028", "ünï\U0001f600\u00a0\u2028"),
+    ],
+)
 def test_visible_spells_what_cannot_be_seen(text: str, expected: str) -> None:
     """Control characters, bidi controls and lone surrogates are spelled, everything else stays."""
     assert visible(text) == expected
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("\x1b[1;31mred\x1b[0m", "red"),
-    ("\x1b]0;title\x07x\x1b]8;;http://a\x1b\\link", "xlink"),
-    ("\x1b(Bx", "x"),
-    ("a\x1bb", "a\x1bb"),
-    ("\x1b[31", "\x1b[31"),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07x\x1b]8;;http://a\x1b\\link", "xlink"),
+        ("\x1b(Bx", "x"),
+        ("a\x1bb", "a\x1bb"),
+        ("\x1b[31", "\x1b[31"),
+    ],
+)
 def test_ansi_sequences_go_and_lone_escapes_stay(text: str, expected: str) -> None:
     """Colours, titles and links go; an escape character that begins none of them is left to be made visible."""
     assert without_ansi(text) == expected
@@ -148,9 +154,16 @@ def test_huge_output_costs_little() -> None:
     assert peak < 2_000_000
 
 
-@pytest.mark.parametrize("text", [
-    "\x1b[" * 200_000, "\x1b]" + "a" * 400_000, "\x1b[" + "0" * 400_000, "\x1b[" + " " * 400_000,
-], ids=["openings", "title", "numbers", "spaces"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x1b[" * 200_000,
+        "\x1b]" + "a" * 400_000,
+        "\x1b[" + "0" * 400_000,
+        "\x1b[" + " " * 400_000,
+    ],
+    ids=["openings", "title", "numbers", "spaces"],
+)
 def test_unfinished_escapes_take_linear_time(text: str) -> None:
     """Texts that almost are escape sequences take no longer than others."""
     began = time.perf_counter()
@@ -168,6 +181,7 @@ def test_string_is_one_line_and_paragraph_keeps_its_lines() -> None:
 
 def test_redaction_comes_before_the_cut_and_after_the_colours() -> None:
     """A secret is found although colours run through it, and a cut does not leave half of it."""
+
     def redact(text: str) -> str:
         return text.replace("secret", "[redacted]")
 
@@ -180,7 +194,10 @@ def test_redaction_comes_before_the_cut_and_after_the_colours() -> None:
 
 def _test(fields: int = 0, artifacts: int = 0) -> Test:
     return Test(
-        "k", "n", "f", "passed",
+        "k",
+        "n",
+        "f",
+        "passed",
         fields=tuple(Field(f"field {each}", "v") for each in range(fields)),
         artifacts=tuple(Artifact(f"file {each}", "https://a/b") for each in range(artifacts)),
     )

@@ -156,7 +156,8 @@ def test_texts_of_failures(pytester: pytest.Pytester) -> None:
     assert final["test_failed"].values["Log"].endswith("warned")
     assert final["test_assert"].fields["Failure"]["meta"] == {"message": "assert 1 == 2", "type": "AssertionError"}
     assert final["test_error"].fields["Error"]["meta"] == {
-        "message": 'failed on setup with "RuntimeError: no database"', "type": "RuntimeError",
+        "message": 'failed on setup with "RuntimeError: no database"',
+        "type": "RuntimeError",
     }
     assert final["test_error"].values["Output"] == "in setup\n"
     assert "bad value" in final["test_failed_and_teardown"].values["Failure"]
@@ -186,12 +187,18 @@ def test_texts_of_skips(pytester: pytest.Pytester) -> None:
     assert recorded.final["test_xpass"].values["Unexpected pass"] == "bug 3"
 
 
-@pytest.mark.parametrize(("output", "with_output"), [
-    ("failed", ["test_bad"]), ("all", ["test_good", "test_bad"]), ("none", []),
-])
+@pytest.mark.parametrize(
+    ("output", "with_output"),
+    [
+        ("failed", ["test_bad"]),
+        ("all", ["test_good", "test_bad"]),
+        ("none", []),
+    ],
+)
 def test_output_is_kept_as_the_rules_say(pytester: pytest.Pytester, output: str, with_output: list[str]) -> None:
     """Captured output of all phases stays with failed tests, with all, or with none; nothing is there twice."""
-    pytester.makepyfile(test_output="""
+    pytester.makepyfile(
+        test_output="""
         import pytest
         @pytest.fixture(autouse=True)
         def around():
@@ -203,7 +210,8 @@ def test_output_is_kept_as_the_rules_say(pytester: pytest.Pytester, output: str,
         def test_bad():
             print("during")
             assert 0
-    """)
+    """
+    )
     final = record(pytester, rules=Rules.from_json({**Rules().to_json(), "output": output})).final
     assert [name for name, each in final.items() if "Output" in each.fields] == with_output
     assert all(final[name].values["Output"] == "before\nduring\nafter\n" for name in with_output)
@@ -219,7 +227,8 @@ def test_aliases_and_prefix_of_the_rules_are_used(pytester: pytest.Pytester) -> 
 @needs_subtests
 def test_secrets_are_hidden_in_fields_alone(pytester: pytest.Pytester) -> None:
     """What a pattern matches is hidden in every field and its meta; key, name and folder keep their spelling."""
-    pytester.makepyfile(test_s="""
+    pytester.makepyfile(
+        test_s="""
         import pytest
         @pytest.mark.parametrize("token", ["hunter2"])
         def test_s(token, record_property, subtests):
@@ -228,7 +237,8 @@ def test_secrets_are_hidden_in_fields_alone(pytester: pytest.Pytester) -> None:
             with subtests.test(token):
                 assert token == 0, token
             raise ValueError(token)
-    """)
+    """
+    )
     result = record(pytester, *SUBTESTS, rules=Rules(redact=("hunter[0-9]", "x*"))).only()
     assert result.body["name"] == "test_s[hunter2]"
     assert "hunter2" not in str(result.body["fields"])
@@ -238,7 +248,8 @@ def test_secrets_are_hidden_in_fields_alone(pytester: pytest.Pytester) -> None:
 
 def test_properties_are_fields_of_the_fitting_type(pytester: pytest.Pytester) -> None:
     """Properties become addresses, strings or texts, by what their values look like."""
-    pytester.makepyfile(test_p="""
+    pytester.makepyfile(
+        test_p="""
         def test_p(record_property):
             record_property("url", "https://example.org/a?b=c")
             record_property("lines", "one\\ntwo")
@@ -246,11 +257,16 @@ def test_properties_are_fields_of_the_fitting_type(pytester: pytest.Pytester) ->
             record_property("long", "x" * 800)
             record_property("none", None)
             record_property("not url", "see https://example.org")
-    """)
+    """
+    )
     fields = record(pytester, "-o", "junit_family=xunit1").only().fields
     assert {name: (each["type"], each["value"]) for name, each in fields.items()} == {
-        "url": (5, "https://example.org/a?b=c"), "lines": (2, "one\ntwo"), "number": (1, "12"), "long": (2, "x" * 800),
-        "none": (1, "None"), "not url": (1, "see https://example.org"),
+        "url": (5, "https://example.org/a?b=c"),
+        "lines": (2, "one\ntwo"),
+        "number": (1, "12"),
+        "long": (2, "x" * 800),
+        "none": (1, "None"),
+        "not url": (1, "see https://example.org"),
     }
 
 
@@ -270,15 +286,19 @@ def test_respelled_ids_are_shown_as_pytest_spells_them(pytester: pytest.Pytester
 
 def test_modules_that_cannot_be_collected(pytester: pytest.Pytester) -> None:
     """A module that fails to import is an error, a skipped one is skipped; each is one result in its own folder."""
-    pytester.makepyfile(**{
-        "pkg/test_broken": "import nothing_like_it",
-        "pkg/test_off": "import pytest\npytest.skip('no driver', allow_module_level=True)",
-        "pkg/test_syntax": "def test_x(:\n",
-    })
+    pytester.makepyfile(
+        **{
+            "pkg/test_broken": "import nothing_like_it",
+            "pkg/test_off": "import pytest\npytest.skip('no driver', allow_module_level=True)",
+            "pkg/test_syntax": "def test_x(:\n",
+        }
+    )
     recorded = record(pytester, "--continue-on-collection-errors")
     by_name = {each.body["name"]: each for each in recorded.results}
     assert {name: each.status for name, each in by_name.items()} == {
-        "pkg.test_broken": "error", "pkg.test_off": "skipped", "pkg.test_syntax": "error",
+        "pkg.test_broken": "error",
+        "pkg.test_off": "skipped",
+        "pkg.test_syntax": "error",
     }
     assert {each.attrib["name"]: _xml_status([each]) for each in recorded.cases} == {
         name: each.status for name, each in by_name.items()
@@ -288,6 +308,7 @@ def test_modules_that_cannot_be_collected(pytester: pytest.Pytester) -> None:
     assert by_name["pkg.test_off"].values["Skipped"].endswith("test_off.py:2: no driver")
     error = by_name["pkg.test_broken"].fields["Error"]
     assert error["meta"] == {
-        "message": "ModuleNotFoundError: No module named 'nothing_like_it'", "type": "ModuleNotFoundError",
+        "message": "ModuleNotFoundError: No module named 'nothing_like_it'",
+        "type": "ModuleNotFoundError",
     }
     assert "SyntaxError" in by_name["pkg.test_syntax"].values["Error"]

@@ -44,20 +44,25 @@ def plain(**changes: Any) -> tuple[MadeReport, ...]:  # noqa: ANN401 - attribute
     return MadeReport("setup", **changes), MadeReport("call", **changes), MadeReport("teardown", **changes)
 
 
-@pytest.mark.parametrize(("durations", "observed", "expected"), [
-    ((0.001, 0.002, 0.0005), 10_000, 3500),
-    ((0.0, 0.0, 0.0), 10_000, 10_000),
-    ((0.001, -1.3e9, 1.3e9), 10_000, 10_000),
-    ((1.3e9, 0.0, 0.0), 10_000, 10_000),
-    ((0.001, -0.0005, 0.001), 10_000, 10_000),
-    ((0.001, 0.001, 0.001), 2000, 2000),
-    ((INF, 0.0, 0.0), 10_000, 10_000),
-    ((NAN, 0.0, 0.0), 10_000, 10_000),
-    ((0.001, INF, -INF), 10_000, 10_000),
-    ((0.0, 0.0, 0.0), -5, 0),
-])
+@pytest.mark.parametrize(
+    ("durations", "observed", "expected"),
+    [
+        ((0.001, 0.002, 0.0005), 10_000, 3500),
+        ((0.0, 0.0, 0.0), 10_000, 10_000),
+        ((0.001, -1.3e9, 1.3e9), 10_000, 10_000),
+        ((1.3e9, 0.0, 0.0), 10_000, 10_000),
+        ((0.001, -0.0005, 0.001), 10_000, 10_000),
+        ((0.001, 0.001, 0.001), 2000, 2000),
+        ((INF, 0.0, 0.0), 10_000, 10_000),
+        ((NAN, 0.0, 0.0), 10_000, 10_000),
+        ((0.001, INF, -INF), 10_000, 10_000),
+        ((0.0, 0.0, 0.0), -5, 0),
+    ],
+)
 def test_elapsed_survives_clocks_that_tests_move(
-    durations: tuple[float, float, float], observed: int, expected: int,
+    durations: tuple[float, float, float],
+    observed: int,
+    expected: int,
 ) -> None:
     """Elapsed is the sum of the phases where that can be, else what was observed from outside, never negative."""
     phases = zip(("setup", "call", "teardown"), durations, strict=True)
@@ -105,8 +110,10 @@ def test_attempts_are_counted_in_a_row() -> None:
     """Numbers go up over attempts that are not final and begin again after one that is."""
     recorder = Recorder(Rules())
     failed = MadeReport("call", "rerun", longreprtext="x")
-    assert [ran(MadeReport("setup"), each, MadeReport("teardown"), recorder=recorder).number
-            for each in (failed, failed, MadeReport("call"), MadeReport("call"), failed)] == [1, 2, 3, 1, 1]
+    assert [
+        ran(MadeReport("setup"), each, MadeReport("teardown"), recorder=recorder).number
+        for each in (failed, failed, MadeReport("call"), MadeReport("call"), failed)
+    ] == [1, 2, 3, 1, 1]
     assert recorder.start(NODE, PLACE) == 2
     assert recorder.start(NODE, PLACE) == 3
 
@@ -178,6 +185,7 @@ def test_output_of_an_item_that_was_reset_is_kept() -> None:
 
 def test_a_property_without_a_text_does_not_hurt() -> None:
     """A property whose value cannot be shown becomes a field that says so; an empty name gets one."""
+
     class Bad:
         def __str__(self) -> str:
             raise KeyError
@@ -186,16 +194,24 @@ def test_a_property_without_a_text_does_not_hurt() -> None:
     assert values(finished.test) == {"bad": "<Bad without a text: KeyError>", "(no name)": "x"}
 
 
-@pytest.mark.parametrize(("kind", "words"), [
-    ("crashed", "The worker gw0 crashed while it ran this test"),
-    ("died", "The process that ran this test died before it finished"),
-    ("interrupted", "interrupted (Ctrl-C, pytest.exit or -x) before it finished"),
-])
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("crashed", "The worker gw0 crashed while it ran this test"),
+        ("died", "The process that ran this test died before it finished"),
+        ("interrupted", "interrupted (Ctrl-C, pytest.exit or -x) before it finished"),
+    ],
+)
 def test_unfinished_tests_are_errors_in_clear_words(kind: Any, words: str) -> None:  # noqa: ANN401 - a Literal's values
     """A test that was cut short is an error that says how, with what is known besides."""
     finished = unfinished_test(
-        NODE, PLACE, Rules("p", statuses={"error": "broken"}, redact=("se[a-z]+et",)),
-        kind=kind, detail="signal 9\n\x1b[1msecret", observed=7, worker="gw0",
+        NODE,
+        PLACE,
+        Rules("p", statuses={"error": "broken"}, redact=("se[a-z]+et",)),
+        kind=kind,
+        detail="signal 9\n\x1b[1msecret",
+        observed=7,
+        worker="gw0",
     )
     (field,) = finished.test.fields
     assert words in (field.value or "")
@@ -214,6 +230,7 @@ def test_unfinished_tests_are_errors_in_clear_words(kind: Any, words: str) -> No
 
 def test_collection_results() -> None:
     """A collected node is no result; a failed one has the XML's key and, with a prefix, its module's folder."""
+
     def collected(nodeid: str, outcome: str) -> MadeReport:
         return MadeReport("collect", outcome, nodeid, "boom", "boom", [("Captured stdout", "printed\n")])
 
@@ -235,12 +252,24 @@ def test_rules_travel_as_json() -> None:
     assert pickle.loads(pickle.dumps(rules)) == rules
 
 
-@pytest.mark.parametrize("test", [
-    Test("k", 'n"\\\n\U0001f600', "f", "passed"),
-    Test("k", "n", "f", "passed", 0, "a/b.py", 1),
-    Test("k", "n", "f", "passed", 12, None, None, (Field("a", "ü", FieldType.CONSOLE, {"m": "v"}, is_highlight=True),)),
-    Test("k", "n", "f", "passed", artifacts=(Artifact("a", "https://b"),)),
-])
+@pytest.mark.parametrize(
+    "test",
+    [
+        Test("k", 'n"\\\n\U0001f600', "f", "passed"),
+        Test("k", "n", "f", "passed", 0, "a/b.py", 1),
+        Test(
+            "k",
+            "n",
+            "f",
+            "passed",
+            12,
+            None,
+            None,
+            (Field("a", "ü", FieldType.CONSOLE, {"m": "v"}, is_highlight=True),),
+        ),
+        Test("k", "n", "f", "passed", artifacts=(Artifact("a", "https://b"),)),
+    ],
+)
 def test_the_line_is_the_body(test: Test) -> None:
     """The encoded line is plain ASCII without blanks and reads back as the body, in its order."""
     line = encoded(test)
@@ -250,6 +279,7 @@ def test_the_line_is_the_body(test: Test) -> None:
 
 def test_encoding_does_not_feel_patches(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that patches json does not reach our lines."""
+
     def broken(*_: object, **__: object) -> str:
         raise AssertionError
 

@@ -61,10 +61,19 @@ def _steps(result: Result) -> list[tuple[str, str | None]]:
     return [(each.attrib["status"], each.text) for each in markup]
 
 
-@pytest.mark.parametrize("verbosity", [
-    (), ("-vv",), ("-q",), pytest.param(("-o", "verbosity_subtests=1"), marks=pytest.mark.skipif(
-        not HAS_SUBTESTS, reason="pytest-subtests has no such setting")),
-], ids=["plain", "verbose", "quiet", "setting"])
+@pytest.mark.parametrize(
+    "verbosity",
+    [
+        (),
+        ("-vv",),
+        ("-q",),
+        pytest.param(
+            ("-o", "verbosity_subtests=1"),
+            marks=pytest.mark.skipif(not HAS_SUBTESTS, reason="pytest-subtests has no such setting"),
+        ),
+    ],
+    ids=["plain", "verbose", "quiet", "setting"],
+)
 def test_subtests_are_part_of_their_test(pytester: pytest.Pytester, verbosity: tuple[str, ...]) -> None:
     """A test with subtests is one result: a failure when any of them failed, with counts, steps and tracebacks."""
     pytester.makepyfile(test_s=SUITE)
@@ -81,8 +90,11 @@ def test_subtests_are_part_of_their_test(pytester: pytest.Pytester, verbosity: t
     mixed = recorded.final["test_mixed"]
     assert mixed.values["Subtests"] == "5: 2 passed, 1 failed, 2 skipped"
     assert _steps(mixed) == [
-        ("passed", "part <&> (number=0)"), ("failed", "part <&> (number=1)"), ("passed", "part <&> (number=2)"),
-        ("skipped", "<subtest>"), ("skipped", "known"),
+        ("passed", "part <&> (number=0)"),
+        ("failed", "part <&> (number=1)"),
+        ("passed", "part <&> (number=2)"),
+        ("skipped", "<subtest>"),
+        ("skipped", "known"),
     ]
     failed = mixed.fields["Failure [part <&> (number=1)]"]
     assert "assert 1 != 1" in failed["value"]
@@ -96,7 +108,8 @@ def test_subtests_are_part_of_their_test(pytester: pytest.Pytester, verbosity: t
 
 def test_many_failing_subtests_keep_the_limits(pytester: pytest.Pytester) -> None:
     """Of 150 failing subtests the first have a field each, the rest are counted, and nothing else is pushed out."""
-    pytester.makepyfile(test_s="""
+    pytester.makepyfile(
+        test_s="""
         def test_many(subtests, record_property):
             record_property("kept", "yes")
             print("kept too")
@@ -104,7 +117,8 @@ def test_many_failing_subtests_keep_the_limits(pytester: pytest.Pytester) -> Non
                 with subtests.test("s" * 500, number=number):
                     assert not number
             assert 0
-    """)
+    """
+    )
     result = record(pytester, *SUBTESTS).only()
     assert len(result.fields) == FIELD_LIMIT
     assert {"Failure", "Subtests", "Steps", "Output", "kept"} <= set(result.fields)
@@ -120,8 +134,10 @@ def test_many_failing_subtests_keep_the_limits(pytester: pytest.Pytester) -> Non
 
 def test_a_hundred_steps_are_all_shown() -> None:
     """Exactly 100 short steps need no remainder; with one more the last step counts two."""
-    for number, expected in ((100, '<test-step status="passed">s</test-step></test-steps>'),
-                             (101, '<test-step status="passed">2 more: 2 passed</test-step></test-steps>')):
+    for number, expected in (
+        (100, '<test-step status="passed">s</test-step></test-steps>'),
+        (101, '<test-step status="passed">2 more: 2 passed</test-step></test-steps>'),
+    ):
         recorder = Recorder(Rules())
         recorder.start(NODE, None)
         for _ in range(number):
@@ -137,6 +153,7 @@ def test_a_hundred_steps_are_all_shown() -> None:
 
 def test_descriptions_that_have_no_text_do_not_hurt() -> None:
     """A subtest whose argument cannot be shown is still counted, and the line is still plain ASCII."""
+
     class Bad:
         def __str__(self) -> str:
             raise RuntimeError
@@ -191,7 +208,11 @@ def test_a_subtest_that_fails_in_the_last_attempt_fails_the_test() -> None:
     assert finished is not None
     assert finished.status == "failure"
     assert [each.name for each in finished.test.fields] == [
-        "Failure [s]", "Attempts", "Attempt 1", "Subtests", "Steps",
+        "Failure [s]",
+        "Attempts",
+        "Attempt 1",
+        "Subtests",
+        "Steps",
     ]
 
 

@@ -7,69 +7,127 @@ import pytest
 from pytest_automation_report.ci import PROVIDERS, CiFacts, ci_facts
 
 GITHUB = {
-    "CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_REF_NAME": "main", "GITHUB_SHA": "c0ffee", "GITHUB_RUN_NUMBER": "7",
-    "GITHUB_RUN_ID": "99", "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "ann/shop",
-    "GITHUB_RUN_ATTEMPT": "2", "GITHUB_HEAD_REF": "",
+    "CI": "true",
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_REF_NAME": "main",
+    "GITHUB_SHA": "c0ffee",
+    "GITHUB_RUN_NUMBER": "7",
+    "GITHUB_RUN_ID": "99",
+    "GITHUB_SERVER_URL": "https://github.com",
+    "GITHUB_REPOSITORY": "ann/shop",
+    "GITHUB_RUN_ATTEMPT": "2",
+    "GITHUB_HEAD_REF": "",
 }
 GITLAB = {
-    "CI": "true", "GITLAB_CI": "true", "CI_COMMIT_REF_NAME": "main", "CI_COMMIT_SHA": "c0ffee", "CI_PIPELINE_ID": "7",
-    "CI_PIPELINE_IID": "2", "CI_JOB_URL": "https://gitlab.com/ann/shop/-/jobs/5",
+    "CI": "true",
+    "GITLAB_CI": "true",
+    "CI_COMMIT_REF_NAME": "main",
+    "CI_COMMIT_SHA": "c0ffee",
+    "CI_PIPELINE_ID": "7",
+    "CI_PIPELINE_IID": "2",
+    "CI_JOB_URL": "https://gitlab.com/ann/shop/-/jobs/5",
     "CI_PIPELINE_URL": "https://gitlab.com/ann/shop/-/pipelines/7",
 }
 JENKINS = {
-    "JENKINS_URL": "https://j.example/", "BUILD_NUMBER": "7", "BUILD_URL": "https://j.example/job/shop/7/",
-    "GIT_COMMIT": "c0ffee", "GIT_BRANCH": "origin/feature/x",
+    "JENKINS_URL": "https://j.example/",
+    "BUILD_NUMBER": "7",
+    "BUILD_URL": "https://j.example/job/shop/7/",
+    "GIT_COMMIT": "c0ffee",
+    "GIT_BRANCH": "origin/feature/x",
 }
 AZURE = {
-    "TF_BUILD": "True", "BUILD_SOURCEBRANCH": "refs/heads/feature/x", "BUILD_SOURCEVERSION": "c0ffee",
-    "BUILD_BUILDNUMBER": "20260304.1", "BUILD_BUILDID": "7", "SYSTEM_TEAMPROJECT": "My Shop",
+    "TF_BUILD": "True",
+    "BUILD_SOURCEBRANCH": "refs/heads/feature/x",
+    "BUILD_SOURCEVERSION": "c0ffee",
+    "BUILD_BUILDNUMBER": "20260304.1",
+    "BUILD_BUILDID": "7",
+    "SYSTEM_TEAMPROJECT": "My Shop",
     "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI": "https://dev.azure.com/ann/",
 }
 CIRCLECI = {
-    "CI": "true", "CIRCLECI": "true", "CIRCLE_BRANCH": "main", "CIRCLE_SHA1": "c0ffee", "CIRCLE_BUILD_NUM": "7",
+    "CI": "true",
+    "CIRCLECI": "true",
+    "CIRCLE_BRANCH": "main",
+    "CIRCLE_SHA1": "c0ffee",
+    "CIRCLE_BUILD_NUM": "7",
     "CIRCLE_BUILD_URL": "https://circleci.com/gh/ann/shop/7",
 }
 BUILDKITE = {
-    "CI": "true", "BUILDKITE": "true", "BUILDKITE_BRANCH": "main", "BUILDKITE_COMMIT": "c0ffee",
-    "BUILDKITE_BUILD_NUMBER": "7", "BUILDKITE_BUILD_URL": "https://buildkite.com/ann/shop/builds/7",
+    "CI": "true",
+    "BUILDKITE": "true",
+    "BUILDKITE_BRANCH": "main",
+    "BUILDKITE_COMMIT": "c0ffee",
+    "BUILDKITE_BUILD_NUMBER": "7",
+    "BUILDKITE_BUILD_URL": "https://buildkite.com/ann/shop/builds/7",
     "BUILDKITE_JOB_ID": "01-ab",
 }
 BITBUCKET = {
-    "CI": "true", "BITBUCKET_BUILD_NUMBER": "7", "BITBUCKET_BRANCH": "main", "BITBUCKET_COMMIT": "c0ffee",
+    "CI": "true",
+    "BITBUCKET_BUILD_NUMBER": "7",
+    "BITBUCKET_BRANCH": "main",
+    "BITBUCKET_COMMIT": "c0ffee",
     "BITBUCKET_REPO_FULL_NAME": "ann/shop",
 }
 TEAMCITY = {
-    "TEAMCITY_VERSION": "2025.03", "BUILD_NUMBER": "7", "BUILD_VCS_NUMBER": "c0ffee",
+    "TEAMCITY_VERSION": "2025.03",
+    "BUILD_NUMBER": "7",
+    "BUILD_VCS_NUMBER": "c0ffee",
     "BUILD_URL": "https://tc.example/build/7",
 }
 TRAVIS = {
-    "CI": "true", "TRAVIS": "true", "TRAVIS_BRANCH": "main", "TRAVIS_PULL_REQUEST_BRANCH": "",
-    "TRAVIS_COMMIT": "c0ffee", "TRAVIS_BUILD_NUMBER": "7", "TRAVIS_JOB_WEB_URL": "https://travis-ci.com/ann/shop/jobs/5",
+    "CI": "true",
+    "TRAVIS": "true",
+    "TRAVIS_BRANCH": "main",
+    "TRAVIS_PULL_REQUEST_BRANCH": "",
+    "TRAVIS_COMMIT": "c0ffee",
+    "TRAVIS_BUILD_NUMBER": "7",
+    "TRAVIS_JOB_WEB_URL": "https://travis-ci.com/ann/shop/jobs/5",
 }
 DRONE = {
-    "CI": "true", "DRONE": "true", "DRONE_BRANCH": "main", "DRONE_COMMIT_SHA": "c0ffee", "DRONE_BUILD_NUMBER": "7",
+    "CI": "true",
+    "DRONE": "true",
+    "DRONE_BRANCH": "main",
+    "DRONE_COMMIT_SHA": "c0ffee",
+    "DRONE_BUILD_NUMBER": "7",
     "DRONE_BUILD_LINK": "https://drone.example/ann/shop/7",
 }
 WOODPECKER = {
-    "CI": "woodpecker", "CI_COMMIT_BRANCH": "main", "CI_COMMIT_SHA": "c0ffee", "CI_PIPELINE_NUMBER": "7",
+    "CI": "woodpecker",
+    "CI_COMMIT_BRANCH": "main",
+    "CI_COMMIT_SHA": "c0ffee",
+    "CI_PIPELINE_NUMBER": "7",
     "CI_PIPELINE_URL": "https://wp.example/repos/1/pipeline/7",
 }
 APPVEYOR = {
-    "CI": "True", "APPVEYOR": "True", "APPVEYOR_REPO_BRANCH": "main", "APPVEYOR_REPO_COMMIT": "c0ffee",
-    "APPVEYOR_BUILD_NUMBER": "7", "APPVEYOR_BUILD_ID": "77", "APPVEYOR_URL": "https://ci.appveyor.com",
-    "APPVEYOR_ACCOUNT_NAME": "ann", "APPVEYOR_PROJECT_SLUG": "shop", "APPVEYOR_JOB_ID": "k1",
+    "CI": "True",
+    "APPVEYOR": "True",
+    "APPVEYOR_REPO_BRANCH": "main",
+    "APPVEYOR_REPO_COMMIT": "c0ffee",
+    "APPVEYOR_BUILD_NUMBER": "7",
+    "APPVEYOR_BUILD_ID": "77",
+    "APPVEYOR_URL": "https://ci.appveyor.com",
+    "APPVEYOR_ACCOUNT_NAME": "ann",
+    "APPVEYOR_PROJECT_SLUG": "shop",
+    "APPVEYOR_JOB_ID": "k1",
 }
 CODEBUILD = {
-    "CODEBUILD_BUILD_ID": "shop:b1e6661e", "CODEBUILD_WEBHOOK_HEAD_REF": "refs/heads/main", "AWS_REGION": "eu-west-1",
-    "CODEBUILD_RESOLVED_SOURCE_VERSION": "c0ffee", "CODEBUILD_BUILD_NUMBER": "7",
+    "CODEBUILD_BUILD_ID": "shop:b1e6661e",
+    "CODEBUILD_WEBHOOK_HEAD_REF": "refs/heads/main",
+    "AWS_REGION": "eu-west-1",
+    "CODEBUILD_RESOLVED_SOURCE_VERSION": "c0ffee",
+    "CODEBUILD_BUILD_NUMBER": "7",
 }
 
 JOBS = [
     (GITHUB, CiFacts("GitHub", "main", "c0ffee", "7", "https://github.com/ann/shop/actions/runs/99/attempts/2")),
     (GITLAB, CiFacts("GitLab", "main", "c0ffee", "7", "https://gitlab.com/ann/shop/-/jobs/5")),
     (JENKINS, CiFacts("Jenkins", "feature/x", "c0ffee", "7", "https://j.example/job/shop/7/")),
-    (AZURE, CiFacts("Azure", "feature/x", "c0ffee", "20260304.1",
-                    "https://dev.azure.com/ann/My%20Shop/_build/results?buildId=7")),
+    (
+        AZURE,
+        CiFacts(
+            "Azure", "feature/x", "c0ffee", "20260304.1", "https://dev.azure.com/ann/My%20Shop/_build/results?buildId=7"
+        ),
+    ),
     (CIRCLECI, CiFacts("CircleCI", "main", "c0ffee", "7", "https://circleci.com/gh/ann/shop/7")),
     (BUILDKITE, CiFacts("Buildkite", "main", "c0ffee", "7", "https://buildkite.com/ann/shop/builds/7#01-ab")),
     (BITBUCKET, CiFacts("Bitbucket", "main", "c0ffee", "7", "https://bitbucket.org/ann/shop/pipelines/results/7")),
@@ -77,10 +135,17 @@ JOBS = [
     (TRAVIS, CiFacts("Travis", "main", "c0ffee", "7", "https://travis-ci.com/ann/shop/jobs/5")),
     (DRONE, CiFacts("Drone", "main", "c0ffee", "7", "https://drone.example/ann/shop/7")),
     (WOODPECKER, CiFacts("Woodpecker", "main", "c0ffee", "7", "https://wp.example/repos/1/pipeline/7")),
-    (APPVEYOR, CiFacts("AppVeyor", "main", "c0ffee", "7",
-                       "https://ci.appveyor.com/project/ann/shop/builds/77/job/k1")),
-    (CODEBUILD, CiFacts("CodeBuild", "main", "c0ffee", "7", (
-        "https://console.aws.amazon.com/codebuild/home?region=eu-west-1#/builds/shop:b1e6661e/view/new"))),
+    (APPVEYOR, CiFacts("AppVeyor", "main", "c0ffee", "7", "https://ci.appveyor.com/project/ann/shop/builds/77/job/k1")),
+    (
+        CODEBUILD,
+        CiFacts(
+            "CodeBuild",
+            "main",
+            "c0ffee",
+            "7",
+            ("https://console.aws.amazon.com/codebuild/home?region=eu-west-1#/builds/shop:b1e6661e/view/new"),
+        ),
+    ),
 ]
 
 
@@ -118,8 +183,10 @@ def test_branches(environ: dict[str, str], more: dict[str, str], branch: str | N
 
 
 COMMITS = [
-    (GITLAB, {"CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": "beef"}), (AZURE, {"SYSTEM_PULLREQUEST_SOURCECOMMITID": "beef"}),
-    (TRAVIS, {"TRAVIS_PULL_REQUEST_SHA": "beef"}), (APPVEYOR, {"APPVEYOR_PULL_REQUEST_HEAD_COMMIT": "beef"}),
+    (GITLAB, {"CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": "beef"}),
+    (AZURE, {"SYSTEM_PULLREQUEST_SOURCECOMMITID": "beef"}),
+    (TRAVIS, {"TRAVIS_PULL_REQUEST_SHA": "beef"}),
+    (APPVEYOR, {"APPVEYOR_PULL_REQUEST_HEAD_COMMIT": "beef"}),
 ]
 
 

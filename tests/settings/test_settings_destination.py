@@ -22,7 +22,10 @@ REMOTE = {"url": "https://a.example", "project_id": 3}
 
 
 def resolve(
-    root: Path, options: Mapping[str, object], environ: Mapping[str, str] | None = None, project: str | None = "shop",
+    root: Path,
+    options: Mapping[str, object],
+    environ: Mapping[str, str] | None = None,
+    project: str | None = "shop",
 ) -> Configuration:
     environ = environ or {}
     given = given_from(options, environ, {})
@@ -102,10 +105,18 @@ def test_proxies(tmp_path: Path, environ: dict[str, str], proxies: dict[str, str
     assert resolve(tmp_path, {**REMOTE, "url": "https://[2001:db8::1]:81"}, environ).endpoint.proxies == proxies
 
 
-@pytest.mark.parametrize("value", [
-    "http://ann:geheim@p.example:99999", "ftp://geheim", "http://", "http://geh eim", "http://geh eim:x@p:1",
-    "socks5://geheim:1", "geheim/x",
-])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://ann:geheim@p.example:99999",
+        "ftp://geheim",
+        "http://",
+        "http://geh eim",
+        "http://geh eim:x@p:1",
+        "socks5://geheim:1",
+        "geheim/x",
+    ],
+)
 def test_a_wrong_proxy_is_told_without_its_value(tmp_path: Path, value: str) -> None:
     """A proxy that cannot be used keeps results from being sent; its text may hold a password and stays unseen."""
     found = resolve(tmp_path, REMOTE, {"HTTPS_PROXY": value})
@@ -134,10 +145,21 @@ def test_relative_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert found.database == tmp_path / "root/.automation-report/store.sqlite3"
 
 
-@pytest.mark.parametrize(("host", "is_local"), [
-    ("LOCALHOST", True), ("127.0.0.1", True), ("127.255.0.1", True), ("::1", True), ("[::1]", True),
-    ("128.0.0.1", False), ("0.0.0.0", False), ("::ffff:127.0.0.1", False), ("a.localhost", False), ("127.1", False),
-])
+@pytest.mark.parametrize(
+    ("host", "is_local"),
+    [
+        ("LOCALHOST", True),
+        ("127.0.0.1", True),
+        ("127.255.0.1", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("128.0.0.1", False),
+        ("0.0.0.0", False),
+        ("::ffff:127.0.0.1", False),
+        ("a.localhost", False),
+        ("127.1", False),
+    ],
+)
 def test_loopback(host: str, *, is_local: bool) -> None:
     """Only a host that is this machine by its spelling counts as this machine."""
     assert is_loopback(host) is is_local
@@ -156,24 +178,36 @@ def test_missing_certificates(tmp_path: Path) -> None:
     assert found.troubles == (f"AUTOMATION_REPORT_CA_FILE: {missing!r} cannot be used: {remedy}; {missing} is none",)
 
 
-@pytest.mark.parametrize(("project", "folder", "source"), [
-    ("shop", "x", "shop"), ("my_shop.web", "x", "my-shop-web"), ("--3d Größe--", "x", "d-Gro-e"),
-    ("x", "folder", "folder"), ("ab", "x", "ab"),
-    (None, "my tests", "my-tests"), (None, "42", "pytest"), (None, "日本", "pytest"), ("a" * 800, "x", "a" * 750),
-])
+@pytest.mark.parametrize(
+    ("project", "folder", "source"),
+    [
+        ("shop", "x", "shop"),
+        ("my_shop.web", "x", "my-shop-web"),
+        ("--3d Größe--", "x", "d-Gro-e"),
+        ("x", "folder", "folder"),
+        ("ab", "x", "ab"),
+        (None, "my tests", "my-tests"),
+        (None, "42", "pytest"),
+        (None, "日本", "pytest"),
+        ("a" * 800, "x", "a" * 750),
+    ],
+)
 def test_default_source(tmp_path: Path, project: str | None, folder: str, source: str) -> None:
     """The source is the project's name made valid, else, for the embedded server, the folder's."""
     assert resolve(tmp_path / folder, {}, project=project).source == source
 
 
-@pytest.mark.parametrize(("environ", "name"), [
-    ({}, "shop 2026-03-04 12:30:15"),
-    ({"CI": "true"}, "shop 2026-03-04 12:30:15"),
-    ({"GITHUB_ACTIONS": "true", "GITHUB_REF_NAME": "main", "GITHUB_RUN_NUMBER": "7"}, "shop main #7"),
-    ({"TEAMCITY_VERSION": "1", "BUILD_NUMBER": "7"}, "shop #7"),
-    ({"CIRCLECI": "true", "CIRCLE_BRANCH": "a\x1bb"}, "shop a\\x1bb"),
-    ({"AUTOMATION_REPORT_NAME": "given\nname", "CIRCLECI": "true", "CIRCLE_BRANCH": "x"}, "given\\nname"),
-])
+@pytest.mark.parametrize(
+    ("environ", "name"),
+    [
+        ({}, "shop 2026-03-04 12:30:15"),
+        ({"CI": "true"}, "shop 2026-03-04 12:30:15"),
+        ({"GITHUB_ACTIONS": "true", "GITHUB_REF_NAME": "main", "GITHUB_RUN_NUMBER": "7"}, "shop main #7"),
+        ({"TEAMCITY_VERSION": "1", "BUILD_NUMBER": "7"}, "shop #7"),
+        ({"CIRCLECI": "true", "CIRCLE_BRANCH": "a\x1bb"}, "shop a\\x1bb"),
+        ({"AUTOMATION_REPORT_NAME": "given\nname", "CIRCLECI": "true", "CIRCLE_BRANCH": "x"}, "given\\nname"),
+    ],
+)
 def test_default_name(tmp_path: Path, environ: dict[str, str], name: str) -> None:
     """A run is named after source, branch and build in CI, and after source and local time elsewhere."""
     found = resolve(tmp_path, {}, environ)
@@ -191,11 +225,17 @@ def test_fields_know_web_addresses(tmp_path: Path) -> None:
     assert [each.type for each in found.fields] == [FieldType.URL, FieldType.STRING]
 
 
-@pytest.mark.parametrize(("text", "name"), [
-    ('[project]\nname = "shop"\n', "shop"), ("[project]\nname = 3\n", None), ("[tool]\n", None),
-    ("project = 1\n", None),
-    ("[project\n", None), (None, None),
-])
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('[project]\nname = "shop"\n', "shop"),
+        ("[project]\nname = 3\n", None),
+        ("[tool]\n", None),
+        ("project = 1\n", None),
+        ("[project\n", None),
+        (None, None),
+    ],
+)
 def test_project_name(tmp_path: Path, text: str | None, name: str | None) -> None:
     """The project's name is read from pyproject.toml; a file without one, or a broken one, has none."""
     if text is not None:

@@ -40,8 +40,12 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("url", "localhost:8080", "'localhost:8080'", "write https://localhost:8080"),
     ("url", "ftp://a.example", "'ftp://a.example'", "write https:// (or http://) in front of the host"),
     ("url", "file:///etc/passwd", "'file:///etc/passwd'", HOST),
-    ("url", "https://ann:geheim@a.example/x", "'https://***@a.example/x'",
-     "write it without user and password; the token comes from AUTOMATION_REPORT_TOKEN"),
+    (
+        "url",
+        "https://ann:geheim@a.example/x",
+        "'https://***@a.example/x'",
+        "write it without user and password; the token comes from AUTOMATION_REPORT_TOKEN",
+    ),
     ("url", "ann:geheim@a.example", "'***@a.example'", "write https://***@a.example"),
     ("url", "https://ann:ge/heim@a.example", "'https://***@a.example'", HOST),
     ("url", "https://a.example/?key=geheim", "'https://a.example/?***'", "write it without query and fragment"),
@@ -65,9 +69,21 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("url", "http://127.1", "'http://127.1'", CLEAR),
     ("url", "http://localhost.example", "'http://localhost.example'", CLEAR),
     ("url", "http://[::2]", "'http://[::2]'", CLEAR),
-    *(("project_id", value, repr(value), ID) for value in (
-        "0", "-1", "abc", "1.5", "1e9", "\uff19", "9007199254740992", "9" * 40, "nan", "1_000",
-    )),
+    *(
+        ("project_id", value, repr(value), ID)
+        for value in (
+            "0",
+            "-1",
+            "abc",
+            "1.5",
+            "1e9",
+            "\uff19",
+            "9007199254740992",
+            "9" * 40,
+            "nan",
+            "1_000",
+        )
+    ),
     *((name, "0", "'0'", ID) for name in ("config_id", "milestone_id", "run_id")),
     ("source", "a", "'a'", SOURCE),
     ("source", "1a", "'1a'", SOURCE),
@@ -90,8 +106,12 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("markers", "a b", "'a b'", "write names of markers, such as owner, between commas"),
     ("link_templates", "bug=https://b.example/{}", "'bug='", "in front of = write case or issue"),
     ("link_templates", "case=b/{}", "'case=b/{}'", f"behind case=, {WEB}"),
-    ("link_templates", "issue=https://b.example/", "'issue=https://b.example/'",
-     "behind issue=, write {} where the id belongs"),
+    (
+        "link_templates",
+        "issue=https://b.example/",
+        "'issue=https://b.example/'",
+        "behind issue=, write {} where the id belongs",
+    ),
     ("redact", "(", "'('", PATTERN),
     ("redact", "x{2,3}", "'x{2'", "write a comma inside a pattern as \\,"),
     ("redact", r"\d{,3}", r"'\\d{'", "write a comma inside a pattern as \\,"),
@@ -142,12 +162,24 @@ def test_mistakes_in_the_environment(name: str, value: str, shown: str, remedy: 
 
 
 ACCEPTED: list[tuple[str, str, object]] = [
-    ("exit_wait", "0", 0.0), ("exit_wait", "3600", 3600.0), ("exit_wait", " .5 ", 0.5), ("exit_wait", "5.", 5.0),
-    ("project_id", "+7", 7), ("project_id", "007", 7), ("project_id", str(2**53 - 1), 2**53 - 1),
-    ("source", "A1", "A1"), ("source", "a" * 750, "a" * 750), ("tags", "_", ("_",)), ("tags", "a" * 750, ("a" * 750,)),
-    ("strict", "TRUE", True), ("strict", " Yes ", True), ("strict", "Off", False),
-    ("statuses", "passed = ok , passed=ok", {"passed": "ok"}), ("redact", r"a{2}|b{2\,}|\{1", (r"a{2}|b{2,}|\{1",)),
-    ("folder_prefix", "a b/c", "a b/c"), ("artifact_url", "http://a.example/{path}", "http://a.example/{path}"),
+    ("exit_wait", "0", 0.0),
+    ("exit_wait", "3600", 3600.0),
+    ("exit_wait", " .5 ", 0.5),
+    ("exit_wait", "5.", 5.0),
+    ("project_id", "+7", 7),
+    ("project_id", "007", 7),
+    ("project_id", str(2**53 - 1), 2**53 - 1),
+    ("source", "A1", "A1"),
+    ("source", "a" * 750, "a" * 750),
+    ("tags", "_", ("_",)),
+    ("tags", "a" * 750, ("a" * 750,)),
+    ("strict", "TRUE", True),
+    ("strict", " Yes ", True),
+    ("strict", "Off", False),
+    ("statuses", "passed = ok , passed=ok", {"passed": "ok"}),
+    ("redact", r"a{2}|b{2\,}|\{1", (r"a{2}|b{2,}|\{1",)),
+    ("folder_prefix", "a b/c", "a b/c"),
+    ("artifact_url", "http://a.example/{path}", "http://a.example/{path}"),
 ]
 
 
@@ -177,9 +209,7 @@ def test_texts_that_are_too_long() -> None:
 def test_flags_in_the_environment(value: str) -> None:
     """A flag in the environment takes the usual words only."""
     found = resolve({}, {"AUTOMATION_REPORT_STRICT": value})
-    assert found.troubles == (
-        f"AUTOMATION_REPORT_STRICT: {value!r} cannot be used: write 1 or 0 (or true or false)",
-    )
+    assert found.troubles == (f"AUTOMATION_REPORT_STRICT: {value!r} cannot be used: write 1 or 0 (or true or false)",)
     assert not found.is_sendable
 
 
@@ -221,17 +251,25 @@ def test_a_refused_variable_never_becomes_an_error() -> None:
     environ = {"AUTOMATION_REPORT_PROJECT_ID": "seven", "AUTOMATION_REPORT_SOURCE": "?"}
     found = resolve({"url": "https://a.example"}, environ, project_name=None)
     assert [each.partition(":")[0] for each in found.troubles] == [
-        "AUTOMATION_REPORT_PROJECT_ID", "AUTOMATION_REPORT_SOURCE",
+        "AUTOMATION_REPORT_PROJECT_ID",
+        "AUTOMATION_REPORT_SOURCE",
     ]
     assert not found.is_sendable
 
 
 def test_unknown_variables_are_told() -> None:
     """A variable that looks like a setting and is none is told, with the name that was meant, and stops nothing."""
-    found = resolve(environ={
-        "AUTOMATION_REPORT_PROJEKT_ID": "3", "AUTOMATION_REPORT_XYZZY": "1", "AUTOMATION_REPORT_TOKN": "t",
-        "AUTOMATION_REPORT_TOKEN": "t", "AUTOMATION_REPORT_SERVER_TOKEN": "t", "AUTOMATION_REPORT": "1", "OTHER": "1",
-    })
+    found = resolve(
+        environ={
+            "AUTOMATION_REPORT_PROJEKT_ID": "3",
+            "AUTOMATION_REPORT_XYZZY": "1",
+            "AUTOMATION_REPORT_TOKN": "t",
+            "AUTOMATION_REPORT_TOKEN": "t",
+            "AUTOMATION_REPORT_SERVER_TOKEN": "t",
+            "AUTOMATION_REPORT": "1",
+            "OTHER": "1",
+        }
+    )
     assert found.troubles == (
         "AUTOMATION_REPORT_PROJEKT_ID: does nothing; did you mean AUTOMATION_REPORT_PROJECT_ID?",
         "AUTOMATION_REPORT_TOKN: does nothing; did you mean AUTOMATION_REPORT_TOKEN?",

@@ -52,16 +52,24 @@ SAMPLES: Mapping[str, Sample] = {
     "milestone": Sample("May"),
     "milestone_id": Sample(12),
     "run_id": Sample(13),
-    "fields": Sample(["version=1.2", "page=https://example.org/a"], (
-        Field("version", "1.2"), Field("page", "https://example.org/a", FieldType.URL),
-    )),
+    "fields": Sample(
+        ["version=1.2", "page=https://example.org/a"],
+        (
+            Field("version", "1.2"),
+            Field("page", "https://example.org/a", FieldType.URL),
+        ),
+    ),
     "links": Sample(["build=https://example.org/b?c=1"], (Link("build", "https://example.org/b?c=1"),)),
     "output": Sample("none"),
     "output_annotations": Sample(given=True),
     "markers": Sample(["owner", "feature"], ("owner", "feature")),
-    "link_templates": Sample(["case=https://example.org/cases/{}", "issue=https://example.org/browse/{}"], {
-        "case": "https://example.org/cases/{}", "issue": "https://example.org/browse/{}",
-    }),
+    "link_templates": Sample(
+        ["case=https://example.org/cases/{}", "issue=https://example.org/browse/{}"],
+        {
+            "case": "https://example.org/cases/{}",
+            "issue": "https://example.org/browse/{}",
+        },
+    ),
     "statuses": Sample(["failure=failed", "skipped=skip"], {"failure": "failed", "skipped": "skip"}),
     "redact": Sample([r"secret-\d+", r"pin: \S+"], (r"secret-\d+", r"pin: \S+")),
     "strict": Sample(given=True),
@@ -127,7 +135,8 @@ def parsed(pytester: pytest.Pytester, *options: str) -> pytest.Config:
 def in_a_process(pytester: pytest.Pytester, probe: str, *options: str) -> str:
     pytester.makepyfile(settings_probe=probe)
     environ = {
-        "PYTHONPATH": f"{pytester.path}:{Path(__file__).parents[2]}", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONPATH": f"{pytester.path}:{Path(__file__).parents[2]}",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "COLUMNS": "200",
     }
     command = [sys.executable, "-m", "pytest", "-p", "settings_probe", *options]
@@ -209,8 +218,10 @@ def test_console_command(tmp_path: Path, place: str) -> None:
     found = configuration_from(given, environ=environ, root=tmp_path, project_name=None, local_time=NOON)
     check_all(found, tmp_path)
     spelled = {
-        "options": "--config-id", "environment": "AUTOMATION_REPORT_CONFIG_ID",
-        "ini": "pytest.ini: automation_report_config_id", "toml": "pytest.ini: automation_report_config_id",
+        "options": "--config-id",
+        "environment": "AUTOMATION_REPORT_CONFIG_ID",
+        "ini": "pytest.ini: automation_report_config_id",
+        "toml": "pytest.ini: automation_report_config_id",
     }
     assert found.origins["config_id"] == spelled[place]
 
@@ -218,10 +229,15 @@ def test_console_command(tmp_path: Path, place: str) -> None:
 def test_defaults(pytester: pytest.Pytester) -> None:
     """What nobody gave resolves to the default of the table, or to what project and clock tell."""
     found = read(pytester)
-    derived = {"source": "shop", "name": "shop 2026-03-04 12:30:15", "project_id": 1,
-               "statuses": {}, "link_templates": {},
-               "spool": pytester.path / ".automation-report/spool",
-               "database": pytester.path / ".automation-report/store.sqlite3"}
+    derived = {
+        "source": "shop",
+        "name": "shop 2026-03-04 12:30:15",
+        "project_id": 1,
+        "statuses": {},
+        "link_templates": {},
+        "spool": pytester.path / ".automation-report/spool",
+        "database": pytester.path / ".automation-report/store.sqlite3",
+    }
     assert {each.name: getattr(found, each.name) for each in SETTINGS} == {
         each.name: derived.get(each.name, each.default) for each in SETTINGS
     }
@@ -241,16 +257,19 @@ def test_empty_is_unset_everywhere(pytester: pytest.Pytester) -> None:
 @pytest.mark.skipif(not HAS_NATIVE_TOML, reason="this pytest has no native TOML")
 def test_empty_is_unset_in_native_toml(pytester: pytest.Pytester) -> None:
     """An empty text or list in native TOML is unset, also where a number belongs."""
-    text = "".join(f'automation_report_{each.name} = {"[]" if each.kind in ("list", "pairs") else json.dumps("")}\n'
-                   for each in SETTINGS)
+    text = "".join(
+        f"automation_report_{each.name} = {'[]' if each.kind in ('list', 'pairs') else json.dumps('')}\n"
+        for each in SETTINGS
+    )
     (pytester.path / "pytest.toml").write_text("[pytest]\n" + text, encoding="utf-8")
     assert read(pytester).origins == {}
 
 
 def test_precedence(pytester: pytest.Pytester) -> None:
     """The command line goes before the environment, the environment before the ini file."""
-    pytester.makeini("[pytest]\nautomation_report_name = ini\nautomation_report_config = ini\n"
-                     "automation_report_milestone = ini\n")
+    pytester.makeini(
+        "[pytest]\nautomation_report_name = ini\nautomation_report_config = ini\nautomation_report_milestone = ini\n"
+    )
     environ = {"AUTOMATION_REPORT_NAME": "environment", "AUTOMATION_REPORT_CONFIG": "environment"}
     found = read(pytester, "--automation-report-name", "option", environ=environ)
     assert (found.name, found.config, found.milestone) == ("option", "environment", "ini")
@@ -262,14 +281,21 @@ def test_flags_can_be_turned_off(pytester: pytest.Pytester) -> None:
     found = read(pytester, "--no-automation-report-allow-http", environ={"AUTOMATION_REPORT_STRICT": "0"})
     assert (found.strict, found.allow_http) == (False, False)
     assert found.origins == {
-        "strict": "AUTOMATION_REPORT_STRICT", "allow_http": "--no-automation-report-allow-http",
+        "strict": "AUTOMATION_REPORT_STRICT",
+        "allow_http": "--no-automation-report-allow-http",
     }
 
 
 def test_lists_on_the_command_line(pytester: pytest.Pytester) -> None:
     r"""A list's option can be repeated and takes commas; a backslash keeps a comma inside a value."""
-    found = read(pytester, "--automation-report-tags=a,b", "--automation-report-tags", "c, a",
-                 r"--automation-report-fields=one=1\, 2,two=", r"--automation-report-redact=x{2\,3}")
+    found = read(
+        pytester,
+        "--automation-report-tags=a,b",
+        "--automation-report-tags",
+        "c, a",
+        r"--automation-report-fields=one=1\, 2,two=",
+        r"--automation-report-redact=x{2\,3}",
+    )
     assert found.tags == ("a", "b", "c")
     assert found.fields == (Field("one", "1, 2"), Field("two", ""))
     assert found.redact == ("x{2,3}",)
@@ -335,11 +361,14 @@ def test_mistakes_in_native_toml(pytester: pytest.Pytester, line: str, message: 
     assert str(caught.value) == f"pytest.toml: automation_report_{name}: {message}"
 
 
-@pytest.mark.parametrize(("line", "message"), [
-    ('name = ["a", "b"]', "('a', 'b') cannot be used: write one text, in TOML in quotes"),
-    ("tags = [1, 2]", "1 cannot be used: write one value a line, in TOML a list of texts"),
-    ('project_id = ["7"]', "['7'] cannot be used: write a whole number, in native TOML without quotes"),
-])
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('name = ["a", "b"]', "('a', 'b') cannot be used: write one text, in TOML in quotes"),
+        ("tags = [1, 2]", "1 cannot be used: write one value a line, in TOML a list of texts"),
+        ('project_id = ["7"]', "['7'] cannot be used: write a whole number, in native TOML without quotes"),
+    ],
+)
 def test_mistakes_in_ini_options(pytester: pytest.Pytester, line: str, message: str) -> None:
     """A list where a text belongs, or numbers where texts belong, are errors in [tool.pytest.ini_options] too."""
     pytester.makepyprojecttoml(f"[tool.pytest.ini_options]\nautomation_report_{line}\n")
@@ -365,7 +394,10 @@ SWITCHES: list[tuple[tuple[str, ...], dict[str, str], str, tuple[bool, str, bool
 
 @pytest.mark.parametrize(("options", "environ", "ini", "expected"), SWITCHES)
 def test_switch(
-    pytester: pytest.Pytester, options: tuple[str, ...], environ: dict[str, str], ini: str,
+    pytester: pytest.Pytester,
+    options: tuple[str, ...],
+    environ: dict[str, str],
+    ini: str,
     expected: tuple[bool, str, bool],
 ) -> None:
     """The switch is decided by command line, then environment, then ini file, and is off else."""
@@ -423,8 +455,11 @@ def test_spellings_follow_from_the_name() -> None:
     each = setting("project_id")
     assert isinstance(each, Setting)
     assert (each.option, each.ini, each.environment, each.plain_option, each.ini_type) == (
-        "--automation-report-project-id", "automation_report_project_id", "AUTOMATION_REPORT_PROJECT_ID",
-        "--project-id", "int",
+        "--automation-report-project-id",
+        "automation_report_project_id",
+        "AUTOMATION_REPORT_PROJECT_ID",
+        "--project-id",
+        "int",
     )
 
 

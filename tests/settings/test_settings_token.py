@@ -19,9 +19,16 @@ NO_TOKEN = "no token: set AUTOMATION_REPORT_TOKEN, or name a file that holds it 
 WRONG = "its value holds spaces, control or non-ASCII characters: copy the token alone"
 
 
-@pytest.mark.parametrize("text", [
-    CANARY, f"  {CANARY}\n", f'"{CANARY}"', f"'{CANARY}'\r\n", f'\ufeff" {CANARY} "',
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        CANARY,
+        f"  {CANARY}\n",
+        f'"{CANARY}"',
+        f"'{CANARY}'\r\n",
+        f'\ufeff" {CANARY} "',
+    ],
+)
 def test_edges_and_quotes_are_taken_off(tmp_path: Path, text: str) -> None:
     """Blanks, line ends and one pair of quotes around a token are no part of it, in the environment and in a file."""
     (tmp_path / "token").write_text(text, encoding="utf-8")
@@ -49,10 +56,18 @@ def test_empty_variables_are_unset() -> None:
     assert (found.token, found.trouble) == (None, NO_TOKEN)
 
 
-@pytest.mark.parametrize("text", [
-    f"{CANARY} x", f"{CANARY}\nX-Header: 1", f"{CANARY}\r\nx", f"{CANARY}\x00", f"{CANARY}\x7fx", f"{CANARY}é",
-    f"{CANARY}\udcff",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{CANARY} x",
+        f"{CANARY}\nX-Header: 1",
+        f"{CANARY}\r\nx",
+        f"{CANARY}\x00",
+        f"{CANARY}\x7fx",
+        f"{CANARY}é",
+        f"{CANARY}\udcff",
+    ],
+)
 def test_tokens_that_cannot_be_used(tmp_path: Path, text: str) -> None:
     """A token with characters that no header takes is refused without a trace of it, and no other one is tried."""
     (tmp_path / "token").write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -105,7 +120,9 @@ def test_a_server_without_a_token_is_told(tmp_path: Path) -> None:
     told, token = token_for(remote, {})
     assert token is None
     assert (told.troubles, told.hindrance, told.is_sendable) == (
-        (f"{NO_TOKEN}; results are kept",), f"{NO_TOKEN}; results are kept", False,
+        (f"{NO_TOKEN}; results are kept",),
+        f"{NO_TOKEN}; results are kept",
+        False,
     )
     same, token = token_for(remote, {"TESTMO_TOKEN": CANARY})
     assert token is not None
