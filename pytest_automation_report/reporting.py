@@ -170,8 +170,12 @@ class Reporting:
     @guarded
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember what interrupts the session."""
-        is_key = isinstance(excinfo.value, KeyboardInterrupt)
-        self._interruption = "interrupted by Ctrl-C" if is_key else string(f"ended by pytest.exit: {excinfo.value}")
+        if isinstance(excinfo.value, pytest.exit.Exception):
+            self._interruption = string(f"ended by pytest.exit: {excinfo.value}")
+        elif type(excinfo.value) is KeyboardInterrupt:
+            self._interruption = "interrupted by Ctrl-C"
+        else:  # pytest and xdist stop by exceptions derived from it: too many failures, errors in collection
+            self._interruption = string(f"stopped: {excinfo.value}")
 
     @pytest.hookimpl(trylast=True)
     @guarded
@@ -245,12 +249,16 @@ class Reporting:
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         folder = new_session_folder(self._configuration.spool, moment)
         endpoint = self._configuration.endpoint
+        run = new_run(self._configuration, folder.id)
+        if self._configuration.run_id is None:
+            run = described_run(config, run, self._rules, self._hook_troubles)
+            self._configuration = replace(self._configuration, name=run.name)
         session = Session(
             id=folder.id,
             origin=endpoint.origin,
             project_id=endpoint.project_id,
             database=endpoint.database,
-            run=described_run(config, new_run(self._configuration, folder.id), self._rules, self._hook_troubles),
+            run=run,
             joined_run=self._configuration.run_id,
             rules=self._rules.to_json(),
             pid=os.getpid(),

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool import Session
 
 WORKER_FIELD: Final = "Worker"
+NOT_RUN_FIELD: Final = "Not run"
+"""Name of the run's field that counts the tests without a result."""
 
 _UNPROCESSABLE: Final = 422
 _TOO_LARGE: Final = 413
@@ -156,7 +158,10 @@ class Delivery:
 
     def _note_run(self) -> None:
         run, intent = self._run, self.book.intend("append_run")
-        resources = Resources(fields=(Field(NOTE_FIELD, self.note), *self.lanes.properties))
+        own = [Field(NOTE_FIELD, self.note)]
+        if self.lanes.not_run:
+            own.append(Field(NOT_RUN_FIELD, str(self.lanes.not_run)))
+        resources = Resources(fields=(*own, *self.lanes.properties))
         self._post(intent, lambda: self.client.append_run(run, resources, key=self._key(intent)))
 
     def _complete_run(self) -> None:

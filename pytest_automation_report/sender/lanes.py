@@ -59,7 +59,8 @@ class Lane:
     """What one worker reported so far; owned by `Lanes`.
 
     ``began`` and ``ended`` are moments in microseconds; ``counts`` is by pytest's statuses; ``orphans`` are the
-    numbers of attempts that an earlier sender reported as never finished, whatever the file says by now.
+    numbers of attempts that an earlier sender reported as never finished, whatever the file says by now; ``modules``
+    the number of results that no attempt led to.
     """
 
     worker: str
@@ -76,6 +77,7 @@ class Lane:
     unclosed: Result | None = None
     suspended: Result | None = None
     interrupted: str = ""
+    modules: int = 0
 
     @property
     def seen(self) -> int:
@@ -94,6 +96,16 @@ class Lanes:
         self.end: Mapping[str, Any] | None = None
         self.properties: list[Field] = []
         self.is_decided = False
+        self._is_each = False
+
+    @property
+    def not_run(self) -> int:
+        """Number of tests that were collected and have no result; 0 when nobody has told how many there are."""
+        collected = [lane.collected for lane in self.by_worker.values() if lane.collected is not None]
+        if not collected:
+            return 0
+        expected = sum(collected) if self._is_each else max(collected)
+        return max(0, expected - sum(lane.seen - lane.modules for lane in self.by_worker.values()))
 
     @property
     def has_begun(self) -> bool:
@@ -114,6 +126,8 @@ class Lanes:
                 lane.pid = members["pid"]
             case "collected":
                 lane.collected = members["count"]
+            case "plan":
+                self._is_each = members["each"]
             case "start":
                 self._start(lane, _start_from(placed))
             case "finish":
@@ -192,6 +206,8 @@ class Lanes:
         lane.ended = max(lane.ended, result.moment)
         if lane.began is None:
             lane.began = result.moment - result.elapsed
+        if start is None:
+            lane.modules += 1
         if members["final"]:
             self._emit(lane, result)
         else:

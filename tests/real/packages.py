@@ -26,7 +26,7 @@ PACKAGES = (
     Package("responses", "0.26.3", "mocks requests; async",
             ("pytest-asyncio", "pytest-httpserver", "tomli-w", "tomli"), ("responses/tests",)),
     Package("freezegun", "1.5.5", "mocks time"),
-    Package("requests-mock", "1.12.1", "mocks requests; unittest classes", ("fixtures", "testtools", "requests-futures"),
+    Package("requests-mock", "1.12.1", "mocks requests; unittest classes", ("fixtures", "testtools", "requests-futures", "purl"),
             ("tests",)),
     Package("jinja2", "3.1.6", "filterwarnings = error; async", ("trio",)),
     Package("click", "8.5.1", "filterwarnings = error"),

@@ -34,6 +34,8 @@ def from_junit(path: Path) -> dict[str, Verdict]:
     """Return the verdicts of a JUnit XML file by key, its cases grouped."""
     found: dict[str, Verdict] = {}
     for case in ET.parse(path).iter("testcase"):
+        if "classname" not in case.attrib:  # a test that was under way when the session stopped
+            continue
         folder, name = case.attrib["classname"], case.attrib["name"]
         address = f"{folder}.{name}" if folder else name
         key = sha256(address.encode()).hexdigest()
