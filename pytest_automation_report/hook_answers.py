@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.added import Added
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.rules import Texts
 
-_KEY: Final = re.compile(rf"[\x21-\x7e]{{1,{STRING_UNITS}}}")
+_KEY: Final = re.compile("[a-z0-9]{1,64}")
 _TAG: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{STRING_UNITS}}}")
 
 
@@ -38,8 +39,8 @@ def added_to_test(answer: object, clean: Texts) -> Added | None:
     if not isinstance(answer, Additions):
         raise TypeError(f"the hook returned {type(answer).__name__}, not Additions")
     key: object = answer.key
-    if key is not None and not (isinstance(key, str) and _KEY.fullmatch(key)):
-        raise ValueError(f"key {key!r} is not of 1 to {STRING_UNITS} visible ASCII characters")
+    if key is not None:
+        key = _key(key)
     folder: object = answer.folder
     if folder is not None:
         if not (isinstance(folder, str) and folder):
@@ -64,6 +65,13 @@ def added_to_run(answer: object, clean: Texts) -> AddedToRun:
         artifacts=_artifacts(answer.artifacts, clean),
     )
     return AddedToRun("" if answer.name is None else string(spelled(answer.name)), tuple(answer.tags), resources)
+
+
+def _key(given: object) -> str:
+    """Return a key that the server takes: the text itself, or its hash, as all other keys are hashes of texts."""
+    if not (isinstance(given, str) and given):
+        raise ValueError(f"key {given!r} is no text")
+    return given if _KEY.fullmatch(given) else sha256(given.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _fields(given: Iterable[object], clean: Texts) -> tuple[Field, ...]:

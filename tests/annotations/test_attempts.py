@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from annotations.suites import WORKERS
+
+if TYPE_CHECKING:
+    from annotations.suites import Suite
+
+REPEATED = """
+    import pytest
+
+    runs = 0
+
+    @pytest.fixture
+    def screenshot(automation_report):
+        yield
+        automation_report.artifact(f"https://example.org/{runs}.png", "screen")
+
+    MARK
+    def test_again(automation_report, screenshot):
+        global runs
+        runs += 1
+        automation_report.field("run", runs)
+        with automation_report.step(f"try {runs}"):
+            assert runs == 3
+"""
+
+
+@pytest.mark.parametrize("arguments", WORKERS)
+def test_rerun_tells_what_each_attempt_added(arguments: tuple[str, ...], suite: Suite) -> None:
+    """With pytest-rerunfailures the result has what the last attempt added; the others' stands with those attempts."""
+    pytest.importorskip("pytest_rerunfailures")
+    suite.write("test_suite.py", REPEATED.replace("MARK", ""))
+    (test,) = suite.report("--reruns", "2", "-p", "no:flaky", "-p", "no:pytest-retry", *arguments).values()
+    assert [name for name, _, _ in test.fields] == ["Attempts", "Attempt 1", "Attempt 2", "Steps", "run"]
+    assert test.values["run"] == "3"
+    assert test.steps == [("passed", "try 3")]
+    assert "assert 1 == 3" in test.values["Attempt 1"]
+    assert test.values["Attempt 1"].endswith("\n\n[failed] try 1\nrun: 1")
+    assert test.values["Attempt 2"].endswith("\n\n[failed] try 2\nrun: 2")
+    assert [(each["url"][-5:], each.get("note")) for each in test.artifacts] == [
+        ("3.png", None), ("1.png", "attempt 1"), ("2.png", "attempt 2"),
+    ]
+
+
+@pytest.mark.parametrize("arguments", WORKERS)
+def test_retry_within_one_protocol_tells_them_apart(arguments: tuple[str, ...], suite: Suite) -> None:
+    """With pytest-retry, which repeats within one attempt, what attempts before the last added is theirs as well."""
+    pytest.importorskip("pytest_retry")
+    suite.write("test_suite.py", REPEATED.replace("MARK", "@pytest.mark.flaky(retries=2)"))
+    (test,) = suite.report("-p", "no:rerunfailures", "-p", "no:flaky", *arguments).values()
+    assert test.values["run"] == "3"
+    assert test.steps == [("passed", "try 3")]
+    assert test.values["Attempts"] == "2"
+    assert test.values["Attempt 1"].endswith("run: 1\nrun: 2")
+    assert [(each["url"][-5:], each.get("note")) for each in test.artifacts] == [
+        ("3.png", None), ("1.png", "attempt 1"), ("2.png", "attempt 1"),
+    ]
+
+
+def test_steps_stand_before_subtests(suite: Suite) -> None:
+    """A test with steps and subtests shows both in one list of steps."""
+    if pytest.version_tuple < (9, 0):
+        pytest.skip("subtests are pytest's own from version 9")
+    suite.write("test_suite.py", """
+        def test_both(subtests, automation_report):
+            with automation_report.step("prepare"):
+                automation_report.field("a", "b")
+            with subtests.test("one"):
+                pass
+    """)
+    (test,) = suite.report().values()
+    assert test.steps == [("passed", "prepare"), ("passed", "one")]
+    assert test.values["Subtests"] == "1: 1 passed"
+    assert test.values["a"] == "b"
