@@ -58,8 +58,13 @@ def _statuses_of_projects(database: SqliteDatabase) -> None:
     )
 
 
+def _results_by_status(database: SqliteDatabase) -> None:
+    _execute(database, 'CREATE INDEX "result_run_id_status" ON "result" ("run_id", "status")')
+
+
 MIGRATIONS = (
     Migration(2, "tags of runs in a table of their own", _tags_of_runs),
     Migration(3, "result statuses of projects", _statuses_of_projects),
+    Migration(4, "results of a run by their status", _results_by_status),
 )
 """All steps, oldest first; version 1 is the first that was released."""

@@ -19,7 +19,7 @@ from peewee import (
 
 from pytest_automation_report.server.statuses import COUNT_NAMES, RunStatus
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Version of these tables; each earlier one has a migration, a higher one was made by a newer release."""
 
 
@@ -189,6 +189,9 @@ class Result(Table):
     fields = TextField(null=True)
     artifacts = TextField(null=True)
     created = BigIntegerField()
+
+
+Result.add_index(Result.run, Result.status)
 
 
 class AppliedRequest(Table):
