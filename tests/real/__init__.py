@@ -1,0 +1,1 @@
+"""Real packages' own tests, with the plugin and without it."""

@@ -14,9 +14,9 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
-from real.comparing import Row, compare
-from real.packages import PACKAGES
-from real.workplace import UnavailableError, default_cache, prepare
+from real.comparing import Row, compare  # noqa: E402 - a script finds its modules by the lines above
+from real.packages import PACKAGES  # noqa: E402 - as above
+from real.workplace import UnavailableError, default_cache, prepare  # noqa: E402 - as above
 
 _HEAD = (
     "| package | version | kind | tests | exit statuses | bare s | reported s | differences |\n"
@@ -39,7 +39,9 @@ def main() -> int:
             place = prepare(package, given.cache)
         except UnavailableError as error:
             is_equal = False
-            print(f"| {package.name} | {package.version} | {package.kind} | | | | | not to be had: {error} |", flush=True)
+            print(
+                f"| {package.name} | {package.version} | {package.kind} | | | | | not to be had: {error} |", flush=True
+            )
             continue
         with tempfile.TemporaryDirectory(prefix="suites-") as work:
             row = compare(package, place, Path(work) / package.name)
@@ -55,7 +57,8 @@ def line_of(row: Row) -> str:
     reported = ", ".join(f"{seconds:.0f}" for _, seconds in row.seconds)
     told = "<br>".join(each.replace("|", "\\|") for each in row.differences) or "none"
     package = row.package
-    return f"| {package.name} | {package.version} | {package.kind} | {row.tests} | {exits} | {bare} | {reported} | {told} |"
+    cells = (package.name, package.version, package.kind, row.tests, exits, bare, reported, told)
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class Pair:
 
 
 def differ(folder: Path, suite: Path | str, *arguments: str, env: Mapping[str, str] | None = None) -> Pair:
-    """Run the suite (a file, or its text) bare and reported at once, in two copies, and return both sessions.
+    """Run the suite (a file, a folder, or a text) bare and reported at once, in two copies, and return both sessions.
 
     ``{folder}`` in an argument or variable stands for the copy's folder.
     """
@@ -82,7 +82,7 @@ def differ(folder: Path, suite: Path | str, *arguments: str, env: Mapping[str, s
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         ) as other:  # fmt: skip
             began = time.monotonic()
-            ran = run(commands[1], copies[1], session_environment(**more[1]))
+            ran = run(commands[1], copies[1], session_environment(None, **more[1]))
             seconds = time.monotonic() - began
             out, err = other.communicate(timeout=120)
         _wait_for_sender(copies[1])
@@ -130,6 +130,11 @@ def _placed(texts: Sequence[str], folder: Path) -> list[str]:
 
 
 def _copy(suite: Path | str, folder: Path) -> Path:
+    if isinstance(suite, Path) and suite.is_dir():
+        shutil.copytree(suite, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        for each in folder.rglob("suite_*.py"):
+            each.rename(each.with_name(f"test_{each.name.removeprefix('suite_')}"))
+        return folder
     folder.mkdir(parents=True)
     if isinstance(suite, str):
         (folder / "test_suite.py").write_text(suite, encoding="utf-8")

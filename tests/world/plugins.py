@@ -40,9 +40,7 @@ def folder_of(plugin: str) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=folder.parent))
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(made)]
-        done = subprocess.run(
-            [*command, *_PACKAGES[plugin]], capture_output=True, text=True, timeout=300, check=False
-        )
+        done = subprocess.run([*command, *_PACKAGES[plugin]], capture_output=True, text=True, timeout=300, check=False)
         if done.returncode:
             shutil.rmtree(made)
             lines = done.stderr.strip().splitlines() or ["pip failed"]
