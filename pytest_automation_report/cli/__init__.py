@@ -12,6 +12,8 @@ from pytest_automation_report import __version__
 from pytest_automation_report.cli.runs import run
 from pytest_automation_report.cli.sending import send
 from pytest_automation_report.cli.serving import serve
+from pytest_automation_report.cli.statuses import status
+from pytest_automation_report.cli.store import store
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,3 +33,5 @@ def main() -> None:
 main.add_command(run)
 main.add_command(send)
 main.add_command(serve)
+main.add_command(status)
+main.add_command(store)

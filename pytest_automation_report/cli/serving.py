@@ -15,6 +15,8 @@ from pytest_automation_report.errors import SettingError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_automation_report.server.gate import Exchange
+
 DEFAULT_PORT: Final = 8000
 
 
@@ -29,14 +31,33 @@ DEFAULT_PORT: Final = 8000
     help="File of the token that clients must have; default: AUTOMATION_REPORT_SERVER_TOKEN, else one made once "
     "and kept beside the database.",
 )
+@click.option("--allow-remote", is_flag=True, help="Listen on an address that other machines reach: --host 0.0.0.0.")
+@click.option(
+    "--allow-host", multiple=True, metavar="NAME", help="Answer requests for this host name, too. Can be repeated."
+)
+@click.option("--strict-references", is_flag=True, help="Refuse runs that name an unknown configuration or milestone.")
+@click.option("--rate-limit", type=click.IntRange(min=1), metavar="N", help="Answer N requests a minute; default: all.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell each request on stderr.")
 @setting_options("database")
 @with_exit_codes
-def serve(host: str, port: int, token_file: Path | None, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def serve(  # noqa: PLR0913 - one for each option
+    host: str,
+    port: int,
+    token_file: Path | None,
+    *,
+    allow_remote: bool,
+    allow_host: tuple[str, ...],
+    strict_references: bool,
+    rate_limit: int | None,
+    verbose: bool,
+    **options: Any,  # noqa: ANN401 - click passes the settings' options
+) -> int:
     """Serve the embedded store on this machine, until Ctrl-C or SIGTERM.
 
     The first line on stdout is the address, alone; stderr tells how to report to it.
     """
-    from pytest_automation_report.server.serving import TOKEN_VARIABLE, server_token  # noqa: PLC0415 - only here
+    from pytest_automation_report.server.gate import Rules  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.serving import TOKEN_VARIABLE, ServeOptions, server_token  # noqa: PLC0415
     from pytest_automation_report.server.serving import serve as serve_store  # noqa: PLC0415
     from pytest_automation_report.server.store import Store  # noqa: PLC0415
 
@@ -44,9 +65,17 @@ def serve(host: str, port: int, token_file: Path | None, **options: Any) -> int:
     database = configuration.database
     token = server_token(os.environ, database, token_file)
     kept = token_file or (None if os.environ.get(TOKEN_VARIABLE, "").strip() else Path(f"{database}.token"))
+    rules = Rules(
+        are_references_strict=strict_references,
+        requests_per_minute=rate_limit,
+        observe=_tell_request if verbose else None,
+    )
+    serving = ServeOptions(is_remote_allowed=allow_remote, host_names=allow_host, rules=rules)
     store = Store(database)
+    for note in store.notes:
+        told(note)
     try:
-        serve_store(store, token, host=host, port=port, ready=_announcement(database, kept))
+        serve_store(store, token, host=host, port=port, ready=_announcement(database, kept), options=serving)
     except OSError as error:
         raise SettingError(
             "--port", port, f"{error.strerror or error}: choose another, or 0 for any free one"
@@ -54,6 +83,10 @@ def serve(host: str, port: int, token_file: Path | None, **options: Any) -> int:
     finally:
         store.close()
     return Exit.DONE
+
+
+def _tell_request(exchange: Exchange) -> None:
+    told(f"{exchange.method} {exchange.path} {exchange.status} {exchange.milliseconds:.0f} ms")
 
 
 def _announcement(database: Path, token_file: Path | None) -> Callable[[str], None]:

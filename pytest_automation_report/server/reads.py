@@ -51,6 +51,11 @@ class Reader:
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
 
+    @property
+    def database(self) -> SqliteDatabase:
+        """The connection in its transaction, for questions that only upkeep has."""
+        return self._database
+
     def run(self, run_id: int) -> RunRecord:
         """Return a run; the cost does not depend on how many results it has."""
         records = self._records(self._rows(Run.select().where(Run.id == run_id)))

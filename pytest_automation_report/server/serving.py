@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import re
 import secrets
-import signal
 import socket
-import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from waitress.server import create_server  # type: ignore[import-untyped] # waitress has no types of its own
@@ -18,34 +16,64 @@ from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.model import Token
 from pytest_automation_report.server.application import create_application
 from pytest_automation_report.server.bodies import MAX_BODY_BYTES
+from pytest_automation_report.server.gate import Rules
+from pytest_automation_report.server.hosts import answered_hosts, listening_address
+from pytest_automation_report.server.loop import Deadlines, Loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-    from types import FrameType
 
+    from pytest_automation_report.server.gate import Extension
+    from pytest_automation_report.server.hosts import Address
     from pytest_automation_report.server.store import Store
 
 TOKEN_VARIABLE = "AUTOMATION_REPORT_SERVER_TOKEN"  # noqa: S105 - the name of a variable
 """The environment variable that holds the server's token."""
 
-_DRAIN_SECONDS = 10.0
-_POLL_SECONDS = 0.05
 _PORTS = range(65536)
 _is_token = re.compile(r"[\x21-\x7e]+").fullmatch
 
 
-def serve(store: Store, token: Token, *, host: str, port: int, ready: Callable[[str], None]) -> None:
+_RULES = Rules()
+_DEADLINES = Deadlines()
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """How a store is served; ``host_names`` are answered for besides this machine's own names."""
+
+    is_remote_allowed: bool = False
+    host_names: tuple[str, ...] = ()
+    rules: Rules = _RULES
+    deadlines: Deadlines = _DEADLINES
+    extension: Extension | None = None
+
+
+_DEFAULT = ServeOptions()
+
+
+def serve(
+    store: Store,
+    token: Token,
+    *,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+    options: ServeOptions = _DEFAULT,
+) -> None:
     """Serve a store until SIGTERM or SIGINT; must be called in the main thread.
 
     ``ready`` is called with the address once the server listens; port 0 takes any free port. Requests that are being
     answered when the signal comes are answered; a second signal acts as if nobody handled it.
-    Raises `SettingError` for a host that is not this machine alone, and ``OSError`` for a port that is taken.
+    Raises `SettingError` for a host that is not allowed, and ``OSError`` for a port that is taken.
     """
     # What it warns of, that a request waits for a free thread, is nothing that a user could act on.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    with _listening(host, port) as listener:
-        application: Any = create_application(store, token)
+    address = listening_address(host, is_remote_allowed=options.is_remote_allowed)
+    rules = replace(options.rules, hosts=answered_hosts(address, options.host_names))
+    with _listening(address, port) as listener:
+        application: Any = create_application(store, token, rules, options.extension)
         server: Any = create_server(
             application,
             sockets=[listener],
@@ -57,58 +85,10 @@ def serve(store: Store, token: Token, *, host: str, port: int, ready: Callable[[
             clear_untrusted_proxy_headers=True,
         )
         try:
-            _Loop(server).run(lambda: ready(_address(listener)))
+            Loop(server, options.deadlines).run(lambda: ready(_shown(listener)))
         finally:
             server.task_dispatcher.shutdown()
             server.asyncore.close_all(server._map)  # noqa: SLF001 - waitress has no other name for its connections
-
-
-class _Loop:
-    """waitress' loop, ended by a flag: its own way, an exception in a handler, can cut an answer in two."""
-
-    def __init__(self, server: Any) -> None:  # noqa: ANN401 - waitress has no types
-        self._server = server
-        self._is_stopping = False
-        self._replaced: dict[int, Any] = {}
-
-    def run(self, announce: Callable[[], None]) -> None:
-        """Answer requests until a signal comes, and then those that had begun."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._replaced[number] = signal.signal(number, self._stop)
-        try:
-            announce()
-            while not self._is_stopping:
-                self._turn(1.0)
-            self._server.accepting = False
-            deadline = time.monotonic() + _DRAIN_SECONDS
-            while self._is_answering() and time.monotonic() < deadline:
-                self._turn(_POLL_SECONDS)
-        finally:
-            self._restore()
-
-    def _turn(self, seconds: float) -> None:
-        server = self._server
-        server.asyncore.loop(
-            timeout=seconds,
-            use_poll=server.adj.asyncore_use_poll,
-            map=server._map,  # noqa: SLF001 - waitress has no other name for its connections
-            count=1,
-        )
-
-    def _is_answering(self) -> bool:
-        channels = list(self._server.active_channels.values())
-        return any(channel.requests or channel.total_outbufs_len for channel in channels)
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        self._is_stopping = True
-        self._restore()
-        self._server.pull_trigger()
-
-    def _restore(self) -> None:
-        for number, handler in self._replaced.items():
-            signal.signal(number, handler)
-        self._replaced.clear()
 
 
 def server_token(environ: Mapping[str, str], database: Path, token_file: Path | None) -> Token:
@@ -170,9 +150,8 @@ def _words(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or "it is no UTF-8 text")
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listening(address: Address, port: int) -> socket.socket:
     """Return a bound socket; waitress listens on it."""
-    address = _loopback(host)
     if port not in _PORTS:
         raise SettingError("--port", port, "use a number from 0 to 65535")
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET  # noqa: PLR2004 - a version of IP
@@ -187,16 +166,8 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _loopback(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    try:
-        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
-    except ValueError:
-        address = None
-    if address is None or not address.is_loopback:
-        raise SettingError("--host", host, "use an address of this machine alone: 127.0.0.1, ::1 or localhost")
-    return address
-
-
-def _address(listener: socket.socket) -> str:
+def _shown(listener: socket.socket) -> str:
+    """Return an address that works on this machine; one that means all of its addresses is no address to ask."""
     host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - it is compared, not listened on
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -104,7 +104,7 @@ class StatusTable:
         """
         if not 1 <= status.id <= STATUS_SLOTS:
             raise ValueError(f"a status id is a number from 1 to {STATUS_SLOTS}")
-        if not status.aliases or not all(status.aliases):
+        if not status.aliases or not all(alias.strip() for alias in status.aliases):
             raise ValueError("a status needs at least one alias, and none is empty")
         others = {each.id: each for each in self.statuses if each.id != status.id}
         for alias in status.aliases:

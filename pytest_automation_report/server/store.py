@@ -106,6 +106,11 @@ class Store:
         with self._connections.reading() as database:
             return question(Reader(database))
 
+    def compact(self) -> None:
+        """Give back the space of what was removed; raises `RefusalError` (429) while others use the store."""
+        with self._connections.alone() as database:
+            database.execute_sql("VACUUM")  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+
     def close(self) -> None:
         """Close the file; a closed store cannot be used again, closing it twice is harmless."""
         self._connections.close()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import fn
 
+from pytest_automation_report.server.references import project_statuses
 from pytest_automation_report.server.refusals import absent, closed, invalid
 from pytest_automation_report.server.statuses import RunStatus, final_status
 from pytest_automation_report.server.submissions import INT64_MAX, json_text
@@ -47,6 +48,11 @@ class Writer:
     def __init__(self, database: SqliteDatabase, now: int) -> None:
         self._database = database
         self._now = now
+
+    @property
+    def database(self) -> SqliteDatabase:
+        """The connection in its transaction, for changes that only upkeep makes."""
+        return self._database
 
     def create_run(self, project_id: int, run: RunSubmission, *, are_references_strict: bool = False) -> int:
         """Add a run, and the project, source, configuration and milestone that it names; return its id.
@@ -134,7 +140,8 @@ class Writer:
         ).execute(self._database)
 
     def set_status(self, project_id: int, status: ResultStatus) -> None:
-        """Keep a project's own form of a result status; the caller has checked it against the others."""
+        """Keep a project's own form of a result status; raises ``ValueError`` for one that it cannot have."""
+        project_statuses(self._database, project_id).changed(status)
         self._add_project(project_id)
         ProjectStatus.delete().where(
             (ProjectStatus.project == project_id) & (ProjectStatus.number == status.id)

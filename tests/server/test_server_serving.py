@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import sqlite3
 import stat
 import threading
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -27,11 +29,15 @@ SERVER = """
 import sys
 from pathlib import Path
 from pytest_automation_report.model import Token
-from pytest_automation_report.server.serving import serve
+from pytest_automation_report.server.loop import Deadlines
+from pytest_automation_report.server.serving import ServeOptions, serve
 from pytest_automation_report.server.store import Store
 
 store = Store(Path(sys.argv[1]))
-serve(store, Token("t"), host=sys.argv[2], port=0, ready=lambda address: print(address, flush=True))
+options = ServeOptions(
+    is_remote_allowed=True, host_names=("reports.example.com",), deadlines=Deadlines(*map(float, sys.argv[3:]))
+)
+serve(store, Token("t"), host=sys.argv[2], port=0, ready=lambda address: print(address, flush=True), options=options)
 store.close()
 print("ended", flush=True)
 """
@@ -88,8 +94,8 @@ def test_a_request_that_has_begun_is_answered_before_the_server_ends(tmp_path: P
             with socket.create_connection((host, int(port))) as waiting:
                 body = b'{"name": "late", "source": "s"}'
                 waiting.sendall(
-                    b"POST /api/v1/projects/1/automation/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\n"
-                    b"Content-Type: application/json\r\nConnection: close\r\n"
+                    b"POST /api/v1/projects/1/automation/runs HTTP/1.1\r\nHost: localhost\r\n"
+                    b"Authorization: Bearer t\r\nContent-Type: application/json\r\nConnection: close\r\n"
                     b"Content-Length: %d\r\n\r\n" % len(body) + body,
                 )
                 assert session.get(runs).json()["total"] == 1, "the later request is answered, so the first has begun"
@@ -111,6 +117,115 @@ def test_a_server_on_ipv6_shows_its_address_in_brackets(tmp_path: Path, contract
         address = line_of(server)
         assert address.startswith("http://[::1]:")
         assert session.get(f"{address}/healthz").status_code == 200
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+def _connect(address: str) -> socket.socket:
+    host, port = address.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def _answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    """Read an answer until the server closes the connection."""
+    with connection.makefile("rb") as file:
+        head, _, body = file.read().partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    return int(status.split()[1]), dict(line.lower().split(": ", 1) for line in lines), body
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+        b"POST /api/v1/projects/1/automation/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{",
+    ],
+)
+def test_a_request_that_takes_too_long_to_arrive_is_cut_off(tmp_path: Path, contract: Contract, begun: bytes) -> None:
+    """A header or body that comes byte by byte has one deadline for all of it; others are answered meanwhile."""
+    with python(SERVER, str(tmp_path / "store.db"), "127.0.0.1", "0.5", "0.5") as server, _session(contract) as session:
+        address = line_of(server)
+        with _connect(address) as slow:
+            slow.sendall(begun)
+            slow.settimeout(0.1)
+            begin = time.monotonic()
+            closed = False
+            while not closed:
+                assert time.monotonic() - begin < 15, "it is cut off although bytes keep coming"
+                assert session.get(f"{address}/healthz").status_code == 200
+                try:
+                    slow.sendall(b"a")
+                    closed = slow.recv(1) == b""
+                except TimeoutError:
+                    continue
+                except OSError:
+                    closed = True
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+def test_a_slow_answer_does_not_count_as_a_slow_request(tmp_path: Path) -> None:
+    """While a request waits for the store, the deadline of what comes behind it does not run."""
+    database = tmp_path / "store.db"
+    with python(SERVER, str(database), "127.0.0.1", "0.2", "0.2") as server:
+        address = line_of(server)
+        with closing(sqlite3.connect(database, isolation_level=None)) as other, _connect(address) as waiting:
+            other.execute("BEGIN IMMEDIATE")
+            body = b'{"name": "late", "source": "s"}'
+            request = (
+                b"POST /api/v1/projects/1/automation/runs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer t\r\n"
+                b"Content-Type: application/json\r\n%bContent-Length: %d\r\n\r\n"
+            )
+            waiting.sendall(request % (b"", len(body)) + body + request[:30])
+            begin = time.monotonic()
+            with _connect(address) as probe:
+                probe.sendall(b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n")
+                assert _answer(probe)[0] == 200
+            while time.monotonic() - begin < 1.2:
+                with _connect(address) as probe:
+                    probe.sendall(b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n")
+                    assert _answer(probe)[0] == 200
+            other.execute("ROLLBACK")
+            with waiting.makefile("rb") as answer:
+                assert answer.readline().split()[1] == b"201"
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: 999999999999\r\n\r\n", 413),
+        ((b"GET / HTTP/1.1\r\nX: ").ljust(262_144, b"x"), 431),
+        (b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+    ],
+)
+def test_what_is_no_request_is_refused_in_the_form_of_all_errors(tmp_path: Path, request_: bytes, status: int) -> None:
+    """What is refused before the application sees it is answered with JSON, too."""
+    with python(SERVER, str(tmp_path / "store.db"), "127.0.0.1") as server:
+        with _connect(line_of(server)) as connection:
+            connection.sendall(request_)
+            code, headers, body = _answer(connection)
+        assert (code, headers["content-type"]) == (status, "application/json")
+        assert headers["x-content-type-options"] == "nosniff"
+        assert list(json.loads(body)) == ["message"]
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+def test_a_served_store_is_answered_by_its_names_only(tmp_path: Path) -> None:
+    """On an address for all machines it shows one that works here, and refuses hosts that were not allowed."""
+    with python(SERVER, str(tmp_path / "store.db"), "0.0.0.0") as server:
+        address = line_of(server)
+        assert address.startswith("http://127.0.0.1:")
+        runs = f"{address}/api/v1/projects/1/automation/runs"
+        with requests.Session() as session:
+            session.trust_env = False
+            for host, status in (("localhost", 404), ("Reports.example.com:443", 404), ("evil.test", 403)):
+                assert session.get(runs, headers={**AUTHORIZATION, "Host": host}).status_code == status
         server.send_signal(signal.SIGTERM)
         assert server.wait(10) == 0
 

@@ -1,0 +1,128 @@
+"""``automation-report store``: keeps the embedded store small, and tells whether it is whole (floor 4)."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from pytest_automation_report.cli.context import Exit, configuration_of, setting_options, told, with_exit_codes
+from pytest_automation_report.errors import SettingError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from pytest_automation_report.server.pruning import OldRun
+    from pytest_automation_report.server.store import Store
+    from pytest_automation_report.server.writes import Writer
+
+_UNIT_MICROSECONDS: Final = {"h": 3600_000_000, "d": 24 * 3600_000_000, "w": 7 * 24 * 3600_000_000}
+_SHOWN_PROBLEMS: Final = 20
+
+
+@contextmanager
+def opened_store(database: Path, *, must_exist: bool) -> Iterator[Store]:
+    """Yield the store in a file; raises `SettingError` when it has to exist and does not, `StoreError` when busy."""
+    from pytest_automation_report.server.refusals import RefusalError  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.store import Store  # noqa: PLC0415 - as above
+
+    if must_exist and not database.exists():
+        raise SettingError("--database", str(database), "there is no store; name the file of one")
+    store = Store(database)
+    try:
+        yield store
+    except RefusalError as error:
+        raise StoreError(f"{database}: {error}") from error
+    finally:
+        store.close()
+
+
+@click.group()
+def store() -> None:
+    """Look after the embedded store."""
+
+
+@store.command()
+@setting_options("database")
+@with_exit_codes
+def check(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Tell whether the store is whole and its counts are right, as JSON; exit code 1 when they are not."""
+    from pytest_automation_report.server.checking import check as check_store  # noqa: PLC0415 - only here
+
+    configuration, _ = configuration_of(options)
+    with opened_store(configuration.database, must_exist=True) as opened:
+        findings = opened.read(lambda reader: check_store(reader.database))
+    click.echo(json.dumps(asdict(findings), indent=2))
+    for problem in findings.problems[:_SHOWN_PROBLEMS]:
+        told(problem)
+    amount = len(findings.problems)
+    told(f"{amount} problems" if amount else f"{findings.results} results in {findings.runs} runs: all right")
+    return Exit.REFUSED if amount else Exit.DONE
+
+
+@store.command()
+@click.option("--keep-runs", type=click.IntRange(min=1), metavar="N", help="Keep the newest N runs of each source.")
+@click.option("--older-than", metavar="AGE", help="Remove runs of this age: 12h, 90d or 8w.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
+@setting_options("database")
+@with_exit_codes
+def prune(keep_runs: int | None, older_than: str | None, *, dry_run: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Remove old runs with their results, and print their ids.
+
+    Runs that are open and changed in the last day stay, and so does the newest run.
+    """
+    from pytest_automation_report.server.pruning import runs_before, runs_beyond  # noqa: PLC0415 - only here
+
+    if (keep_runs is None) == (older_than is None):
+        raise click.UsageError("name either --keep-runs N or --older-than AGE")
+    configuration, _ = configuration_of(options)
+    now = time.time_ns() // 1000
+    age = None if older_than is None else _microseconds(older_than)
+    with opened_store(configuration.database, must_exist=True) as opened:
+        if age is not None:
+            found = opened.read(lambda reader: runs_before(reader.database, now - age, now))
+        else:
+            found = opened.read(lambda reader: runs_beyond(reader.database, keep_runs or 1, now))
+        if found and not dry_run:
+            _remove(opened, found)
+    for run in found:
+        click.echo(run.id)
+    what = "would be removed" if dry_run else "removed"
+    told(f"{len(found)} runs with {sum(run.results for run in found)} results {what}")
+    return Exit.DONE
+
+
+def _remove(opened: Store, runs: Sequence[OldRun]) -> None:
+    """Remove runs, each in a transaction of its own so that others can write between them."""
+    from pytest_automation_report.server.pruning import remove_run, remove_unused_tests  # noqa: PLC0415 - only here
+    from pytest_automation_report.server.refusals import RefusalError  # noqa: PLC0415 - as above
+
+    steps = sum(run.results + 1 for run in runs)
+    with click.progressbar(length=steps, label="removing", file=sys.stderr) as bar:
+        for run in runs:
+            opened.write(_bound(remove_run, run.id))
+            bar.update(run.results + 1)
+    for source in sorted({run.source for run in runs}):
+        opened.write(_bound(remove_unused_tests, source))
+    try:
+        opened.compact()
+    except RefusalError:
+        told("the store is in use: its file gets no smaller now, but its space is used again")
+
+
+def _bound(work: Callable[[int, Writer], int], number: int) -> Callable[[Writer], int]:
+    return lambda writer: work(number, writer)
+
+
+def _microseconds(age: str) -> int:
+    match = re.fullmatch(r"([0-9]{1,6})([hdw])", age)
+    if match is None:
+        raise SettingError("--older-than", age, "use a number with h, d or w for hours, days or weeks, such as 90d")
+    return int(match[1]) * _UNIT_MICROSECONDS[match[2]]

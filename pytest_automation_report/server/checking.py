@@ -1,0 +1,103 @@
+"""Whether a store is whole, and whether the counts that it keeps are those of its results (floor 2)."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from peewee import fn
+
+from pytest_automation_report.server.references import project_statuses
+from pytest_automation_report.server.statuses import COUNT_NAMES, ResultClass, slot_name
+from pytest_automation_report.server.tables import Result, Run, Thread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from peewee import SqliteDatabase
+
+    from pytest_automation_report.model import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was looked at, and a sentence for each thing that is wrong."""
+
+    runs: int
+    threads: int
+    results: int
+    problems: tuple[str, ...]
+
+
+def check(database: SqliteDatabase) -> Findings:
+    """Look at everything in a store; takes time in proportion to its results."""
+    problems = [*_damage(database)]
+    threads = list(_rows(Thread.select(), database))
+    runs = list(_rows(Run.select(), database))
+    counted = _counted(database)
+    sums: dict[int, Counter[str]] = defaultdict(Counter)
+    for thread in threads:
+        sums[thread["run"]].update(counted[thread["id"]])
+        sums[thread["run"]].update(thread_count=1, thread_active_count=0 if thread["is_completed"] else 1)
+        problems += _differences(f"thread {thread['id']}", thread, counted[thread["id"]], COUNT_NAMES)
+    names = (*COUNT_NAMES, "thread_count", "thread_active_count")
+    for run in runs:
+        problems += _differences(f"run {run['id']}", run, sums[run["id"]], names)
+    problems += _strays(database)
+    results = sum(each["total_count"] for each in counted.values())
+    return Findings(len(runs), len(threads), results, tuple(problems))
+
+
+def _damage(database: SqliteDatabase) -> Iterator[str]:
+    """Ask SQLite about the file and about references to what is not there."""
+    for (text,) in _sql(database, "PRAGMA integrity_check"):
+        if text != "ok":
+            yield f"the file is damaged: {text}"
+    for table, row, target, _ in _sql(database, "PRAGMA foreign_key_check"):
+        yield f"record {row} of {table} refers to a {target} that is not there"
+
+
+def _counted(database: SqliteDatabase) -> Mapping[int, Counter[str]]:
+    """Count the results of each thread as the contract does."""
+    query = (
+        Result.select(Result.thread, Result.status, Result.result_class, Run.project, fn.COUNT(Result.id).alias("n"))
+        .join(Run)
+        .group_by(Result.thread, Result.status, Result.result_class, Run.project)
+    )
+    counted: dict[int, Counter[str]] = defaultdict(Counter)
+    statuses: dict[int, Any] = {}
+    for row in _rows(query, database):
+        project = row["project"]
+        if project not in statuses:
+            statuses[project] = project_statuses(database, project).by_id
+        status = statuses[project].get(row["status"])
+        counts = counted[row["thread"]]
+        counts[slot_name(row["status"])] += row["n"]
+        counts["total_count"] += row["n"]
+        counts["success_count"] += row["n"] if row["result_class"] == ResultClass.SUCCESS else 0
+        counts["failure_count"] += row["n"] if row["result_class"] == ResultClass.FAILURE else 0
+        counts["completed_count"] += row["n"] if status is not None and status.is_final else 0
+    return counted
+
+
+def _differences(title: str, row: Json, counted: Mapping[str, int], names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        found = counted.get(name, 0)
+        if row[name] != found:
+            yield f"{title}: {name} is {row[name]}, counted are {found}"
+
+
+def _strays(database: SqliteDatabase) -> Iterator[str]:
+    query = Result.select(Result.id, Result.run, Thread.run.alias("other")).join(Thread).where(Result.run != Thread.run)
+    for row in _rows(query, database):
+        yield f"result {row['id']} is of run {row['run']}, but its thread is of run {row['other']}"
+
+
+def _rows(query: Any, database: SqliteDatabase) -> Iterable[Json]:  # noqa: ANN401 - peewee's queries have no common type
+    rows: Iterable[Json] = query.dicts().execute(database)
+    return rows
+
+
+def _sql(database: SqliteDatabase, sql: str) -> list[tuple[Any, ...]]:
+    return list(database.execute_sql(sql))  # type: ignore[no-untyped-call] # peewee's stub leaves it out

@@ -1,0 +1,141 @@
+"""What every request passes before its address is looked at (floor 2)."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import falcon
+
+from pytest_automation_report.server.hosts import is_answered
+from pytest_automation_report.server.refusals import RefusalError, invalid
+from pytest_automation_report.server.throttle import RateLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pytest_automation_report.model import Token
+
+HEALTH = "/healthz"
+"""The address that tells anybody whether the server answers, and nothing else."""
+
+_METHODS = ("GET", "POST")
+_OWN_SITES = ("same-origin", "none")
+_is_idempotency_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One answered request, as it may be shown: without query, and without the token wherever it was put."""
+
+    method: str
+    path: str
+    status: int
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is asked of requests beyond the contract.
+
+    ``hosts`` are answered for besides this machine's own names, ``None``: all; ``observe`` is told of every answer.
+    """
+
+    are_references_strict: bool = False
+    requests_per_minute: int | None = None
+    hosts: frozenset[str] | None = None
+    observe: Callable[[Exchange], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """More addresses, each with its resource; ``admits`` says which requests for them need no token in a header."""
+
+    routes: Sequence[tuple[str, object]]
+    admits: Callable[[falcon.Request], bool]
+
+
+class Gate:
+    """Refuses what comes from elsewhere, what has no token, what is too much and what has no such method."""
+
+    def __init__(self, token: Token, rules: Rules, extension: Extension | None = None) -> None:
+        self._token = token.value.encode("utf-8", "surrogatepass")
+        self._hosts = rules.hosts
+        self._extension = extension
+        self._limit = None if rules.requests_per_minute is None else RateLimit(rules.requests_per_minute)
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Refuse a request, or show that idempotency keys are known here."""
+        resp.set_header("X-Content-Type-Options", "nosniff")
+        if req.path == HEALTH:
+            return
+        self._check_origin(req)
+        if self._extension is None or not self._extension.admits(req):
+            self._check_token(req)
+        wait = self._limit.wait_seconds() if self._limit is not None else 0
+        if wait:
+            raise RefusalError(429, "Too many requests in this minute.", headers={"Retry-After": str(wait)})
+        key = req.get_header("Idempotency-Key")
+        if req.method != "POST" or key is None:
+            return
+        if not _is_idempotency_key(key):
+            raise invalid({"Idempotency-Key": ["Must be 1 to 255 visible ASCII characters."]})
+        req.context["idempotency_key"] = key
+        resp.set_header("Idempotency-Key", key)
+
+    def process_resource(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        resource: object,
+        params: Mapping[str, Any],
+    ) -> None:
+        """Refuse every method that the address does not have, those that falcon would answer itself included."""
+        del resp, params
+        allowed = [method for method in _METHODS if hasattr(resource, f"on_{method.lower()}")]
+        if req.method not in allowed:
+            raise falcon.HTTPMethodNotAllowed(allowed)
+
+    def _check_origin(self, req: falcon.Request) -> None:
+        """Refuse what a browser sends for a page of another site, under its own name or under one that is not ours."""
+        if self._hosts is not None and not is_answered(req.get_header("Host"), self._hosts):
+            raise RefusalError(403, "This server does not answer for this host; serve it with --allow-host NAME.")
+        if req.get_header("Sec-Fetch-Site", default="none") not in _OWN_SITES:
+            raise RefusalError(403, "This server does not answer requests of other sites.")
+
+    def _check_token(self, req: falcon.Request) -> None:
+        scheme, _, value = (req.auth or "").partition(" ")
+        given = value.strip().encode("latin-1", "replace")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._token):
+            headers = {"WWW-Authenticate": "Bearer"}
+            raise RefusalError(401, "Send the token of this server: Authorization: Bearer TOKEN.", headers=headers)
+
+
+class Observer:
+    """Tells of every answer, refused or not, with the time that it took."""
+
+    def __init__(self, token: Token, observe: Callable[[Exchange], None]) -> None:
+        self._token = token.value
+        self._observe = observe
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Note when it came."""
+        del resp
+        req.context["begun"] = time.perf_counter()
+
+    def process_response(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        resource: object,
+        req_succeeded: bool,  # noqa: FBT001 - the signature is falcon's
+    ) -> None:
+        """Tell of it."""
+        del resource, req_succeeded
+        begun: Any = req.context["begun"]
+        milliseconds = (time.perf_counter() - begun) * 1000
+        path = req.path.replace(self._token, "***")
+        self._observe(Exchange(req.method, path, resp.status_code, milliseconds))
