@@ -52,10 +52,14 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """More addresses, each with its resource; ``admits`` says which requests for them need no token in a header."""
+    """More addresses, each with its resource.
+
+    ``admits`` says which requests for them need no token in a header, ``finish`` has the last word on every answer.
+    """
 
     routes: Sequence[tuple[str, object]]
     admits: Callable[[falcon.Request], bool]
+    finish: Callable[[falcon.Request, falcon.Response], None] | None = None
 
 
 class Gate:
@@ -98,6 +102,18 @@ class Gate:
         allowed = [method for method in _METHODS if hasattr(resource, f"on_{method.lower()}")]
         if req.method not in allowed:
             raise falcon.HTTPMethodNotAllowed(allowed)
+
+    def process_response(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        resource: object,
+        req_succeeded: bool,  # noqa: FBT001 - the signature is falcon's
+    ) -> None:
+        """Let the extension finish the answer."""
+        del resource, req_succeeded
+        if self._extension is not None and self._extension.finish is not None:
+            self._extension.finish(req, resp)
 
     def _check_origin(self, req: falcon.Request) -> None:
         """Refuse what a browser sends for a page of another site, under its own name or under one that is not ours."""
