@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -111,6 +112,7 @@ class Reporting:
         self._is_told = False
         self._interruption = ""
         self._ending: Ending | None = None
+        self._compared: list[str] = []
 
     def pytest_report_header(self) -> str:
         """Say where results go."""
@@ -203,6 +205,7 @@ class Reporting:
         """Say what was delivered, where, and what to do about the rest."""
         if self._is_forked:
             return
+        self._compare()
         lines = self._lines(terminalreporter.verbosity)
         self._is_told = True
         if lines:
@@ -215,6 +218,8 @@ class Reporting:
         if self._is_forked:
             return
         self._end(None, 0)
+        if not self._is_told:
+            self._compare()
         lines = [] if self._is_told else self._lines(-2)
         if lines:
             sys.stderr.write("\n".join(["automation report:", *lines, ""]))
@@ -232,7 +237,18 @@ class Reporting:
     def _lines(self, verbosity: int) -> list[str]:
         faults = [f"error in reporting: {each}" for each in self.faults.texts]
         troubles = [*self._troubles, *self._hook_troubles.texts, *faults]
-        return report_lines(self._configuration, self._ending, troubles, here=self._here, verbosity=verbosity)
+        lines = report_lines(self._configuration, self._ending, troubles, here=self._here, verbosity=verbosity)
+        return [*lines, *self._compared]
+
+    @guarded
+    def _compare(self) -> None:
+        """Compare with pytest's XML: as late as the summary, when all that write at the session's end have done so."""
+        shown_path = self._configuration.compare_junit
+        if shown_path and self._folder is not None:
+            from pytest_automation_report.comparison import comparison_lines  # noqa: PLC0415 - only where asked for
+
+            path = self._here / Path(shown_path).expanduser()
+            self._compared = comparison_lines(self._folder, self._rules, path, shown_path)
 
     def _end(self, session: pytest.Session | None, exitstatus: int) -> None:
         if self._is_ended or self._recording is None:

@@ -179,6 +179,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Words that the server has for the statuses passed, failure, error and skipped, where they differ",
     ),
     Setting("redact", "list", (), "Regular expressions; what they match in texts that are sent becomes [redacted]"),
+    Setting(
+        "compare_junit",
+        "text",
+        "",
+        "File that --junitxml writes of the same session: the summary tells which keys and statuses differ from it",
+    ),
     Setting("strict", "flag", default=False, help="Let a session fail whose results could not all be delivered"),
     Setting("exit_wait", "seconds", 30.0, "How long pytest waits at its end for the delivery, from 0 to 3600 seconds"),
     Setting(

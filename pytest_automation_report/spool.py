@@ -90,6 +90,11 @@ class SessionFolder:
         """Whether the session was spooled on this host (or on a disk that it shares)."""
         return (self.path / _SESSION_FILE).exists()
 
+    @property
+    def began_ns(self) -> int:
+        """The moment when the session was spooled, by the disk's clock, in nanoseconds since 1970."""
+        return (self.path / _SESSION_FILE).stat().st_mtime_ns
+
     def records(self, worker: str) -> Path:
         """Return the file that this worker writes."""
         return self.path / (worker + RECORDS_SUFFIX)

@@ -72,6 +72,7 @@ SAMPLES: Mapping[str, Sample] = {
     ),
     "statuses": Sample(["failure=failed", "skipped=skip"], {"failure": "failed", "skipped": "skip"}),
     "redact": Sample([r"secret-\d+", r"pin: \S+"], (r"secret-\d+", r"pin: \S+")),
+    "compare_junit": Sample("build/junit.xml"),
     "strict": Sample(given=True),
     "exit_wait": Sample(2.5),
     "artifact_url": Sample("https://files.example.org/{path}"),

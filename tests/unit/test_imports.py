@@ -17,8 +17,8 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "added", "additions", "address", "annotations", "asking", "attempts", "ci", "configuration", "credentials",
-            "destination", "encoding", "given", "hook_answers", "hookspecs", "identity", "ini", "ledger", "markers",
-            "naming", "notes", "outcomes", "phases", "properties", "recorder", "resolution", "rules", "settings",
+            "destination", "encoding", "given", "hook_answers", "hookspecs", "identity", "ini", "junit", "ledger",
+            "markers", "naming", "notes", "outcomes", "phases", "properties", "recorder", "resolution", "rules", "settings",
             "steps", "values",
         ),
         1,
@@ -26,7 +26,7 @@ FLOORS: dict[str, int] = {
     # 2: disk, network, the embedded server
     **dict.fromkeys(("spool", "client", "exchange", "transport", "verdict", "server"), 2),
     # 3: the process that delivers, and what pytest reads of it
-    **dict.fromkeys(("sender", "connection", "tally", "summary", "waiting"), 3),
+    **dict.fromkeys(("sender", "comparison", "connection", "tally", "summary", "waiting"), 3),
     # 4: pytest's hooks, the console command, and the door, which shows what there is for tests and hooks
     **dict.fromkeys(
         (

@@ -1,0 +1,88 @@
+"""Pytest's JUnit XML as keys and statuses (floor 1, pure), to be compared with what the run has.
+
+The file comes from a disk that tests can write to: a document type is refused, and with it every entity of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+from xml.parsers import expat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_automation_report.model import Status
+
+_OUTCOMES: Final[Mapping[str, Status]] = {"skipped": "skipped", "failure": "failure", "error": "error"}
+_SEVERITY: Final[tuple[Status, ...]] = ("passed", "skipped", "failure", "error")
+
+
+class JunitError(ValueError):
+    """The XML cannot be used; the message says why."""
+
+
+@dataclass(slots=True)
+class JunitCase:
+    """All cases of one key: their name with its folder, and the worst and the last of their statuses."""
+
+    name: str
+    worst: Status = "passed"
+    last: Status = "passed"
+    cases: int = 0
+
+
+def junit_cases(pieces: Iterable[bytes]) -> dict[str, JunitCase]:
+    """Return the cases of a JUnit XML document, which comes in pieces, by the key that the server knows them by.
+
+    Raises `JunitError` for what is no well-formed XML, or has a document type.
+    """
+    reader = _Reader()
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    try:
+        for piece in pieces:
+            parser.Parse(piece, False)  # noqa: FBT003 - expat takes no names
+        parser.Parse(b"", True)  # noqa: FBT003 - as above
+    except expat.ExpatError as error:
+        raise JunitError(f"it is no whole XML document: {error}") from error
+    return reader.found
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Takes the elements of one document; text between them does not matter."""
+
+    found: dict[str, JunitCase] = field(default_factory=dict)
+    _open: JunitCase | None = None
+    _status: Status = "passed"
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        """Begin a case, or note how the open one ended."""
+        if name == "testcase" and "classname" in attributes and "name" in attributes:
+            folder, own = attributes["classname"], attributes["name"]
+            address = f"{folder}.{own}" if folder else own
+            key = sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
+            self._open = self.found.setdefault(key, JunitCase(address))
+            self._status = "passed"
+        elif name in _OUTCOMES:
+            self._status = _worse(self._status, _OUTCOMES[name])
+
+    def end(self, name: str) -> None:
+        """End a case; pytest writes one without a name for a test that was cut short, which is passed over."""
+        if name == "testcase" and self._open is not None:
+            case, self._open = self._open, None
+            case.cases += 1
+            case.last = self._status
+            case.worst = _worse(case.worst, self._status)
+
+
+def _worse(one: Status, other: Status) -> Status:
+    return one if _SEVERITY.index(one) >= _SEVERITY.index(other) else other
+
+
+def _refuse_doctype(name: str, *_: object) -> None:
+    raise JunitError(f"it has a document type ({name[:40]}), which pytest never writes")
