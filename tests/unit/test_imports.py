@@ -16,10 +16,10 @@ FLOORS: dict[str, int] = {
     # 1: what a session is and what came of it, pure
     **dict.fromkeys(
         (
-            "added", "additions", "address", "annotations", "asking", "attempts", "ci", "configuration", "credentials",
-            "destination", "encoding", "given", "hook_answers", "hookspecs", "identity", "ini", "junit", "ledger",
-            "markers", "naming", "notes", "outcomes", "phases", "properties", "recorder", "resolution", "rules", "settings",
-            "steps", "values",
+            "added", "additions", "address", "annotations", "asking", "attempts", "ci", "configuration",
+            "credentials", "destination", "encoding", "given", "hook_answers", "hookspecs", "identity", "ini", "junit", "ledger",
+            "markers", "naming", "notes", "outcomes", "phases", "properties", "recorder", "resolution", "rules",
+            "settings", "steps", "values",
         ),
         1,
     ),
