@@ -17,9 +17,9 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "added", "additions", "address", "annotations", "asking", "attempts", "ci", "configuration",
-            "credentials", "destination", "encoding", "given", "hook_answers", "hookspecs", "identity", "ini", "junit", "ledger",
-            "markers", "naming", "notes", "outcomes", "phases", "properties", "recorder", "resolution", "rules",
-            "settings", "steps", "values",
+            "credentials", "destination", "encoding", "given", "hook_answers", "hookspecs", "identity", "ini",
+            "junit", "ledger", "markers", "naming", "notes", "outcomes", "phases", "properties", "recorder",
+            "resolution", "rules", "settings", "steps", "values",
         ),
         1,
     ),
