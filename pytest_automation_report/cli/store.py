@@ -30,7 +30,8 @@ _SHOWN_PROBLEMS: Final = 20
 @contextmanager
 def opened_store(database: Path, *, must_exist: bool) -> Iterator[Store]:
     """Yield the store in a file; raises `SettingError` when it has to exist and does not, `StoreError` when busy."""
-    from pytest_automation_report.server.refusals import RefusalError  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.connections import STORAGE_ERRORS  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.refusals import RefusalError  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store import Store  # noqa: PLC0415 - as above
 
     if must_exist and not database.exists():
@@ -38,7 +39,7 @@ def opened_store(database: Path, *, must_exist: bool) -> Iterator[Store]:
     store = Store(database)
     try:
         yield store
-    except RefusalError as error:
+    except (RefusalError, *STORAGE_ERRORS) as error:
         raise StoreError(f"{database}: {error}") from error
     finally:
         store.close()
@@ -58,7 +59,7 @@ def check(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' o
 
     configuration, _ = configuration_of(options)
     with opened_store(configuration.database, must_exist=True) as opened:
-        findings = opened.read(lambda reader: check_store(reader.database))
+        findings = check_store(opened)
     click.echo(json.dumps(asdict(findings), indent=2))
     for problem in findings.problems[:_SHOWN_PROBLEMS]:
         told(problem)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from peewee import fn
 
+from pytest_automation_report.server.connections import STORAGE_ERRORS
 from pytest_automation_report.server.references import project_statuses
 from pytest_automation_report.server.statuses import COUNT_NAMES, ResultClass, slot_name
 from pytest_automation_report.server.tables import Result, Run, Thread
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from peewee import SqliteDatabase
 
     from pytest_automation_report.model import Json
+    from pytest_automation_report.server.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,30 @@ class Findings:
     problems: tuple[str, ...]
 
 
-def check(database: SqliteDatabase) -> Findings:
+def check(store: Store) -> Findings:
     """Look at everything in a store; takes time in proportion to its results."""
-    problems = [*_damage(database)]
+    found: list[Findings] = []
+    try:
+        store.read(lambda reader: found.append(_findings(reader.database)))
+    except STORAGE_ERRORS:
+        # SQLite ends a transaction by itself when it meets damage, so that it cannot be ended again.
+        if not found:
+            raise
+    return found[0]
+
+
+def _findings(database: SqliteDatabase) -> Findings:
+    damage: tuple[str, ...] = ()
+    try:
+        damage = tuple(_damage(database))
+        findings = _counts(database)
+    except STORAGE_ERRORS as error:
+        return Findings(0, 0, 0, (*damage, f"the file is damaged so that not all of it can be read: {error}"))
+    return replace(findings, problems=(*damage, *findings.problems))
+
+
+def _counts(database: SqliteDatabase) -> Findings:
+    problems: list[str] = []
     threads = list(_rows(Thread.select(), database))
     runs = list(_rows(Run.select(), database))
     counted = _counted(database)
@@ -51,9 +74,10 @@ def check(database: SqliteDatabase) -> Findings:
 
 def _damage(database: SqliteDatabase) -> Iterator[str]:
     """Ask SQLite about the file and about references to what is not there."""
-    for (text,) in _sql(database, "PRAGMA integrity_check"):
-        if text != "ok":
-            yield f"the file is damaged: {text}"
+    texts = [text for (text,) in _sql(database, "PRAGMA integrity_check") if text != "ok"]
+    yield from (f"the file is damaged: {text}" for text in texts)
+    if texts:
+        return
     for table, row, target, _ in _sql(database, "PRAGMA foreign_key_check"):
         yield f"record {row} of {table} refers to a {target} that is not there"
 

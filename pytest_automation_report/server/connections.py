@@ -7,6 +7,7 @@ and no connection is left behind by threads that come and go. Other processes me
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import time
 from contextlib import ExitStack, contextmanager
@@ -36,6 +37,10 @@ _CACHE_KIBIBYTES = 8 * 1024
 _BEGIN_ATTEMPTS = 2
 _OPEN_SECONDS = 10.0
 _OPEN_PAUSE_SECONDS = 0.02
+
+
+STORAGE_ERRORS = (PeeweeException, sqlite3.Error)
+"""What a damaged file raises: peewee turns only those errors into its own that come before the first row."""
 
 
 class Connections:

@@ -12,6 +12,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+KILLS = 20
+"""How many by default; `pytest tests/server --kills 200` makes it more."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=KILLS, help="how many writers of a store are killed (tests/server)")
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    amount: int = request.config.getoption("--kills", KILLS)
+    return amount
+
+
 @pytest.fixture
 def contract() -> Contract:
     return Contract()
