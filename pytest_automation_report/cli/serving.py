@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,8 +15,6 @@ from pytest_automation_report.cli.context import Exit, configuration_of, setting
 from pytest_automation_report.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_automation_report.server.gate import Exchange
 
 DEFAULT_PORT: Final = 8000
@@ -37,6 +37,7 @@ DEFAULT_PORT: Final = 8000
 )
 @click.option("--strict-references", is_flag=True, help="Refuse runs that name an unknown configuration or milestone.")
 @click.option("--rate-limit", type=click.IntRange(min=1), metavar="N", help="Answer N requests a minute; default: all.")
+@click.option("--open", "is_opened", is_flag=True, help="Open the pages in this machine's browser.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell each request on stderr.")
 @setting_options("database")
 @with_exit_codes
@@ -49,14 +50,16 @@ def serve(  # noqa: PLR0913 - one for each option
     allow_host: tuple[str, ...],
     strict_references: bool,
     rate_limit: int | None,
+    is_opened: bool,
     verbose: bool,
     **options: Any,  # noqa: ANN401 - click passes the settings' options
 ) -> int:
     """Serve the embedded store on this machine, until Ctrl-C or SIGTERM.
 
-    The first line on stdout is the address, alone; stderr tells how to report to it.
+    The first line on stdout is the address, alone; stderr tells how to look at it and how to report to it.
     """
     from pytest_automation_report.server.gate import Rules  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415
     from pytest_automation_report.server.serving import TOKEN_VARIABLE, ServeOptions, server_token  # noqa: PLC0415
     from pytest_automation_report.server.serving import serve as serve_store  # noqa: PLC0415
     from pytest_automation_report.server.store import Store  # noqa: PLC0415
@@ -70,12 +73,21 @@ def serve(  # noqa: PLR0913 - one for each option
         requests_per_minute=rate_limit,
         observe=_tell_request if verbose else None,
     )
-    serving = ServeOptions(is_remote_allowed=allow_remote, host_names=allow_host, rules=rules)
     store = Store(database)
+    looking = _Looking(is_opened=is_opened)
+    pages = Pages(store, token, told=looking.again)
+    serving = ServeOptions(
+        is_remote_allowed=allow_remote, host_names=allow_host, rules=rules, extension=pages.extension
+    )
+
+    def announce(address: str) -> None:
+        _announce(address, database, kept)
+        looking.begin(address, pages.opening_path)
+
     for note in store.notes:
         told(note)
     try:
-        serve_store(store, token, host=host, port=port, ready=_announcement(database, kept), options=serving)
+        serve_store(store, token, host=host, port=port, ready=announce, options=serving)
     except OSError as error:
         raise SettingError(
             "--port", port, f"{error.strerror or error}: choose another, or 0 for any free one"
@@ -89,21 +101,40 @@ def _tell_request(exchange: Exchange) -> None:
     told(f"{exchange.method} {exchange.path} {exchange.status} {exchange.milliseconds:.0f} ms")
 
 
-def _announcement(database: Path, token_file: Path | None) -> Callable[[str], None]:
-    def announce(address: str) -> None:
-        click.echo(address)
-        told(f"serving {database}; Ctrl-C ends it")
-        line = [
-            "pytest",
-            "--automation-report",
-            "--automation-report-url",
-            address,
-            "--automation-report-project-id",
-            "1",
-        ]
-        if token_file is not None:
-            told(f"report to it: {shlex.join([*line, '--automation-report-token-file', str(token_file)])}")
-        else:
-            told(f'report to it: AUTOMATION_REPORT_TOKEN="$AUTOMATION_REPORT_SERVER_TOKEN" {shlex.join(line)}')
+class _Looking:
+    """Tells where to look at the store, and opens it in a browser when that was asked for."""
 
-    return announce
+    def __init__(self, *, is_opened: bool) -> None:
+        self._is_opened = is_opened
+        self._address = ""
+
+    def begin(self, address: str, path: str) -> None:
+        """Tell the first link."""
+        self._address = address
+        told(f"look at it: {address}{path}")
+        if self._is_opened:
+            # A browser may take its time, and the server must answer it meanwhile.
+            threading.Thread(target=_open, args=(f"{address}{path}",), daemon=True).start()
+
+    def again(self, path: str) -> None:
+        """Tell the link for another browser: the one before was used."""
+        told(f"opened; in another browser: {self._address}{path}")
+
+
+def _open(link: str) -> None:
+    import webbrowser  # noqa: PLC0415 - it looks for browsers when it is imported
+
+    has_screen = sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")))
+    if not has_screen or not webbrowser.open(link):
+        told("no browser was found here: open the link yourself")
+
+
+def _announce(address: str, database: Path, token_file: Path | None) -> None:
+    click.echo(address)
+    told(f"serving {database}; Ctrl-C ends it")
+    line = ["pytest", "--automation-report", "--automation-report-url", address]
+    line += ["--automation-report-project-id", "1"]
+    if token_file is not None:
+        told(f"report to it: {shlex.join([*line, '--automation-report-token-file', str(token_file)])}")
+    else:
+        told(f'report to it: AUTOMATION_REPORT_TOKEN="$AUTOMATION_REPORT_SERVER_TOKEN" {shlex.join(line)}')

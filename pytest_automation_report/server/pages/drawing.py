@@ -1,0 +1,104 @@
+"""Templates to text (floor 2): everything is escaped, and numbers and times are written for people."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pytest_automation_report.limits import visible
+from pytest_automation_report.server.pages.assets import ICON, SCRIPT, STYLE
+from pytest_automation_report.server.pages.texts import lines, plain, web_address
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MILLISECOND, _SECOND, _MINUTE, _HOUR = 1_000, 1_000_000, 60_000_000, 3_600_000_000
+_MANY: Final = 10 * _SECOND
+# A sliver of a bar that can still be seen, of a width of 1,000.
+_SLIVER: Final = 8.0
+_BAR: Final = 1_000.0
+
+
+def page(template: str, **values: Any) -> str:  # noqa: ANN401 - templates take anything and escape it
+    """Return a template as HTML."""
+    return _ENVIRONMENT.get_template(template).render(values)
+
+
+def duration(microseconds: int | None) -> str:
+    """Return a duration for people: the two units that matter."""
+    if microseconds is None:
+        return "–"  # noqa: RUF001 - typography
+    if microseconds < _SECOND:
+        return f"{microseconds / _MILLISECOND:.{0 if microseconds >= 10 * _MILLISECOND else 1}f} ms"
+    if microseconds < _MINUTE:
+        return f"{microseconds / _SECOND:.{1 if microseconds >= _MANY else 2}f} s"
+    if microseconds < _HOUR:
+        return f"{microseconds // _MINUTE} min {microseconds % _MINUTE // _SECOND:02d} s"
+    return f"{microseconds // _HOUR} h {microseconds % _HOUR // _MINUTE:02d} min"
+
+
+def moment(microseconds: int) -> str:
+    """Return a time in UTC for people."""
+    return f"{_when(microseconds):%d %b %Y, %H:%M} UTC".lstrip("0")
+
+
+def machine_moment(microseconds: int) -> str:
+    """Return a time in UTC for programs."""
+    return f"{_when(microseconds):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def count(number: int, noun: str = "") -> str:
+    """Return a number with its thousands apart, and a noun in its number."""
+    return f"{number:,}{' ' if noun else ''}{noun}{'s' if noun and number != 1 else ''}"
+
+
+def slices(parts: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    """Return tone, start and width of each part's stretch of a bar; the smallest part can still be seen."""
+    present = [(str(part["tone"]), int(part["amount"])) for part in parts if part["amount"]]
+    total = sum(amount for _, amount in present)
+    widths = [max(_SLIVER, _BAR * amount / total) for _, amount in present]
+    scale = _BAR / sum(widths) if widths else 1.0
+    drawn, start = [], 0.0
+    for (tone, _), width in zip(present, widths, strict=True):
+        drawn.append((tone, f"{start:.2f}", f"{width * scale:.2f}"))
+        start += width * scale
+    return drawn
+
+
+def _when(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _finalized(value: object) -> object:
+    """Spell out what could turn a page around; markup is our own and stays."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader(__package__ or "", "templates"),
+        autoescape=True,
+        finalize=_finalized,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(style=STYLE.path, script=SCRIPT.path, icon=ICON.path)
+    environment.filters.update(
+        amount=count,
+        duration=duration,
+        machine_moment=machine_moment,
+        moment=moment,
+        plain=plain,
+        slices=slices,
+        text_lines=lines,
+        web_address=web_address,
+    )
+    return environment
+
+
+_ENVIRONMENT: Final = _environment()

@@ -1,0 +1,141 @@
+"""The pages as one thing that the application takes (floor 2): their addresses, who may see them, their headers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.server.gate import HEALTH, Extension
+from pytest_automation_report.server.pages.assets import ASSETS, Asset
+from pytest_automation_report.server.pages.drawing import page
+from pytest_automation_report.server.pages.entrance import Entrance
+from pytest_automation_report.server.pages.screens import Home, Project, Run, RunChanges, Test
+from pytest_automation_report.server.refusals import RefusalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import falcon
+
+    from pytest_automation_report.model import Token
+    from pytest_automation_report.server.store import Store
+
+_OPENING: Final = "/open/"
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_TITLES: Final[Mapping[int, str]] = {
+    403: "This page is closed",
+    404: "Nothing is here",
+    405: "This cannot be done here",
+    422: "This address cannot be read",
+    429: "The store is busy",
+}
+_FIRST_ERROR: Final = 400
+_FORBIDDEN: Final = 403
+
+
+class Pages:
+    """Shows a store to browsers that came in by a link; ``told`` gets the path of each new link after one was used."""
+
+    def __init__(self, store: Store, token: Token, *, told: Callable[[str], None] = lambda _: None) -> None:
+        self._entrance = Entrance(token)
+        self._routes: Mapping[str, object] = {
+            "/": Home(store),
+            "/projects/{project_id:id}": Project(store),
+            "/runs/{run_id:id}": Run(store),
+            "/runs/{run_id:id}/live": RunChanges(store),
+            "/results/{result_id:id}": Test(store),
+            f"{_OPENING}{{code}}": _Opening(self._entrance, told),
+            **{path: _Served(asset) for path, asset in ASSETS.items()},
+        }
+
+    @property
+    def opening_path(self) -> str:
+        """The path of the link that opens the pages the next time."""
+        return self._entrance.path
+
+    @property
+    def extension(self) -> Extension:
+        """The pages as the application takes them."""
+        return Extension(tuple(self._routes.items()), self._admits, self._finish)
+
+    def _admits(self, req: falcon.Request) -> bool:
+        """Return whether a page is asked for; refuse (403) a browser that did not come in by a link."""
+        if _is_api(req.path):
+            return False
+        if req.path in ASSETS or req.path.startswith(_OPENING):
+            return True
+        if not any(self._entrance.is_pass(text) for text in req.get_cookie_values(_cookie(req)) or ()):
+            raise RefusalError(403, "")
+        return True
+
+    def _finish(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Give an answer the headers of pages, and an error the looks of one."""
+        if _is_api(req.path):
+            return
+        resp.set_headers(_HEADERS)
+        if resp.get_header("Cache-Control") is None:
+            resp.set_header("Cache-Control", "no-store")
+        status = resp.status_code
+        if status < _FIRST_ERROR:
+            return
+        told = json.loads(resp.data or b"{}")
+        details = [f"{name}: {text}" for name, texts in told.get("errors", {}).items() for text in texts]
+        message = " ".join([told.get("message", ""), *details]).strip()
+        is_closed = status == _FORBIDDEN and not message
+        title = _TITLES.get(status, "This did not work")
+        _show(resp, page("closed.html" if is_closed else "error.html", title=title, message=message))
+
+
+class _Opening:
+    """Where a link leads: it opens the pages once."""
+
+    def __init__(self, entrance: Entrance, told: Callable[[str], None]) -> None:
+        self._entrance = entrance
+        self._told = told
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, code: str) -> None:
+        """Give the browser its pass; what a browser fetches before anybody asked for it uses nothing up."""
+        if "prefetch" in req.get_header("Sec-Purpose", default=""):
+            raise RefusalError(403, "The link is for a page that somebody looks at.")
+        made = self._entrance.new_pass(code)
+        if made is None:
+            raise RefusalError(403, "")
+        # Over plain HTTP on this machine the cookie cannot be Secure.
+        resp.set_cookie(_cookie(req), made, path="/", secure=False, http_only=True, same_site="Strict")
+        # A redirect would count as coming from the site that the link stood on, and leave the cookie out.
+        _show(resp, page("opened.html"))
+        self._told(self._entrance.path)
+
+
+class _Served:
+    """One packaged file; there is no way from an address to a path."""
+
+    def __init__(self, asset: Asset) -> None:
+        self._asset = asset
+
+    def on_get(self, _: falcon.Request, resp: falcon.Response) -> None:
+        """Send it, to be kept: its address changes with its content."""
+        resp.content_type = self._asset.media_type
+        resp.set_header("Cache-Control", "public, max-age=31536000, immutable")
+        resp.data = self._asset.content
+
+
+def _is_api(path: str) -> bool:
+    return path in (HEALTH, "/api") or path.startswith("/api/")
+
+
+def _cookie(req: falcon.Request) -> str:
+    """Return the cookie's name; browsers send cookies to every port of a machine, so that each has its own."""
+    return f"automation-report-{req.port}"
+
+
+def _show(resp: falcon.Response, text: str) -> None:
+    value: Any = text.encode("utf-8", "replace")
+    resp.content_type, resp.data = "text/html; charset=utf-8", value
