@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _DRAIN_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _TURN_SECONDS = 1.0
+_JSON_HEADERS = (("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,11 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
 
     def execute(self) -> None:
         """Write the answer."""
-        error = self.request.error
+        task: Any = self
+        error = task.request.error
         body = json_text({"message": f"{error.reason}: {error.body}"}).encode()
         self.status = f"{error.code} {error.reason}"
-        self.response_headers += [("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff")]
+        task.response_headers.extend(_JSON_HEADERS)
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)

@@ -168,6 +168,6 @@ def _listening(address: Address, port: int) -> socket.socket:
 
 def _shown(listener: socket.socket) -> str:
     """Return an address that works on this machine; one that means all of its addresses is no address to ask."""
-    host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - it is compared, not listened on
+    name, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(name), str(name))  # noqa: S104 - it is compared, not listened on
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

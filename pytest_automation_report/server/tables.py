@@ -112,7 +112,7 @@ class RunTag(Table):
     run = ForeignKeyField(Run, index=False)
     tag = TextField()
 
-    class Meta:
+    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee takes it from each class by itself
         """What peewee takes from here."""
 
         primary_key = CompositeKey("run", "tag")
@@ -130,7 +130,7 @@ class ProjectStatus(Table):
     is_passed = BooleanField()
     is_failed = BooleanField()
 
-    class Meta:
+    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee takes it from each class by itself
         """What peewee takes from here."""
 
         primary_key = CompositeKey("project", "number")

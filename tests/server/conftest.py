@@ -22,8 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def kills(request: pytest.FixtureRequest) -> int:
-    amount: int = request.config.getoption("--kills", KILLS)
-    return amount
+    return int(request.config.getoption("--kills", KILLS) or KILLS)
 
 
 @pytest.fixture
