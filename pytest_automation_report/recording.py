@@ -121,8 +121,7 @@ class Recording:
             session.config.pluginmanager.register(Describing(self._notes))
         if getattr(session.config.option, "loadgroup", False):
             self._groups.update(_ungrouped(session.items))
-        repeated = _repeated(self._groups.get(each.nodeid, each.nodeid) for each in session.items)
-        self._writer.write(plain_record("collected", count=len(session.items), repeated=repeated))
+        self._writer.write(collected_record([self._groups.get(each.nodeid, each.nodeid) for each in session.items]))
 
     @pytest.hookimpl(tryfirst=True)
     @guarded
@@ -257,6 +256,11 @@ def _ungrouped(items: Iterable[pytest.Item]) -> dict[str, str]:
 
 def _group_name(mark: pytest.Mark) -> str:
     return str(mark.args[0] if mark.args else mark.kwargs.get("name", "default"))
+
+
+def collected_record(nodeids: Sequence[str]) -> bytes:
+    """Return the record of how many tests a worker has collected, with the first of those that share a key."""
+    return plain_record("collected", count=len(nodeids), repeated=_repeated(nodeids))
 
 
 def _repeated(nodeids: Iterable[str]) -> list[list[object]]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 """Version of the records; a reader refuses a newer one."""
 
+AGAIN: Final = "again"
+"""Outcome of a crash that counts as a failure although the test is to run again, as xdist does for scopes."""
+
 _HEADER: Final = 18
 _TEST_MARK: Final = ',"test":'
 

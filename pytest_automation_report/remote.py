@@ -12,13 +12,13 @@ import pytest
 from pytest_automation_report.added import Added
 from pytest_automation_report.describing import ADDED
 from pytest_automation_report.limits import console
-from pytest_automation_report.recording import Recording, guarded
-from pytest_automation_report.records import plain_record
+from pytest_automation_report.recording import Recording, collected_record, guarded
+from pytest_automation_report.records import AGAIN, plain_record
 from pytest_automation_report.spool import SpoolWriter
 from pytest_automation_report.steps import context_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.recorder import Rules
     from pytest_automation_report.recording import Clock, Faults
@@ -51,6 +51,14 @@ class RemoteRecordings:
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ANN401 - see below
+        """Note how many tests there are where the worker cannot; whoever counts goes by the files."""
+        recording = self._recording(node.gateway.id)
+        if recording is not None:
+            recording.write(collected_record([_without_group(each) if self._is_grouped else each for each in ids]))
+
+    @pytest.hookimpl(optionalhook=True)
+    @guarded
     def pytest_handlecrashitem(self, crashitem: str, sched: Any) -> None:  # noqa: ANN401 - xdist is not at hand without it
         """Note whether the crashed test is to run again: xdist's schedulers by scope put it back into their queue."""
         work = getattr(sched, "assigned_work", {}).values()
@@ -61,16 +69,11 @@ class RemoteRecordings:
     @guarded
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record a crash; record a phase where the worker cannot."""
-        if str(report.when) == _CRASHED:
+        worker = getattr(report, "worker_id", None)
+        if worker is None and str(report.when) == _CRASHED:  # pytest-forked uses the word too, in the worker
             self._record_crash(report)
             return
-        worker = getattr(report, "worker_id", None)
-        if worker is None:
-            return
-        if worker not in self._recordings:
-            is_local = self._folder.records(worker).exists()
-            self._recordings[worker] = None if is_local else self._new_recording(worker)
-        recording = self._recordings[worker]
+        recording = None if worker is None else self._recording(worker)
         if recording is not None:
             recording.add(report)
 
@@ -80,6 +83,13 @@ class RemoteRecordings:
             if recording is not None:
                 recording.close()
                 recording.shut()
+
+    def _recording(self, worker: str) -> RemoteRecording | None:
+        """Return the recording of a worker that does not write itself, a new one when there is none."""
+        if worker not in self._recordings:
+            is_local = self._folder.records(worker).exists()
+            self._recordings[worker] = None if is_local else self._new_recording(worker)
+        return self._recordings[worker]
 
     def _new_recording(self, worker: str) -> RemoteRecording:
         writer = SpoolWriter(self._folder.records(worker))
@@ -96,7 +106,7 @@ class RemoteRecordings:
                 worker=node.gateway.id if node is not None else "unknown",
                 id=_without_group(report.nodeid) if self._is_grouped else report.nodeid,
                 file=report.location[0],
-                outcome="rerun" if self._is_pending else report.outcome,
+                outcome=AGAIN if self._is_pending and report.outcome == "failed" else report.outcome,
                 text=console(report.longreprtext),
             )
         )
@@ -121,7 +131,7 @@ class RemoteRecording(Recording):
                 self._groups[report.nodeid] = _without_group(report.nodeid)
             self.pytest_runtest_logstart(report.nodeid, report.location)
         self.pytest_runtest_logreport(_as_in_worker(report))
-        if report.when == "teardown":
+        if str(report.when) in {"teardown", _CRASHED}:
             self._open_nodeid = ""
             carried = getattr(report, ADDED, {"added": [], "told": []})
             for text in carried["told"]:

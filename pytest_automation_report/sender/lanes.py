@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_automation_report.model import Field, Test
 from pytest_automation_report.recorder import Rules, encoded, unfinished_test, with_earlier_attempts
+from pytest_automation_report.records import AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -92,6 +93,7 @@ class Lanes:
         self._rules = rules
         self._orphans = orphans or {}
         self._crashed: dict[str, list[Test]] = {}
+        self._failed: set[str] = set()
         self.by_worker: dict[str, Lane] = {}
         self.end: Mapping[str, Any] | None = None
         self.properties: list[Field] = []
@@ -171,9 +173,12 @@ class Lanes:
         """
         for lane in self.by_worker.values() if self._crashed else ():
             for place in range(len(lane.queue)):
-                earlier = self._pop_crashed(lane.queue[place].nodeid)
+                result = lane.queue[place]
+                earlier = self._pop_crashed(result.nodeid)
                 if earlier:
-                    lane.queue[place] = _merged(lane.queue[place], earlier)
+                    lane.queue[place] = self._merged(result, earlier)
+                    lane.counts[result.status] -= 1
+                    lane.counts[lane.queue[place].status] += 1
 
     def _start(self, lane: Lane, start: Start) -> None:
         if lane.began is None:
@@ -227,7 +232,9 @@ class Lanes:
             return
         start = lane.open or Start(lane.position, -1, moment, nodeid, members["file"], None)
         result = self._orphan(lane, start, "crashed", members["text"], moment)
-        if members["outcome"] == "rerun":
+        if members["outcome"] in {"rerun", AGAIN}:
+            if members["outcome"] == AGAIN:
+                self._failed.add(start.nodeid)
             attempts = [] if lane.unclosed is None else [_test_from(lane.unclosed)]
             self._crashed.setdefault(start.nodeid, []).extend([*attempts, _test_from(result)])
             lane.open = lane.unclosed = None
@@ -281,10 +288,20 @@ class Lanes:
             earlier = self._pop_crashed(result.nodeid)
             if lane.unclosed is not None and lane.unclosed.nodeid == result.nodeid:
                 earlier = [*earlier, _test_from(lane.unclosed)]
-            result = _merged(result, earlier)
+            result = self._merged(result, earlier)
             lane.open = lane.unclosed = None
         lane.counts[result.status] += 1
         lane.queue.append(result)
+
+    def _merged(self, result: Result, earlier: list[Test]) -> Result:
+        """Return a result with the attempts before it; what pytest has counted as a failure stays one."""
+        if not earlier:
+            return result
+        test = _test_from(result)
+        if result.nodeid in self._failed and result.status != "error":
+            test = replace(test, status=self._rules.alias("error"), fields=(*earlier[-1].fields[:1], *test.fields))
+            result = replace(result, status="error")
+        return replace(result, test=encoded(with_earlier_attempts(test, earlier)))
 
     def _close_attempt(self, lane: Lane) -> None:
         """Make the last rerun attempt the result: nothing came after it."""
@@ -300,9 +317,3 @@ def _start_from(placed: Placed) -> Start:
 
 def _test_from(result: Result) -> Test:
     return Test.from_body(json.loads(result.test))
-
-
-def _merged(result: Result, earlier: list[Test]) -> Result:
-    if not earlier:
-        return result
-    return replace(result, test=encoded(with_earlier_attempts(_test_from(result), earlier)))

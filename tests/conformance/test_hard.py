@@ -63,8 +63,7 @@ def test_hard_suite(tmp_path: Path, processes: int, prefix: str, others: tuple[s
     check_workers(observed, processes=processes)
     # JUnit XML marks a whole test skipped for one skipped subtest.
     unknown = {"test_subtest_is_skipped"}
-    collected = None if others else len(hard_table.TESTS)
-    check(observed, collected=collected, repeated={"test_twin"}, unknown_to_xml=unknown)
+    check(observed, collected=len(hard_table.TESTS), repeated={"test_twin"}, unknown_to_xml=unknown)
 
 
 @both_ways

@@ -35,9 +35,17 @@ class TestGroup:
 
 
 @pytest.mark.xdist_group("last")
-def test_crashes():
-    os._exit(9)
+def test_crashes_first():
+    note = Path(__file__).with_name("crashed")
+    if not note.exists():
+        note.touch()
+        os._exit(9)
+
+
+@pytest.mark.xdist_group("last")
+def test_after_the_crash():
+    pass  # xdist hangs when one test alone is left of a group that crashed
 
 
 def test_ungrouped():
-    assert Path(__file__).exists()
+    pass

@@ -1,4 +1,4 @@
-"""Tests that crash their worker at some attempts; each attempt leaves a line in a file, since none survives in memory."""
+"""Tests that crash their worker at some attempts; each attempt is noted in a file, since memory does not survive."""
 
 import os
 from pathlib import Path
