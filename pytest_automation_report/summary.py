@@ -180,9 +180,7 @@ def _why(ending: Ending) -> str:
 
 def _address(configuration: Configuration, run: int, here: Path) -> str:
     if configuration.endpoint.is_embedded:
-        words = _database_words(configuration, here)
-        show = shlex.join(["automation-report", "run", "show", str(run), *words])
-        return f"{show}, or serve it: {shlex.join(['automation-report', 'serve', *words])}"
+        return shlex.join(["automation-report", "serve", "--open", *_database_words(configuration, here)])
     return f"{configuration.url}/automation/runs/view/{run}"
 
 

@@ -81,8 +81,10 @@ def serve(  # noqa: PLR0913 - one for each option
     )
 
     def announce(address: str) -> None:
-        _announce(address, database, kept)
+        click.echo(address)
+        told(f"serving {database}; Ctrl-C ends it")
         looking.begin(address, pages.opening_path)
+        told(f"report to it: {_reporting_line(address, kept)}")
 
     for note in store.notes:
         told(note)
@@ -129,12 +131,9 @@ def _open(link: str) -> None:
         told("no browser was found here: open the link yourself")
 
 
-def _announce(address: str, database: Path, token_file: Path | None) -> None:
-    click.echo(address)
-    told(f"serving {database}; Ctrl-C ends it")
-    line = ["pytest", "--automation-report", "--automation-report-url", address]
-    line += ["--automation-report-project-id", "1"]
+def _reporting_line(address: str, token_file: Path | None) -> str:
+    words = ["pytest", "--automation-report", "--automation-report-url", address]
+    words += ["--automation-report-project-id", "1"]
     if token_file is not None:
-        told(f"report to it: {shlex.join([*line, '--automation-report-token-file', str(token_file)])}")
-    else:
-        told(f'report to it: AUTOMATION_REPORT_TOKEN="$AUTOMATION_REPORT_SERVER_TOKEN" {shlex.join(line)}')
+        return shlex.join([*words, "--automation-report-token-file", str(token_file)])
+    return f'AUTOMATION_REPORT_TOKEN="$AUTOMATION_REPORT_SERVER_TOKEN" {shlex.join(words)}'

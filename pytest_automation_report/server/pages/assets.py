@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_PACKAGE = "pytest_automation_report.server.pages"
+
+
 @dataclass(frozen=True, slots=True)
 class Asset:
     """One packaged file; ``path`` is its address, which is another one when its content is another."""
@@ -21,7 +24,7 @@ class Asset:
 
 
 def _asset(name: str, media_type: str) -> Asset:
-    content = (files(__package__) / "static" / name).read_bytes()
+    content = (files(_PACKAGE) / "static" / name).read_bytes()
     stem, _, suffix = name.partition(".")
     return Asset(f"/static/{stem}-{sha256(content).hexdigest()[:16]}.{suffix}", media_type, content)
 

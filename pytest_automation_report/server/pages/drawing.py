@@ -80,7 +80,7 @@ def _finalized(value: object) -> object:
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader(__package__ or "", "templates"),
+        loader=PackageLoader("pytest_automation_report.server.pages", "templates"),
         autoescape=True,
         finalize=_finalized,
         undefined=StrictUndefined,

@@ -102,7 +102,7 @@ class Test(_Screen):
 def _project_page(store: Store, project_id: int, parameters: Mapping[str, Any], *, is_only: bool) -> str:
     given = {name: text for name, text in given_once(parameters).items() if text}
     query = queries.query_from(_RUN_PAGE, {"per_page": "25", **given})
-    filters = {name: given[name] for name in _RUN_FILTERS if name in given}
+    filters: dict[str, str] = {name: given[name] for name in _RUN_FILTERS if name in given}
     path = "/" if is_only else f"/projects/{project_id}"
 
     def question(reader: Reader) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _project_page(store: Store, project_id: int, parameters: Mapping[str, Any], 
         return {"found": found, "runs": runs, "sources": own.sources(project_id)}
 
     def address(number: int) -> str:
-        pairs = {**filters, "page": str(number)} if number > 1 else filters
+        pairs = [*filters.items(), ("page", str(number))] if number > 1 else [*filters.items()]
         return f"{path}?{urlencode(pairs)}" if pairs else path
 
     values = store.read(question)

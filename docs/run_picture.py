@@ -1,0 +1,52 @@
+"""Takes docs/run.png: the example project's run in the embedded server's pages. Needs ``playwright`` and chromium."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM = "/usr/bin/chromium"
+SIZE = {"width": 1120, "height": 760}
+
+
+def take(shop: Path, picture: Path) -> None:
+    """Serve what the project reported and take the picture of its first run."""
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0"]
+    with subprocess.Popen(command, cwd=shop, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:  # noqa: S603
+        assert server.stdout is not None
+        assert server.stderr is not None
+        address = server.stdout.readline().strip()
+        link = next(line for line in server.stderr if line.startswith("look at it: ")).removeprefix("look at it: ")
+        try:
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+                page = browser.new_page(viewport=SIZE, color_scheme="light", locale="en-GB")
+                page.goto(link.strip())
+                page.wait_for_url(f"{address}/")
+                page.goto(f"{address}/runs/1")
+                page.screenshot(path=picture)
+                browser.close()
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.communicate(timeout=30)
+
+
+def main() -> None:
+    """Report the example project and take the picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        shop = Path(folder) / "shop"
+        shutil.copytree(ROOT / "examples" / "shop", shop, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+        command = [sys.executable, "-m", "pytest", "-q", "--automation-report", "-p", "no:cacheprovider"]
+        subprocess.run(command, cwd=shop, stdout=subprocess.DEVNULL, check=False)  # noqa: S603
+        take(shop, ROOT / "docs" / "run.png")
+
+
+if __name__ == "__main__":
+    main()
