@@ -99,11 +99,15 @@ class RemoteRecordings:
 
     def _record_crash(self, report: Any) -> None:  # noqa: ANN401 - xdist hangs the worker's node on it
         node = getattr(report, "node", None)
+        worker = node.gateway.id if node is not None else "unknown"
+        recording = self._recordings.get(worker)
+        if recording is not None:
+            recording.give_up()
         self._controller.write(
             plain_record(
                 "crash",
                 t=self._clock.now(),
-                worker=node.gateway.id if node is not None else "unknown",
+                worker=worker,
                 id=_without_group(report.nodeid) if self._is_grouped else report.nodeid,
                 file=report.location[0],
                 outcome=AGAIN if self._is_pending and report.outcome == "failed" else report.outcome,
@@ -137,6 +141,12 @@ class RemoteRecording(Recording):
             for text in carried["told"]:
                 self._notes.troubles.add(text)
             self.finish_attempt(report.nodeid, [each and Added.from_json(each) for each in carried["added"]])
+
+    def give_up(self) -> None:
+        """Leave the attempt that is open to the crash report, which says what became of it."""
+        self._open_nodeid = ""
+        self._is_open = False
+        self._unclosed = None
 
     is_grouped: bool = False
     _open_nodeid: str = ""
