@@ -105,7 +105,10 @@ class TravellingNotes:
         if call.when == "teardown":
             if self._is_described:
                 describe(self._notes, item, report)
-            self._load(item, report)
+            try:
+                self._load(item, report)
+            except Exception as error:  # noqa: BLE001 - nodes are other plugins' objects; told with the next report
+                self._notes.troubles.add(f"annotations of {item.nodeid} are left out: {error!r}")
         return report
 
     def pytest_sessionfinish(self) -> None:

@@ -152,7 +152,15 @@ class Recording:
     @guarded
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Close the attempt: its result exists once it is a line in the spool."""
-        self.finish_attempt(nodeid, with_markers(self._notes.end(), self._markers, self._notes.item))
+        self.finish_attempt(nodeid, self._added())
+
+    def _added(self) -> Sequence[Added | None]:
+        """Return what the attempt's user has added; an error in that must not cost the result."""
+        try:
+            return with_markers(self._notes.end(), self._markers, self._notes.item)
+        except Exception as error:  # noqa: BLE001 - nodes are other plugins' objects; the result is more than its additions
+            self.faults.add("annotations", error)
+            return ()
 
     def finish_attempt(self, nodeid: str, added: Sequence[Added | None]) -> None:
         """Write the result of an attempt, with what its user has added."""

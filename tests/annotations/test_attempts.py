@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from annotations.suites import WORKERS
+from pytest_automation_report.attempts import with_earlier_attempts
+from pytest_automation_report.model import Artifact, Field, FieldType, Test
+from pytest_automation_report.rules import Rules
+from pytest_automation_report.steps import steps_field
 
 if TYPE_CHECKING:
     from annotations.suites import Suite
@@ -76,3 +80,71 @@ def test_steps_stand_before_subtests(suite: Suite) -> None:
     assert test.steps == [("passed", "prepare"), ("passed", "one")]
     assert test.values["Subtests"] == "1: 1 passed"
     assert test.values["a"] == "b"
+
+
+def test_flaky_tells_what_each_attempt_added(suite: Suite) -> None:
+    """With flaky as well, what an attempt added stands with that attempt."""
+    pytest.importorskip("flaky")
+    suite.write("test_suite.py", REPEATED.replace("MARK", "@pytest.mark.flaky(max_runs=3)"))
+    (test,) = suite.report("-p", "no:pytest-retry", "-p", "no:rerunfailures").values()
+    assert test.values["run"] == "3"
+    assert test.values["Attempt 1"].endswith("\n\n[failed] try 1\nrun: 1")
+    assert test.values["Attempt 2"].endswith("\n\n[failed] try 2\nrun: 2")
+
+
+def test_test_that_dies_is_reported_without_what_it_added(suite: Suite) -> None:
+    """A test whose process dies is an error, and those before it keep what they added."""
+    suite.write("test_suite.py", """
+        import os
+
+        def test_before(automation_report):
+            automation_report.field("kept", "yes")
+
+        def test_dies(automation_report):
+            automation_report.field("lost", "yes")
+            os._exit(3)
+    """)
+    tests = suite.report("-n1", "--max-worker-restart=0", exit_status=1)
+    assert tests["test_before"].values == {"kept": "yes"}
+    assert tests["test_dies"].body["status"] == "error"
+    assert "lost" not in tests["test_dies"].values
+
+
+def made(number: int, *more: Artifact) -> Test:
+    """Return one attempt, with an artifact and a step of its own."""
+    fields = (
+        Field("Failure", f"text {number}", FieldType.CONSOLE, {}, is_highlight=True),
+        Field("Output", "printed", FieldType.CONSOLE),
+        steps_field([("failed", f"a & b {number}")], {"failed": 1}),
+        Field("run", str(number)),
+    )
+    own = Artifact(f"{number}.png", f"https://example.org/{number}", "a note" if number == 1 else None)
+    return Test("key", "name", "folder", "failure", fields=fields, artifacts=(own, *more))
+
+
+def test_attempts_in_other_processes_keep_their_artifacts() -> None:
+    """Attempts that carry those before them, and attempts of another process, are numbered on with what they added."""
+    second = with_earlier_attempts(made(2), [made(1)])
+    assert [(each.name, each.note) for each in second.artifacts] == [("2.png", None), ("1.png", "attempt 1: a note")]
+    for earlier in ([made(1), second], [second]):
+        third = with_earlier_attempts(made(3), earlier)
+        assert [(each.name, each.note) for each in third.artifacts] == [
+            ("3.png", None), ("1.png", "attempt 1: a note"), ("2.png", "attempt 2"),
+        ]
+        told = {each.name: each.value for each in third.fields}
+        assert told["Attempt 2"] == "text 2\n\n[failed] a & b 2\nrun: 2"
+        assert told["Attempts"] == "3"
+    fourth = with_earlier_attempts(second, [made(3), made(4)])
+    assert [(each.name, each.note) for each in fourth.artifacts] == [
+        ("2.png", None), ("3.png", "attempt 1"), ("4.png", "attempt 2"), ("1.png", "attempt 3: a note"),
+    ]
+
+
+def test_rules_of_an_older_spool_are_read() -> None:
+    """Rules that were written before there were annotations mean the same as ever."""
+    body = Rules(prefix="a").to_json()
+    for name in ("markers", "link_templates", "output_annotations"):
+        del body[name]
+    assert Rules.from_json(body) == Rules(prefix="a")
+    full = Rules(markers=("owner",), link_templates={"case": "https://example.org/{}"}, output_annotations=True)
+    assert Rules.from_json(full.to_json()) == full

@@ -1,0 +1,52 @@
+"""How users write it: checked by mypy and pyright, never run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_automation_report import (
+    Additions,
+    Artifact,
+    AutomationReport,
+    Field,
+    FieldType,
+    Link,
+    RunAdditions,
+    artifact,
+    field,
+    link,
+    step,
+)
+
+if TYPE_CHECKING:
+    from pytest_automation_report import Summary
+
+
+def functions(automation_report: AutomationReport) -> None:
+    """Call everything that a test can call."""
+    for report in (automation_report, AutomationReport()):
+        report.field("name", 1)
+        report.field("name", "value", type="console")
+        report.field("name", "value", type=FieldType.HTML)
+        report.link("https://example.org", "name")
+        report.artifact(Path("a.png"), "a", mime_type="image/png")
+        report.artifact(lambda: b"bytes", "b")
+        with report.step("outer"), report.step("inner"):
+            pass
+    field("name", None, "url")
+    link("https://example.org")
+    artifact(b"bytes", "c")
+    with step("outer"):
+        pass
+
+
+def additions() -> tuple[Additions, RunAdditions]:
+    """Return what hooks return."""
+    test = Additions(key="key", folder="folder", fields=[Field("a", "b")], artifacts=(Artifact("a", "https://b.c"),))
+    return test, RunAdditions(name="name", tags=["tag"], links=[Link("a", "https://b.c")])
+
+
+def numbers(summary: Summary) -> int:
+    """Return what the last hook is told."""
+    return summary.delivered + summary.kept + sum(summary.counts.values())
