@@ -64,6 +64,33 @@ def test_markers_become_fields_links_and_artifacts(arguments: tuple[str, ...], s
     assert tests["test_module"].fields == [("module", "shop", STRING)]
 
 
+def test_markers_of_a_module_and_a_class_are_their_tests_alone(suite: Suite) -> None:
+    """What a module or a class is marked with is in the results of its own tests, whatever ran before."""
+    suite.write("test_a.py", "def test_a(): pass")
+    suite.write("test_b.py", """
+        import pytest
+
+        pytestmark = pytest.mark.automation_report_field("module", "b")
+
+        def test_b():
+            pass
+
+        @pytest.mark.automation_report_field("class", "C")
+        class TestC:
+            def test_c(self):
+                pass
+
+        def test_d():
+            pass
+    """)
+    suite.write("test_e.py", "def test_e(): pass")
+    tests = suite.report()
+    assert {name: test.values for name, test in tests.items()} == {
+        "test_a": {}, "test_b": {"module": "b"}, "test_c": {"module": "b", "class": "C"}, "test_d": {"module": "b"},
+        "test_e": {},
+    }
+
+
 @pytest.mark.parametrize("arguments", WORKERS)
 def test_marker_that_cannot_be_used_is_told(arguments: tuple[str, ...], suite: Suite) -> None:
     """A marker with wrong arguments changes no outcome; the summary names it, and the others are in the result."""
