@@ -207,3 +207,17 @@ def test_a_file_with_lost_pages_is_told(filled: Service, tmp_path: Path) -> None
     assert any(each.startswith("the file is damaged") for each in problems), problems
     pruned = _store("prune", "--older-than", "0h")
     assert (pruned.exit_code, "store.db" in pruned.stderr) == (3, True), pruned.output
+
+
+def test_the_ids_of_threads_are_not_given_twice(filled: Service) -> None:
+    """A run that got the last thread stays as long as no later thread is there, however old it is."""
+    filled.clock.now -= 50 * DAY
+    old = filled.new_run()
+    filled.clock.now += 50 * DAY
+    newest = filled.new_run()
+    last = filled.new_thread(old)
+    filled.post(f"/automation/runs/{old}/complete", {})
+    assert _store("prune", "--older-than", "0h").exit_code == 0
+    assert _ids(filled) == [old, newest]
+    assert filled.new_thread(newest) == last + 1
+    assert _store("prune", "--older-than", "0h").stdout.split() == [str(old)]
