@@ -48,6 +48,7 @@ class RemoteRecordings:
         self._is_grouped = is_grouped
         self._is_pending = False
         self._recordings: dict[str, RemoteRecording | None] = {}
+        self._lines: dict[str, int | None] = {}
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
@@ -64,6 +65,13 @@ class RemoteRecordings:
         work = getattr(sched, "assigned_work", {}).values()
         units = [*getattr(sched, "workqueue", {}).values(), *(unit for each in work for unit in each.values())]
         self._is_pending = any(unit.get(crashitem) is False for unit in units)
+
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        """Remember where a test is, in case that its worker crashes before it reports a phase."""
+        if any(self._recordings.values()):
+            self._lines[nodeid] = location[1]
 
     @pytest.hookimpl(trylast=True)
     @guarded
@@ -110,6 +118,7 @@ class RemoteRecordings:
                 worker=worker,
                 id=_without_group(report.nodeid) if self._is_grouped else report.nodeid,
                 file=report.location[0],
+                line=self._lines.get(report.nodeid),
                 outcome=AGAIN if self._is_pending and report.outcome == "failed" else report.outcome,
                 text=console(report.longreprtext),
             )

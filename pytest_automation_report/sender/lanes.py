@@ -230,7 +230,7 @@ class Lanes:
         lane, nodeid, moment = self.lane(members["worker"]), members["id"], members["t"]
         if lane.interrupted == nodeid or (lane.is_closed and lane.open is None):
             return
-        start = lane.open or Start(lane.position, -1, moment, nodeid, members["file"], None)
+        start = lane.open or Start(lane.position, -1, moment, nodeid, members["file"], members.get("line"))
         result = self._orphan(lane, start, "crashed", members["text"], moment)
         if members["outcome"] in {"rerun", AGAIN}:
             if members["outcome"] == AGAIN:

@@ -188,8 +188,8 @@ def check(
 ) -> None:
     """Raise AssertionError where the session breaks what holds for all.
 
-    ``collected`` is the number of tests that pytest collected, ``None`` where it writes no summary; ``repeated`` names the tests that occur more than once
-    on one worker, ``unknown_to_xml`` those whose outcome the JUnit XML does not have.
+    ``collected`` is the number of tests that pytest collected, ``None`` where it writes no summary; ``repeated`` names
+    the tests that occur more than once on one worker, ``unknown_to_xml`` those that the JUnit XML tells otherwise.
     """
     assert observed.ran.exit == observed.bare_exit, observed.ran.text
     _check_server(observed, repeated)

@@ -6,7 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from conforming import IS_OLD_PYTEST, ONLY_RERUNFAILURES, check, check_rows, check_workers, observe, on_other_hosts, rows
+from conforming import (
+    IS_OLD_PYTEST,
+    ONLY_RERUNFAILURES,
+    check,
+    check_rows,
+    check_workers,
+    observe,
+    on_other_hosts,
+    rows,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +76,7 @@ CRASHED = "crashed while it ran this test"
 
 @pytest.mark.parametrize("dist", ["load", "worksteal"])
 def test_workers_crash(tmp_path: Path, dist: str) -> None:
-    """The test that a worker died in is an error in that worker's thread, however tests are spread; no other is lost."""
+    """The test that a worker died in is an error in that worker's thread; no other is lost."""
     observed = observe("crash", tmp_path, *ONLY_RERUNFAILURES, *TWO, "--dist", dist)
     check_rows(observed, EXITS)
     check_workers(observed, processes=2)
@@ -76,14 +85,19 @@ def test_workers_crash(tmp_path: Path, dist: str) -> None:
 
 
 def test_workers_crash_on_other_hosts(tmp_path: Path) -> None:
-    """What the controller alone can record of a crash is recorded; the line of a test that died in setup is unknown."""
+    """The controller records what workers cannot that see no spool, crashes included."""
     observed = observe("crash", tmp_path, *ONLY_RERUNFAILURES, *TWO, conftest=ALL_ELSEWHERE)
-    check_rows(observed, [replace(each, line=0) if each.name == "test_leaves_in_setup" else each for each in EXITS])
+    check_rows(observed, EXITS)
+    check_workers(observed, processes=2)
     check(observed, collected=len(EXITS))
 
 
 @pytest.mark.parametrize(
-    ("chosen", "name"), [("not killed", "test_leaves"), ("among or killed", "test_is_killed[a[b]]")], ids=["exit", "kill"]
+    ("chosen", "name"),
+    [
+        pytest.param("not killed", "test_leaves", id="exit"),
+        pytest.param("among or killed", "test_is_killed[a[b]]", id="kill"),
+    ],
 )
 def test_only_process_crashes(tmp_path: Path, chosen: str, name: str) -> None:
     """Without workers the sender outlives pytest: it reports the test that was running and completes the run."""
@@ -97,7 +111,7 @@ def test_only_process_crashes(tmp_path: Path, chosen: str, name: str) -> None:
 
 @pytest.mark.parametrize("dist", ["loadscope", "loadfile"])
 def test_crashes_are_run_again_by_scope(tmp_path: Path, dist: str) -> None:
-    """Where xdist itself runs a crashed test again, with the rest of its scope, the test is one result, failed as pytest counts it."""
+    """Where xdist runs a crashed test again with its scope, it is one result: an error, since pytest counts one."""
     observed = observe("reruns", tmp_path, *ONLY_RERUNFAILURES, *TWO, "--dist", dist, "-k", "not always")
     check_rows(observed, AGAIN)
     check_workers(observed, processes=2)
@@ -130,10 +144,18 @@ def test_groups(tmp_path: Path, conftest: str) -> None:
     check(observed, collected=len(expected))
 
 
-@pytest.mark.parametrize("dist", ["load", "worksteal"])
-def test_crashes_are_repeated(tmp_path: Path, dist: str) -> None:
+@pytest.mark.parametrize(
+    ("dist", "conftest"),
+    [
+        pytest.param("load", "", id="load"),
+        pytest.param("worksteal", "", id="worksteal"),
+        pytest.param("load", ALL_ELSEWHERE, id="on-other-hosts"),
+    ],
+)
+def test_crashes_are_repeated(tmp_path: Path, dist: str, conftest: str) -> None:
     """A test that crashed and was run again by another worker is one result; the crash is an attempt of it."""
-    observed = observe("reruns", tmp_path, *ONLY_RERUNFAILURES, *TWO, "--reruns", "2", "--dist", dist)
+    options = (*ONLY_RERUNFAILURES, *TWO, "--reruns", "2", "--dist", dist)
+    observed = observe("reruns", tmp_path, *options, conftest=conftest)
     check_rows(observed, REPEATED)
     check_workers(observed, processes=2)
     check(observed, collected=len(REPEATED))

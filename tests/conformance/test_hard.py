@@ -69,7 +69,7 @@ def test_hard_suite(tmp_path: Path, processes: int, prefix: str, others: tuple[s
 @both_ways
 def test_retries(tmp_path: Path, processes: int) -> None:
     """A test that pytest-retry repeats is one result with the attempts before the last."""
-    observed = observe("retry", tmp_path, *ONLY_RETRY, *_workers(processes))
+    observed = observe("by_retry", tmp_path, *ONLY_RETRY, *_workers(processes))
     check_rows(observed, RETRIES)
     check_workers(observed, processes=processes)
     check(observed, collected=4)
@@ -78,7 +78,7 @@ def test_retries(tmp_path: Path, processes: int) -> None:
 @both_ways
 def test_flakes(tmp_path: Path, processes: int) -> None:
     """A test that flaky repeats is one result with the attempts before the last."""
-    observed = observe("flaky", tmp_path, *ONLY_FLAKY, *_workers(processes))
+    observed = observe("by_flaky", tmp_path, *ONLY_FLAKY, *_workers(processes))
     check_rows(observed, FLAKES)
     check_workers(observed, processes=processes)
     check(observed, collected=4)
