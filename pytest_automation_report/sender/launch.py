@@ -80,7 +80,7 @@ def folders_of(packages: Iterable[str]) -> list[str]:
         if folder is None:
             raise LaunchError(f"the package {name} is not installed for {sys.executable}")
         folders[folder] = None
-    folders.update((folder, None) for name in _OFTEN_NEEDED if (folder := _folder_of(name)) is not None)
+    folders.update(dict.fromkeys(folder for name in _OFTEN_NEEDED if (folder := _folder_of(name)) is not None))
     return list(folders)
 
 
