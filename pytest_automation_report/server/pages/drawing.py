@@ -32,12 +32,14 @@ def duration(microseconds: int | None) -> str:
     """Return a duration for people: the two units that matter."""
     if microseconds is None:
         return "–"  # noqa: RUF001 - typography
-    if microseconds < _SECOND:
+    if microseconds < _SECOND - _MILLISECOND // 2:
         return f"{microseconds / _MILLISECOND:.{0 if microseconds >= 10 * _MILLISECOND else 1}f} ms"
-    if microseconds < _MINUTE:
+    if microseconds < _MINUTE - 50 * _MILLISECOND:
         return f"{microseconds / _SECOND:.{1 if microseconds >= _MANY else 2}f} s"
-    if microseconds < _HOUR:
+    if microseconds < _HOUR - _SECOND // 2:
+        microseconds += _SECOND // 2
         return f"{microseconds // _MINUTE} min {microseconds % _MINUTE // _SECOND:02d} s"
+    microseconds += _SECOND // 2
     return f"{microseconds // _HOUR} h {microseconds % _HOUR // _MINUTE:02d} min"
 
 

@@ -33,6 +33,7 @@ function copyButtons() {
 // Puts the server's newer sections in place of those shown; what the reader opened, closed, chose or types stays.
 function refresh(live, text) {
   const fresh = new DOMParser().parseFromString(text, "text/html");
+  const isCompleted = fresh.getElementById("live-head").dataset.open === "false";
   for (const section of fresh.querySelectorAll("section[id^=live-]")) {
     const shown = document.getElementById(section.id);
     if (!shown) continue;
@@ -55,8 +56,7 @@ function refresh(live, text) {
       if (same) same.focus({ preventScroll: true });
     }
   }
-  const head = fresh.getElementById("live-head");
-  if (head && head.dataset.open === "false") live.dataset.live = "";
+  if (isCompleted) live.dataset.live = "";
 }
 
 async function follow(live) {

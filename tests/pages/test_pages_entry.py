@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from pages.visiting import COOKIE, Site
+from pytest_automation_report.model import Token
+from pytest_automation_report.server.pages.assets import ASSETS
+from pytest_automation_report.server.pages.entrance import Entrance
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+@pytest.mark.parametrize("path", ["/", "/projects/1", "/runs/1", "/runs/1/live", "/results/1", "/nothing"])
+def test_a_browser_without_a_pass_is_told_how_to_get_in(site: Site, path: str) -> None:
+    """It learns where the link stands, and nothing of what is kept."""
+    site.run_of(name="a secret name")
+    for cookie in ("", f"{COOKIE}=x", f"{COOKIE}=a.b", "automation-report-81=x"):
+        answer = site.raw(path, Cookie=cookie)
+        assert answer.status_code == 403
+        assert "automation-report serve" in answer.text
+        assert "secret" not in answer.text
+
+
+def test_a_link_opens_once(site: Site) -> None:
+    """It sets a cookie that scripts and other sites cannot use; the second time it opens nothing, the next link does."""
+    link = site.pages.opening_path
+    opened = site.raw(link)
+    cookie = opened.cookies[COOKIE]
+    assert (opened.status_code, cookie.http_only, cookie.same_site, cookie.path) == (200, True, "Strict", "/")
+    assert site.raw("/", Cookie=f"{COOKIE}={cookie.value}").status_code == 200
+    again = site.raw(link)
+    assert (again.status_code, dict(again.cookies)) == (403, {})
+    assert site.links == [site.pages.opening_path]
+    assert site.raw(site.links[0]).status_code == 200
+    assert site.raw("/open/guess").status_code == 403
+    assert site.raw("/open/").status_code == 403
+
+
+def test_what_a_browser_fetches_ahead_uses_no_link_up(site: Site) -> None:
+    """A preview of the link must not be the one time that it opens."""
+    link = site.pages.opening_path
+    assert site.raw(link, Sec_Purpose="prefetch;prerender").status_code == 403
+    assert site.raw(link, method="HEAD").status_code == 405
+    assert site.raw(link).status_code == 200
+
+
+def test_a_pass_is_good_after_a_restart_and_not_at_another_server() -> None:
+    """It follows from the server's token, and tells nothing of it."""
+    first, second, other = Entrance(Token("token")), Entrance(Token("token")), Entrance(Token("tokem"))
+    made = first.new_pass(first.path.rpartition("/")[2])
+    assert made is not None
+    assert "token" not in made
+    assert (first.is_pass(made), second.is_pass(made), other.is_pass(made)) == (True, True, False)
+    assert not first.is_pass(f"x{made}")
+    assert first.path != second.path
+
+
+@pytest.mark.parametrize("path", ["/", "/runs/1", "/results/1", "/nothing", "/open/x", next(iter(ASSETS))])
+def test_every_answer_is_locked_down(site: Site, path: str) -> None:
+    """Whatever the answer is: nothing but our own style and script runs, no other site may frame or include it."""
+    site.run_of()
+    for answer in (site.get(path), site.raw(path)):
+        assert answer.headers["Content-Security-Policy"] == POLICY
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert not any(name.lower().startswith("access-control") for name in answer.headers)
+        if path not in ASSETS:
+            assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_style_and_script_are_the_only_files(site: Site) -> None:
+    """A fixed table has them; no address leads to another file."""
+    for path, asset in ASSETS.items():
+        answer = site.raw(path)
+        assert (answer.content, answer.headers["Content-Type"]) == (asset.content, asset.media_type)
+    for path in ("/static/", "/static/../site.py", "/static/..%2fsite.py", "/static/%2e%2e/site.py", "/static/style.css"):
+        assert site.get(path).status_code == 404
+
+
+def test_markup_has_no_script_or_style_of_its_own(site: Site) -> None:
+    """The policy would stop it, so nothing may need it."""
+    run = site.run_of({"key": "a", "name": "n", "folder": "f", "status": "failed"})
+    for path in ("/", f"/runs/{run}", f"/results/{site.result_ids(run)[0]}"):
+        html = site.shown(path)
+        assert not re.search(r"<style|style=|<script(?! src=)|\son[a-z]+=", html)
+        assert re.findall(r'(?:src|href)="(http[^"]*)"', html) == []
+
+
+def test_other_sites_and_other_methods_get_nothing(site: Site) -> None:
+    """A pass does not help a page of another origin, and nothing can be changed here."""
+    site.run_of()
+    for where in ("cross-site", "same-site"):
+        assert site.get("/runs/1", Sec_Fetch_Site=where).status_code == 403
+    assert site.get("/runs/1", Sec_Fetch_Site="same-origin").status_code == 200
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE"):
+        assert site.get("/runs/1", method=method).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/nothing", 404),
+        ("/runs/99", 404),
+        ("/runs/x", 404),
+        ("/runs/99999999999999999999", 404),
+        ("/results/99", 404),
+        ("/projects/7", 404),
+        ("/runs/1?page=0", 422),
+        ("/runs/1?page=x", 422),
+        ("/runs/1?status=26", 422),
+        ("/runs/1?status=a", 422),
+        ("/runs/1?group=name", 422),
+        ("/?status=9", 422),
+        ("/?source_id=x", 422),
+        ("/?page=x", 422),
+    ],
+)
+def test_mistakes_are_pages_too(site: Site, path: str, status: int) -> None:
+    """What is not there, or means nothing, is told on a page with a way back."""
+    site.run_of()
+    answer = site.get(path)
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert 'href="/"' in answer.text
+    assert "<h1>" in answer.text
+
+
+def test_the_api_stays_as_it_is(site: Site) -> None:
+    """It asks for the token, whatever pass a browser has, and answers with JSON."""
+    site.run_of()
+    refused = site.get("/api/v1/automation/runs/1")
+    assert (refused.status_code, refused.headers["Content-Type"]) == (401, "application/json")
+    answer = site.raw("/api/v1/automation/runs/1", Authorization="Bearer a-token-of-these-tests")
+    assert answer.json["result"]["name"] == "a run"
+    assert "Content-Security-Policy" not in answer.headers
+    assert site.raw("/healthz").json == {"status": "ok"}
+
+
+def test_the_mounted_store_loads_no_pages() -> None:
+    """Who only reports to the embedded store pays nothing for pages."""
+    script = (
+        "import sys; import pytest_automation_report.server.mount;"
+        " print([each for each in sys.modules if 'jinja2' in each or 'server.pages' in each])"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"

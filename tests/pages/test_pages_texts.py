@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import pytest
+
+from pytest_automation_report.server.pages.drawing import count, duration, slices
+from pytest_automation_report.server.pages.texts import LINES_SHOWN, lines, rerun_command, steps, web_address
+
+
+@pytest.mark.parametrize(
+    ("file", "folder", "name", "expected"),
+    [
+        ("tests/test_a.py", "tests.test_a", "test_x", "pytest tests/test_a.py::test_x"),
+        ("tests/test_a.py", "tests.test_a.TestB.TestC", "test_x", "pytest tests/test_a.py::TestB::TestC::test_x"),
+        ("test_a.py", "nightly.test_a", "test_x[a b]", "pytest 'test_a.py::test_x[a b]'"),
+        ("test_a.py", "test_a", "x'; rm -rf /", "pytest 'test_a.py::x'\"'\"'; rm -rf /'"),
+        ("test_a.py", "test_a", "x\ny", "pytest 'test_a.py::x\\ny'"),
+        ("test_a.py", "another", "test_x", None),
+        ("-test_a.py", "-test_a", "test_x", None),
+        ("suite.js", "suite", "works", None),
+        (None, "tests.test_a", "test_x", None),
+        ("", "tests.test_a", "test_x", None),
+    ],
+)
+def test_the_command_names_the_test(file: str | None, folder: str, name: str, expected: str | None) -> None:
+    """File, classes and name make pytest's node id, quoted for a shell; where they cannot, there is none."""
+    assert rerun_command({"file": file, "folder": folder, "name": name}, []) == expected
+
+
+def test_a_node_id_that_was_sent_counts() -> None:
+    """Where folder and name no longer show it, the field does."""
+    field = {"type": 1, "name": "Node id", "value": "a/test_b.py::test_c[x::y]"}
+    row = {"file": "a/test_b.py", "folder": "a.test_b", "name": "test_c"}
+    assert rerun_command(row, [field]) == "pytest 'a/test_b.py::test_c[x::y]'"
+
+
+def test_lines_of_a_traceback_have_kinds() -> None:
+    """What failed, where, and what is only said around it can be told apart."""
+    text = "def f():\n>   g()\nE   Boom\n\ntests/test_a.py:3: Boom\n_ _ _ _ _ _ _\n-----  Captured stdout -----\n    E not"
+    assert [line.kind for line in lines(text)] == ["plain", "source", "error", "plain", "place", "rule", "rule", "plain"]
+
+
+def test_a_text_is_shown_without_what_a_page_cannot_show() -> None:
+    """Colours go, control characters and bidi controls are spelled out, endless texts end."""
+    assert [line.text for line in lines("\x1b[31mred\x1b[0m\r\n\x07\u202e\n")] == ["red", "\\x07\\u202e"]
+    shown = lines("x\n" * (LINES_SHOWN + 7))
+    assert (len(shown), shown[-1].text) == (LINES_SHOWN + 1, "... 7 more lines")
+
+
+def test_steps_are_read_strictly() -> None:
+    """The one structure is taken apart and its texts are unescaped once."""
+    markup = '<test-steps>\n<test-step status="passed">a &lt;b&gt; &amp;amp;</test-step><test-step status="failed"></test-step></test-steps>'
+    assert [(step.status, step.text) for step in steps(markup) or ()] == [("passed", "a <b> &amp;"), ("failed", "")]
+    assert steps("<test-steps></test-steps>") == []
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "",
+        "<p>text</p>",
+        "<test-steps>",
+        '<test-steps><test-step status="passed">a</test-step></test-steps><script></script>',
+        '<test-steps><test-step status="passed"><b>a</b></test-step></test-steps>',
+        '<test-steps><test-step status="odd">a</test-step></test-steps>',
+        '<test-steps><test-step status="passed" onclick="x">a</test-step></test-steps>',
+        '<test-steps>loose<test-step status="passed">a</test-step></test-steps>',
+        '<test-steps><test-step status="passed">a</test-steps>',
+    ],
+)
+def test_anything_else_is_no_steps(markup: str) -> None:
+    """However little it differs, it stays text."""
+    assert steps(markup) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_linked"),
+    [
+        ("https://example.com/a?b=c#d", True),
+        ("HTTP://example.com", True),
+        ("javascript:alert(1)", False),
+        ("data:text/html,x", False),
+        ("//example.com", False),
+        ("https:", False),
+        ("https://", False),
+        ("https://[", False),
+        ("java\nscript:alert(1)", False),
+        ("https://example.com/\u202e", False),
+        ("/runs/1", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_only_web_addresses_become_links(text: str | None, is_linked: bool) -> None:  # noqa: FBT001 - a column
+    """Every other scheme stays text."""
+    assert web_address(text) == (text if is_linked else None)
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "text"),
+    [
+        (0, "0.0 ms"),
+        (324, "0.3 ms"),
+        (12_400, "12 ms"),
+        (999_400, "999 ms"),
+        (999_900, "1.00 s"),
+        (59_990_000, "1 min 00 s"),
+        (1_000_000, "1.00 s"),
+        (59_940_000, "59.9 s"),
+        (60_000_000, "1 min 00 s"),
+        (3_599_000_000, "59 min 59 s"),
+        (3_599_900_000, "1 h 00 min"),
+        (3_660_000_000, "1 h 01 min"),
+        (None, "–"),  # noqa: RUF001 - typography
+    ],
+)
+def test_durations_are_written_for_people(microseconds: int | None, text: str) -> None:
+    """The two units that matter are shown."""
+    assert duration(microseconds) == text
+
+
+def test_the_smallest_slice_of_a_bar_can_be_seen() -> None:
+    """One failure in 100,000 tests shows, and the bar is as long as ever."""
+    bar = slices([{"tone": "fail", "amount": 1}, {"tone": "skip", "amount": 0}, {"tone": "pass", "amount": 99_999}])
+    assert [tone for tone, _, _ in bar] == ["fail", "pass"]
+    assert float(bar[0][2]) > 5
+    assert float(bar[1][1]) + float(bar[1][2]) == pytest.approx(1000, abs=0.1)
+    assert slices([]) == []
+
+
+def test_numbers_are_written_for_people() -> None:
+    """Thousands stand apart and nouns agree."""
+    assert [count(1, "run"), count(12_000, "run"), count(1_000)] == ["1 run", "12,000 runs", "1,000"]
