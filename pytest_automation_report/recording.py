@@ -110,7 +110,8 @@ class Recording:
     def watch(self, config: pytest.Config) -> None:
         """Let the tests of this process add to their results."""
         config.pluginmanager.register(self._notes, NOTES)
-        config.pluginmanager.register(SuiteProperties(self.write, self._notes.clean))
+        if config.pluginmanager.has_plugin("junitxml"):  # which has the fixture that ours calls
+            config.pluginmanager.register(SuiteProperties(self.write, self._notes.clean))
         activate(self._notes)
 
     @pytest.hookimpl(trylast=True)

@@ -179,3 +179,10 @@ def test_suite_properties_are_fields_of_the_run(
     assert tests["test_more"].fields == [("one", "https://example.org/p", URL), ("two", "a\nb", TEXT)]
     if junit:
         assert ('name="cluster" value="blue"' in (suite.root / "junit.xml").read_text()) is (not arguments)
+
+
+def test_fixture_that_pytest_lacks_is_not_made_up(suite: Suite) -> None:
+    """Without pytest's plugin for JUnit XML its fixture is missing, as it is in a session that is not reported."""
+    suite.write("test_suite.py", "def test_asks(record_testsuite_property): pass")
+    suite.report("-p", "no:junitxml", exit_status=1)
+    assert "fixture 'record_testsuite_property' not found" in suite.ran.out
