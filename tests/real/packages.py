@@ -42,7 +42,7 @@ PACKAGES = (
             ("pytest-mock", "pytest-timeout", "trustme", "truststore", "trio", "hypothesis", "psutil", "blockbuster",
              "exceptiongroup", "coverage")),
     Package("werkzeug", "3.1.9", "filterwarnings = error; servers",
-            ("ephemeral-port-reserve", "cryptography", "watchdog", "pytest-timeout")),
+            ("ephemeral-port-reserve", "cryptography", "watchdog", "pytest-timeout"), ("-m", "not dev_server")),
     Package("pyfakefs", "6.3.2", "mocks files; unittest classes", (), ("pyfakefs/tests", "pyfakefs/pytest_tests")),
     Package("python-dateutil", "4.0.0", "more than 2,000 tests; unittest classes", ("hypothesis", "freezegun"),
             ("tests",)),

@@ -27,6 +27,7 @@ _PACKAGES: Final[dict[str, tuple[str, ...]]] = {
     "pytest-randomly": ("pytest-randomly",),
     "pytest-repeat": ("pytest-repeat",),
     "pytest-socket": ("pytest-socket",),
+    "pytest-subtests": ("pytest-subtests", "attrs"),
     "pytest-timeout": ("pytest-timeout",),
     "requests-mock": ("requests-mock",),
 }
