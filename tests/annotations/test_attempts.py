@@ -46,7 +46,9 @@ def test_rerun_tells_what_each_attempt_added(arguments: tuple[str, ...], suite: 
     assert test.values["Attempt 1"].endswith("\n\n[failed] try 1\nrun: 1")
     assert test.values["Attempt 2"].endswith("\n\n[failed] try 2\nrun: 2")
     assert [(each["url"][-5:], each.get("note")) for each in test.artifacts] == [
-        ("3.png", None), ("1.png", "attempt 1"), ("2.png", "attempt 2"),
+        ("3.png", None),
+        ("1.png", "attempt 1"),
+        ("2.png", "attempt 2"),
     ]
 
 
@@ -61,7 +63,9 @@ def test_retry_within_one_protocol_tells_them_apart(arguments: tuple[str, ...], 
     assert test.values["Attempts"] == "2"
     assert test.values["Attempt 1"].endswith("run: 1\nrun: 2")
     assert [(each["url"][-5:], each.get("note")) for each in test.artifacts] == [
-        ("3.png", None), ("1.png", "attempt 1"), ("2.png", "attempt 1"),
+        ("3.png", None),
+        ("1.png", "attempt 1"),
+        ("2.png", "attempt 1"),
     ]
 
 
@@ -69,13 +73,16 @@ def test_steps_stand_before_subtests(suite: Suite) -> None:
     """A test with steps and subtests shows both in one list of steps."""
     if pytest.version_tuple < (9, 0):
         pytest.skip("subtests are pytest's own from version 9")
-    suite.write("test_suite.py", """
+    suite.write(
+        "test_suite.py",
+        """
         def test_both(subtests, automation_report):
             with automation_report.step("prepare"):
                 automation_report.field("a", "b")
             with subtests.test("one"):
                 pass
-    """)
+    """,
+    )
     (test,) = suite.report().values()
     assert test.steps == [("passed", "prepare"), ("passed", "one")]
     assert test.values["Subtests"] == "1: 1 passed"
@@ -94,7 +101,9 @@ def test_flaky_tells_what_each_attempt_added(suite: Suite) -> None:
 
 def test_test_that_dies_is_reported_without_what_it_added(suite: Suite) -> None:
     """A test whose process dies is an error, and those before it keep what they added."""
-    suite.write("test_suite.py", """
+    suite.write(
+        "test_suite.py",
+        """
         import os
 
         def test_before(automation_report):
@@ -103,7 +112,8 @@ def test_test_that_dies_is_reported_without_what_it_added(suite: Suite) -> None:
         def test_dies(automation_report):
             automation_report.field("lost", "yes")
             os._exit(3)
-    """)
+    """,
+    )
     tests = suite.report("-n1", "--max-worker-restart=0", exit_status=1)
     assert tests["test_before"].values == {"kept": "yes"}
     assert tests["test_dies"].body["status"] == "error"
@@ -129,14 +139,19 @@ def test_attempts_in_other_processes_keep_their_artifacts() -> None:
     for earlier in ([made(1), second], [second]):
         third = with_earlier_attempts(made(3), earlier)
         assert [(each.name, each.note) for each in third.artifacts] == [
-            ("3.png", None), ("1.png", "attempt 1: a note"), ("2.png", "attempt 2"),
+            ("3.png", None),
+            ("1.png", "attempt 1: a note"),
+            ("2.png", "attempt 2"),
         ]
         told = {each.name: each.value for each in third.fields}
         assert told["Attempt 2"] == "text 2\n\n[failed] a & b 2\nrun: 2"
         assert told["Attempts"] == "3"
     fourth = with_earlier_attempts(second, [made(3), made(4)])
     assert [(each.name, each.note) for each in fourth.artifacts] == [
-        ("2.png", None), ("3.png", "attempt 1"), ("4.png", "attempt 2"), ("1.png", "attempt 3: a note"),
+        ("2.png", None),
+        ("3.png", "attempt 1"),
+        ("4.png", "attempt 2"),
+        ("1.png", "attempt 3: a note"),
     ]
 
 

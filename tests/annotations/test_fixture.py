@@ -56,16 +56,27 @@ def test_everything_a_test_adds_is_in_its_result(arguments: tuple[str, ...], sui
     suite.write("test_suite.py", EVERYTHING)
     tests = suite.report(*arguments, exit_status=1)
     assert tests["test_all"].fields[1:] == [
-        ("user", "ann", STRING), ("browser", "firefox", STRING), ("page", "https://example.org/a?b=1", URL),
-        ("notes", "one\ntwo", TEXT), ("table", "<b>bold</b>", HTML), ("log", "ab", CONSOLE), ("number", "7", TEXT),
-        ("build", "https://example.org/build/9", URL), ("lost", "nowhere", STRING), ("left", "True", STRING),
+        ("user", "ann", STRING),
+        ("browser", "firefox", STRING),
+        ("page", "https://example.org/a?b=1", URL),
+        ("notes", "one\ntwo", TEXT),
+        ("table", "<b>bold</b>", HTML),
+        ("log", "ab", CONSOLE),
+        ("number", "7", TEXT),
+        ("build", "https://example.org/build/9", URL),
+        ("lost", "nowhere", STRING),
+        ("left", "True", STRING),
     ]
     assert tests["test_all"].artifacts == [
         {"name": "1.png", "url": "https://example.org/shots/1.png", "mime_type": "image/png"},
     ]
     assert tests["test_all"].steps == [
-        ("passed", "log in"), ("passed", "buy"), ("passed", "\u203a fill <cart>"), ("failed", "\u203a pay"),
-        ("skipped", "\u203a rate"), ("passed", "log out"),
+        ("passed", "log in"),
+        ("passed", "buy"),
+        ("passed", "\u203a fill <cart>"),
+        ("failed", "\u203a pay"),
+        ("skipped", "\u203a rate"),
+        ("passed", "log out"),
     ]
     assert tests["test_all"].body["status"] == "passed"
     assert tests["test_fails"].steps == [("failed", "outer"), ("failed", "\u203a inner")]
@@ -77,7 +88,10 @@ def test_everything_a_test_adds_is_in_its_result(arguments: tuple[str, ...], sui
 
 def test_session_that_is_not_reported_ends_the_same(suite: Suite) -> None:
     """Fixture, functions and markers are there when nothing is reported, do nothing, and change no outcome."""
-    suite.write("test_suite.py", EVERYTHING + """
+    suite.write(
+        "test_suite.py",
+        EVERYTHING
+        + """
     from pytest_automation_report import artifact, field, link, step
 
     pytestmark = [pytest.mark.automation_report_case("C1"), pytest.mark.automation_report_field("a", "b")]
@@ -91,7 +105,8 @@ def test_session_that_is_not_reported_ends_the_same(suite: Suite) -> None:
         artifact(called, "d")
         with step("e"):
             pass
-    """)
+    """,
+    )
     ran = suite.bare("--strict-markers", "-W", "error", exit_status=1)
     assert "1 failed, 3 passed" in ran.out
     assert suite.server.log == []
@@ -100,7 +115,9 @@ def test_session_that_is_not_reported_ends_the_same(suite: Suite) -> None:
 @pytest.mark.parametrize("is_reported", [False, True])
 def test_what_can_never_be_used_raises_either_way(suite: Suite, *, is_reported: bool) -> None:
     """A type that there is not, and an artifact of no kind, fail a test whether it is reported or not."""
-    suite.write("test_suite.py", """
+    suite.write(
+        "test_suite.py",
+        """
         import pytest
 
         def test_wrong(automation_report):
@@ -108,7 +125,8 @@ def test_what_can_never_be_used_raises_either_way(suite: Suite, *, is_reported: 
                 automation_report.field("a", "b", type="colour")
             with pytest.raises(TypeError, match="not int"):
                 automation_report.artifact(3)
-    """)
+    """,
+    )
     if is_reported:
         suite.report()
     else:
@@ -117,7 +135,9 @@ def test_what_can_never_be_used_raises_either_way(suite: Suite, *, is_reported: 
 
 def test_what_is_too_much_is_cut_and_counted(suite: Suite) -> None:
     """However much a test adds, its result keeps the limits and says what is missing; the session counts the rest."""
-    suite.write("test_suite.py", """
+    suite.write(
+        "test_suite.py",
+        """
         def test_much(automation_report):
             for number in range(600):
                 automation_report.field(f"field {number}", "x" * 20_000)
@@ -133,7 +153,8 @@ def test_what_is_too_much_is_cut_and_counted(suite: Suite) -> None:
             automation_report.field("odd", Odd())
             automation_report.field("", "\\ud800\\x00")
             automation_report.artifact("https://example.org/" + "a" * 800, "long")
-    """)
+    """,
+    )
     tests = suite.report()
     much = tests["test_much"]
     assert len(much.fields) == 25
@@ -151,7 +172,9 @@ def test_what_is_too_much_is_cut_and_counted(suite: Suite) -> None:
 
 def test_secrets_are_hidden(suite: Suite) -> None:
     """What the patterns of ``redact`` match is hidden in everything that tests add."""
-    suite.write("test_suite.py", """
+    suite.write(
+        "test_suite.py",
+        """
         import pytest
 
         @pytest.mark.automation_report_field("marked", "s3cret-1")
@@ -162,7 +185,8 @@ def test_secrets_are_hidden(suite: Suite) -> None:
             automation_report.artifact("https://example.org/s3cret-6", "s3cret-7")
             with automation_report.step("s3cret-8"):
                 pass
-    """)
+    """,
+    )
     (test,) = suite.report(ini="automation_report_redact = s3cret-[0-9]").values()
     assert "s3cret" not in str(test.body)
     assert str(test.body).count("[redacted]") == 8

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("arguments", WORKERS)
 def test_functions_add_to_the_running_test_from_anywhere(arguments: tuple[str, ...], suite: Suite) -> None:
     """Threads, a pool that outlives tests, tasks, and fixtures of every scope add to the test that runs."""
-    suite.write("test_suite.py", """
+    suite.write(
+        "test_suite.py",
+        """
         import asyncio
         import threading
         from concurrent.futures import ThreadPoolExecutor
@@ -60,7 +62,8 @@ def test_functions_add_to_the_running_test_from_anywhere(arguments: tuple[str, .
                     await asyncio.to_thread(work, "aside")
 
             asyncio.run(both())
-    """)
+    """,
+    )
     tests = suite.report(*arguments, *(["--dist=loadfile"] if arguments else []))
     assert tests["test_thread"].steps == [("passed", "start"), ("passed", "thread")]
     assert tests["test_thread"].values["thread"] == "own"
@@ -68,17 +71,25 @@ def test_functions_add_to_the_running_test_from_anywhere(arguments: tuple[str, .
     assert tests["test_pool_two"].steps == [("passed", "second")]
     assert list(tests["test_pool_two"].values) == ["Steps", "second", "two"]
     assert [each["name"] for each in tests["test_pool_two"].artifacts] == ["two.txt"]
-    assert sorted(tests["test_tasks"].steps) == sorted([
-        ("passed", "both"), ("passed", "\u203a a"), ("passed", "\u203a \u203a in a"), ("passed", "\u203a b"),
-        ("passed", "\u203a \u203a in b"), ("passed", "\u203a aside"),
-    ])
+    assert sorted(tests["test_tasks"].steps) == sorted(
+        [
+            ("passed", "both"),
+            ("passed", "\u203a a"),
+            ("passed", "\u203a \u203a in a"),
+            ("passed", "\u203a b"),
+            ("passed", "\u203a \u203a in b"),
+            ("passed", "\u203a aside"),
+        ]
+    )
     assert tests["test_tasks"].values["closed"] == "pool"
     assert tests["test_tasks"].values["aside"] == "asyncio"
 
 
 def test_thread_that_outlives_its_test_adds_to_no_other(suite: Suite) -> None:
     """What a test's own fixture, or a step that it began, is given after its end is dropped, and counted."""
-    suite.write("test_suite.py", """
+    suite.write(
+        "test_suite.py",
+        """
         import threading
 
         from pytest_automation_report import field, step
@@ -101,7 +112,8 @@ def test_thread_that_outlives_its_test_adds_to_no_other(suite: Suite) -> None:
             go.set()
             done.wait()
             field("own", "yes")
-    """)
+    """,
+    )
     tests = suite.report()
     assert tests["test_next"].fields == [("own", "yes", 1)]
     assert tests["test_starts"].steps == [("skipped", "open step (not finished)")]
@@ -111,7 +123,9 @@ def test_thread_that_outlives_its_test_adds_to_no_other(suite: Suite) -> None:
 @pytest.mark.parametrize("arguments", WORKERS[:2])
 def test_what_no_test_adds_is_counted(arguments: tuple[str, ...], suite: Suite) -> None:
     """Annotations while no test runs are dropped, and told by their number."""
-    suite.write("conftest.py", """
+    suite.write(
+        "conftest.py",
+        """
         from pytest_automation_report import artifact, field, step
 
         def pytest_collection_finish(session):
@@ -120,7 +134,8 @@ def test_what_no_test_adds_is_counted(arguments: tuple[str, ...], suite: Suite) 
                 artifact("https://example.org/early")
                 with step("early"):
                     pass
-    """)
+    """,
+    )
     suite.write("test_suite.py", "def test_ok(): pass")
     tests = suite.report(*arguments)
     assert "fields" not in tests["test_ok"].body
@@ -129,7 +144,9 @@ def test_what_no_test_adds_is_counted(arguments: tuple[str, ...], suite: Suite) 
 
 def test_importing_the_package_loads_nothing(suite: Suite) -> None:
     """Importing the package, and the functions outside pytest, loads neither pytest nor the plugin."""
-    suite.write("test_suite.py", """
+    suite.write(
+        "test_suite.py",
+        """
         import subprocess, sys
 
         CODE = '''
@@ -146,5 +163,6 @@ def test_importing_the_package_loads_nothing(suite: Suite) -> None:
         def test_import():
             import textwrap
             subprocess.run([sys.executable, "-c", textwrap.dedent(CODE)], check=True)
-    """)
+    """,
+    )
     suite.bare()

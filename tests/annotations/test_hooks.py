@@ -48,12 +48,15 @@ HOOKS = """
 def test_hooks_add_to_runs_and_tests(arguments: tuple[str, ...], suite: Suite) -> None:
     """Each hook is asked where it belongs, those of a folder for its tests alone, and what it gives arrives."""
     suite.write("conftest.py", HOOKS)
-    suite.write("web/conftest.py", """
+    suite.write(
+        "web/conftest.py",
+        """
         from pytest_automation_report import Additions, Field
 
         def pytest_automation_report_describe_test(item, report):
             return Additions(folder="Web pages", key='{"test":"odd"}', fields=[Field("page", "https://example.org", 5)])
-    """)
+    """,
+    )
     suite.write("test_top.py", "def test_top(): pass")
     suite.write("web/test_web.py", "def test_web(): pass")
     tests = suite.report(*arguments)
@@ -62,9 +65,15 @@ def test_hooks_add_to_runs_and_tests(arguments: tuple[str, ...], suite: Suite) -
     assert tests["test_top"].body["fields"] == [
         {"name": "line", "value": "test_top", "type": STRING, "meta": {"a": "b"}, "is_highlight": True},
     ]
-    assert tests["test_top"].artifacts == [{
-        "name": "video", "url": "https://example.org/v.mp4", "note": "a note", "mime_type": "video/mp4", "size": 5,
-    }]
+    assert tests["test_top"].artifacts == [
+        {
+            "name": "video",
+            "url": "https://example.org/v.mp4",
+            "note": "a note",
+            "mime_type": "video/mp4",
+            "size": 5,
+        }
+    ]
     web = tests["test_web"]
     assert (web.body["folder"], web.body["key"]) == ("Web pages", sha256(b'{"test":"odd"}').hexdigest())
     assert web.fields == [("line", "test_web", STRING), ("page", "https://example.org", URL)]
@@ -76,8 +85,15 @@ def test_hooks_add_to_runs_and_tests(arguments: tuple[str, ...], suite: Suite) -
     summary = json.loads((suite.root / "summary.json").read_text())
     assert 'run 1 "nightly" in' in suite.ran.out
     assert summary == {
-        "run": 1, "url": f"{suite.server.address}/automation/runs/view/1", "counts": {"passed": 2}, "delivered": 2,
-        "kept": 0, "rejected": 0, "held": 0, "not_run": 0, "is_whole": True,
+        "run": 1,
+        "url": f"{suite.server.address}/automation/runs/view/1",
+        "counts": {"passed": 2},
+        "delivered": 2,
+        "kept": 0,
+        "rejected": 0,
+        "held": 0,
+        "not_run": 0,
+        "is_whole": True,
     }
 
 
@@ -85,7 +101,9 @@ def test_hooks_add_to_runs_and_tests(arguments: tuple[str, ...], suite: Suite) -
 def test_files_are_published_by_a_hook(arguments: tuple[str, ...], suite: Suite) -> None:
     """A file or bytes with an address from the hook are an artifact; without one a field tells where the file is."""
     suite.write("conftest.py", HOOKS)
-    suite.write("test_suite.py", """
+    suite.write(
+        "test_suite.py",
+        """
         def test_files(automation_report, tmp_path):
             path = tmp_path / "a.txt"
             path.write_text("from a path")
@@ -98,7 +116,8 @@ def test_files_are_published_by_a_hook(arguments: tuple[str, ...], suite: Suite)
             automation_report.artifact(tmp_path / "e.png", "shot")
             path.unlink()
             automation_report.artifact(lambda: 1 / 0, "broken")
-    """)
+    """,
+    )
     (test,) = suite.report(*arguments).values()
     assert [(each["name"], each["url"], each["size"], each.get("mime_type")) for each in test.artifacts[:3]] == [
         ("a.txt", "https://files.example.org/a.txt", 11, None),
@@ -114,12 +133,15 @@ def test_files_are_published_by_a_hook(arguments: tuple[str, ...], suite: Suite)
 
 def test_files_without_a_hook_are_named(suite: Suite) -> None:
     """Where nothing publishes files, a field says where a file is, and how large bytes were."""
-    suite.write("test_suite.py", """
+    suite.write(
+        "test_suite.py",
+        """
         def test_files(automation_report, tmp_path):
             (tmp_path / "a.txt").write_text("a")
             automation_report.artifact(tmp_path / "a.txt")
             automation_report.artifact(b"12345678" * 1000, "dump")
-    """)
+    """,
+    )
     (test,) = suite.report().values()
     assert test.artifacts == []
     assert test.values["a.txt"].endswith("/a.txt")
@@ -147,14 +169,17 @@ BROKEN = """
 def test_hook_that_fails_is_told_once(arguments: tuple[str, ...], suite: Suite) -> None:
     """Hooks that raise change neither outcome nor exit code: each is told once, with its file and message."""
     suite.write("conftest.py", BROKEN)
-    suite.write("test_suite.py", """
+    suite.write(
+        "test_suite.py",
+        """
         import pytest
 
         @pytest.mark.parametrize("number", range(4))
         def test_ok(number, automation_report, tmp_path):
             (tmp_path / "a.txt").write_text("a")
             automation_report.artifact(tmp_path / "a.txt")
-    """)
+    """,
+    )
     tests = suite.report(*arguments)
     assert len(tests) == 4
     assert all(list(each.values) == ["a.txt"] for each in tests.values())
@@ -168,23 +193,29 @@ def test_hook_that_fails_is_told_once(arguments: tuple[str, ...], suite: Suite) 
     assert "error in reporting" not in suite.ran.out
 
 
-@pytest.mark.parametrize(("answer", "told"), [
-    ("'text'", "TypeError: the hook returned str, not Additions"),
-    ("Additions(key='')", "ValueError: key '' is no text"),
-    ("Additions(key=7)", "ValueError: key 7 is no text"),
-    ("Additions(folder='')", "ValueError: folder '' is no text"),
-    ("Additions(fields=['a'])", "TypeError: str is no Field"),
-    ("Additions(fields=[Field('a', 'b', 9)])", "ValueError: 9 is not a valid FieldType"),
-    ("Additions(artifacts=[Artifact('a', 'b')])", "ValueError: artifact 'a': 'b' is no web address"),
-])
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("'text'", "TypeError: the hook returned str, not Additions"),
+        ("Additions(key='')", "ValueError: key '' is no text"),
+        ("Additions(key=7)", "ValueError: key 7 is no text"),
+        ("Additions(folder='')", "ValueError: folder '' is no text"),
+        ("Additions(fields=['a'])", "TypeError: str is no Field"),
+        ("Additions(fields=[Field('a', 'b', 9)])", "ValueError: 9 is not a valid FieldType"),
+        ("Additions(artifacts=[Artifact('a', 'b')])", "ValueError: artifact 'a': 'b' is no web address"),
+    ],
+)
 def test_answer_that_cannot_be_sent_is_told(answer: str, told: str, suite: Suite) -> None:
     """What a hook returns that the server could not take is left out whole, and told."""
-    suite.write("conftest.py", f"""
+    suite.write(
+        "conftest.py",
+        f"""
         from pytest_automation_report import Additions, Artifact, Field
 
         def pytest_automation_report_describe_test(item, report):
             return {answer}
-    """)
+    """,
+    )
     suite.write("test_suite.py", "def test_ok(): pass")
     (test,) = suite.report().values()
     assert "fields" not in test.body
@@ -194,12 +225,15 @@ def test_answer_that_cannot_be_sent_is_told(answer: str, told: str, suite: Suite
 
 def test_hook_can_end_the_session(suite: Suite) -> None:
     """``pytest.exit`` in a hook ends the session as it does anywhere else."""
-    suite.write("conftest.py", """
+    suite.write(
+        "conftest.py",
+        """
         import pytest
 
         def pytest_automation_report_describe_test(item, report):
             pytest.exit("enough", 7)
-    """)
+    """,
+    )
     suite.write("test_suite.py", "def test_one(): pass\ndef test_two(): pass")
     suite.report(exit_status=7)
     assert "enough" in suite.ran.out

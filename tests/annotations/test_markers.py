@@ -48,13 +48,19 @@ def test_markers_become_fields_links_and_artifacts(arguments: tuple[str, ...], s
     suite.write("test_suite.py", MARKED)
     tests = suite.report("--strict-markers", *arguments, ini=INI)
     fields = tests["test_marked[1]"].fields
-    assert sorted(fields) == sorted([
-        ("module", "shop", STRING), ("owner", "ann, team=web", STRING),
-        ("Case", "https://example.testmo.net/cases/C%201%2F2", URL),
-        ("Case", "https://example.testmo.net/cases/C3", URL),
-        ("Issue", "PROJ-1", STRING), ("docs", "https://example.org/docs", URL), ("smoke", "yes", STRING),
-        ("one", "1\n2", TEXT), ("late", "1", STRING),
-    ])
+    assert sorted(fields) == sorted(
+        [
+            ("module", "shop", STRING),
+            ("owner", "ann, team=web", STRING),
+            ("Case", "https://example.testmo.net/cases/C%201%2F2", URL),
+            ("Case", "https://example.testmo.net/cases/C3", URL),
+            ("Issue", "PROJ-1", STRING),
+            ("docs", "https://example.org/docs", URL),
+            ("smoke", "yes", STRING),
+            ("one", "1\n2", TEXT),
+            ("late", "1", STRING),
+        ]
+    )
     assert fields[0] == ("module", "shop", STRING)
     assert {name for name, _, _ in fields[1:4]} == {"owner", "Case"}
     assert fields[-1] == ("late", "1", STRING)
@@ -67,7 +73,9 @@ def test_markers_become_fields_links_and_artifacts(arguments: tuple[str, ...], s
 def test_markers_of_a_module_and_a_class_are_their_tests_alone(suite: Suite) -> None:
     """What a module or a class is marked with is in the results of its own tests, whatever ran before."""
     suite.write("test_a.py", "def test_a(): pass")
-    suite.write("test_b.py", """
+    suite.write(
+        "test_b.py",
+        """
         import pytest
 
         pytestmark = pytest.mark.automation_report_field("module", "b")
@@ -82,11 +90,15 @@ def test_markers_of_a_module_and_a_class_are_their_tests_alone(suite: Suite) -> 
 
         def test_d():
             pass
-    """)
+    """,
+    )
     suite.write("test_e.py", "def test_e(): pass")
     tests = suite.report()
     assert {name: test.values for name, test in tests.items()} == {
-        "test_a": {}, "test_b": {"module": "b"}, "test_c": {"module": "b", "class": "C"}, "test_d": {"module": "b"},
+        "test_a": {},
+        "test_b": {"module": "b"},
+        "test_c": {"module": "b", "class": "C"},
+        "test_d": {"module": "b"},
         "test_e": {},
     }
 
@@ -94,7 +106,9 @@ def test_markers_of_a_module_and_a_class_are_their_tests_alone(suite: Suite) -> 
 @pytest.mark.parametrize("arguments", WORKERS)
 def test_marker_that_cannot_be_used_is_told(arguments: tuple[str, ...], suite: Suite) -> None:
     """A marker with wrong arguments changes no outcome; the summary names it, and the others are in the result."""
-    suite.write("test_suite.py", """
+    suite.write(
+        "test_suite.py",
+        """
         import pytest
 
         @pytest.mark.automation_report_field("only a name")
@@ -103,7 +117,8 @@ def test_marker_that_cannot_be_used_is_told(arguments: tuple[str, ...], suite: S
         @pytest.mark.automation_report_field("kept", "yes")
         def test_wrong():
             pass
-    """)
+    """,
+    )
     (test,) = suite.report(*arguments).values()
     assert test.fields == [("kept", "yes", STRING)]
     for what in (
@@ -117,7 +132,9 @@ def test_marker_that_cannot_be_used_is_told(arguments: tuple[str, ...], suite: S
 @pytest.mark.parametrize("arguments", WORKERS)
 def test_printed_annotations_count_where_they_are_asked_for(arguments: tuple[str, ...], suite: Suite) -> None:
     """With ``output_annotations`` the official tool's lines in a test's output are fields and artifacts of the test."""
-    suite.write("test_suite.py", """
+    suite.write(
+        "test_suite.py",
+        """
         import sys
 
         def test_prints():
@@ -127,13 +144,16 @@ def test_printed_annotations_count_where_they_are_asked_for(arguments: tuple[str
 
         def test_silent():
             print("nothing")
-    """)
+    """,
+    )
     tests = suite.report(
         "-o", "automation_report_output=all", *arguments, ini="automation_report_output_annotations = true"
     )
     test = tests["test_prints"]
     assert [each for each in test.fields if each[0] not in {"Output", "Errors"}] == [
-        ("author", "Ann", STRING), ("page", "https://example.org/a", URL), ("Attachment", "shots/2.png", STRING),
+        ("author", "Ann", STRING),
+        ("page", "https://example.org/a", URL),
+        ("Attachment", "shots/2.png", STRING),
         ("empty", "", STRING),
     ]
     assert test.artifacts == [{"name": "1.png", "url": "https://example.org/shots/1.png?x=2"}]
@@ -154,7 +174,9 @@ def test_suite_properties_are_fields_of_the_run(
     arguments: tuple[str, ...], junit: tuple[str, ...], suite: Suite
 ) -> None:
     """``record_testsuite_property`` adds to the run, each property once, and JUnit XML gets what pytest gives it."""
-    suite.write("test_suite.py", """
+    suite.write(
+        "test_suite.py",
+        """
         import pytest
 
         @pytest.fixture(scope="session", autouse=True)
@@ -170,10 +192,13 @@ def test_suite_properties_are_fields_of_the_run(
             record_testsuite_property("late", 7)
             record_property("one", "https://example.org/p")
             record_property("two", "a\\nb")
-    """)
+    """,
+    )
     tests = suite.report(*arguments, *junit)
     assert sorted(suite.run_fields) == [
-        ("Session", "all tests passed (exit status 0)"), ("cluster", "blue"), ("dashboard", "https://example.org/d"),
+        ("Session", "all tests passed (exit status 0)"),
+        ("cluster", "blue"),
+        ("dashboard", "https://example.org/d"),
         ("late", "7"),
     ]
     assert tests["test_more"].fields == [("one", "https://example.org/p", URL), ("two", "a\nb", TEXT)]

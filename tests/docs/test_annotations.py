@@ -52,16 +52,22 @@ def test_examples_run(workers: tuple[str, ...], tmp_path: Path, server: CheckedS
         ("owner", "web team"),
     }
     assert fields[4:-1] == [
-        ("customer", "ann@example.com"), ("browser", "firefox 128"), ("request", "GET /\nHost: shop"),
+        ("customer", "ann@example.com"),
+        ("browser", "firefox 128"),
+        ("request", "GET /\nHost: shop"),
         ("dashboard", "https://grafana.example.com/d/7"),
     ]
     assert fields[-1][0] == "fixtures"
     assert {"automation_report", "cart", "tmp_path"} <= set(fields[-1][1].split(", "))
     assert re.findall(r"<test-step status=\"passed\">(.*?)</test-step>", test["fields"][0]["value"]) == [
-        "fill the cart", "pay", "\u203a enter the card", "empty the cart",
+        "fill the cart",
+        "pay",
+        "\u203a enter the card",
+        "empty the cart",
     ]
     assert [each["url"] for each in test["artifacts"]] == [
-        "https://files.example.com/trace.zip", "https://files.example.com/page.png",
+        "https://files.example.com/trace.zip",
+        "https://files.example.com/page.png",
     ]
     (run,) = server.runs()
     assert run["tags"] == ["nightly"]
