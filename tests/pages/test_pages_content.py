@@ -6,10 +6,10 @@ from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from server.service import a_test
 
 from pages.visiting import HOSTILE, TRACEBACK, Site, failing, hostile
 from pytest_automation_report.server.statuses import DEFAULT_STATUSES
-from server.service import a_test
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +36,17 @@ def test_runs_are_told_newest_first(site: Site) -> None:
     site.run_of(failing(), a_test(1), name="newer", source="backend", tags=["nightly"], fields=fields, links=links)
     told = site.text("/")
     assert told.index("newer") < told.index("older")
-    for word in ("2 runs", "Failed", "backend", "feature/x", "nightly", "1 failed", "1 passed", "2.50 s", "14 Nov 2023"):
+    for word in (
+        "2 runs",
+        "Failed",
+        "backend",
+        "feature/x",
+        "nightly",
+        "1 failed",
+        "1 passed",
+        "2.50 s",
+        "14 Nov 2023",
+    ):
         assert word in told, word
     assert re.search(r'<a href="https://ci.example.com/7" rel="noopener noreferrer"', site.shown("/"))
     assert 'aria-label="1 failed, 1 passed"' in site.shown("/")
@@ -115,7 +125,7 @@ def test_pages_of_a_run_have_200_tests_each_once(site: Site) -> None:
     pages = [_names(site.shown(f"/runs/{run}?page={number}")) for number in (1, 2, 3)]
     assert [len(page) for page in pages] == [200, 200, 50]
     assert pages[0][:2] == ["test_1", "test_5"]
-    assert sorted(sum(pages, [])) == sorted(f"test_{number}" for number in range(450))
+    assert sorted(name for page in pages for name in page) == sorted(f"test_{number}" for number in range(450))
     found = [_names(site.shown(f"/runs/{run}?q=test_&page={number}")) for number in (1, 2, 3)]
     assert found == pages
     assert "Page 3 of 3" in site.text(f"/runs/{run}?page=3")
@@ -154,11 +164,19 @@ def test_a_test_shows_all_that_is_kept(site: Site) -> None:
         {"type": 1, "name": "severity", "value": "critical"},
     ]
     files = [{"name": "page.png", "url": "https://files.example.com/p.png", "size": 20480, "mime_type": "image/png"}]
-    place = {"file": "tests/a.py", "line": 29, "assertions": 3, "elapsed": 1_500_000}
+    place: dict[str, Any] = {"file": "tests/a.py", "line": 29, "assertions": 3, "elapsed": 1_500_000}
     run = site.run_of(failing(fields=fields, artifacts=files, **place))
     address = f"/results/{site.result_ids(run)[0]}"
     told = site.text(address)
-    for word in ("AssertionError", "printed", "failed pay & wait", "Attempt 1", "before", "severity critical", "1.50 s"):
+    for word in (
+        "AssertionError",
+        "printed",
+        "failed pay & wait",
+        "Attempt 1",
+        "before",
+        "severity critical",
+        "1.50 s",
+    ):
         assert word in told, word
     for word in ("tests/a.py:29", "3 assertions", "20,480 bytes", "image/png", "pytest tests/a.py::test_0"):
         assert word in told, word
@@ -196,7 +214,9 @@ def test_hostile_values_stay_text(site: Site) -> None:
     run, test = hostile(site)
     for path in ("/", f"/runs/{run}", f"/runs/{run}?group=folder", f"/runs/{run}/live", f"/results/{test}"):
         html = site.shown(path)
-        assert not re.search(r"<script(?! src=\"/static/)|<img src=x|<b>x|<b>note|\u202e|javascript:[^<]*\"", html), path
+        assert not re.search(r"<script(?! src=\"/static/)|<img src=x|<b>x|<b>note|\u202e|javascript:[^<]*\"", html), (
+            path
+        )
         assert "{{7*7}}\\u202eabc" in unescape(html)
         assert not _unsafe(_links(html))
     spelled = HOSTILE.replace("\u202e", "\\u202e")

@@ -7,10 +7,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from server.service import a_test
 
 from pages.visiting import Site, failing
 from pytest_automation_report.server.pages.rows import HISTORY_ROWS, PAGE_ROWS, outcomes, stretch
-from server.service import a_test
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ def test_a_page_reads_its_stretch_of_one_index(site: Site, tmp_path: Path) -> No
     """Tests of a status, and the last outcomes of a test, come in order from an index: nothing is sorted or scanned."""
     site.run_of(a_test())
     (status,) = _plan(tmp_path / "store.db", stretch(1, 3, limit=PAGE_ROWS, offset=400))
-    assert re.fullmatch(r'SEARCH .* USING INDEX result_run_id_status \(run_id=\? AND status=\?\)', status)
+    assert re.fullmatch(r"SEARCH .* USING INDEX result_run_id_status \(run_id=\? AND status=\?\)", status)
     history = _plan(tmp_path / "store.db", outcomes(1))
     assert [re.sub(" AS t.", "", step) for step in history] == [
         "SEARCH t1 USING INDEX result_case_id (case_id=?)",
@@ -66,7 +66,15 @@ def test_pages_of_large_runs_come_soon(site: Site, amount: int, seconds: float) 
         ]
         site.service.append(thread, *tests)
     last = amount // PAGE_ROWS
-    for query in ("", f"?page={last}", "?status=2&page=7", "?q=absent", "?q=test_9", "?group=folder", "?folder=tests.a"):
+    for query in (
+        "",
+        f"?page={last}",
+        "?status=2&page=7",
+        "?q=absent",
+        "?q=test_9",
+        "?group=folder",
+        "?folder=tests.a",
+    ):
         begun = perf_counter()
         site.shown(f"/runs/{run}{query}")
         assert perf_counter() - begun < seconds, query

@@ -29,7 +29,7 @@ def test_a_browser_without_a_pass_is_told_how_to_get_in(site: Site, path: str) -
 
 
 def test_a_link_opens_once(site: Site) -> None:
-    """It sets a cookie that scripts and other sites cannot use; the second time it opens nothing, the next link does."""
+    """It sets a cookie that scripts and other sites cannot use; then only the next link opens."""
     link = site.pages.opening_path
     opened = site.raw(link)
     cookie = opened.cookies[COOKIE]
@@ -81,7 +81,13 @@ def test_style_and_script_are_the_only_files(site: Site) -> None:
     for path, asset in ASSETS.items():
         answer = site.raw(path)
         assert (answer.content, answer.headers["Content-Type"]) == (asset.content, asset.media_type)
-    for path in ("/static/", "/static/../site.py", "/static/..%2fsite.py", "/static/%2e%2e/site.py", "/static/style.css"):
+    for path in (
+        "/static/",
+        "/static/../site.py",
+        "/static/..%2fsite.py",
+        "/static/%2e%2e/site.py",
+        "/static/style.css",
+    ):
         assert site.get(path).status_code == 404
 
 

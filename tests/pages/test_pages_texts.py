@@ -35,8 +35,19 @@ def test_a_node_id_that_was_sent_counts() -> None:
 
 def test_lines_of_a_traceback_have_kinds() -> None:
     """What failed, where, and what is only said around it can be told apart."""
-    text = "def f():\n>   g()\nE   Boom\n\ntests/test_a.py:3: Boom\n_ _ _ _ _ _ _\n-----  Captured stdout -----\n    E not"
-    assert [line.kind for line in lines(text)] == ["plain", "source", "error", "plain", "place", "rule", "rule", "plain"]
+    text = (
+        "def f():\n>   g()\nE   Boom\n\ntests/test_a.py:3: Boom\n_ _ _ _ _ _ _\n-----  Captured stdout -----\n    E not"
+    )
+    assert [line.kind for line in lines(text)] == [
+        "plain",
+        "source",
+        "error",
+        "plain",
+        "place",
+        "rule",
+        "rule",
+        "plain",
+    ]
 
 
 def test_a_text_is_shown_without_what_a_page_cannot_show() -> None:
@@ -48,7 +59,8 @@ def test_a_text_is_shown_without_what_a_page_cannot_show() -> None:
 
 def test_steps_are_read_strictly() -> None:
     """The one structure is taken apart and its texts are unescaped once."""
-    markup = '<test-steps>\n<test-step status="passed">a &lt;b&gt; &amp;amp;</test-step><test-step status="failed"></test-step></test-steps>'
+    first = '<test-step status="passed">a &lt;b&gt; &amp;amp;</test-step>'
+    markup = f'<test-steps>\n{first}<test-step status="failed"></test-step></test-steps>'
     assert [(step.status, step.text) for step in steps(markup) or ()] == [("passed", "a <b> &amp;"), ("failed", "")]
     assert steps("<test-steps></test-steps>") == []
 

@@ -7,10 +7,10 @@ from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from falcon.testing import TestClient
+from server.service import TOKEN, Service, a_test
 
 from pytest_automation_report.server.application import create_application
 from pytest_automation_report.server.pages.site import Pages
-from server.service import TOKEN, Service, a_test
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ class Site:
         body = self.shown(path).partition("<main")[2]
         return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", body)))
 
-    def run_of(self, *tests: dict[str, Any], is_open: bool = False, **properties: object) -> int:
+    def run_of(self, *tests: dict[str, Any], is_open: bool = False, **properties: Any) -> int:  # noqa: ANN401 - those of `Service.new_run`
         """Report a run of one thread with these tests."""
         run = self.service.new_run(**properties)
         thread = self.service.new_thread(run, fields=[{"type": 1, "name": "Worker", "value": "gw0"}])
@@ -93,13 +93,23 @@ def hostile(site: Site) -> tuple[int, int]:
     """Report a run that has a hostile value wherever the API takes one; return its id and that of its test."""
     fields = [{"type": kind, "name": HOSTILE, "value": HOSTILE + LONG} for kind in range(1, 5)]
     files = [{"name": HOSTILE, "url": 'https://evil.test/"><script>alert(1)</script>', "note": "<b>note</b>"}]
-    properties: dict[str, Any] = {"name": HOSTILE, "source": HOSTILE, "fields": fields, "artifacts": files, "links": files}
+    properties: dict[str, Any] = {
+        "name": HOSTILE,
+        "source": HOSTILE,
+        "fields": fields,
+        "artifacts": files,
+        "links": files,
+    }
     run = site.service.new_run(**properties)
     thread = site.service.new_thread(run, fields=fields, artifacts=files)
     steps = f'<test-steps><test-step status="passed">{LONG}</test-step></test-steps>'
     own = [
         {"type": 4, "name": "Failure", "value": HOSTILE + LONG, "meta": {"message": HOSTILE + LONG, "type": HOSTILE}},
-        {"type": 3, "name": HOSTILE, "value": "<test-steps><test-step status='passed'><b>x</b></test-step></test-steps>"},
+        {
+            "type": 3,
+            "name": HOSTILE,
+            "value": "<test-steps><test-step status='passed'><b>x</b></test-step></test-steps>",
+        },
         {"type": 3, "name": "Steps", "value": steps},
         {"type": 5, "name": "address", "value": "javascript:alert(1)"},
         {"type": 4, "name": "Attempt 1", "value": HOSTILE, "meta": {"status": HOSTILE, "message": HOSTILE}},
@@ -107,5 +117,5 @@ def hostile(site: Site) -> tuple[int, int]:
     ]
     test = a_test(0, "failed", fields=own, artifacts=files)
     site.service.append(thread, {**test, "name": HOSTILE, "folder": HOSTILE, "file": "tests/test_a.py", "line": 1})
-    site.service.append(thread, a_test(1, "failed", **{"name": LONG, "folder": LONG}))
+    site.service.append(thread, a_test(1, "failed", name=LONG, folder=LONG))
     return run, site.result_ids(run)[0]
