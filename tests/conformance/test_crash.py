@@ -109,22 +109,25 @@ def test_only_process_crashes(tmp_path: Path, chosen: str, name: str) -> None:
     assert "died before it finished" in observed.texts(name)["Error"]
 
 
-@pytest.mark.parametrize("dist", ["loadscope", "loadfile"])
-def test_crashes_are_run_again_by_scope(tmp_path: Path, dist: str) -> None:
+@pytest.mark.parametrize(
+    ("dist", "conftest"), [("loadscope", ""), ("loadfile", ALL_ELSEWHERE)], ids=["loadscope", "loadfile-on-other-hosts"]
+)
+def test_crashes_are_run_again_by_scope(tmp_path: Path, dist: str, conftest: str) -> None:
     """Where xdist runs a crashed test again with its scope, it is one result: an error, since pytest counts one."""
-    observed = observe("reruns", tmp_path, *ONLY_RERUNFAILURES, *TWO, "--dist", dist, "-k", "not always")
+    options = (*ONLY_RERUNFAILURES, *TWO, "--dist", dist, "-k", "not always")
+    observed = observe("reruns", tmp_path, *options, conftest=conftest)
     check_rows(observed, AGAIN)
     check_workers(observed, processes=2)
     check(observed, collected=len(AGAIN))
     assert CRASHED in observed.texts("test_crashes_first")["Attempt 1"]
 
 
-def test_scope_is_given_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("restarts", "fields"), [("0", "Error"), ("1", "Error|Attempts=2|Attempt 1")])
+def test_scope_is_given_up(tmp_path: Path, restarts: str, fields: str) -> None:
     """The last crash is the result when xdist gives a scope up; what was never run is counted, not shown."""
-    limited = ("--dist", "loadfile", "--max-worker-restart", "1")
+    limited = ("--dist", "loadfile", "--max-worker-restart", restarts)
     observed = observe("crash", tmp_path, *ONLY_RERUNFAILURES, *TWO, *limited)
-    found = replace(EXITS[5], fields="Error|Attempts=2|Attempt 1")
-    check_rows(observed, [*EXITS[:5], found])
+    check_rows(observed, [*EXITS[:5], replace(EXITS[5], fields=fields)])
     check_workers(observed, processes=2)
     check(observed, collected=len(EXITS))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -68,13 +69,18 @@ def test_leaving(tmp_path: Path) -> None:
     assert "enough is enough" in note(observed)
 
 
-def test_leaving_a_worker(tmp_path: Path) -> None:
-    """A test that ends its worker by pytest.exit was interrupted; what the other worker has run is reported."""
-    observed = observe("stops", tmp_path, *ONLY_RERUNFAILURES, *TWO, "suite_leaves.py")
-    assert LEAVES[1] in observed.rows
-    assert set(observed.rows) <= set(LEAVES)
+@pytest.mark.parametrize(
+    ("suite", "is_told"), [("suite_leaves.py", False), ("suite_quits.py", True)], ids=["with-code", "without"]
+)
+def test_leaving_a_worker(tmp_path: Path, suite: str, *, is_told: bool) -> None:
+    """A test that ends its worker by pytest.exit was interrupted, once; what the other worker has run is reported."""
+    observed = observe("stops", tmp_path, *ONLY_RERUNFAILURES, *TWO, suite)
+    leaves = [replace(each, file=suite, folder=suite.removesuffix(".py")) for each in LEAVES]
+    assert leaves[1] in observed.rows
+    assert set(observed.rows) <= set(leaves)
     check_workers(observed, processes=2)
-    check(observed, collected=None, unknown_to_xml={each.name for each in LEAVES})
+    collected = len(LEAVES) if is_told else None
+    check(observed, collected=collected, unknown_to_xml={each.name for each in LEAVES})
     assert INTERRUPTED in observed.texts("test_ends_the_session")["Error"]
 
 
