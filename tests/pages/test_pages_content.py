@@ -74,6 +74,7 @@ def test_several_projects_are_told_apart(site: Site) -> None:
     site.run_of(name="of seven", project_id=7)
     assert {"/projects/1", "/projects/7"} <= set(_links(site.shown("/")))
     assert re.findall(r"of one|of seven", site.text("/projects/7")) == ["of seven"]
+    assert "/projects/7" in _links(site.shown("/runs/2"))
 
 
 def test_a_run_shows_failures_first_and_passed_tests_closed(site: Site) -> None:
@@ -105,6 +106,8 @@ def test_a_run_is_filtered_searched_and_grouped_by_its_address(site: Site) -> No
     assert shown("status=2,3&folder=b") == ["test_1", "test_2"]
     assert shown("q=TEST_3") == ["test_3"]
     assert shown("q=%25_") == ["test_3"]
+    assert f"/runs/{run}?status=2%2C3" in _links(site.shown(f"/runs/{run}?status=3"))
+    assert f"/runs/{run}?q=a" in _links(site.shown(f"/runs/{run}?status=3&q=a&page=2"))
     assert shown("q=&status=") == ["test_0", "test_1", "test_2", "test_3"]
     assert shown("q=absent") == []
     assert "No test is like this" in site.text(f"/runs/{run}?q=absent")
@@ -181,6 +184,7 @@ def test_a_test_shows_all_that_is_kept(site: Site) -> None:
     for word in ("tests/a.py:29", "3 assertions", "20,480 bytes", "image/png", "pytest tests/a.py::test_0"):
         assert word in told, word
     html = site.shown(address)
+    assert "/" in _links(html), "the only project's runs are on the first page"
     assert '<span class="line error">E       assert 90 == 89\n</span>' in html
     assert unescape("".join(re.findall(r'<span class="line \w+">(.*?\n)</span>', html))).startswith(TRACEBACK)
     assert {"https://issues.example.com/1", "https://files.example.com/p.png", f"/runs/{run}"} <= set(_links(html))

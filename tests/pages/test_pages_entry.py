@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+import os
 import re
+import select
+import signal
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
+from server.processes import ROOT
 
 from pages.visiting import COOKIE, Site
 from pytest_automation_report.model import Token
 from pytest_automation_report.server.pages.assets import ASSETS
 from pytest_automation_report.server.pages.entrance import Entrance
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -148,6 +156,30 @@ def test_the_api_stays_as_it_is(site: Site) -> None:
     assert answer.json["result"]["name"] == "a run"
     assert "Content-Security-Policy" not in answer.headers
     assert site.raw("/healthz").json == {"status": "ok"}
+
+
+def test_serve_opens_the_browser_of_this_machine(tmp_path: Path) -> None:
+    """With --open the browser gets the link that is told; stdout has the address alone."""
+    os.mkfifo(tmp_path / "told")
+    script = tmp_path / "browser"
+    script.write_text(f'#!/bin/sh\necho "$1" > {tmp_path / "told"}\n')
+    script.chmod(0o700)
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--open", "--port", "0"]
+    environment = {"BROWSER": f"{script} %s", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    reading = os.open(tmp_path / "told", os.O_RDONLY | os.O_NONBLOCK)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
+    ) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        ready, _, _ = select.select([reading], [], [], 30)
+        opened = os.read(reading, 1000).decode().strip() if ready else "nothing"
+        os.close(reading)
+        server.send_signal(signal.SIGTERM)
+        out, err = server.communicate(timeout=30)
+    assert opened.startswith(f"{address}/open/")
+    assert f"look at it: {opened}\n" in err
+    assert (server.returncode, out) == (0, "")
 
 
 def test_the_mounted_store_loads_no_pages() -> None:

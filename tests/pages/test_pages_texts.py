@@ -91,6 +91,8 @@ def test_anything_else_is_no_steps(markup: str) -> None:
         ("HTTP://example.com", True),
         ("javascript:alert(1)", False),
         ("data:text/html,x", False),
+        ("javascript://example.com/%0aalert(1)", False),
+        ("file://example.com/a", False),
         ("//example.com", False),
         ("https:", False),
         ("https://", False),

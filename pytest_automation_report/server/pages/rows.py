@@ -64,6 +64,10 @@ class PageReader:
         query: Any = Project.select(Project.id).order_by(Project.id).limit(_PROJECTS_SHOWN)
         return [row["id"] for row in self._rows(query)]
 
+    def home(self, project_id: int) -> str:
+        """Return the path of the page with the runs of a project: the first page, where there is no other project."""
+        return "/" if self.projects() == [project_id] else f"/projects/{project_id}"
+
     def sources(self, project_id: int) -> list[Json]:
         """Return id and name of the first sources of a project, by name."""
         query: Any = Source.select(Source.id, Source.name).where(Source.project == project_id)

@@ -39,7 +39,7 @@ class Home(_Screen):
         """Show them."""
         projects = self._store.read(lambda reader: PageReader(reader.database).projects())
         if len(projects) == 1:
-            _show(resp, _project_page(self._store, projects[0], req.params, is_only=True))
+            _show(resp, _project_page(self._store, projects[0], req.params))
         else:
             _show(resp, page("projects.html", projects=projects))
 
@@ -49,7 +49,7 @@ class Project(_Screen):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Show a page of them."""
-        _show(resp, _project_page(self._store, project_id, req.params, is_only=False))
+        _show(resp, _project_page(self._store, project_id, req.params))
 
 
 class Run(_Screen):
@@ -94,29 +94,31 @@ class Test(_Screen):
                 {**each, "status": pictures.shown_status(table, each["status"])} for each in own.history(row["case"])
             ]
             summary = pictures.run_summary(run, table, own.source_name(row["source"]))
-            return {"run": summary, "history": history, **pictures.test_details(row, table)}
+            home = own.home(run.row["project"])
+            return {"home": home, "run": summary, "history": history, **pictures.test_details(row, table)}
 
         _show(resp, page("test.html", **self._store.read(question)))
 
 
-def _project_page(store: Store, project_id: int, parameters: Mapping[str, Any], *, is_only: bool) -> str:
+def _project_page(store: Store, project_id: int, parameters: Mapping[str, Any]) -> str:
     given = {name: text for name, text in given_once(parameters).items() if text}
     query = queries.query_from(_RUN_PAGE, {"per_page": "25", **given})
     filters: dict[str, str] = {name: given[name] for name in _RUN_FILTERS if name in given}
-    path = "/" if is_only else f"/projects/{project_id}"
 
     def question(reader: Reader) -> dict[str, Any]:
         found = reader.run_page(project_id, query)
         own, table = PageReader(reader.database), reader.statuses(project_id)
         names = {source_id: own.source_name(source_id) for source_id in {each.row["source"] for each in found.items}}
         runs = [pictures.run_summary(each, table, names[each.row["source"]]) for each in found.items]
-        return {"found": found, "runs": runs, "sources": own.sources(project_id)}
+        return {"found": found, "runs": runs, "sources": own.sources(project_id), "path": own.home(project_id)}
+
+    values = store.read(question)
+    path = values["path"]
 
     def address(number: int) -> str:
         pairs = [*filters.items(), ("page", str(number))] if number > 1 else [*filters.items()]
         return f"{path}?{urlencode(pairs)}" if pairs else path
 
-    values = store.read(question)
     pages = pictures.paging(query["page"], values["found"].total, query["per_page"])
     return page(
         "runs.html",
@@ -124,9 +126,7 @@ def _project_page(store: Store, project_id: int, parameters: Mapping[str, Any], 
         pages=pages,
         filters=filters,
         address=address,
-        path=path,
         project=project_id,
-        is_only=is_only,
     )
 
 
@@ -137,6 +137,7 @@ def _run_values(reader: Reader, state: RunState) -> dict[str, Any]:
     amounts = {part["status"].id: part["amount"] for part in run["parts"]}
     chosen = {status: amount for status, amount in amounts.items() if not state.statuses or status in state.statuses}
     values: dict[str, Any] = {
+        "home": own.home(record.row["project"]),
         "run": run,
         "state": state,
         "chips": [part for part in run["parts"] if part["amount"]],
