@@ -113,6 +113,8 @@ def test_only_web_addresses_become_links(text: str | None, is_linked: bool) -> N
     ("microseconds", "text"),
     [
         (0, "0.0 ms"),
+        (1, "<0.1 ms"),
+        (50, "0.1 ms"),
         (324, "0.3 ms"),
         (12_400, "12 ms"),
         (999_400, "999 ms"),

@@ -30,6 +30,8 @@ def page(template: str, **values: Any) -> str:  # noqa: ANN401 - templates take 
 
 def duration(microseconds: int | None) -> str:
     """Return a duration for people: the two units that matter."""
+    if microseconds is not None and 0 < microseconds < _MILLISECOND // 20:
+        return "<0.1 ms"
     if microseconds is None:
         return "–"  # noqa: RUF001 - typography
     if microseconds < _SECOND - _MILLISECOND // 2:
