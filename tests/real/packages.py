@@ -44,8 +44,6 @@ PACKAGES = (
     Package("werkzeug", "3.1.9", "filterwarnings = error; servers",
             ("ephemeral-port-reserve", "cryptography", "watchdog", "pytest-timeout"), ("-m", "not dev_server")),
     Package("pyfakefs", "6.3.2", "mocks files; unittest classes", (), ("pyfakefs/tests", "pyfakefs/pytest_tests")),
-    Package("python-dateutil", "4.0.0", "more than 2,000 tests; unittest classes", ("hypothesis", "freezegun"),
-            ("tests",)),
     Package("packaging", "26.4", "more than 30,000 tests", ("hypothesis", "pretend", "tomli-w")),
 )  # fmt: skip
 
