@@ -147,6 +147,17 @@ def test_mistakes_are_pages_too(site: Site, path: str, status: int) -> None:
     assert "<h1>" in answer.text
 
 
+def test_a_defect_is_a_page_that_tells_only_a_number(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """The details are in the log under that number."""
+    site.shown("/")
+    site.service.store.close()
+    answer = site.get("/runs/1")
+    assert answer.status_code == 500
+    (number,) = re.findall(r"\b[0-9a-f]{32}\b", answer.text)
+    assert "Traceback" not in answer.text
+    assert [number in record.getMessage() for record in caplog.records] == [True]
+
+
 def test_the_api_stays_as_it_is(site: Site) -> None:
     """It asks for the token, whatever pass a browser has, and answers with JSON."""
     site.run_of()
