@@ -108,6 +108,7 @@ def test_a_run_is_filtered_searched_and_grouped_by_its_address(site: Site) -> No
     assert shown("q=%25_") == ["test_3"]
     assert f"/runs/{run}?status=2%2C3" in _links(site.shown(f"/runs/{run}?status=3"))
     assert f"/runs/{run}?q=a" in _links(site.shown(f"/runs/{run}?status=3&q=a&page=2"))
+    assert f"/runs/{run}?status=2" in _links(site.shown(f"/runs/{run}?status=2,3"))
     assert shown("q=&status=") == ["test_0", "test_1", "test_2", "test_3"]
     assert shown("q=absent") == []
     assert "No test is like this" in site.text(f"/runs/{run}?q=absent")
