@@ -91,10 +91,10 @@ def rows(file: str, folder: str, *entries: tuple[int, str, str] | tuple[int, str
 
 @dataclass(frozen=True)
 class Observed:
-    """One session with the plugin, and the exit code that it has without; ``cases`` are JUnit's, worst by key."""
+    """One session with the plugin, and the same without, ``bare``; ``cases`` are JUnit's, worst by key."""
 
     ran: Ran
-    bare_exit: int
+    bare: Ran
     folder: Path
     run: dict[str, Any]
     runs: int
@@ -134,10 +134,20 @@ def row_of(test: dict[str, Any]) -> Row:
 def observe(
     suite: str, tmp_path: Path, *arguments: str, conftest: str = "", is_left_alone: bool = False
 ) -> Observed:
-    """Run a suite of this folder twice at once, reported and not.
+    """Run a suite of this folder twice at once, reported and not; again when one of the two met an internal error.
 
-    ``is_left_alone`` tells that pytest will not live to the end, so that its sender ends after it.
+    xdist's schedulers have races of their own after crashes. ``is_left_alone`` tells that pytest will not live to the
+    end, so that its sender ends after it.
     """
+    for each in ("first", "second"):
+        observed = _observe(suite, tmp_path / each, *arguments, conftest=conftest, is_left_alone=is_left_alone)
+        errors = ["INTERNALERROR" in ran.text for ran in (observed.ran, observed.bare)]
+        if errors[0] == errors[1]:
+            break
+    return observed
+
+
+def _observe(suite: str, tmp_path: Path, *arguments: str, conftest: str, is_left_alone: bool) -> Observed:
     reported, bare = (_copy(suite, tmp_path / each, conftest) for each in ("reported", "bare"))
     xml = reported / "junit.xml"
     with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
@@ -147,7 +157,7 @@ def observe(
             _process(command, reported, session_environment()) as one,
         ):
             out, err = one.communicate(timeout=_SECONDS)
-            other.communicate(timeout=_SECONDS)
+            other_out, other_err = other.communicate(timeout=_SECONDS)
         if is_left_alone:
             _wait_for_sender(reported)
         (created,) = server.posts("/automation/runs")
@@ -159,7 +169,7 @@ def observe(
         appends = [each for each in server.posts("/append") if "/threads/" in each.path]
         return Observed(
             ran=Ran(one.returncode, out, err),
-            bare_exit=other.returncode,
+            bare=Ran(other.returncode, other_out, other_err),
             folder=reported,
             run=found.json()["result"],
             runs=len(server.runs()),
@@ -191,7 +201,7 @@ def check(
     ``collected`` is the number of tests that pytest collected, ``None`` where it writes no summary; ``repeated`` names
     the tests that occur more than once on one worker, ``unknown_to_xml`` those that the JUnit XML tells otherwise.
     """
-    assert observed.ran.exit == observed.bare_exit, observed.ran.text
+    assert observed.ran.exit == observed.bare.exit, f"{observed.ran.text}\nWithout the plugin: {observed.bare.text}"
     _check_server(observed, repeated)
     _check_keys(observed, unknown_to_xml)
     if collected is not None:

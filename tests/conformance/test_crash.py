@@ -37,21 +37,21 @@ EXITS = [
 
 AGAIN = rows(
     "suite_crashes.py", "suite_crashes",
-    (14, "test_passes", "passed"),
-    (18, "test_crashes_first", "error", "Error|Attempts=2|Attempt 1"),
-    (28, "test_fails_then_crashes", "failure", "Failure"),
-    (35, "test_crashes_then_fails", "error", "Error|Failure|Attempts=2|Attempt 1"),
-    (42, "test_passes_too", "passed"),
+    (22, "test_passes", "passed"),
+    (26, "test_crashes_first", "error", "Error|Attempts=2|Attempt 1"),
+    (36, "test_fails_then_crashes", "failure", "Failure"),
+    (43, "test_crashes_then_fails", "error", "Error|Failure|Attempts=2|Attempt 1"),
+    (50, "test_passes_too", "passed"),
 )  # fmt: skip
 
 REPEATED = rows(
     "suite_crashes.py", "suite_crashes",
-    (14, "test_passes", "passed"),
-    (18, "test_crashes_first", "passed", "Attempts=2|Attempt 1"),
-    (23, "test_crashes_always", "error", "Error|Attempts=3|Attempt 1|Attempt 2"),
-    (28, "test_fails_then_crashes", "passed", "Attempts=3|Attempt 1|Attempt 2"),
-    (35, "test_crashes_then_fails", "failure", "Failure|Attempts=3|Attempt 1|Attempt 2"),
-    (42, "test_passes_too", "passed"),
+    (22, "test_passes", "passed"),
+    (26, "test_crashes_first", "passed", "Attempts=2|Attempt 1"),
+    (31, "test_crashes_always", "error", "Error|Attempts=3|Attempt 1|Attempt 2"),
+    (36, "test_fails_then_crashes", "passed", "Attempts=3|Attempt 1|Attempt 2"),
+    (43, "test_crashes_then_fails", "failure", "Failure|Attempts=3|Attempt 1|Attempt 2"),
+    (50, "test_passes_too", "passed"),
 )  # fmt: skip
 
 GROUPS = [

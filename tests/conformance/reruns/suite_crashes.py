@@ -3,6 +3,14 @@
 import os
 from pathlib import Path
 
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def announced(request):
+    # What pytest-rerunfailures tells its controller about this attempt has arrived when it answers a question.
+    request.config.failures_db.get_test_reruns(request.node.nodeid)
+
 
 def attempt(name):
     notes = Path(__file__).with_name(f"{name}.attempts")
