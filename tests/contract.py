@@ -206,8 +206,8 @@ class CheckedAdapter(BaseAdapter):
     def send(
         self,
         request: PreparedRequest,
-        *args: Any,
-        **options: Any,  # noqa: ANN401 - handed through as they come
+        *args: Any,  # noqa: ANN401 - handed through as they come
+        **options: Any,  # noqa: ANN401
     ) -> Response:
         """Return the adapter's answer; raise AssertionError when the contract does not have it."""
         response = self._adapter.send(request, *args, **options)
