@@ -50,6 +50,12 @@ def test_lines_of_a_traceback_have_kinds() -> None:
     ]
 
 
+def test_the_first_line_of_a_traceback_stands_above_its_body() -> None:
+    """Pytest takes the margin off a traceback's first line; on the page it is there again, and nowhere else."""
+    assert lines("def f():\n        g()\n>       h()")[0].text == "    def f():"
+    assert [line.text for line in lines("define\n    x")] == ["define", "    x"]
+
+
 def test_a_text_is_shown_without_what_a_page_cannot_show() -> None:
     """Colours go, control characters and bidi controls are spelled out, endless texts end."""
     assert [line.text for line in lines("\x1b[31mred\x1b[0m\r\n\x07\u202e\n")] == ["red", "\\x07\\u202e"]

@@ -25,6 +25,7 @@ LINES_SHOWN: Final = 5_000
 
 _PLACE = re.compile(r"[^\s:][^:]*:[0-9]+:[ \w.]*")
 _RULE = re.compile(r"(?:[-_=] ?){5,}.*")
+_SOURCE = re.compile(r"(?:async def |def |class |@)[^\n]*\n(?:    |>)")
 _STEPS = re.compile(r"<test-steps>(?P<steps>.*)</test-steps>", re.DOTALL)
 _STEP = re.compile(r'\s*<test-step status="(passed|failed|skipped)">([^<]*)</test-step>\s*')
 
@@ -47,10 +48,15 @@ class Step:
 
 def lines(text: str) -> list[Line]:
     """Return the lines of a traceback as pytest writes it, each with its kind; no more than `LINES_SHOWN`."""
-    shown = plain(text).rstrip("\n").split("\n", LINES_SHOWN)
+    shown = _with_first_margin(plain(text).rstrip("\n")).split("\n", LINES_SHOWN)
     rest = shown.pop().count("\n") + 1 if len(shown) > LINES_SHOWN else 0
     told = [Line(_kind(each), each) for each in shown]
     return [*told, Line("rule", f"... {rest} more lines")] if rest else told
+
+
+def _with_first_margin(text: str) -> str:
+    """Return a traceback whose first line stands where pytest wrote it: pytest takes the text's edges off."""
+    return f"    {text}" if _SOURCE.match(text) else text
 
 
 def plain(text: str) -> str:
