@@ -51,7 +51,7 @@ class Connections:
     """
 
     def __init__(self, path: Path, mounts: Path = MOUNTS) -> None:
-        self._writer = _connection(path, lock_type="IMMEDIATE")
+        self._writer = _connection(path)
         self._reader = _connection(path)
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
@@ -96,10 +96,9 @@ class Connections:
             self._writer.close()
 
 
-def _connection(path: Path, lock_type: str | None = None) -> SqliteDatabase:
+def _connection(path: Path) -> SqliteDatabase:
     return SqliteDatabase(
         str(path),
-        lock_type=lock_type,
         pragmas={"synchronous": "FULL", "foreign_keys": 1, "cache_size": -_CACHE_KIBIBYTES},
         timeout=BUSY_SECONDS,
         thread_safe=False,
@@ -136,7 +135,7 @@ def _begin(database: SqliteDatabase, transaction: ExitStack) -> None:
 
 def _is_begun(database: SqliteDatabase, transaction: ExitStack) -> bool:
     try:
-        transaction.enter_context(database.atomic())
+        transaction.enter_context(database.atomic("IMMEDIATE"))
     except OperationalError as error:
         if not _is_locked(error):
             raise
@@ -174,7 +173,7 @@ def _is_prepared(database: SqliteDatabase, path: Path, journal: str, *, is_last:
         database.connect(reuse_if_open=True)
         _check(database, path)
         database.journal_mode = journal
-        with database.atomic():
+        with database.atomic("IMMEDIATE"):
             _create_tables(database, path)
     except OperationalError as error:
         if is_last or not _is_locked(error):

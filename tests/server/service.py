@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from click.testing import CliRunner
 from falcon.testing import TestClient
 
 from pytest_automation_report.model import Token
@@ -91,3 +93,9 @@ class Service:
 
 def a_test(number: int = 0, status: str = "passed", **properties: object) -> Json:
     return {"key": f"key{number}", "name": f"test_{number}", "folder": "tests.a", "status": status, **properties}
+
+
+def command_runner() -> CliRunner:
+    """Return click's runner with both outputs apart: before 8.2 it mixes them unless told not to."""
+    options: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
+    return CliRunner(**options)

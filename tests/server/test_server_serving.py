@@ -202,6 +202,7 @@ def test_a_slow_answer_does_not_count_as_a_slow_request(tmp_path: Path) -> None:
         ((b"GET / HTTP/1.1\r\nX: ").ljust(262_144, b"x"), 431),
         (b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
     ],
+    ids=["nonsense", "length", "two lengths", "large", "header", "encoding"],
 )
 def test_what_is_no_request_is_refused_in_the_form_of_all_errors(tmp_path: Path, request_: bytes, status: int) -> None:
     """What is refused before the application sees it is answered with JSON, too."""

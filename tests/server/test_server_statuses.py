@@ -4,11 +4,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
 from sessions import run_session, session_environment
 
 from pytest_automation_report.cli import main
-from server.service import Service, a_test
+from server.service import Service, a_test, command_runner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +27,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _command(database: Path, *arguments: str, project_id: int = 1) -> Result:
-    return CliRunner().invoke(
+    return command_runner().invoke(
         main, ["status", *arguments, "--database", str(database), "--project-id", str(project_id)]
     )
 

@@ -7,11 +7,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
 
 from pytest_automation_report.cli import main
 from pytest_automation_report.server.pruning import runs_before, runs_beyond
-from server.service import SECOND, Service, a_test
+from server.service import SECOND, Service, a_test, command_runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +43,7 @@ def filled(tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch) 
 
 
 def _store(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["store", *arguments, "--database", "store.db"])
+    return command_runner().invoke(main, ["store", *arguments, "--database", "store.db"])
 
 
 def _ids(service: Service) -> list[int]:
