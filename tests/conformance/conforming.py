@@ -131,9 +131,7 @@ def row_of(test: dict[str, Any]) -> Row:
     return Row(test["file"], test["name"], test["folder"], test["status"], test.get("line", 0), fields)
 
 
-def observe(
-    suite: str, tmp_path: Path, *arguments: str, conftest: str = "", is_left_alone: bool = False
-) -> Observed:
+def observe(suite: str, tmp_path: Path, *arguments: str, conftest: str = "", is_left_alone: bool = False) -> Observed:
     """Run a suite of this folder twice at once, reported and not; again when one of the two met an internal error.
 
     xdist's schedulers have races of their own after crashes. ``is_left_alone`` tells that pytest will not live to the
@@ -174,9 +172,7 @@ def _observe(suite: str, tmp_path: Path, *arguments: str, conftest: str, is_left
             run=found.json()["result"],
             runs=len(server.runs()),
             workers=server.workers(),
-            tests=[
-                (int(each.path.split("/")[-2]), test) for each in appends for test in each.body.get("tests", [])
-            ],
+            tests=[(int(each.path.split("/")[-2]), test) for each in appends for test in each.body.get("tests", [])],
             cases=_cases(xml, is_grouped="loadgroup" in arguments) if xml.exists() else {},
         )
 
