@@ -3,22 +3,19 @@
 import pytest
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        pytest.param(1, id="plain"),
-        pytest.param(2, id="a[b]"),
-        pytest.param(3, id="a]["),
-        pytest.param(4, id="a::b"),
-        pytest.param(5, id="a/b.py"),
-        pytest.param(6, id="\u00fcn\u00efc\u00f6de-\u2713-\U0001f40d"),
-        pytest.param(7, id="esc-\x1bb"),
-        pytest.param(8, id="two words"),
-        pytest.param(9, id="<&>\"'"),
-        pytest.param(10, id="x" * 800),
-        pytest.param(11, id="dot.s@group"),
-    ],
-)
+@pytest.mark.parametrize("value", [
+    pytest.param(1, id="plain"),
+    pytest.param(2, id="a[b]"),
+    pytest.param(3, id="a]["),
+    pytest.param(4, id="a::b"),
+    pytest.param(5, id="a/b.py"),
+    pytest.param(6, id="\u00fcn\u00efc\u00f6de-\u2713-\U0001f40d"),
+    pytest.param(7, id="esc-\x1bb"),
+    pytest.param(8, id="two words"),
+    pytest.param(9, id="<&>\"'"),
+    pytest.param(10, id="x" * 800),
+    pytest.param(11, id="dot.s@group"),
+])
 def test_ids(value):
     assert value
 
