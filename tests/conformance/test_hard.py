@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import hard_table
@@ -38,9 +39,15 @@ FLAKES = rows(
     (30, "test_fails_once", "failure", "Failure"),
 )  # fmt: skip
 
+has_subtests = pytest.mark.skipif(
+    pytest.version_tuple < (9,) and find_spec("pytest_subtests") is None,
+    reason="before pytest 9 the suite's subtests need pytest-subtests",
+)
+
 both_ways = pytest.mark.parametrize("processes", [pytest.param(0, id="plain"), pytest.param(2, id="n2")])
 
 
+@has_subtests
 @pytest.mark.parametrize(
     ("processes", "prefix", "others"),
     [
