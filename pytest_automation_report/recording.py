@@ -104,6 +104,7 @@ class Recording:
         self._number = 0
         self._began = 0
         self._is_open = False
+        self._collected = b""
         self._unclosed: tuple[str, str] | None = None
         writer.write(plain_record("open", format=FORMAT, worker=worker, pid=os.getpid(), t=clock.now()))
 
@@ -122,7 +123,8 @@ class Recording:
             session.config.pluginmanager.register(Describing(self._notes))
         if getattr(session.config.option, "loadgroup", False):
             self._groups.update(_ungrouped(session.items))
-        self._writer.write(collected_record([self._groups.get(each.nodeid, each.nodeid) for each in session.items]))
+        self._collected = collected_record([self._groups.get(each.nodeid, each.nodeid) for each in session.items])
+        self._writer.write(self._collected)
 
     @pytest.hookimpl(tryfirst=True)
     @guarded
@@ -212,6 +214,8 @@ class Recording:
             self.counts["error"] += 1
         else:
             self._count_unclosed()
+        if self._collected:
+            self._writer.write(self._collected)  # once more, at the end: who counts reads both ends of a file alone
         told = self._notes.told()
         more = {**_trouble_of(self), **({"told": told} if told else {})}
         self._writer.write(plain_record("close", t=self._clock.now(), counts=dict(self.counts), **more))

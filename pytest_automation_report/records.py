@@ -27,6 +27,7 @@ _HEADER: Final = 18
 _TEST_MARK: Final = ',"test":'
 
 # Tests patch `json`: what pytest's process needs is taken once, when this module is imported.
+_decode: Final[Callable[[str], Any]] = json.JSONDecoder().decode
 encode: Final[Callable[[object], str]] = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
 
@@ -72,7 +73,7 @@ def record_from(payload: str) -> Record | None:
     """Return the record in this JSON, or ``None`` when it is no object with a kind."""
     head, mark, test = payload.partition(_TEST_MARK)
     try:
-        members = json.loads(head + "}" if mark else head)
+        members = _decode(head + "}" if mark else head)
     except (ValueError, RecursionError):
         return None
     if not isinstance(members, dict) or not isinstance(members.get("k"), str):

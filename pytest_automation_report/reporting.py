@@ -185,7 +185,15 @@ class Reporting:
         """End the session's records and wait for the sender, within limits."""
         if self._is_forked:
             return
-        self._end(session, int(exitstatus))
+        try:
+            self._finish(session, int(exitstatus))
+        finally:
+            is_whole = self._ending is not None and self._ending.is_whole
+            if self._configuration.strict and not is_whole and int(exitstatus) == 0:
+                session.exitstatus = STRICT_EXIT_STATUS
+
+    def _finish(self, session: pytest.Session, exitstatus: int) -> None:
+        self._end(session, exitstatus)
         if self._folder is None or self._recording is None:
             return
         view = LedgerView(self._folder.ledger)
@@ -198,8 +206,6 @@ class Reporting:
         )
         self._ending = self._ending_from(tally, view)
         tell_finished(session.config, self._ending, self._configuration, self._hook_troubles)
-        if self._configuration.strict and not self._ending.is_whole and int(exitstatus) == 0:
-            session.exitstatus = STRICT_EXIT_STATUS
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what was delivered, where, and what to do about the rest."""
@@ -220,7 +226,7 @@ class Reporting:
         self._end(None, 0)
         if not self._is_told:
             self._compare()
-        lines = [] if self._is_told else self._lines(-2)
+        lines = [] if self._is_told else self._lines(_verbosity(config))
         if lines:
             sys.stderr.write("\n".join(["automation report:", *lines, ""]))
         if self._ending is not None and self._ending.tally.is_removable and self._folder is not None:
@@ -338,6 +344,12 @@ def new_run(configuration: Configuration, session_id: str) -> NewRun:
         tags=configuration.tags,
         resources=Resources(fields=(*own, *configuration.fields), links=configuration.links),
     )
+
+
+def _verbosity(config: pytest.Config) -> int:
+    """Return how much to tell where pytest writes no summary: as much as in one, unless that was switched off."""
+    is_shown = config.pluginmanager.has_plugin("terminalreporter") and not getattr(config.option, "no_summary", False)
+    return config.get_verbosity() if is_shown else -2
 
 
 def _reason(session: pytest.Session | None, exitstatus: int) -> str:

@@ -99,6 +99,12 @@ class SessionFolder:
         """Return the file that this worker writes."""
         return self.path / (worker + RECORDS_SUFFIX)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the session that was spooled here has said that it is over."""
+        leading = [each for each in (self.records(CONTROLLER), self.records(MAIN)) if each.exists()]
+        return any(placed.record.kind == "end" for path in leading for placed in ends_of(path)[1])
+
     def workers(self) -> list[str]:
         """Return the names of all workers that have a file, in the order of their names."""
         names = (each.name for each in self.path.iterdir())
@@ -171,7 +177,9 @@ def ignored_folder(path: Path) -> None:
     if path.is_dir():
         return
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (path / ".gitignore").write_text("*\n", encoding="ascii")
+    descriptor = os.open(path / ".gitignore", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write("*\n")
 
 
 def session_folders(spool: Path) -> list[SessionFolder]:

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.limits import string
+from pytest_automation_report.settings import setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.tally import Tally
+
+_EMBEDDED_PROJECT: Final = 1
 
 _WORDS: Final = {"passed": "passed", "failure": "failed", "error": "error", "skipped": "skipped"}
 _REMEDIES: Final[Mapping[str, str]] = {
@@ -92,11 +95,11 @@ def report_lines(
 
 def send_command(configuration: Configuration, here: Path) -> str:
     """Return the command that sends, from the folder ``here``, what this session left behind."""
-    words = ["automation-report", "send"]
-    if configuration.spool != here / ".automation-report" / "spool":
-        words += ["--spool", str(configuration.spool)]
+    words = ["automation-report", "send", "--spool", str(configuration.spool)]
     if configuration.endpoint.is_embedded:
         words += _database_words(configuration, here)
+        if configuration.project_id != _EMBEDDED_PROJECT:
+            words += ["--project-id", str(configuration.project_id)]
     else:
         words += ["--url", configuration.url, "--project-id", str(configuration.project_id)]
         words += _access_words(configuration)
@@ -104,8 +107,8 @@ def send_command(configuration: Configuration, here: Path) -> str:
 
 
 def _access_words(configuration: Configuration) -> list[str]:
-    """Return what opens the server and was said on pytest's command line, where the console command cannot find it."""
-    said = {name for name, origin in configuration.origins.items() if origin.startswith("--")}
+    """Return what opens the server and was said where the console command may not find it: not in the environment."""
+    said = {name for name, origin in configuration.origins.items() if origin != setting(name).environment}
     words = []
     if "token_file" in said:
         words += ["--token-file", configuration.token_file]

@@ -133,7 +133,7 @@ def tally_from(
     for worker in workers:
         account, accounted = state.account(worker), state.lanes.get(worker, {})
         first, last = ends_of(folder.records(worker))
-        noted = next((each.record.members for each in first if each.record.kind == "collected"), None)
+        noted = next((each.record.members for each in (*last, *first) if each.record.kind == "collected"), None)
         if noted is not None:
             collected.append(int(noted["count"]))
             repeated = repeated or tuple((str(name), int(count)) for name, count in noted["repeated"])

@@ -49,7 +49,7 @@ def send(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' op
 def _send(folder: SessionFolder, configuration: Configuration, token: Token) -> Exit:
     try:
         session = folder.read_session()
-        hindrance = _hindrance(session, configuration)
+        hindrance = _hindrance(folder, session, configuration)
         lock = None if hindrance else folder.locked()
     except (SpoolError, FileNotFoundError) as error:
         if not folder.path.exists():
@@ -71,7 +71,7 @@ def _kept(folder: SessionFolder, why: str) -> Exit:
     return Exit.KEPT
 
 
-def _hindrance(session: Session, configuration: Configuration) -> str:
+def _hindrance(folder: SessionFolder, session: Session, configuration: Configuration) -> str:
     endpoint = configuration.endpoint
     if (session.origin, session.project_id) != (endpoint.origin, endpoint.project_id):
         if session.is_embedded:
@@ -80,7 +80,8 @@ def _hindrance(session: Session, configuration: Configuration) -> str:
         return f"it is for {there}: name that with --url and --project-id to send it"
     if session.is_embedded and session.database != endpoint.database:
         return f"it is for the store {session.database}: name that with --database to send it"
-    if session.pid_birth and birth_of(session.pid) == session.pid_birth:
+    is_running = session.pid_birth != "" and birth_of(session.pid) == session.pid_birth
+    if is_running and not folder.has_ended:
         return f"its pytest (process {session.pid}) is still running"
     return ""
 

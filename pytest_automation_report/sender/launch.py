@@ -9,6 +9,7 @@ needs.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -24,6 +25,9 @@ NEEDED: Final = ("pytest_automation_report", "requests", "urllib3", "certifi", "
 NEEDED_EMBEDDED: Final = ("falcon", "peewee", "marshmallow")
 # What some versions of those need: on the path where it is installed.
 _OFTEN_NEEDED: Final = ("charset_normalizer", "chardet", "packaging", "typing_extensions", "backports")
+
+# Without these some interpreters do not find their own libraries.
+_LOADER_VARIABLES: Final = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 _BOOT: Final = """\
 'pytest_automation_report sender'
@@ -54,7 +58,8 @@ def start_sender(handover: Handover) -> None:
     """Start a sender of this session and return when it is on its own; raises `LaunchError`."""
     needed = (*NEEDED, *(NEEDED_EMBEDDED if handover.endpoint.is_embedded else ()))
     given = json.dumps({"folders": folders_of(needed), "handover": handover.to_json()}).encode()
-    command = [sys.executable, "-I", "-S", "-X", "utf8", "-c", _BOOT, Path(handover.folder).name]
+    flags = ["-I", "-S", *(["-B"] if sys.flags.dont_write_bytecode else [])]
+    command = [sys.executable, *flags, "-X", "utf8", "-c", _BOOT, Path(handover.folder).name]
     try:
         middle = subprocess.Popen(  # noqa: S603 - our own interpreter and text
             command,
@@ -62,7 +67,7 @@ def start_sender(handover: Handover) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env={},
+            env={name: os.environ[name] for name in _LOADER_VARIABLES if name in os.environ},
             start_new_session=True,
         )
         middle.communicate(given)
