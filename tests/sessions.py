@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 SHORT_LIMITS: Mapping[str, float] = {
@@ -78,13 +78,19 @@ def reporting_arguments(address: str | None = None, *, python: str = sys.executa
     return command
 
 
+def skip_without_workers(command: Sequence[str]) -> None:
+    """Skip the test when this interpreter is to run a command that needs pytest-xdist, and does not have it."""
+    needs_it = command[0] == sys.executable and any(each.startswith(("-n", "--tx", "--dist")) for each in command)
+    if needs_it and find_spec("xdist") is None:
+        pytest.skip("pytest-xdist is not installed")
+
+
 def run(command: list[str], folder: Path, env: Mapping[str, str], **more: Any) -> Ran:  # noqa: ANN401 - subprocess's own
     """Run a command to its end, at most two minutes, and return what it left.
 
     Skips the test when the command needs pytest-xdist and that is not installed.
     """
-    if command[0] == sys.executable and any(each.startswith("-n") for each in command) and find_spec("xdist") is None:
-        pytest.skip("pytest-xdist is not installed")
+    skip_without_workers(command)
     done = subprocess.run(
         command, cwd=folder, env=dict(env), capture_output=True, text=True, timeout=120, check=False, **more
     )

@@ -20,7 +20,7 @@ from xml.etree import ElementTree as ET
 
 import requests
 from checked import CheckedServer
-from sessions import TOKEN, Ran, clean_environment, reporting_arguments, session_environment
+from sessions import TOKEN, Ran, clean_environment, reporting_arguments, session_environment, skip_without_workers
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -232,6 +232,7 @@ def spools(folder: Path) -> list[Path]:
 @contextmanager
 def _process(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     """Start a command as the leader of a group, of which nothing is left behind."""
+    skip_without_workers(command)
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command, cwd=folder, env=dict(env), stdout=pipe, stderr=pipe, text=True, start_new_session=True

@@ -9,7 +9,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from sessions import Ran, reporting_arguments, session_environment
+from sessions import Ran, reporting_arguments, session_environment, skip_without_workers
 
 from pytest_automation_report.sender.book import ledger_from
 
@@ -40,6 +40,7 @@ class Running:
         self._env = dict(env) if env is not None else session_environment()
 
     def __enter__(self) -> Self:
+        skip_without_workers(self._command)
         self._out, self._err = ((self._folder / name).open("wb") for name in ("stdout.txt", "stderr.txt"))
         self.process = subprocess.Popen(
             self._command, cwd=self._folder, env=self._env, stdout=self._out, stderr=self._err, start_new_session=True

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sessions import Ran, reporting_arguments, run, run_session, session_environment
+from sessions import Ran, reporting_arguments, run, run_session, session_environment, skip_without_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,8 +98,10 @@ def paused(
     project.write("test_suite.py", PAUSED)
     for name in ("began", "go"):
         os.mkfifo(project.root / name)
+    command = [*reporting_arguments(address), *arguments]
+    skip_without_workers(command)
     process = subprocess.Popen(
-        [*reporting_arguments(address), *arguments],
+        command,
         cwd=project.root,
         env=dict(env if env is not None else session_environment()),
         stdout=subprocess.PIPE,

@@ -5,7 +5,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from sessions import reporting_arguments, session_environment
+from sessions import reporting_arguments, session_environment, skip_without_workers
 
 from whole.projects import console
 
@@ -32,6 +32,7 @@ def test_sessions_join_one_run_at_the_same_time(project: Project, server: Checke
     run_id = made.out.strip()
     by_option = [*reporting_arguments(server.address), "--automation-report-run-id", run_id]
     by_variable = [*reporting_arguments(server.address), "-n2"]
+    skip_without_workers(by_variable)
     sessions = [
         started(by_option, project, session_environment()),
         started(by_variable, project, session_environment(AUTOMATION_REPORT_RUN_ID=run_id)),

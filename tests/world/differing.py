@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from checked import CheckedServer
 from real.verdicts import SEVERITY, Verdict, from_junit, last_line
-from sessions import TOKEN, Ran, clean_environment, reporting_arguments, run, session_environment
+from sessions import TOKEN, Ran, clean_environment, reporting_arguments, run, session_environment, skip_without_workers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,6 +75,7 @@ def differ(folder: Path, suite: Path | str, *arguments: str, env: Mapping[str, s
                                [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]), copies, strict=True)
     ]  # fmt: skip
     more = [dict(zip(env or {}, _placed(list((env or {}).values()), copy), strict=True)) for copy in copies]
+    skip_without_workers(commands[0])
     with CheckedServer(folder / "store.sqlite3", TOKEN) as server:
         commands[1] += reporting_arguments(server.address)[5:]
         with subprocess.Popen(
