@@ -13,7 +13,7 @@ _MIXED = """
 import pytest
 
 def third(x):
-    assert x % 20 != 0, f"{x} is a multiple of twenty"
+    assert x % 20 != 0, f"{{x}} is a multiple of twenty"
 
 def second(x):
     third(x)
