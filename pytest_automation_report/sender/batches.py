@@ -23,7 +23,6 @@ class Batch:
     """Results for one append, in order; no key twice, so that a part of it could be told by its keys."""
 
     results: tuple[Result, ...]
-    size_bytes: int
     is_full: bool
 
     @property
@@ -56,11 +55,11 @@ def batch_from(queue: Iterable[Result]) -> Batch:
     for result in queue:
         more = len(result.test) + 1
         if taken and (len(taken) == BATCH_TESTS or size + more > BATCH_BYTES or result.key in keys):
-            return Batch(tuple(taken), size, is_full=True)
+            return Batch(tuple(taken), is_full=True)
         taken.append(result)
         keys.add(result.key)
         size += more
-    return Batch(tuple(taken), size, is_full=len(taken) >= BATCH_TESTS)
+    return Batch(tuple(taken), is_full=len(taken) >= BATCH_TESTS)
 
 
 def due_cause(batch: Batch, *, age_seconds: float, age_limit_seconds: float, is_closing: bool) -> Cause | None:

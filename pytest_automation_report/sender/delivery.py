@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.client import Client
     from pytest_automation_report.ledger import Account, Intent, LedgerState
+    from pytest_automation_report.sender.batches import Batch
     from pytest_automation_report.sender.book import LedgerBook
     from pytest_automation_report.sender.handover import Limits
     from pytest_automation_report.sender.lanes import Lane, Lanes
@@ -142,7 +143,7 @@ class Delivery:
             return None
         if account.thread is None:
             return lambda: self._create_thread(lane)
-        return lambda: self._append(lane, account)
+        return lambda: self._append(lane, account, batch)
 
     def _prune(self, lane: Lane, account: Account) -> None:
         """Take off what an earlier life of the sender has settled."""
@@ -186,10 +187,9 @@ class Delivery:
             ),
         )
 
-    def _append(self, lane: Lane, account: Account) -> None:
+    def _append(self, lane: Lane, account: Account, batch: Batch) -> None:
         thread = account.thread
         assert thread is not None
-        batch = batch_from(takewhile(lambda each: not account.is_settled(each.offset), lane.queue))
         observed = max(0, batch.results[-1].moment - self._mark(lane))
         intent = self.book.intend(
             "append_thread",

@@ -124,10 +124,10 @@ class Settlement:
 
     def _thread(self) -> Thread:
         run = self._run()
-        for thread in run.threads:
-            if thread.id == self.intent.thread:
-                return thread
-        raise RefusedError(f"run {run.id} has no thread {self.intent.thread} any more", 404)
+        thread = run.thread(self.intent.thread)
+        if thread is None:
+            raise RefusedError(f"run {run.id} has no thread {self.intent.thread} any more", 404)
+        return thread
 
     def _decide(self, kind: str, **members: object) -> bool:
         self.book.write(kind, i=self.intent.number, **members)
