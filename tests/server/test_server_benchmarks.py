@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from server.processes import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "lines"),
+    [
+        ("store.py", ("--results", "1000"), 1),
+        ("store.py", ("--results", "1000", "--suite", "500"), 1),
+        ("pages.py", ("--tests", "500"), 10),
+    ],
+)
+def test_benchmarks_of_the_server_run(tmp_path: Path, script: str, options: tuple[str, ...], lines: int) -> None:
+    """Each prints a table with a line for what it measured, and writes the same as JSON."""
+    command = [sys.executable, str(ROOT / "benchmarks" / script), *options, "--json", str(tmp_path / "found.json")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == lines + 2
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert len(found) == lines
+    assert all(value > 0 for line in found for name, value in line.items() if name.endswith(("_ms", "_us_per_test")))
