@@ -85,6 +85,7 @@ class Configuration:
     link_templates: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[Status, str] = field(default_factory=dict)
     redact: tuple[str, ...] = ()
+    redact_builtin: bool = True
     compare_junit: str = ""
     strict: bool = False
     exit_wait: float = 30.0
@@ -162,6 +163,7 @@ def configuration_from(
         link_templates=found.value("link_templates", values.templates, {}),
         statuses=found.value("statuses", values.statuses, {}),
         redact=_redact(found),
+        redact_builtin=found.value("redact_builtin", values.flag, default=True),
         compare_junit=found.value("compare_junit", values.text, ""),
         strict=found.value("strict", values.flag, default=False),
         exit_wait=found.value("exit_wait", values.seconds, 30.0),

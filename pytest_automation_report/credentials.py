@@ -1,26 +1,30 @@
-"""Where the API token comes from (floor 1): the environment or a file, never an argument or an ini file.
+"""Where the API token comes from (floor 1), the environment or a file, and which values a process must not show.
 
 No message in here shows a token or a part of one, also when it cannot be used.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from os.path import exists
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.model import Token
+from pytest_automation_report.rules import Rules
+from pytest_automation_report.secret_values import secret_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["TOKEN_ENVIRONMENTS", "TOKEN_LIMIT", "TokenResult", "token_from"]
+__all__ = ["TOKEN_ENVIRONMENTS", "TOKEN_LIMIT", "TokenResult", "secrets_from", "token_from", "worker_rules"]
 
 TOKEN_ENVIRONMENTS: Final = ("AUTOMATION_REPORT_TOKEN", "TESTMO_TOKEN")
 TOKEN_LIMIT: Final = 4096
 """Characters that a token may have."""
 
 _READ_BYTES: Final = 64 * 1024
+_SHORTEST_HIDDEN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +75,16 @@ def _checked(text: str, origin: str) -> TokenResult:
             f"{origin}: its value holds spaces, control or non-ASCII characters: copy the token alone",
         )
     return TokenResult(Token(text))
+
+
+def secrets_from(environ: Mapping[str, str], token: Token | None, *, is_builtin: bool) -> tuple[str, ...]:
+    """Return the values that must not be shown: the token always, those of the environment unless that is off."""
+    own = () if token is None or len(token.value) < _SHORTEST_HIDDEN else (token.value,)
+    return (*own, *(secret_values(environ, is_path=exists) if is_builtin else ()))
+
+
+def worker_rules(given: Mapping[str, Any], environ: Mapping[str, str]) -> Rules:
+    """Return the rules that a controller gave one of its workers, with the secrets that the worker finds by itself."""
+    rules = Rules.from_json(given["rules"])
+    token = token_from(environ, given["token_file"]).token
+    return replace(rules, secrets=secrets_from(environ, token, is_builtin=rules.redact_builtin))

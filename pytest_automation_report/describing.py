@@ -72,7 +72,7 @@ class TravellingNotes:
     """Hooks for a worker on another host: what its tests add travels on their reports."""
 
     def __init__(self, rules: Rules) -> None:
-        self._notes = Notes(texts(rules.redact))
+        self._notes = Notes(texts(rules))
         self._markers = Markers(rules, self._notes.clean, self._notes.troubles)
         self._is_described = False
         self._told = 0

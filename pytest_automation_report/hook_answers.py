@@ -106,6 +106,7 @@ def _link(given: object, clean: Texts) -> Link:
     address = spelled(given.url)
     if not is_address(address):
         raise ValueError(f"link {spelled(given.name)!r}: {address!r} is no web address")
+    address = clean.address(address)
     return Link(clean.string(spelled(given.name)) or address, address, _note(given.note, clean))
 
 

@@ -50,7 +50,7 @@ def collection_test(report: CollectionReport, rules: Rules) -> Finished | None:
         module = identity(report.nodeid).name
         folder = string(f"{rules.prefix}.{module}") if rules.prefix else module
         ident = replace(ident, folder=folder)
-    clean = texts(rules.redact)
+    clean = texts(rules)
     status: Status = "skipped" if report.outcome == "skipped" else "error"
     told = _skipped_collection(report, clean) if status == "skipped" else _failed_collection(report, clean)
     fields = [told, *(output_fields(report.sections, clean) if rules.keeps_output(status) else ())]
@@ -75,7 +75,7 @@ def unfinished_test(
     ``observed`` the microseconds since it began.
     """
     ident = identity(nodeid, prefix=rules.prefix)
-    clean = texts(rules.redact)
+    clean = texts(rules)
     sentence = _sentence(kind, worker)
     told = console_field("Error", clean.console(sentence, "\n\n" if detail else "", detail), sentence)
     fields = (told, *node_id_fields(ident, clean))

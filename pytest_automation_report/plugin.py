@@ -82,10 +82,10 @@ def _configure_worker(config: pytest.Config, given: dict[str, Any]) -> None:
 
     recording = worker_recording(given, getattr(config, "workerinput", {})["workerid"])
     if recording is None:
+        from pytest_automation_report.credentials import worker_rules  # noqa: PLC0415 - only for workers elsewhere
         from pytest_automation_report.describing import TravellingNotes  # noqa: PLC0415 - only for workers elsewhere
-        from pytest_automation_report.rules import Rules  # noqa: PLC0415 - only for workers elsewhere
 
-        notes = TravellingNotes(Rules.from_json(given["rules"]))
+        notes = TravellingNotes(worker_rules(given, os.environ))
         config.pluginmanager.register(notes, _REPORTING)
         notes.watch(config)
         return

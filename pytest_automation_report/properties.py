@@ -39,7 +39,7 @@ def property_field(name: str, value: str, clean: Texts) -> Field:
     is_line = len(value) <= STRING_UNITS and not value.count("\n") and utf16_length(visible(value)) <= STRING_UNITS
     if not is_line:
         return Field(name, clean.console(value), FieldType.TEXT)
-    shown = clean.string(value)
+    shown = clean.address(value) if _ADDRESS.fullmatch(value) else clean.string(value)
     return Field(name, shown, FieldType.URL if _ADDRESS.fullmatch(shown) else FieldType.STRING)
 
 
@@ -65,7 +65,7 @@ def typed_field(name: str, value: str, kind: FieldType, clean: Texts) -> Field:
 
 def artifact_from(name: str, address: str, mime_type: str | None, size: int | None, clean: Texts) -> Artifact | None:
     """Return a reference to a stored file of ``size`` bytes, None when the address cannot be followed."""
-    address = clean.string(address) if len(address) <= STRING_UNITS else address
+    address = clean.address(address) if len(address) <= STRING_UNITS else address
     if not is_address(address):
         return None
     return Artifact(clean.string(name) or NO_NAME, address, None, clean.string(mime_type) if mime_type else None, size)

@@ -145,7 +145,7 @@ class Recorder:
     def __init__(self, rules: Rules, groups: Mapping[str, str] | None = None) -> None:
         self._rules = rules
         self._groups = {} if groups is None else groups
-        self._texts = texts(rules.redact)
+        self._texts = texts(rules)
         self._open: dict[str, _Attempt] = {}
         self._before: dict[str, _Before] = {}
 

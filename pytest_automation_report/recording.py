@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec
 import pytest
 
 from pytest_automation_report.annotations import NOTES, activate, deactivate
+from pytest_automation_report.credentials import worker_rules
 from pytest_automation_report.describing import Describing, is_described, with_markers
 from pytest_automation_report.markers import Markers
 from pytest_automation_report.notes import Notes
-from pytest_automation_report.recorder import Recorder, Rules, encoded
+from pytest_automation_report.recorder import Recorder, encoded
 from pytest_automation_report.records import FORMAT, finish_record, plain_record, start_record
 from pytest_automation_report.rules import texts
 from pytest_automation_report.spool import SessionFolder, SpoolWriter
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pytest_automation_report.added import Added
-    from pytest_automation_report.recorder import Finished
+    from pytest_automation_report.recorder import Finished, Rules
 
 P = ParamSpec("P")
 
@@ -99,7 +100,7 @@ class Recording:
         self._rules = rules
         self._clock = clock
         self._recorder = Recorder(rules, self._groups)
-        self._notes = Notes(texts(rules.redact))
+        self._notes = Notes(texts(rules))
         self._markers = Markers(rules, self._notes.clean, self._notes.troubles)
         self._number = 0
         self._began = 0
@@ -216,8 +217,11 @@ class Recording:
             self._count_unclosed()
         if self._collected:
             self._writer.write(self._collected)  # once more, at the end: who counts reads both ends of a file alone
-        told = self._notes.told()
-        more = {**_trouble_of(self), **({"told": told} if told else {})}
+        clean, faults = self._notes.clean.string, self.faults
+        told = [clean(each) for each in self._notes.told()]
+        more: dict[str, object] = {"told": told} if told else {}
+        if faults.count:
+            more |= {"faults": faults.count, "texts": [clean(each) for each in faults.texts]}
         self._writer.write(plain_record("close", t=self._clock.now(), counts=dict(self.counts), **more))
 
     def shut(self) -> None:
@@ -248,12 +252,7 @@ def worker_recording(given: dict[str, Any], worker: str) -> WorkerRecording | No
     if not folder.is_here:
         return None
     writer = SpoolWriter(folder.records(worker))
-    return WorkerRecording(writer, Rules.from_json(given["rules"]), Clock(given["epoch"]), worker, Faults())
-
-
-def _trouble_of(recording: Recording) -> dict[str, object]:
-    faults = recording.faults
-    return {"faults": faults.count, "texts": faults.texts} if faults.count else {}
+    return WorkerRecording(writer, worker_rules(given, os.environ), Clock(given["epoch"]), worker, Faults())
 
 
 def _ungrouped(items: Iterable[pytest.Item]) -> dict[str, str]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ast
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_automation_report.added import Added
 from pytest_automation_report.describing import ADDED
-from pytest_automation_report.limits import console
 from pytest_automation_report.recording import Recording, collected_record, guarded
 from pytest_automation_report.records import AGAIN, plain_record
+from pytest_automation_report.rules import texts
 from pytest_automation_report.spool import SpoolWriter
 from pytest_automation_report.steps import context_of
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.recorder import Rules
     from pytest_automation_report.recording import Clock, Faults
+    from pytest_automation_report.rules import Texts
     from pytest_automation_report.spool import SessionFolder
 
 _CRASHED: Final = "???"  # xdist's word
@@ -120,7 +121,7 @@ class RemoteRecordings:
                 file=report.location[0],
                 line=self._lines.get(report.nodeid),
                 outcome=AGAIN if self._is_pending and report.outcome == "failed" else report.outcome,
-                text=console(report.longreprtext),
+                text=texts(self._rules).console(report.longreprtext),
             )
         )
 
@@ -149,7 +150,9 @@ class RemoteRecording(Recording):
             carried = getattr(report, ADDED, {"added": [], "told": []})
             for text in carried["told"]:
                 self._notes.troubles.add(text)
-            self.finish_attempt(report.nodeid, [each and Added.from_json(each) for each in carried["added"]])
+            clean = self._notes.clean
+            added = [each and _cleaned(Added.from_json(each), clean) for each in carried["added"]]
+            self.finish_attempt(report.nodeid, added)
 
     def give_up(self) -> None:
         """Leave the attempt that is open to the crash report, which says what became of it."""
@@ -172,6 +175,15 @@ def _as_in_worker(report: Any) -> Any:  # noqa: ANN401 - a report that other plu
     if context is not None:
         copied.context = _Context(context.msg, {name: _unquoted(value) for name, value in context.kwargs.items()})
     return copied
+
+
+def _cleaned(added: Added, clean: Texts) -> Added:
+    """Return what a test on another host has added without the secrets that only this process knows."""
+    return replace(
+        added,
+        fields=tuple(map(clean.field, added.fields)),
+        steps=tuple((status, clean.string(name)) for status, name in added.steps),
+    )
 
 
 def _without_group(nodeid: str) -> str:

@@ -15,13 +15,14 @@ import pytest
 
 from pytest_automation_report.asking import Troubles
 from pytest_automation_report.configuration import configuration_from, project_name, read_given, token_for
+from pytest_automation_report.credentials import secrets_from
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.limits import string
 from pytest_automation_report.model import Field, NewRun, Resources, Token
 from pytest_automation_report.recorder import Rules, collection_test
 from pytest_automation_report.recording import Clock, Faults, Recording, guarded
 from pytest_automation_report.records import plain_record
 from pytest_automation_report.remote import RemoteRecordings
+from pytest_automation_report.rules import texts
 from pytest_automation_report.run_hooks import described_run, tell_finished
 from pytest_automation_report.sender.handover import Handover, limits_from
 from pytest_automation_report.sender.launch import LaunchError, start_sender
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.rules import Texts
     from pytest_automation_report.sender.handover import Limits
 
 STRICT_EXIT_STATUS: Final = 11
@@ -71,18 +73,25 @@ def reporting_for(config: pytest.Config, environ: Mapping[str, str], trouble: st
         local_time=datetime.now().astimezone(),
     )
     configuration, token = token_for(configuration, environ)
+    secrets = secrets_from(environ, token, is_builtin=configuration.redact_builtin)
     if configuration.endpoint.is_embedded:
         token = Token("embedded")  # the embedded server, mounted in the sender, asks for the token it was given
     if trouble:
         configuration = replace(configuration, troubles=(trouble, *configuration.troubles))
-    return Reporting(configuration, token, limits_from(environ, exit_all=configuration.exit_wait), config)
+    limits = limits_from(environ, exit_all=configuration.exit_wait)
+    return Reporting(configuration, token, limits, config, secrets)
 
 
 class Reporting:
     """Hooks of the process that leads a session: the only one, or the controller of xdist's workers."""
 
     def __init__(
-        self, configuration: Configuration, token: Token | None, limits: Limits, config: pytest.Config
+        self,
+        configuration: Configuration,
+        token: Token | None,
+        limits: Limits,
+        config: pytest.Config,
+        secrets: tuple[str, ...] = (),
     ) -> None:
         self.faults = Faults()
         self._configuration = configuration
@@ -100,7 +109,10 @@ class Reporting:
             markers=configuration.markers,
             link_templates=configuration.link_templates,
             output_annotations=configuration.output_annotations,
+            redact_builtin=configuration.redact_builtin,
+            secrets=secrets,
         )
+        self._clean = texts(self._rules)
         self._hook_troubles = Troubles()
         self._clock = Clock()
         self._folder: SessionFolder | None = None
@@ -156,6 +168,7 @@ class Reporting:
             node.workerinput["automation_report"] = {
                 "folder": str(self._folder.path),
                 "rules": self._rules.to_json(),
+                "token_file": self._configuration.token_file,
                 "epoch": self._clock.epoch,
             }
 
@@ -173,11 +186,11 @@ class Reporting:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember what interrupts the session."""
         if isinstance(excinfo.value, pytest.exit.Exception):
-            self._interruption = string(f"ended by pytest.exit: {excinfo.value}")
+            self._interruption = self._clean.string(f"ended by pytest.exit: {excinfo.value}")
         elif type(excinfo.value) is KeyboardInterrupt:
             self._interruption = "interrupted by Ctrl-C"
         else:  # pytest and xdist stop by exceptions derived from it: too many failures, errors in collection
-            self._interruption = string(f"stopped: {excinfo.value}")
+            self._interruption = self._clean.string(f"stopped: {excinfo.value}")
 
     @pytest.hookimpl(trylast=True)
     @guarded
@@ -242,7 +255,7 @@ class Reporting:
 
     def _lines(self, verbosity: int) -> list[str]:
         faults = [f"error in reporting: {each}" for each in self.faults.texts]
-        troubles = [*self._troubles, *self._hook_troubles.texts, *faults]
+        troubles = [*self._troubles, *map(self._clean.string, (*self._hook_troubles.texts, *faults))]
         lines = report_lines(self._configuration, self._ending, troubles, here=self._here, verbosity=verbosity)
         return [*lines, *self._compared]
 
@@ -260,7 +273,7 @@ class Reporting:
         if self._is_ended or self._recording is None:
             return
         self._is_ended = True
-        reason = self._interruption or _reason(session, exitstatus)
+        reason = self._interruption or self._clean.string(_reason(session, exitstatus))
         self._recording.close()
         if self._remote is not None:
             self._remote.close()
@@ -271,7 +284,7 @@ class Reporting:
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         folder = new_session_folder(self._configuration.spool, moment)
         endpoint = self._configuration.endpoint
-        run = new_run(self._configuration, folder.id)
+        run = new_run(self._configuration, folder.id, self._clean)
         if self._configuration.run_id is None:
             run = described_run(config, run, self._rules, self._hook_troubles)
             self._configuration = replace(self._configuration, name=run.name)
@@ -282,7 +295,7 @@ class Reporting:
             database=endpoint.database,
             run=run,
             joined_run=self._configuration.run_id,
-            rules=self._rules.to_json(),
+            rules=self._rules.for_sender().to_json(),
             pid=os.getpid(),
             pid_birth=birth_of(os.getpid()),
         )
@@ -323,12 +336,11 @@ class Reporting:
             trouble=view.state.trouble or str(view.state.done.get("why", "")),
             trouble_class=view.state.trouble_class,
             reasons=tuple(view.state.reasons),
-            renamed=tuple(view.state.renamed.items()),
             spool_trouble=self._recording.trouble,
         )
 
 
-def new_run(configuration: Configuration, session_id: str) -> NewRun:
+def new_run(configuration: Configuration, session_id: str, clean: Texts) -> NewRun:
     """Return the run to create for a session; its id is among the fields, so that the run can be found again."""
     own = (
         Field(SESSION_ID_FIELD, session_id),
@@ -343,7 +355,10 @@ def new_run(configuration: Configuration, session_id: str) -> NewRun:
         milestone=configuration.milestone or None,
         milestone_id=configuration.milestone_id,
         tags=configuration.tags,
-        resources=Resources(fields=(*own, *configuration.fields), links=configuration.links),
+        resources=Resources(
+            fields=(*own, *map(clean.field, configuration.fields)),
+            links=tuple(replace(each, url=clean.address(each.url)) for each in configuration.links),
+        ),
     )
 
 
@@ -358,4 +373,4 @@ def _reason(session: pytest.Session | None, exitstatus: int) -> str:
         return "pytest stopped before the session ended"
     stop = session.shouldfail or session.shouldstop
     text = _ENDINGS.get(exitstatus, "ended by a plugin")
-    return string(f"{text}{f', {stop}' if isinstance(stop, str) else ''} (exit status {exitstatus})")
+    return f"{text}{f', {stop}' if isinstance(stop, str) else ''} (exit status {exitstatus})"

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pytest_automation_report import limits
+from pytest_automation_report.model import FieldType
+from pytest_automation_report.redaction import Redaction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_automation_report.model import Json, Status
+    from pytest_automation_report.model import Field, Json, Status
 
 Output: TypeAlias = Literal["failed", "all", "none"]
 """Which tests keep their captured output."""
-
-_REDACTED = "[redacted]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,9 @@ class Rules:
     ``prefix`` stands before folders, ``statuses`` maps each status to its alias on the wire, ``redact`` holds regular
     expressions whose matches are hidden in fields (never in key, name or folder). ``markers`` names the user's markers
     that become fields, ``link_templates`` maps ``case`` and ``issue`` to addresses with ``{}`` in them,
-    ``output_annotations`` tells whether captured output is searched for what it says about its test.
+    ``output_annotations`` tells whether captured output is searched for what it says about its test,
+    ``redact_builtin`` whether all that looks like a credential is hidden. ``secrets`` are values to hide; each process
+    finds its own, they are never written or sent.
     """
 
     prefix: str = ""
@@ -37,6 +38,8 @@ class Rules:
     markers: tuple[str, ...] = ()
     link_templates: Mapping[str, str] = field(default_factory=dict)
     output_annotations: bool = False
+    redact_builtin: bool = True
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def alias(self, status: Status) -> str:
         """Return what a status is called on the wire; its own name when no alias is given."""
@@ -47,7 +50,7 @@ class Rules:
         return self.output == "all" or (self.output == "failed" and status in {"failure", "error"})
 
     def to_json(self) -> Json:
-        """Return the rules as a JSON object."""
+        """Return the rules as a JSON object, without the secrets."""
         return {
             "prefix": self.prefix,
             "output": self.output,
@@ -56,7 +59,12 @@ class Rules:
             "markers": list(self.markers),
             "link_templates": dict(self.link_templates),
             "output_annotations": self.output_annotations,
+            "redact_builtin": self.redact_builtin,
         }
+
+    def for_sender(self) -> Rules:
+        """Return the rules without what hides secrets: what reaches the sender has been cleaned before."""
+        return replace(self, redact=(), redact_builtin=False, secrets=())
 
     @classmethod
     def from_json(cls, body: Json) -> Rules:
@@ -69,18 +77,15 @@ class Rules:
             tuple(body.get("markers", ())),
             dict(body.get("link_templates", {})),
             bool(body.get("output_annotations", False)),
+            bool(body.get("redact_builtin", True)),
         )
 
 
 class Texts:
-    """Makes foreign texts fit for fields: secrets hidden, control characters visible, cut to the limits.
+    """Makes foreign texts fit for fields: secrets hidden, control characters visible, cut to the limits."""
 
-    Raises ``re.error`` for a pattern that is no regular expression.
-    """
-
-    def __init__(self, redact: tuple[str, ...]) -> None:
-        self._patterns = tuple(map(re.compile, redact))
-        self._redact = self._without_secrets if redact else None
+    def __init__(self, redaction: Redaction) -> None:
+        self._redact = redaction or None
 
     def console(self, *parts: str) -> str:
         """Return the parts as one console text."""
@@ -94,18 +99,26 @@ class Texts:
         """Return a text as one line."""
         return limits.string(text, self._redact)
 
-    def _without_secrets(self, text: str) -> str:
-        """Return the text with every match of a pattern hidden."""
-        for pattern in self._patterns:
-            # A pattern that also matches nothing would otherwise write its mark between all characters.
-            text = pattern.sub(lambda match: _REDACTED if match.group() else "", text)
-        return text
+    def field(self, made: Field) -> Field:
+        """Return a field that lacks nothing but this."""
+        if made.value is None:
+            return made
+        value = self.address(made.value) if made.type is FieldType.URL else self.console(made.value)
+        return made if value == made.value else replace(made, value=value)
+
+    def address(self, text: str) -> str:
+        """Return a web address that is to be followed: one line, with the signature that opens what is there."""
+        return limits.string(text, None if self._redact is None else self._redact.address)
+
+
+def texts(rules: Rules) -> Texts:
+    """Return what cleans texts by these rules; raises ``re.error`` for a redaction that is no regular expression."""
+    return _texts(rules.redact, rules.secrets, rules.redact_builtin)
 
 
 @lru_cache(maxsize=16)
-def texts(redact: tuple[str, ...]) -> Texts:
-    """Return the texts for a tuple of patterns, compiled once."""
-    return Texts(redact)
+def _texts(redact: tuple[str, ...], secrets: tuple[str, ...], is_builtin: bool) -> Texts:  # noqa: FBT001 - a part of the cache's key
+    return Texts(Redaction(redact, secrets=secrets, is_builtin=is_builtin))
 
 
 def spelled(value: object) -> str:

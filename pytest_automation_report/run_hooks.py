@@ -25,7 +25,7 @@ def described_run(config: pytest.Config, run: NewRun, rules: Rules, troubles: Tr
     """Return the run with what hooks add to it; the name of the one that was registered last counts."""
     hook = getattr(config.hook, DESCRIBE_RUN)
     answers = troubles.ask(DESCRIBE_RUN, lambda: hook(config=config)) or ()
-    clean = texts(rules.redact)
+    clean = texts(rules)
     for answer in reversed(answers):
         added = troubles.checked(DESCRIBE_RUN, added_to_run, answer, clean)
         if added is None:

@@ -180,6 +180,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting("redact", "list", (), "Regular expressions; what they match in texts that are sent becomes [redacted]"),
     Setting(
+        "redact_builtin",
+        "flag",
+        default=True,
+        help="Hide also what looks like a credential, and the values of environment variables named like secrets",
+    ),
+    Setting(
         "compare_junit",
         "text",
         "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A monotonic clock and the time since the epoch, both in seconds; random numbers from 0 to 1; a log for lines."""
+    """A monotonic clock in seconds, random numbers from 0 to 1, a log that takes lines."""
 
     clock: Callable[[], float]
     random: Callable[[], float]
     log: Callable[[str], None]
-    wall: Callable[[], float] = time.time

@@ -61,7 +61,7 @@ def _row(setting: Setting) -> str:
     kind = " or ".join(f"`{each}`" for each in setting.choices) or setting.kind
     default = setting.default
     if setting.kind == "flag":
-        shown = "off"
+        shown = "on" if default else "off"
     elif isinstance(default, (int, float)) or (isinstance(default, str) and default):
         shown = f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
     else:

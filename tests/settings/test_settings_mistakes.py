@@ -11,7 +11,7 @@ import pytest
 from pytest_automation_report.configuration import Configuration, configuration_from, given_from
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.model import Link
-from pytest_automation_report.rules import texts
+from pytest_automation_report.rules import Rules, texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -289,4 +289,4 @@ def test_texts_are_hidden_when_the_environments_patterns_cannot_be_understood(tm
     """What a wrong AUTOMATION_REPORT_REDACT was to hide stays hidden: every text is."""
     given = given_from({}, {"AUTOMATION_REPORT_REDACT": "("}, {})
     found = configuration_from(given, environ={}, root=tmp_path, project_name="shop", local_time=NOON)
-    assert texts(found.redact).console("geheim\nauch") == "[redacted]"
+    assert texts(Rules(redact=found.redact)).console("geheim\nauch") == "[redacted]"

@@ -72,6 +72,7 @@ SAMPLES: Mapping[str, Sample] = {
     ),
     "statuses": Sample(["failure=failed", "skipped=skip"], {"failure": "failed", "skipped": "skip"}),
     "redact": Sample([r"secret-\d+", r"pin: \S+"], (r"secret-\d+", r"pin: \S+")),
+    "redact_builtin": Sample(given=False),
     "compare_junit": Sample("build/junit.xml"),
     "strict": Sample(given=True),
     "exit_wait": Sample(2.5),
@@ -110,7 +111,7 @@ def arguments() -> list[str]:
     for name, sample in SAMPLES.items():
         option = f"--automation-report-{name.replace('_', '-')}"
         if isinstance(sample.given, bool):
-            found.append(option)
+            found.append(option if sample.given else f"--no-{option[2:]}")
         elif isinstance(sample.given, list):
             found += [f"{option}={each}" for each in sample.given]
         else:
@@ -190,7 +191,7 @@ def test_options(pytester: pytest.Pytester) -> None:
     (pytester.path / "ca.pem").touch()
     found = read(pytester, *arguments())
     check_all(found, pytester.path)
-    assert found.origins == {name: f"--automation-report-{name.replace('_', '-')}" for name in SAMPLES}
+    assert list(found.origins.values()) == list(dict.fromkeys(each.partition("=")[0] for each in arguments()))
 
 
 def test_environment(pytester: pytest.Pytester) -> None:

@@ -12,7 +12,13 @@ ROOT = Path(pytest_automation_report.__file__).parent
 
 FLOORS: dict[str, int] = {
     # 0: values and rules about values
-    **dict.fromkeys(("errors", "model", "limits", "answers", "members", "records"), 0),
+    **dict.fromkeys(
+        (
+            "errors", "model", "limits", "answers", "members", "records", "redaction", "secret_shapes",
+            "secret_values",
+        ),
+        0,
+    ),
     # 1: what a session is and what came of it, pure
     **dict.fromkeys(
         (

@@ -1,0 +1,341 @@
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html import escape
+from time import process_time
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_automation_report import secret_shapes
+from pytest_automation_report.credentials import secrets_from, worker_rules
+from pytest_automation_report.model import Token
+from pytest_automation_report.redaction import Redaction
+from pytest_automation_report.rules import Rules, texts
+from pytest_automation_report.secret_shapes import MARK, without_credentials
+from pytest_automation_report.secret_values import secret_values
+
+WORD = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hI6kL9nO2qR5tU8wX1zA4cD7fG0iJ3l"
+"""64 letters and digits: credentials of these tests are put together of it, so that no file here holds one."""
+
+JWT = "eyJ" + "hbGciOiJIUzI1NiJ9" + ".eyJ" + "zdWIiOiIxMjM0NSJ9" + "." + WORD[:43]
+KEY_LINES = "\n".join([WORD] * 12 + [WORD[:30] + "=="])
+PRIVATE = "PRIVATE KEY"
+
+TOKENS = [
+    *(f"gh{kind}_{WORD[:36]}" for kind in "pousr"),
+    f"github_pat_{WORD[:22]}_{WORD[:59]}",
+    f"glpat-{WORD[:20]}",
+    f"glpat-{WORD[:27]}.01.{WORD[:9]}",
+    f"glptt-{WORD[:40]}",
+    f"GR1348941{WORD[:20]}",
+    f"AKIA{WORD[:16].upper()}",
+    f"ASIA{WORD[:16].upper()}",
+    f"xoxb-1234567890-{WORD[:24]}",
+    f"xoxp-1234567890-{WORD[:24]}",
+    f"xapp-1-{WORD[:24]}",
+    f"sk_live_{WORD[:24]}",
+    f"rk_test_{WORD[:24]}",
+    f"whsec_{WORD[:32]}",
+    f"npm_{WORD[:36]}",
+    f"pypi-AgEIcHlwaS5vcmc{WORD}",
+    f"rubygems_{'0123456789abcdef' * 3}",
+    f"AIza{WORD[:35]}",
+    f"ya29.{WORD[:40]}",
+    f"GOCSPX-{WORD[:28]}",
+    f"sk-ant-api03-{WORD}",
+    f"sk-proj-{WORD}",
+    f"hf_{'aBcDeFgHiJkLmNoPqRsTuVwXyZaBcDeFgH'}",
+    f"dop_v1_{'0123456789abcdef' * 4}",
+    f"dckr_pat_{WORD[:27]}",
+    f"SG.{WORD[:22]}.{WORD[:43]}",
+    f"shpat_{'0123456789abcdef' * 2}",
+    f"dapi{'0123456789abcdef' * 2}",
+    f"hvs.{WORD[:30]}",
+    f"glsa_{WORD[:32]}_0123abcd",
+    f"NRAK-{WORD[:27].upper()}",
+    f"lin_api_{WORD[:40]}",
+    f"ATATT3{WORD}=1A2B3C4D",
+    f"sntrys_{WORD}",
+    f"AGE-SECRET-KEY-1{WORD[:58].upper()}",
+    f"testmo_api_{WORD[:40]}",
+    f"{WORD[:3]}8Q~{WORD[:34]}",
+    f"{WORD[:14]}.atlasv1.{WORD}",
+    f"1234567890:AA{WORD[:33]}",
+    JWT,
+    f"{JWT}.{WORD[:20]}.{WORD[:22]}",
+]
+
+AROUND = {
+    f"Authorization: Bearer {WORD}": f"Authorization: Bearer {MARK}",
+    "authorization: Basic dXNlcjpwYXNz": f"authorization: Basic {MARK}",
+    "Proxy-Authorization: Basic dXNlcjpwYXNz\r\nAccept: */*": f"Proxy-Authorization: Basic {MARK}\r\nAccept: */*",
+    "Authorization: hunter2": f"Authorization: {MARK}",
+    'Authorization: Digest username="u", response="0f"\nnext': f"Authorization: Digest {MARK}\nnext",
+    "AUTHORIZATION: token x1\nnext": f"AUTHORIZATION: token {MARK}\nnext",
+    "HTTP_AUTHORIZATION=Bearer x1 other": f"HTTP_AUTHORIZATION=Bearer {MARK} other",
+    "{'Authorization': 'Bearer x1', 'Accept': '*/*'}": f"{{'Authorization': 'Bearer {MARK}', 'Accept': '*/*'}}",
+    '{"authorization": "x1", "n": 1}': f'{{"authorization": "{MARK}", "n": 1}}',
+    "{b'Authorization': b'Bearer x1'}": f"{{b'Authorization': b'Bearer {MARK}'}}",
+    "('authorization', 'Bearer x1')": f"('authorization', 'Bearer {MARK}')",
+    'curl -H "Authorization: Bearer x1" https://h/x': f'curl -H "Authorization: Bearer {MARK}" https://h/x',
+    r"b'GET /\r\nAuthorization: Bearer x1\r\nA: b'": rf"b'GET /\r\nAuthorization: Bearer {MARK}\r\nA: b'",
+    "Cookie: a=b; c=d\nnext": f"Cookie: {MARK}\nnext",
+    'Cookie: a="b c"; d=e': f"Cookie: {MARK}",
+    "Set-Cookie: sid=x1; Path=/; HttpOnly": f"Set-Cookie: {MARK}",
+    "{'set-cookie': ['a=b', 'c=d']}": f"{{'set-cookie': {MARK}",
+    "('Cookie', 'a=b')": f"('Cookie', '{MARK}')",
+    f"a bearer {WORD} b": f"a bearer {MARK} b",
+    "say Basic dXNlcjpwYXNz now": f"say Basic {MARK} now",
+    "postgresql://user:p@ss@host:5432/db": f"postgresql://{MARK}@host:5432/db",
+    f"git clone https://{WORD[:20]}@example.org/x.git": f"git clone https://{MARK}@example.org/x.git",
+    "https://h/x?page=2&access_token=x1&b=c": f"https://h/x?page=2&access_token={MARK}&b=c",
+    "/x?API_KEY=x1 and": f"/x?API_KEY={MARK} and",
+    f"https://h/x?X-Amz-Expires=60&X-Amz-Signature={WORD}": f"https://h/x?X-Amz-Expires=60&X-Amz-Signature={MARK}",
+    f"AccountName=a;AccountKey={WORD}{WORD[:22]}==;E=x": f"AccountName=a;AccountKey={MARK};E=x",
+    f"aws_secret_access_key = {WORD[:40]}": f"aws_secret_access_key = {MARK}",
+    f"https://hooks.slack.com/services/T0/B0/{WORD[:24]}": f"https://hooks.slack.com/services/{MARK}",
+    f"https://discord.com/api/webhooks/123456789012/{WORD}": f"https://discord.com/api/webhooks/123456789012/{MARK}",
+    f"-----BEGIN RSA {PRIVATE}-----\n{KEY_LINES}\n-----END RSA {PRIVATE}-----\nafter": f"{MARK}\nafter",
+    f"k = '-----BEGIN {PRIVATE}-----\\n{WORD}\\n-----END {PRIVATE}-----\\n'": f"k = '{MARK}\\n'",
+    f"-----BEGIN PGP {PRIVATE} BLOCK-----\n\n{WORD}\n-----END PGP {PRIVATE} BLOCK-----": MARK,
+    f"a\n-----BEGIN EC {PRIVATE}-----\n{WORD}\n{WORD[:20]}": f"a\n{MARK}",
+    f"plain words\n{WORD}\n{WORD[:20]}=\n-----END {PRIVATE}-----\nb": f"plain words\n{MARK}\nb",
+}
+
+PLAIN = [
+    "",
+    "assert 1 == 2\nE   assert 1 == 2",
+    "Basic authentication is needed",
+    "the bearer of bad-news-is-never-welcome",
+    "no cookies: none were set",
+    "{'authorization': None, 'cookie': null, 'x': 1}",
+    "authorization = request.authorization",
+    "git@github.com:org/repo.git and ssh://git@github.com/org/repo",
+    "https://example.org/a?page=2&monkey=1&keys=3#key=4",
+    "mail me@example.org, see https://example.org/@user",
+    "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+    "test_ghp_ AKIAshort xox- eyJ. Q~ :AA SG.x npm_config_cache hf_hub",
+    f"sha256:{'0123456789abcdef' * 4} {WORD}",
+    f"{WORD}{JWT[:3]}",
+]
+
+
+@pytest.mark.parametrize("token", TOKENS, ids=lambda token: token[:12])
+@pytest.mark.parametrize("frame", ["{}", "token={}, next", "'{}'", "\\n{}\\n", "https://h/x?t={}&u"])
+def test_tokens_of_providers_are_hidden(token: str, frame: str) -> None:
+    """A token of each known provider is hidden wherever it stands, and nothing beside it changes."""
+    assert without_credentials(frame.format(token)) == frame.format(MARK)
+
+
+@pytest.mark.parametrize(("text", "expected"), AROUND.items(), ids=range(len(AROUND)))
+def test_credentials_are_hidden_where_they_stand(text: str, expected: str) -> None:
+    """Credentials in headers, addresses and keys are hidden, what stands around them is kept."""
+    assert without_credentials(text) == expected
+
+
+@pytest.mark.parametrize("text", PLAIN, ids=range(len(PLAIN)))
+def test_what_only_resembles_a_credential_stays(text: str) -> None:
+    """Texts without a credential stay exactly as they are."""
+    assert without_credentials(text) == text
+
+
+OTHERS = ("AWS_SECRET_ACCESS_KEY", "glagent-", "glcbt-", "gldt-", "glffct-", "glft-", "glimt-", "gloas-", "glrt-")
+"""Literals without an example, since their expressions are those of others."""
+
+
+def test_each_entry_of_the_tables_hides_something() -> None:
+    """No literal of the tables stands there without a token that only it hides."""
+    tables = (secret_shapes._TOKENS, secret_shapes._SHAPES, secret_shapes._AFTER)
+    literals = [literal for table in tables for literal, _ in table]
+    examples = " ".join(
+        (*TOKENS, *AROUND, "AWS_SECRET_ACCESS_KEY glagent- glcbt- gldt- glffct- glft- glimt- gloas- glrt-")
+    )
+    missing = [each for each in literals if each not in examples]
+    assert missing == ["glsoat-", "sk_test_", "rk_live_", "shpca_", "shppa_", "shpss_"]
+
+
+@given(st.lists(st.sampled_from([*TOKENS, *AROUND, *PLAIN, " ", "\n", '"', "'"]), max_size=6))
+def test_hiding_twice_is_hiding_once(parts: list[str]) -> None:
+    """A text that was cleaned is not changed by cleaning it again."""
+    once = without_credentials("".join(parts))
+    assert without_credentials(once) == once
+
+
+@given(st.text(alphabet=st.characters(exclude_characters=":=-_.~"), max_size=300))
+def test_text_that_stays_is_exact(text: str) -> None:
+    """A text without the characters that every credential here needs is never changed."""
+    if "earer" not in text and "Basic" not in text and not re.search("AKIA|ASIA|AIza|dapi|GR1348941|xox|ATATT3", text):
+        assert Redaction()(text) == text
+
+
+HARD = (
+    *TOKENS, *AROUND, "eyJ", "://", "://a:", "?key", "&key=", "Authorization: ", "'cookie': '", "\\", '"', "a", "A1",
+    ".", "-", "\n", " ", f"-----END {PRIVATE}-----", f"-----BEGIN {PRIVATE}-----", "Bearer ", "ghp_", "Q~", ":AA",
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.sampled_from(HARD), min_size=1, max_size=4), st.booleans())
+def test_no_text_takes_long(parts: list[str], is_halved: bool) -> None:  # noqa: FBT001 - hypothesis's own way
+    """However credentials and their pieces are repeated, the longest text that is ever looked at takes no second."""
+    unit = "".join(parts)
+    unit = unit[: len(unit) // 2 + 1] if is_halved else unit
+    text = (unit * (1 + 32_768 // len(unit)))[:32_768]
+    began = process_time()
+    without_credentials(text)
+    assert process_time() - began < 1.0
+
+
+def test_no_expression_repeats_a_repetition() -> None:
+    """Each expression is linear: only the one for parts between dots repeats a group that holds a repetition."""
+    tables = (secret_shapes._TOKENS, secret_shapes._SHAPES, secret_shapes._AFTER)
+    patterns = [pattern for table in tables for _, pattern in table]
+    patterns += [
+        secret_shapes._QUERY,
+        secret_shapes._SIGNATURE,
+        secret_shapes._USER,
+        secret_shapes._BASIC,
+        secret_shapes._HEADER,
+    ]
+    nested = [each for each in patterns if re.search(r"[*+}][^()]*\)[*+{]", each)]
+    assert [each for each in nested if not each.startswith("eyJ")] == []
+
+
+SECRET = 'p@ss/w&rd+ü-"long"-\\x'
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        SECRET,
+        quote(SECRET, safe=""),
+        quote(SECRET),
+        quote_plus(SECRET),
+        re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), quote(SECRET, safe="")),
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET, ensure_ascii=False)[1:-1],
+        repr(SECRET)[1:-1],
+        escape(SECRET),
+    ],
+)
+def test_known_values_are_hidden_as_programs_spell_them(spelled: str) -> None:
+    """A known secret is hidden as it is and as addresses, JSON, ``repr`` and HTML spell it."""
+    assert Redaction(secrets=[SECRET], is_builtin=False)(f"a {spelled} b") == f"a {MARK} b"
+
+
+@given(st.binary(max_size=40), st.text(min_size=6, max_size=40), st.binary(max_size=40), st.sampled_from(["+/", "-_"]))
+def test_known_values_are_hidden_within_base64(before: bytes, secret: str, after: bytes, others: str) -> None:
+    """Base64 of a text with a known secret in it cannot be decoded to the secret, wherever it stands in the text."""
+    data = before + secret.encode() + after
+    coded = base64.b64encode(data, others.encode()).decode()
+    hidden = Redaction(secrets=[secret], is_builtin=False)(coded)
+    assert MARK in hidden
+    assert len(hidden.replace(MARK, "")) <= len(coded) - len(secret.encode()) * 8 // 6 + 2
+
+
+LONG = f"{WORD}-{WORD[::-1]}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"'{LONG[:50]}...{LONG[-45:]}'", f"'{MARK}...{MARK}'"),
+        (f"{LONG[:60]}\n{LONG[60:]}", f"{MARK}\n{MARK}"),
+        (f"{LONG[:23]} {LONG[-23:]}", f"{LONG[:23]} {LONG[-23:]}"),
+        (f"{LONG}{LONG[:30]}", f"{MARK}{MARK}"),
+    ],
+)
+def test_pieces_of_long_values_are_hidden(text: str, expected: str) -> None:
+    """What pytest and terminals leave of a long secret, its beginning and its end, is hidden as far as it goes."""
+    assert Redaction(secrets=[LONG], is_builtin=False)(text) == expected
+
+
+def test_lines_of_a_known_value_are_hidden_one_by_one() -> None:
+    """Of a secret with several lines each line is hidden."""
+    redaction = Redaction(secrets=[f"first-line-{WORD}\nsecond-line-{WORD}\nend"], is_builtin=False)
+    assert redaction(f"E  first-line-{WORD}\nE  second-line-{WORD}\nE  end") == f"E  {MARK}\nE  {MARK}\nE  end"
+
+
+def test_the_longest_value_is_hidden_first() -> None:
+    """A secret that begins another leaves nothing of the longer one."""
+    assert Redaction(secrets=["secret-1", "secret-1-and-more"])("secret-1-and-more") == MARK
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_secret"),
+    [
+        ("GITHUB_TOKEN", "plainwordlong", False),
+        ("GITHUB_TOKEN", "plainwordverylong", True),
+        ("GITHUB_TOKEN", "word-1!", False),
+        ("GITHUB_TOKEN", "word-12!", True),
+        ("github_token", "  word-12!  ", True),
+        ("PGPASSWORD", "pass1234", True),
+        ("MYSQL_PWD", "pass1234", True),
+        ("DB_PASS", "pass1234", True),
+        ("SIGNING_KEY", "pass1234", True),
+        ("APIKEY", "pass1234", True),
+        ("STRIPE_SECRET", "pass1234", True),
+        ("AZURE_STORAGE_CONNECTION_STRING", "pass1234", True),
+        ("SYSTEM_ACCESSTOKEN", "pass1234", True),
+        ("PWD", "/home/someone/project", False),
+        ("TOKEN_FILE", "/run/secrets/token", False),
+        ("SSH_AUTH_SOCK", "/tmp/agent.1234", False),
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", "https://example.org/id", False),
+        ("AWS_ACCESS_KEY_ID", "0123456789abcdef", False),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/exists/key.json", False),
+        ("AWS_SECRET_ACCESS_KEY", "/wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", True),
+        ("HOME", "/home/someone-1234", False),
+        ("KEYBOARD", "layout-1234567890", False),
+    ],
+)
+def test_variables_named_like_secrets(name: str, value: str, is_secret: bool) -> None:  # noqa: FBT001 - a table's column
+    """Values of variables named like secrets are secrets, but short words, paths, addresses and names of things."""
+    found = secret_values({name: value}, is_path=lambda text: text.startswith("/exists"))
+    assert found == ((value.strip(),) if is_secret else ())
+
+
+def test_passwords_in_addresses_of_the_environment_are_secrets() -> None:
+    """The password within an address of any variable is hidden, as it is written and as it is meant."""
+    environ = {"DATABASE_URL": "postgresql://user:p%40ssw0rd-1@host/db", "HTTP_PROXY": "http://u:short@proxy:8080"}
+    assert secret_values(environ, is_path=lambda _: False) == ("p%40ssw0rd-1", "p@ssw0rd-1")
+
+
+def test_the_token_is_hidden_also_when_the_rest_is_off() -> None:
+    """The token is hidden always; values of the environment unless that is off."""
+    environ = {"DB_PASSWORD": "pass-1234"}
+    assert secrets_from(environ, Token("t0ken"), is_builtin=True) == ("t0ken", "pass-1234")
+    assert secrets_from(environ, Token("t0ken"), is_builtin=False) == ("t0ken",)
+    assert secrets_from(environ, Token("abc"), is_builtin=False) == ()
+
+
+def test_rules_carry_no_secret() -> None:
+    """Neither the text nor the JSON of the rules shows a secret; a worker finds its own and the token."""
+    rules = Rules(redact=("pin",), secrets=("hunter2-hunter2",))
+    assert "hunter2" not in repr(rules) + json.dumps(rules.to_json())
+    found = worker_rules(
+        {"rules": rules.to_json(), "token_file": ""}, {"AUTOMATION_REPORT_TOKEN": "tok-en-1", "X_KEY": "val-12345"}
+    )
+    assert (found.redact, found.redact_builtin) == (("pin",), True)
+    assert found.secrets == ("tok-en-1", "tok-en-1", "val-12345")
+    assert texts(rules.for_sender()).console(f"pin {TOKENS[0]}") == f"pin {TOKENS[0]}"
+
+
+def test_an_address_that_is_to_be_followed_keeps_its_signature() -> None:
+    """A signed address of a file still leads to it; a user, a token and the patterns are hidden in it all the same."""
+    clean = texts(Rules(redact=("pin-[0-9]+",)))
+    signed = f"https://files.example.org/pin-1/a.png?X-Amz-Signature={WORD}"
+    assert clean.address(signed) == signed.replace("pin-1", MARK)
+    assert clean.string(signed).endswith(f"Signature={MARK}")
+    assert clean.address("https://u:p@h/x?token=x1") == f"https://{MARK}@h/x?token={MARK}"
+
+
+def test_nothing_is_looked_for_when_all_is_off() -> None:
+    """Without patterns, secrets and built-in shapes there is nothing to do."""
+    assert not Redaction(is_builtin=False)
+    clean = texts(Rules(redact_builtin=False))
+    assert clean.console(TOKENS[0]) == clean.address(TOKENS[0]) == TOKENS[0]
