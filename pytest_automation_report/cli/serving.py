@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import threading
@@ -18,6 +19,19 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.gate import Exchange
 
 DEFAULT_PORT: Final = 8000
+
+_UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def _size(context: click.Context, parameter: click.Parameter, given: str | None) -> int | None:
+    """Return a size in bytes; what is none is a usage error that says how to write one."""
+    if given is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,9}) ?(KB|MB|GB|TB)", given.strip().upper())
+    if match is None or not int(match[1]):
+        words = f"{given!r} is no size; use a number with KB, MB, GB or TB, such as 500MB"
+        raise click.BadParameter(words, context, parameter)
+    return int(match[1]) * _UNITS[match[2]]
 
 
 @click.command()
@@ -37,6 +51,15 @@ DEFAULT_PORT: Final = 8000
 )
 @click.option("--strict-references", is_flag=True, help="Refuse runs that name an unknown configuration or milestone.")
 @click.option("--rate-limit", type=click.IntRange(min=1), metavar="N", help="Answer N requests a minute; default: all.")
+@click.option("--max-size", callback=_size, metavar="SIZE", help="Take no more in a store of this size, such as 20GB.")
+@click.option(
+    "--max-artifacts",
+    callback=_size,
+    default="2GB",
+    show_default=True,
+    metavar="SIZE",
+    help="How much the artifacts that the store keeps may have together.",
+)
 @click.option("--open", "is_opened", is_flag=True, help="Open the pages in this machine's browser.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell each request on stderr.")
 @setting_options("database")
@@ -50,6 +73,8 @@ def serve(  # noqa: PLR0913 - one for each option
     allow_host: tuple[str, ...],
     strict_references: bool,
     rate_limit: int | None,
+    max_size: int | None,
+    max_artifacts: int,
     is_opened: bool,
     verbose: bool,
     **options: Any,  # noqa: ANN401 - click passes the settings' options
@@ -72,8 +97,9 @@ def serve(  # noqa: PLR0913 - one for each option
         are_references_strict=strict_references,
         requests_per_minute=rate_limit,
         observe=_tell_request if verbose else None,
+        max_artifact_bytes=max_artifacts,
     )
-    store = Store(database)
+    store = Store(database, max_bytes=max_size)
     looking = _Looking(is_opened=is_opened)
     pages = Pages(store, token, told=looking.again)
     serving = ServeOptions(

@@ -75,7 +75,7 @@ def check(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' o
 @setting_options("database")
 @with_exit_codes
 def prune(keep_runs: int | None, older_than: str | None, *, dry_run: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Remove old runs with their results, and print their ids.
+    """Remove old runs with their results and the artifacts that only they refer to, and print their ids.
 
     Runs that are open and changed in the last day stay, and so does the newest run.
     """
@@ -91,31 +91,40 @@ def prune(keep_runs: int | None, older_than: str | None, *, dry_run: bool, **opt
             found = opened.read(lambda reader: runs_before(reader.database, now - age, now))
         else:
             found = opened.read(lambda reader: runs_beyond(reader.database, keep_runs or 1, now))
-        if found and not dry_run:
-            _remove(opened, found)
+        artifacts = 0 if dry_run else _remove(opened, found)
     for run in found:
         click.echo(run.id)
     what = "would be removed" if dry_run else "removed"
     told(f"{len(found)} runs with {sum(run.results for run in found)} results {what}")
+    if artifacts:
+        told(f"{artifacts} artifacts that no run refers to {what}")
     return Exit.DONE
 
 
-def _remove(opened: Store, runs: Sequence[OldRun]) -> None:
-    """Remove runs, each in a transaction of its own so that others can write between them."""
+def _remove(opened: Store, runs: Sequence[OldRun]) -> int:
+    """Remove runs, each in a transaction of its own so that others can write between them.
+
+    Returns how many artifacts went because no run refers to them.
+    """
+    from pytest_automation_report.server.keeping import remove_unused  # noqa: PLC0415 - only here
     from pytest_automation_report.server.pruning import remove_run, remove_unused_tests  # noqa: PLC0415 - only here
     from pytest_automation_report.server.refusals import RefusalError  # noqa: PLC0415 - as above
 
-    steps = sum(run.results + 1 for run in runs)
-    with click.progressbar(length=steps, label="removing", file=sys.stderr) as bar:
-        for run in runs:
-            opened.write(_bound(remove_run, run.id))
-            bar.update(run.results + 1)
+    if runs:
+        steps = sum(run.results + 1 for run in runs)
+        with click.progressbar(length=steps, label="removing", file=sys.stderr) as bar:
+            for run in runs:
+                opened.write(_bound(remove_run, run.id))
+                bar.update(run.results + 1)
     for source in sorted({run.source for run in runs}):
         opened.write(_bound(remove_unused_tests, source))
-    try:
-        opened.compact()
-    except RefusalError:
-        told("the store is in use: its file gets no smaller now, but its space is used again")
+    artifacts = opened.write(lambda writer: remove_unused(writer.database, writer.now))
+    if runs or artifacts:
+        try:
+            opened.compact()
+        except RefusalError:
+            told("the store is in use: its file gets no smaller now, but its space is used again")
+    return artifacts
 
 
 def _bound(work: Callable[[int, Writer], int], number: int) -> Callable[[Writer], int]:

@@ -11,8 +11,11 @@ import falcon
 from falcon.routing import BaseConverter
 
 from pytest_automation_report.server import resources
+from pytest_automation_report.server.artifacts import Artifact, Artifacts
+from pytest_automation_report.server.contents import PATH as ARTIFACTS
 from pytest_automation_report.server.gate import HEALTH, Gate, Observer, Rules
 from pytest_automation_report.server.refusals import RefusalError
+from pytest_automation_report.server.shelf import Shelf
 from pytest_automation_report.server.submissions import json_text
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ def create_application(
         middleware.insert(0, Observer(token, rules.observe))
     application = falcon.App(middleware=middleware)
     application.router_options.converters["id"] = _Id
+    application.router_options.converters["hash"] = _Hash
     application.add_error_handler(Exception, _answer_failure)
     application.add_error_handler(falcon.HTTPError, _answer_http_error)
     application.add_error_handler(RefusalError, _answer_refusal)
@@ -56,6 +60,10 @@ def create_application(
     application.add_route(f"{runs}/threads/{{thread_id:id}}/append", resources.ThreadAppend(store))
     application.add_route(f"{runs}/threads/{{thread_id:id}}/complete", resources.ThreadCompletion(store))
     application.add_route(f"{sources}/{{source_id:id}}", resources.Source(store))
+    shelf = Shelf(store, max_bytes=rules.max_artifact_bytes)
+    application.add_route(ARTIFACTS, Artifacts(shelf))
+    application.add_route(f"{ARTIFACTS}/{{content_hash:hash}}", Artifact(shelf))
+    application.add_route(f"{ARTIFACTS}/{{content_hash:hash}}/{{name}}", Artifact(shelf))
     for address, resource in extension.routes if extension is not None else ():
         application.add_route(address, resource)
     return application
@@ -70,6 +78,14 @@ class _Id(BaseConverter):
             return None
         number = int(value)
         return number if number <= _JAVASCRIPT_MAX else None
+
+
+class _Hash(BaseConverter):
+    """A hash in an address: what it is made of can be no path."""
+
+    def convert(self, value: str) -> str | None:
+        """Return the hash; ``None`` makes the address one that does not exist."""
+        return value if re.fullmatch("[0-9a-f]{64}", value) else None
 
 
 def _answer_refusal(

@@ -6,12 +6,12 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from peewee import fn
+from peewee import JOIN, fn
 
 from pytest_automation_report.server.connections import STORAGE_ERRORS
 from pytest_automation_report.server.references import project_statuses
 from pytest_automation_report.server.statuses import COUNT_NAMES, ResultClass, slot_name
-from pytest_automation_report.server.tables import Result, Run, Thread
+from pytest_automation_report.server.tables import Content, ContentPart, Result, Run, Thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -68,6 +68,7 @@ def _counts(database: SqliteDatabase) -> Findings:
     for run in runs:
         problems += _differences(f"run {run['id']}", run, sums[run["id"]], names)
     problems += _strays(database)
+    problems += _incomplete(database)
     results = sum(each["total_count"] for each in counted.values())
     return Findings(len(runs), len(threads), results, tuple(problems))
 
@@ -116,6 +117,13 @@ def _strays(database: SqliteDatabase) -> Iterator[str]:
     query = Result.select(Result.id, Result.run, Thread.run.alias("other")).join(Thread).where(Result.run != Thread.run)
     for row in _rows(query, database):
         yield f"result {row['id']} is of run {row['run']}, but its thread is of run {row['other']}"
+
+
+def _incomplete(database: SqliteDatabase) -> Iterator[str]:
+    kept = fn.COALESCE(fn.SUM(fn.LENGTH(ContentPart.data)), 0)
+    query = Content.select(Content.hash, Content.size, kept.alias("kept")).join(ContentPart, JOIN.LEFT_OUTER)
+    for row in _rows(query.group_by(Content.id).having(kept != Content.size), database):
+        yield f"artifact {row['hash']} has {row['size']} bytes, but {row['kept']} are kept"
 
 
 def _rows(query: Any, database: SqliteDatabase) -> Iterable[Json]:  # noqa: ANN401 - peewee's queries have no common type

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import falcon
 
+from pytest_automation_report.server.contents import MAX_TOTAL_BYTES
 from pytest_automation_report.server.hosts import is_answered
 from pytest_automation_report.server.refusals import RefusalError, invalid
 from pytest_automation_report.server.throttle import RateLimit
@@ -41,13 +42,15 @@ class Exchange:
 class Rules:
     """What is asked of requests beyond the contract.
 
-    ``hosts`` are answered for besides this machine's own names, ``None``: all; ``observe`` is told of every answer.
+    ``hosts`` are answered for besides this machine's own names, ``None``: all; ``observe`` is told of every answer;
+    ``max_artifact_bytes`` is how much the artifacts that the store keeps may have together.
     """
 
     are_references_strict: bool = False
     requests_per_minute: int | None = None
     hosts: frozenset[str] | None = None
     observe: Callable[[Exchange], None] | None = None
+    max_artifact_bytes: int = MAX_TOTAL_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,9 +62,39 @@ def _results_by_status(database: SqliteDatabase) -> None:
     _execute(database, 'CREATE INDEX "result_run_id_status" ON "result" ("run_id", "status")')
 
 
+def _tags_of_milestones(database: SqliteDatabase) -> None:
+    _execute(
+        database,
+        'CREATE TABLE "milestone_tag" ("milestone_id" INTEGER NOT NULL, "tag" TEXT NOT NULL,'
+        ' PRIMARY KEY ("milestone_id", "tag"), FOREIGN KEY ("milestone_id") REFERENCES "milestone" ("id"))',
+    )
+
+
+def _contents_of_artifacts(database: SqliteDatabase) -> None:
+    _execute(
+        database,
+        'CREATE TABLE "content" ("id" INTEGER NOT NULL PRIMARY KEY, "hash" TEXT NOT NULL, "size" INTEGER NOT NULL,'
+        ' "media_type" TEXT NOT NULL, "created" INTEGER NOT NULL)',
+    )
+    _execute(database, 'CREATE UNIQUE INDEX "content_hash" ON "content" ("hash")')
+    _execute(
+        database,
+        'CREATE TABLE "content_part" ("content_id" INTEGER NOT NULL, "position" INTEGER NOT NULL, "data" BLOB NOT NULL,'
+        ' PRIMARY KEY ("content_id", "position"), FOREIGN KEY ("content_id") REFERENCES "content" ("id"))',
+    )
+    _execute(
+        database,
+        'CREATE TABLE "content_use" ("run_id" INTEGER NOT NULL, "hash" TEXT NOT NULL,'
+        ' PRIMARY KEY ("run_id", "hash"), FOREIGN KEY ("run_id") REFERENCES "run" ("id"))',
+    )
+    _execute(database, 'CREATE INDEX "content_use_hash" ON "content_use" ("hash")')
+
+
 MIGRATIONS = (
     Migration(2, "tags of runs in a table of their own", _tags_of_runs),
     Migration(3, "result statuses of projects", _statuses_of_projects),
     Migration(4, "results of a run by their status", _results_by_status),
+    Migration(5, "tags of milestones", _tags_of_milestones),
+    Migration(6, "contents of artifacts", _contents_of_artifacts),
 )
 """All steps, oldest first; version 1 is the first that was released."""

@@ -62,12 +62,16 @@ class Store:
     """One store file; owned by the process that opened it, safe to use from several threads.
 
     Several processes may have the same file open. ``clock`` gives microseconds since 1970, ``mounts`` is the table of
-    mounted file systems; ``notes`` tells what its user should know about the place of the file.
+    mounted file systems; ``notes`` tells what its user should know about the place of the file. A store that has
+    reached ``max_bytes`` takes nothing more that makes it larger (422).
     Raises `StoreError` when the file cannot be opened, is not a store, or was made by a newer release.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], int] = _now, mounts: Path = MOUNTS) -> None:
+    def __init__(
+        self, path: Path, *, clock: Callable[[], int] = _now, mounts: Path = MOUNTS, max_bytes: int | None = None
+    ) -> None:
         self._clock = clock
+        self._max_bytes = max_bytes
         self._connections = Connections(path, mounts)
         self.notes = self._connections.notes
         self._until_purge = 1
@@ -83,18 +87,18 @@ class Store:
         with self._once_at_a_time(identity), self._connections.writing() as database:
             now = self._clock()
             if identity is None:
-                return work(Writer(database, now))
+                return work(Writer(database, now, self._max_bytes))
             earlier = _earlier(database, identity, now)
             if earlier is not None:
                 return earlier
-            answer = work(Writer(database, now))
+            answer = work(Writer(database, now, self._max_bytes))
             self._remember(database, identity, answer, now)
             return answer
 
     def write(self, work: Callable[[Writer], Found]) -> Found:
         """Do some work in one transaction and return what it gives, once it is on disk."""
         with self._connections.writing() as database:
-            return work(Writer(database, self._clock()))
+            return work(Writer(database, self._clock(), self._max_bytes))
 
     def answer_to(self, identity: Identity) -> Answer | None:
         """Return what a request was answered with before."""

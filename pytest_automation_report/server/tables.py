@@ -9,6 +9,7 @@ from __future__ import annotations
 from peewee import (
     BigAutoField,
     BigIntegerField,
+    BlobField,
     BooleanField,
     CompositeKey,
     ForeignKeyField,
@@ -19,7 +20,7 @@ from peewee import (
 
 from pytest_automation_report.server.statuses import COUNT_NAMES, RunStatus
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 6
 """Version of these tables; each earlier one has a migration, a higher one was made by a newer release."""
 
 
@@ -81,6 +82,18 @@ class Milestone(Table):
 
 
 Milestone.add_index(Milestone.project, Milestone.name, unique=True)
+
+
+class MilestoneTag(Table):
+    """A tag whose runs belong to a milestone unless they name another one."""
+
+    milestone = ForeignKeyField(Milestone, index=False)
+    tag = TextField()
+
+    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee takes it from each class by itself
+        """What peewee takes from here."""
+
+        primary_key = CompositeKey("milestone", "tag")
 
 
 class Run(Counted):
@@ -194,6 +207,41 @@ class Result(Table):
 Result.add_index(Result.run, Result.status)
 
 
+class Content(Table):
+    """The content of an artifact that the store keeps; ``hash`` is its SHA-256 in hexadecimal, ``size`` in bytes."""
+
+    id = BigAutoField()
+    hash = TextField(unique=True)
+    size = BigIntegerField()
+    media_type = TextField()
+    created = BigIntegerField()
+
+
+class ContentPart(Table):
+    """A stretch of a content; ``position`` counts from 0."""
+
+    content = ForeignKeyField(Content, index=False)
+    position = BigIntegerField()
+    data = BlobField()
+
+    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee takes it from each class by itself
+        """What peewee takes from here."""
+
+        primary_key = CompositeKey("content", "position")
+
+
+class ContentUse(Table):
+    """A content that something in a run refers to, there or not; ``hash`` is that of the content."""
+
+    run = ForeignKeyField(Run, index=False)
+    hash = TextField(index=True)
+
+    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee takes it from each class by itself
+        """What peewee takes from here."""
+
+        primary_key = CompositeKey("run", "hash")
+
+
 class AppliedRequest(Table):
     """The answer to a request that was sent with an idempotency key."""
 
@@ -209,6 +257,7 @@ TABLES: tuple[type[Table], ...] = (
     Source,
     Config,
     Milestone,
+    MilestoneTag,
     Run,
     RunTag,
     ProjectStatus,
@@ -216,6 +265,9 @@ TABLES: tuple[type[Table], ...] = (
     Attachment,
     Case,
     Result,
+    Content,
+    ContentPart,
+    ContentUse,
     AppliedRequest,
 )
 """All tables, in an order in which they can be created."""

@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import fn
 
+from pytest_automation_report.server.capacity import check_room
+from pytest_automation_report.server.contents import hashes_in
+from pytest_automation_report.server.keeping import use
+from pytest_automation_report.server.milestones import set_tags, tagged_milestone
 from pytest_automation_report.server.references import project_statuses
 from pytest_automation_report.server.refusals import absent, closed, invalid
 from pytest_automation_report.server.statuses import RunStatus, final_status
@@ -45,20 +49,32 @@ class Writer:
     Every method raises `RefusalError` for what the contract does not allow, and then nothing may be committed.
     """
 
-    def __init__(self, database: SqliteDatabase, now: int) -> None:
+    def __init__(self, database: SqliteDatabase, now: int, max_bytes: int | None = None) -> None:
         self._database = database
         self._now = now
+        self._max_bytes = max_bytes
 
     @property
     def database(self) -> SqliteDatabase:
         """The connection in its transaction, for changes that only upkeep makes."""
         return self._database
 
+    @property
+    def now(self) -> int:
+        """The moment of the transaction, in microseconds since 1970."""
+        return self._now
+
+    def check_room(self) -> None:
+        """Refuse what makes the store larger when it has reached its limit; runs and threads can still be completed."""
+        if self._max_bytes is not None:
+            check_room(self._database, self._max_bytes)
+
     def create_run(self, project_id: int, run: RunSubmission, *, are_references_strict: bool = False) -> int:
         """Add a run, and the project, source, configuration and milestone that it names; return its id.
 
         With strict references a configuration or milestone has to be there already.
         """
+        self.check_room()
         self._add_project(project_id)
         self._check_references(project_id, run, are_names_checked=are_references_strict)
         run_id: int = Run.insert(
@@ -66,7 +82,8 @@ class Writer:
             source=self._source(project_id, run.source),
             name=run.name,
             config=self._referenced(Config, project_id, run.config_id, run.config),
-            milestone=self._referenced(Milestone, project_id, run.milestone_id, run.milestone),
+            milestone=self._referenced(Milestone, project_id, run.milestone_id, run.milestone)
+            or tagged_milestone(self._database, project_id, run.tag_names),
             tags=run.tags,
             created=self._now,
         ).execute(self._database)
@@ -77,6 +94,7 @@ class Writer:
 
     def append_to_run(self, run_id: int, attachments: Sequence[StoredAttachment]) -> None:
         """Add fields, artifacts and links to an open run."""
+        self.check_room()
         self._open_run(run_id)
         self._attach(run_id, None, attachments)
         self._touch(run_id)
@@ -101,6 +119,7 @@ class Writer:
 
     def create_thread(self, run_id: int, thread: ThreadSubmission) -> int:
         """Add a thread to an open run; return its id."""
+        self.check_room()
         run = self._open_run(run_id)
         thread_id: int = Thread.insert(
             run=run_id,
@@ -119,6 +138,7 @@ class Writer:
 
     def append_to_thread(self, thread_id: int, addition: ThreadSubmission) -> None:
         """Add tests, fields, artifacts and durations to an open thread, all or nothing."""
+        self.check_room()
         thread = self._open_thread(thread_id)
         totals = _totals(thread, addition)
         self._attach(thread["run"], thread_id, addition.attachments)
@@ -156,6 +176,14 @@ class Writer:
             is_passed=status.is_passed,
             is_failed=status.is_failed,
         ).execute(self._database)
+
+    def set_milestone(self, project_id: int, name: str, tags: Iterable[str]) -> int:
+        """Give a milestone the tags whose runs belong to it, make it where it is missing, and return its id."""
+        self._add_project(project_id)
+        Milestone.insert(project=project_id, name=name).on_conflict_ignore().execute(self._database)
+        milestone = self._id_of(Milestone, project_id, Milestone.name == name)
+        set_tags(self._database, milestone, tags)
+        return milestone
 
     def _close_thread(self, thread: Json, finals: Json | None = None) -> None:
         Thread.update(
@@ -254,6 +282,8 @@ class Writer:
                 kind=attachment.kind,
                 body=attachment.body,
             ).execute(self._database)
+        artifacts = (each.body for each in attachments if each.kind == "artifacts")
+        use(self._database, run_id, set[str]().union(*map(hashes_in, artifacts)))
 
     def _add_results(self, thread: Json, tests: Sequence[StoredTest], statuses: StatusTable) -> None:
         source_id, run_id, thread_id, now = thread["source"], thread["run"], thread["id"], self._now
@@ -284,6 +314,7 @@ class Writer:
             ],
         )
         cursor.close()
+        use(self._database, run_id, set[str]().union(*(hashes_in(test.artifacts) for test in tests if test.artifacts)))
 
     def _touch(self, run_id: int) -> None:
         Run.update(updated=self._now).where(Run.id == run_id).execute(self._database)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import io
 import re
 import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import compress, crc32
 
 import pytest
 from contract import Contract
@@ -13,7 +16,9 @@ from server.processes import ROOT
 from server.service import TOKEN, a_test
 
 from pages.visiting import HOSTILE, Site, failing, hostile
+from pytest_automation_report.server.contents import content_address, content_path
 from pytest_automation_report.server.serving import TOKEN_VARIABLE
+from pytest_automation_report.server.shelf import Shelf
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -249,3 +254,53 @@ def test_everything_is_reached_by_keyboard(visit: Visit) -> None:
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline != "none", stops
     assert {"chip", "INPUT", "BUTTON", "SUMMARY", "test"} <= set(stops)
+
+
+def _png(width: int, height: int) -> bytes:
+    """Return a picture of one colour."""
+    rows = (b"\0" + b"\x22\x66\xcc" * width) * height
+    head = struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", head), (b"IDAT", compress(rows)), (b"IEND", b"")]
+    chunks = [
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", crc32(name + data)) for name, data in parts
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def test_kept_pictures_are_seen_and_kept_markup_runs_nothing(visit: Visit) -> None:
+    """A picture is there and fits the window; no content that is opened runs a script or asks other servers."""
+    script = b'<script>document.title = "ran"; fetch("http://evil.test/")</script>'
+    contents = {
+        HOSTILE: _png(3000, 300),
+        "page.html": b"<!doctype html>" + script,
+        "page.svg": b'<svg xmlns="http://www.w3.org/2000/svg">' + script + b"</svg>",
+        "page.txt": b"text then " + script,
+        "gif.html": b"GIF89a/*" + script,
+    }
+    shelf = Shelf(visit.site.service.store)
+    urls = {name: content_address(shelf.put(io.BytesIO(content)).hash, name) for name, content in contents.items()}
+    files = [{"name": name, "url": url, "mime_type": "text/html"} for name, url in urls.items()]
+    run = visit.site.run_of(failing(0, artifacts=files), name="with pictures")
+    visit.complaints.clear()
+    for size in (WIDE, NARROW):
+        page = visit.page(viewport=size)
+        page.goto(f"/results/{visit.site.result_ids(run)[0]}")
+        picture = page.locator("figure img").first
+        picture.scroll_into_view_if_needed()
+        page.wait_for_function("document.querySelector('figure img').naturalWidth === 3000")
+        box = picture.bounding_box()
+        assert box is not None
+        assert box["width"] <= size["width"]
+        assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+        assert axe_api.Axe().run(page).violations_count == 0
+    for name in ("page.html", "page.svg"):
+        with page.expect_download() as downloading:
+            page.locator(f"aside a[href$='{name}']").evaluate("link => { link.target = ''; link.click() }")
+        assert downloading.value.suggested_filename == name
+    for name in ("page.txt", "gif.html", HOSTILE):
+        opened = visit.page()
+        opened.goto(f"{visit.address}{content_path(urls[name])}", wait_until="load")
+        assert opened.title() != "ran"
+        assert opened.locator("script").count() == 0
+    assert visit.is_at_home()
+    assert [each for each in visit.complaints if "Failed to load" not in each] == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 from html import unescape
@@ -9,6 +10,8 @@ import pytest
 from server.service import a_test
 
 from pages.visiting import HOSTILE, TRACEBACK, Site, failing, hostile
+from pytest_automation_report.server.contents import content_address
+from pytest_automation_report.server.shelf import Shelf
 from pytest_automation_report.server.statuses import DEFAULT_STATUSES
 
 if TYPE_CHECKING:
@@ -182,7 +185,7 @@ def test_a_test_shows_all_that_is_kept(site: Site) -> None:
         "1.50 s",
     ):
         assert word in told, word
-    for word in ("tests/a.py:29", "3 assertions", "20,480 bytes", "image/png", "pytest tests/a.py::test_0"):
+    for word in ("tests/a.py:29", "3 assertions", "20 kB", "image/png", "pytest tests/a.py::test_0"):
         assert word in told, word
     html = site.shown(address)
     assert "/" in _links(html), "the only project's runs are on the first page"
@@ -239,3 +242,30 @@ def test_hostile_addresses_stay_text(site: Site, query: str) -> None:
     html = site.shown(f"/runs/{run}?{query}")
     assert "<script>" not in html
     assert "&lt;script&gt;" in html or "%3Cscript" in html
+
+
+def test_pictures_that_the_store_keeps_are_shown(site: Site) -> None:
+    """A picture is seen, a video can be played, the rest are links to us; what is gone is told; others' stay links."""
+    png, svg, lost = b"\x89PNG\r\n\x1a\n", b"<svg/>", "http+local://store/artifacts/" + "0" * 64 + "/lost.png"
+    shelf = Shelf(site.service.store)
+    contents = {"a.png": png, "b.mp4": b"\0\0\0\x1cftypisom", "c.svg": svg, "d.txt": b"text"}
+    urls = {name: content_address(shelf.put(io.BytesIO(content)).hash, name) for name, content in contents.items()}
+    artifacts = [{"name": name, "url": url, "mime_type": "text/html", "size": 1} for name, url in urls.items()]
+    artifacts += [{"name": "lost", "url": lost}, {"name": "foreign", "url": "https://files.example.com/x.png"}]
+    run = site.run_of(a_test(artifacts=artifacts), artifacts=artifacts[:1])
+    html = site.shown(f"/results/{site.result_ids(run)[0]}")
+    paths = {name: url.removeprefix("http+local://store") for name, url in urls.items()}
+    assert re.findall(r'<img src="(/artifacts[^"]*)" alt="([^"]*)"', html) == [(paths["a.png"], "a.png")]
+    assert re.findall(r'<video src="([^"]*)" controls', html) == [paths["b.mp4"]]
+    assert set(paths.values()) <= set(_links(html))
+    assert "text/html" not in html
+    told = site.text(f"/results/{site.result_ids(run)[0]}")
+    assert "c.svg application/octet-stream 6 bytes" in told
+    assert "lost no longer kept" in told
+    assert "https://files.example.com/x.png" in _links(html)
+    assert paths["a.png"] in _links(site.shown(f"/runs/{run}"))
+    shown = site.get(paths["a.png"])
+    assert (shown.status_code, shown.content, shown.headers["Content-Type"]) == (200, png, "image/png")
+    assert "sandbox" in shown.headers["Content-Security-Policy"]
+    assert site.raw(paths["a.png"]).status_code == 403
+    assert site.get("/artifacts", method="POST").status_code == 401

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pytest_automation_report.limits import visible
+from pytest_automation_report.server.contents import content_path
 from pytest_automation_report.server.pages.assets import ICON, SCRIPT, STYLE
 from pytest_automation_report.server.pages.texts import lines, plain, web_address
 
@@ -60,6 +61,14 @@ def count(number: int, noun: str = "") -> str:
     return f"{number:,}{' ' if noun else ''}{noun}{'s' if noun and number != 1 else ''}"
 
 
+def file_size(size: int) -> str:
+    """Return a number of bytes for people."""
+    if size < 1_000:  # noqa: PLR2004 - a unit
+        return count(size, "byte")
+    exponent = min(3, (len(str(size)) - 1) // 3)
+    return f"{size / 1_000**exponent:.{0 if size >= 10 * 1_000**exponent else 1}f} {('kB', 'MB', 'GB')[exponent - 1]}"
+
+
 def slices(parts: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
     """Return tone, start and width of each part's stretch of a bar; the smallest part can still be seen."""
     present = [(str(part["tone"]), int(part["amount"])) for part in parts if part["amount"]]
@@ -94,6 +103,8 @@ def _environment() -> Environment:
     environment.globals.update(style=STYLE.path, script=SCRIPT.path, icon=ICON.path)
     environment.filters.update(
         amount=count,
+        content_path=content_path,
+        file_size=file_size,
         duration=duration,
         machine_moment=machine_moment,
         moment=moment,

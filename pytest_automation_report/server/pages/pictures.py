@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from pytest_automation_report.server.contents import content_hash
+from pytest_automation_report.server.media import is_picture, is_video
 from pytest_automation_report.server.pages.texts import plain, rerun_command, steps
 from pytest_automation_report.server.statuses import STATUS_SLOTS, ResultStatus, RunStatus, StatusTable, slot_name
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.model import Json
+    from pytest_automation_report.server.keeping import Kept
     from pytest_automation_report.server.pages.rows import Rows
     from pytest_automation_report.server.pages.state import RunState
     from pytest_automation_report.server.reads import RunRecord
@@ -163,8 +166,8 @@ def folder_rows(rows: Rows, table: StatusTable) -> list[dict[str, Any]]:
     ]
 
 
-def test_details(row: Mapping[str, Any], table: StatusTable) -> dict[str, Any]:
-    """Return what the page of a test tells."""
+def test_details(row: Mapping[str, Any], table: StatusTable, contents: Mapping[str, Kept]) -> dict[str, Any]:
+    """Return what the page of a test tells; ``contents`` are those of its artifacts that the store keeps."""
     fields = [_whole(each) for each in json.loads(row["fields"] or "[]")]
     told = next((each for each in fields if each["meta"].get("message")), None)
     return {
@@ -174,7 +177,7 @@ def test_details(row: Mapping[str, Any], table: StatusTable) -> dict[str, Any]:
         "kind": told["meta"].get("type", "") if told else "",
         "blocks": [_block(each) for each in fields if each["type"] in _TEXT_TYPES],
         "pairs": [each for each in fields if each["type"] not in _TEXT_TYPES],
-        "artifacts": [_whole(each) for each in json.loads(row["artifacts"] or "[]")],
+        "artifacts": [_shown_artifact(_whole(each), contents) for each in json.loads(row["artifacts"] or "[]")],
         "command": rerun_command(row, fields),
     }
 
@@ -190,6 +193,16 @@ def _block(field: Json) -> dict[str, Any]:
     """Return a long text; HTML is text too, but for the one structure that is known."""
     found: Sequence[object] | None = steps(field["value"]) if field["type"] == _HTML else None
     return {**field, "steps": found, "is_attempt": field["name"].startswith("Attempt ")}
+
+
+def _shown_artifact(artifact: Json, contents: Mapping[str, Kept]) -> Json:
+    """Return an artifact with what a page does with its content, where the store keeps it."""
+    found = contents.get(content_hash(artifact["url"]) or "")
+    if found is None:
+        is_lost = content_hash(artifact["url"]) is not None
+        return {**artifact, "note": artifact["note"] or "no longer kept", "url": ""} if is_lost else artifact
+    shown = "picture" if is_picture(found.media_type) else "video" if is_video(found.media_type) else "link"
+    return {**artifact, "shown": shown, "mime_type": found.media_type.partition(";")[0], "size": found.size}
 
 
 def _thread(record: RunRecord, row: Mapping[str, Any], table: StatusTable) -> dict[str, Any]:
@@ -209,5 +222,14 @@ def _thread(record: RunRecord, row: Mapping[str, Any], table: StatusTable) -> di
 
 def _whole(entry: Json) -> Json:
     """Return a field, artifact or link with all that it may have."""
-    missing: Json = {"type": 1, "value": "", "meta": {}, "url": "", "note": "", "mime_type": "", "size": None}
+    missing: Json = {
+        "type": 1,
+        "value": "",
+        "meta": {},
+        "url": "",
+        "note": "",
+        "mime_type": "",
+        "size": None,
+        "shown": "",
+    }
     return {**missing, **{name: value for name, value in entry.items() if value is not None}}

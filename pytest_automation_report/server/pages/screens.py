@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from pytest_automation_report.server import queries
+from pytest_automation_report.server.contents import hashes_in
+from pytest_automation_report.server.keeping import kept
 from pytest_automation_report.server.pages import pictures
 from pytest_automation_report.server.pages.drawing import page
 from pytest_automation_report.server.pages.rows import PAGE_ROWS, PageReader, Search
@@ -95,7 +97,9 @@ class Test(_Screen):
             ]
             summary = pictures.run_summary(run, table, own.source_name(row["source"]))
             home = own.home(run.row["project"])
-            return {"home": home, "run": summary, "history": history, **pictures.test_details(row, table)}
+            kept_contents = kept(reader.database, hashes_in(row["artifacts"]))
+            details = pictures.test_details(row, table, kept_contents)
+            return {"home": home, "run": summary, "history": history, **details}
 
         _show(resp, page("test.html", **self._store.read(question)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.server.contents import PATH as ARTIFACTS
 from pytest_automation_report.server.gate import HEALTH, Extension
 from pytest_automation_report.server.pages.assets import ASSETS, Asset
 from pytest_automation_report.server.pages.drawing import page
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _OPENING: Final = "/open/"
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
-    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    " media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -67,7 +68,7 @@ class Pages:
 
     def _admits(self, req: falcon.Request) -> bool:
         """Return whether a page is asked for; refuse (403) a browser that did not come in by a link."""
-        if _is_api(req.path):
+        if _is_api(req):
             return False
         if req.path in ASSETS or req.path.startswith(_OPENING):
             return True
@@ -77,7 +78,7 @@ class Pages:
 
     def _finish(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Give an answer the headers of pages, and an error the looks of one."""
-        if _is_api(req.path):
+        if _is_api(req) or (_is_artifact(req.path) and resp.status_code < _FIRST_ERROR):
             return
         resp.set_headers(_HEADERS)
         if resp.get_header("Cache-Control") is None:
@@ -127,8 +128,15 @@ class _Served:
         resp.data = self._asset.content
 
 
-def _is_api(path: str) -> bool:
-    return path in (HEALTH, "/api") or path.startswith("/api/")
+def _is_api(req: falcon.Request) -> bool:
+    """Whether a program asks: for the API, or for an artifact with a token or to put one there."""
+    is_program = req.auth is not None or req.method == "POST"
+    is_artifact = is_program and _is_artifact(req.path)
+    return is_artifact or req.path in (HEALTH, "/api") or req.path.startswith("/api/")
+
+
+def _is_artifact(path: str) -> bool:
+    return path == ARTIFACTS or path.startswith(f"{ARTIFACTS}/")
 
 
 def _cookie(req: falcon.Request) -> str:

@@ -1,0 +1,40 @@
+"""How large a store is, and the limit that its server may set (floor 2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from peewee import SqliteDatabase
+
+from pytest_automation_report.server.refusals import RefusalError
+
+if TYPE_CHECKING:
+    from peewee import Database
+
+
+def used_bytes(database: Database) -> int:
+    """Return how many bytes a database takes; in a SQLite file, space that is free again does not count."""
+    if isinstance(database, SqliteDatabase):
+        pages = _number(database, "PRAGMA page_count") - _number(database, "PRAGMA freelist_count")
+        return pages * _number(database, "PRAGMA page_size")
+    return _number(database, "SELECT pg_database_size(current_database())")
+
+
+def check_room(database: Database, max_bytes: int) -> None:
+    """Raise `RefusalError` (422) when a database has reached its limit.
+
+    It is a refusal and no failure: the contract knows no other answer that clients neither repeat at once nor take for
+    an unknown outcome; what was refused is kept by its sender, and can be sent again when there is room.
+    """
+    used = used_bytes(database)
+    if used >= max_bytes:
+        raise RefusalError(
+            422,
+            f"The store is full: it has {used} bytes and may have {max_bytes}. Remove old runs with automation-report"
+            " store prune, or serve it with a larger --max-size.",
+        )
+
+
+def _number(database: Database, sql: str) -> int:
+    number: int = database.execute_sql(sql).fetchone()[0]  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+    return number
