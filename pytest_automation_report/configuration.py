@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report import values
 from pytest_automation_report.address import shown_address
+from pytest_automation_report.ci import ci_facts
 from pytest_automation_report.credentials import TokenResult, token_from
 from pytest_automation_report.destination import endpoint_from
 from pytest_automation_report.errors import SettingError
+from pytest_automation_report.facts import Facts, known
 from pytest_automation_report.given import Given, given_from, read_given
 from pytest_automation_report.naming import project_name, run_name, source_from
 from pytest_automation_report.resolution import Resolution, absolute_path, spelled_like
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from pytest_automation_report.facts import Shard
     from pytest_automation_report.model import Endpoint, Field, Link, Status, Token
 
 __all__ = [
@@ -43,6 +46,7 @@ __all__ = [
 
 Delivery: TypeAlias = Literal["live", "later"]
 Output: TypeAlias = Literal["failed", "all", "none"]
+FactsTold: TypeAlias = Literal["all", "ci", "none"]
 When: TypeAlias = Literal["always", "ci"]
 
 OTHER_VARIABLES: Final = frozenset({"AUTOMATION_REPORT_TOKEN", "AUTOMATION_REPORT_SERVER_TOKEN"})
@@ -77,6 +81,17 @@ class Configuration:
     milestone: str = ""
     milestone_id: int | None = None
     run_id: int | None = None
+    facts: FactsTold = "all"
+    ci: str = ""
+    branch: str = ""
+    branch_tag: bool = False
+    commit: str = ""
+    pull_request: int | None = None
+    build: str = ""
+    attempt: int | None = None
+    shard: Shard | None = None
+    job_url: str = ""
+    commit_url: str = ""
     fields: tuple[Field, ...] = ()
     links: tuple[Link, ...] = ()
     output: Output = "failed"
@@ -96,6 +111,21 @@ class Configuration:
     origins: Mapping[str, str] = field(default_factory=dict)
     troubles: tuple[str, ...] = ()
     hindrance: str = ""
+
+    @property
+    def given_facts(self) -> Facts:
+        """What was said about where the run is made; the rest is found out."""
+        return Facts(
+            provider=self.ci or None,
+            branch=self.branch or None,
+            commit=self.commit or None,
+            pull_request=self.pull_request,
+            build=self.build or None,
+            attempt=self.attempt,
+            shard=self.shard,
+            url=self.job_url or None,
+            commit_url=self.commit_url or None,
+        )
 
     @property
     def url(self) -> str:
@@ -139,11 +169,14 @@ def configuration_from(
     endpoint = endpoint_from(found, environ, root, database=database, is_http_allowed=allow_http)
     source = _source(found, project_name, root)
     name = found.value("name", values.line, "")
+    given_facts = _facts(found)
+    facts: FactsTold = found.choice("facts", "all", "ci", "none")
+    told = given_facts if facts == "none" else known(given_facts, ci_facts(environ))
     token_file = found.value("token_file", values.text, "")
     return Configuration(
         endpoint=endpoint,
         source=source,
-        name=run_name(name, source=source, environ=environ, local_time=local_time),
+        name=run_name(name, source=source, facts=told, local_time=local_time),
         spool=found.path("spool", root, state / "spool"),
         database=database,
         when=found.choice("when", "always", "ci"),
@@ -155,6 +188,17 @@ def configuration_from(
         milestone=found.value("milestone", values.text, ""),
         milestone_id=found.value("milestone_id", values.identifier, None),
         run_id=found.value("run_id", values.identifier, None),
+        facts=facts,
+        ci=given_facts.provider or "",
+        branch=given_facts.branch or "",
+        branch_tag=found.value("branch_tag", values.flag, default=False),
+        commit=given_facts.commit or "",
+        pull_request=given_facts.pull_request,
+        build=given_facts.build or "",
+        attempt=given_facts.attempt,
+        shard=given_facts.shard,
+        job_url=given_facts.url or "",
+        commit_url=given_facts.commit_url or "",
         fields=found.value("fields", values.fields, ()),
         links=found.value("links", values.links, ()),
         output=found.choice("output", "failed", "all", "none"),
@@ -174,6 +218,21 @@ def configuration_from(
         origins={name: each.origin for name, each in given.items() if name not in found.refused},
         troubles=tuple(found.troubles),
         hindrance=found.hindrance,
+    )
+
+
+def _facts(found: Resolution) -> Facts:
+    """Return what was said about where the run is made."""
+    return Facts(
+        provider=found.value("ci", values.text, None),
+        branch=found.value("branch", values.text, None),
+        commit=found.value("commit", values.text, None),
+        pull_request=found.value("pull_request", values.identifier, None),
+        build=found.value("build", values.text, None),
+        attempt=found.value("attempt", values.identifier, None),
+        shard=found.value("shard", values.shard, None),
+        url=found.value("job_url", values.page, None),
+        commit_url=found.value("commit_url", values.page, None),
     )
 
 

@@ -8,13 +8,13 @@ import unicodedata
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.ci import ci_facts
 from pytest_automation_report.limits import STRING_UNITS, string
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
+
+    from pytest_automation_report.facts import Facts
 
 __all__ = ["project_name", "run_name", "source_from"]
 
@@ -43,12 +43,9 @@ def source_from(name: str | None) -> str:
     return valid if len(valid) >= _SHORTEST_SOURCE else ""
 
 
-def run_name(given: str, *, source: str, environ: Mapping[str, str], local_time: datetime) -> str:
-    """Return the run's name, cut to what the server shows: the one given, else from CI, else from the clock."""
+def run_name(given: str, *, source: str, facts: Facts, local_time: datetime) -> str:
+    """Return the run's name, cut to what the server shows: the one given, else what CI builds, else by the clock."""
     if given:
         return string(given)
-    facts = ci_facts(environ)
-    branch = facts.branch if facts else None
-    build = f"#{facts.build}" if facts and facts.build else None
-    parts = [part for part in (branch, build) if part] or [f"{local_time:%Y-%m-%d %H:%M:%S}"]
-    return string(" ".join([source, *parts]))
+    parts = [part for part in (facts.ref, f"#{facts.build}" if facts.build else None) if part]
+    return string(" ".join([source, *(parts or [f"{local_time:%Y-%m-%d %H:%M:%S}"])]))

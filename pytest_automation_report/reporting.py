@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import time
 from dataclasses import replace
@@ -17,6 +16,7 @@ from pytest_automation_report.asking import Troubles
 from pytest_automation_report.configuration import configuration_from, project_name, read_given, token_for
 from pytest_automation_report.credentials import secrets_from
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.facts import Facts, with_facts
 from pytest_automation_report.model import Field, NewRun, Resources, Token
 from pytest_automation_report.recorder import Rules, collection_test
 from pytest_automation_report.recording import Clock, Faults, Recording, guarded
@@ -28,6 +28,7 @@ from pytest_automation_report.sender.handover import Handover, limits_from
 from pytest_automation_report.sender.launch import LaunchError, start_sender
 from pytest_automation_report.sender.liveness import birth_of
 from pytest_automation_report.sender.log import Log
+from pytest_automation_report.software import software_fields
 from pytest_automation_report.spool import (
     CONTROLLER,
     MAIN,
@@ -40,6 +41,7 @@ from pytest_automation_report.spool import (
 from pytest_automation_report.summary import Ending, header_line, report_lines
 from pytest_automation_report.tally import Tally, tally_from
 from pytest_automation_report.waiting import LedgerView, wait_for_sender
+from pytest_automation_report.whereabouts import facts_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -284,9 +286,8 @@ class Reporting:
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         folder = new_session_folder(self._configuration.spool, moment)
         endpoint = self._configuration.endpoint
-        run = new_run(self._configuration, folder.id, self._clean)
+        run = self._run(folder.id, config)
         if self._configuration.run_id is None:
-            run = described_run(config, run, self._rules, self._hook_troubles)
             self._configuration = replace(self._configuration, name=run.name)
         session = Session(
             id=folder.id,
@@ -304,6 +305,16 @@ class Reporting:
         except OSError as error:
             raise SpoolError(f"{folder.path} cannot be written: {error.strerror or error}") from error
         return folder
+
+    def _run(self, session_id: str, config: pytest.Config) -> NewRun:
+        """Return the run to create, with what is known about where it is made; one that is joined tells its own."""
+        configuration = self._configuration
+        if configuration.run_id is not None:
+            return new_run(configuration, session_id, self._clean, facts=Facts(), software=())
+        software = software_fields(config) if configuration.facts != "none" else ()
+        facts = facts_for(configuration, os.environ, config.rootpath)
+        run = new_run(configuration, session_id, self._clean, facts=facts, software=software)
+        return described_run(config, run, self._rules, self._hook_troubles)
 
     def _start_sender(self) -> None:
         configuration = self._configuration
@@ -340,14 +351,11 @@ class Reporting:
         )
 
 
-def new_run(configuration: Configuration, session_id: str, clean: Texts) -> NewRun:
+def new_run(
+    configuration: Configuration, session_id: str, clean: Texts, *, facts: Facts, software: tuple[Field, ...]
+) -> NewRun:
     """Return the run to create for a session; its id is among the fields, so that the run can be found again."""
-    own = (
-        Field(SESSION_ID_FIELD, session_id),
-        Field("Python", platform.python_version()),
-        Field("pytest", pytest.__version__),
-    )
-    return NewRun(
+    given = NewRun(
         name=configuration.name,
         source=configuration.source,
         config=configuration.config or None,
@@ -355,9 +363,14 @@ def new_run(configuration: Configuration, session_id: str, clean: Texts) -> NewR
         milestone=configuration.milestone or None,
         milestone_id=configuration.milestone_id,
         tags=configuration.tags,
+        resources=Resources(fields=configuration.fields, links=configuration.links),
+    )
+    run = with_facts(given, facts, own=software, is_branch_tag=configuration.branch_tag)
+    return replace(
+        run,
         resources=Resources(
-            fields=(*own, *map(clean.field, configuration.fields)),
-            links=tuple(replace(each, url=clean.address(each.url)) for each in configuration.links),
+            fields=(Field(SESSION_ID_FIELD, session_id), *map(clean.field, run.resources.fields)),
+            links=tuple(replace(each, url=clean.address(each.url)) for each in run.resources.links),
         ),
     )
 

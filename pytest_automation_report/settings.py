@@ -156,6 +156,25 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("milestone", "text", "", "Name of the run's milestone on the server"),
     Setting("milestone_id", "integer", None, "Id of the run's milestone on the server"),
     Setting("run_id", "integer", None, "Id of a run that exists: join it, add results to it and leave it open"),
+    Setting(
+        "facts",
+        "choice",
+        "all",
+        "What a run tells by itself of where it was made: CI, git, versions; without git; or nothing",
+        ("all", "ci", "none"),
+    ),
+    Setting("ci", "text", "", "Name of the CI provider; default for this and the next ones: what the provider tells"),
+    Setting("branch", "text", "", "Branch that is tested; default: what the CI provider tells, else git"),
+    Setting("branch_tag", "flag", default=False, help="Make the branch's name a tag of the run"),
+    Setting("commit", "text", "", "Commit that is tested; default: what the CI provider tells, else git"),
+    Setting("pull_request", "integer", None, "Number of the pull or merge request"),
+    Setting("build", "text", "", "Number of the build"),
+    Setting("attempt", "integer", None, "Which attempt of the job this is, from 1"),
+    Setting(
+        "shard", "text", None, "Which of several parallel jobs this is: 2/5, or 2 where the number of all is unknown"
+    ),
+    Setting("job_url", "text", "", "Web address of the CI job"),
+    Setting("commit_url", "text", "", "Web address of the commit"),
     Setting("fields", "pairs", (), "Fields of the run"),
     Setting("links", "pairs", (), "Links of the run: web addresses, each with a name"),
     Setting("output", "choice", "failed", "Which tests keep their captured output", ("failed", "all", "none")),
@@ -318,9 +337,9 @@ def _counts_here(config: pytest.Config, environ: Mapping[str, str]) -> bool:
     words = (place.strip() for place in places if isinstance(place, str))
     if next((word for word in words if word), when.default) != "ci":
         return True
-    from pytest_automation_report.ci import ci_facts  # noqa: PLC0415  # others must not pay for it
+    from pytest_automation_report.ci import is_ci  # noqa: PLC0415  # others must not pay for it
 
-    return ci_facts(environ) is not None
+    return is_ci(environ)
 
 
 def file_value(config: pytest.Config, name: str, kind: Kind) -> tuple[object, str]:

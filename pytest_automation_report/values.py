@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from pytest_automation_report.address import shown_address, web_address_trouble
 from pytest_automation_report.errors import SettingError
+from pytest_automation_report.facts import Shard, without_user
 from pytest_automation_report.limits import STRING_UNITS, string, utf16_length
 from pytest_automation_report.model import Field, FieldType, Link
 from pytest_automation_report.settings import flag_word
@@ -31,8 +32,10 @@ __all__ = [
     "line",
     "links",
     "names",
+    "page",
     "patterns",
     "seconds",
+    "shard",
     "source",
     "statuses",
     "tags",
@@ -49,6 +52,7 @@ LONGEST_WAIT_SECONDS: Final = 3600
 _SOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]+")
 _TAG: Final = re.compile(r"[A-Za-z0-9_-]+")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,30}")
+_SHARD: Final = re.compile(r"([0-9]{1,9})(?:\s*/\s*([0-9]{1,9}))?")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{0,30}(\.[0-9]{0,30})?")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _STATUSES: Final[Mapping[str, Status]] = {
@@ -124,6 +128,23 @@ def source(given: Given) -> str:
         remedy = "write a letter, then letters, digits and dashes, from 2 to 750 characters"
         raise SettingError(given.origin, value, remedy)
     return value
+
+
+def shard(given: Given) -> Shard:
+    """Return which of several parallel jobs this is."""
+    found = _SHARD.fullmatch(text(given))
+    index, total = (int(found[1]), int(found[2]) if found[2] else None) if found else (0, None)
+    if index < 1 or (total is not None and index > total):
+        raise SettingError(given.origin, given.value, "write its number, from 1, and the number of all: 2/5")
+    return Shard(index, total)
+
+
+def page(given: Given) -> str:
+    """Return the web address of a page, which never holds a user and a password; empty values have no page."""
+    value = web_address(given)
+    if utf16_length(value) > STRING_UNITS:
+        raise SettingError(given.origin, shown_address(value), f"write at most {STRING_UNITS} characters")
+    return without_user(value) or value
 
 
 def tags(given: Given) -> tuple[str, ...]:

@@ -37,6 +37,13 @@ _ADDRESS: Final = f"{__name__}.address"
 CONNECTION: Final = ("url", "project_id", "token_file", "ca_file", "allow_http", "database")
 
 
+FACTS: Final = (
+    "facts", "ci", "branch", "branch_tag", "commit", "pull_request", "build", "attempt", "shard",
+    "job_url", "commit_url",
+)  # fmt: skip
+"""Settings about where a run is made, for each command that makes one."""
+
+
 class Exit(IntEnum):
     """Exit codes of the console command."""
 

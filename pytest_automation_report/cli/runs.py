@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from pytest_automation_report.cli.context import CONNECTION, Exit, configured, setting_options, told, with_exit_codes
+from pytest_automation_report.cli.context import (
+    CONNECTION,
+    FACTS,
+    Exit,
+    configured,
+    setting_options,
+    told,
+    with_exit_codes,
+)
 from pytest_automation_report.connection import connected
+from pytest_automation_report.facts import with_facts
 from pytest_automation_report.model import NewRun, Resources
+from pytest_automation_report.whereabouts import facts_for
 
 _DEADLINE_SECONDS: Final = 30.0
 _PAGE: Final = 25
@@ -33,6 +45,7 @@ def run() -> None:
     "tags",
     "fields",
     "links",
+    *FACTS,
 )
 @with_exit_codes
 def create(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
@@ -48,6 +61,8 @@ def create(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' 
         tags=configuration.tags,
         resources=Resources(fields=configuration.fields, links=configuration.links),
     )
+    facts = facts_for(configuration, os.environ, Path.cwd())
+    new = with_facts(new, facts, is_branch_tag=configuration.branch_tag)
     with connected(configuration.endpoint, token, deadline_seconds=_DEADLINE_SECONDS) as client:
         made = client.create_run(new)
     click.echo(made)

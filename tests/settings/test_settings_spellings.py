@@ -14,6 +14,7 @@ import pytest
 
 from pytest_automation_report.configuration import Configuration, configuration_from, given_from, read_given
 from pytest_automation_report.errors import SettingError
+from pytest_automation_report.facts import Shard
 from pytest_automation_report.model import Field, FieldType, Link
 from pytest_automation_report.settings import SETTINGS, Setting, setting, switch
 
@@ -52,6 +53,17 @@ SAMPLES: Mapping[str, Sample] = {
     "milestone": Sample("May"),
     "milestone_id": Sample(12),
     "run_id": Sample(13),
+    "facts": Sample("none"),
+    "ci": Sample("Concourse"),
+    "branch": Sample("feature/x"),
+    "branch_tag": Sample(given=True),
+    "commit": Sample("c0ffee1"),
+    "pull_request": Sample(12),
+    "build": Sample("20260304.1"),
+    "attempt": Sample(2),
+    "shard": Sample("2/5", Shard(2, 5)),
+    "job_url": Sample("https://ann:secret@ci.example.org/7", "https://ci.example.org/7"),
+    "commit_url": Sample("https://example.org/commit/c0ffee1"),
     "fields": Sample(
         ["version=1.2", "page=https://example.org/a"],
         (

@@ -23,20 +23,21 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "added", "additions", "address", "annotations", "asking", "attempts", "ci", "configuration",
-            "credentials", "destination", "encoding", "given", "hook_answers", "hookspecs", "identity", "ini",
-            "junit", "ledger", "markers", "naming", "notes", "outcomes", "phases", "properties", "recorder",
-            "resolution", "rules", "settings", "steps", "values",
+            "credentials", "destination", "encoding", "facts", "given", "hook_answers", "hookspecs", "identity", "ini",
+            "junit", "ledger", "markers", "naming", "notes", "outcomes", "phases", "properties", "provider_pages",
+            "providers", "recorder", "resolution", "rules", "settings", "steps", "values",
         ),
         1,
     ),
     # 2: disk, network, the embedded server
-    **dict.fromkeys(("spool", "client", "exchange", "transport", "verdict", "server"), 2),
+    **dict.fromkeys(("checkout", "spool", "client", "exchange", "transport", "verdict", "server", "whereabouts"), 2),
     # 3: the process that delivers, and what pytest reads of it
     **dict.fromkeys(("sender", "comparison", "connection", "tally", "summary", "waiting"), 3),
     # 4: pytest's hooks, the console command, and the door, which shows what there is for tests and hooks
     **dict.fromkeys(
         (
-            "", "cli", "describing", "plugin", "recording", "remote", "reporting", "run_hooks", "suite_properties",
+            "", "cli", "describing", "plugin", "recording", "remote", "reporting", "run_hooks", "software",
+            "suite_properties",
         ),
         4,
     ),

@@ -1,0 +1,1 @@
+"""CI facts, the job summary and what belongs to them."""

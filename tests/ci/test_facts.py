@@ -1,0 +1,175 @@
+"""What a run tells of where it was made, and where its links lead."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_automation_report.facts import (
+    Facts,
+    Shard,
+    branch_tag,
+    commit_page,
+    known,
+    repository_page,
+    with_facts,
+    without_user,
+)
+from pytest_automation_report.model import Field, Link, NewRun, Resources
+
+EVERYTHING = Facts(
+    provider="GitLab",
+    branch="feature/x",
+    commit="2abc3b37e83ac31ec8210b8504e64896a49f249c",
+    merge_commit="ef2023102ad644dce35319c9c0d9a97b369aae19",
+    pull_request=12,
+    build="7",
+    attempt=2,
+    shard=Shard(2, 5),
+    url="https://gitlab.com/ann/shop/-/jobs/5",
+    repository="https://gitlab.com/ann/shop",
+)
+
+
+def test_all_is_told() -> None:
+    """A run tells all facts as fields, in one order, and links to the job and to the commit."""
+    run = with_facts(NewRun("n", "s"), EVERYTHING, own=[Field("Python", "3.11")])
+    assert [(each.name, each.value) for each in run.resources.fields] == [
+        ("Python", "3.11"),
+        ("CI", "GitLab"),
+        ("Branch", "feature/x"),
+        ("Commit", "2abc3b37e83ac31ec8210b8504e64896a49f249c"),
+        ("Merge commit", "ef2023102ad644dce35319c9c0d9a97b369aae19"),
+        ("Pull request", "12"),
+        ("Build", "7"),
+        ("Attempt", "2"),
+        ("Shard", "2/5"),
+    ]
+    assert run.resources.links == (
+        Link("CI job", "https://gitlab.com/ann/shop/-/jobs/5"),
+        Link(
+            "Commit",
+            "https://gitlab.com/ann/shop/-/commit/2abc3b37e83ac31ec8210b8504e64896a49f249c",
+            "2abc3b37e8",
+        ),
+    )
+    assert run.tags == ()
+
+
+def test_unknown_is_not_told() -> None:
+    """Without facts a run has no fields, links and tags of them."""
+    run = NewRun("n", "s", tags=("a",))
+    assert with_facts(run, Facts(), is_branch_tag=True) == run
+
+
+def test_the_users_words_count() -> None:
+    """What the user gives a run goes before a fact of the same name."""
+    given = Resources(fields=(Field("Branch", "mine"),), links=(Link("Commit", "https://example.org/mine"),))
+    run = with_facts(
+        NewRun("n", "s", resources=given), Facts(branch="main", commit="c0ffee1", repository="https://g.io/a")
+    )
+    assert run.resources.fields == (Field("Commit", "c0ffee1"), Field("Branch", "mine"))
+    assert run.resources.links == given.links
+
+
+@pytest.mark.parametrize(
+    ("facts", "tag"),
+    [
+        (Facts(branch="main"), "main"),
+        (Facts(branch="feature/x y"), "feature-x-y"),
+        (Facts(branch="-/ü/-"), None),
+        (Facts(tag="v1.0"), "v1-0"),
+        (Facts(branch="b" * 800), "b" * 750),
+        (Facts(pull_request=12), None),
+    ],
+)
+def test_branch_as_tag(facts: Facts, tag: str | None) -> None:
+    """A branch's name becomes a tag of the characters that tags have, where there are some."""
+    assert branch_tag(facts) == tag
+    assert with_facts(NewRun("n", "s", tags=("a",)), facts, is_branch_tag=True).tags == (("a", tag) if tag else ("a",))
+
+
+def test_tag_once() -> None:
+    """A branch that is among the tags already is there once."""
+    assert with_facts(NewRun("n", "s", tags=("main",)), Facts(branch="main"), is_branch_tag=True).tags == ("main",)
+
+
+def test_long_and_strange_values() -> None:
+    """A value is one visible line of the longest length; an address that is too long or none is no link."""
+    facts = Facts(branch="a\n\x1b\u202e" + "b" * 1000, url="https://example.org/" + "c" * 750, commit_url="ftp://x")
+    run = with_facts(NewRun("n", "s"), facts)
+    (branch,) = run.resources.fields
+    assert branch.value is not None
+    assert branch.value.startswith(r"a\n\x1b\u202ebbb")
+    assert 700 < len(branch.value) <= 750
+    assert run.resources.links == ()
+
+
+def test_what_is_known_first_counts() -> None:
+    """Facts fill up from others in turn, and what belongs together is taken together."""
+    assert known(Facts(branch="a"), None, Facts(branch="b", build="1"), Facts(build="2", attempt=3)) == Facts(
+        branch="a", build="1", attempt=3
+    )
+    assert known(Facts(tag="v1"), Facts(branch="b")) == Facts(tag="v1")
+    assert known(Facts(branch="a"), Facts(tag="v1")) == Facts(branch="a")
+    assert known(Facts(merge_commit="m"), Facts(commit="m")) == Facts(merge_commit="m")
+    assert known(Facts(commit="c"), Facts(commit="d", merge_commit="m")) == Facts(commit="c")
+
+
+REMOTES = [
+    ("https://github.com/ann/shop.git", "https://github.com/ann/shop"),
+    ("https://ann:secret@github.com/ann/shop", "https://github.com/ann/shop"),
+    ("https://x-access-token:secret@github.com:8443/ann/shop/", "https://github.com:8443/ann/shop"),
+    ("http://git.example.org/shop.git", "http://git.example.org/shop"),
+    ("git@github.com:ann/shop.git", "https://github.com/ann/shop"),
+    ("github.com:ann/shop", "https://github.com/ann/shop"),
+    ("ssh://git@git.example.org:2222/ann/shop.git", "https://git.example.org/ann/shop"),
+    ("git://git.example.org/ann/shop", "https://git.example.org/ann/shop"),
+    ("git@work:ann/shop.git", None),
+    ("ssh://git@host/shop", None),
+    ("/srv/git/shop.git", None),
+    ("../shop", None),
+    ("file:///srv/git/shop", None),
+    ("C:/repos/shop", None),
+    ("https://github.com", None),
+    ("https://[", None),
+    ("https://git.example.org:x/shop", None),
+    ("https://git.example.org/a b", None),
+    ("", None),
+    (None, None),
+]
+
+
+@pytest.mark.parametrize(("remote", "page"), REMOTES)
+def test_repository_pages(remote: str | None, page: str | None) -> None:
+    """What git fetches from leads to a web page without user and password, or to none."""
+    assert repository_page(remote) == page
+
+
+@pytest.mark.parametrize(
+    ("repository", "page"),
+    [
+        ("https://github.com/ann/shop", "https://github.com/ann/shop/commit/c0ffee1"),
+        ("https://gitlab.example.org/ann/shop", "https://gitlab.example.org/ann/shop/-/commit/c0ffee1"),
+        ("https://bitbucket.org/ann/shop", "https://bitbucket.org/ann/shop/commits/c0ffee1"),
+        ("https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/shop", None),
+    ],
+)
+def test_commit_pages(repository: str, page: str | None) -> None:
+    """A commit's page follows from its repository's, by the host's own words."""
+    assert commit_page(repository, "c0ffee1") == page
+
+
+@pytest.mark.parametrize(
+    ("url", "bare"),
+    [
+        ("https://ann:secret@ci.example.org:81/job?a=b#c", "https://ci.example.org:81/job?a=b#c"),
+        ("https://ci.example.org", "https://ci.example.org"),
+        ("ci.example.org", None),
+        ("javascript:alert(1)", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_users_are_taken_off(url: str | None, bare: str | None) -> None:
+    """An address loses user and password, and what is no web address is dropped."""
+    assert without_user(url) == bare
