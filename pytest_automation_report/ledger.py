@@ -1,8 +1,9 @@
 """What the sender has done, as its ledger tells it (floor 1, pure).
 
 The ledger is a file of records (``records``). Before each POST that changes something stands an ``intent``; after it
-what came of it: ``ack`` (the server has it), ``not`` (it has not), ``rejected`` (it will not take it) or ``held``
-(nobody can tell). An intent without one of these is open: it must be settled before anything else is sent.
+what came of it: ``ack`` (the server has it), ``part`` (it has these ranges of a batch), ``not`` (it has not),
+``rejected`` (it will not take it) or ``held`` (nobody can tell). An intent without one of these is open: it must be
+settled before anything else is sent.
 
 Results are named by the offset of the record they come from in their worker's file; each worker's results are sent in
 the order of their offsets, so a batch is a range of offsets.
@@ -10,12 +11,12 @@ the order of their offsets, so a batch is a range of offsets.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pytest_automation_report.records import Record
 
@@ -24,9 +25,12 @@ Operation: TypeAlias = Literal[
 ]
 
 
+Fencing: TypeAlias = Literal["fences", "settles"]
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One POST that is about to be sent.
+    """One POST that is about to be sent, at this time in seconds since the epoch.
 
     ``first`` and ``last`` are the offsets of a batch's first and last result, ``count`` how many it has, ``known``
     how many results the thread had before it, ``orphans`` the numbers of attempts that are reported although they
@@ -44,12 +48,14 @@ class Intent:
     orphans: tuple[int, ...] = ()
     observed: int = 0
     computed: int = 0
+    at: float = 0.0
 
     def members(self) -> dict[str, object]:
         """Return the members of the intent's record."""
         return {
             "i": self.number,
             "op": self.operation,
+            "at": self.at,
             "worker": self.worker,
             "thread": self.thread,
             "first": self.first,
@@ -64,18 +70,26 @@ class Intent:
 
 @dataclass(slots=True)
 class Ranges:
-    """Ranges of offsets, added in any order, that never overlap."""
+    """Ranges of offsets, added in any order; ``count`` is the number of results in them."""
 
     _firsts: list[int] = field(default_factory=list)
     _lasts: list[int] = field(default_factory=list)
     count: int = 0
 
     def add(self, first: int, last: int, count: int) -> None:
-        """Add a range that holds this many results."""
-        place = bisect_right(self._firsts, first)
-        self._firsts.insert(place, first)
-        self._lasts.insert(place, last)
+        """Add a range that brings this many results; it may lie around ranges that are there already."""
+        begin = bisect_left(self._lasts, first)
+        end = bisect_right(self._firsts, last)
+        if begin < end:
+            first, last = min(first, self._firsts[begin]), max(last, self._lasts[end - 1])
+        self._firsts[begin:end], self._lasts[begin:end] = [first], [last]
         self.count += count
+
+    def absorb(self, other: Ranges) -> None:
+        """Add all of other ranges."""
+        for first, last in zip(other._firsts, other._lasts, strict=True):
+            self.add(first, last, 0)
+        self.count += other.count
 
     def __contains__(self, offset: int) -> bool:
         place = bisect_right(self._firsts, offset) - 1
@@ -97,11 +111,12 @@ class Account:
     acknowledged: Ranges = field(default_factory=Ranges)
     rejected: Ranges = field(default_factory=Ranges)
     held: Ranges = field(default_factory=Ranges)
+    dropped: Ranges = field(default_factory=Ranges)
     orphans: set[int] = field(default_factory=set)
 
     def is_settled(self, offset: int) -> bool:
         """Whether the result at this offset is not to be sent (any more)."""
-        return offset in self.acknowledged or offset in self.rejected or offset in self.held
+        return any(offset in each for each in (self.acknowledged, self.rejected, self.held, self.dropped))
 
 
 @dataclass(slots=True)
@@ -109,7 +124,9 @@ class LedgerState:
     """The sum of a ledger's records; changed by `apply` alone, so that a restart and a run on agree.
 
     ``answers`` counts what the server has said yes or no to: the only progress there is. ``trouble`` is what the last
-    request met, empty when it met nothing.
+    request met, empty when it met nothing. ``fencing`` is what the server has shown: that completed threads take no
+    results, or that they do. ``aliases`` are those used by pytest's status instead of ones that the server does not
+    know, ``renamed`` the same by those.
     """
 
     run: int | None = None
@@ -124,7 +141,11 @@ class LedgerState:
     answers: int = 0
     trouble: str = ""
     trouble_class: str = ""
+    fencing: Fencing | None = None
+    left_runs: set[int] = field(default_factory=set)
     reasons: list[str] = field(default_factory=list)
+    aliases: dict[str, str] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     lanes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     done: Mapping[str, Any] = field(default_factory=dict)
@@ -132,6 +153,10 @@ class LedgerState:
     def account(self, worker: str) -> Account:
         """Return this worker's account, a new one when there is none."""
         return self.accounts.setdefault(worker, Account())
+
+    def total(self, what: Literal["acknowledged", "rejected", "held", "dropped"]) -> int:
+        """Return the number of results, of all workers, that have met this end."""
+        return sum(getattr(each, what).count for each in self.accounts.values())
 
     def apply(self, record: Record) -> None:
         """Add one record; kinds of later versions are passed over."""
@@ -143,8 +168,11 @@ class LedgerState:
                 self.run, self.is_joined = members["run"], True
             case "intent":
                 self._apply_intent(_intent_from(members))
-            case "ack" | "not" | "rejected" | "held":
+            case "ack" | "part" | "not" | "rejected" | "held" | "dropped":
                 self._close(record.kind, members)
+            case "aside":
+                self.account(members["worker"]).rejected.add(members["offset"], members["offset"], 1)
+                self.reasons.append(str(members["why"]))
             case "fenced":
                 self._answered()
                 self._leave_thread(members["worker"])
@@ -154,6 +182,20 @@ class LedgerState:
                 self.lanes[members["worker"]] = members
             case "done":
                 self.is_done, self.done = True, members
+            case _:
+                self._apply_seldom(record.kind, members)
+
+    def _apply_seldom(self, kind: str, members: Mapping[str, Any]) -> None:
+        match kind:
+            case "alias":
+                self.aliases[members["status"]] = members["now"]
+                self.renamed[members["before"]] = members["now"]
+            case "fencing-is":
+                self.fencing = members["fencing"]
+            case "unheld":
+                self._release_held(is_dropped=members["dropped"])
+            case "new-run":
+                self._leave_run()
             case _:
                 pass
 
@@ -174,6 +216,8 @@ class LedgerState:
             self._answered()
         if kind == "ack":
             self._acknowledge(intent, members.get("id"))
+        elif kind == "part":
+            self._acknowledge_ranges(intent, members["ranges"])
         elif kind != "not":
             self.reasons.append(str(members["why"]))
             self._set_aside(intent, kind)
@@ -187,8 +231,31 @@ class LedgerState:
             self.is_noted = True
         elif intent.operation == "append_thread":
             account = self.account(intent.worker)
-            ranges = account.rejected if kind == "rejected" else account.held
+            ranges = {"rejected": account.rejected, "held": account.held, "dropped": account.dropped}[kind]
             ranges.add(intent.first, intent.last, intent.count)
+
+    def _acknowledge_ranges(self, intent: Intent, ranges: Iterable[tuple[int, int, int]]) -> None:
+        """Take the part of a batch that has arrived; the thread may be open still."""
+        account = self.account(intent.worker)
+        for first, last, count in ranges:
+            account.acknowledged.add(first, last, count)
+            if account.thread == intent.thread:
+                account.in_thread += count
+
+    def _release_held(self, *, is_dropped: bool) -> None:
+        """Take results out of what is held: to be sent again, or given up."""
+        for account in self.accounts.values():
+            if is_dropped:
+                account.dropped.absorb(account.held)
+            account.held = Ranges()
+
+    def _leave_run(self) -> None:
+        """Go on in another run, with new threads."""
+        if self.run is not None:
+            self.left_runs.add(self.run)
+        self.run, self.is_joined, self.is_noted, self.is_complete = None, False, False, False
+        for worker in self.accounts:
+            self._leave_thread(worker)
 
     def _acknowledge(self, intent: Intent, made: int | None) -> None:
         account = self.account(intent.worker) if intent.worker else None
@@ -222,6 +289,7 @@ def _intent_from(members: Mapping[str, Any]) -> Intent:
     return Intent(
         number=members["i"],
         operation=members["op"],
+        at=members.get("at", 0.0),
         worker=members["worker"],
         thread=members["thread"],
         first=members["first"],

@@ -347,6 +347,7 @@ class Reporting:
             trouble=view.state.trouble or str(view.state.done.get("why", "")),
             trouble_class=view.state.trouble_class,
             reasons=tuple(view.state.reasons),
+            renamed=tuple(view.state.renamed.items()),
             spool_trouble=self._recording.trouble,
         )
 

@@ -86,6 +86,11 @@ class SessionFolder:
         return self.path / "sender.log"
 
     @property
+    def rejected(self) -> Path:
+        """The results that the server could not take, for people."""
+        return self.path / "rejected.jsonl"
+
+    @property
     def is_here(self) -> bool:
         """Whether the session was spooled on this host (or on a disk that it shares)."""
         return (self.path / _SESSION_FILE).exists()

@@ -31,7 +31,11 @@ _REMEDIES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the reporting of a session ended; ``log`` are the last lines of a sender that never got ready."""
+    """How the reporting of a session ended.
+
+    ``log`` are the last lines of a sender that never got ready; ``renamed`` are statuses that the server does not know,
+    each with what was sent instead.
+    """
 
     tally: Tally
     folder: str
@@ -40,6 +44,7 @@ class Ending:
     trouble: str = ""
     trouble_class: str = ""
     reasons: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
     spool_trouble: str = ""
 
     @property
@@ -80,6 +85,10 @@ def report_lines(
         return lines
     tally = ending.tally
     lines += [string(each) for each in tally.told]
+    lines += [
+        f"the server does not know the status {string(before)}: sent as {string(now)} (set automation_report_statuses)"
+        for before, now in ending.renamed
+    ]
     lines += [f"error in reporting: {string(each)}" for each in (*tally.faults, *tally.mismatches)]
     if ending.spool_trouble:
         lines.append(

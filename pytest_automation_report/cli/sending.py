@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,15 +24,25 @@ from pytest_automation_report.spool import session_folders
 
 if TYPE_CHECKING:
     from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.ledger import LedgerState
     from pytest_automation_report.model import Token
     from pytest_automation_report.sender.delivery import Delivery
+    from pytest_automation_report.sender.settlement import Unknown
     from pytest_automation_report.spool import Session, SessionFolder
 
 
 @click.command()
 @setting_options(*CONNECTION, "spool")
+@click.option(
+    "--unknown",
+    type=click.Choice(["hold", "send", "drop"]),
+    default="hold",
+    show_default=True,
+    help="Results of which nobody can tell whether they arrived: keep them, send them (again), or give them up.",
+)
+@click.option("--new-run", is_flag=True, help="Send what is left to a new run: the one before is gone or completed.")
 @with_exit_codes
-def send(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN401, FBT001 - click passes them so
     """Send what sessions left in the spool.
 
     What arrived before is not sent again. Sessions for another server or project than this one's are kept and told.
@@ -43,10 +54,19 @@ def send(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' op
     if not folders:
         told(f"nothing to send in {configuration.spool}")
         return Exit.DONE
-    return max(_send(folder, configuration, token) for folder in folders)
+    how = Manner(unknown, is_in_new_run=new_run)
+    return max(_send(folder, configuration, token, how) for folder in folders)
 
 
-def _send(folder: SessionFolder, configuration: Configuration, token: Token) -> Exit:
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a session is sent: what is done with unknown results, and whether a new run takes what is left."""
+
+    unknown: Unknown
+    is_in_new_run: bool
+
+
+def _send(folder: SessionFolder, configuration: Configuration, token: Token, how: Manner) -> Exit:
     try:
         session = folder.read_session()
         hindrance = _hindrance(folder, session, configuration)
@@ -61,7 +81,7 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token) -> 
     if lock is None:
         return _kept(folder, "another sender is at work on it, for a minute at most when its pytest has ended")
     try:
-        return _deliver(folder, session, configuration, token)
+        return _deliver(folder, session, configuration, token, how)
     finally:
         os.close(lock)
 
@@ -86,14 +106,25 @@ def _hindrance(folder: SessionFolder, session: Session, configuration: Configura
     return ""
 
 
-def _deliver(folder: SessionFolder, session: Session, configuration: Configuration, token: Token) -> Exit:
-    before = {worker: each.acknowledged.count for worker, each in ledger_from(folder.ledger).accounts.items()}
+def _deliver(folder: SessionFolder, session: Session, configuration: Configuration, token: Token, how: Manner) -> Exit:
+    before = ledger_from(folder.ledger)
+    acknowledged, dropped = before.total("acknowledged"), before.total("dropped")
     world = World(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
     limits = limits_from(os.environ)
     with connected(configuration.endpoint, token, deadline_seconds=limits.request) as client:
-        delivery = Sender(folder, session, limits, client, world).run()
-    sent = sum(each.acknowledged.count for each in delivery.state.accounts.values()) - sum(before.values())
-    return _told(folder, delivery, sent)
+        sender = Sender(folder, session, limits, client, world, unknown=how.unknown, is_in_new_run=how.is_in_new_run)
+        delivery = sender.run()
+    state = delivery.state
+    _told_on_the_way(folder, state, state.total("dropped") - dropped)
+    return _told(folder, delivery, state.total("acknowledged") - acknowledged)
+
+
+def _told_on_the_way(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
+    """Tell what was decided while sending."""
+    for before, now in state.renamed.items():
+        told(f"{folder.id}: the server does not know the status {before!r}: sent as {now!r}")
+    if dropped:
+        told(f"{folder.id}: {_results(dropped)} dropped, as asked: nobody can tell whether the server has them")
 
 
 def _told(folder: SessionFolder, delivery: Delivery, sent: int) -> Exit:
@@ -107,8 +138,8 @@ def _told(folder: SessionFolder, delivery: Delivery, sent: int) -> Exit:
         return Exit.DONE
     kept = [
         (delivery.left, "to be sent"),
-        (sum(each.rejected.count for each in state.accounts.values()), "rejected by the server"),
-        (sum(each.held.count for each in state.accounts.values()), "held: nobody can tell whether they arrived"),
+        (state.total("rejected"), "rejected by the server"),
+        (state.total("held"), "held: nobody can tell whether they arrived (--unknown=send|drop decides it)"),
         (int(state.done.get("damaged", 0)), "damaged records that cannot be read"),
     ]
     parts = ", ".join(f"{count} {what}" for count, what in kept if count) or "the run is not completed"

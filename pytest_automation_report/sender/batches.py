@@ -40,6 +40,11 @@ class Batch:
         """Sum of the tests' durations in microseconds."""
         return sum(each.elapsed for each in self.results)
 
+    @property
+    def size(self) -> int:
+        """About the length of the body in bytes."""
+        return _ENVELOPE_BYTES + sum(len(each.test) + 1 for each in self.results)
+
     def body(self, observed: int) -> bytes:
         """Return the contract's AppendToAutomationRunThread; ``observed``: microseconds since the batch before."""
         tests = ",".join(each.test for each in self.results)
@@ -47,19 +52,22 @@ class Batch:
         return f"{head}{tests}]}}".encode("ascii")
 
 
-def batch_from(queue: Iterable[Result]) -> Batch:
-    """Return the longest batch that the head of this queue, which is not empty, can make."""
+def batch_from(queue: Iterable[Result], *, most_tests: int = BATCH_TESTS, most_bytes: int = BATCH_BYTES) -> Batch:
+    """Return the longest batch that the head of this queue, which is not empty, can make.
+
+    It has at least one result, whatever its size.
+    """
     taken: list[Result] = []
     keys: set[str] = set()
     size = _ENVELOPE_BYTES
     for result in queue:
         more = len(result.test) + 1
-        if taken and (len(taken) == BATCH_TESTS or size + more > BATCH_BYTES or result.key in keys):
+        if taken and (len(taken) == most_tests or size + more > most_bytes or result.key in keys):
             return Batch(tuple(taken), is_full=True)
         taken.append(result)
         keys.add(result.key)
         size += more
-    return Batch(tuple(taken), is_full=len(taken) >= BATCH_TESTS)
+    return Batch(tuple(taken), is_full=len(taken) >= most_tests)
 
 
 def due_cause(batch: Batch, *, age_seconds: float, age_limit_seconds: float, is_closing: bool) -> Cause | None:

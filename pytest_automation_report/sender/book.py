@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.ledger import Operation
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-_WORTH_A_SYNC: Final = frozenset({"intent", "ack", "not", "rejected", "held", "fencing", "fenced", "joined"})
+_NOT_WORTH_A_SYNC: Final = frozenset({"ready", "trouble", "lane", "done"})
 
 _sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
@@ -54,7 +54,7 @@ class LedgerBook:
         line = plain_record(kind, **members)
         try:
             written = os.write(self._descriptor, line)
-            if kind in _WORTH_A_SYNC:
+            if kind not in _NOT_WORTH_A_SYNC:
                 _sync(self._descriptor)
         except OSError as error:
             raise SpoolError(f"the ledger {self._path} cannot be written: {error.strerror or error}") from error
@@ -70,13 +70,14 @@ class LedgerBook:
         self,
         operation: Operation,
         *,
+        at: float,
         worker: str = "",
         thread: int = 0,
         span: tuple[int, int, int] = (0, 0, 0),
         orphans: tuple[int, ...] = (),
         elapsed: tuple[int, int] = (0, 0),
     ) -> Intent:
-        """Write the intent of a POST and return it.
+        """Write the intent of a POST at this time, in seconds since the epoch, and return it.
 
         ``span`` is a batch's first offset, last offset and number of results; ``elapsed`` its observed and computed
         share.
@@ -87,6 +88,7 @@ class LedgerBook:
         intent = Intent(
             number=self.state.next_number,
             operation=operation,
+            at=at,
             worker=worker,
             thread=thread,
             first=first,

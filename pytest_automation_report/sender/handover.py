@@ -19,8 +19,9 @@ LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
 class Limits:
     """All durations of the sender and of pytest's wait for it, in seconds; tests shrink them.
 
-    ``exit_*`` bound pytest's wait at the session's end: in all, without progress, while the server is known to be
-    down, and after Ctrl-C. ``alone`` is how long the sender goes on when nobody waits any more.
+    ``settle`` is how long a request may be under way to a server whose completed threads take results. ``exit_*`` bound
+    pytest's wait at the session's end: in all, without progress, while the server is known to be down, and after
+    Ctrl-C. ``alone`` is how long the sender goes on when nobody waits any more.
     """
 
     request: float = 30.0
@@ -28,8 +29,11 @@ class Limits:
     poll: float = 0.05
     retry_base: float = 0.5
     retry_cap: float = 30.0
+    probe: float = 5.0
+    probe_cap: float = 60.0
     throttle: float = 60.0
     read_back: float = 2.0
+    settle: float = 120.0
     worker_grace: float = 15.0
     exit_all: float = 30.0
     exit_progress: float = 5.0

@@ -21,6 +21,8 @@ from pytest_automation_report.sender.files import RecordFiles, remove_delivered
 from pytest_automation_report.sender.lanes import Lanes
 from pytest_automation_report.sender.liveness import Process
 from pytest_automation_report.sender.log import LAST_WORDS, Log
+from pytest_automation_report.sender.rejects import Rejects
+from pytest_automation_report.sender.settlement import DECISIONS
 from pytest_automation_report.sender.world import World
 from pytest_automation_report.spool import SessionFolder
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.client import Client
     from pytest_automation_report.sender.handover import Handover, Limits
+    from pytest_automation_report.sender.settlement import Unknown
     from pytest_automation_report.spool import Session
 
 DIED_NOTE: Final = "pytest died before the session ended"
@@ -91,6 +94,8 @@ class Sender:
     world: World
     controller: Process | None = None
     on_progress: Callable[[Delivery], None] = lambda _: None
+    unknown: Unknown = "hold"
+    is_in_new_run: bool = False
 
     def run(self) -> Delivery:
         """Deliver until there is nothing left to do or no time; return what became of it."""
@@ -98,15 +103,29 @@ class Sender:
         orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
         lanes = Lanes(Rules.from_json(self.session.rules), orphans)
         following = Following(RecordFiles(self.folder), lanes, self.limits, self.controller)
-        delivery = Delivery(self.client, book, lanes, self.session, self.limits, self.world)
+        rejects = Rejects(self.folder.rejected)
+        delivery = Delivery(
+            self.client, book, lanes, self.session, self.limits, self.world, rejects, unknown=self.unknown
+        )
         try:
             book.write("ready", pid=os.getpid())
+            self._prepare(book)
             self._loop(following, delivery)
             self._account(following, delivery)
         finally:
             following.close()
             book.close()
         return delivery
+
+    def _prepare(self, book: LedgerBook) -> None:
+        """Do with an earlier life's unknown results, and with its run, what is asked for."""
+        if self.unknown != "hold":
+            book.write("unheld", dropped=self.unknown == "drop")
+        if self.is_in_new_run and book.state.run is not None:
+            intent = book.state.open_intent
+            if intent is not None:
+                book.write(DECISIONS[self.unknown], i=intent.number, why="its run was left for a new one")
+            book.write("new-run")
 
     def _loop(self, following: Following, delivery: Delivery) -> None:
         clock, progress_at, answers, over_at = self.world.clock, self.world.clock(), 0, 0.0
@@ -116,8 +135,11 @@ class Sender:
             if following.lanes.is_decided and not over_at:
                 over_at = clock()
                 delivery.note = note_from(following.lanes)
-                delivery.hurry()
-            if delivery.is_finished or (over_at and (delivery.stopped or self._is_out_of_time(over_at, progress_at))):
+                delivery.patience.hurry()
+            if delivery.is_finished or (
+                over_at
+                and (delivery.stopped or self._is_out_of_time(over_at, progress_at, is_settling=delivery.is_settling))
+            ):
                 return
             if not delivery.step():
                 self._wait()
@@ -125,10 +147,10 @@ class Sender:
                 answers, progress_at = delivery.state.answers, clock()
             self.on_progress(delivery)
 
-    def _is_out_of_time(self, over_at: float, progress_at: float) -> bool:
+    def _is_out_of_time(self, over_at: float, progress_at: float, *, is_settling: bool) -> bool:
         now = self.world.clock()
         if self.controller is None:
-            return now - progress_at > self.limits.send_progress
+            return now - progress_at > self.limits.send_progress and not is_settling
         return now - over_at > self.limits.exit_all + self.limits.alone
 
     def _wait(self) -> None:

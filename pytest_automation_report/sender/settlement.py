@@ -1,35 +1,48 @@
-"""Finds out what became of a POST whose answer nobody saw (floor 3).
+"""Finds out what became of a POST whose answer nobody saw, or that was refused perhaps in part (floor 3).
 
-An append: its thread is completed first (the fence: a late copy of the request can no longer land), then the thread's
-total is read until two reads agree. All of the batch is there, or nothing, or it is held: never sent again by itself.
+An append with no answer: its thread is completed first (the fence: a late copy of the request can no longer land), then
+the thread's total is read until two reads agree. All of the batch is there, or nothing, or a part that the thread's own
+list names; where the server cannot tell, the batch is held: never sent again by itself.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.errors import RefusedError, TokenRefusedError
+from pytest_automation_report.errors import RefusedError, TokenRefusedError, UnknownAnswerError
+from pytest_automation_report.sender.parts import arrived_ranges
 from pytest_automation_report.spool import SESSION_ID_FIELD
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_automation_report.answers import Run, Thread
     from pytest_automation_report.client import Client
     from pytest_automation_report.ledger import Intent
     from pytest_automation_report.sender.book import LedgerBook
     from pytest_automation_report.sender.handover import Limits
+    from pytest_automation_report.sender.lanes import Result
     from pytest_automation_report.sender.world import World
     from pytest_automation_report.spool import Session
 
 NOTE_FIELD: Final = "Session"
 
+Unknown: TypeAlias = Literal["hold", "send", "drop"]
+"""What is done with results of which nobody can tell whether they arrived."""
+
+DECISIONS: Final = {"hold": "held", "send": "not", "drop": "dropped"}
 _RUNNING: Final = 4
 _UNPROCESSABLE: Final = 422
+_NO_TESTS: Final = b"{}"
 
 
 @dataclass(slots=True)
 class Settlement:
-    """Settles one intent in steps; errors of the client pass through, and the step is repeated later."""
+    """Settles one intent in steps; errors of the client pass through, and the step is repeated later.
+
+    ``batch`` is what the intent's append had; ``refusal`` the answer of a request that was refused.
+    """
 
     intent: Intent
     client: Client
@@ -37,53 +50,111 @@ class Settlement:
     session: Session
     limits: Limits
     world: World
+    batch: Sequence[Result] = ()
+    unknown: Unknown = "hold"
+    refusal: RefusedError | None = None
     _is_fenced: bool = False
+    _has_tried: bool = False
+    _takes_nothing: bool = False
     _last_read: int | None = None
     _next_read: float = 0.0
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether time must pass until the server can be asked."""
+        return self.world.clock() < self._next_read
+
     def step(self) -> bool:
         """Send at most one request; return whether the intent is settled now."""
-        if self.world.clock() < self._next_read:
+        if self.is_waiting:
             return False
         match self.intent.operation:
             case "append_thread":
-                return self._settle_append()
+                return self._settle_append() if self.refusal is None else self._recount(self.refusal)
             case "create_run":
                 return self._settle_run()
             case _:
                 return self._decide("ack" if self._is_applied() else "not")
 
     def _is_applied(self) -> bool:
-        match self.intent.operation:
-            case "create_thread":
-                return False  # an empty thread does no harm; a new one is simply made
-            case "complete_thread":
-                return self._thread().is_completed
-            case "append_run":
-                return any(field.name == NOTE_FIELD for field in self._run().fields)
-            case _:
-                return self._run().is_completed
+        try:
+            match self.intent.operation:
+                case "create_thread":
+                    return False  # an empty thread does no harm; a new one is simply made
+                case "complete_thread":
+                    return self._thread().is_completed
+                case "append_run":
+                    return any(field.name == NOTE_FIELD for field in self._run().fields)
+                case _:
+                    return self._run().is_completed
+        except TokenRefusedError:
+            raise
+        except RefusedError as error:
+            # Completing again tells: a second refusal means that it is completed. A note is worth no second copy.
+            self.world.log(f"{error}: {self.intent.operation} cannot be looked at")
+            return self.refusal is not None or self.intent.operation == "append_run"
+
+    def _recount(self, refusal: RefusedError) -> bool:
+        """Look, once, whether a refused append has left something behind, or was refused for its thread's sake."""
+        try:
+            run = self._run()
+            thread = run.thread(self.intent.thread)
+        except TokenRefusedError:
+            raise
+        except RefusedError as error:
+            self.world.log(f"{error}: the refusal is taken to be of the whole append")
+            return self._decide("not")
+        if run.is_completed:
+            self._decide("not")
+            raise refusal
+        if thread is None or thread.is_completed:
+            self._decide("not")
+            self.book.write("fenced", worker=self.intent.worker)
+            return True
+        return self._decide_by(thread.counts.total - self.intent.known)
 
     def _settle_append(self) -> bool:
         if not self._is_fenced:
-            self._fence()
-            return False
-        thread = self._thread()
+            return self._fence()
+        try:
+            thread = self._thread()
+        except TokenRefusedError:
+            raise
+        except RefusedError as error:
+            return self._set_aside(f"the server does not show what arrived in thread {self.intent.thread} ({error})")
         if not thread.is_completed:
             self._is_fenced = False  # the fence's own answer was lost before it was applied
             return False
-        total = thread.counts.total
-        if not self._has_repeated(total):
+        if self.book.state.fencing == "settles" and self._has_to_settle():
             return False
-        arrived = total - self.intent.known
-        if arrived == self.intent.count:
-            return self._decide("ack")
-        if arrived == 0:
-            return self._decide("not")
-        why = f"{arrived} of the {self.intent.count} results of one request arrived in thread {self.intent.thread}"
-        return self._decide("held", why=why)
+        total = thread.counts.total
+        return self._has_repeated(total) and self._decide_by(total - self.intent.known)
 
-    def _fence(self) -> None:
+    def _decide_by(self, arrived: int) -> bool:
+        """Decide by the number of results that the thread has more than before."""
+        intent = self.intent
+        if arrived in {0, intent.count}:
+            return self._decide("not" if arrived == 0 else "ack")
+        why = "the batch itself is not known any more"
+        if 0 < arrived < intent.count == len(self.batch):
+            run = self.book.state.run
+            assert run is not None
+            ranges, why = arrived_ranges(self.client, run, intent.thread, arrived, self.batch)
+            if ranges is not None:
+                return self._decide("part", ranges=ranges)
+        return self._set_aside(
+            f"{arrived} of the {intent.count} results of one request arrived in thread {intent.thread}: {why}"
+        )
+
+    def _set_aside(self, why: str) -> bool:
+        return self._decide(DECISIONS[self.unknown], why=why)
+
+    def _fence(self) -> bool:
+        """Complete the thread, and learn once whether that keeps results out: an append without tests tells."""
+        knows = self.client.knows_keys or self.book.state.fencing is not None
+        if not (knows or self._has_tried) and self.book.state.account(self.intent.worker).thread is not None:
+            self._takes_nothing, self._has_tried = bool(self._is_taken()), True
+            return False
         self.book.write("fencing", worker=self.intent.worker, thread=self.intent.thread)
         try:
             self.client.complete_thread(self.intent.thread)
@@ -93,13 +164,50 @@ class Settlement:
             if error.status != _UNPROCESSABLE:
                 raise
             self.world.log(f"thread {self.intent.thread} is closed already: {error}")
+        if not knows and self._takes_nothing:
+            self._learn()
         self.book.write("fenced", worker=self.intent.worker)
         self._is_fenced = True
+        return False
+
+    def _learn(self) -> None:
+        """Keep whether completed threads of this server take appends, unless that goes unanswered."""
+        is_taken = self._is_taken()
+        if is_taken is not None:
+            self.book.write("fencing-is", fencing="settles" if is_taken else "fences")
+            self.world.log(f"completed threads of this server {'settle' if is_taken else 'fence'}")
+
+    def _is_taken(self) -> bool | None:
+        """Whether the thread takes an append without tests, ``None`` when that goes unanswered."""
+        try:
+            self.client.append_thread(self.intent.thread, _NO_TESTS)
+        except TokenRefusedError:
+            raise
+        except RefusedError:
+            return False
+        except UnknownAnswerError as error:
+            self.world.log(f"{error}: it is not learnt whether completed threads take results")
+            return None
+        return True
+
+    def _has_to_settle(self) -> bool:
+        """Whether a late copy of the request could still land: no fence keeps it out."""
+        left = min(self.limits.settle, self.intent.at + self.limits.settle - self.world.wall())
+        if left > 0:
+            self._next_read = self.world.clock() + left
+            self.world.log(f"thread {self.intent.thread} takes results though completed: it settles in {left:.0f} s")
+        return left > 0
 
     def _settle_run(self) -> bool:
         """Adopt the run that carries this session's id, if the server has one."""
-        page = self.client.runs(status=(_RUNNING,))
-        found = [run.id for run in page.result if self._is_ours(run)]
+        try:
+            page = self.client.runs(status=(_RUNNING,))
+        except TokenRefusedError:
+            raise
+        except RefusedError as error:
+            self.world.log(f"{error}: a run may be left behind empty")
+            return self._decide("not")
+        found = [run.id for run in page.result if self._is_ours(run) and run.id not in self.book.state.left_runs]
         if found:
             return self._decide("ack", id=min(found))
         if not self._has_repeated(0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A monotonic clock in seconds, random numbers from 0 to 1, a log that takes lines."""
+    """A monotonic clock and the time since the epoch, both in seconds; random numbers from 0 to 1; a log for lines."""
 
     clock: Callable[[], float]
     random: Callable[[], float]
     log: Callable[[str], None]
+    wall: Callable[[], float] = time.time

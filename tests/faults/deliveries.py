@@ -21,12 +21,15 @@ from pytest_automation_report.sender.handover import Limits
 from pytest_automation_report.sender.lanes import Lanes
 from pytest_automation_report.sender.liveness import Process
 from pytest_automation_report.sender.process import Following
+from pytest_automation_report.sender.rejects import Rejects
 from pytest_automation_report.sender.world import World
 from pytest_automation_report.spool import SESSION_ID_FIELD, Session, SessionFolder, SpoolWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from pytest_automation_report.sender.settlement import Unknown
 
 SESSION_ID = "20260102T030405-00000001"
 
@@ -41,7 +44,12 @@ class Clock:
 
     def world(self) -> World:
         """Return the world that the delivery sees."""
-        return World(clock=lambda: self.now, random=lambda: self.number, log=self.lines.append)
+        return World(
+            clock=lambda: self.now,
+            random=lambda: self.number,
+            log=self.lines.append,
+            wall=lambda: 1_800_000_000 + self.now,
+        )
 
 
 class WrittenSession:
@@ -141,7 +149,12 @@ class Stepper:
 
 @contextmanager
 def stepping(
-    written: WrittenSession, clock: Clock | None = None, limits: Limits | None = None, *, request_seconds: float = 5.0
+    written: WrittenSession,
+    clock: Clock | None = None,
+    limits: Limits | None = None,
+    *,
+    request_seconds: float = 5.0,
+    unknown: Unknown = "hold",
 ) -> Iterator[Stepper]:
     """Yield a life of a sender on this session, over real sockets."""
     clock, limits = clock or Clock(), limits or Limits()
@@ -153,7 +166,8 @@ def stepping(
     endpoint = Endpoint(written.session.origin, written.session.project_id)
     try:
         with connected(endpoint, Token(TOKEN), deadline_seconds=request_seconds) as client:
-            delivery = Delivery(client, book, lanes, written.session, limits, clock.world())
+            rejects = Rejects(written.folder.rejected)
+            delivery = Delivery(client, book, lanes, written.session, limits, clock.world(), rejects, unknown=unknown)
             yield Stepper(delivery, following, clock)
     finally:
         following.close()

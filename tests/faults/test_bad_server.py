@@ -53,11 +53,10 @@ def test_late_copy_meets_a_closed_thread(tmp_path: Path) -> None:
         server.script([Rule("POST", OPERATIONS["append-thread"], late(502))])
         running.until(lambda: project.is_at(1), "the second test")
 
-        def has_another_post_been_answered() -> bool:
-            posts = [each for each in server.log if each.method == "POST" and "/threads/" in each.path]
-            return len(posts) > 1 and posts[1].status != 0
+        def is_fenced() -> bool:
+            return any(each.path.endswith("/threads/1/complete") and each.status != 0 for each in server.log)
 
-        server.wait_until(has_another_post_been_answered)
+        server.wait_until(is_fenced)
         server.release()
         first = next(each for each in server.log if each.path.endswith("/append"))
         assert not first.is_applied
@@ -69,9 +68,10 @@ def test_late_copy_meets_a_closed_thread(tmp_path: Path) -> None:
 
 
 def test_part_of_a_batch(tmp_path: Path) -> None:
-    """A batch of which a part arrived is held and named; the command exits with 3 and never sends it again."""
+    """A batch of which a part arrived, nobody can tell which, is held; the command never sends it by itself."""
     project = GatedProject(tmp_path, 6, 4)
     with checked_server(HalfServer(token=TOKEN)) as server:
+        server.script([Rule("GET", r"/runs/\d+/tests$", answer(404), count=None)])
         with Running(tmp_path, address=server.address) as running:
             running.until(lambda: project.is_at(4), "the fourth test")
             server.wait_until(lambda: bool(server.results))
@@ -91,6 +91,11 @@ def test_part_of_a_batch(tmp_path: Path) -> None:
             assert f"{held} held" in sent.err
         assert names(server) == before
         assert_one_run(server)
+        dropped = send(tmp_path, "--url", server.address, "--project-id", "1", "--unknown", "drop")
+        assert dropped.exit == 0
+        assert f"{held} results dropped" in dropped.err
+        assert names(server) == before
+        assert spools(tmp_path) == []
 
 
 def test_server_that_never_answers_well(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_wait_that_the_server_asks_for(server: ScriptedServer, written: WrittenS
         requests = len(server.log)
         stepper.clock.now += 6.99
         assert not stepper.step()
-        stepper.delivery.hurry()
+        stepper.delivery.patience.hurry()
         assert not stepper.step()
         assert len(server.log) == requests
         stepper.clock.now += 0.52
@@ -128,7 +128,7 @@ def test_end_of_the_session_ends_our_own_wait(server: ScriptedServer, written: W
         assert stepper.step()
         assert not stepper.step()
         server.up()
-        stepper.delivery.hurry()
+        stepper.delivery.patience.hurry()
         assert stepper.step()
         stepper.run()
     assert_whole(server, numbered(3))

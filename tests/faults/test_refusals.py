@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from scripted.faults import Fault, Rule, answer, redirect
+from scripted.faults import Rule, answer, redirect
 from scripted.server import ScriptedServer
-from sessions import TOKEN, Ran, send, session_environment
+from sessions import TOKEN, Ran, run_session, send, session_environment
 
 from faults.oracle import assert_one_run, assert_whole, checked_server, names, told
 from faults.projects import GatedProject
 from faults.running import Running, acknowledged, spools, wait_for_senders
+from faults.test_portions import PickyServer, naming, unknown_alias
 from faults.test_settlement import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-BAD_KEY = {"message": "The given data was invalid.", "errors": {"tests.1.key": ["The key is too long."]}}
 
 
 def halfway(folder: Path, server: ScriptedServer, change: Callable[[], None]) -> Ran:
@@ -97,36 +96,67 @@ def test_run_deleted(tmp_path: Path) -> None:
         assert names(server) == expected()[:2]
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        pytest.param(answer(422, BAD_KEY), "tests.1.key: The key is too long.", id="422"),
-        pytest.param(answer(413, {"message": "Payload Too Large"}), "413: Payload Too Large", id="413"),
-    ],
-)
-def test_batch_refused(tmp_path: Path, fault: Fault, reason: str) -> None:
-    """A batch that the server will not take is kept as rejected with the reason; the others arrive."""
+def test_result_refused(tmp_path: Path) -> None:
+    """A result that the server will not take is kept as rejected with the reason; the others arrive."""
     project = GatedProject(tmp_path, 6, 2)
-    refusal = Rule("POST", OPERATIONS["append-thread"], fault)
-    with checked_server() as server:
-        server.script([refusal])
+    with checked_server(PickyServer(naming("key", "test_number[1]"))) as server:
         with Running(tmp_path, address=server.address) as running:
             running.until(lambda: project.is_at(2), "the second test")
-            server.wait_until(lambda: refusal.seen > 0)
             project.let_through(2)
             ran = running.end()
         assert ran.exit == 0
-        rejected = told(ran).rejected
-        assert 1 <= rejected <= 2
-        assert told(ran).delivered == 6 - rejected
-        assert reason in ran.out
-        assert len(spools(tmp_path)) == 1
+        assert (told(ran).delivered, told(ran).rejected) == (5, 1)
+        assert "test_number[1]" in ran.out
+        assert "key: It is wrong." in ran.out
+        (folder,) = spools(tmp_path)
+        assert "test_number[1]" in (folder / "rejected.jsonl").read_text()
         again = sent(tmp_path, server)
         assert again.exit == 3
-        assert f"{rejected} rejected by the server" in again.err
-        assert reason in again.err
-        assert names(server) == expected()[rejected:]
+        assert "1 rejected by the server" in again.err
+        assert "key: It is wrong." in again.err
+        assert names(server) == [each for each in expected() if each != "test_number[1]"]
         assert_one_run(server)
+
+
+def test_batch_too_large(tmp_path: Path) -> None:
+    """A batch that is too large for the server arrives in smaller ones; nothing is left behind."""
+    project = GatedProject(tmp_path, 6, 2)
+    with checked_server() as server:
+        server.script([Rule("POST", OPERATIONS["append-thread"], answer(413, {"message": "Payload Too Large"}))])
+        with Running(tmp_path, address=server.address) as running:
+            running.until(lambda: project.is_at(2), "the second test")
+            project.let_through(2)
+            ran = running.end()
+        assert (ran.exit, told(ran).delivered) == (0, 6)
+        assert_whole(server, expected())
+        assert spools(tmp_path) == []
+
+
+def test_unknown_status_is_told(tmp_path: Path) -> None:
+    """The summary says which status the server does not know, and what was sent instead."""
+    GatedProject(tmp_path, 3, 1).let_through(1)
+    with checked_server(PickyServer(unknown_alias("passed"))) as server:
+        ran = run_session(tmp_path, address=server.address)
+        assert ran.exit == 0
+        assert "the server does not know the status passed: sent as pass" in ran.out
+        assert told(ran).delivered == 3
+
+
+def test_run_deleted_goes_to_a_new_one(tmp_path: Path) -> None:
+    """What a deleted run cannot take arrives in a new one when that is asked for."""
+    with checked_server() as server:
+
+        def delete() -> None:
+            del server.store.runs[2]
+            server.store.threads.clear()
+
+        halfway(tmp_path, server, delete)
+        server.store.runs[9] = server.store.runs[1]  # ids are counted: the next run is number 3
+        env = session_environment()
+        ran = send(tmp_path, "--url", server.address, "--project-id", "1", "--new-run", env=env)
+        assert ran.exit == 0, ran.text
+        assert names(server) == expected()
+        assert {run for run, _, _ in server.results} == {2, 3}
 
 
 @pytest.mark.parametrize("status", [302, 308])

@@ -112,13 +112,13 @@ def test_book_on_disk_tells_the_same_state(tmp_path: Path) -> None:
     """A ledger read from disk tells what its writer knew, also behind a torn record."""
     path = tmp_path / "ledger"
     book = LedgerBook(path)
-    intent = book.intend("create_run")
+    intent = book.intend("create_run", at=1.5)
     book.write("ack", i=intent.number, id=12)
     book.close()
     with path.open("ab") as file:
         file.write(b"0000ffff torn")
     book = LedgerBook(path)
-    book.intend("create_thread", worker="gw0")
+    book.intend("create_thread", at=2.5, worker="gw0")
     book.close()
     state = ledger_from(path)
     assert state.run == 12

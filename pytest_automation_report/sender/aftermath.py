@@ -1,0 +1,204 @@
+"""What came of each request, and what follows from it (floor 3).
+
+A request that was not answered, or that was refused perhaps in part, is looked into before anything else is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.errors import (
+    NotSentError,
+    RefusedError,
+    StoreError,
+    ThrottledError,
+    TokenRefusedError,
+    UnknownAnswerError,
+)
+from pytest_automation_report.sender.portions import TOO_LARGE
+from pytest_automation_report.sender.settlement import Settlement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_automation_report.client import Client
+    from pytest_automation_report.ledger import Intent
+    from pytest_automation_report.sender.batches import Batch
+    from pytest_automation_report.sender.book import LedgerBook
+    from pytest_automation_report.sender.handover import Limits
+    from pytest_automation_report.sender.lanes import Lanes
+    from pytest_automation_report.sender.patience import Patience
+    from pytest_automation_report.sender.portions import Portions
+    from pytest_automation_report.sender.rejects import Rejects
+    from pytest_automation_report.sender.settlement import Unknown
+    from pytest_automation_report.sender.world import World
+    from pytest_automation_report.spool import Session
+
+_UNPROCESSABLE: Final = 422
+_ABOUT_TESTS: Final = frozenset({400, TOO_LARGE, _UNPROCESSABLE})
+_STORM: Final = 2
+"""So many appends in a row without an answer, and only an append without tests goes out until one is answered."""
+
+
+@dataclass(slots=True)
+class Aftermath:
+    """Sends a delivery's requests and draws the consequences of the answers; owned by the delivery."""
+
+    client: Client
+    book: LedgerBook
+    lanes: Lanes
+    session: Session
+    limits: Limits
+    world: World
+    rejects: Rejects
+    unknown: Unknown
+    patience: Patience
+    portions: Portions
+    _settlement: Settlement | None = None
+    _refusal: RefusedError | None = None
+    _sent: Batch | None = None
+    _unanswered: int = 0
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether time must pass until the server can tell what became of a request."""
+        return self._settlement is not None and self._settlement.is_waiting
+
+    @property
+    def is_storm(self) -> bool:
+        """Whether appends go unanswered: each more would cost a thread."""
+        return self._unanswered >= _STORM
+
+    def post(self, intent: Intent, call: Callable[[], int | None], batch: Batch | None = None) -> bool:
+        """Send what the intent says, an append with this batch; return whether the server took it."""
+        self._sent = batch
+        try:
+            made = call()
+        except ThrottledError as error:
+            self.book.write("not", i=intent.number)
+            self.patience.throttled(error)
+        except NotSentError as error:
+            self.book.write("not", i=intent.number)
+            self.patience.later("again", str(error))
+        except RefusedError as error:
+            self._refused(intent, error)
+        except UnknownAnswerError as error:
+            self._unanswered += batch is not None
+            self.patience.later("unknown", str(error))
+        except StoreError as error:
+            self.book.write("not", i=intent.number)
+            self.patience.stop("store", str(error))
+        else:
+            self.book.write("ack", i=intent.number, id=made)
+            self._unanswered = 0 if batch is not None else self._unanswered
+            self.patience.succeeded()
+            return True
+        return False
+
+    def probe(self, thread: int) -> None:
+        """Ask whether appends are answered again, by one that adds nothing."""
+        try:
+            self.client.append_thread(thread, b"{}")
+        except ThrottledError as error:
+            self.patience.throttled(error)
+        except (NotSentError, UnknownAnswerError) as error:
+            self.patience.probed(str(error))
+        except TokenRefusedError as error:
+            self.patience.stop("token", str(error))
+        except RefusedError as error:
+            self.world.log(f"{error}: an answer all the same")
+            self._unanswered = 0
+        else:
+            self.patience.probed("")
+            self._unanswered = 0
+
+    def settle(self, intent: Intent) -> bool:
+        """Find out, with at most one request, what became of an intent; return whether there was something to do."""
+        settlement = self._settlement
+        if settlement is None or settlement.intent.number != intent.number:
+            settlement = self._settlement = self._new_settlement(intent)
+        try:
+            is_settled = settlement.step()
+        except ThrottledError as error:
+            self.patience.throttled(error)
+        except NotSentError as error:
+            self.patience.later("again", str(error))
+        except UnknownAnswerError as error:
+            self.patience.later("unknown", str(error))
+        except TokenRefusedError as error:
+            self.patience.stop("token", str(error))
+        except RefusedError as error:
+            self.patience.stop("refused", reason_of(error))
+        else:
+            if is_settled:
+                self._end_settlement(intent, settlement.refusal)
+            return is_settled
+        return True
+
+    def _refused(self, intent: Intent, error: RefusedError) -> None:
+        if isinstance(error, TokenRefusedError):
+            self.book.write("not", i=intent.number)
+            self.patience.stop("token", str(error))
+        elif intent.operation in {"complete_thread", "complete_run"} and error.status == _UNPROCESSABLE:
+            self._refusal = error  # the intent stays open: it is settled
+            self.world.log(f"{error}: reading whether it is completed already")
+        elif intent.operation == "append_thread" and error.status in _ABOUT_TESTS:
+            self._refusal = error
+            self.world.log(f"{reason_of(error)}: reading whether a part of it arrived")
+        elif intent.operation == "append_run":
+            self.book.write("rejected", i=intent.number, why=reason_of(error))
+            self.world.log(f"rejected: {reason_of(error)}")
+        else:
+            self.book.write("not", i=intent.number)
+            self.patience.stop("refused", reason_of(error))
+
+    def _new_settlement(self, intent: Intent) -> Settlement:
+        batch = []
+        if intent.operation == "append_thread":
+            account = self.book.state.account(intent.worker)
+            batch = [
+                each
+                for each in self.lanes.lane(intent.worker).queue
+                if intent.first <= each.offset <= intent.last and not account.is_settled(each.offset)
+            ]
+        return Settlement(
+            intent,
+            self.client,
+            self.book,
+            self.session,
+            self.limits,
+            self.world,
+            batch=batch,
+            unknown=self.unknown,
+            refusal=self._refusal,
+        )
+
+    def _end_settlement(self, intent: Intent, refusal: RefusedError | None) -> None:
+        """Go on after an intent was settled; a refused append of which nothing arrived is not sent again as it was."""
+        self._settlement = self._refusal = None
+        self.patience.succeeded()
+        if refusal is None or self._sent is None or intent.operation != "append_thread":
+            return
+        account = self.book.state.account(intent.worker)
+        if account.thread == intent.thread and account.in_thread == intent.known:
+            self._draw(intent.worker, self._sent, refusal)
+
+    def _draw(self, worker: str, batch: Batch, refusal: RefusedError) -> None:
+        """Draw the consequences of a refused append."""
+        consequence = self.portions.refused(worker, batch, refusal)
+        for status, before, now in consequence.words:
+            self.book.write("alias", status=status, before=before, now=now)
+            self.world.log(f"the server does not know the status {before!r}: {now!r} from now on")
+        for each in consequence.rejections:
+            self.rejects.add(each.result, each.why)
+            self.book.write("aside", worker=worker, offset=each.result.offset, why=f"{each.result.nodeid}: {each.why}")
+            self.world.log(f"rejected: {each.result.nodeid}: {each.why}")
+        if consequence.is_final:
+            self.patience.stop("refused", reason_of(refusal))
+
+
+def reason_of(error: RefusedError) -> str:
+    """Return what a server said in refusing a request, for one line."""
+    entries = [f"{path}: {texts[0]}" for path, texts in list(error.errors.items())[:3] if texts]
+    return "; ".join([str(error), *entries])

@@ -1,0 +1,72 @@
+"""When the sender tries again, and when it stops (floor 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_automation_report.errors import ThrottledError
+    from pytest_automation_report.sender.book import LedgerBook
+    from pytest_automation_report.sender.handover import Limits
+    from pytest_automation_report.sender.world import World
+
+
+@dataclass(slots=True)
+class Patience:
+    """One pause for all threads after trouble; ``stopped`` says why nothing more is sent in this life of the sender."""
+
+    book: LedgerBook
+    limits: Limits
+    world: World
+    stopped: str = ""
+    _until: float = 0.0
+    _is_throttled: bool = False
+    _failures: int = 0
+    _probes: int = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing is to be sent now."""
+        return bool(self.stopped) or self.world.clock() < self._until
+
+    def hurry(self) -> None:
+        """End a wait of our own; one that the server asked for goes on."""
+        if not self._is_throttled:
+            self._until = 0.0
+
+    def succeeded(self) -> None:
+        """Begin anew with short waits."""
+        self._failures = 0
+
+    def throttled(self, error: ThrottledError) -> None:
+        """Wait as long as the server asks for."""
+        asked = self.limits.throttle if error.retry_after_seconds is None else error.retry_after_seconds
+        self._pause("throttled", str(error), asked + self.limits.retry_base * self.world.random())
+
+    def later(self, trouble: str, why: str) -> None:
+        """Wait at random, up to twice as long each time."""
+        ceiling = min(self.limits.retry_cap, self.limits.retry_base * 2.0 ** min(self._failures, 30))
+        self._failures += 1
+        self._pause(trouble, why, ceiling * self.world.random())
+
+    def probed(self, why: str) -> None:
+        """Wait for the next probe; an empty ``why`` says that the server has answered."""
+        if not why:
+            self._probes = 0
+            return
+        seconds = min(self.limits.probe_cap, self.limits.probe * 2.0 ** min(self._probes, 30))
+        self._probes += 1
+        self._pause("unknown", why, seconds)
+
+    def stop(self, trouble: str, why: str) -> None:
+        """Send nothing more."""
+        self.stopped = why
+        self.book.write("trouble", why=why, **{"class": trouble})
+        self.world.log(f"stopped: {why}")
+
+    def _pause(self, trouble: str, why: str, seconds: float) -> None:
+        self._until = self.world.clock() + seconds
+        self._is_throttled = trouble == "throttled"
+        self.book.write("trouble", why=why, **{"class": trouble})
+        self.world.log(f"{trouble}: {why}; next try in {seconds:.1f} s")
