@@ -60,10 +60,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tests", type=int, default=10_000, help="tests of the loads trivial and mixed")
     parser.add_argument("--loads", default=",".join(LOADS), help="which loads, separated by commas")
+    parser.add_argument("--only", default="", help="which ways beside bare pytest, separated by commas; all if empty")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds that the server takes for each answer")
     parser.add_argument("--json", type=Path, help="file for all measurements")
     given = parser.parse_args()
-    contenders = [each for each in CONTENDERS if not each.needs or find_spec(each.needs)]
+    only = {"bare", *given.only.split(",")} if given.only else {each.name for each in CONTENDERS}
+    contenders = [each for each in CONTENDERS if each.name in only and (not each.needs or find_spec(each.needs))]
     with subprocess.Popen(
         [sys.executable, str(HERE / "sink.py"), str(given.delay)], stdout=subprocess.PIPE, text=True
     ) as sink:
@@ -132,8 +134,11 @@ def row(name: str, costs: list[dict[str, float]], bare: list[dict[str, float]], 
         "wall_seconds": statistics.median(cost["wall_seconds"] for cost in costs),
         "added_cpu_seconds": added("cpu_seconds"),
         "added_cpu_us_per_test": added("cpu_seconds") / tests * 1e6,
+        "added_own_cpu_us_per_test": added("own_cpu_seconds") / tests * 1e6,
         "added_wall_seconds": added("wall_seconds"),
+        "added_end_seconds": added("end_seconds"),
         "added_peak_mib": added("peak_bytes") / (1 << 20),
+        "sender_peak_mib": statistics.median(cost["others_peak_bytes"] for cost in costs) / (1 << 20),
         "requests": statistics.median(cost["requests"] for cost in costs),
         "connections": statistics.median(cost["connections"] for cost in costs) - 1,
         "delivered": statistics.median(cost["tests"] for cost in costs),
@@ -144,13 +149,17 @@ def row(name: str, costs: list[dict[str, float]], bare: list[dict[str, float]], 
 def print_table(load: str, rows: list[dict[str, object]]) -> None:
     """Print one load as Markdown."""
     print(f"\n### {load}, {rows[0]['tests']} tests\n")
-    print("| way | CPU s | added CPU us a test | added wall s | added peak MiB | requests | delivered |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print(
+        "| way | CPU s | added CPU us a test | of it in pytest | added wall s | added s at the end "
+        "| added MiB | sender MiB | requests | delivered |"
+    )
+    print("| --- " * 10 + "|")
     for each in rows:
         print(
             f"| {each['name']} | {each['cpu_seconds']:.2f} | {each['added_cpu_us_per_test']:.0f} "
-            f"| {each['added_wall_seconds']:.2f} | {each['added_peak_mib']:.1f} | {each['requests']:.0f} "
-            f"| {each['delivered']:.0f} |"
+            f"| {each['added_own_cpu_us_per_test']:.0f} | {each['added_wall_seconds']:.2f} "
+            f"| {each['added_end_seconds']:.2f} | {each['added_peak_mib']:.1f} | {each['sender_peak_mib']:.0f} "
+            f"| {each['requests']:.0f} | {each['delivered']:.0f} |"
         )
 
 

@@ -34,10 +34,36 @@ import pytest
 
 log = logging.getLogger("load")
 
+@pytest.fixture
+def attach(request):
+    if request.config.pluginmanager.hasplugin("allure_pytest"):
+        import allure
+        return allure.attach
+    if request.config.pluginmanager.hasplugin("pytest_automation_report.plugin"):
+        import pytest_automation_report
+        return lambda content, name: pytest_automation_report.artifact(content, name)
+    return lambda content, name: None
+
 @pytest.mark.parametrize("x", range(500))
-def test_logs(x):
+def test_logs(x, attach):
     for line in range(500):
         log.warning("%s %s %s", x, line, "y" * 90)
+    attach(f"https://ci.example/{x}/first.txt", "first.txt")
+    attach(f"https://ci.example/{x}/second.txt", "second.txt")
+"""
+
+# When the last test is over, for the time that a session takes to end.
+_CONFTEST = """
+import time
+from pathlib import Path
+
+import pytest
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput"):
+        Path("began_to_end").write_text(str(time.time()))
+    return (yield)
 """
 
 
@@ -45,6 +71,7 @@ def write(name: str, folder: Path, tests: int) -> int:
     """Write the suite of this name with about this many tests; return how many it has."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "conftest.py").write_text(_CONFTEST)
     each = max(1, tests // FILES)
     if name == "start":
         (folder / "test_start.py").write_text("def test_start():\n    pass\n")

@@ -116,7 +116,7 @@ class Account:
 
     def is_settled(self, offset: int) -> bool:
         """Whether the result at this offset is not to be sent (any more)."""
-        return any(offset in each for each in (self.acknowledged, self.rejected, self.held, self.dropped))
+        return offset in self.acknowledged or offset in self.rejected or offset in self.held or offset in self.dropped
 
 
 @dataclass(slots=True)

@@ -92,9 +92,10 @@ class _Attempt:
     @property
     def told(self) -> list[Phase]:
         """The phases that say more than passed, in the order of a test's life."""
-        order = {name: index for index, name in enumerate(PHASES)}
         phases = [each for each in self.phases.values() if each is not None]
-        return sorted(phases, key=lambda each: order.get(each.when, len(order)))
+        if len(phases) > 1:
+            phases.sort(key=lambda each: PHASES.index(each.when) if each.when in PHASES else len(PHASES))
+        return phases
 
     @property
     def is_without_call(self) -> bool:

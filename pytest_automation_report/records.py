@@ -27,7 +27,7 @@ _HEADER: Final = 18
 _TEST_MARK: Final = ',"test":'
 
 # Tests patch `json`: what pytest's process needs is taken once, when this module is imported.
-_decode: Final[Callable[[str], Any]] = json.JSONDecoder().decode
+_decode: Final[Callable[[str], tuple[Any, int]]] = json.JSONDecoder().raw_decode
 encode: Final[Callable[[object], str]] = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
 
@@ -72,11 +72,12 @@ def _header(payload: bytes) -> bytes:
 def record_from(payload: str) -> Record | None:
     """Return the record in this JSON, or ``None`` when it is no object with a kind."""
     head, mark, test = payload.partition(_TEST_MARK)
+    text = head + "}" if mark else head
     try:
-        members = _decode(head + "}" if mark else head)
+        members, end = _decode(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(members, dict) or not isinstance(members.get("k"), str):
+    if end != len(text) or not isinstance(members, dict) or not isinstance(members.get("k"), str):
         return None
     return Record(members["k"], members, test[:-1] if mark else "")
 
