@@ -15,6 +15,7 @@ from pytest_automation_report import values
 from pytest_automation_report.address import shown_address
 from pytest_automation_report.ci import ci_facts
 from pytest_automation_report.credentials import TokenResult, token_from
+from pytest_automation_report.databases import postgres_database
 from pytest_automation_report.destination import endpoint_from
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.facts import Facts, known
@@ -164,7 +165,7 @@ def configuration_from(
     found = Resolution(given)
     found.troubles.extend(_unknown_variables(environ))
     state = root.absolute() / _STATE_FOLDER
-    database = found.path("database", root, state / "store.sqlite3")
+    database = _database(found, root, state / "store.sqlite3")
     allow_http = found.value("allow_http", values.flag, default=False)
     endpoint = endpoint_from(found, environ, root, database=database, is_http_allowed=allow_http)
     source = _source(found, project_name, root)
@@ -234,6 +235,21 @@ def _facts(found: Resolution) -> Facts:
         url=found.value("job_url", values.page, None),
         commit_url=found.value("commit_url", values.page, None),
     )
+
+
+def _database(found: Resolution, root: Path, default: Path) -> Path:
+    """Return the file of the embedded store; a PostgreSQL database is nobody's but its server's."""
+
+    def read(given: Given) -> Path:
+        place = postgres_database(given)
+        if place is None:
+            return absolute_path(values.text(given), root)
+        if "url" in found.given:
+            return default
+        remedy = "serve it with `automation-report serve`, and report to the address of that with"
+        raise SettingError(given.origin, place.shown, f"{remedy} {spelled_like('url', given)}")
+
+    return found.value("database", read, default)
 
 
 def _redact(found: Resolution) -> tuple[str, ...]:

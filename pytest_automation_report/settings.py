@@ -228,7 +228,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("ca_file", "text", "", "File of the certificates to trust instead of the built-in ones"),
     Setting("allow_http", "flag", default=False, help="Allow an address without TLS that is not on this machine"),
     Setting("spool", "text", "", "Folder that keeps results until they are sent; default: .automation-report/spool"),
-    Setting("database", "text", "", "Database file of the embedded server; default: .automation-report/store.sqlite3"),
+    Setting(
+        "database",
+        "text",
+        "",
+        "Database file of the embedded server; `serve`, `store` and `status` also take a postgresql:// address;"
+        " default: .automation-report/store.sqlite3",
+    ),
 )
 
 _BY_NAME: Final = {each.name: each for each in SETTINGS}

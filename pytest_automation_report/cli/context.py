@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec
 import click
 
 from pytest_automation_report.configuration import Given, configuration_from, given_from, project_name, token_for
+from pytest_automation_report.databases import postgres_database
 from pytest_automation_report.errors import (
     ClientError,
     RefusedError,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.databases import PostgresDatabase
+    from pytest_automation_report.ini import ProjectIni
 
 P = ParamSpec("P")
 
@@ -110,12 +113,7 @@ def configuration_of(
     Only the settings that the command has an option for count, also in environment and ini file.
     """
     ini = project_ini(Path.cwd())
-    given = given_from(
-        {name: value for name, value in options.items() if value not in (None, ())},
-        os.environ,
-        ini.values,
-        ini_name=ini.name or "ini file",
-    )
+    given = _given(options, ini)
     used = {name: each for name, each in given.items() if name in options}
     if "source" not in options:
         # Only who makes a run must say its source: the command that a session prints to send the rest names none.
@@ -133,6 +131,29 @@ def configuration_of(
         if trouble != error:
             told(trouble)
     return configuration, token
+
+
+def stored_at(options: dict[str, Any]) -> tuple[Configuration, Path | PostgresDatabase]:
+    """Return the configuration for a command that works in the store itself, and where that is: a file or a database.
+
+    Raises `SettingError` for what was typed wrong.
+    """
+    given = _given(options, project_ini(Path.cwd())).get("database")
+    place = None if given is None else postgres_database(given)
+    if place is None:
+        configuration, _ = configuration_of(options)
+        return configuration, configuration.database
+    configuration, _ = configuration_of({name: value for name, value in options.items() if name != "database"})
+    return configuration, place
+
+
+def _given(options: dict[str, Any], ini: ProjectIni) -> dict[str, Given]:
+    return given_from(
+        {name: value for name, value in options.items() if value not in (None, ())},
+        os.environ,
+        ini.values,
+        ini_name=ini.name or "ini file",
+    )
 
 
 def with_exit_codes(command: Callable[P, int]) -> Callable[P, None]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pytest_automation_report.cli.context import Exit, configuration_of, setting_options, told, with_exit_codes
+from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
 from pytest_automation_report.cli.store import opened_store
 from pytest_automation_report.errors import SettingError
 
@@ -24,8 +24,8 @@ def list_milestones(**options: Any) -> int:  # noqa: ANN401 - click passes the s
     """Print the project's milestones as JSON, each with its tags."""
     from pytest_automation_report.server.milestones import milestones  # noqa: PLC0415 - sending needs no server
 
-    configuration, _ = configuration_of(options)
-    with opened_store(configuration.database, must_exist=False) as opened:
+    configuration, place = stored_at(options)
+    with opened_store(place, must_exist=False) as opened:
         found = opened.read(lambda reader: milestones(reader.database, configuration.project_id))
     click.echo(json.dumps(found, indent=2))
     return Exit.DONE
@@ -41,11 +41,11 @@ def set_milestone(name: str, tags: str, **options: Any) -> int:  # noqa: ANN401 
 
     A new run that has one of the tags and names no milestone belongs to it; of several such milestones to the newest.
     """
-    configuration, _ = configuration_of(options)
+    configuration, place = stored_at(options)
     if not name.strip():
         raise SettingError("NAME", name, "a milestone needs a name")
     words = [word for word in (each.strip() for each in tags.split(",")) if word]
-    with opened_store(configuration.database, must_exist=False) as opened:
+    with opened_store(place, must_exist=False) as opened:
         made = opened.write(lambda writer: writer.set_milestone(configuration.project_id, name, words))
     told(f"milestone {made} ({name}) of project {configuration.project_id}: {', '.join(words) or 'no tags'}")
     return Exit.DONE

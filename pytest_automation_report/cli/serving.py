@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pytest_automation_report.cli.context import Exit, configuration_of, setting_options, told, with_exit_codes
+from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
 from pytest_automation_report.errors import SettingError
 
 if TYPE_CHECKING:
@@ -79,27 +79,34 @@ def serve(  # noqa: PLR0913 - one for each option
     verbose: bool,
     **options: Any,  # noqa: ANN401 - click passes the settings' options
 ) -> int:
-    """Serve the embedded store on this machine, until Ctrl-C or SIGTERM.
+    """Serve the embedded store, or one in a PostgreSQL database, on this machine until Ctrl-C or SIGTERM.
 
     The first line on stdout is the address, alone; stderr tells how to look at it and how to report to it.
     """
     from pytest_automation_report.server.gate import Rules  # noqa: PLC0415 - sending needs no server
     from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415
-    from pytest_automation_report.server.serving import TOKEN_VARIABLE, ServeOptions, server_token  # noqa: PLC0415
+    from pytest_automation_report.server.serving import (  # noqa: PLC0415
+        TOKEN_VARIABLE,
+        ServeOptions,
+        check_hosts,
+        server_token,
+    )
     from pytest_automation_report.server.serving import serve as serve_store  # noqa: PLC0415
     from pytest_automation_report.server.store import Store  # noqa: PLC0415
 
-    configuration, _ = configuration_of(options)
-    database = configuration.database
-    token = server_token(os.environ, database, token_file)
-    kept = token_file or (None if os.environ.get(TOKEN_VARIABLE, "").strip() else Path(f"{database}.token"))
+    configuration, place = stored_at(options)
+    check_hosts(host, allow_host, is_remote_allowed=allow_remote)
+    # A database has no folder: then the token is kept where the store of this project would be.
+    token = server_token(os.environ, configuration.database, token_file)
+    made = Path(f"{configuration.database}.token")
+    kept = token_file or (None if os.environ.get(TOKEN_VARIABLE, "").strip() else made)
     rules = Rules(
         are_references_strict=strict_references,
         requests_per_minute=rate_limit,
         observe=_tell_request if verbose else None,
         max_artifact_bytes=max_artifacts,
     )
-    store = Store(database, max_bytes=max_size)
+    store = Store(place, max_bytes=max_size)
     looking = _Looking(is_opened=is_opened)
     pages = Pages(store, token, told=looking.again)
     serving = ServeOptions(
@@ -108,7 +115,7 @@ def serve(  # noqa: PLR0913 - one for each option
 
     def announce(address: str) -> None:
         click.echo(address)
-        told(f"serving {database}; Ctrl-C ends it")
+        told(f"serving {place}; Ctrl-C ends it")
         looking.begin(address, pages.opening_path)
         told(f"report to it: {_reporting_line(address, kept)}")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pytest_automation_report.cli.context import Exit, configuration_of, setting_options, told, with_exit_codes
+from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
 from pytest_automation_report.cli.store import opened_store
 from pytest_automation_report.errors import SettingError
 
@@ -28,9 +28,9 @@ def status() -> None:
 @with_exit_codes
 def list_statuses(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
     """Print the project's statuses as JSON."""
-    configuration, _ = configuration_of(options)
+    configuration, place = stored_at(options)
     project_id = configuration.project_id
-    with opened_store(configuration.database, must_exist=False) as opened:
+    with opened_store(place, must_exist=False) as opened:
         found = opened.read(lambda reader: reader.references([], project_id, ["statuses"]))
     click.echo(json.dumps(found["statuses"], indent=2))
     return Exit.DONE
@@ -58,9 +58,9 @@ def set_status(
 
     Ids from 7 on are free for statuses of your own, which need a name, aliases and --counts-as.
     """
-    configuration, _ = configuration_of(options)
+    configuration, place = stored_at(options)
     project_id = configuration.project_id
-    with opened_store(configuration.database, must_exist=False) as opened:
+    with opened_store(place, must_exist=False) as opened:
         table = opened.read(lambda reader: reader.statuses(project_id))
         changed = _changed(table, status, name, counts_as)
         if aliases is not None:

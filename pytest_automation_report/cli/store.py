@@ -8,17 +8,18 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pytest_automation_report.cli.context import Exit, configuration_of, setting_options, told, with_exit_codes
+from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
 from pytest_automation_report.errors import SettingError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
+    from pytest_automation_report.databases import PostgresDatabase
     from pytest_automation_report.server.pruning import OldRun
     from pytest_automation_report.server.store import Store
     from pytest_automation_report.server.writes import Writer
@@ -28,19 +29,19 @@ _SHOWN_PROBLEMS: Final = 20
 
 
 @contextmanager
-def opened_store(database: Path, *, must_exist: bool) -> Iterator[Store]:
-    """Yield the store in a file; raises `SettingError` when it has to exist and does not, `StoreError` when busy."""
+def opened_store(place: Path | PostgresDatabase, *, must_exist: bool) -> Iterator[Store]:
+    """Yield the store in a place; raises `SettingError` for a file that has to exist, `StoreError` when busy."""
     from pytest_automation_report.server.connections import STORAGE_ERRORS  # noqa: PLC0415 - sending needs no server
     from pytest_automation_report.server.refusals import RefusalError  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store import Store  # noqa: PLC0415 - as above
 
-    if must_exist and not database.exists():
-        raise SettingError("--database", str(database), "there is no store; name the file of one")
-    store = Store(database)
+    if must_exist and isinstance(place, Path) and not place.exists():
+        raise SettingError("--database", str(place), "there is no store; name the file of one")
+    store = Store(place, must_exist=must_exist)
     try:
         yield store
     except (RefusalError, *STORAGE_ERRORS) as error:
-        raise StoreError(f"{database}: {error}") from error
+        raise StoreError(f"{place}: {error}") from error
     finally:
         store.close()
 
@@ -57,8 +58,8 @@ def check(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' o
     """Tell whether the store is whole and its counts are right, as JSON; exit code 1 when they are not."""
     from pytest_automation_report.server.checking import check as check_store  # noqa: PLC0415 - only here
 
-    configuration, _ = configuration_of(options)
-    with opened_store(configuration.database, must_exist=True) as opened:
+    _, place = stored_at(options)
+    with opened_store(place, must_exist=True) as opened:
         findings = check_store(opened)
     click.echo(json.dumps(asdict(findings), indent=2))
     for problem in findings.problems[:_SHOWN_PROBLEMS]:
@@ -83,10 +84,10 @@ def prune(keep_runs: int | None, older_than: str | None, *, dry_run: bool, **opt
 
     if (keep_runs is None) == (older_than is None):
         raise click.UsageError("name either --keep-runs N or --older-than AGE")
-    configuration, _ = configuration_of(options)
+    _, place = stored_at(options)
     now = time.time_ns() // 1000
     age = None if older_than is None else _microseconds(older_than)
-    with opened_store(configuration.database, must_exist=True) as opened:
+    with opened_store(place, must_exist=True) as opened:
         if age is not None:
             found = opened.read(lambda reader: runs_before(reader.database, now - age, now))
         else:
@@ -123,7 +124,7 @@ def _remove(opened: Store, runs: Sequence[OldRun]) -> int:
         try:
             opened.compact()
         except RefusalError:
-            told("the store is in use: its file gets no smaller now, but its space is used again")
+            told("the store is in use: it gets no smaller now, but its space is used again")
     return artifacts
 
 

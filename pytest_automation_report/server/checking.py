@@ -11,12 +11,12 @@ from peewee import JOIN, fn
 from pytest_automation_report.server.connections import STORAGE_ERRORS
 from pytest_automation_report.server.references import project_statuses
 from pytest_automation_report.server.statuses import COUNT_NAMES, ResultClass, slot_name
-from pytest_automation_report.server.tables import Content, ContentPart, Result, Run, Thread
+from pytest_automation_report.server.tables import TABLES, Content, ContentPart, Result, Run, Thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from peewee import SqliteDatabase
+    from peewee import Database
 
     from pytest_automation_report.model import Json
     from pytest_automation_report.server.store import Store
@@ -44,17 +44,17 @@ def check(store: Store) -> Findings:
     return found[0]
 
 
-def _findings(database: SqliteDatabase) -> Findings:
+def _findings(database: Database) -> Findings:
     damage: tuple[str, ...] = ()
     try:
         damage = tuple(_damage(database))
         findings = _counts(database)
     except STORAGE_ERRORS as error:
-        return Findings(0, 0, 0, (*damage, f"the file is damaged so that not all of it can be read: {error}"))
+        return Findings(0, 0, 0, (*damage, f"the store is damaged so that not all of it can be read: {error}"))
     return replace(findings, problems=(*damage, *findings.problems))
 
 
-def _counts(database: SqliteDatabase) -> Findings:
+def _counts(database: Database) -> Findings:
     problems: list[str] = []
     threads = list(_rows(Thread.select(), database))
     runs = list(_rows(Run.select(), database))
@@ -73,8 +73,11 @@ def _counts(database: SqliteDatabase) -> Findings:
     return Findings(len(runs), len(threads), results, tuple(problems))
 
 
-def _damage(database: SqliteDatabase) -> Iterator[str]:
-    """Ask SQLite about the file and about references to what is not there."""
+def _damage(database: Database) -> Iterator[str]:
+    """Ask SQLite about the file, and about references to what is not there; PostgreSQL's files are its own affair."""
+    if database.for_update:
+        yield from _orphans(database)
+        return
     texts = [text for (text,) in _sql(database, "PRAGMA integrity_check") if text != "ok"]
     yield from (f"the file is damaged: {text}" for text in texts)
     if texts:
@@ -83,7 +86,19 @@ def _damage(database: SqliteDatabase) -> Iterator[str]:
         yield f"record {row} of {table} refers to a {target} that is not there"
 
 
-def _counted(database: SqliteDatabase) -> Mapping[int, Counter[str]]:
+def _orphans(database: Database) -> Iterator[str]:
+    """Look for references to what is not there: PostgreSQL prevents them, unless an administrator switched that off."""
+    for table in TABLES:
+        for column, target in table._meta.refs.items():  # noqa: SLF001 - peewee's name for it
+            found = target.select(target.id).where(target.id == column)
+            orphans = table.select(table._meta.primary_key).where(column.is_null(is_null=False), ~fn.EXISTS(found))  # noqa: SLF001 - as above
+            for row in _rows(orphans, database):
+                record = "-".join(str(value) for value in row.values())
+                noun = target._meta.table_name  # noqa: SLF001 - as above
+                yield f"record {record} of {table._meta.table_name} refers to a {noun} that is not there"  # noqa: SLF001 - as above
+
+
+def _counted(database: Database) -> Mapping[int, Counter[str]]:
     """Count the results of each thread as the contract does."""
     query = (
         Result.select(Result.thread, Result.status, Result.result_class, Run.project, fn.COUNT(Result.id).alias("n"))
@@ -113,23 +128,23 @@ def _differences(title: str, row: Json, counted: Mapping[str, int], names: Itera
             yield f"{title}: {name} is {row[name]}, counted are {found}"
 
 
-def _strays(database: SqliteDatabase) -> Iterator[str]:
+def _strays(database: Database) -> Iterator[str]:
     query = Result.select(Result.id, Result.run, Thread.run.alias("other")).join(Thread).where(Result.run != Thread.run)
     for row in _rows(query, database):
         yield f"result {row['id']} is of run {row['run']}, but its thread is of run {row['other']}"
 
 
-def _incomplete(database: SqliteDatabase) -> Iterator[str]:
+def _incomplete(database: Database) -> Iterator[str]:
     kept = fn.COALESCE(fn.SUM(fn.LENGTH(ContentPart.data)), 0)
     query = Content.select(Content.hash, Content.size, kept.alias("kept")).join(ContentPart, JOIN.LEFT_OUTER)
     for row in _rows(query.group_by(Content.id).having(kept != Content.size), database):
         yield f"artifact {row['hash']} has {row['size']} bytes, but {row['kept']} are kept"
 
 
-def _rows(query: Any, database: SqliteDatabase) -> Iterable[Json]:  # noqa: ANN401 - peewee's queries have no common type
+def _rows(query: Any, database: Database) -> Iterable[Json]:  # noqa: ANN401 - peewee's queries have no common type
     rows: Iterable[Json] = query.dicts().execute(database)
     return rows
 
 
-def _sql(database: SqliteDatabase, sql: str) -> list[tuple[Any, ...]]:
+def _sql(database: Database, sql: str) -> list[tuple[Any, ...]]:
     return list(database.execute_sql(sql))  # type: ignore[no-untyped-call] # peewee's stub leaves it out

@@ -1,4 +1,4 @@
-"""Opening the store's file, and its transactions (floor 2).
+"""The store in a SQLite file: opening it, and its transactions (floor 2).
 
 One connection writes and one reads, each for one thread at a time: readers in this process never wait for its writers,
 and no connection is left behind by threads that come and go. Other processes meet on SQLite's own locks.
@@ -87,6 +87,11 @@ class Connections:
         """See the store as it is at one moment, whatever is written meanwhile."""
         with self._read_lock, _locked_is_busy(), self._reader.atomic():
             yield self._reader
+
+    def compact(self) -> None:
+        """Give back the space of what was removed; raises `RefusalError` (429) while others use the store."""
+        with self.alone() as database:
+            database.execute_sql("VACUUM")  # type: ignore[no-untyped-call] # peewee's stub leaves it out
 
     def close(self) -> None:
         """Close both connections; harmless when they are closed."""

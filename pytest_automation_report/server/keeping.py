@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 from peewee import fn
 
 from pytest_automation_report.server.contents import MAX_CONTENT_BYTES, PART_BYTES
+from pytest_automation_report.server.locks import lock_contents, share_contents
 from pytest_automation_report.server.media import HEAD_BYTES, media_type
 from pytest_automation_report.server.refusals import RefusalError
 from pytest_automation_report.server.tables import Content, ContentPart, ContentUse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from typing import BinaryIO
 
-    from peewee import SqliteDatabase
+    from peewee import Database
 
     from pytest_automation_report.model import Json
 
@@ -37,21 +38,24 @@ class Kept:
     media_type: str
 
 
-def kept(database: SqliteDatabase, hashes: Iterable[str]) -> dict[str, Kept]:
+def kept(database: Database, hashes: Iterable[str]) -> dict[str, Kept]:
     """Return those of some contents that are kept, by their hashes."""
     query: Any = Content.select(Content.hash, Content.size, Content.media_type).where(Content.hash.in_(list(hashes)))
     rows: Iterable[Json] = query.dicts().execute(database)
     return {row["hash"]: Kept(**row) for row in rows}
 
 
-def use(database: SqliteDatabase, run_id: int, hashes: Iterable[str]) -> None:
+def use(database: Database, run_id: int, hashes: Collection[str]) -> None:
     """Note that a run refers to these contents, so that they stay as long as the run."""
+    if hashes:
+        share_contents(database)
     for content_hash in sorted(hashes):
         ContentUse.insert(run=run_id, hash=content_hash).on_conflict_ignore().execute(database)
 
 
-def remove_unused(database: SqliteDatabase, now: int) -> int:
+def remove_unused(database: Database, now: int) -> int:
     """Remove the contents that no run refers to and that were put there more than a day ago; return how many."""
+    lock_contents(database)
     used = ContentUse.select(ContentUse.hash).where(ContentUse.hash == Content.hash)
     unused: Any = (Content.created < now - _DAY_MICROSECONDS) & ~fn.EXISTS(used)
     gone = Content.select(Content.id).where(unused)
@@ -72,15 +76,16 @@ def measured(source: BinaryIO) -> Kept:
     return Kept(digest.hexdigest(), size, media_type(head))
 
 
-def renew(database: SqliteDatabase, content_hash: str, now: int) -> bool:
+def renew(database: Database, content_hash: str, now: int) -> bool:
     """Note that a content was put there again; return whether it is kept."""
+    lock_contents(database)
     again: Any = Content.update(created=now).where(Content.hash == content_hash)
     return bool(again.execute(database))
 
 
-def check_shelf(database: SqliteDatabase, size: int, max_bytes: int) -> None:
+def check_shelf(database: Database, size: int, max_bytes: int) -> None:
     """Refuse (422) a content of this size when all together would have more than they may."""
-    used: int = Content.select(fn.SUM(Content.size)).scalar(database) or 0
+    used = int(Content.select(fn.SUM(Content.size)).scalar(database) or 0)
     if used + size > max_bytes:
         raise RefusalError(
             422,
@@ -89,7 +94,7 @@ def check_shelf(database: SqliteDatabase, size: int, max_bytes: int) -> None:
         )
 
 
-def add(database: SqliteDatabase, source: BinaryIO, found: Kept, now: int) -> None:
+def add(database: Database, source: BinaryIO, found: Kept, now: int) -> None:
     """Keep a content that was measured; raises `RefusalError` (422) when it is no longer what it was."""
     row: Any = Content.insert(hash=found.hash, size=found.size, media_type=found.media_type, created=now)
     content: int = row.execute(database)
@@ -101,7 +106,7 @@ def add(database: SqliteDatabase, source: BinaryIO, found: Kept, now: int) -> No
         raise RefusalError(422, "The artifact changed while it was read.")
 
 
-def part_of(database: SqliteDatabase, content_hash: str, position: int) -> bytes:
+def part_of(database: Database, content_hash: str, position: int) -> bytes:
     """Return a part of a content; raises `RefusalError` (404) when it is not kept."""
     query: Any = ContentPart.select(ContentPart.data).join(Content)
     query = query.where(Content.hash == content_hash, ContentPart.position == position)

@@ -7,13 +7,18 @@ in one transaction: it has its old version or the new one, and nothing between.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from peewee import SqliteDatabase
+    from peewee import Database
+
+
+_COLUMN = re.compile(r'"(\w+)" (INTEGER|TEXT|BLOB)( NOT NULL PRIMARY KEY)?')
+_SMALL = ("number", "status", "result_class")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +27,34 @@ class Migration:
 
     version: int
     name: str
-    apply: Callable[[SqliteDatabase], None]
+    apply: Callable[[Database], None]
 
 
-def migrate(database: SqliteDatabase, version: int) -> None:
+def migrate(database: Database, version: int) -> None:
     """Take every step after this version, in order; the caller holds the transaction and keeps the version."""
     for migration in MIGRATIONS:
         if migration.version > version:
             migration.apply(database)
 
 
-def _execute(database: SqliteDatabase, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-    return list(database.execute_sql(sql, values))  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+def _execute(database: Database, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+    """Execute SQLite's words; PostgreSQL has types of its own for them."""
+    if database.for_update:
+        sql = _COLUMN.sub(_postgres_column, sql).replace("?", "%s")
+    cursor: Any = database.execute_sql(sql, values)  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+    return list(cursor) if cursor.description else []
 
 
-def _tags_of_runs(database: SqliteDatabase) -> None:
+def _postgres_column(column: re.Match[str]) -> str:
+    """Return the type that a column of this name has in the tables of a new store."""
+    name, kind, key = column[1], column[2], column[3] or ""
+    types = {"TEXT": 'TEXT COLLATE "C"', "BLOB": "BYTEA"}
+    if kind == "INTEGER" and name not in _SMALL:
+        types["INTEGER"] = "BOOLEAN" if name.startswith("is_") else "BIGSERIAL" if key else "BIGINT"
+    return f'"{name}" {types.get(kind, kind)}{key}'
+
+
+def _tags_of_runs(database: Database) -> None:
     _execute(
         database,
         'CREATE TABLE "run_tag" ("run_id" INTEGER NOT NULL, "tag" TEXT NOT NULL, PRIMARY KEY ("run_id", "tag"),'
@@ -48,7 +66,7 @@ def _tags_of_runs(database: SqliteDatabase) -> None:
             _execute(database, 'INSERT INTO "run_tag" ("run_id", "tag") VALUES (?, ?)', (run_id, tag))
 
 
-def _statuses_of_projects(database: SqliteDatabase) -> None:
+def _statuses_of_projects(database: Database) -> None:
     _execute(
         database,
         'CREATE TABLE "project_status" ("project_id" INTEGER NOT NULL, "number" INTEGER NOT NULL, "name" TEXT NOT NULL,'
@@ -58,11 +76,11 @@ def _statuses_of_projects(database: SqliteDatabase) -> None:
     )
 
 
-def _results_by_status(database: SqliteDatabase) -> None:
+def _results_by_status(database: Database) -> None:
     _execute(database, 'CREATE INDEX "result_run_id_status" ON "result" ("run_id", "status")')
 
 
-def _tags_of_milestones(database: SqliteDatabase) -> None:
+def _tags_of_milestones(database: Database) -> None:
     _execute(
         database,
         'CREATE TABLE "milestone_tag" ("milestone_id" INTEGER NOT NULL, "tag" TEXT NOT NULL,'
@@ -70,7 +88,7 @@ def _tags_of_milestones(database: SqliteDatabase) -> None:
     )
 
 
-def _contents_of_artifacts(database: SqliteDatabase) -> None:
+def _contents_of_artifacts(database: Database) -> None:
     _execute(
         database,
         'CREATE TABLE "content" ("id" INTEGER NOT NULL PRIMARY KEY, "hash" TEXT NOT NULL, "size" INTEGER NOT NULL,'

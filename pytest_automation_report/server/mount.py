@@ -24,19 +24,20 @@ if TYPE_CHECKING:
 
     from requests.models import PreparedRequest
 
+    from pytest_automation_report.databases import PostgresDatabase
     from pytest_automation_report.model import Token
 
     _Application: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class StoreAdapter(BaseAdapter):
-    """Answers a session's requests from a store file; mount it for ``http+local://``.
+    """Answers a session's requests from a store; mount it for ``http+local://``.
 
     The store is opened by the first request, which raises `StoreError` when it cannot be, and closed by `close`.
     Time-outs, proxies and certificates mean nothing here.
     """
 
-    def __init__(self, database: Path, token: Token) -> None:
+    def __init__(self, database: Path | PostgresDatabase, token: Token) -> None:
         super().__init__()
         self._database = database
         self._token = token

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import fn
 
+from pytest_automation_report.server.locks import lock_tests, locked
 from pytest_automation_report.server.tables import Attachment, Case, ContentUse, Result, Run, RunTag, Thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from peewee import SqliteDatabase
+    from peewee import Database
 
     from pytest_automation_report.model import Json
     from pytest_automation_report.server.writes import Writer
@@ -31,7 +32,7 @@ class OldRun:
     results: int
 
 
-def runs_beyond(database: SqliteDatabase, amount: int, now: int) -> list[OldRun]:
+def runs_beyond(database: Database, amount: int, now: int) -> list[OldRun]:
     """Return the runs of each source that are older than its newest ``amount`` ones, oldest first."""
     seen: dict[int, int] = {}
     found = []
@@ -42,7 +43,7 @@ def runs_beyond(database: SqliteDatabase, amount: int, now: int) -> list[OldRun]
     return list(_removable(database, found, now))[::-1]
 
 
-def runs_before(database: SqliteDatabase, moment: int, now: int) -> list[OldRun]:
+def runs_before(database: Database, moment: int, now: int) -> list[OldRun]:
     """Return the runs that were created before a moment, in microseconds since 1970, oldest first."""
     found = [row for row in _runs(database) if row["created"] < moment]
     return list(_removable(database, found, now))[::-1]
@@ -50,6 +51,7 @@ def runs_before(database: SqliteDatabase, moment: int, now: int) -> list[OldRun]
 
 def remove_run(run_id: int, writer: Writer) -> int:
     """Remove a run with all that belongs to it, when it is still there; return how many results went."""
+    list(locked(Run.select(Run.id).where(Run.id == run_id), writer.database).execute(writer.database))
     removed: int = Result.delete().where(Result.run == run_id).execute(writer.database)
     for table in (Attachment, ContentUse, RunTag, Thread):
         table.delete().where(table.run == run_id).execute(writer.database)
@@ -59,13 +61,14 @@ def remove_run(run_id: int, writer: Writer) -> int:
 
 def remove_unused_tests(source_id: int, writer: Writer) -> int:
     """Remove the tests of a source that no result refers to any more; return how many."""
+    lock_tests(writer.database, source_id)
     used = Result.select(Result.id).where(Result.case == Case.id)
     unused: Any = (Case.source == source_id) & ~fn.EXISTS(used)
     removed: int = Case.delete().where(unused).execute(writer.database)
     return removed
 
 
-def _runs(database: SqliteDatabase) -> Iterable[Json]:
+def _runs(database: Database) -> Iterable[Json]:
     """Return all runs, newest first."""
     query: Any = Run.select(
         Run.id, Run.source, Run.name, Run.created, Run.updated, Run.is_completed, Run.total_count
@@ -74,7 +77,7 @@ def _runs(database: SqliteDatabase) -> Iterable[Json]:
     return rows
 
 
-def _removable(database: SqliteDatabase, rows: Iterable[Json], now: int) -> Iterator[OldRun]:
+def _removable(database: Database, rows: Iterable[Json], now: int) -> Iterator[OldRun]:
     """Leave out runs that are still being filled, and those whose ids the next run and thread would get again.
 
     A client that remembers an id must never reach another run with it.

@@ -15,7 +15,7 @@ from pytest_automation_report.server.tables import Attachment, Case, Project, Re
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from peewee import SqliteDatabase
+    from peewee import Database
 
     from pytest_automation_report.model import Json
     from pytest_automation_report.server.references import Reference
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 _MILLISECOND = 1000
+_RAN = fn.MAX(Run.created)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,11 @@ class Page(Generic[Item]):
 class Reader:
     """The questions that one read transaction answers; `RefusalError` (404) for what is not there."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     @property
-    def database(self) -> SqliteDatabase:
+    def database(self) -> Database:
         """The connection in its transaction, for questions that only upkeep has."""
         return self._database
 
@@ -131,7 +132,7 @@ class Reader:
         total = Source.select().where(Source.project == project_id).count(self._database)
         if query["is_retired"] in ("1", "true"):
             return Page(query["page"], query["per_page"], 0, [])
-        first = fn.MAX(Run.created) if query["sort"] == "automation_sources:ran_at" else Source.created
+        first = _RAN if query["sort"] == "automation_sources:ran_at" else Source.created
         page = self._page(sources, (first, Source.id), query, total)
         return Page(page.number, page.size, total, [self._with_last_run(row) for row in page.items])
 
@@ -171,7 +172,8 @@ class Reader:
         offset = (number - 1) * size
         items: Sequence[Json] = ()
         if offset < total:  # also keeps offsets that no database takes away from it
-            ordered = [each.desc() if wanted["order"] == "desc" else each.asc() for each in order]
+            is_descending = wanted["order"] == "desc"
+            ordered = [_descending(each) if is_descending else _ascending(each) for each in order]
             items = self._rows(query.order_by(*ordered).limit(size).offset(offset))
         return Page(number, size, total, items)
 
@@ -189,6 +191,18 @@ _RESULT_ORDERS: Mapping[str, Any] = {
     "automation_run_tests:elapsed": Result.elapsed,
     "automation_run_tests:created_at": Result.created,
 }
+
+
+_WITHOUT_INDEX = (Result.elapsed, _RAN)
+"""What is null where there is nothing: less than all numbers, also where the database would see it otherwise."""
+
+
+def _ascending(order: Any) -> Any:  # noqa: ANN401 - peewee's columns have no common type
+    return order.asc(nulls="FIRST") if any(order is each for each in _WITHOUT_INDEX) else order.asc()
+
+
+def _descending(order: Any) -> Any:  # noqa: ANN401 - peewee's columns have no common type
+    return order.desc(nulls="LAST") if any(order is each for each in _WITHOUT_INDEX) else order.desc()
 
 
 def _run_conditions(query: Mapping[str, Any]) -> list[Any]:

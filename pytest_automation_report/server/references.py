@@ -11,7 +11,7 @@ from pytest_automation_report.server.tables import Config, Milestone, ProjectSta
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from peewee import SqliteDatabase
+    from peewee import Database
 
     from pytest_automation_report.model import Json
 
@@ -37,13 +37,13 @@ _TABLES: Mapping[Reference, tuple[str, type[Source | Config | Milestone]]] = {
 
 
 def referenced(
-    database: SqliteDatabase, rows: Sequence[Json], project_id: int, wanted: Iterable[Reference]
+    database: Database, rows: Sequence[Json], project_id: int, wanted: Iterable[Reference]
 ) -> dict[Reference, list[Json]]:
     """Return the wanted kinds of records that these runs or sources of a project refer to, each once and by id."""
     return {kind: _records(database, rows, project_id, kind) for kind in wanted}
 
 
-def project_statuses(database: SqliteDatabase, project_id: int) -> StatusTable:
+def project_statuses(database: Database, project_id: int) -> StatusTable:
     """Return the result statuses of a project."""
     query: Any = ProjectStatus.select().where(ProjectStatus.project == project_id).order_by(ProjectStatus.number)
     table = DEFAULT_STATUSES
@@ -66,7 +66,7 @@ def _status(row: Json) -> ResultStatus:
     )
 
 
-def _records(database: SqliteDatabase, rows: Sequence[Json], project_id: int, kind: Reference) -> list[Json]:
+def _records(database: Database, rows: Sequence[Json], project_id: int, kind: Reference) -> list[Json]:
     if kind == "statuses":
         return [_status_view(status) for status in project_statuses(database, project_id).statuses]
     if kind == "users":

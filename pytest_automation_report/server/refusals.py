@@ -48,6 +48,11 @@ def in_progress() -> RefusalError:
     return RefusalError(409, "A request with this idempotency key is being answered.", headers={"Retry-After": "1"})
 
 
+def unreachable() -> RefusalError:
+    """Return the refusal of a request while the database is away: nothing was done, so it is safe to repeat."""
+    return RefusalError(429, "The database of the store cannot be reached.", headers={"Retry-After": "5"})
+
+
 def busy() -> RefusalError:
     """Return the refusal of a request that found the store locked: nothing was done, so it is safe to repeat."""
     return RefusalError(429, "The store is busy with other writers.", headers={"Retry-After": "1"})

@@ -21,7 +21,7 @@ from pytest_automation_report.server.hosts import answered_hosts, listening_addr
 from pytest_automation_report.server.loop import Deadlines, Loop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from pytest_automation_report.server.gate import Extension
@@ -89,6 +89,11 @@ def serve(
         finally:
             server.task_dispatcher.shutdown()
             server.asyncore.close_all(server._map)  # noqa: SLF001 - waitress has no other name for its connections
+
+
+def check_hosts(host: str, names: Iterable[str], *, is_remote_allowed: bool) -> None:
+    """Raise `SettingError` for hosts that `serve` would refuse, before anything is made for it."""
+    answered_hosts(listening_address(host, is_remote_allowed=is_remote_allowed), names)
 
 
 def server_token(environ: Mapping[str, str], database: Path, token_file: Path | None) -> Token:

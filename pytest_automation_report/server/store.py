@@ -1,35 +1,42 @@
-"""The store: what the server keeps, over one SQLite file (floor 2)."""
+"""The store: what the server keeps, in a SQLite file or a PostgreSQL database (floor 2)."""
 
 from __future__ import annotations
 
 import json
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_automation_report.databases import PostgresDatabase
+from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.connections import Connections
 from pytest_automation_report.server.filesystems import MOUNTS
+from pytest_automation_report.server.locks import is_mine
 from pytest_automation_report.server.reads import Reader
-from pytest_automation_report.server.refusals import in_progress, invalid
+from pytest_automation_report.server.refusals import busy, in_progress, invalid
 from pytest_automation_report.server.submissions import json_text
 from pytest_automation_report.server.tables import AppliedRequest
+from pytest_automation_report.server.transactions import UndoneError
 from pytest_automation_report.server.writes import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from peewee import SqliteDatabase
+    from peewee import Database
 
     from pytest_automation_report.model import Json
+    from pytest_automation_report.server.transactions import Transactions
 
 Found = TypeVar("Found")
 
 _KEPT_MICROSECONDS = 7 * 24 * 3600 * 1_000_000
 _PURGE_EVERY = 256
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +66,26 @@ def _now() -> int:
 
 
 class Store:
-    """One store file; owned by the process that opened it, safe to use from several threads.
+    """One store, in a file or a database; owned by the process that opened it, safe to use from several threads.
 
-    Several processes may have the same file open. ``clock`` gives microseconds since 1970, ``mounts`` is the table of
-    mounted file systems; ``notes`` tells what its user should know about the place of the file. A store that has
-    reached ``max_bytes`` takes nothing more that makes it larger (422).
-    Raises `StoreError` when the file cannot be opened, is not a store, or was made by a newer release.
+    Several processes may have the same one open. ``clock`` gives microseconds since 1970, ``mounts`` is the table of
+    mounted file systems; ``notes`` tells what its user should know about the place of a file. A store that has reached
+    ``max_bytes`` takes nothing more that makes it larger (422). With ``must_exist`` no new store is made.
+    Raises `StoreError` when the place cannot be opened, is not a store, or was made by a newer release.
     """
 
     def __init__(
-        self, path: Path, *, clock: Callable[[], int] = _now, mounts: Path = MOUNTS, max_bytes: int | None = None
+        self,
+        place: Path | PostgresDatabase,
+        *,
+        clock: Callable[[], int] = _now,
+        mounts: Path = MOUNTS,
+        max_bytes: int | None = None,
+        must_exist: bool = False,
     ) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
-        self._connections = Connections(path, mounts)
+        self._connections = _connections(place, mounts, must_exist=must_exist)
         self.notes = self._connections.notes
         self._until_purge = 1
         self._keys: set[str] = set()
@@ -84,44 +97,34 @@ class Store:
         A request with an identity is done once: later ones get the first one's answer, those that come while it is
         being done are refused (409). A `RefusalError` out of ``work`` leaves nothing behind, the identity included.
         """
-        with self._once_at_a_time(identity), self._connections.writing() as database:
-            now = self._clock()
-            if identity is None:
-                return work(Writer(database, now, self._max_bytes))
-            earlier = _earlier(database, identity, now)
-            if earlier is not None:
-                return earlier
-            answer = work(Writer(database, now, self._max_bytes))
-            self._remember(database, identity, answer, now)
-            return answer
+        if identity is None:
+            return self.write(work)
+        with self._once_at_a_time(identity):
+            return _done(self._connections.writing, lambda database: self._once(database, work, identity))
 
     def write(self, work: Callable[[Writer], Found]) -> Found:
         """Do some work in one transaction and return what it gives, once it is on disk."""
-        with self._connections.writing() as database:
-            return work(Writer(database, self._clock(), self._max_bytes))
+        return _done(self._connections.writing, lambda database: work(Writer(database, self._clock(), self._max_bytes)))
 
     def answer_to(self, identity: Identity) -> Answer | None:
         """Return what a request was answered with before."""
-        with self._connections.reading() as database:
-            return _earlier(database, identity, self._clock())
+        return _done(self._connections.reading, lambda database: _earlier(database, identity, self._clock()))
 
     def read(self, question: Callable[[Reader], Found]) -> Found:
         """Answer a question from the store as it is at one moment."""
-        with self._connections.reading() as database:
-            return question(Reader(database))
+        return _done(self._connections.reading, lambda database: question(Reader(database)))
 
     def compact(self) -> None:
         """Give back the space of what was removed; raises `RefusalError` (429) while others use the store."""
-        with self._connections.alone() as database:
-            database.execute_sql("VACUUM")  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+        self._connections.compact()
 
     def close(self) -> None:
-        """Close the file; a closed store cannot be used again, closing it twice is harmless."""
+        """Close the store; a closed one cannot be used again, closing it twice is harmless."""
         self._connections.close()
 
     @contextmanager
     def _once_at_a_time(self, identity: Identity | None) -> Iterator[None]:
-        """Refuse a key that is being used just now; other processes wait for each other's transactions instead."""
+        """Refuse a key that this process is using just now."""
         if identity is None:
             yield
             return
@@ -135,7 +138,19 @@ class Store:
             with self._keys_lock:
                 self._keys.discard(identity.key)
 
-    def _remember(self, database: SqliteDatabase, identity: Identity, answer: Answer, now: int) -> None:
+    def _once(self, database: Database, work: Callable[[Writer], Answer], identity: Identity) -> Answer:
+        """Do the work unless it was done; other processes wait for each other in SQLite, and elsewhere are refused."""
+        now = self._clock()
+        if not is_mine(database, f"key {identity.key}"):
+            raise in_progress()
+        earlier = _earlier(database, identity, now)
+        if earlier is not None:
+            return earlier
+        answer = work(Writer(database, now, self._max_bytes))
+        self._remember(database, identity, answer, now)
+        return answer
+
+    def _remember(self, database: Database, identity: Identity, answer: Answer, now: int) -> None:
         AppliedRequest.delete().where(AppliedRequest.key == identity.key).execute(database)
         AppliedRequest.insert(
             key=identity.key,
@@ -145,12 +160,37 @@ class Store:
             body=None if answer.body is None else json_text(answer.body),
         ).execute(database)
         self._until_purge -= 1
-        if self._until_purge <= 0:
+        if self._until_purge <= 0 and is_mine(database, "purge"):
             self._until_purge = _PURGE_EVERY
             AppliedRequest.delete().where(AppliedRequest.created < now - _KEPT_MICROSECONDS).execute(database)
 
 
-def _earlier(database: SqliteDatabase, identity: Identity, now: int) -> Answer | None:
+def _connections(place: Path | PostgresDatabase, mounts: Path, *, must_exist: bool) -> Transactions:
+    """Return the connections to a file or a database."""
+    if not isinstance(place, PostgresDatabase):
+        if must_exist and not place.exists():
+            raise StoreError(f"{place}: there is no store; name the file of one")
+        return Connections(place, mounts)
+    try:
+        from pytest_automation_report.server.postgres import PostgresConnections  # noqa: PLC0415 - files need no driver
+    except ImportError as error:
+        if (error.name or "psycopg").partition(".")[0] != "psycopg":
+            raise
+        raise StoreError(
+            f"{place}: the driver for PostgreSQL is missing ({error}): pip install 'pytest-automation-report[postgres]'"
+        ) from error
+    return PostgresConnections(place, must_exist=must_exist)
+
+
+def _done(enter: Callable[[], AbstractContextManager[Database]], work: Callable[[Database], Found]) -> Found:
+    """Do some work in a transaction, again when the database itself undid it."""
+    for _ in range(_TRIES):
+        with suppress(UndoneError), enter() as database:
+            return work(database)
+    raise busy()
+
+
+def _earlier(database: Database, identity: Identity, now: int) -> Answer | None:
     rows: Any = (
         AppliedRequest.select()
         .where((AppliedRequest.key == identity.key) & (AppliedRequest.created >= now - _KEPT_MICROSECONDS))

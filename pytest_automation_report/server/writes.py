@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import fn
 
+from pytest_automation_report.server.appends import add_results
 from pytest_automation_report.server.capacity import check_room
 from pytest_automation_report.server.contents import hashes_in
 from pytest_automation_report.server.keeping import use
+from pytest_automation_report.server.locks import lock_project, lock_run_of, locked
 from pytest_automation_report.server.milestones import set_tags, tagged_milestone
 from pytest_automation_report.server.references import project_statuses
 from pytest_automation_report.server.refusals import absent, closed, invalid
 from pytest_automation_report.server.statuses import RunStatus, final_status
 from pytest_automation_report.server.submissions import INT64_MAX, json_text
 from pytest_automation_report.server.tables import (
-    INSERT_CASE,
-    INSERT_RESULT,
     Attachment,
     Config,
     Milestone,
@@ -29,16 +29,15 @@ from pytest_automation_report.server.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from peewee import SqliteDatabase
+    from peewee import Database
 
     from pytest_automation_report.model import Json
-    from pytest_automation_report.server.statuses import ResultStatus, StatusTable
+    from pytest_automation_report.server.statuses import ResultStatus
     from pytest_automation_report.server.submissions import (
         RunSubmission,
         StoredAttachment,
-        StoredTest,
         ThreadSubmission,
     )
 
@@ -49,13 +48,13 @@ class Writer:
     Every method raises `RefusalError` for what the contract does not allow, and then nothing may be committed.
     """
 
-    def __init__(self, database: SqliteDatabase, now: int, max_bytes: int | None = None) -> None:
+    def __init__(self, database: Database, now: int, max_bytes: int | None = None) -> None:
         self._database = database
         self._now = now
         self._max_bytes = max_bytes
 
     @property
-    def database(self) -> SqliteDatabase:
+    def database(self) -> Database:
         """The connection in its transaction, for changes that only upkeep makes."""
         return self._database
 
@@ -142,7 +141,9 @@ class Writer:
         thread = self._open_thread(thread_id)
         totals = _totals(thread, addition)
         self._attach(thread["run"], thread_id, addition.attachments)
-        self._add_results(thread, addition.tests, addition.statuses)
+        add_results(self._database, thread, addition.tests, addition.statuses, self._now)
+        mentioned = (hashes_in(test.artifacts) for test in addition.tests if test.artifacts)
+        use(self._database, thread["run"], set[str]().union(*mentioned))
         amounts = addition.statuses.increments(test.status for test in addition.tests)
         counts = {name: getattr(Thread, name) + amount for name, amount in amounts.items()}
         if totals or counts:
@@ -161,8 +162,9 @@ class Writer:
 
     def set_status(self, project_id: int, status: ResultStatus) -> None:
         """Keep a project's own form of a result status; raises ``ValueError`` for one that it cannot have."""
-        project_statuses(self._database, project_id).changed(status)
         self._add_project(project_id)
+        lock_project(self._database, project_id)
+        project_statuses(self._database, project_id).changed(status)
         ProjectStatus.delete().where(
             (ProjectStatus.project == project_id) & (ProjectStatus.number == status.id)
         ).execute(self._database)
@@ -180,8 +182,9 @@ class Writer:
     def set_milestone(self, project_id: int, name: str, tags: Iterable[str]) -> int:
         """Give a milestone the tags whose runs belong to it, make it where it is missing, and return its id."""
         self._add_project(project_id)
-        Milestone.insert(project=project_id, name=name).on_conflict_ignore().execute(self._database)
-        milestone = self._id_of(Milestone, project_id, Milestone.name == name)
+        lock_project(self._database, project_id)
+        new = Milestone.insert(project=project_id, name=name)
+        milestone = self._made(Milestone, project_id, Milestone.name == name, new)
         set_tags(self._database, milestone, tags)
         return milestone
 
@@ -195,7 +198,10 @@ class Writer:
 
     def _open_run(self, run_id: int) -> Json:
         row = self._row(
-            Run.select(Run.created, Run.status, Run.failure_count, Run.thread_count).where(Run.id == run_id),
+            locked(
+                Run.select(Run.created, Run.status, Run.failure_count, Run.thread_count).where(Run.id == run_id),
+                self._database,
+            )
         )
         if row is None:
             raise absent("automation run")
@@ -204,6 +210,7 @@ class Writer:
         return row
 
     def _open_thread(self, thread_id: int) -> Json:
+        lock_run_of(self._database, thread_id)
         row = self._row(
             Thread.select(
                 Thread.id,
@@ -229,11 +236,12 @@ class Writer:
         return longest
 
     def _source(self, project_id: int, name: str) -> int:
-        Source.insert(project=project_id, name=name, created=self._now).on_conflict_ignore().execute(self._database)
-        return self._id_of(Source, project_id, Source.name == name)
+        new = Source.insert(project=project_id, name=name, created=self._now)
+        return self._made(Source, project_id, Source.name == name, new)
 
     def _add_project(self, project_id: int) -> None:
-        Project.insert(id=project_id, created=self._now).on_conflict_ignore().execute(self._database)
+        if self._row(Project.select(Project.id).where(Project.id == project_id)) is None:
+            Project.insert(id=project_id, created=self._now).on_conflict_ignore().execute(self._database)
 
     def _check_references(self, project_id: int, run: RunSubmission, *, are_names_checked: bool) -> None:
         """Refuse ids, and where asked names, of configurations and milestones that the project does not have."""
@@ -265,11 +273,14 @@ class Writer:
         """Return the id of a configuration or milestone: a checked id, or a name that is made on first use."""
         if wanted is not None or name is None:
             return wanted
-        table.insert(project=project_id, name=name).on_conflict_ignore().execute(self._database)
-        return self._id_of(table, project_id, table.name == name)
+        return self._made(table, project_id, table.name == name, table.insert(project=project_id, name=name))
 
-    def _id_of(self, table: type[Source | Config | Milestone], project_id: int, condition: object) -> int:
-        row = self._row(table.select(table.id).where((table.project == project_id) & condition))
+    def _made(self, table: type[Source | Config | Milestone], project_id: int, condition: object, new: Any) -> int:  # noqa: ANN401 - peewee's queries have no common type
+        """Return the id of a record of a project, which is made when it is not there; others may make it just now."""
+        wanted: Any = table.select(table.id).where((table.project == project_id) & condition)
+        if self._row(wanted) is None:
+            new.on_conflict_ignore().execute(self._database)
+        row = self._row(wanted)
         assert row is not None
         found: int = row["id"]
         return found
@@ -284,37 +295,6 @@ class Writer:
             ).execute(self._database)
         artifacts = (each.body for each in attachments if each.kind == "artifacts")
         use(self._database, run_id, set[str]().union(*map(hashes_in, artifacts)))
-
-    def _add_results(self, thread: Json, tests: Sequence[StoredTest], statuses: StatusTable) -> None:
-        source_id, run_id, thread_id, now = thread["source"], thread["run"], thread["id"], self._now
-        classes: Mapping[int, int] = {each.id: int(each.result_class) for each in statuses.statuses}
-        cursor = self._database.connection().cursor()  # type: ignore[no-untyped-call] # peewee's stub leaves it out
-        cursor.executemany(INSERT_CASE, [(source_id, test.key) for test in tests])
-        cursor.executemany(
-            INSERT_RESULT,
-            [
-                (
-                    run_id,
-                    thread_id,
-                    source_id,
-                    test.key,
-                    test.name,
-                    test.folder,
-                    test.status,
-                    classes[test.status],
-                    test.elapsed,
-                    test.file,
-                    test.line,
-                    test.assertions,
-                    test.fields,
-                    test.artifacts,
-                    now,
-                )
-                for test in tests
-            ],
-        )
-        cursor.close()
-        use(self._database, run_id, set[str]().union(*(hashes_in(test.artifacts) for test in tests if test.artifacts)))
 
     def _touch(self, run_id: int) -> None:
         Run.update(updated=self._now).where(Run.id == run_id).execute(self._database)

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from contract import Contract
 
+from server.clusters import ended, programs, started
 from server.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from pytest_automation_report.databases import PostgresDatabase
+    from server.clusters import Cluster
+
+DATABASES = ("sqlite", "postgresql")
 
 KILLS = 20
 """How many by default; `pytest tests/server --kills 200` makes it more."""
@@ -30,9 +36,39 @@ def contract() -> Contract:
     return Contract()
 
 
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Return a PostgreSQL server of these tests alone."""
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("psycopg is not installed: pip install 'pytest-automation-report[postgres]'")
+    cluster = started(Path("/tmp"))
+    yield cluster
+    ended(cluster)
+
+
+@pytest.fixture(params=DATABASES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | PostgresDatabase:
+    """Return where a new store can be: a file, and an empty database."""
+    if request.param == "sqlite":
+        return tmp_path / "store.db"
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return cluster.emptied()
+
+
+@pytest.fixture(params=DATABASES)
+def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | PostgresDatabase:
+    """Return where nothing has ever been: a file that is not there, and a database of its own."""
+    if request.param == "sqlite":
+        return tmp_path / "store.db"
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return cluster.new()
+
+
 @pytest.fixture
-def service(tmp_path: Path, contract: Contract) -> Iterator[Service]:
-    service = Service(tmp_path / "store.db", contract)
+def service(place: Path | PostgresDatabase, contract: Contract) -> Iterator[Service]:
+    service = Service(place, contract)
     yield service
     service.store.close()
     assert contract.violations == []

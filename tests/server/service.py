@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from inspect import signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import pytest
 from click.testing import CliRunner
 from falcon.testing import TestClient
 
 from pytest_automation_report.model import Token
 from pytest_automation_report.server.application import create_application
+from pytest_automation_report.server.connections import Connections
 from pytest_automation_report.server.filesystems import MOUNTS
 from pytest_automation_report.server.store import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from contract import Contract
     from falcon.testing import Result
+
+    from pytest_automation_report.databases import PostgresDatabase
 
 Json: TypeAlias = "dict[str, Any]"
 
@@ -26,6 +29,12 @@ API = "/api/v1"
 TOKEN = Token("a-token-of-these-tests")
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND
+
+IN_A_FILE = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+"""For tests of what only SQLite has."""
+
+IN_A_DATABASE = pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+"""For tests of what only PostgreSQL has."""
 
 
 class Clock:
@@ -39,12 +48,20 @@ class Clock:
 
 
 class Service:
-    def __init__(self, database: Path, contract: Contract, mounts: Path = MOUNTS) -> None:
+    def __init__(self, place: Path | PostgresDatabase, contract: Contract, mounts: Path = MOUNTS) -> None:
         self.clock = Clock()
-        self.store = Store(database, clock=self.clock, mounts=mounts)
+        self.place = place
+        self.store = Store(place, clock=self.clock, mounts=mounts)
         self.application = create_application(self.store, TOKEN)
         self._checked = TestClient(contract.wsgi(self.application))
         self._plain = TestClient(self.application)
+
+    @property
+    def file(self) -> Connections:
+        """The connections of a store in a file."""
+        connections = self.store._connections
+        assert isinstance(connections, Connections)
+        return connections
 
     def post(self, path: str, body: object = None, *, key: str | None = None) -> Result:
         """Send a JSON body below /api/v1, with an idempotency key when one is given."""
@@ -93,6 +110,11 @@ class Service:
 
 def a_test(number: int = 0, status: str = "passed", **properties: object) -> Json:
     return {"key": f"key{number}", "name": f"test_{number}", "folder": "tests.a", "status": status, **properties}
+
+
+def option(place: Path | PostgresDatabase) -> str:
+    """Return how a command is told of a place."""
+    return str(place) if isinstance(place, Path) else place.url
 
 
 def command_runner() -> CliRunner:

@@ -15,11 +15,9 @@ from pytest_automation_report.server.refusals import RefusalError
 from pytest_automation_report.server.shelf import Shelf
 from pytest_automation_report.server.store import Store
 from pytest_automation_report.server.tables import Content
-from server.service import Service, a_test, command_runner
+from server.service import Service, a_test, command_runner, option
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from falcon.testing import Result
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -206,7 +204,7 @@ def test_it_starts_where_the_file_stands(service: Service) -> None:
     assert Shelf(service.store).put(source).hash == sha256(PNG).hexdigest()
 
 
-def test_contents_go_with_the_last_run_that_has_them(tmp_path: Path, service: Service) -> None:
+def test_contents_go_with_the_last_run_that_has_them(service: Service) -> None:
     """Pruning removes what only old runs and nobody refers to, but not what was put there just now."""
     urls = [_put(service, PNG + bytes([each]), f"{each}.png")["url"] for each in range(5)]
     artifacts = [[{"name": "p", "url": url}] for url in urls]
@@ -217,9 +215,9 @@ def test_contents_go_with_the_last_run_that_has_them(tmp_path: Path, service: Se
     new = service.new_run()
     service.append(service.new_thread(new), a_test(artifacts=[{"name": "again", "url": urls[2]}]))
     # The clock of these tests stands years before the one of the command.
-    with closing(Store(tmp_path / "store.db")) as today:
+    with closing(Store(service.place)) as today:
         Shelf(today).put(io.BytesIO(PNG + bytes([4])))
-    command = ["store", "prune", "--keep-runs", "1", "--database", str(tmp_path / "store.db")]
+    command = ["store", "prune", "--keep-runs", "1", "--database", option(service.place)]
     ran = command_runner().invoke(main, command)
     assert (ran.exit_code, ran.stdout.split()) == (0, [str(old)])
     assert "3 artifacts that no run refers to removed" in ran.stderr

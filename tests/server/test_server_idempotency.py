@@ -12,7 +12,7 @@ from pytest_automation_report.server import connections
 from pytest_automation_report.server.application import create_application
 from pytest_automation_report.server.store import Store
 from pytest_automation_report.server.tables import AppliedRequest
-from server.service import API, SECOND, TOKEN, a_test
+from server.service import API, IN_A_FILE, SECOND, TOKEN, a_test
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from peewee import SqliteDatabase
 
+    from pytest_automation_report.databases import PostgresDatabase
     from server.service import Service
 
 DAY = 24 * 3600 * SECOND
@@ -121,9 +122,9 @@ def test_keys_are_forgotten_after_a_week(service: Service) -> None:
         assert AppliedRequest.select().where(AppliedRequest.key.startswith("young")).count(database) == 260
 
 
-def test_the_same_request_at_once_is_done_once(tmp_path: Path) -> None:
+def test_the_same_request_at_once_is_done_once(place: Path | PostgresDatabase) -> None:
     """Copies that arrive together, in two processes' worth of stores, get the answer of the first one or 409."""
-    stores = [Store(tmp_path / "store.db") for _ in range(2)]
+    stores = [Store(place) for _ in range(2)]
     headers = {"Authorization": f"Bearer {TOKEN.value}", "Content-Type": "application/json", "Idempotency-Key": "same"}
     barrier = threading.Barrier(8)
     seen: list[tuple[int, str]] = []
@@ -154,6 +155,7 @@ def test_the_same_request_at_once_is_done_once(tmp_path: Path) -> None:
     assert answer.json["total"] == 1
 
 
+@IN_A_FILE
 def test_a_key_that_is_being_used_is_409(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a request waits for the store, its copy is refused, other keys are not, and the first one is done once."""
     run = b'{"name": "n", "source": "s"}'

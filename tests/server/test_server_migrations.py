@@ -1,65 +1,82 @@
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from peewee import OperationalError
+from peewee import OperationalError, PostgresqlDatabase, SqliteDatabase
 
+from pytest_automation_report.databases import PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server import migrations
+from pytest_automation_report.server.checking import check
 from pytest_automation_report.server.migrations import MIGRATIONS, Migration
 from pytest_automation_report.server.store import Store
 from pytest_automation_report.server.tables import SCHEMA_VERSION
 from server.service import Service, a_test
-from server.versions import make_version_1
+from server.versions import execute, make_version_1
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from contract import Contract
-    from peewee import SqliteDatabase
+    from peewee import Database
 
 
-def _schema(path: Path) -> dict[str, Any]:
+@contextmanager
+def _opened(place: Path | PostgresDatabase) -> Iterator[Database]:
+    """Open a database as it is, without the store's own checks."""
+    database: Database
+    if isinstance(place, PostgresDatabase):
+        database = PostgresqlDatabase(place.url, prefer_psycopg3=True)
+    else:
+        database = SqliteDatabase(str(place))
+    with database:
+        yield database
+
+
+def _schema(place: Path | PostgresDatabase) -> dict[str, Any]:
     """Return what a database is made of, whatever words made it."""
-    with closing(sqlite3.connect(path)) as database:
-        tables = [
-            name
-            for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            if not name.startswith("sqlite_")
-        ]
+    with _opened(place) as database:
         return {
             table: (
-                [tuple(row[1:]) for row in database.execute(f'PRAGMA table_info("{table}")')],
-                sorted(tuple(row[2:5]) for row in database.execute(f'PRAGMA foreign_key_list("{table}")')),
+                sorted(_column(each) for each in database.get_columns(table)),
+                sorted((each.column, each.dest_table, each.dest_column) for each in database.get_foreign_keys(table)),
                 sorted(
-                    (row[2], row[3], [each[2] for each in database.execute(f'PRAGMA index_info("{row[1]}")')])
-                    for row in database.execute(f'PRAGMA index_list("{table}")')
+                    (each.unique, [re.sub(r"\W", "", column) for column in each.columns])
+                    for each in database.get_indexes(table)
                 ),
+                database.get_primary_keys(table),
             )
-            for table in tables
+            for table in database.get_tables()
         }
 
 
-def _store_of(version: int, path: Path) -> None:
+def _column(found: Any) -> tuple[object, ...]:  # noqa: ANN401 - peewee's stub leaves it out
+    return (found.name, found.data_type, found.null, found.primary_key, found.default)
+
+
+def _store_of(version: int, place: Path | PostgresDatabase) -> None:
     """Make a store of an earlier version: the first one, and the migrations up to the wanted one."""
-    make_version_1(path)
     steps = [each for each in MIGRATIONS if each.version <= version]
-    with closing(sqlite3.connect(path)) as database:
+    with _opened(place) as database:
+        make_version_1(database)
         for step in steps:
-            step.apply(_Executing(database))  # type: ignore[arg-type] # a step asks a database for nothing else
-        database.execute(f"PRAGMA user_version = {version}")
-        database.commit()
+            step.apply(database)
+        if isinstance(database, SqliteDatabase):
+            database.user_version = version
+        else:
+            execute(database, "UPDATE store_version SET version = ?", (version,))
 
 
-class _Executing:
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-
-    def execute_sql(self, sql: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
-        return self._database.execute(sql, values)
+def _version(place: Path | PostgresDatabase) -> int:
+    with _opened(place) as database:
+        if isinstance(database, SqliteDatabase):
+            return int(database.user_version)
+        ((version,),) = execute(database, "SELECT version FROM store_version")
+        return int(version)
 
 
 def test_every_version_after_the_first_has_one_named_step() -> None:
@@ -69,11 +86,16 @@ def test_every_version_after_the_first_has_one_named_step() -> None:
 
 
 @pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
-def test_a_store_of_every_earlier_version_becomes_one_of_this(tmp_path: Path, contract: Contract, version: int) -> None:
+def test_a_store_of_every_earlier_version_becomes_one_of_this(
+    tmp_path: Path,
+    new_place: Path | PostgresDatabase,
+    contract: Contract,
+    version: int,
+    request: pytest.FixtureRequest,
+) -> None:
     """It gets the tables of a new store, keeps all it had, can be filtered by its tags, and takes more."""
-    path = tmp_path / "store.db"
-    _store_of(version, path)
-    service = Service(path, contract)
+    _store_of(version, new_place)
+    service = Service(new_place, contract)
     run = service.run(1)
     assert (run["name"], run["total_count"], run["status"], run["tags"]) == ("run 1", 2, 3, ["smoke", "main", "smoke"])
     assert (len(run["threads"]), run["fields"][0]["value"]) == (1, "v")
@@ -83,29 +105,29 @@ def test_a_store_of_every_earlier_version_becomes_one_of_this(tmp_path: Path, co
     assert [each["id"] for each in found] == [1]
     service.append(service.new_thread(2), a_test())
     assert service.run(2)["total_count"] == 1
+    assert check(service.store).problems == ()
     service.store.close()
-    Store(tmp_path / "new.db").close()
-    assert _schema(path) == _schema(tmp_path / "new.db")
-    with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
-        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+    new: Path | PostgresDatabase = tmp_path / "new.db"
+    if isinstance(new_place, PostgresDatabase):
+        new = request.getfixturevalue("cluster").new()
+    Store(new).close()
+    assert _schema(new_place) == _schema(new)
+    assert _version(new_place) == SCHEMA_VERSION
 
 
-def test_a_step_that_fails_leaves_the_store_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_fails_leaves_the_store_as_it_was(
+    new_place: Path | PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No half of a migration is kept, and the next try starts where this one did."""
-    path = tmp_path / "store.db"
-    make_version_1(path)
-    before = _schema(path)
+    _store_of(1, new_place)
+    before = _schema(new_place)
 
-    def fail(_: SqliteDatabase) -> None:
+    def fail(_: Database) -> None:
         raise OperationalError("disk is full")
 
     with monkeypatch.context() as patch:
         patch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS[:1], Migration(SCHEMA_VERSION, "fails", fail)))
-        with pytest.raises(StoreError, match=r"store\.db.*disk is full"):
-            Store(path)
-    assert _schema(path) == before
-    with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (1,)
-    Store(path).close()
+        with pytest.raises(StoreError, match=rf"{re.escape(str(new_place))}.*disk is full"):
+            Store(new_place)
+    assert (_schema(new_place), _version(new_place)) == (before, 1)
+    Store(new_place).close()

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_automation_report.cli import main
-from server.service import Service, command_runner
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from server.service import Service, command_runner, option
 
 
 def _set(service: Service, name: str, *tags: str, project_id: int = 1) -> int:
@@ -47,10 +44,10 @@ def test_of_several_milestones_the_newest_takes_the_run(service: Service) -> Non
     assert _milestone(service, tags=["main"]) == newest
 
 
-def test_tags_are_replaced_by_the_command(service: Service, tmp_path: Path) -> None:
+def test_tags_are_replaced_by_the_command(service: Service) -> None:
     """What it sets it lists; a milestone that a run named first is the same one."""
     milestone = _milestone(service, milestone="1.0")
-    place = ["--database", str(tmp_path / "store.db")]
+    place = ["--database", option(service.place)]
     for tags, expected in (("v1, v1,b", ["b", "v1"]), ("c", ["c"]), ("", [])):
         ran = command_runner().invoke(main, ["milestone", "set", "1.0", "--tags", tags, *place])
         assert (ran.exit_code, ran.stdout) == (0, "")

@@ -7,7 +7,7 @@ import pytest
 from sessions import run_session, session_environment
 
 from pytest_automation_report.cli import main
-from server.service import Service, a_test, command_runner
+from server.service import Service, a_test, command_runner, option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,35 +15,39 @@ if TYPE_CHECKING:
     from click.testing import Result
     from contract import Contract
 
+    from pytest_automation_report.databases import PostgresDatabase
+
 APPEND = "/automation/runs/threads/{}/append"
 
 
 @pytest.fixture
-def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def database(
+    tmp_path: Path, place: Path | PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> Path | PostgresDatabase:
     for name in ("URL", "PROJECT_ID", "DATABASE"):
         monkeypatch.delenv(f"AUTOMATION_REPORT_{name}", raising=False)
     monkeypatch.chdir(tmp_path)
-    return tmp_path / "store.db"
+    return place
 
 
-def _command(database: Path, *arguments: str, project_id: int = 1) -> Result:
+def _command(database: Path | PostgresDatabase, *arguments: str, project_id: int = 1) -> Result:
     return command_runner().invoke(
-        main, ["status", *arguments, "--database", str(database), "--project-id", str(project_id)]
+        main, ["status", *arguments, "--database", option(database), "--project-id", str(project_id)]
     )
 
 
-def _changed(database: Path, *arguments: str, project_id: int = 1) -> None:
+def _changed(database: Path | PostgresDatabase, *arguments: str, project_id: int = 1) -> None:
     done = _command(database, "set", *arguments, project_id=project_id)
     assert done.exit_code == 0, done.output
 
 
-def _listed(database: Path, project_id: int = 1) -> dict[int, dict[str, Any]]:
+def _listed(database: Path | PostgresDatabase, project_id: int = 1) -> dict[int, dict[str, Any]]:
     done = _command(database, "list", project_id=project_id)
     assert done.exit_code == 0, done.output
     return {each["id"]: each for each in json.loads(done.stdout)}
 
 
-def test_a_project_starts_with_the_usual_statuses(database: Path) -> None:
+def test_a_project_starts_with_the_usual_statuses(database: Path | PostgresDatabase) -> None:
     """What is listed is what an unconfigured instance has, for a project that nobody used, too."""
     statuses = _listed(database, project_id=9)
     assert {number: each["aliases"][0] for number, each in statuses.items()} == {
@@ -56,7 +60,7 @@ def test_a_project_starts_with_the_usual_statuses(database: Path) -> None:
     }
 
 
-def test_a_renamed_alias_is_what_tests_are_sent_with(database: Path, contract: Contract) -> None:
+def test_a_renamed_alias_is_what_tests_are_sent_with(database: Path | PostgresDatabase, contract: Contract) -> None:
     """The new words are taken and counted as the old ones were; the old ones are refused, with the known ones named."""
     _changed(database, "failed", "--aliases", "kaputt, broken", "--name", "Kaputt")
     service = Service(database, contract)
@@ -76,7 +80,7 @@ def test_a_renamed_alias_is_what_tests_are_sent_with(database: Path, contract: C
     assert list(_listed(database).values()) == expands["statuses"]
 
 
-def test_a_project_renames_for_itself(database: Path, contract: Contract) -> None:
+def test_a_project_renames_for_itself(database: Path | PostgresDatabase, contract: Contract) -> None:
     """Another project in the same store keeps its words."""
     _changed(database, "2", "--aliases", "ok", project_id=2)
     service = Service(database, contract)
@@ -87,13 +91,13 @@ def test_a_project_renames_for_itself(database: Path, contract: Contract) -> Non
     service.store.close()
 
 
-def test_a_change_counts_from_the_next_request_on(service: Service, tmp_path: Path) -> None:
+def test_a_change_counts_from_the_next_request_on(service: Service) -> None:
     """A running server need not be told; and what it took with a key before is still answered as it was."""
     run_id = service.new_run()
     thread_id = service.new_thread(run_id)
     body = {"tests": [a_test(status="failed")]}
     assert service.post(APPEND.format(thread_id), body, key="before").status_code == 204
-    _changed(tmp_path / "store.db", "failed", "--aliases", "kaputt")
+    _changed(service.place, "failed", "--aliases", "kaputt")
     assert service.post(APPEND.format(thread_id), body).status_code == 422
     assert service.post(APPEND.format(thread_id), body, key="new").status_code == 422
     assert service.post(APPEND.format(thread_id), body, key="before").status_code == 204
@@ -110,7 +114,7 @@ def test_a_change_counts_from_the_next_request_on(service: Service, tmp_path: Pa
     ],
 )
 def test_a_status_of_ones_own_has_a_count_of_its_own(
-    database: Path, contract: Contract, counts_as: str, counts: dict[str, int], shown: int
+    database: Path | PostgresDatabase, contract: Contract, counts_as: str, counts: dict[str, int], shown: int
 ) -> None:
     """Status 7 is counted in slot 6, and in the sums that it was said to count in."""
     _changed(database, "7", "--name", "Flaky", "--aliases", "flaky", "--counts-as", counts_as)
@@ -141,7 +145,9 @@ def test_a_status_of_ones_own_has_a_count_of_its_own(
         (("0", "--name", "a", "--aliases", "a", "--counts-as", "open"), "from 1 to 25"),
     ],
 )
-def test_what_cannot_be_is_told_and_changes_nothing(database: Path, arguments: tuple[str, ...], told: str) -> None:
+def test_what_cannot_be_is_told_and_changes_nothing(
+    database: Path | PostgresDatabase, arguments: tuple[str, ...], told: str
+) -> None:
     """A mistake is a usage error that says what is wrong."""
     before = _listed(database)
     done = _command(database, "set", *arguments)

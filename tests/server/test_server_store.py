@@ -16,7 +16,7 @@ from pytest_automation_report.server.checking import check
 from pytest_automation_report.server.store import Store
 from pytest_automation_report.server.tables import SCHEMA_VERSION, Result
 from server.processes import WRITER, line_of, python
-from server.service import Service, a_test
+from server.service import IN_A_FILE, Service, a_test
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,9 +41,11 @@ def test_a_store_is_for_its_owner_only(tmp_path: Path) -> None:
 def test_a_store_is_durable_by_its_settings(tmp_path: Path) -> None:
     """Commits are synced to the write-ahead log, and references are checked."""
     store = Store(tmp_path / "store.db")
-    for side in (store._connections._writer, store._connections._reader):
+    file = store._connections
+    assert isinstance(file, connections.Connections)
+    for side in (file._writer, file._reader):
         assert (side.journal_mode, side.synchronous, side.foreign_keys) == ("wal", 2, 1)
-    assert store._connections._writer.pragma("busy_timeout") == 5_000
+    assert file._writer.pragma("busy_timeout") == 5_000
     store.close()
 
 
@@ -121,9 +123,10 @@ def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path) -> None:
             Store(path)
 
 
+@IN_A_FILE
 def test_a_store_that_stays_locked_is_429(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When another process holds the file for too long, nothing was done and the client may repeat."""
-    service.store._connections._writer.timeout = 0
+    service.file._writer.timeout = 0
     monkeypatch.setattr(connections, "_BEGIN_ATTEMPTS", 2)
     with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -227,9 +230,9 @@ def test_a_store_on_a_network_has_a_rollback_journal_and_says_so(
         mounts.write_text("/dev/root / ext4 rw 0 0\n" + line.replace("{}", shown) + "\n")
     Store(folder / "store.db").close()
     service = Service(folder / "store.db", contract, mounts=mounts)
-    with service.store._connections.reading() as reading:
+    with service.file.reading() as reading:
         assert reading.journal_mode == journal
-    assert service.store._connections._writer.synchronous == 2
+    assert service.file._writer.synchronous == 2
     notes = service.store.notes
     assert len(notes) == (journal == "delete")
     assert all("store.db" in note and "network" in note for note in notes)
@@ -242,7 +245,7 @@ def test_a_reader_that_keeps_a_writer_waiting_makes_429(tmp_path: Path, contract
     mounts = tmp_path / "mounts"
     mounts.write_text(f"server:/export {tmp_path} nfs rw 0 0\n")
     service = Service(tmp_path / "store.db", contract, mounts=mounts)
-    service.store._connections._writer.timeout = 0
+    service.file._writer.timeout = 0
     with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
         other.execute("BEGIN")
         other.execute("SELECT count(*) FROM run").fetchall()

@@ -99,11 +99,11 @@ def test_a_pruned_store_is_smaller(filled: Service) -> None:
     filled.append(thread_id, *(a_test(each, file="f" * 500) for each in range(3_000)))
     filled.post(f"/automation/runs/{run_id}/complete", {})
     filled.new_thread(filled.new_run())
-    with filled.store._connections.alone() as database:
+    with filled.file.alone() as database:
         before = database.pragma("page_count")
     done = _store("prune", "--older-than", "0h")
     assert str(run_id) in done.stdout.split(), done.output
-    with filled.store._connections.alone() as database:
+    with filled.file.alone() as database:
         assert database.pragma("page_count") < before / 5
 
 
@@ -203,7 +203,7 @@ def test_a_file_with_lost_pages_is_told(filled: Service, tmp_path: Path) -> None
     done = _store("check")
     assert (done.exit_code, done.exception.__class__) == (1, SystemExit), done.output
     problems = json.loads(done.stdout)["problems"]
-    assert any(each.startswith("the file is damaged") for each in problems), problems
+    assert any("is damaged" in each for each in problems), problems
     pruned = _store("prune", "--older-than", "0h")
     assert (pruned.exit_code, "store.db" in pruned.stderr) == (3, True), pruned.output
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
+
+from peewee import SqliteDatabase
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from peewee import Database
 
 _SLOTS = ", ".join(
     f'"{name}" INTEGER NOT NULL'
@@ -73,30 +74,48 @@ CREATE INDEX "applied_request_created" ON "applied_request" ("created");
 """
 
 
-def make_version_1(path: Path) -> None:
+def make_version_1(database: Database) -> None:
     """Make a store of version 1: two runs with tags, one of them completed with two results."""
     counted = {"status1_count": 1, "status2_count": 1, "success_count": 1, "failure_count": 1, "completed_count": 2}
     counted["total_count"] = 2
-    with closing(sqlite3.connect(path)) as store:
-        store.executescript(VERSION_1)
-        store.execute("INSERT INTO project VALUES (1, 1700000000000000)")
-        store.execute("INSERT INTO source VALUES (1, 1, 'a-source', 1700000000000000)")
-        store.execute("INSERT INTO config VALUES (1, 1, 'Chrome')")
-        store.execute("INSERT INTO milestone VALUES (1, 1, '1.0')")
-        for run_id, tags, counts in ((1, '["smoke","main","smoke"]', counted), (2, "[]", {})):
-            _insert(store, "run", {**_run(run_id, tags, is_completed=bool(counts)), **counts})
-        _insert(store, "thread", {**_thread(), **counted})
-        store.execute("""INSERT INTO attachment VALUES (1, 1, NULL, 'fields', '{"type":1,"name":"f","value":"v"}')""")
-        for number, (status, result_class) in enumerate(((2, 2), (3, 3)), 1):
-            store.execute('INSERT INTO "case" VALUES (?, 1, ?)', (number, f"key{number}"))
-            store.execute(
-                "INSERT INTO result VALUES (?, 1, 1, ?, ?, 'folder', ?, ?, 5, NULL, NULL, NULL, NULL, NULL, 17)",
-                (number, number, f"test_{number}", status, result_class),
-            )
-        store.execute("""INSERT INTO applied_request VALUES ('key', 'f', 201, '{"id":1}', 1700000000000000)""")
-        store.execute(f"PRAGMA application_id = {0x41525031}")
-        store.execute("PRAGMA user_version = 1")
-        store.commit()
+    for statement in VERSION_1.split(";"):
+        if statement.strip():
+            execute(database, statement)
+    execute(database, "INSERT INTO project VALUES (1, 1700000000000000)")
+    execute(database, "INSERT INTO source VALUES (1, 1, 'a-source', 1700000000000000)")
+    execute(database, "INSERT INTO config VALUES (1, 1, 'Chrome')")
+    execute(database, "INSERT INTO milestone VALUES (1, 1, '1.0')")
+    for run_id, tags, counts in ((1, '["smoke","main","smoke"]', counted), (2, "[]", {})):
+        _insert(database, "run", {**_run(run_id, tags, is_completed=bool(counts)), **counts})
+    _insert(database, "thread", {**_thread(), **counted})
+    execute(database, """INSERT INTO attachment VALUES (1, 1, NULL, 'fields', '{"type":1,"name":"f","value":"v"}')""")
+    for number, (status, result_class) in enumerate(((2, 2), (3, 3)), 1):
+        execute(database, 'INSERT INTO "case" VALUES (?, 1, ?)', (number, f"key{number}"))
+        execute(
+            database,
+            "INSERT INTO result VALUES (?, 1, 1, ?, ?, 'folder', ?, ?, 5, NULL, NULL, NULL, NULL, NULL, 17)",
+            (number, number, f"test_{number}", status, result_class),
+        )
+    execute(database, """INSERT INTO applied_request VALUES ('key', 'f', 201, '{"id":1}', 1700000000000000)""")
+    if isinstance(database, SqliteDatabase):
+        database.application_id = 0x41525031
+        database.user_version = 1
+        return
+    execute(database, "CREATE TABLE store_version (version INTEGER NOT NULL)")
+    execute(database, "INSERT INTO store_version VALUES (1)")
+    for table in ("source", "config", "milestone", "run", "thread", "attachment", "case", "result"):
+        execute(database, f"SELECT setval('{table}_id_seq', (SELECT max(id) FROM \"{table}\"))")
+
+
+def execute(database: Database, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+    """Execute SQLite's words; PostgreSQL has never seen these versions, so that its own are made here."""
+    if not isinstance(database, SqliteDatabase):
+        sql = sql.replace('"project" ("id" INTEGER NOT NULL', '"project" ("id" BIGINT NOT NULL')
+        sql = sql.replace('"id" INTEGER NOT NULL', '"id" BIGSERIAL NOT NULL').replace("TEXT", 'TEXT COLLATE "C"')
+        sql = sql.replace('"is_completed" INTEGER', '"is_completed" BOOLEAN').replace("?", "%s")
+        sql = re.sub(r'(?<!"status")(?<!"result_class") INTEGER', " BIGINT", sql) if "version" not in sql else sql
+    cursor: Any = database.execute_sql(sql, values or None)  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+    return list(cursor) if cursor.description else []
 
 
 def _run(run_id: int, tags: str, *, is_completed: bool) -> dict[str, object]:
@@ -109,7 +128,7 @@ def _run(run_id: int, tags: str, *, is_completed: bool) -> dict[str, object]:
         "milestone_id": 1,
         "tags": tags,
         "status": 3 if is_completed else 4,
-        "is_completed": int(is_completed),
+        "is_completed": is_completed,
         "elapsed": 7 if is_completed else None,
         "thread_count": int(is_completed),
         "thread_active_count": 0,
@@ -119,12 +138,12 @@ def _run(run_id: int, tags: str, *, is_completed: bool) -> dict[str, object]:
 
 def _thread() -> dict[str, object]:
     times = {"created": 1_700_000_000_000_000, "completed": 1_700_000_000_000_000}
-    return {"id": 1, "run_id": 1, "position": 1, "status": 3, "is_completed": 1, **times}
+    return {"id": 1, "run_id": 1, "position": 1, "status": 3, "is_completed": True, **times}
 
 
-def _insert(store: sqlite3.Connection, table: str, values: dict[str, object]) -> None:
-    columns = [each[1] for each in store.execute(f"PRAGMA table_info({table})")]
+def _insert(database: Database, table: str, values: dict[str, object]) -> None:
+    columns = [each.name for each in database.get_columns(table)]
     counts = {name: 0 for name in columns if name.endswith("_count")}
     row = {**counts, **values}
     names, marks = ", ".join(f'"{name}"' for name in row), ", ".join("?" * len(row))
-    store.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))
+    execute(database, f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))

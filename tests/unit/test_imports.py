@@ -23,8 +23,8 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "added", "additions", "address", "annotations", "asking", "attempts", "ci", "configuration",
-            "credentials", "destination", "encoding", "facts", "given", "hook_answers", "hookspecs", "identity", "ini",
-            "junit", "ledger", "markers", "naming", "notes", "outcomes", "phases", "properties", "provider_pages",
+            "credentials", "databases", "destination", "encoding", "facts", "given", "hook_answers", "hookspecs", "identity",
+            "ini", "junit", "ledger", "markers", "naming", "notes", "outcomes", "phases", "properties", "provider_pages",
             "providers", "recorder", "resolution", "rules", "settings", "steps", "values",
         ),
         1,

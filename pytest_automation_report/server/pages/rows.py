@@ -17,7 +17,7 @@ from pytest_automation_report.server.tables import Case, Project, Result, Run, S
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from peewee import SqliteDatabase
+    from peewee import Database
 
     from pytest_automation_report.model import Json
 
@@ -56,7 +56,7 @@ class Rows:
 class PageReader:
     """The questions of pages to one store; `RefusalError` (404) for what is not there."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     def projects(self) -> list[int]:

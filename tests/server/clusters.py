@@ -1,0 +1,155 @@
+"""A private PostgreSQL for the tests: a cluster of its own in a temporary folder, gone at the end."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pytest_automation_report.databases import PostgresDatabase, postgres_database
+from pytest_automation_report.given import Given
+from pytest_automation_report.server.tables import SCHEMA_VERSION, TABLES
+
+OWNER = "reports"
+"""The user of the databases; over the socket it needs no password."""
+
+_DEBIAN = Path("/usr/lib/postgresql")
+_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "32MB",
+    "listen_addresses": "127.0.0.1",
+    "autovacuum": "off",
+}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running PostgreSQL server; ``password`` is its owner's over TCP."""
+
+    programs: Path
+    folder: Path
+    port: int
+    password: str
+
+    def place(self, name: str = "reports") -> PostgresDatabase:
+        """Return a database by its address on the socket."""
+        return database_at(f"postgresql://{OWNER}@/{name}?host={quote(str(self.folder), safe='')}&port={self.port}")
+
+    def address(self, name: str = "reports", user: str = OWNER, password: str = "") -> str:
+        """Return the address of a database over TCP, where a password is asked for."""
+        return f"postgresql://{user}{f':{password}' if password else ''}@127.0.0.1:{self.port}/{name}"
+
+    def execute(self, sql: str, name: str = "reports") -> list[Any]:
+        """Execute statements in a database, without a transaction."""
+        import psycopg  # noqa: PLC0415 - the tests on SQLite need no driver
+
+        with psycopg.connect(self.place(name).url, autocommit=True) as connection:
+            cursor = connection.execute(sql.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def emptied(self) -> PostgresDatabase:
+        """Return the database that tests share, with nothing in it."""
+        versions = self.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        names = {table._meta.table_name for table in TABLES} | {"store_version"}
+        if {name for (name,) in versions} == names and self.execute("TABLE store_version") == [(SCHEMA_VERSION,)]:
+            tables = ", ".join(f'"{name}"' for name in sorted(names - {"store_version"}))
+            self.execute(f"TRUNCATE {tables} RESTART IDENTITY")
+        elif versions:
+            self.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        return self.place()
+
+    def new(self, encoding: str = "UTF8") -> PostgresDatabase:
+        """Return a database of its own."""
+        name = f"test_{secrets.token_hex(4)}"
+        locale = "" if encoding == "UTF8" else " LOCALE 'C' LOCALE_PROVIDER libc"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}'{locale}", "postgres")
+        return self.place(name)
+
+    def control(self, *arguments: str) -> None:
+        """Start or stop the server."""
+        run = [str(self.programs / "pg_ctl"), "-D", str(self.folder / "data"), "-s", "-w", *arguments]
+        subprocess.run(run, check=True, stdin=subprocess.DEVNULL, timeout=60, **_identity())
+
+
+def database_at(url: str) -> PostgresDatabase:
+    place = postgres_database(Given(url, "--database"))
+    assert place is not None
+    return place
+
+
+def programs() -> Path | None:
+    """Return the folder of PostgreSQL's programs: those of the path, else the newest that Debian installed."""
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).resolve().parent
+    folders = sorted(_DEBIAN.glob("[0-9]*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return folders[-1].parent if folders else None
+
+
+def started(folder: Path) -> Cluster:
+    """Make a cluster and start it."""
+    found = programs()
+    assert found is not None
+    place = Path(tempfile.mkdtemp(prefix="pg", dir=folder))  # its socket's path must be short
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    cluster = Cluster(found, place, port, secrets.token_urlsafe(12))
+    secret = place / "secret"
+    secret.write_text(f"{cluster.password}\n")
+    identity = _identity()
+    if identity:
+        for path in (place, secret):
+            os.chown(path, identity["user"], identity["group"])
+    # An order of texts that is not SQLite's shows whether ours is the same on both.
+    words = ["--locale-provider=icu", "--icu-locale=en-US", "--encoding=UTF8"] if _version(found) >= 15 else []
+    made = [
+        "-D",
+        str(place / "data"),
+        "-U",
+        OWNER,
+        "--auth-local=trust",
+        "--auth-host=scram-sha-256",
+        f"--pwfile={secret}",
+    ]
+    run = [str(found / "initdb"), "--no-sync", *made, *words]
+    subprocess.run(run, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=place, **identity)
+    settings = {**_SETTINGS, "port": str(port), "unix_socket_directories": str(place)}
+    with (place / "data" / "postgresql.conf").open("a") as file:
+        file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+    cluster.control("-l", str(place / "log"), "start")
+    cluster.execute(f"CREATE DATABASE {OWNER}", "postgres")
+    return cluster
+
+
+def ended(cluster: Cluster) -> None:
+    """Stop a cluster and remove all of it."""
+    cluster.control("-m", "immediate", "stop")
+    shutil.rmtree(cluster.folder)
+
+
+def _identity() -> dict[str, Any]:
+    """Return as whom PostgreSQL runs: it refuses root."""
+    if os.geteuid() != 0:
+        return {}
+    names = {each.pw_name: each for each in pwd.getpwall()}
+    user = names.get("postgres") or names["nobody"]
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def _version(found: Path) -> int:
+    told = subprocess.run([found / "initdb", "--version"], check=True, capture_output=True, text=True).stdout
+    match = re.search(r"([0-9]+)", told)
+    assert match is not None
+    return int(match[1])
