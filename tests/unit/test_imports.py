@@ -23,9 +23,9 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "added", "additions", "address", "annotations", "asking", "attempts", "ci", "configuration",
-            "credentials", "databases", "destination", "encoding", "facts", "given", "hook_answers", "hookspecs", "identity",
-            "ini", "junit", "ledger", "markers", "naming", "notes", "outcomes", "phases", "properties", "provider_pages",
-            "providers", "recorder", "resolution", "rules", "settings", "steps", "values",
+            "credentials", "databases", "destination", "encoding", "facts", "given", "hook_answers", "hookspecs",
+            "identity", "ini", "junit", "ledger", "markers", "naming", "notes", "outcomes", "phases", "properties",
+            "provider_pages", "providers", "recorder", "resolution", "rules", "settings", "steps", "values",
         ),
         1,
     ),
