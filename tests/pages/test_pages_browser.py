@@ -304,3 +304,39 @@ def test_kept_pictures_are_seen_and_kept_markup_runs_nothing(visit: Visit) -> No
         assert opened.locator("script").count() == 0
     assert visit.is_at_home()
     assert [each for each in visit.complaints if "Failed to load" not in each] == []
+
+
+RECORD = """
+() => new Promise(done => {
+  const canvas = document.createElement("canvas");
+  const drawing = canvas.getContext("2d");
+  const recorder = new MediaRecorder(canvas.captureStream(), { mimeType: "video/webm" });
+  let frame = 0;
+  recorder.ondataavailable = async event => done([...new Uint8Array(await event.data.arrayBuffer())]);
+  recorder.start();
+  (function draw() {
+    drawing.fillStyle = `hsl(${frame * 20} 80% 50%)`;
+    drawing.fillRect(0, 0, canvas.width, canvas.height);
+    if (frame++ < 20) requestAnimationFrame(draw); else recorder.stop();
+  })();
+})
+"""
+"""Records a short video in the browser and returns its bytes."""
+
+
+def test_kept_videos_are_played(visit: Visit) -> None:
+    """The browser gets a video of the store in ranges and knows its size."""
+    recorder = visit.page()
+    recorder.goto("/")
+    content = bytes(recorder.evaluate(RECORD))
+    kept = Shelf(visit.site.service.store).put(io.BytesIO(content))
+    assert kept.media_type == "video/webm"
+    files = [{"name": "run.webm", "url": content_address(kept.hash, "run.webm")}]
+    run = visit.site.run_of(failing(0, artifacts=files), name="with a video")
+    visit.complaints.clear()
+    page = visit.page()
+    page.goto(f"/results/{visit.site.result_ids(run)[0]}")
+    page.wait_for_function("document.querySelector('figure video').videoWidth === 300")
+    assert page.locator("figure video").get_attribute("controls") is not None
+    assert axe_api.Axe().run(page).violations_count == 0
+    assert visit.complaints == []

@@ -71,6 +71,20 @@ def test_runs_are_filtered_by_what_the_address_says(site: Site) -> None:
     assert "Page 2 of 2" in site.text("/?tags=x&page=2")
 
 
+def test_the_list_of_projects_tells_the_latest_run_of_each(site: Site) -> None:
+    """How many runs a project has, how the latest ended, and a link to it."""
+    site.run_of(a_test(), name="older")
+    site.run_of(failing(), name="latest")
+    site.run_of(name="going on", project_id=2, is_open=True)
+    site.service.store.write(lambda writer: writer.set_milestone(3, "1.0", ()))
+    told = site.text("/")
+    assert re.search(r"Project 1 Failed latest 1 failed 2 ", told)
+    assert re.search(r"Project 2 Running going on no tests yet 1 ", told)
+    assert re.search(r"Project 3 no runs 0 ", told)
+    assert "older" not in told
+    assert {"/runs/2", "/runs/3"} <= set(_links(site.shown("/")))
+
+
 def test_several_projects_are_told_apart(site: Site) -> None:
     """The first page leads to each, and a project shows its own runs alone."""
     site.run_of(name="of one")
@@ -258,9 +272,9 @@ def test_pictures_that_the_store_keeps_are_shown(site: Site) -> None:
     assert re.findall(r'<img src="(/artifacts[^"]*)" alt="([^"]*)"', html) == [(paths["a.png"], "a.png")]
     assert re.findall(r'<video src="([^"]*)" controls', html) == [paths["b.mp4"]]
     assert set(paths.values()) <= set(_links(html))
-    assert "text/html" not in html
+    assert html.count("text/html") == 1, "only where nothing else is known"
     told = site.text(f"/results/{site.result_ids(run)[0]}")
-    assert "c.svg application/octet-stream 6 bytes" in told
+    assert "c.svg text/html 6 bytes" in told
     assert "lost no longer kept" in told
     assert "https://files.example.com/x.png" in _links(html)
     assert paths["a.png"] in _links(site.shown(f"/runs/{run}"))
@@ -269,3 +283,13 @@ def test_pictures_that_the_store_keeps_are_shown(site: Site) -> None:
     assert "sandbox" in shown.headers["Content-Security-Policy"]
     assert site.raw(paths["a.png"]).status_code == 403
     assert site.get("/artifacts", method="POST").status_code == 401
+
+
+def test_a_long_value_of_a_field_is_opened_to_be_read(site: Site) -> None:
+    """It takes a line until then, and nothing of it is missing."""
+    text = "start " + "middle " * 100 + "end"
+    run = site.run_of(a_test(fields=[{"type": 1, "name": "long", "value": text}]))
+    html = site.shown(f"/results/{site.result_ids(run)[0]}")
+    assert re.findall(r"<details[^>]*><summary><span>(.{20}).*?</span></summary>(.*?)</details>", html) == [
+        ("start middle middle ", text)
+    ]

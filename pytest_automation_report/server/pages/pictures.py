@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from pytest_automation_report.server.contents import content_hash
-from pytest_automation_report.server.media import is_picture, is_video
+from pytest_automation_report.server.media import DOWNLOAD, is_picture, is_video
 from pytest_automation_report.server.pages.texts import plain, rerun_command, steps
 from pytest_automation_report.server.statuses import STATUS_SLOTS, ResultStatus, RunStatus, StatusTable, slot_name
 
@@ -202,7 +202,8 @@ def _shown_artifact(artifact: Json, contents: Mapping[str, Kept]) -> Json:
         is_lost = content_hash(artifact["url"]) is not None
         return {**artifact, "note": artifact["note"] or "no longer kept", "url": ""} if is_lost else artifact
     shown = "picture" if is_picture(found.media_type) else "video" if is_video(found.media_type) else "link"
-    return {**artifact, "shown": shown, "mime_type": found.media_type.partition(";")[0], "size": found.size}
+    told = artifact["mime_type"] if found.media_type == DOWNLOAD else found.media_type.partition(";")[0]
+    return {**artifact, "shown": shown, "mime_type": told, "size": found.size}
 
 
 def _thread(record: RunRecord, row: Mapping[str, Any], table: StatusTable) -> dict[str, Any]:

@@ -64,6 +64,12 @@ class PageReader:
         query: Any = Project.select(Project.id).order_by(Project.id).limit(_PROJECTS_SHOWN)
         return [row["id"] for row in self._rows(query)]
 
+    def latest_runs(self, project_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """Return, for each of these projects that has runs, how many it has and the id of the latest one."""
+        query: Any = Run.select(Run.project, fn.COUNT(Run.id).alias("amount"), fn.MAX(Run.id).alias("latest"))
+        rows = self._rows(query.where(Run.project.in_(project_ids)).group_by(Run.project))
+        return {row["project"]: (row["amount"], row["latest"]) for row in rows}
+
     def home(self, project_id: int) -> str:
         """Return the path of the page with the runs of a project: the first page, where there is no other project."""
         return "/" if self.projects() == [project_id] else f"/projects/{project_id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
@@ -15,7 +16,7 @@ from pytest_automation_report.server.pages.rows import PAGE_ROWS, PageReader, Se
 from pytest_automation_report.server.pages.state import given_once, run_state
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import falcon
 
@@ -43,7 +44,7 @@ class Home(_Screen):
         if len(projects) == 1:
             _show(resp, _project_page(self._store, projects[0], req.params))
         else:
-            _show(resp, page("projects.html", projects=projects))
+            _show(resp, page("projects.html", projects=self._store.read(partial(_project_rows, projects))))
 
 
 class Project(_Screen):
@@ -102,6 +103,22 @@ class Test(_Screen):
             return {"home": home, "run": summary, "history": history, **details}
 
         _show(resp, page("test.html", **self._store.read(question)))
+
+
+def _project_rows(project_ids: Sequence[int], reader: Reader) -> list[dict[str, Any]]:
+    """Return what is told of each project in one row: how many runs it has, and the latest."""
+    own, rows = PageReader(reader.database), list[dict[str, Any]]()
+    latest = own.latest_runs(project_ids)
+    for project_id in project_ids:
+        amount, run_id = latest.get(project_id, (0, 0))
+        row: dict[str, Any] = {"id": project_id, "amount": amount, "run": None}
+        if amount:
+            record = reader.run(run_id)
+            row["run"] = pictures.run_summary(
+                record, reader.statuses(project_id), own.source_name(record.row["source"])
+            )
+        rows.append(row)
+    return rows
 
 
 def _project_page(store: Store, project_id: int, parameters: Mapping[str, Any]) -> str:
