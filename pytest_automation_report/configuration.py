@@ -278,12 +278,15 @@ def token_for(configuration: Configuration, environ: Mapping[str, str]) -> tuple
 
 
 def _source(found: Resolution, project_name: str | None, root: Path) -> str:
-    """Return the source: the one given, the project's name, and for the embedded server the folder's name."""
+    """Return the source: the one given, the project's name, and for the embedded server the folder's name.
+
+    A run that exists has one already.
+    """
     source = found.value("source", values.source, "") or source_from(project_name)
     if source:
         return source
     url = found.given.get("url")
-    if url is not None and not found.refused & {"source", "url"}:
+    if url is not None and "run_id" not in found.given and not found.refused & {"source", "url"}:
         remedy = f"say what groups the runs there with {spelled_like('source', url)}, since no project name was found"
         found.refuse("source", SettingError(url.origin, shown_address(str(url.value)), remedy), url)
     return source_from(root.absolute().name) or _LAST_SOURCE

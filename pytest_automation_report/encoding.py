@@ -17,7 +17,7 @@ _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", 
 
 def encoded(test: Test) -> str:
     """Return the test's body as compact ASCII JSON."""
-    if test.fields or test.artifacts:
+    if test.fields or test.artifacts or test.assertions is not None:
         return _encode(test.body())
     elapsed = "" if test.elapsed is None else f',"elapsed":{test.elapsed}'
     file = "" if test.file is None else f',"file":{_quoted(test.file)}'

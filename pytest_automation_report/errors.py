@@ -4,6 +4,7 @@ The tree::
 
     AutomationReportError
     |- SettingError             what the user typed is wrong
+    |- ResultFileError          a file of results cannot be used
     |- SpoolError               a spool cannot be read, written or locked
     |- StoreError               the embedded store cannot be opened
     `- ClientError              a request to the server did not succeed
@@ -37,6 +38,10 @@ class SettingError(AutomationReportError):
         self.spelling = spelling
         self.value = value
         self.remedy = remedy
+
+
+class ResultFileError(AutomationReportError):
+    """A file of results cannot be used; the message names it, the line where one is wrong, and why."""
 
 
 class SpoolError(AutomationReportError):

@@ -42,7 +42,7 @@ def junit_cases(pieces: Iterable[bytes]) -> dict[str, JunitCase]:
     parser = expat.ParserCreate()
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
-    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartDoctypeDeclHandler = refuse_doctype
     try:
         for piece in pieces:
             parser.Parse(piece, False)  # noqa: FBT003 - expat takes no names
@@ -84,5 +84,6 @@ def _worse(one: Status, other: Status) -> Status:
     return one if _SEVERITY.index(one) >= _SEVERITY.index(other) else other
 
 
-def _refuse_doctype(name: str, *_: object) -> None:
-    raise JunitError(f"it has a document type ({name[:40]}), which pytest never writes")
+def refuse_doctype(name: str, *_: object) -> None:
+    """Refuse a document's type, as a handler of expat's; raises `JunitError`."""
+    raise JunitError(f"it has a document type ({name[:40]}), which no test tool writes")

@@ -113,6 +113,7 @@ class Test:
     line: int | None = None
     fields: tuple[Field, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+    assertions: int | None = None
 
     def body(self) -> Json:
         """Return the test as the contract's CreateAutomationTest."""
@@ -125,6 +126,7 @@ class Test:
                 "elapsed": self.elapsed,
                 "file": self.file,
                 "line": self.line,
+                "assertions": self.assertions,
             }
         )
         if self.fields:
@@ -146,6 +148,7 @@ class Test:
             line=body.get("line"),
             fields=tuple(Field.from_body(each) for each in body.get("fields", ())),
             artifacts=tuple(Artifact(**each) for each in body.get("artifacts", ())),
+            assertions=body.get("assertions"),
         )
 
 

@@ -35,6 +35,7 @@ CONTROLLER: Final = "controller"
 MAIN: Final = "main"
 
 _SESSION_FILE: Final = "session.json"
+_HIDING: Final = "."
 _APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _WAITING_RECORDS: Final = 1000
 
@@ -45,7 +46,9 @@ class Session:
 
     ``prefix`` and ``statuses`` are those of the recorder's rules, for results that only the sender can make.
     ``database`` is the embedded store's file, empty for a remote server. ``joined_run`` is the id of a run that exists
-    already, or ``None``. ``pid_birth`` tells pytest's process from a later one of the same id, where the system can.
+    already, or ``None``; ``is_closing`` tells that this session completes it all the same. ``is_measured`` tells that
+    the records' moments are those of a clock, not made up. ``pid_birth`` tells pytest's process from a later one of the
+    same id, where the system can.
     """
 
     id: str
@@ -57,6 +60,8 @@ class Session:
     rules: Json
     pid: int
     pid_birth: str = ""
+    is_closing: bool = False
+    is_measured: bool = True
 
     @property
     def is_embedded(self) -> bool:
@@ -72,8 +77,8 @@ class SessionFolder:
 
     @property
     def id(self) -> str:
-        """The session's id: its folder's name."""
-        return self.path.name
+        """The session's id: its folder's name, once it is whole."""
+        return self.path.name.lstrip(_HIDING)
 
     @property
     def ledger(self) -> Path:
@@ -128,6 +133,8 @@ class SessionFolder:
             "rules": session.rules,
             "pid": session.pid,
             "pid_birth": session.pid_birth,
+            "is_closing": session.is_closing,
+            "is_measured": session.is_measured,
         }
         descriptor = os.open(self.path / _SESSION_FILE, _APPEND | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -157,20 +164,26 @@ class SessionFolder:
             return None
         return descriptor
 
+    def shown(self) -> SessionFolder:
+        """Return the folder by the name under which it can be sent: all that belongs into it is there."""
+        path = self.path.with_name(self.id)
+        self.path.rename(path)
+        return SessionFolder(path)
+
     def remove(self) -> None:
         """Remove the folder with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def new_session_folder(spool: Path, moment: str) -> SessionFolder:
+def new_session_folder(spool: Path, moment: str, *, is_hidden: bool = False) -> SessionFolder:
     """Make a new session's folder; raises `SpoolError` when it cannot be made.
 
-    ``moment`` begins its name, so that names sort by age.
+    ``moment`` begins its name, so that names sort by age. What is hidden is sent by nobody until it is shown.
     """
     try:
         for folder in (spool.parent, spool) if spool.parent.name == ".automation-report" else (spool,):
             ignored_folder(folder)
-        path = spool / f"{moment}-{secrets.token_hex(4)}"
+        path = spool / f"{_HIDING if is_hidden else ''}{moment}-{secrets.token_hex(4)}"
         path.mkdir(mode=0o700)
     except OSError as error:
         raise SpoolError(f"the spool folder {spool} cannot be used: {error.strerror or error}") from error
@@ -191,7 +204,13 @@ def session_folders(spool: Path) -> list[SessionFolder]:
     """Return the spool's sessions, oldest first; a spool that does not exist has none."""
     if not spool.is_dir():
         return []
-    return [SessionFolder(each) for each in sorted(spool.iterdir()) if each.is_dir() and not each.is_symlink()]
+    found = (each for each in sorted(spool.iterdir()) if not each.name.startswith(_HIDING))
+    return [SessionFolder(each) for each in found if each.is_dir() and not each.is_symlink()]
+
+
+def hidden_folders(spool: Path) -> list[SessionFolder]:
+    """Return the folders that are still being filled, or were when their process was killed."""
+    return [SessionFolder(each) for each in spool.glob(f"{_HIDING}*-*") if each.is_dir() and not each.is_symlink()]
 
 
 class SpoolWriter:
@@ -309,4 +328,6 @@ def _session_from(document: dict[str, Any]) -> Session:
         rules=document["rules"],
         pid=int(document["pid"]),
         pid_birth=str(document["pid_birth"]),
+        is_closing=bool(document.get("is_closing", False)),
+        is_measured=bool(document.get("is_measured", True)),
     )

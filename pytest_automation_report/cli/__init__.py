@@ -15,6 +15,7 @@ from pytest_automation_report.cli.sending import send
 from pytest_automation_report.cli.serving import serve
 from pytest_automation_report.cli.statuses import status
 from pytest_automation_report.cli.store import store
+from pytest_automation_report.cli.submitting import submit
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,3 +38,4 @@ main.add_command(send)
 main.add_command(serve)
 main.add_command(status)
 main.add_command(store)
+main.add_command(submit)

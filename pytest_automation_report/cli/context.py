@@ -16,15 +16,18 @@ from pytest_automation_report.databases import postgres_database
 from pytest_automation_report.errors import (
     ClientError,
     RefusedError,
+    ResultFileError,
     SettingError,
     SpoolError,
     StoreError,
     TokenRefusedError,
 )
+from pytest_automation_report.facts import with_facts
 from pytest_automation_report.ini import project_ini
 from pytest_automation_report.limits import string
-from pytest_automation_report.model import Token
+from pytest_automation_report.model import Field, NewRun, Resources, Token
 from pytest_automation_report.settings import setting
+from pytest_automation_report.whereabouts import facts_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,13 +41,16 @@ P = ParamSpec("P")
 _ADDRESS: Final = f"{__name__}.address"
 
 CONNECTION: Final = ("url", "project_id", "token_file", "ca_file", "allow_http", "database")
-
-
 FACTS: Final = (
     "facts", "ci", "branch", "branch_tag", "commit", "pull_request", "build", "attempt", "shard",
     "job_url", "commit_url",
 )  # fmt: skip
 """Settings about where a run is made, for each command that makes one."""
+
+NEW_RUN: Final = (
+    "source", "name", "config", "config_id", "milestone", "milestone_id", "tags", "fields", "links", *FACTS,
+)  # fmt: skip
+"""Settings of a run that is to be created."""
 
 
 class Exit(IntEnum):
@@ -156,6 +162,22 @@ def _given(options: dict[str, Any], ini: ProjectIni) -> dict[str, Given]:
     )
 
 
+def new_run(configuration: Configuration, *own: Field) -> NewRun:
+    """Return the run to create, with what is known about where it is made; ``own`` fields stand before all."""
+    given = NewRun(
+        name=configuration.name,
+        source=configuration.source,
+        config=configuration.config or None,
+        config_id=configuration.config_id,
+        milestone=configuration.milestone or None,
+        milestone_id=configuration.milestone_id,
+        tags=configuration.tags,
+        resources=Resources(fields=configuration.fields, links=configuration.links),
+    )
+    facts = facts_for(configuration, os.environ, Path.cwd())
+    return with_facts(given, facts, own=own, is_branch_tag=configuration.branch_tag)
+
+
 def with_exit_codes(command: Callable[P, int]) -> Callable[P, None]:
     """Turn the errors of a command into one line on stderr and its exit code."""
 
@@ -163,7 +185,7 @@ def with_exit_codes(command: Callable[P, int]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             code = command(*args, **kwargs)
-        except SettingError as error:
+        except (SettingError, ResultFileError) as error:
             raise click.UsageError(str(error)) from error
         except TokenRefusedError as error:
             code = _failed(

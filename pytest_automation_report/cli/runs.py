@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from pytest_automation_report.cli.context import (
     CONNECTION,
-    FACTS,
+    NEW_RUN,
     Exit,
     configured,
+    new_run,
     setting_options,
     told,
     with_exit_codes,
 )
 from pytest_automation_report.connection import connected
-from pytest_automation_report.facts import with_facts
-from pytest_automation_report.model import NewRun, Resources
-from pytest_automation_report.whereabouts import facts_for
+from pytest_automation_report.model import Resources
 
 _DEADLINE_SECONDS: Final = 30.0
 _PAGE: Final = 25
@@ -34,35 +31,12 @@ def run() -> None:
 
 
 @run.command()
-@setting_options(
-    *CONNECTION,
-    "source",
-    "name",
-    "config",
-    "config_id",
-    "milestone",
-    "milestone_id",
-    "tags",
-    "fields",
-    "links",
-    *FACTS,
-)
+@setting_options(*CONNECTION, *NEW_RUN)
 @with_exit_codes
 def create(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
     """Create a run and print its id."""
     configuration, token = configured(options)
-    new = NewRun(
-        name=configuration.name,
-        source=configuration.source,
-        config=configuration.config or None,
-        config_id=configuration.config_id,
-        milestone=configuration.milestone or None,
-        milestone_id=configuration.milestone_id,
-        tags=configuration.tags,
-        resources=Resources(fields=configuration.fields, links=configuration.links),
-    )
-    facts = facts_for(configuration, os.environ, Path.cwd())
-    new = with_facts(new, facts, is_branch_tag=configuration.branch_tag)
+    new = new_run(configuration)
     with connected(configuration.endpoint, token, deadline_seconds=_DEADLINE_SECONDS) as client:
         made = client.create_run(new)
     click.echo(made)

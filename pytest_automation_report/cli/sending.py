@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from pytest_automation_report.cli.context import CONNECTION, Exit, configured, setting_options, told, with_exit_codes
+from pytest_automation_report.cli.progress import Progress
 from pytest_automation_report.connection import connected
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.sender.book import ledger_from
@@ -55,15 +57,23 @@ def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN40
         told(f"nothing to send in {configuration.spool}")
         return Exit.DONE
     how = Manner(unknown, is_in_new_run=new_run)
-    return max(_send(folder, configuration, token, how) for folder in folders)
+    found = {_send(folder, configuration, token, how) for folder in folders}
+    return Exit.TOKEN if Exit.TOKEN in found else Exit.KEPT if found - {Exit.DONE} else Exit.DONE
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a session is sent: what is done with unknown results, and whether a new run takes what is left."""
+    """How a session is sent: what is done with unknown results, and whether a new run takes what is left.
 
-    unknown: Unknown
-    is_in_new_run: bool
+    ``prints_run`` writes the run's id to stdout, alone, where there is one.
+    """
+
+    unknown: Unknown = "hold"
+    is_in_new_run: bool = False
+    prints_run: bool = False
+
+
+_CAREFUL: Final = Manner()
 
 
 def _send(folder: SessionFolder, configuration: Configuration, token: Token, how: Manner) -> Exit:
@@ -81,7 +91,7 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token, how
     if lock is None:
         return _kept(folder, "another sender is at work on it, for a minute at most when its pytest has ended")
     try:
-        return _deliver(folder, session, configuration, token, how)
+        return delivered(folder, session, configuration, token, how)
     finally:
         os.close(lock)
 
@@ -106,15 +116,31 @@ def _hindrance(folder: SessionFolder, session: Session, configuration: Configura
     return ""
 
 
-def _deliver(folder: SessionFolder, session: Session, configuration: Configuration, token: Token, how: Manner) -> Exit:
+def delivered(
+    folder: SessionFolder, session: Session, configuration: Configuration, token: Token, how: Manner = _CAREFUL
+) -> Exit:
+    """Send what a session's folder holds, told as it goes and at its end; the caller holds the folder's lock."""
     before = ledger_from(folder.ledger)
     acknowledged, dropped = before.total("acknowledged"), before.total("dropped")
     world = World(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
     limits = limits_from(os.environ)
-    with connected(configuration.endpoint, token, deadline_seconds=limits.request) as client:
-        sender = Sender(folder, session, limits, client, world, unknown=how.unknown, is_in_new_run=how.is_in_new_run)
-        delivery = sender.run()
+    with (
+        connected(configuration.endpoint, token, deadline_seconds=limits.request) as client,
+        Progress(sys.stderr, time.monotonic) as progress,
+    ):
+        delivery = Sender(
+            folder,
+            session,
+            limits,
+            client,
+            world,
+            on_progress=progress.show,
+            unknown=how.unknown,
+            is_in_new_run=how.is_in_new_run,
+        ).run()
     state = delivery.state
+    if how.prints_run and state.run is not None:
+        click.echo(state.run)
     _told_on_the_way(folder, state, state.total("dropped") - dropped)
     return _told(folder, delivery, state.total("acknowledged") - acknowledged)
 
@@ -124,7 +150,7 @@ def _told_on_the_way(folder: SessionFolder, state: LedgerState, dropped: int) ->
     for before, now in state.renamed.items():
         told(f"{folder.id}: the server does not know the status {before!r}: sent as {now!r}")
     if dropped:
-        told(f"{folder.id}: {_results(dropped)} dropped, as asked: nobody can tell whether the server has them")
+        told(f"{folder.id}: {results(dropped)} dropped, as asked: nobody can tell whether the server has them")
 
 
 def _told(folder: SessionFolder, delivery: Delivery, sent: int) -> Exit:
@@ -133,20 +159,24 @@ def _told(folder: SessionFolder, delivery: Delivery, sent: int) -> Exit:
     if state.done.get("torn"):
         told(f"{folder.id}: {state.done['torn']} of its files end in the middle of a record: its process was killed")
     if delivery.is_finished and not delivery.has_kept:
-        told(f"{folder.id}: {_results(sent)} sent{run}, nothing is left")
+        told(f"{folder.id}: {results(sent)} sent{run}, nothing is left")
         remove_delivered(folder)
         return Exit.DONE
+    rejected = state.total("rejected")
     kept = [
-        (delivery.left, "to be sent"),
-        (state.total("rejected"), "rejected by the server"),
+        (int(state.done.get("left", 0)), "to be sent"),
+        (rejected, "rejected by the server"),
         (state.total("held"), "held: nobody can tell whether they arrived (--unknown=send|drop decides it)"),
         (int(state.done.get("damaged", 0)), "damaged records that cannot be read"),
     ]
     parts = ", ".join(f"{count} {what}" for count, what in kept if count) or "the run is not completed"
     why = delivery.stopped or state.trouble or "; ".join(state.reasons[:3])
-    told(f"{folder.id}: {_results(sent)} sent{run}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}")
-    return Exit.TOKEN if state.trouble_class == "token" else Exit.KEPT
+    told(f"{folder.id}: {results(sent)} sent{run}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}")
+    if state.trouble_class == "token":
+        return Exit.TOKEN
+    return Exit.REFUSED if rejected or state.trouble_class == "refused" else Exit.KEPT
 
 
-def _results(count: int) -> str:
+def results(count: int) -> str:
+    """Return a number of results in words."""
     return f"{count} result{'' if count == 1 else 's'}"

@@ -45,11 +45,14 @@ class Batch:
         """About the length of the body in bytes."""
         return _ENVELOPE_BYTES + sum(len(each.test) + 1 for each in self.results)
 
-    def body(self, observed: int) -> bytes:
-        """Return the contract's AppendToAutomationRunThread; ``observed``: microseconds since the batch before."""
+    def body(self, observed: int | None) -> bytes:
+        """Return the contract's AppendToAutomationRunThread.
+
+        ``observed``: microseconds since the batch before, ``None`` when nobody has measured them.
+        """
         tests = ",".join(each.test for each in self.results)
-        head = f'{{"elapsed_observed":{observed},"elapsed_computed":{self.computed},"tests":['
-        return f"{head}{tests}]}}".encode("ascii")
+        told = "" if observed is None else f'"elapsed_observed":{observed},'
+        return f'{{{told}"elapsed_computed":{self.computed},"tests":[{tests}]}}'.encode("ascii")
 
 
 def batch_from(queue: Iterable[Result], *, most_tests: int = BATCH_TESTS, most_bytes: int = BATCH_BYTES) -> Batch:

@@ -76,8 +76,12 @@ class Delivery:
     @property
     def left(self) -> int:
         """Number of results that the server does not have (as far as is known) and that are still to be sent."""
-        lanes = ((lane, self.state.account(lane.worker)) for lane in self.lanes.by_worker.values())
-        return sum(not account.is_settled(each.offset) for lane, account in lanes for each in lane.queue)
+        return sum(self.unsettled(lane) for lane in self.lanes.by_worker.values())
+
+    def unsettled(self, lane: Lane) -> int:
+        """Return how many results of those that a lane holds are still to be sent."""
+        account = self.state.account(lane.worker)
+        return sum(not account.is_settled(each.offset) for each in lane.queue)
 
     @property
     def stopped(self) -> str:
@@ -105,9 +109,18 @@ class Delivery:
             self._prune(lane, state.account(lane.worker))
             if lane.queue:
                 return False
-        if not lanes.has_begun:
+        if not self._has_begun:
             return True
-        return state.is_complete or (state.is_joined and not self._open_threads())
+        return state.is_complete or (self._leaves_open and not self._open_threads())
+
+    @property
+    def _has_begun(self) -> bool:
+        return self.lanes.has_begun or self.session.is_closing
+
+    @property
+    def _leaves_open(self) -> bool:
+        """Whether the run is somebody else's to complete."""
+        return self.state.is_joined and not self.session.is_closing
 
     def step(self) -> bool:
         """Send at most one request; return whether there was something to do."""
@@ -123,7 +136,7 @@ class Delivery:
 
     def _next_action(self) -> Callable[[], None] | None:
         state = self.state
-        if not self.lanes.has_begun:
+        if not self._has_begun:
             return None
         if state.run is None:
             is_joining = self.session.joined_run is not None and self.session.joined_run not in state.left_runs
@@ -135,7 +148,7 @@ class Delivery:
             if action is not None:
                 self._turn = turn + 1
                 return action
-        if not self.lanes.is_decided or state.is_joined or state.is_complete:
+        if not self.lanes.is_decided or self._leaves_open or state.is_complete:
             return None
         return self._complete_run if state.is_noted else self._note_run
 
@@ -180,8 +193,10 @@ class Delivery:
         self._aftermath.post(intent, lambda: self.client.append_run(run, resources, key=self._key(intent)))
 
     def _complete_run(self) -> None:
-        run, intent = self._run, self._intend("complete_run")
-        self._aftermath.post(intent, lambda: self.client.complete_run(run, measure_elapsed=True, key=self._key(intent)))
+        run, intent, is_measured = self._run, self._intend("complete_run"), self.session.is_measured
+        self._aftermath.post(
+            intent, lambda: self.client.complete_run(run, measure_elapsed=is_measured, key=self._key(intent))
+        )
 
     def _create_thread(self, lane: Lane) -> None:
         run, intent = self._run, self._intend("create_thread", worker=lane.worker)
@@ -192,12 +207,15 @@ class Delivery:
         thread = account.thread
         assert thread is not None
         observed = account.thread_observed + max(0, lane.ended - self._mark(lane))
-        computed = account.thread_computed
+        computed = max(0, account.thread_computed + lane.more)
         intent = self._intend("complete_thread", worker=lane.worker, thread=thread)
         self._aftermath.post(
             intent,
             lambda: self.client.complete_thread(
-                thread, elapsed_observed=observed, elapsed_computed=computed, key=self._key(intent)
+                thread,
+                elapsed_observed=observed if self.session.is_measured else None,
+                elapsed_computed=computed,
+                key=self._key(intent),
             ),
         )
 
@@ -213,7 +231,7 @@ class Delivery:
             orphans=tuple(each.number for each in batch.results if each.is_orphan),
             elapsed=(observed, batch.computed),
         )
-        body, began = batch.body(observed), self.world.clock()
+        body, began = batch.body(observed if self.session.is_measured else None), self.world.clock()
         call = lambda: self.client.append_thread(thread, body, key=self._key(intent))  # noqa: E731
         is_taken = self._aftermath.post(intent, call, batch)
         self._waiting_since[lane.worker] = self.world.clock()

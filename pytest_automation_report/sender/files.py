@@ -9,7 +9,7 @@ from pytest_automation_report.records import Decoder, Placed
 from pytest_automation_report.spool import CONTROLLER, bytes_from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_automation_report.spool import SessionFolder
 
@@ -28,9 +28,13 @@ def remove_delivered(folder: SessionFolder) -> None:
 
 @dataclass(slots=True)
 class RecordFiles:
-    """Reads what was appended since the last time; workers' files may appear at any moment."""
+    """Reads what was appended since the last time; workers' files may appear at any moment.
+
+    ``is_behind`` tells that a file was left before its end.
+    """
 
     folder: SessionFolder
+    is_behind: bool = False
     _decoders: dict[str, Decoder] = field(default_factory=dict)
     _sizes: dict[str, int] = field(default_factory=dict)
 
@@ -48,18 +52,28 @@ class RecordFiles:
         """Return the offset behind the worker's last complete record."""
         return self._decoders[worker].position
 
-    def added(self) -> Iterator[tuple[str, list[Placed]]]:
+    def added(self, is_full: Callable[[str], bool] = lambda _: False) -> Iterator[tuple[str, list[Placed]]]:
         """Yield the new records of each file; the controller's last.
 
         They are read first: a crash report stands in the controller's file before the test runs again elsewhere, and
-        after all that the crashed worker wrote.
+        after all that the crashed worker wrote. Where there is no controller, a worker for whom ``is_full`` says so
+        gets no more of its file for now.
         """
         workers = self.folder.workers()
         controllers = list(self._read(_FIRST)) if _FIRST in workers else []
+        self.is_behind = False
         for worker in workers:
-            if worker != _FIRST:
-                for placed in self._read(worker):
-                    yield worker, placed
+            if worker == _FIRST:
+                continue
+            has_limit = _FIRST not in workers
+            if has_limit and is_full(worker):
+                self.is_behind = True
+                continue
+            for placed in self._read(worker):
+                yield worker, placed
+                if has_limit and is_full(worker):
+                    self.is_behind = True
+                    break
         for placed in controllers:
             yield _FIRST, placed
 

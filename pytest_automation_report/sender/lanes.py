@@ -61,7 +61,8 @@ class Lane:
 
     ``began`` and ``ended`` are moments in microseconds; ``counts`` is by pytest's statuses; ``orphans`` are the
     numbers of attempts that an earlier sender reported as never finished, whatever the file says by now; ``modules``
-    the number of results that no attempt led to.
+    the number of results that no attempt led to; ``more`` what the tests' own time is to be corrected by, in
+    microseconds, since a file of results has told the time of the whole.
     """
 
     worker: str
@@ -79,6 +80,7 @@ class Lane:
     suspended: Result | None = None
     interrupted: str = ""
     modules: int = 0
+    more: int = 0
 
     @property
     def seen(self) -> int:
@@ -126,6 +128,7 @@ class Lanes:
         match placed.record.kind:
             case "open":
                 lane.pid = members["pid"]
+                lane.began = members.get("began", lane.began)
             case "collected":
                 lane.collected = members["count"]
             case "plan":
@@ -135,6 +138,7 @@ class Lanes:
             case "finish":
                 self._finish(lane, placed)
             case "close":
+                lane.more = members.get("more", 0)
                 self._close(lane, members["t"])
             case "crash":
                 self._crash(members)

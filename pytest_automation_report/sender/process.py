@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 DIED_NOTE: Final = "pytest died before the session ended"
 
+_READ_AHEAD: Final = 1000
+"""Results of a lane, waiting to be sent, from which on its file is not read further: the spool is the queue."""
+
 
 @dataclass(slots=True)
 class Following:
@@ -50,7 +54,7 @@ class Following:
 
     def read(self) -> None:
         """Take all new records."""
-        for worker, records in self.files.added():
+        for worker, records in self.files.added(self._is_full):
             for placed in records:
                 self.lanes.take(worker, placed)
             lane = self.lanes.lane(worker)
@@ -59,9 +63,12 @@ class Following:
                 self._workers[worker] = Process(lane.pid)
         self.lanes.merge_crashed()
 
+    def _is_full(self, worker: str) -> bool:
+        return len(self.lanes.lane(worker).queue) >= _READ_AHEAD
+
     def decide_end(self, now: float) -> None:
         """Decide what never finished, once the session has ended or all its processes are dead."""
-        if self.lanes.is_decided:
+        if self.lanes.is_decided or self.files.is_behind:
             return
         if self.lanes.end is not None:
             self.lanes.decide("interrupted")
@@ -74,7 +81,8 @@ class Following:
     def _decide_after_death(self) -> None:
         """Read what the processes wrote last: one that ended in order between two looks has written its end."""
         self.read()
-        self.lanes.decide("died" if self.lanes.end is None else "interrupted")
+        if not self.files.is_behind:
+            self.lanes.decide("died" if self.lanes.end is None else "interrupted")
 
     def close(self) -> None:
         """Close the processes' descriptors."""
@@ -161,7 +169,7 @@ class Sender:
 
     def _account(self, following: Following, delivery: Delivery) -> None:
         """Write what became of each worker's results, for the summary and for whoever reads the spool."""
-        book, left = delivery.book, delivery.left
+        book, left = delivery.book, self._left(following, delivery)
         for worker, lane in following.lanes.by_worker.items():
             account = book.state.account(worker)
             book.write(
@@ -172,16 +180,29 @@ class Sender:
                 acknowledged=account.acknowledged.count,
                 rejected=account.rejected.count,
                 held=account.held.count,
-                left=len(lane.queue),
+                left=left[worker],
             )
         book.write(
             "done",
             complete=delivery.is_finished,
-            left=left,
+            left=left.total(),
             damaged=following.files.damaged,
             torn=following.files.torn,
             why=delivery.stopped or book.state.trouble,
         )
+
+    @staticmethod
+    def _left(following: Following, delivery: Delivery) -> Counter[str]:
+        """Count by worker what is still to be sent, also in files that were not read to their end."""
+        left: Counter[str] = Counter()
+        while True:
+            for worker, lane in following.lanes.by_worker.items():
+                left[worker] += delivery.unsettled(lane)
+            if not following.files.is_behind:
+                return left
+            for lane in following.lanes.by_worker.values():
+                lane.queue.clear()
+            following.read()
 
 
 def note_from(lanes: Lanes) -> str:
@@ -206,7 +227,7 @@ def run(handover: Handover) -> None:
         log.write(f"sender {os.getpid()} follows session {session.id} of pytest {handover.controller}")
         with connected(handover.endpoint, handover.token, deadline_seconds=handover.limits.request) as client:
             delivery = Sender(folder, session, handover.limits, client, world, controller).run()
-        log.write("done" if delivery.is_finished else f"{delivery.left} results left: {delivery.stopped}")
+        log.write("done" if delivery.is_finished else f"{delivery.state.done['left']} results left: {delivery.stopped}")
         if delivery.is_finished and not delivery.has_kept and not Process(handover.controller).is_alive():
             remove_delivered(folder)
     except BaseException as error:

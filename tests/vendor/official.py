@@ -8,6 +8,7 @@ import shutil
 import ssl
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,8 +71,16 @@ def tool() -> Path:
     return folder / "node_modules" / ".bin" / "testmo"
 
 
-def submitted(command: Path, xml: Path, folder: Path) -> list[dict[str, Any]]:
-    """Return the tests that the tool sends for this XML, in their order."""
+@dataclass(frozen=True)
+class Submitted:
+    """What the tool sends for one file: its tests in their order, and the time of the whole in microseconds."""
+
+    tests: list[dict[str, Any]]
+    elapsed: int
+
+
+def submitted(command: Path, xml: Path, folder: Path) -> Submitted:
+    """Return what the tool sends for this XML."""
     with SecureServer(folder / "official.sqlite3", TOKEN) as server:
         server.authority.cert_pem.write_to_path(str(folder / "authority.pem"))
         env = clean_environment(TESTMO_TOKEN=TOKEN, NODE_EXTRA_CA_CERTS=str(folder / "authority.pem"))
@@ -87,4 +96,6 @@ def submitted(command: Path, xml: Path, folder: Path) -> list[dict[str, Any]]:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         appends = [each for each in server.posts("/append") if "/threads/" in each.path]
-        return [test for each in appends for test in each.body.get("tests", [])]
+        (thread,) = server.posts("/threads")
+        tests = [test for each in appends for test in each.body.get("tests", [])]
+        return Submitted(tests, thread.body["elapsed_computed"])

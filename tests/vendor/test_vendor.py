@@ -132,7 +132,7 @@ def test_plugin_sends_what_the_tool_sends(tmp_path: Path, processes: str) -> Non
     arguments = ("-n", processes, "--dist", "loadfile", "--continue-on-collection-errors", *_ONLY_RERUNFAILURES)
     pair = differ(tmp_path, HERE / "suites", *arguments)
     theirs: dict[str, list[Json]] = {}
-    for test in submitted(command, pair.reported.folder / "junit.xml", tmp_path):
+    for test in submitted(command, pair.reported.folder / "junit.xml", tmp_path).tests:
         theirs.setdefault(test["key"], []).append(test)
     ours = {test["key"]: test for _, test in pair.tests}
     assert len(ours) == len(pair.tests) > 30

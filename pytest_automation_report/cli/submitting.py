@@ -1,0 +1,131 @@
+"""``automation-report submit``: results of any tool that writes JUnit XML, delivered as those of pytest (floor 4)."""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pytest_automation_report.cli.context import (
+    CONNECTION,
+    NEW_RUN,
+    Exit,
+    configured,
+    new_run,
+    setting_options,
+    told,
+    with_exit_codes,
+)
+from pytest_automation_report.cli.sending import Manner, delivered, results
+from pytest_automation_report.credentials import secrets_from
+from pytest_automation_report.errors import ResultFileError
+from pytest_automation_report.model import Field
+from pytest_automation_report.rules import Rules
+from pytest_automation_report.spool import SESSION_ID_FIELD
+from pytest_automation_report.submission import Submission
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.model import Token
+
+RESULT_SETTINGS = ("folder_prefix", "statuses", "redact", "redact_builtin", "spool")
+"""Settings that say how results are read from files, and where they wait."""
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILES...")
+@click.option(
+    "--ignore-parse-error", is_flag=True, help="Tell of files that cannot be read, and send the results of the others."
+)
+@click.option("--allow-empty", is_flag=True, help="Exit with 0 where there is no result to send.")
+@setting_options(*CONNECTION, *NEW_RUN, "run_id", *RESULT_SETTINGS)
+@with_exit_codes
+def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Send the results in FILES, which are JUnit XML: names, or patterns such as "reports/**/*.xml".
+
+    They go to a run of their own, which is completed, or to the run of --run-id, which stays open. Prints the run's id.
+    What cannot be delivered is kept in the spool, and "automation-report send" sends it.
+    """
+    configuration, token = configured(options)
+    found = list(paths_of(files))
+    submission = Submission(configuration.spool, rules_of(configuration, token))
+    try:
+        fill(submission, found, is_lenient=ignore_parse_error)
+    except BaseException:
+        submission.discard()
+        raise
+    if not submission.results:
+        submission.discard()
+        told(f"no results in {submission.files} of {_files(len(found))}: nothing was sent")
+        return Exit.DONE if allow_empty else Exit.USAGE
+    folder, session, lock = submission.finished(
+        configuration.endpoint,
+        lambda session_id: new_run(configuration, Field(SESSION_ID_FIELD, session_id)),
+        note=f"{results(submission.results)} submitted from {_files(submission.files)}",
+        joined_run=configuration.run_id,
+    )
+    try:
+        return delivered(folder, session, configuration, token, Manner(prints_run=True))
+    finally:
+        os.close(lock)
+
+
+def rules_of(configuration: Configuration, token: Token) -> Rules:
+    """Return how results of files are made."""
+    return Rules(
+        prefix=configuration.folder_prefix,
+        statuses=configuration.statuses,
+        redact=configuration.redact,
+        redact_builtin=configuration.redact_builtin,
+        secrets=secrets_from(os.environ, token, is_builtin=configuration.redact_builtin),
+    )
+
+
+def fill(submission: Submission, paths: Iterable[Path], *, is_lenient: bool) -> None:
+    """Add the results of these files; raises `ResultFileError` for one that cannot be read, if not lenient."""
+    for path in paths:
+        count = _added(submission, path, is_lenient=is_lenient)
+        if count == 0:
+            told(f"{path}: no results")
+
+
+def _added(submission: Submission, path: Path, *, is_lenient: bool) -> int | None:
+    """Return how many results a file had, ``None`` for one that was passed over."""
+    try:
+        return submission.add_file(path)
+    except ResultFileError as error:
+        if not is_lenient:
+            remedy = "nothing was sent (--ignore-parse-error sends the other files)"
+            raise ResultFileError(f"{error}; {remedy}") from error
+        told(f"passed over: {error}")
+        return None
+
+
+def paths_of(patterns: Iterable[str]) -> Iterator[Path]:
+    """Yield the files of these names and patterns, each once; raises `ResultFileError` for one without a file."""
+    seen: set[str] = set()
+    for pattern in patterns:
+        names = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - pathlib takes no absolute pattern
+        paths = [Path(name) for name in names if not Path(name).is_dir()]
+        if not paths:
+            what = "is a folder: name its files, as in" if Path(pattern).is_dir() else "no such file, and no match:"
+            example = (
+                f"{pattern.rstrip('/')}/**/*.xml"
+                if Path(pattern).is_dir()
+                else "quote patterns, as in 'reports/**/*.xml'"
+            )
+            raise ResultFileError(f"{pattern}: {what} {example}")
+        for path in paths:
+            real = os.path.realpath(path)
+            if real not in seen:
+                seen.add(real)
+                yield path
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"

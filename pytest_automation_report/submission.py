@@ -1,0 +1,160 @@
+"""Result files as a session in the spool (floor 3): from there on they are delivered as those of pytest are.
+
+Nothing is sent of a file that cannot be read to its end, and nobody sends a session before it is whole: its folder is
+hidden until then, so that a command that was killed in the middle can simply be repeated.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.encoding import encoded
+from pytest_automation_report.errors import ResultFileError, SpoolError
+from pytest_automation_report.junit_results import JunitDocument, JunitError, JunitResult
+from pytest_automation_report.records import FORMAT, finish_record, plain_record
+from pytest_automation_report.spool import MAIN, Session, SpoolWriter, bytes_from, hidden_folders, new_session_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytest_automation_report.model import Endpoint, NewRun
+    from pytest_automation_report.rules import Rules
+    from pytest_automation_report.spool import SessionFolder
+
+_ABANDONED_SECONDS: Final = 24 * 3600
+
+
+@dataclass(slots=True)
+class Submission:
+    """A session that is being filled; owned by the command that fills it.
+
+    ``observed`` is the microseconds that somebody has measured from outside, ``None`` when nobody has.
+    """
+
+    spool: Path
+    rules: Rules
+    observed: int | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    files: int = 0
+    _elapsed: int = 0
+    _computed: int = 0
+    _number: int = 0
+    _folder: SessionFolder = field(init=False)
+    _writer: SpoolWriter = field(init=False)
+
+    def __post_init__(self) -> None:
+        remove_abandoned(self.spool)
+        self._folder = new_session_folder(self.spool, time.strftime("%Y%m%dT%H%M%S", time.gmtime()), is_hidden=True)
+        self._writer = SpoolWriter(self._folder.records(MAIN))
+        self._write(plain_record("open", format=FORMAT, worker=MAIN, pid=os.getpid(), t=0, began=0))
+
+    @property
+    def id(self) -> str:
+        """The session's id."""
+        return self._folder.id
+
+    @property
+    def results(self) -> int:
+        """Number of results so far."""
+        return self.counts.total()
+
+    def add_file(self, path: Path) -> int:
+        """Add the results of a JUnit XML file and return their number.
+
+        Raises `ResultFileError`, and adds nothing, for a file that cannot be read, is no whole XML or holds no JUnit
+        results; `SpoolError` when the disk takes no more.
+        """
+        document = JunitDocument(self.rules)
+        mark, before = self._folder.records(MAIN).stat().st_size, (self.counts.copy(), self._computed, self._number)
+        try:
+            for result in document.results(bytes_from(path, 0)):
+                self.add(result)
+        except (JunitError, OSError) as error:
+            os.truncate(self._folder.records(MAIN), mark)
+            self.counts, self._computed, self._number = before
+            why = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+            raise ResultFileError(f"{path}: {why}") from error
+        self.files += 1
+        self._elapsed += document.elapsed
+        return self.results - before[0].total()
+
+    def add(self, result: JunitResult) -> None:
+        """Add one result."""
+        self._number += 1
+        self.counts[result.status] += 1
+        self._computed += result.test.elapsed or 0
+        self._write(
+            finish_record(
+                self._number,
+                0,
+                key=result.test.key,
+                status=result.status,
+                elapsed=result.test.elapsed or 0,
+                is_final=True,
+                test=encoded(result.test),
+            )
+        )
+
+    def finished(
+        self,
+        endpoint: Endpoint,
+        run: Callable[[str], NewRun],
+        *,
+        note: str,
+        joined_run: int | None = None,
+        is_closing: bool = False,
+    ) -> tuple[SessionFolder, Session, int]:
+        """End the session and return it with the descriptor that holds its lock, so that nobody else sends it.
+
+        ``run`` makes the run to create of the session's id.
+        """
+        ended, more = self.observed or 0, self._elapsed - self._computed if self.files else 0
+        self._write(plain_record("close", t=ended, counts=dict(self.counts), more=more))
+        self._write(plain_record("end", t=ended, exit=0, reason=note))
+        self._writer.close()
+        session = Session(
+            id=self._folder.id,
+            origin=endpoint.origin,
+            project_id=endpoint.project_id,
+            database=endpoint.database,
+            run=run(self._folder.id),
+            joined_run=joined_run,
+            rules=self.rules.for_sender().to_json(),
+            pid=os.getpid(),
+            is_closing=is_closing,
+            is_measured=self.observed is not None,
+        )
+        try:
+            self._folder.write_session(session)
+            lock = self._folder.locked()
+            assert lock is not None
+            return self._folder.shown(), session, lock
+        except OSError as error:
+            raise SpoolError(f"{self._folder.path} cannot be written: {error.strerror or error}") from error
+
+    def discard(self) -> None:
+        """Remove what was filled so far."""
+        self._writer.close()
+        self._folder.remove()
+
+    def _write(self, record: bytes) -> None:
+        self._writer.write(record)
+        if self._writer.waiting:
+            raise SpoolError(f"nothing was sent: {self._writer.trouble}")
+
+
+def remove_abandoned(spool: Path) -> None:
+    """Remove folders that were never filled to their end and that nobody has touched for a day."""
+    now = time.time()
+    for folder in hidden_folders(spool):
+        try:
+            last = max(each.stat().st_mtime for each in (folder.path, *folder.path.iterdir()))
+        except FileNotFoundError:
+            continue  # it has just been shown
+        if now - last > _ABANDONED_SECONDS:
+            folder.remove()
