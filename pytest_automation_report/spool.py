@@ -302,7 +302,8 @@ class SpoolWriter:
 def bytes_from(path: Path, offset: int, *, piece_bytes: int = 1 << 20) -> Iterator[bytes]:
     """Yield what the file holds from this offset on, in pieces."""
     with path.open("rb") as file:
-        file.seek(offset)
+        if offset:  # a pipe has no other place than its beginning
+            file.seek(offset)
         while piece := file.read(piece_bytes):
             yield piece
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -224,6 +225,15 @@ try:
 finally:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
+
+
+def test_result_file_can_be_a_pipe(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """What another command writes can be submitted without a file."""
+    words = [sys.executable, "-m", "pytest_automation_report.cli", "submit", *place]
+    written(project.root / "a.xml", ["one"])
+    ran = run(["bash", "-c", f"{shlex.join(words)} <(cat a.xml)"], project.root, session_environment())
+    assert ran.exit == 0, ran.text
+    assert [test["name"] for _, test in server.tests()] == ["one"]
 
 
 def test_killed_while_reading_nothing_is_left_to_be_sent(project: Project) -> None:
