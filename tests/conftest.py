@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
 
 # A shell starts what it runs in the background with SIGINT ignored, and so do some CI runners. Children inherit that:
 # tests of Ctrl-C would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer long forms of the tests that go on at random."""
+    group = parser.getgroup("long forms", "long forms of the project's own tests")
+    group.addoption("--examples", type=int, default=60, help="how many ways are tried (tests/faults/test_model.py)")
+    group.addoption("--deaths", type=int, default=30, help="how many kills are tried (tests/faults/test_deaths.py)")
+    group.addoption("--seed", type=int, default=None, help="the one kill to try: it is printed by one that failed")

@@ -1,0 +1,161 @@
+"""Kills at random moments and at counted system calls, of pytest, a worker, the sender and the server.
+
+Each seed is one session with one death. What had begun is on the server once in the end, whoever died.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from sessions import reporting_arguments, send, session_environment, skip_without_workers
+
+from faults.oracle import checked_server
+from faults.running import Running, spools, wait_for_senders
+from faults.test_sender_killed import sender_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scripted.server import ScriptedServer
+
+TESTS = 24
+
+SUITE = """
+import os
+import time
+import pytest
+
+@pytest.mark.parametrize("number", range(8))
+def test_number(number, request):
+    begun = os.open(request.config.rootpath / "begun", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(begun, f"{os.path.basename(__file__)[:-3]}.{number} {os.getpid()}\\n".encode())
+    os.close(begun)
+    time.sleep(0.01)
+"""
+
+CALLS = {"write": 90, "fdatasync": 16, "sendto": 14, "unlink": 3, "openat": 900}
+"""System calls at which a process is killed, with the highest number that is tried."""
+
+
+@dataclass(frozen=True)
+class Death:
+    """Who dies, and when: after some seconds, or at the n-th of a system call in any process of the session."""
+
+    victim: str
+    arguments: tuple[str, ...]
+    seconds: float = 0.0
+    call: str = ""
+    number: int = 0
+
+    @classmethod
+    def from_seed(cls, seed: int) -> Death:
+        """Return the death of this seed."""
+        chance = random.Random(seed)
+        arguments = chance.choice([(), ("-n", "2")])
+        victims = ["pytest", "sender", "server", "group", "call", *(["worker"] if arguments else [])]
+        victim = chance.choice(victims)
+        call = chance.choice(sorted(CALLS))
+        number = chance.randint(1, CALLS[call]) if victim == "call" else 0
+        longest = 2.0 if arguments else 1.2
+        return cls(victim, arguments, chance.uniform(0.05, longest), call if number else "", number)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one test of each seed, or of the one that is asked for."""
+    one = metafunc.config.getoption("--seed")
+    seeds = range(metafunc.config.getoption("--deaths")) if one is None else [one]
+    metafunc.parametrize("seed", seeds)
+
+
+def begun(folder: Path) -> dict[str, int]:
+    """Return the tests whose bodies have begun, and the process that each ran in."""
+    path = folder / "begun"
+    lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
+    return {name: int(pid) for name, pid in (line.split() for line in lines)}
+
+
+def shown(test: dict[str, str]) -> str:
+    """Return a result as the suite names its test."""
+    return f"{test['folder']}.{test['name'].removeprefix('test_number[').removesuffix(']')}"
+
+
+def kill(pid: int) -> None:
+    """Kill a process that may be gone."""
+    if pid:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def run_to_death(folder: Path, server: ScriptedServer, death: Death) -> int:
+    """Run the session, let somebody die, and return pytest's exit status."""
+    with Running(folder, *death.arguments, address=server.address) as running:
+        with suppress(subprocess.TimeoutExpired):
+            running.process.wait(timeout=death.seconds)
+        match death.victim:
+            case "pytest":
+                kill(running.pid)
+            case "group":
+                with suppress(ProcessLookupError):
+                    running.hit_group(signal.SIGKILL)
+            case "worker":
+                kill(next(iter(begun(folder).values()), 0))
+            case "sender":
+                kill(sender_of(folder))
+            case _:
+                server.down()
+                time.sleep(0.1)
+                server.up()
+        return running.end().exit
+
+
+def run_to_call(folder: Path, server: ScriptedServer, death: Death) -> int:
+    """Run the session under strace, which kills each process at its n-th call; return pytest's exit status."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    command = [*reporting_arguments(server.address), *death.arguments]
+    skip_without_workers(command)
+    inject = f"inject={death.call}:signal=SIGKILL:when={death.number}"
+    tracer = ["strace", "-f", "-qq", "-o", os.devnull, "--seccomp-bpf", "-e", f"trace={death.call}", "-e", inject]
+    done = subprocess.run(
+        [*tracer, *command], cwd=folder, env=session_environment(), capture_output=True, timeout=120, check=False
+    )
+    if b"ptrace" in done.stderr:
+        pytest.skip(f"strace may not trace here: {done.stderr.decode()}")
+    return done.returncode
+
+
+def test_death(tmp_path: Path, seed: int) -> None:
+    """Whoever dies, and when: no result is lost, none is there twice, none that was not whole has passed."""
+    death = Death.from_seed(seed)
+    for number in range(3):
+        (tmp_path / f"test_suite{number}.py").write_text(SUITE)
+    with checked_server() as server:
+        run = run_to_call if death.victim == "call" else run_to_death
+        exit_status = run(tmp_path, server, death)
+        wait_for_senders(tmp_path)
+        sent = send(tmp_path, "--url", server.address, "--project-id", "1")
+        replay = f"{death}\nreplay: {sys.executable} -m pytest tests/faults/test_deaths.py --seed {seed}\n{sent.text}"
+        assert sent.exit == 0, replay
+        assert spools(tmp_path) == [], replay
+        results = [test for _, _, test in server.results]
+        arrived = Counter(shown(test) for test in results)
+        assert max(arrived.values(), default=1) == 1, replay
+        missing = begun(tmp_path).keys() - arrived.keys()
+        assert not missing, f"{sorted(missing)} {replay}"
+        lanes = 2 if death.arguments else 1
+        assert len(arrived.keys() - begun(tmp_path).keys()) <= lanes, replay
+        assert sum(test["status"] != "passed" for test in results) <= 2 * lanes, replay
+        if exit_status == 0:
+            assert arrived.keys() == begun(tmp_path).keys(), replay
+            assert len(arrived) == TESTS, replay

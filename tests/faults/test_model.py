@@ -1,0 +1,237 @@
+"""A sender, a network and a server, driven at random: at most once at any moment, exactly once when all is quiet."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from scripted.store import Store
+from sessions import TOKEN
+
+from faults.deliveries import Clock, Stepper, WrittenSession
+from faults.network import FATES, Fate, Killed, Network
+from pytest_automation_report.client import Client
+from pytest_automation_report.model import Token
+from pytest_automation_report.recorder import Rules
+from pytest_automation_report.sender.book import LedgerBook
+from pytest_automation_report.sender.delivery import Delivery
+from pytest_automation_report.sender.files import RecordFiles
+from pytest_automation_report.sender.handover import Limits
+from pytest_automation_report.sender.lanes import Lanes
+from pytest_automation_report.sender.liveness import Process
+from pytest_automation_report.sender.process import Following
+from pytest_automation_report.sender.rejects import Rejects
+from pytest_automation_report.sender.settlement import Settlement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ORIGIN = "http://model.test"
+MEMORY = Path("/dev/shm")
+EXAMPLES = 60
+
+
+class SenderModel(RuleBasedStateMachine):
+    """One session, its sender's lives one after the other, and the server's memory as the oracle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
+        self.clock = Clock()
+        self.store = Store()
+        self.network = Network(self.store, lambda: self.clock.now)
+        self.written = WrittenSession(self.folder, ORIGIN)
+        self.names: list[str] = []
+        self.has_ended = False
+        self.life: Stepper | None = None
+        self.stack = ExitStack()
+
+    @rule(count=st.integers(1, 6))
+    @precondition(lambda self: not self.has_ended)
+    def record(self, count: int) -> None:
+        """Finish some tests."""
+        names = [f"test_{len(self.names) + number}" for number in range(count)]
+        self.written.add(*names)
+        self.names += names
+
+    @rule()
+    @precondition(lambda self: not self.has_ended and self.names)
+    def end(self) -> None:
+        """End the session."""
+        self.written.end()
+        self.has_ended = True
+
+    @rule(fates=st.lists(st.sampled_from(FATES), min_size=1, max_size=4), has_tests=st.booleans())
+    def trouble(self, fates: list[Fate], *, has_tests: bool) -> None:
+        """Let the next requests, or the next that carry tests, meet something."""
+        if has_tests:
+            self.network.append_fates += fates
+        else:
+            self.network.fates += fates
+
+    @rule(count=st.integers(1, 12), seconds=st.sampled_from([0.0, 0.1, 0.3, 2.5]))
+    def work(self, count: int, seconds: float) -> None:
+        """Let the sender send requests, some time apart."""
+        life = self.life or self.born()
+        try:
+            for _ in range(count):
+                life.step()
+                self.clock.now += seconds
+        except Killed:
+            self.kill()
+
+    @rule(seconds=st.sampled_from([0.6, 1.1, 40.0]))
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.now += seconds
+
+    @rule()
+    def let_go(self) -> None:
+        """Let arrive what the network held back."""
+        self.network.let_go()
+
+    @rule()
+    @precondition(lambda self: self.life is not None)
+    def kill(self) -> None:
+        """Kill the sender; what it wrote is on the disk."""
+        self.stack.close()
+        self.life = None
+
+    @invariant()
+    def nothing_is_there_twice(self) -> None:
+        """Fail when the server has a result twice."""
+        self.network.commit()
+        twice = [name for name, count in self.arrived().items() if count > 1]
+        assert not twice, twice
+
+    def teardown(self) -> None:
+        """Fail unless the server has each result once when all is quiet."""
+        try:
+            self.quiet()
+        finally:
+            self.stack.close()
+            self.written.close()
+            shutil.rmtree(self.folder)
+
+    def quiet(self) -> None:
+        """Let everything happen that is under way, and the sender finish."""
+        self.network.fates.clear()
+        self.network.append_fates.clear()
+        if not self.has_ended:
+            self.written.end()
+        life = self.life or self.born()
+        life.run()
+        assert life.delivery.is_finished or not self.names
+        self.network.let_go()
+        assert self.arrived() == Counter(self.names)
+
+    def arrived(self) -> Counter[str]:
+        """Return how often the server has each result."""
+        return Counter(test["name"] for _, _, test in self.store.results)
+
+    def born(self) -> Stepper:
+        """Begin a new life of the sender."""
+        limits = Limits(batch_age=0.0)
+        book = LedgerBook(self.written.folder.ledger)
+        self.stack.callback(book.close)
+        orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
+        lanes = Lanes(Rules(), orphans)
+        session = self.stack.enter_context(requests.Session())
+        session.mount(ORIGIN, self.network)
+        client = Client(session, ORIGIN, Token(TOKEN), project_id=1)
+        following = Following(RecordFiles(self.written.folder), lanes, limits, _LIVING)
+        delivery = Delivery(
+            client, book, lanes, self.written.session, limits, self.clock.world(), Rejects(self.written.folder.rejected)
+        )
+        self.life = Stepper(delivery, following, self.clock)
+        return self.life
+
+
+class _Living(Process):
+    """A pytest that lives: nothing is decided before the session's end is written."""
+
+    def __init__(self) -> None:
+        """Watch nobody."""
+
+    def is_alive(self) -> bool:
+        """Whether it lives."""
+        return True
+
+
+_LIVING = _Living()
+
+
+def check(examples: int, *, is_shrunk: bool = True) -> None:
+    """Drive the model; raise `AssertionError` for the first way found to lose or double a result."""
+    phases = [Phase.explicit, Phase.generate, *([Phase.shrink] if is_shrunk else [])]
+    run_state_machine_as_test(
+        SenderModel,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=30,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=phases,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_nothing_lost_nothing_doubled(pytestconfig: pytest.Config) -> None:
+    """Whatever happens to requests and to the sender, the server has each result once in the end, and never twice."""
+    check(pytestconfig.getoption("--examples"))
+
+
+def no_fence(settlement: Settlement) -> bool:
+    """Take the thread for completed."""
+    settlement.book.write("fenced", worker=settlement.intent.worker)
+    thread = settlement.book.state.run
+    assert thread is not None
+    settlement._is_fenced = True
+    return False
+
+
+def one_read(settlement: Settlement, value: int) -> bool:
+    """Believe the first count."""
+    del settlement, value
+    return True
+
+
+def no_intent(book: LedgerBook, kind: str, **members: object) -> None:
+    """Write everything but the intents, which are known to the living sender alone."""
+    if kind == "intent":
+        from pytest_automation_report.records import Record  # noqa: PLC0415 - for this broken ledger alone
+
+        book.state.apply(Record("intent", dict(members)))
+    else:
+        _WRITE(book, kind, **members)
+
+
+_WRITE = LedgerBook.write
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "broken"),
+    [
+        pytest.param(Settlement, "_fence", no_fence, id="fence"),
+        pytest.param(Settlement, "_has_repeated", one_read, id="second-read"),
+        pytest.param(LedgerBook, "write", no_intent, id="intent"),
+    ],
+)
+def test_each_part_is_needed(
+    monkeypatch: pytest.MonkeyPatch, owner: type, name: str, broken: Callable[..., object]
+) -> None:
+    """Without the fence, the second read, or the intent on disk, the model finds results that are lost or doubled."""
+    monkeypatch.setattr(owner, name, broken)
+    with pytest.raises(AssertionError):
+        check(400, is_shrunk=False)
