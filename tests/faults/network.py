@@ -46,7 +46,7 @@ class Copy:
 
 
 @dataclass
-class Network(BaseAdapter):  # type: ignore[misc]  # requests has no types here
+class Network(BaseAdapter):
     """Gives each POST of the sender its fate, in turn; what has none is delivered.
 
     ``append_fates`` are those of appends with tests alone.

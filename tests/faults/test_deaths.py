@@ -74,7 +74,7 @@ class Death:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one test of each seed, or of the one that is asked for."""
     one = metafunc.config.getoption("--seed")
-    seeds = range(metafunc.config.getoption("--deaths")) if one is None else [one]
+    seeds = range(int(metafunc.config.getoption("--deaths") or 0)) if one is None else [int(one)]
     metafunc.parametrize("seed", seeds)
 
 
