@@ -152,7 +152,8 @@ def exception_type(message: str) -> str:
 
 def worst(statuses: Sequence[Status]) -> Status:
     """Return the status that decides a test, ``passed`` when there is none."""
-    return max(statuses, key=_SEVERITY.__getitem__, default="passed")
+    passed: Status = "passed"
+    return max(statuses, key=_SEVERITY.__getitem__, default=passed)
 
 
 def _skipped(when: str, report: Report, texts: Texts) -> Phase:
