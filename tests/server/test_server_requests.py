@@ -121,7 +121,10 @@ def test_a_gzip_body_is_read(service: Service, name: str) -> None:
     assert service.run(1)["name"] == "n"
 
 
-@pytest.mark.parametrize("body", [b"{}", gzip.compress(b'{"name": "n", "source": "s"}')[:-8], b"\x1f\x8b", b"\x1f"])
+CUT = gzip.compress(b'{"name": "n", "source": "s"}')[:-8]
+
+
+@pytest.mark.parametrize("body", [b"{}", CUT, b"\x1f\x8b", b"\x1f"], ids=["plain", "cut", "header", "byte"])
 def test_a_body_that_is_not_the_gzip_data_it_says_is_400(service: Service, body: bytes) -> None:
     """Plain, damaged and cut bodies are refused as unreadable."""
     assert service.raw("POST", RUNS, body, Content_Encoding="gzip").status_code == 400
