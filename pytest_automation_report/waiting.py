@@ -51,7 +51,8 @@ def wait_for_sender(
     """Return when the sender is done, or when waiting longer is not worth it.
 
     Limits: in all (shorter after Ctrl-C), without an answer of the server, and while the server is known to be down. A
-    sender that has died, or never became ready, becomes the state's trouble. A further Ctrl-C ends the wait.
+    sender that has died, or never became ready, becomes the state's trouble; that it became ready is progress, since on a
+    busy machine its start takes a while. A further Ctrl-C ends the wait.
     """
     longest = limits.exit_interrupted if is_interrupted else limits.exit_all
     sender: Process | None = None
@@ -68,7 +69,7 @@ def wait_for_sender(
             if is_gone:
                 _tell(view, f"the sender (process {state.sender_pid}) has died{_last_words(view)}")
                 return
-            if state.answers != answers:
+            if state.answers != answers or (sender is None and state.is_ready):
                 answers, progress = state.answers, now
             is_down = state.trouble_class in {"again", "unknown"}
             if now - progress >= limits.exit_progress or (is_down and now - began >= limits.exit_down):

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from sessions import reporting_arguments, send, session_environment, skip_without_workers
+from sessions import clean_environment, reporting_arguments, run, send, session_environment, skip_without_workers
 
-from faults.oracle import checked_server
+from faults.deliveries import numbered
+from faults.oracle import assert_whole, checked_server
 from faults.running import Running, spools, wait_for_senders
 from faults.test_sender_killed import sender_of
 
@@ -74,8 +75,10 @@ class Death:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one test of each seed, or of the one that is asked for."""
     one = metafunc.config.getoption("--seed")
-    seeds = range(int(metafunc.config.getoption("--deaths") or 0)) if one is None else [int(one)]
-    metafunc.parametrize("seed", seeds)
+    count = int(metafunc.config.getoption("--deaths") or 0)
+    if "lives" in metafunc.fixturenames:
+        count = max(1, count // 10)  # each dies about ten times
+    metafunc.parametrize("seed", range(count) if one is None else [int(one)])
 
 
 def begun(folder: Path) -> dict[str, int]:
@@ -135,14 +138,30 @@ def run_to_call(folder: Path, server: ScriptedServer, death: Death) -> int:
     return done.returncode
 
 
+@pytest.fixture
+def lives() -> list[str]:
+    """Return the results of a session whose sender dies again and again."""
+    return numbered(700)
+
+
+def test_sender_that_dies_again_and_again(tmp_path: Path, seed: int, lives: list[str]) -> None:
+    """A sender that is killed at random moments, until it is done, has brought everything once."""
+    with checked_server() as server:
+        command = [sys.executable, "-m", "faults.dying", server.address, str(tmp_path), str(seed), str(len(lives))]
+        done = run(command, tmp_path, clean_environment(PYTHONPATH=os.pathsep.join(sys.path)))
+        assert done.exit == 0, f"seed {seed}: {done.text}"
+        print(f"killed {int(done.out)} times")  # noqa: T201 - `-rP` shows the totals of a long run
+        assert_whole(server, lives)
+
+
 def test_death(tmp_path: Path, seed: int) -> None:
     """Whoever dies, and when: no result is lost, none is there twice, none that was not whole has passed."""
     death = Death.from_seed(seed)
     for number in range(3):
         (tmp_path / f"test_suite{number}.py").write_text(SUITE)
     with checked_server() as server:
-        run = run_to_call if death.victim == "call" else run_to_death
-        exit_status = run(tmp_path, server, death)
+        live = run_to_call if death.victim == "call" else run_to_death
+        exit_status = live(tmp_path, server, death)
         wait_for_senders(tmp_path)
         sent = send(tmp_path, "--url", server.address, "--project-id", "1")
         replay = f"{death}\nreplay: {sys.executable} -m pytest tests/faults/test_deaths.py --seed {seed}\n{sent.text}"
