@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from contract import Contract
+from server.conftest import cluster  # noqa: F401 - a fixture of these tests, too
 
 from pages.visiting import Site
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from contract import Contract
     from falcon.testing import Result
 
+    from pytest_automation_report.databases import PostgresDatabase
+
 COOKIE = "automation-report-80"
 HOSTILE = '<script>fetch("http://evil.test/")</script>"\'><img src=x onerror=alert(1)>{{7*7}}\u202eabc'
 """A value that would do harm wherever it is taken for markup, a template or a change of direction."""
@@ -34,8 +36,8 @@ tests/test_cart.py:29: AssertionError"""
 
 
 class Site:
-    def __init__(self, database: Path, contract: Contract) -> None:
-        self.service = Service(database, contract)
+    def __init__(self, place: Path | PostgresDatabase, contract: Contract) -> None:
+        self.service = Service(place, contract)
         self.links: list[str] = []
         self.pages = Pages(self.service.store, TOKEN, told=self.links.append)
         application = create_application(self.service.store, TOKEN, extension=self.pages.extension)
