@@ -60,6 +60,13 @@ def automation_report(request: pytest.FixtureRequest) -> AutomationReport:
     return report_of(request.config.pluginmanager.get_plugin(NOTES))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Switch reporting off under xdist's ``--looponfail``, whose sessions without end inherit these options."""
+    if getattr(config.option, "looponfail", False):
+        config.option.automation_report = False
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to report, when this session is to be reported."""
     for each in _MARKERS:

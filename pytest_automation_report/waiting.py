@@ -51,8 +51,8 @@ def wait_for_sender(
     """Return when the sender is done, or when waiting longer is not worth it.
 
     Limits: in all (shorter after Ctrl-C), without an answer of the server, and while the server is known to be down. A
-    sender that has died, or never became ready, becomes the state's trouble; that it became ready is progress, since on a
-    busy machine its start takes a while. A further Ctrl-C ends the wait.
+    sender that has died, or never became ready, becomes the state's trouble; becoming ready is progress, since its start
+    takes a while on a busy machine. A further Ctrl-C ends the wait.
     """
     longest = limits.exit_interrupted if is_interrupted else limits.exit_all
     sender: Process | None = None

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from sessions import session_environment
 
 from world.differing import Pair, check_same, check_told, differ
 from world.plugins import search_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).parents[2]
 _IS_OLD_PYTEST = int(version("pytest").partition(".")[0]) < 9
@@ -88,6 +94,7 @@ TESTED = {
     "`--dist each`": "test_distribution_to_each",
     "`--max-worker-restart`": "test_worker_restarts",
     "`--tx popen//python=...`": "test_other_interpreter",
+    "`--looponfail`": "test_loop_on_failures",
     "pytest-randomly": "test_random_order",
     "pytest-repeat": "test_repeated_tests",
     "pytest-timeout": "test_timeouts",
@@ -145,6 +152,30 @@ def test_other_interpreter(tmp_path: Path) -> None:
     spec = f"popen//python={sys.executable}"
     pair = _checked(differ(tmp_path, _SUITE, "--dist", "load", "--tx", spec, "--tx", spec, *_ONLY["rerunfailures"]))
     assert {worker for worker, _ in pair.tests} <= {"gw0", "gw1"}
+
+
+def test_loop_on_failures(tmp_path: Path) -> None:
+    """A session that waits for changes for ever reports nothing, whatever else its command line says."""
+    pytest.importorskip("xdist")
+    (tmp_path / "test_it.py").write_text("def test_a(): pass\n")
+    command = [sys.executable, "-m", "pytest", "--looponfail", "--automation-report"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=session_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = list(iter_until(process.stdout, "waiting for changes"))
+        process.kill()
+    assert any("1 passed" in line for line in lines), lines
+    assert not any("automation report" in line for line in lines)
+    assert not (tmp_path / ".automation-report").exists()
+
+
+def iter_until(lines: Iterable[str], words: str) -> Iterator[str]:
+    """Yield lines up to the one with these words."""
+    for line in lines:
+        yield line
+        if words in line:
+            return
 
 
 def test_random_order(tmp_path: Path) -> None:
