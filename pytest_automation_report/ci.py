@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.providers import Provider, ReadFile
 
-__all__ = ["ci_facts", "is_ci"]
+__all__ = ["ci_facts", "ci_provider", "is_ci"]
 
 _UNMARKED: Final = frozenset({"", "0", "false", "no", "off"})
 _TAG_PREFIXES: Final = ("refs/tags/",)
@@ -31,6 +31,12 @@ _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 def is_ci(environ: Mapping[str, str]) -> bool:
     """Whether a CI provider runs this process."""
     return _provider(environ) is not None or _is_marked(environ, "CI")
+
+
+def ci_provider(environ: Mapping[str, str]) -> str:
+    """Return the name of the provider that runs this process, empty where it is none of the table's."""
+    provider = _provider(environ)
+    return "" if provider is None else provider.name
 
 
 def ci_facts(environ: Mapping[str, str], read_file: ReadFile = nothing) -> Facts | None:

@@ -103,6 +103,8 @@ class Configuration:
     redact: tuple[str, ...] = ()
     redact_builtin: bool = True
     compare_junit: str = ""
+    job_summary: bool = True
+    ci_annotations: bool = False
     strict: bool = False
     exit_wait: float = 30.0
     artifact_url: str = ""
@@ -210,6 +212,8 @@ def configuration_from(
         redact=_redact(found),
         redact_builtin=found.value("redact_builtin", values.flag, default=True),
         compare_junit=found.value("compare_junit", values.text, ""),
+        job_summary=found.value("job_summary", values.flag, default=True),
+        ci_annotations=found.value("ci_annotations", values.flag, default=False),
         strict=found.value("strict", values.flag, default=False),
         exit_wait=found.value("exit_wait", values.seconds, 30.0),
         artifact_url=found.value("artifact_url", values.web_address, ""),

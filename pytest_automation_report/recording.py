@@ -18,6 +18,7 @@ import pytest
 from pytest_automation_report.annotations import NOTES, activate, deactivate
 from pytest_automation_report.credentials import worker_rules
 from pytest_automation_report.describing import Describing, is_described, with_markers
+from pytest_automation_report.failures import FAILED, Failures
 from pytest_automation_report.markers import Markers
 from pytest_automation_report.notes import Notes
 from pytest_automation_report.recorder import Recorder, encoded
@@ -95,6 +96,7 @@ class Recording:
         self.worker = worker
         self.modules = 0
         self.counts: Counter[str] = Counter()
+        self.failures = Failures()
         self._groups: dict[str, str] = {}
         self._writer = writer
         self._rules = rules
@@ -181,6 +183,8 @@ class Recording:
             return
         if finished.is_final:
             self.counts[finished.status] += 1
+            if finished.status in FAILED:
+                self.failures.add(finished.test, finished.status)
         self._writer.write(
             finish_record(
                 number,
@@ -219,7 +223,7 @@ class Recording:
             self._writer.write(self._collected)  # once more, at the end: who counts reads both ends of a file alone
         clean, faults = self._notes.clean.string, self.faults
         told = [clean(each) for each in self._notes.told()]
-        more: dict[str, object] = {"told": told} if told else {}
+        more: dict[str, object] = {**self.failures.members(), **({"told": told} if told else {})}
         if faults.count:
             more |= {"faults": faults.count, "texts": [clean(each) for each in faults.texts]}
         self._writer.write(plain_record("close", t=self._clock.now(), counts=dict(self.counts), **more))

@@ -11,6 +11,8 @@ import pytest
 
 from pytest_automation_report.added import Added
 from pytest_automation_report.describing import ADDED
+from pytest_automation_report.failures import Failures
+from pytest_automation_report.outcomes import unfinished_test
 from pytest_automation_report.recording import Recording, collected_record, guarded
 from pytest_automation_report.records import AGAIN, plain_record
 from pytest_automation_report.rules import texts
@@ -47,6 +49,7 @@ class RemoteRecordings:
         self._clock = clock
         self._controller = controller
         self._is_grouped = is_grouped
+        self.failures = Failures()
         self._is_pending = False
         self._recordings: dict[str, RemoteRecording | None] = {}
         self._lines: dict[str, int | None] = {}
@@ -112,14 +115,19 @@ class RemoteRecordings:
         recording = self._recordings.get(worker)
         if recording is not None:
             recording.give_up()
+        nodeid = _without_group(report.nodeid) if self._is_grouped else report.nodeid
+        place = (report.location[0], self._lines.get(report.nodeid), nodeid)
+        if report.outcome == "failed" and not self._is_pending:
+            known = unfinished_test(nodeid, place, self._rules, kind="crashed", detail="", observed=None, worker=worker)
+            self.failures.add(known.test, known.status)
         self._controller.write(
             plain_record(
                 "crash",
                 t=self._clock.now(),
                 worker=worker,
-                id=_without_group(report.nodeid) if self._is_grouped else report.nodeid,
-                file=report.location[0],
-                line=self._lines.get(report.nodeid),
+                id=nodeid,
+                file=place[0],
+                line=place[1],
                 outcome=AGAIN if self._is_pending and report.outcome == "failed" else report.outcome,
                 text=texts(self._rules).console(report.longreprtext),
             )

@@ -16,23 +16,21 @@ from pytest_automation_report.asking import Troubles
 from pytest_automation_report.configuration import configuration_from, project_name, read_given, token_for
 from pytest_automation_report.credentials import secrets_from
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.facts import Facts, with_facts
-from pytest_automation_report.model import Field, NewRun, Resources, Token
+from pytest_automation_report.model import Token
 from pytest_automation_report.recorder import Rules, collection_test
 from pytest_automation_report.recording import Clock, Faults, Recording, guarded
 from pytest_automation_report.records import plain_record
 from pytest_automation_report.remote import RemoteRecordings
 from pytest_automation_report.rules import texts
-from pytest_automation_report.run_hooks import described_run, tell_finished
+from pytest_automation_report.run_hooks import tell_finished
 from pytest_automation_report.sender.handover import Handover, limits_from
 from pytest_automation_report.sender.launch import LaunchError, start_sender
 from pytest_automation_report.sender.liveness import birth_of
 from pytest_automation_report.sender.log import Log
-from pytest_automation_report.software import software_fields
+from pytest_automation_report.session_run import session_run
 from pytest_automation_report.spool import (
     CONTROLLER,
     MAIN,
-    SESSION_ID_FIELD,
     Session,
     SessionFolder,
     SpoolWriter,
@@ -41,16 +39,16 @@ from pytest_automation_report.spool import (
 from pytest_automation_report.summary import Ending, header_line, report_lines
 from pytest_automation_report.tally import Tally, tally_from
 from pytest_automation_report.waiting import LedgerView, wait_for_sender
-from pytest_automation_report.whereabouts import facts_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_automation_report.configuration import Configuration
-    from pytest_automation_report.rules import Texts
     from pytest_automation_report.sender.handover import Limits
 
 STRICT_EXIT_STATUS: Final = 11
+SUMMARY_VARIABLE: Final = "GITHUB_STEP_SUMMARY"
+"""Names the file whose Markdown a CI provider shows on the page of its job."""
 
 _ENDINGS: Final[Mapping[int, str]] = {
     0: "all tests passed",
@@ -127,6 +125,9 @@ class Reporting:
         self._interruption = ""
         self._ending: Ending | None = None
         self._compared: list[str] = []
+        self._environ = dict(os.environ)  # as it is before tests change it
+        self._root = config.rootpath
+        self._job_lines: list[str] = []
 
     def pytest_report_header(self) -> str:
         """Say where results go."""
@@ -217,10 +218,16 @@ class Reporting:
             wait_for_sender(view, self._limits, is_interrupted=is_interrupted, clock=self._monotonic, sleep=self._sleep)
         is_each = getattr(session.config.option, "dist", "no") == "each"
         tally = tally_from(
-            self._folder, view.state, self._recording.counts, modules=self._recording.modules, is_each=is_each
+            self._folder,
+            view.state,
+            self._recording.counts,
+            modules=self._recording.modules,
+            is_each=is_each,
+            kept=self._remote.failures.kept if self._remote is not None else (),
         )
         self._ending = self._ending_from(tally, view)
         tell_finished(session.config, self._ending, self._configuration, self._hook_troubles)
+        self._show_on_job(self._ending)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what was delivered, where, and what to do about the rest."""
@@ -229,6 +236,8 @@ class Reporting:
         self._compare()
         lines = self._lines(terminalreporter.verbosity)
         self._is_told = True
+        for line in self._job_lines:
+            terminalreporter.write_line(line)
         if lines:
             terminalreporter.section("automation report")
             for line in lines:
@@ -241,6 +250,7 @@ class Reporting:
         self._end(None, 0)
         if not self._is_told:
             self._compare()
+            _write("".join(f"{each}\n" for each in self._job_lines))
         lines = [] if self._is_told else self._lines(_verbosity(config))
         if lines:
             sys.stderr.write("\n".join(["automation report:", *lines, ""]))
@@ -256,10 +266,25 @@ class Reporting:
         return self._getpid() != self._pid
 
     def _lines(self, verbosity: int) -> list[str]:
-        faults = [f"error in reporting: {each}" for each in self.faults.texts]
-        troubles = [*self._troubles, *map(self._clean.string, (*self._hook_troubles.texts, *faults))]
+        troubles = self._all_troubles()
         lines = report_lines(self._configuration, self._ending, troubles, here=self._here, verbosity=verbosity)
         return [*lines, *self._compared]
+
+    def _all_troubles(self) -> list[str]:
+        faults = [f"error in reporting: {each}" for each in self.faults.texts]
+        return [*self._troubles, *map(self._clean.string, (*self._hook_troubles.texts, *faults))]
+
+    @guarded
+    def _show_on_job(self, ending: Ending) -> None:
+        """Tell the page of the CI job what became of the session."""
+        configuration = self._configuration
+        if configuration.ci_annotations or (configuration.job_summary and self._environ.get(SUMMARY_VARIABLE)):
+            from pytest_automation_report.job_output import JobOutput  # noqa: PLC0415 - only where it is shown
+
+            job = JobOutput(configuration, self._environ, root=self._root, here=self._here)
+            job.write(configuration, ending, self._all_troubles())
+            self._job_lines = job.lines
+            self._troubles += job.troubles
 
     @guarded
     def _compare(self) -> None:
@@ -286,7 +311,7 @@ class Reporting:
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         folder = new_session_folder(self._configuration.spool, moment)
         endpoint = self._configuration.endpoint
-        run = self._run(folder.id, config)
+        run = session_run(config, self._configuration, folder.id, self._rules, self._hook_troubles)
         if self._configuration.run_id is None:
             self._configuration = replace(self._configuration, name=run.name)
         session = Session(
@@ -305,16 +330,6 @@ class Reporting:
         except OSError as error:
             raise SpoolError(f"{folder.path} cannot be written: {error.strerror or error}") from error
         return folder
-
-    def _run(self, session_id: str, config: pytest.Config) -> NewRun:
-        """Return the run to create, with what is known about where it is made; one that is joined tells its own."""
-        configuration = self._configuration
-        if configuration.run_id is not None:
-            return new_run(configuration, session_id, self._clean, facts=Facts(), software=())
-        software = software_fields(config) if configuration.facts != "none" else ()
-        facts = facts_for(configuration, os.environ, config.rootpath)
-        run = new_run(configuration, session_id, self._clean, facts=facts, software=software)
-        return described_run(config, run, self._rules, self._hook_troubles)
 
     def _start_sender(self) -> None:
         configuration = self._configuration
@@ -352,28 +367,10 @@ class Reporting:
         )
 
 
-def new_run(
-    configuration: Configuration, session_id: str, clean: Texts, *, facts: Facts, software: tuple[Field, ...]
-) -> NewRun:
-    """Return the run to create for a session; its id is among the fields, so that the run can be found again."""
-    given = NewRun(
-        name=configuration.name,
-        source=configuration.source,
-        config=configuration.config or None,
-        config_id=configuration.config_id,
-        milestone=configuration.milestone or None,
-        milestone_id=configuration.milestone_id,
-        tags=configuration.tags,
-        resources=Resources(fields=configuration.fields, links=configuration.links),
-    )
-    run = with_facts(given, facts, own=software, is_branch_tag=configuration.branch_tag)
-    return replace(
-        run,
-        resources=Resources(
-            fields=(Field(SESSION_ID_FIELD, session_id), *map(clean.field, run.resources.fields)),
-            links=tuple(replace(each, url=clean.address(each.url)) for each in run.resources.links),
-        ),
-    )
+def _write(text: str) -> None:
+    """Write to standard output, with what its encoding does not have spelled out."""
+    encoding = sys.stdout.encoding or "ascii"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _verbosity(config: pytest.Config) -> int:

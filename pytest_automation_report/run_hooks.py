@@ -10,6 +10,7 @@ from pytest_automation_report.asking import DESCRIBE_RUN, FINISHED
 from pytest_automation_report.hook_answers import added_to_run
 from pytest_automation_report.model import Resources
 from pytest_automation_report.rules import texts
+from pytest_automation_report.summary import run_page
 
 if TYPE_CHECKING:
     import pytest
@@ -43,10 +44,9 @@ def described_run(config: pytest.Config, run: NewRun, rules: Rules, troubles: Tr
 def tell_finished(config: pytest.Config, ending: Ending, configuration: Configuration, troubles: Troubles) -> None:
     """Tell hooks what became of the session's results."""
     tally = ending.tally
-    is_linked = tally.run is not None and bool(configuration.url)
     summary = Summary(
         run=tally.run,
-        url=f"{configuration.url}/automation/runs/view/{tally.run}" if is_linked else "",
+        url=run_page(configuration, tally.run),
         counts=dict(tally.counts),
         delivered=tally.acknowledged,
         kept=tally.left,

@@ -210,6 +210,18 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "",
         "File that --junitxml writes of the same session: the summary tells which keys and statuses differ from it",
     ),
+    Setting(
+        "job_summary",
+        "flag",
+        default=True,
+        help="Write a summary for the page of the CI job, where the provider takes one (GITHUB_STEP_SUMMARY)",
+    ),
+    Setting(
+        "ci_annotations",
+        "flag",
+        default=False,
+        help="Mark failures on the page of the CI job: GitHub, Azure, TeamCity, Buildkite and GitLab",
+    ),
     Setting("strict", "flag", default=False, help="Let a session fail whose results could not all be delivered"),
     Setting("exit_wait", "seconds", 30.0, "How long pytest waits at its end for the delivery, from 0 to 3600 seconds"),
     Setting(

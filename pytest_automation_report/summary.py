@@ -80,26 +80,27 @@ def report_lines(
 
     With verbosity -1 a session that went well is one line, below that none; what a user must act on is always told.
     """
-    lines = [string(each) for each in troubles]
-    if ending is None:
+    lines = _troubles(ending, troubles)
+    if ending is None or ending.tally.seen == 0:
         return lines
     tally = ending.tally
-    lines += [string(each) for each in tally.told]
-    lines += [
-        f"the server does not know the status {string(before)}: sent as {string(now)} (set automation_report_statuses)"
-        for before, now in ending.renamed
-    ]
-    lines += [f"error in reporting: {string(each)}" for each in (*tally.faults, *tally.mismatches)]
-    if ending.spool_trouble:
-        lines.append(
-            f"results could not be written to disk and are lost with this process: {string(ending.spool_trouble)}"
-        )
-    if tally.seen == 0:
-        return lines
     if ending.is_whole:
         shorter = [_counted(tally)] if verbosity == -1 else []
         return [*(_delivered(configuration, tally, here) if verbosity >= 0 else shorter), *lines]
     return [*_delivered(configuration, tally, here), *lines, *_undelivered(configuration, ending, here)]
+
+
+def job_lines(
+    configuration: Configuration, ending: Ending, troubles: Sequence[str], *, here: Path
+) -> tuple[list[str], list[str]]:
+    """Return what went wrong with the reporting, and what was not delivered, for the page of a CI job."""
+    is_whole = ending.is_whole or ending.tally.seen == 0
+    return _troubles(ending, troubles), [] if is_whole else _undelivered(configuration, ending, here)
+
+
+def run_page(configuration: Configuration, run: int | None) -> str:
+    """Return the web address of a run, empty for the embedded server, which is served on demand alone."""
+    return f"{configuration.url}/automation/runs/view/{run}" if run is not None and configuration.url else ""
 
 
 def send_command(configuration: Configuration, here: Path) -> str:
@@ -133,6 +134,25 @@ def _database_words(configuration: Configuration, here: Path) -> list[str]:
         return []
     # Absolute: a relative path would start from the root folder of the project that ``here`` belongs to.
     return ["--database", str(configuration.database)]
+
+
+def _troubles(ending: Ending | None, troubles: Sequence[str]) -> list[str]:
+    """Return what went wrong, apart from the delivery."""
+    lines = [string(each) for each in troubles]
+    if ending is None:
+        return lines
+    tally = ending.tally
+    lines += [string(each) for each in tally.told]
+    lines += [
+        f"the server does not know the status {string(before)}: sent as {string(now)} (set automation_report_statuses)"
+        for before, now in ending.renamed
+    ]
+    lines += [f"error in reporting: {string(each)}" for each in (*tally.faults, *tally.mismatches)]
+    if ending.spool_trouble:
+        lines.append(
+            f"results could not be written to disk and are lost with this process: {string(ending.spool_trouble)}"
+        )
+    return lines
 
 
 def _counted(tally: Tally) -> str:
@@ -193,7 +213,7 @@ def _why(ending: Ending) -> str:
 def _address(configuration: Configuration, run: int, here: Path) -> str:
     if configuration.endpoint.is_embedded:
         return shlex.join(["automation-report", "serve", "--open", *_database_words(configuration, here)])
-    return f"{configuration.url}/automation/runs/view/{run}"
+    return run_page(configuration, run)
 
 
 def _number(count: int, noun: str) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.failures import FAILED, SHOWN, Failure, Failures
+from pytest_automation_report.model import Test
 from pytest_automation_report.records import Decoder
 from pytest_automation_report.spool import CONTROLLER, MAIN, bytes_from, ends_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pytest_automation_report.ledger import LedgerState
-    from pytest_automation_report.records import Placed
     from pytest_automation_report.spool import SessionFolder
 
 _LEADING: Final = frozenset({CONTROLLER, MAIN})
@@ -47,7 +49,7 @@ class Tally:
 
     ``expected`` is the number of tests that were to run (``None`` when collection did not end), ``modules`` how many
     results stand for modules, ``counts`` are by pytest's statuses, ``repeated`` names tests that share a key, ``told``
-    is what processes have to tell about their users' annotations and hooks.
+    is what processes have to tell about their users' annotations and hooks, ``failures`` are the first ones.
     """
 
     run: int | None
@@ -61,6 +63,7 @@ class Tally:
     damaged: int
     faults: tuple[str, ...] = field(default=())
     told: tuple[str, ...] = field(default=())
+    failures: tuple[Failure, ...] = field(default=())
 
     @property
     def seen(self) -> int:
@@ -120,13 +123,20 @@ class Tally:
 
 
 def tally_from(
-    folder: SessionFolder, state: LedgerState, own: Mapping[str, int], *, modules: int, is_each: bool
+    folder: SessionFolder,
+    state: LedgerState,
+    own: Mapping[str, int],
+    *,
+    modules: int,
+    is_each: bool,
+    kept: Sequence[Failure] = (),
 ) -> Tally:
     """Return the session's numbers.
 
-    ``own`` are the results by status of the leading process; ``is_each`` that every worker was to run every test.
+    ``own`` are the results by status of the leading process; ``is_each`` that every worker was to run every test,
+    ``kept`` the failures that the leading process knows of besides its own file: tests whose worker crashed.
     """
-    lanes, collected, totals, faults = [], [], Counter(own), []
+    lanes, collected, totals, faults, failures = [], [], Counter(own), [], list(kept)
     repeated: tuple[tuple[str, int], ...] = ()
     told: dict[str, None] = {}
     workers = folder.workers()
@@ -138,10 +148,11 @@ def tally_from(
             collected.append(int(noted["count"]))
             repeated = repeated or tuple((str(name), int(count)) for name, count in noted["repeated"])
         closing = next((each.record.members for each in last if each.record.kind == "close"), None)
-        counts = _counts(folder.records(worker)) if closing is None else Counter(closing["counts"])
-        if closing is not None:
-            faults.extend(closing.get("texts", ()))
-            told.update(dict.fromkeys(closing.get("told", ())))
+        closing = closing or _closing_of(folder.records(worker))
+        counts = Counter(closing["counts"])
+        faults.extend(closing.get("texts", ()))
+        told.update(dict.fromkeys(closing.get("told", ())))
+        failures.extend(Failure.from_json(each) for each in closing.get("failures", ()))
         if worker not in _LEADING:
             totals.update(counts)
         reported = sum(counts.values())
@@ -172,6 +183,7 @@ def tally_from(
         damaged=int(state.done.get("damaged", 0)),
         faults=tuple(faults),
         told=tuple(told),
+        failures=tuple(failures[:SHOWN]),
     )
 
 
@@ -181,15 +193,16 @@ def _expected(collected: list[int], *, is_each: bool) -> int | None:
     return sum(collected) if is_each else max(collected)
 
 
-def _counts(path: Path) -> Counter[str]:
-    """Return the results by status of a worker that did not end in order."""
+def _closing_of(path: Path) -> Mapping[str, Any]:
+    """Return what a worker that did not end in order would have told at its end: results by status, first failures."""
     counts: Counter[str] = Counter()
+    failures = Failures()
     decoder = Decoder()
     for piece in bytes_from(path, 0):
-        counts.update(_final_statuses(decoder.feed(piece)))
-    return counts
-
-
-def _final_statuses(records: list[Placed]) -> list[str]:
-    members: list[Mapping[str, Any]] = [each.record.members for each in records if each.record.kind == "finish"]
-    return [each["status"] for each in members if each["final"]]
+        for record in (each.record for each in decoder.feed(piece)):
+            if record.kind == "finish" and record.members["final"]:
+                status = record.members["status"]
+                counts[status] += 1
+                if status in FAILED:
+                    failures.add(Test.from_body(json.loads(record.test)), status)
+    return {"counts": counts, **failures.members()}

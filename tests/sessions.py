@@ -36,6 +36,12 @@ SHORT_LIMITS: Mapping[str, float] = {
 
 TOKEN = "canary-2f6b8d0f-token"
 
+OF_PROVIDERS = (
+    "APPVEYOR", "BITBUCKET_", "BUILDKITE", "CI_", "CIRCLE", "CODEBUILD_", "DRONE", "FORGEJO_", "GITEA_", "GITHUB_",
+    "GITLAB_", "JENKINS_", "TEAMCITY_", "TF_BUILD", "TRAVIS",
+)  # fmt: skip
+"""How variables begin that CI providers set, by which a session would tell of the job that runs these tests."""
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -57,8 +63,9 @@ def clean_environment(**more: str) -> dict[str, str]:
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("PYTEST", "AUTOMATION_REPORT", "_AUTOMATION_REPORT", "TESTMO", "COV_", "COVERAGE"))
+        and not name.startswith(OF_PROVIDERS)
         and name.lower() not in {"http_proxy", "https_proxy", "no_proxy", "all_proxy"}
-        and name not in {"CI", "GITHUB_ACTIONS"}
+        and name != "CI"
     }
     return {**own, **more}
 

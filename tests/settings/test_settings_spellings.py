@@ -86,6 +86,8 @@ SAMPLES: Mapping[str, Sample] = {
     "redact": Sample([r"secret-\d+", r"pin: \S+"], (r"secret-\d+", r"pin: \S+")),
     "redact_builtin": Sample(given=False),
     "compare_junit": Sample("build/junit.xml"),
+    "job_summary": Sample(given=False),
+    "ci_annotations": Sample(given=True),
     "strict": Sample(given=True),
     "exit_wait": Sample(2.5),
     "artifact_url": Sample("https://files.example.org/{path}"),

@@ -23,9 +23,9 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "added", "additions", "address", "annotations", "asking", "attempts", "ci", "configuration",
-            "credentials", "databases", "destination", "encoding", "facts", "given", "hook_answers", "hookspecs",
-            "identity", "ini", "junit", "ledger", "markers", "naming", "notes", "outcomes", "phases", "properties",
-            "junit_outputs", "junit_results",
+            "credentials", "databases", "destination", "encoding", "facts", "failures", "given", "hook_answers",
+            "hookspecs", "identity", "ini", "junit", "ledger", "markers", "naming", "notes", "outcomes", "phases",
+            "properties", "junit_outputs", "junit_results",
             "provider_pages", "providers", "recorder", "resolution", "rules", "settings", "steps", "values",
         ),
         1,
@@ -33,12 +33,18 @@ FLOORS: dict[str, int] = {
     # 2: disk, network, the embedded server
     **dict.fromkeys(("checkout", "spool", "client", "exchange", "transport", "verdict", "server", "whereabouts"), 2),
     # 3: the process that delivers, and what pytest reads of it
-    **dict.fromkeys(("sender", "comparison", "connection", "submission", "tally", "summary", "waiting"), 3),
+    **dict.fromkeys(
+        (
+            "sender", "comparison", "connection", "job_annotations", "job_summary", "submission", "tally", "summary",
+            "waiting",
+        ),
+        3,
+    ),
     # 4: pytest's hooks, the console command, and the door, which shows what there is for tests and hooks
     **dict.fromkeys(
         (
-            "", "cli", "describing", "plugin", "recording", "remote", "reporting", "run_hooks", "software",
-            "suite_properties",
+            "", "cli", "describing", "job_output", "plugin", "recording", "remote", "reporting", "run_hooks",
+            "session_run", "software", "suite_properties",
         ),
         4,
     ),

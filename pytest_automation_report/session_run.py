@@ -1,0 +1,59 @@
+"""The run that a session creates (floor 4): what the settings say, where it is made, what hooks add."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_automation_report.facts import Facts, with_facts
+from pytest_automation_report.model import Field, NewRun, Resources
+from pytest_automation_report.rules import texts
+from pytest_automation_report.run_hooks import described_run
+from pytest_automation_report.software import software_fields
+from pytest_automation_report.spool import SESSION_ID_FIELD
+from pytest_automation_report.whereabouts import facts_for
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_automation_report.asking import Troubles
+    from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.rules import Rules
+
+
+def session_run(
+    config: pytest.Config, configuration: Configuration, session_id: str, rules: Rules, troubles: Troubles
+) -> NewRun:
+    """Return the run to create for a session; one that is joined tells of itself."""
+    if configuration.run_id is not None:
+        return _new_run(configuration, session_id, rules, facts=Facts(), software=())
+    software = software_fields(config) if configuration.facts != "none" else ()
+    facts = facts_for(configuration, os.environ, config.rootpath)
+    run = _new_run(configuration, session_id, rules, facts=facts, software=software)
+    return described_run(config, run, rules, troubles)
+
+
+def _new_run(
+    configuration: Configuration, session_id: str, rules: Rules, *, facts: Facts, software: tuple[Field, ...]
+) -> NewRun:
+    """Return the run; the session's id is among its fields, so that the run can be found again."""
+    given = NewRun(
+        name=configuration.name,
+        source=configuration.source,
+        config=configuration.config or None,
+        config_id=configuration.config_id,
+        milestone=configuration.milestone or None,
+        milestone_id=configuration.milestone_id,
+        tags=configuration.tags,
+        resources=Resources(fields=configuration.fields, links=configuration.links),
+    )
+    run = with_facts(given, facts, own=software, is_branch_tag=configuration.branch_tag)
+    clean = texts(rules)
+    return replace(
+        run,
+        resources=Resources(
+            fields=(Field(SESSION_ID_FIELD, session_id), *map(clean.field, run.resources.fields)),
+            links=tuple(replace(each, url=clean.address(each.url)) for each in run.resources.links),
+        ),
+    )

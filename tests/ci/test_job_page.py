@@ -1,0 +1,246 @@
+"""The page of a CI job: what stands on it, how large it is, and that foreign text is nothing but text."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+
+import pytest
+
+from pytest_automation_report.failures import SHOWN, Failure, Failures
+from pytest_automation_report.job_annotations import ANNOTATED, annotation_lines, link_report
+from pytest_automation_report.job_summary import JobPage, plain
+from pytest_automation_report.model import Field, FieldType, Test
+from pytest_automation_report.tally import Tally
+
+FAILED = Failure("failure", "tests.test_cart", "test_pay[a|b]", "assert 1 == 2", "tests/test_cart.py", 12)
+ROOM = 1024 * 1024
+
+
+def tally(*failures: Failure, expected: int | None = None, run: int | None = 7, **counts: int) -> Tally:
+    """Return the numbers of a session with these failures."""
+    return Tally(
+        run=run,
+        lanes=(),
+        counts=counts,
+        expected=expected,
+        modules=0,
+        repeated=(),
+        is_done=True,
+        is_complete=True,
+        damaged=0,
+        failures=failures,
+    )
+
+
+def shown(text: str) -> str:
+    """Return the page as a browser shows the texts in it."""
+    return html.unescape(re.sub(r"</?code>", "", text))
+
+
+def test_page() -> None:
+    """A page has the run's name, all counts, failures first, a link to the run, what was told, and the failures."""
+    page = JobPage(
+        title="suite main #7",
+        tally=tally(FAILED, failure=1, passed=3, skipped=2, expected=10),
+        url="https://example.testmo.net/automation/runs/view/7",
+        told=["2 results kept in .automation-report/spool/x"],
+    )
+    assert shown(page.text(ROOM)).splitlines() == [
+        "### suite main #7",
+        "",
+        "**1 failed, 3 passed, 2 skipped** in [run 7](<https://example.testmo.net/automation/runs/view/7>)",
+        "",
+        "10 of 10 tests were not run.",
+        "",
+        "- 2 results kept in .automation-report/spool/x",
+        "",
+        "| Failed | Message |",
+        "| --- | --- |",
+        "| tests.test_cart.test_pay[a|b] | assert 1 == 2 |",
+    ]
+
+
+def test_page_of_nothing() -> None:
+    """A session without results and without a run has a page that says so."""
+    assert JobPage(title="s", tally=tally(run=None)).text(ROOM) == "### s\n\n**no results**\n"
+
+
+def test_more_failures_than_are_shown() -> None:
+    """The page tells how many failures it leaves out."""
+    many = [Failure("failure", "f", f"test_{each}", "") for each in range(SHOWN)]
+    text = JobPage(title="s", tally=tally(*many, failure=SHOWN + 3, error=1)).text(ROOM)
+    assert text.count("| <code>f") == SHOWN
+    assert text.endswith("\n4 more failed.\n")
+
+
+@pytest.mark.parametrize("room", [0, 30, 100, 200, 1000, 3000])
+def test_page_keeps_its_size(room: int) -> None:
+    """A page is no larger than it may be: it leaves out failures first, and is empty when the totals have no room."""
+    many = [Failure("failure", "f\u00fc", f"test_{each}", "\u4e2d" * 50) for each in range(20)]
+    page = JobPage(title="s", tally=tally(*many, failure=20))
+    text = page.text(room)
+    assert len(text.encode()) <= room
+    head = page.text(10**6).partition("\n| Failed")[0]
+    assert text.startswith(head if room >= len(head.encode()) else "")
+    assert bool(text) is (room >= len(head.encode()))
+    if 0 < text.count("| <code>f") < 20:
+        assert f"{20 - text.count('| <code>f')} more failed." in text
+
+
+INJECTIONS = [
+    "<img src=x onerror=alert(1)>",
+    "<!-- hidden -->",
+    "</code></td></table><script>alert(1)</script>",
+    "[click](javascript:alert(1))",
+    "![](https://example.org/pixel.png)",
+    "# heading",
+    "a | b | c",
+    "```\ncode\n```",
+    "**bold** _x_ ~~y~~",
+    "https://example.org/www.example.org",
+    "::error::x\n::add-mask::y",
+    "##vso[task.setvariable variable=a]b",
+    "&lt;b&gt; &#60;",
+    "\x1b[31mred\x1b[0m \u202e\x00",
+    "$x$ @ann #12 :tada:",
+]
+
+
+@pytest.mark.parametrize("text", INJECTIONS)
+def test_foreign_text_is_text(text: str) -> None:
+    """Nothing in a name, a message or a title is read as Markdown, HTML or a command; all of it is shown."""
+    spelled = plain(text)
+    assert re.fullmatch(r"(?:[^\W_]|\s|&#\d+;)*", spelled)
+    assert "\n" not in spelled
+    failure = Failure("failure", text, text, text)
+    page = JobPage(title=text, tally=tally(failure, failure=1), told=[text]).text(ROOM)
+    assert len(page.splitlines()) == 9
+    assert page.replace("<code>", "").replace("</code>", "").count("<") == 0
+    row = page.splitlines()[-1]
+    assert row.count("|") == 3
+    assert html.unescape(spelled) in shown(row)
+
+
+def github(line: str) -> tuple[str, dict[str, str], str]:
+    """Read a line as GitHub's runner does."""
+    found = re.fullmatch(r"::(\w+)(?: (.*?))?::(.*)", line)
+    assert found
+    values: dict[str, str] = {}
+    for each in str(found[2] or "").split(","):
+        name, _, value = each.partition("=")
+        values.update({name: value} if name else {})
+    order = (("%0D", "\r"), ("%0A", "\n"), ("%3A", ":"), ("%2C", ","), ("%25", "%"))
+
+    def read(text: str) -> str:
+        for spelled, sign in order:
+            text = text.replace(spelled, sign)
+        return text
+
+    return found[1], {name: read(value) for name, value in values.items()}, read(found[3])
+
+
+def azure(line: str) -> tuple[dict[str, str], str]:
+    """Read a line as Azure's agent does: the command ends at the first bracket."""
+    found = re.match(r"##vso\[task\.logissue ([^\]]*)\](.*)\Z", line)
+    assert found
+    order = (("%3B", ";"), ("%0D", "\r"), ("%0A", "\n"), ("%5D", "]"), ("%AZP25", "%"))
+
+    def read(text: str) -> str:
+        for spelled, sign in order:
+            text = text.replace(spelled, sign)
+        return text
+
+    pairs = (each.partition("=")[::2] for each in found[1].split(";") if each)
+    return {name: read(value) for name, value in pairs}, read(found[2])
+
+
+def teamcity(line: str) -> dict[str, str]:
+    """Read a line as TeamCity does."""
+    found = re.fullmatch(r"##teamcity\[message ((?:\w+='(?:[^|'\[\]]|\|.)*' ?)+)\]", line)
+    assert found
+    pairs = re.findall(r"(\w+)='((?:[^|'\[\]]|\|.)*)'", found[1])
+    return {name: re.sub(r"\|(.)", r"\1", value) for name, value in pairs}
+
+
+STRANGE = [*INJECTIONS, "100% of a:b,c;d]e", "%0A::add-mask::x", "it's [a|b]"]
+
+
+@pytest.mark.parametrize("text", STRANGE)
+def test_foreign_text_is_no_command(text: str) -> None:
+    """A name, message or path gets whole into each provider's line, and neither ends it nor adds another command."""
+    failure = Failure("error", "", text, text, text, 3)
+    name = html.unescape(plain(text))
+    (line,) = annotation_lines("GitHub", [failure], 1)
+    assert "\n" not in line
+    assert github(line) == ("error", {"file": name, "line": "3", "title": name}, f"{name}: {name}")
+    (line,) = annotation_lines("Azure", [failure], 1)
+    assert azure(line) == ({"type": "error", "sourcepath": name, "linenumber": "3"}, f"{name}: {name}")
+    (line,) = annotation_lines("TeamCity", [failure], 1)
+    assert teamcity(line) == {"text": f"{name}: {name}", "status": "WARNING"}
+
+
+def test_ten_of_a_kind() -> None:
+    """Ten failures are marked, one line tells of the others, and one of what was not delivered."""
+    many = [Failure("failure", "f", f"test_{each}", "m") for each in range(30)]
+    for provider in ANNOTATED:
+        lines = annotation_lines(provider, many, 31, "3 results kept in x")
+        assert len(lines) == 12
+        assert "21 more tests failed" in lines[10]
+        assert "3 results kept in x" in lines[11]
+    assert [line.partition(" ")[0] for line in annotation_lines("GitHub", many, 31, "x")][9:] == [
+        "::error",
+        "::warning::21",
+        "::warning::automation",
+    ]
+
+
+def test_failures_that_nobody_knows() -> None:
+    """Failures without a text are told as a number."""
+    assert annotation_lines("GitHub", [], 2) == ["::warning::2 tests failed"]
+    assert annotation_lines("GitHub", [], 0) == []
+    assert annotation_lines("Jenkins", [FAILED], 1, "x") == []
+
+
+def test_link_report() -> None:
+    """GitLab's report is JSON of links to the run, one for the run and one for each failure."""
+    report = json.loads(link_report([FAILED], "https://example.org/7", "suite main"))
+    assert report == {
+        "Automation report": [
+            {"external_link": {"label": "suite main", "url": "https://example.org/7"}},
+            {
+                "external_link": {
+                    "label": "tests.test_cart.test_pay[a|b]: assert 1 == 2",
+                    "url": "https://example.org/7",
+                }
+            },
+        ]
+    }
+
+
+def _failing(name: str, message: str) -> Test:
+    field = Field("Failure", "text", FieldType.CONSOLE, {"message": message}, is_highlight=True)
+    return Test("k", name, "f", "failed", fields=(Field("a", "b"), field), file="t.py", line=3)
+
+
+def test_first_line_of_the_message() -> None:
+    """A failure tells the first line of its message, else of its text, cut to a few hundred characters."""
+    assert Failure.of_test(_failing("n", "\n one\ntwo"), "failure") == Failure("failure", "f", "n", "one", "t.py", 3)
+    assert Failure.of_test(_failing("n", ""), "error").message == "text"
+    assert Failure.of_test(Test("k", "n", "f", "failed"), "failure").message == ""
+    long = Failure.of_test(_failing("n" * 700, "m" * 700), "failure")
+    assert (len(long.name), len(long.message)) == (240, 240)
+
+
+@pytest.mark.parametrize("sign", ["m", '"', "\u4e2d", "\U0001f600"])
+def test_failures_are_bounded(sign: str) -> None:
+    """What a process keeps of its failures has a bounded number and size, whatever they say, and comes back whole."""
+    failures = Failures()
+    for each in range(1000):
+        failures.add(_failing(f"{each}{sign * 400}", sign * 400), "failure")
+    assert 1 < len(failures.kept) <= SHOWN
+    body = json.dumps(failures.members())
+    assert len(body) < 26_000
+    assert [Failure.from_json(each) for each in json.loads(body)["failures"]] == failures.kept
+    assert Failures().members() == {}
