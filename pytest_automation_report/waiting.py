@@ -51,7 +51,7 @@ def wait_for_sender(
     """Return when the sender is done, or when waiting longer is not worth it.
 
     Limits: in all (shorter after Ctrl-C), without an answer of the server, and while the server is known to be down. A
-    sender that has died, or never became ready, becomes the state's trouble; becoming ready is progress, since its start
+    sender that has died, or never became ready, becomes the state's trouble. That it became ready is progress: a start
     takes a while on a busy machine. A further Ctrl-C ends the wait.
     """
     longest = limits.exit_interrupted if is_interrupted else limits.exit_all

@@ -104,6 +104,7 @@ class Sender:
     on_progress: Callable[[Delivery], None] = lambda _: None
     unknown: Unknown = "hold"
     is_in_new_run: bool = False
+    _alone_at: float | None = None
 
     def run(self) -> Delivery:
         """Deliver until there is nothing left to do or no time; return what became of it."""
@@ -159,7 +160,10 @@ class Sender:
         now = self.world.clock()
         if self.controller is None:
             return now - progress_at > self.limits.send_progress and not is_settling
-        return now - over_at > self.limits.exit_all + self.limits.alone
+        if self._alone_at is None and not self.controller.is_alive():
+            self._alone_at = now
+        is_too_long = now - over_at > self.limits.exit_all + self.limits.alone
+        return is_too_long or (self._alone_at is not None and now - self._alone_at > self.limits.alone)
 
     def _wait(self) -> None:
         if self.controller is None:

@@ -53,6 +53,21 @@ def test_down_from_the_start(tmp_path: Path) -> None:
         assert names(server) == sorted(EVERY)
 
 
+def test_sender_does_not_stay(tmp_path: Path) -> None:
+    """When pytest has ended the sender goes on for its own time only, not for what pytest might have waited."""
+    StoppingProject(tmp_path, end="pass")
+    with checked_server() as server:
+        server.down()
+        limits = {"exit_all": 600.0, "exit_down": 0.3, "alone": 0.3}
+        with Running(tmp_path, address=server.address, env=session_environment(limits)) as running:
+            assert running.end().exit == 0
+        wait_for_senders(tmp_path)
+        server.up()
+        sent = send(tmp_path, "--url", server.address, "--project-id", "1")
+        assert sent.exit == 0, sent.text
+        assert_whole(server, EVERY)
+
+
 def test_down_in_the_middle_and_back(tmp_path: Path) -> None:
     """What could not be sent while the server was down is sent when it is back, before pytest ends."""
     project = GatedProject(tmp_path, 6, 2, 4)
