@@ -35,6 +35,7 @@ _IDLE_SECONDS: Final = 60
 
 _KEPT_CONNECTIONS: Final = 8
 _DEFAULTS: Final[Mapping[str, str | int]] = {
+    "client_encoding": "utf8",
     "connect_timeout": 10,
     "fallback_application_name": "automation-report",
     "keepalives_idle": 30,

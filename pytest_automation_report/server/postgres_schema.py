@@ -60,7 +60,7 @@ def _check_encoding(database: PostgresqlDatabase, shown: str) -> None:
 
 def _version(database: PostgresqlDatabase, shown: str) -> int | None:
     """Return the version of the tables, ``None`` where there is nothing at all."""
-    tables = database.get_tables()
+    tables = database.get_tables(_schema(database))
     if VERSION_TABLE not in tables:
         if tables:
             raise StoreError(
@@ -77,11 +77,17 @@ def _version(database: PostgresqlDatabase, shown: str) -> int | None:
     return int(version)
 
 
+def _schema(database: PostgresqlDatabase) -> str | None:
+    ((schema,),) = _sql(database, "SELECT current_schema()")
+    return str(schema) if schema else None
+
+
 def _order_indexes(database: PostgresqlDatabase) -> None:
     """End every index with the row's id, as SQLite does by itself: rows are read from them in the order they came."""
+    schema = _schema(database)
     for table in TABLES:
         names = table._meta.columns  # noqa: SLF001 - peewee's name for it
-        for index in database.get_indexes(table._meta.table_name):  # noqa: SLF001 - as above
+        for index in database.get_indexes(table._meta.table_name, schema):  # noqa: SLF001 - as above
             if "id" in names and not index.unique and index.columns[-1] != "id":
                 _sql(database, f'DROP INDEX "{index.name}"')
                 _sql(database, index.sql.replace(")", ', "id")', 1))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from peewee import JOIN, fn
 
+from pytest_automation_report.server.ranges import first_order, within
 from pytest_automation_report.server.references import USER_ID, project_statuses, referenced
 from pytest_automation_report.server.refusals import absent
 from pytest_automation_report.server.statuses import ResultClass
@@ -95,28 +96,28 @@ class Reader:
         counted = self._row(Run.select().where(Run.id == run_id))
         if counted is None:
             raise absent("automation run")
-        results = (
-            Result.select(
-                Result.id,
-                Result.thread,
-                Result.case,
-                Result.name,
-                Result.folder,
-                Result.result_class,
-                Result.elapsed,
-                Result.created,
-                Case.key,
-            )
-            .join(Case)
-            .where(Result.run == run_id)
-        )
+        results = Result.select(
+            Result.id,
+            Result.thread,
+            Result.case,
+            Result.name,
+            Result.folder,
+            Result.result_class,
+            Result.elapsed,
+            Result.created,
+            Case.key,
+        ).join(Case)
+        column, value = (Result.run, run_id)
         if query["thread_id"] is not None:
-            results = results.where(Result.thread == query["thread_id"])
+            results = results.where(Result.run == run_id)
+            column, value = (Result.thread, query["thread_id"])
             counted = self._row(Thread.select().where((Thread.id == query["thread_id"]) & (Thread.run == run_id)))
         if query["status_id"] is not None:
             results = results.where(Result.result_class.in_(query["status_id"]))
         total = _counted(counted, query["status_id"]) if counted else 0
-        return self._page(results, (_RESULT_ORDERS[query["sort"]], Result.id), query, total)
+        found = within(results, column, value, self._database)
+        before = first_order(column, self._database, is_descending=query["order"] == "desc")
+        return self._page(found, (_RESULT_ORDERS[query["sort"]], Result.id), query, total, before)
 
     def source(self, source_id: int) -> Json:
         """Return a source with what its runs tell about it."""
@@ -167,14 +168,21 @@ class Reader:
         attached = _by_run(self._rows(Attachment.select().where(Attachment.run.in_(ids)).order_by(Attachment.id)), ids)
         return [RunRecord(run, threads[run["id"]], attached[run["id"]]) for run in runs]
 
-    def _page(self, query: Any, order: Sequence[Any], wanted: Mapping[str, Any], total: int) -> Page[Json]:  # noqa: ANN401
+    def _page(
+        self,
+        query: Any,  # noqa: ANN401 - peewee's queries have no common type
+        order: Sequence[Any],
+        wanted: Mapping[str, Any],
+        total: int,
+        before: Sequence[Any] = (),
+    ) -> Page[Json]:
         number, size = wanted["page"], wanted["per_page"]
         offset = (number - 1) * size
         items: Sequence[Json] = ()
         if offset < total:  # also keeps offsets that no database takes away from it
             is_descending = wanted["order"] == "desc"
             ordered = [_descending(each) if is_descending else _ascending(each) for each in order]
-            items = self._rows(query.order_by(*ordered).limit(size).offset(offset))
+            items = self._rows(query.order_by(*before, *ordered).limit(size).offset(offset))
         return Page(number, size, total, items)
 
     def _rows(self, query: Any) -> list[Json]:  # noqa: ANN401 - peewee's queries have no common type

@@ -81,6 +81,11 @@ class Cluster:
         run = [str(self.programs / "pg_ctl"), "-D", str(self.folder / "data"), "-s", "-w", *arguments]
         subprocess.run(run, check=True, stdin=subprocess.DEVNULL, timeout=60, **_identity())
 
+    def restart(self) -> None:
+        """Start the server unless it runs."""
+        if not (self.folder / "data" / "postmaster.pid").exists():
+            self.control("-l", str(self.folder / "log"), "start")
+
 
 def database_at(url: str) -> PostgresDatabase:
     place = postgres_database(Given(url, "--database"))
@@ -128,7 +133,7 @@ def started(folder: Path) -> Cluster:
     settings = {**_SETTINGS, "port": str(port), "unix_socket_directories": str(place)}
     with (place / "data" / "postgresql.conf").open("a") as file:
         file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
-    cluster.control("-l", str(place / "log"), "start")
+    cluster.restart()
     cluster.execute(f"CREATE DATABASE {OWNER}", "postgres")
     return cluster
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from peewee import fn
 
+from pytest_automation_report.server.ranges import first_order, within
 from pytest_automation_report.server.refusals import absent
 from pytest_automation_report.server.tables import Case, Project, Result, Run, Source
 
@@ -90,7 +91,7 @@ class PageReader:
             if skipped >= amount or room <= 0:
                 skipped = max(0, skipped - amount)
                 continue
-            rows = self._rows(stretch(run_id, status, limit=room, offset=skipped))
+            rows = self._rows(stretch(run_id, status, limit=room, offset=skipped, database=self._database))
             found += rows
             room -= len(rows)
             skipped = 0
@@ -101,7 +102,8 @@ class PageReader:
         skipped, found = (page - 1) * PAGE_ROWS, list[Any]()
         for status in statuses:
             missing = skipped + PAGE_ROWS + 1 - len(found)
-            found += self._rows(matching(stretch(run_id, status, limit=missing, offset=0), search))
+            rows = stretch(run_id, status, limit=missing, offset=0, database=self._database)
+            found += self._rows(matching(rows, search))
             if len(found) > skipped + PAGE_ROWS:
                 break
         return Rows(found[skipped : skipped + PAGE_ROWS], len(found) > skipped + PAGE_ROWS)
@@ -138,10 +140,10 @@ class PageReader:
         return list(query.dicts().execute(self._database))
 
 
-def stretch(run_id: int, status: int, *, limit: int, offset: int) -> Any:  # noqa: ANN401 - peewee's queries have no common type
-    """Return the query for some tests of one status of a run."""
-    rows = Result.select(*_ROW).where(Result.run == run_id, Result.status == status)
-    return rows.order_by(Result.id).limit(limit).offset(offset)
+def stretch(run_id: int, status: int, *, limit: int, offset: int, database: Database | None = None) -> Any:  # noqa: ANN401 - peewee's queries have no common type
+    """Return the query for some tests of one status of a run, in a database or a SQLite file."""
+    rows = within(Result.select(*_ROW).where(Result.run == run_id), Result.status, status, database)
+    return rows.order_by(*first_order(Result.status, database), Result.id).limit(limit).offset(offset)
 
 
 def matching(query: Any, search: Search) -> Any:  # noqa: ANN401 - peewee's queries have no common type

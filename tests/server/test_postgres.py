@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from peewee import InterfaceError, fn
+
+from pytest_automation_report.errors import StoreError
+from pytest_automation_report.server import postgres
+from pytest_automation_report.server.checking import check
+from pytest_automation_report.server.locks import locked
+from pytest_automation_report.server.refusals import RefusalError
+from pytest_automation_report.server.store import Answer, Identity, Store
+from pytest_automation_report.server.submissions import ThreadSubmission, run_from
+from pytest_automation_report.server.tables import SCHEMA_VERSION, Run
+from server.clusters import database_at
+from server.service import IN_A_DATABASE, Service, a_test
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_automation_report.server.writes import Writer
+    from server.clusters import Cluster
+
+NOTHING = Answer(204)
+RUN = run_from({"name": "n", "source": "s"})
+THREAD = ThreadSubmission(None, None, ())
+
+
+def _in_threads(*works: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+
+def _keep(writer: Writer, run_id: int) -> int:
+    """Keep a run until the transaction ends; return which process of PostgreSQL does so."""
+    list(locked(Run.select(Run.id).where(Run.id == run_id), writer.database).execute(writer.database))
+    pid: int = writer.database.connection().info.backend_pid  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+    return pid
+
+
+@IN_A_DATABASE
+def test_a_key_that_another_process_uses_is_409(service: Service) -> None:
+    """While one server answers a request, another refuses its copy and takes other keys; then both give one answer."""
+    begun, end = threading.Event(), threading.Event()
+    same, other = Identity("k", "f"), Identity("other", "f")
+    answers: list[Answer] = []
+
+    def slowly(_: Writer) -> Answer:
+        begun.set()
+        assert end.wait(30)
+        return Answer(201, {"id": 7})
+
+    first = threading.Thread(target=lambda: answers.append(service.store.change(slowly, same)))
+    first.start()
+    with closing(Store(service.place, clock=service.clock)) as second:
+        assert begun.wait(30)
+        with pytest.raises(RefusalError) as refused:
+            second.change(lambda _: NOTHING, same)
+        assert (refused.value.status, refused.value.headers) == (409, {"Retry-After": "1"})
+        assert second.change(lambda _: NOTHING, other) == NOTHING
+        end.set()
+        first.join()
+        assert second.change(lambda _: NOTHING, same) == answers[0] == Answer(201, {"id": 7})
+
+
+@IN_A_DATABASE
+def test_a_writer_that_waits_too_long_is_429(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a run stays locked, nothing was done and the client may repeat; nobody else waits for it, nor do readers."""
+    run_id, other = service.new_run(), service.new_run()
+    thread_id = service.new_thread(run_id)
+    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.05)
+    with closing(Store(service.place)) as holder, holder._connections.writing() as database:
+        list(locked(Run.select(Run.id).where(Run.id == run_id), database).execute(database))
+        with closing(Store(service.place)) as waiting, pytest.raises(RefusalError) as refused:
+            waiting.write(lambda writer: writer.create_thread(run_id, THREAD))
+        assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "1")
+        assert service.run(run_id)["thread_count"] == 1
+        service.new_thread(other)
+    service.append(thread_id, a_test())
+
+
+@IN_A_DATABASE
+def test_writers_in_a_circle_are_each_done_once(service: Service) -> None:
+    """PostgreSQL undoes one of two transactions that wait for each other, and the store does it again."""
+    runs = [service.new_run() for _ in range(2)]
+    barrier = threading.Barrier(2)
+    begun: list[tuple[int, ...]] = []
+
+    def work(*order: int) -> Callable[[Writer], None]:
+        def both(writer: Writer) -> None:
+            begun.append(order)
+            first, second = order
+            writer.append_to_run(first, ())
+            if begun.count(order) == 1:
+                barrier.wait(30)
+            writer.append_to_run(second, ())
+            Run.update(tags=Run.tags.concat("+")).where(Run.id.in_(runs)).execute(writer.database)
+
+        return both
+
+    _in_threads(
+        lambda: service.store.write(work(runs[0], runs[1])), lambda: service.store.write(work(runs[1], runs[0]))
+    )
+    assert len(begun) == 3, "one of them was done again"
+    with service.store._connections.reading() as database:
+        assert [row.tags for row in Run.select(Run.tags).execute(database)] == ["[]++", "[]++"]
+
+
+@IN_A_DATABASE
+def test_a_connection_that_was_lost_is_replaced(service: Service, cluster: Cluster) -> None:
+    """One that nobody used, and one in the middle of a transaction, which is then done once more; never twice."""
+    run_id = service.new_run()
+    cluster.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'reports'"
+    )
+    assert service.run(run_id)["id"] == run_id
+    tries = []
+
+    def work(writer: Writer) -> None:
+        tries.append(_keep(writer, run_id))
+        thread_id = writer.create_thread(run_id, THREAD)
+        if len(tries) == 1:
+            cluster.execute(f"SELECT pg_terminate_backend({tries[0]})")
+        writer.complete_thread(thread_id, None, None)
+
+    service.store.write(work)
+    assert len(tries) == 2
+    assert (service.run(run_id)["thread_count"], len(service.run(run_id)["threads"])) == (1, 1)
+
+
+@IN_A_DATABASE
+def test_a_connection_that_is_always_lost_is_429(service: Service, cluster: Cluster) -> None:
+    """The store gives up after some tries, and has done nothing."""
+    tries = []
+
+    def work(writer: Writer) -> None:
+        writer.create_run(1, RUN)
+        tries.append(writer.database.connection().info.backend_pid)  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+        cluster.execute(f"SELECT pg_terminate_backend({tries[-1]})")
+        writer.create_run(1, RUN)
+
+    with pytest.raises(RefusalError) as refused:
+        service.store.write(work)
+    assert (refused.value.status, len(tries)) == (429, 5)
+    assert service.get("/projects/1/automation/runs").status_code == 404
+
+
+def test_a_database_that_is_away_is_429_until_it_is_back(cluster: Cluster) -> None:
+    """Nothing was done, so it is safe to repeat; the server need not be started again."""
+    place = cluster.emptied()
+    try:
+        with closing(Store(place)) as store:
+            made = store.write(lambda writer: writer.create_run(1, RUN))
+            cluster.control("-m", "fast", "stop")
+            for ask in (
+                lambda: store.read(lambda reader: reader.run(made)),
+                lambda: store.write(lambda writer: writer.create_run(1, RUN)),
+            ):
+                with pytest.raises(RefusalError) as refused:
+                    ask()
+                assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "5")
+                assert "cannot be reached" in refused.value.message
+            cluster.restart()
+            assert store.read(lambda reader: reader.run(made)).row["id"] == made
+            assert store.write(lambda writer: writer.create_run(1, RUN)) == made + 1
+    finally:
+        cluster.restart()
+
+
+@IN_A_DATABASE
+def test_a_reader_sees_one_moment(service: Service) -> None:
+    """What others commit meanwhile does not show: rows and counts that are read one after another fit."""
+    run_id = service.new_run()
+    with service.store._connections.reading() as database:
+        amounts = [Run.select(fn.COUNT(Run.id)).scalar(database)]
+        service.new_run()
+        amounts.append(Run.select(fn.COUNT(Run.id)).scalar(database))
+    assert amounts == [1, 1]
+    assert service.run(run_id + 1)["id"] == run_id + 1
+
+
+@IN_A_DATABASE
+def test_a_closed_store_takes_nothing(service: Service) -> None:
+    """It opens no new connection, and those that are in use are closed when they are given back."""
+    with service.store._connections.reading() as database:
+        service.store.close()
+        assert not database.is_closed()
+    assert database.is_closed()
+    with pytest.raises(InterfaceError, match="closed"):
+        service.store.read(lambda reader: reader.statuses(1))
+
+
+@IN_A_DATABASE
+def test_an_order_of_texts_is_that_of_sqlite(service: Service) -> None:
+    """Names are sorted by their characters' numbers, whatever language the database was made for."""
+    run_id = service.new_run()
+    names = ["a", "B", "_c", "Z", "\xe9", "10", "9"]
+    service.append(service.new_thread(run_id), *(a_test(each, name=name) for each, name in enumerate(names)))
+    query = "sort=automation_run_tests:name&order=asc"
+    found = service.get(f"/automation/runs/{run_id}/tests", query).json["result"]
+    assert [each["name"] for each in found] == sorted(names)
+
+
+def test_servers_that_start_at_once_make_one_store(cluster: Cluster) -> None:
+    """They take turns, and each finds or makes all of it."""
+    new = cluster.new()
+    barrier = threading.Barrier(4)
+    made: list[int] = []
+
+    def start() -> None:
+        barrier.wait(30)
+        with closing(Store(new)) as store:
+            made.append(store.write(lambda writer: writer.create_run(1, RUN)))
+
+    _in_threads(*[start] * 4)
+    assert sorted(made) == [1, 2, 3, 4]
+    with closing(Store(new)) as store:
+        assert check(store).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("preparation", "told"),
+    [
+        ("CREATE TABLE things (id INTEGER)", "tables of something else.*search_path"),
+        (f"UPDATE store_version SET version = {SCHEMA_VERSION + 1}", f"version {SCHEMA_VERSION + 1}.*upgrade"),
+    ],
+)
+def test_what_is_not_ours_is_refused_and_left_alone(cluster: Cluster, preparation: str, told: str) -> None:
+    """Tables of something else are not mixed with ours, and a newer release's are not guessed at."""
+    new = cluster.new()
+    name = new.shown.rpartition("/")[2]
+    if "store_version" in preparation:
+        Store(new).close()
+    cluster.execute(preparation, name)
+    tables = "SELECT schemaname, tablename FROM pg_tables ORDER BY 1, 2"
+    before = cluster.execute(tables, name)
+    with pytest.raises(StoreError, match=f"(?s){name}.*{told}"):
+        Store(new)
+    assert cluster.execute(tables, name) == before
+
+
+def test_a_store_can_have_a_schema_of_its_own(cluster: Cluster) -> None:
+    """Beside tables of something else it is served from the schema that the address names."""
+    new = cluster.new()
+    name = new.shown.rpartition("/")[2]
+    cluster.execute("CREATE TABLE run (id INTEGER); CREATE SCHEMA reports", name)
+    own = database_at(f"{new.url}&options=-csearch_path%3Dreports")
+    for _ in range(2):
+        with closing(Store(own)) as store:
+            store.write(lambda writer: writer.create_run(1, RUN))
+    assert cluster.execute("SELECT count(*) FROM reports.run", name) == [(2,)]
+    assert cluster.execute("SELECT count(*) FROM public.run", name) == [(0,)]
+
+
+def test_a_database_that_cannot_hold_every_text_is_refused(cluster: Cluster) -> None:
+    """Its encoding has to be UTF-8."""
+    with pytest.raises(StoreError, match=r"encoding is SQL_ASCII.*UTF8"):
+        Store(cluster.new("SQL_ASCII"))
