@@ -107,7 +107,8 @@ class Reader:
             Result.created,
             Case.key,
         ).join(Case)
-        column, value = (Result.run, run_id)
+        column: Any = Result.run
+        value = run_id
         if query["thread_id"] is not None:
             results = results.where(Result.run == run_id)
             column, value = (Result.thread, query["thread_id"])

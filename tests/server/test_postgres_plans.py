@@ -54,7 +54,7 @@ def asked(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[tuple[
     caplog.set_level(logging.DEBUG, "peewee")
 
     def told() -> list[tuple[str, Any]]:
-        found = [record.msg for record in caplog.records if record.name == "peewee"]
+        found: list[Any] = [record.msg for record in caplog.records if record.name == "peewee"]
         caplog.clear()
         return [each for each in found if each[0].startswith(("SELECT", "INSERT", "UPDATE"))]
 
@@ -71,7 +71,7 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _steps(place: PostgresDatabase, statements: list[tuple[str, Any]]) -> list[dict[str, Any]]:
     """Return the steps in which PostgreSQL does these statements, each with the rows that it looked at."""
     assert statements
-    steps = []
+    steps: list[dict[str, Any]] = []
     with psycopg.connect(place.url) as connection:
         for sql, values in statements:
             cursor = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}".encode(), values)
@@ -82,11 +82,12 @@ def _steps(place: PostgresDatabase, statements: list[tuple[str, Any]]) -> list[d
 
 
 def _rows(steps: list[dict[str, Any]]) -> float:
-    return sum(
+    looked_at: list[float] = [
         (step["Actual Rows"] + step.get("Rows Removed by Filter", 0)) * step["Actual Loops"]
         for step in steps
         if "Relation Name" in step
-    )
+    ]
+    return sum(looked_at)
 
 
 def _scanned(steps: list[dict[str, Any]]) -> set[str]:
