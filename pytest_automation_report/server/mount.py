@@ -76,7 +76,7 @@ class StoreAdapter(BaseAdapter):
 
 def _environ(request: PreparedRequest) -> dict[str, Any]:
     address = urlsplit(request.url or "")
-    body = _bytes(request.body)
+    body, length = _content(request)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method or "GET",
         "SCRIPT_NAME": "",
@@ -87,7 +87,7 @@ def _environ(request: PreparedRequest) -> dict[str, Any]:
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(body),
+        "wsgi.input": body,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
@@ -97,13 +97,23 @@ def _environ(request: PreparedRequest) -> dict[str, Any]:
         variable = name.upper().replace("-", "_")
         environ[variable if variable == "CONTENT_TYPE" else f"HTTP_{variable}"] = _header_text(value)
     environ.pop("HTTP_CONTENT_LENGTH", None)
-    if body:
-        environ["CONTENT_LENGTH"] = str(len(body))
+    if length:
+        environ["CONTENT_LENGTH"] = str(length)
     return environ
 
 
 def _header_text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def _content(request: PreparedRequest) -> tuple[Any, int]:
+    """Return what the application reads a body from, and its length; a large file is never in memory as a whole."""
+    body: Any = request.body
+    length = request.headers.get("Content-Length")
+    if length is not None and hasattr(body, "read") and not isinstance(body, io.TextIOBase):
+        return body, int(length)
+    content = _bytes(body)
+    return io.BytesIO(content), len(content)
 
 
 def _bytes(body: Any) -> bytes:  # noqa: ANN401 - requests takes texts, files and iterables alike

@@ -115,6 +115,29 @@ def test_closing_the_session_closes_the_store(tmp_path: Path) -> None:
     session.close()
 
 
+class _InParts(io.BytesIO):
+    """A file that is never to be read at once."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Give a part."""
+        assert size is not None
+        assert 0 <= size <= 1 << 20
+        return super().read(size)
+
+
+def test_a_file_is_sent_in_parts(tmp_path: Path) -> None:
+    """An artifact is kept from its file, from where that stands, and comes back whole."""
+    content = b"header" + bytes(range(256)) * 10_000
+    source = _InParts(content)
+    source.seek(6)
+    with requests.Session() as session:
+        session.mount("http+local://", StoreAdapter(tmp_path / "store.db", TOKEN))
+        session.headers["Authorization"] = f"Bearer {TOKEN.value}"
+        told = session.post(f"{EMBEDDED_ORIGIN}/artifacts", params={"name": "a.bin"}, data=source).json()
+        assert (told["name"], told["size"]) == ("a.bin", len(content) - 6)
+        assert session.get(told["url"]).content == content[6:]
+
+
 def test_threads_may_share_a_mounted_store(session: requests.Session) -> None:
     """Requests from several threads at once are all stored."""
     session.post(RUNS, json=RUN)
