@@ -13,7 +13,9 @@ from pytest_automation_report.steps import steps_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_TOTAL = "Attempts"
+ATTEMPTS = "Attempts"
+"""Name of the field that counts the attempts."""
+
 _NUMBERED = re.compile(r"Attempt ([1-9][0-9]{0,8})")
 _DIGITS = re.compile(r"[1-9][0-9]{0,8}")
 # However many fields a test has of its own, this many attempts are shown.
@@ -50,7 +52,7 @@ def with_earlier_attempts(test: Test, earlier: Sequence[Test]) -> Test:
         Field(f"Attempt {each}", told[each].text, FieldType.CONSOLE, told[each].meta) for each in sorted(told)[-room:]
     ]
     artifacts += [_noted(each, number) for number in sorted(told) for each in told[number].artifacts]
-    fields = (*highlights, Field(_TOTAL, str(last + total)), *numbered, *others)
+    fields = (*highlights, Field(ATTEMPTS, str(last + total)), *numbered, *others)
     return fitted(replace(test, fields=fields, artifacts=tuple(artifacts)))
 
 
@@ -132,7 +134,7 @@ def _number(field_: Field) -> int | None:
 
 def _is_total(field_: Field) -> bool:
     """Whether a field is the number of attempts."""
-    return field_.name == _TOTAL and _DIGITS.fullmatch(field_.value or "") is not None
+    return field_.name == ATTEMPTS and _DIGITS.fullmatch(field_.value or "") is not None
 
 
 def _is_about_attempts(field_: Field) -> bool:

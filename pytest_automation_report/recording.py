@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 from collections import Counter
+from dataclasses import asdict, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, ParamSpec
@@ -16,25 +17,33 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec
 import pytest
 
 from pytest_automation_report.annotations import NOTES, activate, deactivate
+from pytest_automation_report.attempts import ATTEMPTS
 from pytest_automation_report.credentials import worker_rules
 from pytest_automation_report.describing import Describing, is_described, with_markers
 from pytest_automation_report.failures import FAILED, Failures
 from pytest_automation_report.markers import Markers
+from pytest_automation_report.model import Field
 from pytest_automation_report.notes import Notes
 from pytest_automation_report.recorder import Recorder, encoded
 from pytest_automation_report.records import FORMAT, finish_record, plain_record, start_record
 from pytest_automation_report.rules import texts
-from pytest_automation_report.spool import SessionFolder, SpoolWriter
+from pytest_automation_report.spool import SessionFolder
+from pytest_automation_report.spool_writer import Losses, SpoolWriter
 from pytest_automation_report.suite_properties import SuiteProperties
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pytest_automation_report.added import Added
+    from pytest_automation_report.model import Test
     from pytest_automation_report.recorder import Finished, Rules
 
 P = ParamSpec("P")
 
+LOSSES: Final = "automation_report_losses"
+"""Name under which a worker tells its controller what the disk did not take."""
+
+_LEFT_OUT: Final = Field("Left out", "The disk took no more: the texts of this result are lost.")
 _FAULTS_SHOWN: Final = 3
 _REPEATED_SHOWN: Final = 5
 
@@ -185,17 +194,8 @@ class Recording:
             self.counts[finished.status] += 1
             if finished.status in FAILED:
                 self.failures.add(finished.test, finished.status)
-        self._writer.write(
-            finish_record(
-                number,
-                moment,
-                key=finished.identity.key,
-                status=finished.status,
-                elapsed=finished.test.elapsed or 0,
-                is_final=finished.is_final,
-                test=encoded(finished.test),
-            )
-        )
+        record = _record_of(finished, number, moment, finished.test)
+        self._writer.write(record, functools.partial(_short_record_of, finished, number, moment))
 
     def write_result(self, finished: Finished) -> None:
         """Write a result that no attempt led to: a module that could not be collected."""
@@ -234,9 +234,9 @@ class Recording:
         self._writer.close()
 
     @property
-    def trouble(self) -> str:
-        """What the disk did to the spool's last failed record, empty when nothing."""
-        return self._writer.trouble if self._writer.waiting else ""
+    def losses(self) -> Losses:
+        """What the disk did not take."""
+        return self._writer.losses
 
 
 class WorkerRecording(Recording):
@@ -244,10 +244,12 @@ class WorkerRecording(Recording):
 
     @pytest.hookimpl(trylast=True)
     @guarded
-    def pytest_sessionfinish(self) -> None:
-        """Close the worker's file."""
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Close the worker's file, and tell the controller what could not be written to it."""
         self.close()
         self.shut()
+        if self.losses != Losses():
+            getattr(session.config, "workeroutput", {})[LOSSES] = asdict(self.losses)
 
 
 def worker_recording(given: dict[str, Any], worker: str) -> WorkerRecording | None:
@@ -257,6 +259,24 @@ def worker_recording(given: dict[str, Any], worker: str) -> WorkerRecording | No
         return None
     writer = SpoolWriter(folder.records(worker))
     return WorkerRecording(writer, worker_rules(given, os.environ), Clock(given["epoch"]), worker, Faults())
+
+
+def _record_of(finished: Finished, number: int, moment: int, test: Test) -> bytes:
+    return finish_record(
+        number,
+        moment,
+        key=finished.identity.key,
+        status=finished.status,
+        elapsed=test.elapsed or 0,
+        is_final=finished.is_final,
+        test=encoded(test),
+    )
+
+
+def _short_record_of(finished: Finished, number: int, moment: int) -> bytes:
+    """Return the record of a result without its texts: they go before any outcome does."""
+    fields = (*(each for each in finished.test.fields if each.name == ATTEMPTS), _LEFT_OUT)
+    return _record_of(finished, number, moment, replace(finished.test, fields=fields, artifacts=()))
 
 
 def _ungrouped(items: Iterable[pytest.Item]) -> dict[str, str]:

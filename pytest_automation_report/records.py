@@ -95,6 +95,10 @@ class Decoder:
         """Whether the bytes so far end in the middle of a record."""
         return bool(self._tail)
 
+    def rewind(self) -> None:
+        """Forget the piece of a record that stands at the end: it is read again, or its writer has taken it back."""
+        self._tail = b""
+
     def feed(self, chunk: bytes) -> list[Placed]:
         """Return the records that these next bytes complete; damaged lines are counted, blank ones skipped."""
         found: list[Placed] = []

@@ -16,7 +16,7 @@ from pytest_automation_report.outcomes import unfinished_test
 from pytest_automation_report.recording import Recording, collected_record, guarded
 from pytest_automation_report.records import AGAIN, plain_record
 from pytest_automation_report.rules import texts
-from pytest_automation_report.spool import SpoolWriter
+from pytest_automation_report.spool_writer import SpoolWriter
 from pytest_automation_report.steps import context_of
 
 if TYPE_CHECKING:

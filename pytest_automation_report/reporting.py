@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_automation_report.asking import Troubles
+from pytest_automation_report.beginning import rules_from, spooled
 from pytest_automation_report.configuration import configuration_from, project_name, read_given, token_for
 from pytest_automation_report.credentials import secrets_from
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.model import Token
-from pytest_automation_report.recorder import Rules, collection_test
-from pytest_automation_report.recording import Clock, Faults, Recording, guarded
+from pytest_automation_report.recorder import collection_test
+from pytest_automation_report.recording import LOSSES, Clock, Faults, Recording, guarded
 from pytest_automation_report.records import plain_record
 from pytest_automation_report.remote import RemoteRecordings
 from pytest_automation_report.rules import texts
 from pytest_automation_report.run_hooks import tell_finished
 from pytest_automation_report.sender.handover import Handover, limits_from
 from pytest_automation_report.sender.launch import LaunchError, start_sender
-from pytest_automation_report.sender.liveness import birth_of
 from pytest_automation_report.sender.log import Log
 from pytest_automation_report.session_run import session_run
 from pytest_automation_report.spool import (
@@ -33,9 +33,8 @@ from pytest_automation_report.spool import (
     MAIN,
     Session,
     SessionFolder,
-    SpoolWriter,
-    new_session_folder,
 )
+from pytest_automation_report.spool_writer import Losses, SpoolWriter
 from pytest_automation_report.summary import Ending, header_line, report_lines
 from pytest_automation_report.tally import Tally, tally_from
 from pytest_automation_report.waiting import LedgerView, wait_for_sender
@@ -79,7 +78,7 @@ def reporting_for(config: pytest.Config, environ: Mapping[str, str], trouble: st
     if trouble:
         configuration = replace(configuration, troubles=(trouble, *configuration.troubles))
     limits = limits_from(environ, exit_all=configuration.exit_wait)
-    return Reporting(configuration, token, limits, config, secrets)
+    return Reporting(configuration, token, limits, config, secrets=secrets, environ=environ)
 
 
 class Reporting:
@@ -91,7 +90,9 @@ class Reporting:
         token: Token | None,
         limits: Limits,
         config: pytest.Config,
-        secrets: tuple[str, ...] = (),
+        *,
+        secrets: tuple[str, ...],
+        environ: Mapping[str, str],
     ) -> None:
         self.faults = Faults()
         self._configuration = configuration
@@ -99,25 +100,19 @@ class Reporting:
         self._token = token
         self._limits = limits
         self._troubles = list(configuration.troubles)
+        self._environ = environ
+        self._session: Session | None = None
         self._sleep, self._monotonic = time.sleep, time.monotonic
         self._getpid, self._pid = os.getpid, os.getpid()
-        self._rules = Rules(
-            prefix=configuration.folder_prefix or str(getattr(config.option, "junitprefix", None) or ""),
-            output=configuration.output,
-            statuses=configuration.statuses,
-            redact=configuration.redact,
-            markers=configuration.markers,
-            link_templates=configuration.link_templates,
-            output_annotations=configuration.output_annotations,
-            redact_builtin=configuration.redact_builtin,
-            secrets=secrets,
-        )
+        prefix = str(getattr(config.option, "junitprefix", None) or "")
+        self._rules = rules_from(configuration, prefix, secrets)
         self._clean = texts(self._rules)
         self._hook_troubles = Troubles()
         self._clock = Clock()
         self._folder: SessionFolder | None = None
         self._recording: Recording | None = None
         self._remote: RemoteRecordings | None = None
+        self._losses: list[Losses] = []
         self._uncollected: set[str] = set()
         self._is_started = False
         self._is_ended = False
@@ -137,10 +132,8 @@ class Reporting:
     @guarded
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Make the session's spool and start its sender, before anything of the session runs."""
-        try:
-            self._folder = self._new_folder(session.config)
-        except SpoolError as error:
-            self._troubles.append(f"nothing can be reported: {error}")
+        self._begin(session.config)
+        if self._folder is None:
             return
         is_leading = session.config.pluginmanager.has_plugin("dsession")
         writer = SpoolWriter(self._folder.records(CONTROLLER if is_leading else MAIN))
@@ -174,6 +167,14 @@ class Reporting:
                 "token_file": self._configuration.token_file,
                 "epoch": self._clock.epoch,
             }
+
+    @pytest.hookimpl(optionalhook=True)
+    @guarded
+    def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
+        """Take what a worker could not write to disk."""
+        losses = getattr(node, "workeroutput", {}).get(LOSSES)
+        if losses is not None:
+            self._losses.append(Losses(**losses))
 
     @guarded
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -215,8 +216,13 @@ class Reporting:
         view = LedgerView(self._folder.ledger)
         if self._is_started:
             is_interrupted = self._interruption.startswith("interrupted")
-            wait_for_sender(view, self._limits, is_interrupted=is_interrupted, clock=self._monotonic, sleep=self._sleep)
+            limits = self._limits
+            if self._recording.losses.records:  # the end is not on disk: the sender learns it when this process ends
+                limits = replace(limits, exit_progress=limits.exit_down)
+            wait_for_sender(view, limits, is_interrupted=is_interrupted, clock=self._monotonic, sleep=self._sleep)
         is_each = getattr(session.config.option, "dist", "no") == "each"
+        if self._configuration.endpoint.is_embedded and view.state.run and not self._configuration.database.exists():
+            self._troubles.append(f"{self._configuration.database} was deleted while the tests ran: its runs are lost")
         tally = tally_from(
             self._folder,
             view.state,
@@ -300,6 +306,7 @@ class Reporting:
         if self._is_ended or self._recording is None:
             return
         self._is_ended = True
+        self._restore()
         reason = self._interruption or self._clean.string(_reason(session, exitstatus))
         self._recording.close()
         if self._remote is not None:
@@ -307,29 +314,29 @@ class Reporting:
         self._recording.write(plain_record("end", t=self._clock.now(), exit=exitstatus, reason=reason))
         self._recording.shut()
 
-    def _new_folder(self, config: pytest.Config) -> SessionFolder:
-        moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-        folder = new_session_folder(self._configuration.spool, moment)
-        endpoint = self._configuration.endpoint
-        run = session_run(config, self._configuration, folder.id, self._rules, self._hook_troubles)
+    def _begin(self, config: pytest.Config) -> None:
+        """Make the session's folder; tell when it is not where it was to be, or nowhere."""
+        run = session_run(config, self._configuration, self._rules, self._hook_troubles)
         if self._configuration.run_id is None:
             self._configuration = replace(self._configuration, name=run.name)
-        session = Session(
-            id=folder.id,
-            origin=endpoint.origin,
-            project_id=endpoint.project_id,
-            database=endpoint.database,
-            run=run,
-            joined_run=self._configuration.run_id,
-            rules=self._rules.for_sender().to_json(),
-            pid=os.getpid(),
-            pid_birth=birth_of(os.getpid()),
-        )
+        asked = self._configuration.spool
         try:
-            folder.write_session(session)
+            found = spooled(self._configuration, run, self._rules, self._environ)
+        except SpoolError as error:
+            self._troubles.append(f"nothing can be reported: {error}")
+            return
+        self._configuration, self._folder, self._session = found
+        if self._configuration.spool != asked:
+            self._troubles.append(f"{asked} cannot be written: results are kept in {self._configuration.spool}")
+
+    def _restore(self) -> None:
+        """Make again what a test has deleted; the store cannot be, since all that it held is gone."""
+        if self._folder is None or self._session is None:
+            return
+        try:
+            self._folder.restore(self._session)
         except OSError as error:
-            raise SpoolError(f"{folder.path} cannot be written: {error.strerror or error}") from error
-        return folder
+            self._troubles.append(f"{self._folder.path} was deleted and cannot be made: {error.strerror or error}")
 
     def _start_sender(self) -> None:
         configuration = self._configuration
@@ -363,7 +370,7 @@ class Reporting:
             trouble_class=view.state.trouble_class,
             reasons=tuple(view.state.reasons),
             renamed=tuple(view.state.renamed.items()),
-            spool_trouble=self._recording.trouble,
+            losses=Losses.together((*self._losses, self._recording.losses)),
         )
 
 

@@ -36,7 +36,7 @@ _TOKENS: Final[tuple[tuple[str, str], ...]] = (
     ),
     ("glsoat-", r"[\w-]{20,}"),
     ("GR1348941", r"[\w-]{20,}"),
-    *((kind, "[A-Z0-9]{16}(?![A-Za-z0-9])") for kind in ("AKIA", "ASIA")),
+    *((kind, "[A-Z0-9]{16}") for kind in ("AKIA", "ASIA")),
     ("xox", "[a-z]-[A-Za-z0-9-]{10,}"),
     ("xapp-", "[A-Za-z0-9-]{20,}"),
     *((f"{kind}_{mode}_", "[A-Za-z0-9]{16,}") for kind in ("sk", "rk") for mode in ("live", "test")),

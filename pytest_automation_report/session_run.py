@@ -11,7 +11,6 @@ from pytest_automation_report.model import Field, NewRun, Resources
 from pytest_automation_report.rules import texts
 from pytest_automation_report.run_hooks import described_run
 from pytest_automation_report.software import software_fields
-from pytest_automation_report.spool import SESSION_ID_FIELD
 from pytest_automation_report.whereabouts import facts_for
 
 if TYPE_CHECKING:
@@ -22,22 +21,18 @@ if TYPE_CHECKING:
     from pytest_automation_report.rules import Rules
 
 
-def session_run(
-    config: pytest.Config, configuration: Configuration, session_id: str, rules: Rules, troubles: Troubles
-) -> NewRun:
+def session_run(config: pytest.Config, configuration: Configuration, rules: Rules, troubles: Troubles) -> NewRun:
     """Return the run to create for a session; one that is joined tells of itself."""
     if configuration.run_id is not None:
-        return _new_run(configuration, session_id, rules, facts=Facts(), software=())
+        return _new_run(configuration, rules, facts=Facts(), software=())
     software = software_fields(config) if configuration.facts != "none" else ()
     facts = facts_for(configuration, os.environ, config.rootpath)
-    run = _new_run(configuration, session_id, rules, facts=facts, software=software)
+    run = _new_run(configuration, rules, facts=facts, software=software)
     return described_run(config, run, rules, troubles)
 
 
-def _new_run(
-    configuration: Configuration, session_id: str, rules: Rules, *, facts: Facts, software: tuple[Field, ...]
-) -> NewRun:
-    """Return the run; the session's id is among its fields, so that the run can be found again."""
+def _new_run(configuration: Configuration, rules: Rules, *, facts: Facts, software: tuple[Field, ...]) -> NewRun:
+    """Return the run, without secrets in its texts."""
     given = NewRun(
         name=configuration.name,
         source=configuration.source,
@@ -53,7 +48,7 @@ def _new_run(
     return replace(
         run,
         resources=Resources(
-            fields=(Field(SESSION_ID_FIELD, session_id), *map(clean.field, run.resources.fields)),
+            fields=tuple(map(clean.field, run.resources.fields)),
             links=tuple(replace(each, url=clean.address(each.url)) for each in run.resources.links),
         ),
     )

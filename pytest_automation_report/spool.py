@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import shutil
-from collections import deque
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,10 +34,10 @@ RECORDS_SUFFIX: Final = ".records"
 CONTROLLER: Final = "controller"
 MAIN: Final = "main"
 
+_STATE_FOLDER: Final = ".automation-report"
 _SESSION_FILE: Final = "session.json"
 _HIDING: Final = "."
-_APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-_WAITING_RECORDS: Final = 1000
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class SessionFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._began_ns = 0
 
     @property
     def id(self) -> str:
@@ -117,7 +118,10 @@ class SessionFolder:
 
     def workers(self) -> list[str]:
         """Return the names of all workers that have a file, in the order of their names."""
-        names = (each.name for each in self.path.iterdir())
+        try:
+            names = [each.name for each in self.path.iterdir()]
+        except FileNotFoundError:
+            return []  # a test has deleted it: who writes next makes it again
         return sorted(name.removesuffix(RECORDS_SUFFIX) for name in names if name.endswith(RECORDS_SUFFIX))
 
     def write_session(self, session: Session) -> None:
@@ -136,9 +140,23 @@ class SessionFolder:
             "is_closing": session.is_closing,
             "is_measured": session.is_measured,
         }
-        descriptor = os.open(self.path / _SESSION_FILE, _APPEND | os.O_EXCL, 0o600)
+        descriptor = os.open(self.path / _SESSION_FILE, _NEW, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             json.dump(document, file)
+        self._began_ns = self.began_ns
+
+    def restore(self, session: Session) -> None:
+        """Make the folder and ``session.json`` again when a test has deleted them; the age stays where it is known."""
+        if self.is_here:
+            return
+        _make_spool(self.path.parent)
+        self.path.mkdir(mode=0o700, exist_ok=True)
+        if self.path.parent.parent.name == _STATE_FOLDER:
+            _hide_from_git(self.path.parent.parent)
+        began = self._began_ns
+        self.write_session(session)
+        if began:
+            os.utime(self.path / _SESSION_FILE, ns=(began, began))
 
     def read_session(self) -> Session:
         """Return what ``session.json`` says; raises `SpoolError` when it cannot be read or is of a newer format."""
@@ -181,8 +199,7 @@ def new_session_folder(spool: Path, moment: str, *, is_hidden: bool = False) -> 
     ``moment`` begins its name, so that names sort by age. What is hidden is sent by nobody until it is shown.
     """
     try:
-        for folder in (spool.parent, spool) if spool.parent.name == ".automation-report" else (spool,):
-            ignored_folder(folder)
+        _make_spool(spool)
         path = spool / f"{_HIDING if is_hidden else ''}{moment}-{secrets.token_hex(4)}"
         path.mkdir(mode=0o700)
     except OSError as error:
@@ -190,11 +207,31 @@ def new_session_folder(spool: Path, moment: str, *, is_hidden: bool = False) -> 
     return SessionFolder(path)
 
 
+def _make_spool(spool: Path) -> None:
+    for folder in (spool.parent, spool) if spool.parent.name == _STATE_FOLDER else (spool,):
+        ignored_folder(folder)
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder that nobody else can write; raises `SpoolError` for one that is there and not so, or a link."""
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        found = path.lstat()
+    except OSError as error:
+        raise SpoolError(f"the folder {path} cannot be used: {error.strerror or error}") from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise SpoolError(f"the folder {path} is not this user's alone: somebody else has made it, or opened it")
+
+
 def ignored_folder(path: Path) -> None:
     """Make a private folder that git ignores, with its parents; does nothing when it is there."""
     if path.is_dir():
         return
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _hide_from_git(path)
+
+
+def _hide_from_git(path: Path) -> None:
     descriptor = os.open(path / ".gitignore", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write("*\n")
@@ -211,92 +248,6 @@ def session_folders(spool: Path) -> list[SessionFolder]:
 def hidden_folders(spool: Path) -> list[SessionFolder]:
     """Return the folders that are still being filled, or were when their process was killed."""
     return [SessionFolder(each) for each in spool.glob(f"{_HIDING}*-*") if each.is_dir() and not each.is_symlink()]
-
-
-class SpoolWriter:
-    """Appends records to one process's file; owned by the process that made it.
-
-    Tests patch modules, close descriptors, delete folders and fork. So every function that writing needs is held by
-    the instance, the descriptor is compared with the file before each record, and a forked child writes nothing. A
-    record that cannot be written is kept in memory (the last 1,000 of them) and tried again before the next one.
-    """
-
-    __slots__ = (
-        "_descriptor", "_device", "_fstat", "_getpid", "_inode", "_is_torn", "_makedirs", "_open", "_path", "_pid",
-        "_waiting", "_write", "failures", "trouble",
-    )  # fmt: skip
-    _descriptor: int
-    _device: int
-    _inode: int
-
-    def __init__(self, path: Path) -> None:
-        self._open, self._fstat, self._write, self._getpid = os.open, os.fstat, os.write, os.getpid
-        self._makedirs = os.makedirs
-        self._path = os.fspath(path)
-        self._pid = os.getpid()
-        self._waiting: deque[bytes] = deque(maxlen=_WAITING_RECORDS)
-        self._is_torn = False
-        self.failures = 0
-        self.trouble = ""
-        self._reopen()
-
-    @property
-    def waiting(self) -> int:
-        """Number of records that could not be written so far and are kept in memory."""
-        return len(self._waiting)
-
-    @property
-    def is_own(self) -> bool:
-        """Whether this is the process that made the writer, not a forked child of it."""
-        return self._getpid() == self._pid
-
-    def write(self, record: bytes) -> None:
-        """Append one record with one write; never raises for what the disk does."""
-        if self._getpid() != self._pid:
-            return
-        try:
-            self._ensure_file()
-            while self._waiting:
-                self._append(self._waiting[0])
-                self._waiting.popleft()
-            self._append(record)
-        except OSError as error:
-            self.failures += 1
-            self.trouble = f"{self._path}: {error.strerror or error}"
-            self._waiting.append(record)
-
-    def close(self) -> None:
-        """Close the descriptor if it is still the spool's."""
-        if self._getpid() == self._pid and self._is_file():
-            os.close(self._descriptor)
-        self._descriptor = -1
-
-    def _append(self, record: bytes) -> None:
-        data = b"\n" + record if self._is_torn else record
-        written = self._write(self._descriptor, data)
-        self._is_torn = written != len(data)
-        if self._is_torn:
-            raise OSError(None, f"only {written} of {len(data)} bytes were taken")
-
-    def _ensure_file(self) -> None:
-        if not self._is_file():
-            self._reopen()
-
-    def _is_file(self) -> bool:
-        try:
-            found = self._fstat(self._descriptor)
-        except OSError:
-            return False
-        return found.st_ino == self._inode and found.st_dev == self._device and found.st_nlink > 0
-
-    def _reopen(self) -> None:
-        try:
-            self._descriptor = self._open(self._path, _APPEND, 0o600)
-        except FileNotFoundError:
-            self._makedirs(self._path.rpartition("/")[0], 0o700)
-            self._descriptor = self._open(self._path, _APPEND, 0o600)
-        found = self._fstat(self._descriptor)
-        self._device, self._inode = found.st_dev, found.st_ino
 
 
 def bytes_from(path: Path, offset: int, *, piece_bytes: int = 1 << 20) -> Iterator[bytes]:

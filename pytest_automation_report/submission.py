@@ -16,7 +16,8 @@ from pytest_automation_report.encoding import encoded
 from pytest_automation_report.errors import ResultFileError, SpoolError
 from pytest_automation_report.junit_results import JunitDocument, JunitError, JunitResult
 from pytest_automation_report.records import FORMAT, finish_record, plain_record
-from pytest_automation_report.spool import MAIN, Session, SpoolWriter, bytes_from, hidden_folders, new_session_folder
+from pytest_automation_report.spool import MAIN, Session, bytes_from, hidden_folders, new_session_folder
+from pytest_automation_report.spool_writer import SpoolWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

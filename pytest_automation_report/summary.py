@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.limits import string
 from pytest_automation_report.settings import setting
+from pytest_automation_report.spool_writer import Losses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,13 +46,13 @@ class Ending:
     trouble_class: str = ""
     reasons: tuple[str, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
-    spool_trouble: str = ""
+    losses: Losses = Losses()  # noqa: RUF009 - frozen and empty
 
     @property
     def is_whole(self) -> bool:
         """Whether every result is confirmed by the server and every number adds up."""
         tally = self.tally
-        return tally.is_removable and not tally.mismatches and not self.spool_trouble
+        return tally.is_removable and not tally.mismatches and not (self.losses.results or self.losses.records)
 
 
 def near(path: Path, here: Path) -> str:
@@ -103,6 +104,17 @@ def run_page(configuration: Configuration, run: int | None) -> str:
     return f"{configuration.url}/automation/runs/view/{run}" if run is not None and configuration.url else ""
 
 
+def _lost(losses: Losses) -> list[str]:
+    lines = []
+    if losses.results or losses.records:
+        what = _number(losses.results, "result") if losses.results else "the session's end"
+        lines.append(f"{what} could not be written to disk and went with the process: {string(losses.trouble)}")
+    if losses.shortened:
+        short = _number(losses.shortened, "result")
+        lines.append(f"{short} went without texts, since the disk took no more: {string(losses.trouble)}")
+    return lines
+
+
 def send_command(configuration: Configuration, here: Path) -> str:
     """Return the command that sends, from the folder ``here``, what this session left behind."""
     words = ["automation-report", "send", "--spool", str(configuration.spool)]
@@ -148,11 +160,7 @@ def _troubles(ending: Ending | None, troubles: Sequence[str]) -> list[str]:
         for before, now in ending.renamed
     ]
     lines += [f"error in reporting: {string(each)}" for each in (*tally.faults, *tally.mismatches)]
-    if ending.spool_trouble:
-        lines.append(
-            f"results could not be written to disk and are lost with this process: {string(ending.spool_trouble)}"
-        )
-    return lines
+    return [*lines, *_lost(ending.losses)]
 
 
 def _counted(tally: Tally) -> str:

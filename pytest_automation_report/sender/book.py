@@ -9,6 +9,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.ledger import Intent, LedgerState
 from pytest_automation_report.records import Decoder, plain_record, record_from, unframed
 from pytest_automation_report.spool import bytes_from
+from pytest_automation_report.spool_writer import Disk, restored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,12 +36,14 @@ def ledger_from(path: Path) -> LedgerState:
 class LedgerBook:
     """Writes the ledger and keeps its state; owned by the sender that holds the session's lock.
 
-    Raises `SpoolError` when a record cannot be written whole: no POST goes out without its intent on disk.
+    A ledger that somebody deletes is made again, with all that it held; ``on_deleted`` is called then. Raises
+    `SpoolError` when a record cannot be written whole: no POST goes out without its intent on disk.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_deleted: Callable[[], None] = lambda: None) -> None:
         self.state = ledger_from(path)
         self._path = path
+        self._on_deleted = on_deleted
         self._descriptor = os.open(path, _FLAGS, 0o600)
         if path.stat().st_size:
             os.write(self._descriptor, b"\n")  # a torn last record must not swallow the next one
@@ -53,6 +56,9 @@ class LedgerBook:
         """Append one record and apply it."""
         line = plain_record(kind, **members)
         try:
+            if not os.fstat(self._descriptor).st_nlink:
+                self._descriptor = restored(Disk(), self._descriptor, os.fspath(self._path))
+                self._on_deleted()
             written = os.write(self._descriptor, line)
             if kind not in _NOT_WORTH_A_SYNC:
                 _sync(self._descriptor)

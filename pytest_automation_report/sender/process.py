@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.connection import connected
+from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recorder import Rules
 from pytest_automation_report.sender.book import LedgerBook
 from pytest_automation_report.sender.delivery import Delivery
@@ -105,10 +106,11 @@ class Sender:
     unknown: Unknown = "hold"
     is_in_new_run: bool = False
     _alone_at: float | None = None
+    _locks: list[int] = field(default_factory=list)
 
     def run(self) -> Delivery:
         """Deliver until there is nothing left to do or no time; return what became of it."""
-        book = LedgerBook(self.folder.ledger)
+        book = LedgerBook(self.folder.ledger, self._restore)
         orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
         lanes = Lanes(Rules.from_json(self.session.rules), orphans)
         following = Following(RecordFiles(self.folder), lanes, self.limits, self.controller)
@@ -124,6 +126,8 @@ class Sender:
         finally:
             following.close()
             book.close()
+            for lock in self._locks:
+                os.close(lock)
         return delivery
 
     def _prepare(self, book: LedgerBook) -> None:
@@ -135,6 +139,14 @@ class Sender:
             if intent is not None:
                 book.write(DECISIONS[self.unknown], i=intent.number, why="its run was left for a new one")
             book.write("new-run")
+
+    def _restore(self) -> None:
+        """Make again what a test has deleted with the ledger; the lock on the deleted file would keep nobody out."""
+        lock = self.folder.locked()
+        if lock is None:
+            raise SpoolError(f"{self.folder.path} was deleted, and another sender has taken it since")
+        self._locks.append(lock)
+        self.folder.restore(self.session)
 
     def _loop(self, following: Following, delivery: Delivery) -> None:
         clock, progress_at, answers, over_at = self.world.clock, self.world.clock(), 0, 0.0

@@ -25,18 +25,24 @@ FLOORS: dict[str, int] = {
             "added", "additions", "address", "annotations", "asking", "attempts", "ci", "configuration",
             "credentials", "databases", "destination", "encoding", "facts", "failures", "given", "hook_answers",
             "hookspecs", "identity", "ini", "junit", "ledger", "markers", "naming", "notes", "outcomes", "phases",
+            "places",
             "properties", "junit_outputs", "junit_results",
             "provider_pages", "providers", "recorder", "resolution", "rules", "settings", "steps", "values",
         ),
         1,
     ),
     # 2: disk, network, the embedded server
-    **dict.fromkeys(("checkout", "spool", "client", "exchange", "transport", "verdict", "server", "whereabouts"), 2),
+    **dict.fromkeys(
+        (
+            "checkout", "client", "exchange", "server", "spool", "spool_writer", "transport", "verdict", "whereabouts",
+        ),
+        2,
+    ),
     # 3: the process that delivers, and what pytest reads of it
     **dict.fromkeys(
         (
-            "sender", "comparison", "connection", "job_annotations", "job_summary", "submission", "tally", "summary",
-            "waiting",
+            "sender", "beginning", "comparison", "connection", "job_annotations", "job_summary", "submission", "tally",
+            "summary", "waiting",
         ),
         3,
     ),

@@ -162,7 +162,7 @@ def test_each_entry_of_the_tables_hides_something() -> None:
 @given(st.lists(st.sampled_from([*TOKENS, *AROUND, *PLAIN, " ", "\n", '"', "'"]), max_size=6))
 def test_hiding_twice_is_hiding_once(parts: list[str]) -> None:
     """A text that was cleaned is not changed by cleaning it again."""
-    once = without_credentials("".join(parts))
+    once = without_credentials(" ".join(parts))
     assert without_credentials(once) == once
 
 

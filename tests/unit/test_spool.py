@@ -12,7 +12,8 @@ import pytest
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.model import EMBEDDED_ORIGIN, Artifact, Field, FieldType, Link, NewRun, Resources
 from pytest_automation_report.records import Decoder, plain_record
-from pytest_automation_report.spool import Session, SessionFolder, SpoolWriter, new_session_folder, session_folders
+from pytest_automation_report.spool import Session, SessionFolder, new_session_folder, session_folders
+from pytest_automation_report.spool_writer import Losses, SpoolWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,11 +71,13 @@ def test_descriptor_taken_over_by_a_test_is_not_written_to(writer: SpoolWriter, 
 
 
 def test_deleted_folder_is_made_again(writer: SpoolWriter, tmp_path: Path) -> None:
-    """When a test deletes the spool, the next record makes it again."""
-    writer.write(plain_record("x", n=1))
+    """When a test deletes the spool, the next record makes it again, with all that was in the file before."""
+    for number in range(2000):
+        writer.write(plain_record("x", n=number, text="x" * 1000))
     shutil.rmtree(tmp_path / "folder")
-    writer.write(plain_record("x", n=2))
-    assert _numbers(_path(tmp_path)) == [2]
+    writer.write(plain_record("x", n=2000))
+    assert _numbers(_path(tmp_path)) == list(range(2001))
+    assert [each.name for each in (tmp_path / "folder").iterdir()] == ["main.records"]
 
 
 def test_forked_child_writes_nothing(writer: SpoolWriter, tmp_path: Path) -> None:
@@ -96,25 +99,83 @@ def test_record_that_cannot_be_written_is_kept_and_written_later(writer: SpoolWr
     def refuse(*_: Any) -> int:  # noqa: ANN401 - stands for os.write
         raise full
 
-    working, writer._write = writer._write, refuse
+    working, writer._disk.write = writer._disk.write, refuse
     writer.write(plain_record("x", n=1))
     writer.write(plain_record("x", n=2))
     assert (writer.waiting, writer.failures) == (2, 2)
     assert "No space left on device" in writer.trouble
-    writer._write = working
+    writer._disk.write = working
     writer.write(plain_record("x", n=3))
     assert writer.waiting == 0
     assert _numbers(_path(tmp_path)) == [1, 2, 3]
 
 
-def test_short_write_damages_one_record_and_loses_none(writer: SpoolWriter, tmp_path: Path) -> None:
-    """A record of which the disk takes a part is written again, on a line of its own."""
-    working = writer._write
-    writer._write = lambda descriptor, data: working(descriptor, bytes(data)[:9])
+def test_short_write_leaves_nothing_behind(writer: SpoolWriter, tmp_path: Path) -> None:
+    """Of a record of which the disk takes a part no part stays, and the whole is written later."""
+    working = writer._disk.write
+    writer.write(plain_record("x", n=0))
+    writer._disk.write = lambda descriptor, data: working(descriptor, bytes(data)[:9])
     writer.write(plain_record("x", n=1))
-    writer._write = working
+    assert _path(tmp_path).read_bytes() == plain_record("x", n=0)
+    writer._disk.write = working
+    writer.write(plain_record("x", n=2))
+    assert _path(tmp_path).read_bytes() == b"".join(plain_record("x", n=number) for number in range(3))
+
+
+def test_short_write_that_cannot_be_taken_back_damages_one_record(writer: SpoolWriter, tmp_path: Path) -> None:
+    """Where a part of a record stays, the next record begins on a line of its own and none is lost."""
+    working, shorten = writer._disk.write, writer._disk.ftruncate
+
+    def refuse(*_: Any) -> None:  # noqa: ANN401 - stands for os.ftruncate
+        raise OSError(5, "Input/output error")
+
+    writer._disk.write = lambda descriptor, data: working(descriptor, bytes(data)[:9])
+    writer._disk.ftruncate = refuse
+    writer.write(plain_record("x", n=1))
+    writer._disk.write, writer._disk.ftruncate = working, shorten
     writer.write(plain_record("x", n=2))
     assert _numbers(_path(tmp_path)) == [1, 2]
+
+
+def test_text_goes_before_outcomes(writer: SpoolWriter, tmp_path: Path) -> None:
+    """Where the disk does not take a record, its short form is tried; a result that waits in memory is short, too."""
+    working, refused = writer._disk.write, OSError(28, "No space left on device")
+
+    def full(descriptor: int, data: Any) -> int:  # noqa: ANN401 - stands for os.write
+        if len(data) > 200:
+            raise refused
+        return working(descriptor, data)
+
+    writer._disk.write = full
+    for number in range(3):
+        writer.write(plain_record("finish", n=number, text="x" * 200), lambda: plain_record("finish", n=7))
+    assert _numbers(_path(tmp_path)) == [7, 7, 7]
+    assert writer.losses == Losses(0, 0, 3, f"{_path(tmp_path)}: No space left on device")
+    writer._disk.write = lambda *_: full(0, bytes(300))
+    writer.write(plain_record("finish", n=8, text="x"), lambda: plain_record("finish", n=9))
+    writer.write(plain_record("close"))
+    assert writer.losses == Losses(1, 1, 4, f"{_path(tmp_path)}: No space left on device")
+    writer._disk.write = working
+    writer.write(plain_record("finish", n=10))
+    last = (plain_record("finish", n=9), plain_record("close"), plain_record("finish", n=10))
+    assert _path(tmp_path).read_bytes().endswith(b"".join(last))
+
+
+def test_memory_holds_the_last_thousand_records(writer: SpoolWriter) -> None:
+    """What waits for the disk does not grow for ever; each result that had to go is counted."""
+    writer._disk.write = lambda *_: 0
+    for number in range(1500):
+        writer.write(plain_record("finish" if number % 3 else "start", n=number))
+    assert (writer.waiting, writer.losses.results, writer.losses.records) == (1000, 1000, 333)
+
+
+def test_texts_are_left_out_while_the_disk_is_nearly_full(writer: SpoolWriter, tmp_path: Path) -> None:
+    """The last room of a disk is for outcomes: a record with texts goes without them, a short one as it is."""
+    writer._disk.fstatvfs = lambda _: os.statvfs_result((4096, 4096, 1000, 60, 60, 10, 10, 10, 0, 255))
+    writer.write(plain_record("finish", n=1, text="x" * 2000), lambda: plain_record("finish", n=2))
+    writer.write(plain_record("finish", n=3, text="x" * 200), lambda: plain_record("finish", n=4))
+    assert _numbers(_path(tmp_path)) == [2, 3]
+    assert writer.losses == Losses(0, 0, 1, f"{_path(tmp_path)}: the disk is nearly full")
 
 
 def test_patched_modules_do_not_reach_the_writer(
@@ -122,7 +183,7 @@ def test_patched_modules_do_not_reach_the_writer(
 ) -> None:
     """Tests that replace functions of os change nothing for the spool."""
     with monkeypatch.context() as patch:
-        for name in ("write", "open", "fstat", "getpid", "makedirs"):
+        for name in ("write", "open", "fstat", "getpid", "makedirs", "pread", "rename", "ftruncate", "fstatvfs"):
             patch.setattr(os, name, None)
         writer.write(plain_record("x", n=1))
     assert _numbers(_path(tmp_path)) == [1]

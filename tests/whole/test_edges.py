@@ -70,7 +70,8 @@ def test_tests_are_counted_beside_many_modules_that_cannot_be_collected(tmp_path
 def test_strict_fails_a_session_that_could_not_be_reported_at_all(tmp_path: Path) -> None:
     """With strict, a spool that cannot be made is no success."""
     (tmp_path / "test_suite.py").write_text(PASSES)
-    ran = run_session(tmp_path, "--automation-report-strict", "--automation-report-spool=/proc/none/spool")
+    env = session_environment(HOME="nowhere", XDG_STATE_HOME="", TMPDIR="/proc/none")
+    ran = run_session(tmp_path, "--automation-report-strict", "--automation-report-spool=/proc/none/spool", env=env)
     assert ran.exit == 11, ran.text
     assert "nothing can be reported" in ran.out
 

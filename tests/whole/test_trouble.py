@@ -133,18 +133,22 @@ def test_strict_fails_a_session_whose_results_were_not_delivered(project: Projec
     assert project.report(f"{OPTION}strict", address=NOBODY).exit == 1
 
 
+NOWHERE = {"HOME": "nowhere", "XDG_STATE_HOME": "", "TMPDIR": "/proc/none"}
+
+
 @pytest.mark.parametrize(
     ("spool", "workers"),
     [("taken", []), ("taken", ["-n2"]), ("/proc/nowhere/spool", [])],
     ids=["file", "file and workers", "read-only"],
 )
-def test_spool_that_cannot_be_made_is_told_once(
+def test_session_that_cannot_be_kept_anywhere_is_told_once(
     spool: str, workers: list[str], project: Project, server: CheckedServer
 ) -> None:
-    """Where the spool cannot be made tests run all the same, it is told once, and the exit status is pytest's."""
+    """Where no spool can be made tests run all the same, it is told once, and the exit status is pytest's."""
     project.write("taken", "")
     project.write("test_suite.py", MIXED)
-    ran = project.report(*workers, f"{OPTION}spool={spool}", address=server.address)
+    env = {**session_environment(), **NOWHERE}
+    ran = project.report(*workers, f"{OPTION}spool={spool}", address=server.address, env=env)
     assert ran.exit == 1, ran.text
     assert "1 failed, 1 passed, 1 skipped" in ran.out
     assert ran.text.count("nothing can be reported") == 1
@@ -155,7 +159,7 @@ def test_spool_that_cannot_be_made_is_told_once(
 def test_root_folder_whose_state_folder_is_a_file(project: Project) -> None:
     """A file where the plugin keeps its state is told like any other trouble."""
     project.write(".automation-report", "")
-    ran = project.report()
+    ran = project.report(env={**session_environment(), **NOWHERE})
     assert ran.exit == 0, ran.text
     assert ran.text.count("nothing can be reported") == 1
 

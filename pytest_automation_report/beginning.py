@@ -1,0 +1,88 @@
+"""What a session begins with (floor 3): its rules, its run, its folder in the spool."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.model import Field, NewRun
+from pytest_automation_report.places import places_for, temporary_folder
+from pytest_automation_report.rules import Rules
+from pytest_automation_report.sender.liveness import birth_of
+from pytest_automation_report.spool import SESSION_ID_FIELD, Session, SessionFolder, new_session_folder, private_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pytest_automation_report.configuration import Configuration
+
+
+def rules_from(configuration: Configuration, junit_prefix: str, secrets: tuple[str, ...]) -> Rules:
+    """Return how results are made; ``junit_prefix`` stands before folders where no other prefix is given."""
+    return Rules(
+        prefix=configuration.folder_prefix or junit_prefix,
+        output=configuration.output,
+        statuses=configuration.statuses,
+        redact=configuration.redact,
+        markers=configuration.markers,
+        link_templates=configuration.link_templates,
+        output_annotations=configuration.output_annotations,
+        redact_builtin=configuration.redact_builtin,
+        secrets=secrets,
+    )
+
+
+def spooled(
+    configuration: Configuration, run: NewRun, rules: Rules, environ: Mapping[str, str]
+) -> tuple[Configuration, SessionFolder, Session]:
+    """Return the session's folder in the first place that can be written, with what was written there.
+
+    The configuration that is returned names that place. Raises `SpoolError` when there is none.
+    """
+    temporary = temporary_folder(environ, os.getuid())
+    refused: list[str] = []
+    for place in places_for(configuration, environ, os.getuid()):
+        found = _tried(place, run, rules, temporary, refused)
+        if found is not None:
+            return place, *found
+    raise SpoolError("; ".join(refused))
+
+
+def _tried(
+    place: Configuration, run: NewRun, rules: Rules, temporary: Path, refused: list[str]
+) -> tuple[SessionFolder, Session] | None:
+    """Return what was written in a place, None when that cannot be done, and add the reason."""
+    try:
+        if place.spool.is_relative_to(temporary):
+            private_folder(temporary)
+        return _written(place, run, rules)
+    except SpoolError as error:
+        refused.append(str(error))
+        return None
+
+
+def _written(place: Configuration, run: NewRun, rules: Rules) -> tuple[SessionFolder, Session]:
+    """Write the session into a new folder; its id is among the run's fields, so that the run can be found again."""
+    folder = new_session_folder(place.spool, time.strftime("%Y%m%dT%H%M%S", time.gmtime()))
+    fields = (Field(SESSION_ID_FIELD, folder.id), *run.resources.fields)
+    session = Session(
+        id=folder.id,
+        origin=place.endpoint.origin,
+        project_id=place.endpoint.project_id,
+        database=place.endpoint.database,
+        run=replace(run, resources=replace(run.resources, fields=fields)),
+        joined_run=place.run_id,
+        rules=rules.for_sender().to_json(),
+        pid=os.getpid(),
+        pid_birth=birth_of(os.getpid()),
+    )
+    try:
+        folder.write_session(session)
+    except OSError as error:
+        folder.remove()
+        raise SpoolError(f"{folder.path} cannot be written: {error.strerror or error}") from error
+    return folder, session

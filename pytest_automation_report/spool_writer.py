@@ -1,0 +1,216 @@
+"""Appends a process's records to its file in the spool, whatever tests do to disk and descriptors (floor 2)."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_WAITING_RECORDS: Final = 1000
+_PIECE_BYTES: Final = 1 << 20
+_LONG_BYTES: Final = 1024
+_ROOM_BYTES: Final = 256 << 10
+"""So much of a disk is left to outcomes: about 500 of them."""
+
+_RESULT: Final = b'{"k":"finish"'
+
+
+class Disk:
+    """The functions of ``os`` that writing needs, as they are when this is made: tests patch modules."""
+
+    __slots__ = ("close", "fstat", "fstatvfs", "ftruncate", "getpid", "makedirs", "open", "pread", "rename", "write")
+
+    def __init__(self) -> None:
+        self.open, self.close, self.fstat, self.write, self.pread = os.open, os.close, os.fstat, os.write, os.pread
+        self.makedirs, self.rename, self.ftruncate, self.getpid = os.makedirs, os.rename, os.ftruncate, os.getpid
+        self.fstatvfs = os.fstatvfs
+
+
+def restored(disk: Disk, descriptor: int, path: str) -> int:
+    """Return the descriptor of a new file at ``path`` with all that the deleted file of ``descriptor`` holds.
+
+    A deleted file can be read as long as a descriptor of it is open. Readers see the old file or the new one, whose
+    offsets are the same. Raises OSError where that cannot be done; the old descriptor stays open then.
+    """
+    disk.makedirs(path.rpartition("/")[0], 0o700, exist_ok=True)
+    made = disk.open(f"{path}~", _FLAGS | os.O_TRUNC, 0o600)
+    try:
+        offset = 0
+        while piece := disk.pread(descriptor, _PIECE_BYTES, offset):
+            offset += disk.write(made, piece)
+        disk.rename(f"{path}~", path)
+    except OSError:
+        disk.close(made)
+        raise
+    disk.close(descriptor)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What the disk did not take: results that exist in memory alone, other records, results without their texts."""
+
+    results: int = 0
+    records: int = 0
+    shortened: int = 0
+    trouble: str = ""
+
+    @classmethod
+    def together(cls, parts: Iterable[Losses]) -> Losses:
+        """Return the losses of several processes as one."""
+        found = list(parts)
+        return cls(
+            results=sum(each.results for each in found),
+            records=sum(each.records for each in found),
+            shortened=sum(each.shortened for each in found),
+            trouble=next((each.trouble for each in found if each.trouble), ""),
+        )
+
+
+class SpoolWriter:
+    """Appends records to one process's file; owned by the process that made it.
+
+    Tests patch modules, close descriptors, delete folders and fork. So every function that writing needs is held by
+    the instance, the descriptor is compared with the file before each record, a deleted file is made again with all
+    that it held, and a forked child writes nothing. Where the disk takes a record no more, the short form of it is
+    tried, which goes without texts; what cannot be written either is kept in memory (the last 1,000 records) and tried
+    again before the next one.
+    """
+
+    _descriptor: int
+    _device: int
+    _inode: int
+    _size: int
+
+    __slots__ = (
+        "_descriptor", "_device", "_disk", "_inode", "_is_torn", "_path", "_pid", "_size", "_waiting", "dropped",
+        "failures", "shortened", "trouble",
+    )  # fmt: skip
+
+    def __init__(self, path: Path) -> None:
+        self._disk = Disk()
+        self._path = os.fspath(path)
+        self._pid = os.getpid()
+        self._waiting: deque[bytes] = deque()
+        self._is_torn = False
+        self.failures = 0
+        self.shortened = 0
+        self.dropped = 0
+        self.trouble = ""
+        self._take(self._open())
+
+    @property
+    def waiting(self) -> int:
+        """Number of records that could not be written so far and are kept in memory."""
+        return len(self._waiting)
+
+    @property
+    def losses(self) -> Losses:
+        """What would be lost if the process ended now, and what is already."""
+        results = sum(map(_is_result, self._waiting))
+        records = len(self._waiting) - results
+        is_whole = not (self._waiting or self.dropped or self.shortened)
+        return Losses(results + self.dropped, records, self.shortened, "" if is_whole else self.trouble)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this is the process that made the writer, not a forked child of it."""
+        return self._disk.getpid() == self._pid
+
+    def write(self, record: bytes, short: Callable[[], bytes] | None = None) -> None:
+        """Append one record with one write; never raises for what the disk does.
+
+        ``short`` makes the form of the record that is written where the disk does not take the whole.
+        """
+        if self._disk.getpid() != self._pid:
+            return
+        try:
+            self._ensure_file()
+            while self._waiting:
+                self._append(self._waiting[0])
+                self._waiting.popleft()
+            if short is not None and len(record) > _LONG_BYTES and self._is_short_of_room():
+                self.shortened += 1
+                self.trouble, record = f"{self._path}: the disk is nearly full", short()
+            self._append(record)
+        except OSError as error:
+            self.failures += 1
+            self.trouble = f"{self._path}: {error.strerror or error}"
+            self._save(record if short is None else short(), is_short=short is not None)
+
+    def close(self) -> None:
+        """Close the descriptor if it is still the spool's."""
+        if self._disk.getpid() == self._pid and self._found() is not None:
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _save(self, record: bytes, *, is_short: bool) -> None:
+        """Write a record in its short form, or keep it; none passes one that waits."""
+        self.shortened += is_short
+        if is_short and not self._waiting:
+            try:
+                self._append(record)
+            except OSError:
+                self.failures += 1  # told by the trouble of the first attempt
+            else:
+                return
+        if len(self._waiting) == _WAITING_RECORDS:
+            self.dropped += _is_result(self._waiting.popleft())
+        self._waiting.append(record)
+
+    def _append(self, record: bytes) -> None:
+        data = b"\n" + record if self._is_torn else record
+        written = self._disk.write(self._descriptor, data)
+        if written == len(data):
+            self._is_torn = False
+            self._size += written
+            return
+        self._is_torn = True
+        # What is left of the record would take the room of a shorter one.
+        self._disk.ftruncate(self._descriptor, self._size)
+        self._is_torn = False
+        raise OSError(None, f"only {written} of {len(data)} bytes were taken")
+
+    def _is_short_of_room(self) -> bool:
+        """Whether the disk has room for outcomes alone; asked for records with texts only, it costs a microsecond."""
+        found = self._disk.fstatvfs(self._descriptor)
+        return found.f_blocks > 0 and found.f_bavail * found.f_frsize < _ROOM_BYTES
+
+    def _ensure_file(self) -> None:
+        found = self._found()
+        if found is None:
+            self._take(self._open())
+        elif found.st_nlink:
+            self._size = found.st_size
+        else:
+            self._take(restored(self._disk, self._descriptor, self._path))
+
+    def _found(self) -> os.stat_result | None:
+        """Return what the descriptor is of, None when a test has closed it or it is of another file by now."""
+        try:
+            found = self._disk.fstat(self._descriptor)
+        except OSError:
+            return None
+        return found if found.st_ino == self._inode and found.st_dev == self._device else None
+
+    def _open(self) -> int:
+        try:
+            return self._disk.open(self._path, _FLAGS, 0o600)
+        except FileNotFoundError:
+            self._disk.makedirs(self._path.rpartition("/")[0], 0o700, exist_ok=True)
+            return self._disk.open(self._path, _FLAGS, 0o600)
+
+    def _take(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        found = self._disk.fstat(descriptor)
+        self._device, self._inode, self._size = found.st_dev, found.st_ino, found.st_size
+
+
+def _is_result(record: bytes) -> bool:
+    return _RESULT in record[:40]

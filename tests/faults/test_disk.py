@@ -1,0 +1,326 @@
+"""Rows 21 to 24 of the faults: what disks and tests do to the spool while a session runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from checked import CheckedServer
+from sessions import TOKEN, run, run_session, send, session_environment
+
+from faults.running import spools
+from pytest_automation_report.records import Decoder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sessions import Ran
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[CheckedServer]:
+    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
+        yield server
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a disk of 1 MB; skip the test where that is not allowed."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip("a small disk can be mounted by root alone, and not in every container")
+    yield path
+    subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def statuses(server: CheckedServer) -> Counter[str]:
+    """Return how many tests arrived with each status; no test may have arrived twice."""
+    tests = [test for _, test in server.tests()]
+    keys = Counter(each["key"] for each in tests)
+    assert max(keys.values()) == 1, keys
+    return Counter(each["status"] for each in tests)
+
+
+FILLING = """
+import pytest
+@pytest.mark.parametrize("number", range(100))
+def test_it(number):
+    print("x" * 15_000)
+    assert number < 0
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "2"], ids=["21-full", "21-full-n2"])
+def test_full_disk_takes_all_outcomes(project: Path, small_disk: Path, server: CheckedServer, workers: str) -> None:
+    """On a disk that becomes full texts go before outcomes: each result arrives once, and the rest is told."""
+    (project / "test_it.py").write_text(FILLING)
+    spool = ["--automation-report-spool", str(small_disk / "spool"), "--automation-report-delivery=later"]
+    ran = run_session(project, "-n", workers, *spool, address=server.address)
+    assert ran.exit == 1, ran.text
+    assert "results went without texts, since the disk took no more: " in ran.text
+    sent = send(project, "--spool", spool[1], "--url", server.address, "--project-id", "1")
+    assert sent.exit == 0, sent.text
+    assert statuses(server) == {"failure": 100}
+    whole = [test for _, test in server.tests() if any(each["name"] == "Output" for each in test["fields"])]
+    assert 10 < len(whole) < 90
+
+
+LIMITED = """
+import resource, pytest
+SOFT, HARD = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+@pytest.mark.parametrize("number", range(20))
+def test_before(number): pass
+
+def test_limit():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, HARD))
+
+@pytest.mark.parametrize("number", range(50))
+def test_limited(number):
+    print("x" * 5_000)
+    assert number % 2
+
+def test_unlimited():
+    {end}
+"""
+
+
+@pytest.mark.parametrize("delivery", ["live", "later"], ids=["21-quota", "21-quota-later"])
+def test_results_of_a_while_without_room_arrive(project: Path, server: CheckedServer, delivery: str) -> None:
+    """What a file could not take for a while, records cut short included, waits in memory and arrives once."""
+    (project / "test_it.py").write_text(LIMITED.format(end="resource.setrlimit(resource.RLIMIT_FSIZE, (SOFT, HARD))"))
+    ran = run_session(project, "-n0", f"--automation-report-delivery={delivery}", address=server.address)
+    assert ran.exit == 1, ran.text
+    assert "results went without texts" in ran.text
+    if delivery == "later":
+        assert send(project, "--url", server.address, "--project-id", "1").exit == 0
+    assert statuses(server) == {"passed": 47, "failure": 25}
+    assert spools(project) == []
+
+
+@pytest.mark.parametrize("workers", ["0", "2"], ids=["21-lost", "21-lost-n2"])
+def test_results_that_never_reach_the_disk_are_told(project: Path, server: CheckedServer, workers: str) -> None:
+    """Results that no disk took until the end are lost with the process: their number is told, strict fails."""
+    (project / "test_it.py").write_text(LIMITED.format(end="pass").replace("assert number % 2", "pass"))
+    options = ["--automation-report-strict", "--dist=loadfile"] if workers != "0" else ["--automation-report-strict"]
+    ran = run_session(project, "-n", workers, *options, address=server.address)
+    assert ran.exit == 11, ran.text
+    (line,) = [each for each in ran.out.splitlines() if "could not be written to disk" in each]
+    lost = int(line.split()[0])
+    assert ".records: " in line
+    assert statuses(server)["passed"] + lost == 72
+
+
+WRITER = """
+import pathlib, sys
+from pytest_automation_report.records import plain_record
+from pytest_automation_report.spool_writer import SpoolWriter
+writer = SpoolWriter(pathlib.Path(sys.argv[1]))
+for number in range(12):
+    writer.write(plain_record("x", n=number, text="y" * 50))
+writer.close()
+print(writer.failures, writer.waiting, writer.trouble)
+"""
+
+
+@pytest.mark.parametrize(
+    ("inject", "words"),
+    [
+        pytest.param("error=EIO", "Input/output error", id="21-eio"),
+        pytest.param("error=EDQUOT", "Disk quota exceeded", id="21-edquot"),
+        pytest.param("error=ENOSPC", "No space left on device", id="21-enospc"),
+        pytest.param("retval=0", "only 0 of", id="21-short"),
+    ],
+)
+def test_writes_that_fail_lose_nothing(tmp_path: Path, inject: str, words: str) -> None:
+    """Records whose writes the system refuses are written later, once each and in their order."""
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("strace is not installed")
+    path = tmp_path / "main.records"
+    path.touch()
+    command = [strace, "-f", "-o", "/dev/null", "-P", str(path), "-e", f"inject=write:{inject}:when=3..6"]
+    ran = subprocess.run(
+        [*command, sys.executable, "-c", WRITER, str(path)], check=False, capture_output=True, text=True, timeout=60
+    )
+    if "ptrace" in ran.stderr:
+        pytest.skip(f"this container does not let strace trace: {ran.stderr.splitlines()[-1]}")
+    assert ran.returncode == 0, ran.stderr
+    failures, waiting, trouble = ran.stdout.split(maxsplit=2)
+    assert (failures, waiting) == ("4", "0")
+    assert words in trouble
+    assert [each.record.members["n"] for each in Decoder().feed(path.read_bytes())] == list(range(12))
+
+
+def read_only(project: Path) -> None:
+    """Make a project's folder one in which nothing can be made."""
+    (project / ".automation-report").write_text("a file where the folder would be")
+
+
+def elsewhere(project: Path, ran: Ran) -> Path:
+    """Return the spool that a session says it is kept in, instead of the project's."""
+    told = f"{project}/.automation-report/spool cannot be written: results are kept in "
+    (line,) = [each for each in ran.out.splitlines() if each.startswith(told)]
+    return type(project)(line.removeprefix(told))
+
+
+@pytest.mark.parametrize(
+    ("variables", "place"),
+    [
+        pytest.param(
+            {"XDG_STATE_HOME": "{0}/state", "HOME": "{0}/home"}, "state/pytest-automation-report", id="22-xdg"
+        ),
+        pytest.param({"HOME": "{0}/home"}, "home/.local/state/pytest-automation-report", id="22-home"),
+        pytest.param({"XDG_STATE_HOME": "state", "HOME": "{0}/file/x", "TMPDIR": "{0}/tmp"}, "tmp/", id="22-no-home"),
+        pytest.param({"TMPDIR": "{0}/tmp"}, "tmp/pytest-automation-report-", id="22-temporary"),
+    ],
+)
+def test_results_are_kept_elsewhere(
+    tmp_path: Path, project: Path, server: CheckedServer, variables: dict[str, str], place: str
+) -> None:
+    """Where the root folder takes nothing, results are kept in the user's own folder, and arrive as ever."""
+    delivery = "live" if "XDG_STATE_HOME" in variables else "later"
+    (project / "test_it.py").write_text("def test_it(): pass\ndef test_fails(): assert 0\n")
+    read_only(project)
+    (tmp_path / "file").touch()
+    (tmp_path / "tmp").mkdir()
+    env = {name: value for name, value in session_environment().items() if name not in {"HOME", "XDG_STATE_HOME"}}
+    env |= {name: value.format(tmp_path) for name, value in variables.items()}
+    ran = run_session(project, f"--automation-report-delivery={delivery}", address=server.address, env=env)
+    assert ran.exit == 1, ran.text
+    spool = elsewhere(project, ran)
+    assert str(spool).startswith(f"{tmp_path}/{place}"), ran.text
+    assert spool.parent.stat().st_mode & 0o777 == 0o700 or spool.stat().st_mode & 0o777 == 0o700
+    if delivery == "later":
+        (command,) = [each for each in ran.out.splitlines() if each.startswith("send: ")]
+        assert str(spool) in command
+        sent = send(project, *command.split()[3:], env=env)
+        assert sent.exit == 0, sent.text
+    assert statuses(server) == {"passed": 1, "failure": 1}
+    assert list(spool.glob("*/*")) == []
+
+
+def test_store_moves_with_the_spool(tmp_path: Path, project: Path) -> None:
+    """Without an address the embedded store is made beside the spool, and the printed command names it."""
+    (project / "test_it.py").write_text("def test_it(): pass\n")
+    read_only(project)
+    env = {**session_environment(), "XDG_STATE_HOME": str(tmp_path / "state")}
+    ran = run_session(project, env=env)
+    assert ran.exit == 0, ran.text
+    assert "1 of 1 result delivered" in ran.text
+    store = elsewhere(project, ran).parent / "store.sqlite3"
+    assert f"automation-report serve --open --database {store}" in ran.text
+    assert store.exists()
+
+
+@pytest.mark.parametrize("planted", ["link", "open", "file"], ids=["22-link", "22-open", "22-file"])
+def test_planted_folder_is_not_used(tmp_path: Path, project: Path, planted: str) -> None:
+    """A temporary folder that others can reach is not used: reporting is off, told once, and the tests run."""
+    (project / "test_it.py").write_text("def test_it(): pass\n")
+    read_only(project)
+    temporary, target = tmp_path / "tmp", tmp_path / "target"
+    temporary.mkdir()
+    target.mkdir(mode=0o700)
+    ours = temporary / f"pytest-automation-report-{os.getuid()}"
+    if planted == "link":
+        ours.symlink_to(target)
+    elif planted == "file":
+        ours.touch(mode=0o600)
+    else:
+        ours.mkdir()
+        ours.chmod(0o777)
+    env = {**session_environment(), "TMPDIR": str(temporary), "HOME": "nowhere", "XDG_STATE_HOME": ""}
+    ran = run_session(project, env=env)
+    assert ran.exit == 0, ran.text
+    assert ran.text.count("nothing can be reported: ") == 1
+    assert str(ours) in ran.text
+    assert list(target.iterdir()) == []
+
+
+DELETING = """
+import os, pathlib, shutil, pytest
+STATE = pathlib.Path(__file__).parent / ".automation-report"
+
+@pytest.mark.parametrize("number", range(30))
+def test_before(number):
+    assert number % 10
+
+def test_deletes():
+    shutil.rmtree(STATE)
+
+@pytest.mark.parametrize("number", range(30))
+def test_after(number):
+    assert number % 10
+"""
+
+
+@pytest.mark.parametrize(
+    ("delivery", "workers"), [("live", "0"), ("live", "2"), ("later", "2")], ids=["23", "23-n2", "23-later-n2"]
+)
+def test_deleted_spool_is_made_again(project: Path, server: CheckedServer, delivery: str, workers: str) -> None:
+    """When a test deletes all that we keep, results of before and after arrive once, and what is kept can be sent."""
+    (project / "test_it.py").write_text(DELETING)
+    ran = run_session(project, "-n", workers, f"--automation-report-delivery={delivery}", address=server.address)
+    assert ran.exit == 1, ran.text
+    if delivery == "later":
+        assert (project / ".automation-report" / ".gitignore").read_text() == "*\n"
+        sent = send(project, "--url", server.address, "--project-id", "1")
+        assert sent.exit == 0, sent.text
+        assert "61 results sent" in sent.text
+    else:
+        assert "61 of 61 results delivered" in ran.text
+    assert statuses(server) == {"passed": 55, "failure": 6}
+    assert spools(project) == []
+
+
+def test_deleted_store_is_told(project: Path) -> None:
+    """When a test deletes the embedded store, the summary tells that its runs are lost, or that results are kept."""
+    (project / "test_it.py").write_text(DELETING)
+    ran = run_session(project)
+    told = f"{project}/.automation-report/store.sqlite3 was deleted while the tests ran: its runs are lost"
+    is_delivered = "61 of 61 results delivered" in ran.out
+    assert is_delivered or told in ran.out or " results kept in " in ran.out, ran.text
+    shown = run([sys.executable, "-m", "pytest_automation_report.cli", "run", "list"], project, session_environment())
+    assert told in ran.out or " results kept in " in ran.out or '"id"' in shown.out, ran.text + shown.text
+
+
+CLOSING = """
+import os, resource
+def test_before(): pass
+def test_closes(): os.closerange(3, 1024)
+def test_takes(tmp_path):
+    os.closerange(3, 1024)
+    test_takes.files = [os.open(tmp_path / str(each), os.O_CREAT | os.O_RDWR) for each in range(30)]
+def test_untouched():
+    for each in test_takes.files:
+        assert os.fstat(each).st_size == 0
+        os.close(each)
+def test_last(): assert 0
+"""
+
+
+@pytest.mark.parametrize("delivery", ["live", "later"], ids=["24", "24-later"])
+def test_descriptors_that_tests_close_and_take(project: Path, server: CheckedServer, delivery: str) -> None:
+    """A test that closes all descriptors, and takes their numbers, costs no result and gets none in its files."""
+    (project / "test_it.py").write_text(CLOSING)
+    ran = run_session(project, "-s", f"--automation-report-delivery={delivery}", address=server.address)
+    assert ran.exit == 1, ran.text
+    if delivery == "later":
+        assert send(project, "--url", server.address, "--project-id", "1").exit == 0
+    assert statuses(server) == {"passed": 4, "failure": 1}
