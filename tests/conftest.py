@@ -19,4 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("long forms", "long forms of the project's own tests")
     group.addoption("--examples", type=int, default=60, help="how many ways are tried (tests/faults/test_model.py)")
     group.addoption("--deaths", type=int, default=30, help="how many kills are tried (tests/faults/test_deaths.py)")
+    group.addoption(
+        "--volume", type=int, default=5000, help="how many tests one session has (tests/faults/test_volume.py)"
+    )
     group.addoption("--seed", type=int, default=None, help="the one kill to try: it is printed by one that failed")

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from canary import holds_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,12 +96,14 @@ def skip_without_workers(command: Sequence[str]) -> None:
 def run(command: list[str], folder: Path, env: Mapping[str, str], **more: Any) -> Ran:  # noqa: ANN401 - subprocess's own
     """Run a command to its end, at most two minutes, and return what it left.
 
-    Skips the test when the command needs pytest-xdist and that is not installed.
+    Fails when the tests' token is in its output. Skips the test when the command needs pytest-xdist and that is not
+    installed.
     """
     skip_without_workers(command)
     done = subprocess.run(
         command, cwd=folder, env=dict(env), capture_output=True, text=True, timeout=120, check=False, **more
     )
+    assert not holds_token((done.stdout + done.stderr).encode(errors="replace"), TOKEN)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 

@@ -107,6 +107,17 @@ class WrittenSession:
             self.start(name)
             self.finish(name, text)
 
+    def add_worker(self, worker: str, *names: str) -> None:
+        """Run these tests on a worker of pytest-xdist, to its end."""
+        main, self._writer = self._writer, SpoolWriter(self.folder.records(worker))
+        try:
+            self._writer.write(plain_record("open", format=1, worker=worker, pid=0, t=0))
+            self.add(*names)
+            self._writer.write(plain_record("close", t=10 * self._count + 9, counts={"passed": len(names)}))
+        finally:
+            self._writer.close()
+            self._writer = main
+
     def end(self) -> None:
         """End the session in order."""
         self._writer.write(plain_record("close", t=10 * self._count + 9, counts={"passed": self._count}))

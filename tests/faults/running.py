@@ -9,7 +9,8 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from sessions import Ran, reporting_arguments, session_environment, skip_without_workers
+from canary import assert_not_in_process
+from sessions import TOKEN, Ran, reporting_arguments, session_environment, skip_without_workers
 
 from pytest_automation_report.sender.book import ledger_from
 
@@ -65,6 +66,8 @@ class Running:
         """Wait for something that the session does."""
         eventually(lambda: condition() or self.process.poll() is not None, what)
         assert condition(), f"the session ended before: {what}\n{self.output()}"
+        for each in spools(self._folder):
+            assert_not_in_process(TOKEN, ledger_from(each / "ledger").sender_pid)
 
     def hit(self, number: signal.Signals) -> None:
         """Signal pytest alone."""
@@ -74,9 +77,9 @@ class Running:
         """Signal pytest and its children, as a terminal does."""
         os.killpg(self.process.pid, number)
 
-    def end(self) -> Ran:
+    def end(self, seconds: float = 60.0) -> Ran:
         """Wait for the session's end."""
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=seconds)
         out, err = ((self._folder / name).read_text(errors="replace") for name in ("stdout.txt", "stderr.txt"))
         return Ran(self.process.returncode, out, err)
 

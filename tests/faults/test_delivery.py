@@ -104,12 +104,27 @@ def test_wait_that_the_server_asks_for(server: ScriptedServer, written: WrittenS
     assert_whole(server, numbered(3))
 
 
+DATE = "Fri, 02 Jan 2026 03:04:05 GMT"
+
+
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("0", 0.0), ("1", 1.0), (None, 60.0), ("soon", 60.0), ("-5", 0.0), ("1000000000", 1e9)]
+    ("header", "seconds"),
+    [
+        ("0", 0.0),
+        ("1", 1.0),
+        ("Fri, 02 Jan 2026 03:04:15 GMT", 10.0),
+        ("Fri, 02 Jan 2026 03:04:00 GMT", 0.0),
+        (None, 60.0),
+        ("", 60.0),
+        ("soon", 60.0),
+        ("-5", 0.0),
+        ("1000000000", 1e9),
+    ],
 )
 def test_wait_after_429(server: ScriptedServer, written: WrittenSession, header: str | None, seconds: float) -> None:
-    """The wait is what the header says, one minute when it says nothing that can be read."""
-    server.script([Rule("POST", POSTS["create_run"], throttled(header))])
+    """The wait is what the header says, by the server's own clock, one minute when it says nothing that can be read."""
+    headers = {"Date": DATE} if header is None else {"Date": DATE, "Retry-After": header}
+    server.script([Rule("POST", POSTS["create_run"], answer(429, {"message": "Too Many Attempts."}, headers))])
     with stepping(written, Clock(number=0.0)) as stepper:
         assert stepper.step()
         if seconds:
@@ -119,6 +134,24 @@ def test_wait_after_429(server: ScriptedServer, written: WrittenSession, header:
         assert stepper.step()
         stepper.run()
     assert_whole(server, numbered(3))
+
+
+def test_one_pause_for_all_threads(tmp_path: Path, server: ScriptedServer) -> None:
+    """When one thread's append is throttled, none of the others is tried before the pause is over."""
+    written = WrittenSession(tmp_path, server.address)
+    written.add(*numbered(3))
+    written.add_worker("gw1", "test_other")
+    written.end()
+    server.script([Rule("POST", POSTS["append_thread"], throttled("7"))])
+    with stepping(written) as stepper:
+        step_until(stepper, lambda: any(each.status == 429 for each in server.log))
+        requests = len(server.log)
+        for _ in range(6):
+            stepper.clock.now += 1
+            assert not stepper.step()
+        assert len(server.log) == requests
+        stepper.run()
+    assert_whole(server, [*numbered(3), "test_other"])
 
 
 def test_end_of_the_session_ends_our_own_wait(server: ScriptedServer, written: WrittenSession) -> None:

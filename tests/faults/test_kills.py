@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -128,6 +130,39 @@ def test_interrupted_session(tmp_path: Path, arguments: tuple[str, ...], whom: s
         assert INTERRUPTED in texts(running)
         assert note(server) == "interrupted by Ctrl-C"
         assert (told(ran).delivered, told(ran).not_run) == (5, 1)
+
+
+STUBBORN = f"""
+    import signal
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    {WAITS}"""
+
+
+@pytest.mark.parametrize(
+    ("end", "exit_code", "words"),
+    [pytest.param(WAITS, 2, INTERRUPTED, id="obeys"), pytest.param(STUBBORN, -9, DIED, id="stubborn")],
+)
+def test_cancelled_job(tmp_path: Path, end: str, exit_code: int, words: str) -> None:
+    """A cancelled job gets SIGINT, then SIGTERM, then SIGKILL: what finished has arrived, whichever ends it.
+
+    The pauses between them are 7.5 s and 2.5 s; nothing of ours waits for their end, so here they are short.
+    """
+    project = StoppingProject(tmp_path, end)
+    with checked_server() as server:
+        with Running(tmp_path, address=server.address) as running:
+            running.until(lambda: project.is_stopped, "all but the stopping test have finished")
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+                running.hit_group(number)
+                with suppress(subprocess.TimeoutExpired):
+                    running.process.wait(timeout=5 if end == WAITS else 0.2)
+                    break
+            ran = running.end()
+        assert ran.exit == exit_code
+        wait_for_senders(tmp_path)
+        assert spools(tmp_path) == []
+        assert_whole(server, [*FINISHED, "test_running"])
+        assert words in texts(result(server, "test_running"))
 
 
 @pytest.mark.parametrize(

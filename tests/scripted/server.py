@@ -97,6 +97,11 @@ class ScriptedServer:
         return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}"
 
     @property
+    def port(self) -> int:
+        """The port that it listens on, or did."""
+        return self._port
+
+    @property
     def log(self) -> list[Seen]:
         """The requests so far, in the order of arrival."""
         with self._changed:
@@ -117,6 +122,11 @@ class ScriptedServer:
         """Add rules; the first whose turn it is decides a request's fate."""
         with self._changed:
             self._rules.extend(rules)
+
+    def forget(self) -> None:
+        """Answer well from now on."""
+        with self._changed:
+            self._rules.clear()
 
     def release(self) -> None:
         """Apply what is to be applied late, answer what is held, and hold nothing from now on."""
@@ -162,6 +172,12 @@ class ScriptedServer:
             with suppress(OSError):  # already closed
                 connection.shutdown(socket.SHUT_RDWR)
             thread.join()
+
+    def restart(self, *, tls: ssl.SSLContext | None) -> None:
+        """Go on with this encryption, on the same port and with the same memory."""
+        self.down()
+        self._tls = tls
+        self.up()
 
     def _accept(self, wire: _Wire) -> None:
         while True:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 import signal
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from canary import files_with, holds_token
 from checked import CheckedServer
 from sessions import send, session_environment
 
@@ -21,26 +21,12 @@ CANARY = f"canary-{secrets.token_hex(12)}"
 """The token of these tests alone: other sessions may run on this machine at the same time."""
 
 
-def spellings(token: str) -> list[bytes]:
-    """Return what a token looks like in plain text, in base64 at each alignment, and in hexadecimal digits."""
-    raw = token.encode()
-    shifted = [base64.b64encode(b"x" * shift + raw)[4:-4] for shift in range(3)]
-    return [raw, raw[::-1], raw.hex().encode(), *shifted, *(base64.urlsafe_b64encode(each) for each in (raw,))]
-
-
 def finds(data: bytes) -> bool:
-    return any(each in data for each in spellings(CANARY))
+    return holds_token(data, CANARY)
 
 
 def files_with_token(*folders: Path) -> list[Path]:
-    """Return all files below these folders that hold the token, in their content or their names."""
-    found = []
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            is_read = path.is_file() and not path.is_symlink()
-            if finds(os.fsencode(path)) or (is_read and finds(path.read_bytes())):
-                found.append(path)
-    return found
+    return files_with(CANARY, *folders)
 
 
 def of_processes(name: str) -> Iterator[tuple[int, bytes]]:

@@ -1,0 +1,229 @@
+"""Faults of network and server, each met by a whole session; and where the tests of all other faults are.
+
+The numbers are those of the table in the README's section on what is promised.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+from scripted.faults import Fault, Rule, answer, applied_but, cut, html, lost_answer, throttled
+from scripted.proxy import Way
+from scripted.server import ScriptedServer, Seen
+from scripted.store import Reply
+from sessions import TOKEN, send, session_environment
+
+from faults.oracle import assert_whole, checked_server, names, told
+from faults.projects import GatedProject
+from faults.running import Running, acknowledged, spools, wait_for_senders
+from faults.scenes import PROXY_PASSWORD, Encrypted, Proxied, Tunnelled, plain
+from faults.test_settlement import OPERATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from faults.scenes import Scene
+
+APPEND, CREATE = OPERATIONS["append-thread"], OPERATIONS["create-run"]
+LATEST = 2
+"""The test before which the server may have got those before it."""
+
+SLACK_SECONDS = 4.0
+"""What a loaded machine may take for pytest's own end."""
+
+
+class HalfRefusing(ScriptedServer):
+    """Takes the first half of the first append with several tests, and refuses that append."""
+
+    is_done = False
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request, once only a half."""
+        tests = (seen.json or {}).get("tests", ())
+        if self.is_done or len(tests) < 2:
+            return super().applied(seen)
+        self.is_done = True
+        super().applied(Seen(seen.method, seen.path, "", seen.headers, json={"tests": tests[: len(tests) // 2]}))
+        return Reply(422, {"message": "The given data was invalid."})
+
+
+@dataclass(frozen=True)
+class Row:
+    """A fault, and what a session that meets it leaves.
+
+    ``rules`` and ``scene`` make the fault. ``arrives``: whether pytest waits until all is delivered, or leaves it to
+    be sent when the fault is over. ``seconds`` bounds that wait, ``says`` is in the summary.
+    """
+
+    id: str
+    rules: tuple[Rule, ...] = ()
+    scene: Callable[[ExitStack, Path, ScriptedServer], Scene] = plain
+    server: Callable[..., ScriptedServer] = ScriptedServer
+    arrives: Literal["before the end", "when sent"] = "before the end"
+    seconds: float = 10.0
+    says: str = ""
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def all_limits(self) -> dict[str, float]:
+        """The sender's limits."""
+        waits = {"exit_down": 10.0} if self.arrives == "before the end" else {"exit_progress": 1.0, "alone": 0.1}
+        return {"request": 0.7, "exit_all": self.seconds, **waits, **self.limits}
+
+
+ELSEWHERE = {
+    "1": ("faults/test_down.py", "test_down_from_the_start"),
+    "2": ("faults/test_down.py", "test_down_in_the_middle_and_back"),
+    "3": ("faults/test_down.py", "test_down_to_the_end"),
+    "4-three-threads": ("faults/test_settlement.py", "test_storm_costs_three_threads_at_most"),
+    "5": ("faults/test_bad_server.py", "test_late_copy_meets_a_closed_thread"),
+    "6-headers": ("faults/test_delivery.py", "test_wait_after_429"),
+    "6-one-pause": ("faults/test_delivery.py", "test_one_pause_for_all_threads"),
+    "7-401": ("faults/test_refusals.py", "test_token_revoked"),
+    "7-403": ("faults/test_refusals.py", "test_permission_revoked"),
+    "8": ("faults/test_refusals.py", "test_run_deleted_goes_to_a_new_one"),
+    "9": ("faults/test_portions.py", "test_single_result_too_large"),
+    "10": ("faults/test_portions.py", "test_unnamed_test_is_found_by_halves"),
+    "11": ("faults/test_portions.py", "test_unknown_status_is_renamed_for_all"),
+    "12-100-of-250": ("faults/test_portions.py", "test_refusal_after_a_part_was_taken"),
+    "17": ("faults/test_refusals.py", "test_redirect"),
+    "19": ("client/test_names.py", "test_slow_name_server"),
+    "25": ("faults/test_kills.py", "test_killed_worker"),
+    "26": ("faults/test_kills.py", "test_killed_session"),
+    "27": ("faults/test_sender_killed.py", "test_killed_in_a_request"),
+    "28": ("faults/test_deaths.py", "test_death"),
+    "29": ("faults/test_kills.py", "test_killed_session"),
+    "30": ("faults/test_kills.py", "test_interrupted_session"),
+    "30-twice": ("faults/test_waiting.py", "test_wait_ends_with_a_second_interruption"),
+    "31": ("faults/test_kills.py", "test_cancelled_job"),
+    "32": ("world/test_not_run.py", "test_not_run_is_counted"),
+    "32-exit": ("faults/test_kills.py", "test_session_ended_by_a_test"),
+    "33": ("faults/test_kills.py", "test_exit_without_a_word"),
+    "34": ("world/test_world.py", "test_child_that_escapes"),
+    "35": ("whole/test_switch.py", "test_session_without_results_leaves_nothing"),
+    "36": ("world/test_world.py", "test_mocked_world_changes_nothing"),
+    "37": ("recorder/test_limits.py", "test_huge_output_costs_little"),
+    "38": ("recorder/test_limits.py", "test_visible_text_can_always_be_sent"),
+    "39": ("faults/test_volume.py", "test_many_tests"),
+    "41": ("recorder/test_attempts.py", "test_rerunfailures_is_one_result_with_its_attempts"),
+    "42": ("whole/test_switch.py", "test_nested_session_reports_only_when_its_own_arguments_ask"),
+    "43-twice": ("faults/test_sender_killed.py", "test_two_commands_at_once"),
+    "43-live": ("faults/test_sender_killed.py", "test_command_while_the_session_lives"),
+    "43-newer": ("faults/test_damage.py", "test_newer_format"),
+    "43-flipped": ("faults/test_damage.py", "test_flipped_byte"),
+}
+"""Rows that other files test, each with its test below `tests`."""
+
+
+def always(fault: Fault) -> tuple[Rule, ...]:
+    return (Rule("POST", APPEND, fault, count=None),)
+
+
+def once(fault: Fault, path: str = APPEND) -> tuple[Rule, ...]:
+    return (Rule("POST", path, fault),)
+
+
+def storm() -> tuple[Rule, ...]:
+    """Fail every second POST, by turns before and after it was applied."""
+    return tuple(
+        Rule("POST", "/api", applied_but(500) if number % 4 else answer(500), first=number)
+        for number in range(2, 16, 2)
+    )
+
+
+def kept(number: str, scene: Callable[[ExitStack, Path, ScriptedServer], Scene], says: str) -> Row:
+    """Return a fault that lets nothing through from the start."""
+    return Row(number, scene=scene, arrives="when sent", seconds=2.0, says=says)
+
+
+ROWS = (
+    Row("4", storm()),
+    Row("6-1e9", always(throttled("1000000000")), arrives="when sent", seconds=2.0, says="429"),
+    Row("6-none", always(throttled()), arrives="when sent", seconds=2.0, says="429", limits={"throttle": 60.0}),
+    Row("12", server=HalfRefusing),
+    Row("13", scene=Proxied(answers=Way(slice_bytes=1, delay_seconds=0.2)), arrives="when sent", seconds=3.0),
+    Row("14", scene=Proxied(answers=Way(limit_bytes=0, end="hang")), arrives="when sent", seconds=3.0),
+    Row("14-latency", scene=Proxied(requests=Way(delay_seconds=0.05), answers=Way(delay_seconds=0.05))),
+    Row("14-bandwidth", scene=Proxied(requests=Way(slice_bytes=500, bytes_per_second=20_000))),
+    Row("15-after", scene=Proxied(answers=Way(limit_bytes=0, end="reset")), arrives="when sent", seconds=3.0),
+    Row("15-before", scene=Proxied(requests=Way(limit_bytes=0, end="reset")), arrives="when sent", seconds=2.0),
+    Row("15-body", scene=Proxied(requests=Way(limit_bytes=400, end="reset")), arrives="when sent", seconds=2.0),
+    Row("16-page", once(Fault(reply=html().reply))),
+    Row("16-cut", once(cut(3), CREATE)),
+    Row("16-json", once(Fault(reply=Reply(201, raw=b'{"id": 1')), CREATE)),
+    Row("16-id", once(applied_but(201, {"id": "7"}), CREATE)),
+    kept("18-expired", Encrypted(is_expired=True), "TLS: "),
+    kept("18-unknown", Encrypted(is_known=False), "TLS: "),
+    kept("18-host", Encrypted(host="other.example"), "TLS: "),
+    kept("18-plain", Encrypted(is_plain=True), "TLS: "),
+    kept("20-407", Tunnelled(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"), "407"),
+    kept("20-502", Tunnelled(b"HTTP/1.1 502 Bad Gateway\r\n\r\n"), "502"),
+    kept("20-dies", Tunnelled(b""), "could not be reached"),
+    Row("20-dies-later", once(lost_answer()), scene=Tunnelled()),
+)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_row(tmp_path: Path, row: Row) -> None:
+    """Pytest's exit code and time are its own; each finished test is on the server once, at the latest when sent."""
+    project = GatedProject(tmp_path, 6, LATEST)
+    with ExitStack() as stack:
+        server = stack.enter_context(checked_server(row.server(token=TOKEN)))
+        scene = row.scene(stack, tmp_path, server)
+        server.script(row.rules)
+        env = session_environment(row.all_limits, **scene.env)
+        options = [each.replace("--", "--automation-report-") for each in scene.options]
+        with Running(tmp_path, *options, address=scene.address, env=env) as running:
+            running.until(lambda: project.is_at(LATEST), "the test at the gate")
+            project.let_through(LATEST)
+            began = monotonic()
+            ran = running.end()
+        assert ran.exit == 0, ran.text
+        assert monotonic() - began < row.seconds + SLACK_SECONDS
+        assert PROXY_PASSWORD not in ran.text
+        assert row.says in ran.out
+        wait_for_senders(tmp_path)
+        if row.arrives == "before the end":
+            assert told(ran).delivered == 6, ran.text
+        else:
+            assert told(ran).kept == 6, ran.text
+            assert len(names(server)) == len(set(names(server)))
+            scene.heal()
+            sent = send(tmp_path, "--url", scene.address, "--project-id", "1", *scene.options, env=env)
+            assert sent.exit == 0, sent.text
+        assert spools(tmp_path) == []
+        assert_whole(server, project.names)
+
+
+@pytest.mark.parametrize("row", ELSEWHERE)
+def test_row_elsewhere(row: str) -> None:
+    """Each other row has its test: the file that is named has it."""
+    file, name = ELSEWHERE[row]
+    assert f"\ndef {name}(" in (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
+
+
+def test_real_limits(tmp_path: Path) -> None:
+    """With the limits of every day: pytest leaves a server that is down after 1 s, and its sender goes on alone."""
+    project = GatedProject(tmp_path, 6, LATEST)
+    env = session_environment()
+    del env["_AUTOMATION_REPORT_LIMITS"]
+    with checked_server() as server:
+        server.down()
+        with Running(tmp_path, address=server.address, env=env) as running:
+            running.until(lambda: project.is_at(LATEST), "the test at the gate")
+            project.let_through(LATEST)
+            began = monotonic()
+            ran = running.end()
+            waited = monotonic() - began
+        server.up()
+        assert (ran.exit, told(ran).kept) == (0, 6)
+        assert 1.0 <= waited < 1.0 + SLACK_SECONDS
+        wait_for_senders(tmp_path)
+        assert acknowledged(tmp_path) == 0
+        assert spools(tmp_path) == []
+        assert_whole(server, project.names)
