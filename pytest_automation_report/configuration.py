@@ -106,6 +106,7 @@ class Configuration:
     job_summary: bool = True
     ci_annotations: bool = False
     strict: bool = False
+    preflight: bool = False
     exit_wait: float = 30.0
     artifact_url: str = ""
     artifact_store: str = ""
@@ -215,6 +216,7 @@ def configuration_from(
         job_summary=found.value("job_summary", values.flag, default=True),
         ci_annotations=found.value("ci_annotations", values.flag, default=False),
         strict=found.value("strict", values.flag, default=False),
+        preflight=found.value("preflight", values.flag, default=False),
         exit_wait=found.value("exit_wait", values.seconds, 30.0),
         artifact_url=found.value("artifact_url", values.web_address, ""),
         artifact_store=found.value("artifact_store", values.text, ""),

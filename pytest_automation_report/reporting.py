@@ -75,10 +75,27 @@ def reporting_for(config: pytest.Config, environ: Mapping[str, str], trouble: st
     secrets = secrets_from(environ, token, is_builtin=configuration.redact_builtin)
     if configuration.endpoint.is_embedded:
         token = Token("embedded")  # the embedded server, mounted in the sender, asks for the token it was given
+    if configuration.preflight:
+        _check_before(configuration, token)
     if trouble:
         configuration = replace(configuration, troubles=(trouble, *configuration.troubles))
     limits = limits_from(environ, exit_all=configuration.exit_wait)
     return Reporting(configuration, token, limits, config, secrets=secrets, environ=environ)
+
+
+def _check_before(configuration: Configuration, token: Token | None) -> None:
+    """Raise `pytest.UsageError` when results cannot be sent; without a token they are to be sent later."""
+    from pytest_automation_report.preflight import preflight_checks  # noqa: PLC0415 - only where asked for
+
+    origin = configuration.origins.get("preflight", "preflight")
+    if configuration.hindrance:
+        raise pytest.UsageError(f"{origin}: results cannot be sent: {configuration.hindrance}")
+    if token is None:
+        return
+    failed = [each.line for each in preflight_checks(configuration.endpoint, token) if each.state == "failed"]
+    if failed:
+        where = configuration.url or configuration.database
+        raise pytest.UsageError(f"{origin}: {where} cannot be used: {'; '.join(failed)}")
 
 
 class Reporting:

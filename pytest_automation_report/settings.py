@@ -223,6 +223,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Mark failures on the page of the CI job: GitHub, Azure, TeamCity, Buildkite and GitLab",
     ),
     Setting("strict", "flag", default=False, help="Let a session fail whose results could not all be delivered"),
+    Setting(
+        "preflight",
+        "flag",
+        default=False,
+        help="Check server, token, project and clock before the first test, and stop the session when they are wrong",
+    ),
     Setting("exit_wait", "seconds", 30.0, "How long pytest waits at its end for the delivery, from 0 to 3600 seconds"),
     Setting(
         "artifact_url",

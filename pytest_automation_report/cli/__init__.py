@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from pytest_automation_report import __version__
+from pytest_automation_report.cli.doctor import doctor
 from pytest_automation_report.cli.milestones import milestone
 from pytest_automation_report.cli.runs import run
 from pytest_automation_report.cli.sending import send
@@ -32,6 +33,7 @@ def main() -> None:
     """  # noqa: D301 - click reads the backslash as: keep these lines
 
 
+main.add_command(doctor)
 main.add_command(milestone)
 main.add_command(run)
 main.add_command(send)

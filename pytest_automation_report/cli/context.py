@@ -112,9 +112,9 @@ def configured(options: dict[str, Any]) -> tuple[Configuration, Token]:
 
 
 def configuration_of(
-    options: dict[str, Any], *, is_hindrance_an_error: bool = False
+    options: dict[str, Any], *, is_hindrance_an_error: bool = False, is_told: bool = True
 ) -> tuple[Configuration, Token | None]:
-    """Return the configuration for these options; what is wrong with the environment is told.
+    """Return the configuration for these options; what is wrong with the environment is told, unless it is not to be.
 
     Only the settings that the command has an option for count, also in environment and ini file.
     """
@@ -134,7 +134,7 @@ def configuration_of(
     configuration, token = token_for(configuration, os.environ)
     error = configuration.hindrance if is_hindrance_an_error else ""
     for trouble in configuration.troubles:
-        if trouble != error:
+        if is_told and trouble != error:
             told(trouble)
     return configuration, token
 

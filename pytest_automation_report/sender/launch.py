@@ -67,7 +67,7 @@ def start_sender(handover: Handover) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env={name: os.environ[name] for name in _LOADER_VARIABLES if name in os.environ},
+            env=loader_environment(),
             start_new_session=True,
         )
         middle.communicate(given)
@@ -75,6 +75,11 @@ def start_sender(handover: Handover) -> None:
         raise LaunchError(f"{sys.executable} could not be started: {error.strerror or error}") from error
     if middle.returncode != 0:
         raise LaunchError(f"{sys.executable} ended with status {middle.returncode} before the sender was on its own")
+
+
+def loader_environment() -> dict[str, str]:
+    """Return what of this environment an interpreter needs to find its own libraries."""
+    return {name: os.environ[name] for name in _LOADER_VARIABLES if name in os.environ}
 
 
 def folders_of(packages: Iterable[str]) -> list[str]:

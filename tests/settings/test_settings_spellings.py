@@ -89,6 +89,7 @@ SAMPLES: Mapping[str, Sample] = {
     "job_summary": Sample(given=False),
     "ci_annotations": Sample(given=True),
     "strict": Sample(given=True),
+    "preflight": Sample(given=True),
     "exit_wait": Sample(2.5),
     "artifact_url": Sample("https://files.example.org/{path}"),
     "artifact_store": Sample("s3://bucket/folder"),

@@ -1,0 +1,140 @@
+"""``automation-report doctor``: what is configured, and whether it works (floor 4)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from pytest_automation_report.address import shown_address
+from pytest_automation_report.checks import Check
+from pytest_automation_report.cli.context import CONNECTION, Exit, configuration_of, setting_options, told
+from pytest_automation_report.connection_checks import connection_checks
+from pytest_automation_report.credentials import TOKEN_ENVIRONMENTS, token_from
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.local_checks import process_check, spool_check, versions
+from pytest_automation_report.model import Token
+from pytest_automation_report.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_automation_report.configuration import Configuration
+
+_EXITS: Final = {
+    "settings": Exit.USAGE,
+    "token": Exit.TOKEN,
+    "project": Exit.REFUSED,
+}
+"""What a failed check means for the exit code; all others mean that nothing can be delivered now."""
+
+_HIDDEN: Final = frozenset({"redact"})
+_NAMED: Final = frozenset({"fields", "links"})
+_KEPT: Final = "; results are kept"
+"""How a trouble ends that a check of its own tells: there is no token."""
+
+_DERIVED: Final = ("source", "name", "spool", "database")
+
+
+@click.command()
+@setting_options(*CONNECTION, "spool")
+@click.option("--json", "is_json", is_flag=True, help="Print everything as one JSON document.")
+def doctor(is_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001 - click passes the settings' options
+    """Check settings, network, token, project, clock, spool and versions, and say what to do.
+
+    Reads only. Exits with 0 when all is well, 1 when the project cannot be used, 2 when settings are wrong, 3 when the
+    server cannot be reached or the store not be used, 4 when the token is missing or refused.
+    """
+    settings: list[dict[str, str]] = []
+    try:
+        every = {**{each.name: None for each in SETTINGS}, **options}
+        configuration, token = configuration_of(every, is_told=False)
+    except SettingError as error:
+        checks = [Check("settings", "failed", str(error))]
+    else:
+        settings = _settings(configuration)
+        checks = _checks(configuration, token)
+    found = versions()
+    if is_json:
+        document = {"checks": [each.to_json() for each in checks], "settings": settings, "versions": dict(found)}
+        click.echo(json.dumps(document, indent=2))
+    else:
+        _tell(settings, checks, found.items())
+    click.get_current_context().exit(int(_exit(checks)))
+
+
+def _checks(configuration: Configuration, token: Token | None) -> list[Check]:
+    found = [_settings_check(configuration), *_server_checks(configuration, token)]
+    return [*found, spool_check(configuration.spool), process_check(os.getpid(), os.getppid())]
+
+
+def _settings_check(configuration: Configuration) -> Check:
+    """Tell what is wrong with the environment; a missing token is told by a check of its own."""
+    troubles = [each for each in configuration.troubles if not each.endswith(_KEPT)]
+    if troubles:
+        is_in_the_way = configuration.hindrance in troubles
+        return Check("settings", "failed" if is_in_the_way else "warning", "; ".join(troubles))
+    where = configuration.url or "the embedded store"
+    return Check("settings", "ok", f"{where}, project {configuration.project_id}, source {configuration.source}")
+
+
+def _server_checks(configuration: Configuration, token: Token | None) -> list[Check]:
+    endpoint = configuration.endpoint
+    if endpoint.is_embedded:
+        return connection_checks(endpoint, Token("embedded"))
+    if not endpoint.origin or not endpoint.project_id:
+        return [Check("connection", "skipped", "no address and project that can be used")]
+    if token is None:
+        trouble = token_from(os.environ, configuration.token_file).trouble or "no token"
+        what, _, remedy = trouble.partition(": ")
+        return [Check("token", "failed", what, remedy)]
+    return connection_checks(endpoint, token)
+
+
+def _settings(configuration: Configuration) -> list[dict[str, str]]:
+    """Return every setting with its value and where that came from; what can hold a secret is not shown."""
+    found = []
+    for each in SETTINGS:
+        value = _shown(each.name, getattr(configuration, each.name))
+        found.append({"name": each.name, "value": value, "origin": configuration.origins.get(each.name, "default")})
+    origin = _token_origin(configuration)
+    return [*found, {"name": "token", "value": "***" if origin else "", "origin": origin}]
+
+
+def _token_origin(configuration: Configuration) -> str:
+    named = (name for name in TOKEN_ENVIRONMENTS if os.environ.get(name, "").strip())
+    return next(named, configuration.token_file)
+
+
+def _shown(name: str, value: object) -> str:
+    """Return a setting's value for eyes: numbers of patterns, names of fields and links, addresses without users."""
+    if name in _HIDDEN and isinstance(value, tuple):
+        return f"{len(value)} patterns" if value else ""
+    if name in _NAMED and isinstance(value, tuple):
+        return ", ".join(each.name for each in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={shown_address(str(each))}" for key, each in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "" if value is None else shown_address(str(value)) if "://" in str(value) else str(value)
+
+
+def _tell(settings: list[dict[str, str]], checks: list[Check], found: Iterable[tuple[str, str]]) -> None:
+    """Write a line for each check, for each setting that somebody gave or that was found out, and for the versions."""
+    for each in settings:
+        if each["name"] == "token" or each["origin"] != "default" or each["name"] in _DERIVED:
+            told(f"setting  {each['name']} = {each['value'] or 'none'} ({each['origin'] or 'not set'})")
+    for check in checks:
+        told(f"{check.state:<8} {check.line}")
+    told(f"versions {', '.join(f'{name} {text}' for name, text in found)}, at {sys.executable}")
+
+
+def _exit(checks: list[Check]) -> Exit:
+    """Return the exit code of the first check that failed."""
+    failed = next((each for each in checks if each.state == "failed"), None)
+    return Exit.DONE if failed is None else _EXITS.get(failed.name, Exit.KEPT)
