@@ -112,7 +112,7 @@ def _git(arguments: Sequence[str], folder: Path, environ: Mapping[str, str]) -> 
     """Return what git writes, empty when it is not there, refuses or takes too long."""
     quiet = {**environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
-        done = subprocess.run(  # noqa: S603 - a constant command; the folder is where it runs
+        done = subprocess.run(  # noqa: S603 - a constant command; the folder is where it runs  # nosec B607
             ["git", *arguments],  # noqa: S607 - the git of the one who runs the tests
             cwd=folder,
             env=quiet,

@@ -39,7 +39,7 @@ def places_for(configuration: Configuration, environ: Mapping[str, str], user: i
 def temporary_folder(environ: Mapping[str, str], user: int) -> Path:
     """Return this user's folder below the one for temporary files."""
     given = environ.get("TMPDIR", "")
-    return (Path(given) if Path(given).is_absolute() else Path("/tmp")) / f"{_FOLDER}-{user}"  # noqa: S108 - checked to be the user's own
+    return (Path(given) if Path(given).is_absolute() else Path("/tmp")) / f"{_FOLDER}-{user}"  # noqa: S108 - checked to be the user's own  # nosec B108
 
 
 def _moved(configuration: Configuration, base: Path) -> Configuration:

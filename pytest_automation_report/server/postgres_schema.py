@@ -42,14 +42,14 @@ def prepare(database: PostgresqlDatabase, shown: str, *, must_exist: bool) -> No
         version = _version(database, shown)
         if version is None:
             _sql(database, f'CREATE TABLE "{VERSION_TABLE}" ("version" INTEGER NOT NULL)')
-            _sql(database, f'INSERT INTO "{VERSION_TABLE}" VALUES (%s)', SCHEMA_VERSION)  # noqa: S608 - a constant
+            _sql(database, f'INSERT INTO "{VERSION_TABLE}" VALUES (%s)', SCHEMA_VERSION)  # noqa: S608 - a constant  # nosec B608
             for table in TABLES:
                 SchemaManager(table, database).create_all()
             _order_indexes(database)
         elif version < SCHEMA_VERSION:
             migrate(database, version)
             _order_indexes(database)
-            _sql(database, f'UPDATE "{VERSION_TABLE}" SET "version" = %s', SCHEMA_VERSION)  # noqa: S608 - a constant
+            _sql(database, f'UPDATE "{VERSION_TABLE}" SET "version" = %s', SCHEMA_VERSION)  # noqa: S608 - a constant  # nosec B608
 
 
 def _check_encoding(database: PostgresqlDatabase, shown: str) -> None:
@@ -68,7 +68,7 @@ def _version(database: PostgresqlDatabase, shown: str) -> int | None:
                 " or a schema of its own: ?options=-csearch_path%3DSCHEMA"
             )
         return None
-    ((version,),) = _sql(database, f'SELECT "version" FROM "{VERSION_TABLE}"')  # noqa: S608 - a constant
+    ((version,),) = _sql(database, f'SELECT "version" FROM "{VERSION_TABLE}"')  # noqa: S608 - a constant  # nosec B608
     if version > SCHEMA_VERSION:
         raise StoreError(
             f"{shown}: this store has version {version}, made by a newer release;"

@@ -174,5 +174,5 @@ def _listening(address: Address, port: int) -> socket.socket:
 def _shown(listener: socket.socket) -> str:
     """Return an address that works on this machine; one that means all of its addresses is no address to ask."""
     name, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(name), str(name))  # noqa: S104 - it is compared, not listened on
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(name), str(name))  # noqa: S104 - it is compared, not listened on  # nosec B104
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
