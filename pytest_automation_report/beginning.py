@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.sharing import Sharing
 
 
 def rules_from(configuration: Configuration, junit_prefix: str, secrets: tuple[str, ...]) -> Rules:
@@ -37,7 +38,7 @@ def rules_from(configuration: Configuration, junit_prefix: str, secrets: tuple[s
 
 
 def spooled(
-    configuration: Configuration, run: NewRun, rules: Rules, environ: Mapping[str, str]
+    configuration: Configuration, run: NewRun, rules: Rules, sharing: Sharing, environ: Mapping[str, str]
 ) -> tuple[Configuration, SessionFolder, Session]:
     """Return the session's folder in the first place that can be written, with what was written there.
 
@@ -46,39 +47,42 @@ def spooled(
     temporary = temporary_folder(environ, os.getuid())
     refused: list[str] = []
     for place in places_for(configuration, environ, os.getuid()):
-        found = _tried(place, run, rules, temporary, refused)
+        found = _tried(place, run, rules, sharing, temporary, refused)
         if found is not None:
             return place, *found
     raise SpoolError("; ".join(refused))
 
 
 def _tried(
-    place: Configuration, run: NewRun, rules: Rules, temporary: Path, refused: list[str]
+    place: Configuration, run: NewRun, rules: Rules, sharing: Sharing, temporary: Path, refused: list[str]
 ) -> tuple[SessionFolder, Session] | None:
     """Return what was written in a place, None when that cannot be done, and add the reason."""
     try:
         if place.spool.is_relative_to(temporary):
             private_folder(temporary)
-        return _written(place, run, rules)
+        return _written(place, run, rules, sharing)
     except SpoolError as error:
         refused.append(str(error))
         return None
 
 
-def _written(place: Configuration, run: NewRun, rules: Rules) -> tuple[SessionFolder, Session]:
-    """Write the session into a new folder; its id is among the run's fields, so that the run can be found again."""
+def _written(place: Configuration, run: NewRun, rules: Rules, sharing: Sharing) -> tuple[SessionFolder, Session]:
+    """Write the session into a new folder; its id is among the fields of its own run, so that it can be found again."""
     folder = new_session_folder(place.spool, time.strftime("%Y%m%dT%H%M%S", time.gmtime()))
-    fields = (Field(SESSION_ID_FIELD, folder.id), *run.resources.fields)
+    own = () if sharing.tag else (Field(SESSION_ID_FIELD, folder.id),)
     session = Session(
         id=folder.id,
         origin=place.endpoint.origin,
         project_id=place.endpoint.project_id,
         database=place.endpoint.database,
-        run=replace(run, resources=replace(run.resources, fields=fields)),
+        run=replace(run, resources=replace(run.resources, fields=(*own, *run.resources.fields))),
         joined_run=place.run_id,
         rules=rules.for_sender().to_json(),
         pid=os.getpid(),
         pid_birth=birth_of(os.getpid()),
+        run_tag=sharing.tag,
+        is_first=sharing.is_first,
+        thread_fields=sharing.thread_fields(folder.id),
     )
     try:
         folder.write_session(session)

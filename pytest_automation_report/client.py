@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from datetime import timezone
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 
 import requests
 from requests.auth import AuthBase
@@ -146,6 +146,24 @@ class Client:
             "expands": expands,
         })  # fmt: skip
         return self._read(f"/projects/{self._project_id}/automation/runs", query, RunPage.from_json)
+
+    def runs_document(
+        self,
+        *,
+        page: int = 1,
+        per_page: int = 100,
+        status: Iterable[int] = (),
+        created_before: datetime | None = None,
+    ) -> Json:
+        """Return a page of the project's runs as the server's own document; raises `ValueError` as `runs` does."""
+        query = _query({
+            "page": page, "per_page": per_page, "status": status, "created_before": _moment(created_before),
+        })  # fmt: skip
+        return self._read(f"/projects/{self._project_id}/automation/runs", query, _checked(RunPage.from_json))
+
+    def run_document(self, run_id: int) -> Json:
+        """Return a run with its threads as the server's own document."""
+        return self._read(f"/automation/runs/{run_id}", {}, _checked(Run.from_row))
 
     def run(self, run_id: int, *, expands: Iterable[RunExpand] = ()) -> Run:
         """Return a run with its threads."""
@@ -311,6 +329,16 @@ def _moment(moment: datetime | None) -> str | None:
         raise ValueError("created_after and created_before need a time zone")
     text = moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
+
+
+def _checked(read: Callable[[object], object]) -> Callable[[object], Json]:
+    """Return a reader that gives back the document itself, once it was seen to be a good one."""
+
+    def document(obj: object) -> Json:
+        read(obj)
+        return cast("Json", obj)
+
+    return document
 
 
 def _nothing(_: object) -> None:

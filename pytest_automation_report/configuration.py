@@ -82,6 +82,8 @@ class Configuration:
     milestone: str = ""
     milestone_id: int | None = None
     run_id: int | None = None
+    run_key: str = ""
+    job: str = ""
     facts: FactsTold = "all"
     ci: str = ""
     branch: str = ""
@@ -192,6 +194,8 @@ def configuration_from(
         milestone=found.value("milestone", values.text, ""),
         milestone_id=found.value("milestone_id", values.identifier, None),
         run_id=found.value("run_id", values.identifier, None),
+        run_key=found.value("run_key", values.run_key, ""),
+        job=found.value("job", values.line, ""),
         facts=facts,
         ci=given_facts.provider or "",
         branch=given_facts.branch or "",

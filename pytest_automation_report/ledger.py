@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from pytest_automation_report.records import Record
 
 Operation: TypeAlias = Literal[
-    "create_run", "append_run", "complete_run", "create_thread", "append_thread", "complete_thread"
+    "create_run",
+    "append_run",
+    "complete_run",
+    "create_thread",
+    "append_thread",
+    "complete_thread",
+    "note_thread",
 ]
 
 
@@ -227,7 +233,7 @@ class LedgerState:
         self.trouble = self.trouble_class = ""
 
     def _set_aside(self, intent: Intent, kind: str) -> None:
-        if intent.operation == "append_run":
+        if intent.operation in {"append_run", "note_thread"}:
             self.is_noted = True
         elif intent.operation == "append_thread":
             account = self.account(intent.worker)
@@ -262,7 +268,7 @@ class LedgerState:
         match intent.operation:
             case "create_run":
                 self.run = made
-            case "append_run":
+            case "append_run" | "note_thread":
                 self.is_noted = True
             case "complete_run":
                 self.is_complete = True

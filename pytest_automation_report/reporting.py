@@ -333,12 +333,14 @@ class Reporting:
 
     def _begin(self, config: pytest.Config) -> None:
         """Make the session's folder; tell when it is not where it was to be, or nowhere."""
-        run = session_run(config, self._configuration, self._rules, self._hook_troubles)
+        run, sharing = session_run(config, self._configuration, self._rules, self._hook_troubles)
+        if sharing.trouble:
+            self._troubles.append(sharing.trouble)
         if self._configuration.run_id is None:
             self._configuration = replace(self._configuration, name=run.name)
         asked = self._configuration.spool
         try:
-            found = spooled(self._configuration, run, self._rules, self._environ)
+            found = spooled(self._configuration, run, self._rules, sharing, self._environ)
         except SpoolError as error:
             self._troubles.append(f"nothing can be reported: {error}")
             return

@@ -10,6 +10,7 @@ from pytest_automation_report.facts import Facts, with_facts
 from pytest_automation_report.model import Field, NewRun, Resources
 from pytest_automation_report.rules import texts
 from pytest_automation_report.run_hooks import described_run
+from pytest_automation_report.sharing import common_facts, sharing_of
 from pytest_automation_report.software import software_fields
 from pytest_automation_report.whereabouts import facts_for
 
@@ -19,16 +20,27 @@ if TYPE_CHECKING:
     from pytest_automation_report.asking import Troubles
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.rules import Rules
+    from pytest_automation_report.sharing import Sharing
 
 
-def session_run(config: pytest.Config, configuration: Configuration, rules: Rules, troubles: Troubles) -> NewRun:
-    """Return the run to create for a session; one that is joined tells of itself."""
-    if configuration.run_id is not None:
-        return _new_run(configuration, rules, facts=Facts(), software=())
-    software = software_fields(config) if configuration.facts != "none" else ()
+def session_run(
+    config: pytest.Config, configuration: Configuration, rules: Rules, troubles: Troubles
+) -> tuple[NewRun, Sharing]:
+    """Return the run to create for a session, and how jobs share it.
+
+    One that is joined tells of itself, one that jobs share tells what they have in common.
+    """
     facts = facts_for(configuration, os.environ, config.rootpath)
-    run = _new_run(configuration, rules, facts=facts, software=software)
-    return described_run(config, run, rules, troubles)
+    sharing = sharing_of(configuration, facts)
+    if configuration.run_id is not None:
+        return _new_run(configuration, rules, facts=Facts(), software=()), sharing
+    if sharing.tag:
+        run = _new_run(configuration, rules, facts=common_facts(facts), software=())
+        run = sharing.run(run, has_name="name" in configuration.origins)
+    else:
+        software = software_fields(config) if configuration.facts != "none" else ()
+        run = _new_run(configuration, rules, facts=facts, software=software)
+    return described_run(config, run, rules, troubles), sharing
 
 
 def _new_run(configuration: Configuration, rules: Rules, *, facts: Facts, software: tuple[Field, ...]) -> NewRun:

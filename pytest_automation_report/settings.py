@@ -157,6 +157,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("milestone_id", "integer", None, "Id of the run's milestone on the server"),
     Setting("run_id", "integer", None, "Id of a run that exists: join it, add results to it and leave it open"),
     Setting(
+        "run_key",
+        "text",
+        "",
+        "Key of a run that several jobs share, as {build}: the first creates it, the others find it, it stays open",
+    ),
+    Setting("job", "text", "", "Name of the job in a run that several share; default: one of its own for each session"),
+    Setting(
         "facts",
         "choice",
         "all",

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.model import EMBEDDED_ORIGIN, NewRun
+from pytest_automation_report.model import EMBEDDED_ORIGIN, Field, NewRun
 from pytest_automation_report.records import FORMAT, Decoder
 
 if TYPE_CHECKING:
@@ -46,7 +46,10 @@ class Session:
 
     ``prefix`` and ``statuses`` are those of the recorder's rules, for results that only the sender can make.
     ``database`` is the embedded store's file, empty for a remote server. ``joined_run`` is the id of a run that exists
-    already, or ``None``; ``is_closing`` tells that this session completes it all the same. ``is_measured`` tells that
+    already, or ``None``; ``is_closing`` tells that this session completes it all the same. ``run_tag`` is the tag by
+    which jobs find a run that they share, empty for a run of the session's own; ``is_first`` whether this job creates
+    it, ``None`` when nobody tells. ``thread_fields``
+    tell whose the threads in a run of others are. ``is_measured`` tells that
     the records' moments are those of a clock, not made up. ``pid_birth`` tells pytest's process from a later one of the
     same id, where the system can.
     """
@@ -62,6 +65,9 @@ class Session:
     pid_birth: str = ""
     is_closing: bool = False
     is_measured: bool = True
+    run_tag: str = ""
+    is_first: bool | None = None
+    thread_fields: tuple[Field, ...] = ()
 
     @property
     def is_embedded(self) -> bool:
@@ -139,6 +145,9 @@ class SessionFolder:
             "pid_birth": session.pid_birth,
             "is_closing": session.is_closing,
             "is_measured": session.is_measured,
+            "run_tag": session.run_tag,
+            "is_first": session.is_first,
+            "thread_fields": [each.body() for each in session.thread_fields],
         }
         descriptor = os.open(self.path / _SESSION_FILE, _NEW, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -282,4 +291,7 @@ def _session_from(document: dict[str, Any]) -> Session:
         pid_birth=str(document["pid_birth"]),
         is_closing=bool(document.get("is_closing", False)),
         is_measured=bool(document.get("is_measured", True)),
+        run_tag=str(document.get("run_tag", "")),
+        is_first=document.get("is_first"),
+        thread_fields=tuple(Field.from_body(each) for each in document.get("thread_fields", ())),
     )

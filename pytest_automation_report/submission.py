@@ -20,11 +20,11 @@ from pytest_automation_report.spool import MAIN, Session, bytes_from, hidden_fol
 from pytest_automation_report.spool_writer import SpoolWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_automation_report.model import Endpoint, NewRun
     from pytest_automation_report.rules import Rules
+    from pytest_automation_report.sharing import Sharing
     from pytest_automation_report.spool import SessionFolder
 
 _ABANDONED_SECONDS: Final = 24 * 3600
@@ -104,16 +104,14 @@ class Submission:
     def finished(
         self,
         endpoint: Endpoint,
-        run: Callable[[str], NewRun],
+        run: NewRun,
         *,
         note: str,
+        sharing: Sharing,
         joined_run: int | None = None,
         is_closing: bool = False,
     ) -> tuple[SessionFolder, Session, int]:
-        """End the session and return it with the descriptor that holds its lock, so that nobody else sends it.
-
-        ``run`` makes the run to create of the session's id.
-        """
+        """End the session and return it with the descriptor that holds its lock, so that nobody else sends it."""
         ended, more = self.observed or 0, self._elapsed - self._computed if self.files else 0
         self._write(plain_record("close", t=ended, counts=dict(self.counts), more=more))
         self._write(plain_record("end", t=ended, exit=0, reason=note))
@@ -123,12 +121,15 @@ class Submission:
             origin=endpoint.origin,
             project_id=endpoint.project_id,
             database=endpoint.database,
-            run=run(self._folder.id),
+            run=run,
             joined_run=joined_run,
             rules=self.rules.for_sender().to_json(),
             pid=os.getpid(),
             is_closing=is_closing,
             is_measured=self.observed is not None,
+            run_tag=sharing.tag,
+            is_first=sharing.is_first,
+            thread_fields=sharing.thread_fields(self._folder.id),
         )
         try:
             self._folder.write_session(session)

@@ -70,7 +70,8 @@ def target(configuration: Configuration, here: Path) -> str:
 def header_line(configuration: Configuration, here: Path) -> str:
     """Return the line for the head of pytest's output."""
     how = "" if configuration.delivery == "live" else ", to be sent later"
-    joined = f", joining run {configuration.run_id}" if configuration.run_id is not None else ""
+    shared = f", in the run of the key {configuration.run_key}" if configuration.run_key else ""
+    joined = f", joining run {configuration.run_id}" if configuration.run_id is not None else shared
     return f"automation report: to {target(configuration, here)}, source {configuration.source}{joined}{how}"
 
 

@@ -15,6 +15,7 @@ from pytest_automation_report.errors import SettingError
 from pytest_automation_report.facts import Shard, without_user
 from pytest_automation_report.limits import STRING_UNITS, string, utf16_length
 from pytest_automation_report.model import Field, FieldType, Link
+from pytest_automation_report.run_keys import key_trouble
 from pytest_automation_report.settings import flag_word
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = [
     "names",
     "page",
     "patterns",
+    "run_key",
     "seconds",
     "shard",
     "source",
@@ -259,3 +261,12 @@ def _pairs(given: Given) -> tuple[tuple[str, str], ...]:
             raise SettingError(given.origin, entry, f"write name=value {_COMMA_HINT}")
         found.append((name.strip(), value.strip()))
     return tuple(found)
+
+
+def run_key(given: Given) -> str:
+    """Return the key of a run that jobs share; its places are filled later, when it is known what is built."""
+    key = line(given)
+    trouble = key_trouble(key)
+    if trouble:
+        raise SettingError(given.origin, key, trouble)
+    return key

@@ -27,6 +27,8 @@ from pytest_automation_report.ini import project_ini
 from pytest_automation_report.limits import string
 from pytest_automation_report.model import Field, NewRun, Resources, Token
 from pytest_automation_report.settings import setting
+from pytest_automation_report.sharing import common_facts, sharing_of
+from pytest_automation_report.spool import SESSION_ID_FIELD
 from pytest_automation_report.whereabouts import facts_for
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.databases import PostgresDatabase
     from pytest_automation_report.ini import ProjectIni
+    from pytest_automation_report.sharing import Sharing
 
 P = ParamSpec("P")
 
@@ -51,6 +54,10 @@ NEW_RUN: Final = (
     "source", "name", "config", "config_id", "milestone", "milestone_id", "tags", "fields", "links", *FACTS,
 )  # fmt: skip
 """Settings of a run that is to be created."""
+
+
+SHARING: Final = ("run_id", "run_key", "job")
+"""Settings about a run that several jobs share."""
 
 
 class Exit(IntEnum):
@@ -162,8 +169,11 @@ def _given(options: dict[str, Any], ini: ProjectIni) -> dict[str, Given]:
     )
 
 
-def new_run(configuration: Configuration, *own: Field) -> NewRun:
-    """Return the run to create, with what is known about where it is made; ``own`` fields stand before all."""
+def new_run(configuration: Configuration, session_id: str = "") -> tuple[NewRun, Sharing]:
+    """Return the run to create, with what is known about where it is made, and how jobs share it.
+
+    A run that is a session's own has its id among the fields, so that it can be found again.
+    """
     given = NewRun(
         name=configuration.name,
         source=configuration.source,
@@ -175,7 +185,17 @@ def new_run(configuration: Configuration, *own: Field) -> NewRun:
         resources=Resources(fields=configuration.fields, links=configuration.links),
     )
     facts = facts_for(configuration, os.environ, Path.cwd())
-    return with_facts(given, facts, own=own, is_branch_tag=configuration.branch_tag)
+    sharing = sharing_of(configuration, facts)
+    if sharing.trouble:
+        told(sharing.trouble)
+    own = (Field(SESSION_ID_FIELD, session_id),) if session_id and not sharing.tag else ()
+    run = with_facts(
+        given,
+        common_facts(facts) if sharing.tag else facts,
+        own=own,
+        is_branch_tag=configuration.branch_tag,
+    )
+    return sharing.run(run, has_name="name" in configuration.origins), sharing
 
 
 def with_exit_codes(command: Callable[P, int]) -> Callable[P, None]:

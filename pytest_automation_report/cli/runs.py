@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import Any, Final
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pytest_automation_report.answers import Run, RunPage
+from pytest_automation_report.cli.ages import AGE
 from pytest_automation_report.cli.context import (
     CONNECTION,
     NEW_RUN,
@@ -18,11 +20,27 @@ from pytest_automation_report.cli.context import (
     told,
     with_exit_codes,
 )
-from pytest_automation_report.connection import connected
+from pytest_automation_report.cli.shared_runs import (
+    WHICH,
+    configured_for,
+    connected_to,
+    found_run,
+    jobs_in,
+    joined_run,
+    wait_for,
+)
+from pytest_automation_report.errors import RefusedError, TokenRefusedError
 from pytest_automation_report.model import Resources
 
-_DEADLINE_SECONDS: Final = 30.0
+if TYPE_CHECKING:
+    from pytest_automation_report.client import Client
+
 _PAGE: Final = 25
+_RUNNING: Final = 4
+_UNPROCESSABLE: Final = 422
+_RUN_ID: Final = click.argument("chosen", metavar="RUN_ID", type=click.IntRange(min=1), required=False)
+_JOBS: Final = click.option("--expect-jobs", type=click.IntRange(min=1), metavar="N", help="Wait until N jobs are in.")
+_TIMEOUT: Final = click.option("--timeout", type=AGE, default="30m", show_default=True, help="Wait no longer.")
 
 
 @click.group()
@@ -31,50 +49,88 @@ def run() -> None:
 
 
 @run.command()
-@setting_options(*CONNECTION, *NEW_RUN)
+@setting_options(*CONNECTION, *NEW_RUN, "run_key")
 @with_exit_codes
 def create(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Create a run and print its id."""
+    """Create a run and print its id; with --run-key only where no open run has this key."""
     configuration, token = configured(options)
-    new = new_run(configuration)
-    with connected(configuration.endpoint, token, deadline_seconds=_DEADLINE_SECONDS) as client:
-        made = client.create_run(new)
+    new, sharing = new_run(configuration)
+    with connected_to(configuration, token) as client:
+        made = joined_run(client, new, sharing) if sharing.tag else client.create_run(new)
     click.echo(made)
     told(f'run {made} "{new.name}" of source {new.source} is open')
     return Exit.DONE
 
 
 @run.command()
-@click.argument("run_id", type=click.IntRange(min=1))
-@setting_options(*CONNECTION, "fields", "links")
+@_RUN_ID
+@setting_options(*CONNECTION, *WHICH, "fields", "links")
 @with_exit_codes
-def append(run_id: int, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Add fields and links to the run RUN_ID."""
-    configuration, token = configured(options)
+def append(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Add fields and links to the run RUN_ID, or to that of --run-key."""
+    configuration, token = configured_for(chosen, options)
     resources = Resources(fields=configuration.fields, links=configuration.links)
     if not resources.body():
         raise click.UsageError("nothing to add: give --fields NAME=VALUE or --links NAME=ADDRESS")
-    with connected(configuration.endpoint, token, deadline_seconds=_DEADLINE_SECONDS) as client:
-        client.append_run(run_id, resources)
-    told(f"added to run {run_id}")
+    with connected_to(configuration, token) as client:
+        found = found_run(client, configuration)
+        client.append_run(found, resources)
+    told(f"added to run {found}")
     return Exit.DONE
 
 
 @run.command()
-@click.argument("run_id", type=click.IntRange(min=1))
+@_RUN_ID
 @click.option(
     "--measure-elapsed/--longest-thread",
     default=True,
     help="The run's time: from its creation to now, or that of its longest thread.",
 )
-@setting_options(*CONNECTION)
+@_JOBS
+@_TIMEOUT
+@setting_options(*CONNECTION, *WHICH)
 @with_exit_codes
-def complete(run_id: int, *, measure_elapsed: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Complete the run RUN_ID: nothing can be added to it any more."""
-    configuration, token = configured(options)
-    with connected(configuration.endpoint, token, deadline_seconds=_DEADLINE_SECONDS) as client:
-        client.complete_run(run_id, measure_elapsed=measure_elapsed)
-    told(f"run {run_id} is completed")
+def complete(
+    chosen: int | None,
+    *,
+    measure_elapsed: bool,
+    expect_jobs: int | None,
+    timeout: float,
+    **options: Any,  # noqa: ANN401 - click passes the settings' options
+) -> int:
+    """Complete the run RUN_ID, or that of --run-key: nothing can be added to it any more.
+
+    With --expect-jobs once so many jobs have delivered all they had; where they are not in time, the run stays open and
+    the exit code is 3. A run that is completed already is left as it is.
+    """
+    configuration, token = configured_for(chosen, options)
+    with connected_to(configuration, token) as client:
+        found = found_run(client, configuration)
+        if expect_jobs is not None and not wait_for(client, found, jobs=expect_jobs, seconds=timeout):
+            told(f"run {found} stays open: not all jobs were in after {timeout:g} seconds")
+            return Exit.KEPT
+        is_new = _completed(client, found, measure_elapsed=measure_elapsed)
+    told(f"run {found} is completed" if is_new else f"run {found} was completed before")
+    return Exit.DONE
+
+
+@run.command()
+@_RUN_ID
+@_JOBS
+@_TIMEOUT
+@setting_options(*CONNECTION, *WHICH)
+@with_exit_codes
+def wait(chosen: int | None, *, expect_jobs: int | None, timeout: float, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Wait until the run RUN_ID, or that of --run-key, is completed, or until --expect-jobs are in.
+
+    Prints the run's id then. Where it takes longer than --timeout the exit code is 3.
+    """
+    configuration, token = configured_for(chosen, options)
+    with connected_to(configuration, token) as client:
+        found = found_run(client, configuration)
+        if not wait_for(client, found, jobs=expect_jobs, seconds=timeout):
+            return Exit.KEPT
+    click.echo(found)
     return Exit.DONE
 
 
@@ -87,23 +143,78 @@ def complete(run_id: int, *, measure_elapsed: bool, **options: Any) -> int:  # n
     show_default=True,
     help="Runs a page.",
 )
+@click.option("--open", "is_open", is_flag=True, help="Only runs that are not completed.")
+@click.option("--older-than", type=AGE, help="Only runs that were created so long ago: 30m, 2h or 3d.")
+@click.option("--json", "is_json", is_flag=True, help="Print the page as the server's JSON document.")
 @setting_options(*CONNECTION)
 @with_exit_codes
-def list_runs(page: int, per_page: str, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Print a page of the project's runs as JSON."""
+def list_runs(
+    page: int,
+    per_page: str,
+    *,
+    is_open: bool,
+    older_than: float | None,
+    is_json: bool,
+    **options: Any,  # noqa: ANN401 - click passes the settings' options
+) -> int:
+    """Print the ids of the project's runs, one a line; stderr tells what they are."""
     configuration, token = configured(options)
-    with connected(configuration.endpoint, token, deadline_seconds=_DEADLINE_SECONDS) as client:
-        click.echo(json.dumps(asdict(client.runs(page=page, per_page=int(per_page))), indent=2))
+    before = None if older_than is None else datetime.now(tz=timezone.utc) - timedelta(seconds=older_than)
+    with connected_to(configuration, token) as client:
+        document = client.runs_document(
+            page=page, per_page=int(per_page), status=(_RUNNING,) if is_open else (), created_before=before
+        )
+    if is_json:
+        click.echo(json.dumps(document, indent=2))
+        return Exit.DONE
+    for each in RunPage.from_json(document).result:
+        if not (is_open and each.is_completed):
+            click.echo(each.id)
+            told(_line(each))
     return Exit.DONE
 
 
 @run.command()
-@click.argument("run_id", type=click.IntRange(min=1))
-@setting_options(*CONNECTION)
+@_RUN_ID
+@click.option("--json", "is_json", is_flag=True, help="Print the run as the server's JSON document.")
+@setting_options(*CONNECTION, *WHICH)
 @with_exit_codes
-def show(run_id: int, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Print the run RUN_ID with its threads as JSON."""
-    configuration, token = configured(options)
-    with connected(configuration.endpoint, token, deadline_seconds=_DEADLINE_SECONDS) as client:
-        click.echo(json.dumps(asdict(client.run(run_id)), indent=2))
+def show(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Print the id of the run RUN_ID, or of that of --run-key; stderr tells what is in it."""
+    configuration, token = configured_for(chosen, options)
+    with connected_to(configuration, token) as client:
+        document = client.run_document(found_run(client, configuration))
+    if is_json:
+        click.echo(json.dumps(document, indent=2))
+        return Exit.DONE
+    shown = Run.from_row(document)
+    click.echo(shown.id)
+    told(_line(shown))
+    for field in shown.fields:
+        told(f"  {field.name}: {field.value}")
+    for thread in shown.threads:
+        fields = ", ".join(f"{each.name} {each.value}" for each in thread.fields)
+        told(f"  thread {thread.id}: {thread.counts.total} results{f' ({fields})' if fields else ''}")
+    jobs = jobs_in(shown)
+    if jobs:
+        told(f"  {len(jobs)} jobs are in: {', '.join(sorted(jobs))}")
     return Exit.DONE
+
+
+def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:
+    """Complete a run and return whether it was open until now."""
+    try:
+        client.complete_run(run_id, measure_elapsed=measure_elapsed)
+    except TokenRefusedError:
+        raise
+    except RefusedError as error:
+        if error.status != _UNPROCESSABLE or not client.run(run_id).is_completed:
+            raise
+        return False
+    return True
+
+
+def _line(each: Run) -> str:
+    state = "completed" if each.is_completed else "open"
+    counts = f"{each.counts.total} results, {each.counts.failure} failed"
+    return f'{each.id}: {state}, {counts}, created {each.created_at}: "{each.name}"'

@@ -12,6 +12,7 @@ import click
 from pytest_automation_report.cli.context import (
     CONNECTION,
     NEW_RUN,
+    SHARING,
     Exit,
     configured,
     new_run,
@@ -22,9 +23,7 @@ from pytest_automation_report.cli.context import (
 from pytest_automation_report.cli.sending import Manner, delivered, results
 from pytest_automation_report.credentials import secrets_from
 from pytest_automation_report.errors import ResultFileError
-from pytest_automation_report.model import Field
 from pytest_automation_report.rules import Rules
-from pytest_automation_report.spool import SESSION_ID_FIELD
 from pytest_automation_report.submission import Submission
 
 if TYPE_CHECKING:
@@ -43,13 +42,13 @@ RESULT_SETTINGS = ("folder_prefix", "statuses", "redact", "redact_builtin", "spo
     "--ignore-parse-error", is_flag=True, help="Tell of files that cannot be read, and send the results of the others."
 )
 @click.option("--allow-empty", is_flag=True, help="Exit with 0 where there is no result to send.")
-@setting_options(*CONNECTION, *NEW_RUN, "run_id", *RESULT_SETTINGS)
+@setting_options(*CONNECTION, *NEW_RUN, *SHARING, *RESULT_SETTINGS)
 @with_exit_codes
 def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
     """Send the results in FILES, which are JUnit XML: names, or patterns such as "reports/**/*.xml".
 
-    They go to a run of their own, which is completed, or to the run of --run-id, which stays open. Prints the run's id.
-    What cannot be delivered is kept in the spool, and "automation-report send" sends it.
+    They go to a run of their own, which is completed, or to that of --run-id or --run-key, which stays open. Prints the
+    run's id. What cannot be delivered is kept in the spool, and "automation-report send" sends it.
     """
     configuration, token = configured(options)
     found = list(paths_of(files))
@@ -63,9 +62,11 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
         submission.discard()
         told(f"no results in {submission.files} of {_files(len(found))}: nothing was sent")
         return Exit.DONE if allow_empty else Exit.USAGE
+    run, sharing = new_run(configuration, submission.id)
     folder, session, lock = submission.finished(
         configuration.endpoint,
-        lambda session_id: new_run(configuration, Field(SESSION_ID_FIELD, session_id)),
+        run,
+        sharing=sharing,
         note=f"{results(submission.results)} submitted from {_files(submission.files)}",
         joined_run=configuration.run_id,
     )

@@ -96,6 +96,27 @@ class Aftermath:
             return True
         return False
 
+    def attempt(self, call: Callable[[], int | None]) -> int | None:
+        """Send something that can be sent again whatever became of it; return what it returns, ``None`` on trouble."""
+        try:
+            made = call()
+        except ThrottledError as error:
+            self.patience.throttled(error)
+        except NotSentError as error:
+            self.patience.later("again", str(error))
+        except UnknownAnswerError as error:
+            self.patience.later("unknown", str(error))
+        except StoreError as error:
+            self.patience.stop("store", str(error))
+        except TokenRefusedError as error:
+            self.patience.stop("token", str(error))
+        except RefusedError as error:
+            self.patience.stop("refused", reason_of(error))
+        else:
+            self.patience.succeeded()
+            return made
+        return None
+
     def probe(self, thread: int) -> None:
         """Ask whether appends are answered again, by one that adds nothing."""
         try:
@@ -146,7 +167,7 @@ class Aftermath:
         elif intent.operation == "append_thread" and error.status in _ABOUT_TESTS:
             self._refusal = error
             self.world.log(f"{reason_of(error)}: reading whether a part of it arrived")
-        elif intent.operation == "append_run":
+        elif intent.operation in {"append_run", "note_thread"}:
             self.book.write("rejected", i=intent.number, why=reason_of(error))
             self.world.log(f"rejected: {reason_of(error)}")
         else:

@@ -11,9 +11,11 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.client import encoded
 from pytest_automation_report.model import Field, Resources
 from pytest_automation_report.sender.aftermath import Aftermath
 from pytest_automation_report.sender.batches import due_cause
+from pytest_automation_report.sender.joining import Joining
 from pytest_automation_report.sender.patience import Patience
 from pytest_automation_report.sender.portions import Portions
 from pytest_automation_report.sender.settlement import NOTE_FIELD
@@ -56,6 +58,7 @@ class Delivery:
     patience: Patience = field(init=False)
     _portions: Portions = field(init=False)
     _aftermath: Aftermath = field(init=False)
+    _joining: Joining = field(init=False)
     _waiting_since: dict[str, float] = field(default_factory=dict)
     _marks: dict[str, int] = field(default_factory=dict)
     _turn: int = 0
@@ -67,6 +70,10 @@ class Delivery:
             self.client, self.book, self.lanes, self.session, self.limits, self.world, self.rejects, self.unknown,
             self.patience, self._portions,
         )  # fmt: skip
+
+        self._joining = Joining(
+            self.client, self.session.run, self.session.run_tag, self.limits, self.world, self.session.is_first
+        )
 
     @property
     def state(self) -> LedgerState:
@@ -111,11 +118,13 @@ class Delivery:
                 return False
         if not self._has_begun:
             return True
-        return state.is_complete or (self._leaves_open and not self._open_threads())
+        return state.is_complete or (self._leaves_open and state.is_noted and not self._open_threads)
 
     @property
     def _has_begun(self) -> bool:
-        return self.lanes.has_begun or self.session.is_closing
+        """Whether there is something to tell; a job without a test is told, too, in a run that waits for it."""
+        is_awaited = self.session.joined_run is not None and self.lanes.end is not None
+        return self.lanes.has_begun or self.session.is_closing or is_awaited
 
     @property
     def _leaves_open(self) -> bool:
@@ -139,8 +148,7 @@ class Delivery:
         if not self._has_begun:
             return None
         if state.run is None:
-            is_joining = self.session.joined_run is not None and self.session.joined_run not in state.left_runs
-            return self._join_run if is_joining else self._create_run
+            return self._begin_run()
         workers = list(self.lanes.by_worker)
         for step in range(len(workers)):
             turn = (self._turn + step) % len(workers)
@@ -148,18 +156,27 @@ class Delivery:
             if action is not None:
                 self._turn = turn + 1
                 return action
-        if not self.lanes.is_decided or self._leaves_open or state.is_complete:
+        if not self.lanes.is_decided or state.is_complete:
             return None
+        if self._leaves_open:
+            return None if state.is_noted else self._begin_note
         return self._complete_run if state.is_noted else self._note_run
+
+    def _begin_run(self) -> Callable[[], None] | None:
+        """Return how this session comes to its run."""
+        session, left = self.session, self.state.left_runs
+        if session.joined_run is not None and session.joined_run not in left:
+            return self._join_run
+        if session.run_tag and not left:
+            return None if self._joining.is_waiting else self._join_shared
+        return self._create_run
 
     def _lane_action(self, lane: Lane) -> Callable[[], None] | None:
         account = self.state.account(lane.worker)
         self._prune(lane, account)
         if not lane.queue:
             self._waiting_since.pop(lane.worker, None)
-            if lane.is_closed and account.thread is not None:
-                return lambda: self._complete_thread(lane, account)
-            return None
+            return self._closing_action(lane, account)
         since = self._waiting_since.setdefault(lane.worker, self.world.clock())
         batch = self._portions.batch(lane, account)
         age = self.world.clock() - since
@@ -172,6 +189,14 @@ class Delivery:
             return lambda: self._aftermath.probe(thread)
         return lambda: self._append(lane, account, batch)
 
+    def _closing_action(self, lane: Lane, account: Account) -> Callable[[], None] | None:
+        """Return what ends a thread; in a run of others the last one waits for what there is to say at the end."""
+        if not lane.is_closed or account.thread is None:
+            return None
+        if self._leaves_open and not self.state.is_noted and self._open_threads == 1:
+            return (lambda: self._note_thread(lane, account)) if self._is_all_sent else None
+        return lambda: self._complete_thread(lane, account)
+
     def _prune(self, lane: Lane, account: Account) -> None:
         """Take off what an earlier life of the sender has settled."""
         while lane.queue and account.is_settled(lane.queue[0].offset):
@@ -180,17 +205,39 @@ class Delivery:
     def _join_run(self) -> None:
         self.book.write("joined", run=self.session.joined_run)
 
+    def _join_shared(self) -> None:
+        """Take a step to the run that jobs share."""
+        found = self._aftermath.attempt(self._joining.step)
+        if found is not None:
+            self.book.write("joined", run=found)
+
     def _create_run(self) -> None:
         intent = self._intend("create_run")
         self._aftermath.post(intent, lambda: self.client.create_run(self.session.run, key=self._key(intent)))
 
     def _note_run(self) -> None:
-        run, intent = self._run, self._intend("append_run")
+        run, intent, resources = self._run, self._intend("append_run"), self._last_words()
+        self._aftermath.post(intent, lambda: self.client.append_run(run, resources, key=self._key(intent)))
+
+    def _last_words(self) -> Resources:
+        """Return what is known at the session's end: of the run, or of a thread where others share the run."""
         own = [Field(NOTE_FIELD, self.note)]
         if self.lanes.not_run:
             own.append(Field(NOT_RUN_FIELD, str(self.lanes.not_run)))
-        resources = Resources(fields=(*own, *self.lanes.properties))
-        self._aftermath.post(intent, lambda: self.client.append_run(run, resources, key=self._key(intent)))
+        return Resources(fields=(*own, *self.lanes.properties))
+
+    def _begin_note(self) -> None:
+        """Make a thread to say the last words in: none is open any more, or there never was one."""
+        self._create_thread(next(iter(self.lanes.by_worker.values())))
+
+    def _note_thread(self, lane: Lane, account: Account) -> None:
+        thread = account.thread
+        assert thread is not None
+        intent, body = (
+            self._intend("note_thread", worker=lane.worker, thread=thread),
+            encoded(self._last_words().body()),
+        )
+        self._aftermath.post(intent, lambda: self.client.append_thread(thread, body, key=self._key(intent)))
 
     def _complete_run(self) -> None:
         run, intent, is_measured = self._run, self._intend("complete_run"), self.session.is_measured
@@ -200,7 +247,8 @@ class Delivery:
 
     def _create_thread(self, lane: Lane) -> None:
         run, intent = self._run, self._intend("create_thread", worker=lane.worker)
-        resources = Resources(fields=(Field(WORKER_FIELD, lane.worker),))
+        own = self.session.thread_fields if self._leaves_open else ()
+        resources = Resources(fields=(Field(WORKER_FIELD, lane.worker), *own))
         self._aftermath.post(intent, lambda: self.client.create_thread(run, resources, key=self._key(intent)))
 
     def _complete_thread(self, lane: Lane, account: Account) -> None:
@@ -253,5 +301,10 @@ class Delivery:
     def _intend(self, operation: Operation, **members: Any) -> Intent:  # noqa: ANN401 - the book's own
         return self.book.intend(operation, at=self.world.wall(), **members)
 
-    def _open_threads(self) -> bool:
-        return any(each.thread is not None for each in self.state.accounts.values())
+    @property
+    def _open_threads(self) -> int:
+        return sum(each.thread is not None for each in self.state.accounts.values())
+
+    @property
+    def _is_all_sent(self) -> bool:
+        return self.lanes.is_decided and not any(lane.queue for lane in self.lanes.by_worker.values())

@@ -19,9 +19,10 @@ LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
 class Limits:
     """All durations of the sender and of pytest's wait for it, in seconds; tests shrink them.
 
-    ``settle`` is how long a request may be under way to a server whose completed threads take results. ``exit_*`` bound
-    pytest's wait at the session's end: in all, without progress, while the server is known to be down, and after
-    Ctrl-C. ``alone`` is how long the sender goes on when nobody waits any more.
+    ``settle`` is how long a request may be under way to a server whose completed threads take results, ``join_wait``
+    how long a job waits for the first one to create their run. ``exit_*`` bound pytest's wait at the session's end: in
+    all, without progress, while the server is known to be down, and after Ctrl-C. ``alone`` is how long the sender goes
+    on when nobody waits any more.
     """
 
     request: float = 30.0
@@ -34,6 +35,8 @@ class Limits:
     throttle: float = 60.0
     read_back: float = 2.0
     settle: float = 120.0
+    join_poll: float = 2.0
+    join_wait: float = 30.0
     worker_grace: float = 15.0
     exit_all: float = 30.0
     exit_progress: float = 5.0

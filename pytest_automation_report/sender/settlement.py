@@ -85,6 +85,8 @@ class Settlement:
                     return self._thread().is_completed
                 case "append_run":
                     return any(field.name == NOTE_FIELD for field in self._run().fields)
+                case "note_thread":
+                    return any(field.name == NOTE_FIELD for field in self._thread().fields)
                 case _:
                     return self._run().is_completed
         except TokenRefusedError:
@@ -92,7 +94,7 @@ class Settlement:
         except RefusedError as error:
             # Completing again tells: a second refusal means that it is completed. A note is worth no second copy.
             self.world.log(f"{error}: {self.intent.operation} cannot be looked at")
-            return self.refusal is not None or self.intent.operation == "append_run"
+            return self.refusal is not None or self.intent.operation in {"append_run", "note_thread"}
 
     def _recount(self, refusal: RefusedError) -> bool:
         """Look, once, whether a refused append has left something behind, or was refused for its thread's sake."""

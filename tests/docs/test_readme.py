@@ -112,7 +112,7 @@ def test_embedded_commands_run(shop: Path) -> None:
     *reading, serving = _block_with("run list").splitlines()
     done = _bash("set -e\n" + "\n".join(reading), shop, _environment())
     assert done.returncode == 0, done.stderr
-    assert '"total": 15' in done.stdout
+    assert '"total_count": 15' in done.stdout
     with subprocess.Popen(
         serving.split(), cwd=shop, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as server:
@@ -142,10 +142,31 @@ def test_commands_for_several_jobs_run(shop: Path) -> None:
     """A run that is made first, joined by sessions, added to and completed holds the sessions' results."""
     done = _bash(_block_with("run create"), shop, _environment())
     assert done.returncode == 0, done.stdout + done.stderr
-    shown = _bash("automation-report run show 1", shop, _environment())
+    shown = _bash("automation-report run show 1 --json", shop, _environment())
     assert '"is_completed": true' in shown.stdout
-    assert '"total": 15' in shown.stdout
+    assert '"total_count": 15' in shown.stdout
     assert '"81%"' in shown.stdout
+
+
+def test_commands_for_jobs_of_one_key_run(shop: Path) -> None:
+    """Sessions with one key share a run, which is completed when as many jobs are in as there are."""
+    session, completion = _commands(next(block for block in BLOCKS if "--run-key" in block))
+    env = _environment(AUTOMATION_REPORT_BUILD="7")
+    done = _bash(f"{session}; {session}; {completion.replace('jobs 4', 'jobs 2')}", shop, env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = _bash("automation-report run show 1 --json; automation-report run list", shop, _environment()).stdout
+    assert '"is_completed": true' in shown
+    assert '"total_count": 30' in shown
+    assert shown.endswith("}\n1\n")
+
+
+def test_command_for_results_of_other_tools_runs(shop: Path) -> None:
+    """Result files of a pattern go to a run of their own."""
+    (command,) = _commands(_block_with("automation-report submit"))
+    _bash("pytest -q --junitxml=reports/deep/junit.xml", shop, _environment())
+    done = _bash(command, shop, _environment())
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+    assert "15 results sent to run 1" in done.stderr
 
 
 def test_picture_shows_what_the_terminal_shows(shop: Path) -> None:

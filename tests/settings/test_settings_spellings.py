@@ -53,6 +53,8 @@ SAMPLES: Mapping[str, Sample] = {
     "milestone": Sample("May"),
     "milestone_id": Sample(12),
     "run_id": Sample(13),
+    "run_key": Sample("nightly-{build}"),
+    "job": Sample("unit tests"),
     "facts": Sample("none"),
     "ci": Sample("Concourse"),
     "branch": Sample("feature/x"),

@@ -26,7 +26,7 @@ FLOORS: dict[str, int] = {
             "credentials", "databases", "destination", "encoding", "facts", "failures", "given", "hook_answers",
             "hookspecs", "identity", "ini", "junit", "ledger", "markers", "naming", "notes", "outcomes", "phases",
             "places",
-            "properties", "junit_outputs", "junit_results",
+            "properties", "junit_outputs", "junit_results", "run_keys", "sharing",
             "provider_pages", "providers", "recorder", "resolution", "rules", "settings", "steps", "values",
         ),
         1,

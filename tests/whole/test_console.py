@@ -57,11 +57,11 @@ def test_run_by_hand_from_its_creation_to_its_end(project: Project, place: list[
     assert made.out == "1\n"
     added = console(project.root, "run", "append", "1", *place, "--fields", "More=there", "--fields", "Last=here")
     assert (added.exit, added.out) == (0, ""), added.text
-    listed = console(project.root, "run", "list", *place)
+    listed = console(project.root, "run", "list", "--json", *place)
     assert [each["name"] for each in json.loads(listed.out)["result"]] == ["by hand"], listed.text
     completed = console(project.root, "run", "complete", "1", *place)
     assert (completed.exit, completed.out) == (0, ""), completed.text
-    shown = json.loads(console(project.root, "run", "show", "1", *place).out)
+    shown = json.loads(console(project.root, "run", "show", "1", "--json", *place).out)["result"]
     assert shown["is_completed"]
     assert shown["tags"] == ["one", "two"]
     assert [each["name"] for each in shown["fields"]] == ["Who", "More", "Last"]

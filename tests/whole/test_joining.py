@@ -40,13 +40,14 @@ def test_sessions_join_one_run_at_the_same_time(project: Project, server: Checke
     outputs = [each.communicate(timeout=120)[0] for each in sessions]
     assert [each.returncode for each in sessions] == [0, 0], outputs
     assert all(f"joining run {run_id}" in each for each in outputs)
-    shown = json.loads(console(project.root, "run", "show", run_id, *connection(server)).out)
+    shown = json.loads(console(project.root, "run", "show", run_id, "--json", *connection(server)).out)["result"]
     assert not shown["is_completed"]
     assert [each["is_completed"] for each in shown["threads"]] == [True, True]
-    assert shown["counts"]["total"] == 2
+    assert shown["total_count"] == 2
     assert len(server.runs()) == 1
     assert console(project.root, "run", "complete", run_id, *connection(server)).exit == 0
-    assert json.loads(console(project.root, "run", "show", run_id, *connection(server)).out)["is_completed"]
+    shown = json.loads(console(project.root, "run", "show", run_id, "--json", *connection(server)).out)["result"]
+    assert shown["is_completed"]
     assert project.sessions == []
 
 

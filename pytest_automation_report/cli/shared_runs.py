@@ -1,0 +1,130 @@
+"""Runs that several jobs share, for the console command (floor 4): found by their key, and waited for."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from pytest_automation_report.cli.context import FACTS, configured, new_run, told
+from pytest_automation_report.connection import connected
+from pytest_automation_report.errors import NotSentError, RefusedError, ThrottledError, UnknownAnswerError
+from pytest_automation_report.sender.handover import limits_from
+from pytest_automation_report.sender.joining import Joining
+from pytest_automation_report.sender.settlement import NOTE_FIELD
+from pytest_automation_report.sender.world import World
+from pytest_automation_report.sharing import JOB_FIELD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from pytest_automation_report.answers import Run, Thread
+    from pytest_automation_report.client import Client
+    from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.model import NewRun, Token
+    from pytest_automation_report.sharing import Sharing
+
+DEADLINE_SECONDS: Final = 30.0
+
+WHICH: Final = ("source", "run_id", "run_key", *FACTS)
+"""Settings by which a command finds the run that it is about, where no id is typed."""
+
+_NOW_AND_THEN: Final = (NotSentError, ThrottledError, UnknownAnswerError)
+_TOLD_SECONDS: Final = 10.0
+
+
+def connected_to(configuration: Configuration, token: Token) -> AbstractContextManager[Client]:
+    """Return a client of the configured server, as a context."""
+    return connected(configuration.endpoint, token, deadline_seconds=DEADLINE_SECONDS)
+
+
+def console_world() -> World:
+    """Return the world of a console command."""
+    return World(clock=time.monotonic, random=random.random, log=lambda _: None)
+
+
+def configured_for(run_id: int | None, options: dict[str, Any]) -> tuple[Configuration, Token]:
+    """Return the configuration and token for a command about the run of this id, or of the settings."""
+    if run_id is not None:
+        options["run_id"] = str(run_id)
+    return configured(options)
+
+
+def joined_run(client: Client, run: NewRun, sharing: Sharing) -> int:
+    """Return the id of the run that jobs share, created when there is none.
+
+    Trouble with the server is waited out for `DEADLINE_SECONDS`, then it passes through; refusals do at once.
+    """
+    limits, end = limits_from(os.environ), time.monotonic() + DEADLINE_SECONDS
+    world = console_world()
+    joining = Joining(client, run, sharing.tag, limits, world, sharing.is_first)
+    found = None
+    while found is None:
+        try:
+            found = joining.step()
+        except _NOW_AND_THEN:
+            if time.monotonic() > end:
+                raise
+            time.sleep(limits.retry_base * world.random())
+        if joining.is_waiting:
+            time.sleep(limits.poll)
+    return found
+
+
+def found_run(client: Client, configuration: Configuration) -> int:
+    """Return the id of the run that the settings name, by id or by key; raises `click.UsageError` for none."""
+    if configuration.run_id is not None:
+        return configuration.run_id
+    _, sharing = new_run(configuration)
+    if not sharing.tag:
+        raise click.UsageError("which run? give its id, --run-id or --run-key")
+    page = client.runs(tags=(sharing.tag,))
+    found = [each for each in page.result if sharing.tag in each.tags]
+    if not found:
+        raise RefusedError(f"there is no run of the key {sharing.key!r} in this project and source", 404)
+    opened = [each.id for each in found if not each.is_completed]
+    return min(opened) if opened else max(each.id for each in found)
+
+
+def jobs_in(run: Run) -> set[str]:
+    """Return the jobs of a run all of whose results have arrived: each has said in a thread how it ended."""
+    return {job for thread in run.threads if _has(thread, NOTE_FIELD) for job in _values(thread, JOB_FIELD)}
+
+
+def wait_for(client: Client, run_id: int, *, jobs: int | None, seconds: float) -> bool:
+    """Wait until so many jobs are in, or until the run is completed; return whether it came to that in time.
+
+    Trouble with the server is told and waited out, refusals pass through.
+    """
+    limits, last = limits_from(os.environ), 0.0
+    end = time.monotonic() + seconds
+    while True:
+        said = ""
+        try:
+            run = client.run(run_id)
+        except _NOW_AND_THEN as error:
+            said = str(error)
+        else:
+            found = len(jobs_in(run))
+            if run.is_completed or (jobs is not None and found >= jobs):
+                return True
+            said = f"{found} of {jobs} jobs are in" if jobs is not None else "it is open"
+        now = time.monotonic()
+        if now >= end or now - last >= _TOLD_SECONDS:
+            told(f"run {run_id}: {said}")
+            last = now
+        if now >= end:
+            return False
+        time.sleep(min(limits.join_poll, max(0.0, end - now)))
+
+
+def _has(thread: Thread, name: str) -> bool:
+    return any(each.name == name for each in thread.fields)
+
+
+def _values(thread: Thread, name: str) -> Iterator[str]:
+    return (each.value for each in thread.fields if each.name == name and each.value)

@@ -1,0 +1,72 @@
+"""How a session takes part in a run of several jobs (floor 1, pure), for pytest and for the console command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.facts import JOB_LINK
+from pytest_automation_report.limits import STRING_UNITS, string, utf16_length
+from pytest_automation_report.model import Field, FieldType
+from pytest_automation_report.run_keys import filled_key, key_tag
+
+if TYPE_CHECKING:
+    from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.facts import Facts
+    from pytest_automation_report.model import NewRun
+
+JOB_FIELD: Final = "Job"
+"""Name of a thread's field: the job that the thread's results are of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How a session takes part in a run of several jobs; ``is_shared`` is false for a run of its own.
+
+    ``key`` and ``tag`` are empty where the run is not found by a key. ``is_first`` is whether this job creates the run,
+    ``None`` when nobody tells. ``job`` is the job's name, where it has one, ``fields`` tell more about it. ``trouble``
+    says why a key is none here.
+    """
+
+    is_shared: bool = False
+    key: str = ""
+    tag: str = ""
+    is_first: bool | None = None
+    job: str = ""
+    fields: tuple[Field, ...] = ()
+    trouble: str = ""
+
+    def thread_fields(self, session_id: str) -> tuple[Field, ...]:
+        """Return what tells in each thread whose it is; none where the run has no others."""
+        return (Field(JOB_FIELD, self.job or session_id), *self.fields) if self.is_shared else ()
+
+    def run(self, run: NewRun, *, has_name: bool) -> NewRun:
+        """Return the run to create, the same in every job; ``has_name`` tells that users have named it."""
+        if not self.tag:
+            return run
+        name = run.name if has_name else string(f"{run.source} {self.key}")
+        return replace(run, name=name, tags=tuple(dict.fromkeys((*run.tags, self.tag))))
+
+
+def sharing_of(configuration: Configuration, facts: Facts) -> Sharing:
+    """Return how a session takes part in its run: alone, where neither a run nor a key is given."""
+    if configuration.run_id is None and not configuration.run_key:
+        return Sharing()
+    shard = () if facts.shard is None else (Field("Shard", str(facts.shard)),)
+    has_page = facts.url and utf16_length(facts.url) <= STRING_UNITS
+    page = (Field(JOB_LINK, facts.url, FieldType.URL),) if has_page else ()
+    shared = Sharing(is_shared=True, job=string(configuration.job), fields=(*shard, *page))
+    if configuration.run_id is not None:
+        return shared
+    key, unknown = filled_key(configuration.run_key, facts)
+    if unknown:
+        places = ", ".join(f"{{{each}}}" for each in unknown)
+        trouble = f"run_key {configuration.run_key!r}: {places} is not known here: a run of its own is made"
+        return Sharing(trouble=trouble)
+    is_first = None if facts.shard is None else facts.shard.index == 1
+    return replace(shared, key=key, tag=key_tag(configuration.source, key), is_first=is_first)
+
+
+def common_facts(facts: Facts) -> Facts:
+    """Return what all jobs of a run have in common."""
+    return replace(facts, shard=None, url=None)
