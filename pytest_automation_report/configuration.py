@@ -110,6 +110,7 @@ class Configuration:
     strict: bool = False
     preflight: bool = False
     exit_wait: float = 30.0
+    keep_spool: int = 14
     artifact_url: str = ""
     artifact_store: str = ""
     token_file: str = ""
@@ -222,6 +223,7 @@ def configuration_from(
         strict=found.value("strict", values.flag, default=False),
         preflight=found.value("preflight", values.flag, default=False),
         exit_wait=found.value("exit_wait", values.seconds, 30.0),
+        keep_spool=found.value("keep_spool", values.days, 14),
         artifact_url=found.value("artifact_url", values.web_address, ""),
         artifact_store=found.value("artifact_store", values.text, ""),
         token_file=str(absolute_path(token_file, root)) if token_file else "",

@@ -17,6 +17,7 @@ from pytest_automation_report.beginning import rules_from, spooled
 from pytest_automation_report.configuration import configuration_from, project_name, read_given, token_for
 from pytest_automation_report.credentials import secrets_from
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.keeping import left_behind
 from pytest_automation_report.model import Token
 from pytest_automation_report.recorder import collection_test
 from pytest_automation_report.recording import LOSSES, Clock, Faults, Recording, guarded
@@ -37,6 +38,7 @@ from pytest_automation_report.spool import (
 from pytest_automation_report.spool_writer import Losses, SpoolWriter
 from pytest_automation_report.summary import Ending, header_line, report_lines
 from pytest_automation_report.tally import Tally, tally_from
+from pytest_automation_report.terminal import printable
 from pytest_automation_report.waiting import LedgerView, wait_for_sender
 
 if TYPE_CHECKING:
@@ -119,7 +121,7 @@ class Reporting:
         self._troubles = list(configuration.troubles)
         self._environ = environ
         self._session: Session | None = None
-        self._sleep, self._monotonic = time.sleep, time.monotonic
+        self._sleep, self._monotonic, self._wall = time.sleep, time.monotonic, time.time
         self._getpid, self._pid = os.getpid, os.getpid()
         prefix = str(getattr(config.option, "junitprefix", None) or "")
         self._rules = rules_from(configuration, prefix, secrets)
@@ -143,7 +145,7 @@ class Reporting:
 
     def pytest_report_header(self) -> str:
         """Say where results go."""
-        return header_line(self._configuration, self._here)
+        return printable(header_line(self._configuration, self._here))
 
     @pytest.hookimpl(tryfirst=True)
     @guarded
@@ -291,7 +293,7 @@ class Reporting:
     def _lines(self, verbosity: int) -> list[str]:
         troubles = self._all_troubles()
         lines = report_lines(self._configuration, self._ending, troubles, here=self._here, verbosity=verbosity)
-        return [*lines, *self._compared]
+        return [*map(printable, lines), *map(printable, self._compared)]
 
     def _all_troubles(self) -> list[str]:
         faults = [f"error in reporting: {each}" for each in self.faults.texts]
@@ -390,6 +392,9 @@ class Reporting:
             reasons=tuple(view.state.reasons),
             renamed=tuple(view.state.renamed.items()),
             losses=Losses.together((*self._losses, self._recording.losses)),
+            leftovers=left_behind(
+                self._configuration.spool, self._folder, keep_days=self._configuration.keep_spool, now=self._wall()
+            ),
         )
 
 

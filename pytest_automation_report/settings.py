@@ -253,6 +253,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("ca_file", "text", "", "File of the certificates to trust instead of the built-in ones"),
     Setting("allow_http", "flag", default=False, help="Allow an address without TLS that is not on this machine"),
     Setting("spool", "text", "", "Folder that keeps results until they are sent; default: .automation-report/spool"),
+    Setting("keep_spool", "integer", 14, "Days that the spool keeps results that nobody sends; 0 keeps them for ever"),
     Setting(
         "database",
         "text",

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.limits import string
+from pytest_automation_report.keeping import Leftovers
+from pytest_automation_report.limits import STRING_UNITS
 from pytest_automation_report.settings import setting
 from pytest_automation_report.spool_writer import Losses
+from pytest_automation_report.terminal import foreign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,6 +49,7 @@ class Ending:
     reasons: tuple[str, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
     losses: Losses = Losses()  # noqa: RUF009 - frozen and empty
+    leftovers: Leftovers = Leftovers()  # noqa: RUF009 - frozen and empty
 
     @property
     def is_whole(self) -> bool:
@@ -86,6 +89,8 @@ def report_lines(
     if ending is None or ending.tally.seen == 0:
         return lines
     tally = ending.tally
+    if verbosity >= 0:
+        lines += _left_behind(configuration, ending.leftovers, here)
     if ending.is_whole:
         shorter = [_counted(tally)] if verbosity == -1 else []
         return [*(_delivered(configuration, tally, here) if verbosity >= 0 else shorter), *lines]
@@ -105,14 +110,25 @@ def run_page(configuration: Configuration, run: int | None) -> str:
     return f"{configuration.url}/automation/runs/view/{run}" if run is not None and configuration.url else ""
 
 
-def _lost(losses: Losses) -> list[str]:
+def _left_behind(configuration: Configuration, leftovers: Leftovers, here: Path) -> list[str]:
     lines = []
+    if leftovers.kept:
+        kept = f"{_number(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
+        lines.append(f"{kept} in {near(configuration.spool, here)}: send with {send_command(configuration, here)}")
+    if leftovers.removed:
+        removed = f"{_number(leftovers.removed, 'earlier session')} removed, kept for {configuration.keep_spool} days"
+        lines.append(f"{removed} without being sent")
+    return lines
+
+
+def _lost(losses: Losses) -> list[str]:
+    lines, trouble = [], foreign(losses.trouble, STRING_UNITS)
     if losses.results or losses.records:
         what = _number(losses.results, "result") if losses.results else "the session's end"
-        lines.append(f"{what} could not be written to disk and went with the process: {string(losses.trouble)}")
+        lines.append(f"{what} could not be written to disk and went with the process: {trouble}")
     if losses.shortened:
         short = _number(losses.shortened, "result")
-        lines.append(f"{short} went without texts, since the disk took no more: {string(losses.trouble)}")
+        lines.append(f"{short} went without texts, since the disk took no more: {trouble}")
     return lines
 
 
@@ -151,16 +167,17 @@ def _database_words(configuration: Configuration, here: Path) -> list[str]:
 
 def _troubles(ending: Ending | None, troubles: Sequence[str]) -> list[str]:
     """Return what went wrong, apart from the delivery."""
-    lines = [string(each) for each in troubles]
+    lines = [foreign(each, STRING_UNITS) for each in troubles]
     if ending is None:
         return lines
     tally = ending.tally
-    lines += [string(each) for each in tally.told]
+    lines += [foreign(each, STRING_UNITS) for each in tally.told]
     lines += [
-        f"the server does not know the status {string(before)}: sent as {string(now)} (set automation_report_statuses)"
+        f"the server does not know the status {foreign(before)}: sent as {foreign(now)}"
+        " (set automation_report_statuses)"
         for before, now in ending.renamed
     ]
-    lines += [f"error in reporting: {string(each)}" for each in (*tally.faults, *tally.mismatches)]
+    lines += [f"error in reporting: {foreign(each, STRING_UNITS)}" for each in (*tally.faults, *tally.mismatches)]
     return [*lines, *_lost(ending.losses)]
 
 
@@ -173,11 +190,11 @@ def _counted(tally: Tally) -> str:
 def _delivered(configuration: Configuration, tally: Tally, here: Path) -> list[str]:
     lines = []
     if tally.run is not None:
-        run = f"run {tally.run}" if configuration.run_id else f'run {tally.run} "{string(configuration.name)}"'
+        run = f"run {tally.run}" if configuration.run_id else f'run {tally.run} "{foreign(configuration.name)}"'
         lines.append(f"{run} in {target(configuration, here)}")
     lines += [_collected(tally), _counted(tally)]
     lines += [
-        f"{count} tests share one key, the server cannot tell them apart: {string(name)}"
+        f"{count} tests share one key, the server cannot tell them apart: {foreign(name)}"
         for name, count in tally.repeated
     ]
     if tally.run is not None:
@@ -199,12 +216,12 @@ def _undelivered(configuration: Configuration, ending: Ending, here: Path) -> li
         lines.append(f"{_number(tally.rejected, 'result')} rejected by the server, kept in {folder}")
     if tally.held:
         lines.append(f"{_number(tally.held, 'result')} held in {folder}: nobody can tell whether the server has them")
-    lines += [f"  {string(each)}" for each in ending.reasons[:3]]
+    lines += [f"  {foreign(each)}" for each in ending.reasons[:3]]
     if tally.left or not tally.is_complete:
         kept = f"{_number(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
         lines.append(f"{kept}{_why(ending)}")
         lines.append(f"send: {send_command(configuration, here)}")
-    lines += [f"  sender: {string(each)}" for each in ending.log]
+    lines += [f"  sender: {foreign(each)}" for each in ending.log]
     return lines
 
 
@@ -213,7 +230,7 @@ def _why(ending: Ending) -> str:
         return ""
     remedy = _REMEDIES.get(ending.trouble_class, "")
     if ending.trouble:
-        return f": {remedy + ' (' if remedy else ''}{string(ending.trouble)}{')' if remedy else ''}"
+        return f": {remedy + ' (' if remedy else ''}{foreign(ending.trouble)}{')' if remedy else ''}"
     if not ending.tally.is_done:
         return ": the sender did not finish within the time that pytest waits; it may go on for a while"
     return ""

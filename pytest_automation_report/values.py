@@ -50,6 +50,7 @@ LARGEST_ID: Final = 2**53 - 1
 """The largest id that every JSON reader keeps whole."""
 
 LONGEST_WAIT_SECONDS: Final = 3600
+LONGEST_KEPT_DAYS: Final = 3650
 
 _SOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]+")
 _TAG: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -105,6 +106,16 @@ def seconds(given: Given) -> float:
         remedy = f"write a number of seconds from 0 to {LONGEST_WAIT_SECONDS}, without a unit"
         raise SettingError(given.origin, given.value, remedy)
     return number
+
+
+def days(given: Given) -> int:
+    """Return a number of days from 0 to `LONGEST_KEPT_DAYS`."""
+    value = given.value
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LONGEST_KEPT_DAYS:
+        raise SettingError(given.origin, given.value, f"write a whole number of days from 0 to {LONGEST_KEPT_DAYS}")
+    return value
 
 
 def flag(given: Given) -> bool:

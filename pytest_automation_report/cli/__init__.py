@@ -14,6 +14,7 @@ from pytest_automation_report.cli.milestones import milestone
 from pytest_automation_report.cli.runs import run
 from pytest_automation_report.cli.sending import send
 from pytest_automation_report.cli.serving import serve
+from pytest_automation_report.cli.spools import spool
 from pytest_automation_report.cli.statuses import status
 from pytest_automation_report.cli.store import store
 from pytest_automation_report.cli.submitting import submit
@@ -38,6 +39,7 @@ main.add_command(milestone)
 main.add_command(run)
 main.add_command(send)
 main.add_command(serve)
+main.add_command(spool)
 main.add_command(status)
 main.add_command(store)
 main.add_command(submit)

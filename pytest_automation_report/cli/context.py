@@ -24,11 +24,12 @@ from pytest_automation_report.errors import (
 )
 from pytest_automation_report.facts import with_facts
 from pytest_automation_report.ini import project_ini
-from pytest_automation_report.limits import string
+from pytest_automation_report.limits import STRING_UNITS, cut_end
 from pytest_automation_report.model import Field, NewRun, Resources, Token
 from pytest_automation_report.settings import setting
 from pytest_automation_report.sharing import common_facts, sharing_of
 from pytest_automation_report.spool import SESSION_ID_FIELD
+from pytest_automation_report.terminal import printable
 from pytest_automation_report.whereabouts import facts_for
 
 if TYPE_CHECKING:
@@ -72,7 +73,12 @@ class Exit(IntEnum):
 
 def told(text: str) -> None:
     """Write one line for a person, to stderr."""
-    click.echo(string(text), err=True)
+    click.echo(shown(text), err=True)
+
+
+def shown(text: str) -> str:
+    """Return a line that may hold foreign texts, as it can be printed."""
+    return cut_end(printable(text), STRING_UNITS)
 
 
 def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -6,6 +6,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.terminal import foreign
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -13,7 +15,7 @@ LOG_BYTES: Final = 256 << 10
 LAST_WORDS: Final = "the sender died: "
 """What the log says before the error that ended a sender."""
 
-_LINE_CHARACTERS: Final = 500
+_LINE_UNITS: Final = 500
 
 
 class Log:
@@ -24,7 +26,7 @@ class Log:
 
     def write(self, text: str) -> None:
         """Append one line."""
-        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}".replace("\n", " ")[:_LINE_CHARACTERS] + "\n"
+        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {foreign(text, _LINE_UNITS)}\n"
         try:
             descriptor = os.open(
                 self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600

@@ -99,6 +99,7 @@ SAMPLES: Mapping[str, Sample] = {
     "ca_file": Sample("ca.pem", "{root}/ca.pem"),
     "allow_http": Sample(given=True),
     "spool": Sample("kept", Path("{root}/kept")),
+    "keep_spool": Sample(3),
     "database": Sample("data/store.db", Path("{root}/data/store.db")),
 }
 

@@ -15,7 +15,7 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "checks", "errors", "model", "limits", "answers", "members", "records", "redaction", "secret_shapes",
-            "secret_values",
+            "secret_values", "terminal",
         ),
         0,
     ),
@@ -41,8 +41,8 @@ FLOORS: dict[str, int] = {
     # 3: the process that delivers, and what pytest reads of it
     **dict.fromkeys(
         (
-            "sender", "beginning", "comparison", "connection", "job_annotations", "job_summary", "submission",
-            "tally", "summary", "waiting", "connection_checks", "local_checks", "preflight",
+            "sender", "beginning", "comparison", "connection", "job_annotations", "job_summary", "keeping",
+            "submission", "tally", "summary", "waiting", "connection_checks", "local_checks", "preflight",
         ),
         3,
     ),

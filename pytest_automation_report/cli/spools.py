@@ -1,0 +1,106 @@
+"""``automation-report spool``: what sessions have left in the spool, and its removal (floor 4)."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pytest_automation_report.cli.context import Exit, configuration_of, setting_options, shown, told, with_exit_codes
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.keeping import DAY_SECONDS, KeptSession, age_of, drop, kept_session, state_of
+from pytest_automation_report.spool import session_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_automation_report.spool import SessionFolder
+
+
+@click.group("spool")
+def spool() -> None:
+    """Look at what sessions have left in the spool, and remove it."""
+
+
+@spool.command("list")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON, one object a session in a list.")
+@setting_options("spool")
+@with_exit_codes
+def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Print a line for each session: its id, what is with it, its results, how old it is, where it goes."""
+    found = [kept_session(each, time.time()) for each in _folders(options)]
+    if is_json:
+        click.echo(json.dumps([{**asdict(each), "left": each.left} for each in found], indent=2))
+        return Exit.DONE
+    for each in found:
+        click.echo(_line(each))
+    told(f"{len(found)} sessions" if found else "the spool is empty")
+    return Exit.DONE
+
+
+@spool.command("drop")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "is_all", is_flag=True, help="Remove all sessions that nobody works on.")
+@setting_options("spool")
+@with_exit_codes
+def drop_sessions(ids: Sequence[str], *, is_all: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Remove sessions with results that were not sent; exit code 3 when a sender or pytest works on one."""
+    if bool(ids) == is_all:
+        raise click.UsageError("name the ids of sessions (see 'automation-report spool list'), or write --all")
+    folders = {each.id: each for each in _folders(options)}
+    for each in ids:
+        if each not in folders:
+            raise SettingError("ID", each, "write an id of 'automation-report spool list'")
+    return _dropped([folders[each] for each in ids] if ids else list(folders.values()))
+
+
+@spool.command("prune")
+@click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
+@setting_options("spool", "keep_spool")
+@with_exit_codes
+def prune_sessions(*, dry_run: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Remove sessions that are kept for longer than --keep-spool days and that nobody works on."""
+    configuration, _ = configuration_of(options)
+    longest = configuration.keep_spool * DAY_SECONDS
+    folders = session_folders(configuration.spool)
+    old = [each for each in folders if 0 < longest < age_of(each, time.time()) and state_of(each) != "running"]
+    if not dry_run:
+        return _dropped(old)
+    for each in old:
+        click.echo(each.id)
+    told(f"{len(old)} sessions would be removed")
+    return Exit.DONE
+
+
+def _folders(options: dict[str, Any]) -> list[SessionFolder]:
+    configuration, _ = configuration_of(options)
+    return session_folders(configuration.spool)
+
+
+def _dropped(folders: Sequence[SessionFolder]) -> Exit:
+    """Remove sessions, print the ids of those that are gone, tell why others are not."""
+    gone = 0
+    for each in folders:
+        why = drop(each)
+        if why:
+            told(f"{each.id}: kept: {why}")
+            continue
+        gone += 1
+        click.echo(each.id)
+    told(f"{gone} of {len(folders)} sessions removed" if folders else "there is nothing to remove")
+    return Exit.DONE if gone == len(folders) else Exit.KEPT
+
+
+def _line(kept: KeptSession) -> str:
+    parts = [
+        (kept.left, "to be sent"),
+        (kept.acknowledged, "delivered"),
+        (kept.rejected, "rejected"),
+        (kept.held, "held"),
+    ]
+    results = ", ".join(f"{count} {what}" for count, what in parts if count) or kept.trouble or "no results"
+    where = f" for {kept.address}, project {kept.project_id}" if kept.address else ""
+    return shown(f"{kept.id}  {kept.state}  {kept.age_seconds / DAY_SECONDS:.1f} days  {results}{where}")

@@ -1,0 +1,164 @@
+"""What sessions have left in the spool (floor 3): counted, and removed when nobody works on it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.records import Decoder
+from pytest_automation_report.sender.book import ledger_from
+from pytest_automation_report.sender.files import remove_delivered
+from pytest_automation_report.sender.liveness import birth_of
+from pytest_automation_report.spool import Session, SessionFolder, bytes_from, session_folders
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
+"""What is with a session: nobody works on it, its pytest runs, a sender is at work, it cannot be read."""
+
+DAY_SECONDS: Final = 24 * 3600
+_MOST_LOOKED_AT: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSession:
+    """One session in the spool; ``age_seconds`` since anything was written to it, numbers are of results.
+
+    ``left`` are those that no server has as far as is known, and that were not rejected or held: a test that never
+    finished is not among them. ``trouble`` says why a session cannot be read.
+    """
+
+    id: str
+    state: State
+    age_seconds: float
+    size_bytes: int
+    results: int = 0
+    acknowledged: int = 0
+    rejected: int = 0
+    held: int = 0
+    name: str = ""
+    address: str = ""
+    project_id: int = 0
+    trouble: str = ""
+
+    @property
+    def left(self) -> int:
+        """Number of results that are to be sent."""
+        return max(0, self.results - self.acknowledged - self.rejected - self.held)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """How many earlier sessions are kept, and how many were removed since they were kept for too long."""
+
+    kept: int = 0
+    removed: int = 0
+
+
+def state_of(folder: SessionFolder) -> State:
+    """Return what is with a session."""
+    if _is_locked(folder):
+        return "sending"
+    try:
+        session = folder.read_session()
+    except SpoolError:
+        return "unreadable"
+    return "running" if _is_running(folder, session) else "kept"
+
+
+def age_of(folder: SessionFolder, now: float) -> float:
+    """Return the seconds since anything was written to a session; ``now`` is the system's clock."""
+    return max(0.0, now - max((each.stat().st_mtime for each in _files(folder)), default=folder.path.stat().st_mtime))
+
+
+def kept_session(folder: SessionFolder, now: float) -> KeptSession:
+    """Return what is known about one session; reads its records once, one after the other."""
+    state, size = state_of(folder), sum(each.stat().st_size for each in _files(folder))
+    age = age_of(folder, now)
+    try:
+        session = folder.read_session()
+    except SpoolError as error:
+        return KeptSession(folder.id, state, age, size, trouble=str(error))
+    accounts = ledger_from(folder.ledger).accounts.values()
+    return KeptSession(
+        id=folder.id,
+        state=state,
+        age_seconds=age,
+        size_bytes=size,
+        results=sum(_results(folder.records(worker)) for worker in folder.workers()),
+        acknowledged=sum(each.acknowledged.count for each in accounts),
+        rejected=sum(each.rejected.count for each in accounts),
+        held=sum(each.held.count for each in accounts),
+        name=session.run.name,
+        address=session.database if session.is_embedded else session.origin,
+        project_id=session.project_id,
+    )
+
+
+def drop(folder: SessionFolder) -> str:
+    """Remove a session that nobody works on; return why it was not removed, empty when it was."""
+    state = state_of(folder)
+    if state == "running":
+        return "its pytest is still running"
+    lock = None if state == "sending" else folder.locked()
+    if lock is None:
+        return "a sender is at work on it"
+    try:
+        remove_delivered(folder)
+    except OSError as error:
+        return f"it cannot be removed: {error.strerror or error}"
+    finally:
+        os.close(lock)
+    return "it cannot be removed" if folder.path.exists() else ""
+
+
+def left_behind(spool: Path, own: SessionFolder, *, keep_days: int, now: float) -> Leftovers:
+    """Count the sessions that earlier ones have left, and remove those kept for longer; 0 days keep for ever."""
+    counts = Counter[str]()
+    others = [each for each in session_folders(spool) if each.id != own.id]
+    for folder in others[:_MOST_LOOKED_AT]:
+        try:
+            if not (folder.is_here or folder.workers()) or state_of(folder) in {"running", "sending"}:
+                continue
+            is_old = 0 < keep_days * DAY_SECONDS < age_of(folder, now)
+            counts["removed" if is_old and not drop(folder) else "kept"] += 1
+        except FileNotFoundError:
+            continue  # another session has removed it meanwhile
+    return Leftovers(counts["kept"], counts["removed"])
+
+
+def _files(folder: SessionFolder) -> list[Path]:
+    return [each for each in folder.path.iterdir() if each.is_file() and not each.is_symlink()]
+
+
+def _is_running(folder: SessionFolder, session: Session) -> bool:
+    return session.pid_birth != "" and birth_of(session.pid) == session.pid_birth and not folder.has_ended
+
+
+def _is_locked(folder: SessionFolder) -> bool:
+    """Whether a sender holds a session; asked without leaving a file behind."""
+    try:
+        descriptor = os.open(folder.path / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _results(path: Path) -> int:
+    """Return the number of results in one file that have ended."""
+    decoder, found = Decoder(), 0
+    for piece in bytes_from(path, 0):
+        records = (each.record for each in decoder.feed(piece))
+        found += sum(each.kind == "finish" and bool(each.members["final"]) for each in records)
+    return found

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from sessions import session_environment
+
+from whole.projects import MIXED, Project, console, paused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LATER = "--automation-report-delivery=later"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project", MIXED)
+
+
+def aged(session: Path, days: float) -> None:
+    """Make all files of a session so many days old."""
+    moment = time.time() - days * 86_400
+    for each in session.iterdir():
+        os.utime(each, (moment, moment))
+
+
+def test_list_tells_what_is_kept(project: Project) -> None:
+    """Each session is a line, or an object of JSON, with its numbers, age and server."""
+    project.report(LATER)
+    (session,) = project.sessions
+    listed = console(project.root, "spool", "list")
+    assert listed.exit == 0, listed.text
+    store = project.state / "store.sqlite3"
+    assert listed.out == f"{session.name}  kept  0.0 days  3 to be sent for {store}, project 1\n"
+    aged(session, 2.5)
+    (found,) = json.loads(console(project.root, "spool", "list", "--json").out)
+    assert found["id"] == session.name
+    assert (found["state"], found["results"], found["left"], found["acknowledged"]) == ("kept", 3, 3, 0)
+    assert (found["project_id"], found["address"], round(found["age_seconds"] / 8640)) == (1, str(store), 25)
+    assert found["size_bytes"] == sum(each.stat().st_size for each in session.iterdir())
+
+
+def test_list_of_nothing(project: Project) -> None:
+    """An empty spool is told, as JSON it is an empty list."""
+    assert console(project.root, "spool", "list").err == "the spool is empty\n"
+    assert console(project.root, "spool", "list", "--json").out == "[]\n"
+
+
+def test_unreadable_session_is_listed_with_its_trouble(project: Project) -> None:
+    """A session that cannot be read is listed, says why, and can be dropped."""
+    project.report(LATER)
+    (session,) = project.sessions
+    (session / "session.json").write_text('{"format": 99}')
+    listed = console(project.root, "spool", "list")
+    assert "unreadable" in listed.out
+    assert "written by another version (format 99" in listed.out
+    assert console(project.root, "spool", "drop", session.name).exit == 0
+    assert project.sessions == []
+
+
+def test_drop_removes_what_is_named(project: Project) -> None:
+    """Dropped sessions are gone, their ids are printed, the others stay."""
+    project.report(LATER)
+    project.report(LATER)
+    first, second = sorted(project.sessions)
+    dropped = console(project.root, "spool", "drop", first.name)
+    assert (dropped.exit, dropped.out, dropped.err) == (0, f"{first.name}\n", "1 of 1 sessions removed\n")
+    assert project.sessions == [second]
+    assert console(project.root, "spool", "drop", "--all").out == f"{second.name}\n"
+    assert project.sessions == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "name the ids of sessions (see 'automation-report spool list'), or write --all"),
+        (["x", "--all"], "name the ids of sessions (see 'automation-report spool list'), or write --all"),
+        (["../x"], "ID: '../x' cannot be used: write an id of 'automation-report spool list'"),
+    ],
+)
+def test_drop_wants_ids_of_sessions(project: Project, arguments: list[str], words: str) -> None:
+    """What names no session is a mistake that says what to write, and nothing is removed."""
+    project.report(LATER)
+    dropped = console(project.root, "spool", "drop", *arguments)
+    assert dropped.exit == 2, dropped.text
+    assert words in dropped.err
+    assert len(project.sessions) == 1
+
+
+def test_session_that_somebody_works_on_stays(project: Project) -> None:
+    """A session whose pytest runs, or that a sender holds, is neither dropped nor pruned."""
+    with paused(project, LATER):
+        (session,) = project.sessions
+        assert f"{session.name}  running" in console(project.root, "spool", "list").out
+        dropped = console(project.root, "spool", "drop", "--all")
+        assert (dropped.exit, dropped.out) == (3, "")
+        assert f"{session.name}: kept: its pytest is still running" in dropped.err
+    lock = os.open(session / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        aged(session, 20)
+        assert f"{session.name}  sending" in console(project.root, "spool", "list").out
+        pruned = console(project.root, "spool", "prune")
+        assert (pruned.exit, pruned.out) == (3, "")
+        assert f"{session.name}: kept: a sender is at work on it" in pruned.err
+    finally:
+        os.close(lock)
+    assert project.sessions == [session]
+
+
+def test_prune_removes_what_is_old(project: Project) -> None:
+    """Sessions are removed after the days that are set; a dry run only names them; 0 days keep for ever."""
+    project.report(LATER)
+    project.report(LATER)
+    old, new = sorted(project.sessions)
+    aged(old, 14.1)
+    aged(new, 13.9)
+    assert console(project.root, "spool", "prune", "--keep-spool=0").out == ""
+    assert console(project.root, "spool", "prune", "--dry-run").out == f"{old.name}\n"
+    assert len(project.sessions) == 2
+    assert console(project.root, "spool", "prune").out == f"{old.name}\n"
+    assert console(project.root, "spool", "prune", "--keep-spool=13").out == f"{new.name}\n"
+    assert project.sessions == []
+
+
+def test_next_session_tells_of_those_before(project: Project) -> None:
+    """What earlier sessions left is told in one line with the command that sends it, and removed when it is old."""
+    project.report(LATER)
+    project.report(LATER)
+    first, second = sorted(project.sessions)
+    ran = project.report()
+    send = f"automation-report send --spool {project.state / 'spool'}"
+    assert f"2 earlier sessions are kept in .automation-report/spool: send with {send}\n" in ran.out, ran.text
+    assert "removed" not in ran.out
+    aged(first, 15)
+    ran = project.report("-o", "automation_report_keep_spool=14")
+    assert f"1 earlier session is kept in .automation-report/spool: send with {send}\n" in ran.out, ran.text
+    assert "1 earlier session removed, kept for 14 days without being sent\n" in ran.out
+    assert project.sessions == [second]
+    assert "earlier" not in project.report("-q").out
+    console(project.root, "spool", "drop", "--all")
+    assert "earlier" not in project.report().out
+
+
+def test_folders_that_are_no_sessions_stay(project: Project) -> None:
+    """What is not ours in the spool's folder is never removed by itself."""
+    foreign = project.state / "spool" / "foreign"
+    foreign.mkdir(parents=True)
+    (foreign / "file").touch()
+    aged(foreign, 100)
+    assert project.report().exit == 1
+    assert (foreign / "file").exists()
+
+
+def test_help_names_the_commands(project: Project) -> None:
+    """The group's help tells its three commands."""
+    shown = console(project.root, "spool", "--help", env=session_environment()).out
+    assert all(each in shown for each in ("list", "drop", "prune"))
