@@ -45,6 +45,7 @@ LOSSES: Final = "automation_report_losses"
 
 _LEFT_OUT: Final = Field("Left out", "The disk took no more: the texts of this result are lost.")
 _FAULTS_SHOWN: Final = 3
+_LAST_CHARACTERS: Final = 8192
 _REPEATED_SHOWN: Final = 5
 
 
@@ -116,6 +117,7 @@ class Recording:
         self._number = 0
         self._began = 0
         self._is_open = False
+        self._interrupted = ""
         self._collected = b""
         self._unclosed: tuple[str, str] | None = None
         writer.write(plain_record("open", format=FORMAT, worker=worker, pid=os.getpid(), t=clock.now()))
@@ -207,6 +209,25 @@ class Recording:
         """Append a record that is not about one test."""
         self._writer.write(record)
 
+    @guarded
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Remember what interrupts the test that runs, and where."""
+        if isinstance(excinfo.value, pytest.exit.Exception):
+            self._interrupted = f"Ended by pytest.exit: {excinfo.value}"
+        elif type(excinfo.value) is KeyboardInterrupt:
+            place = excinfo.traceback[-1]
+            self._interrupted = f"Interrupted by Ctrl-C at {place.path}:{place.lineno + 1}"
+
+    def _last_words(self) -> str:
+        """Return what interrupted the test that is open, and what it printed last, as far as pytest has captured it."""
+        sections: Sequence[tuple[str, str, str]] = getattr(self._notes.item, "_report_sections", ())
+        printed = [
+            f"Captured {stream} {when}\n{content[-_LAST_CHARACTERS:]}"
+            for when, stream, content in (sections if self._rules.keeps_output("error") else ())
+            if content
+        ]
+        return self._notes.clean.console("\n\n".join([*filter(None, (self._interrupted,)), *printed]))
+
     def _count_unclosed(self) -> None:
         """Count a rerun attempt that no other followed: it is the result."""
         if self._unclosed is not None:
@@ -215,15 +236,17 @@ class Recording:
 
     def close(self) -> None:
         """Note that this process ends in order; an attempt that is open was interrupted, and that is its result."""
+        detail: dict[str, object] = {}
         if self._is_open:
             self.counts["error"] += 1
+            detail["detail"] = self._last_words()
         else:
             self._count_unclosed()
         if self._collected:
             self._writer.write(self._collected)  # once more, at the end: who counts reads both ends of a file alone
         clean, faults = self._notes.clean.string, self.faults
         told = [clean(each) for each in self._notes.told()]
-        more: dict[str, object] = {**self.failures.members(), **({"told": told} if told else {})}
+        more: dict[str, object] = {**self.failures.members(), **({"told": told} if told else {}), **detail}
         if faults.count:
             more |= {"faults": faults.count, "texts": [clean(each) for each in faults.texts]}
         self._writer.write(plain_record("close", t=self._clock.now(), counts=dict(self.counts), **more))

@@ -139,7 +139,7 @@ class Lanes:
                 self._finish(lane, placed)
             case "close":
                 lane.more = members.get("more", 0)
-                self._close(lane, members["t"])
+                self._close(lane, members["t"], members.get("detail", ""))
             case "crash":
                 self._crash(members)
             case "end":
@@ -222,10 +222,10 @@ class Lanes:
         else:
             lane.unclosed = result
 
-    def _close(self, lane: Lane, moment: int) -> None:
+    def _close(self, lane: Lane, moment: int, detail: str) -> None:
         if lane.open is not None:
             lane.interrupted = lane.open.nodeid
-            self._emit(lane, self._orphan(lane, lane.open, "interrupted", "", moment))
+            self._emit(lane, self._orphan(lane, lane.open, "interrupted", detail, moment))
         self._close_attempt(lane)
         lane.ended = max(lane.ended, moment)
         lane.is_closed = True

@@ -1,0 +1,78 @@
+"""What is known of a test that was interrupted: how, where, and what it printed last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from checked import CheckedServer
+from sessions import TOKEN, run_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[CheckedServer]:
+    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
+        yield server
+
+
+SUITE = """
+import logging, os, signal, sys, threading, pytest
+
+def test_before():
+    print("of another test")
+
+def test_it():
+    print("x" * 20_000 + "said last")
+    print("complained Authorization: Bearer s3cr3t-s3cr3t", file=sys.stderr)
+    logging.getLogger().warning("logged")
+    {end}
+"""
+
+CTRL_C = "os.kill(os.getpid(), signal.SIGINT); threading.Event().wait(60)"
+LEAVES = "pytest.exit('the database is gone')"
+
+
+def error_of(server: CheckedServer) -> str:
+    """Return the text of the error of the interrupted test."""
+    (test,) = [test for _, test in server.tests() if test["name"] == "test_it"]
+    assert test["status"] == "error"
+    fields: list[dict[str, Any]] = test["fields"]
+    return str(next(each["value"] for each in fields if each["name"] == "Error"))
+
+
+@pytest.mark.parametrize(
+    ("end", "how", "workers"),
+    [
+        pytest.param(CTRL_C, "Interrupted by Ctrl-C at ", (), id="ctrl-c"),
+        pytest.param(LEAVES, "Ended by pytest.exit: the database is gone", (), id="exit"),
+        pytest.param(LEAVES, "Ended by pytest.exit: the database is gone", ("-n1",), id="exit-n1"),
+    ],
+)
+def test_interrupted_test_has_its_last_words(
+    tmp_path: Path, server: CheckedServer, end: str, how: str, workers: tuple[str, ...]
+) -> None:
+    """An interrupted test says what interrupted it and shows the end of what it printed, without secrets."""
+    (tmp_path / "test_suite.py").write_text(SUITE.format(end=end))
+    ran = run_session(tmp_path, *workers, address=server.address)
+    text = error_of(server)
+    assert text.startswith("This test was interrupted"), ran.text
+    assert how in text
+    assert "Captured stdout call\nxxx" in text
+    assert "said last" in text
+    assert "Captured stderr call\ncomplained Authorization: Bearer [redacted]" in text
+    assert "logged" in text
+    assert "of another test" not in text
+    assert len(text) < 16_384
+
+
+def test_output_that_is_not_kept_is_not_shown(tmp_path: Path, server: CheckedServer) -> None:
+    """Where no output is kept, an interrupted test tells how it was interrupted alone."""
+    (tmp_path / "test_suite.py").write_text(SUITE.format(end=CTRL_C))
+    run_session(tmp_path, "--automation-report-output=none", address=server.address)
+    text = error_of(server)
+    assert "Interrupted by Ctrl-C at " in text
+    assert "said last" not in text
