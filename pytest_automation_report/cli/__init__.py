@@ -10,6 +10,7 @@ import click
 
 from pytest_automation_report import __version__
 from pytest_automation_report.cli.doctor import doctor
+from pytest_automation_report.cli.executing import execute
 from pytest_automation_report.cli.milestones import milestone
 from pytest_automation_report.cli.runs import run
 from pytest_automation_report.cli.sending import send
@@ -36,6 +37,7 @@ def main() -> None:
 
 main.add_command(doctor)
 main.add_command(milestone)
+main.add_command(execute)
 main.add_command(run)
 main.add_command(send)
 main.add_command(serve)

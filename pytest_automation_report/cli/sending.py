@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool import Session, SessionFolder
 
 
+_LAST: Final = "it completes a run, once all else is sent"
+
+
 @click.command()
 @setting_options(*CONNECTION, "spool")
 @click.option(
@@ -52,13 +55,24 @@ def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN40
     Exits with 0 when nothing is left, 3 when something is kept or another sender holds it, 4 when the token is refused.
     """
     configuration, token = configured(options)
-    folders = session_folders(configuration.spool)
+    folders = sorted(session_folders(configuration.spool), key=_is_closing)
     if not folders:
         told(f"nothing to send in {configuration.spool}")
         return Exit.DONE
     how = Manner(unknown, is_in_new_run=new_run)
-    found = {_send(folder, configuration, token, how) for folder in folders}
+    found: set[Exit] = set()
+    for folder in folders:
+        has_to_wait = _is_closing(folder) and found - {Exit.DONE}
+        found.add(_kept(folder, _LAST) if has_to_wait else _send(folder, configuration, token, how))
     return Exit.TOKEN if Exit.TOKEN in found else Exit.KEPT if found - {Exit.DONE} else Exit.DONE
+
+
+def _is_closing(folder: SessionFolder) -> bool:
+    """Whether a session completes a run that others have joined, and so comes after theirs."""
+    try:
+        return folder.read_session().is_closing
+    except SpoolError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,36 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token, how
         return delivered(folder, session, configuration, token, how)
     finally:
         os.close(lock)
+
+
+def left_by(run: int, configuration: Configuration, token: Token) -> Exit:
+    """Send what sessions that joined a run have left in the spool, once their own senders are done with it."""
+    limits = limits_from(os.environ)
+    end, found = time.monotonic() + limits.exit_all + limits.alone, Exit.DONE
+    for folder in session_folders(configuration.spool):
+        try:
+            session = folder.read_session()
+        except SpoolError as error:
+            found = found or (_kept(folder, str(error)) if folder.path.exists() else Exit.DONE)
+            continue
+        if session.joined_run != run or session.origin != configuration.endpoint.origin:
+            continue
+        _wait_for_sender(folder, end, limits.poll)
+        found = max(found, _send(folder, configuration, token, _CAREFUL))
+    return found
+
+
+def _wait_for_sender(folder: SessionFolder, end: float, seconds: float) -> None:
+    """Wait until nobody holds a session's lock any more, or its folder is gone."""
+    while time.monotonic() < end:
+        try:
+            lock = folder.locked()
+        except FileNotFoundError:
+            return
+        if lock is not None:
+            os.close(lock)
+            return
+        time.sleep(seconds)
 
 
 def _kept(folder: SessionFolder, why: str) -> Exit:

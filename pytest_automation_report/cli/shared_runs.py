@@ -95,6 +95,11 @@ def jobs_in(run: Run) -> set[str]:
     return {job for thread in run.threads if _has(thread, NOTE_FIELD) for job in _values(thread, JOB_FIELD)}
 
 
+def jobs_of(run: Run, job: str) -> list[Thread]:
+    """Return the threads of a job that have results."""
+    return [each for each in run.threads if each.counts.total and job in _values(each, JOB_FIELD)]
+
+
 def wait_for(client: Client, run_id: int, *, jobs: int | None, seconds: float) -> bool:
     """Wait until so many jobs are in, or until the run is completed; return whether it came to that in time.
 

@@ -169,6 +169,21 @@ def test_command_for_results_of_other_tools_runs(shop: Path) -> None:
     assert "15 results sent to run 1" in done.stderr
 
 
+def test_commands_that_run_a_tool_run_it(shop: Path) -> None:
+    """The tool's files, and pytest's sessions, are results of the run made for them; exit codes are the tool's."""
+    npm = shop / "bin" / "npm"
+    npm.parent.mkdir()
+    npm.write_text("#!/bin/sh\nexec pytest -q --junitxml=reports/deep/junit.xml\n")
+    npm.chmod(0o755)
+    env = _environment()
+    env["PATH"] = os.pathsep.join((str(npm.parent), env["PATH"]))
+    for command in _commands(_block_with("-- npm test")):
+        done = _bash(command, shop, env)
+        assert done.returncode == 1, done.stderr
+    shown = _bash("automation-report run list", shop, env)
+    assert (shown.stdout, shown.stderr.count(": completed, 15 results, 2 failed")) == ("2\n1\n", 2), shown.stderr
+
+
 def test_picture_shows_what_the_terminal_shows(shop: Path) -> None:
     """Each line of the summary stands in the picture, but for the time of the run."""
     picture = html.unescape(re.sub(r"<[^>]+>", "", (ROOT / "docs" / "terminal.svg").read_text(encoding="utf-8")))

@@ -1,0 +1,226 @@
+"""``automation-report exec``: a command whose results, its own or those in files, are one run (floor 4)."""
+
+from __future__ import annotations
+
+import glob
+import os
+import secrets
+import signal
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from pytest_automation_report.cli.child import Ended, run_command
+from pytest_automation_report.cli.context import (
+    CONNECTION,
+    NEW_RUN,
+    SHARING,
+    Exit,
+    configuration_of,
+    new_run,
+    setting_options,
+    told,
+    with_exit_codes,
+)
+from pytest_automation_report.cli.sending import delivered, left_by, results
+from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, joined_run
+from pytest_automation_report.cli.submitting import RESULT_SETTINGS, fill, rules_of
+from pytest_automation_report.errors import AutomationReportError, ClientError
+from pytest_automation_report.junit_results import JunitResult
+from pytest_automation_report.model import Field, FieldType, Test, Token
+from pytest_automation_report.settings import setting
+from pytest_automation_report.spool import session_folders
+from pytest_automation_report.submission import Submission
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.rules import Rules
+
+FOLDER: Final = "automation-report exec"
+"""Folder of the result that stands for a command which left none."""
+
+_HANDED_ON: Final = ("url", "project_id", "token_file", "ca_file", "allow_http", "database", "spool", "source")
+
+
+@click.command("exec", context_settings={"allow_interspersed_args": False})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
+@click.option("--results", "patterns", multiple=True, metavar="FILES", help="Files that COMMAND writes, to send then.")
+@setting_options(*CONNECTION, *NEW_RUN, *SHARING, *RESULT_SETTINGS)
+@with_exit_codes
+def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Run COMMAND as one run: created before it, completed after it, however it ends.
+
+    COMMAND finds the run's id in AUTOMATION_REPORT_RUN_ID: sessions of pytest with --automation-report join it. With
+    --results the files that it wrote are sent when it has ended. The run of --run-id or --run-key stays open.
+
+    Exits as COMMAND does, with 128 and the signal's number where one ended it; trouble with reporting is told, and
+    changes nothing. Results that could not be delivered are kept, and "automation-report send" sends them.
+    """
+    configuration, token = configuration_of(options)
+    job = configuration.job or f"exec-{secrets.token_hex(6)}"
+    reported = _Reported(replace(configuration, job=job), token, command)
+    before = _snapshot(patterns)
+    reported.begin()
+    ended = run_command(command, {**os.environ, **_handed_on(options), **reported.environment()})
+    told(f"{ended.words} after {ended.microseconds / 1e6:.1f} s")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever cancels a job may do so twice
+    try:
+        reported.end(ended, _written(patterns, before))
+    except KeyboardInterrupt:
+        told("interrupted: what is not delivered is kept, the run may be open")
+    except (AutomationReportError, OSError) as error:
+        told(f"reporting failed, which changes no exit code: {error}")
+    return ended.code
+
+
+@dataclass(slots=True)
+class _Reported:
+    """The run of one command; its troubles are told and never raised before the command has run."""
+
+    configuration: Configuration
+    token: Token | None
+    command: Sequence[str]
+    run: int | None = None
+    is_own: bool = False
+    _sessions: frozenset[str] = frozenset()
+
+    def begin(self) -> None:
+        """Create the run, or find the one to join."""
+        self._sessions = self._spooled()
+        self.run = self.configuration.run_id
+        if self.configuration.endpoint.is_embedded:
+            self.token = Token("embedded")
+        if self.run is not None:
+            return
+        if self.token is None or self.configuration.hindrance:
+            told("no run was created: the results are kept")
+            return
+        new, sharing = new_run(self.configuration, "")
+        try:
+            with connected_to(self.configuration, self.token) as client:
+                self.run = joined_run(client, new, sharing) if sharing.tag else client.create_run(new)
+        except (ClientError, AutomationReportError) as error:
+            told(f"no run was created: {error}")
+            return
+        self.is_own = not sharing.tag
+        told(f"run {self.run} is open")
+
+    def environment(self) -> dict[str, str]:
+        """Return what the command's sessions are to know."""
+        known = {setting("job").environment: self.configuration.job}
+        return known if self.run is None else {**known, setting("run_id").environment: str(self.run)}
+
+    def end(self, ended: Ended, files: Sequence[Path]) -> None:
+        """Send what the command left, and complete the run when it is its own."""
+        inner = self._inner()
+        rules = rules_of(self.configuration, self.token or Token("none"))
+        submission = Submission(self.configuration.spool, rules, observed=ended.microseconds)
+        try:
+            fill(submission, files, is_lenient=True)
+            is_reported = not submission.results and self._has_results()
+            if ended.code and not submission.results and not is_reported:
+                submission.add(_failure(self.command, ended, rules))
+        except BaseException:
+            submission.discard()
+            raise
+        if not submission.results and (self.run is None or (is_reported and not self.is_own)):
+            submission.discard()
+            return
+        new, sharing = new_run(replace(self.configuration, run_id=self.run), submission.id)
+        folder, session, lock = submission.finished(
+            self.configuration.endpoint,
+            new,
+            note=ended.words,
+            sharing=sharing,
+            joined_run=self.run,
+            is_closing=self.is_own,
+        )
+        try:
+            if self.token is None or self.configuration.hindrance or inner is not Exit.DONE:
+                told(f"{folder.id}: {results(submission.results)} and the run's end are kept in {folder.path}")
+            else:
+                delivered(folder, session, self.configuration, self.token)
+        finally:
+            os.close(lock)
+
+    def _inner(self) -> Exit:
+        """Send what sessions of this run have left in the spool: the run is not to be completed before."""
+        if self.run is None or self.token is None:
+            return Exit.DONE
+        return left_by(self.run, self.configuration, self.token)
+
+    def _spooled(self) -> frozenset[str]:
+        return frozenset(each.id for each in session_folders(self.configuration.spool))
+
+    def _has_results(self) -> bool:
+        """Whether the command's own sessions have brought results; where nobody can tell, none are made up."""
+        if self._spooled() - self._sessions:
+            return True
+        if self.run is None or self.token is None:
+            return False
+        try:
+            with connected_to(self.configuration, self.token) as client:
+                run = client.run(self.run)
+        except ClientError as error:
+            told(f"run {self.run} cannot be looked at: {error}")
+            return True
+        return bool(jobs_of(run, self.configuration.job)) or (self.is_own and run.counts.total > 0)
+
+
+def _failure(command: Sequence[str], ended: Ended, rules: Rules) -> JunitResult:
+    """Return the result that stands for a command which failed and left none; its arguments may hold secrets."""
+    name = Path(command[0]).name
+    folder = f"{rules.prefix}.{FOLDER}" if rules.prefix else FOLDER
+    text = f"{ended.words}, and left no results."
+    field = Field("Error", text, FieldType.CONSOLE, {"message": text}, is_highlight=True)
+    key = sha256(f"{folder}.{name}".encode("utf-8", "surrogatepass")).hexdigest()
+    test = Test(key, name, folder, rules.alias("error"), ended.microseconds, fields=(field,))
+    return JunitResult(test, "error")
+
+
+def _handed_on(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings that were typed for us and count for the command's sessions, too."""
+    given = {name: options.get(name) for name in _HANDED_ON}
+    return {
+        setting(name).environment: ("1" if value else "0") if isinstance(value, bool) else str(value)
+        for name, value in given.items()
+        if value not in (None, ())
+    }
+
+
+def _snapshot(patterns: Sequence[str]) -> dict[str, tuple[int, int, int]]:
+    """Return what tells the files of these names and patterns from those that are written later."""
+    found = {}
+    for path in _paths(patterns):
+        stat = path.stat()
+        found[os.path.realpath(path)] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+    return found
+
+
+def _written(patterns: Sequence[str], before: Mapping[str, tuple[int, int, int]]) -> list[Path]:
+    """Return the files that are new or not what they were; one that is neither is of an earlier run, and told."""
+    now = _snapshot(patterns)
+    found = []
+    for path in _paths(patterns):
+        real = os.path.realpath(path)
+        if now.get(real) == before.get(real):
+            told(f"{path}: not sent: it was there before the command and has not changed")
+        else:
+            found.append(path)
+    for pattern in patterns:
+        if not _paths([pattern]):
+            told(f"{pattern}: the command wrote no such file")
+    return found
+
+
+def _paths(patterns: Sequence[str]) -> list[Path]:
+    paths: dict[str, Path] = {}
+    for pattern in patterns:
+        names = [pattern] if Path(pattern).is_file() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - pathlib takes no absolute pattern
+        paths.update((os.path.realpath(name), Path(name)) for name in names if Path(name).is_file())
+    return list(paths.values())

@@ -1,0 +1,204 @@
+"""``automation-report exec``: a command as one run, whatever becomes of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sessions import TOKEN, clean_environment, send, session_environment
+from whole.projects import console
+
+from console.result_files import written
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from checked import CheckedServer
+    from whole.projects import Project
+
+PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--automation-report"]
+NOBODY = ["--url", "http://127.0.0.1:9", "--project-id", "1", "--source", "suite"]
+
+
+def shell(script: str) -> list[str]:
+    return ["--", "bash", "-c", script]
+
+
+def sent_to(server: CheckedServer) -> list[tuple[str, str]]:
+    return [(test["name"], test["status"]) for _, test in server.tests()]
+
+
+def completions(server: CheckedServer) -> list[Any]:
+    return [each.body for each in server.posts("/complete") if "/runs/1/" in each.path]
+
+
+def note(server: CheckedServer) -> Mapping[str, str]:
+    """Return the fields that the run was given at its end."""
+    (noted,) = server.posts("/runs/1/append")
+    return {each["name"]: each["value"] for each in noted.body["fields"]}
+
+
+def test_sessions_of_the_command_join_its_run(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """Pytest finds the run, the address and the project without options; the run is completed after it."""
+    ran = console(project.root, "exec", *place, "--name", "by exec", "--", *PYTEST)
+    assert ran.exit == 0, ran.text
+    assert "joining run 1" in ran.out
+    assert [each["name"] for each in server.runs()] == ["by exec"]
+    assert sent_to(server) == [("test_ok", "passed")]
+    assert completions(server) == [{"measure_elapsed": True}]
+    assert note(server)["Session"] == f"{sys.executable} ended with exit code 0"
+    assert project.sessions == []
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "words"),
+    [
+        ("exit 0", 0, "ended with exit code 0"),
+        ("exit 7", 7, "ended with exit code 7"),
+        ("kill -9 $$", 137, "was ended by SIGKILL"),
+        ("kill -TERM $$", 143, "was ended by SIGTERM"),
+    ],
+)
+def test_exit_code_is_kept_and_a_death_without_results_is_one(
+    project: Project, server: CheckedServer, place: list[str], script: str, code: int, words: str
+) -> None:
+    """The exit code is the command's, 128 and the number for a signal; no results and no success is an error."""
+    ran = console(project.root, "exec", *place, *shell(script))
+    assert (ran.exit, ran.out) == (code, ""), ran.text
+    assert f"bash {words}" in ran.err
+    assert sent_to(server) == ([("bash", "error")] if code else [])
+    assert note(server)["Session"] == f"bash {words}"
+    assert len(completions(server)) == 1
+    if code:
+        ((_, test),) = server.tests()
+        assert test["fields"][0]["value"] == f"bash {words}, and left no results."
+
+
+@pytest.mark.parametrize(("name", "code"), [("no-such-command", 127), (".", 126)])
+def test_command_that_cannot_be_started(
+    project: Project, server: CheckedServer, place: list[str], name: str, code: int
+) -> None:
+    """A command that is not there exits as in a shell; the run says why and is completed."""
+    ran = console(project.root, "exec", *place, "--", name)
+    assert ran.exit == code, ran.text
+    assert "could not be started" in note(server)["Session"]
+    assert len(completions(server)) == 1
+
+
+def test_files_that_the_command_wrote_are_sent_and_stale_ones_are_not(
+    project: Project, server: CheckedServer, place: list[str]
+) -> None:
+    """New and changed files are this run's results; one that was there and has not changed is never sent."""
+    written(project.root / "out" / "stale.xml", ["stale"])
+    written(project.root / "out" / "again.xml", ["before"])
+    written(project.root / "new.xml", ["new"])
+    written(project.root / "changed.xml", ["changed"])
+    move = "mv new.xml out/ && cp changed.xml out/again.xml; exit 1"
+    ran = console(project.root, "exec", *place, "--results", "out/*.xml", *shell(move))
+    assert ran.exit == 1, ran.text
+    assert "out/stale.xml: not sent: it was there before the command and has not changed" in ran.err
+    assert sorted(sent_to(server)) == [("changed", "passed"), ("new", "passed")]
+    (thread,) = server.posts("/threads/1/complete")
+    assert thread.body["elapsed_computed"] == 20_000
+    assert thread.body["elapsed_observed"] > 0
+    assert len(completions(server)) == 1
+
+
+def test_only_stale_files_are_no_results(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """A command that failed before it wrote its results is an error, whatever an earlier one has left."""
+    written(project.root / "out.xml", ["stale"])
+    ran = console(project.root, "exec", *place, "--results", "out.xml", *shell("exit 3"))
+    assert ran.exit == 3, ran.text
+    assert sent_to(server) == [("bash", "error")]
+
+
+def test_file_that_breaks_off_is_told(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """A file that a command did not finish is passed over with what is wrong, and the command's death is an error."""
+    script = "echo '<testsuites><testcase name=' > out.xml; kill -9 $$"
+    ran = console(project.root, "exec", *place, "--results", "out.xml", *shell(script))
+    assert ran.exit == 137, ran.text
+    assert "passed over: out.xml: it is no whole XML document" in ran.err
+    assert sent_to(server) == [("bash", "error")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+def test_signals_reach_the_command(
+    project: Project, server: CheckedServer, place: list[str], number: signal.Signals
+) -> None:
+    """A signal that is sent to exec alone is the command's to handle; the run is completed after it."""
+    os.mkfifo(project.root / "ready")
+    script = f"trap 'exit 42' {number.name[3:]}; echo > ready; while :; do sleep 0.05; done"
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "exec", *place, *shell(script)]
+    process = subprocess.Popen(
+        command, cwd=project.root, env=session_environment(), stderr=subprocess.PIPE, start_new_session=True
+    )
+    (project.root / "ready").read_text()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 42, err.decode()
+    assert len(completions(server)) == 1
+
+
+def test_joined_run_stays_open(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """With --run-id the run is not completed, and the command is one job in it, with its session's results."""
+    run_id = console(project.root, "run", "create", *place).out.strip()
+    for command in (["--", *PYTEST], shell("exit 5")):
+        console(project.root, "exec", "--run-id", run_id, *place[:4], *command)
+    assert sent_to(server) == [("test_ok", "passed"), ("bash", "error")]
+    assert completions(server) == []
+    ran = console(project.root, "run", "wait", run_id, "--expect-jobs", "2", "--timeout", "0s", *place[:4])
+    assert ran.exit == 0, ran.text
+    ran = console(project.root, "run", "wait", run_id, "--expect-jobs", "3", "--timeout", "0s", *place[:4])
+    assert ran.exit == 3, ran.text
+
+
+@pytest.mark.parametrize("trouble", ["server", "token"])
+def test_trouble_with_reporting_changes_nothing(project: Project, server: CheckedServer, trouble: str) -> None:
+    """Without a server or a token the command runs, its exit code stays, and its results are kept and sent later."""
+    written(project.root / "result.xml", ["one"])
+    env = session_environment({"send_progress": 0.3})
+    if trouble == "token":
+        env = clean_environment()
+    place = NOBODY if trouble == "server" else ["--url", server.address, *NOBODY[2:]]
+    script = "mv result.xml out.xml; exit 6"
+    ran = console(project.root, "exec", *place, "--results", "out.xml", *shell(script), env=env)
+    assert ran.exit == 6, ran.text
+    assert "Traceback" not in ran.err
+    assert "no run was created" in ran.err
+    (folder,) = project.sessions
+    session = folder / "session.json"
+    session.write_text(session.read_text().replace("http://127.0.0.1:9", server.address))
+    sent = send(project.root, "--url", server.address, "--project-id", "1")
+    assert sent.exit == 0, sent.text
+    assert sent_to(server) == [("one", "passed")]
+    assert len(completions(server)) == 1
+
+
+def test_token_is_in_no_argument(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """The command line of the command and of exec itself, as everyone on the machine can read them, have no token."""
+    del server
+    script = 'tr "\\0" " " < /proc/$$/cmdline; tr "\\0" " " < /proc/$PPID/cmdline; test -n "$AUTOMATION_REPORT_TOKEN"'
+    ran = console(project.root, "exec", *place, *shell(script))
+    assert ran.exit == 0, ran.text
+    assert "exec" in ran.out
+    assert TOKEN not in ran.text
+
+
+def test_embedded_store_needs_no_option(project: Project) -> None:
+    """Without an address all of it happens in the embedded store."""
+    ran = console(project.root, "exec", "--", *PYTEST)
+    assert ran.exit == 0, ran.text
+    shown = console(project.root, "run", "show", "1")
+    assert shown.err.startswith("1: completed, 1 results, 0 failed"), shown.text
+
+
+def test_options_of_the_command_are_its_own(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """What stands after the command's name is the command's, also where ``--`` is left out; no command is a mistake."""
+    ran = console(project.root, "exec", *place, "echo", "--name", "x")
+    assert (ran.exit, ran.out) == (0, "--name x\n"), ran.text
+    assert server.runs()[0]["name"] != "x"
+    assert console(project.root, "exec", *place).exit == 2
