@@ -16,12 +16,13 @@ import requests
 from contract import CheckedAdapter, Contract
 from requests.adapters import HTTPAdapter
 
+from pytest_automation_report.cli import main
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.model import Token
 from pytest_automation_report.server.serving import TOKEN_VARIABLE, serve, server_token
 from pytest_automation_report.server.store import Store
 from server.processes import line_of, python
-from server.service import a_test
+from server.service import a_test, command_runner
 
 SERVER = """
 import sys
@@ -266,6 +267,21 @@ def test_only_this_machine_is_served(tmp_path: Path, host: str) -> None:
     with pytest.raises(SettingError, match="--port"):
         serve(store, Token("t"), host="localhost", port=65536, ready=pytest.fail)
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [(("--host", "0.0.0.0"), "--allow-remote"), (("--host", "nonsense"), "--host"), (("--allow-host", "a:1"), "port")],
+)
+def test_a_host_is_refused_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], told: str
+) -> None:
+    """A mistyped option leaves neither a store nor a token behind."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
+    ran = command_runner().invoke(main, ["serve", "--port", "0", *options, "--database", "made/store.db"])
+    assert (ran.exit_code, told in ran.stderr) == (2, True), ran.output
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_token_of_the_environment_comes_first(tmp_path: Path) -> None:

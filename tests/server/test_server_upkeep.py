@@ -4,30 +4,36 @@ import json
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_automation_report.cli import main
+from pytest_automation_report.server.capacity import used_bytes
 from pytest_automation_report.server.pruning import runs_before, runs_beyond
-from server.service import SECOND, Service, a_test, command_runner
+from server.service import IN_A_FILE, SECOND, Service, a_test, command_runner, option
+from server.versions import execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from click.testing import Result
     from contract import Contract
+
+    from pytest_automation_report.databases import PostgresDatabase
 
 DAY = 24 * 3600 * SECOND
 
 
 @pytest.fixture
-def filled(tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+def filled(
+    tmp_path: Path, place: Path | PostgresDatabase, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Service]:
     """Return a service with runs 1 to 6 of two sources, one a day and the last one now; each has four results."""
-    monkeypatch.delenv("AUTOMATION_REPORT_DATABASE", raising=False)
+    monkeypatch.setenv("AUTOMATION_REPORT_DATABASE", option(place))
     monkeypatch.chdir(tmp_path)
-    service = Service(tmp_path / "store.db", contract)
+    service = Service(place, contract)
     now = time.time_ns() // 1000
     for number in range(1, 7):
         service.clock.now = now - (6 - number) * DAY - SECOND
@@ -43,7 +49,7 @@ def filled(tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch) 
 
 
 def _store(*arguments: str) -> Result:
-    return command_runner().invoke(main, ["store", *arguments, "--database", "store.db"])
+    return command_runner().invoke(main, ["store", *arguments])
 
 
 def _ids(service: Service) -> list[int]:
@@ -85,12 +91,12 @@ def test_old_runs_are_removed_with_all_they_have(filled: Service, arguments: tup
         "results": amount,
         "problems": [],
     }
-    with closing(sqlite3.connect("store.db")) as database:
+    with filled.store._connections.reading() as database:
         for table in ("thread", "run_tag", "attachment", "result"):
-            ids = database.execute(f"SELECT DISTINCT run_id FROM {table}").fetchall()
+            ids = execute(database, f"SELECT DISTINCT run_id FROM {table}")
             assert {each for (each,) in ids} - {7} == set(kept), table
         unused = 'SELECT count(*) FROM "case" WHERE id NOT IN (SELECT case_id FROM result)'
-        assert database.execute(unused).fetchone() == (0,)
+        assert execute(database, unused) == [(0,)]
 
 
 def test_a_pruned_store_is_smaller(filled: Service) -> None:
@@ -99,12 +105,10 @@ def test_a_pruned_store_is_smaller(filled: Service) -> None:
     filled.append(thread_id, *(a_test(each, file="f" * 500) for each in range(3_000)))
     filled.post(f"/automation/runs/{run_id}/complete", {})
     filled.new_thread(filled.new_run())
-    with filled.file.alone() as database:
-        before = database.pragma("page_count")
+    before = filled.store.read(lambda reader: used_bytes(reader.database))
     done = _store("prune", "--older-than", "0h")
     assert str(run_id) in done.stdout.split(), done.output
-    with filled.file.alone() as database:
-        assert database.pragma("page_count") < before / 5
+    assert filled.store.read(lambda reader: used_bytes(reader.database)) < before - 1_000_000
 
 
 def test_a_run_that_is_being_filled_stays(filled: Service) -> None:
@@ -164,18 +168,23 @@ def test_upkeep_makes_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         ("DELETE FROM source WHERE id = 1", "record 1 of run refers to a source that is not there"),
     ],
 )
-def test_a_store_that_is_not_right_is_told(filled: Service, harm: str, told: str) -> None:
+def test_a_store_that_is_not_right_is_told(
+    filled: Service, request: pytest.FixtureRequest, harm: str, told: str
+) -> None:
     """Each wrong count and each broken reference is a sentence, in the JSON and for people, and the exit code is 1."""
-    del filled
-    with closing(sqlite3.connect("store.db")) as database:
-        database.execute(harm)
-        database.commit()
+    if isinstance(filled.place, Path):
+        with closing(sqlite3.connect(filled.place)) as database:
+            database.execute(harm)
+            database.commit()
+    else:  # it does not let everybody break a reference
+        request.getfixturevalue("cluster").execute(f"SET session_replication_role = replica; {harm}")
     done = _store("check")
     assert done.exit_code == 1, done.output
     assert told in json.loads(done.stdout)["problems"]
     assert told in done.stderr
 
 
+@IN_A_FILE
 def test_a_damaged_file_is_told(filled: Service, tmp_path: Path) -> None:
     """An index that lost its entries is found by SQLite itself."""
     filled.store.close()
@@ -191,6 +200,7 @@ def test_a_damaged_file_is_told(filled: Service, tmp_path: Path) -> None:
     assert any(each.startswith("the file is damaged") for each in json.loads(done.stdout)["problems"])
 
 
+@IN_A_FILE
 def test_a_file_with_lost_pages_is_told(filled: Service, tmp_path: Path) -> None:
     """When the file cannot be read at all places, what is known of it is told, without a traceback."""
     filled.store.close()

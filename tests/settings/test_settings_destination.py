@@ -247,3 +247,40 @@ def test_project_name_of_a_file_that_is_no_text(tmp_path: Path) -> None:
     """A pyproject.toml that is not UTF-8 has no name."""
     (tmp_path / "pyproject.toml").write_bytes(b"\xff\xfe")
     assert project_name(tmp_path) is None
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "PostgreSQL"])
+def test_a_database_server_is_for_the_server(tmp_path: Path, scheme: str) -> None:
+    """A session cannot write into it; the error says what to do instead and shows no password."""
+    address = f"{scheme}://reports:secret@db.example:5433/reports?sslkey=secret"
+    with pytest.raises(SettingError) as typed:
+        resolve(tmp_path, {"database": address})
+    told = str(typed.value)
+    assert "--database: 'postgresql://reports@db.example:5433/reports' cannot be used: serve it with" in told
+    assert "`automation-report serve`" in told
+    assert "--url" in told
+    assert "secret" not in told
+    kept = resolve(tmp_path, {}, {"AUTOMATION_REPORT_DATABASE": address})
+    assert (kept.is_sendable, "AUTOMATION_REPORT_URL" in kept.hindrance, "secret" in kept.hindrance) == (
+        False,
+        True,
+        False,
+    )
+    assert kept.database == tmp_path / ".automation-report" / "store.sqlite3"
+
+
+def test_a_database_server_does_no_harm_to_who_reports_to_an_address(tmp_path: Path) -> None:
+    """The ini file or environment of a server may be that of a session, too: with an address no store is used here."""
+    found = resolve(tmp_path, REMOTE, {"AUTOMATION_REPORT_DATABASE": "postgresql://reports:secret@db/reports"})
+    assert (found.is_sendable, found.troubles) == (True, ())
+    assert "secret" not in repr(found)
+
+
+@pytest.mark.parametrize("address", ["mysql://u:secret@h/d", "postgresql://u:secret@@h/d", "postgresql+psycopg://h/d"])
+def test_an_address_of_no_database_is_refused(tmp_path: Path, address: str) -> None:
+    """What is neither a file nor a PostgreSQL address is told without what may be a password."""
+    with pytest.raises(
+        SettingError, match=r"--database: '[a-z+]+://' cannot be used: .*postgresql://USER@HOST"
+    ) as told:
+        resolve(tmp_path, {"database": address})
+    assert "secret" not in str(told.value)
