@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pytest_automation_report.server.reads import Reader
     from server.clusters import Cluster
 
 API = "/api/v1"
@@ -258,6 +260,11 @@ def _appended(session: requests.Session, path: str) -> int:
     raise AssertionError
 
 
+def _total(run_id: int, reader: Reader) -> int:
+    total: int = reader.run(run_id).row["total_count"]
+    return total
+
+
 @pytest.mark.slow
 def test_every_answered_append_survives_a_killed_server(tmp_path: Path, cluster: Cluster, kills: int) -> None:
     """After each SIGKILL of a server in a stream of appends, what it answered is there, and every append is whole."""
@@ -271,7 +278,7 @@ def test_every_answered_append_survives_a_killed_server(tmp_path: Path, cluster:
                 timer.start()
                 answered = _appended(session, f"{url}{API}/automation/runs/threads/{thread}/append")
                 timer.join()
-            total = store.read(lambda reader, run=run: reader.run(run)).row["total_count"]
+            total = store.read(partial(_total, run))
             assert answered > 0
             assert (total % 20, total // 20 - answered in (0, 1)) == (0, True), (kill, total, answered)
         assert check(store).problems == ()
