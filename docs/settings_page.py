@@ -1,0 +1,69 @@
+"""Writes ``settings.md`` from the table of settings: ``python docs/settings_page.py``; a test compares the two."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_automation_report.cli import main
+from pytest_automation_report.settings import SETTINGS, Setting
+
+CONSOLE = {
+    parameter.name
+    for command in main.commands.values()
+    for each in (command, *getattr(command, "commands", {}).values())
+    for parameter in each.params
+}
+"""Settings that any console command has an option for."""
+
+HEAD = """\
+# Settings
+
+Written from the code's own table by `python docs/settings_page.py`. How the places of a setting go before one another,
+and how reporting is switched on, is in the [README](../README.md#settings).
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    return "\n".join([HEAD, *map(section, SETTINGS)])
+
+
+def section(setting: Setting) -> str:
+    """Return what the page says of one setting: what it is, its values and default, and its four spellings."""
+    values = " or ".join(f"`{each}`" for each in setting.choices) or _values(setting)
+    default = _default(setting)
+    option = f"`{setting.option}`" + (f" and `{setting.off_option}`" if setting.kind == "flag" else "")
+    return "\n".join(
+        [
+            f"## {setting.name}",
+            "",
+            f"{setting.help}.",
+            "",
+            f"- values: {values}{f'; default: `{default}`' if default else ''}",
+            f"- pytest: {option}{f'; console command: `{setting.plain_option}`' if setting.name in CONSOLE else ''}",
+            f"- ini file: `{setting.ini}`; environment: `{setting.environment}`",
+            "",
+        ]
+    )
+
+
+def _values(setting: Setting) -> str:
+    kinds = {
+        "text": "a text",
+        "integer": "a whole number",
+        "seconds": "a number of seconds",
+        "flag": "on or off",
+        "list": "a list: commas on the command line and in the environment, one value a line in ini files",
+        "pairs": "a list of `name=value`: commas on the command line and in the environment, one a line in ini files",
+    }
+    return kinds[setting.kind]
+
+
+def _default(setting: Setting) -> str:
+    if setting.kind == "flag":
+        return "on" if setting.default else "off"
+    return f"{setting.default:g}" if isinstance(setting.default, float) else str(setting.default or "")
+
+
+if __name__ == "__main__":
+    (Path(__file__).parent / "settings.md").write_text(page(), encoding="utf-8")

@@ -1,0 +1,156 @@
+"""The pages in ``docs`` are true: written from the code's tables, their blocks run, their messages are the code's."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from checked import CheckedServer
+from sessions import TOKEN, clean_environment, run_session, session_environment
+
+from pytest_automation_report import hookspecs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+HOOKS = [name for name in vars(hookspecs) if name.startswith("pytest_automation")]
+
+
+def blocks(name: str, language: str) -> list[str]:
+    """Return a page's blocks in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", PAGES[name], re.DOTALL)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "pytest.ini").write_text("[pytest]\nmarkers = owner\n")
+    (root / "test_suite.py").write_text(
+        "import pytest\n\n@pytest.mark.owner('web team')\ndef test_ok(automation_report, tmp_path):\n"
+        "    (tmp_path / 'page.png').write_bytes(b'...')\n    automation_report.artifact(tmp_path / 'page.png')\n"
+    )
+    return root
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[CheckedServer]:
+    with CheckedServer(tmp_path / "server.sqlite3", TOKEN) as server:
+        yield server
+
+
+def test_settings_page_is_the_codes() -> None:
+    """The page of settings is what its program writes from the code's table."""
+    spec = spec_from_file_location("settings_page", ROOT / "docs" / "settings_page.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert PAGES["settings.md"] == module.page(), "run python docs/settings_page.py"
+
+
+def test_hooks_page_has_all_hooks_with_their_arguments() -> None:
+    """Each hook has a heading and an example with the very arguments and result that it is called with."""
+    assert re.findall(r"^## (\w+)$", PAGES["hooks.md"], re.MULTILINE) == HOOKS
+    page = PAGES["hooks.md"]
+    for name in HOOKS:
+        signature = inspect.signature(getattr(hookspecs, name))
+        written = ", ".join(f"{each.name}: {each.annotation}" for each in signature.parameters.values())
+        assert f"def {name}({written}) -> {signature.return_annotation}:" in page
+
+
+def test_hooks_examples_run(project: Path, server: CheckedServer) -> None:
+    """The examples of all hooks together lead to what the page says."""
+    conftest = "from __future__ import annotations\n" + "\n".join(blocks("hooks.md", "python"))
+    (project / "conftest.py").write_text(conftest)
+    shared = project / "shared"
+    shared.mkdir()
+    ran = run_session(project, address=server.address, env=session_environment(SHARED_FOLDER=str(shared)))
+    assert ran.exit == 0, ran.text
+    (run,) = server.runs()
+    assert (run["name"], run["tags"]) == ("release of shop", ["release"])
+    assert run["links"] == [{"name": "dashboard", "url": "https://grafana.example.com/d/7"}]
+    ((_, test),) = server.tests()
+    assert [(each["name"], each["value"]) for each in test["fields"]] == [("owner", "web team")]
+    assert [each["url"] for each in test["artifacts"]] == ["https://files.example.com/page.png"]
+    assert (shared / "page.png").exists()
+    assert (project / "report.txt").read_text() == "1 delivered, 0 kept, 0 not run"
+
+
+def _operations() -> set[str]:
+    contract: Any = yaml.safe_load((ROOT / "pytest_automation_report" / "openapi.yaml").read_text(encoding="utf-8"))
+    methods = {"get", "post", "put", "patch", "delete"}
+    return {
+        f"{method.upper()} {path}" for path, each in contract["paths"].items() for method in each if method in methods
+    }
+
+
+def test_api_page_has_all_operations() -> None:
+    """The page of the API names each operation of the contract once, and no other."""
+    named = re.findall(r"^\| `((?:GET|POST) [^`]+)` \|", PAGES["api.md"], re.MULTILINE)
+    assert sorted(named) == sorted(_operations())
+
+
+def test_messages_are_the_codes() -> None:
+    """Each message that the page of troubles explains is one that the code can write."""
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "pytest_automation_report").rglob("*.py"))
+    messages = re.findall(r"^\| `([^`]+)` \|", PAGES["troubleshooting.md"], re.MULTILINE)
+    assert len(messages) > 10
+    for message in messages:
+        for piece in filter(None, (each.strip(" :,;") for each in re.split(r"\bN\b|\.\.\.|: |; ", message))):
+            assert piece.removeprefix("results ") in sources, piece
+
+
+COMMANDS = [
+    pytest.param(line.removeprefix("$ "), id=f"{name}: {line}")
+    for name in PAGES
+    for block in blocks(name, "console")
+    for line in block.splitlines()
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_run(command: str, project: Path) -> None:
+    """Each command of the pages runs in a project that has reported."""
+    assert run_session(project).exit == 0
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=project,
+        env=clean_environment(PATH=path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout + done.stderr
+
+
+def test_every_block_is_known() -> None:
+    """There is no block of commands or code but those that the tests above run."""
+    languages = {(name, each) for name, page in PAGES.items() for each in re.findall(r"^```(\w+)", page, re.MULTILINE)}
+    assert languages == {
+        ("hooks.md", "python"),
+        ("security.md", "console"),
+        ("api.md", "console"),
+        ("troubleshooting.md", "console"),
+    }
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """Each link of a page or of the README to a file leads to one."""
+    pages = {**{f"docs/{name}": page for name, page in PAGES.items()}, "README.md": (ROOT / "README.md").read_text()}
+    for name, page in pages.items():
+        for link in re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page):
+            assert (ROOT / name).parent.joinpath(link).exists(), f"{name}: {link}"
