@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.model import EMBEDDED_ORIGIN, Field, NewRun
 from pytest_automation_report.records import FORMAT, Decoder
+from pytest_automation_report.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,7 +179,7 @@ class SessionFolder:
             return _session_from(document)
         except FileNotFoundError as error:
             raise SpoolError(f"{self.path}: no session was spooled here (no {_SESSION_FILE})") from error
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SpoolError(f"{path}: cannot be read: {error!r}") from error
 
     def locked(self) -> int | None:
@@ -279,13 +280,15 @@ def ends_of(path: Path, *, piece_bytes: int = 1 << 16) -> tuple[list[Placed], li
 
 
 def _session_from(document: dict[str, Any]) -> Session:
+    joined_run = document["joined_run"]
+    Rules.from_json(document["rules"])  # whoever sends it depends on them
     return Session(
         id=str(document["id"]),
         origin=str(document["origin"]),
         project_id=int(document["project_id"]),
         database=str(document["database"]),
         run=NewRun.from_body(document["run"]),
-        joined_run=document["joined_run"],
+        joined_run=None if joined_run is None else int(joined_run),
         rules=document["rules"],
         pid=int(document["pid"]),
         pid_birth=str(document["pid_birth"]),

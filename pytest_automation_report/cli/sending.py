@@ -106,6 +106,8 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token, how
         return _kept(folder, "another sender is at work on it, for a minute at most when its pytest has ended")
     try:
         return delivered(folder, session, configuration, token, how)
+    except SpoolError as error:
+        return _kept(folder, str(error))
     finally:
         os.close(lock)
 

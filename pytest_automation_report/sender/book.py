@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.ledger import Operation
+    from pytest_automation_report.records import Record
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _NOT_WORTH_A_SYNC: Final = frozenset({"ready", "trouble", "lane", "done"})
@@ -24,13 +25,23 @@ _sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macO
 
 
 def ledger_from(path: Path) -> LedgerState:
-    """Return the state that the ledger at this path tells; a missing ledger is an empty one."""
+    """Return the state that the ledger at this path tells; a missing ledger is an empty one.
+
+    Raises `SpoolError` for one whose records are whole and say nothing: what was sent is not known then.
+    """
     state, decoder = LedgerState(), Decoder()
     if path.exists():
         for piece in bytes_from(path, 0):
             for placed in decoder.feed(piece):
-                state.apply(placed.record)
+                _apply(state, placed.record, path)
     return state
+
+
+def _apply(state: LedgerState, record: Record, path: Path) -> None:
+    try:
+        state.apply(record)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SpoolError(f"{path}: a record of the kind {record.kind!r} cannot be used: {error!r}") from error
 
 
 class LedgerBook:

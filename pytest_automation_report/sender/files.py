@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.records import Decoder, Placed
+from pytest_automation_report.sender.contents import is_sound
 from pytest_automation_report.spool import CONTROLLER, bytes_from
 
 if TYPE_CHECKING:
@@ -35,12 +36,13 @@ class RecordFiles:
 
     folder: SessionFolder
     is_behind: bool = False
+    _unsound: int = 0
     _decoders: dict[str, Decoder] = field(default_factory=dict)
 
     @property
     def damaged(self) -> int:
-        """Number of damaged records so far."""
-        return sum(each.damaged for each in self._decoders.values())
+        """Number of records so far that were damaged, or held nothing that can be used."""
+        return self._unsound + sum(each.damaged for each in self._decoders.values())
 
     @property
     def torn(self) -> int:
@@ -76,6 +78,12 @@ class RecordFiles:
         for placed in controllers:
             yield _FIRST, placed
 
+    def _sound(self, records: list[Placed]) -> list[Placed]:
+        """Return those that can be used, and count the others."""
+        found = [each for each in records if is_sound(each.record)]
+        self._unsound += len(records) - len(found)
+        return found
+
     def _read(self, worker: str) -> Iterator[list[Placed]]:
         decoder = self._decoders.setdefault(worker, Decoder())
         decoder.rewind()
@@ -84,6 +92,6 @@ class RecordFiles:
             if path.stat().st_size <= decoder.position:
                 return
             for piece in bytes_from(path, decoder.position):
-                yield decoder.feed(piece)
+                yield self._sound(decoder.feed(piece))
         except FileNotFoundError:
             return  # a test has deleted it: its writer makes it again, with all that it held

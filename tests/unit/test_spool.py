@@ -12,6 +12,7 @@ import pytest
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.model import EMBEDDED_ORIGIN, Artifact, Field, FieldType, Link, NewRun, Resources
 from pytest_automation_report.records import Decoder, plain_record
+from pytest_automation_report.rules import Rules
 from pytest_automation_report.spool import Session, SessionFolder, new_session_folder, session_folders
 from pytest_automation_report.spool_writer import Losses, SpoolWriter
 
@@ -247,4 +248,4 @@ def _session() -> Session:
         artifacts=(Artifact("log", "https://ci.example.com/log", None, "text/plain", 3),),
     )
     run = NewRun("name", "source", "config", 1, "stone", 2, ("tag",), resources)
-    return Session("id", EMBEDDED_ORIGIN, 1, "/store", run, None, {"prefix": ""}, 1, "77")
+    return Session("id", EMBEDDED_ORIGIN, 1, "/store", run, None, Rules().to_json(), 1, "77")

@@ -1,0 +1,115 @@
+"""A spool that somebody else has written, as a fork's CI job may: it is data, and leads to no file and no host."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from scripted.server import ScriptedServer
+from sessions import TOKEN, Ran, run_session, send
+
+from faults.oracle import assert_one_run, checked_server, names
+from faults.projects import GatedProject
+from faults.running import spools
+from pytest_automation_report.records import framed, plain_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SECRET = "what-only-this-machine-should-know"
+EXPECTED = [f"test_number[{number}]" for number in range(3)]
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with checked_server() as server:
+        yield server
+
+
+@pytest.fixture
+def session(tmp_path: Path, server: ScriptedServer) -> Path:
+    """Return the folder of a session of three tests that was not sent."""
+    GatedProject(tmp_path, 3)
+    assert run_session(tmp_path, "--automation-report-delivery", "later", address=server.address).exit == 0
+    (folder,) = spools(tmp_path)
+    return folder
+
+
+def sent(folder: Path, server: ScriptedServer) -> Ran:
+    ran = send(folder, "--url", server.address, "--project-id", "1")
+    assert "Traceback" not in ran.text
+    return ran
+
+
+def test_record_names_no_file_and_no_host(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
+    """Whatever addresses and paths a spool has: no other host is asked, no file of this machine is read or sent."""
+    secret, pipe = tmp_path / "secret", tmp_path / "pipe"
+    secret.write_text(SECRET)
+    os.mkfifo(pipe)  # whoever reads it waits for ever
+    with ScriptedServer(token=TOKEN) as elsewhere:
+        places = [f"{elsewhere.address}/picture.png", secret.as_uri(), pipe.as_uri(), str(pipe), f"@{pipe}"]
+        test = {
+            "key": "0" * 64,
+            "name": "test_poisoned",
+            "folder": "test_it",
+            "status": "passed",
+            "fields": [{"type": 5, "name": "Link", "value": each} for each in places],
+            "artifacts": [{"name": "Log", "url": each} for each in places],
+        }
+        more = {"path": str(pipe), "file": str(pipe), "url": elsewhere.address, "origin": elsewhere.address}
+        members = {"k": "finish", "n": 9, "t": 1, "key": test["key"], "status": "passed", "elapsed": 1, "final": True}
+        start = plain_record("start", n=9, t=0, id="test_it.py::test_poisoned", line=0, **{**more, "file": str(pipe)})
+        payload = json.dumps({**members, **more}, separators=(",", ":"))
+        (session / "gw7.records").write_bytes(
+            plain_record("open", format=1, worker="gw7", pid=0, t=0, **more)
+            + start
+            + framed(f'{payload[:-1]},"test":{json.dumps(test)}}}')
+        )
+        (session / "gw8.records").symlink_to(secret)
+        document = json.loads((session / "session.json").read_text())
+        run = {**document["run"], "links": [{"name": "Job", "url": each} for each in places]}
+        (session / "session.json").write_text(json.dumps({**document, **more, "origin": server.address, "run": run}))
+        ran = sent(tmp_path, server)
+        assert elsewhere.connection_count == 0
+    assert names(server) == sorted([*EXPECTED, "test_poisoned"])
+    assert_one_run(server)
+    assert all(SECRET.encode() not in each.body for each in server.log)
+    assert SECRET not in ran.text
+    assert secret.read_text() == SECRET
+
+
+UNUSABLE = [
+    plain_record("finish"),
+    plain_record("close", t="soon", counts={}),
+    plain_record("start", n=[], t={}, id=5, file=None, line="x"),
+    framed('{"k":"collected","count":' + "[" * 100_000 + "]" * 100_000 + "}"),
+    framed('{"k":"close","t":1e400,"counts":{}}'),
+]
+LATER = plain_record("of-a-later-version", anything=1)
+
+
+def test_records_of_wrong_content(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
+    """Records whose checksum is right and that say nothing are passed over and counted; the results around arrive."""
+    path = session / "main.records"
+    first, rest = path.read_bytes().split(b"\n", 1)
+    path.write_bytes(b"".join([first, b"\n", *UNUSABLE, LATER, rest]))
+    ran = sent(tmp_path, server)
+    assert ran.exit == 3, ran.text
+    assert f"{len(UNUSABLE)} damaged records that cannot be read" in ran.err
+    assert names(server) == EXPECTED
+    assert_one_run(server)
+
+
+def test_ledger_of_wrong_content(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
+    """Where it is not known what was sent nothing is, it is told, and other sessions are sent."""
+    (session / "ledger").write_bytes(plain_record("intent", i=1))
+    assert run_session(tmp_path, "--automation-report-delivery", "later", address=server.address).exit == 0
+    ran = sent(tmp_path, server)
+    assert ran.exit == 3
+    assert f"kept: {session / 'ledger'}: a record of the kind 'intent' cannot be used" in ran.err
+    assert "3 results sent" in ran.err
+    assert names(server) == EXPECTED
+    assert spools(tmp_path) == [session]

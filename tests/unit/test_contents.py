@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.model import Field, NewRun, Test
+from pytest_automation_report.records import Record
+from pytest_automation_report.rules import Rules
+from pytest_automation_report.sender.contents import is_sound
+from pytest_automation_report.spool import Session, SessionFolder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEST = json.dumps(Test("0" * 64, "test_it", "tests", "passed", 5, fields=(Field("Log", "text"),)).body())
+SOUND: dict[str, dict[str, Any]] = {
+    "open": {"pid": 5, "began": None},
+    "collected": {"count": 0},
+    "plan": {"each": False},
+    "start": {"n": 1, "t": 0, "id": "test_it.py::test_it", "file": "test_it.py", "line": None},
+    "finish": {"n": 1, "t": 5, "key": "0" * 64, "status": "passed", "elapsed": 5, "final": True},
+    "close": {"t": 7, "more": None},
+    "crash": {"t": 7, "worker": "gw0", "id": "x", "file": "f", "line": None, "outcome": "failed", "text": ""},
+    "end": {"reason": "all tests passed"},
+    "property": {"field": Field("Build", "7").body()},
+    "of-a-later-version": {"anything": []},
+}
+WRONG: dict[str, list[Any]] = {
+    "int": [None, "1", 1.0, True, [], 2**63, -(2**63) - 1],
+    "str": [None, 5, ["x"], {}],
+    "bool": [None, 0, "true", []],
+    "NoneType": ["1", 1.5, False, {}, 2**63],
+    "dict": [None, [], [1], "x", {}, {"name": "n", "value": "v", "type": 99}, {"name": 5, "value": "v", "type": 1}],
+}
+
+
+def record(kind: str, *, test: str = TEST, **changed: object) -> Record:
+    return Record(kind, {"k": kind, **SOUND[kind], **changed}, test)
+
+
+@pytest.mark.parametrize("kind", SOUND)
+def test_sound_records(kind: str) -> None:
+    """What our own processes write is sound, with what may be missing and without; so are kinds of later versions."""
+    assert is_sound(record(kind))
+    assert is_sound(Record(kind, {name: each for name, each in SOUND[kind].items() if each is not None}, TEST))
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in SOUND for name in SOUND[kind] if kind[:2] != "of"])
+def test_wrong_members(kind: str, name: str) -> None:
+    """A member that is needed and of another type, or beyond 64 bits, makes a record unsound."""
+    value = SOUND[kind][name]
+    for wrong in WRONG[type(value).__name__]:
+        assert not is_sound(record(kind, **{name: wrong})), wrong
+    if value is not None:
+        assert not is_sound(Record(kind, {each: SOUND[kind][each] for each in SOUND[kind] if each != name}, TEST))
+
+
+@pytest.mark.parametrize("limit", [2**63 - 1, -(2**63)])
+def test_integers_of_64_bits(limit: int) -> None:
+    """Integers of 64 bits are sound to their ends."""
+    assert is_sound(record("close", t=limit))
+
+
+def test_unknown_status() -> None:
+    """A status that nobody counts makes a result unsound."""
+    assert not is_sound(record("finish", status="wonderful"))
+
+
+@pytest.mark.parametrize("test", ["", "[]", "x"])
+def test_result_without_a_test(test: str) -> None:
+    """A result without a test is none."""
+    assert not is_sound(record("finish", test=test))
+
+
+@pytest.mark.parametrize(
+    "test", ["{}", "{", '{"key": 1}', TEST.replace('"fields": [{', '"fields": [5, {'), "[" * 10**5]
+)
+def test_attempts_are_read(test: str) -> None:
+    """An attempt that another may follow is read, since both become one result."""
+    assert is_sound(record("finish", final=False))
+    assert not is_sound(record("finish", final=False, test=test))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SessionFolder:
+    folder = SessionFolder(tmp_path / "20260102T030405-00000001")
+    folder.path.mkdir()
+    run = NewRun(name="n", source="s")
+    folder.write_session(
+        Session("20260102T030405-00000001", "http://127.0.0.1:1", 1, "", run, None, Rules().to_json(), 1)
+    )
+    return folder
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"rules": {}}, {"rules": None}, {"rules": 5}, {"run": []}, {"run": None}, {"joined_run": "x"}, {"pid": None}],
+    ids=json.dumps,
+)
+def test_session_of_wrong_content(folder: SessionFolder, change: dict[str, object]) -> None:
+    """A session that says less than a sender needs cannot be read, and the error names its file."""
+    path = folder.path / "session.json"
+    assert folder.read_session().project_id == 1
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(SpoolError, match=r"session\.json: cannot be read"):
+        folder.read_session()
