@@ -33,6 +33,7 @@ def rules_from(configuration: Configuration, junit_prefix: str, secrets: tuple[s
         link_templates=configuration.link_templates,
         output_annotations=configuration.output_annotations,
         redact_builtin=configuration.redact_builtin,
+        report_not_run=configuration.report_not_run,
         secrets=secrets,
     )
 

@@ -6,6 +6,7 @@ The results are read from the spool by the sender's own rules, so that what is c
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.junit import JunitCase, JunitError, junit_cases
@@ -46,7 +47,7 @@ def comparison_lines(folder: SessionFolder, rules: Rules, path: Path, shown_path
 
 def _results(folder: SessionFolder, rules: Rules) -> dict[str, list[Result]]:
     """Return the session's results by key."""
-    lanes = Lanes(rules)
+    lanes = Lanes(replace(rules, report_not_run=False))  # the XML has no tests that were not run
     for worker, records in RecordFiles(folder).added():
         for placed in records:
             lanes.take(worker, placed)

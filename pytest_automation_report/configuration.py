@@ -107,6 +107,7 @@ class Configuration:
     compare_junit: str = ""
     job_summary: bool = True
     ci_annotations: bool = False
+    report_not_run: bool = False
     strict: bool = False
     preflight: bool = False
     exit_wait: float = 30.0
@@ -220,6 +221,7 @@ def configuration_from(
         compare_junit=found.value("compare_junit", values.text, ""),
         job_summary=found.value("job_summary", values.flag, default=True),
         ci_annotations=found.value("ci_annotations", values.flag, default=False),
+        report_not_run=found.value("report_not_run", values.flag, default=False),
         strict=found.value("strict", values.flag, default=False),
         preflight=found.value("preflight", values.flag, default=False),
         exit_wait=found.value("exit_wait", values.seconds, 30.0),

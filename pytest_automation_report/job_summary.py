@@ -25,7 +25,13 @@ SUMMARY_BYTES: Final = 1024 * 1024
 """What GitHub shows of one step at most; Buildkite takes as much."""
 
 _SIGNS: Final = re.compile(r"[^\w\s]|_")
-_WORDS: Final = (("failure", "failed"), ("error", "error"), ("passed", "passed"), ("skipped", "skipped"))
+_WORDS: Final = (
+    ("failure", "failed"),
+    ("error", "error"),
+    ("passed", "passed"),
+    ("skipped", "skipped"),
+    ("untested", "untested"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

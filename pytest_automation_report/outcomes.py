@@ -23,6 +23,9 @@ Location: TypeAlias = "tuple[str, int | None, str] | None"
 Unfinished: TypeAlias = Literal["crashed", "died", "interrupted"]
 """How a test was cut short."""
 
+UNTESTED = "untested"
+"""Status of a test that was not run."""
+
 _RAISED = re.compile(r"^E   (\S.*)$", re.MULTILINE)
 
 
@@ -83,6 +86,15 @@ def unfinished_test(
     elapsed = None if observed is None else max(0, observed)
     test = Test(ident.key, ident.name, ident.folder, rules.alias("error"), elapsed, file, line, fields)
     return Finished(ident, fitted(test), is_final=True, status="error")
+
+
+def not_run_test(nodeid: str, rules: Rules) -> Test:
+    """Return the result that stands for a test that was collected and never begun."""
+    ident = identity(nodeid, prefix=rules.prefix)
+    path = string(nodeid.partition("::")[0]) or None
+    why = Field("Not run", "The session ended before it came to this test.")
+    fields = (why, *node_id_fields(ident, texts(rules)))
+    return fitted(Test(ident.key, ident.name, ident.folder, UNTESTED, file=path, fields=fields))
 
 
 def place(location: Location) -> tuple[str | None, int | None]:

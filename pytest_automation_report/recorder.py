@@ -16,11 +16,13 @@ from pytest_automation_report.identity import Identity, identity
 from pytest_automation_report.limits import FIELD_LIMIT, fitted, string
 from pytest_automation_report.model import Artifact, Field, Status, Test
 from pytest_automation_report.outcomes import (
+    UNTESTED,
     Finished,
     Location,
     Unfinished,
     collection_test,
     node_id_fields,
+    not_run_test,
     output_fields,
     place,
     unfinished_test,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.steps import Context
 
 __all__ = [
+    "UNTESTED",
     "Finished",
     "Identity",
     "Location",
@@ -48,6 +51,7 @@ __all__ = [
     "collection_test",
     "encoded",
     "identity",
+    "not_run_test",
     "unfinished_test",
     "with_earlier_attempts",
 ]

@@ -25,9 +25,9 @@ from pytest_automation_report.markers import Markers
 from pytest_automation_report.model import Field
 from pytest_automation_report.notes import Notes
 from pytest_automation_report.recorder import Recorder, encoded
-from pytest_automation_report.records import FORMAT, finish_record, plain_record, start_record
+from pytest_automation_report.records import FORMAT, collected_names, finish_record, plain_record, start_record
 from pytest_automation_report.rules import texts
-from pytest_automation_report.spool import SessionFolder
+from pytest_automation_report.spool import NOT_RUN, SessionFolder
 from pytest_automation_report.spool_writer import Losses, SpoolWriter
 from pytest_automation_report.suite_properties import SuiteProperties
 
@@ -300,6 +300,14 @@ def _short_record_of(finished: Finished, number: int, moment: int) -> bytes:
     """Return the record of a result without its texts: they go before any outcome does."""
     fields = (*(each for each in finished.test.fields if each.name == ATTEMPTS), _LEFT_OUT)
     return _record_of(finished, number, moment, replace(finished.test, fields=fields, artifacts=()))
+
+
+def write_names(folder: SessionFolder, nodeids: Sequence[str]) -> None:
+    """Write the names of all tests that were collected, for the report of those that are not run."""
+    writer = SpoolWriter(folder.records(NOT_RUN))
+    for each in collected_names(nodeids):
+        writer.write(each)
+    writer.close()
 
 
 def _ungrouped(items: Iterable[pytest.Item]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 FORMAT: Final = 1
 """Version of the records; a reader refuses a newer one."""
@@ -24,6 +24,7 @@ AGAIN: Final = "again"
 """Outcome of a crash that counts as a failure although the test is to run again, as xdist does for scopes."""
 
 _HEADER: Final = 18
+_NAMES: Final = 500
 _TEST_MARK: Final = ',"test":'
 
 # Tests patch `json`: what pytest's process needs is taken once, when this module is imported.
@@ -120,6 +121,12 @@ class Decoder:
 def plain_record(kind: str, **members: object) -> bytes:
     """Return a record without a test; for everything that is not written once a test."""
     return framed(encode({"k": kind, **members}))
+
+
+def collected_names(nodeids: Sequence[str]) -> Iterator[bytes]:
+    """Yield the records that name all tests that were collected."""
+    for first in range(0, len(nodeids), _NAMES):
+        yield plain_record("ids", ids=list(nodeids[first : first + _NAMES]))
 
 
 def start_record(number: int, moment: int, nodeid: str, file: str, line: int | None) -> bytes:

@@ -13,9 +13,10 @@ from pytest_automation_report.added import Added
 from pytest_automation_report.describing import ADDED
 from pytest_automation_report.failures import Failures
 from pytest_automation_report.outcomes import unfinished_test
-from pytest_automation_report.recording import Recording, collected_record, guarded
+from pytest_automation_report.recording import Recording, collected_record, guarded, write_names
 from pytest_automation_report.records import AGAIN, plain_record
 from pytest_automation_report.rules import texts
+from pytest_automation_report.spool import NOT_RUN
 from pytest_automation_report.spool_writer import SpoolWriter
 from pytest_automation_report.steps import context_of
 
@@ -57,10 +58,16 @@ class RemoteRecordings:
     @pytest.hookimpl(optionalhook=True)
     @guarded
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ANN401 - see below
-        """Note how many tests there are where the worker cannot; whoever counts goes by the files."""
+        """Note how many tests there are where the worker cannot, and once their names; counts go by the files."""
         recording = self._recording(node.gateway.id)
+        is_naming = self._rules.report_not_run and not self._folder.records(NOT_RUN).exists()
+        if recording is None and not is_naming:
+            return
+        names = [_without_group(each) if self._is_grouped else each for each in ids]
         if recording is not None:
-            recording.write(collected_record([_without_group(each) if self._is_grouped else each for each in ids]))
+            recording.write(collected_record(names))
+        if is_naming:
+            write_names(self._folder, names)
 
     @pytest.hookimpl(optionalhook=True)
     @guarded

@@ -20,7 +20,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.keeping import left_behind
 from pytest_automation_report.model import Token
 from pytest_automation_report.recorder import collection_test
-from pytest_automation_report.recording import LOSSES, Clock, Faults, Recording, guarded
+from pytest_automation_report.recording import LOSSES, Clock, Faults, Recording, guarded, write_names
 from pytest_automation_report.records import plain_record
 from pytest_automation_report.remote import RemoteRecordings
 from pytest_automation_report.rules import texts
@@ -194,6 +194,13 @@ class Reporting:
         losses = getattr(node, "workeroutput", {}).get(LOSSES)
         if losses is not None:
             self._losses.append(Losses(**losses))
+
+    @pytest.hookimpl(trylast=True)
+    @guarded
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Write the names of all tests, where those that are not run are to be reported."""
+        if self._rules.report_not_run and self._folder is not None and self._remote is None:
+            write_names(self._folder, [each.nodeid for each in session.items])
 
     @guarded
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

@@ -27,7 +27,8 @@ class Rules:
     expressions whose matches are hidden in fields (never in key, name or folder). ``markers`` names the user's markers
     that become fields, ``link_templates`` maps ``case`` and ``issue`` to addresses with ``{}`` in them,
     ``output_annotations`` tells whether captured output is searched for what it says about its test,
-    ``redact_builtin`` whether all that looks like a credential is hidden. ``secrets`` are values to hide; each process
+    ``report_not_run`` whether tests that a session did not come to are reported, ``redact_builtin`` whether all that
+    looks like a credential is hidden. ``secrets`` are values to hide; each process
     finds its own, they are never written or sent.
     """
 
@@ -40,6 +41,7 @@ class Rules:
     output_annotations: bool = False
     redact_builtin: bool = True
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    report_not_run: bool = False
 
     def alias(self, status: Status) -> str:
         """Return what a status is called on the wire; its own name when no alias is given."""
@@ -60,6 +62,7 @@ class Rules:
             "link_templates": dict(self.link_templates),
             "output_annotations": self.output_annotations,
             "redact_builtin": self.redact_builtin,
+            "report_not_run": self.report_not_run,
         }
 
     def for_sender(self) -> Rules:
@@ -78,6 +81,7 @@ class Rules:
             dict(body.get("link_templates", {})),
             bool(body.get("output_annotations", False)),
             bool(body.get("redact_builtin", True)),
+            report_not_run=bool(body.get("report_not_run", False)),
         )
 
 

@@ -229,6 +229,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         default=False,
         help="Mark failures on the page of the CI job: GitHub, Azure, TeamCity, Buildkite and GitLab",
     ),
+    Setting(
+        "report_not_run",
+        "flag",
+        default=False,
+        help="Report the tests that a session did not come to, each as a result with the status untested",
+    ),
     Setting("strict", "flag", default=False, help="Let a session fail whose results could not all be delivered"),
     Setting(
         "preflight",

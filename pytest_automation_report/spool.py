@@ -34,6 +34,9 @@ SESSION_ID_FIELD: Final = "Session id"
 RECORDS_SUFFIX: Final = ".records"
 CONTROLLER: Final = "controller"
 MAIN: Final = "main"
+NOT_RUN: Final = "not-run"
+"""Name of the file with the tests that were collected, and of the thread of those that were not run."""
+
 
 _STATE_FOLDER: Final = ".automation-report"
 _SESSION_FILE: Final = "session.json"

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 _EMBEDDED_PROJECT: Final = 1
 
-_WORDS: Final = {"passed": "passed", "failure": "failed", "error": "error", "skipped": "skipped"}
+_WORDS: Final = {
+    "passed": "passed",
+    "failure": "failed",
+    "error": "error",
+    "skipped": "skipped",
+    "untested": "untested",
+}
 _REMEDIES: Final[Mapping[str, str]] = {
     "token": "the token was refused: set AUTOMATION_REPORT_TOKEN to one that is valid for this project, then send",
     "again": "the server could not be reached",
@@ -203,7 +209,7 @@ def _delivered(configuration: Configuration, tally: Tally, here: Path) -> list[s
 
 
 def _collected(tally: Tally) -> str:
-    reported = tally.seen - tally.modules
+    reported = tally.reported
     modules = f", and {_number(tally.modules, 'module')} without tests to run" if tally.modules else ""
     if tally.expected is None:
         return f"{reported} tests reported{modules}"

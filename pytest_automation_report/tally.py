@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.failures import FAILED, SHOWN, Failure, Failures
 from pytest_automation_report.model import Test
+from pytest_automation_report.recorder import UNTESTED
 from pytest_automation_report.records import Decoder
 from pytest_automation_report.spool import CONTROLLER, MAIN, bytes_from, ends_of
 
@@ -98,7 +99,12 @@ class Tally:
     @property
     def not_run(self) -> int:
         """Number of tests that were collected and have no result; negative when there are more results than tests."""
-        return 0 if self.expected is None else self.expected - (self.seen - self.modules)
+        return 0 if self.expected is None else self.expected - self.reported
+
+    @property
+    def reported(self) -> int:
+        """Number of tests that were run and have a result."""
+        return self.seen - self.modules - self.counts.get(UNTESTED, 0)
 
     @property
     def mismatches(self) -> list[str]:

@@ -13,8 +13,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_automation_report.model import Field, Test
-from pytest_automation_report.recorder import Rules, encoded, unfinished_test, with_earlier_attempts
+from pytest_automation_report.recorder import (
+    UNTESTED,
+    Rules,
+    encoded,
+    not_run_test,
+    unfinished_test,
+    with_earlier_attempts,
+)
 from pytest_automation_report.records import AGAIN
+from pytest_automation_report.sender.not_run import NotRun
+from pytest_automation_report.spool import NOT_RUN
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -101,6 +110,7 @@ class Lanes:
         self.properties: list[Field] = []
         self.is_decided = False
         self._is_each = False
+        self._not_run = NotRun(rules.report_not_run)
 
     @property
     def not_run(self) -> int:
@@ -144,10 +154,16 @@ class Lanes:
                 self._crash(members)
             case "end":
                 self.end = members
-            case "property":
-                self._add_property(Field.from_body(members["field"]))
             case _:
-                pass
+                self._take_list(placed)
+
+    def _take_list(self, placed: Placed) -> None:
+        """Add one record of what no test's result depends on."""
+        members = placed.record.members
+        if placed.record.kind == "ids":
+            self._not_run.collect(placed.offset, members["ids"])
+        elif placed.record.kind == "property":
+            self._add_property(Field.from_body(members["field"]))
 
     def _add_property(self, field_: Field) -> None:
         """Take a field of the run, each once however many workers have recorded it."""
@@ -167,7 +183,20 @@ class Lanes:
             if suspended is not None:
                 self._crashed[suspended.nodeid].pop()
                 self._emit(lane, suspended)
+        self._emit_not_run()
         self.is_decided = True
+
+    def _emit_not_run(self) -> None:
+        """Make results of the tests that nothing has begun, in a lane of their own; they count as not reported."""
+        ended = max((each.ended for each in self.by_worker.values()), default=0)
+        for offset, nodeid in self._not_run.left():
+            test, lane = not_run_test(nodeid, self._rules), self.lane(NOT_RUN)
+            lane.began = lane.ended = ended
+            lane.modules += 1
+            self._emit(
+                lane,
+                Result(NOT_RUN, offset, -1, nodeid, test.key, UNTESTED, 0, ended, encoded(test)),
+            )
 
     def merge_crashed(self) -> None:
         """Give results that wait to be sent the attempts of the same test that crashed other workers before.
@@ -185,6 +214,7 @@ class Lanes:
                     lane.counts[lane.queue[place].status] += 1
 
     def _start(self, lane: Lane, start: Start) -> None:
+        self._not_run.begin(start.nodeid)
         if lane.began is None:
             lane.began = start.moment
         if lane.open is not None:
@@ -232,6 +262,7 @@ class Lanes:
 
     def _crash(self, members: Mapping[str, Any]) -> None:
         lane, nodeid, moment = self.lane(members["worker"]), members["id"], members["t"]
+        self._not_run.begin(nodeid)
         if lane.interrupted == nodeid or (lane.is_closed and lane.open is None):
             return
         start = lane.open or Start(lane.position, -1, moment, nodeid, members["file"], members.get("line"))

@@ -90,6 +90,7 @@ SAMPLES: Mapping[str, Sample] = {
     "compare_junit": Sample("build/junit.xml"),
     "job_summary": Sample(given=False),
     "ci_annotations": Sample(given=True),
+    "report_not_run": Sample(given=True),
     "strict": Sample(given=True),
     "preflight": Sample(given=True),
     "exit_wait": Sample(2.5),
