@@ -94,7 +94,7 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token, how
     try:
         session = folder.read_session()
         hindrance = _hindrance(folder, session, configuration)
-        lock = None if hindrance else folder.locked()
+        lock = None if hindrance else _lock(folder, session)
     except (SpoolError, FileNotFoundError) as error:
         if not folder.path.exists():
             told(f"{folder.id}: another sender has sent it meanwhile")
@@ -103,7 +103,7 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token, how
     if hindrance:
         return _kept(folder, hindrance)
     if lock is None:
-        return _kept(folder, "another sender is at work on it, for a minute at most when its pytest has ended")
+        return _kept(folder, f"another sender (process {ledger_from(folder.ledger).sender_pid}) is at work on it")
     try:
         return delivered(folder, session, configuration, token, how)
     except SpoolError as error:
@@ -114,8 +114,7 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token, how
 
 def left_by(run: int, configuration: Configuration, token: Token) -> Exit:
     """Send what sessions that joined a run have left in the spool, once their own senders are done with it."""
-    limits = limits_from(os.environ)
-    end, found = time.monotonic() + limits.exit_all + limits.alone, Exit.DONE
+    found = Exit.DONE
     for folder in session_folders(configuration.spool):
         try:
             session = folder.read_session()
@@ -124,22 +123,21 @@ def left_by(run: int, configuration: Configuration, token: Token) -> Exit:
             continue
         if session.joined_run != run or session.origin != configuration.endpoint.origin:
             continue
-        _wait_for_sender(folder, end, limits.poll)
         found = max(found, _send(folder, configuration, token, _CAREFUL))
     return found
 
 
-def _wait_for_sender(folder: SessionFolder, end: float, seconds: float) -> None:
-    """Wait until nobody holds a session's lock any more, or its folder is gone."""
-    while time.monotonic() < end:
-        try:
-            lock = folder.locked()
-        except FileNotFoundError:
-            return
-        if lock is not None:
-            os.close(lock)
-            return
-        time.sleep(seconds)
+def _lock(folder: SessionFolder, session: Session) -> int | None:
+    """Return the folder's lock; waits for a sender whose pytest has ended, since it will soon end, too."""
+    limits = limits_from(os.environ)
+    end = time.monotonic() + limits.exit_all + limits.alone
+    lock = folder.locked()
+    if lock is None:
+        told(f"{folder.id}: waits for the sender that is at work on it")
+    while lock is None and time.monotonic() < end:
+        time.sleep(limits.poll)
+        lock = folder.locked()
+    return lock
 
 
 def _kept(folder: SessionFolder, why: str) -> Exit:

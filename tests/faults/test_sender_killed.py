@@ -14,7 +14,7 @@ from sessions import run_session, send, session_environment
 
 from faults.oracle import assert_whole, checked_server, told
 from faults.projects import GatedProject
-from faults.running import Running, eventually, spools, wait_for_senders
+from faults.running import Running, eventually, spools
 from faults.test_settlement import OPERATIONS
 from pytest_automation_report.sender.book import ledger_from
 
@@ -142,18 +142,31 @@ def test_killed_in_every_request(tmp_path: Path, server: ScriptedServer, fate: s
 
 
 def test_two_commands_at_once(tmp_path: Path, server: ScriptedServer) -> None:
-    """The second of two commands on one spool says that another sender is at work, by exit code 3."""
+    """The second of two commands on one spool waits for the first, and finds nothing left to send."""
+    names = kept_session(tmp_path, server, 3)
+    server.script([Rule("POST", OPERATIONS["append-thread"], held())])
+    with sending(tmp_path, server) as first, sending(tmp_path, server) as second:
+        server.wait_until(lambda: any("/threads/" in each.path for each in server.log))
+        server.release()
+        texts = "".join(each.communicate(timeout=30)[1] for each in (first, second))
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert texts.count("3 results sent") == 1
+    assert_whole(server, names)
+
+
+def test_command_beside_one_that_takes_long(tmp_path: Path, server: ScriptedServer) -> None:
+    """A command that has waited long enough for another says which process is at work, by exit code 3."""
     names = kept_session(tmp_path, server, 3)
     server.script([Rule("POST", OPERATIONS["append-thread"], held())])
     with sending(tmp_path, server) as first:
         server.wait_until(lambda: any("/threads/" in each.path for each in server.log))
-        second = send(tmp_path, "--url", server.address, "--project-id", "1")
+        env = session_environment({"exit_all": 0.1, "alone": 0.1})
+        second = send(tmp_path, "--url", server.address, "--project-id", "1", env=env)
         assert second.exit == 3
-        assert "another sender is at work on it" in second.err
+        assert f"another sender (process {first.pid}) is at work on it" in second.err
         server.release()
-        _, text = first.communicate(timeout=30)
+        first.communicate(timeout=30)
     assert first.returncode == 0
-    assert "3 results sent" in text
     assert_whole(server, names)
 
 
@@ -172,7 +185,7 @@ def test_command_while_the_session_lives(tmp_path: Path, server: ScriptedServer)
 
 
 def test_command_while_the_sender_is_alone(tmp_path: Path, server: ScriptedServer) -> None:
-    """When pytest was killed, the command leaves the spool to the sender that is still at work."""
+    """When pytest was killed, the command waits for the sender that is still at work: the job may end after it."""
     project = GatedProject(tmp_path, 3, 2)
     server.script([Rule("POST", OPERATIONS["append-thread"], held())])
     with Running(tmp_path, address=server.address) as running:
@@ -180,10 +193,11 @@ def test_command_while_the_sender_is_alone(tmp_path: Path, server: ScriptedServe
         server.wait_until(lambda: any("/threads/" in each.path for each in server.log))
         running.hit(signal.SIGKILL)
         running.end()
-    early = send(tmp_path, "--url", server.address, "--project-id", "1")
-    assert early.exit == 3
-    assert "another sender is at work on it" in early.err
-    server.release()
-    wait_for_senders(tmp_path)
-    eventually(lambda: spools(tmp_path) == [], "the sender removes what it delivered")
+    with sending(tmp_path, server) as command:
+        assert command.stderr is not None
+        assert "waits for the sender that is at work on it" in command.stderr.readline()
+        server.release()
+        _, text = command.communicate(timeout=30)
+    assert command.returncode == 0, text
+    eventually(lambda: spools(tmp_path) == [], "what was delivered is removed")
     assert_whole(server, project.names)
