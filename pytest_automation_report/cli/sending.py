@@ -94,7 +94,7 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token, how
     try:
         session = folder.read_session()
         hindrance = _hindrance(folder, session, configuration)
-        lock = None if hindrance else _lock(folder, session)
+        lock = None if hindrance else _lock(folder)
     except (SpoolError, FileNotFoundError) as error:
         if not folder.path.exists():
             told(f"{folder.id}: another sender has sent it meanwhile")
@@ -127,7 +127,7 @@ def left_by(run: int, configuration: Configuration, token: Token) -> Exit:
     return found
 
 
-def _lock(folder: SessionFolder, session: Session) -> int | None:
+def _lock(folder: SessionFolder) -> int | None:
     """Return the folder's lock; waits for a sender whose pytest has ended, since it will soon end, too."""
     limits = limits_from(os.environ)
     end = time.monotonic() + limits.exit_all + limits.alone

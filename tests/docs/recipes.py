@@ -1,0 +1,163 @@
+"""The shell lines of the recipes in ``examples/ci``, in the order in which each provider runs them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+FOLDER = Path(__file__).parents[2] / "examples" / "ci"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One script; with ``is_always`` it runs whatever became of those before it."""
+
+    script: str
+    is_always: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job with a workspace of its own; ``is_last`` runs when all others have ended."""
+
+    name: str
+    steps: tuple[Step, ...]
+    env: Mapping[str, str]
+    is_last: bool = False
+
+
+def recipe(name: str) -> dict[str, Any]:
+    """Return a recipe's YAML; ``on`` is a word, not a truth."""
+    text = (FOLDER / name).read_text(encoding="utf-8")
+    document: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)
+    return document
+
+
+def github() -> Iterator[Job]:
+    """Yield the jobs of GitHub Actions."""
+    document = recipe("github.yml")
+    for name, job in document["jobs"].items():
+        for part in job.get("strategy", {}).get("matrix", {}).get("part", [""]):
+            steps = tuple(
+                Step(_filled(step["run"], part), step.get("if") == "always()") for step in job["steps"] if "run" in step
+            )
+            env = {**document["env"], **job.get("env", {})}
+            filled = {key: _filled(value, part) for key, value in env.items()}
+            yield Job(name + part, steps, filled, job.get("needs") is not None and job["if"] == "always()")
+
+
+def gitlab() -> Iterator[Job]:
+    """Yield the jobs of GitLab."""
+    document = recipe("gitlab.yml")
+    for name in ("tests", "report"):
+        job = document[name]
+        for matrix in job.get("parallel", {}).get("matrix", [{"PART": [""]}]):
+            for part in matrix["PART"]:
+                env = {**document["variables"], **job["variables"], "PART": part}
+                scripts = Step("\n".join(job["script"])), Step("\n".join(job.get("after_script", ["true"])), True)  # noqa: FBT003 - always
+                yield Job(name + part, scripts, _expanded(env, part), job.get("when") == "always")
+
+
+def jenkins() -> Iterator[Job]:
+    """Yield the cells of the Jenkinsfile, and the end of the pipeline."""
+    text = (FOLDER / "Jenkinsfile").read_text(encoding="utf-8")
+    matrix, _, rest = text.partition("\n    post {")
+    pairs = re.findall(r"(AUTOMATION_\w+) = ['\"](.*)['\"]", matrix)
+    (values,) = re.findall(r"values (.+)", matrix)
+    cell, _, always = matrix.partition("post {")
+    for part in re.findall(r"'(\w+)'", values):
+        steps = [Step(each) for each in _shell(cell)] + [Step(each, is_always=True) for each in _shell(always)]
+        env = {name: value.replace("${PART}", part).replace("${BUILD_URL}", "https://j.test/") for name, value in pairs}
+        yield Job(f"cell{part}", tuple(steps), {**env, "PART": part})
+    yield Job("post", tuple(Step(each) for each in _shell(rest)), dict(pairs), is_last=True)
+
+
+def azure() -> Iterator[Job]:
+    """Yield the jobs of Azure Pipelines."""
+    document = recipe("azure.yml")
+    for job in document["jobs"]:
+        for part in job.get("strategy", {}).get("matrix", {"": {}}):
+            env = {**document["variables"], **job.get("variables", {})}
+            steps = tuple(
+                Step(
+                    step["script"].replace("$(PART)", part),
+                    step.get("condition") == "always()",
+                    {"AUTOMATION_REPORT_TOKEN": "canary"} if "env" in step else {},
+                )
+                for step in job["steps"]
+                if "script" in step
+            )
+            filled = {key: value.replace("$(PART)", part) for key, value in env.items()}
+            yield Job(job["job"] + part, steps, filled, job.get("condition") == "always()")
+
+
+def circleci() -> Iterator[Job]:
+    """Yield the jobs of CircleCI."""
+    document = recipe("circleci.yml")
+    shared = document["executors"]["python"]["environment"]
+    for entry in document["workflows"]["tests"]["jobs"]:
+        ((name, how),) = entry.items()
+        job = document["jobs"][name]
+        for part in how.get("matrix", {}).get("parameters", {}).get("part", [""]):
+            env = {**shared, **job.get("environment", {}), "CIRCLE_WORKFLOW_ID": "5034460f-c7c4-4c43-9457-de07e2029e7b"}
+            runs = [step["run"] for step in job["steps"] if isinstance(step, dict) and "run" in step]
+            told = [each if isinstance(each, dict) else {"command": each} for each in runs]
+            steps = tuple(
+                Step(each["command"].replace("<< parameters.part >>", part), each.get("when") == "always")
+                for each in told
+            )
+            filled = {key: value.replace("<< parameters.part >>", part) for key, value in env.items()}
+            yield Job(name + part, steps, filled, "requires" in how)
+
+
+def buildkite() -> Iterator[Job]:
+    """Yield the jobs of Buildkite."""
+    document = recipe("buildkite.yml")
+    for step in document["steps"]:
+        for part in step.get("matrix", [""]) if "command" in step else ():
+            env = {**document["env"], **step.get("env", {})}
+            filled = {key: value.replace("{{matrix}}", part) for key, value in env.items()}
+            script = step["command"].replace("{{matrix}}", part)
+            yield Job(step["label"] + part, (Step(script),), filled, "matrix" not in step)
+
+
+def bitbucket() -> Iterator[Job]:
+    """Yield the steps of Bitbucket Pipelines."""
+    document = recipe("bitbucket.yml")
+    for entry in document["pipelines"]["default"][0]["parallel"]:
+        step = entry["step"]
+        after = Step("\n".join(step["after-script"]), is_always=True)
+        yield Job(step["name"], (Step("\n".join(step["script"])), after), {})
+
+
+RECIPES: Mapping[str, Callable[[], Iterator[Job]]] = {
+    "GitHub": github,
+    "GitLab": gitlab,
+    "Jenkins": jenkins,
+    "Azure": azure,
+    "CircleCI": circleci,
+    "Buildkite": buildkite,
+    "Bitbucket": bitbucket,
+}
+
+
+def _filled(text: str, part: str) -> str:
+    return text.replace("${{ matrix.part }}", part)
+
+
+def _expanded(env: Mapping[str, str], part: str) -> dict[str, str]:
+    return {
+        key: value.replace("$PART", part).replace("$CI_JOB_URL", "https://gitlab.test/5") for key, value in env.items()
+    }
+
+
+def _shell(text: str) -> list[str]:
+    return re.findall(r"sh '(.+)'", text)

@@ -1,0 +1,124 @@
+"""Each CI recipe is run: its lines in their order, under the variables of its provider, against a server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from checked import CheckedServer
+from ci.environments import PUSHES
+from sessions import TOKEN, session_environment
+
+from docs.recipes import FOLDER, RECIPES, Job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+
+# Stands in for the one that would install this package from a registry.
+PIP = '#!/bin/sh\necho "pip $*" >> "$PIP_LOG"\n'
+
+KILLED = """
+import os, signal
+
+def pytest_runtest_setup(item):
+    if item.name == "test_unknown_article_is_refused":
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[CheckedServer]:
+    with CheckedServer(tmp_path / "server.sqlite3", TOKEN) as server:
+        yield server
+
+
+class Runner:
+    """A runner of one provider, with a workspace for each job."""
+
+    def __init__(self, folder: Path, provider: str, server: CheckedServer) -> None:
+        self._folder = folder
+        self._bin = folder / "bin"
+        self._bin.mkdir()
+        (self._bin / "pip").write_text(PIP)
+        (self._bin / "pip").chmod(0o755)
+        push = {name: value for name, value in PUSHES[provider].items() if "{" not in value}
+        self._env = session_environment(
+            PATH=os.pathsep.join((str(self._bin), str(Path(sys.executable).parent), os.environ["PATH"])),
+            PIP_LOG=str(folder / "pip.log"),
+            **push,
+        )
+        self._address = server.address
+        self.said = ""
+
+    def workspace(self, job: Job) -> Path:
+        """Return the job's checkout, made at its first use."""
+        place = self._folder / job.name.replace(" ", "-")
+        if not place.exists():
+            shutil.copytree(ROOT / "examples" / "shop", place, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+        return place
+
+    def run(self, job: Job) -> list[int]:
+        """Run a job's scripts as the provider does; return their exit statuses."""
+        statuses: list[int] = []
+        for step in job.steps:
+            if any(statuses) and not step.is_always:
+                continue
+            env = {**self._env, **job.env, **step.env}
+            env = {name: self._known(name, value) for name, value in env.items()}
+            done = subprocess.run(
+                ["bash", "-c", f"set -e\n{self._known('', step.script)}"],
+                cwd=self.workspace(job), env=env, capture_output=True, text=True, timeout=120, check=False,
+            )  # fmt: skip
+            self.said += f"\n$ {step.script}\n{done.stdout}{done.stderr}(exit {done.returncode})\n"
+            statuses.append(done.returncode)
+        return statuses
+
+    def _known(self, name: str, value: str) -> str:
+        """Return a value with this test's server and token in the place of a real one's."""
+        if name == "AUTOMATION_REPORT_TOKEN":
+            return TOKEN
+        return value.replace("https://example.testmo.net", self._address)
+
+
+@pytest.mark.parametrize("provider", RECIPES)
+def test_recipe(provider: str, tmp_path: Path, server: CheckedServer) -> None:
+    """All jobs of the recipe report to one run, which the last completes; the tests' failures stay the jobs'."""
+    runner = Runner(tmp_path, provider, server)
+    jobs = sorted(RECIPES[provider](), key=lambda job: job.is_last)
+    statuses = [runner.run(job) for job in jobs]
+    assert [any(each) for each in statuses[:2]] == [True, True], runner.said  # some tests of both parts fail
+    assert not any(any(each) for each in statuses[2:]), runner.said
+    assert len(server.runs()) == 1, runner.said
+    assert server.posts("/complete")[-1].path.endswith("/runs/1/complete"), runner.said
+    assert len(server.tests()) == 15, runner.said
+    assert not [line for line in runner.said.splitlines() if TOKEN in line]
+    for job in jobs:
+        assert not list(runner.workspace(job).glob(".automation-report/spool/2*")), runner.said
+
+
+@pytest.mark.parametrize("provider", RECIPES)
+def test_cancelled_job(provider: str, tmp_path: Path, server: CheckedServer) -> None:
+    """When a job dies in the middle its next step sends what it left, and the run is completed all the same."""
+    runner = Runner(tmp_path, provider, server)
+    jobs = sorted(RECIPES[provider](), key=lambda job: job.is_last)
+    (runner.workspace(jobs[0]) / "conftest.py").write_text(KILLED)
+    statuses = [runner.run(job) for job in jobs]
+    assert {137, -9} & set(statuses[0]), runner.said
+    assert len(server.runs()) == 1, runner.said
+    assert server.posts("/complete")[-1].path.endswith("/runs/1/complete"), runner.said
+    tests = [test for _, test in server.tests()]
+    keys = [each["key"] for each in tests]
+    assert len(keys) == len(set(keys)), runner.said
+    assert any("died" in str(each) for each in tests), runner.said
+
+
+def test_every_recipe_is_run() -> None:
+    """Each file of the folder is one of the recipes that are run here."""
+    assert len(list(FOLDER.iterdir())) == len(RECIPES)
