@@ -50,6 +50,7 @@ class Runner:
         (self._bin / "pip").chmod(0o755)
         push = {name: value for name, value in PUSHES[provider].items() if "{" not in value}
         self._env = session_environment(
+            None,
             PATH=os.pathsep.join((str(self._bin), str(Path(sys.executable).parent), os.environ["PATH"])),
             PIP_LOG=str(folder / "pip.log"),
             **push,
