@@ -1,0 +1,190 @@
+"""Rows 33 to 42 of the faults that no other module shows: how sessions end, fork, overflow, repeat and meet."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from checked import CheckedServer
+from sessions import TOKEN, reporting_arguments, run_session, session_environment
+
+from faults.running import eventually, spools
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[CheckedServer]:
+    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
+        yield server
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    return folder
+
+
+def statuses(server: CheckedServer) -> dict[str, str]:
+    """Return the status of each test by its name; no test may have arrived twice."""
+    tests = [test for _, test in server.tests()]
+    assert max(Counter(each["key"] for each in tests).values(), default=0) <= 1
+    return {each["name"]: each["status"] for each in tests}
+
+
+def field(server: CheckedServer, test: str, name: str) -> str:
+    """Return the value of a field of a test."""
+    fields: list[dict[str, Any]] = next(each["fields"] for _, each in server.tests() if each["name"] == test)
+    return str(next(each["value"] for each in fields if each["name"] == name))
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [pytest.param("os.abort()", -6, id="33-abort"), pytest.param("os._exit(0)", 0, id="33-exit-0")],
+)
+def test_process_that_ends_in_a_test(project: Path, server: CheckedServer, end: str, code: int) -> None:
+    """A test that ends its process is reported as died, whatever the exit code says, and the run is completed."""
+    (project / "test_it.py").write_text(
+        f"import os\ndef test_before(): pass\ndef test_ends(): {end}\ndef test_after(): pass\n"
+    )
+    ran = run_session(project, "-s", address=server.address)
+    assert ran.exit == code, ran.text
+    eventually(lambda: not spools(project), "the sender ends")
+    assert statuses(server) == {"test_before": "passed", "test_ends": "error"}
+    assert "The process that ran this test died" in field(server, "test_ends", "Error")
+    assert len(server.posts("/complete")) == 2
+
+
+FORKING = """
+import os
+
+def test_before(): pass
+
+def test_forks():
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+
+def test_after(): assert 0
+"""
+
+
+def test_child_that_runs_on_to_the_end_reports_nothing(project: Path, server: CheckedServer) -> None:
+    """34: a forked child that runs the rest of the session writes, ends and tells nothing of it."""
+    (project / "test_it.py").write_text(FORKING)
+    ran = run_session(project, address=server.address)
+    assert ran.exit == 1, ran.text
+    assert statuses(server) == {"test_before": "passed", "test_forks": "passed", "test_after": "failure"}
+    assert ran.out.count("3 of 3 results delivered") == 1
+    assert len(server.runs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "expected"),
+    [
+        pytest.param(["test_absent.py"], 4, {}, id="35-usage"),
+        pytest.param(["-k", "nothing", "test_it.py"], 5, {}, id="35-no-tests"),
+        pytest.param(["test_broken.py"], 2, {"test_broken": "error"}, id="35-collection"),
+        pytest.param(["-p", "breaking", "test_it.py"], 3, {"test_it": "passed"}, id="35-internal"),
+    ],
+)
+def test_sessions_that_end_early(
+    project: Path, server: CheckedServer, arguments: list[str], code: int, expected: dict[str, str]
+) -> None:
+    """Exit codes are pytest's; what there is to report arrives, and without anything there is no run."""
+    (project / "test_it.py").write_text("def test_it(): pass\ndef test_last(): pass\n")
+    (project / "test_broken.py").write_text("import absent_module\n")
+    (project / "breaking.py").write_text(
+        "def pytest_runtest_logfinish(nodeid):\n    if 'test_last' in nodeid:\n        raise RuntimeError('breaks')\n"
+    )
+    env = {**session_environment(), "PYTHONPATH": str(project)}
+    ran = run_session(project, *arguments, address=server.address, env=env)
+    assert ran.exit == code, ran.text
+    found = statuses(server)
+    assert {name: found.get(name) for name in expected} == expected
+    assert len(server.runs()) == (1 if expected else 0)
+    assert spools(project) == []
+
+
+LOUD = """
+def test_prints():
+    for _ in range(100):
+        print("x" * 1_000_000)
+    assert 0
+
+def test_raises():
+    raise ValueError("y" * 10_000_000)
+"""
+
+
+def test_texts_without_measure_are_cut(project: Path, server: CheckedServer) -> None:
+    """37: 100 MB of output and a message of 10 MB arrive with their ends, cut to what a field holds."""
+    (project / "test_it.py").write_text(LOUD)
+    ran = run_session(project, "--show-capture=no", "--tb=short", address=server.address)
+    assert ran.exit == 1, ran.text[-2000:]
+    assert statuses(server) == {"test_prints": "failure", "test_raises": "failure"}
+    output, failure = field(server, "test_prints", "Output"), field(server, "test_raises", "Failure")
+    assert len(output) <= 16_384
+    assert " characters cut ..." in output
+    assert len(failure) <= 16_384
+    assert "ValueError" in failure
+
+
+NAMES = """
+import pytest
+@pytest.mark.parametrize("value", ["\\x00", "\\x1b[31m", "\\u202e", "\\ud800", "\\x9b", "a/b::c[d]", "caf\\u00e9"])
+def test_it(value):
+    print(value)
+    assert value == ""
+"""
+
+
+def test_odd_names_and_texts_arrive(project: Path, server: CheckedServer) -> None:
+    """38: control characters, lone surrogates and brackets in ids and output arrive as text, each test with a key."""
+    (project / "test_it.py").write_text(NAMES)
+    ran = run_session(project, "-n2", address=server.address)
+    assert ran.exit == 1, ran.text
+    tests = [test for _, test in server.tests()]
+    assert len({each["key"] for each in tests}) == len(tests) == 7
+    for each in tests:
+        for text in (each["name"], each["folder"], *(one["value"] or "" for one in each["fields"])):
+            assert "\x00" not in text
+            text.encode()
+
+
+def test_one_test_run_twice_is_two_results(project: Path, server: CheckedServer) -> None:
+    """41: a test that is named twice and run twice has two results, never both in one request."""
+    (project / "test_it.py").write_text("def test_it(): pass\ndef test_other(): pass\n")
+    ran = run_session(project, "--keep-duplicates", "test_it.py", "test_it.py", address=server.address)
+    assert ran.exit == 0, ran.text
+    names = Counter(test["name"] for _, test in server.tests())
+    assert f"{sum(names.values())} passed" in ran.out
+    for each in server.posts("/append"):
+        keys = Counter(test["key"] for test in each.body.get("tests", []))
+        assert max(keys.values(), default=1) == 1
+
+
+def test_two_sessions_of_one_project_at_once(project: Path, server: CheckedServer) -> None:
+    """42: two sessions in one folder at the same time have a run each, with their own tests."""
+    (project / "test_it.py").write_text("def test_one(): pass\ndef test_two(): pass\n")
+    processes = [
+        subprocess.Popen(
+            [*reporting_arguments(server.address), "-k", each],
+            cwd=project,
+            env=session_environment(),
+            stdout=subprocess.PIPE,
+        )
+        for each in ("one", "two")
+    ]
+    for each in processes:
+        out, _ = each.communicate(timeout=60)
+        assert each.returncode == 0, out
+    assert statuses(server) == {"test_one": "passed", "test_two": "passed"}
+    assert len(server.runs()) == 2
+    assert spools(project) == []
