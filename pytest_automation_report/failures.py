@@ -78,16 +78,13 @@ class Failures:
 
     def add(self, test: Test, status: Status) -> None:
         """Keep the failure that a result tells of while there is room."""
-        if len(self.kept) < SHOWN and self._room > 0:
-            self.keep(Failure.of_test(test, status))
-
-    def keep(self, failure: Failure) -> None:
-        """Keep a failure while there is room."""
+        if len(self.kept) == SHOWN or self._room <= 0:
+            return
+        failure = Failure.of_test(test, status)
         texts = (failure.folder, failure.name, failure.message, failure.file)
         # Twice for quotes and backslashes, six times for each unit that JSON spells \\uXXXX.
         self._room -= sum(len(each) * 2 if each.isascii() else utf16_length(each) * 6 for each in texts)
-        if len(self.kept) < SHOWN and self._room > 0:
-            self.kept.append(failure)
+        self.kept.append(failure)
 
     def members(self) -> Mapping[str, object]:
         """Return what a record tells of them, nothing when there are none."""

@@ -87,6 +87,12 @@ def test_what_was_refused_or_repeated(server: RecordingServer, client: Client) -
     made = [client.create_run(NewRun("n", "suite"), key="1" * 32) for _ in range(2)]
     assert made[0] == made[1]
     assert [each.id for each in server.runs] == made[:1]
+    thread = client.create_thread(made[0], Resources())
+    for _ in range(2):
+        client.append_thread(
+            thread, json.dumps({"tests": [Test("k", "t", "f", "passed").body()]}).encode(), key="2" * 32
+        )
+    assert len(server.runs[0].tests) == 1
 
 
 def test_packed_bodies(server: RecordingServer) -> None:
