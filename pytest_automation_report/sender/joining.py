@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 LEFT_FIELD: Final = "Left empty"
 
-_Stage: TypeAlias = Literal["look", "create", "compare", "leave"]
+_Stage: TypeAlias = Literal["count", "look", "create", "compare", "leave"]
+
+_RUNNING: Final = 4
 
 _NOT_FOUND: Final = 404
 _UNPROCESSABLE: Final = 422
@@ -44,7 +46,8 @@ class Joining:
     limits: Limits
     world: World
     is_first: bool | None = None
-    _stage: _Stage = "look"
+    _stage: _Stage = "count"
+    _all: int | None = None
     _made: int = 0
     _seen: int = 0
     _oldest: int = 0
@@ -63,6 +66,8 @@ class Joining:
         if self.is_waiting:
             return None
         match self._stage:
+            case "count":
+                return self._count()
             case "look":
                 return self._look()
             case "create":
@@ -72,6 +77,32 @@ class Joining:
             case _:
                 return self._leave()
 
+    def _count(self) -> int | None:
+        """Count the runs of the key, which costs the same however many jobs are in them.
+
+        A server that knows idempotency keys then gives the one that is open for the key by which it was created.
+        """
+        if self._all is None:
+            self._all = self._counted(())
+            if not self.client.knows_keys:
+                self._stage = "look"
+            return None
+        opened = self._counted((_RUNNING,))
+        self._generation = max(0, self._all - opened)
+        self._all = None
+        if opened or not self._has_to_wait():
+            self._stage = "create"
+        return None
+
+    def _counted(self, status: tuple[int, ...]) -> int:
+        try:
+            return self.client.count_runs(tags=(self.tag,), status=status, key=self._key)
+        except TokenRefusedError:
+            raise
+        except RefusedError as error:
+            self.world.log(f"{error}: runs cannot be counted")
+            return 0
+
     def _look(self) -> int | None:
         found = self._runs()
         opened = [each.id for each in found if not each.is_completed]
@@ -79,13 +110,18 @@ class Joining:
             return min(opened)
         # A run that is completed is that of an earlier pipeline: the next one has another idempotency key.
         self._generation = max((each.id for each in found), default=0)
-        now = self.world.clock()
-        self._began = now if self._began is None else self._began
-        if self.is_first is False and now - self._began < self.limits.join_wait:
-            self._next = now + self.limits.join_poll
-        else:
+        if not self._has_to_wait():
             self._stage = "create"
         return None
+
+    def _has_to_wait(self) -> bool:
+        """Whether the first job may still create the run."""
+        now = self.world.clock()
+        self._began = now if self._began is None else self._began
+        if self.is_first is not False or now - self._began >= self.limits.join_wait:
+            return False
+        self._next = now + self.limits.join_poll
+        return True
 
     def _create(self) -> int | None:
         try:
@@ -100,7 +136,7 @@ class Joining:
             self.world.log(f"{error}: another job has created run {min(found)}")
             return min(found)
         except ClientError:
-            self._stage = "look"  # it may have been created all the same
+            self._stage = "count"  # it may have been created all the same
             raise
         if self.client.knows_keys:
             return self._made

@@ -86,11 +86,12 @@ class Gate:
         if wait:
             raise RefusalError(429, "Too many requests in this minute.", headers={"Retry-After": str(wait)})
         key = req.get_header("Idempotency-Key")
-        if req.method != "POST" or key is None:
+        if key is None or (req.method != "POST" and not _is_idempotency_key(key)):
             return
         if not _is_idempotency_key(key):
             raise invalid({"Idempotency-Key": ["Must be 1 to 255 visible ASCII characters."]})
-        req.context["idempotency_key"] = key
+        if req.method == "POST":
+            req.context["idempotency_key"] = key
         resp.set_header("Idempotency-Key", key)
 
     def process_resource(

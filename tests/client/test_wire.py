@@ -172,16 +172,16 @@ def test_deadline_is_told(server: ScriptedServer, client_for: ClientFor) -> None
     assert str(error) == "GET /api/v1/automation/runs/1: no whole answer within 0.3 s"
 
 
-@pytest.mark.parametrize("size", [1024 * 1024 - 100, 2 * 1024 * 1024])
+@pytest.mark.parametrize("size", [16 * 1024 * 1024 - 100, 17 * 1024 * 1024])
 def test_long_answers(server: ScriptedServer, client: Client, size: int) -> None:
-    """An answer of up to 1 MiB is read, a longer one is not."""
+    """An answer of up to 16 MiB is read, a longer one is not."""
     run = {"id": 1, "is_completed": False, "total_count": 0}
     server.script([Rule("GET", "", answer(200, {"result": run, "x": "x" * size}))])
-    if size < 1024 * 1024:
+    if size < 16 * 1024 * 1024:
         assert client.run(1).id == 1
     else:
         error = error_within(5, lambda: client.run(1))
-        assert str(error) == "GET /api/v1/automation/runs/1: answer larger than 1 MiB"
+        assert str(error) == "GET /api/v1/automation/runs/1: answer larger than 16 MiB"
         assert type(error) is UnknownAnswerError
 
 
@@ -196,7 +196,7 @@ def test_endless_redirect(client_for: ClientFor) -> None:
 
     with RawServer(behave) as raw:
         error = error_within(5, lambda: client_for(raw.address).run(1))
-    assert str(error).endswith("answer larger than 1 MiB")
+    assert str(error).endswith("answer larger than 16 MiB")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

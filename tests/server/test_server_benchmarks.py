@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ("store.py", ("--results", "1000"), 1),
         ("store.py", ("--results", "1000", "--suite", "500"), 1),
         ("pages.py", ("--tests", "500"), 10),
+        ("joining.py", ("--jobs", "15"), 2),
     ],
 )
 def test_benchmarks_of_the_server_run(tmp_path: Path, script: str, options: tuple[str, ...], lines: int) -> None:

@@ -72,7 +72,7 @@ def test_a_refused_request_does_not_use_its_key_up(service: Service) -> None:
     assert service.run(run_id)["total_count"] == 1
 
 
-def test_the_key_comes_back_with_every_answer_to_a_post(service: Service) -> None:
+def test_the_key_comes_back_with_every_answer(service: Service) -> None:
     """That is how a client learns that this server knows keys: on success, repetition and refusal."""
     run = {"name": "n", "source": "s"}
     bodies: tuple[dict[str, str], ...] = (run, run, {}, {"name": "other", "source": "s"})
@@ -80,7 +80,8 @@ def test_the_key_comes_back_with_every_answer_to_a_post(service: Service) -> Non
     assert [answer.status_code for answer in answers] == [201, 201, 422, 422]
     assert [answer.headers["idempotency-key"] for answer in answers] == ["k-1"] * 4
     assert "idempotency-key" not in service.post("/projects/1/automation/runs", run).headers
-    assert "idempotency-key" not in service.raw("GET", f"{API}/automation/runs/1", Idempotency_Key="k").headers
+    assert service.raw("GET", f"{API}/automation/runs/1", Idempotency_Key="k").headers["idempotency-key"] == "k"
+    assert "idempotency-key" not in service.raw("GET", f"{API}/automation/runs/1", Idempotency_Key="a b").headers
     assert "idempotency-key" not in service.raw("POST", f"{API}/nothing", Authorization="", Idempotency_Key="k").headers
 
 
