@@ -1,6 +1,8 @@
-"""Faults of network and server, each met by a whole session; and where the tests of all other faults are.
+"""Faults of network and server, each met by a whole session, by its number in the list of all faults.
 
-The numbers are those of the table in the README's section on what is promised.
+1-3 server down, 4-5 errors of servers and gateways, 6 throttling, 7-11 refusals, 12 parts, 13-16 broken answers, 17-20
+redirects, TLS, names, proxies, 21-24 disk, 25-35 processes that die or end early, 36 mocked worlds, 37-39 size and
+volume, 41-43 identities, nested sessions, spools. 40 (clocks that jump) and 44 (power) are not here.
 """
 
 from __future__ import annotations

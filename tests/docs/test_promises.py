@@ -1,0 +1,50 @@
+"""What the documents say about tests is true: each test that they name is there and is run."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+_NAMED = re.compile(r"`([a-z]+/test_\w+\.py)::(test_\w+)`")
+
+
+def table_below(file: str, heading: str) -> list[list[str]]:
+    """Return the cells of the first table below a heading, without its head."""
+    part = (ROOT / file).read_text(encoding="utf-8").split(f"\n## {heading}\n", 1)[1]
+    lines = re.findall(r"^\|.*\|$", part.split("\n## ", 1)[0], re.MULTILINE)
+    end = next((place for place, line in enumerate(lines[2:], 2) if line.startswith("| not promised")), len(lines))
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:end]]
+
+
+PROMISES = table_below("README.md", "What we promise, and how it is tested")
+THREATS = table_below("docs/security.md", "How it is tested")
+
+
+def names_in(file: Path) -> set[str]:
+    """Return the names of a file's tests that are not skipped whatever happens."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return {
+        each.name
+        for each in tree.body
+        if isinstance(each, ast.FunctionDef)
+        and not any("mark.skip(" in ast.unparse(one) for one in each.decorator_list)
+    }
+
+
+@pytest.mark.parametrize("row", [*PROMISES, *THREATS], ids=lambda row: row[0][:40])
+def test_each_promise_has_its_tests(row: list[str]) -> None:
+    """Each promise, and each threat, names tests that are there."""
+    named = _NAMED.findall(row[-1])
+    assert named
+    assert re.sub(_NAMED, "", row[-1]).count("::") == 0
+    for file, test in named:
+        assert test in names_in(ROOT / "tests" / file), f"{file}::{test}"
+
+
+def test_tables_are_read_whole() -> None:
+    """All rows of both tables are looked at."""
+    assert (len(PROMISES), len(THREATS)) == (15, 17)
