@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, ParamSpec
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TextIO
 
 import click
 
@@ -33,7 +34,7 @@ from pytest_automation_report.terminal import printable
 from pytest_automation_report.whereabouts import facts_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.databases import PostgresDatabase
@@ -71,9 +72,16 @@ class Exit(IntEnum):
     TOKEN = 4
 
 
-def told(text: str) -> None:
-    """Write one line for a person, to stderr."""
-    click.echo(shown(text), err=True)
+def told(text: str, *, colour: str = "") -> None:
+    """Write one line for a person, to stderr, in this colour where colours are wanted."""
+    click.echo(click.style(shown(text), fg=colour or None), err=True, color=is_coloured(sys.stderr, os.environ))
+
+
+def is_coloured(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Return whether colours are wanted: never with NO_COLOR, always with FORCE_COLOR, else on a terminal."""
+    if environ.get("NO_COLOR"):
+        return False
+    return environ.get("FORCE_COLOR", "0") not in {"", "0"} or stream.isatty()
 
 
 def shown(text: str) -> str:
@@ -230,5 +238,5 @@ def with_exit_codes(command: Callable[P, int]) -> Callable[P, None]:
 def _failed(code: Exit, text: str) -> Exit:
     """Tell an error, with the server's address where there is one."""
     address = click.get_current_context().meta.get(_ADDRESS, "")
-    told(f"Error: {address + ': ' if address else ''}{text}")
+    told(f"Error: {address + ': ' if address else ''}{text}", colour="red")
     return code

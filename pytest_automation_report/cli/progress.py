@@ -48,14 +48,14 @@ class Progress:
         if self._clock() - self._last < (_BAR_SECONDS if is_terminal else _LINE_SECONDS):
             return
         self._last = self._clock()
-        read = max(1, sum(each.seen for each in delivery.lanes.by_worker.values()))
+        read = sum(each.seen for each in delivery.lanes.by_worker.values())
         sent = delivery.state.total("acknowledged")
         if not is_terminal:
             more = " so far" if not delivery.lanes.is_decided else ""
             told(f"sent {sent:,} of {read:,} results{more}")
             return
         if self._bar is None:
-            bar = click.progressbar(length=read, label="sending", file=self._stream)
+            bar = click.progressbar(length=max(1, read), label="sending", file=self._stream)
             self._bar = self._exits.enter_context(bar)
-        self._bar.length = read
+        self._bar.length = max(1, read)
         self._bar.update(sent - self._bar.pos)

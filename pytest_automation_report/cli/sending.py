@@ -141,7 +141,7 @@ def _lock(folder: SessionFolder) -> int | None:
 
 
 def _kept(folder: SessionFolder, why: str) -> Exit:
-    told(f"{folder.id}: kept: {why}")
+    told(f"{folder.id}: kept: {why}", colour="yellow")
     return Exit.KEPT
 
 
@@ -215,7 +215,8 @@ def _told(folder: SessionFolder, delivery: Delivery, sent: int) -> Exit:
     ]
     parts = ", ".join(f"{count} {what}" for count, what in kept if count) or "the run is not completed"
     why = delivery.stopped or state.trouble or "; ".join(state.reasons[:3])
-    told(f"{folder.id}: {results(sent)} sent{run}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}")
+    text = f"{folder.id}: {results(sent)} sent{run}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}"
+    told(text, colour="yellow")
     if state.trouble_class == "token":
         return Exit.TOKEN
     return Exit.REFUSED if rejected or state.trouble_class == "refused" else Exit.KEPT

@@ -184,6 +184,14 @@ def test_commands_that_run_a_tool_run_it(shop: Path) -> None:
     assert (shown.stdout, shown.stderr.count(": completed, 15 results, 2 failed")) == ("2\n1\n", 2), shown.stderr
 
 
+def test_shell_completes_commands(tmp_path: Path) -> None:
+    """After the README's line bash completes the commands."""
+    asked = "COMP_WORDS=(automation-report run c) COMP_CWORD=2; _automation_report_completion automation-report run c"
+    asked += '; echo "${COMPREPLY[@]}"'
+    done = _bash(f"{_block_with('bash_source')}\n{asked}", tmp_path, _environment())
+    assert sorted(done.stdout.split()) == ["complete", "create"], done.stderr
+
+
 def test_picture_shows_what_the_terminal_shows(shop: Path) -> None:
     """Each line of the summary stands in the picture, but for the time of the run."""
     picture = html.unescape(re.sub(r"<[^>]+>", "", (ROOT / "docs" / "terminal.svg").read_text(encoding="utf-8")))
