@@ -6,10 +6,12 @@ serve one database: writers meet on row locks (`locks`), and readers wait for no
 
 from __future__ import annotations
 
+import re
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+import peewee
 import psycopg
 from peewee import InterfaceError, OperationalError, PeeweeException
 from psycopg.conninfo import conninfo_to_dict
@@ -43,6 +45,10 @@ _DEFAULTS: Final[Mapping[str, str | int]] = {
 }
 _WRITING: Final = "READ COMMITTED"
 _READING: Final = "REPEATABLE READ READ ONLY"
+peewee_version: Final[str] = vars(peewee)["__version__"]  # its stub leaves it out
+"""The release of peewee that is here."""
+
+_OLDEST_PEEWEE: Final = (4, 4)
 _UNDONE: Final = frozenset({"40001", "40P01"})
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 
@@ -54,6 +60,7 @@ class PostgresConnections:
     """
 
     def __init__(self, place: PostgresDatabase, *, must_exist: bool = False) -> None:
+        _check_peewee(place, peewee_version)
         self._place = place
         self._parameters = _parameters(place)
         self._idle: list[PostgresqlDatabase] = []
@@ -176,6 +183,14 @@ class PostgresConnections:
             database.close()
             raise
         return database
+
+
+def _check_peewee(place: PostgresDatabase, version: str) -> None:
+    """Refuse a release of peewee that is good for SQLite only."""
+    if tuple(int(part) for part in re.findall(r"[0-9]+", version)[:2]) < _OLDEST_PEEWEE:
+        raise StoreError(
+            f"{place}: peewee {version} is too old for PostgreSQL: pip install 'pytest-automation-report[postgres]'"
+        )
 
 
 def _parameters(place: PostgresDatabase) -> dict[str, Any]:
