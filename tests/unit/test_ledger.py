@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.ledger import Intent, LedgerState, Ranges
-from pytest_automation_report.records import Record
+from pytest_automation_report.records import Record, plain_record
 from pytest_automation_report.sender.book import LedgerBook, ledger_from
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_automation_report.ledger import Operation
 
 
 def _state(*records: tuple[str, dict[str, Any]]) -> LedgerState:
@@ -22,13 +26,25 @@ def _state(*records: tuple[str, dict[str, Any]]) -> LedgerState:
     return state
 
 
-def _append(number: int, first: int, last: int, count: int, **more: Any) -> tuple[str, dict[str, Any]]:  # noqa: ANN401
-    intent = Intent(number, "append_thread", "gw0", 5, first, last, count, **more)
+def _append(
+    number: int,
+    first: int,
+    last: int,
+    count: int,
+    *,
+    worker: str = "gw0",
+    **more: Any,  # noqa: ANN401 - Intent's
+) -> tuple[str, dict[str, Any]]:
+    intent = Intent(number, "append_thread", worker, 5, first, last, count, **more)
     return "intent", intent.members()
 
 
-def _thread(number: int, made: int) -> list[tuple[str, dict[str, Any]]]:
-    return [("intent", Intent(number, "create_thread", "gw0").members()), ("ack", {"i": number, "id": made})]
+def _thread(number: int, made: int, *, worker: str = "gw0") -> list[tuple[str, dict[str, Any]]]:
+    return [("intent", Intent(number, "create_thread", worker).members()), ("ack", {"i": number, "id": made})]
+
+
+def _run_intent(number: int, operation: Operation) -> dict[str, Any]:
+    return Intent(number, operation).members()
 
 
 def test_acknowledged_batch_is_settled() -> None:
@@ -124,3 +140,86 @@ def test_book_on_disk_tells_the_same_state(tmp_path: Path) -> None:
     assert state.run == 12
     assert state.open_intent is not None
     assert (state.open_intent.operation, state.open_intent.number) == ("create_thread", 2)
+
+
+def _held(*more: tuple[str, dict[str, Any]]) -> LedgerState:
+    """Return a state in which one batch of two results is held and another of three has arrived, and more."""
+    return _state(
+        *_thread(1, 5),
+        _append(2, 0, 9, 2), ("held", {"i": 2, "why": "nobody knows"}),
+        _append(3, 10, 19, 3), ("ack", {"i": 3, "id": None}),
+        *more,
+    )  # fmt: skip
+
+
+def test_totals_are_of_all_workers() -> None:
+    """What became of results is counted over all workers."""
+    state = _held(*_thread(4, 6, worker="gw1"), _append(5, 0, 9, 4, worker="gw1"), ("ack", {"i": 5, "id": None}))
+    assert (state.total("acknowledged"), state.total("held"), state.total("rejected")) == (7, 2, 0)
+
+
+@pytest.mark.parametrize("is_dropped", [True, False])
+def test_held_results_are_let_go(is_dropped: bool) -> None:  # noqa: FBT001 - a parameter
+    """What was held is to be sent again, or given up and counted as that; what has arrived stays."""
+    state = _held(("unheld", {"dropped": is_dropped}))
+    account = state.account("gw0")
+    assert (account.held.count, account.dropped.count, account.acknowledged.count) == (0, 2 * is_dropped, 3)
+    assert account.is_settled(5) is is_dropped
+    assert account.is_settled(15)
+
+
+def test_new_run_leaves_the_old_one_with_its_threads() -> None:
+    """After a run was left nothing of it is open, what has arrived there stays so, and it is not taken again."""
+    state = _held(
+        ("intent", _run_intent(4, "create_run")), ("ack", {"i": 4, "id": 12}), ("new-run", {}),
+    )  # fmt: skip
+    assert (state.run, state.left_runs, state.is_complete, state.is_noted) == (None, {12}, False, False)
+    assert state.account("gw0").thread is None
+    assert state.account("gw0").acknowledged.count == 3
+    state.apply(Record("new-run", {}))
+    assert state.left_runs == {12}
+
+
+def test_part_of_a_batch_is_acknowledged() -> None:
+    """The part of a batch that has arrived is settled and counts in its thread, the rest is to be sent."""
+    state = _state(*_thread(1, 5), _append(2, 0, 30, 3), ("part", {"i": 2, "ranges": [[0, 9, 1], [20, 30, 1]]}))
+    account = state.account("gw0")
+    assert (account.acknowledged.count, account.in_thread) == (2, 2)
+    assert [account.is_settled(each) for each in (5, 15, 25)] == [True, False, True]
+    state = _state(
+        *_thread(1, 5), _append(2, 0, 9, 2), ("fenced", {"worker": "gw0"}), ("part", {"i": 2, "ranges": [[0, 4, 1]]})
+    )
+    assert state.account("gw0").in_thread == 0
+
+
+def test_lanes_and_end_are_what_the_last_life_wrote() -> None:
+    """What a sender says of its lanes at its end is kept by worker; a later life begins anew."""
+    state = _state(("lane", {"worker": "gw0", "seen": 3}), ("done", {"complete": True}))
+    assert state.lanes["gw0"]["seen"] == 3
+    assert state.is_done
+    state.apply(Record("ready", {"pid": 7}))
+    assert (state.is_done, state.is_ready, state.sender_pid) == (False, True, 7)
+    state.apply(Record("of-a-later-version", {}))
+
+
+def test_words_of_the_server_are_kept() -> None:
+    """How a status was renamed, and whether completed threads take results, is known to later lives."""
+    state = _state(
+        ("alias", {"status": "passed", "before": "passed", "now": "ok"}), ("fencing-is", {"fencing": "settles"})
+    )
+    assert (state.aliases, state.renamed, state.fencing) == ({"passed": "ok"}, {"passed": "ok"}, "settles")
+
+
+def test_rejected_note_is_a_note() -> None:
+    """A note that the server refuses is not tried again; a refused run or thread leaves nothing."""
+    state = _state(("intent", _run_intent(1, "append_run")), ("rejected", {"i": 1, "why": "no"}))
+    assert state.is_noted
+    state = _state(("intent", _run_intent(1, "complete_run")), ("rejected", {"i": 1, "why": "no"}))
+    assert (state.is_noted, state.is_complete, state.open_intent) == (False, False, None)
+
+
+def test_unusable_ledger_is_told(tmp_path: Path) -> None:
+    """A record that is whole and says nothing makes the ledger unusable, and the error names it."""
+    (tmp_path / "ledger").write_bytes(plain_record("intent", i=1))
+    with pytest.raises(SpoolError, match=r"ledger: a record of the kind 'intent' cannot be used"):
+        ledger_from(tmp_path / "ledger")

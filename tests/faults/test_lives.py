@@ -1,0 +1,288 @@
+"""Lives of a sender in this process: refused while it finds out about a request, or told what to do about it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+from scripted.faults import Rule, answer, applied_but
+from scripted.server import ScriptedServer, Seen
+from scripted.store import Reply
+from sessions import SHORT_LIMITS, TOKEN
+
+from faults.deliveries import WrittenSession, numbered, stepping
+from faults.oracle import assert_whole, checked_server, names
+from faults.test_settlement import OPERATIONS, HalfServer, unreadable
+from pytest_automation_report.connection import connected
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.model import EMBEDDED_ORIGIN, Endpoint, Token
+from pytest_automation_report.sender.book import LedgerBook, ledger_from
+from pytest_automation_report.sender.handover import Limits
+from pytest_automation_report.sender.process import Sender
+from pytest_automation_report.sender.world import World
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_automation_report.sender.delivery import Delivery
+    from pytest_automation_report.sender.settlement import Unknown
+
+APPEND, CREATE = OPERATIONS["append-thread"], OPERATIONS["create-run"]
+RUN, TESTS, RUNS = r"/runs/\d+$", r"/runs/\d+/tests$", r"projects/1/automation/runs$"
+
+
+def written_in(folder: Path, server: ScriptedServer, count: int = 3) -> WrittenSession:
+    written = WrittenSession(folder, server.address)
+    written.add(*numbered(count))
+    written.end()
+    return written
+
+
+@dataclass
+class Stormy(ScriptedServer):
+    """Answers no append with tests, and from the third on those without with this status."""
+
+    token: str = TOKEN
+    status: int = 401
+    empty: int = 0
+    is_over: bool = False
+    answers: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(token=self.token)
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply what is no append."""
+        if self.is_over or not ("/threads/" in seen.path and seen.path.endswith("/append")):
+            return super().applied(seen)
+        if "tests" in seen.json:
+            return Reply(500, {"message": "Server error."})
+        self.empty += 1
+        if self.empty < 3:
+            return super().applied(seen)
+        self.answers.append(self.status)
+        return Reply(self.status, {"message": "No."}, {"Retry-After": "7"} if self.status == 429 else {})
+
+
+TOKEN_REFUSED = {
+    "fence": [Rule("POST", APPEND, applied_but(500)), Rule("POST", OPERATIONS["complete-thread"], answer(401))],
+    "fence-tried-before": [Rule("POST", APPEND, applied_but(500)), Rule("POST", APPEND, answer(401), first=2)],
+    "fence-tried-after": [Rule("POST", APPEND, applied_but(500)), Rule("POST", APPEND, answer(401), first=3)],
+    "count": [Rule("POST", APPEND, applied_but(500)), Rule("GET", RUN, answer(403))],
+    "recount": [Rule("POST", APPEND, answer(422, {"message": "No."})), Rule("GET", RUN, answer(401))],
+    "find-run": [Rule("POST", CREATE, applied_but(500)), Rule("GET", RUNS, answer(401))],
+    "look-at-run": [Rule("POST", OPERATIONS["complete-run"], applied_but(500)), Rule("GET", RUN, answer(401))],
+    "look-at-note": [Rule("POST", OPERATIONS["append-run"], applied_but(500)), Rule("GET", RUN, answer(401))],
+}
+
+
+@pytest.mark.parametrize("where", TOKEN_REFUSED)
+def test_token_refused_while_finding_out(tmp_path: Path, where: str) -> None:
+    """A token that is refused while a request is looked into decides nothing: the next life finds out."""
+    with checked_server() as server:
+        for each in TOKEN_REFUSED[where]:
+            server.script([Rule(each.method, each.path, each.fault, each.first)])
+        written = written_in(tmp_path, server)
+        with stepping(written) as stepper:
+            stepper.run()
+            assert "token" in stepper.delivery.stopped or "40" in stepper.delivery.stopped
+            assert stepper.delivery.state.trouble_class == "token"
+            assert not stepper.delivery.is_finished
+            assert not stepper.delivery.has_kept
+        server.forget()
+        with stepping(written) as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+        assert_whole(server, numbered(3))
+
+
+def test_token_refused_while_reading_which_part_arrived(tmp_path: Path) -> None:
+    """A token that is refused while a part is looked for holds nothing: it is found later."""
+    with checked_server(HalfServer(token=TOKEN)) as server:
+        server.script([Rule("GET", TESTS, answer(401))])
+        written = written_in(tmp_path, server, 4)
+        with stepping(written) as stepper:
+            stepper.run()
+            assert stepper.delivery.state.trouble_class == "token"
+            assert not stepper.delivery.has_kept
+        with stepping(written) as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+        assert_whole(server, numbered(4))
+
+
+@pytest.mark.parametrize(("status", "trouble"), [(401, "token"), (404, ""), (429, "throttled"), (503, "unknown")])
+def test_answer_to_a_probe(tmp_path: Path, status: int, trouble: str) -> None:
+    """In a storm a refused token ends the sending, a throttled probe waits, any other refusal is an answer."""
+    with checked_server(Stormy(status=status)) as server:
+        assert isinstance(server, Stormy)
+        written = written_in(tmp_path, server, 600)
+        with stepping(written) as stepper:
+            for _ in range(400):
+                if server.answers:
+                    break
+                stepper.clock.now += 0 if stepper.step() else 0.5
+            assert server.answers == [status]
+            assert stepper.delivery.state.trouble_class == trouble or not trouble
+            asked = len(server.log)
+            assert bool(stepper.delivery.stopped) is (status == 401)
+            stepper.step()
+            assert (len(server.log) > asked) is (status == 404)
+        server.is_over = True
+        with stepping(written) as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+        assert_whole(server, numbered(600))
+
+
+class Hiding(ScriptedServer):
+    """Shows runs without their threads."""
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request, and leave threads out of the answer."""
+        reply = super().applied(seen)
+        if seen.method == "GET" and reply.status == 200 and "threads" in reply.document.get("result", ()):
+            reply.document["result"]["threads"] = []
+        return reply
+
+
+@pytest.mark.parametrize("shown", ["nothing", "no-threads"])
+def test_thread_that_is_not_shown(tmp_path: Path, shown: str) -> None:
+    """Where the server shows no run, or not the thread of an unanswered append, its batch is held with the reason."""
+    with checked_server(Hiding(token=TOKEN) if shown == "no-threads" else None) as server:
+        hidden = [Rule("GET", RUN, answer(404), count=None)] if shown == "nothing" else []
+        server.script([Rule("POST", APPEND, answer(500)), *hidden])
+        with stepping(written_in(tmp_path, server)) as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+            assert stepper.delivery.state.total("held") == 3
+            (reason,) = stepper.delivery.state.reasons
+            assert "the server does not show what arrived in thread 1" in reason
+        assert names(server) == []
+
+
+def lived(
+    written: WrittenSession,
+    server: ScriptedServer,
+    unknown: Unknown = "hold",
+    *,
+    is_in_new_run: bool = False,
+) -> Delivery:
+    """Let a whole sender live on this session, as the console command does, and return its delivery."""
+    limits = Limits(**{**SHORT_LIMITS, "send_progress": 0.5, "retry_cap": 0.05, "poll": 0.005})
+    world = World(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
+    with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
+        return Sender(
+            written.folder, written.session, limits, client, world, unknown=unknown, is_in_new_run=is_in_new_run
+        ).run()
+
+
+def test_life_accounts_for_all(tmp_path: Path) -> None:
+    """At its end a sender writes what became of each worker's results, and that nothing is left."""
+    with checked_server() as server:
+        written = written_in(tmp_path, server)
+        written.close()
+        delivery = lived(written, server)
+        state = ledger_from(written.folder.ledger)
+        assert delivery.is_finished
+        assert (state.done["complete"], state.done["left"], state.done["damaged"], state.done["torn"]) == (
+            True,
+            0,
+            0,
+            0,
+        )
+        lane = state.lanes["main"]
+        assert (lane["seen"], lane["acknowledged"], lane["left"], lane["counts"]) == (3, 3, 0, {"passed": 3})
+        assert_whole(server, numbered(3))
+
+
+def test_life_without_a_server_ends(tmp_path: Path) -> None:
+    """Without an answer a sender gives up after its time, and says how much is left and why."""
+    with checked_server() as server:
+        written = written_in(tmp_path, server)
+        written.close()
+        server.down()
+        began = time.monotonic()
+        delivery = lived(written, server)
+        assert 0.5 < time.monotonic() - began < 10
+        state = ledger_from(written.folder.ledger)
+        assert not delivery.is_finished
+        assert (state.done["complete"], state.done["left"]) == (False, 3)
+        assert state.lanes["main"]["left"] == 3
+        assert state.done["why"]
+
+
+@pytest.mark.parametrize(("unknown", "arrived"), [("send", [0, 0, 1, 2]), ("drop", [0])])
+def test_held_results_are_decided_by_a_later_life(tmp_path: Path, unknown: Unknown, arrived: list[int]) -> None:
+    """What one life held the next one sends or drops when it is told to, and nothing else."""
+    with checked_server(HalfServer(token=TOKEN)) as server:
+        server.script([unreadable()])
+        written = written_in(tmp_path, server)
+        written.close()
+        assert lived(written, server).has_kept
+        assert ledger_from(written.folder.ledger).total("held") == 3
+        assert lived(written, server).has_kept
+        # The first life has completed the run, which takes nothing any more.
+        delivery = lived(written, server, unknown, is_in_new_run=unknown == "send")
+        assert delivery.is_finished, delivery.stopped
+        assert not delivery.has_kept
+        assert (delivery.state.total("held"), delivery.state.total("dropped")) == (0, 3 if unknown == "drop" else 0)
+        assert names(server) == [f"test_{number}" for number in arrived]
+
+
+@pytest.mark.parametrize("unknown", ["hold", "send", "drop"])
+def test_new_run_with_a_request_that_nobody_knows_of(tmp_path: Path, unknown: Literal["hold", "send", "drop"]) -> None:
+    """Who leaves a run with an open request decides about its results: held, sent to the new run, or dropped."""
+    with checked_server() as server:
+        server.script([Rule("POST", APPEND, answer(500)), Rule("GET", RUN, answer(500), count=None)])
+        written = written_in(tmp_path, server)
+        written.close()
+        lived(written, server)
+        assert ledger_from(written.folder.ledger).open_intent is not None
+        server.forget()
+        delivery = lived(written, server, unknown, is_in_new_run=True)
+        assert delivery.state.left_runs == {2}
+        assert delivery.has_kept is (unknown == "hold")
+        assert delivery.state.total("dropped") == (3 if unknown == "drop" else 0)
+        assert names(server) == (numbered(3) if unknown == "send" else [])
+        assert {run for run, _, _ in server.results} <= {3}
+
+
+def test_store_that_cannot_be_opened(tmp_path: Path) -> None:
+    """A store that is no database ends the sending, and keeps what is to be sent."""
+    written = WrittenSession(tmp_path, EMBEDDED_ORIGIN)
+    written.add(*numbered(3))
+    written.end()
+    written.close()
+    database = tmp_path / "store.db"
+    database.write_bytes(b"no database" * 1000)
+    world = World(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
+    with connected(Endpoint(EMBEDDED_ORIGIN, 1, str(database)), Token(TOKEN), deadline_seconds=5.0) as client:
+        delivery = Sender(written.folder, written.session, Limits(**SHORT_LIMITS), client, world).run()
+    assert delivery.state.trouble_class == "store"
+    assert str(database) in delivery.stopped
+    assert delivery.state.done["left"] == 3
+    assert database.read_bytes() == b"no database" * 1000
+
+
+def test_ledger_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a ledger on disk no request goes out: a full disk and a short write are errors that name the file."""
+    path = tmp_path / "ledger"
+    book = LedgerBook(path)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr("os.write", lambda *_: 3)
+            with pytest.raises(SpoolError, match="only 3 of"):
+                book.intend("create_run", at=1.0)
+            patched.setattr("os.write", full)
+            with pytest.raises(SpoolError, match="No space left on device"):
+                book.intend("create_run", at=1.0)
+        assert book.state.open_intent is None
+    finally:
+        book.close()
+
+
+def full(*_: object) -> int:
+    raise OSError(28, "No space left on device")

@@ -1,0 +1,188 @@
+"""What is read of a spool that others write, or that is not there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from binascii import crc32
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.model import NewRun
+from pytest_automation_report.records import Decoder, plain_record
+from pytest_automation_report.rules import Rules
+from pytest_automation_report.sender.files import RecordFiles
+from pytest_automation_report.spool import (
+    Session,
+    SessionFolder,
+    bytes_from,
+    hidden_folders,
+    ignored_folder,
+    new_session_folder,
+    private_folder,
+    session_folders,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SESSION = Session("20260102T030405-00000001", "http://127.0.0.1:1", 1, "", NewRun("n", "s"), None, Rules().to_json(), 1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SessionFolder:
+    made = new_session_folder(tmp_path / ".automation-report" / "spool", "20260102T030405")
+    made.write_session(SESSION)
+    return made
+
+
+def test_folder_names_its_files(folder: SessionFolder) -> None:
+    """All files of a session are in its folder, each under its name."""
+    files = (folder.ledger, folder.log, folder.rejected, folder.records("gw0"))
+    assert [each.parent for each in files] == [folder.path] * 4
+    assert [each.name for each in files] == ["ledger", "sender.log", "rejected.jsonl", "gw0.records"]
+    assert not SESSION.is_embedded
+
+
+def test_workers_are_those_with_a_file(folder: SessionFolder, tmp_path: Path) -> None:
+    """Workers are told in the order of their names; a folder that is gone has none."""
+    assert folder.workers() == []
+    for name in ("gw1.records", "gw0.records", "ledger", "records"):
+        (folder.path / name).touch()
+    assert folder.workers() == ["gw0", "gw1"]
+    assert SessionFolder(tmp_path / "gone").workers() == []
+
+
+@pytest.mark.parametrize(("worker", "has_ended"), [("main", True), ("controller", True), ("gw0", False)])
+def test_end_of_a_session(folder: SessionFolder, worker: str, has_ended: bool) -> None:  # noqa: FBT001 - a parameter
+    """A session has ended when its leading process has written so at the end of its file, however long that is."""
+    assert not folder.has_ended
+    folder.records(worker).write_bytes(plain_record("open", pid=1) * 20_000)
+    assert not folder.has_ended
+    with folder.records(worker).open("ab") as file:
+        file.write(plain_record("end", reason="done"))
+    assert folder.has_ended is has_ended
+
+
+def test_sessions_are_told_oldest_first_without_hidden_and_linked_ones(tmp_path: Path) -> None:
+    """A spool's sessions are its folders, but for those that are being filled and for links."""
+    spool = tmp_path / "spool"
+    assert session_folders(spool) == []
+    late, early = (new_session_folder(spool, moment) for moment in ("20270101T000000", "20260101T000000"))
+    hidden = new_session_folder(spool, "20250101T000000", is_hidden=True)
+    (spool / "20240101T000000-link").symlink_to(tmp_path)
+    (spool / "20240101T000000-file").touch()
+    assert [each.path for each in session_folders(spool)] == [early.path, late.path]
+    assert [each.path for each in hidden_folders(spool)] == [hidden.path]
+    shown = hidden.shown()
+    assert [each.path for each in session_folders(spool)] == [shown.path, early.path, late.path]
+    shown.remove()
+    assert not shown.path.exists()
+
+
+def test_deleted_session_is_restored_with_its_age(folder: SessionFolder) -> None:
+    """What a test has deleted is made again, as old as it was and hidden from git; what is there is left alone."""
+    os.utime(folder.path / "session.json", ns=(5, 5))
+    folder.restore(SESSION)
+    assert folder.began_ns == 5
+    again = SessionFolder(folder.path)
+    again.remove()
+    folder.restore(SESSION)
+    assert folder.is_here
+    assert folder.read_session() == SESSION
+    assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+    again.remove()
+    again.restore(SESSION)
+    assert again.is_here
+
+
+def test_format_of_another_version(folder: SessionFolder) -> None:
+    """A session of another format, or none at all, is told by its name."""
+    path = folder.path / "session.json"
+    path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
+    with pytest.raises(SpoolError, match=r"another version \(format 2, this version reads 1\)"):
+        folder.read_session()
+    path.unlink()
+    with pytest.raises(SpoolError, match="no session was spooled here"):
+        folder.read_session()
+
+
+def test_private_folder(tmp_path: Path) -> None:
+    """A folder that others can open, a link, a file, and one that cannot be made are refused by their names."""
+    mine = tmp_path / "mine"
+    private_folder(mine)
+    private_folder(mine)
+    assert stat.S_IMODE(mine.stat().st_mode) == 0o700
+    (tmp_path / "link").symlink_to(mine)
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o750)
+    for name in ("link", "open"):
+        with pytest.raises(SpoolError, match="is not this user's alone"):
+            private_folder(tmp_path / name)
+    (tmp_path / "file").touch()
+    for name in ("file", "gone/deep"):
+        with pytest.raises(SpoolError, match="cannot be used"):
+            private_folder(tmp_path / name)
+
+
+def test_ignored_folder_is_made_once(tmp_path: Path) -> None:
+    """A folder is made with its parents and hidden from git; one that is there is left as it is."""
+    place = tmp_path / "a" / "b"
+    ignored_folder(place)
+    assert (place / ".gitignore").read_text() == "*\n"
+    (place / ".gitignore").write_text("mine")
+    ignored_folder(place)
+    assert (place / ".gitignore").read_text() == "mine"
+
+
+def test_file_is_read_in_pieces_from_an_offset(tmp_path: Path) -> None:
+    """A file is read from where it was left, in pieces, and not beyond its end."""
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    assert list(bytes_from(path, 0, piece_bytes=4)) == [b"0123", b"4567", b"89"]
+    assert list(bytes_from(path, 7, piece_bytes=4)) == [b"789"]
+    assert list(bytes_from(path, 10)) == []
+
+
+def test_line_that_is_no_ascii() -> None:
+    """A line whose checksum is right and that is no ASCII is damaged."""
+    payload = '{"k":"\xe9"}'.encode("latin-1")
+    decoder = Decoder()
+    assert decoder.feed(b"%08x %08x %b\n" % (len(payload), crc32(payload), payload)) == []
+    assert decoder.damaged == 1
+
+
+def test_files_are_read_on(folder: SessionFolder) -> None:
+    """Each look yields what is new; a torn record is counted until its rest comes, a deleted file is none."""
+    files, path = RecordFiles(folder), folder.records("gw0")
+    record = plain_record("open", pid=1)
+    path.write_bytes(record + record[:10])
+    assert [len(records) for _, records in files.added()] == [1]
+    assert (files.torn, files.damaged, files.position("gw0")) == (1, 0, len(record))
+    with path.open("ab") as file:
+        file.write(record[10:])
+    assert [len(records) for _, records in files.added()] == [1]
+    assert (files.torn, files.position("gw0")) == (0, 2 * len(record))
+    assert list(files.added()) == []
+    path.unlink()
+    path.symlink_to(folder.path / "gone")
+    assert list(files.added()) == []
+
+
+def test_files_that_are_full_wait(folder: SessionFolder) -> None:
+    """A worker with enough to send is read later; with a controller, whose reports come first, all is read."""
+    for worker in ("gw0", "gw1"):
+        folder.records(worker).write_bytes(plain_record("open", pid=1))
+    files = RecordFiles(folder)
+    looks = [
+        ([worker for worker, _ in files.added(full)], files.is_behind)
+        for full in (lambda it: it == "gw0", lambda _: False)
+    ]
+    assert looks == [(["gw1"], True), (["gw0"], False)]
+    folder.records("controller").write_bytes(plain_record("open", pid=1))
+    again = RecordFiles(folder)
+    assert [worker for worker, _ in again.added(lambda _: True)] == ["gw0", "gw1", "controller"]
+    assert not again.is_behind
