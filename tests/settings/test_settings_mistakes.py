@@ -29,6 +29,7 @@ PATTERN = (
     "(a comma inside a value is written \\,)"
 )
 WEB = "write a web address that begins with https:// or http://"
+DAYS = "write a whole number of days from 0 to 3650"
 WAIT = "write a number of seconds from 0 to 3600, without a unit"
 
 MISTAKES: list[tuple[str, str, str, str]] = [
@@ -116,6 +117,7 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("redact", "x{2,3}", "'x{2'", "write a comma inside a pattern as \\,"),
     ("redact", r"\d{,3}", r"'\\d{'", "write a comma inside a pattern as \\,"),
     *(("exit_wait", value, repr(value), WAIT) for value in ("10s", "-1", "3601", "inf", "NaN", "1e3", ".", "1e999")),
+    *(("keep_spool", value, repr(value), DAYS) for value in ("-1", "3651", "1.5", "14d", "nan", "1e2")),
     ("artifact_url", "files", "'files'", WEB),
     ("artifact_url", "s3://bucket", "'s3://bucket'", WEB),
     ("artifact_store", "a\nb", "'a\\nb'", "write it without control characters, on one line"),
@@ -163,6 +165,8 @@ def test_mistakes_in_the_environment(name: str, value: str, shown: str, remedy: 
 
 ACCEPTED: list[tuple[str, str, object]] = [
     ("exit_wait", "0", 0.0),
+    ("keep_spool", "0", 0),
+    ("keep_spool", "3650", 3650),
     ("exit_wait", "3600", 3600.0),
     ("exit_wait", " .5 ", 0.5),
     ("exit_wait", "5.", 5.0),

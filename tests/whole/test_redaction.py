@@ -131,11 +131,13 @@ def test_no_secret_is_spooled_or_sent(tmp_path: Path, workers: str) -> None:
 
 def test_secrets_stay_where_hiding_is_off(tmp_path: Path) -> None:
     """With the setting off all texts go as they are, but for the token and the user's own patterns."""
-    suite = f"def test_it():\n    print('{SECRET} {TOKEN} pin-1 Authorization: Bearer {BEARER}')\n    assert 0\n"
+    token = f"own-{secrets.token_hex(12)}"  # it is printed by the test, which no other token of these tests may be
+    suite = f"def test_it():\n    print('{SECRET} {token} pin-1 Authorization: Bearer {BEARER}')\n    assert 0\n"
     project = Project(tmp_path / "project", suite)
     options = ["--no-automation-report-redact-builtin", "--automation-report-redact=pin-[0-9]"]
-    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
-        project.report(*options, address=server.address, env=session_environment(DEPLOY_PASSWORD=SECRET))
+    env = {**session_environment(DEPLOY_PASSWORD=SECRET), "AUTOMATION_REPORT_TOKEN": token}
+    with CheckedServer(tmp_path / "store.sqlite3", token) as server:
+        project.report(*options, address=server.address, env=env)
         ((_, test),) = server.tests()
     (output,) = [each["value"] for each in test["fields"] if each["name"] == "Output"]
     assert output == f"{SECRET} {MARK} {MARK} Authorization: Bearer {BEARER}\n"
