@@ -45,6 +45,16 @@ _reporting_configs: list[pytest.Config] = []
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add our options and ini settings."""
     settings.add_options(parser)
+    group = parser.getgroup("automation-report")
+    group.addoption(
+        "--automation-report-rerun-failed",
+        dest="automation_report_rerun_failed",
+        nargs="?",
+        const="last",
+        default=None,
+        metavar="RUN",
+        help="Run only the tests that failed in the run of this id; without one, in the source's last completed run.",
+    )
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -71,6 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Begin to report, when this session is to be reported."""
     for each in _MARKERS:
         config.addinivalue_line("markers", each)
+    _configure_rerun(config)
     given: dict[str, Any] | None = getattr(config, "workerinput", {}).get("automation_report")
     if given is not None:
         _configure_worker(config, given)
@@ -82,6 +93,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Forget a session that was reported."""
     if config in _reporting_configs:
         _reporting_configs.remove(config)
+
+
+def _configure_rerun(config: pytest.Config) -> None:
+    """Select what failed before, where that is asked for."""
+    given: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if given is None and config.getoption("automation_report_rerun_failed") is None:
+        return
+    if given is not None and "automation_report_rerun" not in given:
+        return
+    from pytest_automation_report.rerun import Rerun, rerun_for  # noqa: PLC0415 - only where it is asked for
+
+    if given is not None:
+        config.pluginmanager.register(Rerun.of_worker(given), "automation-report-rerun")
+        return
+    from pytest_automation_report.errors import SettingError  # noqa: PLC0415 - as above
+
+    try:
+        rerun = rerun_for(config, os.environ)
+    except SettingError as error:
+        raise pytest.UsageError(str(error)) from error
+    config.pluginmanager.register(rerun, "automation-report-rerun")
 
 
 def _configure_worker(config: pytest.Config, given: dict[str, Any]) -> None:

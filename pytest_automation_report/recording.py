@@ -136,7 +136,7 @@ class Recording:
         if is_described(session.config):
             session.config.pluginmanager.register(Describing(self._notes))
         if getattr(session.config.option, "loadgroup", False):
-            self._groups.update(_ungrouped(session.items))
+            self._groups.update(ungrouped(session.items))
         self._collected = collected_record([self._groups.get(each.nodeid, each.nodeid) for each in session.items])
         self._writer.write(self._collected)
 
@@ -310,7 +310,7 @@ def write_names(folder: SessionFolder, nodeids: Sequence[str]) -> None:
     writer.close()
 
 
-def _ungrouped(items: Iterable[pytest.Item]) -> dict[str, str]:
+def ungrouped(items: Iterable[pytest.Item]) -> dict[str, str]:
     """Return for each item whose node id xdist gave a group's name: the node id without it."""
     found = {}
     for item in items:

@@ -20,6 +20,7 @@ from pytest_automation_report.cli.context import (
     told,
     with_exit_codes,
 )
+from pytest_automation_report.cli.failed import list_failed
 from pytest_automation_report.cli.shared_runs import (
     WHICH,
     configured_for,
@@ -46,6 +47,9 @@ _TIMEOUT: Final = click.option("--timeout", type=AGE, default="30m", show_defaul
 @click.group()
 def run() -> None:
     """Create, fill, complete and read runs."""
+
+
+run.add_command(list_failed)
 
 
 @run.command()

@@ -184,6 +184,14 @@ def test_commands_that_run_a_tool_run_it(shop: Path) -> None:
     assert (shown.stdout, shown.stderr.count(": completed, 15 results, 2 failed")) == ("2\n1\n", 2), shown.stderr
 
 
+def test_command_that_runs_again_what_failed(shop: Path) -> None:
+    """After a reported session the README's line runs its failures alone."""
+    _bash("pytest --automation-report", shop, _environment())
+    done = _bash(_block_with("rerun-failed"), shop, _environment())
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 failed, 13 deselected, 1 error" in done.stdout
+
+
 def test_shell_completes_commands(tmp_path: Path) -> None:
     """After the README's line bash completes the commands."""
     asked = "COMP_WORDS=(automation-report run c) COMP_CWORD=2; _automation_report_completion automation-report run c"

@@ -50,7 +50,7 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "", "cli", "describing", "job_output", "plugin", "recording", "remote", "reporting", "run_hooks",
-            "session_run", "software", "suite_properties", "testing",
+            "session_run", "software", "suite_properties", "rerun", "testing",
         ),
         4,
     ),

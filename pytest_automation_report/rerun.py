@@ -1,0 +1,146 @@
+"""Runs again what failed in an earlier run (floor 4): tests are known by their keys, read in a process of its own.
+
+Pytest's process opens no socket and no store: the console command does, and prints the keys.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_automation_report.configuration import configuration_from, project_name, read_given
+from pytest_automation_report.identity import identity
+from pytest_automation_report.recording import ungrouped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_automation_report.configuration import Configuration
+
+OPTION: Final = "--automation-report-rerun-failed"
+DESTINATION: Final = "automation_report_rerun_failed"
+LAST: Final = "last"
+
+_GIVEN: Final = "automation_report_rerun"
+_SECONDS: Final = 120
+
+
+def rerun_for(config: pytest.Config, environ: Mapping[str, str]) -> Rerun:
+    """Return what selects the tests to run again; raises `pytest.UsageError` when that cannot be found out."""
+    which = str(config.getoption(DESTINATION))
+    if which != LAST and not which.isdecimal():
+        raise pytest.UsageError(
+            f"{OPTION}: {which!r} cannot be used: write the id of a run, or nothing for the last one"
+        )
+    configuration = configuration_from(
+        read_given(config, environ),
+        environ=environ,
+        root=config.rootpath,
+        project_name=project_name(config.rootpath),
+        local_time=datetime.now().astimezone(),
+    )
+    run, keys = _failed(configuration, which, config, environ)
+    prefix = configuration.folder_prefix or str(getattr(config.option, "junitprefix", None) or "")
+    return Rerun(run, keys, prefix)
+
+
+class Rerun:
+    """Deselects all tests but those that failed, in each process that collects."""
+
+    def __init__(self, run: str, keys: Iterable[str], prefix: str) -> None:
+        self._run = run
+        self._keys = frozenset(keys)
+        self._prefix = prefix
+        self._deselected: int | None = None
+
+    @classmethod
+    def of_worker(cls, given: dict[str, Any]) -> Rerun:
+        """Return what a controller has given one of its workers."""
+        found = given[_GIVEN]
+        return cls(found["run"], found["keys"], found["prefix"])
+
+    def pytest_report_header(self) -> str:
+        """Tell what is to be run again."""
+        return f"automation report: running again what failed in run {self._run}: {_number(len(self._keys))}"
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
+        """Hand the keys to a worker of xdist."""
+        node.workerinput[_GIVEN] = {"run": self._run, "keys": sorted(self._keys), "prefix": self._prefix}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Deselect what did not fail."""
+        groups = ungrouped(items) if getattr(config.option, "loadgroup", False) else {}
+        kept: list[pytest.Item] = []
+        left: list[pytest.Item] = []
+        for item in items:
+            (kept if self._has_failed(groups.get(item.nodeid, item.nodeid)) else left).append(item)
+        self._deselected = len(left)
+        if left:
+            config.hook.pytest_deselected(items=left)
+            items[:] = kept
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Tell a worker's controller how much was deselected."""
+        output = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            output[_GIVEN] = self._deselected
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - as above
+        """Take how much a worker has deselected: all have the same."""
+        del error
+        self._deselected = getattr(node, "workeroutput", {}).get(_GIVEN, self._deselected)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Tell how much was left out."""
+        if self._deselected is not None:
+            text = f"automation report: {_number(self._deselected)} deselected that did not fail in run {self._run}"
+            terminalreporter.write_line(text)
+
+    def _has_failed(self, nodeid: str) -> bool:
+        """Whether a test has failed, or its module could not be collected."""
+        module = nodeid.partition("::")[0]
+        return any(identity(each, prefix=self._prefix).key in self._keys for each in (nodeid, module))
+
+
+def _failed(
+    configuration: Configuration, which: str, config: pytest.Config, environ: Mapping[str, str]
+) -> tuple[str, list[str]]:
+    """Return the run's id and the keys of what failed in it, as the console command prints them."""
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "run", "failed"]
+    command += [] if which == LAST else [which]
+    command += ["--project-id", str(configuration.project_id), "--source", configuration.source]
+    if configuration.endpoint.is_embedded:
+        command += ["--url", "", "--database", configuration.endpoint.database]
+    else:
+        command += ["--url", configuration.url, *(["--allow-http"] if configuration.allow_http else [])]
+        command += ["--ca-file", configuration.ca_file] if configuration.ca_file else []
+        command += ["--token-file", configuration.token_file] if configuration.token_file else []
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter and command
+            command,
+            cwd=config.rootpath,
+            env=dict(environ),
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise pytest.UsageError(f"{OPTION}: what failed cannot be read: {error}") from error
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise pytest.UsageError(f"{OPTION}: what failed cannot be read: {lines[-1]}")
+    run, *keys = done.stdout.split()
+    return run, keys
+
+
+def _number(count: int) -> str:
+    return f"{count} test{'' if count == 1 else 's'}"

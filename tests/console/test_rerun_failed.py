@@ -1,0 +1,81 @@
+"""``--automation-report-rerun-failed``: what failed before is run again, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sessions import session_environment
+from whole.projects import console
+
+if TYPE_CHECKING:
+    from checked import CheckedServer
+    from whole.projects import Project
+
+SUITE = """
+import os
+import pytest
+
+IS_FIXED = "FIXED" in os.environ
+
+@pytest.mark.parametrize("n", range(3))
+def test_number(n):
+    assert n != 1 or IS_FIXED
+
+class TestForm:
+    def test_ok(self): pass
+    def test_setup(self, broken): pass
+
+@pytest.fixture
+def broken():
+    assert IS_FIXED
+"""
+BROKEN = "import os\nassert 'FIXED' in os.environ\ndef test_inside(): pass\n"
+
+
+@pytest.mark.parametrize("place", ["embedded", "server"])
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_only_what_failed_runs_again(
+    project: Project, server: CheckedServer, place: str, workers: tuple[str, ...]
+) -> None:
+    """Failed tests, those with errors and those of modules that could not be collected run again, in every process."""
+    project.write("test_suite.py", SUITE)
+    project.write("test_broken.py", BROKEN)
+    address = server.address if place == "server" else None
+    first = project.report("--continue-on-collection-errors", address=address)
+    assert first.exit == 1, first.text
+    arguments = ["-v", "--automation-report-rerun-failed", *workers]
+    again = project.report(*arguments, address=address, env=session_environment(FIXED="1"))
+    assert again.exit == 0, again.text
+    assert "running again what failed in run 1: 3 tests" in again.out
+    assert "3 tests deselected that did not fail in run 1" in again.out
+    passed = {line.rpartition("::")[2] for line in again.out.splitlines() if "PASSED" in line}
+    assert {each.split()[0] for each in passed} == {"test_number[1]", "test_setup", "test_inside"}
+    named = project.report("--automation-report-rerun-failed", "2", address=address, env=session_environment(FIXED="1"))
+    assert named.exit == 5, named.text
+    assert "6 tests deselected that did not fail in run 2" in named.out
+
+
+def test_keys_are_printed_alone(project: Project) -> None:
+    """``run failed`` prints the run and the keys on stdout, and names on stderr."""
+    project.write("test_suite.py", "def test_a(): assert 0\ndef test_b(): pass\n")
+    project.report()
+    ran = console(project.root, "run", "failed")
+    run, key = ran.out.split()
+    assert (run, len(key)) == ("1", 64)
+    assert ran.err == "test_suite.test_a\n1 failed in run 1\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("--automation-report-rerun-failed", "yesterday"), "'yesterday' cannot be used: write the id of a run"),
+        (("--automation-report-rerun-failed", "77"), "what failed cannot be read: Error: "),
+        (("--automation-report-rerun-failed",), "what failed cannot be read: Error: "),
+    ],
+)
+def test_run_that_is_not_there_is_a_usage_error(project: Project, arguments: tuple[str, ...], part: str) -> None:
+    """Where it cannot be known what failed, no test runs: running all, or none, would be a guess."""
+    ran = project.pytest(*arguments)
+    assert ran.exit == 4, ran.text
+    assert part in ran.err
