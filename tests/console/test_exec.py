@@ -136,9 +136,14 @@ def test_signals_reach_the_command(
     process = subprocess.Popen(
         command, cwd=project.root, env=session_environment(), stderr=subprocess.PIPE, start_new_session=True
     )
-    (project.root / "ready").read_text()
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    try:
+        (project.root / "ready").read_text()
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
     assert process.returncode == 42, err.decode()
     assert len(completions(server)) == 1
 
