@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_automation_report.additions import Additions, RunAdditions, Summary
+    from pytest_automation_report.additions import Additions, ArtifactFile, RunAdditions, Summary
     from pytest_automation_report.annotations import AutomationReport, artifact, field, link, step
     from pytest_automation_report.model import Artifact, Field, FieldType, Link
 
 __all__ = [
     "Additions",
     "Artifact",
+    "ArtifactFile",
     "AutomationReport",
     "Field",
     "FieldType",
@@ -32,7 +33,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _MODULES = {
-    **dict.fromkeys(("Additions", "RunAdditions", "Summary"), "additions"),
+    **dict.fromkeys(("Additions", "ArtifactFile", "RunAdditions", "Summary"), "additions"),
     **dict.fromkeys(("AutomationReport", "artifact", "field", "link", "step"), "annotations"),
     **dict.fromkeys(("Artifact", "Field", "FieldType", "Link"), "model"),
 }

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_automation_report.attachments import Made
     from pytest_automation_report.model import Artifact, Field, Link
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactFile:
+    """A file to add to a result: its path, its bytes, or a function that makes either; it goes as `artifact` has it."""
+
+    content: Made
+    name: str | None = None
+    mime_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +32,7 @@ class Additions:
     key: str | None = None
     folder: str | None = None
     fields: Sequence[Field] = ()
-    artifacts: Sequence[Artifact] = ()
+    artifacts: Sequence[Artifact | ArtifactFile] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,8 @@ def rules_from(configuration: Configuration, junit_prefix: str, secrets: tuple[s
         output_annotations=configuration.output_annotations,
         redact_builtin=configuration.redact_builtin,
         report_not_run=configuration.report_not_run,
+        artifact_size=configuration.artifact_size,
+        artifact_total=configuration.artifact_total,
         secrets=secrets,
     )
 

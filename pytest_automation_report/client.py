@@ -18,11 +18,13 @@ from urllib3.exceptions import HTTPError
 from pytest_automation_report.answers import Run, RunPage, Source, SourcePage, TestPage, created_id
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.exchange import CONNECT_SECONDS, GRACE_SECONDS, Exchange
+from pytest_automation_report.stored import ARTIFACTS_PATH, KEEPS_HEADER, StoredFile
 from pytest_automation_report.verdict import Answer, Call, Failure, Outcome, classify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
+    from typing import BinaryIO
 
     from pytest_automation_report.model import Json, NewRun, Resources, Token
 
@@ -30,6 +32,11 @@ ANSWER_BYTES = 16 * 1024 * 1024
 """The longest answer that is read, in bytes; a run of a thousand threads has more than one million."""
 
 _PIECE_BYTES = 64 * 1024
+
+_SLOWEST_BYTES = 128 * 1024
+"""A file is given the time that a line of so many bytes a second would take."""
+
+_TYPE_OF_BODY = ("application/json", "application/octet-stream")
 
 _NO_CONTENT = 204
 _PAST_THE_END = 1_000_000
@@ -64,6 +71,8 @@ class Client:
         self._project_id = project_id
         self._deadline_seconds = deadline_seconds
         self._knows_keys = False
+        self._artifact_bytes: int | None = None
+        self._has_answered = False
 
     def __repr__(self) -> str:
         return f"Client({self._origin!r}, project_id={self._project_id})"
@@ -72,6 +81,26 @@ class Client:
     def knows_keys(self) -> bool:
         """Whether the server has shown that it knows idempotency keys, by naming ours in an answer."""
         return self._knows_keys
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether the server has answered any request, so that what it has shown is known."""
+        return self._has_answered
+
+    @property
+    def artifact_bytes(self) -> int | None:
+        """The largest file that the server keeps, in bytes; None unless it is one of ours, as its answers show."""
+        return self._artifact_bytes
+
+    def put_artifact(self, content: BinaryIO, size: int, name: str) -> StoredFile:
+        """Have a server of ours keep a file of ``size`` bytes; one that it has is not kept twice.
+
+        Never to be called where `artifact_bytes` is None: no other server knows this call.
+        """
+        call = Call("POST", ARTIFACTS_PATH, 201)
+        seconds = self._deadline_seconds + size / _SLOWEST_BYTES
+        body = content if size else b""
+        return self._call(call, StoredFile.from_json, body=body, query={"name": name}, deadline_seconds=seconds)
 
     def create_run(self, run: NewRun, *, key: str = "") -> int:
         """Create a run and return its id."""
@@ -232,38 +261,47 @@ class Client:
         call: Call,
         parse: Callable[[object], T],
         *,
-        body: bytes | None = None,
+        body: bytes | BinaryIO | None = None,
         query: _Query | None = None,
         key: str = "",
+        deadline_seconds: float | None = None,
     ) -> T:
         """Make one request and return what ``parse`` makes of its documented success."""
-        headers = {"Content-Type": "application/json"} if body is not None else {}
+        headers = {"Content-Type": _TYPE_OF_BODY[call.path == ARTIFACTS_PATH]} if body is not None else {}
         if key:
             headers["Idempotency-Key"] = key
         request = requests.Request(
             call.method, self._origin + call.path, headers=headers, data=body, params=query, auth=_Bearer(self._token)
         )
-        with Exchange(self._deadline_seconds) as exchange:
+        with Exchange(deadline_seconds or self._deadline_seconds) as exchange:
             outcome = self._outcome(request, exchange)
         if exchange.is_overdue:
-            outcome = Failure(f"no whole answer within {self._deadline_seconds:g} s")
+            outcome = Failure(f"no whole answer within {exchange.deadline_seconds:g} s")
         # Raised here, where no exception is being handled: those of requests carry the request with its token.
         return classify(call, outcome, parse, was_sent=exchange.was_sent is not False, secret=self._token.value)
 
     def _outcome(self, request: requests.Request, exchange: Exchange) -> Outcome:
         """Send a request and read its answer; of all errors, only the embedded store's own leave."""
-        timeout = (min(CONNECT_SECONDS, self._deadline_seconds), self._deadline_seconds + GRACE_SECONDS)
+        timeout = (min(CONNECT_SECONDS, exchange.deadline_seconds), exchange.deadline_seconds + GRACE_SECONDS)
         try:
             prepared = self._session.prepare_request(request)
             response = self._session.send(prepared, stream=True, timeout=timeout, allow_redirects=False)
             with response:
                 key = request.headers.get("Idempotency-Key")
                 self._knows_keys |= key is not None and response.headers.get("Idempotency-Key") == key
+                self._learn(response)
                 return _answer(response)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             if exchange.was_sent is None and isinstance(error, ValueError):
                 exchange.was_sent = False  # requests refuses an address or a header before it looks at the network
             return Failure(reason(error))
+
+    def _learn(self, response: requests.Response) -> None:
+        """Take note of whether the server keeps files; what a proxy answers in its place says nothing."""
+        most = response.headers.get(KEEPS_HEADER, "")
+        if most.isascii() and most.isdigit():
+            self._artifact_bytes = int(most)
+        self._has_answered |= response.ok
 
 
 class _Bearer(AuthBase):

@@ -20,6 +20,7 @@ from pytest_automation_report.destination import endpoint_from
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.facts import Facts, known
 from pytest_automation_report.given import Given, given_from, read_given
+from pytest_automation_report.limits import ARTIFACT_BYTES, ARTIFACTS_BYTES
 from pytest_automation_report.naming import project_name, run_name, source_from
 from pytest_automation_report.resolution import Resolution, absolute_path, spelled_like
 from pytest_automation_report.settings import PREFIX, SETTINGS
@@ -60,7 +61,7 @@ _LAST_SOURCE: Final = "pytest"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """Every setting as a typed value; paths are absolute, ``exit_wait`` is in seconds.
+    """Every setting as a typed value; paths are absolute, ``exit_wait`` is in seconds, sizes are in bytes.
 
     ``endpoint`` holds the address (empty when it is unknown), project, proxies and certificates. ``hindrance`` says why
     results are kept instead of sent, empty when they can be sent. ``troubles`` are told once, while the tests run.
@@ -112,6 +113,8 @@ class Configuration:
     preflight: bool = False
     exit_wait: float = 30.0
     keep_spool: int = 14
+    artifact_size: int = ARTIFACT_BYTES
+    artifact_total: int = ARTIFACTS_BYTES
     artifact_url: str = ""
     artifact_store: str = ""
     token_file: str = ""
@@ -226,6 +229,8 @@ def configuration_from(
         preflight=found.value("preflight", values.flag, default=False),
         exit_wait=found.value("exit_wait", values.seconds, 30.0),
         keep_spool=found.value("keep_spool", values.days, 14),
+        artifact_size=found.value("artifact_size", values.size, ARTIFACT_BYTES),
+        artifact_total=found.value("artifact_total", values.size, ARTIFACTS_BYTES),
         artifact_url=found.value("artifact_url", values.web_address, ""),
         artifact_store=found.value("artifact_store", values.text, ""),
         token_file=str(absolute_path(token_file, root)) if token_file else "",

@@ -12,7 +12,8 @@ import pytest
 from pytest_automation_report.added import together
 from pytest_automation_report.annotations import NOTES, activate, deactivate
 from pytest_automation_report.asking import DESCRIBE_TEST
-from pytest_automation_report.hook_answers import added_to_test
+from pytest_automation_report.attachments import attach
+from pytest_automation_report.hook_answers import added_to_test, files_of
 from pytest_automation_report.markers import Markers
 from pytest_automation_report.notes import Notes
 from pytest_automation_report.rules import texts
@@ -43,6 +44,8 @@ def describe(notes: Notes, item: pytest.Item, report: pytest.TestReport) -> None
         added = notes.troubles.checked(DESCRIBE_TEST, added_to_test, answer, notes.clean)
         if added is not None:
             pad.described.append(added)
+            for each in files_of(answer):
+                attach(pad, each.content, each.name, each.mime_type)
 
 
 def with_markers(added: Sequence[Added | None], markers: Markers, item: pytest.Item | None) -> Sequence[Added | None]:
@@ -72,8 +75,8 @@ class TravellingNotes:
     """Hooks for a worker on another host: what its tests add travels on their reports."""
 
     def __init__(self, rules: Rules) -> None:
-        self._notes = Notes(texts(rules))
-        self._markers = Markers(rules, self._notes.clean, self._notes.troubles)
+        self._notes = Notes(texts(rules), artifact_url=rules.artifact_url)
+        self._markers = Markers(rules, self._notes)
         self._is_described = False
         self._told = 0
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.added import Added
-from pytest_automation_report.additions import Additions, RunAdditions
+from pytest_automation_report.additions import Additions, ArtifactFile, RunAdditions
 from pytest_automation_report.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
 from pytest_automation_report.model import Artifact, Field, Link, Resources
 from pytest_automation_report.properties import artifact_from, is_address, kind_of, typed_field
@@ -46,7 +46,14 @@ def added_to_test(answer: object, clean: Texts) -> Added | None:
         if not (isinstance(folder, str) and folder):
             raise ValueError(f"folder {folder!r} is no text")
         folder = string(folder)
-    return Added(_fields(answer.fields, clean), _artifacts(answer.artifacts, clean), key=key, folder=folder)
+    references = (each for each in answer.artifacts if not isinstance(each, ArtifactFile))
+    return Added(_fields(answer.fields, clean), _artifacts(references, clean), key=key, folder=folder)
+
+
+def files_of(answer: object) -> tuple[ArtifactFile, ...]:
+    """Return the files that a hook adds to a result."""
+    artifacts = answer.artifacts if isinstance(answer, Additions) else ()
+    return tuple(each for each in artifacts if isinstance(each, ArtifactFile))
 
 
 def added_to_run(answer: object, clean: Texts) -> AddedToRun:

@@ -12,6 +12,7 @@ the order of their offsets, so a batch is a range of offsets.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -131,8 +132,9 @@ class LedgerState:
 
     ``answers`` counts what the server has said yes or no to: the only progress there is. ``trouble`` is what the last
     request met, empty when it met nothing. ``fencing`` is what the server has shown: that completed threads take no
-    results, or that they do. ``aliases`` are those used by pytest's status instead of ones that the server does not
-    know, ``renamed`` the same by those.
+    results, or that they do. ``stored`` are the files of results that were stored, by their names in the spool,
+    ``unstored`` why others were not. ``aliases`` are those used by pytest's status instead of ones that the server does
+    not know, ``renamed`` the same by those.
     """
 
     run: int | None = None
@@ -153,12 +155,19 @@ class LedgerState:
     aliases: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
+    stored: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    unstored: dict[str, str] = field(default_factory=dict)
     lanes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     done: Mapping[str, Any] = field(default_factory=dict)
 
     def account(self, worker: str) -> Account:
         """Return this worker's account, a new one when there is none."""
         return self.accounts.setdefault(worker, Account())
+
+    @property
+    def unstored_reasons(self) -> tuple[tuple[str, int], ...]:
+        """Why files of results are not stored, each with their number, the most frequent first."""
+        return tuple(Counter(self.unstored.values()).most_common())
 
     def total(self, what: Literal["acknowledged", "rejected", "held", "dropped"]) -> int:
         """Return the number of results, of all workers, that have met this end."""
@@ -196,6 +205,12 @@ class LedgerState:
             case "alias":
                 self.aliases[members["status"]] = members["now"]
                 self.renamed[members["before"]] = members["now"]
+            case "stored":
+                self._answered()
+                self.stored[members["name"]] = members
+                self.unstored.pop(members["name"], None)
+            case "unstored":
+                self.unstored[members["name"]] = members["why"]
             case "fencing-is":
                 self.fencing = members["fencing"]
             case "unheld":

@@ -32,6 +32,12 @@ FIELD_LIMIT = 25
 ARTIFACT_LIMIT = 25
 """Most artifacts of a test."""
 
+ARTIFACT_BYTES = 32_000_000
+"""Largest file of an artifact that is kept, in bytes, unless the settings say otherwise."""
+
+ARTIFACTS_BYTES = 2_000_000_000
+"""How much all files of a session that wait to be stored may have together, unless the settings say otherwise."""
+
 STEP_LIMIT = 100
 """Most steps in a test's steps field."""
 

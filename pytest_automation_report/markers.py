@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from pytest_automation_report.added import Added
-from pytest_automation_report.model import FieldType
-from pytest_automation_report.properties import artifact_from, kind_of, property_field, typed_field
+from pytest_automation_report.attachments import attachment
+from pytest_automation_report.model import Artifact, Field, FieldType
+from pytest_automation_report.properties import is_web, kind_of, property_field, typed_field
 from pytest_automation_report.rules import spelled
 
 if TYPE_CHECKING:
@@ -15,9 +18,9 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_automation_report.asking import Troubles
-    from pytest_automation_report.model import Artifact, Field
-    from pytest_automation_report.rules import Rules, Texts
+    from pytest_automation_report.attachments import Made
+    from pytest_automation_report.notes import Notes
+    from pytest_automation_report.rules import Rules
 
 _OWN: Final = ("field", "link", "artifact", "case", "issue")
 _PREFIX: Final = "automation_report_"
@@ -27,10 +30,11 @@ _TEMPLATED: Final = {"case": "Case", "issue": "Issue"}
 class Markers:
     """Reads the markers of tests, of their classes and modules; owned by the recording of one process."""
 
-    def __init__(self, rules: Rules, clean: Texts, troubles: Troubles) -> None:
+    def __init__(self, rules: Rules, notes: Notes) -> None:
         self._rules = rules
-        self._clean = clean
-        self._troubles = troubles
+        self._notes = notes
+        self._clean = notes.clean
+        self._troubles = notes.troubles
         self._names = frozenset((*(f"{_PREFIX}{each}" for each in _OWN), *rules.markers))
         self._parent: object = None
         self._has_inherited = False
@@ -49,23 +53,26 @@ class Markers:
         for node in item.listchain():
             for mark in node.own_markers:
                 if mark.name in self._names:
-                    self._add(mark, item.nodeid, fields, artifacts)
+                    self._add(mark, item, fields, artifacts)
         return Added(tuple(fields), tuple(artifacts)) if fields or artifacts else None
 
-    def _add(self, mark: pytest.Mark, nodeid: str, fields: list[Field], artifacts: list[Artifact]) -> None:
+    def _add(self, mark: pytest.Mark, item: pytest.Item, fields: list[Field], artifacts: list[Artifact]) -> None:
         try:
-            made = self._read(mark)
+            made = self._read(mark, item)
         except (TypeError, ValueError) as error:
-            self._troubles.add(f"marker {mark.name} of {nodeid} cannot be used: {error}")
+            self._troubles.add(f"marker {mark.name} of {item.nodeid} cannot be used: {error}")
             return
         for each in made:
-            (artifacts if hasattr(each, "url") else fields).append(each)
+            if isinstance(each, Artifact):
+                artifacts.append(each)
+            else:
+                fields.append(each)
 
-    def _read(self, mark: pytest.Mark) -> Sequence[Any]:
-        own: dict[str, Callable[..., Sequence[Any]]] = {
+    def _read(self, mark: pytest.Mark, item: pytest.Item) -> Sequence[Artifact | Field]:
+        own: dict[str, Callable[..., Sequence[Artifact | Field]]] = {
             f"{_PREFIX}field": self._field,
             f"{_PREFIX}link": self._link,
-            f"{_PREFIX}artifact": self._artifact,
+            f"{_PREFIX}artifact": partial(self._artifact, item),
         }
         if mark.name in own:
             return own[mark.name](*mark.args, **mark.kwargs)
@@ -83,11 +90,16 @@ class Markers:
     def _link(self, url: object, name: object = "Link") -> list[Field]:
         return [typed_field(spelled(name), spelled(url), FieldType.URL, self._clean)]
 
-    def _artifact(self, url: object, name: object = "Artifact", mime_type: str | None = None) -> list[Artifact]:
-        made = artifact_from(spelled(name), spelled(url), mime_type, None, self._clean)
-        if made is None:
-            raise ValueError(f"{spelled(url)!r} is no web address")
-        return [made]
+    def _artifact(
+        self, item: pytest.Item, content: Made, name: str | None = None, mime_type: str | None = None
+    ) -> Sequence[Artifact | Field]:
+        if isinstance(content, str) and is_web(content):
+            name = "Artifact" if name is None else name
+        elif not (isinstance(content, (str, bytes, os.PathLike)) or callable(content)):
+            raise TypeError(f"an artifact is an address, a path, bytes or a function, not {content.__class__.__name__}")
+        told = None if name is None else spelled(name)
+        made = attachment(self._notes, item, content, told, mime_type, folder=item.config.rootpath)
+        return [] if made is None else [made]
 
     def _references(self, short: str, *ids: object) -> list[Field]:
         if not ids:

@@ -12,7 +12,7 @@ from collections import Counter
 from contextvars import ContextVar
 from itertools import count
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pytest_automation_report.added import Added, together
 from pytest_automation_report.asking import Troubles
@@ -20,6 +20,7 @@ from pytest_automation_report.limits import STEP_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     import pytest
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
 _MOST_KEPT: Final = 500
 _MOST_STEPS: Final = 10_000
 _DEEPER: Final = "\u203a "
+
+
+class Keeping(Protocol):
+    """Where copies of files wait for the sender."""
+
+    def keep(self, content: Path | bytes) -> tuple[str, int]:
+        """Keep a copy of a file, or of bytes, and return its name and size; ValueError for what is too much."""
+        ...
 
 
 class Mark:
@@ -108,13 +117,19 @@ class Pad:
 
 
 class Notes:
-    """The attempt that runs and what it adds; owned by the recording of this process."""
+    """The attempt that runs and what it adds; owned by the recording of this process.
 
-    __slots__ = ("_dropped", "_first", "_is_set_up", "_number", "_pads", "_surplus", "_thread", "clean", "is_open",
-                 "item", "troubles")  # fmt: skip
+    ``stash`` keeps copies of files, None where no sender reads them; ``artifact_url`` is the template of the addresses
+    of files that stay where they are, empty without one.
+    """
 
-    def __init__(self, clean: Texts) -> None:
+    __slots__ = ("_dropped", "_first", "_is_set_up", "_missed", "_number", "_pads", "_surplus", "_thread",
+                 "artifact_url", "clean", "is_open", "item", "stash", "troubles")  # fmt: skip
+
+    def __init__(self, clean: Texts, stash: Keeping | None = None, artifact_url: str = "") -> None:
         self.clean = clean
+        self.stash = stash
+        self.artifact_url = artifact_url
         self.troubles = Troubles()
         self.is_open = False
         self.item: pytest.Item | None = None
@@ -125,6 +140,7 @@ class Notes:
         self._thread = get_ident()
         self._dropped = count()
         self._surplus = count()
+        self._missed: dict[str, list[str]] = {}
 
     def begin(self) -> None:
         """Begin an attempt."""
@@ -174,10 +190,16 @@ class Notes:
         """Count what is more than a result can hold."""
         next(self._surplus)
 
+    def miss(self, why: str, shown: str) -> None:
+        """Take note of a file that a result does not have, and why."""
+        self._missed.setdefault(why, []).append(shown)
+
     def told(self) -> list[str]:
         """Return what the session's end has to tell; to be called once."""
         texts = self.troubles.texts
         dropped, surplus = next(self._dropped), next(self._surplus)
+        for why, shown in self._missed.items():
+            texts.append(f"artifacts {why}: {len(shown)}, the first: {shown[0]}")
         if dropped:
             texts.append(f"{dropped} annotations came when their test was not running and are left out")
         if surplus:

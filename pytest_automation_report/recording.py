@@ -29,6 +29,7 @@ from pytest_automation_report.records import FORMAT, collected_names, finish_rec
 from pytest_automation_report.rules import texts
 from pytest_automation_report.spool import NOT_RUN, SessionFolder
 from pytest_automation_report.spool_writer import Losses, SpoolWriter
+from pytest_automation_report.stash import Stash
 from pytest_automation_report.suite_properties import SuiteProperties
 
 if TYPE_CHECKING:
@@ -112,8 +113,9 @@ class Recording:
         self._rules = rules
         self._clock = clock
         self._recorder = Recorder(rules, self._groups)
-        self._notes = Notes(texts(rules))
-        self._markers = Markers(rules, self._notes.clean, self._notes.troubles)
+        stash = Stash(writer.folder, worker, most_bytes=rules.artifact_size, most_together=rules.artifact_total)
+        self._notes = Notes(texts(rules), stash, rules.artifact_url)
+        self._markers = Markers(rules, self._notes)
         self._number = 0
         self._began = 0
         self._is_open = False

@@ -398,6 +398,7 @@ class Reporting:
             trouble_class=view.state.trouble_class,
             reasons=tuple(view.state.reasons),
             renamed=tuple(view.state.renamed.items()),
+            unstored=view.state.unstored_reasons,
             losses=Losses.together((*self._losses, self._recording.losses)),
             leftovers=left_behind(
                 self._configuration.spool, self._folder, keep_days=self._configuration.keep_spool, now=self._wall()

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pytest_automation_report import limits
+from pytest_automation_report.limits import ARTIFACT_BYTES, ARTIFACTS_BYTES
 from pytest_automation_report.model import FieldType
 from pytest_automation_report.redaction import Redaction
 
@@ -28,7 +29,9 @@ class Rules:
     that become fields, ``link_templates`` maps ``case`` and ``issue`` to addresses with ``{}`` in them,
     ``output_annotations`` tells whether captured output is searched for what it says about its test,
     ``report_not_run`` whether tests that a session did not come to are reported, ``redact_builtin`` whether all that
-    looks like a credential is hidden. ``secrets`` are values to hide; each process
+    looks like a credential is hidden. ``artifact_url`` is the template of the addresses of files that the CI uploads
+    from where they are; of others at most ``artifact_size`` bytes are kept, and ``artifact_total`` of all that wait to
+    be sent. ``secrets`` are values to hide; each process
     finds its own, they are never written or sent.
     """
 
@@ -40,6 +43,9 @@ class Rules:
     link_templates: Mapping[str, str] = field(default_factory=dict)
     output_annotations: bool = False
     redact_builtin: bool = True
+    artifact_url: str = ""
+    artifact_size: int = ARTIFACT_BYTES
+    artifact_total: int = ARTIFACTS_BYTES
     secrets: tuple[str, ...] = field(default=(), repr=False)
     report_not_run: bool = False
 
@@ -63,6 +69,9 @@ class Rules:
             "output_annotations": self.output_annotations,
             "redact_builtin": self.redact_builtin,
             "report_not_run": self.report_not_run,
+            "artifact_url": self.artifact_url,
+            "artifact_size": self.artifact_size,
+            "artifact_total": self.artifact_total,
         }
 
     def for_sender(self) -> Rules:
@@ -82,6 +91,9 @@ class Rules:
             bool(body.get("output_annotations", False)),
             bool(body.get("redact_builtin", True)),
             report_not_run=bool(body.get("report_not_run", False)),
+            artifact_url=str(body.get("artifact_url", "")),
+            artifact_size=int(body.get("artifact_size", ARTIFACT_BYTES)),
+            artifact_total=int(body.get("artifact_total", ARTIFACTS_BYTES)),
         )
 
 

@@ -119,6 +119,11 @@ class SpoolWriter:
         return Losses(results + self.dropped, records, self.shortened, "" if is_whole else self.trouble)
 
     @property
+    def folder(self) -> str:
+        """The session's folder."""
+        return self._path.rpartition("/")[0]
+
+    @property
     def is_own(self) -> bool:
         """Whether this is the process that made the writer, not a forked child of it."""
         return self._disk.getpid() == self._pid

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.tally import Tally
 
 _EMBEDDED_PROJECT: Final = 1
+_REASONS: Final = 3
 
 _WORDS: Final = {
     "passed": "passed",
@@ -43,7 +44,7 @@ class Ending:
     """How the reporting of a session ended.
 
     ``log`` are the last lines of a sender that never got ready; ``renamed`` are statuses that the server does not know,
-    each with what was sent instead.
+    each with what was sent instead; ``unstored`` says why files of results are not stored, each with their number.
     """
 
     tally: Tally
@@ -54,6 +55,7 @@ class Ending:
     trouble_class: str = ""
     reasons: tuple[str, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
+    unstored: tuple[tuple[str, int], ...] = ()
     losses: Losses = Losses()  # noqa: RUF009 - frozen and empty
     leftovers: Leftovers = Leftovers()  # noqa: RUF009 - frozen and empty
 
@@ -138,6 +140,14 @@ def _lost(losses: Losses) -> list[str]:
     return lines
 
 
+def unstored_lines(unstored: Sequence[tuple[str, int]]) -> list[str]:
+    """Return what is told of files that results name but that nobody has stored: why, each with their number."""
+    return [
+        f"{_number(count, 'artifact')} named in results, but not stored: {foreign(why, STRING_UNITS)}"
+        for why, count in unstored[:_REASONS]
+    ]
+
+
 def send_command(configuration: Configuration, here: Path) -> str:
     """Return the command that sends, from the folder ``here``, what this session left behind."""
     words = ["automation-report", "send", "--spool", str(configuration.spool)]
@@ -183,6 +193,7 @@ def _troubles(ending: Ending | None, troubles: Sequence[str]) -> list[str]:
         " (set automation_report_statuses)"
         for before, now in ending.renamed
     ]
+    lines += unstored_lines(ending.unstored)
     lines += [f"error in reporting: {foreign(each, STRING_UNITS)}" for each in (*tally.faults, *tally.mismatches)]
     return [*lines, *_lost(ending.losses)]
 

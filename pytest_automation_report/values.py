@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LARGEST_ID",
+    "SIZE_REMEDY",
     "choice",
     "fields",
     "flag",
@@ -38,6 +39,8 @@ __all__ = [
     "run_key",
     "seconds",
     "shard",
+    "size",
+    "size_bytes",
     "source",
     "statuses",
     "tags",
@@ -52,6 +55,9 @@ LARGEST_ID: Final = 2**53 - 1
 LONGEST_WAIT_SECONDS: Final = 3600
 LONGEST_KEPT_DAYS: Final = 3650
 
+SIZE_REMEDY: Final = "use a number with KB, MB, GB or TB, such as 500MB"
+
+_UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]+")
 _TAG: Final = re.compile(r"[A-Za-z0-9_-]+")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,30}")
@@ -116,6 +122,20 @@ def days(given: Given) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LONGEST_KEPT_DAYS:
         raise SettingError(given.origin, given.value, f"write a whole number of days from 0 to {LONGEST_KEPT_DAYS}")
     return value
+
+
+def size(given: Given) -> int:
+    """Return a size in bytes."""
+    found = size_bytes(text(given))
+    if found is None:
+        raise SettingError(given.origin, given.value, SIZE_REMEDY)
+    return found
+
+
+def size_bytes(text: str) -> int | None:
+    """Return the bytes of a size such as ``500MB``, None for what is none."""
+    match = re.fullmatch(r"([0-9]{1,9}) ?(KB|MB|GB|TB)", text.strip().upper())
+    return int(match[1]) * _UNITS[match[2]] if match and int(match[1]) else None
 
 
 def flag(given: Given) -> bool:

@@ -118,9 +118,9 @@ class CheckedServer:
                 Seen(
                     environ["REQUEST_METHOD"],
                     environ["PATH_INFO"],
-                    json.loads(sent or b"null"),
+                    sent if environ["PATH_INFO"] == "/artifacts" else json.loads(sent or b"null"),
                     int(started[-1].split()[0]),
-                    json.loads(answer or b"null"),
+                    answer if environ["PATH_INFO"].startswith("/artifacts/") else json.loads(answer or b"null"),
                 )
             )
             return [answer]

@@ -139,7 +139,7 @@ class Contract:
         body_may_be_missing: bool,
     ) -> None:
         method, path, _, _ = request
-        if path in _OUTSIDE:
+        if path in _OUTSIDE or path.startswith("/artifacts"):
             return
         try:
             if 200 <= answer[0] < 300:

@@ -23,6 +23,7 @@ from pytest_automation_report.sender.log import Log
 from pytest_automation_report.sender.process import Sender
 from pytest_automation_report.sender.world import World
 from pytest_automation_report.spool import session_folders
+from pytest_automation_report.summary import unstored_lines
 
 if TYPE_CHECKING:
     from pytest_automation_report.configuration import Configuration
@@ -193,6 +194,8 @@ def _told_on_the_way(folder: SessionFolder, state: LedgerState, dropped: int) ->
     """Tell what was decided while sending."""
     for before, now in state.renamed.items():
         told(f"{folder.id}: the server does not know the status {before!r}: sent as {now!r}")
+    for line in unstored_lines(state.unstored_reasons):
+        told(f"{folder.id}: {line}")
     if dropped:
         told(f"{folder.id}: {results(dropped)} dropped, as asked: nobody can tell whether the server has them")
 

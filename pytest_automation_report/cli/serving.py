@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import sys
 import threading
@@ -14,24 +13,22 @@ import click
 
 from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
 from pytest_automation_report.errors import SettingError
+from pytest_automation_report.values import SIZE_REMEDY, size_bytes
 
 if TYPE_CHECKING:
     from pytest_automation_report.server.gate import Exchange
 
 DEFAULT_PORT: Final = 8000
 
-_UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-
 
 def _size(context: click.Context, parameter: click.Parameter, given: str | None) -> int | None:
     """Return a size in bytes; what is none is a usage error that says how to write one."""
     if given is None:
         return None
-    match = re.fullmatch(r"([0-9]{1,9}) ?(KB|MB|GB|TB)", given.strip().upper())
-    if match is None or not int(match[1]):
-        words = f"{given!r} is no size; use a number with KB, MB, GB or TB, such as 500MB"
-        raise click.BadParameter(words, context, parameter)
-    return int(match[1]) * _UNITS[match[2]]
+    found = size_bytes(given)
+    if found is None:
+        raise click.BadParameter(f"{given!r} is no size; {SIZE_REMEDY}", context, parameter)
+    return found
 
 
 @click.command()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.records import Record
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-_NOT_WORTH_A_SYNC: Final = frozenset({"ready", "trouble", "lane", "done"})
+_NOT_WORTH_A_SYNC: Final = frozenset({"ready", "trouble", "lane", "done", "stored", "unstored"})
 
 _sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
@@ -58,6 +58,11 @@ class LedgerBook:
         self._descriptor = os.open(path, _FLAGS, 0o600)
         if path.stat().st_size:
             os.write(self._descriptor, b"\n")  # a torn last record must not swallow the next one
+
+    @property
+    def folder(self) -> Path:
+        """The session's folder."""
+        return self._path.parent
 
     def close(self) -> None:
         """Close the file."""

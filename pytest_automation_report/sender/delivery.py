@@ -19,6 +19,7 @@ from pytest_automation_report.sender.joining import Joining
 from pytest_automation_report.sender.patience import Patience
 from pytest_automation_report.sender.portions import Portions
 from pytest_automation_report.sender.settlement import NOTE_FIELD
+from pytest_automation_report.sender.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.sender.batches import Batch
     from pytest_automation_report.sender.book import LedgerBook
     from pytest_automation_report.sender.handover import Limits
+    from pytest_automation_report.sender.keepers import Keeper
     from pytest_automation_report.sender.lanes import Lane, Lanes
     from pytest_automation_report.sender.rejects import Rejects
     from pytest_automation_report.sender.settlement import Unknown
@@ -44,6 +46,7 @@ class Delivery:
     """Sends what the lanes hold; owned by the sender that holds the session's lock.
 
     ``note`` says how the session ended, for the run; ``unknown`` what is done with results that nobody can tell of.
+    ``keeper`` keeps files in the place of the server.
     """
 
     client: Client
@@ -54,11 +57,13 @@ class Delivery:
     world: World
     rejects: Rejects
     unknown: Unknown = "hold"
+    keeper: Keeper | None = None
     note: str = ""
     patience: Patience = field(init=False)
     _portions: Portions = field(init=False)
     _aftermath: Aftermath = field(init=False)
     _joining: Joining = field(init=False)
+    _uploads: Uploads = field(init=False)
     _waiting_since: dict[str, float] = field(default_factory=dict)
     _marks: dict[str, int] = field(default_factory=dict)
     _turn: int = 0
@@ -66,6 +71,7 @@ class Delivery:
     def __post_init__(self) -> None:
         self.patience = Patience(self.book, self.limits, self.world)
         self._portions = Portions(self.book.state.aliases)
+        self._uploads = Uploads(self.book.folder, self.client, self.book, self.world, self.patience, self.keeper)
         self._aftermath = Aftermath(
             self.client, self.book, self.lanes, self.session, self.limits, self.world, self.rejects, self.unknown,
             self.patience, self._portions,
@@ -178,6 +184,9 @@ class Delivery:
             self._waiting_since.pop(lane.worker, None)
             return self._closing_action(lane, account)
         since = self._waiting_since.setdefault(lane.worker, self.world.clock())
+        storing = self._uploads.action(lane.queue)
+        if storing is not None:
+            return storing
         batch = self._portions.batch(lane, account)
         age = self.world.clock() - since
         if not due_cause(batch, age_seconds=age, age_limit_seconds=self.limits.batch_age, is_closing=lane.is_closed):
@@ -279,11 +288,13 @@ class Delivery:
             orphans=tuple(each.number for each in batch.results if each.is_orphan),
             elapsed=(observed, batch.computed),
         )
-        body, began = batch.body(observed if self.session.is_measured else None), self.world.clock()
+        sent, began = self._uploads.resolved(batch), self.world.clock()
+        body = sent.body(observed if self.session.is_measured else None)
         call = lambda: self.client.append_thread(thread, body, key=self._key(intent))  # noqa: E731
-        is_taken = self._aftermath.post(intent, call, batch)
+        is_taken = self._aftermath.post(intent, call, sent)
         self._waiting_since[lane.worker] = self.world.clock()
         if is_taken:
+            self._uploads.release(batch)
             self._portions.took(lane, batch, self.world.clock() - began)
 
     def _mark(self, lane: Lane) -> int:

@@ -24,6 +24,7 @@ from pytest_automation_report.recorder import (
 from pytest_automation_report.records import AGAIN
 from pytest_automation_report.sender.not_run import NotRun
 from pytest_automation_report.spool import NOT_RUN
+from pytest_automation_report.spooled import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -38,7 +39,10 @@ _LOST = "the process went on to other tests, but the record of this result is da
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One result, ready to be sent; ``moment`` and ``elapsed`` in microseconds, ``test`` as the server's JSON."""
+    """One result; ``moment`` and ``elapsed`` in microseconds, ``test`` as the server's JSON.
+
+    ``is_with_files`` tells that it names files which have to be stored before it can be sent.
+    """
 
     worker: str
     offset: int
@@ -50,6 +54,7 @@ class Result:
     moment: int
     test: str
     is_orphan: bool = False
+    is_with_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +245,7 @@ class Lanes:
             elapsed=members["elapsed"],
             moment=members["t"],
             test=placed.record.test,
+            is_with_files=MARK in placed.record.test,
         )
         lane.open, lane.unclosed = None, None
         lane.ended = max(lane.ended, result.moment)
@@ -336,7 +342,8 @@ class Lanes:
         if result.nodeid in self._failed and result.status != "error":
             test = replace(test, status=self._rules.alias("error"), fields=(*earlier[-1].fields[:1], *test.fields))
             result = replace(result, status="error")
-        return replace(result, test=encoded(with_earlier_attempts(test, earlier)))
+        text = encoded(with_earlier_attempts(test, earlier))
+        return replace(result, test=text, is_with_files=MARK in text)
 
     def _close_attempt(self, lane: Lane) -> None:
         """Make the last rerun attempt the result: nothing came after it."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.client import Client
     from pytest_automation_report.sender.handover import Handover, Limits
+    from pytest_automation_report.sender.keepers import Keeper
     from pytest_automation_report.sender.settlement import Unknown
     from pytest_automation_report.spool import Session
 
@@ -104,6 +105,7 @@ class Sender:
     controller: Process | None = None
     on_progress: Callable[[Delivery], None] = lambda _: None
     unknown: Unknown = "hold"
+    keeper: Keeper | None = None
     is_in_new_run: bool = False
     _alone_at: float | None = None
     _locks: list[int] = field(default_factory=list)
@@ -116,8 +118,9 @@ class Sender:
         following = Following(RecordFiles(self.folder), lanes, self.limits, self.controller)
         rejects = Rejects(self.folder.rejected)
         delivery = Delivery(
-            self.client, book, lanes, self.session, self.limits, self.world, rejects, unknown=self.unknown
-        )
+            self.client, book, lanes, self.session, self.limits, self.world, rejects,
+            unknown=self.unknown, keeper=self.keeper,
+        )  # fmt: skip
         try:
             book.write("ready", pid=os.getpid())
             self._prepare(book)

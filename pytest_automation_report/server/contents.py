@@ -11,8 +11,9 @@ from typing import Final
 from urllib.parse import quote
 
 from pytest_automation_report.model import EMBEDDED_ORIGIN
+from pytest_automation_report.stored import ARTIFACTS_PATH
 
-PATH: Final = "/artifacts"
+PATH: Final = ARTIFACTS_PATH
 """Where contents are put, and below which they are read."""
 
 ADDRESS: Final = f"{EMBEDDED_ORIGIN}{PATH}/"

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import falcon
 
-from pytest_automation_report.server.contents import MAX_TOTAL_BYTES
+from pytest_automation_report.server.contents import MAX_CONTENT_BYTES, MAX_TOTAL_BYTES
 from pytest_automation_report.server.hosts import is_answered
 from pytest_automation_report.server.refusals import RefusalError, invalid
 from pytest_automation_report.server.throttle import RateLimit
+from pytest_automation_report.stored import KEEPS_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -75,13 +76,14 @@ class Gate:
         self._limit = None if rules.requests_per_minute is None else RateLimit(rules.requests_per_minute)
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Refuse a request, or show that idempotency keys are known here."""
+        """Refuse a request, or show that files are kept and idempotency keys are known here."""
         resp.set_header("X-Content-Type-Options", "nosniff")
         if req.path == HEALTH:
             return
         self._check_origin(req)
         if self._extension is None or not self._extension.admits(req):
             self._check_token(req)
+        resp.set_header(KEEPS_HEADER, str(MAX_CONTENT_BYTES))
         wait = self._limit.wait_seconds() if self._limit is not None else 0
         if wait:
             raise RefusalError(429, "Too many requests in this minute.", headers={"Retry-After": str(wait)})

@@ -99,7 +99,7 @@ def test_hooks_add_to_runs_and_tests(arguments: tuple[str, ...], suite: Suite) -
 
 @pytest.mark.parametrize("arguments", WORKERS)
 def test_files_are_published_by_a_hook(arguments: tuple[str, ...], suite: Suite) -> None:
-    """A file or bytes with an address from the hook are an artifact; without one a field tells where the file is."""
+    """A file goes by the address that the hook gives; without one by our server's, or a field where nobody keeps it."""
     suite.write("conftest.py", HOOKS)
     suite.write(
         "test_suite.py",
@@ -126,13 +126,17 @@ def test_files_are_published_by_a_hook(arguments: tuple[str, ...], suite: Suite)
     ]
     assert (suite.root / "published").read_text() == "a.txt:from a path b.txt:from bytes a.txt:from a path "
     assert test.values["no.txt"].endswith("/no.txt (no such file)")
-    assert test.values["d.png"] == "4 bytes, not kept: nothing publishes them"
-    assert test.values["shot"].endswith("/e.png")
+    if "elsewhere" in arguments:
+        assert test.values["d.png"] == "4 bytes, not kept: nothing publishes them"
+        assert test.values["shot"].endswith("/e.png")
+    else:
+        assert [(each["name"], each["size"]) for each in test.artifacts[3:5]] == [("d.png", 4), ("shot", 0)]
+        assert all(each["url"].startswith("http+local://store/artifacts/") for each in test.artifacts[3:5])
     assert suite.ran.out.count("artifact broken was not added: ZeroDivisionError: division by zero") == 1
 
 
-def test_files_without_a_hook_are_named(suite: Suite) -> None:
-    """Where nothing publishes files, a field says where a file is, and how large bytes were."""
+def test_files_of_workers_elsewhere_are_named(suite: Suite) -> None:
+    """Where no disk is shared with the sender, a field says where a file is, and how large bytes were."""
     suite.write(
         "test_suite.py",
         """
@@ -142,7 +146,7 @@ def test_files_without_a_hook_are_named(suite: Suite) -> None:
             automation_report.artifact(b"12345678" * 1000, "dump")
     """,
     )
-    (test,) = suite.report().values()
+    (test,) = suite.report("-n1", "-p", "elsewhere").values()
     assert test.artifacts == []
     assert test.values["a.txt"].endswith("/a.txt")
     assert test.values["dump"] == "8,000 bytes, not kept: nothing publishes them"
@@ -182,7 +186,8 @@ def test_hook_that_fails_is_told_once(arguments: tuple[str, ...], suite: Suite) 
     )
     tests = suite.report(*arguments)
     assert len(tests) == 4
-    assert all(list(each.values) == ["a.txt"] for each in tests.values())
+    names = [[*each.values, *(artifact["name"] for artifact in each.artifacts)] for each in tests.values()]
+    assert names == [["a.txt"]] * 4
     for told in (
         f"describe_run in {suite.root}/conftest.py: KeyError: 'no branch'; the run goes without its additions",
         f"describe_test in {suite.root}/conftest.py: Failed: no page; results go without its additions",

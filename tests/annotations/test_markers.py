@@ -112,7 +112,8 @@ def test_marker_that_cannot_be_used_is_told(arguments: tuple[str, ...], suite: S
         import pytest
 
         @pytest.mark.automation_report_field("only a name")
-        @pytest.mark.automation_report_artifact("not an address")
+        @pytest.mark.automation_report_artifact("no file")
+        @pytest.mark.automation_report_artifact(7)
         @pytest.mark.automation_report_case
         @pytest.mark.automation_report_field("kept", "yes")
         def test_wrong():
@@ -120,10 +121,10 @@ def test_marker_that_cannot_be_used_is_told(arguments: tuple[str, ...], suite: S
     """,
     )
     (test,) = suite.report(*arguments).values()
-    assert test.fields == [("kept", "yes", STRING)]
+    assert test.fields == [("kept", "yes", STRING), ("no file", f"{suite.root}/no file (no such file)", STRING)]
     for what in (
         "automation_report_field of test_suite.py::test_wrong cannot be used: ",
-        "automation_report_artifact of test_suite.py::test_wrong cannot be used: 'not an address' is no web address",
+        "automation_report_artifact of test_suite.py::test_wrong cannot be used: an artifact is an address, a path,",
         "automation_report_case of test_suite.py::test_wrong cannot be used: it names none",
     ):
         assert suite.ran.out.count(f"marker {what}") == 1

@@ -34,7 +34,9 @@ _NUMBERS = {
 def checked_server(server: ScriptedServer | None = None) -> Iterator[ScriptedServer]:
     """Yield a scripted server that checks each request against the contract, with another session's run in it."""
     server = server or ScriptedServer(token=TOKEN)
-    server.checks.append(Contract().check_request)
+    check = Contract().check_request
+    own = "/artifacts" if server.keeps_artifacts else ""
+    server.checks.append(lambda method, path, query, body: None if path == own else check(method, path, query, body))
     server.store.apply("POST", "/api/v1/projects/1/automation/runs", "", {"name": "another", "source": "suite"})
     with server:
         yield server

@@ -16,9 +16,10 @@ import struct
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from scripted.faults import Fault, Rule
 from scripted.store import Reply, Store
@@ -59,10 +60,17 @@ class _Wire:
 
 
 class ScriptedServer:
-    """Listens on 127.0.0.1 while its context is open; with ``tls`` for https."""
+    """Listens on 127.0.0.1 while its context is open; with ``tls`` for https.
 
-    def __init__(self, *, token: str = "scripted-token", tls: ssl.SSLContext | None = None) -> None:
+    With ``keeps_artifacts`` it is one of the project's own, which keeps files, too: by their hash, in ``artifacts``.
+    """
+
+    def __init__(
+        self, *, token: str = "scripted-token", tls: ssl.SSLContext | None = None, keeps_artifacts: bool = False
+    ) -> None:
         self.token = token
+        self.keeps_artifacts = keeps_artifacts
+        self.artifacts: dict[str, bytes] = {}
         self.checks: list[Check] = []
         self.violations: list[str] = []
         self.connection_count = 0
@@ -219,11 +227,22 @@ class ScriptedServer:
         """Apply a request and return the API's answer."""
         if seen.headers.get("authorization") != f"Bearer {self.token}":
             return Reply(401, {"message": "Unauthenticated."})
+        if seen.path == "/artifacts" and self.keeps_artifacts:
+            return self._kept(seen)
         with self._changed:
             reply = self._store.apply(seen.method, seen.path, seen.query, seen.json)
             seen.is_applied = reply.status < 300
             self._changed.notify_all()
         return reply
+
+    def _kept(self, seen: Seen) -> Reply:
+        found, name = sha256(seen.body).hexdigest(), parse_qs(seen.query)["name"][0]
+        with self._changed:
+            self.artifacts[found] = seen.body
+            seen.is_applied = True
+            self._changed.notify_all()
+        url = f"http+local://store/artifacts/{found}/{quote(name, safe='')}"
+        return Reply(201, {"url": url, "name": name, "mime_type": "application/x-told", "size": len(seen.body)})
 
     def check(self, seen: Seen) -> None:
         """Let the checks see a request; what they find is kept in ``violations`` and fails the test at the end."""
@@ -308,6 +327,8 @@ class _Handler(BaseHTTPRequestHandler):
         if body is None:
             body = b"" if reply.document is None else json.dumps(reply.document).encode()
         headers = {"Date": self.date_time_string(), "Content-Type": "application/json", **reply.headers}
+        if self.server.keeps_artifacts:
+            headers["Automation-Report-Artifacts"] = "33554432"
         if reply.status != 204:
             headers.setdefault("Content-Length", str(len(body)))
         self.server.answered(seen, reply.status)

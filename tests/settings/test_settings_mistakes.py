@@ -32,6 +32,8 @@ WEB = "write a web address that begins with https:// or http://"
 DAYS = "write a whole number of days from 0 to 3650"
 WAIT = "write a number of seconds from 0 to 3600, without a unit"
 
+SIZE = "use a number with KB, MB, GB or TB, such as 500MB"
+
 MISTAKES: list[tuple[str, str, str, str]] = [
     ("when", "never", "'never'", "write always or ci"),
     ("delivery", "soon", "'soon'", "write live or later"),
@@ -118,6 +120,8 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("redact", r"\d{,3}", r"'\\d{'", "write a comma inside a pattern as \\,"),
     *(("exit_wait", value, repr(value), WAIT) for value in ("10s", "-1", "3601", "inf", "NaN", "1e3", ".", "1e999")),
     *(("keep_spool", value, repr(value), DAYS) for value in ("-1", "3651", "1.5", "14d", "nan", "1e2")),
+    *(("artifact_size", value, repr(value), SIZE) for value in ("10", "0MB", "MB", "-1MB", "1.5GB", "1MiB")),
+    ("artifact_total", "all", "'all'", SIZE),
     ("artifact_url", "files", "'files'", WEB),
     ("artifact_url", "s3://bucket", "'s3://bucket'", WEB),
     ("artifact_store", "a\nb", "'a\\nb'", "write it without control characters, on one line"),

@@ -94,6 +94,8 @@ SAMPLES: Mapping[str, Sample] = {
     "strict": Sample(given=True),
     "preflight": Sample(given=True),
     "exit_wait": Sample(2.5),
+    "artifact_size": Sample("500KB", 500_000),
+    "artifact_total": Sample("3 gb", 3_000_000_000),
     "artifact_url": Sample("https://files.example.org/{path}"),
     "artifact_store": Sample("s3://bucket/folder"),
     "token_file": Sample("token.txt", "{root}/token.txt"),
@@ -256,6 +258,8 @@ def test_defaults(pytester: pytest.Pytester) -> None:
         "project_id": 1,
         "statuses": {},
         "link_templates": {},
+        "artifact_size": 32_000_000,
+        "artifact_total": 2_000_000_000,
         "spool": pytester.path / ".automation-report/spool",
         "database": pytester.path / ".automation-report/store.sqlite3",
     }

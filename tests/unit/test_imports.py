@@ -15,14 +15,15 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "checks", "errors", "model", "limits", "answers", "members", "records", "redaction", "secret_shapes",
-            "secret_values", "terminal",
+            "secret_values", "spooled", "stored", "terminal",
         ),
         0,
     ),
     # 1: what a session is and what came of it, pure
     **dict.fromkeys(
         (
-            "added", "additions", "address", "annotations", "asking", "attempts", "ci", "configuration",
+            "added", "additions", "address", "annotations", "artifact_addresses", "asking", "attachments", "attempts",
+            "ci", "configuration",
             "credentials", "databases", "destination", "encoding", "facts", "failures", "given", "hook_answers",
             "hookspecs", "identity", "ini", "junit", "ledger", "markers", "naming", "notes", "outcomes", "phases",
             "places",
@@ -34,7 +35,8 @@ FLOORS: dict[str, int] = {
     # 2: disk, network, the embedded server
     **dict.fromkeys(
         (
-            "checkout", "client", "exchange", "server", "spool", "spool_writer", "transport", "verdict", "whereabouts",
+            "checkout", "client", "exchange", "server", "spool", "spool_writer", "stash", "transport", "verdict",
+            "whereabouts",
         ),
         2,
     ),

@@ -1,0 +1,48 @@
+"""Addresses of files that somebody else keeps, by a template (floor 1, pure): CI artifacts, and users' own stores."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from pytest_automation_report.facts import Facts
+
+OF_FILE: Final = ("path", "name")
+"""What a template may have in braces that each file tells: where it is below the root folder, and its name."""
+
+OF_RUN: Final = ("build", "attempt", "shard", "branch", "commit", "job_url")
+"""What a template may have in braces that is the same for the whole session."""
+
+_BRACED: Final = re.compile(r"\{([^{}]*)\}")
+
+
+def braced(template: str) -> list[str]:
+    """Return what a template has in braces."""
+    return _BRACED.findall(template)
+
+
+def template_for(template: str, facts: Facts) -> str:
+    """Return a template with what is known of the run in it; empty when it needs something that nobody tells."""
+    values = {
+        "build": facts.build,
+        "attempt": facts.attempt,
+        "shard": facts.shard and facts.shard.index,
+        "branch": facts.branch,
+        "commit": facts.commit,
+    }
+    known = {name: quote(str(value), safe="") for name, value in values.items() if value is not None}
+    if facts.url is not None:
+        known["job_url"] = facts.url.rstrip("/")
+    if any(name not in known for name in braced(template) if name not in OF_FILE):
+        return ""
+    return _BRACED.sub(lambda match: known.get(match[1], match[0]), template)
+
+
+def address_of(template: str, path: str, name: str) -> str:
+    """Return the address of one file; a template that names none is what comes before its path."""
+    values = {"path": quote(path, safe="/"), "name": quote(name, safe="")}
+    if not any(each in values for each in braced(template)):
+        return f"{template.rstrip('/')}/{values['path']}"
+    return _BRACED.sub(lambda match: values.get(match[1], match[0]), template)

@@ -1,0 +1,44 @@
+"""Who keeps the files of results (floor 3): a server of ours, or a store of the user's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from pytest_automation_report.client import Client
+    from pytest_automation_report.stored import StoredFile
+
+_NAME_CHARACTERS: Final = 50  # each may become twelve in an address, which has to fit
+
+
+class KeeperError(Exception):
+    """A file cannot be kept, and trying again would not help; the message says why, in a few words."""
+
+
+class Keeper(Protocol):
+    """Takes files; a content that it has is not kept twice, so that an upload may be repeated at any time."""
+
+    def put(self, file: BinaryIO, size: int, name: str, mime_type: str | None) -> StoredFile:
+        """Keep a file and return where it can be read.
+
+        Raises `KeeperError`, or one of the client's errors.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServerKeeper:
+    """The server that results go to, where it is one of ours."""
+
+    client: Client
+
+    def put(self, file: BinaryIO, size: int, name: str, mime_type: str | None) -> StoredFile:
+        """Keep a file beside the results."""
+        del mime_type  # the server looks at the content itself
+        most = self.client.artifact_bytes or 0
+        if size > most:
+            raise KeeperError(f"the server keeps no file of more than {most:,} bytes")
+        return self.client.put_artifact(file, size, name[-_NAME_CHARACTERS:])

@@ -1,0 +1,285 @@
+"""Files of results under faults: stored once, never in the way of a result, and never one that a record only names."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import pytest
+from scripted.faults import Fault, Rule, answer, hang, lost_answer, reset_unapplied
+from scripted.server import ScriptedServer
+from sessions import TOKEN, run_session, send, session_environment
+
+from faults.oracle import assert_whole, checked_server, result, texts, told
+from faults.running import Running, spools
+from faults.test_sender_killed import sender_of
+from pytest_automation_report.records import framed, unframed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from sessions import Ran
+
+LATER = ("--automation-report-delivery", "later")
+UPLOAD = r"^/artifacts$"
+SECRET = b"what only its owner may read"
+
+SUITE = """
+import pytest
+
+@pytest.mark.parametrize("number", range(3))
+def test_number(number, automation_report):
+    automation_report.artifact(f"file {number}".encode(), f"{number}.txt")
+"""
+NAMES = [f"test_number[{number}]" for number in range(3)]
+
+ONE = """
+def test_one(automation_report):
+    automation_report.artifact(b"content", "one.txt")
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    """Run a server of ours: it keeps files, too."""
+    with checked_server(ScriptedServer(token=TOKEN, keeps_artifacts=True)) as server:
+        yield server
+
+
+def sent(folder: Path, server: ScriptedServer) -> Ran:
+    """Send what the spool holds."""
+    return send(folder, "--url", server.address, "--project-id", "1")
+
+
+def assert_kept(server: ScriptedServer) -> None:
+    """Fail unless each result has its own file's content, at the address that the server gave."""
+    assert_whole(server, NAMES)
+    for number, name in enumerate(NAMES):
+        (artifact,) = result(server, name)["artifacts"]
+        content = f"file {number}".encode()
+        assert artifact["url"] == f"http+local://store/artifacts/{sha256(content).hexdigest()}/{number}.txt"
+        assert server.artifacts[sha256(content).hexdigest()] == content
+
+
+def test_server_that_was_down(tmp_path: Path, server: ScriptedServer) -> None:
+    """Files wait with their results while the server is down; the command sends both, and leaves nothing."""
+    (tmp_path / "test_files.py").write_text(SUITE)
+    server.down()
+    ran = run_session(tmp_path, address=server.address)
+    assert ran.exit == 0
+    assert told(ran).kept == 3
+    server.up()
+    done = sent(tmp_path, server)
+    assert done.exit == 0, done.text
+    assert spools(tmp_path) == []
+    assert_kept(server)
+
+
+def test_sender_killed_in_an_upload(tmp_path: Path, server: ScriptedServer) -> None:
+    """A sender killed while a file is under way changes nothing for the tests; the next one stores it, results once."""
+    (tmp_path / "test_files.py").write_text(SUITE + "    while not __import__('os').path.exists('go'): pass\n")
+    rule = Rule("POST", UPLOAD, hang())
+    server.script([rule])
+    with Running(tmp_path, address=server.address) as running:
+        (tmp_path / "go").touch()
+        running.until(lambda: rule.seen > 0 and bool(server.log[-1].body), "the upload has arrived")
+        os.kill(sender_of(tmp_path), signal.SIGKILL)
+        server.release()
+        ran = running.end()
+    assert ran.exit == 0
+    assert told(ran).kept == 3
+    done = sent(tmp_path, server)
+    assert done.exit == 0, done.text
+    assert spools(tmp_path) == []
+    assert_kept(server)
+
+
+def test_sender_killed_in_every_request(tmp_path: Path, server: ScriptedServer) -> None:
+    """Senders killed at their first request, their second, and so on, after it was applied: all is there, once."""
+    (tmp_path / "test_files.py").write_text(SUITE)
+    run_session(tmp_path, *LATER, address=server.address)
+    victims: list[subprocess.Popen[str]] = []
+    countdown = 0
+
+    def kill(*_: object) -> None:
+        nonlocal countdown
+        countdown -= 1
+        if countdown == 0:
+            victims[-1].kill()
+
+    server.checks.append(kill)
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "send", "--url", server.address]
+    code, text = -signal.SIGKILL, ""
+    while code == -signal.SIGKILL:
+        countdown = len(victims) + 1
+        server._rules.clear()
+        server.script([Rule("*", "/", lost_answer(), first=countdown)])
+        with subprocess.Popen(
+            [*command, "--project-id", "1"], cwd=tmp_path, env=session_environment(), stderr=subprocess.PIPE, text=True
+        ) as process:
+            victims.append(process)
+            _, text = process.communicate(timeout=60)
+        code = process.returncode
+    assert code == 0, text
+    assert len(victims) > 4
+    assert spools(tmp_path) == []
+    assert_kept(server)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(answer(429, {"message": "slow"}, {"Retry-After": "0"}), id="throttled"),
+        pytest.param(answer(502, {"message": "Bad gateway."}), id="bad-gateway"),
+        pytest.param(lost_answer(), id="applied-and-lost"),
+        pytest.param(reset_unapplied(), id="reset"),
+    ],
+)
+def test_upload_is_tried_again(tmp_path: Path, server: ScriptedServer, fault: Fault) -> None:
+    """A file whose upload was not answered, or that came too early, is uploaded again, and its result arrives once."""
+    (tmp_path / "test_files.py").write_text(SUITE)
+    server.script([Rule("POST", UPLOAD, fault)])
+    ran = run_session(tmp_path, address=server.address, env=session_environment({"exit_down": 10.0}))
+    assert told(ran).delivered == 3, ran.text
+    assert "not stored" not in ran.out
+    assert_kept(server)
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (answer(413, {"message": "Too large."}), "the server would not take it (POST /artifacts: 413: Too large.)"),
+        (answer(422, {"message": "No room."}), "the server would not take it (POST /artifacts: 422: No room.)"),
+        (answer(500, {"message": "Failed."}), "the server does not answer when it is given it"),
+        (answer(201, {"url": "javascript:alert(1)"}), "the server does not answer when it is given it"),
+    ],
+    ids=["413", "422", "500", "nonsense"],
+)
+def test_file_that_is_not_taken_keeps_no_result_back(
+    tmp_path: Path,
+    server: ScriptedServer,
+    fault: Fault,
+    why: str,
+) -> None:
+    """A file that the server does not take costs its result nothing but the reference; both tell why."""
+    (tmp_path / "test_files.py").write_text(ONE)
+    server.script([Rule("POST", UPLOAD, fault, count=None)])
+    ran = run_session(tmp_path, address=server.address, env=session_environment({"exit_down": 10.0}))
+    assert told(ran).delivered == 1, ran.text
+    assert_whole(server, ["test_one"])
+    assert "artifacts" not in result(server, "test_one")
+    assert texts(result(server, "test_one")) == f"7 bytes (not stored: {why})"
+    assert f"1 artifact named in results, but not stored: {why}" in ran.out
+    assert sum(each.path == "/artifacts" for each in server.log) == (1 if "would" in why else 3)
+
+
+def test_token_that_is_refused_for_a_file(tmp_path: Path, server: ScriptedServer) -> None:
+    """A refused token stops the sender at a file, too; results and files are kept, and sent when it is taken again."""
+    (tmp_path / "test_files.py").write_text(SUITE)
+    server.script([Rule("POST", UPLOAD, answer(401, {"message": "Unauthenticated."}))])
+    ran = run_session(tmp_path, address=server.address)
+    assert ran.exit == 0
+    assert told(ran).kept == 3
+    assert "the token was refused" in ran.out
+    assert sent(tmp_path, server).exit == 0
+    assert_kept(server)
+
+
+def linked(place: Path, secret: Path) -> None:
+    place.unlink()
+    place.symlink_to(secret)
+
+
+def hard_linked(place: Path, secret: Path) -> None:
+    place.unlink()
+    os.link(secret, place)
+
+
+def in_linked_folder(place: Path, secret: Path) -> None:
+    place.unlink()
+    place.parent.rmdir()
+    place.parent.symlink_to(secret.parent)
+    secret.rename(secret.with_name(place.name))
+
+
+def piped(place: Path, secret: Path) -> None:
+    del secret
+    place.unlink()
+    os.mkfifo(place)
+
+
+def gone(place: Path, secret: Path) -> None:
+    del secret
+    place.unlink()
+
+
+def a_folder(place: Path, secret: Path) -> None:
+    place.unlink()
+    place.mkdir()
+    secret.rename(place / secret.name)
+
+
+@pytest.mark.parametrize("poison", [linked, hard_linked, in_linked_folder, piped, gone, a_folder])
+def test_send_reads_no_file_but_the_sessions_own(
+    tmp_path: Path, server: ScriptedServer, poison: Callable[[Path, Path], None]
+) -> None:
+    """A spool from elsewhere, whose file is a link, a pipe or nothing: its result arrives, and nothing else does."""
+    project, secret = tmp_path / "project", tmp_path / "own" / "secret"
+    for each in (project, secret.parent):
+        each.mkdir()
+    secret.write_bytes(SECRET)
+    (project / "test_files.py").write_text(ONE)
+    run_session(project, *LATER, address=server.address)
+    (session,) = spools(project)
+    poison(session / "files" / "main-1", secret)
+    done = sent(project, server)
+    assert done.exit == 0, done.text
+    assert server.artifacts == {}
+    assert_whole(server, ["test_one"])
+    assert texts(result(server, "test_one")).startswith("7 bytes (not stored: ")
+    assert "1 artifact named in results, but not stored: " in done.err
+    assert [each.read_bytes() for each in (tmp_path / "own").iterdir()] in ([SECRET], [])
+
+
+@pytest.mark.parametrize(
+    "name", ["{secret}", "../../{secret}", "files/../../{secret}", "..", ".", "", "main-1/../{secret}"]
+)
+def test_record_that_names_a_file_elsewhere(tmp_path: Path, server: ScriptedServer, name: str) -> None:
+    """A forged record that names a path instead of a file of its session makes the sender read nothing."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(SECRET)
+    (tmp_path / "test_files.py").write_text(ONE)
+    run_session(tmp_path, *LATER, address=server.address)
+    (session,) = spools(tmp_path)
+    forge(session / "main.records", "spooled:main-1", f"spooled:{name.format(secret=secret)}")
+    done = sent(tmp_path, server)
+    assert done.exit == 0, done.text
+    assert server.artifacts == {}
+    assert_whole(server, ["test_one"])
+    assert texts(result(server, "test_one")).startswith("7 bytes (not stored: its record names no file")
+
+
+def test_forged_address_of_another_kind_is_not_opened(tmp_path: Path, server: ScriptedServer) -> None:
+    """An address such as ``file:`` in a forged record is sent on as the text that it is, and nothing is read."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(SECRET)
+    (tmp_path / "test_files.py").write_text(ONE)
+    run_session(tmp_path, *LATER, address=server.address)
+    (session,) = spools(tmp_path)
+    forge(session / "main.records", "spooled:main-1 7 bytes", f"file://{secret}")
+    assert sent(tmp_path, server).exit == 0
+    assert server.artifacts == {}
+    assert SECRET not in b"".join(each.body for each in server.log)
+
+
+def forge(records: Path, old: str, new: str) -> None:
+    """Write records anew with another text in them, as whoever makes up a spool would."""
+    lines = records.read_bytes().split(b"\n")
+    payloads = [unframed(line) for line in lines if line]
+    assert any(old in (each or "") for each in payloads)
+    records.write_bytes(b"".join(framed((each or "").replace(old, new)) for each in payloads))

@@ -1,0 +1,110 @@
+"""Copies of files in the spool: written within limits, read only where they are."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.spooled import MARK, is_spooled_name, spooled_address, spooled_file, spooled_name
+from pytest_automation_report.stash import Stash, StashError, opened, remove
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def stash(folder: Path, worker: str = "main", most: int = 100, together: int = 1000) -> Stash:
+    return Stash(str(folder), worker, most_bytes=most, most_together=together)
+
+
+def read(folder: Path, name: str) -> bytes:
+    with opened(folder, name) as file:
+        return file.read()
+
+
+def test_what_is_kept_is_read(tmp_path: Path) -> None:
+    """A file and bytes are there under names of ours, private, whatever becomes of the file."""
+    own, path = stash(tmp_path), tmp_path / "a b.txt"
+    path.write_bytes(b"from a file")
+    assert own.keep(path) == ("main-1", 11)
+    path.write_bytes(b"changed")
+    assert own.keep(b"bytes") == ("main-2", 5)
+    assert own.keep(b"") == ("main-3", 0)
+    assert [read(tmp_path, f"main-{number}") for number in (1, 2, 3)] == [b"from a file", b"bytes", b""]
+    assert (tmp_path / "files").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "files/main-1").stat().st_mode & 0o777 == 0o600
+
+
+def test_limits(tmp_path: Path) -> None:
+    """One byte more than a file may have, or all together, and nothing of it is left; what was removed makes room."""
+    own, path = stash(tmp_path, most=10, together=25), tmp_path / "large"
+    path.write_bytes(b"x" * 11)
+    with pytest.raises(StashError, match=r"larger than 10 bytes \(artifact_size\)"):
+        own.keep(path)
+    assert list((tmp_path / "files").iterdir()) == []
+    names = [own.keep(b"x" * 10)[0] for _ in range(2)]
+    with pytest.raises(StashError, match=r"more than 25 bytes would wait to be sent \(artifact_total\)"):
+        own.keep(b"x" * 6)
+    assert own.keep(b"x" * 5)[1] == 5
+    remove(tmp_path, names[0])
+    assert own.keep(b"x" * 10)[1] == 10
+    assert sum(each.stat().st_size for each in (tmp_path / "files").iterdir()) == 25
+
+
+def test_workers_share_the_folder(tmp_path: Path) -> None:
+    """Each worker's files have its name; no worker's name is a path."""
+    assert [stash(tmp_path, worker).keep(b"1")[0] for worker in ("gw0", "gw1", "../a/b")] == [
+        "gw0-1",
+        "gw1-1",
+        "___a_b-1",
+    ]
+    assert len(list((tmp_path / "files").iterdir())) == 3
+
+
+def test_a_name_that_is_taken_is_not_written_over(tmp_path: Path) -> None:
+    """What lies where a file is to be written, a link for one, is left alone."""
+    (tmp_path / "files").mkdir()
+    (tmp_path / "target").write_bytes(b"precious")
+    (tmp_path / "files/main-1").symlink_to(tmp_path / "target")
+    own = stash(tmp_path)
+    with pytest.raises(FileExistsError):
+        own.keep(b"new")
+    assert own.keep(b"new") == ("main-2", 3)
+    assert (tmp_path / "target").read_bytes() == b"precious"
+
+
+def test_a_forked_process_keeps_nothing(tmp_path: Path) -> None:
+    """What a child of a test adds belongs to no result, and takes no number from those that do."""
+    own = stash(tmp_path)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            own.keep(b"child")
+        except StashError:
+            os._exit(7)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    assert own.keep(b"parent") == ("main-1", 6)
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "/etc/passwd", "../session.json", "a/b", "a\n", "a b", "a" * 81, "a.b"]
+)
+def test_only_our_names_are_opened(tmp_path: Path, name: str) -> None:
+    """Whatever a record calls a file, a path is never one."""
+    stash(tmp_path).keep(b"1")
+    assert not is_spooled_name(name)
+    with pytest.raises(SpoolError, match="names no file"):
+        opened(tmp_path, name)
+
+
+def test_addresses_are_read_back() -> None:
+    """An address gives back the name and what is shown to people; no other address does."""
+    address = spooled_address(spooled_name("gw0", 3), "/tmp/a b c.png")
+    assert spooled_file(address) == ("gw0-3", "/tmp/a b c.png")
+    assert spooled_file(spooled_address("gw0-3", "")) == ("gw0-3", "")
+    assert f'"url":"{address}"'.startswith(MARK)
+    for other in ("https://example.org/spooled:a", "Spooled:a", "file:///a", ""):
+        assert spooled_file(other) is None
