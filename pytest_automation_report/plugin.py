@@ -34,7 +34,7 @@ _REPORTING: Final = "automation-report-session"
 _MARKERS: Final = (
     "automation_report_field(name, value, type=None): add a field to the test's result.",
     "automation_report_link(url, name='Link'): add a web address to the test's result.",
-    "automation_report_artifact(url, name='Artifact', mime_type=None): add a stored file to the test's result.",
+    "automation_report_artifact(content, name=None, mime_type=None): add a file (or its address) to the test's result.",
     "automation_report_case(*ids): name the cases that the test covers (see automation_report_link_templates).",
     "automation_report_issue(*ids): name the issues that the test is about (see automation_report_link_templates).",
 )

@@ -40,11 +40,12 @@ class Stash:
     is held by the instance, since tests patch modules; a file is read as the test itself would read it.
     """
 
-    __slots__ = ("_close", "_getpid", "_makedirs", "_number", "_open", "_path", "_pid", "_scandir",
+    __slots__ = ("_close", "_getpid", "_makedirs", "_mkdir", "_number", "_open", "_path", "_pid", "_scandir",
                  "_unlink", "_used", "_worker", "_write", "most_bytes", "most_together")  # fmt: skip
 
     def __init__(self, session: str, worker: str, *, most_bytes: int, most_together: int) -> None:
-        self._open, self._write, self._close, self._makedirs = os.open, os.write, os.close, os.makedirs
+        self._open, self._write, self._close = os.open, os.write, os.close
+        self._mkdir, self._makedirs = os.mkdir, os.makedirs
         self._unlink, self._scandir, self._getpid = os.unlink, os.scandir, os.getpid
         self._path = f"{session}/{FOLDER}"
         self._worker = worker
@@ -90,8 +91,15 @@ class Stash:
         try:
             return self._open(path, _WRITE, 0o600)
         except FileNotFoundError:
-            self._makedirs(self._path, 0o700)  # with the session's folder, should a test have removed that
+            self._make_folder()
             return self._open(path, _WRITE, 0o600)
+
+    def _make_folder(self) -> None:
+        """Make the folder, with that of the session, should a test have removed it."""
+        try:
+            self._mkdir(self._path, 0o700)
+        except FileNotFoundError:
+            self._makedirs(self._path, 0o700)
 
     def _check(self, name: str, size: int) -> None:
         """Raise `StashError` when a file of this size, which is being written, is too much."""
