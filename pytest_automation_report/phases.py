@@ -152,8 +152,7 @@ def exception_type(message: str) -> str:
 
 def worst(statuses: Sequence[Status]) -> Status:
     """Return the status that decides a test, ``passed`` when there is none."""
-    passed: Status = "passed"
-    return max(statuses, key=_SEVERITY.__getitem__, default=passed)
+    return max(statuses, key=_SEVERITY.__getitem__) if statuses else "passed"
 
 
 def _skipped(when: str, report: Report, texts: Texts) -> Phase:
