@@ -163,6 +163,46 @@ def test_thread_that_is_not_shown(tmp_path: Path, shown: str) -> None:
         assert names(server) == []
 
 
+class Looping(HalfServer):
+    """Stores half of the first append, and lists results in pages that lead nowhere."""
+
+    next_page: object = None
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request, and leave the list's rest out."""
+        reply = super().applied(seen)
+        if seen.path.endswith("/tests"):
+            reply.document.update(result=reply.document["result"][:100], next_page=self.next_page)
+        return reply
+
+
+@pytest.mark.parametrize("next_page", [1, 3, 2**53, None])
+def test_pages_that_lead_nowhere(tmp_path: Path, next_page: object) -> None:
+    """A list whose pages go in circles, too far, or end too early decides nothing, after a few requests."""
+    server = Looping(token=TOKEN)
+    server.next_page = next_page
+    with checked_server(server), stepping(written_in(tmp_path, server, 240)) as stepper:
+        stepper.run()
+        assert stepper.delivery.state.total("held") == 240
+        assert sum(each.path.endswith("/tests") for each in server.log) == 1
+        assert len(names(server)) == 120
+
+
+@pytest.mark.parametrize("next_page", [0, -1, "2", 1.5, [], True])
+def test_pages_that_make_no_sense(tmp_path: Path, next_page: object) -> None:
+    """A list whose next page is no page is no answer: it is asked again, ever more seldom, and nothing is decided."""
+    server = Looping(token=TOKEN)
+    server.next_page = next_page
+    with checked_server(server), stepping(written_in(tmp_path, server, 240)) as stepper:
+        for _ in range(100):
+            stepper.clock.now += 0 if stepper.step() else 5
+        assert stepper.delivery.state.open_intent is not None
+        assert not stepper.delivery.has_kept
+        server.next_page = None
+        stepper.run()
+        assert stepper.delivery.state.total("held") == 240
+
+
 def lived(
     written: WrittenSession,
     server: ScriptedServer,

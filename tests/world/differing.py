@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SUITES = Path(__file__).parent / "suites"
+_PROGRESS = re.compile(r"[.FEsxX]+ *\[ *\d+%\]")
 _DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered in (\d+) threads?: ", re.MULTILINE)
 
 
@@ -110,6 +111,26 @@ def check_same(pair: Pair, *, is_summed_up: bool = True) -> None:
     assert statuses == {(each.name, each.status) for each in reported.xml.values()}
     assert [each.name for each in pair.server.values() if each.cases > 1] == []
     check_told(pair, is_summed_up=is_summed_up)
+
+
+def check_same_output(pair: Pair) -> None:
+    """Raise AssertionError where anything else is printed than without the report, but for the report itself."""
+    bare, reported = pair.bare, pair.reported
+    assert without_report(reported.ran.out, reported.folder) == without_report(bare.ran.out, bare.folder)
+    assert reported.ran.err.replace(str(reported.folder), "") == bare.ran.err.replace(str(bare.folder), "")
+
+
+def without_report(text: str, folder: Path) -> str:
+    """Return what a session printed without the report's own lines, and without what differs from time to time."""
+    text = re.sub(r"(?m)^=+ automation report =+\n(?s:.*?)(?=^=+ )", "", text)
+    text = re.sub(r"(?m)^automation report: .*\n", "", text)
+    text = re.sub(r", automation-report-[^,\s]+|automation-report-[^,\s]+, ", "", text.replace(str(folder), ""))
+    text = re.sub(r"\d+\.\d+s( \(\d:\d\d:\d\d\))?", "TIME", text)
+    text = re.sub(r"(?m)^[-=]+|[-=]+$|0x[0-9a-f]+|\b\d{5,}\b", "", text)
+    if not re.search(r"(?m)^\d+ workers? ", text):
+        return text
+    # Workers share tests out as it comes: which of them had which, and in what order they ended, is no difference.
+    return "\n".join(sorted(line for line in re.sub(r"\bgw\d\b", "gw", text).splitlines() if not _PROGRESS.match(line)))
 
 
 def check_told(pair: Pair, *, is_summed_up: bool = True) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from world.differing import SUITES, check_same, check_told, differ
+from world.differing import SUITES, check_same, check_same_output, check_told, differ
 from world.plugins import search_path
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def test_mocked_world_changes_nothing(tmp_path: Path, name: str) -> None:
     arguments = _KEEPS_PYTEST if name == "descriptors" else ()
     pair = differ(tmp_path, SUITES / f"suite_{name}.py", *arguments, env=search_path(*_NEEDED.get(name, ())))
     check_same(pair)
+    check_same_output(pair)
 
 
 @pytest.mark.parametrize("name", ["clocks", "network", "disk", "processes"])
@@ -37,6 +38,7 @@ def test_mocked_world_on_workers(tmp_path: Path, name: str) -> None:
     arguments = ("-n", "2", "--dist", "loadfile")
     pair = differ(tmp_path, SUITES / f"suite_{name}.py", *arguments, env=search_path(*_NEEDED.get(name, ())))
     check_same(pair)
+    check_same_output(pair)
 
 
 @pytest.mark.parametrize("name", ["clocks", "disk", "processes"])
@@ -45,6 +47,7 @@ def test_warnings_as_errors_and_no_sockets(tmp_path: Path, name: str) -> None:
     env = search_path("pytest-socket", *_NEEDED.get(name, ()))
     pair = differ(tmp_path, SUITES / f"suite_{name}.py", "-W", "error", "--disable-socket", env=env)
     check_same(pair)
+    check_same_output(pair)
 
 
 @pytest.mark.parametrize("name", ["clocks", "descriptors"])
