@@ -223,3 +223,24 @@ def test_unusable_ledger_is_told(tmp_path: Path) -> None:
     (tmp_path / "ledger").write_bytes(plain_record("intent", i=1))
     with pytest.raises(SpoolError, match=r"ledger: a record of the kind 'intent' cannot be used"):
         ledger_from(tmp_path / "ledger")
+
+
+def test_ranges_that_lie_around_others() -> None:
+    """A range that lies around others, or over their ends, takes their place; each brings what it says."""
+    ranges = Ranges()
+    for first, last in ((10, 20), (40, 50), (70, 80)):
+        ranges.add(first, last, 1)
+    ranges.add(15, 45, 2)
+    assert [each in ranges for each in (9, 10, 30, 50, 51, 69, 70)] == [False, True, True, True, False, False, True]
+    ranges.add(0, 100, 0)
+    assert (0 in ranges, 60 in ranges, 100 in ranges, 101 in ranges, ranges.count) == (True, True, True, False, 5)
+    other = Ranges()
+    other.add(200, 210, 4)
+    other.absorb(ranges)
+    assert (50 in other, 205 in other, 150 in other, other.count) == (True, True, False, 9)
+
+
+def test_thread_of_nobody() -> None:
+    """A thread that was made for no worker, as no sender writes it, changes nothing."""
+    state = _state(("intent", _run_intent(1, "create_thread")), ("ack", {"i": 1, "id": 5}))
+    assert state.accounts == {}

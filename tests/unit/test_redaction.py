@@ -339,3 +339,20 @@ def test_nothing_is_looked_for_when_all_is_off() -> None:
     assert not Redaction(is_builtin=False)
     clean = texts(Rules(redact_builtin=False))
     assert clean.console(TOKENS[0]) == clean.address(TOKENS[0]) == TOKENS[0]
+
+
+@pytest.mark.parametrize(("length", "is_found_in_base64"), [(4, False), (5, False), (6, True)])
+def test_short_secrets_are_looked_for_as_they_are_alone(length: int, is_found_in_base64: bool) -> None:  # noqa: FBT001 - a column
+    """What base64 makes of four or five characters stands in too many texts: such a secret is found as it is."""
+    secret = WORD[:length]
+    hide = Redaction(secrets=[secret], is_builtin=False)
+    assert hide(f"a {secret} b") == f"a {MARK} b"
+    encoded = base64.b64encode(f"xx:{secret}:yy".encode()).decode()
+    assert (hide(encoded) != encoded) is is_found_in_base64
+
+
+@pytest.mark.parametrize("word", ["abcde", "Authentication", "realm1234567890123"])
+def test_words_after_basic_that_are_no_password(word: str) -> None:
+    """Only base64 of a user and a password is hidden after ``Basic``, no word of a sentence."""
+    text = f"Basic {word} is the topic"
+    assert Redaction()(text) == text

@@ -186,3 +186,12 @@ def test_files_that_are_full_wait(folder: SessionFolder) -> None:
     again = RecordFiles(folder)
     assert [worker for worker, _ in again.added(lambda _: True)] == ["gw0", "gw1", "controller"]
     assert not again.is_behind
+
+
+def test_session_outside_of_a_project_is_restored(tmp_path: Path) -> None:
+    """A folder that another process has made is made again as new, since its age is not known."""
+    made = new_session_folder(tmp_path / "spool", "20260102T030405")
+    made.restore(SESSION)
+    assert made.read_session() == SESSION
+    assert made.began_ns > 10**18
+    assert not (tmp_path / ".gitignore").exists()

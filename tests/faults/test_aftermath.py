@@ -1,0 +1,227 @@
+"""What follows from each answer, case by case."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from scripted.faults import Fault, Rule, answer, applied_but, throttled
+from sessions import TOKEN
+
+from faults.deliveries import WrittenSession, numbered, step_until, stepping
+from faults.oracle import assert_whole, checked_server, names
+from faults.test_settlement import OPERATIONS, HalfServer
+from pytest_automation_report.errors import (
+    NotSentError,
+    RefusedError,
+    StoreError,
+    ThrottledError,
+    TokenRefusedError,
+    UnknownAnswerError,
+)
+from pytest_automation_report.model import Field, FieldType, Test
+from pytest_automation_report.recorder import encoded
+from pytest_automation_report.sender.forms import shaped
+from pytest_automation_report.sender.lanes import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from scripted.server import ScriptedServer, Seen
+    from scripted.store import Reply
+
+APPEND = OPERATIONS["append-thread"]
+RUN = r"/runs/\d+$"
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with checked_server() as server:
+        yield server
+
+
+@pytest.fixture
+def written(tmp_path: Path, server: ScriptedServer) -> WrittenSession:
+    written = WrittenSession(tmp_path, server.address)
+    written.add(*numbered(3))
+    written.end()
+    return written
+
+
+@pytest.mark.parametrize(
+    ("error", "trouble", "is_stopped"),
+    [
+        (ThrottledError("no", 7.0), "throttled", False),
+        (NotSentError("no"), "again", False),
+        (UnknownAnswerError("no"), "unknown", False),
+        (StoreError("no"), "store", True),
+        (TokenRefusedError("no", 401, {}), "token", True),
+        (RefusedError("no", 404), "refused", True),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_trouble_with_what_can_be_repeated(
+    written: WrittenSession,
+    error: Exception,
+    trouble: str,
+    is_stopped: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """What can be repeated whatever became of it is: later, unless token, store or server refuse it."""
+
+    def fail() -> int:
+        raise error
+
+    with stepping(written) as stepper:
+        aftermath = stepper.delivery._aftermath
+        assert aftermath.attempt(lambda: 12) == 12
+        assert aftermath.attempt(fail) is None
+        assert stepper.delivery.state.trouble_class == trouble
+        assert bool(stepper.delivery.stopped) is is_stopped
+        assert stepper.delivery.patience.is_waiting
+
+
+@pytest.mark.parametrize(
+    ("fault", "trouble"),
+    [(throttled("7"), "throttled"), (answer(503), "unknown"), (answer(404), "")],
+    ids=["throttled", "error", "gone"],
+)
+def test_trouble_while_finding_out(server: ScriptedServer, written: WrittenSession, fault: Fault, trouble: str) -> None:
+    """A count that cannot be read now is read later; the pause is the server's where it asks for one."""
+    server.script([Rule("POST", APPEND, answer(500)), Rule("GET", RUN, fault)])
+    with stepping(written) as stepper:
+        for _ in range(300):
+            if any(each.method == "GET" for each in server.log):
+                break
+            stepper.clock.now += 0 if stepper.step() else 0.5
+        assert stepper.delivery.state.trouble_class == trouble
+        if trouble == "throttled":
+            stepper.clock.now += 6.5
+            assert stepper.delivery.patience.is_waiting
+        if trouble:
+            stepper.run()
+            assert_whole(server, numbered(3))
+
+
+def test_server_that_goes_down_while_finding_out(server: ScriptedServer, written: WrittenSession) -> None:
+    """A server that is down when it is asked what arrived is asked again when it is back."""
+    server.script([Rule("POST", APPEND, applied_but(500))])
+    with stepping(written) as stepper:
+        step_until(stepper, lambda: bool(server.results))
+        server.down()
+        for _ in range(5):
+            stepper.clock.now += 0 if stepper.step() else 5
+        assert stepper.delivery.state.trouble_class == "again"
+        server.up()
+        stepper.run()
+    assert_whole(server, numbered(3))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_token_refused(server: ScriptedServer, written: WrittenSession, operation: str, status: int) -> None:
+    """A token that is refused, whatever for, ends the sending after that one request, and nothing is decided."""
+    server.script([Rule("POST", OPERATIONS[operation], answer(status))])
+    with stepping(written) as stepper:
+        stepper.run()
+        assert stepper.delivery.state.trouble_class == "token"
+        assert [each.status for each in server.log].count(status) == 1
+        assert server.log[-1].status == status
+        assert stepper.delivery.state.open_intent is None
+        assert not stepper.delivery.has_kept
+    with stepping(written) as stepper:
+        stepper.run()
+    assert_whole(server, numbered(3))
+
+
+@pytest.mark.parametrize("operation", ["create-run", "create-thread", "append-thread", "complete-run"])
+def test_gone(server: ScriptedServer, written: WrittenSession, operation: str) -> None:
+    """A 404 ends the sending: what is left can be sent when the address is right, or to a new run."""
+    server.script([Rule("POST", OPERATIONS[operation], answer(404, {"message": "It is gone."}))])
+    with stepping(written) as stepper:
+        stepper.run()
+        assert stepper.delivery.state.trouble_class == "refused"
+        assert "It is gone." in stepper.delivery.stopped
+        assert server.log[-1].status == 404
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422])
+def test_note_that_is_refused(server: ScriptedServer, written: WrittenSession, status: int) -> None:
+    """A note that the server does not take costs the run its note, and nothing else."""
+    server.script([Rule("POST", OPERATIONS["append-run"], answer(status, {"message": "No notes."}))])
+    with stepping(written) as stepper:
+        stepper.run()
+        assert stepper.delivery.is_finished
+        assert any("No notes." in each for each in stepper.delivery.state.reasons)
+    assert names(server) == numbered(3)
+    assert all(run.is_completed for run in server.store.runs.values() if run.body["name"] == "ours")
+
+
+def test_refused_append_that_cannot_be_recounted(server: ScriptedServer, written: WrittenSession) -> None:
+    """Where the server shows no run, a refusal is taken to be of the whole append."""
+    server.script([Rule("POST", APPEND, answer(422, {"message": "No."})), Rule("GET", RUN, answer(404), count=None)])
+    with stepping(written) as stepper:
+        stepper.run()
+        assert stepper.delivery.is_finished
+    assert_whole(server, numbered(3))
+
+
+def test_fence_that_is_refused(server: ScriptedServer, written: WrittenSession) -> None:
+    """A thread that cannot be completed, and not since it is, is no fence: nothing is decided."""
+    server.script(
+        [Rule("POST", APPEND, answer(500)), Rule("POST", OPERATIONS["complete-thread"], answer(405), count=None)]
+    )
+    with stepping(written) as stepper:
+        stepper.run()
+        assert stepper.delivery.state.trouble_class == "refused"
+        assert stepper.delivery.state.open_intent is not None
+        assert not stepper.delivery.has_kept
+    server.forget()
+    with stepping(written) as stepper:
+        stepper.run()
+    assert_whole(server, numbered(3))
+
+
+class Muddled(HalfServer):
+    """Stores half of the first append, and lists results of other keys."""
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request, and change the keys and names of a list."""
+        reply = super().applied(seen)
+        if seen.path.endswith("/tests"):
+            for each in reply.document["result"]:
+                each["key"] = each["name"] = "of somebody else"
+        return reply
+
+
+def test_list_of_other_results(tmp_path: Path) -> None:
+    """A list whose latest results are not of the batch decides nothing."""
+    with checked_server(Muddled(token=TOKEN)) as server:
+        written = WrittenSession(tmp_path, server.address)
+        written.add(*numbered(4))
+        written.end()
+        with stepping(written) as stepper:
+            stepper.run()
+            assert stepper.delivery.state.total("held") == 4
+            assert "not those of one batch" in stepper.delivery.state.reasons[0]
+
+
+def test_forms_of_a_result() -> None:
+    """Cut, only long values are shortened, and markup becomes text; bare, nothing but the reason is left."""
+    fields = (
+        Field("Long", "x" * 20_000),
+        Field("Short", "x", FieldType.HTML),
+        Field("Page", "<b>" * 5000, FieldType.HTML),
+    )
+    test = Test("0" * 64, "test_it", "tests", "passed", 5, fields=fields)
+    result = Result("main", 7, 1, "id", test.key, "passed", 5, 9, encoded(test))
+    assert shaped(result, "whole") is result
+    cut = Test.from_body(json.loads(shaped(result, "cut").test))
+    assert [len(each.value or "") < 5000 for each in cut.fields] == [True] * 3
+    assert [each.type for each in cut.fields] == [FieldType.STRING, FieldType.HTML, FieldType.TEXT]
+    assert cut.fields[1] == fields[1]
+    bare = Test.from_body(json.loads(shaped(result, "bare", "too large", "ok").test))
+    assert [each.value for each in bare.fields] == ["too large"]
+    assert (bare.status, bare.key, bare.name) == ("ok", test.key, "test_it")
+    assert shaped(result, "bare").offset == 7
