@@ -38,8 +38,8 @@ def spool_check(spool: Path) -> Check:
     try:
         folders = session_folders(spool)
         unreadable = [each.id for each in folders if not _is_readable(each)]
-    except OSError as error:
-        return Check("spool", "failed", f"{spool}: {error.strerror or error}", "make it readable, or set spool")
+    except (OSError, SpoolError) as error:
+        return Check("spool", "failed", f"{spool}: {error}", "make it readable, or set spool")
     if unreadable:
         told = f"{len(unreadable)} of {len(folders)} sessions in {spool} cannot be read: {', '.join(unreadable[:3])}"
         return Check("spool", "warning", told, "run automation-report send to see why")

@@ -251,10 +251,17 @@ def _hide_from_git(path: Path) -> None:
 
 
 def session_folders(spool: Path) -> list[SessionFolder]:
-    """Return the spool's sessions, oldest first; a spool that does not exist has none."""
-    if not spool.is_dir():
+    """Return the spool's sessions, oldest first; a spool that does not exist has none.
+
+    Raises `SpoolError` for one that is no folder, or that cannot be read.
+    """
+    try:
+        paths = sorted(spool.iterdir())
+    except FileNotFoundError:
         return []
-    found = (each for each in sorted(spool.iterdir()) if not each.name.startswith(_HIDING))
+    except OSError as error:
+        raise SpoolError(f"the spool {spool} cannot be read: {error.strerror or error}") from error
+    found = (each for each in paths if not each.name.startswith(_HIDING))
     return [SessionFolder(each) for each in found if each.is_dir() and not each.is_symlink()]
 
 

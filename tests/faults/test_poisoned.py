@@ -113,3 +113,33 @@ def test_ledger_of_wrong_content(tmp_path: Path, server: ScriptedServer, session
     assert "3 results sent" in ran.err
     assert names(server) == EXPECTED
     assert spools(tmp_path) == [session]
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "x" * 300, "closed"], ids=["file", "below", "long", "closed"])
+def test_spool_that_is_none(tmp_path: Path, place: str) -> None:
+    """A path that is no folder, or that cannot be read, is told by its name; one that is not there holds nothing."""
+    (tmp_path / "file").touch()
+    (tmp_path / "closed").mkdir(mode=0o000)
+    if place == "closed" and os.access(tmp_path / "closed", os.R_OK):
+        pytest.skip("whoever runs this may read everything")
+    ran = send(tmp_path, "--spool", place, "--url", "http://127.0.0.1:1", "--project-id", "1")
+    assert ran.exit == 3
+    assert f"Error: http://127.0.0.1:1: the spool {tmp_path / place} cannot be read: " in ran.err
+    assert "Traceback" not in ran.text
+
+
+def test_spool_of_other_things(tmp_path: Path, server: ScriptedServer) -> None:
+    """Files, folders and links of others in a spool are left as they are, and told where they could be sessions."""
+    spool = tmp_path / "spool"
+    (spool / "photos").mkdir(parents=True)
+    (spool / "notes.txt").write_text("mine")
+    (spool / "link").symlink_to(tmp_path)
+    ran = send(tmp_path, "--spool", "spool", "--url", server.address, "--project-id", "1")
+    assert ran.exit == 3
+    assert f"photos: kept: {spool / 'photos'}: no session was spooled here" in ran.err
+    assert "notes.txt" not in ran.err
+    assert "link: " not in ran.err
+    assert sorted(each.name for each in spool.iterdir()) == ["link", "notes.txt", "photos"]
+    assert server.log == []
+    gone = send(tmp_path, "--spool", "gone", "--url", server.address, "--project-id", "1")
+    assert (gone.exit, gone.err) == (0, f"nothing to send in {tmp_path / 'gone'}\n")
