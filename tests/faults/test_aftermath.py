@@ -195,6 +195,31 @@ class Muddled(HalfServer):
         return reply
 
 
+class Keyless(HalfServer):
+    """Stores half of the first append, and lists results without their keys."""
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request, and leave the keys out of a list."""
+        reply = super().applied(seen)
+        if seen.path.endswith("/tests"):
+            for each in reply.document["result"]:
+                each["key"] = ""
+        return reply
+
+
+def test_list_without_keys(tmp_path: Path) -> None:
+    """Where a list has no keys, folder and name tell which part of an append arrived."""
+    with checked_server(Keyless(token=TOKEN)) as server:
+        written = WrittenSession(tmp_path, server.address)
+        written.add(*numbered(4))
+        written.end()
+        with stepping(written) as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+            assert not stepper.delivery.has_kept
+        assert_whole(server, numbered(4))
+
+
 def test_list_of_other_results(tmp_path: Path) -> None:
     """A list whose latest results are not of the batch decides nothing."""
     with checked_server(Muddled(token=TOKEN)) as server:
