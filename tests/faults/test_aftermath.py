@@ -24,6 +24,7 @@ from pytest_automation_report.model import Field, FieldType, Test
 from pytest_automation_report.recorder import encoded
 from pytest_automation_report.sender.forms import shaped
 from pytest_automation_report.sender.lanes import Result
+from pytest_automation_report.sender.parts import ranges_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,6 +194,47 @@ class Muddled(HalfServer):
             for each in reply.document["result"]:
                 each["key"] = each["name"] = "of somebody else"
         return reply
+
+
+@pytest.mark.parametrize(
+    ("is_there", "pieces"),
+    [
+        ([True, True, True], [(0, 2, 3)]),
+        ([False, False, True], [(2, 2, 1)]),
+        ([True, False, True], [(0, 0, 1), (2, 2, 1)]),
+        ([True, False, False, True, True, False], [(0, 0, 1), (3, 4, 2)]),
+        ([False], []),
+    ],
+)
+def test_pieces_of_a_batch(is_there: list[bool], pieces: list[tuple[int, int, int]]) -> None:
+    """What arrived side by side is one piece; what did not arrive lies in none."""
+    results = [
+        Result("main", 10 * number, number, "id", "key", "passed", 5, 9, "{}") for number in range(len(is_there))
+    ]
+    assert ranges_of(is_there, results) == [(10 * first, 10 * last, count) for first, last, count in pieces]
+
+
+class EverySecond(HalfServer):
+    """Stores every second result of the first append, then answers 500."""
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request, the first append with holes."""
+        if "tests" in (seen.json or {}) and not self.is_done:
+            tests = seen.json["tests"]
+            seen.json["tests"] = [*tests[::2], *tests[1::2]]  # the first half of these is stored
+        return super().applied(seen)
+
+
+def test_part_with_holes(tmp_path: Path) -> None:
+    """When every second result of a batch arrived, exactly the others are sent."""
+    with checked_server(EverySecond(token=TOKEN)) as server:
+        written = WrittenSession(tmp_path, server.address)
+        written.add(*numbered(6))
+        written.end()
+        with stepping(written) as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+        assert_whole(server, numbered(6))
 
 
 class Keyless(HalfServer):
