@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from contract import Contract
-from server.conftest import cluster  # noqa: F401 - a fixture of these tests, too
+from server.conftest import cluster, place  # noqa: F401 - fixtures of these tests, too
 
 from pages.visiting import Site
 
@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pytest_automation_report.databases import PostgresDatabase
+
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(place: Path | PostgresDatabase) -> Iterator[Site]:  # noqa: F811 - it is the fixture
+    """Return the pages over a new store: once in a file, once in a database."""
     contract = Contract()
-    site = Site(tmp_path / "store.db", contract)
+    site = Site(place, contract)
     yield site
     site.service.store.close()
     assert contract.violations == []

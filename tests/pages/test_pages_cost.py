@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from server.service import a_test
+from server.service import IN_A_FILE, a_test
 
 from pages.visiting import Site, failing
 from pytest_automation_report.server.pages.rows import HISTORY_ROWS, PAGE_ROWS, outcomes, stretch
@@ -27,6 +27,7 @@ def _plan(database: Path, query: Any) -> list[str]:  # noqa: ANN401 - peewee's q
         return [row[3] for row in store.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
 
 
+@IN_A_FILE
 def test_a_page_reads_its_stretch_of_one_index(site: Site, tmp_path: Path) -> None:
     """Tests of a status, and the last outcomes of a test, come in order from an index: nothing is sorted or scanned."""
     site.run_of(a_test())
@@ -54,7 +55,15 @@ def test_no_page_grows_with_the_number_of_tests(site: Site) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("amount", "seconds"), [(TESTS, SECONDS), (MANY_TESTS, MANY_SECONDS)])
+@pytest.mark.parametrize(
+    ("place", "amount", "seconds"),
+    [
+        ("sqlite", TESTS, SECONDS),
+        ("sqlite", MANY_TESTS, MANY_SECONDS),
+        ("postgresql", TESTS, SECONDS),  # many take half a minute to get there
+    ],
+    indirect=["place"],
+)
 def test_pages_of_large_runs_come_soon(site: Site, amount: int, seconds: float) -> None:
     """Every page of a run comes in time, from the first to the last, searched and grouped."""
     run = site.service.new_run()
