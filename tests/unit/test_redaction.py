@@ -356,3 +356,11 @@ def test_words_after_basic_that_are_no_password(word: str) -> None:
     """Only base64 of a user and a password is hidden after ``Basic``, no word of a sentence."""
     text = f"Basic {word} is the topic"
     assert Redaction()(text) == text
+
+
+@pytest.mark.parametrize("spelling", ["{}={}", '"{}": "{}"', "{} : '{}'", "{}\n= {}"])
+@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "aws_secret_access_key"])
+def test_secret_keys_are_known_by_their_name(name: str, spelling: str) -> None:
+    """Forty characters after the name of such a key are hidden however they are assigned, by default."""
+    text = spelling.format(name, WORD[:40])
+    assert Redaction()(text) == text.replace(WORD[:40], MARK)
