@@ -5,6 +5,7 @@ import json
 import re
 from html import escape
 from time import process_time
+from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -18,6 +19,9 @@ from pytest_automation_report.redaction import Redaction
 from pytest_automation_report.rules import Rules, texts
 from pytest_automation_report.secret_shapes import MARK, without_credentials
 from pytest_automation_report.secret_values import secret_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WORD = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hI6kL9nO2qR5tU8wX1zA4cD7fG0iJ3l"
 """64 letters and digits: credentials of these tests are put together of it, so that no file here holds one."""
@@ -364,3 +368,26 @@ def test_secret_keys_are_known_by_their_name(name: str, spelling: str) -> None:
     """Forty characters after the name of such a key are hidden however they are assigned, by default."""
     text = spelling.format(name, WORD[:40])
     assert Redaction()(text) == text.replace(WORD[:40], MARK)
+
+
+@pytest.mark.parametrize("before", ["", "x", "xx"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_secrets_of_any_character_are_found_in_base64(before: str, encode: Callable[[bytes], bytes]) -> None:
+    """At each place in a longer text, and in both alphabets, what base64 makes of a secret is hidden."""
+    secret = "??>>~~\u00ff\u00fe??>>~~"
+    coded = encode(f"{before}{secret}yy".encode()).decode()
+    assert set("+/-_") & set(coded)
+    assert MARK in Redaction(secrets=[secret], is_builtin=False)(coded)
+
+
+def test_secrets_that_are_no_text() -> None:
+    """A value of the environment that is no UTF-8 is hidden as it is and in addresses."""
+    secret = "abc\udcff\udcfe12345678"
+    hide = Redaction(secrets=[secret], is_builtin=False)
+    assert hide(f"a {secret} b ?x=abc%FF%FE12345678&y=abc%ff%fe12345678") == f"a {MARK} b ?x={MARK}&y={MARK}"
+
+
+@pytest.mark.parametrize("name", ["Cookie", "cookie", "COOKIE", "SET-COOKIE", "AUTHORIZATION", "Authorization"])
+def test_headers_are_known_in_any_case(name: str) -> None:
+    """What such a header carries is hidden, however its name is written."""
+    assert WORD[:20] not in Redaction()(f"{name}: session={WORD[:20]}")
