@@ -1,8 +1,8 @@
-"""How large a store is, and the limit that its server may set (floor 2)."""
+"""How large a store is and the limit that its server may set, and the limit of a run's threads (floor 2)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from peewee import SqliteDatabase
 
@@ -10,6 +10,9 @@ from pytest_automation_report.server.refusals import RefusalError
 
 if TYPE_CHECKING:
     from peewee import Database
+
+MAX_THREADS: Final = 10_000
+"""How many threads a run can have: every answer about a run has all of them."""
 
 
 def used_bytes(database: Database) -> int:
@@ -33,6 +36,12 @@ def check_room(database: Database, max_bytes: int) -> None:
             f"The store is full: it has {used} bytes and may have {max_bytes}. Remove old runs with automation-report"
             " store prune, or serve it with a larger --max-size.",
         )
+
+
+def check_threads(amount: int) -> None:
+    """Raise `RefusalError` (422) when a run has as many threads as one can have."""
+    if amount >= MAX_THREADS:
+        raise RefusalError(422, f"The automation run has {amount} threads, and can have no more; create another run.")
 
 
 def _number(database: Database, sql: str) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from peewee import fn
 
 from pytest_automation_report.server.appends import add_results
-from pytest_automation_report.server.capacity import check_room
+from pytest_automation_report.server.capacity import check_room, check_threads
 from pytest_automation_report.server.contents import hashes_in
 from pytest_automation_report.server.keeping import use
 from pytest_automation_report.server.locks import lock_project, lock_run_of, locked
@@ -120,6 +120,7 @@ class Writer:
         """Add a thread to an open run; return its id."""
         self.check_room()
         run = self._open_run(run_id)
+        check_threads(run["thread_count"])
         thread_id: int = Thread.insert(
             run=run_id,
             position=run["thread_count"] + 1,

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_automation_report.server.capacity import MAX_THREADS
+from pytest_automation_report.server.tables import Run
 from server.service import SECOND, START, a_test
 
 if TYPE_CHECKING:
@@ -85,6 +87,21 @@ def test_threads_are_numbered_and_counted_within_their_run(service: Service) -> 
     assert (run["thread_count"], run["thread_active_count"], run["thread_completed_count"]) == (2, 1, 1)
     assert [each["is_completed"] for each in run["threads"]] == [True, False]
     assert (run["threads"][1]["artifacts"], run["artifacts"], run["fields"]) == ([ARTIFACT], [], [])
+
+
+def test_a_run_has_no_more_threads_than_an_answer_can_hold(service: Service) -> None:
+    """The last thread is made, the next one is refused and told why; what is there goes on, and so do other runs."""
+    run, other = service.new_run(), service.new_run()
+    made = Run.update(thread_count=MAX_THREADS - 1).where(Run.id == run)
+    service.store.write(lambda writer: made.execute(writer.database))
+    thread = service.new_thread(run)
+    refused = service.post(f"/automation/runs/{run}/threads", {})
+    assert refused.status_code == 422
+    assert refused.json["message"] == "The automation run has 10000 threads, and can have no more; create another run."
+    assert len(service.run(run)["threads"]) == 1
+    service.append(thread, a_test())
+    service.new_thread(other)
+    assert service.post(f"/automation/runs/{run}/complete", {}).status_code == 204
 
 
 def test_a_thread_shows_observed_time_before_computed_time(service: Service) -> None:
