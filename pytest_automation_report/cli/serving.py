@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
@@ -121,12 +122,18 @@ def serve(  # noqa: PLR0913 - one for each option
     try:
         serve_store(store, token, host=host, port=port, ready=announce, options=serving)
     except OSError as error:
-        raise SettingError(
-            "--port", port, f"{error.strerror or error}: choose another, or 0 for any free one"
-        ) from error
+        raise _refused(error, host, port) from error
     finally:
         store.close()
     return Exit.DONE
+
+
+def _refused(error: OSError, host: str, port: int) -> SettingError:
+    """Return the mistake in what was asked to listen on."""
+    reason = error.strerror or str(error)
+    if error.errno == errno.EADDRNOTAVAIL:
+        return SettingError("--host", host, f"{reason}: name an address of this machine")
+    return SettingError("--port", port, f"{reason}: choose another, or 0 for any free one")
 
 
 def _tell_request(exchange: Exchange) -> None:

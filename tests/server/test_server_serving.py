@@ -284,6 +284,16 @@ def test_a_host_is_refused_before_anything_is_made(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_address_of_another_machine_is_told_by_its_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another port would not help: the message names the host."""
+    monkeypatch.setenv(TOKEN_VARIABLE, "t")
+    options = ["--host", "192.0.2.1", "--allow-remote", "--database", str(tmp_path / "store.db")]
+    ran = command_runner().invoke(main, ["serve", *options])
+    assert ran.exit_code == 2
+    assert "--host: '192.0.2.1' cannot be used" in ran.stderr
+    assert "--port" not in ran.stderr
+
+
 def test_the_token_of_the_environment_comes_first(tmp_path: Path) -> None:
     """The variable wins over the file, which wins over the one beside the database."""
     file = tmp_path / "given"
