@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from contract import Contract
     from falcon.testing import Result
 
-ROOM = 400_000
+ROOM = 1_000_000
 
 
 @pytest.fixture
