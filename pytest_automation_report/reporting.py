@@ -142,10 +142,11 @@ class Reporting:
         self._environ = dict(os.environ)  # as it is before tests change it
         self._root = config.rootpath
         self._job_lines: list[str] = []
+        self._key = ""
 
     def pytest_report_header(self) -> str:
         """Say where results go."""
-        return printable(header_line(self._configuration, self._here))
+        return printable(header_line(self._configuration, self._here, key=self._key))
 
     @pytest.hookimpl(tryfirst=True)
     @guarded
@@ -343,6 +344,7 @@ class Reporting:
     def _begin(self, config: pytest.Config) -> None:
         """Make the session's folder; tell when it is not where it was to be, or nowhere."""
         run, sharing = session_run(config, self._configuration, self._rules, self._hook_troubles)
+        self._key = sharing.key
         if sharing.trouble:
             self._troubles.append(sharing.trouble)
         if self._configuration.run_id is None:

@@ -78,10 +78,10 @@ def target(configuration: Configuration, here: Path) -> str:
     return f"{configuration.url or 'an unknown address'}, project {configuration.project_id or 'unknown'}"
 
 
-def header_line(configuration: Configuration, here: Path) -> str:
-    """Return the line for the head of pytest's output."""
+def header_line(configuration: Configuration, here: Path, *, key: str = "") -> str:
+    """Return the line for the head of pytest's output; ``key`` is that of a run that jobs share, filled."""
     how = "" if configuration.delivery == "live" else ", to be sent later"
-    shared = f", in the run of the key {configuration.run_key}" if configuration.run_key else ""
+    shared = f", in the run of the key {key}" if key else ""
     joined = f", joining run {configuration.run_id}" if configuration.run_id is not None else shared
     return f"automation report: to {target(configuration, here)}, source {configuration.source}{joined}{how}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,12 +23,15 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.failed import list_failed
 from pytest_automation_report.cli.shared_runs import (
+    DEADLINE_SECONDS,
     WHICH,
+    NoRunError,
     configured_for,
     connected_to,
     found_run,
     jobs_in,
     joined_run,
+    patiently,
     wait_for,
 )
 from pytest_automation_report.errors import RefusedError, TokenRefusedError
@@ -35,6 +39,7 @@ from pytest_automation_report.model import Resources
 
 if TYPE_CHECKING:
     from pytest_automation_report.client import Client
+    from pytest_automation_report.configuration import Configuration
 
 _PAGE: Final = 25
 _RUNNING: Final = 4
@@ -106,14 +111,21 @@ def complete(
 
     With --expect-jobs once so many jobs have delivered all they had; where they are not in time, the run stays open and
     the exit code is 3. A run that is completed already is left as it is.
+
+    A server that is away is waited for: with --expect-jobs as long as for the jobs, else 30 seconds.
     """
     configuration, token = configured_for(chosen, options)
+    end = time.monotonic() + (DEADLINE_SECONDS if expect_jobs is None else timeout)
     with connected_to(configuration, token) as client:
-        found = found_run(client, configuration)
-        if expect_jobs is not None and not wait_for(client, found, jobs=expect_jobs, seconds=timeout):
-            told(f"run {found} stays open: not all jobs were in after {timeout:g} seconds")
+        found = _run_until(end, client, configuration, is_awaited=expect_jobs is not None)
+        if expect_jobs is not None and not wait_for(client, found, jobs=expect_jobs, end=end):
+            told(f"run {found} stays open: not all jobs were in after {timeout:g} seconds", colour="yellow")
+            told(f"to complete it all the same: automation-report run complete {found}")
             return Exit.KEPT
-        is_new = _completed(client, found, measure_elapsed=measure_elapsed)
+        is_new = patiently(
+            lambda: _completed(client, found, measure_elapsed=measure_elapsed),
+            max(DEADLINE_SECONDS, end - time.monotonic()),
+        )
     told(f"run {found} is completed" if is_new else f"run {found} was completed before")
     return Exit.DONE
 
@@ -130,9 +142,10 @@ def wait(chosen: int | None, *, expect_jobs: int | None, timeout: float, **optio
     Prints the run's id then. Where it takes longer than --timeout the exit code is 3.
     """
     configuration, token = configured_for(chosen, options)
+    end = time.monotonic() + timeout
     with connected_to(configuration, token) as client:
-        found = found_run(client, configuration)
-        if not wait_for(client, found, jobs=expect_jobs, seconds=timeout):
+        found = _run_until(end, client, configuration, is_awaited=True)
+        if not wait_for(client, found, jobs=expect_jobs, end=end):
             return Exit.KEPT
     click.echo(found)
     return Exit.DONE
@@ -203,6 +216,12 @@ def show(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: 
     if jobs:
         told(f"  {len(jobs)} jobs are in: {', '.join(sorted(jobs))}")
     return Exit.DONE
+
+
+def _run_until(end: float, client: Client, configuration: Configuration, *, is_awaited: bool) -> int:
+    """Return the run that the settings name, once the server tells; with ``is_awaited`` once there is one."""
+    also = (NoRunError,) if is_awaited else ()
+    return patiently(lambda: found_run(client, configuration), end - time.monotonic(), also=also)
 
 
 def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:

@@ -131,10 +131,11 @@ def left_by(run: int, configuration: Configuration, token: Token) -> Exit:
 def _lock(folder: SessionFolder) -> int | None:
     """Return the folder's lock; waits for a sender whose pytest has ended, since it will soon end, too."""
     limits = limits_from(os.environ)
-    end = time.monotonic() + limits.exit_all + limits.alone
+    seconds = limits.exit_all + limits.alone
+    end = time.monotonic() + seconds
     lock = folder.locked()
     if lock is None:
-        told(f"{folder.id}: waits for the sender that is at work on it")
+        told(f"{folder.id}: waits for the sender that is at work on it, {seconds:g} seconds at most")
     while lock is None and time.monotonic() < end:
         time.sleep(limits.poll)
         lock = folder.locked()

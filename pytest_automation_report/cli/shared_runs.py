@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -19,7 +19,7 @@ from pytest_automation_report.sender.world import World
 from pytest_automation_report.sharing import JOB_FIELD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from pytest_automation_report.answers import Run, Thread
@@ -33,8 +33,13 @@ DEADLINE_SECONDS: Final = 30.0
 WHICH: Final = ("source", "run_id", "run_key", *FACTS)
 """Settings by which a command finds the run that it is about, where no id is typed."""
 
+_T = TypeVar("_T")
 _NOW_AND_THEN: Final = (NotSentError, ThrottledError, UnknownAnswerError)
 _TOLD_SECONDS: Final = 10.0
+
+
+class NoRunError(RefusedError):
+    """No run has the key: none of its jobs has begun, or what they made is still in their spools."""
 
 
 def connected_to(configuration: Configuration, token: Token) -> AbstractContextManager[Client]:
@@ -85,9 +90,29 @@ def found_run(client: Client, configuration: Configuration) -> int:
     page = client.runs(tags=(sharing.tag,))
     found = [each for each in page.result if sharing.tag in each.tags]
     if not found:
-        raise RefusedError(f"there is no run of the key {sharing.key!r} in this project and source", 404)
+        raise NoRunError(f"there is no run of the key {sharing.key!r} in this project and source", 404)
     opened = [each.id for each in found if not each.is_completed]
     return min(opened) if opened else max(each.id for each in found)
+
+
+def patiently(call: Callable[[], _T], seconds: float, *, also: tuple[type[Exception], ...] = ()) -> _T:
+    """Return what a call returns, tried again for so long while there is trouble with the server, or one of the errors ``also``.
+
+    What it waits for is told; the last error passes through, and so do refusals at once.
+    """
+    limits, end = limits_from(os.environ), time.monotonic() + seconds
+    last, before, awaited = 0.0, "", (*_NOW_AND_THEN, *also)
+    while True:
+        try:
+            return call()
+        except awaited as error:
+            now, said = time.monotonic(), str(error)
+            if now >= end:
+                raise
+        if said != before or now - last >= _TOLD_SECONDS:
+            told(f"{said}; tried again for {end - now:.0f} seconds")
+            last, before = now, said
+        time.sleep(min(limits.join_poll, max(0.0, end - now)))
 
 
 def jobs_in(run: Run) -> set[str]:
@@ -100,13 +125,12 @@ def jobs_of(run: Run, job: str) -> list[Thread]:
     return [each for each in run.threads if each.counts.total and job in _values(each, JOB_FIELD)]
 
 
-def wait_for(client: Client, run_id: int, *, jobs: int | None, seconds: float) -> bool:
-    """Wait until so many jobs are in, or until the run is completed; return whether it came to that in time.
+def wait_for(client: Client, run_id: int, *, jobs: int | None, end: float) -> bool:
+    """Wait until so many jobs are in, or until the run is completed; return whether it came to that before ``end``.
 
-    Trouble with the server is told and waited out, refusals pass through.
+    Trouble with the server is told and waited out, refusals pass through. ``end`` is a time of the monotonic clock.
     """
-    limits, last = limits_from(os.environ), 0.0
-    end = time.monotonic() + seconds
+    limits, last, before = limits_from(os.environ), 0.0, ""
     while True:
         said = ""
         try:
@@ -119,9 +143,9 @@ def wait_for(client: Client, run_id: int, *, jobs: int | None, seconds: float) -
                 return True
             said = f"{found} of {jobs} jobs are in" if jobs is not None else "it is open"
         now = time.monotonic()
-        if now >= end or now - last >= _TOLD_SECONDS:
+        if said != before or now - last >= _TOLD_SECONDS:
             told(f"run {run_id}: {said}")
-            last = now
+            last, before = now, said
         if now >= end:
             return False
         time.sleep(min(limits.join_poll, max(0.0, end - now)))

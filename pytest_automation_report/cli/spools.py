@@ -37,7 +37,7 @@ def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - cl
         return Exit.DONE
     for each in found:
         click.echo(_line(each))
-    told(f"{len(found)} sessions" if found else "the spool is empty")
+    told(f"{len(found)} {'session' if len(found) == 1 else 'sessions'}" if found else "the spool is empty")
     return Exit.DONE
 
 

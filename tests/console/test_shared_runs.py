@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -61,7 +62,7 @@ def test_sessions_of_one_key_share_one_run(project: Project, server: CheckedServ
     shards = [_session(project, server, AUTOMATION_REPORT_SHARD=f"{number}/3") for number in (1, 2, 3)]
     outputs = [each.communicate(timeout=120)[0] for each in shards]
     assert [each.returncode for each in shards] == [0, 0, 0], outputs
-    assert all("in the run of the key build-{build}" in each for each in outputs)
+    assert all("in the run of the key build-7\n" in each for each in outputs)
     assert {each.answer["id"] for each in server.posts("/automation/runs")} == {1}
     run = server.runs()[0]
     assert (run["name"], TAG in run["tags"]) == ("suite build-7", True)
@@ -220,6 +221,43 @@ def test_completion_waits_for_all_jobs(project: Project, server: CheckedServer, 
     assert run.is_completed
 
 
+def test_completion_waits_for_the_server_and_for_the_first_job(project: Project) -> None:
+    """A last job that comes while the server is down, or before any other job, waits for both within its time."""
+    with checked_server() as server:
+        server.down()
+        words = ["run", "complete", "--expect-jobs", "1", "--timeout", "60s", *KEY]
+        words += ["--url", server.address, "--project-id", "1", "--source", "suite"]
+        with subprocess.Popen(
+            [sys.executable, "-m", "pytest_automation_report.cli", *words],
+            cwd=project.root,
+            env=session_environment({"join_poll": 0.1}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as last:
+            assert last.stderr is not None
+            assert "Connection refused; tried again for" in last.stderr.readline()
+            server.up()
+            assert "there is no run of the key 'build-7'" in last.stderr.readline()
+            ran = project.report("--automation-report-run-key", "build-7", address=server.address)
+            assert ran.exit == 0, ran.text
+            out, err = last.communicate(timeout=60)
+    assert (last.returncode, out) == (0, ""), err
+    assert re.search(r"^run (\d+) is completed$", err, re.MULTILINE), err
+
+
+def test_completion_that_waits_in_vain_says_what_to_do(project: Project, place: list[str]) -> None:
+    """What is waited for is told once while it stays as it is, and how to complete the run without the other jobs."""
+    run_id = console(project.root, "run", "create", *place).out.strip()
+    ran = console(project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "1s", *place[:4])
+    assert ran.exit == 3
+    assert ran.err.splitlines() == [
+        f"run {run_id}: 0 of 2 jobs are in",
+        f"run {run_id} stays open: not all jobs were in after 1 seconds",
+        f"to complete it all the same: automation-report run complete {run_id}",
+    ]
+
+
 def test_job_without_tests_is_in(project: Project, server: CheckedServer, place: list[str]) -> None:
     """A shard that has nothing to run is a job that is in: it says so in a thread without results."""
     run_id = console(project.root, "run", "create", *place).out.strip()
@@ -256,6 +294,7 @@ def test_key_that_cannot_be_filled(project: Project, server: CheckedServer, key:
     ran = project.report("--automation-report-run-key", key, address=server.address)
     assert ran.exit == code, ran.text
     assert part in ran.text
+    assert "in the run of the key" not in ran.text
     assert len(server.runs()) == (1 if code == 0 else 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -195,7 +196,9 @@ def test_command_while_the_sender_is_alone(tmp_path: Path, server: ScriptedServe
         running.end()
     with sending(tmp_path, server) as command:
         assert command.stderr is not None
-        assert "waits for the sender that is at work on it" in command.stderr.readline()
+        assert re.search(
+            "waits for the sender that is at work on it, [0-9.]+ seconds at most", command.stderr.readline()
+        )
         server.release()
         _, text = command.communicate(timeout=30)
     assert command.returncode == 0, text

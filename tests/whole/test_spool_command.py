@@ -37,6 +37,7 @@ def test_list_tells_what_is_kept(project: Project) -> None:
     assert listed.exit == 0, listed.text
     store = project.state / "store.sqlite3"
     assert listed.out == f"{session.name}  kept  0.0 days  3 to be sent for {store}, project 1\n"
+    assert listed.err == "1 session\n"
     aged(session, 2.5)
     (found,) = json.loads(console(project.root, "spool", "list", "--json").out)
     assert found["id"] == session.name
