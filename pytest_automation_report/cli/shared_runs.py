@@ -96,12 +96,13 @@ def found_run(client: Client, configuration: Configuration) -> int:
 
 
 def patiently(call: Callable[[], _T], seconds: float, *, also: tuple[type[Exception], ...] = ()) -> _T:
-    """Return what a call returns, tried again for so long while there is trouble with the server, or one of the errors ``also``.
+    """Return what a call returns, tried again for so long on trouble with the server or on one of the errors ``also``.
 
     What it waits for is told; the last error passes through, and so do refusals at once.
     """
     limits, end = limits_from(os.environ), time.monotonic() + seconds
-    last, before, awaited = 0.0, "", (*_NOW_AND_THEN, *also)
+    awaited: tuple[type[Exception], ...] = (*_NOW_AND_THEN, *also)
+    last, before = 0.0, ""
     while True:
         try:
             return call()
