@@ -29,6 +29,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--volume", type=int, default=5000, help="how many tests one session has (tests/faults/test_volume.py)"
     )
     group.addoption(
-        "--cases", type=int, default=20_000, help="how many cases one file has (tests/console/test_submit.py): 130000"
+        "--cases", type=int, default=60_000, help="how many cases one file has (tests/console/test_submit.py): 130000"
     )
     group.addoption("--seed", type=int, default=None, help="the one kill to try: it is printed by one that failed")

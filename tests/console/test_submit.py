@@ -215,16 +215,18 @@ def test_many_cases_take_no_more_memory_than_few(project: Project, request: pyte
         assert ran.exit == 0, ran.text
         assert f"{count} results sent" in ran.err
         peaks.append(int(ran.out.split()[-1]))
-    assert peaks[1] < peaks[0] + 6 * 1024, peaks
+    assert peaks[1] < peaks[0] + 12 * 1024, peaks
 
 
+# Not getrusage's ru_maxrss: that of a new program begins with what its parent had.
 _MEASURING = """
-import resource
+from pathlib import Path
 from pytest_automation_report.cli import main
 try:
     main()
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    status = Path("/proc/self/status").read_text()
+    print(status.partition("VmHWM:")[2].split()[0])
 """
 
 
