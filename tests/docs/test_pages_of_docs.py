@@ -17,6 +17,8 @@ from checked import CheckedServer
 from sessions import TOKEN, clean_environment, run_session, session_environment
 
 from pytest_automation_report import hookspecs
+from pytest_automation_report.cli import main
+from pytest_automation_report.settings import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +113,24 @@ def test_messages_are_the_codes() -> None:
             assert piece.removeprefix("results ") in sources, piece
 
 
+def test_migration_leads_to_what_there_is() -> None:
+    """Each line of the migration leads to settings, commands and a test that are there."""
+    rows = re.findall(r"^\| `.*\| (.+) \|$", PAGES["migration.md"], re.MULTILINE)
+    assert len(rows) > 10
+    settings, commands = {each.name for each in SETTINGS}, 0
+    for after in rows:
+        for name in re.findall(r"`automation_report_(\w+)`", after):
+            assert name in settings, name
+        for words in re.findall(r"`automation-report ([a-z ]+)`", after):
+            group, *inner = words.split()
+            found = main.commands[group]
+            commands += 1
+            assert not inner or inner[0] in getattr(found, "commands", {}), words
+    assert commands > 4
+    ((file, test),) = re.findall(r"`(vendor/\w+\.py)::(test_\w+)`", PAGES["migration.md"])
+    assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(encoding="utf-8")
+
+
 COMMANDS = [
     pytest.param(line.removeprefix("$ "), id=f"{name}: {line}")
     for name in PAGES
@@ -142,6 +162,7 @@ def test_every_block_is_known() -> None:
     languages = {(name, each) for name, page in PAGES.items() for each in re.findall(r"^```(\w+)", page, re.MULTILINE)}
     assert languages == {
         ("hooks.md", "python"),
+        ("migration.md", "console"),
         ("security.md", "console"),
         ("api.md", "console"),
         ("troubleshooting.md", "console"),
