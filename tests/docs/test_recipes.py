@@ -88,6 +88,11 @@ class Runner:
         return value.replace("https://example.testmo.net", self._address)
 
 
+def run_count(server: CheckedServer) -> int:
+    """Return how many runs the server has; a job that asks for one of its key is given the one that is there."""
+    return len({each.answer["id"] for each in server.posts("/automation/runs")})
+
+
 @pytest.mark.parametrize("provider", RECIPES)
 def test_recipe(provider: str, tmp_path: Path, server: CheckedServer) -> None:
     """All jobs of the recipe report to one run, which the last completes; the tests' failures stay the jobs'."""
@@ -96,7 +101,7 @@ def test_recipe(provider: str, tmp_path: Path, server: CheckedServer) -> None:
     statuses = [runner.run(job) for job in jobs]
     assert [any(each) for each in statuses[:2]] == [True, True], runner.said  # some tests of both parts fail
     assert not any(any(each) for each in statuses[2:]), runner.said
-    assert len(server.runs()) == 1, runner.said
+    assert run_count(server) == 1, runner.said
     assert server.posts("/complete")[-1].path.endswith("/runs/1/complete"), runner.said
     assert len(server.tests()) == 15, runner.said
     assert not [line for line in runner.said.splitlines() if TOKEN in line]
@@ -112,7 +117,7 @@ def test_cancelled_job(provider: str, tmp_path: Path, server: CheckedServer) -> 
     (runner.workspace(jobs[0]) / "conftest.py").write_text(KILLED)
     statuses = [runner.run(job) for job in jobs]
     assert {137, -9} & set(statuses[0]), runner.said
-    assert len(server.runs()) == 1, runner.said
+    assert run_count(server) == 1, runner.said
     assert server.posts("/complete")[-1].path.endswith("/runs/1/complete"), runner.said
     tests = [test for _, test in server.tests()]
     keys = [each["key"] for each in tests]
