@@ -24,6 +24,7 @@ AGAIN: Final = "again"
 """Outcome of a crash that counts as a failure although the test is to run again, as xdist does for scopes."""
 
 _HEADER: Final = 18
+_LONGEST_BYTES: Final = 64 << 20
 _NAMES: Final = 500
 _TEST_MARK: Final = ',"test":'
 
@@ -85,11 +86,15 @@ def record_from(payload: str) -> Record | None:
 
 @dataclass(slots=True)
 class Decoder:
-    """Turns the bytes of one file, in whatever pieces they come, into records; owned by whoever reads the file."""
+    """Turns the bytes of one file, in whatever pieces they come, into records; owned by whoever reads the file.
+
+    A line that is longer than any record is damaged, and none of it is kept.
+    """
 
     damaged: int = 0
     position: int = 0
     _tail: bytes = b""
+    _is_endless: bool = False
 
     @property
     def is_torn(self) -> bool:
@@ -107,7 +112,8 @@ class Decoder:
         for line in lines:
             offset = self.position
             self.position += len(line) + 1
-            if not line:
+            if self._is_endless or not line:
+                self._is_endless = False
                 continue
             payload = unframed(line)
             record = None if payload is None else record_from(payload)
@@ -115,6 +121,11 @@ class Decoder:
                 self.damaged += 1
             else:
                 found.append(Placed(offset, record))
+        if self._is_endless or len(self._tail) > _LONGEST_BYTES:
+            self.damaged += not self._is_endless
+            self._is_endless = True
+            self.position += len(self._tail)
+            self._tail = b""
         return found
 
 

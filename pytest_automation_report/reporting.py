@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import pytest
 
@@ -42,7 +43,7 @@ from pytest_automation_report.terminal import printable
 from pytest_automation_report.waiting import LedgerView, wait_for_sender
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.sender.handover import Limits
@@ -283,10 +284,10 @@ class Reporting:
         self._end(None, 0)
         if not self._is_told:
             self._compare()
-            _write("".join(f"{each}\n" for each in self._job_lines))
+            _write(sys.stdout, self._job_lines)
         lines = [] if self._is_told else self._lines(_verbosity(config))
         if lines:
-            sys.stderr.write("\n".join(["automation report:", *lines, ""]))
+            _write(sys.stderr, ["automation report:", *lines])
         if self._ending is not None and self._ending.tally.is_removable and self._folder is not None:
             self._folder.remove()
         for each in (self._recording, self._remote):
@@ -408,10 +409,17 @@ class Reporting:
         )
 
 
-def _write(text: str) -> None:
-    """Write to standard output, with what its encoding does not have spelled out."""
-    encoding = sys.stdout.encoding or "ascii"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+def _write(stream: TextIO | None, lines: Sequence[str]) -> None:
+    """Write lines to a standard stream, with what its encoding does not have spelled out.
+
+    One that is closed or takes nothing changes nothing about the end of pytest; there is nowhere left to tell it.
+    """
+    if stream is None or not lines:
+        return
+    text, encoding = "".join(f"{each}\n" for each in lines), stream.encoding or "ascii"
+    with suppress(OSError, ValueError):  # the latter of a stream that is closed
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
 
 
 def _verbosity(config: pytest.Config) -> int:

@@ -41,6 +41,9 @@ NOT_RUN: Final = "not-run"
 _STATE_FOLDER: Final = ".automation-report"
 _SESSION_FILE: Final = "session.json"
 _HIDING: Final = "."
+_MOST_SESSION_BYTES: Final = 16 << 20
+_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -123,13 +126,13 @@ class SessionFolder:
     @property
     def has_ended(self) -> bool:
         """Whether the session that was spooled here has said that it is over."""
-        leading = [each for each in (self.records(CONTROLLER), self.records(MAIN)) if each.exists()]
+        leading = [each for each in (self.records(CONTROLLER), self.records(MAIN)) if _is_regular(each)]
         return any(placed.record.kind == "end" for path in leading for placed in ends_of(path)[1])
 
     def workers(self) -> list[str]:
-        """Return the names of all workers that have a file, in the order of their names."""
+        """Return the names of all workers that have a file, in the order of their names; links and pipes are none."""
         try:
-            names = [each.name for each in self.path.iterdir()]
+            names = [each.name for each in self.path.iterdir() if _is_regular(each)]
         except FileNotFoundError:
             return []  # a test has deleted it: who writes next makes it again
         return sorted(name.removesuffix(RECORDS_SUFFIX) for name in names if name.endswith(RECORDS_SUFFIX))
@@ -175,7 +178,7 @@ class SessionFolder:
         """Return what ``session.json`` says; raises `SpoolError` when it cannot be read or is of a newer format."""
         path = self.path / _SESSION_FILE
         try:
-            document = json.loads(path.read_text(encoding="ascii"))
+            document = json.loads(_text_of(path))
             found = document["format"]
             if found != FORMAT:
                 raise SpoolError(f"{path}: written by another version (format {found}, this version reads {FORMAT})")
@@ -185,9 +188,28 @@ class SessionFolder:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SpoolError(f"{path}: cannot be read: {error!r}") from error
 
+    def check_owner(self) -> None:
+        """Raise `SpoolError` when somebody else may have made what is in the folder: who sends it answers for it."""
+        found = self.path.stat()
+        if found.st_uid != os.geteuid():
+            raise SpoolError(f"it belongs to user {found.st_uid}: send it as that user, or chown it once you know it")
+        if found.st_mode & _OTHERS_WRITE:
+            raise SpoolError(f"others can write to {self.path}: chmod it to 0700 once you know what it holds")
+        for each in sorted(self.path.iterdir()):
+            if not _is_regular(each) and not stat.S_ISDIR(each.lstat().st_mode):
+                raise SpoolError(f"{each} is a link or a pipe, which no session makes: remove it")
+
     def locked(self) -> int | None:
-        """Return a descriptor that holds the folder's lock until it is closed, or ``None`` when another holds it."""
-        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        """Return a descriptor that holds the folder's lock until it is closed, or ``None`` when another holds it.
+
+        Raises `FileNotFoundError` when the folder is gone, `SpoolError` when there can be no lock in it.
+        """
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise SpoolError(f"{self.path / 'lock'}: cannot be opened: {error.strerror or error}") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -265,9 +287,39 @@ def session_folders(spool: Path) -> list[SessionFolder]:
     return [SessionFolder(each) for each in found if each.is_dir() and not each.is_symlink()]
 
 
+def sessions_to_send(spool: Path) -> list[SessionFolder]:
+    """Return the spool's sessions like `session_folders`; raises `SpoolError` for what is no folder or unreadable."""
+    try:
+        if spool.exists() and not spool.is_dir():
+            raise SpoolError(f"the spool {spool} is no folder: name the folder of a spool with --spool")
+        return session_folders(spool)
+    except OSError as error:
+        raise SpoolError(f"the spool {spool} cannot be read: {error.strerror or error}") from error
+
+
 def hidden_folders(spool: Path) -> list[SessionFolder]:
     """Return the folders that are still being filled, or were when their process was killed."""
     return [SessionFolder(each) for each in spool.glob(f"{_HIDING}*-*") if each.is_dir() and not each.is_symlink()]
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _text_of(path: Path) -> str:
+    """Return a small file of a session; raises `SpoolError` for what is no file, or has no end."""
+    descriptor = os.open(path, _READ)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise SpoolError(f"{path}: cannot be read: it is no file")
+    with os.fdopen(descriptor, encoding="ascii") as file:
+        text = file.read(_MOST_SESSION_BYTES + 1)
+    if len(text) > _MOST_SESSION_BYTES:
+        raise SpoolError(f"{path}: cannot be read: it has more than {_MOST_SESSION_BYTES:,} bytes")
+    return text
 
 
 def bytes_from(path: Path, offset: int, *, piece_bytes: int = 1 << 20) -> Iterator[bytes]:

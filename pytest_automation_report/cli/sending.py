@@ -22,7 +22,7 @@ from pytest_automation_report.sender.liveness import birth_of
 from pytest_automation_report.sender.log import Log
 from pytest_automation_report.sender.process import Sender
 from pytest_automation_report.sender.world import World
-from pytest_automation_report.spool import session_folders
+from pytest_automation_report.spool import session_folders, sessions_to_send
 from pytest_automation_report.summary import unstored_lines
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN40
     Exits with 0 when nothing is left, 3 when something is kept or another sender holds it, 4 when the token is refused.
     """
     configuration, token = configured(options)
-    folders = sorted(session_folders(configuration.spool), key=_is_closing)
+    folders = sorted(sessions_to_send(configuration.spool), key=_is_closing)
     if not folders:
         told(f"nothing to send in {configuration.spool}")
         return Exit.DONE
@@ -93,6 +93,7 @@ _CAREFUL: Final = Manner()
 
 def _send(folder: SessionFolder, configuration: Configuration, token: Token, how: Manner) -> Exit:
     try:
+        folder.check_owner()
         session = folder.read_session()
         hindrance = _hindrance(folder, session, configuration)
         lock = None if hindrance else _lock(folder)

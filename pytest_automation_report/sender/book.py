@@ -30,6 +30,8 @@ def ledger_from(path: Path) -> LedgerState:
     Raises `SpoolError` for one whose records are whole and say nothing: what was sent is not known then.
     """
     state, decoder = LedgerState(), Decoder()
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise SpoolError(f"{path}: cannot be used: it is no file")  # a pipe would be waited for
     if path.exists():
         for piece in bytes_from(path, 0):
             for placed in decoder.feed(piece):
@@ -55,9 +57,11 @@ class LedgerBook:
         self.state = ledger_from(path)
         self._path = path
         self._on_deleted = on_deleted
-        self._descriptor = os.open(path, _FLAGS, 0o600)
-        if path.stat().st_size:
-            os.write(self._descriptor, b"\n")  # a torn last record must not swallow the next one
+        try:
+            self._descriptor = os.open(path, _FLAGS, 0o600)
+        except OSError as error:
+            raise SpoolError(f"the ledger {path} cannot be written: {error.strerror or error}") from error
+        self._is_torn = path.stat().st_size > 0  # a torn last record must not swallow the next one
 
     @property
     def folder(self) -> Path:
@@ -70,7 +74,8 @@ class LedgerBook:
 
     def write(self, kind: str, **members: object) -> None:
         """Append one record and apply it."""
-        line = plain_record(kind, **members)
+        record = plain_record(kind, **members)
+        line = b"\n" + record if self._is_torn else record
         try:
             if not os.fstat(self._descriptor).st_nlink:
                 self._descriptor = restored(Disk(), self._descriptor, os.fspath(self._path))
@@ -81,12 +86,14 @@ class LedgerBook:
         except OSError as error:
             raise SpoolError(f"the ledger {self._path} cannot be written: {error.strerror or error}") from error
         if written != len(line):
+            self._is_torn = True
             raise SpoolError(
                 f"the ledger {self._path} cannot be written: only {written} of {len(line)} bytes were taken"
             )
-        record = record_from(unframed(line[:-1]) or "")
-        assert record is not None
-        self.state.apply(record)
+        self._is_torn = False
+        made = record_from(unframed(record[:-1]) or "")
+        assert made is not None
+        self.state.apply(made)
 
     def intend(
         self,

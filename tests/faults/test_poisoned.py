@@ -73,6 +73,9 @@ def test_record_names_no_file_and_no_host(tmp_path: Path, server: ScriptedServer
         run = {**document["run"], "links": [{"name": "Job", "url": each} for each in places]}
         (session / "session.json").write_text(json.dumps({**document, **more, "origin": server.address, "run": run}))
         ran = sent(tmp_path, server)
+        assert f"kept: {session / 'gw8.records'} is a link or a pipe" in ran.err
+        (session / "gw8.records").unlink()
+        ran = sent(tmp_path, server)
         assert elsewhere.connection_count == 0
     assert names(server) == sorted([*EXPECTED, "test_poisoned"])
     assert_one_run(server)

@@ -44,3 +44,47 @@ def test_poor_environment(tmp_path: Path, server: CheckedServer, variables: dict
     assert [test["name"] for _, test in server.tests()] == ["test_\u00fc"]
     assert b"1 of 1 result delivered" in ran.stdout
     assert spools(project) == []
+
+
+BROKEN = """
+import os, sys
+import pytest
+
+kept = []
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure():
+    kept.extend([sys.stdout, sys.stderr])
+    sys.stdout = sys.stderr = broken()
+
+def pytest_sessionstart(session):
+    session.config.pluginmanager.register(Last())
+
+class Last:
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self):
+        sys.stdout, sys.stderr = kept
+
+def broken():
+"""
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param("return None", id="none"),
+        pytest.param("file = open(os.devnull, 'w'); file.close(); return file", id="closed"),
+        pytest.param("return open(os.open('/dev/full', os.O_WRONLY), 'w', buffering=1, closefd=False)", id="full"),
+    ],
+)
+def test_streams_that_take_nothing(tmp_path: Path, broken: str) -> None:
+    """Where the standard streams are closed or full at the end, pytest's code is kept, and so are results."""
+    (tmp_path / "conftest.py").write_text(f"{BROKEN}    {broken}\n")
+    (tmp_path / "test_it.py").write_text("def test_it(): pass")
+    command = [*reporting_arguments("http://127.0.0.1:9"), "-p", "no:terminal", "-p", "no:pytest-retry"]
+    ran = subprocess.run(
+        command, cwd=tmp_path, env=session_environment(), check=False, capture_output=True, text=True, timeout=100
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert len(spools(tmp_path)) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from binascii import crc32
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.model import NewRun
 from pytest_automation_report.records import Decoder, plain_record
 from pytest_automation_report.rules import Rules
+from pytest_automation_report.sender.book import LedgerBook
 from pytest_automation_report.sender.files import RecordFiles
 from pytest_automation_report.spool import (
     Session,
@@ -126,6 +128,52 @@ def test_private_folder(tmp_path: Path) -> None:
     for name in ("file", "gone/deep"):
         with pytest.raises(SpoolError, match="cannot be used"):
             private_folder(tmp_path / name)
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755, 0o770, 0o702])
+def test_folder_that_others_can_write(folder: SessionFolder, mode: int) -> None:
+    """A session that others can read may be sent; one that they can write may be anybody's."""
+    folder.path.chmod(mode)
+    with nullcontext() if mode in {0o700, 0o755} else pytest.raises(SpoolError, match="chmod it to 0700"):
+        folder.check_owner()
+
+
+@pytest.mark.parametrize("name", ["session.json", "gw0.records", "ledger", "lock", "rejected.jsonl", "sender.log"])
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_planted_files(folder: SessionFolder, tmp_path: Path, name: str, kind: str) -> None:
+    """Nothing is read through a link or from a pipe: the session is refused, and no reader waits for ever."""
+    folder.records("main").write_bytes(plain_record("end", reason="", t=1))
+    (tmp_path / "elsewhere").write_bytes(plain_record("end", reason="", t=1))
+    place = folder.path / name
+    place.unlink(missing_ok=True)
+    if kind == "link":
+        place.symlink_to(tmp_path / "elsewhere")
+    else:
+        os.mkfifo(place)
+    with pytest.raises(SpoolError, match=f"{name} is a link or a pipe"):
+        folder.check_owner()
+    assert folder.workers() == ["main"]
+    assert folder.has_ended
+    if name == "session.json":
+        with pytest.raises(SpoolError, match=r"session\.json: cannot be read"):
+            folder.read_session()
+    if name == "ledger":
+        with pytest.raises(SpoolError, match="it is no file"):
+            LedgerBook(place)
+    if (name, kind) == ("lock", "link"):
+        with pytest.raises(SpoolError, match="lock: cannot be opened"):
+            folder.locked()
+
+
+def test_line_longer_than_any_record() -> None:
+    """Of a line without an end nothing is kept: it is one damaged record, and what stands behind it is read."""
+    decoder, piece = Decoder(), bytes(1 << 20)
+    for _ in range(70):
+        assert decoder.feed(piece) == []
+    assert len(decoder._tail) == 0
+    assert [each.record.kind for each in decoder.feed(b"0\n" + plain_record("end"))] == ["end"]
+    assert (decoder.damaged, decoder.is_torn) == (1, False)
+    assert decoder.position == 70 * (1 << 20) + 2 + len(plain_record("end"))
 
 
 def test_ignored_folder_is_made_once(tmp_path: Path) -> None:

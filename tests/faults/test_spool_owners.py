@@ -1,0 +1,110 @@
+"""A spool that somebody else may have had a hand in: nothing of it is sent, it stays as it is, the remedy is told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from sessions import Ran, clean_environment, run, run_session, send
+
+from faults.oracle import assert_whole, checked_server
+from faults.projects import GatedProject
+from faults.running import spools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from scripted.server import ScriptedServer
+
+NOBODY = 65534
+CONSOLE = (sys.executable, "-m", "pytest_automation_report.cli")
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with checked_server() as server:
+        yield server
+
+
+@pytest.fixture
+def session(tmp_path: Path, server: ScriptedServer) -> Path:
+    """Return the folder of a session of two tests that was not sent."""
+    GatedProject(tmp_path, 2)
+    assert run_session(tmp_path, "--automation-report-delivery", "later", address=server.address).exit == 0
+    (folder,) = spools(tmp_path)
+    return folder
+
+
+def sent(folder: Path, server: ScriptedServer, *more: str) -> Ran:
+    ran = send(folder, "--url", server.address, "--project-id", "1", *more)
+    assert "Traceback" not in ran.text
+    return ran
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_spool_of_another_owner_is_not_sent(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
+    """A session that belongs to another user, or has a link in it, is kept as it is; what is told helps."""
+    os.chown(session, NOBODY, -1)
+    (session / "gw0.records").symlink_to("/etc/passwd")
+    remedies: list[tuple[str, Callable[[], None]]] = [
+        (f"it belongs to user {NOBODY}: send it as that user, or chown it", lambda: os.chown(session, 0, -1)),
+        (f"{session / 'gw0.records'} is a link or a pipe", (session / "gw0.records").unlink),
+    ]
+    for says, remedy in remedies:
+        before = sorted(each.name for each in session.iterdir())
+        ran = sent(tmp_path, server)
+        assert ran.exit == 3
+        assert f"{session.name}: kept: {says}" in ran.err
+        assert server.log == []
+        assert sorted(each.name for each in session.iterdir()) == before
+        remedy()
+    assert sent(tmp_path, server).exit == 0
+    assert_whole(server, ["test_number[0]", "test_number[1]"])
+
+
+def test_spool_list_waits_for_no_pipe(tmp_path: Path, session: Path) -> None:
+    """A session whose files are pipes is listed as one that cannot be read; the command does not wait for them."""
+    (session / "session.json").unlink()
+    os.mkfifo(session / "session.json")
+    ran = run([*CONSOLE, "spool", "list"], tmp_path, clean_environment())
+    assert ran.exit == 0
+    assert "it is no file" in ran.out
+
+
+def test_spool_that_is_no_folder(tmp_path: Path, server: ScriptedServer) -> None:
+    """A spool that is a file is an error that names it; one that is not there has nothing to send."""
+    place = tmp_path / "file"
+    place.touch()
+    ran = sent(tmp_path, server, "--spool", str(place))
+    assert ran.exit == 3
+    assert f"the spool {place} is no folder: name the folder of a spool with --spool" in ran.err
+    ran = sent(tmp_path, server, "--spool", str(tmp_path / "none"))
+    assert ran.exit == 0
+    assert f"nothing to send in {tmp_path / 'none'}" in ran.err
+
+
+def test_session_file_without_an_end(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
+    """A session file of any size costs no more memory than one of ours: it is told, and kept."""
+    with (session / "session.json").open("r+b") as file:
+        file.truncate(1 << 26)
+    ran = sent(tmp_path, server)
+    assert ran.exit == 3
+    assert "session.json: cannot be read: it has more than 16,777,216 bytes" in ran.err
+
+
+def test_records_without_an_end(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
+    """A gap of 100 MB in a file of records is one damaged record; what stands around it arrives."""
+    path = session / "main.records"
+    data = path.read_bytes()
+    place = data.index(b"\n") + 1
+    with path.open("r+b") as file:
+        file.truncate(place)
+        file.seek(place + (100 << 20))
+        file.write(b"\n" + data[place:])
+    ran = sent(tmp_path, server)
+    assert ran.exit == 3
+    assert "1 damaged records that cannot be read" in ran.err
+    assert_whole(server, ["test_number[0]", "test_number[1]"])
