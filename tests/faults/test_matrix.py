@@ -95,6 +95,12 @@ ELSEWHERE = {
     "12-100-of-250": ("faults/test_portions.py", "test_refusal_after_a_part_was_taken"),
     "17": ("faults/test_refusals.py", "test_redirect"),
     "19": ("client/test_names.py", "test_slow_name_server"),
+    "21": ("faults/test_disk.py", "test_full_disk_takes_all_outcomes"),
+    "21-ledger": ("faults/test_lives.py", "test_ledger_that_cannot_be_written"),
+    "22": ("faults/test_disk.py", "test_results_are_kept_elsewhere"),
+    "22-planted": ("faults/test_disk.py", "test_planted_folder_is_not_used"),
+    "23": ("faults/test_disk.py", "test_deleted_spool_is_made_again"),
+    "24": ("faults/test_disk.py", "test_descriptors_that_tests_close_and_take"),
     "25": ("faults/test_kills.py", "test_killed_worker"),
     "26": ("faults/test_kills.py", "test_killed_session"),
     "27": ("faults/test_sender_killed.py", "test_killed_in_a_request"),
@@ -106,6 +112,7 @@ ELSEWHERE = {
     "32": ("world/test_not_run.py", "test_not_run_is_counted"),
     "32-exit": ("faults/test_kills.py", "test_session_ended_by_a_test"),
     "33": ("faults/test_kills.py", "test_exit_without_a_word"),
+    "33-timeout": ("world/test_company.py", "test_timeouts"),
     "34": ("world/test_world.py", "test_child_that_escapes"),
     "35": ("whole/test_switch.py", "test_session_without_results_leaves_nothing"),
     "36": ("world/test_world.py", "test_mocked_world_changes_nothing"),
@@ -117,6 +124,7 @@ ELSEWHERE = {
     "43-twice": ("faults/test_sender_killed.py", "test_two_commands_at_once"),
     "43-live": ("faults/test_sender_killed.py", "test_command_while_the_session_lives"),
     "43-newer": ("faults/test_damage.py", "test_newer_format"),
+    "43-owner": ("faults/test_spool_owners.py", "test_spool_of_another_owner_is_not_sent"),
     "43-flipped": ("faults/test_damage.py", "test_flipped_byte"),
 }
 """Rows that other files test, each with its test below `tests`."""
