@@ -184,10 +184,12 @@ def list_runs(
     if is_json:
         click.echo(json.dumps(document, indent=2))
         return Exit.DONE
-    for each in RunPage.from_json(document).result:
-        if not (is_open and each.is_completed):
-            click.echo(each.id)
-            told(_line(each))
+    found = [each for each in RunPage.from_json(document).result if not (is_open and each.is_completed)]
+    for each in found:
+        click.echo(each.id)
+        told(_line(each))
+    if not found:
+        told("no runs")
     return Exit.DONE
 
 

@@ -211,7 +211,7 @@ def test_completion_waits_for_all_jobs(project: Project, server: CheckedServer, 
         listed = console(project.root, "run", "list", "--open", "--older-than", "0s", *place[:4])
         assert (listed.exit, listed.out) == (0, f"{run_id}\n"), listed.text
         young = console(project.root, "run", "list", "--open", "--older-than", "1h", *place[:4])
-        assert (young.exit, young.out) == (0, "")
+        assert (young.exit, young.out, young.err) == (0, "", "no runs\n")
     waited = console(project.root, "run", "wait", run_id, "--expect-jobs", "2", "--timeout", "30s", *place[:4])
     assert (waited.exit, waited.out) == (0, f"{run_id}\n"), waited.text
     done = console(project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "30s", *place[:4])

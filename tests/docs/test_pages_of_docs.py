@@ -162,6 +162,7 @@ def test_every_block_is_known() -> None:
     languages = {(name, each) for name, page in PAGES.items() for each in re.findall(r"^```(\w+)", page, re.MULTILINE)}
     assert languages == {
         ("hooks.md", "python"),
+        ("ci.md", "console"),
         ("migration.md", "console"),
         ("security.md", "console"),
         ("api.md", "console"),
