@@ -15,7 +15,15 @@ OF_FILE: Final = ("path", "name")
 OF_RUN: Final = ("build", "attempt", "shard", "branch", "commit", "job_url")
 """What a template may have in braces that is the same for the whole session."""
 
+BUCKETS: Final = ("s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss")
+"""Schemes of buckets that files can be stored in."""
+
 _BRACED: Final = re.compile(r"\{([^{}]*)\}")
+
+
+def is_bucket(store: str) -> bool:
+    """Whether a store is a bucket, and no folder."""
+    return store.partition("://")[0] in BUCKETS and "://" in store
 
 
 def braced(template: str) -> list[str]:

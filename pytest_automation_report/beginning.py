@@ -22,8 +22,13 @@ if TYPE_CHECKING:
     from pytest_automation_report.sharing import Sharing
 
 
-def rules_from(configuration: Configuration, junit_prefix: str, secrets: tuple[str, ...]) -> Rules:
-    """Return how results are made; ``junit_prefix`` stands before folders where no other prefix is given."""
+def rules_from(
+    configuration: Configuration, junit_prefix: str, secrets: tuple[str, ...], *, artifact_url: str = ""
+) -> Rules:
+    """Return how results are made; ``junit_prefix`` stands before folders where no other prefix is given.
+
+    ``artifact_url`` is the template of the addresses of files that stay where they are.
+    """
     return Rules(
         prefix=configuration.folder_prefix or junit_prefix,
         output=configuration.output,
@@ -34,6 +39,7 @@ def rules_from(configuration: Configuration, junit_prefix: str, secrets: tuple[s
         output_annotations=configuration.output_annotations,
         redact_builtin=configuration.redact_builtin,
         report_not_run=configuration.report_not_run,
+        artifact_url=artifact_url,
         artifact_size=configuration.artifact_size,
         artifact_total=configuration.artifact_total,
         secrets=secrets,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report import values
 from pytest_automation_report.address import shown_address
+from pytest_automation_report.artifact_addresses import is_bucket
 from pytest_automation_report.ci import ci_facts
 from pytest_automation_report.credentials import TokenResult, token_from
 from pytest_automation_report.databases import postgres_database
@@ -184,6 +185,7 @@ def configuration_from(
     facts: FactsTold = found.choice("facts", "all", "ci", "none")
     told = given_facts if facts == "none" else known(given_facts, ci_facts(environ))
     token_file = found.value("token_file", values.text, "")
+    artifact_url = found.value("artifact_url", values.artifact_template, "")
     return Configuration(
         endpoint=endpoint,
         source=source,
@@ -231,8 +233,8 @@ def configuration_from(
         keep_spool=found.value("keep_spool", values.days, 14),
         artifact_size=found.value("artifact_size", values.size, ARTIFACT_BYTES),
         artifact_total=found.value("artifact_total", values.size, ARTIFACTS_BYTES),
-        artifact_url=found.value("artifact_url", values.web_address, ""),
-        artifact_store=found.value("artifact_store", values.text, ""),
+        artifact_url=artifact_url,
+        artifact_store=_artifact_store(found, root, artifact_url),
         token_file=str(absolute_path(token_file, root)) if token_file else "",
         allow_http=allow_http,
         origins={name: each.origin for name, each in given.items() if name not in found.refused},
@@ -269,6 +271,21 @@ def _database(found: Resolution, root: Path, default: Path) -> Path:
         raise SettingError(given.origin, place.shown, f"{remedy} {spelled_like('url', given)}")
 
     return found.value("database", read, default)
+
+
+def _artifact_store(found: Resolution, root: Path, artifact_url: str) -> str:
+    """Return the user's own store of files: a bucket, or a folder that something else makes readable."""
+
+    def read(given: Given) -> str:
+        store = values.artifact_store(given)
+        if is_bucket(store):
+            return store
+        if not artifact_url and "artifact_url" not in found.refused:
+            remedy = f"say with {spelled_like('artifact_url', given)} where the files of a folder can be read"
+            raise SettingError(given.origin, given.value, remedy)
+        return str(absolute_path(store, root))
+
+    return found.value("artifact_store", read, "")
 
 
 def _redact(found: Resolution) -> tuple[str, ...]:

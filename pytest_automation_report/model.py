@@ -235,6 +235,19 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class ArtifactStore:
+    """The user's own store of files: a bucket's address, or the absolute path of a folder.
+
+    ``url`` is the template of the addresses under which they are read, empty for addresses that the bucket signs.
+    ``environ`` holds the variables that open the bucket; ``repr`` does not show them.
+    """
+
+    address: str
+    url: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where results go: a server's origin, or the embedded store's database file.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import pytest
 
+from pytest_automation_report.artifact_stores import artifact_store, files_template
 from pytest_automation_report.asking import Troubles
 from pytest_automation_report.beginning import rules_from, spooled
 from pytest_automation_report.configuration import configuration_from, project_name, read_given, token_for
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.model import ArtifactStore
     from pytest_automation_report.sender.handover import Limits
 
 STRICT_EXIT_STATUS: Final = 11
@@ -78,12 +80,14 @@ def reporting_for(config: pytest.Config, environ: Mapping[str, str], trouble: st
     secrets = secrets_from(environ, token, is_builtin=configuration.redact_builtin)
     if configuration.endpoint.is_embedded:
         token = Token("embedded")  # the embedded server, mounted in the sender, asks for the token it was given
+    store, told = artifact_store(configuration, environ, config.rootpath)
+    trouble = trouble or told
     if configuration.preflight:
         _check_before(configuration, token)
     if trouble:
         configuration = replace(configuration, troubles=(trouble, *configuration.troubles))
     limits = limits_from(environ, exit_all=configuration.exit_wait)
-    return Reporting(configuration, token, limits, config, secrets=secrets, environ=environ)
+    return Reporting(configuration, token, limits, config, secrets=secrets, environ=environ, store=store)
 
 
 def _check_before(configuration: Configuration, token: Token | None) -> None:
@@ -113,6 +117,7 @@ class Reporting:
         *,
         secrets: tuple[str, ...],
         environ: Mapping[str, str],
+        store: ArtifactStore | None = None,
     ) -> None:
         self.faults = Faults()
         self._configuration = configuration
@@ -125,7 +130,9 @@ class Reporting:
         self._sleep, self._monotonic, self._wall = time.sleep, time.monotonic, time.time
         self._getpid, self._pid = os.getpid, os.getpid()
         prefix = str(getattr(config.option, "junitprefix", None) or "")
-        self._rules = rules_from(configuration, prefix, secrets)
+        template = files_template(configuration, environ, config.rootpath)
+        self._store = store
+        self._rules = rules_from(configuration, prefix, secrets, artifact_url=template)
         self._clean = texts(self._rules)
         self._hook_troubles = Troubles()
         self._clock = Clock()
@@ -381,6 +388,7 @@ class Reporting:
             token=self._token,
             controller=os.getpid(),
             limits=self._limits,
+            store=self._store,
         )
         try:
             start_sender(handover)

@@ -158,7 +158,16 @@ def send_command(configuration: Configuration, here: Path) -> str:
     else:
         words += ["--url", configuration.url, "--project-id", str(configuration.project_id)]
         words += _access_words(configuration)
-    return shlex.join(words)
+    return shlex.join([*words, *_store_words(configuration)])
+
+
+def _store_words(configuration: Configuration) -> list[str]:
+    """Return where files go, where that was said on the command line alone."""
+    said = {"artifact_store": configuration.artifact_store, "artifact_url": configuration.artifact_url}
+    if not configuration.artifact_store:
+        return []
+    of_session = {name for name in said if configuration.origins.get(name, "").startswith("--")}
+    return [word for name in sorted(of_session) for word in (setting(name).plain_option, said[name])]
 
 
 def _access_words(configuration: Configuration) -> list[str]:

@@ -11,6 +11,7 @@ import warnings
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from pytest_automation_report.address import shown_address, web_address_trouble
+from pytest_automation_report.artifact_addresses import BUCKETS, OF_FILE, OF_RUN, braced, is_bucket
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.facts import Shard, without_user
 from pytest_automation_report.limits import STRING_UNITS, string, utf16_length
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = [
     "LARGEST_ID",
     "SIZE_REMEDY",
+    "artifact_store",
+    "artifact_template",
     "choice",
     "fields",
     "flag",
@@ -271,6 +274,29 @@ def web_address(given: Given) -> str:
     trouble = web_address_trouble(value)
     if trouble:
         raise SettingError(given.origin, shown_address(value), trouble)
+    return value
+
+
+def artifact_template(given: Given) -> str:
+    """Return the web address, or the template of the addresses, of files that are kept elsewhere."""
+    known = (*OF_FILE, *OF_RUN)
+    value = text(given)
+    trouble = web_address_trouble(value.replace("{job_url}", "https://host", 1) if value.startswith("{job_") else value)
+    if trouble:
+        raise SettingError(given.origin, shown_address(value), trouble)
+    if any(each not in known for each in braced(value)):
+        words = ", ".join(f"{{{each}}}" for each in known)
+        raise SettingError(given.origin, value, f"in braces write one of {words}")
+    return value
+
+
+def artifact_store(given: Given) -> str:
+    """Return the address of a bucket, or the path of a folder."""
+    value = text(given)
+    value = value.removeprefix("file://")
+    if "://" in value and not is_bucket(value):
+        words = ", ".join(f"{each}://" for each in BUCKETS[:4])
+        raise SettingError(given.origin, shown_address(value), f"write the path of a folder, or a bucket: {words}")
     return value
 
 

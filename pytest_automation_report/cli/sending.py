@@ -7,10 +7,12 @@ import random
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pytest_automation_report.artifact_stores import artifact_store
 from pytest_automation_report.cli.context import CONNECTION, Exit, configured, setting_options, told, with_exit_codes
 from pytest_automation_report.cli.progress import Progress
 from pytest_automation_report.connection import connected
@@ -21,6 +23,7 @@ from pytest_automation_report.sender.handover import limits_from
 from pytest_automation_report.sender.liveness import birth_of
 from pytest_automation_report.sender.log import Log
 from pytest_automation_report.sender.process import Sender
+from pytest_automation_report.sender.stores import keeper_of
 from pytest_automation_report.sender.world import World
 from pytest_automation_report.spool import session_folders, sessions_to_send
 from pytest_automation_report.summary import unstored_lines
@@ -28,7 +31,7 @@ from pytest_automation_report.summary import unstored_lines
 if TYPE_CHECKING:
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.ledger import LedgerState
-    from pytest_automation_report.model import Token
+    from pytest_automation_report.model import ArtifactStore, Token
     from pytest_automation_report.sender.delivery import Delivery
     from pytest_automation_report.sender.settlement import Unknown
     from pytest_automation_report.spool import Session, SessionFolder
@@ -38,7 +41,7 @@ _LAST: Final = "it completes a run, once all else is sent"
 
 
 @click.command()
-@setting_options(*CONNECTION, "spool")
+@setting_options(*CONNECTION, "spool", "artifact_store", "artifact_url")
 @click.option(
     "--unknown",
     type=click.Choice(["hold", "send", "drop"]),
@@ -182,6 +185,7 @@ def delivered(
             client,
             world,
             on_progress=progress.show,
+            keeper=keeper_of(_store(configuration), time.monotonic),
             unknown=how.unknown,
             is_in_new_run=how.is_in_new_run,
         ).run()
@@ -190,6 +194,14 @@ def delivered(
         click.echo(state.run)
     _told_on_the_way(folder, state, state.total("dropped") - dropped)
     return _told(folder, delivery, state.total("acknowledged") - acknowledged)
+
+
+def _store(configuration: Configuration) -> ArtifactStore | None:
+    """Return the user's own store of files, and tell when it cannot be used."""
+    store, trouble = artifact_store(configuration, os.environ, Path.cwd())
+    if trouble:
+        told(trouble)
+    return store
 
 
 def _told_on_the_way(folder: SessionFolder, state: LedgerState, dropped: int) -> None:

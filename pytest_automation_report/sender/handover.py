@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.model import Endpoint, Token
+from pytest_automation_report.model import ArtifactStore, Endpoint, Token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +60,7 @@ class Handover:
     token: Token
     controller: int
     limits: Limits = field(default_factory=Limits)
+    store: ArtifactStore | None = None
 
     def to_json(self) -> str:
         """Return the hand-over as JSON, token included: for a pipe, never for a file."""
@@ -70,6 +71,7 @@ class Handover:
                 "token": self.token.value,
                 "controller": self.controller,
                 "limits": asdict(self.limits),
+                "store": None if self.store is None else asdict(self.store),
             }
         )
 
@@ -83,4 +85,5 @@ class Handover:
             token=Token(document["token"]),
             controller=document["controller"],
             limits=Limits(**document["limits"]),
+            store=None if document["store"] is None else ArtifactStore(**document["store"]),
         )

@@ -16,12 +16,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.artifact_addresses import is_bucket
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_automation_report.sender.handover import Handover
 
 NEEDED: Final = ("pytest_automation_report", "requests", "urllib3", "certifi", "idna")
+NEEDED_FOR_BUCKETS: Final = "obstore"
 NEEDED_EMBEDDED: Final = ("falcon", "peewee", "marshmallow")
 # What some versions of those need: on the path where it is installed.
 _OFTEN_NEEDED: Final = ("charset_normalizer", "chardet", "packaging", "typing_extensions", "backports")
@@ -57,6 +60,8 @@ class LaunchError(Exception):
 def start_sender(handover: Handover) -> None:
     """Start a sender of this session and return when it is on its own; raises `LaunchError`."""
     needed = (*NEEDED, *(NEEDED_EMBEDDED if handover.endpoint.is_embedded else ()))
+    if handover.store is not None and is_bucket(handover.store.address):
+        needed = (*needed, NEEDED_FOR_BUCKETS)
     given = json.dumps({"folders": folders_of(needed), "handover": handover.to_json()}).encode()
     flags = ["-I", "-S", *(["-B"] if sys.flags.dont_write_bytecode else [])]
     command = [sys.executable, *flags, "-X", "utf8", "-c", _BOOT, Path(handover.folder).name]

@@ -25,6 +25,7 @@ from pytest_automation_report.sender.liveness import Process
 from pytest_automation_report.sender.log import LAST_WORDS, Log
 from pytest_automation_report.sender.rejects import Rejects
 from pytest_automation_report.sender.settlement import DECISIONS
+from pytest_automation_report.sender.stores import keeper_of
 from pytest_automation_report.sender.world import World
 from pytest_automation_report.spool import SessionFolder
 
@@ -245,7 +246,8 @@ def run(handover: Handover) -> None:
         controller = Process(handover.controller)
         log.write(f"sender {os.getpid()} follows session {session.id} of pytest {handover.controller}")
         with connected(handover.endpoint, handover.token, deadline_seconds=handover.limits.request) as client:
-            delivery = Sender(folder, session, handover.limits, client, world, controller).run()
+            keeper = keeper_of(handover.store, world.clock)
+            delivery = Sender(folder, session, handover.limits, client, world, controller, keeper=keeper).run()
         log.write("done" if delivery.is_finished else f"{delivery.state.done['left']} results left: {delivery.stopped}")
         if delivery.is_finished and not delivery.has_kept and not Process(handover.controller).is_alive():
             remove_delivered(folder)

@@ -32,6 +32,8 @@ WEB = "write a web address that begins with https:// or http://"
 DAYS = "write a whole number of days from 0 to 3650"
 WAIT = "write a number of seconds from 0 to 3600, without a unit"
 
+BRACED = "in braces write one of {path}, {name}, {build}, {attempt}, {shard}, {branch}, {commit}, {job_url}"
+STORE = "write the path of a folder, or a bucket: s3://, s3a://, gs://, az://"
 SIZE = "use a number with KB, MB, GB or TB, such as 500MB"
 
 MISTAKES: list[tuple[str, str, str, str]] = [
@@ -124,6 +126,11 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("artifact_total", "all", "'all'", SIZE),
     ("artifact_url", "files", "'files'", WEB),
     ("artifact_url", "s3://bucket", "'s3://bucket'", WEB),
+    ("artifact_url", "https://a.example/{user}", "'https://a.example/{user}'", BRACED),
+    ("artifact_url", "https://a.example/{}", "'https://a.example/{}'", BRACED),
+    ("artifact_store", "https://a.example/b", "'https://a.example/b'", STORE),
+    ("artifact_store", "ftp://a.example/b", "'ftp://a.example/b'", STORE),
+    ("artifact_store", "kept", "'kept'", "say with {artifact_url} where the files of a folder can be read"),
     ("artifact_store", "a\nb", "'a\\nb'", "write it without control characters, on one line"),
     ("ca_file", "no.pem", "'no.pem'", "name a file of certificates that can be read; /root-folder/no.pem is none"),
     ("spool", "a\x00b", "'a\\x00b'", "write it without control characters, on one line"),
@@ -150,7 +157,7 @@ def test_typed_mistakes(name: str, value: str, shown: str, remedy: str) -> None:
     """A mistake on the command line is an error that names option, value and remedy, and never shows a password."""
     with pytest.raises(SettingError) as caught:
         resolve({"project_id": 3, name: value})
-    remedy = remedy.replace("{allow_http}", "--allow-http")
+    remedy = remedy.replace("{allow_http}", "--allow-http").replace("{artifact_url}", "--artifact-url")
     assert str(caught.value) == f"--{name.replace('_', '-')}: {shown} cannot be used: {remedy}"
 
 
@@ -160,6 +167,7 @@ def test_mistakes_in_the_environment(name: str, value: str, shown: str, remedy: 
     variable = f"AUTOMATION_REPORT_{name.upper()}"
     found = resolve({"project_id": 3} if name == "url" else {}, {variable: value})
     remedy = remedy.replace("{allow_http}", "AUTOMATION_REPORT_ALLOW_HTTP")
+    remedy = remedy.replace("{artifact_url}", "AUTOMATION_REPORT_ARTIFACT_URL")
     assert found.troubles == (f"{variable}: {shown} cannot be used: {remedy}",)
     assert (found.is_sendable, found.hindrance) == (False, found.troubles[0])
     assert name not in found.origins

@@ -43,7 +43,8 @@ FLOORS: dict[str, int] = {
     # 3: the process that delivers, and what pytest reads of it
     **dict.fromkeys(
         (
-            "sender", "beginning", "comparison", "connection", "job_annotations", "job_summary", "keeping",
+            "sender", "artifact_stores", "beginning", "comparison", "connection", "job_annotations", "job_summary",
+            "keeping",
             "submission", "tally", "summary", "waiting", "connection_checks", "local_checks", "preflight",
         ),
         3,

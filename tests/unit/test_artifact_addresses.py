@@ -1,0 +1,94 @@
+"""Templates of addresses of files, and the stores that settings name."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from pytest_automation_report import artifact_stores
+from pytest_automation_report.artifact_addresses import address_of, is_bucket, template_for
+from pytest_automation_report.configuration import Configuration, configuration_from, given_from
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.facts import Facts, Shard
+
+FACTS = Facts(
+    build="7 b", attempt=2, shard=Shard(3, 5), branch="feature/a", commit="abc", url="https://ci.example/job/1/"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "filled"),
+    [
+        ("https://a.example/{build}/{attempt}/{shard}", "https://a.example/7%20b/2/3"),
+        ("https://a.example/{branch}/{commit}/{path}", "https://a.example/feature%2Fa/abc/{path}"),
+        ("{job_url}/file/{name}", "https://ci.example/job/1/file/{name}"),
+        ("https://a.example", "https://a.example"),
+    ],
+)
+def test_what_is_known_of_the_run_is_filled_in_once(template: str, filled: str) -> None:
+    """Values of the run stand in a template as parts of an address; those of files are left for each file."""
+    assert template_for(template, FACTS) == filled
+
+
+@pytest.mark.parametrize("name", ["build", "attempt", "shard", "branch", "commit", "job_url"])
+def test_what_nobody_tells_is_not_made_up(name: str) -> None:
+    """A template that needs more than is known is none."""
+    assert template_for(f"https://a.example/{{{name}}}/{{path}}", Facts()) == ""
+
+
+@pytest.mark.parametrize(
+    ("template", "address"),
+    [
+        ("https://a.example/x/", "https://a.example/x/a%20b/c%3F.png"),
+        ("https://a.example/{path}", "https://a.example/a%20b/c%3F.png"),
+        ("https://a.example/{name}?in={path}", "https://a.example/%7Bpath%7D%2Fc?in=a%20b/c%3F.png"),
+    ],
+)
+def test_a_files_own_values_are_filled_in(template: str, address: str) -> None:
+    """Paths keep their slashes; what looks like a placeholder in a name is text."""
+    assert address_of(template, "a b/c?.png", "{path}/c") == address
+
+
+def test_buckets_are_told_from_folders() -> None:
+    """Only the schemes of buckets make one."""
+    assert [is_bucket(each) for each in ("s3://a", "gs://a/b", "az://a", "abfss://a")] == [True] * 4
+    assert [is_bucket(each) for each in ("s3", "s3/a", "/s3://a", "https://a", "C:\\a")] == [False] * 5
+
+
+def resolved(origin: str, **values: str) -> Configuration:
+    options = values if origin == "command line" else {}
+    environ = {} if options else {f"AUTOMATION_REPORT_{name.upper()}": value for name, value in values.items()}
+    return configuration_from(
+        given_from(options, environ, {}), environ=environ, root=Path("/root-folder"), project_name="shop",
+        local_time=datetime(2026, 3, 4, 12, 30, 15),  # noqa: DTZ001 - a run's name tells local time
+    )  # fmt: skip
+
+
+def test_a_bucket_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typed it is a usage error that says what to install; in the environment it is told, and there is no store."""
+    monkeypatch.setattr(artifact_stores, "find_spec", lambda _: None)
+    root = Path("/root-folder")
+    with pytest.raises(SettingError, match=r"needs packages .*: pip install 'pytest-automation-report\[artifacts\]'"):
+        artifact_stores.artifact_store(resolved("command line", artifact_store="s3://a"), {}, root)
+    store, told = artifact_stores.artifact_store(resolved("environment", artifact_store="s3://a"), {}, root)
+    assert store is None
+    assert told.startswith("AUTOMATION_REPORT_ARTIFACT_STORE: 's3://a' cannot be used: a bucket needs packages")
+
+
+def test_only_what_opens_buckets_goes_to_the_sender() -> None:
+    """Of the environment the sender gets the variables of the providers' tools, and no representation shows them."""
+    pytest.importorskip("obstore")
+    environ = {
+        "AWS_SECRET_ACCESS_KEY": "hidden-1",
+        "HOME": "/home/a",
+        "https_proxy": "http://p",
+        "OTHER": "no",
+        "PATH": "/bin",
+    }
+    store, told = artifact_stores.artifact_store(resolved("command line", artifact_store="s3://a"), environ, Path("/r"))
+    assert told == ""
+    assert store is not None
+    assert sorted(store.environ) == ["AWS_SECRET_ACCESS_KEY", "HOME", "https_proxy"]
+    assert "hidden" not in repr(store)
