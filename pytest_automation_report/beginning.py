@@ -42,6 +42,7 @@ def rules_from(
         artifact_url=artifact_url,
         artifact_size=configuration.artifact_size,
         artifact_total=configuration.artifact_total,
+        browser_artifacts=configuration.browser_artifacts,
         secrets=secrets,
     )
 

@@ -114,6 +114,7 @@ class Configuration:
     preflight: bool = False
     exit_wait: float = 30.0
     keep_spool: int = 14
+    browser_artifacts: bool = True
     artifact_size: int = ARTIFACT_BYTES
     artifact_total: int = ARTIFACTS_BYTES
     artifact_url: str = ""
@@ -231,6 +232,7 @@ def configuration_from(
         preflight=found.value("preflight", values.flag, default=False),
         exit_wait=found.value("exit_wait", values.seconds, 30.0),
         keep_spool=found.value("keep_spool", values.days, 14),
+        browser_artifacts=found.value("browser_artifacts", values.flag, default=True),
         artifact_size=found.value("artifact_size", values.size, ARTIFACT_BYTES),
         artifact_total=found.value("artifact_total", values.size, ARTIFACTS_BYTES),
         artifact_url=artifact_url,

@@ -18,6 +18,7 @@ import pytest
 
 from pytest_automation_report.annotations import NOTES, activate, deactivate
 from pytest_automation_report.attempts import ATTEMPTS
+from pytest_automation_report.browsers import BrowserFiles, has_browsers
 from pytest_automation_report.credentials import worker_rules
 from pytest_automation_report.describing import Describing, is_described, with_markers
 from pytest_automation_report.failures import FAILED, Failures
@@ -137,6 +138,8 @@ class Recording:
         """Note how many tests there are, and which of them the server cannot tell apart."""
         if is_described(session.config):
             session.config.pluginmanager.register(Describing(self._notes))
+        if self._rules.browser_artifacts and has_browsers():
+            session.config.pluginmanager.register(BrowserFiles(self._notes))
         if getattr(session.config.option, "loadgroup", False):
             self._groups.update(ungrouped(session.items))
         self._collected = collected_record([self._groups.get(each.nodeid, each.nodeid) for each in session.items])

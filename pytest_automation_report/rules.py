@@ -31,8 +31,8 @@ class Rules:
     ``report_not_run`` whether tests that a session did not come to are reported, ``redact_builtin`` whether all that
     looks like a credential is hidden. ``artifact_url`` is the template of the addresses of files that the CI uploads
     from where they are; of others at most ``artifact_size`` bytes are kept, and ``artifact_total`` of all that wait to
-    be sent. ``secrets`` are values to hide; each process
-    finds its own, they are never written or sent.
+    be sent; ``browser_artifacts`` tells whether files of browsers attach themselves. ``secrets`` are values to hide;
+    each process finds its own, they are never written or sent.
     """
 
     prefix: str = ""
@@ -46,6 +46,7 @@ class Rules:
     artifact_url: str = ""
     artifact_size: int = ARTIFACT_BYTES
     artifact_total: int = ARTIFACTS_BYTES
+    browser_artifacts: bool = True
     secrets: tuple[str, ...] = field(default=(), repr=False)
     report_not_run: bool = False
 
@@ -72,6 +73,7 @@ class Rules:
             "artifact_url": self.artifact_url,
             "artifact_size": self.artifact_size,
             "artifact_total": self.artifact_total,
+            "browser_artifacts": self.browser_artifacts,
         }
 
     def for_sender(self) -> Rules:
@@ -94,6 +96,7 @@ class Rules:
             artifact_url=str(body.get("artifact_url", "")),
             artifact_size=int(body.get("artifact_size", ARTIFACT_BYTES)),
             artifact_total=int(body.get("artifact_total", ARTIFACTS_BYTES)),
+            browser_artifacts=bool(body.get("browser_artifacts", True)),
         )
 
 

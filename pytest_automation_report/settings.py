@@ -243,6 +243,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Check server, token, project and clock before the first test, and stop the session when they are wrong",
     ),
     Setting("exit_wait", "seconds", 30.0, "How long pytest waits at its end for the delivery, from 0 to 3600 seconds"),
+    Setting(
+        "browser_artifacts",
+        "flag",
+        default=True,
+        help="Add the files of pytest-playwright to its tests, and a screenshot of the Selenium driver to failed ones",
+    ),
     Setting("artifact_size", "text", "32MB", "Largest file of an artifact that is kept, such as 500KB or 32MB"),
     Setting("artifact_total", "text", "2GB", "How much the files of artifacts that wait to be sent may have together"),
     Setting(

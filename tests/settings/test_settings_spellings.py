@@ -94,6 +94,7 @@ SAMPLES: Mapping[str, Sample] = {
     "strict": Sample(given=True),
     "preflight": Sample(given=True),
     "exit_wait": Sample(2.5),
+    "browser_artifacts": Sample(given=False),
     "artifact_size": Sample("500KB", 500_000),
     "artifact_total": Sample("3 gb", 3_000_000_000),
     "artifact_url": Sample("https://files.example.org/{path}"),

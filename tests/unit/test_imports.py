@@ -52,7 +52,8 @@ FLOORS: dict[str, int] = {
     # 4: pytest's hooks, the console command, and the door, which shows what there is for tests and hooks
     **dict.fromkeys(
         (
-            "", "cli", "describing", "job_output", "plugin", "recording", "remote", "reporting", "run_hooks",
+            "", "browsers", "cli", "describing", "job_output", "plugin", "recording", "remote", "reporting",
+            "run_hooks",
             "session_run", "software", "suite_properties", "rerun", "testing",
         ),
         4,
