@@ -66,7 +66,7 @@ def _attach_folder(pad: Pad, folder: object) -> None:
     """Attach all files of an attempt's folder, those of folders in it, too, in the order of their names."""
     if not isinstance(folder, (str, os.PathLike)):
         return
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(Path(folder)):
         folders.sort()
         for name in sorted(names):
             attach(pad, Path(place, name), name, None)
