@@ -206,7 +206,7 @@ def test_settings_of_the_ini_file_shape_the_results(project: Project, server: Ch
 
 def test_many_cases_take_no_more_memory_than_few(project: Project, request: pytest.FixtureRequest) -> None:
     """As many cases as ``--cases`` says, in one file, are sent with the memory that 5,000 take."""
-    many = request.config.getoption("--cases")
+    many = int(request.config.getoption("--cases") or 0)
     peaks = []
     for count in (5_000, many):
         written(project.root / "many.xml", (f"test_case[{number}]" for number in range(count)))
