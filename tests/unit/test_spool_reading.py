@@ -6,12 +6,13 @@ import os
 import stat
 from binascii import crc32
 from contextlib import nullcontext
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.model import NewRun
+from pytest_automation_report.model import Field, NewRun
 from pytest_automation_report.records import Decoder, plain_record
 from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.book import LedgerBook
@@ -243,3 +244,22 @@ def test_session_outside_of_a_project_is_restored(tmp_path: Path) -> None:
     assert made.read_session() == SESSION
     assert made.began_ns > 10**18
     assert not (tmp_path / ".gitignore").exists()
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_everything_of_a_session_comes_back(folder: SessionFolder, is_first: bool) -> None:  # noqa: FBT001 - a parameter
+    """No part of a session that differs from what is usual is lost on the way."""
+    session = replace(
+        SESSION,
+        joined_run=5,
+        pid_birth="77",
+        is_closing=True,
+        is_measured=False,
+        run_tag="build-9",
+        is_first=is_first,
+        thread_fields=(Field("Shard", "2/5"),),
+    )
+    assert all(getattr(session, each.name) != each.default for each in fields(session))
+    (folder.path / "session.json").unlink()
+    folder.write_session(session)
+    assert folder.read_session() == session
