@@ -184,6 +184,49 @@ def test_fence_that_is_refused(server: ScriptedServer, written: WrittenSession) 
     assert_whole(server, numbered(3))
 
 
+def test_fence_that_only_seemed_to_be_there(server: ScriptedServer, written: WrittenSession) -> None:
+    """A thread that the server calls completed, and shows as open, is completed again before anything is decided."""
+    server.script([Rule("POST", APPEND, answer(500)), Rule("POST", OPERATIONS["complete-thread"], answer(422))])
+    with stepping(written) as stepper:
+        stepper.run()
+        assert stepper.delivery.is_finished
+    completions = [each.status for each in server.log if each.path.endswith("/threads/1/complete")]
+    assert completions == [422, 204]
+    assert_whole(server, numbered(3))
+
+
+def test_list_of_runs_that_is_refused(server: ScriptedServer, written: WrittenSession) -> None:
+    """Where runs are not listed, an unanswered one may stay behind empty; the results are in the next, once."""
+    create = OPERATIONS["create-run"]
+    server.script([Rule("POST", create, applied_but(500)), Rule("GET", create, answer(404), count=None)])
+    with stepping(written) as stepper:
+        stepper.run()
+        assert stepper.delivery.is_finished
+    assert names(server) == numbered(3)
+    assert [run.id for run in server.store.runs.values() if run.body["name"] == "ours"] == [2, 3]
+    assert {run for run, _, _ in server.results} == {3}
+
+
+@pytest.mark.parametrize("fault", [applied_but(500), answer(500)], ids=["applied", "not-applied"])
+def test_last_words_in_the_run_of_others(tmp_path: Path, server: ScriptedServer, fault: Fault) -> None:
+    """A thread's note whose answer was lost is looked for, and stands there once."""
+    server.script([Rule("POST", APPEND, fault, first=2)])
+    written = WrittenSession(tmp_path, server.address, joined_run=1)
+    written.add(*numbered(3))
+    written.end()
+    with stepping(written) as stepper:
+        stepper.run()
+        assert stepper.delivery.is_finished
+    assert names(server) == numbered(3)
+    notes = [
+        each["value"]
+        for thread in server.store.threads.values()
+        for each in thread.resources.get("fields", ())
+        if each["name"] == "Session"
+    ]
+    assert notes == ["all tests passed"]
+
+
 class Muddled(HalfServer):
     """Stores half of the first append, and lists results of other keys."""
 

@@ -127,7 +127,8 @@ def test_spool_that_is_none(tmp_path: Path, place: str) -> None:
         pytest.skip("whoever runs this may read everything")
     ran = send(tmp_path, "--spool", place, "--url", "http://127.0.0.1:1", "--project-id", "1")
     assert ran.exit == 3
-    assert f"Error: http://127.0.0.1:1: the spool {tmp_path / place} cannot be read: " in ran.err
+    assert f"Error: http://127.0.0.1:1: the spool {tmp_path / place} " in ran.err
+    assert "is no folder: name the folder of a spool with --spool" in ran.err or "cannot be read: " in ran.err
     assert "Traceback" not in ran.text
 
 
