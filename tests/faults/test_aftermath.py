@@ -184,6 +184,33 @@ def test_fence_that_is_refused(server: ScriptedServer, written: WrittenSession) 
     assert_whole(server, numbered(3))
 
 
+class Doubling(ScriptedServer):
+    """Stores each append twice, and answers the first with 500."""
+
+    is_first = True
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request, appends of tests twice."""
+        reply = super().applied(seen)
+        if self.is_first and "tests" in (seen.json or {}):
+            self.is_first = False
+            super().applied(seen)
+            return Reply(500, {"message": "Server error."})
+        return reply
+
+
+def test_thread_with_more_than_was_sent(tmp_path: Path) -> None:
+    """A count that no batch of ours explains decides nothing: the batch is held, and the numbers are told."""
+    with checked_server(Doubling(token=TOKEN)) as server:
+        written = WrittenSession(tmp_path, server.address)
+        written.add(*numbered(3))
+        written.end()
+        with stepping(written) as stepper:
+            stepper.run()
+            assert stepper.delivery.state.total("held") == 3
+            assert "6 of the 3 results of one request arrived in thread 1" in stepper.delivery.state.reasons[0]
+
+
 def test_fence_that_only_seemed_to_be_there(server: ScriptedServer, written: WrittenSession) -> None:
     """A thread that the server calls completed, and shows as open, is completed again before anything is decided."""
     server.script([Rule("POST", APPEND, answer(500)), Rule("POST", OPERATIONS["complete-thread"], answer(422))])

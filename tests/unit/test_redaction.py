@@ -355,7 +355,7 @@ def test_short_secrets_are_looked_for_as_they_are_alone(length: int, is_found_in
     assert (hide(encoded) != encoded) is is_found_in_base64
 
 
-@pytest.mark.parametrize("word", ["abcde", "Authentication", "realm1234567890123"])
+@pytest.mark.parametrize("word", ["abcde", "abcdefghi", "Authentication", "realm1234567890123"])
 def test_words_after_basic_that_are_no_password(word: str) -> None:
     """Only base64 of a user and a password is hidden after ``Basic``, no word of a sentence."""
     text = f"Basic {word} is the topic"
