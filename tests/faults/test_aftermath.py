@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from scripted.faults import Fault, Rule, answer, applied_but, throttled
+from scripted.server import ScriptedServer
+from scripted.store import Reply
 from sessions import TOKEN
 
 from faults.deliveries import WrittenSession, numbered, step_until, stepping
@@ -30,8 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from scripted.server import ScriptedServer, Seen
-    from scripted.store import Reply
+    from scripted.server import Seen
 
 APPEND = OPERATIONS["append-thread"]
 RUN = r"/runs/\d+$"
