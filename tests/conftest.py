@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # tests of Ctrl-C would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as under nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A busy machine is no failure, and what fails on one machine fails on the next.
 settings.register_profile("project", deadline=None, derandomize=True)

@@ -224,7 +224,23 @@ def a_folder(place: Path, secret: Path) -> None:
     secret.rename(place / secret.name)
 
 
-@pytest.mark.parametrize("poison", [linked, hard_linked, in_linked_folder, piped, gone, a_folder])
+def test_session_with_a_linked_folder_is_refused(tmp_path: Path, server: ScriptedServer) -> None:
+    """A spool from elsewhere whose folder of files is a link is not sent at all, and says which."""
+    project, secret = tmp_path / "project", tmp_path / "own" / "secret"
+    for each in (project, secret.parent):
+        each.mkdir()
+    secret.write_bytes(SECRET)
+    (project / "test_files.py").write_text(ONE)
+    run_session(project, *LATER, address=server.address)
+    (session,) = spools(project)
+    in_linked_folder(session / "files" / "main-1", secret)
+    done = sent(project, server)
+    assert done.exit == 3, done.text
+    assert "files is a link or a pipe, which no session makes" in done.err
+    assert (server.artifacts, server.results) == ({}, [])
+
+
+@pytest.mark.parametrize("poison", [linked, hard_linked, piped, gone, a_folder])
 def test_send_reads_no_file_but_the_sessions_own(
     tmp_path: Path, server: ScriptedServer, poison: Callable[[Path, Path], None]
 ) -> None:
