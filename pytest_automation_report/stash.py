@@ -96,10 +96,11 @@ class Stash:
 
     def _make_folder(self) -> None:
         """Make the folder, with that of the session, should a test have removed it."""
-        try:
-            self._mkdir(self._path, 0o700)
-        except FileNotFoundError:
-            self._makedirs(self._path, 0o700)
+        with suppress(FileExistsError):  # another worker was quicker
+            try:
+                self._mkdir(self._path, 0o700)
+            except FileNotFoundError:
+                self._makedirs(self._path, 0o700)
 
     def _check(self, name: str, size: int) -> None:
         """Raise `StashError` when a file of this size, which is being written, is too much."""
@@ -107,9 +108,17 @@ class Stash:
             raise StashError(f"larger than {self.most_bytes:,} bytes (artifact_size)")
         if self._used + size > self.most_together:
             with self._scandir(self._path) as found:  # the sender may have stored and removed what it counts
-                self._used = sum(each.stat(follow_symlinks=False).st_size for each in found if each.name != name)
+                self._used = sum(_size(each) for each in found if each.name != name)
         if self._used + size > self.most_together:
             raise StashError(f"more than {self.most_together:,} bytes would wait to be sent (artifact_total)")
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    """Return the size of a file, 0 when the sender removes it just now."""
+    try:
+        return entry.stat(follow_symlinks=False).st_size
+    except FileNotFoundError:
+        return 0
 
 
 def opened(session: Path, name: str) -> BinaryIO:
