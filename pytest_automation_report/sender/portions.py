@@ -105,7 +105,7 @@ class Portions:
         for each in batch.results if forms else ():
             forms.pop(each.offset, None)
         if self._may_grow and seconds > SLOW_SECONDS and len(lane.queue) - len(batch.results) >= self._most_tests:
-            self._most_tests = min(MOST_TESTS, 2 * self._most_tests)
+            self._most_tests = min(MOST_TESTS, 4 * self._most_tests)
 
     def refused(self, worker: str, batch: Batch, error: RefusedError) -> Consequence:
         """Learn from an append that the server would not take, with nothing of it applied."""

@@ -336,7 +336,7 @@ def test_slow_server_gets_larger_appends(tmp_path: Path) -> None:
         with stepping(written_session(tmp_path, server, 3_000), clock) as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
-        assert [len(each.json["tests"]) for each in appends(server)] == [250, 500, 1000, 1000, 250]
+        assert [len(each.json["tests"]) for each in appends(server)] == [250, 1000, 1000, 750]
         assert_whole(server, numbered(3_000))
 
 
@@ -360,5 +360,5 @@ def test_large_append_that_is_refused(tmp_path: Path) -> None:
             stepper.run()
             assert stepper.delivery.is_finished
             assert not stepper.delivery.has_kept
-        assert [len(each.json["tests"]) for each in appends(server)] == [250, 500, *[250] * 5]
+        assert [len(each.json["tests"]) for each in appends(server)] == [250, 1000, *[250] * 5]
         assert_whole(server, numbered(1_500))
