@@ -25,7 +25,9 @@ POLICY = (
 )
 
 
-@pytest.mark.parametrize("path", ["/", "/projects/1", "/runs/1", "/runs/1/live", "/results/1", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/", "/projects/1", "/runs/1", "/runs/1/live", "/results/1", "/automation/runs/view/1", "/nothing"]
+)
 def test_a_browser_without_a_pass_is_told_how_to_get_in(site: Site, path: str) -> None:
     """It learns where the link stands, and nothing of what is kept."""
     site.run_of(name="a secret name")
@@ -34,6 +36,14 @@ def test_a_browser_without_a_pass_is_told_how_to_get_in(site: Site, path: str) -
         assert answer.status_code == 403
         assert "automation-report serve" in answer.text
         assert "secret" not in answer.text
+
+
+def test_the_address_that_a_session_prints_leads_to_its_run(site: Site) -> None:
+    """Testmo's own address of a run, which the summary names, is a way to the run's page here, too."""
+    run = site.run_of(name="as printed")
+    moved = site.get(f"/automation/runs/view/{run}")
+    assert (moved.status_code, moved.headers["Location"]) == (302, f"/runs/{run}")
+    assert "as printed" in site.get(moved.headers["Location"]).text
 
 
 def test_a_link_opens_once(site: Site) -> None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store import Store
 
 _OPENING: Final = "/open/"
+_WEB_ADDRESS: Final = "/automation/runs/view/{run_id:id}"
+"""Where Testmo shows a run: what reports to a server names its runs so, whoever serves them."""
+
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
     " media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -52,6 +55,7 @@ class Pages:
             "/runs/{run_id:id}": Run(store),
             "/runs/{run_id:id}/live": RunChanges(store),
             "/results/{result_id:id}": Test(store),
+            _WEB_ADDRESS: _Moved(),
             f"{_OPENING}{{code}}": _Opening(self._entrance, told),
             **{path: _Served(asset) for path, asset in ASSETS.items()},
         }
@@ -113,6 +117,14 @@ class _Opening:
         # A redirect would count as coming from the site that the link stood on, and leave the cookie out.
         _show(resp, page("opened.html"))
         self._told(self._entrance.path)
+
+
+class _Moved:
+    """A run by the address that Testmo has for it."""
+
+    def on_get(self, _: falcon.Request, resp: falcon.Response, run_id: int) -> None:
+        """Send the browser to the run's page here."""
+        resp.status, resp.location = 302, f"/runs/{run_id}"
 
 
 class _Served:
