@@ -69,6 +69,12 @@ class Following:
     def _is_full(self, worker: str) -> bool:
         return len(self.lanes.lane(worker).queue) >= _READ_AHEAD
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the session has ended; it may be that not all was read, since results wait to be sent."""
+        is_left = self.controller is None or not self.controller.is_alive()
+        return self.lanes.is_decided or (self.files.is_behind and is_left)
+
     def decide_end(self, now: float) -> None:
         """Decide what never finished, once the session has ended or all its processes are dead."""
         if self.lanes.is_decided or self.files.is_behind:
@@ -157,9 +163,10 @@ class Sender:
         while True:
             following.read()
             following.decide_end(clock())
-            if following.lanes.is_decided and not over_at:
-                over_at = clock()
+            if following.lanes.is_decided:
                 delivery.note = note_from(following.lanes)
+            if not over_at and following.is_over:
+                over_at = clock()
                 delivery.patience.hurry()
             if delivery.is_finished or (
                 over_at
@@ -218,7 +225,7 @@ class Sender:
         while True:
             for worker, lane in following.lanes.by_worker.items():
                 left[worker] += delivery.unsettled(lane)
-            if not following.files.is_behind:
+            if following.lanes.is_decided or not following.files.is_behind:
                 return left
             for lane in following.lanes.by_worker.values():
                 lane.queue.clear()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -20,10 +22,12 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.model import EMBEDDED_ORIGIN, Endpoint, Token
 from pytest_automation_report.sender.book import LedgerBook, ledger_from
 from pytest_automation_report.sender.handover import Limits
+from pytest_automation_report.sender.liveness import Process
 from pytest_automation_report.sender.process import Sender
 from pytest_automation_report.sender.world import World
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_automation_report.sender.delivery import Delivery
@@ -208,15 +212,42 @@ def lived(
     server: ScriptedServer,
     unknown: Unknown = "hold",
     *,
+    controller: Process | None = None,
     is_in_new_run: bool = False,
 ) -> Delivery:
     """Let a whole sender live on this session, as the console command does, and return its delivery."""
-    limits = Limits(**{**SHORT_LIMITS, "send_progress": 0.5, "retry_cap": 0.05, "poll": 0.005})
-    world = World(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
+    limits = Limits(**{**SHORT_LIMITS, "send_progress": 0.5, "alone": 0.5, "retry_cap": 0.05, "poll": 0.005})
+    world = World(clock=clock_for(30.0), random=lambda: 0.5, log=lambda _: None)
     with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
         return Sender(
-            written.folder, written.session, limits, client, world, unknown=unknown, is_in_new_run=is_in_new_run
+            written.folder,
+            written.session,
+            limits,
+            client,
+            world,
+            controller,
+            unknown=unknown,
+            is_in_new_run=is_in_new_run,
         ).run()
+
+
+def clock_for(seconds: float) -> Callable[[], float]:
+    """Return a clock that fails the test of a sender that lives for longer."""
+    end = time.monotonic() + seconds
+
+    def clock() -> float:
+        now = time.monotonic()
+        assert now < end, f"the sender does not end within {seconds:g} s"
+        return now
+
+    return clock
+
+
+def process_that_ended() -> Process:
+    """Return a process that stands for a pytest which is gone."""
+    with subprocess.Popen([sys.executable, "-S", "-c", ""]) as process:
+        process.wait()
+    return Process(process.pid)
 
 
 def test_life_accounts_for_all(tmp_path: Path) -> None:
@@ -238,20 +269,41 @@ def test_life_accounts_for_all(tmp_path: Path) -> None:
         assert_whole(server, numbered(3))
 
 
-def test_life_without_a_server_ends(tmp_path: Path) -> None:
-    """Without an answer a sender gives up after its time, and says how much is left and why."""
+MORE_THAN_IS_READ_AHEAD = 3000
+
+
+@pytest.mark.parametrize("is_own", [False, True], ids=["send", "pytest-died"])
+@pytest.mark.parametrize("count", [3, MORE_THAN_IS_READ_AHEAD])
+def test_life_without_a_server_ends(tmp_path: Path, count: int, is_own: bool) -> None:  # noqa: FBT001 - a parameter
+    """Without an answer a sender gives up after its time, however much is left, and says how much and why."""
     with checked_server() as server:
-        written = written_in(tmp_path, server)
+        written = written_in(tmp_path, server, count)
         written.close()
         server.down()
         began = time.monotonic()
-        delivery = lived(written, server)
+        delivery = lived(written, server, controller=process_that_ended() if is_own else None)
         assert 0.5 < time.monotonic() - began < 10
         state = ledger_from(written.folder.ledger)
         assert not delivery.is_finished
-        assert (state.done["complete"], state.done["left"]) == (False, 3)
-        assert state.lanes["main"]["left"] == 3
+        assert (state.done["complete"], state.done["left"]) == (False, count)
+        assert (state.lanes["main"]["left"], state.lanes["main"]["seen"]) == (count, count)
         assert state.done["why"]
+
+
+def test_life_with_a_refused_token_ends_at_once(tmp_path: Path) -> None:
+    """Where nothing more can be sent a sender ends, although it has not read all that is left."""
+    with checked_server() as server:
+        server.script([Rule("POST", CREATE, answer(401))])
+        written = written_in(tmp_path, server, MORE_THAN_IS_READ_AHEAD)
+        written.close()
+        began = time.monotonic()
+        delivery = lived(written, server)
+        assert time.monotonic() - began < 10
+        assert delivery.state.trouble_class == "token"
+        assert delivery.state.done["left"] == MORE_THAN_IS_READ_AHEAD
+        assert len(server.log) == 1
+        assert lived(written, server).is_finished
+        assert len(names(server)) == MORE_THAN_IS_READ_AHEAD
 
 
 @pytest.mark.parametrize(("unknown", "arrived"), [("send", [0, 0, 1, 2]), ("drop", [0])])
