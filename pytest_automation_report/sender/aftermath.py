@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import (
+    ClientError,
     NotSentError,
     RefusedError,
     StoreError,
@@ -16,6 +17,7 @@ from pytest_automation_report.errors import (
     TokenRefusedError,
     UnknownAnswerError,
 )
+from pytest_automation_report.sender.patience import reason_of
 from pytest_automation_report.sender.portions import TOO_LARGE
 from pytest_automation_report.sender.settlement import Settlement
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.sender.book import LedgerBook
     from pytest_automation_report.sender.handover import Limits
     from pytest_automation_report.sender.lanes import Lanes
-    from pytest_automation_report.sender.patience import Patience
+    from pytest_automation_report.sender.patience import Patience, Trouble
     from pytest_automation_report.sender.portions import Portions
     from pytest_automation_report.sender.rejects import Rejects
     from pytest_automation_report.sender.settlement import Unknown
@@ -75,20 +77,13 @@ class Aftermath:
         self._sent = batch
         try:
             made = call()
-        except ThrottledError as error:
-            self.book.write("not", i=intent.number)
-            self.patience.throttled(error)
-        except NotSentError as error:
-            self.book.write("not", i=intent.number)
-            self.patience.later("again", str(error))
-        except RefusedError as error:
-            self._refused(intent, error)
         except UnknownAnswerError as error:
             self._unanswered += batch is not None
-            self.patience.later("unknown", str(error))
-        except StoreError as error:
-            self.book.write("not", i=intent.number)
-            self.patience.stop("store", str(error))
+            self.patience.meet(error)
+        except RefusedError as error:
+            self._refused(intent, error)
+        except (NotSentError, ThrottledError, StoreError) as error:
+            self._not_taken(intent, error)
         else:
             self.book.write("ack", i=intent.number, id=made)
             self._unanswered = 0 if batch is not None else self._unanswered
@@ -100,33 +95,20 @@ class Aftermath:
         """Send something that can be sent again whatever became of it; return what it returns, ``None`` on trouble."""
         try:
             made = call()
-        except ThrottledError as error:
-            self.patience.throttled(error)
-        except NotSentError as error:
-            self.patience.later("again", str(error))
-        except UnknownAnswerError as error:
-            self.patience.later("unknown", str(error))
-        except StoreError as error:
-            self.patience.stop("store", str(error))
-        except TokenRefusedError as error:
-            self.patience.stop("token", str(error))
-        except RefusedError as error:
-            self.patience.stop("refused", reason_of(error))
-        else:
-            self.patience.succeeded()
-            return made
-        return None
+        except (ClientError, StoreError) as error:
+            self.patience.meet(error)
+            return None
+        self.patience.succeeded()
+        return made
 
     def probe(self, thread: int) -> None:
         """Ask whether appends are answered again, by one that adds nothing."""
         try:
             self.client.append_thread(thread, b"{}")
-        except ThrottledError as error:
-            self.patience.throttled(error)
         except (NotSentError, UnknownAnswerError) as error:
             self.patience.probed(str(error))
-        except TokenRefusedError as error:
-            self.patience.stop("token", str(error))
+        except (ThrottledError, TokenRefusedError, StoreError) as error:
+            self.patience.meet(error)
         except RefusedError as error:
             self.world.log(f"{error}: an answer all the same")
             self._unanswered = 0
@@ -141,26 +123,21 @@ class Aftermath:
             settlement = self._settlement = self._new_settlement(intent)
         try:
             is_settled = settlement.step()
-        except ThrottledError as error:
-            self.patience.throttled(error)
-        except NotSentError as error:
-            self.patience.later("again", str(error))
-        except UnknownAnswerError as error:
-            self.patience.later("unknown", str(error))
-        except TokenRefusedError as error:
-            self.patience.stop("token", str(error))
-        except RefusedError as error:
-            self.patience.stop("refused", reason_of(error))
-        else:
-            if is_settled:
-                self._end_settlement(intent, settlement.refusal)
-            return is_settled
-        return True
+        except (ClientError, StoreError) as error:
+            self.patience.meet(error)
+            return True
+        if is_settled:
+            self._end_settlement(intent, settlement.refusal)
+        return is_settled
+
+    def _not_taken(self, intent: Intent, error: Trouble) -> None:
+        """Go on after a request that has changed nothing."""
+        self.book.write("not", i=intent.number)
+        self.patience.meet(error)
 
     def _refused(self, intent: Intent, error: RefusedError) -> None:
         if isinstance(error, TokenRefusedError):
-            self.book.write("not", i=intent.number)
-            self.patience.stop("token", str(error))
+            self._not_taken(intent, error)
         elif intent.operation in {"complete_thread", "complete_run"} and error.status == _UNPROCESSABLE:
             self._refusal = error  # the intent stays open: it is settled
             self.world.log(f"{error}: reading whether it is completed already")
@@ -171,8 +148,7 @@ class Aftermath:
             self.book.write("rejected", i=intent.number, why=reason_of(error))
             self.world.log(f"rejected: {reason_of(error)}")
         else:
-            self.book.write("not", i=intent.number)
-            self.patience.stop("refused", reason_of(error))
+            self._not_taken(intent, error)
 
     def _new_settlement(self, intent: Intent) -> Settlement:
         batch = []
@@ -217,9 +193,3 @@ class Aftermath:
             self.world.log(f"rejected: {each.result.nodeid}: {each.why}")
         if consequence.is_final:
             self.patience.stop("refused", reason_of(refusal))
-
-
-def reason_of(error: RefusedError) -> str:
-    """Return what a server said in refusing a request, for one line."""
-    entries = [f"{path}: {texts[0]}" for path, texts in list(error.errors.items())[:3] if texts]
-    return "; ".join([str(error), *entries])

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_automation_report.errors import (
+    ClientError,
+    NotSentError,
+    RefusedError,
+    StoreError,
+    ThrottledError,
+    TokenRefusedError,
+)
 
 if TYPE_CHECKING:
-    from pytest_automation_report.errors import ThrottledError
     from pytest_automation_report.sender.book import LedgerBook
     from pytest_automation_report.sender.handover import Limits
     from pytest_automation_report.sender.world import World
+
+Trouble: TypeAlias = ClientError | StoreError
+"""What a request can meet."""
 
 
 @dataclass(slots=True)
@@ -38,6 +49,19 @@ class Patience:
     def succeeded(self) -> None:
         """Begin anew with short waits."""
         self._failures = 0
+
+    def meet(self, error: Trouble) -> None:
+        """Wait after what a request has met, or send nothing more where waiting would not help."""
+        if isinstance(error, ThrottledError):
+            self.throttled(error)
+        elif isinstance(error, StoreError):
+            self.stop("store", str(error))
+        elif isinstance(error, TokenRefusedError):
+            self.stop("token", str(error))
+        elif isinstance(error, RefusedError):
+            self.stop("refused", reason_of(error))
+        else:
+            self.later("again" if isinstance(error, NotSentError) else "unknown", str(error))
 
     def throttled(self, error: ThrottledError) -> None:
         """Wait as long as the server asks for."""
@@ -70,3 +94,9 @@ class Patience:
         self._is_throttled = trouble == "throttled"
         self.book.write("trouble", why=why, **{"class": trouble})
         self.world.log(f"{trouble}: {why}; next try in {seconds:.1f} s")
+
+
+def reason_of(error: RefusedError) -> str:
+    """Return what a server said in refusing a request, for one line."""
+    entries = [f"{path}: {texts[0]}" for path, texts in list(error.errors.items())[:3] if texts]
+    return "; ".join([str(error), *entries])

@@ -149,21 +149,15 @@ class Uploads:
         """Make a request, that of a file where one is named; return whether it was answered."""
         try:
             call()
-        except ThrottledError as error:
-            self.patience.throttled(error)
-        except NotSentError as error:
-            self.patience.later("again", str(error))
-        except TokenRefusedError as error:
-            self.patience.stop("token", str(error))
+        except UnknownAnswerError as error:
+            self._in_doubt = self._in_doubt or name
+            self.patience.meet(error)
+        except (NotSentError, ThrottledError, TokenRefusedError, StoreError) as error:
+            self.patience.meet(error)
         except RefusedError as error:
             if name:
                 self._give_up(name, f"the server would not take it ({error})")
             return True
-        except UnknownAnswerError as error:
-            self._in_doubt = self._in_doubt or name
-            self.patience.later("unknown", str(error))
-        except StoreError as error:
-            self.patience.stop("store", str(error))
         else:
             self.patience.succeeded()
             return True

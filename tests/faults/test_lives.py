@@ -342,12 +342,17 @@ def test_new_run_with_a_request_that_nobody_knows_of(tmp_path: Path, unknown: Li
         assert {run for run, _, _ in server.results} <= {3}
 
 
-def test_store_that_cannot_be_opened(tmp_path: Path) -> None:
-    """A store that is no database ends the sending, and keeps what is to be sent."""
+@pytest.mark.parametrize("is_open", [False, True], ids=["new", "unanswered"])
+def test_store_that_cannot_be_opened(tmp_path: Path, is_open: bool) -> None:  # noqa: FBT001 - a parameter
+    """A store that is no database ends the sending, also while a request is looked into; what is to be sent is kept."""
     written = WrittenSession(tmp_path, EMBEDDED_ORIGIN)
     written.add(*numbered(3))
     written.end()
     written.close()
+    if is_open:
+        book = LedgerBook(written.folder.ledger)
+        book.intend("create_run", at=time.time())
+        book.close()
     database = tmp_path / "store.db"
     database.write_bytes(b"no database" * 1000)
     world = World(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
@@ -356,6 +361,7 @@ def test_store_that_cannot_be_opened(tmp_path: Path) -> None:
     assert delivery.state.trouble_class == "store"
     assert str(database) in delivery.stopped
     assert delivery.state.done["left"] == 3
+    assert (delivery.state.open_intent is not None) is is_open
     assert database.read_bytes() == b"no database" * 1000
 
 
