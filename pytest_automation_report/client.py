@@ -57,7 +57,7 @@ class Client:
     ``origin`` has a scheme and a host and no path; ``session`` stays the caller's, who closes it. One exchange takes
     at most ``deadline_seconds``, name look-up, connecting and reading the answer included (not with a session whose
     adapter calls the server in process). Raises `SettingError` for a token that cannot stand in a header. Every method
-    raises `NotSentError`, `ThrottledError`, `RefusedError` or `UnknownAnswerError`.
+    raises `NotSentError`, `ThrottledError`, `RefusedError`, `TokenRefusedError` or `UnknownAnswerError`.
     """
 
     def __init__(

@@ -159,7 +159,7 @@ def _refused(endpoint: Endpoint, error: Exception) -> list[Check]:
     """Return what an error means for each of the steps that one request takes."""
     answers = Check("connection", "ok", "the server answers")
     accepted = Check("token", "ok", "accepted")
-    status = error.status if isinstance(error, RefusedError) else 0
+    status = error.status if isinstance(error, (RefusedError, TokenRefusedError)) else 0
     if isinstance(error, TokenRefusedError) and status == _FORBIDDEN:
         remedy = "give the token's user access to the project, or set project_id to one of theirs"
         return [answers, accepted, Check("project", "failed", string(str(error)), remedy)]

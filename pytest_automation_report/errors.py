@@ -11,7 +11,7 @@ The tree::
        |- NotSentError          class "again": the request never left this machine whole
        |- ThrottledError        class "again": 429
        |- RefusedError          class "refused": 3xx and every other 4xx
-       |  `- TokenRefusedError  401 and 403
+       |- TokenRefusedError     class "refused": 401 and 403, which tell nothing about the request
        `- UnknownAnswerError    class "unknown": the server may or may not have applied it
 """
 
@@ -72,7 +72,7 @@ class ThrottledError(ClientError):
 
 
 class RefusedError(ClientError):
-    """The server refused the request for good (3xx, or any 4xx but 429).
+    """The server refused the request for good (3xx, or any 4xx but 401, 403 and 429).
 
     ``status`` is the HTTP status, ``errors`` the server's map of property paths to messages (may be empty).
     """
@@ -83,8 +83,15 @@ class RefusedError(ClientError):
         self.errors = dict(errors or {})
 
 
-class TokenRefusedError(RefusedError):
-    """The server answered 401 or 403: the token is wrong, revoked, or its user may not do this."""
+class TokenRefusedError(ClientError):
+    """The server answered 401 or 403: the token is wrong, revoked, or its user may not do this.
+
+    It is no `RefusedError`: who can go on after a refusal cannot go on without a token. ``status`` is the HTTP status.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class UnknownAnswerError(ClientError):

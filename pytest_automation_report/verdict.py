@@ -127,7 +127,7 @@ def _error(call: Call, outcome: Outcome, *, was_sent: bool, secret: str) -> Clie
     if status == _TOO_MANY_REQUESTS:
         return ThrottledError(message, retry_after_seconds(outcome.retry_after, outcome.date))
     if status in _TOKEN_REFUSED:
-        return TokenRefusedError(message, status, errors)
+        return TokenRefusedError(message, status)
     if 300 <= status < 400:  # noqa: PLR2004 - the range of redirects
         target = f" to {outcome.location}" if outcome.location else ""
         reason = f"redirected ({status}{target}): the address is configured wrongly"

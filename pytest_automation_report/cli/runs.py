@@ -34,7 +34,7 @@ from pytest_automation_report.cli.shared_runs import (
     patiently,
     wait_for,
 )
-from pytest_automation_report.errors import RefusedError, TokenRefusedError
+from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.model import Resources
 
 if TYPE_CHECKING:
@@ -230,8 +230,6 @@ def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:
     """Complete a run and return whether it was open until now."""
     try:
         client.complete_run(run_id, measure_elapsed=measure_elapsed)
-    except TokenRefusedError:
-        raise
     except RefusedError as error:
         if error.status != _UNPROCESSABLE or not client.run(run_id).is_completed:
             raise

@@ -82,7 +82,7 @@ class Aftermath:
             self.patience.meet(error)
         except RefusedError as error:
             self._refused(intent, error)
-        except (NotSentError, ThrottledError, StoreError) as error:
+        except (NotSentError, ThrottledError, TokenRefusedError, StoreError) as error:
             self._not_taken(intent, error)
         else:
             self.book.write("ack", i=intent.number, id=made)
@@ -136,9 +136,7 @@ class Aftermath:
         self.patience.meet(error)
 
     def _refused(self, intent: Intent, error: RefusedError) -> None:
-        if isinstance(error, TokenRefusedError):
-            self._not_taken(intent, error)
-        elif intent.operation in {"complete_thread", "complete_run"} and error.status == _UNPROCESSABLE:
+        if intent.operation in {"complete_thread", "complete_run"} and error.status == _UNPROCESSABLE:
             self._refusal = error  # the intent stays open: it is settled
             self.world.log(f"{error}: reading whether it is completed already")
         elif intent.operation == "append_thread" and error.status in _ABOUT_TESTS:

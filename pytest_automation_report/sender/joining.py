@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.errors import ClientError, RefusedError, TokenRefusedError
+from pytest_automation_report.errors import ClientError, RefusedError
 from pytest_automation_report.model import Field, Resources
 
 if TYPE_CHECKING:
@@ -97,8 +97,6 @@ class Joining:
     def _counted(self, status: tuple[int, ...]) -> int:
         try:
             return self.client.count_runs(tags=(self.tag,), status=status, key=self._key)
-        except TokenRefusedError:
-            raise
         except RefusedError as error:
             self.world.log(f"{error}: runs cannot be counted")
             return 0
@@ -126,8 +124,6 @@ class Joining:
     def _create(self) -> int | None:
         try:
             self._made = self.client.create_run(self.run, key=self._key)
-        except TokenRefusedError:
-            raise
         except RefusedError as error:
             # Another job has used the key with a run that is not quite the same.
             found = [each.id for each in self._runs() if not each.is_completed]
@@ -166,8 +162,6 @@ class Joining:
                 self._is_noted = True
                 return None
             self.client.complete_run(self._made, measure_elapsed=False)
-        except TokenRefusedError:
-            raise
         except RefusedError as error:
             self.world.log(f"{error}: run {self._made} stays as it is, empty")
         return self._oldest

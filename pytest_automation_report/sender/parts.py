@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from pytest_automation_report.errors import RefusedError, TokenRefusedError
+from pytest_automation_report.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +30,6 @@ def arrived_ranges(
     """
     try:
         rows = _latest(client, run, thread, arrived)
-    except TokenRefusedError:
-        raise
     except RefusedError as error:
         return None, f"the server does not show a run's results ({error})"
     ids = [row.id or 0 for row in rows]

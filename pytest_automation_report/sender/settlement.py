@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.errors import RefusedError, TokenRefusedError, UnknownAnswerError
+from pytest_automation_report.errors import RefusedError, UnknownAnswerError
 from pytest_automation_report.sender.parts import arrived_ranges
 from pytest_automation_report.spool import SESSION_ID_FIELD
 
@@ -89,8 +89,6 @@ class Settlement:
                     return any(field.name == NOTE_FIELD for field in self._thread().fields)
                 case _:
                     return self._run().is_completed
-        except TokenRefusedError:
-            raise
         except RefusedError as error:
             # Completing again tells: a second refusal means that it is completed. A note is worth no second copy.
             self.world.log(f"{error}: {self.intent.operation} cannot be looked at")
@@ -101,8 +99,6 @@ class Settlement:
         try:
             run = self._run()
             thread = run.thread(self.intent.thread)
-        except TokenRefusedError:
-            raise
         except RefusedError as error:
             self.world.log(f"{error}: the refusal is taken to be of the whole append")
             return self._decide("not")
@@ -120,8 +116,6 @@ class Settlement:
             return self._fence()
         try:
             thread = self._thread()
-        except TokenRefusedError:
-            raise
         except RefusedError as error:
             return self._set_aside(f"the server does not show what arrived in thread {self.intent.thread} ({error})")
         if not thread.is_completed:
@@ -160,8 +154,6 @@ class Settlement:
         self.book.write("fencing", worker=self.intent.worker, thread=self.intent.thread)
         try:
             self.client.complete_thread(self.intent.thread)
-        except TokenRefusedError:
-            raise
         except RefusedError as error:
             if error.status != _UNPROCESSABLE:
                 raise
@@ -183,8 +175,6 @@ class Settlement:
         """Whether the thread takes an append without tests, ``None`` when that goes unanswered."""
         try:
             self.client.append_thread(self.intent.thread, _NO_TESTS)
-        except TokenRefusedError:
-            raise
         except RefusedError:
             return False
         except UnknownAnswerError as error:
@@ -204,8 +194,6 @@ class Settlement:
         """Adopt the run that carries this session's id, if the server has one."""
         try:
             page = self.client.runs(status=(_RUNNING,))
-        except TokenRefusedError:
-            raise
         except RefusedError as error:
             self.world.log(f"{error}: a run may be left behind empty")
             return self._decide("not")

@@ -59,7 +59,7 @@ def written(tmp_path: Path, server: ScriptedServer) -> WrittenSession:
         (NotSentError("no"), "again", False),
         (UnknownAnswerError("no"), "unknown", False),
         (StoreError("no"), "store", True),
-        (TokenRefusedError("no", 401, {}), "token", True),
+        (TokenRefusedError("no", 401), "token", True),
         (RefusedError("no", 404), "refused", True),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
