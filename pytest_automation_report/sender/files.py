@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pytest_automation_report.records import Decoder, Placed
 from pytest_automation_report.sender.contents import is_sound
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_automation_report.spool import SessionFolder
-
-_FIRST: Final = CONTROLLER
 
 
 def remove_delivered(folder: SessionFolder) -> None:
@@ -57,16 +55,16 @@ class RecordFiles:
         """Yield the new records of each file; the controller's last.
 
         They are read first: a crash report stands in the controller's file before the test runs again elsewhere, and
-        after all that the crashed worker wrote. Where there is no controller, a worker for whom ``is_full`` says so
-        gets no more of its file for now.
+        after all that the crashed worker wrote. So with a crash report all that is there is yielded; else a worker for
+        whom ``is_full`` says so gets no more of its file for now.
         """
         workers = self.folder.workers()
-        controllers = list(self._read(_FIRST)) if _FIRST in workers else []
+        controllers = list(self._read(CONTROLLER)) if CONTROLLER in workers else []
+        has_limit = not any(placed.record.kind == "crash" for records in controllers for placed in records)
         self.is_behind = False
         for worker in workers:
-            if worker == _FIRST:
+            if worker == CONTROLLER:
                 continue
-            has_limit = _FIRST not in workers
             if has_limit and is_full(worker):
                 self.is_behind = True
                 continue
@@ -76,7 +74,7 @@ class RecordFiles:
                     self.is_behind = True
                     break
         for placed in controllers:
-            yield _FIRST, placed
+            yield CONTROLLER, placed
 
     def _sound(self, records: list[Placed]) -> list[Placed]:
         """Return those that can be used, and count the others."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from sessions import TOKEN
+from sessions import SHORT_LIMITS, TOKEN
 
 from pytest_automation_report.connection import connected
 from pytest_automation_report.model import Endpoint, Field, NewRun, Resources, Test, Token
@@ -20,7 +21,7 @@ from pytest_automation_report.sender.files import RecordFiles
 from pytest_automation_report.sender.handover import Limits
 from pytest_automation_report.sender.lanes import Lanes
 from pytest_automation_report.sender.liveness import Process
-from pytest_automation_report.sender.process import Following
+from pytest_automation_report.sender.process import Following, Sender
 from pytest_automation_report.sender.rejects import Rejects
 from pytest_automation_report.sender.world import World
 from pytest_automation_report.spool import SESSION_ID_FIELD, Session, SessionFolder
@@ -29,6 +30,8 @@ from pytest_automation_report.spool_writer import SpoolWriter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from scripted.server import ScriptedServer
 
     from pytest_automation_report.sender.settlement import Unknown
 
@@ -107,13 +110,16 @@ class WrittenSession:
             self.start(name)
             self.finish(name, text)
 
-    def add_worker(self, worker: str, *names: str) -> None:
-        """Run these tests on a worker of pytest-xdist, to its end."""
+    def add_worker(self, worker: str, *names: str, dies_in: str = "") -> None:
+        """Run these tests on a worker of pytest-xdist, to its end; ``dies_in`` is a test that crashes it."""
         main, self._writer = self._writer, SpoolWriter(self.folder.records(worker))
         try:
             self._writer.write(plain_record("open", format=1, worker=worker, pid=0, t=0))
             self.add(*names)
-            self._writer.write(plain_record("close", t=10 * self._count + 9, counts={"passed": len(names)}))
+            if dies_in:
+                self.start(dies_in)
+            else:
+                self._writer.write(plain_record("close", t=10 * self._count + 9, counts={"passed": len(names)}))
         finally:
             self._writer.close()
             self._writer = main
@@ -126,6 +132,16 @@ class WrittenSession:
     def close(self) -> None:
         """Close the file."""
         self._writer.close()
+
+
+def ended_session(
+    folder: Path, server: ScriptedServer, count: int = 3, *, joined_run: int | None = None
+) -> WrittenSession:
+    """Return a session of so many tests that ended in order, nothing of which was sent."""
+    written = WrittenSession(folder, server.address, joined_run=joined_run)
+    written.add(*numbered(count))
+    written.end()
+    return written
 
 
 @dataclass
@@ -185,6 +201,42 @@ def stepping(
         following.close()
         book.close()
         written.close()
+
+
+def lived(
+    written: WrittenSession,
+    server: ScriptedServer,
+    unknown: Unknown = "hold",
+    *,
+    controller: Process | None = None,
+    is_in_new_run: bool = False,
+) -> Delivery:
+    """Let a whole sender live on this session, as the console command does, and return its delivery."""
+    limits = Limits(**{**SHORT_LIMITS, "send_progress": 0.5, "alone": 0.5, "retry_cap": 0.05, "poll": 0.005})
+    world = World(clock=clock_for(30.0), random=lambda: 0.5, log=lambda _: None)
+    with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
+        return Sender(
+            written.folder,
+            written.session,
+            limits,
+            client,
+            world,
+            controller,
+            unknown=unknown,
+            is_in_new_run=is_in_new_run,
+        ).run()
+
+
+def clock_for(seconds: float) -> Callable[[], float]:
+    """Return a clock that fails the test of a sender that lives for longer."""
+    end = time.monotonic() + seconds
+
+    def clock() -> float:
+        now = time.monotonic()
+        assert now < end, f"the sender does not end within {seconds:g} s"
+        return now
+
+    return clock
 
 
 def numbered(count: int) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +12,7 @@ from scripted.server import ScriptedServer, Seen
 from scripted.store import Reply
 from sessions import SHORT_LIMITS, TOKEN
 
-from faults.deliveries import WrittenSession, numbered, stepping
+from faults.deliveries import WrittenSession, ended_session, lived, numbered, stepping
 from faults.oracle import assert_whole, checked_server, names
 from faults.test_settlement import OPERATIONS, HalfServer, unreadable
 from pytest_automation_report.connection import connected
@@ -22,26 +20,16 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.model import EMBEDDED_ORIGIN, Endpoint, Token
 from pytest_automation_report.sender.book import LedgerBook, ledger_from
 from pytest_automation_report.sender.handover import Limits
-from pytest_automation_report.sender.liveness import Process
 from pytest_automation_report.sender.process import Sender
 from pytest_automation_report.sender.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_automation_report.sender.delivery import Delivery
     from pytest_automation_report.sender.settlement import Unknown
 
 APPEND, CREATE = OPERATIONS["append-thread"], OPERATIONS["create-run"]
 RUN, TESTS, RUNS = r"/runs/\d+$", r"/runs/\d+/tests$", r"projects/1/automation/runs$"
-
-
-def written_in(folder: Path, server: ScriptedServer, count: int = 3) -> WrittenSession:
-    written = WrittenSession(folder, server.address)
-    written.add(*numbered(count))
-    written.end()
-    return written
 
 
 @dataclass
@@ -88,7 +76,7 @@ def test_token_refused_while_finding_out(tmp_path: Path, where: str) -> None:
     with checked_server() as server:
         for each in TOKEN_REFUSED[where]:
             server.script([Rule(each.method, each.path, each.fault, each.first)])
-        written = written_in(tmp_path, server)
+        written = ended_session(tmp_path, server)
         with stepping(written) as stepper:
             stepper.run()
             assert "token" in stepper.delivery.stopped or "40" in stepper.delivery.stopped
@@ -106,7 +94,7 @@ def test_token_refused_while_reading_which_part_arrived(tmp_path: Path) -> None:
     """A token that is refused while a part is looked for holds nothing: it is found later."""
     with checked_server(HalfServer(token=TOKEN)) as server:
         server.script([Rule("GET", TESTS, answer(401))])
-        written = written_in(tmp_path, server, 4)
+        written = ended_session(tmp_path, server, 4)
         with stepping(written) as stepper:
             stepper.run()
             assert stepper.delivery.state.trouble_class == "token"
@@ -122,7 +110,7 @@ def test_answer_to_a_probe(tmp_path: Path, status: int, trouble: str) -> None:
     """In a storm a refused token ends the sending, a throttled probe waits, any other refusal is an answer."""
     with checked_server(Stormy(status=status)) as server:
         assert isinstance(server, Stormy)
-        written = written_in(tmp_path, server, 600)
+        written = ended_session(tmp_path, server, 600)
         with stepping(written) as stepper:
             for _ in range(400):
                 if server.answers:
@@ -158,7 +146,7 @@ def test_thread_that_is_not_shown(tmp_path: Path, shown: str) -> None:
     with checked_server(Hiding(token=TOKEN) if shown == "no-threads" else None) as server:
         hidden = [Rule("GET", RUN, answer(404), count=None)] if shown == "nothing" else []
         server.script([Rule("POST", APPEND, answer(500)), *hidden])
-        with stepping(written_in(tmp_path, server)) as stepper:
+        with stepping(ended_session(tmp_path, server)) as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
             assert stepper.delivery.state.total("held") == 3
@@ -185,7 +173,7 @@ def test_pages_that_lead_nowhere(tmp_path: Path, next_page: object) -> None:
     """A list whose pages go in circles, too far, or end too early decides nothing, after a few requests."""
     server = Looping(token=TOKEN)
     server.next_page = next_page
-    with checked_server(server), stepping(written_in(tmp_path, server, 240)) as stepper:
+    with checked_server(server), stepping(ended_session(tmp_path, server, 240)) as stepper:
         stepper.run()
         assert stepper.delivery.state.total("held") == 240
         assert sum(each.path.endswith("/tests") for each in server.log) == 1
@@ -197,7 +185,7 @@ def test_pages_that_make_no_sense(tmp_path: Path, next_page: object) -> None:
     """A list whose next page is no page is no answer: it is asked again, ever more seldom, and nothing is decided."""
     server = Looping(token=TOKEN)
     server.next_page = next_page
-    with checked_server(server), stepping(written_in(tmp_path, server, 240)) as stepper:
+    with checked_server(server), stepping(ended_session(tmp_path, server, 240)) as stepper:
         for _ in range(100):
             stepper.clock.now += 0 if stepper.step() else 5
         assert stepper.delivery.state.open_intent is not None
@@ -207,53 +195,10 @@ def test_pages_that_make_no_sense(tmp_path: Path, next_page: object) -> None:
         assert stepper.delivery.state.total("held") == 240
 
 
-def lived(
-    written: WrittenSession,
-    server: ScriptedServer,
-    unknown: Unknown = "hold",
-    *,
-    controller: Process | None = None,
-    is_in_new_run: bool = False,
-) -> Delivery:
-    """Let a whole sender live on this session, as the console command does, and return its delivery."""
-    limits = Limits(**{**SHORT_LIMITS, "send_progress": 0.5, "alone": 0.5, "retry_cap": 0.05, "poll": 0.005})
-    world = World(clock=clock_for(30.0), random=lambda: 0.5, log=lambda _: None)
-    with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
-        return Sender(
-            written.folder,
-            written.session,
-            limits,
-            client,
-            world,
-            controller,
-            unknown=unknown,
-            is_in_new_run=is_in_new_run,
-        ).run()
-
-
-def clock_for(seconds: float) -> Callable[[], float]:
-    """Return a clock that fails the test of a sender that lives for longer."""
-    end = time.monotonic() + seconds
-
-    def clock() -> float:
-        now = time.monotonic()
-        assert now < end, f"the sender does not end within {seconds:g} s"
-        return now
-
-    return clock
-
-
-def process_that_ended() -> Process:
-    """Return a process that stands for a pytest which is gone."""
-    with subprocess.Popen([sys.executable, "-S", "-c", ""]) as process:
-        process.wait()
-    return Process(process.pid)
-
-
 def test_life_accounts_for_all(tmp_path: Path) -> None:
     """At its end a sender writes what became of each worker's results, and that nothing is left."""
     with checked_server() as server:
-        written = written_in(tmp_path, server)
+        written = ended_session(tmp_path, server)
         written.close()
         delivery = lived(written, server)
         state = ledger_from(written.folder.ledger)
@@ -269,49 +214,12 @@ def test_life_accounts_for_all(tmp_path: Path) -> None:
         assert_whole(server, numbered(3))
 
 
-MORE_THAN_IS_READ_AHEAD = 3000
-
-
-@pytest.mark.parametrize("is_own", [False, True], ids=["send", "pytest-died"])
-@pytest.mark.parametrize("count", [3, MORE_THAN_IS_READ_AHEAD])
-def test_life_without_a_server_ends(tmp_path: Path, count: int, is_own: bool) -> None:  # noqa: FBT001 - a parameter
-    """Without an answer a sender gives up after its time, however much is left, and says how much and why."""
-    with checked_server() as server:
-        written = written_in(tmp_path, server, count)
-        written.close()
-        server.down()
-        began = time.monotonic()
-        delivery = lived(written, server, controller=process_that_ended() if is_own else None)
-        assert 0.5 < time.monotonic() - began < 10
-        state = ledger_from(written.folder.ledger)
-        assert not delivery.is_finished
-        assert (state.done["complete"], state.done["left"]) == (False, count)
-        assert (state.lanes["main"]["left"], state.lanes["main"]["seen"]) == (count, count)
-        assert state.done["why"]
-
-
-def test_life_with_a_refused_token_ends_at_once(tmp_path: Path) -> None:
-    """Where nothing more can be sent a sender ends, although it has not read all that is left."""
-    with checked_server() as server:
-        server.script([Rule("POST", CREATE, answer(401))])
-        written = written_in(tmp_path, server, MORE_THAN_IS_READ_AHEAD)
-        written.close()
-        began = time.monotonic()
-        delivery = lived(written, server)
-        assert time.monotonic() - began < 10
-        assert delivery.state.trouble_class == "token"
-        assert delivery.state.done["left"] == MORE_THAN_IS_READ_AHEAD
-        assert len(server.log) == 1
-        assert lived(written, server).is_finished
-        assert len(names(server)) == MORE_THAN_IS_READ_AHEAD
-
-
 @pytest.mark.parametrize(("unknown", "arrived"), [("send", [0, 0, 1, 2]), ("drop", [0])])
 def test_held_results_are_decided_by_a_later_life(tmp_path: Path, unknown: Unknown, arrived: list[int]) -> None:
     """What one life held the next one sends or drops when it is told to, and nothing else."""
     with checked_server(HalfServer(token=TOKEN)) as server:
         server.script([unreadable()])
-        written = written_in(tmp_path, server)
+        written = ended_session(tmp_path, server)
         written.close()
         assert lived(written, server).has_kept
         assert ledger_from(written.folder.ledger).total("held") == 3
@@ -329,7 +237,7 @@ def test_new_run_with_a_request_that_nobody_knows_of(tmp_path: Path, unknown: Li
     """Who leaves a run with an open request decides about its results: held, sent to the new run, or dropped."""
     with checked_server() as server:
         server.script([Rule("POST", APPEND, answer(500)), Rule("GET", RUN, answer(500), count=None)])
-        written = written_in(tmp_path, server)
+        written = ended_session(tmp_path, server)
         written.close()
         lived(written, server)
         assert ledger_from(written.folder.ledger).open_intent is not None

@@ -222,7 +222,7 @@ def test_files_are_read_on(folder: SessionFolder) -> None:
 
 
 def test_files_that_are_full_wait(folder: SessionFolder) -> None:
-    """A worker with enough to send is read later; with a controller, whose reports come first, all is read."""
+    """A worker with enough to send is read later; but a crash report comes after all that is there."""
     for worker in ("gw0", "gw1"):
         folder.records(worker).write_bytes(plain_record("open", pid=1))
     files = RecordFiles(folder)
@@ -233,6 +233,11 @@ def test_files_that_are_full_wait(folder: SessionFolder) -> None:
     assert looks == [(["gw1"], True), (["gw0"], False)]
     folder.records("controller").write_bytes(plain_record("open", pid=1))
     again = RecordFiles(folder)
+    assert [worker for worker, _ in again.added(lambda _: True)] == ["controller"]
+    assert again.is_behind
+    about = {"worker": "gw0", "id": "x", "file": "f", "line": None, "outcome": "failed", "text": ""}
+    with folder.records("controller").open("ab") as file:
+        file.write(plain_record("crash", t=7, **about))
     assert [worker for worker, _ in again.added(lambda _: True)] == ["gw0", "gw1", "controller"]
     assert not again.is_behind
 

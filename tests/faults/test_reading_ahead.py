@@ -1,0 +1,120 @@
+"""How much of a spool a sender takes into its memory, and that it ends although it has not taken all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from scripted.faults import Rule, answer
+
+from faults.deliveries import WrittenSession, ended_session, lived, stepping
+from faults.oracle import assert_whole, checked_server, names, result, texts
+from faults.test_settlement import OPERATIONS
+from pytest_automation_report.records import plain_record
+from pytest_automation_report.sender.book import ledger_from
+from pytest_automation_report.sender.liveness import Process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from faults.deliveries import Stepper
+
+MORE_THAN_IS_READ_AHEAD = 3000
+WORKERS = ("gw0", "gw1")
+CONTROLLER_BEGINS = plain_record("open", format=1, worker="controller", pid=0, t=0)
+
+
+def process_that_ended() -> Process:
+    """Return a process that stands for a pytest which is gone."""
+    with subprocess.Popen([sys.executable, "-S", "-c", ""]) as process:
+        process.wait()
+    return Process(process.pid)
+
+
+@pytest.mark.parametrize("is_own", [False, True], ids=["send", "pytest-died"])
+@pytest.mark.parametrize("count", [3, MORE_THAN_IS_READ_AHEAD])
+def test_life_without_a_server_ends(tmp_path: Path, count: int, is_own: bool) -> None:  # noqa: FBT001 - a parameter
+    """Without an answer a sender gives up after its time, however much is left, and says how much and why."""
+    with checked_server() as server:
+        written = ended_session(tmp_path, server, count)
+        written.close()
+        server.down()
+        began = time.monotonic()
+        delivery = lived(written, server, controller=process_that_ended() if is_own else None)
+        assert 0.5 < time.monotonic() - began < 10
+        state = ledger_from(written.folder.ledger)
+        assert not delivery.is_finished
+        assert (state.done["complete"], state.done["left"]) == (False, count)
+        assert (state.lanes["main"]["left"], state.lanes["main"]["seen"]) == (count, count)
+        assert state.done["why"]
+
+
+def test_life_with_a_refused_token_ends_at_once(tmp_path: Path) -> None:
+    """Where nothing more can be sent a sender ends, although it has not read all that is left."""
+    with checked_server() as server:
+        server.script([Rule("POST", OPERATIONS["create-run"], answer(401))])
+        written = ended_session(tmp_path, server, MORE_THAN_IS_READ_AHEAD)
+        written.close()
+        began = time.monotonic()
+        delivery = lived(written, server)
+        assert time.monotonic() - began < 10
+        assert delivery.state.trouble_class == "token"
+        assert delivery.state.done["left"] == MORE_THAN_IS_READ_AHEAD
+        assert len(server.log) == 1
+        assert lived(written, server).is_finished
+        assert len(names(server)) == MORE_THAN_IS_READ_AHEAD
+
+
+def longest_queue(stepper: Stepper) -> int:
+    """Return how many results of one worker wait in memory."""
+    return max((len(lane.queue) for lane in stepper.following.lanes.by_worker.values()), default=0)
+
+
+def of_worker(worker: str, count: int) -> list[str]:
+    return [f"test_{worker}_{number}" for number in range(count)]
+
+
+def test_workers_of_xdist_wait_on_disk(tmp_path: Path) -> None:
+    """However much the workers have recorded, a sender holds little more than the next 1,000 results of each."""
+    with checked_server() as server:
+        server.checks.clear()  # reading so many bodies by the contract takes long; other tests do it
+        written = WrittenSession(tmp_path, server.address)
+        written.folder.records("controller").write_bytes(
+            plain_record("open", format=1, worker="controller", pid=0, t=0)
+        )
+        for worker in WORKERS:
+            written.add_worker(worker, *of_worker(worker, 6000))
+        written.end()
+        longest = 0
+        with stepping(written) as stepper:
+            while not stepper.delivery.is_finished:
+                stepper.clock.now += 0 if stepper.step() else 0.5
+                longest = max(longest, longest_queue(stepper))
+        assert 1000 <= longest < 4000
+        assert_whole(server, [name for worker in WORKERS for name in of_worker(worker, 6000)])
+
+
+def test_crash_after_results_that_are_not_read_yet(tmp_path: Path) -> None:
+    """A crash report is taken after all that its worker wrote, and before the test's next attempt is sent."""
+    with checked_server() as server:
+        server.checks.clear()
+        written = WrittenSession(tmp_path, server.address)
+        controller = written.folder.records("controller")
+        controller.write_bytes(CONTROLLER_BEGINS)
+        written.add_worker("gw0", *of_worker("gw0", 6000), dies_in="test_it")
+        written.add_worker("gw1", *of_worker("gw1", 6000), "test_it")
+        with stepping(written) as stepper:
+            stepper.read()
+            assert stepper.following.files.is_behind
+            about = {"id": "test_it.py::test_it", "file": "test_it.py", "line": 0}
+            with controller.open("ab") as file:
+                file.write(plain_record("crash", t=9, worker="gw0", outcome="rerun", text="gw0 crashed", **about))
+            written.end()
+            while not stepper.delivery.is_finished:
+                stepper.clock.now += 0 if stepper.step() else 0.5
+        assert_whole(server, [*(name for worker in WORKERS for name in of_worker(worker, 6000)), "test_it"])
+        assert result(server, "test_it")["status"] == "passed"
+        assert "gw0 crashed" in texts(result(server, "test_it"))
