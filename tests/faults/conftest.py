@@ -6,9 +6,14 @@ import pytest
 from canary import files_with
 from sessions import TOKEN
 
+from faults.deliveries import WrittenSession, ended_session
+from faults.oracle import checked_server
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from scripted.server import ScriptedServer
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +21,25 @@ def token_is_nowhere(tmp_path: Path) -> Iterator[None]:
     """After whatever happened, no file has the token: no spool, ledger, log, output or rejected result."""
     yield
     assert files_with(TOKEN, tmp_path) == []
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    """Run a scripted server that checks each request against the contract."""
+    with checked_server() as server:
+        yield server
+
+
+@pytest.fixture
+def written(tmp_path: Path, server: ScriptedServer) -> WrittenSession:
+    """Return a session of three tests that ended in order, nothing of which was sent."""
+    return ended_session(tmp_path, server)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return the folder of a project without tests, below the test's own."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    return folder

@@ -135,11 +135,11 @@ class WrittenSession:
 
 
 def ended_session(
-    folder: Path, server: ScriptedServer, count: int = 3, *, joined_run: int | None = None
+    folder: Path, server: ScriptedServer, count: int = 3, *, text: str = "", joined_run: int | None = None
 ) -> WrittenSession:
-    """Return a session of so many tests that ended in order, nothing of which was sent."""
+    """Return a session of so many tests, each with this text, that ended in order and of which nothing was sent."""
     written = WrittenSession(folder, server.address, joined_run=joined_run)
-    written.add(*numbered(count))
+    written.add(*numbered(count), text=text)
     written.end()
     return written
 
@@ -201,6 +201,14 @@ def stepping(
         following.close()
         book.close()
         written.close()
+
+
+def settled(written: WrittenSession) -> None:
+    """Deliver a session to its end."""
+    with stepping(written) as stepper:
+        stepper.run()
+        assert stepper.delivery.is_finished, stepper.clock.lines
+        assert not stepper.delivery.has_kept
 
 
 def lived(

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from canary import assert_not_in_process
-from sessions import TOKEN, Ran, reporting_arguments, session_environment, skip_without_workers
+from sessions import TOKEN, Ran, reporting_arguments, run_session, send, session_environment, skip_without_workers
 
 from pytest_automation_report.sender.book import ledger_from
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from scripted.server import ScriptedServer
     from typing_extensions import Self
 
 
@@ -94,6 +95,24 @@ def spools(folder: Path) -> list[Path]:
     """Return the sessions' folders that are left in this project."""
     spool = folder / ".automation-report" / "spool"
     return sorted(each for each in spool.iterdir() if each.is_dir()) if spool.is_dir() else []
+
+
+LATER = ("--automation-report-delivery", "later")
+
+
+def unsent_session(folder: Path, server: ScriptedServer) -> Path:
+    """Run the project's tests and return the folder of their session, nothing of which was sent."""
+    ran = run_session(folder, *LATER, address=server.address)
+    assert ran.exit == 0, ran.text
+    (session,) = spools(folder)
+    return session
+
+
+def sent(folder: Path, server: ScriptedServer, *more: str) -> Ran:
+    """Run the console command that sends what the spool holds."""
+    ran = send(folder, "--url", server.address, "--project-id", "1", *more)
+    assert "Traceback" not in ran.text
+    return ran
 
 
 def acknowledged(folder: Path) -> int:

@@ -11,7 +11,7 @@ from scripted.server import ScriptedServer
 from scripted.store import Reply
 from sessions import TOKEN
 
-from faults.deliveries import WrittenSession, numbered, step_until, stepping
+from faults.deliveries import WrittenSession, ended_session, numbered, settled, step_until, stepping
 from faults.oracle import assert_whole, checked_server, names
 from faults.test_settlement import OPERATIONS, HalfServer
 from pytest_automation_report.errors import (
@@ -29,27 +29,12 @@ from pytest_automation_report.sender.lanes import Result
 from pytest_automation_report.sender.parts import ranges_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from scripted.server import Seen
 
 APPEND = OPERATIONS["append-thread"]
 RUN = r"/runs/\d+$"
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with checked_server() as server:
-        yield server
-
-
-@pytest.fixture
-def written(tmp_path: Path, server: ScriptedServer) -> WrittenSession:
-    written = WrittenSession(tmp_path, server.address)
-    written.add(*numbered(3))
-    written.end()
-    return written
 
 
 @pytest.mark.parametrize(
@@ -163,9 +148,7 @@ def test_note_that_is_refused(server: ScriptedServer, written: WrittenSession, s
 def test_refused_append_that_cannot_be_recounted(server: ScriptedServer, written: WrittenSession) -> None:
     """Where the server shows no run, a refusal is taken to be of the whole append."""
     server.script([Rule("POST", APPEND, answer(422, {"message": "No."})), Rule("GET", RUN, answer(404), count=None)])
-    with stepping(written) as stepper:
-        stepper.run()
-        assert stepper.delivery.is_finished
+    settled(written)
     assert_whole(server, numbered(3))
 
 
@@ -203,9 +186,7 @@ class Doubling(ScriptedServer):
 def test_thread_with_more_than_was_sent(tmp_path: Path) -> None:
     """A count that no batch of ours explains decides nothing: the batch is held, and the numbers are told."""
     with checked_server(Doubling(token=TOKEN)) as server:
-        written = WrittenSession(tmp_path, server.address)
-        written.add(*numbered(3))
-        written.end()
+        written = ended_session(tmp_path, server)
         with stepping(written) as stepper:
             stepper.run()
             assert stepper.delivery.state.total("held") == 3
@@ -215,9 +196,7 @@ def test_thread_with_more_than_was_sent(tmp_path: Path) -> None:
 def test_fence_that_only_seemed_to_be_there(server: ScriptedServer, written: WrittenSession) -> None:
     """A thread that the server calls completed, and shows as open, is completed again before anything is decided."""
     server.script([Rule("POST", APPEND, answer(500)), Rule("POST", OPERATIONS["complete-thread"], answer(422))])
-    with stepping(written) as stepper:
-        stepper.run()
-        assert stepper.delivery.is_finished
+    settled(written)
     completions = [each.status for each in server.log if each.path.endswith("/threads/1/complete")]
     assert completions == [422, 204]
     assert_whole(server, numbered(3))
@@ -227,9 +206,7 @@ def test_list_of_runs_that_is_refused(server: ScriptedServer, written: WrittenSe
     """Where runs are not listed, an unanswered one may stay behind empty; the results are in the next, once."""
     create = OPERATIONS["create-run"]
     server.script([Rule("POST", create, applied_but(500)), Rule("GET", create, answer(404), count=None)])
-    with stepping(written) as stepper:
-        stepper.run()
-        assert stepper.delivery.is_finished
+    settled(written)
     assert names(server) == numbered(3)
     assert [run.id for run in server.store.runs.values() if run.body["name"] == "ours"] == [2, 3]
     assert {run for run, _, _ in server.results} == {3}
@@ -239,12 +216,8 @@ def test_list_of_runs_that_is_refused(server: ScriptedServer, written: WrittenSe
 def test_last_words_in_the_run_of_others(tmp_path: Path, server: ScriptedServer, fault: Fault) -> None:
     """A thread's note whose answer was lost is looked for, and stands there once."""
     server.script([Rule("POST", APPEND, fault, first=2)])
-    written = WrittenSession(tmp_path, server.address, joined_run=1)
-    written.add(*numbered(3))
-    written.end()
-    with stepping(written) as stepper:
-        stepper.run()
-        assert stepper.delivery.is_finished
+    written = ended_session(tmp_path, server, joined_run=1)
+    settled(written)
     assert names(server) == numbered(3)
     notes = [
         each["value"]
@@ -299,12 +272,8 @@ class EverySecond(HalfServer):
 def test_part_with_holes(tmp_path: Path) -> None:
     """When every second result of a batch arrived, exactly the others are sent."""
     with checked_server(EverySecond(token=TOKEN)) as server:
-        written = WrittenSession(tmp_path, server.address)
-        written.add(*numbered(6))
-        written.end()
-        with stepping(written) as stepper:
-            stepper.run()
-            assert stepper.delivery.is_finished
+        written = ended_session(tmp_path, server, 6)
+        settled(written)
         assert_whole(server, numbered(6))
 
 
@@ -323,22 +292,15 @@ class Keyless(HalfServer):
 def test_list_without_keys(tmp_path: Path) -> None:
     """Where a list has no keys, folder and name tell which part of an append arrived."""
     with checked_server(Keyless(token=TOKEN)) as server:
-        written = WrittenSession(tmp_path, server.address)
-        written.add(*numbered(4))
-        written.end()
-        with stepping(written) as stepper:
-            stepper.run()
-            assert stepper.delivery.is_finished
-            assert not stepper.delivery.has_kept
+        written = ended_session(tmp_path, server, 4)
+        settled(written)
         assert_whole(server, numbered(4))
 
 
 def test_list_of_other_results(tmp_path: Path) -> None:
     """A list whose latest results are not of the batch decides nothing."""
     with checked_server(Muddled(token=TOKEN)) as server:
-        written = WrittenSession(tmp_path, server.address)
-        written.add(*numbered(4))
-        written.end()
+        written = ended_session(tmp_path, server, 4)
         with stepping(written) as stepper:
             stepper.run()
             assert stepper.delivery.state.total("held") == 4

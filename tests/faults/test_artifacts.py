@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 from scripted.faults import Fault, Rule, answer, hang, lost_answer, reset_unapplied
 from scripted.server import ScriptedServer
-from sessions import TOKEN, run_session, send, session_environment
+from sessions import TOKEN, run_session, session_environment
 
 from faults.oracle import assert_whole, checked_server, result, texts, told
-from faults.running import Running, spools
-from faults.test_sender_killed import sender_of
+from faults.running import LATER, Running, sent, spools, unsent_session
+from faults.test_sender_killed import killed_in_every_request, sender_of
 from pytest_automation_report.records import framed, unframed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from sessions import Ran
 
-LATER = ("--automation-report-delivery", "later")
 UPLOAD = r"^/artifacts$"
 SECRET = b"what only its owner may read"
 
@@ -51,9 +47,13 @@ def server() -> Iterator[ScriptedServer]:
         yield server
 
 
-def sent(folder: Path, server: ScriptedServer) -> Ran:
-    """Send what the spool holds."""
-    return send(folder, "--url", server.address, "--project-id", "1")
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """Return a file beside the project that is none of a session's."""
+    path = tmp_path / "own" / "secret"
+    path.parent.mkdir()
+    path.write_bytes(SECRET)
+    return path
 
 
 def assert_kept(server: ScriptedServer) -> None:
@@ -103,30 +103,7 @@ def test_sender_killed_in_every_request(tmp_path: Path, server: ScriptedServer) 
     """Senders killed at their first request, their second, and so on, after it was applied: all is there, once."""
     (tmp_path / "test_files.py").write_text(SUITE)
     run_session(tmp_path, *LATER, address=server.address)
-    victims: list[subprocess.Popen[str]] = []
-    countdown = 0
-
-    def kill(*_: object) -> None:
-        nonlocal countdown
-        countdown -= 1
-        if countdown == 0:
-            victims[-1].kill()
-
-    server.checks.append(kill)
-    command = [sys.executable, "-m", "pytest_automation_report.cli", "send", "--url", server.address]
-    code, text = -signal.SIGKILL, ""
-    while code == -signal.SIGKILL:
-        countdown = len(victims) + 1
-        server._rules.clear()
-        server.script([Rule("*", "/", lost_answer(), first=countdown)])
-        with subprocess.Popen(
-            [*command, "--project-id", "1"], cwd=tmp_path, env=session_environment(), stderr=subprocess.PIPE, text=True
-        ) as process:
-            victims.append(process)
-            _, text = process.communicate(timeout=60)
-        code = process.returncode
-    assert code == 0, text
-    assert len(victims) > 4
+    assert killed_in_every_request(tmp_path, server, lost_answer(), "/") > 4
     assert spools(tmp_path) == []
     assert_kept(server)
 
@@ -224,15 +201,10 @@ def a_folder(place: Path, secret: Path) -> None:
     secret.rename(place / secret.name)
 
 
-def test_session_with_a_linked_folder_is_refused(tmp_path: Path, server: ScriptedServer) -> None:
+def test_session_with_a_linked_folder_is_refused(project: Path, secret: Path, server: ScriptedServer) -> None:
     """A spool from elsewhere whose folder of files is a link is not sent at all, and says which."""
-    project, secret = tmp_path / "project", tmp_path / "own" / "secret"
-    for each in (project, secret.parent):
-        each.mkdir()
-    secret.write_bytes(SECRET)
     (project / "test_files.py").write_text(ONE)
-    run_session(project, *LATER, address=server.address)
-    (session,) = spools(project)
+    session = unsent_session(project, server)
     in_linked_folder(session / "files" / "main-1", secret)
     done = sent(project, server)
     assert done.exit == 3, done.text
@@ -242,16 +214,11 @@ def test_session_with_a_linked_folder_is_refused(tmp_path: Path, server: Scripte
 
 @pytest.mark.parametrize("poison", [linked, hard_linked, piped, gone, a_folder])
 def test_send_reads_no_file_but_the_sessions_own(
-    tmp_path: Path, server: ScriptedServer, poison: Callable[[Path, Path], None]
+    project: Path, secret: Path, server: ScriptedServer, poison: Callable[[Path, Path], None]
 ) -> None:
     """A spool from elsewhere, whose file is a link, a pipe or nothing: its result arrives, and nothing else does."""
-    project, secret = tmp_path / "project", tmp_path / "own" / "secret"
-    for each in (project, secret.parent):
-        each.mkdir()
-    secret.write_bytes(SECRET)
     (project / "test_files.py").write_text(ONE)
-    run_session(project, *LATER, address=server.address)
-    (session,) = spools(project)
+    session = unsent_session(project, server)
     poison(session / "files" / "main-1", secret)
     done = sent(project, server)
     assert done.exit == 0, done.text
@@ -259,36 +226,30 @@ def test_send_reads_no_file_but_the_sessions_own(
     assert_whole(server, ["test_one"])
     assert texts(result(server, "test_one")).startswith("7 bytes (not stored: ")
     assert "1 artifact named in results, but not stored: " in done.err
-    assert [each.read_bytes() for each in (tmp_path / "own").iterdir()] in ([SECRET], [])
+    assert [each.read_bytes() for each in secret.parent.iterdir()] in ([SECRET], [])
 
 
 @pytest.mark.parametrize(
     "name", ["{secret}", "../../{secret}", "files/../../{secret}", "..", ".", "", "main-1/../{secret}"]
 )
-def test_record_that_names_a_file_elsewhere(tmp_path: Path, server: ScriptedServer, name: str) -> None:
+def test_record_that_names_a_file_elsewhere(project: Path, secret: Path, server: ScriptedServer, name: str) -> None:
     """A forged record that names a path instead of a file of its session makes the sender read nothing."""
-    secret = tmp_path / "secret"
-    secret.write_bytes(SECRET)
-    (tmp_path / "test_files.py").write_text(ONE)
-    run_session(tmp_path, *LATER, address=server.address)
-    (session,) = spools(tmp_path)
+    (project / "test_files.py").write_text(ONE)
+    session = unsent_session(project, server)
     forge(session / "main.records", "spooled:main-1", f"spooled:{name.format(secret=secret)}")
-    done = sent(tmp_path, server)
+    done = sent(project, server)
     assert done.exit == 0, done.text
     assert server.artifacts == {}
     assert_whole(server, ["test_one"])
     assert texts(result(server, "test_one")).startswith("7 bytes (not stored: its record names no file")
 
 
-def test_forged_address_of_another_kind_is_not_opened(tmp_path: Path, server: ScriptedServer) -> None:
+def test_forged_address_of_another_kind_is_not_opened(project: Path, secret: Path, server: ScriptedServer) -> None:
     """An address such as ``file:`` in a forged record is sent on as the text that it is, and nothing is read."""
-    secret = tmp_path / "secret"
-    secret.write_bytes(SECRET)
-    (tmp_path / "test_files.py").write_text(ONE)
-    run_session(tmp_path, *LATER, address=server.address)
-    (session,) = spools(tmp_path)
+    (project / "test_files.py").write_text(ONE)
+    session = unsent_session(project, server)
     forge(session / "main.records", "spooled:main-1 7 bytes", f"file://{secret}")
-    assert sent(tmp_path, server).exit == 0
+    assert sent(project, server).exit == 0
     assert server.artifacts == {}
     assert SECRET not in b"".join(each.body for each in server.log)
 

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from faults.deliveries import Stepper, WrittenSession, numbered, step_until, stepping
-from faults.oracle import checked_server
 from pytest_automation_report.sender.batches import batch_from, due_cause
 from pytest_automation_report.sender.lanes import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from scripted.server import ScriptedServer
@@ -28,12 +26,6 @@ def appends(server: ScriptedServer) -> list[list[str]]:
     """Return the names of the tests of each append to a thread."""
     paths = [each for each in server.log if "/threads/" in each.path and each.path.endswith("/append")]
     return [[test["name"] for test in each.json["tests"]] for each in paths]
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with checked_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -10,34 +10,19 @@ from sessions import run_session, send
 
 from faults.oracle import assert_one_run, assert_whole, checked_server, names, result, texts
 from faults.projects import GatedProject
-from faults.running import spools
+from faults.running import sent, spools, unsent_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from scripted.server import ScriptedServer
-    from sessions import Ran
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with checked_server() as server:
-        yield server
 
 
 @pytest.fixture
 def session(tmp_path: Path, server: ScriptedServer) -> Path:
     """Return the folder of a session of four tests that was not sent."""
     GatedProject(tmp_path, 4)
-    ran = run_session(tmp_path, "--automation-report-delivery", "later", address=server.address)
-    assert ran.exit == 0
-    (folder,) = spools(tmp_path)
-    return folder
-
-
-def sent(folder: Path, server: ScriptedServer) -> Ran:
-    return send(folder, "--url", server.address, "--project-id", "1")
+    return unsent_session(tmp_path, server)
 
 
 def finish_of(records: bytes, number: int) -> int:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from scripted.faults import Fault, Rule, answer, throttled
 
-from faults.deliveries import Clock, WrittenSession, numbered, step_until, stepping
-from faults.oracle import assert_whole, checked_server, names, result, texts
+from faults.deliveries import Clock, WrittenSession, numbered, settled, step_until, stepping
+from faults.oracle import assert_whole, names, result, texts
 from pytest_automation_report.sender.book import ledger_from
 from pytest_automation_report.sender.files import remove_delivered
 from pytest_automation_report.sender.handover import Limits
 from pytest_automation_report.spool import SessionFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from scripted.server import ScriptedServer
@@ -29,20 +28,6 @@ POSTS = {
     "append_run": r"/runs/\d+/append$",
     "complete_run": r"/runs/\d+/complete$",
 }
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with checked_server() as server:
-        yield server
-
-
-@pytest.fixture
-def written(tmp_path: Path, server: ScriptedServer) -> WrittenSession:
-    written = WrittenSession(tmp_path, server.address)
-    written.add(*numbered(3))
-    written.end()
-    return written
 
 
 def test_intent_is_on_disk_before_its_request(server: ScriptedServer, written: WrittenSession) -> None:
@@ -199,9 +184,7 @@ def test_sender_that_dies_in_a_request(
     server.script([Rule("*", "/api/v1/", fault, first=request_number)])
     with stepping(written) as stepper:
         step_until(stepper, lambda: len(server.log) == request_number)
-    with stepping(written) as stepper:
-        stepper.run()
-        assert stepper.delivery.is_finished
+    settled(written)
     assert_whole(server, numbered(3))
 
 

@@ -30,14 +30,6 @@ def server(tmp_path: Path) -> Iterator[CheckedServer]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    return folder
-
-
-@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a disk of 1 MB; skip the test where that is not allowed."""
     path = tmp_path / "disk"

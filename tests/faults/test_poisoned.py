@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from scripted.server import ScriptedServer
-from sessions import TOKEN, Ran, run_session, send
+from sessions import TOKEN, run_session, send
 
-from faults.oracle import assert_one_run, checked_server, names
+from faults.oracle import assert_one_run, names
 from faults.projects import GatedProject
-from faults.running import spools
+from faults.running import sent, spools, unsent_session
 from pytest_automation_report.records import framed, plain_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 SECRET = "what-only-this-machine-should-know"
@@ -24,24 +23,10 @@ EXPECTED = [f"test_number[{number}]" for number in range(3)]
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with checked_server() as server:
-        yield server
-
-
-@pytest.fixture
 def session(tmp_path: Path, server: ScriptedServer) -> Path:
     """Return the folder of a session of three tests that was not sent."""
     GatedProject(tmp_path, 3)
-    assert run_session(tmp_path, "--automation-report-delivery", "later", address=server.address).exit == 0
-    (folder,) = spools(tmp_path)
-    return folder
-
-
-def sent(folder: Path, server: ScriptedServer) -> Ran:
-    ran = send(folder, "--url", server.address, "--project-id", "1")
-    assert "Traceback" not in ran.text
-    return ran
+    return unsent_session(tmp_path, server)
 
 
 def test_record_names_no_file_and_no_host(tmp_path: Path, server: ScriptedServer, session: Path) -> None:

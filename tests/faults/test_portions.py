@@ -11,7 +11,7 @@ from scripted.server import ScriptedServer, Seen
 from scripted.store import Reply
 from sessions import TOKEN
 
-from faults.deliveries import Clock, WrittenSession, numbered, step_until, stepping
+from faults.deliveries import Clock, WrittenSession, ended_session, numbered, step_until, stepping
 from faults.oracle import assert_one_run, assert_whole, checked_server, names, result, texts
 
 if TYPE_CHECKING:
@@ -75,14 +75,6 @@ def picky(judge: Judge) -> AbstractContextManager[ScriptedServer]:
     return checked_server(PickyServer(judge))
 
 
-def written_session(folder: Path, server: ScriptedServer, count: int, text: str = "") -> WrittenSession:
-    """Return a session that ended, with so many results."""
-    written = WrittenSession(folder, server.address)
-    written.add(*numbered(count), text=text)
-    written.end()
-    return written
-
-
 def delivered(written: WrittenSession) -> Stepper:
     """Deliver a session to its end."""
     with stepping(written) as stepper:
@@ -111,7 +103,7 @@ def test_named_test_is_set_aside(tmp_path: Path) -> None:
     """Two tests whose keys the server names cost one more request; the others arrive, these are in the file."""
     bad = ("test_7", "test_200")
     with picky(naming("key", *bad)) as server:
-        written = written_session(tmp_path, server, 250)
+        written = ended_session(tmp_path, server, 250)
         stepper = delivered(written)
         assert stepper.delivery.is_finished
         assert stepper.delivery.has_kept
@@ -131,7 +123,7 @@ def test_named_test_is_set_aside(tmp_path: Path) -> None:
 def test_named_content_is_left_out(tmp_path: Path) -> None:
     """A test with a field that the server names arrives without its fields, and says why."""
     with picky(naming("fields.0.value", "test_3")) as server:
-        stepper = delivered(written_session(tmp_path, server, 10, text="as it was"))
+        stepper = delivered(ended_session(tmp_path, server, 10, text="as it was"))
         assert not stepper.delivery.has_kept
         assert_whole(server, numbered(10))
         assert len(appends(server)) == 2
@@ -143,7 +135,7 @@ def test_named_content_is_left_out(tmp_path: Path) -> None:
 def test_unnamed_test_is_found_by_halves(tmp_path: Path) -> None:
     """One bad test of 250 that the server does not name costs at most twice the binary logarithm in appends."""
     with picky(silent("test_137")) as server:
-        written = written_session(tmp_path, server, 250)
+        written = ended_session(tmp_path, server, 250)
         stepper = delivered(written)
         assert stepper.delivery.is_finished
         assert_all_but(server, 250, "test_137")
@@ -155,7 +147,7 @@ def test_unnamed_tests_at_both_ends(tmp_path: Path) -> None:
     """Several bad tests, the first and the last among them, are each found."""
     bad = ("test_0", "test_1", "test_30", "test_99")
     with picky(silent(*bad)) as server:
-        written = written_session(tmp_path, server, 100)
+        written = ended_session(tmp_path, server, 100)
         delivered(written)
         assert_all_but(server, 100, *bad)
         assert {each["test"]["name"] for each in rejected(written)} == set(bad)
@@ -164,7 +156,7 @@ def test_unnamed_tests_at_both_ends(tmp_path: Path) -> None:
 def test_server_that_takes_no_test_is_left_alone(tmp_path: Path) -> None:
     """When test after test is refused without a reason nothing more is set aside: the rest is kept to be sent."""
     with picky(silent(*numbered(300))) as server:
-        written = written_session(tmp_path, server, 300)
+        written = ended_session(tmp_path, server, 300)
         stepper = delivered(written)
         assert stepper.delivery.stopped
         assert len(rejected(written)) == 10
@@ -175,7 +167,7 @@ def test_server_that_takes_no_test_is_left_alone(tmp_path: Path) -> None:
 def test_refusal_that_is_not_about_tests(tmp_path: Path) -> None:
     """A 422 that names other things than tests ends the sending; everything is kept."""
     with picky(lambda _, __: unprocessable({"elapsed_observed": "It is negative."})) as server:
-        stepper = delivered(written_session(tmp_path, server, 5))
+        stepper = delivered(ended_session(tmp_path, server, 5))
         assert "elapsed_observed: It is negative." in stepper.delivery.stopped
         assert stepper.delivery.left == 5
         assert len(appends(server)) == 1
@@ -184,7 +176,7 @@ def test_refusal_that_is_not_about_tests(tmp_path: Path) -> None:
 def test_body_too_large(tmp_path: Path) -> None:
     """After a 413 batches are halved until they fit, and the limit is kept in mind."""
     with picky(limited(65_536)) as server:
-        stepper = delivered(written_session(tmp_path, server, 240, text="x" * 1000))
+        stepper = delivered(ended_session(tmp_path, server, 240, text="x" * 1000))
         assert stepper.delivery.is_finished
         assert not stepper.delivery.has_kept
         assert_whole(server, numbered(240))
@@ -196,7 +188,7 @@ def test_body_too_large(tmp_path: Path) -> None:
 def test_single_result_too_large(tmp_path: Path, most: int, field: str) -> None:
     """A result that is too large alone arrives with its text cut, or without it."""
     with picky(limited(most)) as server:
-        stepper = delivered(written_session(tmp_path, server, 2, text="x" * 10_000))
+        stepper = delivered(ended_session(tmp_path, server, 2, text="x" * 10_000))
         assert not stepper.delivery.has_kept
         assert_whole(server, numbered(2))
         assert [each["name"] for each in result(server, "test_1")["fields"]] == [field]
@@ -207,7 +199,7 @@ def test_single_result_too_large(tmp_path: Path, most: int, field: str) -> None:
 def test_result_that_no_form_makes_small_enough(tmp_path: Path) -> None:
     """A result that is too large in every form is set aside."""
     with picky(limited(200)) as server:
-        written = written_session(tmp_path, server, 1)
+        written = ended_session(tmp_path, server, 1)
         stepper = delivered(written)
         assert stepper.delivery.is_finished
         assert [each["test"]["name"] for each in rejected(written)] == ["test_0"]
@@ -227,7 +219,7 @@ def unknown_alias(*aliases: str) -> Judge:
 def test_unknown_status_is_renamed_for_all(tmp_path: Path) -> None:
     """A status that the server does not know costs one request, not one for each test, and is told."""
     with picky(unknown_alias("passed")) as server:
-        written = written_session(tmp_path, server, 600)
+        written = ended_session(tmp_path, server, 600)
         stepper = delivered(written)
         assert not stepper.delivery.has_kept
         assert_whole(server, numbered(600))
@@ -239,7 +231,7 @@ def test_unknown_status_is_renamed_for_all(tmp_path: Path) -> None:
 def test_renaming_outlives_a_sender(tmp_path: Path) -> None:
     """A sender that goes on for another one does not ask again for a status that is unknown."""
     with picky(unknown_alias("passed", "pass")) as server:
-        written = written_session(tmp_path, server, 400)
+        written = ended_session(tmp_path, server, 400)
         with stepping(written) as stepper:
             step_until(stepper, lambda: len(server.results) == 250)
         delivered(written)
@@ -250,7 +242,7 @@ def test_renaming_outlives_a_sender(tmp_path: Path) -> None:
 def test_status_without_another_word(tmp_path: Path) -> None:
     """Results of a status for which the server knows no word at all are set aside."""
     with picky(unknown_alias("passed", "pass", "success", "ok")) as server:
-        written = written_session(tmp_path, server, 3)
+        written = ended_session(tmp_path, server, 3)
         stepper = delivered(written)
         assert stepper.delivery.is_finished
         assert len(rejected(written)) == 3
@@ -275,7 +267,7 @@ class PartServer(ScriptedServer):
 def test_refusal_after_a_part_was_taken(tmp_path: Path) -> None:
     """Before a refused batch is sent again the thread is counted: the part that arrived is not sent twice."""
     with checked_server(PartServer(token=TOKEN)) as server:
-        stepper = delivered(written_session(tmp_path, server, 250))
+        stepper = delivered(ended_session(tmp_path, server, 250))
         assert stepper.delivery.is_finished
         assert not stepper.delivery.has_kept
         assert_whole(server, numbered(250))
@@ -333,7 +325,7 @@ def test_slow_server_gets_larger_appends(tmp_path: Path) -> None:
     clock = Clock()
     with checked_server() as server:
         slow_clock(clock, server, 0.2)
-        with stepping(written_session(tmp_path, server, 3_000), clock) as stepper:
+        with stepping(ended_session(tmp_path, server, 3_000), clock) as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
         assert [len(each.json["tests"]) for each in appends(server)] == [250, 1000, 1000, 750]
@@ -343,7 +335,7 @@ def test_slow_server_gets_larger_appends(tmp_path: Path) -> None:
 def test_fast_server_gets_the_usual_appends(tmp_path: Path) -> None:
     """When appends are answered at once they stay at 250 tests."""
     with checked_server() as server:
-        delivered(written_session(tmp_path, server, 1_000))
+        delivered(ended_session(tmp_path, server, 1_000))
         assert [len(each.json["tests"]) for each in appends(server)] == [250] * 4
 
 
@@ -356,7 +348,7 @@ def test_large_append_that_is_refused(tmp_path: Path) -> None:
 
     with picky(judge) as server:
         slow_clock(clock, server, 0.2)
-        with stepping(written_session(tmp_path, server, 1_500), clock) as stepper:
+        with stepping(ended_session(tmp_path, server, 1_500), clock) as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
             assert not stepper.delivery.has_kept

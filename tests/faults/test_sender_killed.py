@@ -13,14 +13,13 @@ import pytest
 from scripted.faults import Fault, Rule, hang, held
 from sessions import run_session, send, session_environment
 
-from faults.oracle import assert_whole, checked_server, told
+from faults.oracle import assert_whole, told
 from faults.projects import GatedProject
-from faults.running import Running, eventually, spools
+from faults.running import LATER, Running, eventually, spools
 from faults.test_settlement import OPERATIONS
 from pytest_automation_report.sender.book import ledger_from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -43,8 +42,6 @@ def pytest_sessionstart(session):
                 (session.config.rootpath / "killed").touch()
 """
 
-LATER = ("--automation-report-delivery", "later")
-
 
 def sender_of(folder: Path) -> int:
     """Return the process id of the sender that is ready, 0 when none is."""
@@ -66,12 +63,6 @@ def sending(folder: Path, server: ScriptedServer) -> AbstractContextManager[subp
     return subprocess.Popen(
         [*command, "--project-id", "1"], cwd=folder, env=session_environment(), stderr=subprocess.PIPE, text=True
     )
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with checked_server() as server:
-        yield server
 
 
 def test_killed_before_it_is_ready(tmp_path: Path, server: ScriptedServer) -> None:
@@ -112,11 +103,8 @@ def test_killed_in_a_request(tmp_path: Path, server: ScriptedServer, operation: 
     assert_whole(server, project.names)
 
 
-@pytest.mark.parametrize("fate", ["applied", "not-applied"])
-def test_killed_in_every_request(tmp_path: Path, server: ScriptedServer, fate: str) -> None:
-    """Senders killed at their first request, their second, and so on: the one that lives finds each result once."""
-    names = kept_session(tmp_path, server, 3)
-    fault = Fault(applies="now" if fate == "applied" else "no", reset="after")
+def killed_in_every_request(folder: Path, server: ScriptedServer, fault: Fault, path: str = "/api") -> int:
+    """Let senders be killed at their first request, their second, and so on, until one ends; return their number."""
     victims: list[subprocess.Popen[str]] = []
     countdown = 0
 
@@ -131,13 +119,21 @@ def test_killed_in_every_request(tmp_path: Path, server: ScriptedServer, fate: s
     while exit_code == -signal.SIGKILL:
         countdown = len(victims) + 1
         server._rules.clear()
-        server.script([Rule("*", "/api", fault, first=countdown)])
-        with sending(tmp_path, server) as process:
+        server.script([Rule("*", path, fault, first=countdown)])
+        with sending(folder, server) as process:
             victims.append(process)
             _, text = process.communicate(timeout=60)
         exit_code = process.returncode
     assert exit_code == 0, text
-    assert len(victims) > 3
+    return len(victims)
+
+
+@pytest.mark.parametrize("fate", ["applied", "not-applied"])
+def test_killed_in_every_request(tmp_path: Path, server: ScriptedServer, fate: str) -> None:
+    """Senders killed at their first request, their second, and so on: the one that lives finds each result once."""
+    names = kept_session(tmp_path, server, 3)
+    fault = Fault(applies="now" if fate == "applied" else "no", reset="after")
+    assert killed_in_every_request(tmp_path, server, fault) > 3
     assert spools(tmp_path) == []
     assert_whole(server, names)
 

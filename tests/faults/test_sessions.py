@@ -23,14 +23,6 @@ def server(tmp_path: Path) -> Iterator[CheckedServer]:
         yield server
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    return folder
-
-
 def statuses(server: CheckedServer) -> dict[str, str]:
     """Return the status of each test by its name; no test may have arrived twice."""
     tests = [test for _, test in server.tests()]

@@ -21,11 +21,10 @@ from scripted.server import ScriptedServer, Seen
 from scripted.store import Reply
 from sessions import TOKEN
 
-from faults.deliveries import WrittenSession, numbered, step_until, stepping
+from faults.deliveries import WrittenSession, ended_session, numbered, settled, step_until, stepping
 from faults.oracle import assert_one_run, assert_whole, checked_server, names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 OPERATIONS = {
@@ -50,28 +49,6 @@ FAULTS = {
     "other-success-applied": applied_but(202),
     "throttled": throttled("0"),
 }
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with checked_server() as server:
-        yield server
-
-
-@pytest.fixture
-def written(tmp_path: Path, server: ScriptedServer) -> WrittenSession:
-    written = WrittenSession(tmp_path, server.address)
-    written.add(*numbered(3))
-    written.end()
-    return written
-
-
-def settled(written: WrittenSession) -> None:
-    """Deliver a session to its end."""
-    with stepping(written) as stepper:
-        stepper.run()
-        assert stepper.delivery.is_finished, stepper.clock.lines
-        assert not stepper.delivery.has_kept
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -165,18 +142,11 @@ def unreadable() -> Rule:
     return Rule("GET", r"/runs/\d+/tests$", answer(404), count=None)
 
 
-def half_written(tmp_path: Path, server: ScriptedServer, count: int) -> WrittenSession:
-    written = WrittenSession(tmp_path, server.address)
-    written.add(*numbered(count))
-    written.end()
-    return written
-
-
 @pytest.mark.parametrize("is_restarted", [False, True])
 def test_part_of_an_append_is_told_by_name(tmp_path: Path, is_restarted: bool) -> None:  # noqa: FBT001 - a parameter
     """When a part of a batch arrived, the thread's own list tells which, and the rest is sent; also by a new sender."""
     with checked_server(HalfServer(token=TOKEN)) as server:
-        written = half_written(tmp_path, server, 260)
+        written = ended_session(tmp_path, server, 260)
         if is_restarted:
             with stepping(written) as stepper:
                 step_until(stepper, lambda: bool(server.results))
@@ -201,7 +171,7 @@ def test_list_that_cannot_be_followed(tmp_path: Path, order: str) -> None:
             return reply
 
         server.store._list_tests = disordered  # type: ignore[method-assign]
-        written = half_written(tmp_path, server, 8)
+        written = ended_session(tmp_path, server, 8)
         with stepping(written) as stepper:
             stepper.run()
             assert stepper.delivery.state.account("main").held.count == 8
@@ -211,7 +181,7 @@ def test_part_of_an_append_is_held(tmp_path: Path) -> None:
     """Where nobody can tell which part of a batch arrived it is held, named, and never sent again by itself."""
     with checked_server(HalfServer(token=TOKEN)) as server:
         server.script([unreadable()])
-        written = half_written(tmp_path, server, 4)
+        written = ended_session(tmp_path, server, 4)
         for _ in range(2):
             with stepping(written) as stepper:
                 stepper.run()
@@ -229,7 +199,7 @@ def test_held_results_are_sent_when_that_is_asked_for(tmp_path: Path) -> None:
     """With ``send`` what is unknown is sent again, in the open: the two that had arrived are there twice."""
     with checked_server(HalfServer(token=TOKEN)) as server:
         server.script([unreadable()])
-        with stepping(half_written(tmp_path, server, 4), unknown="send") as stepper:
+        with stepping(ended_session(tmp_path, server, 4), unknown="send") as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
             assert not stepper.delivery.has_kept
@@ -240,7 +210,7 @@ def test_held_results_are_given_up_when_that_is_asked_for(tmp_path: Path) -> Non
     """With ``drop`` what is unknown is not sent and not kept."""
     with checked_server(HalfServer(token=TOKEN)) as server:
         server.script([unreadable()])
-        with stepping(half_written(tmp_path, server, 4), unknown="drop") as stepper:
+        with stepping(ended_session(tmp_path, server, 4), unknown="drop") as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
             assert not stepper.delivery.has_kept
@@ -252,7 +222,7 @@ def test_other_batches_go_on_after_a_held_one(tmp_path: Path) -> None:
     """A held batch keeps no other from being delivered."""
     with checked_server(HalfServer(token=TOKEN)) as server:
         server.script([unreadable()])
-        with stepping(half_written(tmp_path, server, 260)) as stepper:
+        with stepping(ended_session(tmp_path, server, 260)) as stepper:
             stepper.run()
             account = stepper.delivery.state.account("main")
             assert (account.held.count, account.acknowledged.count) == (250, 10)
@@ -266,7 +236,7 @@ def test_nothing_readable(tmp_path: Path) -> None:
             Rule("GET", r"/runs/\d+$", answer(405), count=None),
             Rule("POST", OPERATIONS["append-thread"], lost_answer()),
         ])  # fmt: skip
-        with stepping(half_written(tmp_path, server, 260)) as stepper:
+        with stepping(ended_session(tmp_path, server, 260)) as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
             account = stepper.delivery.state.account("main")
@@ -278,7 +248,7 @@ def test_fence_is_learnt_once(tmp_path: Path) -> None:
     """That completed threads take nothing is tried with an append without tests at the first fence, and never again."""
     with checked_server() as server:
         server.script([Rule("POST", OPERATIONS["append-thread"], applied_but(500), first=each) for each in (1, 5)])
-        with stepping(half_written(tmp_path, server, 600)) as stepper:
+        with stepping(ended_session(tmp_path, server, 600)) as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
             assert stepper.delivery.state.fencing == "fences"
@@ -305,7 +275,7 @@ def test_server_without_a_fence_settles(tmp_path: Path) -> None:
     """Where completed threads take results, a late copy may land for two minutes: nothing is decided before."""
     with checked_server(OpenServer(token=TOKEN)) as server:
         server.script([Rule("POST", OPERATIONS["append-thread"], late(502))])
-        with stepping(half_written(tmp_path, server, 3)) as stepper:
+        with stepping(ended_session(tmp_path, server, 3)) as stepper:
             step_until(stepper, lambda: bool(server.log) and server.log[-1].status == 502)
             stepper.clock.now += 1
             step_until(stepper, lambda: stepper.delivery.is_settling)
@@ -323,7 +293,7 @@ def test_storm_costs_three_threads_at_most(tmp_path: Path) -> None:
     """While appends go unanswered only ones without tests are tried, ever more seldom, and no more threads are made."""
     with checked_server() as server:
         server.script([Rule("POST", OPERATIONS["append-thread"], answer(500), count=60)])
-        with stepping(half_written(tmp_path, server, 600)) as stepper:
+        with stepping(ended_session(tmp_path, server, 600)) as stepper:
             stepper.run(steps=20_000)
             assert stepper.delivery.is_finished
         assert_whole(server, numbered(600))
@@ -339,7 +309,5 @@ def test_completion_that_cannot_be_read_is_taken_as_done(server: ScriptedServer,
         Rule("GET", r"/runs/\d+$", answer(404), count=None),
         Rule("POST", OPERATIONS["complete-run"], lost_answer()),
     ])  # fmt: skip
-    with stepping(written) as stepper:
-        stepper.run()
-        assert stepper.delivery.is_finished
+    settled(written)
     assert_whole(server, numbered(3))

@@ -7,14 +7,14 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from sessions import Ran, clean_environment, run, run_session, send
+from sessions import clean_environment, run
 
-from faults.oracle import assert_whole, checked_server
+from faults.oracle import assert_whole
 from faults.projects import GatedProject
-from faults.running import spools
+from faults.running import sent, unsent_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from scripted.server import ScriptedServer
@@ -24,24 +24,10 @@ CONSOLE = (sys.executable, "-m", "pytest_automation_report.cli")
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with checked_server() as server:
-        yield server
-
-
-@pytest.fixture
 def session(tmp_path: Path, server: ScriptedServer) -> Path:
     """Return the folder of a session of two tests that was not sent."""
     GatedProject(tmp_path, 2)
-    assert run_session(tmp_path, "--automation-report-delivery", "later", address=server.address).exit == 0
-    (folder,) = spools(tmp_path)
-    return folder
-
-
-def sent(folder: Path, server: ScriptedServer, *more: str) -> Ran:
-    ran = send(folder, "--url", server.address, "--project-id", "1", *more)
-    assert "Traceback" not in ran.text
-    return ran
+    return unsent_session(tmp_path, server)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
