@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.records import Decoder
 from pytest_automation_report.sender.book import ledger_from
-from pytest_automation_report.sender.files import remove_delivered
+from pytest_automation_report.sender.files import RecordFiles, remove_delivered
 from pytest_automation_report.sender.liveness import birth_of
-from pytest_automation_report.spool import Session, SessionFolder, bytes_from, session_folders
+from pytest_automation_report.spool import Session, SessionFolder, session_folders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,15 +81,15 @@ def kept_session(folder: SessionFolder, now: float) -> KeptSession:
     age = age_of(folder, now)
     try:
         session = folder.read_session()
+        accounts = ledger_from(folder.ledger).accounts.values()
     except SpoolError as error:
         return KeptSession(folder.id, state, age, size, trouble=str(error))
-    accounts = ledger_from(folder.ledger).accounts.values()
     return KeptSession(
         id=folder.id,
         state=state,
         age_seconds=age,
         size_bytes=size,
-        results=sum(_results(folder.records(worker)) for worker in folder.workers()),
+        results=_results(folder),
         acknowledged=sum(each.acknowledged.count for each in accounts),
         rejected=sum(each.rejected.count for each in accounts),
         held=sum(each.held.count for each in accounts),
@@ -155,10 +154,7 @@ def _is_locked(folder: SessionFolder) -> bool:
     return False
 
 
-def _results(path: Path) -> int:
-    """Return the number of results in one file that have ended."""
-    decoder, found = Decoder(), 0
-    for piece in bytes_from(path, 0):
-        records = (each.record for each in decoder.feed(piece))
-        found += sum(each.kind == "finish" and bool(each.members["final"]) for each in records)
-    return found
+def _results(folder: SessionFolder) -> int:
+    """Return the number of results that have ended."""
+    records = (each.record for _, added in RecordFiles(folder).added() for each in added)
+    return sum(each.kind == "finish" and bool(each.members["final"]) for each in records)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from scripted.server import ScriptedServer
-from sessions import TOKEN, run_session, send
+from sessions import TOKEN, clean_environment, run, run_session, send
 
 from faults.oracle import assert_one_run, names
 from faults.projects import GatedProject
@@ -69,6 +70,16 @@ def test_record_names_no_file_and_no_host(tmp_path: Path, server: ScriptedServer
     assert secret.read_text() == SECRET
 
 
+def listed(folder: Path) -> list[dict[str, Any]]:
+    """Return what the console command lists of each session in the spool."""
+    ran = run(
+        [sys.executable, "-m", "pytest_automation_report.cli", "spool", "list", "--json"], folder, clean_environment()
+    )
+    assert ran.exit == 0, ran.text
+    sessions: list[dict[str, Any]] = json.loads(ran.out)
+    return sessions
+
+
 UNUSABLE = [
     plain_record("finish"),
     plain_record("close", t="soon", counts={}),
@@ -84,6 +95,7 @@ def test_records_of_wrong_content(tmp_path: Path, server: ScriptedServer, sessio
     path = session / "main.records"
     first, rest = path.read_bytes().split(b"\n", 1)
     path.write_bytes(b"".join([first, b"\n", *UNUSABLE, LATER, rest]))
+    assert ("kept", 3) in [(each["state"], each["results"]) for each in listed(tmp_path)]
     ran = sent(tmp_path, server)
     assert ran.exit == 3, ran.text
     assert f"{len(UNUSABLE)} damaged records that cannot be read" in ran.err
@@ -95,6 +107,8 @@ def test_ledger_of_wrong_content(tmp_path: Path, server: ScriptedServer, session
     """Where it is not known what was sent nothing is, it is told, and other sessions are sent."""
     (session / "ledger").write_bytes(plain_record("intent", i=1))
     assert run_session(tmp_path, "--automation-report-delivery", "later", address=server.address).exit == 0
+    told = f"{session / 'ledger'}: a record of the kind 'intent' cannot be used"
+    assert [(each["results"], each["trouble"].startswith(told)) for each in listed(tmp_path)] == [(0, True), (3, False)]
     ran = sent(tmp_path, server)
     assert ran.exit == 3
     assert f"kept: {session / 'ledger'}: a record of the kind 'intent' cannot be used" in ran.err
