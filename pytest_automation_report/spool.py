@@ -278,21 +278,12 @@ def session_folders(spool: Path) -> list[SessionFolder]:
     Raises `SpoolError` for one that is no folder, or that cannot be read.
     """
     try:
-        paths = sorted(spool.iterdir())
+        found = (each for each in sorted(spool.iterdir()) if not each.name.startswith(_HIDING))
+        return [SessionFolder(each) for each in found if each.is_dir() and not each.is_symlink()]
     except FileNotFoundError:
         return []
-    except OSError as error:
-        raise SpoolError(f"the spool {spool} cannot be read: {error.strerror or error}") from error
-    found = (each for each in paths if not each.name.startswith(_HIDING))
-    return [SessionFolder(each) for each in found if each.is_dir() and not each.is_symlink()]
-
-
-def sessions_to_send(spool: Path) -> list[SessionFolder]:
-    """Return the spool's sessions like `session_folders`; raises `SpoolError` for what is no folder or unreadable."""
-    try:
-        if spool.exists() and not spool.is_dir():
-            raise SpoolError(f"the spool {spool} is no folder: name the folder of a spool with --spool")
-        return session_folders(spool)
+    except NotADirectoryError as error:
+        raise SpoolError(f"the spool {spool} is no folder: name the folder of a spool with --spool") from error
     except OSError as error:
         raise SpoolError(f"the spool {spool} cannot be read: {error.strerror or error}") from error
 

@@ -25,7 +25,7 @@ from pytest_automation_report.sender.log import Log
 from pytest_automation_report.sender.process import Sender
 from pytest_automation_report.sender.stores import keeper_of
 from pytest_automation_report.sender.world import World
-from pytest_automation_report.spool import session_folders, sessions_to_send
+from pytest_automation_report.spool import session_folders
 from pytest_automation_report.summary import unstored_lines
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN40
     Exits with 0 when nothing is left, 3 when something is kept or another sender holds it, 4 when the token is refused.
     """
     configuration, token = configured(options)
-    folders = sorted(sessions_to_send(configuration.spool), key=_is_closing)
+    folders = sorted(session_folders(configuration.spool), key=_is_closing)
     if not folders:
         told(f"nothing to send in {configuration.spool}")
         return Exit.DONE

@@ -12,7 +12,7 @@ import click
 from pytest_automation_report.cli.context import Exit, configuration_of, setting_options, shown, told, with_exit_codes
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.keeping import DAY_SECONDS, KeptSession, age_of, drop, kept_session, state_of
-from pytest_automation_report.spool import sessions_to_send
+from pytest_automation_report.spool import session_folders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ def prune_sessions(*, dry_run: bool, **options: Any) -> int:  # noqa: ANN401 - c
     """Remove sessions that are kept for longer than --keep-spool days and that nobody works on."""
     configuration, _ = configuration_of(options)
     longest = configuration.keep_spool * DAY_SECONDS
-    folders = sessions_to_send(configuration.spool)
+    folders = session_folders(configuration.spool)
     old = [each for each in folders if 0 < longest < age_of(each, time.time()) and state_of(each) != "running"]
     if not dry_run:
         return _dropped(old)
@@ -77,7 +77,7 @@ def prune_sessions(*, dry_run: bool, **options: Any) -> int:  # noqa: ANN401 - c
 
 def _folders(options: dict[str, Any]) -> list[SessionFolder]:
     configuration, _ = configuration_of(options)
-    return sessions_to_send(configuration.spool)
+    return session_folders(configuration.spool)
 
 
 def _dropped(folders: Sequence[SessionFolder]) -> Exit:
