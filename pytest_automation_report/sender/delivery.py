@@ -184,10 +184,10 @@ class Delivery:
             self._waiting_since.pop(lane.worker, None)
             return self._closing_action(lane, account)
         since = self._waiting_since.setdefault(lane.worker, self.world.clock())
-        storing = self._uploads.action(lane.queue)
+        batch = self._portions.batch(lane, account)
+        storing = self._uploads.action(batch.results)
         if storing is not None:
             return storing
-        batch = self._portions.batch(lane, account)
         age = self.world.clock() - since
         if not due_cause(batch, age_seconds=age, age_limit_seconds=self.limits.batch_age, is_closing=lane.is_closed):
             return None

@@ -80,6 +80,18 @@ def test_server_that_was_down(tmp_path: Path, server: ScriptedServer) -> None:
     assert_kept(server)
 
 
+def test_results_do_not_wait_for_the_files_of_later_ones(project: Path, server: ScriptedServer) -> None:
+    """An append goes out as soon as its own results' files are stored, however many other files wait."""
+    (project / "test_files.py").write_text(SUITE.replace("range(3)", "range(300)"))
+    unsent_session(project, server)
+    done = sent(project, server)
+    assert done.exit == 0, done.text
+    paths = ["append" if "tests" in (each.json or {}) else each.path for each in server.log]
+    assert paths.count("append") == 2
+    assert paths.count("/artifacts") == 300
+    assert paths[: paths.index("append")].count("/artifacts") == 250
+
+
 def test_sender_killed_in_an_upload(tmp_path: Path, server: ScriptedServer) -> None:
     """A sender killed while a file is under way changes nothing for the tests; the next one stores it, results once."""
     (tmp_path / "test_files.py").write_text(SUITE + "    while not __import__('os').path.exists('go'): pass\n")
