@@ -123,11 +123,8 @@ class Store:
         self._connections.close()
 
     @contextmanager
-    def _once_at_a_time(self, identity: Identity | None) -> Iterator[None]:
+    def _once_at_a_time(self, identity: Identity) -> Iterator[None]:
         """Refuse a key that this process is using just now."""
-        if identity is None:
-            yield
-            return
         with self._keys_lock:
             if identity.key in self._keys:
                 raise in_progress()
