@@ -23,16 +23,20 @@ def locked(query: Any, database: Database) -> Any:  # noqa: ANN401 - peewee's qu
     return query.for_update(_ROW) if database.for_update else query
 
 
+def lock_run(database: Database, run_id: int) -> None:
+    """Keep a run for this transaction; nothing happens when there is no such run."""
+    _lock(Run.select(Run.id).where(Run.id == run_id), database)
+
+
 def lock_run_of(database: Database, thread_id: int) -> None:
     """Keep the run of a thread for this transaction; nothing happens when there is no such thread."""
-    if database.for_update:
-        run_id = Thread.select(Thread.run).where(Thread.id == thread_id)
-        list(locked(Run.select(Run.id).where(Run.id == run_id), database).execute(database))
+    run_id = Thread.select(Thread.run).where(Thread.id == thread_id)
+    _lock(Run.select(Run.id).where(Run.id == run_id), database)
 
 
 def lock_project(database: Database, project_id: int) -> None:
-    """Keep a project for this transaction, so that its statuses change one after another."""
-    list(locked(Project.select(Project.id).where(Project.id == project_id), database).execute(database))
+    """Keep a project for this transaction, so that its statuses and milestones change one after another."""
+    _lock(Project.select(Project.id).where(Project.id == project_id), database)
 
 
 def share_tests(database: Database, source_id: int) -> None:
@@ -58,6 +62,11 @@ def lock_contents(database: Database) -> None:
 def is_mine(database: Database, name: str) -> bool:
     """Return whether something of this name is this transaction's, and not another one's that is under way."""
     return _advise(database, "pg_try_advisory_xact_lock", name) is not False
+
+
+def _lock(query: Any, database: Database) -> None:  # noqa: ANN401 - as above
+    if database.for_update:
+        list(locked(query, database).execute(database))
 
 
 def _advise(database: Database, function: str, name: str) -> object:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import fn
 
-from pytest_automation_report.server.locks import lock_tests, locked
+from pytest_automation_report.server.locks import lock_run, lock_tests
 from pytest_automation_report.server.tables import Attachment, Case, ContentUse, Result, Run, RunTag, Thread
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def runs_before(database: Database, moment: int, now: int) -> list[OldRun]:
 
 def remove_run(run_id: int, writer: Writer) -> int:
     """Remove a run with all that belongs to it, when it is still there; return how many results went."""
-    list(locked(Run.select(Run.id).where(Run.id == run_id), writer.database).execute(writer.database))
+    lock_run(writer.database, run_id)
     removed: int = Result.delete().where(Result.run == run_id).execute(writer.database)
     for table in (Attachment, ContentUse, RunTag, Thread):
         table.delete().where(table.run == run_id).execute(writer.database)

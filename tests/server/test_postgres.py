@@ -11,7 +11,7 @@ from peewee import InterfaceError, fn
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server import postgres
 from pytest_automation_report.server.checking import check
-from pytest_automation_report.server.locks import locked
+from pytest_automation_report.server.locks import lock_run
 from pytest_automation_report.server.refusals import RefusalError
 from pytest_automation_report.server.store import Answer, Identity, Store
 from pytest_automation_report.server.submissions import ThreadSubmission, run_from
@@ -40,7 +40,7 @@ def _in_threads(*works: Callable[[], object]) -> None:
 
 def _keep(writer: Writer, run_id: int) -> int:
     """Keep a run until the transaction ends; return which process of PostgreSQL does so."""
-    list(locked(Run.select(Run.id).where(Run.id == run_id), writer.database).execute(writer.database))
+    lock_run(writer.database, run_id)
     pid: int = writer.database.connection().info.backend_pid  # type: ignore[no-untyped-call] # peewee's stub leaves it out
     return pid
 
@@ -77,7 +77,7 @@ def test_a_writer_that_waits_too_long_is_429(service: Service, monkeypatch: pyte
     thread_id = service.new_thread(run_id)
     monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.05)
     with closing(Store(service.place)) as holder, holder._connections.writing() as database:
-        list(locked(Run.select(Run.id).where(Run.id == run_id), database).execute(database))
+        lock_run(database, run_id)
         with closing(Store(service.place)) as waiting, pytest.raises(RefusalError) as refused:
             waiting.write(lambda writer: writer.create_thread(run_id, THREAD))
         assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "1")
