@@ -142,9 +142,9 @@ class Writer:
         thread = self._open_thread(thread_id)
         totals = _totals(thread, addition)
         self._attach(thread["run"], thread_id, addition.attachments)
-        add_results(self._database, thread, addition.tests, addition.statuses, self._now)
         mentioned = (hashes_in(test.artifacts) for test in addition.tests if test.artifacts)
         use(self._database, thread["run"], set[str]().union(*mentioned))
+        add_results(self._database, thread, addition.tests, addition.statuses, self._now)
         amounts = addition.statuses.increments(test.status for test in addition.tests)
         counts = {name: getattr(Thread, name) + amount for name, amount in amounts.items()}
         if totals or counts:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +12,12 @@ from peewee import InterfaceError, fn
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server import postgres
 from pytest_automation_report.server.checking import check
-from pytest_automation_report.server.locks import lock_run
+from pytest_automation_report.server.contents import content_address
+from pytest_automation_report.server.locks import lock_contents, lock_run
+from pytest_automation_report.server.pruning import remove_unused_tests
 from pytest_automation_report.server.refusals import RefusalError
 from pytest_automation_report.server.store import Answer, Identity, Store
-from pytest_automation_report.server.submissions import ThreadSubmission, run_from
+from pytest_automation_report.server.submissions import StoredTest, ThreadSubmission, json_text, run_from
 from pytest_automation_report.server.tables import SCHEMA_VERSION, Run
 from server.clusters import database_at
 from server.service import IN_A_DATABASE, Service, a_test
@@ -149,6 +152,34 @@ def test_durations_that_come_at_once_are_added(service: Service, cluster: Cluste
     waiting.join(30)
     (thread,) = service.store.read(lambda reader: reader.run(1)).threads
     assert (thread["elapsed_observed"], thread["elapsed_computed"]) == (10, 14)
+
+
+@IN_A_DATABASE
+def test_who_waits_for_contents_keeps_no_tests(
+    service: Service, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Locks are taken in one order: a test with an artifact that waits for the shelf holds up nobody's tests."""
+    service.new_thread(service.new_run())
+    artifacts = json_text([{"name": "a.png", "url": content_address("0" * 64, "a.png")}])
+    addition = ThreadSubmission(None, None, (), [StoredTest("key", "name", "folder", 2, artifacts=artifacts)])
+
+    def late() -> None:
+        with closing(Store(service.place)) as second:
+            second.write(lambda writer: writer.append_to_thread(1, addition))
+
+    waiting = threading.Thread(target=late)
+
+    def work(writer: Writer) -> None:
+        lock_contents(writer.database)
+        waiting.start()
+        _wait_for_a_waiting_writer(cluster)
+        monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.05)
+        with closing(Store(service.place)) as third:
+            assert third.write(partial(remove_unused_tests, 1)) == 0
+
+    service.store.write(work)
+    waiting.join(30)
+    assert service.run(1)["total_count"] == 1
 
 
 @IN_A_DATABASE
