@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.server.locks import share_tests
+from pytest_automation_report.server.statements import execute
 from pytest_automation_report.server.tables import INSERT_CASE, INSERT_RESULT
 
 if TYPE_CHECKING:
@@ -53,10 +54,10 @@ def _add_at_once(
     source_id = thread["source"]
     share_tests(database, source_id)
     keys, names, folders, numbers, *others = (list(column) for column in zip(*tests, strict=True))
-    _execute(database, _INSERT_CASES, (source_id, keys, source_id))
+    execute(database, _INSERT_CASES, (source_id, keys, source_id))
     known = (thread["run"], thread["id"], source_id, now)
     columns = (keys, names, folders, numbers, [classes[number] for number in numbers], *others)
-    _execute(database, _INSERT_RESULTS, (*known, *columns))
+    execute(database, _INSERT_RESULTS, (*known, *columns))
 
 
 def _add_one_by_one(
@@ -89,7 +90,3 @@ def _add_one_by_one(
         ],
     )
     cursor.close()
-
-
-def _execute(database: Database, sql: str, values: tuple[Any, ...]) -> None:
-    database.execute_sql(sql, values)  # type: ignore[no-untyped-call] # peewee's stub leaves it out

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from peewee import SqliteDatabase
 
 from pytest_automation_report.server.refusals import RefusalError
+from pytest_automation_report.server.statements import execute
 
 if TYPE_CHECKING:
     from peewee import Database
@@ -45,5 +46,5 @@ def check_threads(amount: int) -> None:
 
 
 def _number(database: Database, sql: str) -> int:
-    number: int = database.execute_sql(sql).fetchone()[0]  # type: ignore[no-untyped-call] # peewee's stub leaves it out
-    return number
+    ((number,),) = execute(database, sql)
+    return int(number)

@@ -10,6 +10,7 @@ from peewee import JOIN, fn
 
 from pytest_automation_report.server.connections import STORAGE_ERRORS
 from pytest_automation_report.server.references import project_statuses
+from pytest_automation_report.server.statements import execute
 from pytest_automation_report.server.statuses import COUNT_NAMES, ResultClass, slot_name
 from pytest_automation_report.server.tables import TABLES, Content, ContentPart, Result, Run, Thread
 
@@ -78,11 +79,11 @@ def _damage(database: Database) -> Iterator[str]:
     if database.for_update:
         yield from _orphans(database)
         return
-    texts = [text for (text,) in _sql(database, "PRAGMA integrity_check") if text != "ok"]
+    texts = [text for (text,) in execute(database, "PRAGMA integrity_check") if text != "ok"]
     yield from (f"the file is damaged: {text}" for text in texts)
     if texts:
         return
-    for table, row, target, _ in _sql(database, "PRAGMA foreign_key_check"):
+    for table, row, target, _ in execute(database, "PRAGMA foreign_key_check"):
         yield f"record {row} of {table} refers to a {target} that is not there"
 
 
@@ -144,7 +145,3 @@ def _incomplete(database: Database) -> Iterator[str]:
 def _rows(query: Any, database: Database) -> Iterable[Json]:  # noqa: ANN401 - peewee's queries have no common type
     rows: Iterable[Json] = query.dicts().execute(database)
     return rows
-
-
-def _sql(database: Database, sql: str) -> list[tuple[Any, ...]]:
-    return list(database.execute_sql(sql))  # type: ignore[no-untyped-call] # peewee's stub leaves it out

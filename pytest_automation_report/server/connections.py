@@ -19,6 +19,7 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.filesystems import MOUNTS, network_type
 from pytest_automation_report.server.migrations import migrate
 from pytest_automation_report.server.refusals import busy
+from pytest_automation_report.server.statements import execute
 from pytest_automation_report.server.tables import SCHEMA_VERSION, TABLES
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Connections:
     def compact(self) -> None:
         """Give back the space of what was removed; raises `RefusalError` (429) while others use the store."""
         with self.alone() as database:
-            database.execute_sql("VACUUM")  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+            execute(database, "VACUUM")
 
     def close(self) -> None:
         """Close both connections; harmless when they are closed."""

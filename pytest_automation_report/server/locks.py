@@ -10,6 +10,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.server.statements import execute
 from pytest_automation_report.server.tables import Project, Run, Thread
 
 if TYPE_CHECKING:
@@ -73,5 +74,5 @@ def _advise(database: Database, function: str, name: str) -> object:
     if not database.for_update:
         return None
     number = int.from_bytes(sha256(f"automation-report {name}".encode()).digest()[:8], "big", signed=True)
-    row: Any = database.execute_sql(f"SELECT {function}(%s)", (number,)).fetchone()  # type: ignore[no-untyped-call] # peewee's stub leaves it out
-    return row[0]
+    ((answer,),) = execute(database, f"SELECT {function}(%s)", (number,))
+    return answer

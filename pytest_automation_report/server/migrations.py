@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_automation_report.server.statements import execute
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -41,8 +43,7 @@ def _execute(database: Database, sql: str, values: tuple[object, ...] = ()) -> l
     """Execute SQLite's words; PostgreSQL has types of its own for them."""
     if database.for_update:
         sql = _COLUMN.sub(_postgres_column, sql).replace("?", "%s")
-    cursor: Any = database.execute_sql(sql, values)  # type: ignore[no-untyped-call] # peewee's stub leaves it out
-    return list(cursor) if cursor.description else []
+    return execute(database, sql, values)
 
 
 def _postgres_column(column: re.Match[str]) -> str:

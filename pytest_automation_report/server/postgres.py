@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.postgres_schema import OrderedDatabase, prepare
 from pytest_automation_report.server.refusals import busy, unreachable
+from pytest_automation_report.server.statements import execute
 from pytest_automation_report.server.tables import TABLES
 from pytest_automation_report.server.transactions import UndoneError
 
@@ -94,7 +95,7 @@ class PostgresConnections:
         names = ", ".join(f'"{table._meta.table_name}"' for table in TABLES)  # noqa: SLF001 - peewee's name for it
         with self._alone() as database:
             try:
-                _execute(database, f"VACUUM (FULL, ANALYZE) {names}")
+                execute(database, f"VACUUM (FULL, ANALYZE) {names}")
             except OperationalError as error:
                 _raise_repeatable(error, database)
                 raise
@@ -177,8 +178,8 @@ class PostgresConnections:
         )
         database.connect()
         try:
-            _execute(database, f"SET lock_timeout = '{LOCK_SECONDS}s'")
-            _execute(database, f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
+            execute(database, f"SET lock_timeout = '{LOCK_SECONDS}s'")
+            execute(database, f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
         except PeeweeException:
             database.close()
             raise
@@ -219,7 +220,3 @@ def _connection(database: PostgresqlDatabase) -> psycopg.Connection[Any]:
 def _words(error: Exception) -> str:
     """Return the text of an error in one line."""
     return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
-
-
-def _execute(database: PostgresqlDatabase, sql: str) -> None:
-    database.execute_sql(sql)  # type: ignore[no-untyped-call] # peewee's stub leaves it out

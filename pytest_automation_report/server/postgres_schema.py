@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from peewee import PostgresqlDatabase, SchemaManager
 
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.migrations import migrate
+from pytest_automation_report.server.statements import execute
 from pytest_automation_report.server.tables import SCHEMA_VERSION, TABLES
 
 if TYPE_CHECKING:
@@ -38,22 +39,22 @@ def prepare(database: PostgresqlDatabase, shown: str, *, must_exist: bool) -> No
     if version is None and must_exist:
         raise StoreError(f"{shown}: there is no store in this database; `automation-report serve` makes one")
     with database.atomic():
-        _sql(database, "SELECT pg_advisory_xact_lock(%s)", _LOCK)
+        execute(database, "SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         version = _version(database, shown)
         if version is None:
-            _sql(database, f'CREATE TABLE "{VERSION_TABLE}" ("version" INTEGER NOT NULL)')
-            _sql(database, f'INSERT INTO "{VERSION_TABLE}" VALUES (%s)', SCHEMA_VERSION)  # noqa: S608 - a constant  # nosec B608
+            execute(database, f'CREATE TABLE "{VERSION_TABLE}" ("version" INTEGER NOT NULL)')
+            execute(database, f'INSERT INTO "{VERSION_TABLE}" VALUES (%s)', (SCHEMA_VERSION,))  # noqa: S608 - a constant  # nosec B608
             for table in TABLES:
                 SchemaManager(table, database).create_all()
             _order_indexes(database)
         elif version < SCHEMA_VERSION:
             migrate(database, version)
             _order_indexes(database)
-            _sql(database, f'UPDATE "{VERSION_TABLE}" SET "version" = %s', SCHEMA_VERSION)  # noqa: S608 - a constant  # nosec B608
+            execute(database, f'UPDATE "{VERSION_TABLE}" SET "version" = %s', (SCHEMA_VERSION,))  # noqa: S608 - a constant  # nosec B608
 
 
 def _check_encoding(database: PostgresqlDatabase, shown: str) -> None:
-    ((encoding,),) = _sql(database, "SHOW server_encoding")
+    ((encoding,),) = execute(database, "SHOW server_encoding")
     if encoding != _ENCODING:
         raise StoreError(f"{shown}: its encoding is {encoding}; make a database with the encoding {_ENCODING}")
 
@@ -68,7 +69,7 @@ def _version(database: PostgresqlDatabase, shown: str) -> int | None:
                 " or a schema of its own: ?options=-csearch_path%3DSCHEMA"
             )
         return None
-    ((version,),) = _sql(database, f'SELECT "version" FROM "{VERSION_TABLE}"')  # noqa: S608 - a constant  # nosec B608
+    ((version,),) = execute(database, f'SELECT "version" FROM "{VERSION_TABLE}"')  # noqa: S608 - a constant  # nosec B608
     if version > SCHEMA_VERSION:
         raise StoreError(
             f"{shown}: this store has version {version}, made by a newer release;"
@@ -78,7 +79,7 @@ def _version(database: PostgresqlDatabase, shown: str) -> int | None:
 
 
 def _schema(database: PostgresqlDatabase) -> str | None:
-    ((schema,),) = _sql(database, "SELECT current_schema()")
+    ((schema,),) = execute(database, "SELECT current_schema()")
     return str(schema) if schema else None
 
 
@@ -89,10 +90,5 @@ def _order_indexes(database: PostgresqlDatabase) -> None:
         names = table._meta.columns  # noqa: SLF001 - peewee's name for it
         for index in database.get_indexes(table._meta.table_name, schema):  # noqa: SLF001 - as above
             if "id" in names and not index.unique and index.columns[-1] != "id":
-                _sql(database, f'DROP INDEX "{index.name}"')
-                _sql(database, index.sql.replace(")", ', "id")', 1))
-
-
-def _sql(database: PostgresqlDatabase, sql: str, *values: object) -> list[tuple[Any, ...]]:
-    cursor: Any = database.execute_sql(sql, values or None)  # type: ignore[no-untyped-call] # peewee's stub leaves it out
-    return list(cursor) if cursor.description else []
+                execute(database, f'DROP INDEX "{index.name}"')
+                execute(database, index.sql.replace(")", ', "id")', 1))

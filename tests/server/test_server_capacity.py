@@ -15,6 +15,7 @@ from pytest_automation_report.server.application import create_application
 from pytest_automation_report.server.capacity import used_bytes
 from pytest_automation_report.server.refusals import RefusalError
 from pytest_automation_report.server.shelf import Shelf
+from pytest_automation_report.server.statements import execute
 from pytest_automation_report.server.store import Store
 from server.processes import line_of, python
 from server.service import API, TOKEN, Service, a_test, command_runner
@@ -81,7 +82,7 @@ def test_what_was_refused_is_taken_when_there_is_room(full: TestClient, service:
     body = {"tests": [a_test(999)]}
     refused = _post(full, "/automation/runs/threads/1/append", body, Idempotency_Key="k")
     assert refused.status_code == 422
-    service.store.write(lambda writer: writer.database.execute_sql("DELETE FROM result WHERE id > 100"))  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+    service.store.write(lambda writer: execute(writer.database, "DELETE FROM result WHERE id > 100"))
     if isinstance(service.place, PostgresDatabase):
         service.store.compact()  # it counts what the files have
     assert _post(full, "/automation/runs/threads/1/append", body, Idempotency_Key="k").status_code == 204

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import SqliteDatabase
 
+from pytest_automation_report.server import statements
+
 if TYPE_CHECKING:
     from peewee import Database
 
@@ -114,8 +116,7 @@ def execute(database: Database, sql: str, values: tuple[object, ...] = ()) -> li
         sql = sql.replace('"id" INTEGER NOT NULL', '"id" BIGSERIAL NOT NULL').replace("TEXT", 'TEXT COLLATE "C"')
         sql = sql.replace('"is_completed" INTEGER', '"is_completed" BOOLEAN').replace("?", "%s")
         sql = re.sub(r'(?<!"status")(?<!"result_class") INTEGER', " BIGINT", sql) if "version" not in sql else sql
-    cursor: Any = database.execute_sql(sql, values or None)  # type: ignore[no-untyped-call] # peewee's stub leaves it out
-    return list(cursor) if cursor.description else []
+    return statements.execute(database, sql, values)
 
 
 def _run(run_id: int, tags: str, *, is_completed: bool) -> dict[str, object]:
