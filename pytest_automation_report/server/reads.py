@@ -65,6 +65,11 @@ class Reader:
             raise absent("automation run")
         return records[0]
 
+    def runs(self, run_ids: Sequence[int]) -> dict[int, RunRecord]:
+        """Return those of some runs that are there, by their ids."""
+        records = self._records(self._rows(Run.select().where(Run.id.in_(run_ids))))
+        return {record.row["id"]: record for record in records}
+
     def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[RunRecord]:
         """Return a page of the runs of a project, in the order of their creation."""
         self._check_project(project_id)

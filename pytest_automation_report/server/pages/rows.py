@@ -16,7 +16,7 @@ from pytest_automation_report.server.refusals import absent
 from pytest_automation_report.server.tables import Case, Project, Result, Run, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from peewee import Database
 
@@ -80,9 +80,14 @@ class PageReader:
         query: Any = Source.select(Source.id, Source.name).where(Source.project == project_id)
         return self._rows(query.order_by(Source.name).limit(_SOURCES_SHOWN))
 
+    def source_names(self, source_ids: Collection[int]) -> dict[int, str]:
+        """Return the names of some sources by their ids."""
+        query = Source.select(Source.id, Source.name).where(Source.id.in_(source_ids))
+        return {row["id"]: str(row["name"]) for row in self._rows(query)}
+
     def source_name(self, source_id: int) -> str:
         """Return the name of a source."""
-        return str(self._rows(Source.select(Source.name).where(Source.id == source_id))[0]["name"])
+        return self.source_names([source_id])[source_id]
 
     def tests(self, run_id: int, amounts: Mapping[int, int], page: int) -> Rows:
         """Return a page of a run's tests, status by status in the order of ``amounts``: how many tests each has."""

@@ -107,16 +107,17 @@ class Test(_Screen):
 
 def _project_rows(project_ids: Sequence[int], reader: Reader) -> list[dict[str, Any]]:
     """Return what is told of each project in one row: how many runs it has, and the latest."""
-    own, rows = PageReader(reader.database), list[dict[str, Any]]()
+    own = PageReader(reader.database)
     latest = own.latest_runs(project_ids)
+    records = reader.runs([run_id for _, run_id in latest.values()])
+    names = own.source_names({record.row["source"] for record in records.values()})
+    rows = list[dict[str, Any]]()
     for project_id in project_ids:
         amount, run_id = latest.get(project_id, (0, 0))
         row: dict[str, Any] = {"id": project_id, "amount": amount, "run": None}
         if amount:
-            record = reader.run(run_id)
-            row["run"] = pictures.run_summary(
-                record, reader.statuses(project_id), own.source_name(record.row["source"])
-            )
+            record = records[run_id]
+            row["run"] = pictures.run_summary(record, reader.statuses(project_id), names[record.row["source"]])
         rows.append(row)
     return rows
 
@@ -129,7 +130,7 @@ def _project_page(store: Store, project_id: int, parameters: Mapping[str, Any]) 
     def question(reader: Reader) -> dict[str, Any]:
         found = reader.run_page(project_id, query)
         own, table = PageReader(reader.database), reader.statuses(project_id)
-        names = {source_id: own.source_name(source_id) for source_id in {each.row["source"] for each in found.items}}
+        names = own.source_names({each.row["source"] for each in found.items})
         runs = [pictures.run_summary(each, table, names[each.row["source"]]) for each in found.items]
         return {"found": found, "runs": runs, "sources": own.sources(project_id), "path": own.home(project_id)}
 
