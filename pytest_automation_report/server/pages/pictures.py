@@ -197,10 +197,12 @@ def _block(field: Json) -> dict[str, Any]:
 
 def _shown_artifact(artifact: Json, contents: Mapping[str, Kept]) -> Json:
     """Return an artifact with what a page does with its content, where the store keeps it."""
-    found = contents.get(content_hash(artifact["url"]) or "")
+    wanted = content_hash(artifact["url"])
+    if wanted is None:
+        return artifact
+    found = contents.get(wanted)
     if found is None:
-        is_lost = content_hash(artifact["url"]) is not None
-        return {**artifact, "note": artifact["note"] or "no longer kept", "url": ""} if is_lost else artifact
+        return {**artifact, "note": artifact["note"] or "no longer kept", "url": ""}
     shown = "picture" if is_picture(found.media_type) else "video" if is_video(found.media_type) else "link"
     told = artifact["mime_type"] if found.media_type == DOWNLOAD else found.media_type.partition(";")[0]
     return {**artifact, "shown": shown, "mime_type": told, "size": found.size}
