@@ -25,6 +25,7 @@ from pytest_automation_report.server.transactions import UndoneError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from peewee import PostgresqlDatabase
 
@@ -78,17 +79,13 @@ class PostgresConnections:
             self.close()
             raise
 
-    @contextmanager
-    def writing(self) -> Iterator[PostgresqlDatabase]:
+    def writing(self) -> AbstractContextManager[PostgresqlDatabase]:
         """Hold a transaction whose statements see what others committed before them."""
-        with self._transaction(_WRITING) as database:
-            yield database
+        return self._transaction(_WRITING)
 
-    @contextmanager
-    def reading(self) -> Iterator[PostgresqlDatabase]:
+    def reading(self) -> AbstractContextManager[PostgresqlDatabase]:
         """See the store as it is at one moment."""
-        with self._transaction(_READING) as database:
-            yield database
+        return self._transaction(_READING)
 
     def compact(self) -> None:
         """Write all tables anew, without what was removed; nobody else can use them meanwhile."""
