@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TOOL_VERSION = "1.5.0"
 API_VERSION = "2.4.0"
+AUTHORITY = "authority.pem"
+"""The file of the authority that signed the server's certificate."""
 
 
 class SecureServer(CheckedServer):
@@ -71,6 +73,22 @@ def tool() -> Path:
     return folder / "node_modules" / ".bin" / "testmo"
 
 
+def ran(server: SecureServer, folder: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run one of the tool's commands for automation runs to its end; the server's authority is then in the folder."""
+    authority = folder / AUTHORITY
+    server.authority.cert_pem.write_to_path(str(authority))
+    env = clean_environment(TESTMO_TOKEN=TOKEN, NODE_EXTRA_CA_CERTS=str(authority))
+    return subprocess.run(
+        [str(tool()), f"automation:run:{command}", "--instance", server.address, *arguments],
+        cwd=folder,
+        env={**env, "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
 @dataclass(frozen=True)
 class Submitted:
     """What the tool sends for one file: its tests in their order, and the time of the whole in microseconds."""
@@ -79,21 +97,11 @@ class Submitted:
     elapsed: int
 
 
-def submitted(command: Path, xml: Path, folder: Path) -> Submitted:
+def submitted(xml: Path, folder: Path) -> Submitted:
     """Return what the tool sends for this XML."""
     with SecureServer(folder / "official.sqlite3", TOKEN) as server:
-        server.authority.cert_pem.write_to_path(str(folder / "authority.pem"))
-        env = clean_environment(TESTMO_TOKEN=TOKEN, NODE_EXTRA_CA_CERTS=str(folder / "authority.pem"))
-        arguments = ["--instance", server.address, "--project-id", "1", "--name", "run", "--source", "suite"]
-        done = subprocess.run(
-            [str(command), "automation:run:submit", *arguments, "--results", str(xml)],
-            cwd=folder,
-            env={**env, "PATH": os.environ["PATH"]},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        about = ("--project-id", "1", "--name", "run", "--source", "suite")
+        done = ran(server, folder, "submit", *about, "--results", str(xml))
         assert done.returncode == 0, done.stdout + done.stderr
         appends = [each for each in server.posts("/append") if "/threads/" in each.path]
         (thread,) = server.posts("/threads")

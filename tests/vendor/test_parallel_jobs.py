@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 import requests
-from sessions import TOKEN, clean_environment
+from sessions import TOKEN
 
-from vendor.official import SecureServer, tool
+from vendor.official import AUTHORITY, SecureServer, ran, tool
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
 Json: TypeAlias = "dict[str, Any]"
@@ -31,31 +30,17 @@ class Jobs:
 
     def __init__(self, server: SecureServer, folder: Path) -> None:
         self.server = server
-        self._command = tool()
         self._folder = folder
-        self._authority = folder / "authority.pem"
-        server.authority.cert_pem.write_to_path(str(self._authority))
 
     def run(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of the tool's commands for automation runs to its end."""
-        return subprocess.run(
-            [str(self._command), f"automation:run:{command}", "--instance", self.server.address, *arguments],
-            cwd=self._folder,
-            env={
-                **clean_environment(TESTMO_TOKEN=TOKEN, NODE_EXTRA_CA_CERTS=str(self._authority)),
-                "PATH": os.environ["PATH"],
-            },
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return ran(self.server, self._folder, command, *arguments)
 
     def done(self, command: str, *arguments: str) -> str:
         """Run a command that must succeed, and return what it printed."""
-        ran = self.run(command, *arguments)
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        return ran.stdout
+        done = self.run(command, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def resources(self, **content: object) -> str:
         """Return a file of fields and links as the tool takes it."""
@@ -68,7 +53,8 @@ class Jobs:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         with requests.Session() as session:
             session.trust_env = False
-            answer = session.get(f"{self.server.address}/api/v1/{path}", headers=headers, verify=str(self._authority))
+            authority = str(self._folder / AUTHORITY)
+            answer = session.get(f"{self.server.address}/api/v1/{path}", headers=headers, verify=authority)
         assert answer.ok, answer.text
         shown: Json = answer.json()
         return shown

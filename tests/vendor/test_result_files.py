@@ -11,7 +11,7 @@ from checked import CheckedServer
 from sessions import TOKEN
 from whole.projects import console
 
-from vendor.official import submitted, tool
+from vendor.official import submitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,5 +83,5 @@ def test_sends_what_the_official_tool_sends(name: str, tmp_path: Path, server: C
 @pytest.mark.parametrize("name", sorted(RECORDED))
 def test_official_tool_still_sends_what_was_recorded(name: str, tmp_path: Path) -> None:
     """The record is what the official tool sends today."""
-    found = submitted(tool(), FILES / name, tmp_path)
+    found = submitted(FILES / name, tmp_path)
     assert {"elapsed": found.elapsed, "tests": found.tests} == RECORDED[name]

@@ -128,11 +128,11 @@ def _meta_differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> Ite
 @pytest.mark.parametrize("processes", ["0", "2"])
 def test_plugin_sends_what_the_tool_sends(tmp_path: Path, processes: str) -> None:
     """Keys, folders, names, statuses and fields are the official tool's, but for the README's migration table."""
-    command = tool()
+    tool()
     arguments = ("-n", processes, "--dist", "loadfile", "--continue-on-collection-errors", *_ONLY_RERUNFAILURES)
     pair = differ(tmp_path, HERE / "suites", *arguments)
     theirs: dict[str, list[Json]] = {}
-    for test in submitted(command, pair.reported.folder / "junit.xml", tmp_path).tests:
+    for test in submitted(pair.reported.folder / "junit.xml", tmp_path).tests:
         theirs.setdefault(test["key"], []).append(test)
     ours = {test["key"]: test for _, test in pair.tests}
     assert len(ours) == len(pair.tests) > 30
