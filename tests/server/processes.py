@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest_automation_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
 ROOT = Path(pytest_automation_report.__file__).parents[1]
 
@@ -49,20 +49,25 @@ session.close()
 
 
 @contextmanager
-def python(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a script with its output in pipes; whatever happens, it is gone at the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", script, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    with process:
+def running(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a command with its output in pipes; whatever happens, it is gone at the end."""
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             yield process
         finally:
             process.kill()
+
+
+@contextmanager
+def python(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a script as `running` does."""
+    command = [sys.executable, "-W", "error", "-c", script, *arguments]
+    with running(command, {**os.environ, "PYTHONPATH": str(ROOT)}) as process:
+        yield process
 
 
 def line_of(process: subprocess.Popen[str]) -> str:

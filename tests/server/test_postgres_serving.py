@@ -19,7 +19,7 @@ from pytest_automation_report.cli import main
 from pytest_automation_report.server.checking import check
 from pytest_automation_report.server.store import Store
 from pytest_automation_report.server.tables import SCHEMA_VERSION
-from server.processes import ROOT, line_of
+from server.processes import ROOT, line_of, running
 from server.service import a_test, command_runner
 
 if TYPE_CHECKING:
@@ -44,16 +44,10 @@ def _environment(**more: str) -> dict[str, str]:
 
 @contextmanager
 def _serving(folder: Path, address: str, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """Serve a database whose address stands in the environment; whatever happens, the process is gone at the end."""
+    """Serve a database whose address stands in the environment."""
     command = [sys.executable, "-W", "error", "-m", "pytest_automation_report.cli", "serve", "--port", "0", *options]
-    environment = _environment(AUTOMATION_REPORT_DATABASE=address)
-    with subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    with running(command, _environment(AUTOMATION_REPORT_DATABASE=address), folder) as process:
+        yield process
 
 
 def _session() -> requests.Session:

@@ -18,7 +18,7 @@ from sessions import clean_environment
 
 from pytest_automation_report.configuration import OTHER_VARIABLES
 from pytest_automation_report.settings import SETTINGS
-from server.processes import ROOT, line_of
+from server.processes import ROOT, line_of, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,15 +41,10 @@ def compose() -> dict[str, Any]:
 def _served(folder: Path, options: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
     """Run the console command of this interpreter; give the address that it listens on."""
     command = [str(Path(sys.executable).parent / "automation-report"), *options, "--port", "0"]
-    with subprocess.Popen(
-        command, cwd=folder, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as server:
-        try:
-            yield line_of(server)
-            server.send_signal(signal.SIGTERM)
-            assert "serving postgresql://reports@" in server.communicate(timeout=20)[1]
-        finally:
-            server.kill()
+    with running(command, environment, folder) as server:
+        yield line_of(server)
+        server.send_signal(signal.SIGTERM)
+        assert "serving postgresql://reports@" in server.communicate(timeout=20)[1]
 
 
 def _block(text: str) -> list[str]:
