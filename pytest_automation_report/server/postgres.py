@@ -120,7 +120,7 @@ class PostgresConnections:
         try:
             try:
                 yield database
-            except OperationalError as error:
+            except PeeweeException as error:
                 _raise_repeatable(error, database)
                 raise
             # Whether a commit that failed was done is not known, so that it is not done again here.
@@ -200,7 +200,7 @@ def _parameters(place: PostgresDatabase) -> dict[str, Any]:
     return {name: value for name, value in _DEFAULTS.items() if name not in given}
 
 
-def _raise_repeatable(error: OperationalError, database: PostgresqlDatabase) -> None:
+def _raise_repeatable(error: PeeweeException, database: PostgresqlDatabase) -> None:
     """Raise what tells that a transaction can be done again, when it can."""
     state = getattr(error.__cause__ or error.__context__, "sqlstate", None)
     if state == _LOCK_NOT_AVAILABLE:

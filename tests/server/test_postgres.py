@@ -89,6 +89,24 @@ def test_a_writer_that_waits_too_long_is_429(service: Service, monkeypatch: pyte
     service.append(thread_id, a_test())
 
 
+@IN_A_DATABASE
+def test_who_stops_in_the_middle_loses_its_locks(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL ends a transaction that does not go on, so that others need not wait; it is then done once more."""
+    run_id = service.new_run()
+    monkeypatch.setattr(postgres, "_IDLE_SECONDS", 0.2)
+    tries: list[int] = []
+
+    def work(writer: Writer) -> None:
+        tries.append(_keep(writer, run_id))
+        if len(tries) == 1:
+            service.new_thread(run_id)
+        writer.create_thread(run_id, THREAD)
+
+    with closing(Store(service.place)) as stopping:
+        stopping.write(work)
+    assert (len(tries), service.run(run_id)["thread_count"]) == (2, 2)
+
+
 def _wait_for_a_waiting_writer(cluster: Cluster) -> None:
     """Return once PostgreSQL says that somebody waits for a lock."""
     deadline = time.monotonic() + 30
