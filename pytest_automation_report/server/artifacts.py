@@ -14,6 +14,7 @@ from urllib.parse import quote
 import falcon
 
 from pytest_automation_report.server.contents import MAX_CONTENT_BYTES, content_address, file_name
+from pytest_automation_report.server.keeping import too_large
 from pytest_automation_report.server.media import DOWNLOAD
 from pytest_automation_report.server.refusals import RefusalError
 from pytest_automation_report.server.submissions import json_text
@@ -48,7 +49,7 @@ class Artifacts:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Keep the body, and tell its address."""
         if (req.content_length or 0) > MAX_CONTENT_BYTES:
-            raise RefusalError(413, f"An artifact may have at most {MAX_CONTENT_BYTES} bytes.")
+            raise too_large()
         name = req.get_param("name") or "file"
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as body:
             while part := req.bounded_stream.read(_COPIED_BYTES):
@@ -58,7 +59,7 @@ class Artifacts:
         told = {
             "url": content_address(kept.hash, name),
             "name": name,
-            "mime_type": kept.media_type.partition(";")[0],
+            "mime_type": kept.mime_type,
             "size": kept.size,
         }
         resp.status = 201

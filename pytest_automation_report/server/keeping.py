@@ -37,6 +37,11 @@ class Kept:
     size: int
     media_type: str
 
+    @property
+    def mime_type(self) -> str:
+        """The type without its parameters."""
+        return self.media_type.partition(";")[0]
+
 
 def kept(database: Database, hashes: Iterable[str]) -> dict[str, Kept]:
     """Return those of some contents that are kept, by their hashes."""
@@ -72,8 +77,13 @@ def measured(source: BinaryIO) -> Kept:
         size += len(part)
         digest.update(part)
         if size > MAX_CONTENT_BYTES:
-            raise RefusalError(413, f"An artifact may have at most {MAX_CONTENT_BYTES} bytes.")
+            raise too_large()
     return Kept(digest.hexdigest(), size, media_type(head))
+
+
+def too_large() -> RefusalError:
+    """Return the refusal of a content that is too large."""
+    return RefusalError(413, f"An artifact may have at most {MAX_CONTENT_BYTES} bytes.")
 
 
 def renew(database: Database, content_hash: str, now: int) -> bool:

@@ -204,7 +204,7 @@ def _shown_artifact(artifact: Json, contents: Mapping[str, Kept]) -> Json:
     if found is None:
         return {**artifact, "note": artifact["note"] or "no longer kept", "url": ""}
     shown = "picture" if is_picture(found.media_type) else "video" if is_video(found.media_type) else "link"
-    told = artifact["mime_type"] if found.media_type == DOWNLOAD else found.media_type.partition(";")[0]
+    told = artifact["mime_type"] if found.media_type == DOWNLOAD else found.mime_type
     return {**artifact, "shown": shown, "mime_type": told, "size": found.size}
 
 
