@@ -14,6 +14,7 @@ import pytest
 
 from pytest_automation_report.configuration import configuration_from, project_name, read_given
 from pytest_automation_report.identity import identity
+from pytest_automation_report.quantities import quantity
 from pytest_automation_report.recording import ungrouped
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Rerun:
 
     def pytest_report_header(self) -> str:
         """Tell what is to be run again."""
-        return f"automation report: running again what failed in run {self._run}: {_number(len(self._keys))}"
+        return f"automation report: running again what failed in run {self._run}: {quantity(len(self._keys), 'test')}"
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
@@ -101,7 +102,8 @@ class Rerun:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tell how much was left out."""
         if self._deselected is not None:
-            text = f"automation report: {_number(self._deselected)} deselected that did not fail in run {self._run}"
+            left_out = quantity(self._deselected, "test")
+            text = f"automation report: {left_out} deselected that did not fail in run {self._run}"
             terminalreporter.write_line(text)
 
     def _has_failed(self, nodeid: str) -> bool:
@@ -140,7 +142,3 @@ def _failed(
         raise pytest.UsageError(f"{OPTION}: what failed cannot be read: {lines[-1]}")
     run, *keys = done.stdout.split()
     return run, keys
-
-
-def _number(count: int) -> str:
-    return f"{count} test{'' if count == 1 else 's'}"

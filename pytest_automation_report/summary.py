@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.keeping import Leftovers
 from pytest_automation_report.limits import STRING_UNITS
+from pytest_automation_report.quantities import quantity
 from pytest_automation_report.settings import setting
 from pytest_automation_report.spool_writer import Losses
 from pytest_automation_report.terminal import foreign
@@ -121,21 +122,21 @@ def run_page(configuration: Configuration, run: int | None) -> str:
 def _left_behind(configuration: Configuration, leftovers: Leftovers, here: Path) -> list[str]:
     lines = []
     if leftovers.kept:
-        kept = f"{_number(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
+        kept = f"{quantity(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
         lines.append(f"{kept} in {near(configuration.spool, here)}: send with {send_command(configuration, here)}")
     if leftovers.removed:
-        removed = f"{_number(leftovers.removed, 'earlier session')} removed, kept for {configuration.keep_spool} days"
-        lines.append(f"{removed} without being sent")
+        removed, days = quantity(leftovers.removed, "earlier session"), quantity(configuration.keep_spool, "day")
+        lines.append(f"{removed} removed, kept for {days} without being sent")
     return lines
 
 
 def _lost(losses: Losses) -> list[str]:
     lines, trouble = [], foreign(losses.trouble, STRING_UNITS)
     if losses.results or losses.records:
-        what = _number(losses.results, "result") if losses.results else "the session's end"
+        what = quantity(losses.results, "result") if losses.results else "the session's end"
         lines.append(f"{what} could not be written to disk and went with the process: {trouble}")
     if losses.shortened:
-        short = _number(losses.shortened, "result")
+        short = quantity(losses.shortened, "result")
         lines.append(f"{short} went without texts, since the disk took no more: {trouble}")
     return lines
 
@@ -143,7 +144,7 @@ def _lost(losses: Losses) -> list[str]:
 def unstored_lines(unstored: Sequence[tuple[str, int]]) -> list[str]:
     """Return what is told of files that results name but that nobody has stored: why, each with their number."""
     return [
-        f"{_number(count, 'artifact')} named in results, but not stored: {foreign(why, STRING_UNITS)}"
+        f"{quantity(count, 'artifact')} named in results, but not stored: {foreign(why, STRING_UNITS)}"
         for why, count in unstored[:_REASONS]
     ]
 
@@ -209,8 +210,8 @@ def _troubles(ending: Ending | None, troubles: Sequence[str]) -> list[str]:
 
 def _counted(tally: Tally) -> str:
     statuses = ", ".join(f"{tally.counts[each]} {_WORDS[each]}" for each in _WORDS if tally.counts.get(each))
-    where = f" in {_number(tally.threads, 'thread')}" if tally.threads else ""
-    return f"{tally.acknowledged} of {_number(tally.seen, 'result')} delivered{where}: {statuses}"
+    where = f" in {quantity(tally.threads, 'thread')}" if tally.threads else ""
+    return f"{tally.acknowledged} of {quantity(tally.seen, 'result')} delivered{where}: {statuses}"
 
 
 def _delivered(configuration: Configuration, tally: Tally, here: Path) -> list[str]:
@@ -230,21 +231,21 @@ def _delivered(configuration: Configuration, tally: Tally, here: Path) -> list[s
 
 def _collected(tally: Tally) -> str:
     reported = tally.reported
-    modules = f", and {_number(tally.modules, 'module')} without tests to run" if tally.modules else ""
+    modules = f", and {quantity(tally.modules, 'module')} without tests to run" if tally.modules else ""
     if tally.expected is None:
-        return f"{reported} tests reported{modules}"
-    return f"{_number(tally.expected, 'test')} collected = {reported} reported + {tally.not_run} not run{modules}"
+        return f"{quantity(reported, 'test')} reported{modules}"
+    return f"{quantity(tally.expected, 'test')} collected = {reported} reported + {tally.not_run} not run{modules}"
 
 
 def _undelivered(configuration: Configuration, ending: Ending, here: Path) -> list[str]:
     tally, folder, lines = ending.tally, near(Path(ending.folder), here), []
     if tally.rejected:
-        lines.append(f"{_number(tally.rejected, 'result')} rejected by the server, kept in {folder}")
+        lines.append(f"{quantity(tally.rejected, 'result')} rejected by the server, kept in {folder}")
     if tally.held:
-        lines.append(f"{_number(tally.held, 'result')} held in {folder}: nobody can tell whether the server has them")
+        lines.append(f"{quantity(tally.held, 'result')} held in {folder}: nobody can tell whether the server has them")
     lines += [f"  {foreign(each)}" for each in ending.reasons[:3]]
     if tally.left or not tally.is_complete:
-        kept = f"{_number(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
+        kept = f"{quantity(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
         lines.append(f"{kept}{_why(ending)}")
         lines.append(f"send: {send_command(configuration, here)}")
     lines += [f"  sender: {foreign(each)}" for each in ending.log]
@@ -266,7 +267,3 @@ def _address(configuration: Configuration, run: int, here: Path) -> str:
     if configuration.endpoint.is_embedded:
         return shlex.join(["automation-report", "serve", "--open", *_database_words(configuration, here)])
     return run_page(configuration, run)
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -17,6 +17,7 @@ from pytest_automation_report.credentials import TOKEN_ENVIRONMENTS, token_from
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.local_checks import process_check, spool_check, versions
 from pytest_automation_report.model import Token
+from pytest_automation_report.quantities import quantity
 from pytest_automation_report.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _token_origin(configuration: Configuration) -> str:
 def _shown(name: str, value: object) -> str:
     """Return a setting's value for eyes: numbers of patterns, names of fields and links, addresses without users."""
     if name in _HIDDEN and isinstance(value, tuple):
-        return f"{len(value)} patterns" if value else ""
+        return quantity(len(value), "pattern") if value else ""
     if name in _NAMED and isinstance(value, tuple):
         return ", ".join(each.name for each in value)
     if isinstance(value, dict):

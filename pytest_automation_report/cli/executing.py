@@ -25,12 +25,13 @@ from pytest_automation_report.cli.context import (
     told,
     with_exit_codes,
 )
-from pytest_automation_report.cli.sending import delivered, left_by, results
+from pytest_automation_report.cli.sending import delivered, left_by
 from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, joined_run
 from pytest_automation_report.cli.submitting import RESULT_SETTINGS, fill, rules_of
 from pytest_automation_report.errors import AutomationReportError, ClientError
 from pytest_automation_report.junit_results import JunitResult
 from pytest_automation_report.model import Field, FieldType, Test, Token
+from pytest_automation_report.quantities import quantity
 from pytest_automation_report.settings import setting
 from pytest_automation_report.spool import session_folders
 from pytest_automation_report.submission import Submission
@@ -142,7 +143,8 @@ class _Reported:
         )
         try:
             if self.token is None or self.configuration.hindrance or inner is not Exit.DONE:
-                told(f"{folder.id}: {results(submission.results)} and the run's end are kept in {folder.path}")
+                kept = quantity(submission.results, "result")
+                told(f"{folder.id}: {kept} and the run's end are kept in {folder.path}")
             else:
                 delivered(folder, session, self.configuration, self.token)
         finally:

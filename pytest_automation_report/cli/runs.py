@@ -36,6 +36,7 @@ from pytest_automation_report.cli.shared_runs import (
 )
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.model import Resources
+from pytest_automation_report.quantities import quantity
 
 if TYPE_CHECKING:
     from pytest_automation_report.client import Client
@@ -119,7 +120,8 @@ def complete(
     with connected_to(configuration, token) as client:
         found = _run_until(end, client, configuration, is_awaited=expect_jobs is not None)
         if expect_jobs is not None and not wait_for(client, found, jobs=expect_jobs, end=end):
-            told(f"run {found} stays open: not all jobs were in after {timeout:g} seconds", colour="yellow")
+            waited = quantity(round(timeout), "second")
+            told(f"run {found} stays open: not all jobs were in after {waited}", colour="yellow")
             told(f"to complete it all the same: automation-report run complete {found}")
             return Exit.KEPT
         is_new = patiently(
@@ -213,10 +215,10 @@ def show(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: 
         told(f"  {field.name}: {field.value}")
     for thread in shown.threads:
         fields = ", ".join(f"{each.name} {each.value}" for each in thread.fields)
-        told(f"  thread {thread.id}: {thread.counts.total} results{f' ({fields})' if fields else ''}")
+        told(f"  thread {thread.id}: {quantity(thread.counts.total, 'result')}{f' ({fields})' if fields else ''}")
     jobs = jobs_in(shown)
     if jobs:
-        told(f"  {len(jobs)} jobs are in: {', '.join(sorted(jobs))}")
+        told(f"  {quantity(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'} in: {', '.join(sorted(jobs))}")
     return Exit.DONE
 
 
@@ -239,5 +241,5 @@ def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:
 
 def _line(each: Run) -> str:
     state = "completed" if each.is_completed else "open"
-    counts = f"{each.counts.total} results, {each.counts.failure} failed"
+    counts = f"{quantity(each.counts.total, 'result')}, {each.counts.failure} failed"
     return f'{each.id}: {state}, {counts}, created {each.created_at}: "{each.name}"'

@@ -17,6 +17,7 @@ from pytest_automation_report.cli.context import CONNECTION, Exit, configured, s
 from pytest_automation_report.cli.progress import Progress
 from pytest_automation_report.connection import connected
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.quantities import quantity
 from pytest_automation_report.sender.book import ledger_from
 from pytest_automation_report.sender.files import remove_delivered
 from pytest_automation_report.sender.handover import limits_from
@@ -211,16 +212,17 @@ def _told_on_the_way(folder: SessionFolder, state: LedgerState, dropped: int) ->
     for line in unstored_lines(state.unstored_reasons):
         told(f"{folder.id}: {line}")
     if dropped:
-        told(f"{folder.id}: {results(dropped)} dropped, as asked: nobody can tell whether the server has them")
+        gone = quantity(dropped, "result")
+        told(f"{folder.id}: {gone} dropped, as asked: nobody can tell whether the server has them")
 
 
 def _told(folder: SessionFolder, delivery: Delivery, sent: int) -> Exit:
     state = delivery.state
-    run = "" if state.run is None else f" to run {state.run}"
+    arrived = f"{quantity(sent, 'result')} sent{'' if state.run is None else f' to run {state.run}'}"
     if state.done.get("torn"):
         told(f"{folder.id}: {state.done['torn']} of its files end in the middle of a record: its process was killed")
     if delivery.is_finished and not delivery.has_kept:
-        told(f"{folder.id}: {results(sent)} sent{run}, nothing is left")
+        told(f"{folder.id}: {arrived}, nothing is left")
         remove_delivered(folder)
         return Exit.DONE
     rejected = state.total("rejected")
@@ -232,13 +234,8 @@ def _told(folder: SessionFolder, delivery: Delivery, sent: int) -> Exit:
     ]
     parts = ", ".join(f"{count} {what}" for count, what in kept if count) or "the run is not completed"
     why = delivery.stopped or state.trouble or "; ".join(state.reasons[:3])
-    text = f"{folder.id}: {results(sent)} sent{run}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}"
+    text = f"{folder.id}: {arrived}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}"
     told(text, colour="yellow")
     if state.trouble_class == "token":
         return Exit.TOKEN
     return Exit.REFUSED if rejected or state.trouble_class == "refused" else Exit.KEPT
-
-
-def results(count: int) -> str:
-    """Return a number of results in words."""
-    return f"{count} result{'' if count == 1 else 's'}"

@@ -12,6 +12,7 @@ import click
 from pytest_automation_report.cli.context import FACTS, configured, new_run, told
 from pytest_automation_report.connection import connected
 from pytest_automation_report.errors import NotSentError, RefusedError, ThrottledError, UnknownAnswerError
+from pytest_automation_report.quantities import quantity
 from pytest_automation_report.sender.handover import limits_from
 from pytest_automation_report.sender.joining import Joining
 from pytest_automation_report.sender.settlement import NOTE_FIELD
@@ -111,7 +112,7 @@ def patiently(call: Callable[[], _T], seconds: float, *, also: tuple[type[Except
             if now >= end:
                 raise
         if said != before or now - last >= _TOLD_SECONDS:
-            told(f"{said}; tried again for {end - now:.0f} seconds")
+            told(f"{said}; tried again for {quantity(round(end - now), 'second')}")
             last, before = now, said
         time.sleep(min(limits.join_poll, max(0.0, end - now)))
 

@@ -12,6 +12,7 @@ import click
 from pytest_automation_report.cli.context import Exit, configuration_of, setting_options, shown, told, with_exit_codes
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.keeping import DAY_SECONDS, KeptSession, age_of, drop, kept_session, state_of
+from pytest_automation_report.quantities import quantity
 from pytest_automation_report.spool import session_folders
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - cl
         return Exit.DONE
     for each in found:
         click.echo(_line(each))
-    told(f"{len(found)} {'session' if len(found) == 1 else 'sessions'}" if found else "the spool is empty")
+    told(quantity(len(found), "session") if found else "the spool is empty")
     return Exit.DONE
 
 
@@ -71,7 +72,7 @@ def prune_sessions(*, dry_run: bool, **options: Any) -> int:  # noqa: ANN401 - c
         return _dropped(old)
     for each in old:
         click.echo(each.id)
-    told(f"{len(old)} sessions would be removed")
+    told(f"{quantity(len(old), 'session')} would be removed")
     return Exit.DONE
 
 

@@ -20,9 +20,10 @@ from pytest_automation_report.cli.context import (
     told,
     with_exit_codes,
 )
-from pytest_automation_report.cli.sending import Manner, delivered, results
+from pytest_automation_report.cli.sending import Manner, delivered
 from pytest_automation_report.credentials import secrets_from
 from pytest_automation_report.errors import ResultFileError
+from pytest_automation_report.quantities import quantity
 from pytest_automation_report.rules import Rules
 from pytest_automation_report.submission import Submission
 
@@ -60,14 +61,14 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
         raise
     if not submission.results:
         submission.discard()
-        told(f"no results in {submission.files} of {_files(len(found))}: nothing was sent")
+        told(f"no results in {submission.files} of {quantity(len(found), 'file')}: nothing was sent")
         return Exit.DONE if allow_empty else Exit.USAGE
     run, sharing = new_run(configuration, submission.id)
     folder, session, lock = submission.finished(
         configuration.endpoint,
         run,
         sharing=sharing,
-        note=f"{results(submission.results)} submitted from {_files(submission.files)}",
+        note=f"{quantity(submission.results, 'result')} submitted from {quantity(submission.files, 'file')}",
         joined_run=configuration.run_id,
     )
     try:
@@ -126,7 +127,3 @@ def paths_of(patterns: Iterable[str]) -> Iterator[Path]:
             if real not in seen:
                 seen.add(real)
                 yield path
-
-
-def _files(count: int) -> str:
-    return f"{count} file{'' if count == 1 else 's'}"

@@ -198,7 +198,7 @@ def test_embedded_store_needs_no_option(project: Project) -> None:
     ran = console(project.root, "exec", "--", *PYTEST)
     assert ran.exit == 0, ran.text
     shown = console(project.root, "run", "show", "1")
-    assert shown.err.startswith("1: completed, 1 results, 0 failed"), shown.text
+    assert shown.err.startswith("1: completed, 1 result, 0 failed"), shown.text
 
 
 def test_options_of_the_command_are_its_own(project: Project, server: CheckedServer, place: list[str]) -> None:

@@ -253,19 +253,22 @@ def test_completion_that_waits_in_vain_says_what_to_do(project: Project, place: 
     assert ran.exit == 3
     assert ran.err.splitlines() == [
         f"run {run_id}: 0 of 2 jobs are in",
-        f"run {run_id} stays open: not all jobs were in after 1 seconds",
+        f"run {run_id} stays open: not all jobs were in after 1 second",
         f"to complete it all the same: automation-report run complete {run_id}",
     ]
 
 
 def test_job_without_tests_is_in(project: Project, server: CheckedServer, place: list[str]) -> None:
-    """A shard that has nothing to run is a job that is in: it says so in a thread without results."""
+    """A shard that has nothing to run is a job that is in: it says so in a thread without results, as the run does."""
     run_id = console(project.root, "run", "create", *place).out.strip()
     project.write("test_suite.py", "")
     ran = project.report("--automation-report-run-id", run_id, address=server.address)
     assert ran.exit == 5, ran.text
     done = console(project.root, "run", "complete", run_id, "--expect-jobs", "1", "--timeout", "0s", *place[:4])
     assert done.exit == 0, done.text
+    shown = console(project.root, "run", "show", run_id, *place[:4])
+    assert re.search(r"^  thread \d+: 0 results \(", shown.err, re.MULTILINE), shown.text
+    assert re.search(r"^  1 job is in: \S+$", shown.err, re.MULTILINE), shown.text
 
 
 def test_what_is_left_out_is_told_in_a_shared_run(project: Project, server: CheckedServer, place: list[str]) -> None:

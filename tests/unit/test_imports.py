@@ -14,8 +14,8 @@ FLOORS: dict[str, int] = {
     # 0: values and rules about values
     **dict.fromkeys(
         (
-            "checks", "errors", "model", "limits", "answers", "members", "records", "redaction", "secret_shapes",
-            "secret_values", "spooled", "stored", "terminal",
+            "checks", "errors", "model", "limits", "answers", "members", "quantities", "records", "redaction",
+            "secret_shapes", "secret_values", "spooled", "stored", "terminal",
         ),
         0,
     ),
