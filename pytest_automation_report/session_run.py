@@ -6,11 +6,11 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.facts import Facts, with_facts
+from pytest_automation_report.facts import Facts
 from pytest_automation_report.model import Field, NewRun, Resources
 from pytest_automation_report.rules import texts
 from pytest_automation_report.run_hooks import described_run
-from pytest_automation_report.sharing import common_facts, sharing_of
+from pytest_automation_report.sharing import common_facts, configured_run, sharing_of
 from pytest_automation_report.software import software_fields
 from pytest_automation_report.whereabouts import facts_for
 
@@ -45,17 +45,7 @@ def session_run(
 
 def _new_run(configuration: Configuration, rules: Rules, *, facts: Facts, software: tuple[Field, ...]) -> NewRun:
     """Return the run, without secrets in its texts."""
-    given = NewRun(
-        name=configuration.name,
-        source=configuration.source,
-        config=configuration.config or None,
-        config_id=configuration.config_id,
-        milestone=configuration.milestone or None,
-        milestone_id=configuration.milestone_id,
-        tags=configuration.tags,
-        resources=Resources(fields=configuration.fields, links=configuration.links),
-    )
-    run = with_facts(given, facts, own=software, is_branch_tag=configuration.branch_tag)
+    run = configured_run(configuration, facts, own=software)
     clean = texts(rules)
     return replace(
         run,

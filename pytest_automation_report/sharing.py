@@ -1,19 +1,23 @@
-"""How a session takes part in a run of several jobs (floor 1, pure), for pytest and for the console command."""
+"""The run that a session creates, and how it takes part in one of several jobs (floor 1, pure).
+
+The one way for pytest and for the console command.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.facts import JOB_LINK
+from pytest_automation_report.facts import JOB_LINK, with_facts
 from pytest_automation_report.limits import STRING_UNITS, string, utf16_length
-from pytest_automation_report.model import Field, FieldType
+from pytest_automation_report.model import Field, FieldType, NewRun, Resources
 from pytest_automation_report.run_keys import filled_key, key_tag
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.facts import Facts
-    from pytest_automation_report.model import NewRun
 
 JOB_FIELD: Final = "Job"
 """Name of a thread's field: the job that the thread's results are of."""
@@ -46,6 +50,21 @@ class Sharing:
             return run
         name = run.name if has_name else string(f"{run.source} {self.key}")
         return replace(run, name=name, tags=tuple(dict.fromkeys((*run.tags, self.tag))))
+
+
+def configured_run(configuration: Configuration, facts: Facts, *, own: Sequence[Field] = ()) -> NewRun:
+    """Return the run that the settings describe, its own fields and these facts before theirs."""
+    given = NewRun(
+        name=configuration.name,
+        source=configuration.source,
+        config=configuration.config or None,
+        config_id=configuration.config_id,
+        milestone=configuration.milestone or None,
+        milestone_id=configuration.milestone_id,
+        tags=configuration.tags,
+        resources=Resources(fields=configuration.fields, links=configuration.links),
+    )
+    return with_facts(given, facts, own=own, is_branch_tag=configuration.branch_tag)
 
 
 def sharing_of(configuration: Configuration, facts: Facts) -> Sharing:

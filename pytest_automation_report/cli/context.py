@@ -23,12 +23,11 @@ from pytest_automation_report.errors import (
     StoreError,
     TokenRefusedError,
 )
-from pytest_automation_report.facts import with_facts
 from pytest_automation_report.ini import project_ini
 from pytest_automation_report.limits import STRING_UNITS, cut_end
-from pytest_automation_report.model import Field, NewRun, Resources, Token
+from pytest_automation_report.model import Field, Token
 from pytest_automation_report.settings import setting
-from pytest_automation_report.sharing import common_facts, sharing_of
+from pytest_automation_report.sharing import common_facts, configured_run, sharing_of
 from pytest_automation_report.spool import SESSION_ID_FIELD
 from pytest_automation_report.terminal import printable
 from pytest_automation_report.whereabouts import facts_for
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.databases import PostgresDatabase
     from pytest_automation_report.ini import ProjectIni
+    from pytest_automation_report.model import NewRun
     from pytest_automation_report.sharing import Sharing
 
 P = ParamSpec("P")
@@ -188,27 +188,12 @@ def new_run(configuration: Configuration, session_id: str = "") -> tuple[NewRun,
 
     A run that is a session's own has its id among the fields, so that it can be found again.
     """
-    given = NewRun(
-        name=configuration.name,
-        source=configuration.source,
-        config=configuration.config or None,
-        config_id=configuration.config_id,
-        milestone=configuration.milestone or None,
-        milestone_id=configuration.milestone_id,
-        tags=configuration.tags,
-        resources=Resources(fields=configuration.fields, links=configuration.links),
-    )
     facts = facts_for(configuration, os.environ, Path.cwd())
     sharing = sharing_of(configuration, facts)
     if sharing.trouble:
         told(sharing.trouble)
     own = (Field(SESSION_ID_FIELD, session_id),) if session_id and not sharing.tag else ()
-    run = with_facts(
-        given,
-        common_facts(facts) if sharing.tag else facts,
-        own=own,
-        is_branch_tag=configuration.branch_tag,
-    )
+    run = configured_run(configuration, common_facts(facts) if sharing.tag else facts, own=own)
     return sharing.run(run, has_name="name" in configuration.origins), sharing
 
 
