@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_automation_report.beginning import rules_from
 from pytest_automation_report.cli.context import (
     CONNECTION,
     NEW_RUN,
@@ -24,7 +25,6 @@ from pytest_automation_report.cli.sending import Manner, delivered
 from pytest_automation_report.credentials import secrets_from
 from pytest_automation_report.errors import ResultFileError
 from pytest_automation_report.quantities import quantity
-from pytest_automation_report.rules import Rules
 from pytest_automation_report.submission import Submission
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.model import Token
+    from pytest_automation_report.rules import Rules
 
 RESULT_SETTINGS = ("folder_prefix", "statuses", "redact", "redact_builtin", "spool")
 """Settings that say how results are read from files, and where they wait."""
@@ -79,13 +80,7 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
 
 def rules_of(configuration: Configuration, token: Token) -> Rules:
     """Return how results of files are made."""
-    return Rules(
-        prefix=configuration.folder_prefix,
-        statuses=configuration.statuses,
-        redact=configuration.redact,
-        redact_builtin=configuration.redact_builtin,
-        secrets=secrets_from(os.environ, token, is_builtin=configuration.redact_builtin),
-    )
+    return rules_from(configuration, "", secrets_from(os.environ, token, is_builtin=configuration.redact_builtin))
 
 
 def fill(submission: Submission, paths: Iterable[Path], *, is_lenient: bool) -> None:
