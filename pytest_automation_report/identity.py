@@ -51,14 +51,15 @@ def identity(nodeid: str, *, prefix: str = "") -> Identity:
     return Identity(
         folder,
         shown,
-        _key(f"{classname}.{name}" if classname else name),
+        key_of(classname, name),
         nodeid,
         is_respelled=shown != last or classname not in {"", folder},
     )
 
 
-def _key(address: str) -> str:
+def key_of(folder: str, name: str) -> str:
     """Return the hash of a test's address; a lone surrogate has no UTF-8 and is still told from others."""
+    address = f"{folder}.{name}" if folder else name
     return sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
 
 

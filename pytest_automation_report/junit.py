@@ -6,12 +6,13 @@ The file comes from a disk that tests can write to: a document type is refused, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from xml.parsers import expat
 
+from pytest_automation_report.identity import key_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_automation_report.model import Status
 
@@ -42,14 +43,25 @@ def junit_cases(pieces: Iterable[bytes]) -> dict[str, JunitCase]:
     parser = expat.ParserCreate()
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
-    parser.StartDoctypeDeclHandler = refuse_doctype
+    for _ in parsed(parser, pieces):
+        pass
+    return reader.found
+
+
+def parsed(parser: expat.XMLParserType, pieces: Iterable[bytes]) -> Iterator[None]:
+    """Give a parser a document that comes in pieces, and yield after each of them and at the end.
+
+    Raises `JunitError` for what is no well-formed XML, or has a document type.
+    """
+    parser.StartDoctypeDeclHandler = _refuse_doctype
     try:
         for piece in pieces:
             parser.Parse(piece, False)  # noqa: FBT003 - expat takes no names
+            yield
         parser.Parse(b"", True)  # noqa: FBT003 - as above
     except expat.ExpatError as error:
         raise JunitError(f"it is no whole XML document: {error}") from error
-    return reader.found
+    yield
 
 
 @dataclass(slots=True)
@@ -64,9 +76,8 @@ class _Reader:
         """Begin a case, or note how the open one ended."""
         if name == "testcase" and "classname" in attributes and "name" in attributes:
             folder, own = attributes["classname"], attributes["name"]
-            address = f"{folder}.{own}" if folder else own
-            key = sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
-            self._open = self.found.setdefault(key, JunitCase(address))
+            case = JunitCase(f"{folder}.{own}" if folder else own)
+            self._open = self.found.setdefault(key_of(folder, own), case)
             self._status = "passed"
         elif name in _OUTCOMES:
             self._status = _worse(self._status, _OUTCOMES[name])
@@ -84,6 +95,6 @@ def _worse(one: Status, other: Status) -> Status:
     return one if _SEVERITY.index(one) >= _SEVERITY.index(other) else other
 
 
-def refuse_doctype(name: str, *_: object) -> None:
+def _refuse_doctype(name: str, *_: object) -> None:
     """Refuse a document's type, as a handler of expat's; raises `JunitError`."""
     raise JunitError(f"it has a document type ({name[:40]}), which no test tool writes")

@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from hashlib import sha256
 from mimetypes import MimeTypes
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from xml.parsers import expat
 
-from pytest_automation_report.junit import JunitError, refuse_doctype
+from pytest_automation_report.identity import key_of
+from pytest_automation_report.junit import JunitError, parsed
 from pytest_automation_report.junit_outputs import Property, said_in
 from pytest_automation_report.limits import STEP_LIMIT, TEXT_UNITS, fitted, string, utf16_length
 from pytest_automation_report.model import Artifact, Field, FieldType, Status, Test
@@ -80,15 +80,8 @@ class JunitDocument:
         parser.CharacterDataHandler = reader.characters
         parser.StartCdataSectionHandler = reader.begin_verbatim
         parser.EndCdataSectionHandler = reader.end_verbatim
-        parser.StartDoctypeDeclHandler = refuse_doctype
-        try:
-            for piece in pieces:
-                parser.Parse(piece, False)  # noqa: FBT003 - expat takes no names
-                yield from reader.taken()
-            parser.Parse(b"", True)  # noqa: FBT003 - as above
-        except expat.ExpatError as error:
-            raise JunitError(f"it is no whole XML document: {error}") from error
-        yield from reader.taken()
+        for _ in parsed(parser, pieces):
+            yield from reader.taken()
         if reader.root not in _ROOTS:
             raise JunitError(f"it holds no JUnit results: its outermost element is <{reader.root[:40]}>")
 
@@ -269,13 +262,12 @@ def _result(case: _Case, rules: Rules, clean: Texts) -> JunitResult | None:
     folder = attributes.get("classname") or attributes.get("class") or ""
     if rules.prefix:
         folder = f"{rules.prefix}.{folder}" if folder else rules.prefix
-    address = f"{folder}.{name}" if folder else name
     status: Status = "passed"
     for each in _STATUSES:
         status = each if each in case.statuses else status
     fields, artifacts = _additions(case, clean)
     test = Test(
-        key=sha256(address.encode("utf-8", "surrogatepass")).hexdigest(),
+        key=key_of(folder, name),
         name=string(name),
         folder=string(folder) if folder else FOLDER,
         status=rules.alias(status),

@@ -7,7 +7,6 @@ import os
 import secrets
 import signal
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,8 +28,10 @@ from pytest_automation_report.cli.sending import delivered, left_by
 from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, joined_run
 from pytest_automation_report.cli.submitting import RESULT_SETTINGS, fill, rules_of
 from pytest_automation_report.errors import AutomationReportError, ClientError
+from pytest_automation_report.identity import key_of
 from pytest_automation_report.junit_results import JunitResult
-from pytest_automation_report.model import Field, FieldType, Test, Token
+from pytest_automation_report.model import Test, Token
+from pytest_automation_report.phases import console_field
 from pytest_automation_report.quantities import quantity
 from pytest_automation_report.settings import setting
 from pytest_automation_report.spool import session_folders
@@ -179,9 +180,8 @@ def _failure(command: Sequence[str], ended: Ended, rules: Rules) -> JunitResult:
     name = Path(command[0]).name
     folder = f"{rules.prefix}.{FOLDER}" if rules.prefix else FOLDER
     text = f"{ended.words}, and left no results."
-    field = Field("Error", text, FieldType.CONSOLE, {"message": text}, is_highlight=True)
-    key = sha256(f"{folder}.{name}".encode("utf-8", "surrogatepass")).hexdigest()
-    test = Test(key, name, folder, rules.alias("error"), ended.microseconds, fields=(field,))
+    fields = (console_field("Error", text, text),)
+    test = Test(key_of(folder, name), name, folder, rules.alias("error"), ended.microseconds, fields=fields)
     return JunitResult(test, "error")
 
 
