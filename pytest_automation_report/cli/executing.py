@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import secrets
 import signal
@@ -26,7 +25,7 @@ from pytest_automation_report.cli.context import (
 )
 from pytest_automation_report.cli.sending import delivered, left_by
 from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, joined_run
-from pytest_automation_report.cli.submitting import RESULT_SETTINGS, fill, rules_of
+from pytest_automation_report.cli.submitting import RESULT_SETTINGS, fill, matches, rules_of
 from pytest_automation_report.errors import AutomationReportError, ClientError
 from pytest_automation_report.identity import key_of
 from pytest_automation_report.junit_results import JunitResult
@@ -197,32 +196,33 @@ def _handed_on(options: Mapping[str, Any]) -> dict[str, str]:
 
 def _snapshot(patterns: Sequence[str]) -> dict[str, tuple[int, int, int]]:
     """Return what tells the files of these names and patterns from those that are written later."""
-    found = {}
-    for path in _paths(patterns):
-        stat = path.stat()
-        found[os.path.realpath(path)] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-    return found
+    return {os.path.realpath(path): _state(path) for pattern in patterns for path in _files(pattern)}
 
 
 def _written(patterns: Sequence[str], before: Mapping[str, tuple[int, int, int]]) -> list[Path]:
     """Return the files that are new or not what they were; one that is neither is of an earlier run, and told."""
-    now = _snapshot(patterns)
-    found = []
-    for path in _paths(patterns):
-        real = os.path.realpath(path)
-        if now.get(real) == before.get(real):
-            told(f"{path}: not sent: it was there before the command and has not changed")
-        else:
-            found.append(path)
+    found: list[Path] = []
+    seen: set[str] = set()
     for pattern in patterns:
-        if not _paths([pattern]):
+        paths = _files(pattern)
+        if not paths:
             told(f"{pattern}: the command wrote no such file")
+        for path in paths:
+            real = os.path.realpath(path)
+            if real in seen:
+                continue
+            seen.add(real)
+            if _state(path) == before.get(real):
+                told(f"{path}: not sent: it was there before the command and has not changed")
+            else:
+                found.append(path)
     return found
 
 
-def _paths(patterns: Sequence[str]) -> list[Path]:
-    paths: dict[str, Path] = {}
-    for pattern in patterns:
-        names = [pattern] if Path(pattern).is_file() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - pathlib takes no absolute pattern
-        paths.update((os.path.realpath(name), Path(name)) for name in names if Path(name).is_file())
-    return list(paths.values())
+def _files(pattern: str) -> list[Path]:
+    return [each for each in matches(pattern) if each.is_file()]
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -103,12 +103,17 @@ def _added(submission: Submission, path: Path, *, is_lenient: bool) -> int | Non
         return None
 
 
+def matches(pattern: str) -> list[Path]:
+    """Return what a name or pattern leads to, but for folders."""
+    names = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - pathlib takes no absolute pattern
+    return [Path(name) for name in names if not Path(name).is_dir()]
+
+
 def paths_of(patterns: Iterable[str]) -> Iterator[Path]:
     """Yield the files of these names and patterns, each once; raises `ResultFileError` for one without a file."""
     seen: set[str] = set()
     for pattern in patterns:
-        names = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - pathlib takes no absolute pattern
-        paths = [Path(name) for name in names if not Path(name).is_dir()]
+        paths = matches(pattern)
         if not paths:
             what = "is a folder: name its files, as in" if Path(pattern).is_dir() else "no such file, and no match:"
             example = (

@@ -92,14 +92,16 @@ def test_command_that_cannot_be_started(
 def test_files_that_the_command_wrote_are_sent_and_stale_ones_are_not(
     project: Project, server: CheckedServer, place: list[str]
 ) -> None:
-    """New and changed files are this run's results; one that was there and has not changed is never sent."""
+    """New and changed files are this run's results, once; what was there and has not changed is never sent."""
     written(project.root / "out" / "stale.xml", ["stale"])
     written(project.root / "out" / "again.xml", ["before"])
     written(project.root / "new.xml", ["new"])
     written(project.root / "changed.xml", ["changed"])
     move = "mv new.xml out/ && cp changed.xml out/again.xml; exit 1"
-    ran = console(project.root, "exec", *place, "--results", "out/*.xml", *shell(move))
+    patterns = ["--results", "out/*.xml", "--results", "./out/again.xml", "--results", "never/*.xml"]
+    ran = console(project.root, "exec", *place, *patterns, *shell(move))
     assert ran.exit == 1, ran.text
+    assert "never/*.xml: the command wrote no such file" in ran.err
     assert "out/stale.xml: not sent: it was there before the command and has not changed" in ran.err
     assert sorted(sent_to(server)) == [("changed", "passed"), ("new", "passed")]
     (thread,) = server.posts("/threads/1/complete")
