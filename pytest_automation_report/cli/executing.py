@@ -26,7 +26,7 @@ from pytest_automation_report.cli.context import (
 from pytest_automation_report.cli.sending import delivered, left_by
 from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, joined_run
 from pytest_automation_report.cli.submitting import RESULT_SETTINGS, fill, matches, rules_of
-from pytest_automation_report.errors import AutomationReportError, ClientError
+from pytest_automation_report.errors import AutomationReportError, ClientError, SpoolError
 from pytest_automation_report.identity import key_of
 from pytest_automation_report.junit_results import JunitResult
 from pytest_automation_report.model import Test, Token
@@ -105,7 +105,7 @@ class _Reported:
         try:
             with connected_to(self.configuration, self.token) as client:
                 self.run = joined_run(client, new, sharing) if sharing.tag else client.create_run(new)
-        except (ClientError, AutomationReportError) as error:
+        except AutomationReportError as error:
             told(f"no run was created: {error}")
             return
         self.is_own = not sharing.tag
@@ -157,7 +157,12 @@ class _Reported:
         return left_by(self.run, self.configuration, self.token)
 
     def _spooled(self) -> frozenset[str]:
-        return frozenset(each.id for each in session_folders(self.configuration.spool))
+        """Return the sessions that the spool holds; one that cannot be read keeps no command from running."""
+        try:
+            return frozenset(each.id for each in session_folders(self.configuration.spool))
+        except SpoolError as error:
+            told(str(error))
+            return frozenset()
 
     def _has_results(self) -> bool:
         """Whether the command's own sessions have brought results; where nobody can tell, none are made up."""

@@ -185,6 +185,16 @@ def test_trouble_with_reporting_changes_nothing(project: Project, server: Checke
     assert len(completions(server)) == 1
 
 
+def test_spool_that_cannot_be_used_changes_nothing(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """Where nothing can be kept the command runs, and its exit code stays; what is wrong with the spool is told."""
+    (project.root / "file").touch()
+    ran = console(project.root, "exec", *place, "--spool", "file", *shell("echo ran; exit 6"))
+    assert (ran.exit, ran.out) == (6, "ran\n"), ran.text
+    assert "file cannot be read: Not a directory" in ran.err
+    assert "reporting failed, which changes no exit code: the spool " in ran.err
+    assert len(server.runs()) == 1
+
+
 def test_token_is_in_no_argument(project: Project, server: CheckedServer, place: list[str]) -> None:
     """The command line of the command and of exec itself, as everyone on the machine can read them, have no token."""
     del server
