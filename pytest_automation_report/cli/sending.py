@@ -125,7 +125,8 @@ def left_by(run: int, configuration: Configuration, token: Token) -> Exit:
         try:
             session = folder.read_session()
         except SpoolError as error:
-            found = found or (_kept(folder, str(error)) if folder.path.exists() else Exit.DONE)
+            if folder.path.exists():
+                found = max(found, _kept(folder, str(error)))
             continue
         if session.joined_run != run or session.origin != configuration.endpoint.origin:
             continue

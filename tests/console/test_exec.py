@@ -195,6 +195,22 @@ def test_spool_that_cannot_be_used_changes_nothing(project: Project, server: Che
     assert len(server.runs()) == 1
 
 
+def test_run_stays_open_while_the_spool_may_hold_some_of_it(
+    project: Project, server: CheckedServer, place: list[str]
+) -> None:
+    """Sessions that cannot be read may be of this run: each is told, and the run's end is kept until they are sent."""
+    names = ["20260101T000000-0000000a", "20260101T000000-0000000b"]
+    for name in names:
+        folder = project.state / "spool" / name
+        folder.mkdir(parents=True)
+        (folder / "session.json").write_text("{")
+    ran = console(project.root, "exec", *place, *shell("exit 0"))
+    assert ran.exit == 0, ran.text
+    assert [name for name in names if f"{name}: kept: " not in ran.err] == []
+    assert "0 results and the run's end are kept in" in ran.err
+    assert completions(server) == []
+
+
 def test_token_is_in_no_argument(project: Project, server: CheckedServer, place: list[str]) -> None:
     """The command line of the command and of exec itself, as everyone on the machine can read them, have no token."""
     del server
