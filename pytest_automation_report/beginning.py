@@ -1,12 +1,14 @@
-"""What a session begins with (floor 3): its rules, its run, its folder in the spool."""
+"""What a session begins with (floor 3): its configuration, its rules, its folder in the spool."""
 
 from __future__ import annotations
 
 import os
 import time
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pytest_automation_report.configuration import configuration_from, project_name, read_given
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.model import Field, NewRun
 from pytest_automation_report.places import places_for, temporary_folder
@@ -18,8 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import pytest
+
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.sharing import Sharing
+
+
+def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> Configuration:
+    """Return the configuration of a pytest session; raises `SettingError` for what the user typed wrong."""
+    return configuration_from(
+        read_given(config, environ),
+        environ=environ,
+        root=config.rootpath,
+        project_name=project_name(config.rootpath),
+        local_time=datetime.now().astimezone(),
+    )
 
 
 def rules_from(

@@ -7,7 +7,6 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -15,8 +14,8 @@ import pytest
 
 from pytest_automation_report.artifact_stores import artifact_store, files_template
 from pytest_automation_report.asking import Troubles
-from pytest_automation_report.beginning import rules_from, spooled
-from pytest_automation_report.configuration import configuration_from, project_name, read_given, token_for
+from pytest_automation_report.beginning import rules_from, session_configuration, spooled
+from pytest_automation_report.configuration import token_for
 from pytest_automation_report.credentials import secrets_from
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.keeping import left_behind
@@ -69,13 +68,7 @@ def reporting_for(config: pytest.Config, environ: Mapping[str, str], trouble: st
 
     ``trouble`` is what the summary is to tell besides.
     """
-    configuration = configuration_from(
-        read_given(config, environ),
-        environ=environ,
-        root=config.rootpath,
-        project_name=project_name(config.rootpath),
-        local_time=datetime.now().astimezone(),
-    )
+    configuration = session_configuration(config, environ)
     configuration, token = token_for(configuration, environ)
     secrets = secrets_from(environ, token, is_builtin=configuration.redact_builtin)
     if configuration.endpoint.is_embedded:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_automation_report.configuration import configuration_from, project_name, read_given
+from pytest_automation_report.beginning import session_configuration
 from pytest_automation_report.identity import identity
 from pytest_automation_report.quantities import quantity
 from pytest_automation_report.recording import ungrouped
@@ -37,13 +36,7 @@ def rerun_for(config: pytest.Config, environ: Mapping[str, str]) -> Rerun:
         raise pytest.UsageError(
             f"{OPTION}: {which!r} cannot be used: write the id of a run, or nothing for the last one"
         )
-    configuration = configuration_from(
-        read_given(config, environ),
-        environ=environ,
-        root=config.rootpath,
-        project_name=project_name(config.rootpath),
-        local_time=datetime.now().astimezone(),
-    )
+    configuration = session_configuration(config, environ)
     run, keys = _failed(configuration, which, config, environ)
     prefix = configuration.folder_prefix or str(getattr(config.option, "junitprefix", None) or "")
     return Rerun(run, keys, prefix)
