@@ -101,7 +101,7 @@ class _Reported:
         if self.token is None or self.configuration.hindrance:
             told("no run was created: the results are kept")
             return
-        new, sharing = new_run(self.configuration, "")
+        new, sharing = new_run(self.configuration)
         try:
             with connected_to(self.configuration, self.token) as client:
                 self.run = joined_run(client, new, sharing) if sharing.tag else client.create_run(new)

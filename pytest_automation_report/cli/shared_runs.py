@@ -48,11 +48,6 @@ def connected_to(configuration: Configuration, token: Token) -> AbstractContextM
     return connected(configuration.endpoint, token, deadline_seconds=DEADLINE_SECONDS)
 
 
-def console_world() -> World:
-    """Return the world of a console command."""
-    return World(clock=time.monotonic, random=random.random, log=lambda _: None)
-
-
 def configured_for(run_id: int | None, options: dict[str, Any]) -> tuple[Configuration, Token]:
     """Return the configuration and token for a command about the run of this id, or of the settings."""
     if run_id is not None:
@@ -66,7 +61,7 @@ def joined_run(client: Client, run: NewRun, sharing: Sharing) -> int:
     Trouble with the server is waited out for `DEADLINE_SECONDS`, then it passes through; refusals do at once.
     """
     limits, end = limits_from(os.environ), time.monotonic() + DEADLINE_SECONDS
-    world = console_world()
+    world = World(clock=time.monotonic, random=random.random, log=lambda _: None)
     joining = Joining(client, run, sharing.tag, limits, world, sharing.is_first)
     found = None
     while found is None:
