@@ -272,8 +272,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "database",
         "text",
         "",
-        "Database file of the embedded server; `serve`, `store` and `status` also take a postgresql:// address;"
-        " default: .automation-report/store.sqlite3",
+        "Database file of the embedded server; `serve`, `store`, `status` and `milestone` also take a"
+        " postgresql:// address; default: .automation-report/store.sqlite3",
     ),
 )
 

@@ -18,7 +18,7 @@ _NOT_FOUND: Final = 404
 
 
 @click.command("failed")
-@click.argument("chosen", metavar="RUN_ID", type=click.IntRange(min=1), required=False)
+@click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
 @setting_options(*CONNECTION, "source")
 @with_exit_codes
 def list_failed(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options

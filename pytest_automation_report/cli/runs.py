@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 _PAGE: Final = 25
 _RUNNING: Final = 4
 _UNPROCESSABLE: Final = 422
-_RUN_ID: Final = click.argument("chosen", metavar="RUN_ID", type=click.IntRange(min=1), required=False)
+_RUN_ID: Final = click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
 _JOBS: Final = click.option("--expect-jobs", type=click.IntRange(min=1), metavar="N", help="Wait until N jobs are in.")
 _TIMEOUT: Final = click.option("--timeout", type=AGE, default="30m", show_default=True, help="Wait no longer.")
 
