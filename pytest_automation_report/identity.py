@@ -13,7 +13,8 @@ from hashlib import sha256
 
 from pytest_automation_report.limits import string
 
-_NOT_IN_XML = re.compile("[^\t\n\r\x20-\x7e\x80-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What XML 1.0 does not have, and DEL; written the other way round it takes 2 ms to compile at each start.
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _NO_NAME = "(no name)"
 
 
