@@ -9,46 +9,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.sender.book import ledger_from
-from pytest_automation_report.sender.files import RecordFiles, remove_delivered
+from pytest_automation_report.sender.files import remove_delivered
 from pytest_automation_report.sender.liveness import birth_of
-from pytest_automation_report.spool import Session, SessionFolder, session_folders
+from pytest_automation_report.spool import session_folders
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_automation_report.spool import Session, SessionFolder
 
 State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
 """What is with a session: nobody works on it, its pytest runs, a sender is at work, it cannot be read."""
 
 DAY_SECONDS: Final = 24 * 3600
 _MOST_LOOKED_AT: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class KeptSession:
-    """One session in the spool; ``age_seconds`` since anything was written to it, numbers are of results.
-
-    ``left`` are those that no server has as far as is known, and that were not rejected or held: a test that never
-    finished is not among them. ``trouble`` says why a session cannot be read.
-    """
-
-    id: str
-    state: State
-    age_seconds: float
-    size_bytes: int
-    results: int = 0
-    acknowledged: int = 0
-    rejected: int = 0
-    held: int = 0
-    name: str = ""
-    address: str = ""
-    project_id: int = 0
-    trouble: str = ""
-
-    @property
-    def left(self) -> int:
-        """Number of results that are to be sent."""
-        return max(0, self.results - self.acknowledged - self.rejected - self.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,31 +46,7 @@ def state_of(folder: SessionFolder) -> State:
 
 def age_of(folder: SessionFolder, now: float) -> float:
     """Return the seconds since anything was written to a session; ``now`` is the system's clock."""
-    return max(0.0, now - max((each.stat().st_mtime for each in _files(folder)), default=folder.path.stat().st_mtime))
-
-
-def kept_session(folder: SessionFolder, now: float) -> KeptSession:
-    """Return what is known about one session; reads its records once, one after the other."""
-    state, size = state_of(folder), sum(each.stat().st_size for each in _files(folder))
-    age = age_of(folder, now)
-    try:
-        session = folder.read_session()
-        accounts = ledger_from(folder.ledger).accounts.values()
-    except SpoolError as error:
-        return KeptSession(folder.id, state, age, size, trouble=str(error))
-    return KeptSession(
-        id=folder.id,
-        state=state,
-        age_seconds=age,
-        size_bytes=size,
-        results=_results(folder),
-        acknowledged=sum(each.acknowledged.count for each in accounts),
-        rejected=sum(each.rejected.count for each in accounts),
-        held=sum(each.held.count for each in accounts),
-        name=session.run.name,
-        address=session.database if session.is_embedded else session.origin,
-        project_id=session.project_id,
-    )
+    return max(0.0, now - max((each.stat().st_mtime for each in files_of(folder)), default=folder.path.stat().st_mtime))
 
 
 def drop(folder: SessionFolder) -> str:
@@ -131,7 +81,8 @@ def left_behind(spool: Path, own: SessionFolder, *, keep_days: int, now: float) 
     return Leftovers(counts["kept"], counts["removed"])
 
 
-def _files(folder: SessionFolder) -> list[Path]:
+def files_of(folder: SessionFolder) -> list[Path]:
+    """Return the files of a session, apart from those of its results."""
     return [each for each in folder.path.iterdir() if each.is_file() and not each.is_symlink()]
 
 
@@ -152,9 +103,3 @@ def _is_locked(folder: SessionFolder) -> bool:
     finally:
         os.close(descriptor)
     return False
-
-
-def _results(folder: SessionFolder) -> int:
-    """Return the number of results that have ended."""
-    records = (each.record for _, added in RecordFiles(folder).added() for each in added)
-    return sum(each.kind == "finish" and bool(each.members["final"]) for each in records)

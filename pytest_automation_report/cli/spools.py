@@ -11,13 +11,15 @@ import click
 
 from pytest_automation_report.cli.context import Exit, configuration_of, setting_options, shown, told, with_exit_codes
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.keeping import DAY_SECONDS, KeptSession, age_of, drop, kept_session, state_of
+from pytest_automation_report.keeping import DAY_SECONDS, age_of, drop, state_of
+from pytest_automation_report.kept import kept_session
 from pytest_automation_report.quantities import quantity
 from pytest_automation_report.spool import session_folders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_automation_report.kept import KeptSession
     from pytest_automation_report.spool import SessionFolder
 
 

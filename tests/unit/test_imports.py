@@ -44,7 +44,7 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "sender", "artifact_stores", "beginning", "comparison", "connection", "job_annotations", "job_summary",
-            "keeping",
+            "keeping", "kept",
             "submission", "tally", "summary", "waiting", "connection_checks", "local_checks", "preflight",
         ),
         3,
