@@ -21,11 +21,12 @@ def software_fields(config: pytest.Config) -> tuple[Field, ...]:
     """Return the versions of what a session runs on."""
     implementation = platform.python_implementation()
     python = platform.python_version()
-    plugins = {f"{dist.project_name} {dist.version}" for _, dist in config.pluginmanager.list_plugin_distinfo()}
+    # Read once for both: a distribution reads its file again for each that is asked of it.
+    packages = [dist.metadata for _, dist in config.pluginmanager.list_plugin_distinfo()]
     values = {
         "Python": python if implementation == "CPython" else f"{python} ({implementation})",
         "pytest": pytest.__version__,
-        "Plugins": ", ".join(sorted(plugins)),
+        "Plugins": ", ".join(sorted({f"{each['Name']} {each['Version']}" for each in packages})),
         "OS": ", ".join(filter(None, (_distribution(), _kernel()))),
     }
     return tuple(Field(name, string(value)) for name, value in values.items() if value)
