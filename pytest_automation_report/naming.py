@@ -24,9 +24,10 @@ _SHORTEST_SOURCE: Final = 2
 def project_name(root: Path) -> str | None:
     """Return ``[project].name`` of the folder's pyproject.toml, ``None`` where there is none to be read."""
     try:
+        text = (root / "pyproject.toml").read_text(encoding="utf-8")
         # pytest brings tomli where Python has no reader of its own.
         reader: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-        document: dict[str, Any] = reader.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+        document: dict[str, Any] = reader.loads(text)
     except (ImportError, OSError, ValueError, RecursionError):
         # No name is no mistake; whoever needs the file itself tells what is wrong with it.
         return None
