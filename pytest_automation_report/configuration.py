@@ -16,7 +16,6 @@ from pytest_automation_report.address import shown_address
 from pytest_automation_report.artifact_addresses import is_bucket
 from pytest_automation_report.ci import ci_facts
 from pytest_automation_report.credentials import TokenResult, token_from
-from pytest_automation_report.databases import postgres_database
 from pytest_automation_report.destination import endpoint_from
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.facts import Facts, known
@@ -264,6 +263,8 @@ def _database(found: Resolution, root: Path, default: Path) -> Path:
     """Return the file of the embedded store; a PostgreSQL database is nobody's but its server's."""
 
     def read(given: Given) -> Path:
+        from pytest_automation_report.databases import postgres_database  # noqa: PLC0415 - only where one is named
+
         place = postgres_database(given)
         if place is None:
             return absolute_path(values.text(given), root)

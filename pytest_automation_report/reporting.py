@@ -23,7 +23,6 @@ from pytest_automation_report.model import Token
 from pytest_automation_report.recorder import collection_test
 from pytest_automation_report.recording import LOSSES, Clock, Faults, Recording, guarded, write_names
 from pytest_automation_report.records import plain_record
-from pytest_automation_report.remote import RemoteRecordings
 from pytest_automation_report.rules import texts
 from pytest_automation_report.run_hooks import tell_finished
 from pytest_automation_report.sender.handover import Handover, limits_from
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.model import ArtifactStore
+    from pytest_automation_report.remote import RemoteRecordings
     from pytest_automation_report.sender.handover import Limits
 
 STRICT_EXIT_STATUS: Final = 11
@@ -157,19 +157,21 @@ class Reporting:
         if self._folder is None:
             return
         is_leading = session.config.pluginmanager.has_plugin("dsession")
-        writer = SpoolWriter(self._folder.records(CONTROLLER if is_leading else MAIN))
         worker = CONTROLLER if is_leading else MAIN
+        writer = SpoolWriter(self._folder.records(worker))
         self._recording = Recording(writer, self._rules, self._clock, worker, self.faults)
         if is_leading:
-            is_each = session.config.getoption("dist", "no") == "each"
-            self._recording.write(plain_record("plan", each=is_each))
+            from pytest_automation_report.remote import RemoteRecordings  # noqa: PLC0415 - only with xdist's workers
+
+            dist = session.config.getoption("dist", "no")
+            self._recording.write(plain_record("plan", each=dist == "each"))
             self._remote = RemoteRecordings(
                 self._folder,
                 self._rules,
                 self._clock,
                 self.faults,
                 writer,
-                is_grouped=session.config.getoption("dist", "no") == "loadgroup",
+                is_grouped=dist == "loadgroup",
             )
             session.config.pluginmanager.register(self._remote)
         else:

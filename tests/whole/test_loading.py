@@ -62,6 +62,13 @@ def test_reported_session_loads_nothing_of_sender_and_server(
     assert {each for each in loaded if each.partition(".")[0] in COSTLY} == set()
 
 
+def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) -> None:
+    """A session without xdist's workers, a database's name or a project's file loads nothing that is for those."""
+    loaded = modules(project, *reporting_arguments()[3:]) - modules(project, "-p", "no:automation-report")
+    seldom = ("remote", "databases", "job_output", "comparison", "preflight", "rerun", "kept", "sender.book")
+    assert loaded & {"tomllib", "tomli", *(f"pytest_automation_report.{each}" for each in seldom)} == set()
+
+
 WORKER_SUITE = f"""
 import sys
 
