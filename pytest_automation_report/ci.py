@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.providers import Provider, ReadFile
 
-__all__ = ["ci_facts", "ci_provider", "is_ci"]
+__all__ = ["SUMMARY_VARIABLE", "ci_facts", "ci_provider", "is_ci"]
+
+SUMMARY_VARIABLE: Final = "GITHUB_STEP_SUMMARY"
+"""Names the file whose Markdown a CI provider shows on the page of its job."""
 
 _UNMARKED: Final = frozenset({"", "0", "false", "no", "off"})
 _TAG_PREFIXES: Final = ("refs/tags/",)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.ci import ci_provider
+from pytest_automation_report.ci import SUMMARY_VARIABLE, ci_provider
 from pytest_automation_report.job_annotations import annotation_lines, link_report
 from pytest_automation_report.job_summary import SUMMARY_BYTES, JobPage
 from pytest_automation_report.spool import ignored_folder
@@ -42,7 +42,7 @@ class JobOutput:
         self.troubles: list[str] = []
         self.lines: list[str] = []
         self._provider = ci_provider(environ) if configuration.ci_annotations else ""
-        self._summary = environ.get("GITHUB_STEP_SUMMARY", "").strip() if configuration.job_summary else ""
+        self._summary = environ.get(SUMMARY_VARIABLE, "").strip() if configuration.job_summary else ""
         self._environ = dict(environ) if self._provider in {"Buildkite", "GitLab"} else {}
         self._root, self._here = root, here
         self._workspace = next((found for name in _WORKSPACES if (found := environ.get(name, "").strip())), "")

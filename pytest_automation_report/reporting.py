@@ -15,6 +15,7 @@ import pytest
 from pytest_automation_report.artifact_stores import artifact_store, files_template
 from pytest_automation_report.asking import Troubles
 from pytest_automation_report.beginning import rules_from, session_configuration, spooled
+from pytest_automation_report.ci import SUMMARY_VARIABLE
 from pytest_automation_report.configuration import token_for
 from pytest_automation_report.credentials import secrets_from
 from pytest_automation_report.errors import SpoolError
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.sender.handover import Limits
 
 STRICT_EXIT_STATUS: Final = 11
-SUMMARY_VARIABLE: Final = "GITHUB_STEP_SUMMARY"
-"""Names the file whose Markdown a CI provider shows on the page of its job."""
 
 _ENDINGS: Final[Mapping[int, str]] = {
     0: "all tests passed",
@@ -118,7 +117,7 @@ class Reporting:
         self._token = token
         self._limits = limits
         self._troubles = list(configuration.troubles)
-        self._environ = environ
+        self._environ = dict(environ)  # as it is before tests change it
         self._session: Session | None = None
         self._sleep, self._monotonic, self._wall = time.sleep, time.monotonic, time.time
         self._getpid, self._pid = os.getpid, os.getpid()
@@ -140,7 +139,6 @@ class Reporting:
         self._interruption = ""
         self._ending: Ending | None = None
         self._compared: list[str] = []
-        self._environ = dict(os.environ)  # as it is before tests change it
         self._root = config.rootpath
         self._job_lines: list[str] = []
         self._key = ""
