@@ -96,12 +96,7 @@ def line(given: Given) -> str:
 
 def identifier(given: Given) -> int:
     """Return an id: a whole number from 1 to `LARGEST_ID`."""
-    value = given.value
-    if isinstance(value, str) and _INTEGER.fullmatch(value):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_ID:
-        raise SettingError(given.origin, given.value, f"write a whole number from 1 to {LARGEST_ID}")
-    return value
+    return _whole(given, 1, LARGEST_ID, "a whole number")
 
 
 def seconds(given: Given) -> float:
@@ -119,12 +114,7 @@ def seconds(given: Given) -> float:
 
 def days(given: Given) -> int:
     """Return a number of days from 0 to `LONGEST_KEPT_DAYS`."""
-    value = given.value
-    if isinstance(value, str) and _INTEGER.fullmatch(value):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LONGEST_KEPT_DAYS:
-        raise SettingError(given.origin, given.value, f"write a whole number of days from 0 to {LONGEST_KEPT_DAYS}")
-    return value
+    return _whole(given, 0, LONGEST_KEPT_DAYS, "a whole number of days")
 
 
 def size(given: Given) -> int:
@@ -277,6 +267,15 @@ def web_address(given: Given) -> str:
     return value
 
 
+def run_key(given: Given) -> str:
+    """Return the key of a run that jobs share; its places are filled later, when it is known what is built."""
+    key = line(given)
+    trouble = key_trouble(key)
+    if trouble:
+        raise SettingError(given.origin, key, trouble)
+    return key
+
+
 def artifact_template(given: Given) -> str:
     """Return the web address, or the template of the addresses, of files that are kept elsewhere."""
     known = (*OF_FILE, *OF_RUN)
@@ -300,6 +299,16 @@ def artifact_store(given: Given) -> str:
     return value
 
 
+def _whole(given: Given, least: int, most: int, noun: str) -> int:
+    """Return a whole number within limits; True and False, which Python counts among them, are none."""
+    value = given.value
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise SettingError(given.origin, given.value, f"write {noun} from {least} to {most}")
+    return value
+
+
 def _texts(given: Given) -> tuple[str, ...]:
     """Return the entries of a list."""
     entries = given.value if isinstance(given.value, tuple) else (given.value,)
@@ -318,12 +327,3 @@ def _pairs(given: Given) -> tuple[tuple[str, str], ...]:
             raise SettingError(given.origin, entry, f"write name=value {_COMMA_HINT}")
         found.append((name.strip(), value.strip()))
     return tuple(found)
-
-
-def run_key(given: Given) -> str:
-    """Return the key of a run that jobs share; its places are filled later, when it is known what is built."""
-    key = line(given)
-    trouble = key_trouble(key)
-    if trouble:
-        raise SettingError(given.origin, key, trouble)
-    return key
