@@ -6,10 +6,9 @@ reporting changes no verdict.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.attachments import attach
+from pytest_automation_report.attachments import attach, check_content
 from pytest_automation_report.model import FieldType
 from pytest_automation_report.notes import Step
 from pytest_automation_report.properties import kind_of, property_field, typed_field
@@ -71,8 +70,7 @@ class AutomationReport:
         from the setting ``artifact_url``, it is copied as it is now, and stored where there is a store for it. Else a
         field names it. TypeError for what is no address, path, bytes or function.
         """
-        if not (isinstance(content, (str, bytes, os.PathLike)) or callable(content)):
-            raise TypeError(f"an artifact is an address, a path, bytes or a function, not {content.__class__.__name__}")
+        check_content(content)
         if self._pad is not None:
             attach(self._pad, content, name, mime_type)
 

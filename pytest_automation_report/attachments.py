@@ -34,6 +34,12 @@ Made: TypeAlias = "Content | Callable[[], Content]"
 _NAME: Final = "Artifact"
 
 
+def check_content(content: object) -> None:
+    """Raise TypeError for what can never be an artifact, whatever it would lead to."""
+    if not (isinstance(content, (str, bytes, os.PathLike)) or callable(content)):
+        raise TypeError(f"an artifact is an address, a path, bytes or a function, not {content.__class__.__name__}")
+
+
 def attach(pad: Pad, content: Made, name: str | None, mime_type: str | None) -> None:
     """Add an artifact to an attempt."""
     made = attachment(pad.notes, pad.item, content, name, mime_type)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from pytest_automation_report.added import Added
-from pytest_automation_report.attachments import attachment
+from pytest_automation_report.attachments import attachment, check_content
 from pytest_automation_report.model import Artifact, Field, FieldType
 from pytest_automation_report.properties import is_web, kind_of, property_field, typed_field
 from pytest_automation_report.rules import spelled
@@ -95,8 +94,8 @@ class Markers:
     ) -> Sequence[Artifact | Field]:
         if isinstance(content, str) and is_web(content):
             name = "Artifact" if name is None else name
-        elif not (isinstance(content, (str, bytes, os.PathLike)) or callable(content)):
-            raise TypeError(f"an artifact is an address, a path, bytes or a function, not {content.__class__.__name__}")
+        else:
+            check_content(content)
         told = None if name is None else spelled(name)
         made = attachment(self._notes, item, content, told, mime_type, folder=item.config.rootpath)
         return [] if made is None else [made]
