@@ -190,7 +190,7 @@ def test_spool_that_cannot_be_used_changes_nothing(project: Project, server: Che
     (project.root / "file").touch()
     ran = console(project.root, "exec", *place, "--spool", "file", *shell("echo ran; exit 6"))
     assert (ran.exit, ran.out) == (6, "ran\n"), ran.text
-    assert "file cannot be read: Not a directory" in ran.err
+    assert "file is no folder: name the folder of a spool with --spool" in ran.err
     assert "reporting failed, which changes no exit code: the spool " in ran.err
     assert len(server.runs()) == 1
 

@@ -53,6 +53,15 @@ def test_limits(tmp_path: Path) -> None:
     assert sum(each.stat().st_size for each in (tmp_path / "files").iterdir()) == 25
 
 
+def test_a_file_that_is_being_written_counts_once(tmp_path: Path) -> None:
+    """When what waits is counted again in the middle of a file, what is there of this file is not counted besides."""
+    megabyte = 1 << 20
+    own, path = stash(tmp_path, most=3 * megabyte, together=5 * megabyte // 2), tmp_path / "video"
+    path.write_bytes(b"x" * 2 * megabyte)
+    remove(tmp_path, own.keep(b"x" * megabyte)[0])
+    assert own.keep(path) == ("main-2", 2 * megabyte)
+
+
 def test_workers_share_the_folder(tmp_path: Path) -> None:
     """Each worker's files have its name; no worker's name is a path."""
     assert [stash(tmp_path, worker).keep(b"1")[0] for worker in ("gw0", "gw1", "../a/b")] == [
