@@ -70,6 +70,25 @@ def check(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' o
 
 
 @store.command()
+@click.argument("target", metavar="FILE", type=click.Path(path_type=Path))
+@setting_options("database")
+@with_exit_codes
+def backup(target: Path, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Copy the store as it is now to a new FILE, also while it is served and written, and print its name."""
+    from pytest_automation_report.server.backup import back_up  # noqa: PLC0415 - only here
+
+    _, place = stored_at(options)
+    if not isinstance(place, Path):
+        raise SettingError("--database", str(place), "PostgreSQL has a program of its own for this: pg_dump")
+    if not place.exists():
+        raise SettingError("--database", str(place), "there is no store; name the file of one")
+    size = back_up(place, target)
+    click.echo(target)
+    told(f"{place}: copied, {size} bytes")
+    return Exit.DONE
+
+
+@store.command()
 @click.option("--keep-runs", type=click.IntRange(min=1), metavar="N", help="Keep the newest N runs of each source.")
 @click.option("--older-than", metavar="AGE", help="Remove runs of this age: 12h, 90d or 8w.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")

@@ -1,4 +1,4 @@
-"""What the README says to a team that grows to PostgreSQL, and the compose file that it points to, are true."""
+"""What ``docs/server.md`` says to a team that grows to PostgreSQL, and its compose file, are true."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 import yaml
+from docs.written import bash, block, environment
 from sessions import clean_environment
 
 from pytest_automation_report.configuration import OTHER_VARIABLES
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
 
     from server.clusters import Cluster
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = "docs/server.md"
 FOLDER = ROOT / "examples" / "team"
-BLOCKS = re.findall(r"```(?:console|sh)\n(.*?)```", README, re.DOTALL)
 LIBPQ = {"PGPASSWORD"}
 
 
@@ -38,18 +38,15 @@ def compose() -> dict[str, Any]:
 
 
 @contextmanager
-def _served(folder: Path, options: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
+def _served(
+    folder: Path, options: Sequence[str], env: Mapping[str, str], shown: str = "postgresql://reports@"
+) -> Iterator[str]:
     """Run the console command of this interpreter; give the address that it listens on."""
     command = [str(Path(sys.executable).parent / "automation-report"), *options, "--port", "0"]
-    with running(command, environment, folder) as server:
+    with running(command, env, folder) as server:
         yield line_of(server)
         server.send_signal(signal.SIGTERM)
-        assert "serving postgresql://reports@" in server.communicate(timeout=20)[1]
-
-
-def _block(text: str) -> list[str]:
-    (found,) = (block for block in BLOCKS if text in block)
-    return [line.removeprefix("$ ") for line in found.splitlines()]
+        assert f"serving {shown}" in server.communicate(timeout=20)[1]
 
 
 def _get(address: str, path: str, token: str, host: str) -> int:
@@ -59,21 +56,49 @@ def _get(address: str, path: str, token: str, host: str) -> int:
         return session.get(f"{address}{path}", headers=headers).status_code
 
 
-def test_the_readmes_command_serves_a_database(tmp_path: Path, cluster: Cluster) -> None:
+def _make_run(address: str) -> int:
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.post(
+            f"{address}/api/v1/projects/1/automation/runs",
+            json={"name": "a run", "source": "a-source"},
+            headers={"Authorization": "Bearer t"},
+        )
+    return int(answer.json()["id"])
+
+
+def test_the_pages_command_serves_a_database(tmp_path: Path, cluster: Cluster) -> None:
     """With the address of a database that is there it works as it is written, and the extra has the driver."""
     cluster.emptied()
-    install, serve = _block("db.example.com")
+    install, serve = block(PAGE, "pip install").splitlines()
     assert install == "pip install '.[postgres]'"
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert 'postgres = [\n  "psycopg[binary]' in project
     assignment, command, *options = shlex.split(serve)
     name, _, address = assignment.partition("=")
     assert (command, address) == ("automation-report", "postgresql://reports@db.example.com/reports")
-    environment = clean_environment(**{name: cluster.address(), "PGPASSWORD": cluster.password})
-    with _served(tmp_path, options, environment) as listening:
+    served = clean_environment(**{name: cluster.address(), "PGPASSWORD": cluster.password})
+    with _served(tmp_path, options, served) as listening:
         token = (tmp_path / ".automation-report" / "store.sqlite3.token").read_text().strip()
         assert _get(listening, "/api/v1/projects/1/automation/runs", token, "localhost") == 404
     assert not (tmp_path / ".automation-report" / "store.sqlite3").exists()
+
+
+def test_the_pages_backup_is_restored(tmp_path: Path, cluster: Cluster) -> None:
+    """What came after the backup is gone after it was restored; all before it is whole."""
+    database = cluster.emptied()
+    lines = block(PAGE, "pg_dump").replace("postgresql://reports@db.example.com/reports", f"'{database.url}'")
+    dump, *restore = lines.splitlines()
+    env = environment(cluster.programs, AUTOMATION_REPORT_SERVER_TOKEN="t")
+    with _served(tmp_path, ["serve", "--database", database.url], env, shown=str(database)) as address:
+        _make_run(address)
+        assert bash(dump, tmp_path, env).returncode == 0
+        _make_run(address)
+    done = bash("set -e\n" + "\n".join(restore), tmp_path, env)
+    assert done.returncode == 0, done.stderr
+    assert "0 results in 1 runs: all right" in done.stderr
+    with _served(tmp_path, ["serve", "--database", database.url], env, shown=str(database)) as address:
+        assert _make_run(address) == 2
 
 
 def test_the_compose_file_serves_a_team(tmp_path: Path, cluster: Cluster, compose: dict[str, Any]) -> None:
@@ -94,10 +119,10 @@ def test_the_compose_file_serves_a_team(tmp_path: Path, cluster: Cluster, compos
         volume.partition(":")[0] for service in (database, proxy) for volume in service["volumes"]
     }
     cluster.emptied()
-    environment = {**server["environment"], "AUTOMATION_REPORT_DATABASE": cluster.address()}
-    environment |= {"PGPASSWORD": cluster.password, "AUTOMATION_REPORT_SERVER_TOKEN": "t"}
+    variables = {**server["environment"], "AUTOMATION_REPORT_DATABASE": cluster.address()}
+    variables |= {"PGPASSWORD": cluster.password, "AUTOMATION_REPORT_SERVER_TOKEN": "t"}
     here = ["--host=127.0.0.1" if each == "--host=0.0.0.0" else each for each in options]
-    with _served(tmp_path, here, clean_environment(**environment)) as listening:
+    with _served(tmp_path, here, clean_environment(**variables)) as listening:
         found = [_get(listening, "/api/v1/projects/1/automation/runs", "t", each) for each in (host, "other.example")]
     assert found == [404, 403]
     assert list(tmp_path.iterdir()) == []
@@ -112,9 +137,9 @@ def test_the_compose_files_image_is_built_from_this_project(compose: dict[str, A
     assert "**/.env" in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
 
 
-def test_the_readmes_secrets_are_those_that_the_compose_file_wants(tmp_path: Path, compose: dict[str, Any]) -> None:
+def test_the_pages_secrets_are_those_that_the_compose_file_wants(tmp_path: Path, compose: dict[str, Any]) -> None:
     """The line that makes them writes every variable that must be there, none of them guessable, and git ignores it."""
-    script = next(line for line in _block("docker compose") if line.startswith("printf"))
+    script = next(line for line in block(PAGE, "docker compose").splitlines() if line.startswith("printf"))
     subprocess.run(["bash", "-c", script], cwd=tmp_path, check=True)
     made = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines())
     wanted = set(re.findall(r"\$\{(\w+):\?", yaml.safe_dump(compose)))

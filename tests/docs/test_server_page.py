@@ -1,0 +1,230 @@
+"""What ``docs/server.md`` says to those who run the embedded server is true: its commands are run as they are."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import socket
+import stat
+import sys
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+import trustme
+from server.processes import line_of, running
+from sessions import TOKEN, run_session, send, session_environment
+from vendor.official import tool
+
+from docs.written import ROOT, bash, block, environment
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator, Mapping
+
+PAGE = "docs/server.md"
+LARGE = b"x" * 3_000_000
+RUNS = "/api/v1/projects/1/automation/runs"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """Return a copy of the example project."""
+    shutil.copytree(ROOT / "examples" / "shop", tmp_path / "shop", ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    return tmp_path / "shop"
+
+
+@contextmanager
+def _served(command: str, folder: Path, **more: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run a line of the page that serves, on a free port; give its address."""
+    words = [*shlex.split(command), "--port", "0"]
+    words[0] = str(Path(sys.executable).parent / words[0])
+    with running(words, environment(**more), folder) as server:
+        yield line_of(server), server
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=20)
+        assert server.returncode == 0
+
+
+def _runs(address: str, token: str, **headers: str) -> requests.Response:
+    with requests.Session() as session:
+        session.trust_env = False
+        given = {"Authorization": f"Bearer {token}", **headers}
+        return session.get(f"{address}{RUNS}", headers=given, timeout=20)
+
+
+def test_serving_for_oneself(shop: Path) -> None:
+    """The store is served beside sessions that write into it; the token is in the private file that the page names."""
+    browser = shop.parent / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {shop.parent}/opened\n')
+    browser.chmod(0o755)
+    with _served(block(PAGE, "serve --open"), shop, BROWSER=str(browser)) as (address, server):
+        kept = shop / ".automation-report" / "store.sqlite3.token"
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        assert run_session(shop).exit == 1
+        answer = _runs(address, kept.read_text().strip())
+        assert [each["total_count"] for each in answer.json()["result"]] == [15]
+        assert server.stderr is not None
+        told = [server.stderr.readline() for _ in range(3)]
+    assert told[1] == f"look at it: {(shop.parent / 'opened').read_text()}"
+    assert f"--automation-report-url {address} " in told[2]
+
+
+def test_a_new_token_keeps_the_old_ones_results(shop: Path) -> None:
+    """After the change a client with the old token is refused; what it kept goes by ``send`` with the new one."""
+    making, serving = block(PAGE, "server.token").splitlines()
+    given = shop / "server.token"
+
+    def make() -> str:
+        assert bash(making, shop, environment()).returncode == 0
+        assert stat.S_IMODE(given.stat().st_mode) == 0o600
+        return given.read_text().strip()
+
+    old = make()
+    with _served(serving, shop) as (address, _):
+        assert _runs(address, old).status_code == 404
+    make()
+    with _served(serving, shop) as (address, _):
+        assert _runs(address, old).status_code == 401
+        there = ["--url", address, "--project-id", "1"]
+        before = {**session_environment(), "AUTOMATION_REPORT_TOKEN": old}
+        ran = run_session(shop, address=address, env=before)
+        assert "15 results kept" in ran.out
+        assert "the token was refused" in ran.out
+        after = {**before, "AUTOMATION_REPORT_TOKEN": given.read_text().strip()}
+        sent = send(shop, *there, env=after)
+        assert sent.exit == 0, sent.text
+        assert [each["total_count"] for each in _runs(address, given.read_text().strip()).json()["result"]] == [15]
+
+
+@contextmanager
+def _nginx(folder: Path, upstream: str, secret: Path) -> Iterator[str]:
+    """Run Debian's nginx with the page's server; give its address."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None:
+        pytest.skip("nginx is not installed")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    told = block(PAGE, "proxy_pass").replace("listen 443", f"listen 127.0.0.1:{port}")
+    told = told.replace("http://127.0.0.1:8000", upstream)
+    told = told.replace("/etc/ssl/certs/reports.pem", str(secret)).replace("/etc/ssl/private/reports.key", str(secret))
+    places = "".join(
+        f"{each}_temp_path {folder}/{each};" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"daemon off; master_process off; pid {folder}/nginx.pid; events {{}}\n"
+        f"http {{ access_log off; {places}\n{told}}}\n"
+    )
+    command = [program, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
+    with running(command, dict(os.environ), folder) as nginx:
+        while nginx.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+        assert nginx.returncode is None, (folder / "error.log").read_text()
+        yield f"https://127.0.0.1:{port}"
+        nginx.send_signal(signal.SIGTERM)
+        nginx.communicate(timeout=20)
+
+
+@pytest.fixture
+def front(tmp_path: Path) -> Iterator[Mapping[str, Any]]:
+    """Return nginx before a server, with a certificate of an authority of the test's own."""
+    authority = trustme.CA()
+    secret, trusted = tmp_path / "reports.pem", tmp_path / "authority.pem"
+    authority.issue_cert("127.0.0.1", "reports.example.com").private_key_and_cert_chain_pem.write_to_path(str(secret))
+    authority.cert_pem.write_to_path(str(trusted))
+    (tmp_path / "nginx").mkdir()
+    serving = block(PAGE, "--allow-host")
+    with (
+        _served(serving, tmp_path, AUTOMATION_REPORT_SERVER_TOKEN=TOKEN) as (upstream, _),
+        _nginx(tmp_path / "nginx", upstream, secret) as address,
+    ):
+        yield {"address": address, "trusted": str(trusted)}
+
+
+def test_nginx_before_it(shop: Path, front: Mapping[str, Any]) -> None:
+    """A session reports through nginx by the page's ini file, a large artifact included; other hosts are refused."""
+    (shop / "test_large.py").write_text(
+        "def test_large(automation_report):\n    automation_report.artifact(b'x' * 3_000_000, name='large.bin')\n"
+    )
+    (shop / "pytest.ini").write_text(
+        block(PAGE, "automation_report_url").replace("https://reports.example.com", front["address"])
+        + f"automation_report_ca_file = {front['trusted']}\n"
+    )
+    command = "pytest --automation-report test_large.py"
+    done = bash(command, shop, session_environment(PATH=environment()["PATH"]))
+    assert (done.returncode, "1 of 1 result delivered" in done.stdout) == (0, True), done.stdout + done.stderr
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = front["trusted"]
+        session.headers["Authorization"] = f"Bearer {TOKEN}"
+        found = {
+            host: session.get(front["address"] + RUNS, headers={"Host": host}, timeout=20)
+            for host in ("reports.example.com", "other.example.com")
+        }
+        assert [each.status_code for each in found.values()] == [200, 403]
+        assert [each["total_count"] for each in found["reports.example.com"].json()["result"]] == [1]
+        kept = session.get(f"{front['address']}/artifacts/{sha256(LARGE).hexdigest()}", timeout=20)
+        assert kept.content == LARGE
+
+
+def test_the_official_tool_reports_through_nginx(shop: Path, front: Mapping[str, Any]) -> None:
+    """The page's lines send a file of pytest with the official tool."""
+    lines = block(PAGE, "testmo automation").replace("https://reports.example.com", front["address"])
+    assert bash("pytest -q --junitxml=reports/junit.xml", shop, environment()).returncode == 1
+    done = bash(lines.replace("...", TOKEN), shop, environment(tool().parent, NODE_EXTRA_CA_CERTS=front["trusted"]))
+    assert done.returncode == 0, done.stdout + done.stderr
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = front["trusted"]
+        answer = session.get(front["address"] + RUNS, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20)
+    assert [(each["name"], each["total_count"]) for each in answer.json()["result"]] == [("nightly", 15)]
+
+
+def test_backup_and_restore(shop: Path) -> None:
+    """What came after the backup is gone after it was restored; all before it is whole."""
+    assert run_session(shop).exit == 1
+    assert bash(block(PAGE, "store backup"), shop, environment()).returncode == 0
+    assert bash("automation-report run create --source later", shop, environment()).stdout == "2\n"
+    done = bash("set -e\n" + block(PAGE, "rm -f"), shop, environment())
+    assert done.returncode == 0, done.stderr
+    assert "15 results in 1 runs: all right" in done.stderr
+    assert bash("automation-report run list", shop, environment()).stdout == "1\n"
+
+
+def test_upkeep(shop: Path) -> None:
+    """The commands that keep a store small and right, and name its statuses and milestones, run as they are."""
+    assert run_session(shop).exit == 1
+    for part in ("store prune", "status set"):
+        done = bash("set -e\n" + block(PAGE, part), shop, environment())
+        assert done.returncode == 0, done.stderr
+    assert "status 2 (Passed) of project 1: passed, ok" in done.stderr
+    assert "milestone 1 (Release 2) of project 1: release-2" in done.stderr
+
+
+def test_health_and_limits(shop: Path) -> None:
+    """The health address needs no token; the limits of the page are the code's."""
+    from pytest_automation_report.server.bodies import MAX_BODY_BYTES, MAX_DEPTH  # noqa: PLC0415 - of this test alone
+    from pytest_automation_report.server.capacity import MAX_THREADS  # noqa: PLC0415
+    from pytest_automation_report.server.contents import MAX_CONTENT_BYTES  # noqa: PLC0415
+    from pytest_automation_report.server.loop import Deadlines  # noqa: PLC0415
+
+    with _served("automation-report serve", shop) as (address, _), requests.Session() as session:
+        session.trust_env = False
+        assert session.get(f"{address}/healthz", timeout=20).text == '{"status":"ok"}'
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    mebi = 1024 * 1024
+    for told in (
+        f"{MAX_BODY_BYTES // mebi} MiB, before and after gzip; JSON {MAX_DEPTH} levels deep",
+        f"| one artifact | {MAX_CONTENT_BYTES // mebi} MiB |",
+        f"| threads of one run | {MAX_THREADS:,} |",
+        f"| {Deadlines().header_seconds:g} s, then {Deadlines().body_seconds:g} s to arrive |",
+    ):
+        assert told in text

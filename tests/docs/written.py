@@ -1,0 +1,47 @@
+"""What stands in the README and in the pages of ``docs``: their fenced blocks, and how their commands are run."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sessions import clean_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parents[2]
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def page(name: str) -> str:
+    """Return the text of a page, by its path from the project's folder."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def blocks(name: str) -> list[tuple[str, str]]:
+    """Return language and text of each fenced block of a page."""
+    return _BLOCK.findall(page(name))
+
+
+def block(name: str, part: str) -> str:
+    """Return the one block of a page that has this text, commands without their prompt."""
+    (found,) = (text for _, text in blocks(name) if part in text)
+    return re.sub(r"^\$ ", "", found, flags=re.MULTILINE)
+
+
+def environment(*folders: Path, **more: str) -> dict[str, str]:
+    """Return an environment in which programs of these folders, then this interpreter's, are found first."""
+    path = os.pathsep.join((*map(str, folders), str(Path(sys.executable).parent), os.environ["PATH"]))
+    return clean_environment(PATH=path, **more)
+
+
+def bash(script: str, folder: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a script to its end, at most five minutes; what it left is returned, whatever its exit status."""
+    return subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=dict(env), capture_output=True, text=True, timeout=300, check=False
+    )
