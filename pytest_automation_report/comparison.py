@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from pytest_automation_report.recorder import Rules
+    from pytest_automation_report.rules import Rules
     from pytest_automation_report.sender.lanes import Result
     from pytest_automation_report.spool import SessionFolder
 

@@ -99,6 +99,8 @@ class Ranges:
         self.count += other.count
 
     def __contains__(self, offset: int) -> bool:
+        if not self._lasts or offset > self._lasts[-1]:
+            return False  # as for every new result
         place = bisect_right(self._firsts, offset) - 1
         return place >= 0 and offset <= self._lasts[place]
 

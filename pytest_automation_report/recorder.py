@@ -93,36 +93,32 @@ class _Attempt:
         self.subtests: Subtests | None = None
         self.earlier: tuple[tuple[Phase | None, Subtests | None], ...] = ()
 
-    @property
     def told(self) -> list[Phase]:
-        """The phases that say more than passed, in the order of a test's life."""
+        """Return the phases that say more than passed, in the order of a test's life."""
         phases = [each for each in self.phases.values() if each is not None]
         if len(phases) > 1:
             phases.sort(key=lambda each: PHASES.index(each.when) if each.when in PHASES else len(PHASES))
         return phases
 
-    @property
     def is_without_call(self) -> bool:
-        """Whether the test should have run and nothing says how that ended."""
+        """Return whether the test should have run and nothing says how that ended."""
         if "call" in self.phases or not self.phases.keys() <= set(PHASES):
             return False
         setup = self.phases.get("setup")
         return setup is None or setup.status == "passed"
 
-    @property
-    def status(self) -> Status:
-        """The status of the worst phase or subtest."""
-        statuses: list[Status] = [each.status for each in self.told]
-        if self.is_without_call:
+    def verdict(self, told: Sequence[Phase]) -> tuple[Status, bool]:
+        """Return the status of the worst phase or subtest, and whether no other attempt is announced.
+
+        One without a call may be repeated by a plugin that hides it.
+        """
+        is_without_call = self.is_without_call()
+        statuses: list[Status] = [each.status for each in told]
+        if is_without_call:
             statuses.append("error")
         if self.subtests is not None and self.subtests.has_failed:
             statuses.append("failure")
-        return worst(statuses)
-
-    @property
-    def is_final(self) -> bool:
-        """Whether no other attempt is announced; one without a call may be repeated by a plugin that hides it."""
-        return not self.is_without_call and all(each.outcome != _RERUN for each in self.told)
+        return worst(statuses), not is_without_call and all(each.outcome != _RERUN for each in told)
 
     def begin_again(self) -> None:
         """Take what is known so far for an attempt before this one: a plugin runs the call again."""
@@ -192,9 +188,10 @@ class Recorder:
         if attempt is None:
             return None
         ident = identity(self._groups.get(nodeid, nodeid), prefix=self._rules.prefix)
-        status, is_final = attempt.status, attempt.is_final
+        told = attempt.told()
+        status, is_final = attempt.verdict(told)
         file, line = place(attempt.location)
-        fields, artifacts = self._fields(attempt, ident, status, added[-1] if added else None)
+        fields, artifacts = self._fields(attempt, told, ident, status, added[-1] if added else None)
         if added:
             ident = _moved(ident, together(added))
         own = fitted(
@@ -229,17 +226,13 @@ class Recorder:
             attempt.subtests.output.extend(each for each in sections if each[0].endswith(" call"))
 
     def _fields(
-        self, attempt: _Attempt, ident: Identity, status: Status, added: Added | None
+        self, attempt: _Attempt, told: Sequence[Phase], ident: Identity, status: Status, added: Added | None
     ) -> tuple[tuple[Field, ...], tuple[Artifact, ...]]:
         """Return the fields of an attempt, those that tell of failure first, and its artifacts."""
-        told = attempt.told
         subtests = attempt.subtests
-        if not told and subtests is None and not attempt.is_without_call:
-            highlights: list[Field] = []
-        else:
-            highlights = _phase_fields(told, subtests)
-            if attempt.is_without_call:
-                highlights.append(console_field("Error", _NO_CALL, _NO_CALL))
+        highlights = _phase_fields(told, subtests)
+        if attempt.is_without_call():
+            highlights.append(console_field("Error", _NO_CALL, _NO_CALL))
         others = [*node_id_fields(ident, self._texts)]
         if attempt.sections or subtests is not None:
             others[:0] = self._output(attempt, status)

@@ -23,9 +23,8 @@ from pytest_automation_report.steps import context_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.recorder import Rules
     from pytest_automation_report.recording import Clock, Faults
-    from pytest_automation_report.rules import Texts
+    from pytest_automation_report.rules import Rules, Texts
     from pytest_automation_report.spool import SessionFolder
 
 _CRASHED: Final = "???"  # xdist's word

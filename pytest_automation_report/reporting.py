@@ -21,7 +21,7 @@ from pytest_automation_report.credentials import secrets_from
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.keeping import left_behind
 from pytest_automation_report.model import Token
-from pytest_automation_report.recorder import collection_test
+from pytest_automation_report.outcomes import collection_test
 from pytest_automation_report.recording import LOSSES, Clock, Faults, Recording, guarded, write_names
 from pytest_automation_report.records import plain_record
 from pytest_automation_report.rules import texts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.failures import FAILED, SHOWN, Failure, Failures
 from pytest_automation_report.model import Test
-from pytest_automation_report.recorder import UNTESTED
+from pytest_automation_report.outcomes import UNTESTED
 from pytest_automation_report.records import Decoder
 from pytest_automation_report.spool import CONTROLLER, MAIN, bytes_from, ends_of
 

@@ -9,9 +9,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from pytest_automation_report.encoding import encoded
 from pytest_automation_report.limits import cut_middle, string
 from pytest_automation_report.model import Field, FieldType, Test
-from pytest_automation_report.recorder import encoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ def shaped(result: Result, form: Form, why: str = "", alias: str | None = None) 
         test = replace(test, fields=tuple(_cut(each) for each in test.fields))
     if alias is not None:
         test = replace(test, status=alias)
-    return replace(result, test=encoded(test))
+    return result._replace(test=encoded(test))
 
 
 def _cut(field: Field) -> Field:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.connection import connected
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.recorder import Rules
+from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.book import LedgerBook
 from pytest_automation_report.sender.delivery import Delivery
 from pytest_automation_report.sender.files import RecordFiles, remove_delivered

@@ -182,7 +182,8 @@ class Uploads:
                 artifacts.append(replace(each, url=stored.url, mime_type=mime_type))
             else:
                 fields.append(_told(each, found[1], self._given_up.get(found[0], NOBODY)))
-        return replace(result, test=encoded(fitted(replace(test, fields=tuple(fields), artifacts=tuple(artifacts)))))
+        whole = replace(test, fields=tuple(fields), artifacts=tuple(artifacts))
+        return result._replace(test=encoded(fitted(whole)))
 
 
 def _name(artifact: Artifact) -> str:
