@@ -20,6 +20,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.model import EMBEDDED_ORIGIN, Field, NewRun
 from pytest_automation_report.records import FORMAT, Decoder
 from pytest_automation_report.rules import Rules
+from pytest_automation_report.spool_writer import COPY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,6 +124,12 @@ class SessionFolder:
         """Return the file that this worker writes."""
         return self.path / (worker + RECORDS_SUFFIX)
 
+    def written(self, worker: str) -> Path:
+        """Return the file to read of this worker: a copy when it died before that had its name."""
+        path = self.records(worker)
+        copy = path.with_name(path.name + COPY)
+        return copy if not _is_regular(path) and _is_regular(copy) else path
+
     @property
     def has_ended(self) -> bool:
         """Whether the session that was spooled here has said that it is over."""
@@ -135,7 +142,8 @@ class SessionFolder:
             names = [each.name for each in self.path.iterdir() if _is_regular(each)]
         except FileNotFoundError:
             return []  # a test has deleted it: who writes next makes it again
-        return sorted(name.removesuffix(RECORDS_SUFFIX) for name in names if name.endswith(RECORDS_SUFFIX))
+        found = {name.removesuffix(COPY) for name in names if name.endswith((RECORDS_SUFFIX, RECORDS_SUFFIX + COPY))}
+        return sorted(name.removesuffix(RECORDS_SUFFIX) for name in found)
 
     def write_session(self, session: Session) -> None:
         """Write ``session.json``."""
@@ -170,7 +178,10 @@ class SessionFolder:
         if self.path.parent.parent.name == _STATE_FOLDER:
             _hide_from_git(self.path.parent.parent)
         began = self._began_ns
-        self.write_session(session)
+        try:
+            self.write_session(session)
+        except FileExistsError:
+            return  # pytest and its sender do this at the same moment
         if began:
             os.utime(self.path / _SESSION_FILE, ns=(began, began))
 

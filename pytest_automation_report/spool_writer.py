@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+COPY: Final = "~"
+"""What the name of a file ends with as long as it is being made again; its writer may die then."""
+
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _WAITING_RECORDS: Final = 1000
 _PIECE_BYTES: Final = 1 << 20
@@ -32,24 +35,35 @@ class Disk:
         self.fstatvfs = os.fstatvfs
 
 
-def restored(disk: Disk, descriptor: int, path: str) -> int:
+def restored(
+    disk: Disk, descriptor: int, path: str, *, last: bytes = b"", on_copied: Callable[[], None] = lambda: None
+) -> int:
     """Return the descriptor of a new file at ``path`` with all that the deleted file of ``descriptor`` holds.
 
     A deleted file can be read as long as a descriptor of it is open. Readers see the old file or the new one, whose
-    offsets are the same. Raises OSError where that cannot be done; the old descriptor stays open then.
+    offsets are the same, or the copy when this process dies before it has its name. ``last`` is written behind the
+    copy; ``on_copied`` is called before that gets its name. Raises OSError where that cannot be done; the old
+    descriptor stays open then.
     """
     disk.makedirs(path.rpartition("/")[0], 0o700, exist_ok=True)
-    made = disk.open(f"{path}~", _FLAGS | os.O_TRUNC, 0o600)
+    made = disk.open(path + COPY, _FLAGS | os.O_TRUNC, 0o600)
     try:
-        offset = 0
-        while piece := disk.pread(descriptor, _PIECE_BYTES, offset):
-            offset += disk.write(made, piece)
-        disk.rename(f"{path}~", path)
-    except OSError:
+        _copy(disk, descriptor, made, last)
+        on_copied()
+        disk.rename(path + COPY, path)
+    except BaseException:
         disk.close(made)
         raise
     disk.close(descriptor)
     return made
+
+
+def _copy(disk: Disk, descriptor: int, made: int, last: bytes) -> None:
+    offset = 0
+    while piece := disk.pread(descriptor, _PIECE_BYTES, offset):
+        offset += disk.write(made, piece)
+    if last and disk.write(made, last) != len(last):
+        raise OSError(None, "the disk does not take the end of a copy")
 
 
 @dataclass(frozen=True, slots=True)

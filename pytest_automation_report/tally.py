@@ -148,13 +148,13 @@ def tally_from(
     workers = folder.workers()
     for worker in workers:
         account, accounted = state.account(worker), state.lanes.get(worker, {})
-        first, last = ends_of(folder.records(worker))
+        first, last = ends_of(folder.written(worker))
         noted = next((each.record.members for each in (*last, *first) if each.record.kind == "collected"), None)
         if noted is not None:
             collected.append(int(noted["count"]))
             repeated = repeated or tuple((str(name), int(count)) for name, count in noted["repeated"])
         closing = next((each.record.members for each in last if each.record.kind == "close"), None)
-        closing = closing or _closing_of(folder.records(worker))
+        closing = closing or _closing_of(folder.written(worker))
         counts = Counter(closing["counts"])
         faults.extend(closing.get("texts", ()))
         told.update(dict.fromkeys(closing.get("told", ())))

@@ -9,7 +9,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.ledger import Intent, LedgerState
 from pytest_automation_report.records import Decoder, plain_record, record_from, unframed
 from pytest_automation_report.spool import bytes_from
-from pytest_automation_report.spool_writer import Disk, restored
+from pytest_automation_report.spool_writer import COPY, Disk, restored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,22 +21,42 @@ if TYPE_CHECKING:
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _NOT_WORTH_A_SYNC: Final = frozenset({"ready", "trouble", "lane", "done", "stored", "unstored"})
 
+_COPIED: Final = "copied"
+"""Kind of the record behind a ledger that was made again: all of the deleted one stands before it."""
+
 _sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
 def ledger_from(path: Path) -> LedgerState:
     """Return the state that the ledger at this path tells; a missing ledger is an empty one.
 
-    Raises `SpoolError` for one whose records are whole and say nothing: what was sent is not known then.
+    Raises `SpoolError` for one whose records are whole and say nothing, and for a deleted one whose copy is not whole:
+    what was sent is not known then.
     """
-    state, decoder = LedgerState(), Decoder()
+    state = LedgerState()
+    if not path.exists() and _copy_of(path).is_file():
+        if _read_into(state, _copy_of(path)) != _COPIED:
+            raise SpoolError(f"{path}: was deleted, and its copy is not whole: what was sent is not known")
+        return state
+    _read_into(state, path)
+    return state
+
+
+def _copy_of(path: Path) -> Path:
+    return path.with_name(path.name + COPY)
+
+
+def _read_into(state: LedgerState, path: Path) -> str:
+    """Apply the records of a file that may be missing, and return the kind of the last one."""
+    decoder, last = Decoder(), ""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise SpoolError(f"{path}: cannot be used: it is no file")  # a pipe would be waited for
     if path.exists():
         for piece in bytes_from(path, 0):
             for placed in decoder.feed(piece):
                 _apply(state, placed.record, path)
-    return state
+                last = placed.record.kind
+    return last
 
 
 def _apply(state: LedgerState, record: Record, path: Path) -> None:
@@ -49,15 +69,23 @@ def _apply(state: LedgerState, record: Record, path: Path) -> None:
 class LedgerBook:
     """Writes the ledger and keeps its state; owned by the sender that holds the session's lock.
 
-    A ledger that somebody deletes is made again, with all that it held; ``on_deleted`` is called then. Raises
-    `SpoolError` when a record cannot be written whole: no POST goes out without its intent on disk.
+    A ledger that somebody deletes is made again, with all that it held: ``on_deleted`` is called before that,
+    ``on_copied`` before it has its name. Raises `SpoolError` when a record cannot be written whole: no POST goes out
+    without its intent on disk.
     """
 
-    def __init__(self, path: Path, on_deleted: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        on_deleted: Callable[[], None] = lambda: None,
+        on_copied: Callable[[], None] = lambda: None,
+    ) -> None:
         self.state = ledger_from(path)
         self._path = path
-        self._on_deleted = on_deleted
+        self._on_deleted, self._on_copied = on_deleted, on_copied
         try:
+            if not path.exists() and _copy_of(path).is_file():
+                _copy_of(path).rename(path)
             self._descriptor = os.open(path, _FLAGS, 0o600)
         except OSError as error:
             raise SpoolError(f"the ledger {path} cannot be written: {error.strerror or error}") from error
@@ -78,8 +106,7 @@ class LedgerBook:
         line = b"\n" + record if self._is_torn else record
         try:
             if not os.fstat(self._descriptor).st_nlink:
-                self._descriptor = restored(Disk(), self._descriptor, os.fspath(self._path))
-                self._on_deleted()
+                self._restore()
             written = os.write(self._descriptor, line)
             if kind not in _NOT_WORTH_A_SYNC:
                 _sync(self._descriptor)
@@ -94,6 +121,14 @@ class LedgerBook:
         made = record_from(unframed(record[:-1]) or "")
         assert made is not None
         self.state.apply(made)
+
+    def _restore(self) -> None:
+        """Make the ledger again; who finds its copy alone can tell whether it is whole."""
+        self._on_deleted()
+        mark = b"\n" + plain_record(_COPIED)
+        self._descriptor = restored(
+            Disk(), self._descriptor, os.fspath(self._path), last=mark, on_copied=self._on_copied
+        )
 
     def intend(
         self,

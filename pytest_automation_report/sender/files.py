@@ -21,7 +21,7 @@ def remove_delivered(folder: SessionFolder) -> None:
     The results go first: whoever finds a folder without its ledger or lock must find nothing in it to send.
     """
     for worker in folder.workers():
-        folder.records(worker).unlink()
+        folder.written(worker).unlink()
     folder.remove()
 
 
@@ -85,7 +85,7 @@ class RecordFiles:
     def _read(self, worker: str) -> Iterator[list[Placed]]:
         decoder = self._decoders.setdefault(worker, Decoder())
         decoder.rewind()
-        path = self.folder.records(worker)
+        path = self.folder.written(worker)
         try:
             if path.stat().st_size <= decoder.position:
                 return

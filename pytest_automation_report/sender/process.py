@@ -6,6 +6,7 @@ said that it will take nothing more and the session is over.
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import time
@@ -119,7 +120,8 @@ class Sender:
 
     def run(self) -> Delivery:
         """Deliver until there is nothing left to do or no time; return what became of it."""
-        book = LedgerBook(self.folder.ledger, self._restore)
+        restore = functools.partial(self.folder.restore, self.session)
+        book = LedgerBook(self.folder.ledger, self._lock_again, restore)
         orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
         lanes = Lanes(Rules.from_json(self.session.rules), orphans)
         following = Following(RecordFiles(self.folder), lanes, self.limits, self.controller)
@@ -150,13 +152,13 @@ class Sender:
                 book.write(DECISIONS[self.unknown], i=intent.number, why="its run was left for a new one")
             book.write("new-run")
 
-    def _restore(self) -> None:
-        """Make again what a test has deleted with the ledger; the lock on the deleted file would keep nobody out."""
+    def _lock_again(self) -> None:
+        """Lock the folder that a test has deleted: the lock on the deleted file would keep nobody out."""
+        self.folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = self.folder.locked()
         if lock is None:
             raise SpoolError(f"{self.folder.path} was deleted, and another sender has taken it since")
         self._locks.append(lock)
-        self.folder.restore(self.session)
 
     def _loop(self, following: Following, delivery: Delivery) -> None:
         clock, progress_at, answers, over_at = self.world.clock, self.world.clock(), 0, 0.0

@@ -1,0 +1,73 @@
+"""A process that is killed while it makes again what was deleted: just before what it made gets its name.
+
+Arguments: a folder, and the server's address for a sender; without one it is a process that records.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sessions import SHORT_LIMITS, TOKEN
+
+from faults.deliveries import SESSION_ID, WrittenSession
+from pytest_automation_report.connection import connected
+from pytest_automation_report.model import Endpoint, Token
+from pytest_automation_report.records import plain_record
+from pytest_automation_report.sender.handover import Limits
+from pytest_automation_report.sender.liveness import Process
+from pytest_automation_report.sender.process import Sender
+from pytest_automation_report.sender.world import World
+from pytest_automation_report.spool import SessionFolder
+from pytest_automation_report.spool_writer import SpoolWriter
+
+if TYPE_CHECKING:
+    from pytest_automation_report.sender.delivery import Delivery
+
+
+def die_at_rename() -> None:
+    """Let this process be killed when it renames a file."""
+    os.rename = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+
+
+def record(path: Path) -> None:
+    """Record two lines, and a third one after the folder was deleted."""
+    die_at_rename()
+    folder = SessionFolder(path / SESSION_ID)
+    writer = SpoolWriter(folder.records("gw0"))
+    for number in range(3):
+        if number == 2:
+            shutil.rmtree(folder.path)
+        writer.write(plain_record("open", format=1, worker="gw0", pid=number, t=0))
+
+
+def deliver(path: Path, address: str) -> None:
+    """Deliver a result, and find the folder deleted before the next one."""
+    written = WrittenSession(path, address)
+    written.add("test_early")
+
+    def delete(delivery: Delivery) -> None:
+        if delivery.state.total("acknowledged") == 1:
+            shutil.rmtree(written.folder.path)
+            written.add("test_late")  # which makes its own file again
+            written.end()
+            die_at_rename()
+
+    world = World(clock=time.monotonic, random=random.random, log=lambda _: None)
+    limits = Limits(**SHORT_LIMITS)
+    with connected(Endpoint(address, 1), Token(TOKEN), deadline_seconds=limits.request) as client:
+        controller = Process(os.getpid())
+        Sender(written.folder, written.session, limits, client, world, controller, on_progress=delete).run()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 2:
+        record(Path(sys.argv[1]))
+    else:
+        deliver(Path(sys.argv[1]), sys.argv[2])
