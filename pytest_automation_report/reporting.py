@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_automation_report.artifact_stores import artifact_store, files_template
-from pytest_automation_report.asking import Troubles
 from pytest_automation_report.beginning import rules_from, session_configuration, spooled
-from pytest_automation_report.ci import SUMMARY_VARIABLE
 from pytest_automation_report.configuration import token_for
 from pytest_automation_report.credentials import secrets_from
 from pytest_automation_report.errors import SpoolError
@@ -30,20 +25,15 @@ from pytest_automation_report.sender.handover import Handover, limits_from
 from pytest_automation_report.sender.launch import LaunchError, start_sender
 from pytest_automation_report.sender.log import Log
 from pytest_automation_report.session_run import session_run
-from pytest_automation_report.spool import (
-    CONTROLLER,
-    MAIN,
-    Session,
-    SessionFolder,
-)
+from pytest_automation_report.spool import CONTROLLER, MAIN, Session, SessionFolder
 from pytest_automation_report.spool_writer import Losses, SpoolWriter
-from pytest_automation_report.summary import Ending, header_line, report_lines
+from pytest_automation_report.summary import Ending
 from pytest_automation_report.tally import Tally, tally_from
-from pytest_automation_report.terminal import printable
+from pytest_automation_report.terminal_report import TerminalReport
 from pytest_automation_report.waiting import LedgerView, wait_for_sender
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.model import ArtifactStore
@@ -113,10 +103,8 @@ class Reporting:
     ) -> None:
         self.faults = Faults()
         self._configuration = configuration
-        self._here = config.invocation_params.dir
         self._token = token
         self._limits = limits
-        self._troubles = list(configuration.troubles)
         self._environ = dict(environ)  # as it is before tests change it
         self._session: Session | None = None
         self._sleep, self._monotonic, self._wall = time.sleep, time.monotonic, time.time
@@ -126,7 +114,9 @@ class Reporting:
         self._store = store
         self._rules = rules_from(configuration, prefix, secrets, artifact_url=template)
         self._clean = texts(self._rules)
-        self._hook_troubles = Troubles()
+        self._report = TerminalReport(config, self._environ, self._clean, self.faults)
+        self._troubles = self._report.troubles
+        self._troubles += configuration.troubles
         self._clock = Clock()
         self._folder: SessionFolder | None = None
         self._recording: Recording | None = None
@@ -135,17 +125,12 @@ class Reporting:
         self._uncollected: set[str] = set()
         self._is_started = False
         self._is_ended = False
-        self._is_told = False
         self._interruption = ""
-        self._ending: Ending | None = None
-        self._compared: list[str] = []
-        self._root = config.rootpath
-        self._job_lines: list[str] = []
         self._key = ""
 
     def pytest_report_header(self) -> str:
         """Say where results go."""
-        return printable(header_line(self._configuration, self._here, key=self._key))
+        return self._report.header(self._configuration, self._key)
 
     @pytest.hookimpl(tryfirst=True)
     @guarded
@@ -233,7 +218,7 @@ class Reporting:
         try:
             self._finish(session, int(exitstatus))
         finally:
-            is_whole = self._ending is not None and self._ending.is_whole
+            is_whole = self._report.ending is not None and self._report.ending.is_whole
             if self._configuration.strict and not is_whole and int(exitstatus) == 0:
                 session.exitstatus = STRICT_EXIT_STATUS
 
@@ -259,36 +244,26 @@ class Reporting:
             is_each=is_each,
             kept=self._remote.failures.kept if self._remote is not None else (),
         )
-        self._ending = self._ending_from(tally, view)
-        tell_finished(session.config, self._ending, self._configuration, self._hook_troubles)
-        self._show_on_job(self._ending)
+        ending = self._report.ending = self._ending_from(tally, view)
+        tell_finished(session.config, ending, self._configuration, self._report.hook_troubles)
+        self._report.show_on_job(self._configuration, ending)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what was delivered, where, and what to do about the rest."""
         if self._is_forked:
             return
-        self._compare()
-        lines = self._lines(terminalreporter.verbosity)
-        self._is_told = True
-        for line in self._job_lines:
-            terminalreporter.write_line(line)
-        if lines:
-            terminalreporter.section("automation report")
-            for line in lines:
-                terminalreporter.write_line(line)
+        self._report.compare(self._configuration, self._folder, self._rules)
+        self._report.tell(terminalreporter, self._configuration)
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Leave nothing behind that has been delivered, and nothing untold that has not."""
         if self._is_forked:
             return
         self._end(None, 0)
-        if not self._is_told:
-            self._compare()
-            _write(sys.stdout, self._job_lines)
-        lines = [] if self._is_told else self._lines(_verbosity(config))
-        if lines:
-            _write(sys.stderr, ["automation report:", *lines])
-        if self._ending is not None and self._ending.tally.is_removable and self._folder is not None:
+        self._report.compare(self._configuration, self._folder, self._rules)
+        self._report.tell_at_last(config, self._configuration)
+        ending = self._report.ending
+        if ending is not None and ending.tally.is_removable and self._folder is not None:
             self._folder.remove()
         for each in (self._recording, self._remote):
             if each is not None and config.pluginmanager.is_registered(each):
@@ -298,37 +273,6 @@ class Reporting:
     def _is_forked(self) -> bool:
         """Whether this is a child that a test forked and that ran on to the session's end: that is its parent's."""
         return self._getpid() != self._pid
-
-    def _lines(self, verbosity: int) -> list[str]:
-        troubles = self._all_troubles()
-        lines = report_lines(self._configuration, self._ending, troubles, here=self._here, verbosity=verbosity)
-        return [*map(printable, lines), *map(printable, self._compared)]
-
-    def _all_troubles(self) -> list[str]:
-        faults = [f"error in reporting: {each}" for each in self.faults.texts]
-        return [*self._troubles, *map(self._clean.string, (*self._hook_troubles.texts, *faults))]
-
-    @guarded
-    def _show_on_job(self, ending: Ending) -> None:
-        """Tell the page of the CI job what became of the session."""
-        configuration = self._configuration
-        if configuration.ci_annotations or (configuration.job_summary and self._environ.get(SUMMARY_VARIABLE)):
-            from pytest_automation_report.job_output import JobOutput  # noqa: PLC0415 - only where it is shown
-
-            job = JobOutput(configuration, self._environ, root=self._root, here=self._here)
-            job.write(configuration, ending, self._all_troubles())
-            self._job_lines = job.lines
-            self._troubles += job.troubles
-
-    @guarded
-    def _compare(self) -> None:
-        """Compare with pytest's XML: as late as the summary, when all that write at the session's end have done so."""
-        shown_path = self._configuration.compare_junit
-        if shown_path and self._folder is not None:
-            from pytest_automation_report.comparison import comparison_lines  # noqa: PLC0415 - only where asked for
-
-            path = self._here / Path(shown_path).expanduser()
-            self._compared = comparison_lines(self._folder, self._rules, path, shown_path)
 
     def _end(self, session: pytest.Session | None, exitstatus: int) -> None:
         if self._is_ended or self._recording is None:
@@ -344,7 +288,7 @@ class Reporting:
 
     def _begin(self, config: pytest.Config) -> None:
         """Make the session's folder; tell when it is not where it was to be, or nowhere."""
-        run, sharing = session_run(config, self._configuration, self._rules, self._hook_troubles)
+        run, sharing = session_run(config, self._configuration, self._rules, self._report.hook_troubles)
         self._key = sharing.key
         if sharing.trouble:
             self._troubles.append(sharing.trouble)
@@ -408,25 +352,6 @@ class Reporting:
                 self._configuration.spool, self._folder, keep_days=self._configuration.keep_spool, now=self._wall()
             ),
         )
-
-
-def _write(stream: TextIO | None, lines: Sequence[str]) -> None:
-    """Write lines to a standard stream, with what its encoding does not have spelled out.
-
-    One that is closed or takes nothing changes nothing about the end of pytest; there is nowhere left to tell it.
-    """
-    if stream is None or not lines:
-        return
-    text, encoding = "".join(f"{each}\n" for each in lines), stream.encoding or "ascii"
-    with suppress(OSError, ValueError):  # the latter of a stream that is closed
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        stream.flush()
-
-
-def _verbosity(config: pytest.Config) -> int:
-    """Return how much to tell where pytest writes no summary: as much as in one, unless that was switched off."""
-    is_shown = config.pluginmanager.has_plugin("terminalreporter") and not getattr(config.option, "no_summary", False)
-    return config.get_verbosity() if is_shown else -2
 
 
 def _reason(session: pytest.Session | None, exitstatus: int) -> str:

@@ -53,7 +53,7 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "", "browsers", "cli", "describing", "job_output", "plugin", "recording", "remote", "reporting",
-            "run_hooks",
+            "run_hooks", "terminal_report",
             "session_run", "software", "suite_properties", "rerun", "testing",
         ),
         4,
