@@ -19,13 +19,26 @@ HEAD = """\
 # Settings
 
 Written from the code's own table by `python docs/settings_page.py`. How the places of a setting go before one another,
-and how reporting is switched on, is in the [README](../README.md#settings).
+and how reporting is switched on, is in the [README](../README.md#settings). Flags can be turned off by their opposite,
+such as `--no-automation-report-strict`. Proxies and CA files are also taken from `HTTPS_PROXY`, `HTTP_PROXY`,
+`NO_PROXY`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` and `SSL_CERT_FILE`, as they are when pytest starts.
+
+| setting | kind | default | what it is |
+| --- | --- | --- | --- |
 """
 
 
 def page() -> str:
     """Return the whole page."""
-    return "\n".join([HEAD, *map(section, SETTINGS)])
+    return "\n".join([HEAD + "\n".join(map(row, SETTINGS)), "", *map(section, SETTINGS)])
+
+
+def row(setting: Setting) -> str:
+    """Return a setting's row of the table of all."""
+    kind = " or ".join(f"`{each}`" for each in setting.choices) or setting.kind
+    default = _default(setting)
+    shown = default if setting.kind == "flag" or not default else f"`{default}`"
+    return f"| [`{setting.name}`](#{setting.name}) | {kind} | {shown} | {setting.help} |"
 
 
 def section(setting: Setting) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactFile:
-    """A file to add to a result: its path, its bytes, or a function that makes either; it goes as `artifact` has it."""
+    """A file to add to a result or a run: path, bytes or a function that makes either; it goes as `artifact` has it."""
 
     content: Made
     name: str | None = None
@@ -37,13 +37,16 @@ class Additions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunAdditions:
-    """What to add to the run that a session creates; ``name`` takes the place of the run's own name."""
+    """What to add to the run that a session creates; ``name`` takes the place of the run's own name.
+
+    Files are copied at the session's start, and are there when the run is completed.
+    """
 
     name: str | None = None
     tags: Sequence[str] = ()
     fields: Sequence[Field] = ()
     links: Sequence[Link] = ()
-    artifacts: Sequence[Artifact] = ()
+    artifacts: Sequence[Artifact | ArtifactFile] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

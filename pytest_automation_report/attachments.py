@@ -51,14 +51,14 @@ def attach(pad: Pad, content: Made, name: str | None, mime_type: str | None) -> 
 
 def attachment(
     notes: Notes,
-    item: pytest.Item | None,
+    item: pytest.Item | pytest.Session | None,
     content: Made,
     name: str | None,
     mime_type: str | None,
     *,
     folder: Path | None = None,
 ) -> Artifact | Field | None:
-    """Return what a result has of an artifact, None when making it failed, which is told.
+    """Return what a result, or a session's run, has of an artifact, None when making it failed, which is told.
 
     ``folder`` is where a relative path starts, without one in the current folder.
     """
@@ -76,9 +76,11 @@ def attachment(
 
 
 class _Attaching:
-    """One file, or bytes, of one attempt."""
+    """One file, or bytes, of one attempt, or of a session."""
 
-    def __init__(self, notes: Notes, item: pytest.Item | None, name: str, mime_type: str | None) -> None:
+    def __init__(
+        self, notes: Notes, item: pytest.Item | pytest.Session | None, name: str, mime_type: str | None
+    ) -> None:
         self._notes = notes
         self._item = item
         self._name = name
@@ -145,11 +147,11 @@ def _reference(notes: Notes, address: str, name: str, mime_type: str | None, siz
     return property_field(spelled(name), address, notes.clean) if made is None else made
 
 
-def _is_published(item: pytest.Item | None) -> bool:
+def _is_published(item: pytest.Item | pytest.Session | None) -> bool:
     return item is not None and bool(getattr(item.config.hook, PUBLISH_ARTIFACT).get_hookimpls())
 
 
-def _published(notes: Notes, item: pytest.Item | None, path: Path) -> str | None:
+def _published(notes: Notes, item: pytest.Item | pytest.Session | None, path: Path) -> str | None:
     """Return the address that a hook gives a file, None without one."""
     if item is None or not _is_published(item):
         return None

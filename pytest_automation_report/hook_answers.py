@@ -51,8 +51,8 @@ def added_to_test(answer: object, clean: Texts) -> Added | None:
 
 
 def files_of(answer: object) -> tuple[ArtifactFile, ...]:
-    """Return the files that a hook adds to a result."""
-    artifacts = answer.artifacts if isinstance(answer, Additions) else ()
+    """Return the files that a hook adds to a result or to a run."""
+    artifacts = answer.artifacts if isinstance(answer, (Additions, RunAdditions)) else ()
     return tuple(each for each in artifacts if isinstance(each, ArtifactFile))
 
 
@@ -69,7 +69,7 @@ def added_to_run(answer: object, clean: Texts) -> AddedToRun:
     resources = Resources(
         fields=_fields(answer.fields, clean),
         links=tuple(_link(each, clean) for each in answer.links),
-        artifacts=_artifacts(answer.artifacts, clean),
+        artifacts=_artifacts((each for each in answer.artifacts if not isinstance(each, ArtifactFile)), clean),
     )
     return AddedToRun("" if answer.name is None else string(spelled(answer.name)), tuple(answer.tags), resources)
 

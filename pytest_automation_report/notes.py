@@ -19,7 +19,7 @@ from pytest_automation_report.asking import Troubles
 from pytest_automation_report.limits import STEP_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -85,6 +85,7 @@ class Pad:
             self.fields.append(field)
         elif artifact is not None:
             self.artifacts.append(artifact)
+            self.notes.tell(artifact)
 
     def begin_step(self, name: str) -> Mark | None:
         """Begin a step below the open one of this context; None when it cannot be kept."""
@@ -120,16 +121,18 @@ class Notes:
     """The attempt that runs and what it adds; owned by the recording of this process.
 
     ``stash`` keeps copies of files, None where no sender reads them; ``artifact_url`` is the template of the addresses
-    of files that stay where they are, empty without one.
+    of files that stay where they are, empty without one. ``told_at_once`` is called with each artifact when it is
+    added, since the attempt's end may never come.
     """
 
     __slots__ = ("_dropped", "_first", "_is_set_up", "_missed", "_number", "_pads", "_surplus", "_thread",
-                 "artifact_url", "clean", "is_open", "item", "stash", "troubles")  # fmt: skip
+                 "artifact_url", "clean", "is_open", "item", "stash", "told_at_once", "troubles")  # fmt: skip
 
     def __init__(self, clean: Texts, stash: Keeping | None = None, artifact_url: str = "") -> None:
         self.clean = clean
         self.stash = stash
         self.artifact_url = artifact_url
+        self.told_at_once: Callable[[Artifact], None] | None = None
         self.troubles = Troubles()
         self.is_open = False
         self.item: pytest.Item | None = None
@@ -181,6 +184,11 @@ class Notes:
         if mark is None or mark.pad.notes is not self or mark.thread == self._thread:
             return self.pad()
         return mark.pad
+
+    def tell(self, artifact: Artifact) -> None:
+        """Tell of an artifact at once; what other threads add is told with the attempt's end alone."""
+        if self.told_at_once is not None and self.is_open and get_ident() == self._thread:
+            self.told_at_once(artifact)
 
     def drop(self) -> None:
         """Count what belongs to no running test."""

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec
 import pytest
 
 from pytest_automation_report.annotations import NOTES, activate, deactivate
+from pytest_automation_report.attachments import attachment
 from pytest_automation_report.attempts import ATTEMPTS
 from pytest_automation_report.browsers import BrowserFiles, has_browsers
 from pytest_automation_report.credentials import worker_rules
 from pytest_automation_report.describing import Describing, is_described, with_markers
 from pytest_automation_report.failures import FAILED, Failures
 from pytest_automation_report.markers import Markers
-from pytest_automation_report.model import Field
+from pytest_automation_report.model import Artifact, Field
 from pytest_automation_report.notes import Notes
 from pytest_automation_report.recorder import Recorder, encoded
 from pytest_automation_report.records import FORMAT, collected_names, finish_record, plain_record, start_record
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pytest_automation_report.added import Added
+    from pytest_automation_report.additions import ArtifactFile
     from pytest_automation_report.model import Test
     from pytest_automation_report.recorder import Finished, Rules
 
@@ -116,6 +118,7 @@ class Recording:
         self._recorder = Recorder(rules, self._groups)
         stash = Stash(writer.folder, worker, most_bytes=rules.artifact_size, most_together=rules.artifact_total)
         self._notes = Notes(texts(rules), stash, rules.artifact_url)
+        self._notes.told_at_once = self._write_artifact
         self._markers = Markers(rules, self._notes)
         self._number = 0
         self._began = 0
@@ -213,6 +216,18 @@ class Recording:
     def write(self, record: bytes) -> None:
         """Append a record that is not about one test."""
         self._writer.write(record)
+
+    def add_to_run(self, session: pytest.Session, files: Iterable[ArtifactFile]) -> None:
+        """Add files to the run: copied now, stored by the sender, and named in a field where nobody stores them."""
+        for each in files:
+            made = attachment(self._notes, session, each.content, each.name, each.mime_type, folder=session.path)
+            if made is not None:
+                kind = "artifact" if isinstance(made, Artifact) else "field"
+                self._writer.write(plain_record("property", **{kind: made.body()}))
+
+    def _write_artifact(self, artifact: Artifact) -> None:
+        """Note what the open attempt has added, for the case that its process dies before its end."""
+        self._writer.write(plain_record("artifact", n=self._number, artifact=artifact.body()))
 
     @guarded
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

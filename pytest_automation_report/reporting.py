@@ -35,6 +35,7 @@ from pytest_automation_report.waiting import LedgerView, wait_for_sender
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_automation_report.additions import ArtifactFile
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.model import ArtifactStore
     from pytest_automation_report.remote import RemoteRecordings
@@ -127,6 +128,7 @@ class Reporting:
         self._is_ended = False
         self._interruption = ""
         self._key = ""
+        self._run_files: tuple[ArtifactFile, ...] = ()
 
     def pytest_report_header(self) -> str:
         """Say where results go."""
@@ -143,6 +145,7 @@ class Reporting:
         worker = CONTROLLER if is_leading else MAIN
         writer = SpoolWriter(self._folder.records(worker))
         self._recording = Recording(writer, self._rules, self._clock, worker, self.faults)
+        self._recording.add_to_run(session, self._run_files)
         if is_leading:
             from pytest_automation_report.remote import RemoteRecordings  # noqa: PLC0415 - only with xdist's workers
 
@@ -288,7 +291,9 @@ class Reporting:
 
     def _begin(self, config: pytest.Config) -> None:
         """Make the session's folder; tell when it is not where it was to be, or nowhere."""
-        run, sharing = session_run(config, self._configuration, self._rules, self._report.hook_troubles)
+        run, self._run_files, sharing = session_run(
+            config, self._configuration, self._rules, self._report.hook_troubles
+        )
         self._key = sharing.key
         if sharing.trouble:
             self._troubles.append(sharing.trouble)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_automation_report.additions import Summary
 from pytest_automation_report.asking import DESCRIBE_RUN, FINISHED
-from pytest_automation_report.hook_answers import added_to_run
+from pytest_automation_report.hook_answers import added_to_run, files_of
 from pytest_automation_report.model import Resources
 from pytest_automation_report.rules import texts
 from pytest_automation_report.summary import run_page
@@ -15,6 +15,7 @@ from pytest_automation_report.summary import run_page
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_automation_report.additions import ArtifactFile
     from pytest_automation_report.asking import Troubles
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.model import NewRun
@@ -22,15 +23,22 @@ if TYPE_CHECKING:
     from pytest_automation_report.summary import Ending
 
 
-def described_run(config: pytest.Config, run: NewRun, rules: Rules, troubles: Troubles) -> NewRun:
-    """Return the run with what hooks add to it; the name of the one that was registered last counts."""
+def described_run(
+    config: pytest.Config, run: NewRun, rules: Rules, troubles: Troubles
+) -> tuple[NewRun, tuple[ArtifactFile, ...]]:
+    """Return the run with what hooks add to it, and the files that it is to have.
+
+    The name of the hook that was registered last counts.
+    """
     hook = getattr(config.hook, DESCRIBE_RUN)
     answers = troubles.ask(DESCRIBE_RUN, lambda: hook(config=config)) or ()
     clean = texts(rules)
+    files: list[ArtifactFile] = []
     for answer in reversed(answers):
         added = troubles.checked(DESCRIBE_RUN, added_to_run, answer, clean)
         if added is None:
             continue
+        files += files_of(answer)
         resources = Resources(
             fields=(*run.resources.fields, *added.resources.fields),
             links=(*run.resources.links, *added.resources.links),
@@ -38,7 +46,7 @@ def described_run(config: pytest.Config, run: NewRun, rules: Rules, troubles: Tr
         )
         tags = tuple(dict.fromkeys((*run.tags, *added.tags)))
         run = replace(run, name=added.name or run.name, tags=tags, resources=resources)
-    return run
+    return run, tuple(files)
 
 
 def tell_finished(config: pytest.Config, ending: Ending, configuration: Configuration, troubles: Troubles) -> None:

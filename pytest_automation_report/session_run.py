@@ -17,6 +17,7 @@ from pytest_automation_report.whereabouts import facts_for
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_automation_report.additions import ArtifactFile
     from pytest_automation_report.asking import Troubles
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.rules import Rules
@@ -25,22 +26,22 @@ if TYPE_CHECKING:
 
 def session_run(
     config: pytest.Config, configuration: Configuration, rules: Rules, troubles: Troubles
-) -> tuple[NewRun, Sharing]:
-    """Return the run to create for a session, and how jobs share it.
+) -> tuple[NewRun, tuple[ArtifactFile, ...], Sharing]:
+    """Return the run to create for a session, the files that hooks add to it, and how jobs share it.
 
     One that is joined tells of itself, one that jobs share tells what they have in common.
     """
     facts = facts_for(configuration, os.environ, config.rootpath)
     sharing = sharing_of(configuration, facts)
     if configuration.run_id is not None:
-        return _new_run(configuration, rules, facts=Facts(), software=()), sharing
+        return _new_run(configuration, rules, facts=Facts(), software=()), (), sharing
     if sharing.tag:
         run = _new_run(configuration, rules, facts=common_facts(facts), software=())
         run = sharing.run(run, has_name="name" in configuration.origins)
     else:
         software = software_fields(config) if configuration.facts != "none" else ()
         run = _new_run(configuration, rules, facts=facts, software=software)
-    return described_run(config, run, rules, troubles), sharing
+    return *described_run(config, run, rules, troubles), sharing
 
 
 def _new_run(configuration: Configuration, rules: Rules, *, facts: Facts, software: tuple[Field, ...]) -> NewRun:

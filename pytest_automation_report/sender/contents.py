@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final, TypeAlias, get_args
 
-from pytest_automation_report.model import Field, Status, Test
+from pytest_automation_report.model import Artifact, Field, Status, Test
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,6 +46,24 @@ def _is_field(value: object) -> bool:
     return _is_text(field.name) and isinstance(field.meta, dict)
 
 
+def _is_artifact(value: object) -> bool:
+    try:
+        artifact = Artifact(**value)  # type: ignore[arg-type]  # as above
+    except TypeError:
+        return False
+    texts = (artifact.name, artifact.url), (artifact.note, artifact.mime_type)
+    return (
+        all(map(_is_text, texts[0]))
+        and all(each is None or _is_text(each) for each in texts[1])
+        and _may_be_integer(artifact.size)
+    )
+
+
+def _is_property(members: Mapping[str, object]) -> bool:
+    """Whether a record has one thing that a run can have."""
+    return _is_artifact(members["artifact"]) if "artifact" in members else _is_field(members.get("field"))
+
+
 _NEEDED: Final[Mapping[str, Mapping[str, Check]]] = {
     "open": {"pid": _is_integer, "began": _may_be_integer},
     "collected": {"count": _is_integer},
@@ -61,7 +79,7 @@ _NEEDED: Final[Mapping[str, Mapping[str, Check]]] = {
         "text": _is_text,
     },
     "end": {"reason": _is_text},
-    "property": {"field": _is_field},
+    "artifact": {"n": _is_integer, "artifact": _is_artifact},
 }
 
 
@@ -72,6 +90,8 @@ def is_sound(record: Record) -> bool:
         return _is_start(members)
     if kind == "finish":
         return _is_finish(members, record.test)
+    if kind == "property":
+        return _is_property(members)
     return all(check(members.get(name)) for name, check in _NEEDED.get(kind, {}).items())
 
 

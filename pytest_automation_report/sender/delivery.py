@@ -19,7 +19,7 @@ from pytest_automation_report.sender.joining import Joining
 from pytest_automation_report.sender.patience import Patience
 from pytest_automation_report.sender.portions import Portions
 from pytest_automation_report.sender.settlement import NOTE_FIELD
-from pytest_automation_report.sender.uploads import Uploads
+from pytest_automation_report.sender.uploads import Uploads, is_spooled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,11 +162,19 @@ class Delivery:
             if action is not None:
                 self._turn = turn + 1
                 return action
-        if not self.lanes.is_decided or state.is_complete:
-            return None
+        return self._ending_action() if self.lanes.is_decided and not state.is_complete else None
+
+    def _ending_action(self) -> Callable[[], None] | None:
+        """Return what ends the session on the server, when all results have their end."""
+        if self.state.is_noted:
+            return None if self._leaves_open else self._complete_run
         if self._leaves_open:
-            return None if state.is_noted else self._begin_note
-        return self._complete_run if state.is_noted else self._note_run
+            return self._begin_note
+        return self._storing_of_run() or self._note_run
+
+    def _storing_of_run(self) -> Callable[[], None] | None:
+        """Return what stores the next file that is not of a test."""
+        return self._uploads.storing(filter(is_spooled, self.lanes.artifacts))
 
     def _begin_run(self) -> Callable[[], None] | None:
         """Return how this session comes to its run."""
@@ -203,7 +211,9 @@ class Delivery:
         if not lane.is_closed or account.thread is None:
             return None
         if self._leaves_open and not self.state.is_noted and self._open_threads == 1:
-            return (lambda: self._note_thread(lane, account)) if self._is_all_sent else None
+            if not self._is_all_sent:
+                return None
+            return self._storing_of_run() or (lambda: self._note_thread(lane, account))
         return lambda: self._complete_thread(lane, account)
 
     def _prune(self, lane: Lane, account: Account) -> None:
@@ -233,7 +243,8 @@ class Delivery:
         own = [Field(NOTE_FIELD, self.note)]
         if self.lanes.not_run:
             own.append(Field(NOT_RUN_FIELD, str(self.lanes.not_run)))
-        return Resources(fields=(*own, *self.lanes.properties))
+        artifacts, fields = self._uploads.addressed(self.lanes.artifacts)
+        return Resources(fields=(*own, *self.lanes.properties, *fields), artifacts=artifacts)
 
     def _begin_note(self) -> None:
         """Make a thread to say the last words in: none is open any more, or there never was one."""

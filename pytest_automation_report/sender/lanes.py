@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from pytest_automation_report.attempts import with_earlier_attempts
 from pytest_automation_report.encoding import encoded
-from pytest_automation_report.model import Field, Test
+from pytest_automation_report.limits import fitted
+from pytest_automation_report.model import Artifact, Field, Test
 from pytest_automation_report.outcomes import UNTESTED, not_run_test, unfinished_test
 from pytest_automation_report.records import AGAIN
 from pytest_automation_report.sender.not_run import NotRun
@@ -70,8 +71,8 @@ class Lane:
 
     ``began`` and ``ended`` are moments in microseconds; ``counts`` is by pytest's statuses; ``orphans`` are the
     numbers of attempts that an earlier sender reported as never finished, whatever the file says by now; ``modules``
-    the number of results that no attempt led to; ``more`` what the tests' own time is to be corrected by, in
-    microseconds, since a file of results has told the time of the whole.
+    the number of results that no attempt led to; ``added`` the artifacts of the open attempt; ``more`` what the tests'
+    own time is to be corrected by, in microseconds, since a file of results has told the time of the whole.
     """
 
     worker: str
@@ -85,6 +86,7 @@ class Lane:
     position: int = 0
     is_closed: bool = False
     open: Start | None = None
+    added: list[Artifact] = field(default_factory=list)
     unclosed: Result | None = None
     suspended: Result | None = None
     interrupted: str = ""
@@ -108,6 +110,7 @@ class Lanes:
         self.by_worker: dict[str, Lane] = {}
         self.end: Mapping[str, Any] | None = None
         self.properties: list[Field] = []
+        self.artifacts: list[Artifact] = []
         self.is_decided = False
         self._is_each = False
         self._not_run = NotRun(rules.report_not_run)
@@ -155,15 +158,22 @@ class Lanes:
             case "end":
                 self.end = members
             case _:
-                self._take_list(placed)
+                self._take_more(lane, placed)
 
-    def _take_list(self, placed: Placed) -> None:
-        """Add one record of what no test's result depends on."""
+    def _take_more(self, lane: Lane, placed: Placed) -> None:
+        """Add one record of what no finished test's result depends on."""
         members = placed.record.members
-        if placed.record.kind == "ids":
-            self._not_run.collect(placed.offset, members["ids"])
-        elif placed.record.kind == "property":
-            self._add_property(Field.from_body(members["field"]))
+        match placed.record.kind:
+            case "ids":
+                self._not_run.collect(placed.offset, members["ids"])
+            case "artifact":
+                if lane.open is not None and lane.open.number == members["n"]:
+                    lane.added.append(Artifact(**members["artifact"]))
+            case "property":
+                if "artifact" not in members:
+                    self._add_property(Field.from_body(members["field"]))
+                elif len(self.artifacts) < _MOST_PROPERTIES:
+                    self.artifacts.append(Artifact(**members["artifact"]))
 
     def _add_property(self, field_: Field) -> None:
         """Take a field of the run, each once however many workers have recorded it."""
@@ -222,6 +232,7 @@ class Lanes:
         if lane.unclosed is not None and lane.unclosed.nodeid != start.nodeid:
             self._close_attempt(lane)
         lane.open, lane.ended = start, max(lane.ended, start.moment)
+        lane.added.clear()
 
     def _finish(self, lane: Lane, placed: Placed) -> None:
         members, start = placed.record.members, lane.open
@@ -306,6 +317,7 @@ class Lanes:
             observed=max(0, moment - start.moment),
             worker=lane.worker,
         )
+        text = encoded(fitted(replace(finished.test, artifacts=tuple(lane.added) if start is lane.open else ())))
         return Result(
             worker=lane.worker,
             offset=start.offset,
@@ -315,8 +327,9 @@ class Lanes:
             status=finished.status,
             elapsed=finished.test.elapsed or 0,
             moment=max(moment, start.moment),
-            test=encoded(finished.test),
+            test=text,
             is_orphan=True,
+            is_with_files=MARK in text,
         )
 
     def _emit(self, lane: Lane, result: Result) -> None:

@@ -75,16 +75,17 @@ class Uploads:
 
     def action(self, results: Iterable[Result]) -> Callable[[], None] | None:
         """Return what stores the next file of these results with at most one request, None when all have their end."""
-        for result in results:
-            if not result.is_with_files:
+        return self.storing(each for result in results if result.is_with_files for each in self._of(result))
+
+    def storing(self, artifacts: Iterable[Artifact]) -> Callable[[], None] | None:
+        """Return what stores the next of these that wait in the spool, as `action` does."""
+        for artifact in artifacts:
+            name = _name(artifact)
+            if name in self._stored or name in self._given_up:
                 continue
-            for artifact in self._of(result):
-                name = _name(artifact)
-                if name in self._stored or name in self._given_up:
-                    continue
-                if self._in_doubt or not (self.keeper or self.client.has_answered or self._has_asked):
-                    return self._ask
-                return partial(self._store, name, artifact)
+            if self._in_doubt or not (self.keeper or self.client.has_answered or self._has_asked):
+                return self._ask
+            return partial(self._store, name, artifact)
         return None
 
     def resolved(self, batch: Batch) -> Batch:
@@ -106,7 +107,7 @@ class Uploads:
         if result.test not in self._artifacts:
             bodies = json.loads(result.test).get("artifacts", ())
             found = (Artifact(**each) for each in bodies)
-            self._artifacts[result.test] = [each for each in found if spooled_file(each.url)]
+            self._artifacts[result.test] = list(filter(is_spooled, found))
         return self._artifacts[result.test]
 
     def _is_here(self, name: str) -> bool:
@@ -172,8 +173,14 @@ class Uploads:
         if not result.is_with_files:
             return result
         test = Test.from_body(json.loads(result.test))
-        artifacts, fields = [], list(test.fields)
-        for each in test.artifacts:
+        artifacts, fields = self.addressed(test.artifacts)
+        test = replace(test, fields=(*test.fields, *fields), artifacts=artifacts)
+        return result._replace(test=encoded(fitted(test)))
+
+    def addressed(self, given: Iterable[Artifact]) -> tuple[tuple[Artifact, ...], tuple[Field, ...]]:
+        """Return artifacts, all of whose files have their end, with their addresses, and fields for those without."""
+        artifacts, fields = [], []
+        for each in given:
             found = spooled_file(each.url)
             if found is None:
                 artifacts.append(each)
@@ -182,8 +189,12 @@ class Uploads:
                 artifacts.append(replace(each, url=stored.url, mime_type=mime_type))
             else:
                 fields.append(_told(each, found[1], self._given_up.get(found[0], NOBODY)))
-        whole = replace(test, fields=tuple(fields), artifacts=tuple(artifacts))
-        return result._replace(test=encoded(fitted(whole)))
+        return tuple(artifacts), tuple(fields)
+
+
+def is_spooled(artifact: Artifact) -> bool:
+    """Whether an artifact is a file that waits in the spool."""
+    return spooled_file(artifact.url) is not None
 
 
 def _name(artifact: Artifact) -> str:

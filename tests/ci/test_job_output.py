@@ -10,9 +10,13 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from checked import CheckedServer
+from docs.written import block
 from sessions import TOKEN, session_environment
 from whole.projects import Project
+
+from pytest_automation_report.job_output import LINKS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,13 +210,19 @@ def test_gitlab_links(project: Project, server: CheckedServer) -> None:
     env = session_environment(GITLAB_CI="true", CI_JOB_URL="https://gitlab.example.org/jobs/5")
     option = "--automation-report-ci-annotations"
     assert project.report(option, "-k", "error", address=server.address, env=env).exit == 1
-    report = project.state / "gitlab-annotations.json"
+    report = project.state / LINKS_FILE
     (links,) = json.loads(report.read_text()).values()
     assert {each["external_link"]["url"] for each in links} == {f"{server.address}/automation/runs/view/1"}
     assert links[1]["external_link"]["label"] == f"test_suite.test_error: {ERROR}"
     assert project.report(option, "-k", "error", env=env).exit == 1
     (links,) = json.loads(report.read_text()).values()
     assert {each["external_link"]["url"] for each in links} == {"https://gitlab.example.org/jobs/5"}
+
+
+def test_gitlabs_file_is_where_the_page_says() -> None:
+    """The job of the page about CI names the file that sessions write."""
+    job = yaml.safe_load(block("docs/ci.md", "# GitLab"))
+    assert job["artifacts"]["reports"]["annotations"] == f".automation-report/{LINKS_FILE}"
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.client import Client
 
-README = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ def client(server: RecordingServer) -> Iterator[Client]:
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)])
-def test_the_readmes_example(tmp_path: Path, workers: tuple[str, ...]) -> None:
-    """The README's example runs as it is written, also among other tests in workers."""
-    (example,) = re.findall(r"```python\n(# test_our_hooks.py\n.*?)```", README, re.DOTALL)
+def test_example_of_the_page_runs(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    """The page's example runs as it is written, also among other tests in workers."""
+    (example,) = re.findall(r"```python\n(# test_our_hooks.py\n.*?)```", PAGE, re.DOTALL)
     project = Project(tmp_path)
     project.write("test_our_hooks.py", str(example))
     ran = project.pytest("-W", "error", "test_our_hooks.py", *workers, env=session_environment())

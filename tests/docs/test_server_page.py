@@ -63,6 +63,7 @@ def test_serving_for_oneself(shop: Path) -> None:
     browser = shop.parent / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {shop.parent}/opened\n')
     browser.chmod(0o755)
+    assert block("README.md", "serve --open") == block(PAGE, "serve --open")
     with _served(block(PAGE, "serve --open"), shop, BROWSER=str(browser)) as (address, server):
         kept = shop / ".automation-report" / "store.sqlite3.token"
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
