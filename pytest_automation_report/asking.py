@@ -25,6 +25,7 @@ _WITHOUT: Final[Mapping[str, str]] = {
     FINISHED: "the report is not affected",
 }
 _MOST_TOLD: Final = 10
+_MORE: Final = f"more of this kind went wrong; the first {_MOST_TOLD} are told"
 
 
 class Troubles:
@@ -39,9 +40,10 @@ class Troubles:
         return list(self._texts)
 
     def add(self, text: str) -> None:
-        """Take a text, unless there are too many already."""
-        if len(self._texts) < _MOST_TOLD:
-            self._texts.setdefault(string(text))
+        """Take a text; when there are too many already, tell that there are more."""
+        cleaned = string(text)
+        if cleaned not in self._texts:
+            self._texts.setdefault(cleaned if len(self._texts) < _MOST_TOLD else _MORE)
 
     def ask(self, hook: str, call: Callable[[], _Answer]) -> _Answer | None:
         """Return what a hook answers, None when it failed; what ends the session (`pytest.exit`, Ctrl-C) passes."""

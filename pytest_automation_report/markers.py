@@ -21,8 +21,14 @@ if TYPE_CHECKING:
     from pytest_automation_report.notes import Notes
     from pytest_automation_report.rules import Rules
 
-_OWN: Final = ("field", "link", "artifact", "case", "issue")
 _PREFIX: Final = "automation_report_"
+_WRITTEN: Final = {
+    "field": "(name, value, type=None)",
+    "link": "(url, name='Link')",
+    "artifact": "(content, name=None, mime_type=None)",
+    "case": "(*ids)",
+    "issue": "(*ids)",
+}
 _TEMPLATED: Final = {"case": "Case", "issue": "Issue"}
 
 
@@ -34,7 +40,7 @@ class Markers:
         self._notes = notes
         self._clean = notes.clean
         self._troubles = notes.troubles
-        self._names = frozenset((*(f"{_PREFIX}{each}" for each in _OWN), *rules.markers))
+        self._names = frozenset((*(f"{_PREFIX}{each}" for each in _WRITTEN), *rules.markers))
         self._parent: object = None
         self._has_inherited = False
 
@@ -59,7 +65,10 @@ class Markers:
         try:
             made = self._read(mark, item)
         except (TypeError, ValueError) as error:
-            self._troubles.add(f"marker {mark.name} of {item.nodeid} cannot be used: {error}")
+            # Python's own words for wrong arguments name what reads the marker; its user knows the marker alone.
+            is_pythons = f"{self.__class__.__name__}._" in str(error)
+            reason = f"write {mark.name}{_WRITTEN[mark.name.removeprefix(_PREFIX)]}" if is_pythons else error
+            self._troubles.add(f"marker {mark.name} of {item.nodeid} cannot be used: {reason}")
             return
         for each in made:
             if isinstance(each, Artifact):

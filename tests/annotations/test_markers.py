@@ -115,6 +115,7 @@ def test_marker_that_cannot_be_used_is_told(arguments: tuple[str, ...], suite: S
         @pytest.mark.automation_report_artifact("no file")
         @pytest.mark.automation_report_artifact(7)
         @pytest.mark.automation_report_case
+        @pytest.mark.automation_report_issue(key="P-1")
         @pytest.mark.automation_report_field("kept", "yes")
         def test_wrong():
             pass
@@ -123,11 +124,31 @@ def test_marker_that_cannot_be_used_is_told(arguments: tuple[str, ...], suite: S
     (test,) = suite.report(*arguments).values()
     assert test.fields == [("kept", "yes", STRING), ("no file", f"{suite.root}/no file (no such file)", STRING)]
     for what in (
-        "automation_report_field of test_suite.py::test_wrong cannot be used: ",
+        "automation_report_field of test_suite.py::test_wrong cannot be used: write "
+        "automation_report_field(name, value, type=None)\n",
+        "automation_report_issue of test_suite.py::test_wrong cannot be used: write automation_report_issue(*ids)\n",
         "automation_report_artifact of test_suite.py::test_wrong cannot be used: an artifact is an address, a path,",
         "automation_report_case of test_suite.py::test_wrong cannot be used: it names none",
     ):
         assert suite.ran.out.count(f"marker {what}") == 1
+
+
+def test_markers_that_cannot_be_used_are_told_as_more(suite: Suite) -> None:
+    """Where hundreds of tests have a wrong marker the first ten are named, and that there are more is told once."""
+    suite.write(
+        "test_suite.py",
+        """
+        import pytest
+
+        @pytest.mark.parametrize("number", range(200))
+        @pytest.mark.automation_report_field("only a name")
+        def test_wrong(number):
+            pass
+    """,
+    )
+    assert len(suite.report()) == 200
+    assert suite.ran.out.count("marker automation_report_field of ") == 10
+    assert suite.ran.out.count("more of this kind went wrong; the first 10 are told") == 1
 
 
 @pytest.mark.parametrize("arguments", WORKERS)
