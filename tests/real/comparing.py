@@ -1,153 +1,178 @@
-"""Runs one package's tests bare and reported, and says what differs."""
+"""Runs one package's tests bare and reported, and says what differs.
+
+Suites that nobody here wrote have tests that pass and fail by turns. When anything differs the bare session is run
+again: what bare sessions differ in among themselves is no difference, and is named as unsteady.
+"""
 
 from __future__ import annotations
 
-import functools
 import re
-import subprocess
-import time
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
-from checked import CheckedServer
-from sessions import TOKEN, Ran, clean_environment
-
-from real.verdicts import CLASS_OF, Verdict, from_junit, from_server, last_line
+from real.printed import last_line
+from real.verdicts import CLASS_OF, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from real.packages import Package
-    from real.workplace import Place
+    from real.running import Session, State, Suite, Target, Way
 
-Target: TypeAlias = Literal["loopback", "embedded"]
-
-ALL: Mapping[int, tuple[Target, ...]] = {0: ("loopback", "embedded"), 2: ("loopback", "embedded")}
-FEW: Mapping[int, tuple[Target, ...]] = {0: ("embedded",), 2: ("loopback",)}
-"""Which sessions are compared with a bare one: by the number of processes, where they report to."""
+_MOST_BARE = 4
+"""How often a session is run bare before what differs counts."""
 
 _DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered", re.MULTILINE)
 _SHOWN = 5
 _TOLD = 2000
-_COMMON = ("--automation-report", "--automation-report-exit-wait=600", "--automation-report-source=suite")
-_SECONDS = 1800
-
-
-@dataclass(frozen=True, slots=True)
-class Bare:
-    """What a session without the plugin left."""
-
-    ran: Ran
-    verdicts: Mapping[str, Verdict]
-    seconds: float
+_WORKER = re.compile(r"^gw\d+")
+_OF_THE_SPOOL = "of the spool"
+_ABSENT = "absent"
 
 
 @dataclass(slots=True)
 class Row:
-    """One package's line of the table."""
+    """A package's line of the table: its tests run in one way."""
 
     package: Package
+    way: Way
     tests: int = 0
-    exits: list[int] = field(default_factory=list)
-    seconds: list[tuple[float, float]] = field(default_factory=list)
+    exit: int = 0
+    counts: str = ""
+    bare: list[float] = field(default_factory=list)
+    reported: dict[Target, float] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
+    unsteady: list[str] = field(default_factory=list)
 
 
-def compare(package: Package, place: Place, work: Path, sessions: Mapping[int, tuple[Target, ...]] = ALL) -> Row:
-    """Run the package's tests bare and reported, alone and on two workers, to a server and to the embedded store."""
-    row = Row(package)
-    work.mkdir(parents=True, exist_ok=True)
-    for processes, targets in sessions.items():
-        began = time.monotonic()
-        ran = _run(package, place, work, processes)
-        bare = Bare(ran, from_junit(work / "bare.xml"), time.monotonic() - began)
-        row.tests = len(bare.verdicts)
-        row.exits.append(ran.exit)
-        for target in targets:
-            began = time.monotonic()
-            found = list(_differences(package, place, work, processes, target, bare))
-            row.seconds.append((bare.seconds, time.monotonic() - began))
-            row.differences += [f"-n {processes}, {target}: {each}" for each in found]
+@dataclass(slots=True)
+class Found:
+    """What a session differs in from the bare ones, and what these differ in among themselves."""
+
+    differences: list[str] = field(default_factory=list)
+    unsteady: list[str] = field(default_factory=list)
+
+    def judge(self, name: str, reported: object, bares: Sequence[object]) -> None:
+        """Compare one thing: equal to that of a bare session is the same."""
+        if reported in bares:
+            return
+        if all(each == bares[0] for each in bares):
+            self.differences.append(f"{name}: {_unlike(bares[0], reported)}")
+        else:
+            self.unsteady.append(name)
+
+
+def compare(suite: Suite, way: Way, targets: Iterable[Target]) -> Row:
+    """Run the suite this way, bare and to each of the targets; return what differs."""
+    row = Row(suite.package, way)
+    bares = [suite.bare(way)]
+    row.tests, row.exit, row.counts = len(bares[0].verdicts), bares[0].ran.exit, last_line(bares[0].ran.out)
+    for target in targets:
+        session, stored = suite.reported(way, target)
+        row.reported[target] = session.seconds
+        found = differing(session, bares)
+        while found.differences and len(bares) < _MOST_BARE:
+            bares.append(suite.bare(way))
+            found = differing(session, bares)
+        row.differences += [f"{target}: {each}" for each in (*found.differences, *undelivered(session, stored, target))]
+        row.unsteady += [each for each in found.unsteady if each not in row.unsteady]
+    row.bare = [each.seconds for each in bares]
     return row
 
 
-def _run(package: Package, place: Place, work: Path, processes: int, *reporting: str) -> Ran:
-    tree = place.fresh(work / "tree")
-    xml = work / ("reported.xml" if reporting else "bare.xml")
-    xml.unlink(missing_ok=True)
-    command = [str(place.python), "-m", "pytest", "-n", str(processes), f"--junitxml={xml}"]
-    command += [*package.arguments, *(reporting or ("-p", "no:automation-report"))]
-    env = clean_environment(AUTOMATION_REPORT_TOKEN=TOKEN) if reporting else clean_environment()
-    env["PATH"] = f"{place.python.parent}:{env['PATH']}"
-    done = subprocess.run(
-        command, cwd=tree, env=env, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+def differing(session: Session, bares: Sequence[Session]) -> Found:
+    """Say what a session did, printed, has and leaves otherwise than bare ones."""
+    found = Found()
+    _judge_verdicts(found, session, bares)
+    is_steady = not found.unsteady
+    bare_counts = [(each.has_ended, each.ran.exit, last_line(each.ran.out)) for each in bares]
+    counts = (session.has_ended, session.ran.exit, last_line(session.ran.out))
+    if is_steady or counts in bare_counts:
+        found.judge("end, exit status and last line", counts, bare_counts)
+    _judge_lines(found, session, bares, is_steady=is_steady)
+    _judge_states(found, session, bares)
+    return found
 
 
-def _differences(
-    package: Package, place: Place, work: Path, processes: int, target: Target, bare: Bare
-) -> Iterator[str]:
-    """Yield what is not the same, in words."""
-    session = functools.partial(_run, package, place, work, processes, *_COMMON)
-    ran, stored = _to_server(session, work) if target == "loopback" else _to_store(session, work)
-    yield from _session_differences(bare, ran)
-    reported = from_junit(work / "reported.xml")
-    yield from _outcome_differences("bare XML", bare.verdicts, "reported XML", reported)
+def undelivered(session: Session, stored: Mapping[str, Verdict], target: Target) -> Iterator[str]:
+    """Yield what the server has otherwise than the session's own XML, which it must have exactly."""
+    reported = session.verdicts
     if target == "embedded":  # which is read back over the API, and that tells failures from errors no more
         reported = {key: Verdict(each.name, CLASS_OF[each.status], 1) for key, each in reported.items()}
-    yield from _outcome_differences("XML", reported, "server", stored)
+    yield from _listed("only in the XML", [reported[key].name for key in reported.keys() - stored.keys()])
+    yield from _listed("only on the server", [stored[key].name for key in stored.keys() - reported.keys()])
+    unlike = [
+        f"{reported[key].name} ({reported[key].status}, {stored[key].status})"
+        for key in reported.keys() & stored.keys()
+        if reported[key].status != stored[key].status
+    ]
+    yield from _listed("other status in the XML and on the server", unlike)
     yield from _listed("more than once in a thread", [each.name for each in stored.values() if each.cases > 1])
-    delivered = _DELIVERED.search(ran.out)
+    delivered = _DELIVERED.search(session.ran.out)
     total = sum(each.cases for each in stored.values())
     if delivered is None or int(delivered[1]) != int(delivered[2]) or int(delivered[1]) < total:
-        told = repr(delivered[0]) if delivered else f"nothing, at its end {ran.text[-_TOLD:]!r}"
+        told = repr(delivered[0]) if delivered else f"nothing, at its end {session.ran.text[-_TOLD:]!r}"
         yield f"the server has {total} results, the summary says {told}"
-    if "error in reporting" in ran.text:
+    if "error in reporting" in session.ran.text:
         yield "an error in reporting is told"
 
 
-def _to_server(session: Callable[..., Ran], work: Path) -> tuple[Ran, dict[str, Verdict]]:
-    """Report to a server on the loopback device; return the session and what the server has of it."""
-    _remove_store(work)
-    with CheckedServer(work / "store.sqlite3", TOKEN) as server:
-        ran = session(f"--automation-report-url={server.address}", "--automation-report-project-id=1")
-        posted = {test["key"]: str(test["status"]) for _, test in server.tests()}
-        return ran, from_server(server.address, TOKEN, posted)
+def _judge_verdicts(found: Found, session: Session, bares: Sequence[Session]) -> None:
+    names = {key: each.name for one in (session, *bares) for key, each in one.verdicts.items()}
+    unlike = []
+    for key, name in names.items():
+        statuses = [each.verdicts[key].status if key in each.verdicts else _ABSENT for each in bares]
+        status = session.verdicts[key].status if key in session.verdicts else _ABSENT
+        if len(set(statuses)) > 1:
+            found.unsteady.append(name)
+        elif status not in statuses:
+            unlike.append(f"{name} ({statuses[0]}, {status})")
+    found.differences += _listed("other status bare and reported", unlike)
 
 
-def _to_store(session: Callable[..., Ran], work: Path) -> tuple[Ran, dict[str, Verdict]]:
-    """Report to the embedded store; return the session and what the store has of it."""
-    _remove_store(work)
-    ran = session(f"--automation-report-database={work / 'store.sqlite3'}")
-    with CheckedServer(work / "store.sqlite3", TOKEN) as server:
-        return ran, from_server(server.address, TOKEN, None)
+def _judge_lines(found: Found, session: Session, bares: Sequence[Session], *, is_steady: bool) -> None:
+    """Compare what was printed: a line as often as in a bare session, in any order.
+
+    Where tests are unsteady, so is what they print.
+    """
+    ours = Counter(session.lines)
+    theirs = [Counter(each.lines) for each in bares]
+    more = [line for line, times in ours.items() if times > max(each[line] for each in theirs)]
+    less = [line for line in theirs[0] if ours[line] < min(each[line] for each in theirs)]
+    if is_steady and len({frozenset(each.items()) for each in theirs}) == 1:
+        found.differences += [*_listed("printed in addition", more), *_listed("not printed", less)]
+    elif more or less:
+        found.unsteady.append(f"printed lines: {len(more) + len(less)}")
+    errors = [each.ran.err for each in bares]
+    found.judge("on stderr", session.ran.err, errors)
 
 
-def _remove_store(work: Path) -> None:
-    for left in work.glob("store.sqlite3*"):
-        left.unlink()
+def _judge_states(found: Found, session: Session, bares: Sequence[Session]) -> None:
+    ours = _by_moment(session.states)
+    theirs = [_by_moment(each.states) for each in bares]
+    for name in sorted(ours.keys() | {each for states in theirs for each in states}):
+        found.judge(name, ours.get(name, []), [each.get(name, []) for each in theirs])
 
 
-def _session_differences(bare: Bare, ran: Ran) -> Iterator[str]:
-    if ran.exit != bare.ran.exit:
-        yield f"exit status {bare.ran.exit} bare, {ran.exit} reported"
-    if last_line(ran.out) != last_line(bare.ran.out):
-        yield f"last line: {last_line(bare.ran.out)!r} bare, {last_line(ran.out)!r} reported"
+def _by_moment(states: Mapping[str, State]) -> dict[str, list[str]]:
+    """Return what processes had, by the moment and kind; workers together, since either may run any test."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for process, state in states.items():
+        moment = _WORKER.sub("workers", process)
+        for kind, value in state.items():
+            if kind != _OF_THE_SPOOL:
+                found[f"{kind} ({moment})"] += map(str, value) if isinstance(value, list) else [str(value)]
+    return {name: sorted(each) for name, each in found.items()}
 
 
-def _outcome_differences(
-    one: str, ones: Mapping[str, Verdict], other: str, others: Mapping[str, Verdict]
-) -> Iterator[str]:
-    yield from _listed(f"only in the {one}", [ones[key].name for key in ones.keys() - others.keys()])
-    yield from _listed(f"only in the {other}", [others[key].name for key in others.keys() - ones.keys()])
-    unlike = [
-        f"{ones[key].name} ({ones[key].status}, {others[key].status})"
-        for key in ones.keys() & others.keys()
-        if ones[key].status != others[key].status
-    ]
-    yield from _listed(f"other status in {one} and {other}", unlike)
+def _unlike(bare: object, reported: object) -> str:
+    """Return what is only in one of two values."""
+    if isinstance(bare, list) and isinstance(reported, list):
+        ours, theirs = Counter(map(str, reported)), Counter(map(str, bare))
+        if ours != theirs:
+            return f"{list(theirs - ours)} bare, {list(ours - theirs)} reported"
+    return f"{str(bare)[:_TOLD]!r} bare, {str(reported)[:_TOLD]!r} reported"
 
 
 def _listed(what: str, names: list[str]) -> Iterator[str]:

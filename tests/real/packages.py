@@ -49,3 +49,6 @@ PACKAGES = (
 
 QUICK = ("freezegun", "responses", "toolz")
 """Those that a test runs each time."""
+
+DIFFERENTIAL = ("idna", "jinja2", "more-itertools", "pluggy", "pytest-rerunfailures", "requests-mock", "werkzeug")
+"""Those that are also run with warnings as errors: of every kind, and none that takes long."""

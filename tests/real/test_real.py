@@ -9,24 +9,39 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from real.comparing import FEW, compare
+from real.comparing import compare
 from real.packages import PACKAGES, QUICK, Package
+from real.running import Suite, Target, Way
 from real.workplace import UnavailableError, default_cache, prepare
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
+_PACKAGES = {each.name: each for each in PACKAGES}
+_WAYS: tuple[tuple[Way, Target], ...] = ((Way(0), "embedded"), (Way(2), "loopback"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "package", [each for each in PACKAGES if each.name in QUICK], ids=lambda package: str(package.name)
+    ("package", "way", "target"),
+    [
+        *((_PACKAGES[name], way, target) for name in QUICK for way, target in _WAYS),
+        (_PACKAGES["freezegun"], Way(0, is_strict=True), "embedded"),
+    ],
+    ids=lambda value: (
+        value.name if isinstance(value, Package) else "-".join(value.arguments) if isinstance(value, Way) else value
+    ),
 )
-def test_real_suite_is_as_without(package: Package, tmp_path: Path) -> None:
-    """Exit status, counts and outcomes are those of bare pytest; each test's key is on the server once a thread."""
+def test_real_suite_is_as_without(package: Package, way: Way, target: Target, tmp_path: Path) -> None:
+    """Exit status, counts, outcomes, output, threads, descriptors, children and environment are those of bare pytest.
+
+    Each test's key is on the server once a thread.
+    """
     try:
         place = prepare(package, default_cache())
     except UnavailableError as error:
         pytest.skip(f"{package.name} cannot be had: {error}")
-    row = compare(package, place, tmp_path, FEW)
+    row = compare(Suite(package, place, tmp_path / package.name, 300), way, [target])
     assert row.tests > 100
     assert row.differences == []

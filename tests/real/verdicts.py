@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
 SEVERITY = ("passed", "skipped", "failure", "error")
 """From the mildest to the worst."""
-
-_LAST_LINE = re.compile(r"^(?:=+ )?(no tests ran|\d+ [a-z]+(?:, \d+ [a-z]+)*) in [\d.]+s", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +40,6 @@ def from_junit(path: Path) -> dict[str, Verdict]:
         statuses = [before.status, *(each.tag for each in case if each.tag in SEVERITY)]
         found[key] = Verdict(address, max(statuses, key=SEVERITY.index), before.cases + 1)
     return found
-
-
-def last_line(text: str) -> str:
-    """Return the counts in pytest's last line, empty when there is none."""
-    found: list[str] = _LAST_LINE.findall(text)
-    return found[-1] if found else ""
 
 
 def from_server(address: str, token: str, posted: Mapping[str, str] | None) -> dict[str, Verdict]:

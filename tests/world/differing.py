@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checked import CheckedServer
-from real.verdicts import SEVERITY, Verdict, from_junit, last_line
+from real.printed import last_line, without_report
+from real.verdicts import SEVERITY, Verdict, from_junit
 from sessions import TOKEN, Ran, clean_environment, reporting_arguments, run, session_environment, skip_without_workers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SUITES = Path(__file__).parent / "suites"
-_PROGRESS = re.compile(r"[.FEsxX]+ *\[ *\d+%\]")
 _DELIVERED = re.compile(r"^(\d+) of (\d+) results? delivered in (\d+) threads?: ", re.MULTILINE)
 
 
@@ -118,19 +118,6 @@ def check_same_output(pair: Pair) -> None:
     bare, reported = pair.bare, pair.reported
     assert without_report(reported.ran.out, reported.folder) == without_report(bare.ran.out, bare.folder)
     assert reported.ran.err.replace(str(reported.folder), "") == bare.ran.err.replace(str(bare.folder), "")
-
-
-def without_report(text: str, folder: Path) -> str:
-    """Return what a session printed without the report's own lines, and without what differs from time to time."""
-    text = re.sub(r"(?m)^=+ automation report =+\n(?s:.*?)(?=^=+ )", "", text)
-    text = re.sub(r"(?m)^automation report: .*\n", "", text)
-    text = re.sub(r", automation-report-[^,\s]+|automation-report-[^,\s]+, ", "", text.replace(str(folder), ""))
-    text = re.sub(r"\d+\.\d+s( \(\d:\d\d:\d\d\))?", "TIME", text)
-    text = re.sub(r"(?m)^[-=]+|[-=]+$|0x[0-9a-f]+|\b\d{5,}\b", "", text)
-    if not re.search(r"(?m)^\d+ workers? ", text):
-        return text
-    # Workers share tests out as it comes: which of them had which, and in what order they ended, is no difference.
-    return "\n".join(sorted(line for line in re.sub(r"\bgw\d\b", "gw", text).splitlines() if not _PROGRESS.match(line)))
 
 
 def check_told(pair: Pair, *, is_summed_up: bool = True) -> None:
