@@ -17,10 +17,13 @@ The tree::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+UNLOADED: Final = "automation_report_unloaded"
+"""Name under which an xdist worker tells its controller why it could not load what records its tests."""
 
 
 class AutomationReportError(Exception):

@@ -117,7 +117,15 @@ def _configure_rerun(config: pytest.Config) -> None:
 
 
 def _configure_worker(config: pytest.Config, given: dict[str, Any]) -> None:
-    from pytest_automation_report.recording import worker_recording  # noqa: PLC0415 - not for sessions without us
+    try:
+        from pytest_automation_report.recording import worker_recording  # noqa: PLC0415 - not for sessions without us
+    except ImportError as error:
+        from pytest_automation_report.errors import UNLOADED  # noqa: PLC0415 - only for workers that cannot load us
+
+        # xdist gives workers the search path of its own Python: another version cannot load its library from there.
+        # The main process records what such a worker reports, as for workers on other machines.
+        getattr(config, "workeroutput", {})[UNLOADED] = str(error)
+        return
 
     recording = worker_recording(given, getattr(config, "workerinput", {})["workerid"])
     if recording is None:

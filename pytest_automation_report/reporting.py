@@ -13,7 +13,7 @@ from pytest_automation_report.artifact_stores import artifact_store, files_templ
 from pytest_automation_report.beginning import rules_from, session_configuration, spooled
 from pytest_automation_report.configuration import token_for
 from pytest_automation_report.credentials import secrets_from
-from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.errors import UNLOADED, SpoolError
 from pytest_automation_report.keeping import left_behind
 from pytest_automation_report.model import Token
 from pytest_automation_report.outcomes import collection_test
@@ -180,10 +180,13 @@ class Reporting:
     @pytest.hookimpl(optionalhook=True)
     @guarded
     def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
-        """Take what a worker could not write to disk."""
-        losses = getattr(node, "workeroutput", {}).get(LOSSES)
-        if losses is not None:
+        """Take what a worker could not write to disk, and why one could not record."""
+        output = getattr(node, "workeroutput", {})
+        if (losses := output.get(LOSSES)) is not None:
             self._losses.append(Losses(**losses))
+        if (reason := output.get(UNLOADED)) is not None:
+            text = f"its results are without annotations: its Python cannot load the plugin: {reason}"
+            self._troubles.append(f"worker {node.gateway.id}: {text}")
 
     @pytest.hookimpl(trylast=True)
     @guarded

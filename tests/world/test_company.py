@@ -46,6 +46,12 @@ def test_skipped(): pass
 @pytest.mark.xfail(strict=True)
 def test_passes_unexpectedly(): pass
 """
+_UNLOADABLE = """
+import os, sys
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    sys.modules["pytest_automation_report.notes"] = None
+"""
 _AGAIN = (
     "runs = []\ndef test_again():\n    runs.append(1)\n    assert len(runs) == 3\n\ndef test_never(): assert False\n"
 )
@@ -152,6 +158,20 @@ def test_other_interpreter(tmp_path: Path) -> None:
     spec = f"popen//python={sys.executable}"
     pair = _checked(differ(tmp_path, _SUITE, "--dist", "load", "--tx", spec, "--tx", spec, *_ONLY["rerunfailures"]))
     assert {worker for worker, _ in pair.tests} <= {"gw0", "gw1"}
+
+
+def test_interpreter_that_cannot_load_the_plugin(tmp_path: Path) -> None:
+    """A worker whose Python cannot load the plugin, as another version's, changes no outcome; its results arrive.
+
+    xdist gives its workers the search path of its own Python, from which another version cannot load extensions.
+    """
+    suite = tmp_path / "made"
+    suite.mkdir()
+    (suite / "conftest.py").write_text(_UNLOADABLE)
+    (suite / "test_suite.py").write_text(_SUITE)
+    pair = _checked(differ(tmp_path, suite, "-n", "2", *_ONLY["rerunfailures"]))
+    out = pair.reported.ran.out
+    assert out.count(": its results are without annotations: its Python cannot load the plugin: ") == 2
 
 
 def test_loop_on_failures(tmp_path: Path) -> None:
