@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from canary import assert_not_in_process
@@ -16,7 +18,6 @@ from pytest_automation_report.sender.book import ledger_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
     from types import TracebackType
 
     from scripted.server import ScriptedServer
@@ -130,7 +131,7 @@ def _is_free(session: Path) -> bool:
     try:
         descriptor = os.open(session / "lock", os.O_RDWR)
     except FileNotFoundError:
-        return not session.exists()
+        return not session.exists() or not _is_starting(session)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -138,3 +139,12 @@ def _is_free(session: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def _is_starting(session: Path) -> bool:
+    """Whether there is a process for this session, which may not have its lock yet; pytest may die before."""
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if session.name.encode() in each.read_bytes():
+                return True
+    return not Path("/proc").exists()
