@@ -20,6 +20,7 @@ from pytest_automation_report.annotations import NOTES, activate, deactivate
 from pytest_automation_report.attachments import attachment
 from pytest_automation_report.attempts import ATTEMPTS
 from pytest_automation_report.browsers import BrowserFiles, has_browsers
+from pytest_automation_report.captured_files import captured_files
 from pytest_automation_report.credentials import worker_rules
 from pytest_automation_report.describing import Describing, is_described, with_markers
 from pytest_automation_report.failures import FAILED, Failures
@@ -134,6 +135,9 @@ class Recording:
         if config.pluginmanager.has_plugin("junitxml"):  # which has the fixture that ours calls
             config.pluginmanager.register(SuiteProperties(self.write, self._notes.clean))
         activate(self._notes)
+        captured = captured_files(config) if self._rules.keeps_output("error") else []
+        if captured:
+            self._writer.write(plain_record("captured", files=captured))
 
     @pytest.hookimpl(trylast=True)
     @guarded

@@ -21,7 +21,7 @@ from pytest_automation_report.recording import LOSSES, Clock, Faults, Recording,
 from pytest_automation_report.records import plain_record
 from pytest_automation_report.rules import texts
 from pytest_automation_report.run_hooks import tell_finished
-from pytest_automation_report.sender.handover import Handover, limits_from
+from pytest_automation_report.sender.handover import Handover, Hiding, limits_from
 from pytest_automation_report.sender.launch import LaunchError, start_sender
 from pytest_automation_report.sender.log import Log
 from pytest_automation_report.session_run import session_run
@@ -334,6 +334,7 @@ class Reporting:
             controller=os.getpid(),
             limits=self._limits,
             store=self._store,
+            hiding=Hiding(self._rules.redact, self._rules.secrets, self._rules.redact_builtin),
         )
         try:
             start_sender(handover)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Check: TypeAlias = Callable[[object], bool]
 
 _MOST: Final = 2**63
+_CAPTURED: Final = 4
 _STATUSES: Final = frozenset(get_args(Status))
 
 
@@ -64,6 +65,13 @@ def _is_property(members: Mapping[str, object]) -> bool:
     return _is_artifact(members["artifact"]) if "artifact" in members else _is_field(members.get("field"))
 
 
+def _are_captured(value: object) -> bool:
+    return type(value) is list and all(
+        type(each) is list and len(each) == _CAPTURED and _is_text(each[0]) and all(map(_is_integer, each[1:]))
+        for each in value
+    )
+
+
 _NEEDED: Final[Mapping[str, Mapping[str, Check]]] = {
     "open": {"pid": _is_integer, "began": _may_be_integer},
     "collected": {"count": _is_integer},
@@ -80,6 +88,7 @@ _NEEDED: Final[Mapping[str, Mapping[str, Check]]] = {
     },
     "end": {"reason": _is_text},
     "artifact": {"n": _is_integer, "artifact": _is_artifact},
+    "captured": {"files": _are_captured},
 }
 
 

@@ -1,4 +1,4 @@
-"""What pytest hands over to the sender on its standard input (floor 3): the only place where the token travels."""
+"""What pytest hands over to the sender on its standard input (floor 3): the only place where secrets travel."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.model import ArtifactStore, Endpoint, Token
+from pytest_automation_report.redaction import Redaction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +53,19 @@ def limits_from(environ: Mapping[str, str], **given: float) -> Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Hiding:
+    """What is hidden in a text that only the sender sees; ``secrets`` are values, ``patterns`` a user's expressions."""
+
+    patterns: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    is_builtin: bool = True
+
+    def redaction(self) -> Redaction:
+        """Return what hides it."""
+        return Redaction(self.patterns, secrets=self.secrets, is_builtin=self.is_builtin)
+
+
+@dataclass(frozen=True, slots=True)
 class Handover:
     """Everything a sender needs to know; ``controller`` is the process id of the pytest that it outlives."""
 
@@ -61,9 +75,10 @@ class Handover:
     controller: int
     limits: Limits = field(default_factory=Limits)
     store: ArtifactStore | None = None
+    hiding: Hiding = field(default_factory=Hiding)
 
     def to_json(self) -> str:
-        """Return the hand-over as JSON, token included: for a pipe, never for a file."""
+        """Return the hand-over as JSON, token and secrets included: for a pipe, never for a file."""
         return json.dumps(
             {
                 "folder": self.folder,
@@ -72,6 +87,7 @@ class Handover:
                 "controller": self.controller,
                 "limits": asdict(self.limits),
                 "store": None if self.store is None else asdict(self.store),
+                "hiding": asdict(self.hiding),
             }
         )
 
@@ -79,6 +95,7 @@ class Handover:
     def from_json(cls, text: str) -> Handover:
         """Return the hand-over that `to_json` wrote."""
         document = json.loads(text)
+        hiding = document["hiding"]
         return cls(
             folder=document["folder"],
             endpoint=Endpoint(**document["endpoint"]),
@@ -86,4 +103,5 @@ class Handover:
             controller=document["controller"],
             limits=Limits(**document["limits"]),
             store=None if document["store"] is None else ArtifactStore(**document["store"]),
+            hiding=Hiding(**{**hiding, "patterns": tuple(hiding["patterns"]), "secrets": tuple(hiding["secrets"])}),
         )

@@ -23,7 +23,7 @@ from pytest_automation_report.spool import NOT_RUN
 from pytest_automation_report.spooled import MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from pytest_automation_report.records import Placed
     from pytest_automation_report.rules import Rules
@@ -70,9 +70,10 @@ class Lane:
     """What one worker reported so far; owned by `Lanes`.
 
     ``began`` and ``ended`` are moments in microseconds; ``counts`` is by pytest's statuses; ``orphans`` are the
-    numbers of attempts that an earlier sender reported as never finished, whatever the file says by now; ``modules``
-    the number of results that no attempt led to; ``added`` the artifacts of the open attempt; ``more`` what the tests'
-    own time is to be corrected by, in microseconds, since a file of results has told the time of the whole.
+    numbers of attempts that an earlier sender reported as never finished, whatever the file says by now; ``captured``
+    are the files into which its output goes; ``modules`` is the number of results that no attempt led to; ``added`` are
+    the artifacts of the open attempt; ``more`` what the tests' own time is to be corrected by, in microseconds, since a
+    file of results has told the time of the whole.
     """
 
     worker: str
@@ -90,6 +91,7 @@ class Lane:
     unclosed: Result | None = None
     suspended: Result | None = None
     interrupted: str = ""
+    captured: Sequence[Sequence[object]] = ()
     modules: int = 0
     more: int = 0
 
@@ -100,10 +102,16 @@ class Lane:
 
 
 class Lanes:
-    """All lanes of a session."""
+    """All lanes of a session; ``last_words`` tells what a worker's process has printed last, once it has died."""
 
-    def __init__(self, rules: Rules, orphans: Mapping[str, Container[int]] | None = None) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        orphans: Mapping[str, Container[int]] | None = None,
+        last_words: Callable[[str], str] = lambda _: "",
+    ) -> None:
         self._rules = rules
+        self._last_words = last_words if rules.keeps_output("error") else lambda _: ""
         self._orphans = orphans or {}
         self._crashed: dict[str, list[Test]] = {}
         self._failed: set[str] = set()
@@ -169,6 +177,8 @@ class Lanes:
             case "artifact":
                 if lane.open is not None and lane.open.number == members["n"]:
                     lane.added.append(Artifact(**members["artifact"]))
+            case "captured":
+                lane.captured = members["files"]
             case "property":
                 if "artifact" not in members:
                     self._add_property(Field.from_body(members["field"]))
@@ -185,7 +195,8 @@ class Lanes:
         self.merge_crashed()
         for lane in self.by_worker.values():
             if lane.open is not None:
-                self._emit(lane, self._orphan(lane, lane.open, kind, "", lane.ended))
+                words = self._last_words(lane.worker) if kind == "died" else ""
+                self._emit(lane, self._orphan(lane, lane.open, kind, words, lane.ended))
             self._close_attempt(lane)
             lane.is_closed = True
         for lane in self.by_worker.values():
@@ -278,7 +289,8 @@ class Lanes:
         if lane.interrupted == nodeid or (lane.is_closed and lane.open is None):
             return
         start = lane.open or Start(lane.position, -1, moment, nodeid, members["file"], members.get("line"))
-        result = self._orphan(lane, start, "crashed", members["text"], moment)
+        detail = "\n\n".join(filter(None, (members["text"], self._last_words(lane.worker))))
+        result = self._orphan(lane, start, "crashed", detail, moment)
         if members["outcome"] in {"rerun", AGAIN}:
             if members["outcome"] == AGAIN:
                 self._failed.add(start.nodeid)

@@ -19,6 +19,7 @@ from pytest_automation_report.connection import connected
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.book import LedgerBook
+from pytest_automation_report.sender.captured import CapturedOutput
 from pytest_automation_report.sender.delivery import Delivery
 from pytest_automation_report.sender.files import RecordFiles, remove_delivered
 from pytest_automation_report.sender.lanes import Lanes
@@ -53,6 +54,7 @@ class Following:
     lanes: Lanes
     limits: Limits
     controller: Process | None
+    captured: CapturedOutput | None = None
     _workers: dict[str, Process] = field(default_factory=dict)
     _died_at: float | None = None
 
@@ -65,6 +67,9 @@ class Following:
             lane.position = self.files.position(worker)
             if lane.pid and worker not in self._workers and self.controller is not None:
                 self._workers[worker] = Process(lane.pid)
+            if lane.captured and self.captured is not None:
+                self.captured.watch(worker, lane.pid, lane.captured)
+                lane.captured = ()
         self.lanes.merge_crashed()
 
     def _is_full(self, worker: str) -> bool:
@@ -95,10 +100,10 @@ class Following:
             self.lanes.decide("died" if self.lanes.end is None else "interrupted")
 
     def close(self) -> None:
-        """Close the processes' descriptors."""
-        for process in (self.controller, *self._workers.values()):
-            if process is not None:
-                process.close()
+        """Close the descriptors of processes and of what they have captured."""
+        for each in (self.controller, *self._workers.values(), self.captured):
+            if each is not None:
+                each.close()
 
 
 @dataclass(slots=True)
@@ -115,6 +120,7 @@ class Sender:
     unknown: Unknown = "hold"
     keeper: Keeper | None = None
     is_in_new_run: bool = False
+    captured: CapturedOutput | None = None
     _alone_at: float | None = None
     _locks: list[int] = field(default_factory=list)
 
@@ -123,8 +129,9 @@ class Sender:
         restore = functools.partial(self.folder.restore, self.session)
         book = LedgerBook(self.folder.ledger, self._lock_again, restore)
         orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
-        lanes = Lanes(Rules.from_json(self.session.rules), orphans)
-        following = Following(RecordFiles(self.folder), lanes, self.limits, self.controller)
+        words = () if self.captured is None else (self.captured.last_words,)
+        lanes = Lanes(Rules.from_json(self.session.rules), orphans, *words)
+        following = Following(RecordFiles(self.folder), lanes, self.limits, self.controller, self.captured)
         rejects = Rejects(self.folder.rejected)
         delivery = Delivery(
             self.client, book, lanes, self.session, self.limits, self.world, rejects,
@@ -255,8 +262,10 @@ def run(handover: Handover) -> None:
         controller = Process(handover.controller)
         log.write(f"sender {os.getpid()} follows session {session.id} of pytest {handover.controller}")
         with connected(handover.endpoint, handover.token, deadline_seconds=handover.limits.request) as client:
-            keeper = keeper_of(handover.store, world.clock)
-            delivery = Sender(folder, session, handover.limits, client, world, controller, keeper=keeper).run()
+            keeper, captured = keeper_of(handover.store, world.clock), CapturedOutput(handover.hiding.redaction())
+            delivery = Sender(
+                folder, session, handover.limits, client, world, controller, keeper=keeper, captured=captured
+            ).run()
         log.write("done" if delivery.is_finished else f"{delivery.state.done['left']} results left: {delivery.stopped}")
         if delivery.is_finished and not delivery.has_kept and not Process(handover.controller).is_alive():
             remove_delivered(folder)

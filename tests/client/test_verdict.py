@@ -69,6 +69,14 @@ def test_success_that_makes_no_sense(body: bytes) -> None:
     assert type(error_of(CREATE, Answer(201, body))) is UnknownAnswerError
 
 
+def test_reason_why_it_makes_no_sense() -> None:
+    """The message says what is wrong with a body, by a reason of ours; one without a body says that, too."""
+    deep = str(error_of(READ, Answer(200, b"[" * 100_000)))
+    assert deep == "GET /runs/1: 200 with a body that makes no sense (nested too deep)"
+    assert str(error_of(READ, Answer(200, b"[NaN]"))).endswith("(NaN is no JSON)")
+    assert "line 1 column 1 (char 0)" in str(error_of(READ, Answer(200)))
+
+
 def test_failures() -> None:
     """Without an answer, what counts is whether the request left whole."""
     assert type(error_of(APPEND, Failure("reset"), was_sent=True)) is UnknownAnswerError
@@ -91,7 +99,9 @@ def test_answers_to_half_a_request(status: int, expected: type[ClientError]) -> 
 def test_success_for_half_a_request() -> None:
     """A success for a request that did not leave whole is too strange to build on."""
     for call, body in ((CREATE, b'{"id": 1}'), (READ, b'{"id": 1}'), (APPEND, b"")):
-        assert type(error_of(call, Answer(call.success, body), was_sent=False)) is UnknownAnswerError
+        error = error_of(call, Answer(call.success, body), was_sent=False)
+        assert type(error) is UnknownAnswerError
+        assert str(error) == f"{call.method} {call.path}: {call.success}"
     with pytest.raises(UnknownAnswerError):
         classify(APPEND, Answer(204), lambda document: document, was_sent=False)
 
@@ -124,6 +134,8 @@ def test_redirects(status: int) -> None:
     assert error.status == status
     expected = f"redirected ({status} to https://login.example/): the address is configured wrongly"
     assert str(error) == f"POST /append: {expected}"
+    nowhere = error_of(APPEND, Answer(status))
+    assert str(nowhere) == f"POST /append: redirected ({status}): the address is configured wrongly"
 
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
@@ -145,6 +157,12 @@ def test_retry_after(value: str, date: str, seconds: float | None) -> None:
     error = error_of(APPEND, Answer(429, retry_after=value, date=date))
     assert isinstance(error, ThrottledError)
     assert error.retry_after_seconds == seconds
+
+
+def test_no_retry_after() -> None:
+    """A 429 without the header asks for no wait that we know of, and nor does one with half of what a moment needs."""
+    errors = (error_of(APPEND, Answer(429)), error_of(APPEND, Answer(429, retry_after=DATE)))
+    assert [each.retry_after_seconds for each in errors if isinstance(each, ThrottledError)] == [None, None]
 
 
 def test_huge_retry_after() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from checked import CheckedServer
-from sessions import TOKEN, run_session
+from sessions import TOKEN, run_session, session_environment
+
+from faults.running import wait_for_senders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def server(tmp_path: Path) -> Iterator[CheckedServer]:
 
 
 SUITE = """
-import logging, os, signal, sys, threading, pytest
+import logging, os, pathlib, signal, sys, threading, time, pytest
 
 def test_before():
     print("of another test")
@@ -76,3 +78,42 @@ def test_output_that_is_not_kept_is_not_shown(tmp_path: Path, server: CheckedSer
     text = error_of(server)
     assert "Interrupted by Ctrl-C at " in text
     assert "said last" not in text
+
+
+DIES = "os.kill(os.getpid(), signal.SIGKILL)"
+LEAVES_AT_ONCE = "os._exit(0)"
+SECRET = "s3cret-of-this-environment"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="captured files are found through /proc")
+@pytest.mark.parametrize(
+    ("end", "workers", "how"),
+    [
+        pytest.param(DIES, (), "The process that ran this test died before it finished", id="killed"),
+        pytest.param(LEAVES_AT_ONCE, (), "The process that ran this test died before it finished", id="left"),
+        pytest.param(DIES, ("-n1",), "crashed while it ran this test", id="killed-n1"),
+    ],
+)
+def test_dead_process_has_its_last_words(
+    tmp_path: Path, server: CheckedServer, end: str, workers: tuple[str, ...], how: str
+) -> None:
+    """The test whose process died shows the end of what it had printed, without secrets and nothing of other tests."""
+    said = f"""
+    ledgers = pathlib.Path(".automation-report/spool").glob  # the sender is there: it has sent the test before
+    while not any(b"append_thread" in each.read_bytes() for each in ledgers("*/ledger")):
+        time.sleep(0.01)
+    print(os.environ["MY_PASSWORD"], "hidden-by-pattern", "\\x1b[31mred")
+    os.write(1, b"from below \\xff\\n")
+    {end}"""
+    (tmp_path / "test_suite.py").write_text(SUITE.format(end=said))
+    env = session_environment(MY_PASSWORD=SECRET)
+    run_session(tmp_path, *workers, "-o", "automation_report_redact=hidden-by-.*?n", address=server.address, env=env)
+    wait_for_senders(tmp_path)
+    text = error_of(server)
+    assert how in text
+    assert "Captured stdout, the last of it\nxxx" in text
+    assert "said last\n[redacted] [redacted] " in text
+    assert "from below \ufffd" in text
+    assert "Captured stderr, the last of it\ncomplained Authorization: Bearer [redacted]" in text
+    assert not [each for each in ("of another test", "\x1b", SECRET, "s3cr3t") if each in text]
+    assert len(text) < 16_384

@@ -52,8 +52,8 @@ FLOORS: dict[str, int] = {
     # 4: pytest's hooks, the console command, and the door, which shows what there is for tests and hooks
     **dict.fromkeys(
         (
-            "", "browsers", "cli", "describing", "job_output", "plugin", "recording", "remote", "reporting",
-            "run_hooks", "terminal_report",
+            "", "browsers", "captured_files", "cli", "describing", "job_output", "plugin", "recording", "remote",
+            "reporting", "run_hooks", "terminal_report",
             "session_run", "software", "suite_properties", "rerun", "testing",
         ),
         4,

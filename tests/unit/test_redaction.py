@@ -341,8 +341,11 @@ def test_an_address_that_is_to_be_followed_keeps_its_signature() -> None:
 def test_nothing_is_looked_for_when_all_is_off() -> None:
     """Without patterns, secrets and built-in shapes there is nothing to do."""
     assert not Redaction(is_builtin=False)
+    assert Redaction(secrets=["t0ken"], is_builtin=False)
     clean = texts(Rules(redact_builtin=False))
     assert clean.console(TOKENS[0]) == clean.address(TOKENS[0]) == TOKENS[0]
+    known = Redaction(secrets=["t0ken"], is_builtin=False)  # what is known is hidden all the same, and nothing else
+    assert known(f"t0ken {TOKENS[0]}") == known.address(f"t0ken {TOKENS[0]}") == f"{MARK} {TOKENS[0]}"
 
 
 @pytest.mark.parametrize(("length", "is_found_in_base64"), [(4, False), (5, False), (6, True)])
