@@ -93,7 +93,7 @@ def _tried(
 
 def _written(place: Configuration, run: NewRun, rules: Rules, sharing: Sharing) -> tuple[SessionFolder, Session]:
     """Write the session into a new folder; its id is among the fields of its own run, so that it can be found again."""
-    folder = new_session_folder(place.spool, time.strftime("%Y%m%dT%H%M%S", time.gmtime()))
+    folder = new_session_folder(place.spool, time.strftime("%Y%m%dT%H%M%S", time.gmtime()), is_hidden=True)
     own = () if sharing.tag else (Field(SESSION_ID_FIELD, folder.id),)
     session = Session(
         id=folder.id,
@@ -111,7 +111,7 @@ def _written(place: Configuration, run: NewRun, rules: Rules, sharing: Sharing) 
     )
     try:
         folder.write_session(session)
+        return folder.shown(), session
     except OSError as error:
         folder.remove()
         raise SpoolError(f"{folder.path} cannot be written: {error.strerror or error}") from error
-    return folder, session

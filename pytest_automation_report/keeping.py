@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.sender.files import remove_delivered
 from pytest_automation_report.sender.liveness import birth_of
-from pytest_automation_report.spool import session_folders
+from pytest_automation_report.spool import hidden_folders, session_folders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +68,7 @@ def drop(folder: SessionFolder) -> str:
 
 def left_behind(spool: Path, own: SessionFolder, *, keep_days: int, now: float) -> Leftovers:
     """Count the sessions that earlier ones have left, and remove those kept for longer; 0 days keep for ever."""
+    remove_abandoned(spool, now=now)
     counts = Counter[str]()
     others = [each for each in session_folders(spool) if each.id != own.id]
     for folder in others[:_MOST_LOOKED_AT]:
@@ -79,6 +80,17 @@ def left_behind(spool: Path, own: SessionFolder, *, keep_days: int, now: float) 
         except FileNotFoundError:
             continue  # another session has removed it meanwhile
     return Leftovers(counts["kept"], counts["removed"])
+
+
+def remove_abandoned(spool: Path, *, now: float) -> None:
+    """Remove folders that were never filled to their end and that nobody has touched for a day."""
+    for folder in hidden_folders(spool):
+        try:
+            last = max(each.stat().st_mtime for each in (folder.path, *folder.path.iterdir()))
+        except FileNotFoundError:
+            continue  # it has just been shown
+        if now - last > DAY_SECONDS:
+            folder.remove()
 
 
 def files_of(folder: SessionFolder) -> list[Path]:

@@ -232,7 +232,9 @@ class SessionFolder:
         """Return the folder by the name under which it can be sent: all that belongs into it is there."""
         path = self.path.with_name(self.id)
         self.path.rename(path)
-        return SessionFolder(path)
+        made = SessionFolder(path)
+        made._began_ns = self._began_ns
+        return made
 
     def remove(self) -> None:
         """Remove the folder with all that is in it."""

@@ -10,13 +10,14 @@ import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pytest_automation_report.encoding import encoded
 from pytest_automation_report.errors import ResultFileError, SpoolError
 from pytest_automation_report.junit_results import JunitDocument, JunitError, JunitResult
+from pytest_automation_report.keeping import remove_abandoned
 from pytest_automation_report.records import FORMAT, finish_record, plain_record
-from pytest_automation_report.spool import MAIN, Session, bytes_from, hidden_folders, new_session_folder
+from pytest_automation_report.spool import MAIN, Session, bytes_from, new_session_folder
 from pytest_automation_report.spool_writer import SpoolWriter
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.rules import Rules
     from pytest_automation_report.sharing import Sharing
     from pytest_automation_report.spool import SessionFolder
-
-_ABANDONED_SECONDS: Final = 24 * 3600
 
 
 @dataclass(slots=True)
@@ -49,7 +48,7 @@ class Submission:
     _writer: SpoolWriter = field(init=False)
 
     def __post_init__(self) -> None:
-        remove_abandoned(self.spool)
+        remove_abandoned(self.spool, now=time.time())
         self._folder = new_session_folder(self.spool, time.strftime("%Y%m%dT%H%M%S", time.gmtime()), is_hidden=True)
         self._writer = SpoolWriter(self._folder.records(MAIN))
         self._write(plain_record("open", format=FORMAT, worker=MAIN, pid=os.getpid(), t=0, began=0))
@@ -148,15 +147,3 @@ class Submission:
         self._writer.write(record)
         if self._writer.waiting:
             raise SpoolError(f"nothing was sent: {self._writer.trouble}")
-
-
-def remove_abandoned(spool: Path) -> None:
-    """Remove folders that were never filled to their end and that nobody has touched for a day."""
-    now = time.time()
-    for folder in hidden_folders(spool):
-        try:
-            last = max(each.stat().st_mtime for each in (folder.path, *folder.path.iterdir()))
-        except FileNotFoundError:
-            continue  # it has just been shown
-        if now - last > _ABANDONED_SECONDS:
-            folder.remove()

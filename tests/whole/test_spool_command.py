@@ -52,6 +52,20 @@ def test_list_of_nothing(project: Project) -> None:
     assert console(project.root, "spool", "list", "--json").out == "[]\n"
 
 
+def test_session_that_never_began_is_nobodys(project: Project) -> None:
+    """What pytest leaves when it is killed before its session is whole is not sent, and removed after a day."""
+    project.report(LATER)
+    (session,) = project.sessions
+    hidden = session.rename(session.with_name(f".{session.name}"))
+    project.report()
+    sent = console(project.root, "send")
+    assert (sent.exit, hidden.exists()) == (0, True), sent.text
+    aged(hidden, 1.1)
+    os.utime(hidden, (0, 0))
+    project.report()
+    assert not hidden.exists()
+
+
 def test_unreadable_session_is_listed_with_its_trouble(project: Project) -> None:
     """A session that cannot be read is listed, says why, and can be dropped."""
     project.report(LATER)
