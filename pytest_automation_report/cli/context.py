@@ -74,7 +74,8 @@ class Exit(IntEnum):
 
 def told(text: str, *, colour: str = "") -> None:
     """Write one line for a person, to stderr, in this colour where colours are wanted."""
-    click.echo(click.style(shown(text), fg=colour or None), err=True, color=is_coloured(sys.stderr, os.environ))
+    line = shown(text)
+    click.echo(click.style(line, fg=colour) if colour else line, err=True, color=is_coloured(sys.stderr, os.environ))
 
 
 def is_coloured(stream: TextIO, environ: Mapping[str, str]) -> bool:

@@ -8,6 +8,7 @@ import click
 
 from pytest_automation_report.cli.context import CONNECTION, Exit, configured, setting_options, told, with_exit_codes
 from pytest_automation_report.cli.shared_runs import connected_to
+from pytest_automation_report.cli.tables import printed
 from pytest_automation_report.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ def list_failed(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - cl
     with connected_to(configuration, token) as client:
         run = chosen if chosen is not None else _last(client, configuration.source)
         found = _failed(client, run)
-    click.echo(run)
+    printed(run)
     for key, name in found.items():
-        click.echo(key)
+        printed(key)
         told(name)
     told(f"{len(found)} failed in run {run}")
     return Exit.DONE

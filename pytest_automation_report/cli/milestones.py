@@ -9,6 +9,7 @@ import click
 
 from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
 from pytest_automation_report.cli.store import opened_store
+from pytest_automation_report.cli.tables import is_person_reading, tell_table
 from pytest_automation_report.errors import SettingError
 
 
@@ -18,16 +19,22 @@ def milestone() -> None:
 
 
 @milestone.command("list")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON on a terminal, too.")
 @setting_options("project_id", "database")
 @with_exit_codes
-def list_milestones(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Print the project's milestones as JSON, each with its tags."""
+def list_milestones(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Print the project's milestones, each with its tags: on a terminal a table, else JSON."""
     from pytest_automation_report.server.milestones import milestones  # noqa: PLC0415 - sending needs no server
 
     configuration, place = stored_at(options)
     with opened_store(place, must_exist=False) as opened:
         found = opened.read(lambda reader: milestones(reader.database, configuration.project_id))
-    click.echo(json.dumps(found, indent=2))
+    if is_json or not is_person_reading():
+        click.echo(json.dumps(found, indent=2))
+        return Exit.DONE
+    tell_table(("id", "milestone", "tags"), [(each["id"], each["name"], ", ".join(each["tags"])) for each in found])
+    if not found:
+        told("no milestones")
     return Exit.DONE
 
 

@@ -34,6 +34,7 @@ from pytest_automation_report.cli.shared_runs import (
     patiently,
     wait_for,
 )
+from pytest_automation_report.cli.tables import is_person_reading, moment, printed, tell_table
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.model import Resources
 from pytest_automation_report.quantities import quantity
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.client import Client
     from pytest_automation_report.configuration import Configuration
 
+_COLUMNS: Final = ("run", "state", "results", "failed", "created", "name")
 _PAGE: Final = 25
 _RUNNING: Final = 4
 _UNPROCESSABLE: Final = 422
@@ -67,7 +69,7 @@ def create(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' 
     new, sharing = new_run(configuration)
     with connected_to(configuration, token) as client:
         made = joined_run(client, new, sharing) if sharing.tag else client.create_run(new)
-    click.echo(made)
+    printed(made)
     told(f'run {made} "{new.name}" of source {new.source} is open')
     return Exit.DONE
 
@@ -187,9 +189,12 @@ def list_runs(
         click.echo(json.dumps(document, indent=2))
         return Exit.DONE
     found = [each for each in RunPage.from_json(document).result if not (is_open and each.is_completed)]
-    for each in found:
-        click.echo(each.id)
-        told(_line(each))
+    if is_person_reading():
+        tell_table(_COLUMNS, [_row(each) for each in found])
+    else:
+        for each in found:
+            click.echo(each.id)
+            told(_line(each))
     if not found:
         told("no runs")
     return Exit.DONE
@@ -209,7 +214,7 @@ def show(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: 
         click.echo(json.dumps(document, indent=2))
         return Exit.DONE
     shown = Run.from_row(document)
-    click.echo(shown.id)
+    printed(shown.id)
     told(_line(shown))
     for field in shown.fields:
         told(f"  {field.name}: {field.value}")
@@ -240,6 +245,13 @@ def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:
 
 
 def _line(each: Run) -> str:
-    state = "completed" if each.is_completed else "open"
     counts = f"{quantity(each.counts.total, 'result')}, {each.counts.failure} failed"
-    return f'{each.id}: {state}, {counts}, created {each.created_at}: "{each.name}"'
+    return f'{each.id}: {_state(each)}, {counts}, created {moment(each.created_at)}: "{each.name}"'
+
+
+def _row(each: Run) -> tuple[object, ...]:
+    return each.id, _state(each), each.counts.total, each.counts.failure, moment(each.created_at), each.name
+
+
+def _state(each: Run) -> str:
+    return "completed" if each.is_completed else "open"

@@ -15,6 +15,7 @@ import click
 from pytest_automation_report.artifact_stores import artifact_store
 from pytest_automation_report.cli.context import CONNECTION, Exit, configured, setting_options, told, with_exit_codes
 from pytest_automation_report.cli.progress import Progress
+from pytest_automation_report.cli.tables import printed
 from pytest_automation_report.connection import connected
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.quantities import quantity
@@ -193,7 +194,7 @@ def delivered(
         ).run()
     state = delivery.state
     if how.prints_run and state.run is not None:
-        click.echo(state.run)
+        printed(state.run)
     _told_on_the_way(folder, state, state.total("dropped") - dropped)
     return _told(folder, delivery, state.total("acknowledged") - acknowledged)
 

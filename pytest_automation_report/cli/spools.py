@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from pytest_automation_report.cli.context import Exit, configuration_of, setting_options, shown, told, with_exit_codes
+from pytest_automation_report.cli.tables import age, is_person_reading, tell_table
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.keeping import DAY_SECONDS, age_of, drop, state_of
 from pytest_automation_report.kept import kept_session
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.kept import KeptSession
     from pytest_automation_report.spool import SessionFolder
+
+
+_COLUMNS: Final = ("session", "state", "age", "results")
 
 
 @click.group("spool")
@@ -38,8 +42,11 @@ def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - cl
     if is_json:
         click.echo(json.dumps([{**asdict(each), "left": each.left} for each in found], indent=2))
         return Exit.DONE
-    for each in found:
-        click.echo(_line(each))
+    if is_person_reading():
+        tell_table(_COLUMNS, [_row(each) for each in found])
+    else:
+        for each in found:
+            click.echo(shown("  ".join(_row(each))))
     told(quantity(len(found), "session") if found else "the spool is empty")
     return Exit.DONE
 
@@ -97,7 +104,7 @@ def _dropped(folders: Sequence[SessionFolder]) -> Exit:
     return Exit.DONE if gone == len(folders) else Exit.KEPT
 
 
-def _line(kept: KeptSession) -> str:
+def _row(kept: KeptSession) -> tuple[str, ...]:
     parts = [
         (kept.left, "to be sent"),
         (kept.acknowledged, "delivered"),
@@ -106,4 +113,4 @@ def _line(kept: KeptSession) -> str:
     ]
     results = ", ".join(f"{count} {what}" for count, what in parts if count) or kept.trouble or "no results"
     where = f" for {kept.address}, project {kept.project_id}" if kept.address else ""
-    return shown(f"{kept.id}  {kept.state}  {kept.age_seconds / DAY_SECONDS:.1f} days  {results}{where}")
+    return kept.id, kept.state, age(kept.age_seconds), f"{results}{where}"

@@ -10,11 +10,14 @@ import click
 
 from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
 from pytest_automation_report.cli.store import opened_store
+from pytest_automation_report.cli.tables import is_person_reading, tell_table
 from pytest_automation_report.errors import SettingError
 
 if TYPE_CHECKING:
+    from pytest_automation_report.model import Json
     from pytest_automation_report.server.statuses import ResultStatus, StatusTable
 
+_COLUMNS: Final = ("id", "status", "counts as", "words for it")
 _MEANINGS: Final = ("passed", "failed", "neutral", "open")
 
 
@@ -24,16 +27,28 @@ def status() -> None:
 
 
 @status.command("list")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON on a terminal, too.")
 @setting_options("project_id", "database")
 @with_exit_codes
-def list_statuses(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Print the project's statuses as JSON."""
+def list_statuses(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Print the project's statuses: on a terminal a table, else JSON."""
     configuration, place = stored_at(options)
     project_id = configuration.project_id
     with opened_store(place, must_exist=False) as opened:
         found = opened.read(lambda reader: reader.references([], project_id, ["statuses"]))
-    click.echo(json.dumps(found["statuses"], indent=2))
+    if is_json or not is_person_reading():
+        click.echo(json.dumps(found["statuses"], indent=2))
+        return Exit.DONE
+    rows = [(each["id"], each["name"], _meaning(each), ", ".join(each["aliases"])) for each in found["statuses"]]
+    tell_table(_COLUMNS, rows)
     return Exit.DONE
+
+
+def _meaning(status: Json) -> str:
+    """Return as what results of a status count, in the words that --counts-as takes."""
+    if status["is_passed"] or status["is_failed"]:
+        return "passed" if status["is_passed"] else "failed"
+    return "neutral" if status["is_final"] else "open"
 
 
 @status.command("set")

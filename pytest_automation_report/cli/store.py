@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
+from pytest_automation_report.cli.tables import printed
 from pytest_automation_report.errors import SettingError, StoreError
+from pytest_automation_report.quantities import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -55,17 +57,21 @@ def store() -> None:
 @setting_options("database")
 @with_exit_codes
 def check(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Tell whether the store is whole and its counts are right, as JSON; exit code 1 when they are not."""
+    """Tell whether the store is whole and its counts are right; exit code 1 when they are not.
+
+    What was found is a JSON document on stdout, unless both outputs are a terminal.
+    """
     from pytest_automation_report.server.checking import check as check_store  # noqa: PLC0415 - only here
 
     _, place = stored_at(options)
     with opened_store(place, must_exist=True) as opened:
         findings = check_store(opened)
-    click.echo(json.dumps(asdict(findings), indent=2))
+    printed(json.dumps(asdict(findings), indent=2))
     for problem in findings.problems[:_SHOWN_PROBLEMS]:
         told(problem)
     amount = len(findings.problems)
-    told(f"{amount} problems" if amount else f"{findings.results} results in {findings.runs} runs: all right")
+    looked_at = f"{quantity(findings.results, 'result')} in {quantity(findings.runs, 'run')}"
+    told(quantity(amount, "problem") if amount else f"{looked_at}: all right")
     return Exit.REFUSED if amount else Exit.DONE
 
 
@@ -83,8 +89,8 @@ def backup(target: Path, **options: Any) -> int:  # noqa: ANN401 - click passes 
     if not place.exists():
         raise SettingError("--database", str(place), "there is no store; name the file of one")
     size = back_up(place, target)
-    click.echo(target)
-    told(f"{place}: copied, {size} bytes")
+    printed(target)
+    told(f"{place}: copied to {target}, {size:,} bytes")
     return Exit.DONE
 
 
@@ -115,9 +121,9 @@ def prune(keep_runs: int | None, older_than: str | None, *, dry_run: bool, **opt
     for run in found:
         click.echo(run.id)
     what = "would be removed" if dry_run else "removed"
-    told(f"{len(found)} runs with {sum(run.results for run in found)} results {what}")
+    told(f"{quantity(len(found), 'run')} with {quantity(sum(run.results for run in found), 'result')} {what}")
     if artifacts:
-        told(f"{artifacts} artifacts that no run refers to {what}")
+        told(f"{quantity(artifacts, 'artifact')} that no run refers to {what}")
     return Exit.DONE
 
 

@@ -81,7 +81,7 @@ def test_bar_on_a_terminal(project: Project) -> None:
         command, cwd=project.root, env=session_environment(), stdout=subprocess.PIPE, stderr=follower, text=True
     ) as process:
         os.close(follower)
-        seen = _read_all(leader)
+        seen = read_all(leader)
         out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "1\n"), seen
     assert "sending" in seen
@@ -89,7 +89,7 @@ def test_bar_on_a_terminal(project: Project) -> None:
     assert "30000 results sent to run 1" in seen
 
 
-def _read_all(descriptor: int) -> str:
+def read_all(descriptor: int) -> str:
     """Return what a terminal was written until nobody holds it any more."""
     seen = b""
     try:

@@ -196,7 +196,7 @@ def test_backup_and_restore(shop: Path) -> None:
     assert bash("automation-report run create --source later", shop, environment()).stdout == "2\n"
     done = bash("set -e\n" + block(PAGE, "rm -f"), shop, environment())
     assert done.returncode == 0, done.stderr
-    assert "15 results in 1 runs: all right" in done.stderr
+    assert "15 results in 1 run: all right" in done.stderr
     assert bash("automation-report run list", shop, environment()).stdout == "1\n"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.cli import main
+from pytest_automation_report.quantities import quantity
 from pytest_automation_report.server.capacity import used_bytes
 from pytest_automation_report.server.pruning import runs_before, runs_beyond
 from server.service import IN_A_FILE, SECOND, Service, a_test, command_runner, option
@@ -72,7 +73,7 @@ def test_old_runs_are_removed_with_all_they_have(filled: Service, arguments: tup
     """A dry run tells the same ids and removes nothing; the rest is whole, the newest run stays, ids go on."""
     told = _store("prune", *arguments, "--dry-run")
     assert (told.exit_code, told.stdout.split()) == (0, [str(each) for each in gone]), told.output
-    assert f"{len(gone)} runs with {5 * len(gone)} results would be removed" in told.stderr
+    assert f"{quantity(len(gone), 'run')} with {5 * len(gone)} results would be removed" in told.stderr
     assert _ids(filled) == [1, 2, 3, 4, 5, 6]
     done = _store("prune", *arguments)
     assert (done.exit_code, done.stdout) == (0, told.stdout), done.output

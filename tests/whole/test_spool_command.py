@@ -36,7 +36,7 @@ def test_list_tells_what_is_kept(project: Project) -> None:
     listed = console(project.root, "spool", "list")
     assert listed.exit == 0, listed.text
     store = project.state / "store.sqlite3"
-    assert listed.out == f"{session.name}  kept  0.0 days  3 to be sent for {store}, project 1\n"
+    assert listed.out == f"{session.name}  kept  under a minute  3 to be sent for {store}, project 1\n"
     assert listed.err == "1 session\n"
     aged(session, 2.5)
     (found,) = json.loads(console(project.root, "spool", "list", "--json").out)
