@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.ledger import Intent, LedgerState, Ranges
+from pytest_automation_report.ledger import Account, Intent, LedgerState, Ranges
 from pytest_automation_report.records import Record, plain_record
 from pytest_automation_report.sender.book import LedgerBook, ledger_from
 
@@ -244,3 +245,108 @@ def test_thread_of_nobody() -> None:
     """A thread that was made for no worker, as no sender writes it, changes nothing."""
     state = _state(("intent", _run_intent(1, "create_thread")), ("ack", {"i": 1, "id": 5}))
     assert state.accounts == {}
+
+
+def test_nothing_is_known_at_first() -> None:
+    """A ledger without records tells of no run, no thread, no request and no trouble; the first intent is number 1."""
+    state, account = LedgerState(), Account()
+    flags = (state.is_joined, state.is_noted, state.is_complete, state.is_done, state.is_ready)
+    assert (state.run, *flags) == (None, *[False] * 5)
+    assert (state.open_intent, state.next_number, state.sender_pid, state.answers) == (None, 1, 0, 0)
+    assert (state.trouble, state.trouble_class, state.fencing, state.unstored_reasons) == ("", "", None, ())
+    counts = (account.in_thread, account.thread_observed, account.thread_computed, account.acknowledged.count)
+    assert (account.thread, *counts) == (None, 0, 0, 0, 0)
+    assert account.is_settled(0) is False
+    assert astuple(Intent(7, "create_run")) == (7, "create_run", "", 0, 0, 0, 0, 0, (), 0, 0, 0.0)
+
+
+def test_intent_comes_back() -> None:
+    """An intent is read as it was written, by members that all versions know; an old one has no time."""
+    intent = Intent(7, "append_thread", "gw1", 5, 100, 300, 3, 11, (8, 9), 40, 30, 1.5)
+    assert intent.members() == {
+        "i": 7, "op": "append_thread", "at": 1.5, "worker": "gw1", "thread": 5, "first": 100, "last": 300, "count": 3,
+        "known": 11, "orphans": [8, 9], "observed": 40, "computed": 30,
+    }  # fmt: skip
+    assert _state(("intent", intent.members())).open_intent == intent
+    older = {name: value for name, value in intent.members().items() if name != "at"}
+    opened = _state(("intent", older)).open_intent
+    assert opened is not None
+    assert opened.at == 0.0
+
+
+def test_answers_are_progress_and_end_troubles() -> None:
+    """What the server says yes or no to is counted and ends the trouble; what has changed nothing only ends it."""
+    state = _state(("trouble", {"why": "down", "class": "again"}))
+    assert (state.trouble, state.trouble_class, state.answers) == ("down", "again", 0)
+    endings = [
+        ("not", {}, 0), ("ack", {"id": None}, 1), ("rejected", {"why": "no"}, 2), ("held", {"why": "no"}, 3),
+        ("part", {"ranges": []}, 4),
+    ]  # fmt: skip
+    for number, (kind, members, answers) in enumerate(endings):
+        state.apply(Record("intent", _append(number, 0, 9, 2)[1]))
+        state.apply(Record("trouble", {"why": "down", "class": "again"}))
+        state.apply(Record(kind, {"i": number, **members}))
+        assert (state.trouble, state.trouble_class, state.answers) == ("", "", answers)
+    for kind, members in (("fenced", {"worker": "gw0"}), ("stored", {"name": "a", "url": "u"})):
+        before = state.answers
+        state.apply(Record("trouble", {"why": "down", "class": "again"}))
+        state.apply(Record(kind, members))
+        assert (state.trouble, state.answers) == ("", before + 1)
+
+
+def test_files_that_were_stored_or_not() -> None:
+    """A file's address is kept by its name, or why it has none, the most frequent reason first, until it has one."""
+    reasons = {"a": "too large", "b": "refused", "c": "refused"}
+    state = _state(*(("unstored", {"name": name, "why": why}) for name, why in reasons.items()))
+    assert state.unstored == reasons
+    assert state.unstored_reasons == (("refused", 2), ("too large", 1))
+    stored = {"name": "a", "url": "https://files.example.org/a", "type": "text/plain", "at": 1.0}
+    state.apply(Record("stored", stored))
+    assert (state.stored, state.unstored_reasons) == ({"a": stored}, (("refused", 2),))
+
+
+def test_single_results_are_set_aside() -> None:
+    """A result that the server cannot take is settled, alone, with its reason."""
+    state = _state(("aside", {"worker": "gw1", "offset": 40, "why": "test_x: bad key"}))
+    account = state.accounts["gw1"]
+    assert [account.is_settled(each) for each in (39, 40, 41)] == [False, True, False]
+    assert (account.rejected.count, state.reasons) == (1, ["test_x: bad key"])
+
+
+def test_run_of_others() -> None:
+    """A run that was joined is known by its id, and as somebody else's."""
+    state = _state(("joined", {"run": 12}))
+    assert (state.run, state.is_joined) == (12, True)
+
+
+@pytest.mark.parametrize("operation", ["append_run", "note_thread"])
+def test_notes_are_made_once(operation: Operation) -> None:
+    """A note of the session's end is made when the server has it, or will not have it; one nobody knows of is not."""
+    for kind, is_noted in (("ack", True), ("rejected", True), ("not", False)):
+        state = _state(("intent", _run_intent(1, operation)), (kind, {"i": 1, "id": None, "why": "no"}))
+        assert (state.is_noted, state.is_complete) == (is_noted, False)
+
+
+def test_completions() -> None:
+    """A completed run is complete; a completed thread is left, the run stays open."""
+    state = _state(("intent", _run_intent(1, "complete_run")), ("ack", {"i": 1, "id": None}))
+    assert (state.is_complete, state.is_noted) == (True, False)
+    closing = Intent(2, "complete_thread", "gw0", 5).members()
+    state = _state(*_thread(1, 5), ("intent", closing), ("ack", {"i": 2, "id": None}))
+    assert (state.account("gw0").thread, state.is_complete) == (None, False)
+
+
+@pytest.mark.parametrize("operation", ["create_run", "create_thread", "complete_thread"])
+def test_refusal_of_what_has_no_results(operation: Operation) -> None:
+    """A refused request that brings no results takes none out of what is to be sent."""
+    refused = Intent(1, operation, "gw0", 5, 0, 9, 2).members()
+    state = _state(("intent", refused), ("rejected", {"i": 1, "why": "no"}))
+    assert not state.account("gw0").is_settled(5)
+    assert state.total("rejected") == state.total("dropped") == 0
+
+
+def test_dropped_batch() -> None:
+    """A batch that was given up is settled and counted apart."""
+    state = _state(_append(1, 0, 9, 2), ("dropped", {"i": 1, "why": "asked for"}))
+    assert state.account("gw0").is_settled(5)
+    assert (state.total("dropped"), state.total("held")) == (2, 0)

@@ -8,7 +8,16 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_automation_report.records import Decoder, finish_record, framed, plain_record, start_record
+from pytest_automation_report.records import (
+    AGAIN,
+    Decoder,
+    Record,
+    collected_names,
+    finish_record,
+    framed,
+    plain_record,
+    start_record,
+)
 
 TEXTS = st.text(max_size=40)
 RECORDS = st.lists(st.dictionaries(TEXTS, TEXTS, max_size=3), max_size=6)
@@ -93,3 +102,31 @@ def test_what_is_no_record_is_damaged() -> None:
     decoder = Decoder()
     assert _kinds(decoder, *lines) == ["good"]
     assert decoder.damaged == 4
+
+
+def test_attempt_that_is_no_result() -> None:
+    """An attempt after which another follows is none of the results; a later reader knows it by the same words."""
+    line = finish_record(1, 2, key="ab", status="failure", elapsed=7, is_final=False, test='{"name":"x"}')
+    assert line[18:] == (
+        b'{"k":"finish","n":1,"t":2,"key":"ab","status":"failure","elapsed":7,"final":false,"test":{"name":"x"}}\n'
+    )
+    assert (AGAIN, Record("any", {}).test) == ("again", "")
+
+
+@given(st.integers(0, 1200))
+def test_names_of_all_tests(count: int) -> None:
+    """Records name every collected test once, in their order, at most 500 in one."""
+    nodeids = [f"test_{number}" for number in range(count)]
+    placed = Decoder().feed(b"".join(collected_names(nodeids)))
+    assert [name for each in placed for name in each.record.members["ids"]] == nodeids
+    assert {each.record.kind for each in placed} <= {"ids"}
+    assert len(placed) == -(-count // 500)
+
+
+def test_longest_record() -> None:
+    """A line of 64 MiB is waited for; one that is longer is given up, however its end looks."""
+    longest, decoder = 64 << 20, Decoder()
+    assert decoder.feed(bytes(longest)) == []
+    assert (decoder.damaged, decoder.is_torn) == (0, True)
+    assert decoder.feed(b"0") == []
+    assert (decoder.damaged, decoder.is_torn, decoder.position) == (1, False, longest + 1)

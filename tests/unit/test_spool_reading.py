@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import stat
 from binascii import crc32
 from contextlib import nullcontext
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,10 @@ from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.book import LedgerBook
 from pytest_automation_report.sender.files import RecordFiles
 from pytest_automation_report.spool import (
+    CONTROLLER,
+    MAIN,
+    NOT_RUN,
+    SESSION_ID_FIELD,
     Session,
     SessionFolder,
     bytes_from,
@@ -28,9 +34,7 @@ from pytest_automation_report.spool import (
     session_folders,
 )
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+DESCRIPTORS = Path("/dev/fd")
 SESSION = Session("20260102T030405-00000001", "http://127.0.0.1:1", 1, "", NewRun("n", "s"), None, Rules().to_json(), 1)
 
 
@@ -100,6 +104,133 @@ def test_deleted_session_is_restored_with_its_age(folder: SessionFolder) -> None
     again.remove()
     again.restore(SESSION)
     assert again.is_here
+
+
+def test_age_of_what_was_deleted_stays(folder: SessionFolder) -> None:
+    """The moment when a session was spooled outlives its folder, also under the name by which it is shown."""
+    began = folder.began_ns
+    os.utime(folder.path / "session.json", ns=(5, 5))
+    shutil.rmtree(folder.path.parent.parent)
+    folder.restore(SESSION)
+    assert folder.began_ns == began
+    assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
+    hidden = new_session_folder(folder.path.parent, "20260102T030405", is_hidden=True)
+    hidden.write_session(SESSION)
+    began = hidden.began_ns
+    shown = hidden.shown()
+    shutil.rmtree(shown.path)
+    shown.restore(SESSION)
+    assert shown.began_ns == began
+
+
+def test_session_that_is_there_is_not_written_again(folder: SessionFolder) -> None:
+    """What another process has made again is left as it is."""
+    path = folder.path / "session.json"
+    path.write_text("of another process")
+    folder.restore(SESSION)
+    assert path.read_text() == "of another process"
+    made = SessionFolder(folder.path)
+    path.unlink()
+    path.symlink_to(
+        folder.path / "nowhere"
+    )  # as if it were made at the same moment: it is not there, and cannot be made
+    made.restore(SESSION)
+    assert path.is_symlink()
+
+
+def test_copy_of_records_counts_while_there_is_nothing_else(folder: SessionFolder) -> None:
+    """A worker is read from its file, from the copy where there is none, and never from a link."""
+    path, copy = folder.records("gw0"), folder.path / "gw0.records~"
+    assert folder.written("gw0") == path
+    copy.touch()
+    assert folder.written("gw0") == copy
+    path.touch()
+    assert folder.written("gw0") == path
+    path.unlink()
+    path.symlink_to(copy)
+    assert folder.written("gw0") == copy
+    copy.unlink()
+    copy.symlink_to(path)
+    assert folder.written("gw0") == path
+
+
+def test_session_of_another_user(folder: SessionFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session that belongs to somebody else is refused with who that is."""
+    owner = folder.path.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(SpoolError, match=f"it belongs to user {owner}: send it as that user, or chown it"):
+        folder.check_owner()
+
+
+def test_lock_is_held_by_one(folder: SessionFolder, tmp_path: Path) -> None:
+    """One holds a session's lock until its descriptor is closed; the others hold none and leave no descriptor open."""
+    held = folder.locked()
+    assert held is not None
+    before = len(list(DESCRIPTORS.iterdir()))
+    assert folder.locked() is None
+    assert len(list(DESCRIPTORS.iterdir())) == before
+    os.close(held)
+    again = folder.locked()
+    assert again is not None
+    os.close(again)
+    with pytest.raises(FileNotFoundError):
+        SessionFolder(tmp_path / "gone").locked()
+
+
+def test_lock_that_cannot_be(folder: SessionFolder) -> None:
+    """Where there can be no lock the error names it and says why."""
+    (folder.path / "lock").mkdir()
+    with pytest.raises(SpoolError, match="lock: cannot be opened: Is a directory"):
+        folder.locked()
+
+
+def test_spool_that_is_none(tmp_path: Path) -> None:
+    """A spool that is a file is told with the remedy; a folder that cannot be made is told with the reason."""
+    (tmp_path / "file").touch()
+    with pytest.raises(SpoolError, match="is no folder: name the folder of a spool with --spool"):
+        session_folders(tmp_path / "file")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(SpoolError, match="cannot be read: Too many levels of symbolic links"):
+        session_folders(tmp_path / "loop")
+    with pytest.raises(SpoolError, match=r"cannot be used: (Not a directory|File exists)$"):
+        new_session_folder(tmp_path / "file", "20260102T030405")
+
+
+def test_session_without_an_end(folder: SessionFolder) -> None:
+    """A session's file of more than 16 MiB is not read, one of a folder or without rules is told."""
+    path = folder.path / "session.json"
+    whole = path.read_text()
+    path.write_text(whole + " " * ((16 << 20) - len(whole)))
+    assert folder.read_session() == SESSION
+    with path.open("a") as file:
+        file.write(" ")
+    with pytest.raises(SpoolError, match="it has more than 16,777,216 bytes"):
+        folder.read_session()
+    path.write_text(whole.replace('"prefix"', '"prefixes"'))
+    with pytest.raises(SpoolError, match=r"session\.json: cannot be read: KeyError\('prefix'\)"):
+        folder.read_session()
+    path.unlink()
+    os.mkfifo(path)
+    before = len(list(DESCRIPTORS.iterdir()))
+    with pytest.raises(SpoolError, match="cannot be read: it is no file"):
+        folder.read_session()
+    assert len(list(DESCRIPTORS.iterdir())) == before
+
+
+def test_session_of_an_older_version(folder: SessionFolder) -> None:
+    """What older versions did not write is what it was then: a run of its own, with its own moments."""
+    path = folder.path / "session.json"
+    document = json.loads(path.read_text())
+    for name in ("is_closing", "is_measured", "run_tag", "is_first", "thread_fields"):
+        del document[name]
+    path.write_text(json.dumps(document))
+    assert folder.read_session() == SESSION
+    assert (SESSION.pid_birth, SESSION.run_tag, SESSION.is_measured, SESSION.is_closing) == ("", "", True, False)
+
+
+def test_names_that_other_tools_know() -> None:
+    """The names of the run's field, of the files and of hidden folders are the same in all versions."""
+    assert (SESSION_ID_FIELD, MAIN, CONTROLLER, NOT_RUN) == ("Session id", "main", "controller", "not-run")
 
 
 def test_format_of_another_version(folder: SessionFolder) -> None:

@@ -1,0 +1,138 @@
+"""A sender's whole life, as it is started by pytest, in this process: what it writes, removes and leaves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from sessions import SHORT_LIMITS, TOKEN
+
+from faults.deliveries import ended_session, numbered
+from faults.oracle import assert_whole, names
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.model import Endpoint, Token
+from pytest_automation_report.sender.captured import CapturedOutput
+from pytest_automation_report.sender.handover import Handover, Hiding, Limits
+from pytest_automation_report.sender.process import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scripted.server import ScriptedServer
+
+    from faults.deliveries import WrittenSession
+
+
+def handed_over(written: WrittenSession, controller: int) -> Handover:
+    """Return what a sender of this session is given, as it comes out of the pipe."""
+    handover = Handover(
+        folder=str(written.folder.path),
+        endpoint=Endpoint(written.session.origin, 1),
+        token=Token(TOKEN),
+        controller=controller,
+        limits=Limits(**SHORT_LIMITS),
+        hiding=Hiding(("pin-[0-9]+",), ("s3cr3t-value",), is_builtin=False),
+    )
+    assert Handover.from_json(handover.to_json()) == handover
+    assert "s3cr3t-value" not in repr(handover)
+    return handover
+
+
+def dead() -> int:
+    """Return the id of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+def test_delivered_session_is_removed_when_pytest_is_gone(
+    tmp_path: Path, server: ScriptedServer, written: WrittenSession
+) -> None:
+    """What is delivered is left to pytest, which tells of it and removes it; when that has died its sender does."""
+    written.close()
+    run(handed_over(written, os.getpid()))
+    log = written.folder.log.read_text()
+    assert f"follows session {written.session.id} of pytest {os.getpid()}" in log
+    assert log.endswith("done\n")
+    assert_whole(server, numbered(3))
+    run(handed_over(written, dead()))
+    assert list(tmp_path.iterdir()) == []
+    assert_whole(server, numbered(3))
+
+
+def test_session_of_another_sender_is_left_alone(server: ScriptedServer, written: WrittenSession) -> None:
+    """A sender that does not get the session's lock says so and sends nothing."""
+    written.close()
+    lock = written.folder.locked()
+    assert lock is not None
+    run(handed_over(written, dead()))
+    os.close(lock)
+    assert written.folder.log.read_text().endswith("another sender holds this session\n")
+    assert names(server) == []
+
+
+def test_unusable_session_is_told_in_the_log(server: ScriptedServer, written: WrittenSession) -> None:
+    """A sender that cannot go on leaves its last words in the log, and the lock to others."""
+    written.close()
+    (written.folder.path / "session.json").write_text("{}")
+    with pytest.raises(SpoolError, match="cannot be read"):
+        run(handed_over(written, dead()))
+    assert "cannot be read" in written.folder.log.read_text()
+    lock = written.folder.locked()
+    assert lock is not None
+    os.close(lock)
+    assert names(server) == []
+
+
+def test_dead_server_leaves_the_session(tmp_path: Path, server: ScriptedServer) -> None:
+    """What cannot be delivered is kept, and the log says how much that is and why."""
+    written = ended_session(tmp_path, server)
+    written.close()
+    server.down()
+    run(handed_over(written, dead()))
+    assert "3 results left" in written.folder.log.read_text()
+    assert written.folder.is_here
+
+
+@pytest.mark.parametrize("what", ["named", "other", "missing", "folder"])
+def test_only_captured_files_are_opened(tmp_path: Path, what: str) -> None:
+    """A record that names a descriptor of something else than a file without a name opens nothing."""
+    path = tmp_path / "named"
+    path.write_text("s3cr3t of a file that somebody has")
+    descriptor = os.open(tmp_path if what == "folder" else path, os.O_RDONLY)
+    if what == "other":
+        path.unlink()
+    found = os.fstat(descriptor)
+    captured = CapturedOutput(Hiding().redaction())
+    inode = found.st_ino + (what == "other")
+    captured.watch("main", os.getpid(), [["stdout", 10_000 if what == "missing" else descriptor, found.st_dev, inode]])
+    assert captured.last_words("main") == ""
+    captured.close()
+    os.close(descriptor)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="captured files are found through /proc")  # noqa: PTH110 - at hand here
+def test_end_of_what_was_captured(tmp_path: Path) -> None:
+    """The last 8,192 characters of each stream are shown, hidden before they are cut; empty streams are not."""
+    files = []
+    for stream, text in (("stdout", b"s3cr3t-value " * 20_000 + b"\xff pin-12 end"), ("stderr", b"")):
+        descriptor = os.open(tmp_path / stream, os.O_RDWR | os.O_CREAT, 0o600)
+        (tmp_path / stream).unlink()
+        os.write(descriptor, text)
+        found = os.fstat(descriptor)
+        files.append([stream, descriptor, found.st_dev, found.st_ino])
+    captured = CapturedOutput(Hiding(("pin-[0-9]+",), ("s3cr3t-value",)).redaction())
+    captured.watch("main", os.getpid(), files)
+    for each in files:
+        os.close(int(str(each[1])))
+    shown = captured.last_words("main")
+    captured.close()
+    heading, _, text = shown.partition("\n")
+    assert heading == "Captured stdout, the last of it"
+    assert text.endswith("[redacted] \ufffd [redacted] end")
+    assert "3cr3t" not in text.replace("[redacted]", "")
+    assert len(text) == 8192
+    assert captured.last_words("gw0") == ""
