@@ -118,10 +118,10 @@ def test_only_captured_files_are_opened(tmp_path: Path, what: str) -> None:
 def test_end_of_what_was_captured(tmp_path: Path) -> None:
     """The last 8,192 characters of each stream are shown, hidden before they are cut; empty streams are not."""
     files = []
-    for stream, text in (("stdout", b"s3cr3t-value " * 20_000 + b"\xff pin-12 end"), ("stderr", b"")):
+    for stream, printed in (("stdout", b"s3cr3t-value " * 20_000 + b"\xff pin-12 end"), ("stderr", b"")):
         descriptor = os.open(tmp_path / stream, os.O_RDWR | os.O_CREAT, 0o600)
         (tmp_path / stream).unlink()
-        os.write(descriptor, text)
+        os.write(descriptor, printed)
         found = os.fstat(descriptor)
         files.append([stream, descriptor, found.st_dev, found.st_ino])
     captured = CapturedOutput(Hiding(("pin-[0-9]+",), ("s3cr3t-value",)).redaction())
