@@ -12,6 +12,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.limits import without_ansi
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -53,8 +55,8 @@ class CapturedOutput:
     def _end_of(self, descriptor: int) -> str:
         size = os.fstat(descriptor).st_size
         data = os.pread(descriptor, _READ_BYTES, max(0, size - _READ_BYTES))
-        # Cleaned before it is cut: of a secret that is cut nothing would be found.
-        return self._hide(data.decode("utf-8", "replace"))[-_LAST_CHARACTERS:]
+        # Nothing would be found of a secret that colours or our own end cut in two.
+        return self._hide(without_ansi(data.decode("utf-8", "replace")))[-_LAST_CHARACTERS:]
 
 
 def _opened(path: str, found: tuple[object, object]) -> int | None:

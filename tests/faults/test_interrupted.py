@@ -102,7 +102,8 @@ def test_dead_process_has_its_last_words(
     ledgers = pathlib.Path(".automation-report/spool").glob  # the sender is there: it has sent the test before
     while not any(b"append_thread" in each.read_bytes() for each in ledgers("*/ledger")):
         time.sleep(0.01)
-    print(os.environ["MY_PASSWORD"], "hidden-by-pattern", "\\x1b[31mred")
+    secret = os.environ["MY_PASSWORD"]
+    print(secret[:9] + "\\x1b[31m" + secret[9:], "hidden-by-pattern")
     os.write(1, b"from below \\xff\\n")
     {end}"""
     (tmp_path / "test_suite.py").write_text(SUITE.format(end=said))
@@ -112,8 +113,9 @@ def test_dead_process_has_its_last_words(
     text = error_of(server)
     assert how in text
     assert "Captured stdout, the last of it\nxxx" in text
-    assert "said last\n[redacted] [redacted] " in text
+    assert "said last\n[redacted] [redacted]\n" in text
     assert "from below \ufffd" in text
     assert "Captured stderr, the last of it\ncomplained Authorization: Bearer [redacted]" in text
     assert not [each for each in ("of another test", "\x1b", SECRET, "s3cr3t") if each in text]
+    assert "-environment" not in text
     assert len(text) < 16_384
