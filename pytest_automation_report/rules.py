@@ -32,7 +32,7 @@ class Rules:
     looks like a credential is hidden. ``artifact_url`` is the template of the addresses of files that the CI uploads
     from where they are; of others at most ``artifact_size`` bytes are kept, and ``artifact_total`` of all that wait to
     be sent; ``browser_artifacts`` tells whether files of browsers attach themselves. ``secrets`` are values to hide;
-    each process finds its own, they are never written or sent.
+    each process finds its own, they are written nowhere.
     """
 
     prefix: str = ""

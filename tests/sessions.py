@@ -44,6 +44,10 @@ OF_PROVIDERS = (
 """How variables begin that CI providers set, by which a session would tell of the job that runs these tests."""
 
 
+COVERAGE = "COVERAGE_PROCESS_CONFIG"
+"""Variable by which `coverage` measures the processes that tests start, too."""
+
+
 @dataclass(frozen=True)
 class Ran:
     """What a command left behind."""
@@ -68,7 +72,8 @@ def clean_environment(**more: str) -> dict[str, str]:
         and name.lower() not in {"http_proxy", "https_proxy", "no_proxy", "all_proxy"}
         and name != "CI"
     }
-    return {**own, **more}
+    measured = {name: os.environ[name] for name in (COVERAGE,) if name in os.environ}
+    return {**own, **measured, **more}
 
 
 def session_environment(limits: Mapping[str, float] | None = None, **more: str) -> dict[str, str]:

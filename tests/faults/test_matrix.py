@@ -129,6 +129,32 @@ ELSEWHERE = {
 }
 """Rows that other files test, each with its test below `tests`."""
 
+INPUTS = {
+    "input-address": ("settings/test_settings_mistakes.py", "test_typed_mistakes"),
+    "input-address-names": ("settings/test_settings_destination.py", "test_origins"),
+    "input-token": ("settings/test_settings_token.py", "test_tokens_that_cannot_be_used"),
+    "input-token-missing": ("settings/test_settings_token.py", "test_a_server_without_a_token_is_told"),
+    "input-numbers": ("settings/test_settings_mistakes.py", "test_values_at_the_edge"),
+    "input-texts": ("settings/test_settings_mistakes.py", "test_texts_that_are_too_long"),
+    "input-typed": ("whole/test_mistakes.py", "test_typed_mistake_ends_before_collection"),
+    "input-variables": ("whole/test_mistakes.py", "test_mistake_in_the_environment_is_told_once_and_results_are_kept"),
+    "input-ini": ("settings/test_settings_mistakes.py", "test_an_ini_value_of_a_wrong_type_is_told"),
+    "input-ini-file": ("whole/test_ini_files.py", "test_file_that_pytest_refuses_is_refused"),
+    "input-spool": ("unit/test_spool_reading.py", "test_spool_that_is_none"),
+    "input-spool-planted": ("unit/test_spool_reading.py", "test_planted_files"),
+    "input-spool-damaged": ("faults/test_damage.py", "test_flipped_byte"),
+    "input-spool-content": ("faults/test_poisoned.py", "test_records_of_wrong_content"),
+    "input-proxy": ("settings/test_settings_destination.py", "test_a_wrong_proxy_is_told_without_its_value"),
+    "input-certificates": ("settings/test_settings_destination.py", "test_missing_certificates"),
+    "input-poor-terminal": ("whole/test_poor_surroundings.py", "test_ascii_terminal_without_a_home"),
+    "input-no-terminal": ("whole/test_poor_surroundings.py", "test_terminal_that_takes_nothing"),
+    "input-answers": ("client/test_answers.py", "test_any_json"),
+    "input-long-answers": ("client/test_wire.py", "test_long_answers"),
+    "input-headers": ("client/test_wire.py", "test_endless_headers"),
+    "input-broken-http": ("client/test_wire.py", "test_broken_http"),
+}
+"""Bad input of each kind, each with its test; threats have theirs in the table of `docs/security.md`."""
+
 
 def always(fault: Fault) -> tuple[Rule, ...]:
     return (Rule("POST", APPEND, fault, count=None),)
@@ -210,10 +236,10 @@ def test_row(tmp_path: Path, row: Row) -> None:
         assert_whole(server, project.names)
 
 
-@pytest.mark.parametrize("row", ELSEWHERE)
+@pytest.mark.parametrize("row", ELSEWHERE | INPUTS)
 def test_row_elsewhere(row: str) -> None:
-    """Each other row has its test: the file that is named has it."""
-    file, name = ELSEWHERE[row]
+    """Each other row, and each kind of bad input, has its test: the file that is named has it."""
+    file, name = (ELSEWHERE | INPUTS)[row]
     assert f"\ndef {name}(" in (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
 
 

@@ -83,6 +83,7 @@ def test_sessions_are_told_oldest_first_without_hidden_and_linked_ones(tmp_path:
     (spool / "20240101T000000-file").touch()
     assert [each.path for each in session_folders(spool)] == [early.path, late.path]
     assert [each.path for each in hidden_folders(spool)] == [hidden.path]
+    assert [each.path.name[:4] for each in (hidden, early)] == [".202", "2026"]
     shown = hidden.shown()
     assert [each.path for each in session_folders(spool)] == [shown.path, early.path, late.path]
     shown.remove()
