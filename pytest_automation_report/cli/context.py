@@ -73,9 +73,19 @@ class Exit(IntEnum):
 
 
 def told(text: str, *, colour: str = "") -> None:
-    """Write one line for a person, to stderr, in this colour where colours are wanted."""
+    """Write one line for a person, to stderr, in this colour where colours are wanted.
+
+    What cannot be written, since the disk is full or whoever read it has gone, changes nothing else.
+    """
+    stream: TextIO | None = sys.stderr
+    if stream is None:
+        return
     line = shown(text)
-    click.echo(click.style(line, fg=colour) if colour else line, err=True, color=is_coloured(sys.stderr, os.environ))
+    try:
+        click.echo(click.style(line, fg=colour) if colour else line, err=True, color=is_coloured(stream, os.environ))
+    except OSError:
+        # Nobody is left to be told. The interpreter would try once more at its end, and make that its exit code.
+        sys.stderr = None  # type: ignore[assignment] # as it is where it was closed from the start
 
 
 def is_coloured(stream: TextIO, environ: Mapping[str, str]) -> bool:

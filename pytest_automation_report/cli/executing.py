@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 FOLDER: Final = "automation-report exec"
 """Folder of the result that stands for a command which left none."""
 
+_DEFECT: Final = "error in reporting, please report it; it changes no exit code: "
 _HANDED_ON: Final = ("url", "project_id", "token_file", "ca_file", "allow_http", "database", "spool", "source")
 
 
@@ -66,7 +67,10 @@ def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], **options: A
     job = configuration.job or f"exec-{secrets.token_hex(6)}"
     reported = _Reported(replace(configuration, job=job), token, command)
     before = _snapshot(patterns)
-    reported.begin()
+    try:
+        reported.begin()
+    except Exception as error:  # noqa: BLE001 - a defect of ours must not keep the command from running
+        told(f"{_DEFECT}{error.__class__.__name__}: {error}")
     ended = run_command(command, {**os.environ, **_handed_on(options), **reported.environment()})
     told(f"{ended.words} after {ended.microseconds / 1e6:.1f} s")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever cancels a job may do so twice
@@ -76,6 +80,8 @@ def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], **options: A
         told("interrupted: what is not delivered is kept, the run may be open")
     except (AutomationReportError, OSError) as error:
         told(f"reporting failed, which changes no exit code: {error}")
+    except Exception as error:  # noqa: BLE001 - as above: the exit code is the command's
+        told(f"{_DEFECT}{error.__class__.__name__}: {error}")
     return ended.code
 
 
@@ -229,5 +235,9 @@ def _files(pattern: str) -> list[Path]:
 
 
 def _state(path: Path) -> tuple[int, int, int]:
-    stat = path.stat()
+    """Return what changes when a file is written; a file that has gone meanwhile has none of it."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0, 0
     return stat.st_mtime_ns, stat.st_size, stat.st_ino

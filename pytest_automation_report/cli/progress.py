@@ -24,10 +24,10 @@ _BAR_SECONDS: Final = 0.5
 class Progress:
     """Shows how many results have arrived of those that were read so far; owned by the command that sends.
 
-    ``clock`` is in seconds. Short deliveries show nothing.
+    ``stream`` is None where there is nobody to be told; ``clock`` is in seconds. Short deliveries show nothing.
     """
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
+    def __init__(self, stream: TextIO | None, clock: Callable[[], float]) -> None:
         self._stream = stream
         self._clock = clock
         self._last = clock()
@@ -44,7 +44,7 @@ class Progress:
 
     def show(self, delivery: Delivery) -> None:
         """Show where the delivery is, if it is time to."""
-        is_terminal = self._stream.isatty()
+        is_terminal = self._stream is not None and self._stream.isatty()
         if self._clock() - self._last < (_BAR_SECONDS if is_terminal else _LINE_SECONDS):
             return
         self._last = self._clock()

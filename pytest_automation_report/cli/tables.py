@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
@@ -24,7 +24,8 @@ _GAP: Final = "  "
 
 def is_person_reading() -> bool:
     """Whether both outputs are terminals."""
-    return sys.stdout.isatty() and sys.stderr.isatty()
+    outputs: tuple[TextIO | None, TextIO | None] = (sys.stdout, sys.stderr)
+    return all(each is not None and each.isatty() for each in outputs)
 
 
 def printed(result: object) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -148,6 +150,42 @@ def test_signals_reach_the_command(
             process.communicate()
     assert process.returncode == 42, err.decode()
     assert len(completions(server)) == 1
+
+
+@pytest.mark.parametrize("where", ["2>&-", "2>/dev/full", "2> >(exit)", "terminal"])
+def test_nobody_to_be_told_changes_nothing(
+    project: Project, server: CheckedServer, place: list[str], where: str
+) -> None:
+    """With stderr closed, full, or a reader or terminal that has gone, the exit code stays and the run is completed."""
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "exec", *place, *shell("sleep 0.5; exit 7")]
+    env = session_environment()
+    if where == "terminal":
+        leader, follower = pty.openpty()
+        with subprocess.Popen(command, cwd=project.root, env=env, stderr=follower) as process:
+            os.close(follower)
+            os.close(leader)
+    else:
+        script = f"{shlex.join(command)} {where}"
+        process = subprocess.Popen(["bash", "-c", script], cwd=project.root, env=env)
+    assert process.wait(timeout=60) == 7
+    assert completions(server) == [{"measure_elapsed": True}]
+    assert sent_to(server) == [("bash", "error")]
+
+
+def test_defect_of_reporting_keeps_no_command_from_running(
+    project: Project, place: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """An error of our own, before the command or after it, is told; the command runs, and its exit code stays."""
+    folder = tmp_path_factory.mktemp("defect")
+    (folder / "sitecustomize.py").write_text(
+        "from pytest_automation_report.cli import executing\n"
+        "def broken(*_, **__):\n    raise LookupError('made up')\n"
+        "executing.new_run = executing.rules_of = broken\n"
+    )
+    env = session_environment(PYTHONPATH=str(folder))
+    ran = console(project.root, "exec", *place, *shell("echo ran; exit 7"), env=env)
+    assert (ran.exit, ran.out) == (7, "ran\n"), ran.text
+    assert ran.err.count("error in reporting, please report it; it changes no exit code: LookupError: made up") == 2
 
 
 def test_joined_run_stays_open(project: Project, server: CheckedServer, place: list[str]) -> None:
