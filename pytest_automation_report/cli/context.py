@@ -85,7 +85,7 @@ def told(text: str, *, colour: str = "") -> None:
         click.echo(click.style(line, fg=colour) if colour else line, err=True, color=is_coloured(stream, os.environ))
     except OSError:
         # Nobody is left to be told. The interpreter would try once more at its end, and make that its exit code.
-        sys.stderr = None  # type: ignore[assignment] # as it is where it was closed from the start
+        sys.stderr = None  # as it is where it was closed from the start
 
 
 def is_coloured(stream: TextIO, environ: Mapping[str, str]) -> bool:
