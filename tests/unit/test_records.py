@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_automation_report.records import (
@@ -114,6 +114,7 @@ def test_attempt_that_is_no_result() -> None:
 
 
 @given(st.integers(0, 1200))
+@example(501)
 def test_names_of_all_tests(count: int) -> None:
     """Records name every collected test once, in their order, at most 500 in one."""
     nodeids = [f"test_{number}" for number in range(count)]

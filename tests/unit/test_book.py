@@ -1,0 +1,135 @@
+"""How the ledger is written: what is on disk when, and what is made again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.ledger import Intent
+from pytest_automation_report.records import plain_record
+from pytest_automation_report.sender import book as module
+from pytest_automation_report.sender.book import LedgerBook, ledger_from
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "session").mkdir()
+    return tmp_path / "session" / "ledger"
+
+
+def test_what_is_announced_is_on_disk_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a POST depends on is on disk before the record counts; what says nothing of one is not waited for."""
+    synced: list[str] = []
+
+    def note(descriptor: int) -> None:
+        synced.append(path.read_text().splitlines()[-1].partition('"k":"')[2].partition('"')[0])
+        os.fsync(descriptor)
+
+    monkeypatch.setattr(module, "_sync", note)
+    book = LedgerBook(path)
+    for kind, members in (
+        ("ready", {"pid": 1}), ("trouble", {"why": "", "class": ""}), ("lane", {"worker": "gw0"}), ("done", {}),
+        ("stored", {"name": "a"}), ("unstored", {"name": "a", "why": ""}), ("joined", {"run": 5}),
+        ("fenced", {"worker": "gw0"}),
+    ):  # fmt: skip
+        book.write(kind, **members)
+    intent = book.intend("create_thread", at=1.0, worker="gw0")
+    book.write("ack", i=intent.number, id=7)
+    book.close()
+    assert synced == ["joined", "fenced", "intent", "ack"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_intents_have_what_is_known(path: Path) -> None:
+    """An intent says how much its thread had before it, and no more than it was given."""
+    book = LedgerBook(path)
+    assert book.folder == path.parent
+    assert book.intend("create_run", at=1.0) == Intent(1, "create_run", at=1.0)
+    book.write("ack", i=1, id=12)
+    assert book.intend("create_thread", at=2.0, worker="gw0") == Intent(2, "create_thread", "gw0", at=2.0)
+    book.write("ack", i=2, id=5)
+    made = book.intend(
+        "append_thread", at=3.0, worker="gw0", thread=5, span=(10, 90, 3), orphans=(4,), elapsed=(70, 60)
+    )
+    assert made == Intent(3, "append_thread", "gw0", 5, 10, 90, 3, 0, (4,), 70, 60, 3.0)
+    book.write("ack", i=3, id=None)
+    assert book.intend("append_thread", at=4.0, worker="gw0", thread=5, span=(91, 99, 1)).known == 3
+    state = book.state
+    book.close()
+    assert ledger_from(path) == state
+
+
+def test_ledger_that_is_deleted_is_made_again(path: Path) -> None:
+    """A deleted ledger comes back with all that it held, once who holds its lock again has said that he does."""
+    seen: list[tuple[str, list[str]]] = []
+
+    def deleted() -> None:
+        path.parent.mkdir()
+        seen.append(("deleted", []))
+
+    book = LedgerBook(path, deleted, lambda: seen.append(("copied", [each.name for each in path.parent.iterdir()])))
+    book.write("joined", run=12)
+    before = path.read_bytes()
+    shutil.rmtree(path.parent)
+    for answer in (1, 2):
+        book.write("stored", name=f"file-{answer}", url="u")
+    book.close()
+    assert seen == [("deleted", []), ("copied", ["ledger~"])]
+    assert [each.name for each in path.parent.iterdir()] == ["ledger"]
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert lines[:3] == [before, b"\n", plain_record("copied")]
+    assert [each[18:30] for each in lines[3:]] == [b'{"k":"stored'] * 2
+    assert (ledger_from(path).run, len(ledger_from(path).stored)) == (12, 2)
+
+
+def test_copy_beside_a_ledger_is_nothing(path: Path) -> None:
+    """A copy counts where there is no ledger, and takes its name."""
+    path.write_bytes(plain_record("joined", run=12))
+    copy = path.with_name("ledger~")
+    copy.write_bytes(plain_record("joined", run=13) + plain_record("copied"))
+    assert ledger_from(path).run == 12
+    LedgerBook(path).close()
+    assert copy.exists()
+    path.unlink()
+    assert ledger_from(path).run == 13
+    LedgerBook(path).close()
+    assert (path.exists(), copy.exists()) == (True, False)
+
+
+def test_ledger_that_takes_a_part(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record that the disk takes in part is an error; the next one begins on a line of its own."""
+    book = LedgerBook(path)
+    book.write("joined", run=12)
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:-3]))
+    with pytest.raises(SpoolError, match=r"ledger cannot be written: only \d+ of \d+ bytes were taken"):
+        book.write("joined", run=13)
+    assert book.state.run == 12
+    monkeypatch.setattr(os, "write", write)
+    book.write("joined", run=14)
+    book.write("joined", run=15)
+    book.close()
+    assert b"\n\n" not in path.read_bytes()
+    assert ledger_from(path).run == 15
+
+
+def test_ledger_of_another_kind(path: Path) -> None:
+    """A folder in a ledger's place is told, and one that cannot be made as well; a closed one takes nothing."""
+    book = LedgerBook(path)
+    book.close()
+    with pytest.raises(SpoolError, match="cannot be written: Bad file descriptor"):
+        book.write("joined", run=12)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(SpoolError, match="cannot be used: it is no file"):
+        ledger_from(path)
+    with pytest.raises(SpoolError, match="cannot be written: No such file or directory"):
+        LedgerBook(path.parent / "gone" / "ledger")
