@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.model import Field, NewRun, Test
+from pytest_automation_report.model import Artifact, Field, NewRun, Test
 from pytest_automation_report.records import Record
 from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.contents import is_sound
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEST = json.dumps(Test("0" * 64, "test_it", "tests", "passed", 5, fields=(Field("Log", "text"),)).body())
+FILE = Artifact("page.png", "spooled:main-1 page.png", None, "image/png", 5).body()
 SOUND: dict[str, dict[str, Any]] = {
     "open": {"pid": 5, "began": None},
     "collected": {"count": 0},
@@ -26,6 +27,7 @@ SOUND: dict[str, dict[str, Any]] = {
     "crash": {"t": 7, "worker": "gw0", "id": "x", "file": "f", "line": None, "outcome": "failed", "text": ""},
     "end": {"reason": "all tests passed"},
     "property": {"field": Field("Build", "7").body()},
+    "artifact": {"n": 1, "artifact": FILE},
     "of-a-later-version": {"anything": []},
 }
 WRONG: dict[str, list[Any]] = {
@@ -56,6 +58,18 @@ def test_wrong_members(kind: str, name: str) -> None:
         assert not is_sound(record(kind, **{name: wrong})), wrong
     if value is not None:
         assert not is_sound(Record(kind, {each: SOUND[kind][each] for each in SOUND[kind] if each != name}, TEST))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [None, [], "x", {}, {"name": "n"}, {**FILE, "name": 5}, {**FILE, "url": None}, {**FILE, "note": 5},
+     {**FILE, "mime_type": []}, {**FILE, "size": "5"}, {**FILE, "size": 2**63}, {**FILE, "more": 1}],
+)  # fmt: skip
+def test_wrong_artifacts(wrong: object) -> None:
+    """An artifact that is none makes a record unsound: of an attempt, and of the run."""
+    assert is_sound(Record("property", {"artifact": FILE}))
+    assert not is_sound(record("artifact", artifact=wrong))
+    assert not is_sound(Record("property", {"artifact": wrong}))
 
 
 @pytest.mark.parametrize("limit", [2**63 - 1, -(2**63)])

@@ -110,6 +110,36 @@ def test_crash_is_the_result_of_the_running_test() -> None:
     assert len(files.results()) == 1
 
 
+def _added(number: int, name: str) -> bytes:
+    return plain_record("artifact", n=number, artifact={"name": name, "url": f"https://files.test/{name}"})
+
+
+def _artifacts(files: Files, worker: str) -> list[tuple[str, str | None]]:
+    (result,) = files.lanes.lane(worker).queue
+    return [(each["name"], each.get("note")) for each in json.loads(result.test).get("artifacts", [])]
+
+
+def test_crashed_attempt_keeps_its_own_artifacts() -> None:
+    """What the running attempt had added stands with it: not what others added, at most what a result can hold."""
+    files = Files()
+    files.write("gw0", _start(1, "a"), _added(1, "of a"), _finish(1, "a"))
+    files.lanes.lane("gw0").queue.clear()
+    files.write("gw0", _added(1, "late"), _start(2, "b"), _added(1, "other"))
+    files.write("gw0", *(_added(2, f"{number}") for number in range(40)))
+    files.write("controller", _crash("gw0", "b"))
+    assert _artifacts(files, "gw0") == [(f"{number}", None) for number in range(25)]
+
+
+def test_artifacts_of_a_crashed_attempt_that_ran_again() -> None:
+    """The attempt before stands with its artifacts in the result of the one that another worker ran."""
+    files = Files()
+    files.write("gw0", _start(1, "a"), _added(1, "first"))
+    files.write("controller", _crash("gw0", "a", "rerun"))
+    files.write("gw1", _start(1, "a"), _finish(1, "a"))
+    files.lanes.merge_crashed()
+    assert _artifacts(files, "gw1") == [("first", "attempt 1")]
+
+
 def test_crash_before_the_start_is_still_one_result() -> None:
     """A worker that crashed between tests: xdist blames the next test, which is an error in that worker's lane."""
     files = Files()
