@@ -93,9 +93,8 @@ class Running:
 
 
 def spools(folder: Path) -> list[Path]:
-    """Return the sessions' folders that are left in this project."""
-    spool = folder / ".automation-report" / "spool"
-    return sorted(each for each in spool.iterdir() if each.is_dir()) if spool.is_dir() else []
+    """Return the sessions' folders that are left in this project, but those that pytest was killed in making."""
+    return sorted(each for each in (folder / ".automation-report" / "spool").glob("[!.]*") if each.is_dir())
 
 
 LATER = ("--automation-report-delivery", "later")

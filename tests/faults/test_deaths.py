@@ -47,10 +47,11 @@ def test_number(number, request):
     time.sleep(0.01)
 """
 
-CALLS = {"write": 90, "fdatasync": 16, "rename": 1, "sendto": 14, "unlink": 3, "openat": 900}
+CALLS = {"write": 90, "fdatasync": 16, "rename": 2, "sendto": 14, "unlink": 3, "openat": 900}
 """System calls at which a process is killed, with the highest number that is tried: `sendto` is a request's.
 
-A process renames what it makes again after a test has deleted the spool, so that one does when `rename` is counted.
+Pytest renames the session's folder once that is whole; it, its workers and the sender rename what they make again after
+a test has deleted the spool, so one does when `rename` is counted.
 """
 
 
