@@ -115,6 +115,7 @@ def test_ledger_that_takes_a_part(path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert book.state.run == 12
     monkeypatch.setattr(os, "write", write)
     book.write("joined", run=14)
+    assert ledger_from(path).run == 14
     book.write("joined", run=15)
     book.close()
     assert b"\n\n" not in path.read_bytes()
