@@ -14,6 +14,8 @@ from pytest_automation_report.server.pages.texts import LINES_SHOWN, lines, reru
         ("test_a.py", "nightly.test_a", "test_x[a b]", "pytest 'test_a.py::test_x[a b]'"),
         ("test_a.py", "test_a", "x'; rm -rf /", "pytest 'test_a.py::x'\"'\"'; rm -rf /'"),
         ("test_a.py", "test_a", "x\ny", "pytest 'test_a.py::x\\ny'"),
+        ("a/b.py", "a.b", "a.b.C.run", "pytest --doctest-modules a/b.py::a.b.C.run"),
+        ("test_a.py", "test_a", "test_x[0.5]", "pytest 'test_a.py::test_x[0.5]'"),
         ("test_a.py", "another", "test_x", None),
         ("-test_a.py", "-test_a", "test_x", None),
         ("suite.js", "suite", "works", None),

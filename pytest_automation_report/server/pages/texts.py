@@ -108,7 +108,9 @@ def rerun_command(row: Mapping[str, object], fields: Sequence[Mapping[str, objec
     if not found:
         return None
     classes = [each for each in tail.split(".") if each]
-    return shlex.join(["pytest", string("::".join([file, *classes, name]))])
+    # No test's own name has a dot before its parameters; that of a doctest begins with its module's.
+    options = ["--doctest-modules"] if "." in name.partition("[")[0] else []
+    return shlex.join(["pytest", *options, string("::".join([file, *classes, name]))])
 
 
 def _kind(line: str) -> LineKind:
