@@ -78,6 +78,7 @@ class TravellingNotes:
         self._notes = Notes(texts(rules), artifact_url=rules.artifact_url)
         self._markers = Markers(rules, self._notes)
         self._is_described = False
+        self._failed: Any = None
         self._told = 0
 
     def watch(self, config: pytest.Config) -> None:
@@ -92,6 +93,7 @@ class TravellingNotes:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self) -> None:
         """Begin an attempt."""
+        self._failed = None
         self._notes.begin()
 
     @pytest.hookimpl(tryfirst=True)
@@ -103,8 +105,13 @@ class TravellingNotes:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Hang on the teardown's report what the attempt adds."""
+        """Hang on the teardown's report, and on that of a phase that failed, what the attempt adds.
+
+        What runs tests again may tell of the one or of the other, when all phases are over.
+        """
         report = yield
+        if report.failed:
+            self._failed = report
         if call.when == "teardown":
             if self._is_described:
                 describe(self._notes, item, report)
@@ -123,4 +130,6 @@ class TravellingNotes:
         told = self._notes.troubles.texts[self._told :]
         self._told += len(told)
         if added or told:
-            setattr(report, ADDED, {"added": [each and each.to_json() for each in added], "told": told})
+            carried = {"added": [each and each.to_json() for each in added], "told": told}
+            for each in {id(one): one for one in (report, self._failed) if one is not None}.values():
+                setattr(each, ADDED, carried)

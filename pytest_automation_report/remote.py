@@ -153,6 +153,9 @@ class RemoteRecording(Recording):
 
     def add(self, report: pytest.TestReport) -> None:
         """Add a phase of the test that the worker runs."""
+        if self._left_open is not None and report.nodeid == self._open_nodeid and report.when == "setup":
+            self._finish(report.nodeid, self._left_open)
+        self._left_open = getattr(report, ADDED, None) if str(report.outcome) == "rerun" else None
         if report.nodeid != self._open_nodeid:
             self._open_nodeid = report.nodeid
             if self.is_grouped:
@@ -160,13 +163,16 @@ class RemoteRecording(Recording):
             self.pytest_runtest_logstart(report.nodeid, report.location)
         self.pytest_runtest_logreport(_as_in_worker(report))
         if str(report.when) in {"teardown", _CRASHED}:
-            self._open_nodeid = ""
-            carried = getattr(report, ADDED, {"added": [], "told": []})
-            for text in carried["told"]:
-                self._notes.troubles.add(text)
-            clean = self._notes.clean
-            added = [each and _cleaned(Added.from_json(each), clean) for each in carried["added"]]
-            self.finish_attempt(report.nodeid, added)
+            self._finish(report.nodeid, getattr(report, ADDED, {"added": [], "told": []}))
+
+    def _finish(self, nodeid: str, carried: Mapping[str, Any]) -> None:
+        """End an attempt with what its worker has hung on a report."""
+        self._open_nodeid = ""
+        for text in carried["told"]:
+            self._notes.troubles.add(text)
+        clean = self._notes.clean
+        added = [each and _cleaned(Added.from_json(each), clean) for each in carried["added"]]
+        self.finish_attempt(nodeid, added)
 
     def give_up(self) -> None:
         """Leave the attempt that is open to the crash report, which says what became of it."""
@@ -176,6 +182,8 @@ class RemoteRecording(Recording):
 
     is_grouped: bool = False
     _open_nodeid: str = ""
+    _left_open: Mapping[str, Any] | None = None
+    """What an attempt adds that is to run again: pytest-rerunfailures before 16.7 tells nothing of its teardown."""
 
 
 def _as_in_worker(report: Any) -> Any:  # noqa: ANN401 - a report that other plugins have hung things on
