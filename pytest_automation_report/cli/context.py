@@ -58,6 +58,8 @@ NEW_RUN: Final = (
 """Settings of a run that is to be created."""
 
 
+_PATHS: Final = frozenset({"spool", "database", "token_file", "ca_file"})
+
 SHARING: Final = ("run_id", "run_key", "job")
 """Settings about a run that several jobs share."""
 
@@ -100,6 +102,14 @@ def shown(text: str) -> str:
     return cut_end(printable(text), STRING_UNITS)
 
 
+def _from_here(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+    """Return a path as it was meant where it was typed: in an ini file it starts from the root folder."""
+    del context, parameter
+    if not given or given.startswith("~") or "://" in given:
+        return given
+    return str(Path.cwd() / given)
+
+
 def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that gives a command the options of these settings, in their plain spelling."""
 
@@ -119,6 +129,7 @@ def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...,
                     metavar=each.metavar,
                     default=None,
                     help=f"{each.help}.{' Can be repeated; commas separate.' if is_list else ''}",
+                    callback=_from_here if each.name in _PATHS else None,
                 )
             command = option(command)
         return command

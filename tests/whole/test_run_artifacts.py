@@ -1,17 +1,21 @@
-"""Files of runs, and of tests whose process died: they arrive where files of other tests do."""
+"""Files of runs, of tests whose process died, and of spools sent elsewhere: they arrive where all files do."""
 
 from __future__ import annotations
 
 import json
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from scripted.server import ScriptedServer
 from sessions import TOKEN, send
 
+from whole.projects import console
 from whole.test_artifacts import contents_at
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from checked import CheckedServer
 
     from whole.projects import Project
@@ -52,6 +56,12 @@ def test_dies(automation_report):
     thread.join()
     automation_report.artifact(b"last", "last.txt", "text/x-last")
     os._exit(3)
+"""
+
+
+KEPT = """
+def test_ok(automation_report):
+    automation_report.artifact(b"data", "d.txt")
 """
 
 
@@ -123,3 +133,26 @@ def test_files_of_a_test_that_killed_its_process(
     assert contents_at(server, list(references.values())) == {"first.txt": b"first", "last.txt": b"last"}
     assert references["last.txt"]["mime_type"] == "text/x-last"
     assert [each["name"] for each in tests["test_before"]["artifacts"]] == ["before.txt"]
+
+
+def test_spool_that_came_as_an_artifact_of_the_job(project: Project, server: CheckedServer, tmp_path: Path) -> None:
+    """A spool that was packed and unpacked elsewhere, without its permissions, is sent whole, files included.
+
+    A path that is typed for the console command starts from the current folder, wherever the root folder is.
+    """
+    project.write(
+        "test_suite.py", "def test_ok(automation_report):\n    automation_report.artifact(b'data', 'd.txt')\n"
+    )
+    ran = project.report("--automation-report-delivery", "later", address=server.address)
+    assert "1 result kept" in ran.out
+    with zipfile.ZipFile(tmp_path / "kept.zip", "w") as packed:
+        for path in (project.state / "spool").rglob("*"):
+            if path.is_file():
+                packed.writestr(str(path.relative_to(project.state)), path.read_bytes())
+    with zipfile.ZipFile(tmp_path / "kept.zip") as packed:
+        packed.extractall(tmp_path / "elsewhere")
+    elsewhere = tmp_path / "elsewhere"
+    ran = console(elsewhere, "send", "--spool", "spool", "--url", server.address, "--project-id", "1")
+    assert ran.exit == 0, ran.text
+    ((_, test),) = server.tests()
+    assert contents_at(server, test["artifacts"]) == {"d.txt": b"data"}
