@@ -40,7 +40,9 @@ PACKAGES = (
             ("pytest-httpbin", "httpbin", "flask", "trustme", "pytest-mock", "pysocks")),
     Package("anyio", "4.16.0", "async, threads, processes, sockets",
             ("pytest-mock", "pytest-timeout", "trustme", "truststore", "trio", "hypothesis", "psutil", "blockbuster",
-             "exceptiongroup", "coverage")),
+             "exceptiongroup", "coverage"),
+            # Without IPv6 its tests leave sockets open, of which whichever test is running is told at a collection.
+            ("-W", "ignore::pytest.PytestUnraisableExceptionWarning")),
     Package("werkzeug", "3.1.9", "filterwarnings = error; servers",
             ("ephemeral-port-reserve", "cryptography", "watchdog", "pytest-timeout"), ("-m", "not dev_server")),
     Package("pyfakefs", "6.3.2", "mocks files; unittest classes", (), ("pyfakefs/tests", "pyfakefs/pytest_tests")),
