@@ -51,6 +51,7 @@ LOSSES: Final = "automation_report_losses"
 _LEFT_OUT: Final = Field("Left out", "The disk took no more: the texts of this result are lost.")
 _FAULTS_SHOWN: Final = 3
 _LAST_CHARACTERS: Final = 8192
+_LAST_LOOKED_AT: Final = 16 << 10
 _REPEATED_SHOWN: Final = 5
 
 
@@ -245,12 +246,14 @@ class Recording:
     def _last_words(self) -> str:
         """Return what interrupted the test that is open, and what it printed last, as far as pytest has captured it."""
         sections: Sequence[tuple[str, str, str]] = getattr(self._notes.item, "_report_sections", ())
+        clean = self._notes.clean.console
         printed = [
-            f"Captured {stream} {when}\n{content[-_LAST_CHARACTERS:]}"
+            # Cleaned before it is cut: of a secret that is cut nothing would be found.
+            f"Captured {stream} {when}\n{clean(content[-_LAST_LOOKED_AT:])[-_LAST_CHARACTERS:]}"
             for when, stream, content in (sections if self._rules.keeps_output("error") else ())
             if content
         ]
-        return self._notes.clean.console("\n\n".join([*filter(None, (self._interrupted,)), *printed]))
+        return "\n\n".join([*filter(None, (clean(self._interrupted),)), *printed])
 
     def _count_unclosed(self) -> None:
         """Count a rerun attempt that no other followed: it is the result."""

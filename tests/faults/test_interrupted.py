@@ -71,6 +71,16 @@ def test_interrupted_test_has_its_last_words(
     assert len(text) < 16_384
 
 
+def test_no_rest_of_a_secret_is_left_where_output_is_cut(tmp_path: Path, server: CheckedServer) -> None:
+    """A secret at the edge of what is shown of an interrupted test's output is hidden whole."""
+    end = f"print(os.environ['MY_PASSWORD'] + 'y' * 8180); {CTRL_C}"
+    (tmp_path / "test_suite.py").write_text(SUITE.format(end=end))
+    run_session(tmp_path, address=server.address, env=session_environment(MY_PASSWORD=SECRET))
+    text = error_of(server)
+    assert "acted]yyy" in text
+    assert "environment" not in text
+
+
 def test_output_that_is_not_kept_is_not_shown(tmp_path: Path, server: CheckedServer) -> None:
     """Where no output is kept, an interrupted test tells how it was interrupted alone."""
     (tmp_path / "test_suite.py").write_text(SUITE.format(end=CTRL_C))
