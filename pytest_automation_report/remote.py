@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool import SessionFolder
 
 _CRASHED: Final = "???"  # xdist's word
+_NOTHING_CARRIED: Final[Mapping[str, Any]] = {"added": [], "told": []}
 
 
 class RemoteRecordings:
@@ -155,7 +156,8 @@ class RemoteRecording(Recording):
         """Add a phase of the test that the worker runs."""
         if self._left_open is not None and report.nodeid == self._open_nodeid and report.when == "setup":
             self._finish(report.nodeid, self._left_open)
-        self._left_open = getattr(report, ADDED, None) if str(report.outcome) == "rerun" else None
+        carried = getattr(report, ADDED, _NOTHING_CARRIED)
+        self._left_open = carried if str(report.outcome) == "rerun" else None
         if report.nodeid != self._open_nodeid:
             self._open_nodeid = report.nodeid
             if self.is_grouped:
@@ -163,7 +165,7 @@ class RemoteRecording(Recording):
             self.pytest_runtest_logstart(report.nodeid, report.location)
         self.pytest_runtest_logreport(_as_in_worker(report))
         if str(report.when) in {"teardown", _CRASHED}:
-            self._finish(report.nodeid, getattr(report, ADDED, {"added": [], "told": []}))
+            self._finish(report.nodeid, carried)
 
     def _finish(self, nodeid: str, carried: Mapping[str, Any]) -> None:
         """End an attempt with what its worker has hung on a report."""
@@ -176,7 +178,9 @@ class RemoteRecording(Recording):
 
     def give_up(self) -> None:
         """Leave the attempt that is open to the crash report, which says what became of it."""
-        self._open_nodeid = ""
+        if self._left_open is not None:
+            self._finish(self._open_nodeid, self._left_open)
+        self._open_nodeid, self._left_open = "", None
         self._is_open = False
         self._unclosed = None
 
