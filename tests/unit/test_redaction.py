@@ -118,6 +118,7 @@ PLAIN = [
     "the bearer of bad-news-is-never-welcome",
     "no cookies: none were set",
     "{'authorization': None, 'cookie': null, 'x': 1}",
+    "authorization: undefined",
     "authorization = request.authorization",
     "git@github.com:org/repo.git and ssh://git@github.com/org/repo",
     "https://example.org/a?page=2&monkey=1&keys=3#key=4",
@@ -127,6 +128,40 @@ PLAIN = [
     f"sha256:{'0123456789abcdef' * 4} {WORD}",
     f"{WORD}{JWT[:3]}",
 ]
+
+
+QUERY_NAMES = [
+    "access_token",
+    "api_key",
+    "api-key",
+    "apikey",
+    "auth",
+    "client_secret",
+    "id_token",
+    "key",
+    "pass",
+    "passwd",
+    "password",
+    "private_token",
+    "pwd",
+    "refresh_token",
+    "secret",
+    "token",
+    "sig",
+    "signature",
+    "X-Amz-Credential",
+    "X-Amz-Security-Token",
+    "X-Amz-Signature",
+    "X-Goog-Credential",
+    "X-Goog-Signature",
+]
+
+
+@pytest.mark.parametrize("name", QUERY_NAMES)
+def test_parameters_named_like_secrets_are_hidden(name: str) -> None:
+    """A parameter of an address with the name of a credential is hidden, the first as well as a later one."""
+    assert without_credentials(f"/x?{name}=short#y") == f"/x?{name}={MARK}#y"
+    assert without_credentials(f"body: a=1&{name.upper()}=short") == f"body: a=1&{name.upper()}={MARK}"
 
 
 @pytest.mark.parametrize("token", TOKENS, ids=lambda token: token[:12])
