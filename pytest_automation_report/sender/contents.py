@@ -39,6 +39,10 @@ def _may_be_integer(value: object) -> bool:
     return value is None or _is_integer(value)
 
 
+def _is_status(value: object) -> bool:
+    return type(value) is str and value in _STATUSES
+
+
 def _is_field(value: object) -> bool:
     try:
         field = Field.from_body(value)  # type: ignore[arg-type]  # whether it is what this takes is the question
@@ -76,6 +80,15 @@ _NEEDED: Final[Mapping[str, Mapping[str, Check]]] = {
     "open": {"pid": _is_integer, "began": _may_be_integer},
     "collected": {"count": _is_integer},
     "plan": {"each": _is_flag},
+    "start": {"n": _is_integer, "t": _is_integer, "id": _is_text, "file": _is_text, "line": _may_be_integer},
+    "finish": {
+        "n": _is_integer,
+        "t": _is_integer,
+        "key": _is_text,
+        "status": _is_status,
+        "elapsed": _is_integer,
+        "final": _is_flag,
+    },
     "close": {"t": _is_integer, "more": _may_be_integer},
     "crash": {
         "t": _is_integer,
@@ -94,42 +107,16 @@ _NEEDED: Final[Mapping[str, Mapping[str, Check]]] = {
 
 def is_sound(record: Record) -> bool:
     """Return whether a record can be used; kinds of later versions are sound, whatever they hold."""
-    kind, members = record.kind, record.members
-    if kind == "start":
-        return _is_start(members)
-    if kind == "finish":
-        return _is_finish(members, record.test)
-    if kind == "property":
+    members = record.members
+    if record.kind == "property":
         return _is_property(members)
-    return all(check(members.get(name)) for name, check in _NEEDED.get(kind, {}).items())
-
-
-def _is_start(members: Mapping[str, object]) -> bool:
-    get = members.get
-    line = get("line")
-    return (
-        _is_integer(get("n"))
-        and _is_integer(get("t"))
-        and type(get("id")) is str
-        and type(get("file")) is str
-        and (line is None or _is_integer(line))
-    )
-
-
-def _is_finish(members: Mapping[str, object], test: str) -> bool:
-    get = members.get
-    status, is_final = get("status"), get("final")
-    return (
-        _is_integer(get("n"))
-        and _is_integer(get("t"))
-        and type(get("key")) is str
-        and type(status) is str
-        and status in _STATUSES
-        and _is_integer(get("elapsed"))
-        # A test is sent as it stands, and read only to be put together with the attempts before it.
-        and (is_final is True or is_final is False)
-        and (test.startswith("{") if is_final else _is_test(test))
-    )
+    for name, check in _NEEDED.get(record.kind, {}).items():
+        if not check(members.get(name)):
+            return False
+    if record.kind != "finish":
+        return True
+    # A test is sent as it stands, and read only to be put together with the attempts before it.
+    return record.test.startswith("{") if members["final"] else _is_test(record.test)
 
 
 def _is_test(text: str) -> bool:

@@ -78,8 +78,11 @@ class Following:
     @property
     def is_over(self) -> bool:
         """Whether the session has ended; it may be that not all was read, since results wait to be sent."""
-        is_left = self.controller is None or not self.controller.is_alive()
-        return self.lanes.is_decided or (self.files.is_behind and is_left)
+        return self.lanes.is_decided or (self.files.is_behind and self._is_left_alone())
+
+    def _is_left_alone(self) -> bool:
+        """Whether the process that led the session is gone, or there was none to follow."""
+        return self.controller is None or not self.controller.is_alive()
 
     def decide_end(self, now: float) -> None:
         """Decide what never finished, once the session has ended or all its processes are dead."""
@@ -87,7 +90,7 @@ class Following:
             return
         if self.lanes.end is not None:
             self.lanes.decide("interrupted")
-        elif self.controller is None or not self.controller.is_alive():
+        elif self._is_left_alone():
             self._died_at = now if self._died_at is None else self._died_at
             is_waiting = any(each.is_alive() for each in self._workers.values())
             if not is_waiting or now - self._died_at > self.limits.worker_grace:
