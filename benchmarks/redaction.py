@@ -16,7 +16,8 @@ from random import Random
 from time import process_time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_automation_report.recorder import Recorder, encoded
+from pytest_automation_report.encoding import encoded
+from pytest_automation_report.recorder import Recorder
 from pytest_automation_report.rules import Rules, texts
 
 if TYPE_CHECKING:

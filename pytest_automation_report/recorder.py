@@ -11,25 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_automation_report.added import Added, together
 from pytest_automation_report.attempts import with_earlier_attempts
-from pytest_automation_report.encoding import encoded
 from pytest_automation_report.identity import Identity, identity
 from pytest_automation_report.limits import FIELD_LIMIT, fitted, string
 from pytest_automation_report.model import Artifact, Field, Status, Test
-from pytest_automation_report.outcomes import (
-    UNTESTED,
-    Finished,
-    Location,
-    Unfinished,
-    collection_test,
-    node_id_fields,
-    not_run_test,
-    output_fields,
-    place,
-    unfinished_test,
-)
+from pytest_automation_report.outcomes import Finished, Location, node_id_fields, output_fields, place
 from pytest_automation_report.phases import PHASES, Phase, console_field, phase, worst
 from pytest_automation_report.properties import printed, property_field
-from pytest_automation_report.rules import Output, Rules, spelled, texts
+from pytest_automation_report.rules import Rules, spelled, texts
 from pytest_automation_report.steps import Subtests, context_of, steps_field
 
 if TYPE_CHECKING:
@@ -38,23 +26,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.phases import Report
     from pytest_automation_report.rules import Texts
     from pytest_automation_report.steps import Context
-
-__all__ = [
-    "UNTESTED",
-    "Finished",
-    "Identity",
-    "Location",
-    "Output",
-    "Recorder",
-    "Rules",
-    "Unfinished",
-    "collection_test",
-    "encoded",
-    "identity",
-    "not_run_test",
-    "unfinished_test",
-    "with_earlier_attempts",
-]
 
 _Entry = TypeVar("_Entry")
 

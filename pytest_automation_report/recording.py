@@ -23,11 +23,12 @@ from pytest_automation_report.browsers import BrowserFiles, has_browsers
 from pytest_automation_report.captured_files import captured_files
 from pytest_automation_report.credentials import worker_rules
 from pytest_automation_report.describing import Describing, is_described, with_markers
+from pytest_automation_report.encoding import encoded
 from pytest_automation_report.failures import FAILED, Failures
 from pytest_automation_report.markers import Markers
 from pytest_automation_report.model import Artifact, Field
 from pytest_automation_report.notes import Notes
-from pytest_automation_report.recorder import Recorder, encoded
+from pytest_automation_report.recorder import Recorder
 from pytest_automation_report.records import FORMAT, collected_names, finish_record, plain_record, start_record
 from pytest_automation_report.rules import texts
 from pytest_automation_report.spool import NOT_RUN, SessionFolder
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.added import Added
     from pytest_automation_report.additions import ArtifactFile
     from pytest_automation_report.model import Test
-    from pytest_automation_report.recorder import Finished, Rules
+    from pytest_automation_report.outcomes import Finished
+    from pytest_automation_report.rules import Rules
 
 P = ParamSpec("P")
 

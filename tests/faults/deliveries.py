@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from sessions import SHORT_LIMITS, TOKEN
 
 from pytest_automation_report.connection import connected
+from pytest_automation_report.encoding import encoded
 from pytest_automation_report.model import Endpoint, Field, NewRun, Resources, Test, Token
-from pytest_automation_report.recorder import Rules, encoded
 from pytest_automation_report.records import finish_record, plain_record, start_record
+from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.book import LedgerBook
 from pytest_automation_report.sender.delivery import Delivery
 from pytest_automation_report.sender.files import RecordFiles

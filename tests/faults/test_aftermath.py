@@ -14,6 +14,7 @@ from sessions import TOKEN
 from faults.deliveries import WrittenSession, ended_session, numbered, settled, step_until, stepping
 from faults.oracle import assert_whole, checked_server, names
 from faults.test_settlement import OPERATIONS, HalfServer
+from pytest_automation_report.encoding import encoded
 from pytest_automation_report.errors import (
     NotSentError,
     RefusedError,
@@ -23,7 +24,6 @@ from pytest_automation_report.errors import (
     UnknownAnswerError,
 )
 from pytest_automation_report.model import Field, FieldType, Test
-from pytest_automation_report.recorder import encoded
 from pytest_automation_report.sender.forms import shaped
 from pytest_automation_report.sender.lanes import Result
 from pytest_automation_report.sender.parts import ranges_of

@@ -21,7 +21,7 @@ from faults.deliveries import Clock, Stepper, WrittenSession
 from faults.network import FATES, Fate, Killed, Network
 from pytest_automation_report.client import Client
 from pytest_automation_report.model import Token
-from pytest_automation_report.recorder import Rules
+from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.book import LedgerBook
 from pytest_automation_report.sender.delivery import Delivery
 from pytest_automation_report.sender.files import RecordFiles

@@ -14,7 +14,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import pytest_automation_report
-from pytest_automation_report.recorder import Finished, Recorder, Rules, collection_test, encoded
+from pytest_automation_report.encoding import encoded
+from pytest_automation_report.outcomes import Finished, collection_test
+from pytest_automation_report.recorder import Recorder
+from pytest_automation_report.rules import Rules
 
 if TYPE_CHECKING:
     from pytest_automation_report.phases import Report

@@ -8,7 +8,7 @@ from recording import HAS_SUBTESTS, record
 from pytest_automation_report.attempts import with_earlier_attempts
 from pytest_automation_report.limits import FIELD_LIMIT
 from pytest_automation_report.model import Field, FieldType, Test
-from pytest_automation_report.recorder import Rules
+from pytest_automation_report.rules import Rules
 
 FLAKY_TEST = """
 import pytest

@@ -8,7 +8,7 @@ from recording import record
 
 from pytest_automation_report.identity import identity
 from pytest_automation_report.limits import STRING_UNITS
-from pytest_automation_report.recorder import Rules
+from pytest_automation_report.rules import Rules
 
 NASTY = """
 import unittest

@@ -10,16 +10,12 @@ from typing import Any
 import pytest
 from recording import MadeReport
 
+from pytest_automation_report.encoding import encoded
+from pytest_automation_report.identity import identity
 from pytest_automation_report.model import Artifact, Field, FieldType, Test
-from pytest_automation_report.recorder import (
-    Finished,
-    Recorder,
-    Rules,
-    collection_test,
-    encoded,
-    identity,
-    unfinished_test,
-)
+from pytest_automation_report.outcomes import Finished, collection_test, unfinished_test
+from pytest_automation_report.recorder import Recorder
+from pytest_automation_report.rules import Rules
 
 NODE = "tests/test_a.py::test_x"
 PLACE = ("tests/test_a.py", 4, "test_x")

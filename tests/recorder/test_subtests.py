@@ -8,8 +8,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from recording import HAS_SUBTESTS, SUBTESTS, MadeReport, Result, needs_subtests, record
 
+from pytest_automation_report.encoding import encoded
 from pytest_automation_report.limits import FIELD_LIMIT, TEXT_UNITS
-from pytest_automation_report.recorder import Recorder, Rules, encoded
+from pytest_automation_report.recorder import Recorder
+from pytest_automation_report.rules import Rules
 from pytest_automation_report.steps import context_of
 
 pytestmark = needs_subtests

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.recorder import Rules
 from pytest_automation_report.records import Decoder, finish_record, plain_record, start_record
+from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.lanes import Lanes
 
 if TYPE_CHECKING:
