@@ -24,6 +24,7 @@ from pytest_automation_report.captured_files import captured_files
 from pytest_automation_report.credentials import worker_rules
 from pytest_automation_report.describing import Describing, is_described, with_markers
 from pytest_automation_report.encoding import encoded
+from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.failures import FAILED, Failures
 from pytest_automation_report.markers import Markers
 from pytest_automation_report.model import Artifact, Field
@@ -305,11 +306,17 @@ class WorkerRecording(Recording):
 
 
 def worker_recording(given: dict[str, Any], worker: str) -> WorkerRecording | None:
-    """Return the recording of a worker by what its controller gave it; ``None`` where the spool is on another host."""
+    """Return the recording of a worker by what its controller gave it.
+
+    ``None`` where the spool is on another host, or the worker cannot write there: its controller records then.
+    """
     folder = SessionFolder(Path(given["folder"]))
-    if not folder.is_here:
+    try:
+        writer = folder.writer(worker) if folder.is_here else None
+    except (OSError, SpoolError):
+        writer = None
+    if writer is None:
         return None
-    writer = SpoolWriter(folder.records(worker))
     return WorkerRecording(writer, worker_rules(given, os.environ), Clock(given["epoch"]), worker, Faults())
 
 
@@ -333,7 +340,7 @@ def _short_record_of(finished: Finished, number: int, moment: int) -> bytes:
 
 def write_names(folder: SessionFolder, nodeids: Sequence[str]) -> None:
     """Write the names of all tests that were collected, for the report of those that are not run."""
-    writer = SpoolWriter(folder.records(NOT_RUN))
+    writer = folder.writer(NOT_RUN)
     for each in collected_names(nodeids):
         writer.write(each)
     writer.close()

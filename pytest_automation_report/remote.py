@@ -17,7 +17,6 @@ from pytest_automation_report.recording import Recording, collected_record, guar
 from pytest_automation_report.records import AGAIN, plain_record
 from pytest_automation_report.rules import texts
 from pytest_automation_report.spool import NOT_RUN
-from pytest_automation_report.spool_writer import SpoolWriter
 from pytest_automation_report.steps import context_of
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.recording import Clock, Faults
     from pytest_automation_report.rules import Rules, Texts
     from pytest_automation_report.spool import SessionFolder
+    from pytest_automation_report.spool_writer import SpoolWriter
 
 _CRASHED: Final = "???"  # xdist's word
 _NOTHING_CARRIED: Final[Mapping[str, Any]] = {"added": [], "told": []}
@@ -111,7 +111,7 @@ class RemoteRecordings:
         return self._recordings[worker]
 
     def _new_recording(self, worker: str) -> RemoteRecording:
-        writer = SpoolWriter(self._folder.records(worker))
+        writer = self._folder.writer(worker)
         recording = RemoteRecording(writer, self._rules, self._clock, worker, self.faults)
         recording.is_grouped = self._is_grouped
         return recording

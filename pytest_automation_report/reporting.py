@@ -26,7 +26,7 @@ from pytest_automation_report.sender.launch import LaunchError, start_sender
 from pytest_automation_report.sender.log import Log
 from pytest_automation_report.session_run import session_run
 from pytest_automation_report.spool import CONTROLLER, MAIN, Session, SessionFolder
-from pytest_automation_report.spool_writer import Losses, SpoolWriter
+from pytest_automation_report.spool_writer import Losses
 from pytest_automation_report.summary import Ending
 from pytest_automation_report.tally import Tally, tally_from
 from pytest_automation_report.terminal_report import TerminalReport
@@ -143,7 +143,7 @@ class Reporting:
             return
         is_leading = session.config.pluginmanager.has_plugin("dsession")
         worker = CONTROLLER if is_leading else MAIN
-        writer = SpoolWriter(self._folder.records(worker))
+        writer = self._folder.writer(worker)
         self._recording = Recording(writer, self._rules, self._clock, worker, self.faults)
         self._recording.add_to_run(session, self._run_files)
         if is_leading:

@@ -13,14 +13,14 @@ import os
 import secrets
 import shutil
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.model import EMBEDDED_ORIGIN, Field, NewRun
 from pytest_automation_report.records import FORMAT, Decoder
 from pytest_automation_report.rules import Rules
-from pytest_automation_report.spool_writer import COPY
+from pytest_automation_report.spool_writer import COPY, SESSION_FILE, Disk, SessionFile, SpoolWriter, ignore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,6 @@ NOT_RUN: Final = "not-run"
 
 
 _STATE_FOLDER: Final = ".automation-report"
-_SESSION_FILE: Final = "session.json"
 _HIDING: Final = "."
 _MOST_SESSION_BYTES: Final = 16 << 20
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
@@ -88,7 +87,7 @@ class SessionFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._began_ns = 0
+        self._file: SessionFile | None = None
 
     @property
     def id(self) -> str:
@@ -113,12 +112,20 @@ class SessionFolder:
     @property
     def is_here(self) -> bool:
         """Whether the session was spooled on this host (or on a disk that it shares)."""
-        return (self.path / _SESSION_FILE).exists()
+        return self._session_path.exists()
 
     @property
     def began_ns(self) -> int:
         """The moment when the session was spooled, by the disk's clock, in nanoseconds since 1970."""
-        return (self.path / _SESSION_FILE).stat().st_mtime_ns
+        return self._session_path.stat().st_mtime_ns
+
+    @property
+    def _session_path(self) -> Path:
+        """The file to read: a copy when all died before that had its name, the longest since one may be in parts."""
+        path = self.path / SESSION_FILE
+        if path.exists():
+            return path
+        return max(self.path.glob(f"{SESSION_FILE}{COPY}*"), key=lambda each: each.lstat().st_size, default=path)
 
     def records(self, worker: str) -> Path:
         """Return the file that this worker writes."""
@@ -145,57 +152,48 @@ class SessionFolder:
         found = {name.removesuffix(COPY) for name in names if name.endswith((RECORDS_SUFFIX, RECORDS_SUFFIX + COPY))}
         return sorted(name.removesuffix(RECORDS_SUFFIX) for name in found)
 
+    def writer(self, worker: str) -> SpoolWriter:
+        """Return a writer of this worker's records, which makes the session again where a test deletes it."""
+        if self._file is None and self.is_here:
+            self._file = self._session_file(_bytes_of(self._session_path), self.began_ns)
+        return SpoolWriter(self.records(worker), self._file)
+
     def write_session(self, session: Session) -> None:
         """Write ``session.json``."""
-        document = {
-            "format": FORMAT,
-            "id": session.id,
-            "origin": session.origin,
-            "project_id": session.project_id,
-            "database": session.database,
-            "run": session.run.body(),
-            "joined_run": session.joined_run,
-            "rules": session.rules,
-            "pid": session.pid,
-            "pid_birth": session.pid_birth,
-            "is_closing": session.is_closing,
-            "is_measured": session.is_measured,
-            "run_tag": session.run_tag,
-            "is_first": session.is_first,
-            "thread_fields": [each.body() for each in session.thread_fields],
-        }
-        descriptor = os.open(self.path / _SESSION_FILE, _NEW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            json.dump(document, file)
-        self._began_ns = self.began_ns
+        file = self._session_file(_data_of(session), 0)
+        descriptor = os.open(file.path, _NEW, 0o600)
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(file.data)
+        self._file = replace(file, written_ns=self.began_ns)
 
     def restore(self, session: Session) -> None:
-        """Make the folder and ``session.json`` again when a test has deleted them; the age stays where it is known."""
-        if self.is_here:
-            return
-        _make_spool(self.path.parent)
-        self.path.mkdir(mode=0o700, exist_ok=True)
-        if self.path.parent.parent.name == _STATE_FOLDER:
-            _hide_from_git(self.path.parent.parent)
-        began = self._began_ns
-        try:
-            self.write_session(session)
-        except FileExistsError:
-            return  # pytest and its sender do this at the same moment
-        if began:
-            os.utime(self.path / _SESSION_FILE, ns=(began, began))
+        """Make the folder and ``session.json`` again when a test has deleted them; the age stays where it is known.
+
+        Raises OSError where that cannot be done.
+        """
+        self.file_of(session).restore(Disk())
+
+    def file_of(self, session: Session) -> SessionFile:
+        """Return what the folder is made again with: what was written or read here, else what the session says."""
+        return self._file or self._session_file(_data_of(session), 0)
+
+    def _session_file(self, data: bytes, written_ns: int) -> SessionFile:
+        ignored = tuple(map(os.fspath, _ignored_with(self.path.parent)))
+        return SessionFile(os.fspath(self.path / SESSION_FILE), data, written_ns, ignored)
 
     def read_session(self) -> Session:
         """Return what ``session.json`` says; raises `SpoolError` when it cannot be read or is of a newer format."""
-        path = self.path / _SESSION_FILE
+        path = self._session_path
         try:
-            document = json.loads(_text_of(path))
+            data = _bytes_of(path)
+            document = json.loads(data.decode("ascii"))
             found = document["format"]
             if found != FORMAT:
                 raise SpoolError(f"{path}: written by another version (format {found}, this version reads {FORMAT})")
+            self._file = self._session_file(data, self.began_ns)
             return _session_from(document)
         except FileNotFoundError as error:
-            raise SpoolError(f"{self.path}: no session was spooled here (no {_SESSION_FILE})") from error
+            raise SpoolError(f"{self.path}: no session was spooled here (no {SESSION_FILE})") from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SpoolError(f"{path}: cannot be read: {error!r}") from error
 
@@ -233,7 +231,8 @@ class SessionFolder:
         path = self.path.with_name(self.id)
         self.path.rename(path)
         made = SessionFolder(path)
-        made._began_ns = self._began_ns
+        if self._file is not None:
+            made._file = replace(self._file, path=os.fspath(path / SESSION_FILE))
         return made
 
     def remove(self) -> None:
@@ -247,7 +246,8 @@ def new_session_folder(spool: Path, moment: str, *, is_hidden: bool = False) -> 
     ``moment`` begins its name, so that names sort by age. What is hidden is sent by nobody until it is shown.
     """
     try:
-        _make_spool(spool)
+        for each in _ignored_with(spool):
+            ignored_folder(each)
         path = spool / f"{_HIDING if is_hidden else ''}{moment}-{secrets.token_hex(4)}"
         path.mkdir(mode=0o700)
     except OSError as error:
@@ -255,9 +255,9 @@ def new_session_folder(spool: Path, moment: str, *, is_hidden: bool = False) -> 
     return SessionFolder(path)
 
 
-def _make_spool(spool: Path) -> None:
-    for folder in (spool.parent, spool) if spool.parent.name == _STATE_FOLDER else (spool,):
-        ignored_folder(folder)
+def _ignored_with(spool: Path) -> tuple[Path, ...]:
+    """Return the folders that git is to ignore when this spool has to be made: itself, and the one around it."""
+    return (spool.parent, spool) if spool.parent.name == _STATE_FOLDER else (spool,)
 
 
 def private_folder(path: Path) -> None:
@@ -273,16 +273,7 @@ def private_folder(path: Path) -> None:
 
 def ignored_folder(path: Path) -> None:
     """Make a private folder that git ignores, with its parents; does nothing when it is there."""
-    if path.is_dir():
-        return
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _hide_from_git(path)
-
-
-def _hide_from_git(path: Path) -> None:
-    descriptor = os.open(path / ".gitignore", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write("*\n")
+    ignore(Disk(), os.fspath(path))
 
 
 def session_folders(spool: Path) -> list[SessionFolder]:
@@ -313,17 +304,17 @@ def _is_regular(path: Path) -> bool:
         return False
 
 
-def _text_of(path: Path) -> str:
+def _bytes_of(path: Path) -> bytes:
     """Return a small file of a session; raises `SpoolError` for what is no file, or has no end."""
     descriptor = os.open(path, _READ)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise SpoolError(f"{path}: cannot be read: it is no file")
-    with os.fdopen(descriptor, encoding="ascii") as file:
-        text = file.read(_MOST_SESSION_BYTES + 1)
-    if len(text) > _MOST_SESSION_BYTES:
+    with os.fdopen(descriptor, "rb") as file:
+        data = file.read(_MOST_SESSION_BYTES + 1)
+    if len(data) > _MOST_SESSION_BYTES:
         raise SpoolError(f"{path}: cannot be read: it has more than {_MOST_SESSION_BYTES:,} bytes")
-    return text
+    return data
 
 
 def bytes_from(path: Path, offset: int, *, piece_bytes: int = 1 << 20) -> Iterator[bytes]:
@@ -343,6 +334,28 @@ def ends_of(path: Path, *, piece_bytes: int = 1 << 16) -> tuple[list[Placed], li
         file.seek(max(0, size - piece_bytes))
         last = Decoder().feed(file.read(piece_bytes))
     return first, last
+
+
+def _data_of(session: Session) -> bytes:
+    """Return what ``session.json`` holds."""
+    document = {
+        "format": FORMAT,
+        "id": session.id,
+        "origin": session.origin,
+        "project_id": session.project_id,
+        "database": session.database,
+        "run": session.run.body(),
+        "joined_run": session.joined_run,
+        "rules": session.rules,
+        "pid": session.pid,
+        "pid_birth": session.pid_birth,
+        "is_closing": session.is_closing,
+        "is_measured": session.is_measured,
+        "run_tag": session.run_tag,
+        "is_first": session.is_first,
+        "thread_fields": [each.body() for each in session.thread_fields],
+    }
+    return json.dumps(document).encode("ascii")
 
 
 def _session_from(document: dict[str, Any]) -> Session:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
 COPY: Final = "~"
 """What the name of a file ends with as long as it is being made again; its writer may die then."""
+
+SESSION_FILE: Final = "session.json"
+"""What a session's folder can be sent by: without it nobody knows where its records go."""
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _WAITING_RECORDS: Final = 1000
@@ -27,12 +32,77 @@ _RESULT: Final = b'{"k":"finish"'
 class Disk:
     """The functions of ``os`` that writing needs, as they are when this is made: tests patch modules."""
 
-    __slots__ = ("close", "fstat", "fstatvfs", "ftruncate", "getpid", "makedirs", "open", "pread", "rename", "write")
+    __slots__ = (
+        "close", "fstat", "fstatvfs", "ftruncate", "getpid", "lstat", "makedirs", "mkdir", "open", "pread", "rename",
+        "utime", "write",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.open, self.close, self.fstat, self.write, self.pread = os.open, os.close, os.fstat, os.write, os.pread
         self.makedirs, self.rename, self.ftruncate, self.getpid = os.makedirs, os.rename, os.ftruncate, os.getpid
-        self.fstatvfs = os.fstatvfs
+        self.fstatvfs, self.lstat, self.mkdir, self.utime = os.fstatvfs, os.lstat, os.mkdir, os.utime
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFile:
+    """What is needed to make a session's folder again without its session: any process that writes there can.
+
+    ``path`` is the file's, ``written_ns`` the moment when it was first written, in nanoseconds since 1970, 0 where that
+    is not known. Of the ``ignored`` folders those that have to be made get a ``.gitignore``.
+    """
+
+    path: str
+    data: bytes
+    written_ns: int
+    ignored: tuple[str, ...]
+
+    def restore(self, disk: Disk) -> None:
+        """Make the folder and the file where a test has deleted them; raises OSError where that cannot be done."""
+        self.copy(disk)
+        self.show(disk)
+
+    def copy(self, disk: Disk) -> None:
+        """Write the missing file under a name of this process's own: nobody takes a part of it for the file.
+
+        Readers take a copy when no process lives to give it its name. Raises OSError where it cannot be written.
+        """
+        try:
+            disk.lstat(self.path)
+        except FileNotFoundError:
+            for each in self.ignored:
+                ignore(disk, each)
+            disk.makedirs(self.path.rpartition("/")[0], 0o700, exist_ok=True)
+            made = self._copy_of(disk)
+            _put(disk, made, self.data)
+            if self.written_ns:
+                disk.utime(made, ns=(self.written_ns, self.written_ns))
+
+    def show(self, disk: Disk) -> None:
+        """Give the copy its name; does nothing where there was no need of one."""
+        with suppress(FileNotFoundError):
+            disk.rename(self._copy_of(disk), self.path)
+
+    def _copy_of(self, disk: Disk) -> str:
+        return f"{self.path}{COPY}{disk.getpid()}"
+
+
+def ignore(disk: Disk, folder: str) -> None:
+    """Make a private folder that git ignores, with its parents; does nothing when it is there."""
+    disk.makedirs(folder.rpartition("/")[0] or ".", exist_ok=True)
+    try:
+        disk.mkdir(folder, 0o700)
+    except FileExistsError:
+        return
+    _put(disk, f"{folder}/.gitignore", b"*\n")
+
+
+def _put(disk: Disk, path: str, data: bytes) -> None:
+    descriptor = disk.open(path, _FLAGS | os.O_TRUNC, 0o600)
+    try:
+        if disk.write(descriptor, data) != len(data):
+            raise OSError(None, f"{path}: the disk does not take all of it")
+    finally:
+        disk.close(descriptor)
 
 
 def restored(
@@ -90,6 +160,8 @@ class Losses:
 class SpoolWriter:
     """Appends records to one process's file; owned by the process that made it.
 
+    ``session`` is the file that makes the records a session's, where that is known; it is made again before they are.
+
     Tests patch modules, close descriptors, delete folders and fork. So every function that writing needs is held by
     the instance, the descriptor is compared with the file before each record, a deleted file is made again with all
     that it held, and a forked child writes nothing. Where the disk takes a record no more, the short form of it is
@@ -103,13 +175,14 @@ class SpoolWriter:
     _size: int
 
     __slots__ = (
-        "_descriptor", "_device", "_disk", "_inode", "_is_torn", "_path", "_pid", "_size", "_waiting", "dropped",
-        "failures", "shortened", "trouble",
+        "_descriptor", "_device", "_disk", "_inode", "_is_torn", "_path", "_pid", "_session", "_size", "_waiting",
+        "dropped", "failures", "shortened", "trouble",
     )  # fmt: skip
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, session: SessionFile | None = None) -> None:
         self._disk = Disk()
         self._path = os.fspath(path)
+        self._session = session
         self._pid = os.getpid()
         self._waiting: deque[bytes] = deque()
         self._is_torn = False
@@ -208,7 +281,15 @@ class SpoolWriter:
         elif found.st_nlink:
             self._size = found.st_size
         else:
-            self._take(restored(self._disk, self._descriptor, self._path))
+            self._take(self._restored())
+
+    def _restored(self) -> int:
+        """Return the descriptor of the records made again, with the session that they belong to."""
+        if self._session is None:
+            return restored(self._disk, self._descriptor, self._path)
+        self._session.copy(self._disk)
+        show = functools.partial(self._session.show, self._disk)
+        return restored(self._disk, self._descriptor, self._path, on_copied=show)
 
     def _found(self) -> os.stat_result | None:
         """Return what the descriptor is of, None when a test has closed it or it is of another file by now."""
@@ -222,6 +303,8 @@ class SpoolWriter:
         try:
             return self._disk.open(self._path, _FLAGS, 0o600)
         except FileNotFoundError:
+            if self._session is not None:
+                self._session.restore(self._disk)
             self._disk.makedirs(self._path.rpartition("/")[0], 0o700, exist_ok=True)
             return self._disk.open(self._path, _FLAGS, 0o600)
 

@@ -18,7 +18,6 @@ from pytest_automation_report.junit_results import JunitDocument, JunitError, Ju
 from pytest_automation_report.keeping import remove_abandoned
 from pytest_automation_report.records import FORMAT, finish_record, plain_record
 from pytest_automation_report.spool import MAIN, Session, bytes_from, new_session_folder
-from pytest_automation_report.spool_writer import SpoolWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.rules import Rules
     from pytest_automation_report.sharing import Sharing
     from pytest_automation_report.spool import SessionFolder
+    from pytest_automation_report.spool_writer import SpoolWriter
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Submission:
     def __post_init__(self) -> None:
         remove_abandoned(self.spool, now=time.time())
         self._folder = new_session_folder(self.spool, time.strftime("%Y%m%dT%H%M%S", time.gmtime()), is_hidden=True)
-        self._writer = SpoolWriter(self._folder.records(MAIN))
+        self._writer = self._folder.writer(MAIN)
         self._write(plain_record("open", format=FORMAT, worker=MAIN, pid=os.getpid(), t=0, began=0))
 
     @property

@@ -30,6 +30,7 @@ from pytest_automation_report.sender.settlement import DECISIONS
 from pytest_automation_report.sender.stores import keeper_of
 from pytest_automation_report.sender.world import World
 from pytest_automation_report.spool import SessionFolder
+from pytest_automation_report.spool_writer import Disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,8 +130,8 @@ class Sender:
 
     def run(self) -> Delivery:
         """Deliver until there is nothing left to do or no time; return what became of it."""
-        restore = functools.partial(self.folder.restore, self.session)
-        book = LedgerBook(self.folder.ledger, self._lock_again, restore)
+        show = functools.partial(self.folder.file_of(self.session).show, Disk())
+        book = LedgerBook(self.folder.ledger, self._restore, show)
         orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
         words = () if self.captured is None else (self.captured.last_words,)
         lanes = Lanes(Rules.from_json(self.session.rules), orphans, *words)
@@ -162,9 +163,9 @@ class Sender:
                 book.write(DECISIONS[self.unknown], i=intent.number, why="its run was left for a new one")
             book.write("new-run")
 
-    def _lock_again(self) -> None:
-        """Lock the folder that a test has deleted: the lock on the deleted file would keep nobody out."""
-        self.folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def _restore(self) -> None:
+        """Make and lock the folder that a test has deleted: the lock on the deleted file would keep nobody out."""
+        self.folder.file_of(self.session).copy(Disk())
         lock = self.folder.locked()
         if lock is None:
             raise SpoolError(f"{self.folder.path} was deleted, and another sender has taken it since")

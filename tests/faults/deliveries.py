@@ -76,7 +76,7 @@ class WrittenSession:
             pid=1,
         )
         self.folder.write_session(self.session)
-        self._writer = SpoolWriter(self.folder.records("main"))
+        self._writer = self.folder.writer("main")
         self._count = 0
         self._writer.write(plain_record("open", format=1, worker="main", pid=0, t=0))
 
@@ -85,7 +85,7 @@ class WrittenSession:
         """Return the same session, to be written on."""
         again = cls.__new__(cls)
         again.folder, again.session, again._count = other.folder, other.session, other._count
-        again._writer = SpoolWriter(other.folder.records("main"))
+        again._writer = other.folder.writer("main")
         return again
 
     @classmethod
@@ -227,6 +227,7 @@ def lived(
     *,
     controller: Process | None = None,
     is_in_new_run: bool = False,
+    on_progress: Callable[[Delivery], None] = lambda _: None,
 ) -> Delivery:
     """Let a whole sender live on this session, as the console command does, and return its delivery."""
     limits = Limits(**{**SHORT_LIMITS, "send_progress": 0.5, "alone": 0.5, "retry_cap": 0.05, "poll": 0.005})
@@ -239,6 +240,7 @@ def lived(
             client,
             world,
             controller,
+            on_progress,
             unknown=unknown,
             is_in_new_run=is_in_new_run,
         ).run()

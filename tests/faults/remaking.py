@@ -1,6 +1,6 @@
 """A process that is killed while it makes again what was deleted: just before what it made gets its name.
 
-Arguments: a folder, and the server's address for a sender; without one it is a process that records.
+Arguments: who it is (``records``, ``session`` or ``sender``), a folder, and the server's address.
 """
 
 from __future__ import annotations
@@ -47,6 +47,15 @@ def record(path: Path) -> None:
         writer.write(plain_record("open", format=1, worker="gw0", pid=number, t=0))
 
 
+def lead(path: Path, address: str) -> None:
+    """Record a result of a session, and a second one after the spool was deleted: before a sender has read any."""
+    die_at_rename()
+    written = WrittenSession(path, address)
+    written.add("test_early")
+    shutil.rmtree(written.folder.path)
+    written.add("test_late")
+
+
 def deliver(path: Path, address: str) -> None:
     """Deliver a result, and find the folder deleted before the next one."""
     written = WrittenSession(path, address)
@@ -67,7 +76,10 @@ def deliver(path: Path, address: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2:
-        record(Path(sys.argv[1]))
-    else:
-        deliver(Path(sys.argv[1]), sys.argv[2])
+    match sys.argv[1:]:
+        case ["records", folder]:
+            record(Path(folder))
+        case ["session", folder, server]:
+            lead(Path(folder), server)
+        case ["sender", folder, server]:
+            deliver(Path(folder), server)

@@ -73,6 +73,30 @@ def test_full_disk_takes_all_outcomes(project: Path, small_disk: Path, server: C
     assert 10 < len(whole) < 90
 
 
+REFUSED = """
+import errno, os, pytest
+opened = os.open
+
+def refusing(path, *args, **kwargs):
+    if os.fspath(path).endswith("gw0.records"):
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+    return opened(path, *args, **kwargs)
+
+if os.environ.get("PYTEST_XDIST_WORKER") == "gw0":
+    os.open = refusing
+"""
+
+
+def test_worker_that_cannot_write_runs_its_tests(project: Path, server: CheckedServer) -> None:
+    """A worker for whom the disk has no file runs as all do, and the main process records for it."""
+    (project / "conftest.py").write_text(REFUSED)
+    (project / "test_it.py").write_text(FILLING)
+    ran = run_session(project, "-n", "2", address=server.address)
+    assert ran.exit == 1, ran.text
+    assert statuses(server) == {"failure": 100}
+    assert {worker for worker, _ in server.tests()} == {"gw0", "gw1"}
+
+
 LIMITED = """
 import resource, pytest
 SOFT, HARD = resource.getrlimit(resource.RLIMIT_FSIZE)

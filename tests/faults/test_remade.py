@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -21,10 +22,12 @@ from pytest_automation_report.spool import SessionFolder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_automation_report.sender.delivery import Delivery
 
-def remake(folder: Path, *more: str) -> None:
+
+def remake(folder: Path, who: str, *more: str) -> None:
     """Run the process that is killed."""
-    command = [sys.executable, "-m", "faults.remaking", str(folder), *more]
+    command = [sys.executable, "-m", "faults.remaking", who, str(folder), *more]
     ran = run(command, folder, clean_environment(PYTHONPATH=os.pathsep.join(sys.path)))
     assert ran.exit == -signal.SIGKILL, ran.text
 
@@ -35,7 +38,7 @@ def pids(files: RecordFiles) -> list[int]:
 
 def test_records_of_a_killed_process(tmp_path: Path) -> None:
     """What a process had recorded before it was deleted is read, though it died; had it lived, it would go on there."""
-    remake(tmp_path)
+    remake(tmp_path, "records")
     folder = SessionFolder(tmp_path / SESSION_ID)
     assert [each.name for each in folder.path.iterdir()] == ["gw0.records~"]
     assert folder.workers() == ["gw0"]
@@ -50,10 +53,20 @@ def test_records_of_a_killed_process(tmp_path: Path) -> None:
     assert not folder.path.exists()
 
 
+def test_session_of_a_killed_process(tmp_path: Path) -> None:
+    """What was recorded before it was deleted can be sent, though nobody but the process that died knew where to."""
+    with checked_server() as server:
+        remake(tmp_path, "session", server.address)
+        left = WrittenSession.left_in(tmp_path)
+        assert not (left.folder.path / "session.json").exists()
+        assert lived(left, server).is_finished
+        assert_whole(server, ["test_early"])
+
+
 def test_ledger_of_a_killed_sender(tmp_path: Path) -> None:
     """A sender that died leaves a whole copy of its ledger: the next one knows what was sent, and sends the rest."""
     with checked_server() as server:
-        remake(tmp_path, server.address)
+        remake(tmp_path, "sender", server.address)
         left = WrittenSession.left_in(tmp_path)
         assert not left.folder.ledger.exists()
         assert ledger_from(left.folder.ledger).total("acknowledged") == 1
@@ -61,6 +74,23 @@ def test_ledger_of_a_killed_sender(tmp_path: Path) -> None:
         assert not left.folder.ledger.with_name("ledger~").exists()
         assert ledger_from(left.folder.ledger).total("acknowledged") == 2
         assert_whole(server, ["test_early", "test_late"])
+
+
+def test_sender_makes_a_session_again(tmp_path: Path) -> None:
+    """A sender whose folder is deleted leaves a session, not a ledger of which nobody knows what it is about."""
+    with checked_server() as server:
+        written = WrittenSession(tmp_path, server.address)
+        written.add("test_early")
+        written.end()
+        written.close()
+
+        def delete(delivery: Delivery) -> None:
+            if delivery.state.total("acknowledged") == 1 and written.folder.records("main").exists():
+                shutil.rmtree(written.folder.path)
+
+        assert lived(written, server, on_progress=delete).is_finished
+        assert sorted(each.name for each in written.folder.path.iterdir()) == ["ledger", "lock", "session.json"]
+        assert WrittenSession.left_in(tmp_path).session == written.session
 
 
 @pytest.mark.parametrize("length", [0, 30, -1])

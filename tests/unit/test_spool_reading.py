@@ -27,6 +27,7 @@ from pytest_automation_report.spool import (
     Session,
     SessionFolder,
     bytes_from,
+    ends_of,
     hidden_folders,
     ignored_folder,
     new_session_folder,
@@ -122,6 +123,43 @@ def test_age_of_what_was_deleted_stays(folder: SessionFolder) -> None:
     shutil.rmtree(shown.path)
     shown.restore(SESSION)
     assert shown.began_ns == began
+
+
+def test_records_that_were_deleted_are_restored_with_their_session(folder: SessionFolder) -> None:
+    """Any process that writes makes what a test has deleted a session again, as old as it was and hidden from git."""
+    os.utime(folder.path / "session.json", ns=(5, 5))
+    for made, worker in ((SessionFolder(folder.path), "gw0"), (SessionFolder(folder.path), "gw1")):
+        writer = made.writer(worker)
+        writer.write(plain_record("open", pid=1))
+        shutil.rmtree(folder.path.parent.parent)
+        writer.write(plain_record("open", pid=2))
+        assert sorted(each.name for each in folder.path.iterdir()) == [f"{worker}.records", "session.json"]
+        assert made.read_session() == SESSION
+        assert made.began_ns == 5
+        assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
+        assert (folder.path.parent / ".gitignore").read_text() == "*\n"
+        assert len(ends_of(folder.records(worker))[0]) == 2
+        os.close(writer._descriptor)
+        shutil.rmtree(folder.path.parent)
+        writer.write(plain_record("open", pid=3))
+        assert made.read_session() == SESSION
+        assert len(ends_of(folder.records(worker))[0]) == 1
+
+
+def test_copy_of_a_session_is_read(folder: SessionFolder) -> None:
+    """When all died before the copy had its name it is the session, the whole one of several; the name comes first."""
+    path = folder.path / "session.json"
+    whole = path.rename(path.with_name("session.json~12"))
+    whole.with_name("session.json~13").write_bytes(whole.read_bytes()[:10])
+    assert folder.is_here
+    assert folder.read_session() == SESSION
+    assert folder.began_ns == whole.stat().st_mtime_ns
+    whole.unlink()
+    with pytest.raises(SpoolError, match=r"session\.json~13: cannot be read"):
+        folder.read_session()
+    path.write_text("")
+    with pytest.raises(SpoolError, match=r"session\.json: cannot be read"):
+        folder.read_session()
 
 
 def test_session_that_is_there_is_not_written_again(folder: SessionFolder) -> None:

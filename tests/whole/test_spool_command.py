@@ -3,6 +3,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,31 @@ def test_session_that_never_began_is_nobodys(project: Project) -> None:
     os.utime(hidden, (0, 0))
     project.report()
     assert not hidden.exists()
+
+
+DYING = """
+import os, signal
+
+def pytest_configure():
+    opened = os.open
+
+    def dying(path, *args, **kwargs):
+        if os.fspath(path).endswith("session.json"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return opened(path, *args, **kwargs)
+
+    os.open = dying
+"""
+
+
+def test_nobody_sees_a_session_before_it_is_whole(project: Project) -> None:
+    """Pytest that is killed between the session's folder and what it is leaves nothing to send, list or explain."""
+    (project.root / "conftest.py").write_text(DYING)
+    assert project.report(LATER).exit == -signal.SIGKILL
+    (left,) = (project.state / "spool").glob(".2*")
+    assert list(left.iterdir()) == []
+    assert console(project.root, "spool", "list").err == "the spool is empty\n"
+    assert console(project.root, "send").exit == 0
 
 
 def test_unreadable_session_is_listed_with_its_trouble(project: Project) -> None:
