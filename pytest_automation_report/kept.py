@@ -72,4 +72,4 @@ def kept_session(folder: SessionFolder, now: float) -> KeptSession:
 def _results(folder: SessionFolder) -> int:
     """Return the number of results that have ended."""
     records = (each.record for _, added in RecordFiles(folder).added() for each in added)
-    return sum(each.kind == "finish" and bool(each.members["final"]) for each in records)
+    return sum(each.kind == "pass" or (each.kind == "finish" and bool(each.members["final"])) for each in records)

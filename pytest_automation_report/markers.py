@@ -50,8 +50,7 @@ class Markers:
             self._parent = item.parent
             chain = item.listchain()[:-1]
             self._has_inherited = any(each.name in self._names for node in chain for each in node.own_markers)
-        own = item.own_markers
-        if not self._has_inherited and not (own and any(each.name in self._names for each in own)):
+        if not self._has_inherited and not self._has_own(item):
             return None
         fields: list[Field] = []
         artifacts: list[Artifact] = []
@@ -60,6 +59,12 @@ class Markers:
                 if mark.name in self._names:
                     self._add(mark, item, fields, artifacts)
         return Added(tuple(fields), tuple(artifacts)) if fields or artifacts else None
+
+    def _has_own(self, item: pytest.Item) -> bool:
+        for each in item.own_markers:  # a generator would take longer than most tests have markers  # noqa: SIM110
+            if each.name in self._names:
+                return True
+        return False
 
     def _add(self, mark: pytest.Mark, item: pytest.Item, fields: list[Field], artifacts: list[Artifact]) -> None:
         try:

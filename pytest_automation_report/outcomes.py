@@ -88,6 +88,14 @@ def unfinished_test(
     return Finished(ident, fitted(test), is_final=True, status="error")
 
 
+def passed_test(nodeid: str, location: Location, rules: Rules, elapsed: int) -> tuple[Identity, Test]:
+    """Return the result of a test that passed and has nothing else to say, with whose it is."""
+    ident = identity(nodeid, prefix=rules.prefix)
+    file, line = place(location)
+    fields = node_id_fields(ident, texts(rules)) if ident.is_respelled else ()
+    return ident, Test(ident.key, ident.name, ident.folder, rules.alias("passed"), elapsed, file, line, fields)
+
+
 def not_run_test(nodeid: str, rules: Rules) -> Test:
     """Return the result that stands for a test that was collected and never begun."""
     ident = identity(nodeid, prefix=rules.prefix)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pytest_automation_report.added import Added, together
 from pytest_automation_report.attempts import with_earlier_attempts
 from pytest_automation_report.identity import Identity, identity
-from pytest_automation_report.limits import FIELD_LIMIT, fitted, string
+from pytest_automation_report.limits import FIELD_LIMIT, STRING_UNITS, fitted, string
 from pytest_automation_report.model import Artifact, Field, Status, Test
 from pytest_automation_report.outcomes import Finished, Location, node_id_fields, output_fields, place
 from pytest_automation_report.phases import PHASES, Phase, console_field, phase, worst
@@ -47,6 +47,8 @@ class _Before:
 
 
 _NOTHING = _Before()
+_PASSED = dict.fromkeys(PHASES)
+"""What is told of an attempt whose phases have all passed."""
 
 
 class _Attempt:
@@ -120,6 +122,10 @@ class Recorder:
         self._texts = texts(rules)
         self._open: dict[str, _Attempt] = {}
         self._before: dict[str, _Before] = {}
+        self._is_output_kept = rules.keeps_output("passed") or rules.output_annotations
+        self._most_shown = (
+            STRING_UNITS - len(rules.prefix) if rules.prefix.isascii() and rules.prefix.isprintable() else 0
+        )
 
     def start(self, nodeid: str, location: Location) -> int:
         """Begin an attempt of a test and return its number: 1, or one more than that of an attempt not final."""
@@ -148,6 +154,32 @@ class Recorder:
         attempt.durations[when] = report.duration
         attempt.sections = report.sections
         attempt.properties = report.user_properties
+
+    def passed(self, nodeid: str, *, observed: int) -> int | None:
+        """End an attempt that passed with nothing to say and return its microseconds; None, and not ended, for others.
+
+        ``observed`` in microseconds. What a node id does not show of its test as it is, is said, too.
+        """
+        attempt = self._open.get(nodeid)
+        if (
+            attempt is None
+            or attempt.phases != _PASSED
+            or attempt.before is not _NOTHING
+            or attempt.subtests is not None
+            or attempt.earlier
+            or attempt.properties
+            or (attempt.sections and self._is_output_kept)
+            or not self._is_shown(self._groups.get(nodeid, nodeid))
+        ):
+            return None
+        del self._open[nodeid]
+        return attempt.elapsed(observed)
+
+    def _is_shown(self, nodeid: str) -> bool:
+        """Whether folder and name show this node id; not certain for some that do, which are made with the others."""
+        return (
+            len(nodeid) < self._most_shown and nodeid.isascii() and nodeid.isprintable() and not nodeid.endswith("::")
+        )
 
     def finish(self, nodeid: str, *, observed: int, added: Sequence[Added | None] = ()) -> Finished | None:
         """End an attempt and return its result, None when it was never started; ``observed`` in microseconds.

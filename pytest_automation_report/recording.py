@@ -30,7 +30,15 @@ from pytest_automation_report.markers import Markers
 from pytest_automation_report.model import Artifact, Field
 from pytest_automation_report.notes import Notes
 from pytest_automation_report.recorder import Recorder
-from pytest_automation_report.records import FORMAT, collected_names, finish_record, plain_record, start_record
+from pytest_automation_report.records import (
+    FORMAT,
+    about,
+    collected_names,
+    finish_record,
+    pass_record,
+    plain_record,
+    start_record,
+)
 from pytest_automation_report.rules import texts
 from pytest_automation_report.spool import NOT_RUN, SessionFolder
 from pytest_automation_report.spool_writer import Losses, SpoolWriter
@@ -127,7 +135,8 @@ class Recording:
         self._markers = Markers(rules, self._notes)
         self._number = 0
         self._began = 0
-        self._is_open = False
+        self._open: str | None = None
+        self._about = ""
         self._interrupted = ""
         self._collected = b""
         self._unclosed: tuple[str, str] | None = None
@@ -157,18 +166,20 @@ class Recording:
         self._writer.write(self._collected)
 
     @pytest.hookimpl(tryfirst=True)
-    @guarded
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
         """Note that an attempt begins, so that it is known if the process dies in it."""
-        self._number += 1
-        self._is_open = True
-        if self._unclosed is not None and self._unclosed[0] != nodeid:
-            self._count_unclosed()
-        self._began = self._clock.now()
-        self._notes.begin()
-        self._recorder.start(nodeid, location)
-        raw = self._groups.get(nodeid, nodeid)
-        self._writer.write(start_record(self._number, self._began, raw, location[0], location[1]))
+        try:
+            self._number += 1
+            self._open = nodeid
+            if self._unclosed is not None and self._unclosed[0] != nodeid:
+                self._count_unclosed()
+            self._began = self._clock.now()
+            self._notes.begin()
+            self._recorder.start(nodeid, location)
+            self._about = about(self._groups.get(nodeid, nodeid), location[0], location[1])
+            self._writer.write(start_record(self._number, self._began, self._about))
+        except Exception as error:  # noqa: BLE001 - as in `guarded`, which costs a call at each phase of each test
+            self.faults.add("pytest_runtest_logstart", error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -176,16 +187,20 @@ class Recording:
         self._notes.set_up(item)
 
     @pytest.hookimpl(trylast=True)
-    @guarded
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a phase, or a subtest, to its test: here, since this hook runs in the process that owns the test."""
-        self._recorder.add(report)
+        try:
+            self._recorder.add(report)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.faults.add("pytest_runtest_logreport", error)
 
     @pytest.hookimpl(trylast=True)
-    @guarded
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Close the attempt: its result exists once it is a line in the spool."""
-        self.finish_attempt(nodeid, self._added())
+        try:
+            self.finish_attempt(nodeid, self._added())
+        except Exception as error:  # noqa: BLE001 - as above
+            self.faults.add("pytest_runtest_logfinish", error)
 
     def _added(self) -> Sequence[Added | None]:
         """Return what the attempt's user has added; an error in that must not cost the result."""
@@ -198,22 +213,27 @@ class Recording:
     def finish_attempt(self, nodeid: str, added: Sequence[Added | None]) -> None:
         """Write the result of an attempt, with what its user has added."""
         now = self._clock.now()
+        is_plain = nodeid == self._open and not added
+        elapsed = self._recorder.passed(nodeid, observed=now - self._began) if is_plain else None
+        if elapsed is not None:
+            self._open = self._unclosed = None
+            if self._writer.write(pass_record(self._number, now, self._began, elapsed, self._about)):
+                self.counts["passed"] += 1
+            return
         finished = self._recorder.finish(nodeid, observed=now - self._began, added=added)
-        self._is_open = False
+        self._open = None
         if finished is not None:
             self._unclosed = None if finished.is_final else (nodeid, finished.status)
             self.write_finished(finished, self._number, now)
 
     def write_finished(self, finished: Finished, number: int, moment: int) -> None:
         """Write one result; only a forked child of a test would not own the spool, and it does not count either."""
-        if not self._writer.is_own:
-            return
-        if finished.is_final:
+        record = _record_of(finished, number, moment, finished.test)
+        is_own = self._writer.write(record, functools.partial(_short_record_of, finished, number, moment))
+        if is_own and finished.is_final:
             self.counts[finished.status] += 1
             if finished.status in FAILED:
                 self.failures.add(finished.test, finished.status)
-        record = _record_of(finished, number, moment, finished.test)
-        self._writer.write(record, functools.partial(_short_record_of, finished, number, moment))
 
     def write_result(self, finished: Finished) -> None:
         """Write a result that no attempt led to: a module that could not be collected."""
@@ -267,7 +287,7 @@ class Recording:
     def close(self) -> None:
         """Note that this process ends in order; an attempt that is open was interrupted, and that is its result."""
         detail: dict[str, object] = {}
-        if self._is_open:
+        if self._open is not None:
             self.counts["error"] += 1
             detail["detail"] = self._last_words()
         else:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from binascii import crc32
 from dataclasses import dataclass
+from itertools import zip_longest
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,8 @@ _HEADER: Final = 18
 _LONGEST_BYTES: Final = 64 << 20
 _NAMES: Final = 500
 _TEST_MARK: Final = ',"test":'
+_START: Final = b'{"k":"start",'
+_PASS: Final = b'{"k":"pass",'
 
 # Tests patch `json`: what pytest's process needs is taken once, when this module is imported.
 _decode: Final[Callable[[str], tuple[Any, int]]] = json.JSONDecoder().raw_decode
@@ -44,10 +47,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A record and the offset of its first byte in its file."""
+    """A record and the offset of its first byte in its file; ``begun`` is that of a PASS's START if it is left out."""
 
     offset: int
     record: Record
+    begun: int = -1
 
 
 def framed(payload: str) -> bytes:
@@ -106,27 +110,41 @@ class Decoder:
         self._tail = b""
 
     def feed(self, chunk: bytes) -> list[Placed]:
-        """Return the records that these next bytes complete; damaged lines are counted, blank ones skipped."""
+        """Return the records that these next bytes complete; damaged lines are counted, blank ones skipped.
+
+        A START whose PASS follows is left out: it says nothing more, and there are as many as there are tests.
+        """
         found: list[Placed] = []
         *lines, self._tail = (self._tail + chunk).split(b"\n")
-        for line in lines:
+        begun = -1
+        for line, following in zip_longest(lines, lines[1:], fillvalue=b""):
             offset = self.position
             self.position += len(line) + 1
             if self._is_endless or not line:
                 self._is_endless = False
+                continue
+            if line.startswith(_START, _HEADER) and _is_pass_of(line, following):
+                begun = offset
                 continue
             payload = unframed(line)
             record = None if payload is None else record_from(payload)
             if record is None:
                 self.damaged += 1
             else:
-                found.append(Placed(offset, record))
+                found.append(Placed(offset, record, begun))
+            begun = -1
         if self._is_endless or len(self._tail) > _LONGEST_BYTES:
             self.damaged += not self._is_endless
             self._is_endless = True
             self.position += len(self._tail)
             self._tail = b""
         return found
+
+
+def _is_pass_of(start: bytes, line: bytes) -> bool:
+    """Whether a line is the whole PASS of the attempt that this START begins."""
+    number = start[_HEADER + len(_START) :].partition(b",")[0]
+    return line.startswith(b"%b%b," % (_PASS, number), _HEADER) and unframed(line) is not None
 
 
 def plain_record(kind: str, **members: object) -> bytes:
@@ -140,12 +158,22 @@ def collected_names(nodeids: Sequence[str]) -> Iterator[bytes]:
         yield plain_record("ids", ids=list(nodeids[first : first + _NAMES]))
 
 
-def start_record(number: int, moment: int, nodeid: str, file: str, line: int | None) -> bytes:
+def about(nodeid: str, file: str, line: int | None) -> str:
+    """Return the members that say which test an attempt is of; made once, for its START and its PASS."""
+    return f'"id":{_quoted(nodeid)},"file":{_quoted(file)},"line":{"null" if line is None else line}'
+
+
+def start_record(number: int, moment: int, about: str) -> bytes:
     """Return START: attempt ``number`` of this process begins, ``moment`` microseconds into the session."""
-    where = "null" if line is None else str(line)
-    return framed(
-        f'{{"k":"start","n":{number},"t":{moment},"id":{encode(nodeid)},"file":{encode(file)},"line":{where}}}'
-    )
+    return framed(f'{{"k":"start","n":{number},"t":{moment},{about}}}')
+
+
+def pass_record(number: int, moment: int, began: int, elapsed: int, about: str) -> bytes:
+    """Return PASS: attempt ``number`` is over and passed, with nothing to say but how long that took.
+
+    It holds all that its START does, so that either may be damaged; who sends it makes the result, many at once.
+    """
+    return framed(f'{{"k":"pass","n":{number},"t":{moment},"began":{began},"elapsed":{elapsed},{about}}}')
 
 
 def finish_record(number: int, moment: int, *, key: str, status: str, elapsed: int, is_final: bool, test: str) -> bytes:

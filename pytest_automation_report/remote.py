@@ -181,7 +181,7 @@ class RemoteRecording(Recording):
         if self._left_open is not None:
             self._finish(self._open_nodeid, self._left_open)
         self._open_nodeid, self._left_open = "", None
-        self._is_open = False
+        self._open = None
         self._unclosed = None
 
     is_grouped: bool = False

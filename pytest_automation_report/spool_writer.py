@@ -26,7 +26,7 @@ _LONG_BYTES: Final = 1024
 _ROOM_BYTES: Final = 256 << 10
 """So much of a disk is left to outcomes: about 500 of them."""
 
-_RESULT: Final = b'{"k":"finish"'
+_RESULTS: Final = (b'{"k":"finish"', b'{"k":"pass"')
 
 
 class Disk:
@@ -210,18 +210,13 @@ class SpoolWriter:
         """The session's folder."""
         return self._path.rpartition("/")[0]
 
-    @property
-    def is_own(self) -> bool:
-        """Whether this is the process that made the writer, not a forked child of it."""
-        return self._disk.getpid() == self._pid
-
-    def write(self, record: bytes, short: Callable[[], bytes] | None = None) -> None:
-        """Append one record with one write; never raises for what the disk does.
+    def write(self, record: bytes, short: Callable[[], bytes] | None = None) -> bool:
+        """Append one record with one write, and return whether this process may; never raises for what the disk does.
 
         ``short`` makes the form of the record that is written where the disk does not take the whole.
         """
         if self._disk.getpid() != self._pid:
-            return
+            return False
         try:
             self._ensure_file()
             while self._waiting:
@@ -235,6 +230,7 @@ class SpoolWriter:
             self.failures += 1
             self.trouble = f"{self._path}: {error.strerror or error}"
             self._save(record if short is None else short(), is_short=short is not None)
+        return True
 
     def close(self) -> None:
         """Close the descriptor if it is still the spool's."""
@@ -315,4 +311,4 @@ class SpoolWriter:
 
 
 def _is_result(record: bytes) -> bool:
-    return _RESULT in record[:40]
+    return any(each in record[:40] for each in _RESULTS)

@@ -206,7 +206,9 @@ def _closing_of(path: Path) -> Mapping[str, Any]:
     decoder = Decoder()
     for piece in bytes_from(path, 0):
         for record in (each.record for each in decoder.feed(piece)):
-            if record.kind == "finish" and record.members["final"]:
+            if record.kind == "pass":
+                counts["passed"] += 1
+            elif record.kind == "finish" and record.members["final"]:
                 status = record.members["status"]
                 counts[status] += 1
                 if status in FAILED:

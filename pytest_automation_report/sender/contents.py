@@ -81,6 +81,15 @@ _NEEDED: Final[Mapping[str, Mapping[str, Check]]] = {
     "collected": {"count": _is_integer},
     "plan": {"each": _is_flag},
     "start": {"n": _is_integer, "t": _is_integer, "id": _is_text, "file": _is_text, "line": _may_be_integer},
+    "pass": {
+        "n": _is_integer,
+        "t": _is_integer,
+        "began": _is_integer,
+        "elapsed": _is_integer,
+        "id": _is_text,
+        "file": _is_text,
+        "line": _may_be_integer,
+    },
     "finish": {
         "n": _is_integer,
         "t": _is_integer,

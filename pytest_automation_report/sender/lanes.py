@@ -16,7 +16,7 @@ from pytest_automation_report.attempts import with_earlier_attempts
 from pytest_automation_report.encoding import encoded
 from pytest_automation_report.limits import fitted
 from pytest_automation_report.model import Artifact, Field, Test
-from pytest_automation_report.outcomes import UNTESTED, not_run_test, unfinished_test
+from pytest_automation_report.outcomes import UNTESTED, not_run_test, passed_test, unfinished_test
 from pytest_automation_report.records import AGAIN
 from pytest_automation_report.sender.not_run import NotRun
 from pytest_automation_report.spool import NOT_RUN
@@ -156,6 +156,8 @@ class Lanes:
                 self._is_each = members["each"]
             case "start":
                 self._start(lane, _start_from(placed))
+            case "pass":
+                self._pass(lane, placed)
             case "finish":
                 self._finish(lane, placed)
             case "close":
@@ -244,6 +246,23 @@ class Lanes:
             self._close_attempt(lane)
         lane.open, lane.ended = start, max(lane.ended, start.moment)
         lane.added.clear()
+
+    def _pass(self, lane: Lane, placed: Placed) -> None:
+        """Take a result that is made here; its START may have been left out."""
+        members = placed.record.members
+        number, nodeid, moment = members["n"], members["id"], members["t"]
+        if lane.open is None or lane.open.number != number:
+            offset = placed.offset if placed.begun < 0 else placed.begun
+            self._start(lane, Start(offset, number, members["began"], nodeid, members["file"], members["line"]))
+        if lane.open is not None and number in lane.orphans:
+            self._emit(lane, self._orphan(lane, lane.open, "died", "", moment))
+            return
+        elapsed = members["elapsed"]
+        ident, test = passed_test(nodeid, (members["file"], members["line"], ""), self._rules, elapsed)
+        lane.open, lane.unclosed = None, None
+        lane.ended = max(lane.ended, moment)
+        result = Result(lane.worker, placed.offset, number, nodeid, ident.key, "passed", elapsed, moment, encoded(test))
+        self._emit(lane, result)
 
     def _finish(self, lane: Lane, placed: Placed) -> None:
         members, start = placed.record.members, lane.open

@@ -14,7 +14,7 @@ from sessions import SHORT_LIMITS, TOKEN
 from pytest_automation_report.connection import connected
 from pytest_automation_report.encoding import encoded
 from pytest_automation_report.model import Endpoint, Field, NewRun, Resources, Test, Token
-from pytest_automation_report.records import finish_record, plain_record, start_record
+from pytest_automation_report.records import about, finish_record, plain_record, start_record
 from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.book import LedgerBook
 from pytest_automation_report.sender.delivery import Delivery
@@ -100,7 +100,7 @@ class WrittenSession:
         """Begin a test."""
         self._count += 1
         moment = 10 * self._count
-        self._writer.write(start_record(self._count, moment, f"test_it.py::{name}", "test_it.py", 0))
+        self._writer.write(start_record(self._count, moment, about(f"test_it.py::{name}", "test_it.py", 0)))
 
     def finish(self, name: str, text: str = "") -> None:
         """End the test that has begun."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.records import Decoder, finish_record, plain_record, start_record
+from pytest_automation_report.records import Decoder, about, finish_record, plain_record, start_record
 from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.lanes import Lanes
 
@@ -40,7 +40,7 @@ def _told(result: Result) -> tuple[str, str, list[str]]:
 
 
 def _start(number: int, name: str, moment: int = 0) -> bytes:
-    return start_record(number, moment, f"t.py::{name}", "t.py", 3)
+    return start_record(number, moment, about(f"t.py::{name}", "t.py", 3))
 
 
 def _finish(number: int, name: str, *, status: str = "passed", is_final: bool = True, moment: int = 10) -> bytes:

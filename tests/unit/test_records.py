@@ -12,6 +12,7 @@ from pytest_automation_report.records import (
     AGAIN,
     Decoder,
     Record,
+    about,
     collected_names,
     finish_record,
     framed,
@@ -91,7 +92,7 @@ def test_finish_keeps_its_test_as_written() -> None:
 def test_start_takes_any_node_id() -> None:
     """An attempt's start holds node ids with quotes, newlines, lone surrogates and the marks of other records."""
     nodeid = 'a.py::t[\n"\ud800,"test":]'
-    (placed,) = Decoder().feed(start_record(1, 2, nodeid, "a.py", None))
+    (placed,) = Decoder().feed(start_record(1, 2, about(nodeid, "a.py", None)))
     assert placed.record.members == {"k": "start", "n": 1, "t": 2, "id": nodeid, "file": "a.py", "line": None}
     assert placed.record.test == ""
 
