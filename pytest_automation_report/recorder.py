@@ -166,7 +166,6 @@ class Recorder:
             or attempt.phases != _PASSED
             or attempt.before is not _NOTHING
             or attempt.subtests is not None
-            or attempt.earlier
             or attempt.properties
             or (attempt.sections and self._is_output_kept)
             or not self._is_shown(self._groups.get(nodeid, nodeid))

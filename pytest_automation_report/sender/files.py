@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.records import Decoder, Placed
 from pytest_automation_report.sender.contents import is_sound
-from pytest_automation_report.spool import CONTROLLER, bytes_from
+from pytest_automation_report.spool import CONTROLLER, MAIN, bytes_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_automation_report.spool import SessionFolder
+
+
+_END: Final = b'{"k":"end"'
+_END_BYTES: Final = 1024
+_MUCH_BYTES: Final = 128 << 10
+"""So much holds the results of an append, and more."""
 
 
 def remove_delivered(folder: SessionFolder) -> None:
@@ -34,6 +41,7 @@ class RecordFiles:
 
     folder: SessionFolder
     is_behind: bool = False
+    _entries: int = 0
     _unsound: int = 0
     _decoders: dict[str, Decoder] = field(default_factory=dict)
 
@@ -75,6 +83,26 @@ class RecordFiles:
                     break
         for placed in controllers:
             yield CONTROLLER, placed
+
+    def has_news(self) -> bool:
+        """Whether to read at once: the session ends, a worker begins, or much was added.
+
+        It looks at few bytes and is asked often. What it does not see is read a little later.
+        """
+        try:
+            before, self._entries = self._entries, len(os.listdir(self.folder.path))  # noqa: PTH208 - a third of its time
+            return self._entries != before or any(
+                self._has_much(worker) for worker in (MAIN, CONTROLLER) if worker in self._decoders
+            )
+        except FileNotFoundError:
+            return True  # what a test has deleted is to be made again
+
+    def _has_much(self, worker: str) -> bool:
+        position = self._decoders[worker].position
+        with self.folder.records(worker).open("rb", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(position, size - _END_BYTES))
+            return size - position >= _MUCH_BYTES or _END in file.read(_END_BYTES)
 
     def _sound(self, records: list[Placed]) -> list[Placed]:
         """Return those that can be used, and count the others."""

@@ -253,12 +253,12 @@ class Lanes:
         number, nodeid, moment = members["n"], members["id"], members["t"]
         if lane.open is None or lane.open.number != number:
             offset = placed.offset if placed.begun < 0 else placed.begun
-            self._start(lane, Start(offset, number, members["began"], nodeid, members["file"], members["line"]))
+            self._start(lane, Start(offset, number, members["began"], nodeid, members["file"], members.get("line")))
         if lane.open is not None and number in lane.orphans:
             self._emit(lane, self._orphan(lane, lane.open, "died", "", moment))
             return
         elapsed = members["elapsed"]
-        ident, test = passed_test(nodeid, (members["file"], members["line"], ""), self._rules, elapsed)
+        ident, test = passed_test(nodeid, (members["file"], members.get("line"), ""), self._rules, elapsed)
         lane.open, lane.unclosed = None, None
         lane.ended = max(lane.ended, moment)
         result = Result(lane.worker, placed.offset, number, nodeid, ident.key, "passed", elapsed, moment, encoded(test))
@@ -393,7 +393,7 @@ class Lanes:
 
 def _start_from(placed: Placed) -> Start:
     members = placed.record.members
-    return Start(placed.offset, members["n"], members["t"], members["id"], members["file"], members["line"])
+    return Start(placed.offset, members["n"], members["t"], members["id"], members["file"], members.get("line"))
 
 
 def _test_from(result: Result) -> Test:

@@ -46,6 +46,9 @@ DIED_NOTE: Final = "pytest died before the session ended"
 _READ_AHEAD: Final = 1000
 """Results of a lane, waiting to be sent, from which on its file is not read further: the spool is the queue."""
 
+_LOOKS: Final = 5
+"""So many times the sender only looks whether there is news before it reads what there is."""
+
 
 @dataclass(slots=True)
 class Following:
@@ -187,7 +190,7 @@ class Sender:
             ):
                 return
             if not delivery.step():
-                self._wait()
+                self._wait(following, looks=1 if over_at else _LOOKS)
             if delivery.state.answers != answers:
                 answers, progress_at = delivery.state.answers, clock()
             self.on_progress(delivery)
@@ -201,11 +204,15 @@ class Sender:
         is_too_long = now - over_at > self.limits.exit_all + self.limits.alone
         return is_too_long or (self._alone_at is not None and now - self._alone_at > self.limits.alone)
 
-    def _wait(self) -> None:
+    def _wait(self, following: Following, looks: int) -> None:
+        """Wait until there may be something to do: few results in one go cost as much as many."""
         if self.controller is None:
             time.sleep(self.limits.poll)
-        else:
+            return
+        for _ in range(looks):
             self.controller.wait(self.limits.poll)
+            if following.files.has_news() or not self.controller.is_alive():
+                return
 
     def _account(self, following: Following, delivery: Delivery) -> None:
         """Write what became of each worker's results, for the summary and for whoever reads the spool."""

@@ -14,7 +14,7 @@ from sessions import SHORT_LIMITS, TOKEN
 from pytest_automation_report.connection import connected
 from pytest_automation_report.encoding import encoded
 from pytest_automation_report.model import Endpoint, Field, NewRun, Resources, Test, Token
-from pytest_automation_report.records import about, finish_record, plain_record, start_record
+from pytest_automation_report.records import about, finish_record, pass_record, plain_record, start_record
 from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.book import LedgerBook
 from pytest_automation_report.sender.delivery import Delivery
@@ -104,13 +104,14 @@ class WrittenSession:
 
     def finish(self, name: str, text: str = "") -> None:
         """End the test that has begun."""
-        key = sha256(f"test_it.{name}".encode()).hexdigest()
-        fields = (Field("Text", text),) if text else ()
-        test = Test(key, name, "test_it", "passed", 5, "test_it.py", 1, fields)
         moment = 10 * self._count + 5
+        key = sha256(f"test_it.{name}".encode()).hexdigest()
+        test = Test(key, name, "test_it", "passed", 5, "test_it.py", 1, (Field("Text", text),))
         record = finish_record(
             self._count, moment, key=key, status="passed", elapsed=5, is_final=True, test=encoded(test)
         )
+        if not text:
+            record = pass_record(self._count, moment, moment - 5, 5, about(f"test_it.py::{name}", "test_it.py", 0))
         self._writer.write(record)
 
     def add(self, *names: str, text: str = "") -> None:

@@ -28,11 +28,11 @@ def session(tmp_path: Path, server: ScriptedServer) -> Path:
 def finish_of(records: bytes, number: int) -> int:
     """Return where the record of this result's end begins."""
     lines = records.splitlines(keepends=True)
-    places = [sum(map(len, lines[:index])) for index, line in enumerate(lines) if b'"k":"finish"' in line]
+    places = [sum(map(len, lines[:index])) for index, line in enumerate(lines) if b'"k":"pass"' in line]
     return places[number]
 
 
-@pytest.mark.parametrize("place", [12, 200], ids=["checksum", "test"])
+@pytest.mark.parametrize("place", [12, 60], ids=["checksum", "test"])
 def test_flipped_byte(tmp_path: Path, server: ScriptedServer, session: Path, place: int) -> None:
     """A damaged record is passed over, counted and told; its test is reported as lost, the others as they were."""
     path = session / "main.records"
@@ -49,6 +49,20 @@ def test_flipped_byte(tmp_path: Path, server: ScriptedServer, session: Path, pla
     assert result(server, "test_number[1]")["status"] == "error"
     assert "the record of this result is damaged" in texts(result(server, "test_number[1]"))
     assert [result(server, f"test_number[{number}]")["status"] for number in (0, 2, 3)] == ["passed"] * 3
+
+
+def test_flipped_byte_of_a_beginning(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
+    """What a damaged START said its result says, too: nothing is lost."""
+    path = session / "main.records"
+    data = path.read_bytes()
+    lines = data.splitlines(keepends=True)
+    number = next(index for index, line in enumerate(lines) if b'"k":"start"' in line)
+    lines[number] = lines[number].replace(b"test_number", b"test_xumber")
+    path.write_bytes(b"".join(lines))
+    assert path.read_bytes() != data
+    assert sent(tmp_path, server).exit == 0
+    assert_whole(server, [f"test_number[{number}]" for number in range(4)])
+    assert {result(server, f"test_number[{number}]")["status"] for number in range(4)} == {"passed"}
 
 
 def test_cut_tail(tmp_path: Path, server: ScriptedServer, session: Path) -> None:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from recording import MadeReport
 
 from pytest_automation_report.encoding import encoded
 from pytest_automation_report.identity import identity
-from pytest_automation_report.model import Artifact, Field, FieldType, Test
-from pytest_automation_report.outcomes import Finished, collection_test, unfinished_test
+from pytest_automation_report.model import Artifact, Field, FieldType, Status, Test
+from pytest_automation_report.outcomes import Finished, collection_test, passed_test, unfinished_test
 from pytest_automation_report.recorder import Recorder
 from pytest_automation_report.rules import Rules
 
@@ -282,3 +284,99 @@ def test_encoding_does_not_feel_patches(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(json, "dumps", broken)
     monkeypatch.setattr(json, "JSONEncoder", broken)
     assert encoded(Test("k", "n", "f", "passed", fields=(Field("a", "b"),))).startswith('{"key":"k"')
+
+
+PREFIXES = st.sampled_from(["", "p", "a.b c", "\u20ac", "x\n", "p" * 760])
+NODEIDS = st.one_of(
+    st.builds(
+        "{}.py::{}[{}]".format, st.sampled_from(["a", "b/c"]), st.sampled_from(["t", "C::t", ""]), st.text(max_size=8)
+    ),
+    st.sampled_from(
+        [
+            "",
+            "a.py",
+            "a.py::",
+            "a.py::C::",
+            "a::[]",
+            "a.py::" + "x" * 760,
+            "a.py::t[\u202e]",
+            "a.py::t[\x07]",
+            "a.txt::d",
+        ]
+    ),
+    st.text(max_size=12),
+)
+
+
+@given(PREFIXES, NODEIDS, st.sampled_from([{}, {"passed": "ok"}]), st.sampled_from([None, -1, 0, 7]))
+def test_test_that_passed_is_the_same_by_either_way(
+    prefix: str, nodeid: str, statuses: dict[Status, str], line: int | None
+) -> None:
+    """What the sender makes of a test that has passed is what this process would have made."""
+    rules = Rules(prefix=prefix, statuses=statuses, redact=("[ap]",))
+    recorders = Recorder(rules), Recorder(rules)
+    for recorder in recorders:
+        recorder.start(nodeid, ("a.py", line, "x"))
+        for each in plain(nodeid=nodeid, duration=0.001):
+            recorder.add(each)
+    finished = recorders[0].finish(nodeid, observed=10_000)
+    elapsed = recorders[1].passed(nodeid, observed=10_000)
+    assert finished is not None
+    if elapsed is not None:
+        assert passed_test(nodeid, ("a.py", line, ""), rules.for_sender(), elapsed) == (
+            finished.identity,
+            finished.test,
+        )
+        assert (finished.status, finished.is_final, finished.number) == ("passed", True, 1)
+    is_simple = nodeid.startswith("a.py::t[") and nodeid.isascii() and nodeid.isprintable() and len(prefix) == 1
+    assert elapsed is not None or not is_simple or prefix == "\u20ac"
+    assert recorders[1].passed(nodeid, observed=10_000) is None or elapsed is None
+
+
+@dataclass
+class Context:
+    msg: str
+    kwargs: dict[str, object]
+
+
+SAID = {"sections": [("Captured stdout call", "x")]}
+
+
+@pytest.mark.parametrize(
+    ("reports", "rules"),
+    [
+        (plain()[:2], Rules()),
+        ((*plain()[:1], *plain()[2:]), Rules()),
+        (plain(outcome="skipped"), Rules()),
+        (plain(outcome="rerun"), Rules()),
+        ((plain()[0], Expected("call"), plain()[2]), Rules()),
+        (plain(user_properties=[("a", 1)]), Rules()),
+        (plain(**SAID), Rules(output="all")),
+        (plain(**SAID), Rules(output_annotations=True)),
+        ((*plain()[:2], *plain()[1:]), Rules()),
+        ((*plain(), MadeReport("extra")), Rules()),
+        ((plain()[0], MadeReport("call", context=Context("m", {})), *plain()[1:]), Rules()),
+    ],
+    ids=["cut", "no call", "skip", "rerun", "xfail", "property", "output", "printed", "again", "more", "subtest"],
+)
+def test_what_has_more_to_say_is_no_plain_pass(reports: tuple[MadeReport, ...], rules: Rules) -> None:
+    """An attempt of which more is to be told is left for its whole result; so is what never began."""
+    recorder = Recorder(rules)
+    assert recorder.passed(NODE, observed=5) is None
+    recorder.start(NODE, PLACE)
+    for each in reports:
+        recorder.add(each)
+    assert recorder.passed(NODE, observed=5) is None
+    assert recorder.finish(NODE, observed=5) is not None
+
+
+def test_output_that_nobody_keeps_says_nothing() -> None:
+    """A passed test whose output is not kept is a plain pass; one after a rerun is not."""
+    recorder = Recorder(Rules())
+    for outcome, expected in (("passed", 5), ("rerun", None), ("passed", None)):
+        recorder.start(NODE, PLACE)
+        for each in plain(**SAID, outcome=outcome):
+            recorder.add(each)
+        assert recorder.passed(NODE, observed=5) == expected
+        if expected is None:
+            assert recorder.finish(NODE, observed=5) is not None

@@ -22,6 +22,7 @@ SOUND: dict[str, dict[str, Any]] = {
     "collected": {"count": 0},
     "plan": {"each": False},
     "start": {"n": 1, "t": 0, "id": "test_it.py::test_it", "file": "test_it.py", "line": None},
+    "pass": {"n": 1, "t": 5, "began": 1, "elapsed": 4, "id": "a.py::b", "file": "a.py", "line": None},
     "finish": {"n": 1, "t": 5, "key": "0" * 64, "status": "passed", "elapsed": 5, "final": True},
     "close": {"t": 7, "more": None},
     "crash": {"t": 7, "worker": "gw0", "id": "x", "file": "f", "line": None, "outcome": "failed", "text": ""},

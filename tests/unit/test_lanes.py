@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.records import Decoder, about, finish_record, plain_record, start_record
+from pytest_automation_report.records import Decoder, about, finish_record, pass_record, plain_record, start_record
 from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.lanes import Lanes
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 class Files:
     """Records of several workers, given to lanes as they would be read."""
 
-    def __init__(self, **orphans: set[int]) -> None:
-        self.lanes = Lanes(Rules(), orphans)
+    def __init__(self, rules: Rules | None = None, **orphans: set[int]) -> None:
+        self.lanes = Lanes(rules or Rules(), orphans)
         self._decoders: dict[str, Decoder] = {}
 
     def write(self, worker: str, *records: bytes) -> None:
@@ -64,6 +65,45 @@ def test_finished_attempt_is_a_result() -> None:
     (result,) = files.lanes.lane("gw0").queue
     assert (result.nodeid, result.key, result.status, result.elapsed) == ("t.py::a", "ka", "passed", 5)
     assert files.lanes.has_begun
+
+
+def _pass(number: int, name: str, *, moment: int = 10) -> bytes:
+    return pass_record(number, moment, moment - 6, 5, about(f"t.py::{name}", "t.py", 3))
+
+
+def test_passed_attempt_is_a_result() -> None:
+    """A PASS makes the result that the server gets, by the session's rules, with its START and without."""
+    rules = Rules(prefix="p", statuses={"passed": "ok"})
+    for records in (_start(1, "a") + _pass(1, "a"), _pass(1, "a")):
+        for pieces in ([records], [records[:60], records[60:]]):
+            files = Files(rules)
+            for piece in pieces:
+                files.write("gw0", piece)
+            lane = files.lanes.lane("gw0")
+            (result,) = lane.queue
+            assert (result.nodeid, result.status, result.elapsed, result.moment) == ("t.py::a", "passed", 5, 10)
+            key = sha256(b"p.t.a").hexdigest()
+            assert result.key == key
+            assert json.loads(result.test) == {
+                "key": key, "name": "a", "folder": "p.t", "status": "ok", "elapsed": 5, "file": "t.py", "line": 4,
+            }  # fmt: skip
+            assert (lane.counts, lane.modules, lane.open, lane.began, lane.ended) == (
+                {"passed": 1},
+                0,
+                None,
+                lane.began,
+                10,
+            )
+            assert lane.began in {0, 4}
+
+
+def test_pass_ends_what_was_before() -> None:
+    """A PASS without its START tells of another test that never finished, and of a rerun that nothing followed."""
+    files = Files()
+    files.write("gw0", _start(1, "a"), _pass(2, "b"))
+    assert files.results() == [("a", "error", ["Error"]), ("b", "passed", [])]
+    files.write("gw0", _start(3, "c"), _finish(3, "c", status="failure", is_final=False), _start(4, "d"), _pass(4, "d"))
+    assert files.results()[2:] == [("c", "failure", ["Failure"]), ("d", "passed", [])]
 
 
 def test_rerun_attempt_waits_for_the_next() -> None:
@@ -238,6 +278,21 @@ def test_attempt_reported_as_unfinished_stays_so() -> None:
     assert files.results() == [("a", "passed", []), ("b", "error", ["Error"])]
     offsets = [each.offset for each in files.lanes.lane("gw0").queue]
     assert offsets == sorted(offsets)
+
+
+@pytest.mark.parametrize("is_cut", [False, True], ids=["together", "apart"])
+def test_attempt_reported_as_unfinished_keeps_its_place(is_cut: bool) -> None:  # noqa: FBT001 - pytest gives it by name
+    """It is known by the offset of its START, also where its PASS stands beside that: it is settled, not sent again."""
+    files = Files(gw0={2})
+    for piece in (
+        (_start(1, "a") + _pass(1, "a") + _start(2, "b"), _pass(2, "b"))
+        if is_cut
+        else (_start(1, "a") + _pass(1, "a") + _start(2, "b") + _pass(2, "b"),)
+    ):
+        files.write("gw0", piece)
+    assert files.results() == [("a", "passed", []), ("b", "error", ["Error"])]
+    orphan = files.lanes.lane("gw0").queue[1]
+    assert (orphan.offset, orphan.is_orphan) == (len(_start(1, "a") + _pass(1, "a")), True)
 
 
 def test_records_of_later_versions_are_passed_over() -> None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_automation_report.records import (
     AGAIN,
     Decoder,
+    Placed,
     Record,
     about,
     collected_names,
     finish_record,
     framed,
+    pass_record,
     plain_record,
     start_record,
 )
@@ -95,6 +98,53 @@ def test_start_takes_any_node_id() -> None:
     (placed,) = Decoder().feed(start_record(1, 2, about(nodeid, "a.py", None)))
     assert placed.record.members == {"k": "start", "n": 1, "t": 2, "id": nodeid, "file": "a.py", "line": None}
     assert placed.record.test == ""
+
+
+def test_pass_holds_what_its_start_does() -> None:
+    """An attempt that passed is one record that needs no other, whatever its node id."""
+    nodeid = 'a.py::t[\n"\ud800,"test":]'
+    (placed,) = Decoder().feed(pass_record(1, 9, 2, 7, about(nodeid, "a.py", 4)))
+    assert placed == Placed(0, Record("pass", {
+        "k": "pass", "n": 1, "t": 9, "began": 2, "elapsed": 7, "id": nodeid, "file": "a.py", "line": 4,
+    }))  # fmt: skip
+
+
+WHICH = about("a.py::b", "a.py", 1)
+BEGUN = start_record(12, 3, WHICH)
+
+
+def test_start_with_its_pass_is_left_out() -> None:
+    """A START is told by its place alone when its PASS follows; in two pieces both come."""
+    passed = pass_record(12, 9, 3, 6, WHICH)
+    decoder = Decoder()
+    first, second, third, last = decoder.feed(
+        plain_record("any") + BEGUN + passed + BEGUN + passed + plain_record("any")
+    )
+    assert (first.begun, second.record.kind, third.record.kind, last.begun) == (-1, "pass", "pass", -1)
+    place = len(plain_record("any"))
+    assert (second.begun, second.offset) == (place, place + len(BEGUN))
+    assert (third.begun, third.offset) == (second.offset + len(passed), second.offset + len(passed) + len(BEGUN))
+    start, passed_alone = [each for piece in (BEGUN, passed) for each in decoder.feed(piece)]
+    assert (start.record.kind, start.begun) == ("start", -1)
+    assert (passed_alone.record.kind, passed_alone.begun) == ("pass", -1)
+    assert decoder.damaged == 0
+
+
+@pytest.mark.parametrize(
+    ("following", "kinds"),
+    [
+        (pass_record(1, 9, 3, 6, WHICH), ["start", "pass"]),
+        (pass_record(123, 9, 3, 6, WHICH), ["start", "pass"]),
+        (pass_record(12, 9, 3, 6, WHICH).replace(b"a.py", b"b.py"), ["start"]),
+        (finish_record(12, 9, key="k", status="failure", elapsed=1, is_final=True, test="{}"), ["start", "finish"]),
+        (start_record(12, 9, WHICH), ["start", "start"]),
+        (b"\n", ["start"]),
+    ],
+    ids=["other", "longer", "damaged", "finish", "start", "blank"],
+)
+def test_start_without_its_pass_is_told(following: bytes, kinds: list[str]) -> None:
+    """A START is left out for the whole PASS of the same attempt alone."""
+    assert _kinds(Decoder(), BEGUN + following) == kinds
 
 
 def test_what_is_no_record_is_damaged() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.model import Field, NewRun
-from pytest_automation_report.records import Decoder, plain_record
+from pytest_automation_report.records import Decoder, about, pass_record, plain_record
 from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.book import LedgerBook
 from pytest_automation_report.sender.files import RecordFiles
@@ -410,6 +410,32 @@ def test_files_that_are_full_wait(folder: SessionFolder) -> None:
         file.write(plain_record("crash", t=7, **about))
     assert [worker for worker, _ in again.added(lambda _: True)] == ["gw0", "gw1", "controller"]
     assert not again.is_behind
+
+
+def test_news_are_what_cannot_wait(folder: SessionFolder) -> None:
+    """The session's end, a new file, much at once and a deleted folder are read at once; a few results can wait."""
+    files = RecordFiles(folder)
+    writer, passed = folder.writer("main"), pass_record(1, 2, 1, 1, about("a.py::b", "a.py", 1))
+    writer.write(passed)
+    assert files.has_news()
+    assert not files.has_news()
+    list(files.added())
+    writer.write(passed)
+    assert not files.has_news()
+    folder.records("gw0").touch()
+    assert files.has_news()
+    assert not files.has_news()
+    for _ in range((128 << 10) // len(passed)):
+        writer.write(passed)
+    assert files.has_news()
+    list(files.added())
+    assert not files.has_news()
+    writer.write(plain_record("end", t=1, exit=0, reason="all tests passed"))
+    assert files.has_news()
+    list(files.added())
+    assert not files.has_news()
+    folder.remove()
+    assert files.has_news()
 
 
 def test_session_outside_of_a_project_is_restored(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sessions import Ran, run, run_session, session_environment
+from checked import CheckedServer
+from sessions import TOKEN, Ran, run, run_session, session_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,6 +66,28 @@ def test_tests_are_counted_beside_many_modules_that_cannot_be_collected(tmp_path
     ran = run_session(tmp_path)
     assert ran.exit == 2, ran.text
     assert "1 test collected = 0 reported + 1 not run, and 130 modules without tests to run" in ran.out
+
+
+WITHOUT_A_START = """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    if item.name == "test_second":
+        runtestprotocol(item, nextitem=nextitem)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+"""
+
+
+def test_test_of_which_no_start_was_told_has_its_own_name(tmp_path: Path) -> None:
+    """A test that a plugin runs without telling its start is reported as itself, not as the one before it."""
+    (tmp_path / "conftest.py").write_text(WITHOUT_A_START)
+    (tmp_path / "test_suite.py").write_text("def test_first(): pass\ndef test_second(): pass\ndef test_third(): pass\n")
+    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
+        ran = run_session(tmp_path, address=server.address)
+        assert ran.exit == 0, ran.text
+        found = sorted(test["name"] for _, test in server.tests())
+    assert found == ["test_first", "test_second", "test_third"]
 
 
 def test_strict_fails_a_session_that_could_not_be_reported_at_all(tmp_path: Path) -> None:
