@@ -170,13 +170,13 @@ class Recording:
         """Note that an attempt begins, so that it is known if the process dies in it."""
         try:
             self._number += 1
-            self._open = nodeid
             if self._unclosed is not None and self._unclosed[0] != nodeid:
                 self._count_unclosed()
             self._began = self._clock.now()
             self._notes.begin()
             self._recorder.start(nodeid, location)
             self._about = about(self._groups.get(nodeid, nodeid), location[0], location[1])
+            self._open = nodeid
             self._writer.write(start_record(self._number, self._began, self._about))
         except Exception as error:  # noqa: BLE001 - as in `guarded`, which costs a call at each phase of each test
             self.faults.add("pytest_runtest_logstart", error)

@@ -68,26 +68,41 @@ def test_tests_are_counted_beside_many_modules_that_cannot_be_collected(tmp_path
     assert "1 test collected = 0 reported + 1 not run, and 130 modules without tests to run" in ran.out
 
 
-WITHOUT_A_START = """
+ODD_START = """
 from _pytest.runner import runtestprotocol
 
 def pytest_runtest_protocol(item, nextitem):
     if item.name == "test_second":
+        {start}
         runtestprotocol(item, nextitem=nextitem)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 """
 
 
-def test_test_of_which_no_start_was_told_has_its_own_name(tmp_path: Path) -> None:
-    """A test that a plugin runs without telling its start is reported as itself, not as the one before it."""
-    (tmp_path / "conftest.py").write_text(WITHOUT_A_START)
+ODD = "item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=(item.path, 1, item.name))"
+
+
+@pytest.mark.parametrize(
+    ("start", "names", "told"),
+    [
+        ("pass", ["test_first", "test_second", "test_third"], "3 of 3 results delivered"),
+        (ODD, ["test_first", "test_third"], "pytest_runtest_logstart: TypeError"),
+    ],
+    ids=["none", "odd"],
+)
+def test_test_whose_start_was_not_told_is_not_the_one_before(
+    tmp_path: Path, start: str, names: list[str], told: str
+) -> None:
+    """A test that a plugin runs without telling its start is reported as itself; one told oddly is told as a fault."""
+    (tmp_path / "conftest.py").write_text(ODD_START.format(start=start))
     (tmp_path / "test_suite.py").write_text("def test_first(): pass\ndef test_second(): pass\ndef test_third(): pass\n")
     with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
         ran = run_session(tmp_path, address=server.address)
         assert ran.exit == 0, ran.text
         found = sorted(test["name"] for _, test in server.tests())
-    assert found == ["test_first", "test_second", "test_third"]
+    assert found == names
+    assert told in ran.out
 
 
 def test_strict_fails_a_session_that_could_not_be_reported_at_all(tmp_path: Path) -> None:
