@@ -159,8 +159,11 @@ def collected_names(nodeids: Sequence[str]) -> Iterator[bytes]:
 
 
 def about(nodeid: str, file: str, line: int | None) -> str:
-    """Return the members that say which test an attempt is of; made once, for its START and its PASS."""
-    return f'"id":{_quoted(nodeid)},"file":{_quoted(file)},"line":{"null" if line is None else line}'
+    """Return the members that say which test an attempt is of; made once, for its START and its PASS.
+
+    A line that is no integer, as an item of a plugin may have, is none: it must not cost the result.
+    """
+    return f'"id":{_quoted(nodeid)},"file":{_quoted(file)},"line":{line if type(line) is int else "null"}'
 
 
 def start_record(number: int, moment: int, about: str) -> bytes:

@@ -43,7 +43,7 @@ _STATE_FOLDER: Final = ".automation-report"
 _HIDING: Final = "."
 _MOST_SESSION_BYTES: Final = 16 << 20
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
-_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -183,8 +183,9 @@ class SessionFolder:
 
     def read_session(self) -> Session:
         """Return what ``session.json`` says; raises `SpoolError` when it cannot be read or is of a newer format."""
-        path = self._session_path
+        path = self.path / SESSION_FILE
         try:
+            path = self._session_path
             data = _bytes_of(path)
             document = json.loads(data.decode("ascii"))
             found = document["format"]
@@ -306,7 +307,7 @@ def _is_regular(path: Path) -> bool:
 
 def _bytes_of(path: Path) -> bytes:
     """Return a small file of a session; raises `SpoolError` for what is no file, or has no end."""
-    descriptor = os.open(path, _READ)
+    descriptor = os.open(path, READ)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise SpoolError(f"{path}: cannot be read: it is no file")

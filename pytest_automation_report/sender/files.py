@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.records import Decoder, Placed
 from pytest_automation_report.sender.contents import is_sound
-from pytest_automation_report.spool import CONTROLLER, MAIN, bytes_from
+from pytest_automation_report.spool import CONTROLLER, MAIN, READ, bytes_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 _END: Final = b'{"k":"end"'
-_END_BYTES: Final = 1024
+_END_BYTES: Final = 8192
+"""So much at most has the record of the end, whose reason may be all escapes."""
 _MUCH_BYTES: Final = 128 << 10
 """So much holds the results of an append, and more."""
 
@@ -30,6 +31,10 @@ def remove_delivered(folder: SessionFolder) -> None:
     for worker in folder.workers():
         folder.written(worker).unlink()
     folder.remove()
+
+
+def _opened(path: str, _: int) -> int:
+    return os.open(path, READ)  # who opens a pipe otherwise waits for its writer
 
 
 @dataclass(slots=True)
@@ -94,12 +99,12 @@ class RecordFiles:
             return self._entries != before or any(
                 self._has_much(worker) for worker in (MAIN, CONTROLLER) if worker in self._decoders
             )
-        except FileNotFoundError:
-            return True  # what a test has deleted is to be made again
+        except OSError:
+            return True  # what a test has deleted is to be made again; what it has put there instead is told by reading
 
     def _has_much(self, worker: str) -> bool:
         position = self._decoders[worker].position
-        with self.folder.records(worker).open("rb", buffering=0) as file:
+        with open(self.folder.records(worker), "rb", buffering=0, opener=_opened) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(position, size - _END_BYTES))
             return size - position >= _MUCH_BYTES or _END in file.read(_END_BYTES)

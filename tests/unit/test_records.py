@@ -109,6 +109,13 @@ def test_pass_holds_what_its_start_does() -> None:
     }))  # fmt: skip
 
 
+@pytest.mark.parametrize("line", [True, 2.0, "7"])
+def test_line_that_is_none(line: int) -> None:
+    """What a plugin gives for the line of its test, and is no integer, is left out: the test is told."""
+    (placed,) = Decoder().feed(start_record(1, 2, about("a.py::t", "a.py", line)))
+    assert placed.record.members["line"] is None
+
+
 WHICH = about("a.py::b", "a.py", 1)
 BEGUN = start_record(12, 3, WHICH)
 

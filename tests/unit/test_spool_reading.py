@@ -10,6 +10,8 @@ from binascii import crc32
 from contextlib import nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
@@ -34,6 +36,9 @@ from pytest_automation_report.spool import (
     private_folder,
     session_folders,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DESCRIPTORS = Path("/dev/fd")
 SESSION = Session("20260102T030405-00000001", "http://127.0.0.1:1", 1, "", NewRun("n", "s"), None, Rules().to_json(), 1)
@@ -436,6 +441,41 @@ def test_news_are_what_cannot_wait(folder: SessionFolder) -> None:
     assert not files.has_news()
     folder.remove()
     assert files.has_news()
+
+
+def test_end_with_a_long_reason_is_news(folder: SessionFolder) -> None:
+    """The session's end is seen whatever was its reason."""
+    files, writer = RecordFiles(folder), folder.writer("main")
+    writer.write(plain_record("open", pid=1))
+    list(files.added())
+    files.has_news()
+    writer.write(plain_record("end", t=1, exit=2, reason="\ue000" * 750))
+    assert files.has_news()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_news_of_what_is_no_file(folder: SessionFolder, make: Callable[[Path], None]) -> None:
+    """What a test has put where records were is neither waited for nor kept open, and stops nothing."""
+    files, writer = RecordFiles(folder), folder.writer("main")
+    writer.write(plain_record("open", pid=1))
+    list(files.added())
+    files.has_news()
+    folder.records("main").unlink()
+    make(folder.records("main"))
+    before = len(list(DESCRIPTORS.iterdir()))
+    assert files.has_news()
+    assert len(list(DESCRIPTORS.iterdir())) == before
+    assert list(files.added()) == []
+
+
+def test_copy_of_a_session_that_has_its_name_by_now(folder: SessionFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session that is made again while it is read, and one that others may not read, are told as such."""
+    path = folder.path / "session.json"
+    path.rename(path.with_name("session.json~12"))
+    for error in (FileNotFoundError(2, "gone"), PermissionError(13, "not yours")):
+        monkeypatch.setattr(type(path), "lstat", Mock(side_effect=error))
+        with pytest.raises(SpoolError, match=folder.id):
+            folder.read_session()
 
 
 def test_session_outside_of_a_project_is_restored(tmp_path: Path) -> None:
