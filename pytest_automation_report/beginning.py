@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from dataclasses import replace
@@ -17,7 +18,7 @@ from pytest_automation_report.sender.liveness import birth_of
 from pytest_automation_report.spool import SESSION_ID_FIELD, Session, SessionFolder, new_session_folder, private_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import pytest
@@ -63,35 +64,48 @@ def rules_from(
 
 
 def spooled(
-    configuration: Configuration, run: NewRun, rules: Rules, sharing: Sharing, environ: Mapping[str, str]
+    configuration: Configuration,
+    run: NewRun,
+    rules: Rules,
+    sharing: Sharing,
+    environ: Mapping[str, str],
+    *,
+    is_followed: bool,
 ) -> tuple[Configuration, SessionFolder, Session]:
     """Return the session's folder in the first place that can be written, with what was written there.
 
-    The configuration that is returned names that place. Raises `SpoolError` when there is none.
+    ``is_followed`` tells that a sender is to be started with it. The configuration that is returned names that place.
+    Raises `SpoolError` when there is none.
     """
     temporary = temporary_folder(environ, os.getuid())
     refused: list[str] = []
     for place in places_for(configuration, environ, os.getuid()):
-        found = _tried(place, run, rules, sharing, temporary, refused)
+        written = functools.partial(_written, place, run, rules, sharing, is_followed=is_followed)
+        found = _tried(place, written, temporary, refused)
         if found is not None:
             return place, *found
     raise SpoolError("; ".join(refused))
 
 
 def _tried(
-    place: Configuration, run: NewRun, rules: Rules, sharing: Sharing, temporary: Path, refused: list[str]
+    place: Configuration,
+    written: Callable[[], tuple[SessionFolder, Session]],
+    temporary: Path,
+    refused: list[str],
 ) -> tuple[SessionFolder, Session] | None:
     """Return what was written in a place, None when that cannot be done, and add the reason."""
     try:
         if place.spool.is_relative_to(temporary):
             private_folder(temporary)
-        return _written(place, run, rules, sharing)
+        return written()
     except SpoolError as error:
         refused.append(str(error))
         return None
 
 
-def _written(place: Configuration, run: NewRun, rules: Rules, sharing: Sharing) -> tuple[SessionFolder, Session]:
+def _written(
+    place: Configuration, run: NewRun, rules: Rules, sharing: Sharing, *, is_followed: bool
+) -> tuple[SessionFolder, Session]:
     """Write the session into a new folder; its id is among the fields of its own run, so that it can be found again."""
     folder = new_session_folder(place.spool, time.strftime("%Y%m%dT%H%M%S", time.gmtime()), is_hidden=True)
     own = () if sharing.tag else (Field(SESSION_ID_FIELD, folder.id),)
@@ -107,6 +121,7 @@ def _written(place: Configuration, run: NewRun, rules: Rules, sharing: Sharing) 
         pid_birth=birth_of(os.getpid()),
         run_tag=sharing.tag,
         is_first=sharing.is_first,
+        is_followed=is_followed,
         thread_fields=sharing.thread_fields(folder.id),
     )
     try:

@@ -132,6 +132,7 @@ class Account:
 class LedgerState:
     """The sum of a ledger's records; changed by `apply` alone, so that a restart and a run on agree.
 
+    ``is_doubted`` tells that the ledger before this one is lost, and with it what was sent.
     ``answers`` counts what the server has said yes or no to: the only progress there is. ``trouble`` is what the last
     request met, empty when it met nothing. ``fencing`` is what the server has shown: that completed threads take no
     results, or that they do. ``stored`` are the files of results that were stored, by their names in the spool,
@@ -145,6 +146,7 @@ class LedgerState:
     is_complete: bool = False
     is_done: bool = False
     is_ready: bool = False
+    is_doubted: bool = False
     open_intent: Intent | None = None
     next_number: int = 1
     sender_pid: int = 0
@@ -215,7 +217,10 @@ class LedgerState:
                 self.unstored[members["name"]] = members["why"]
             case "fencing-is":
                 self.fencing = members["fencing"]
+            case "doubted":
+                self.is_doubted = True
             case "unheld":
+                self.is_doubted = False
                 self._release_held(is_dropped=members["dropped"])
             case "new-run":
                 self._leave_run()

@@ -304,7 +304,7 @@ class Reporting:
             self._configuration = replace(self._configuration, name=run.name)
         asked = self._configuration.spool
         try:
-            found = spooled(self._configuration, run, self._rules, sharing, self._environ)
+            found = spooled(self._configuration, run, self._rules, sharing, self._environ, is_followed=self._is_sending)
         except SpoolError as error:
             self._troubles.append(f"nothing can be reported: {error}")
             return
@@ -321,11 +321,15 @@ class Reporting:
         except OSError as error:
             self._troubles.append(f"{self._folder.path} was deleted and cannot be made: {error.strerror or error}")
 
+    @property
+    def _is_sending(self) -> bool:
+        """Whether results are to be sent while the tests run."""
+        configuration = self._configuration
+        return configuration.delivery != "later" and configuration.is_sendable and self._token is not None
+
     def _start_sender(self) -> None:
         configuration = self._configuration
-        if self._folder is None or configuration.delivery == "later" or not configuration.is_sendable:
-            return
-        if self._token is None:
+        if self._folder is None or self._token is None or not self._is_sending:
             return
         handover = Handover(
             folder=str(self._folder.path),

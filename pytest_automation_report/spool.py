@@ -57,8 +57,9 @@ class Session:
     which jobs find a run that they share, empty for a run of the session's own; ``is_first`` whether this job creates
     it, ``None`` when nobody tells. ``thread_fields``
     tell whose the threads in a run of others are. ``is_measured`` tells that
-    the records' moments are those of a clock, not made up. ``pid_birth`` tells pytest's process from a later one of the
-    same id, where the system can.
+    the records' moments are those of a clock, not made up; ``is_followed`` that a sender was started with the session,
+    ``is_remade`` that this was written again after a test had deleted it. ``pid_birth`` tells pytest's process from a
+    later one of the same id, where the system can.
     """
 
     id: str
@@ -74,7 +75,14 @@ class Session:
     is_measured: bool = True
     run_tag: str = ""
     is_first: bool | None = None
+    is_followed: bool = False
+    is_remade: bool = False
     thread_fields: tuple[Field, ...] = ()
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a sender may have sent what is here, unless its ledger, which was deleted too, is here and says."""
+        return self.is_followed and self.is_remade
 
     @property
     def is_embedded(self) -> bool:
@@ -155,16 +163,15 @@ class SessionFolder:
     def writer(self, worker: str) -> SpoolWriter:
         """Return a writer of this worker's records, which makes the session again where a test deletes it."""
         if self._file is None and self.is_here:
-            self._file = self._session_file(_bytes_of(self._session_path), self.began_ns)
+            self.read_session()
         return SpoolWriter(self.records(worker), self._file)
 
     def write_session(self, session: Session) -> None:
         """Write ``session.json``."""
-        file = self._session_file(_data_of(session), 0)
-        descriptor = os.open(file.path, _NEW, 0o600)
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(file.data)
-        self._file = replace(file, written_ns=self.began_ns)
+        descriptor = os.open(self.path / SESSION_FILE, _NEW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_data_of(session))
+        self._file = self._session_file(session, self.began_ns)
 
     def restore(self, session: Session) -> None:
         """Make the folder and ``session.json`` again when a test has deleted them; the age stays where it is known.
@@ -175,10 +182,11 @@ class SessionFolder:
 
     def file_of(self, session: Session) -> SessionFile:
         """Return what the folder is made again with: what was written or read here, else what the session says."""
-        return self._file or self._session_file(_data_of(session), 0)
+        return self._file or self._session_file(session, 0)
 
-    def _session_file(self, data: bytes, written_ns: int) -> SessionFile:
+    def _session_file(self, session: Session, written_ns: int) -> SessionFile:
         ignored = tuple(map(os.fspath, _ignored_with(self.path.parent)))
+        data = _data_of(replace(session, is_remade=True))
         return SessionFile(os.fspath(self.path / SESSION_FILE), data, written_ns, ignored)
 
     def read_session(self) -> Session:
@@ -186,17 +194,17 @@ class SessionFolder:
         path = self.path / SESSION_FILE
         try:
             path = self._session_path
-            data = _bytes_of(path)
-            document = json.loads(data.decode("ascii"))
+            document = json.loads(_bytes_of(path).decode("ascii"))
             found = document["format"]
             if found != FORMAT:
                 raise SpoolError(f"{path}: written by another version (format {found}, this version reads {FORMAT})")
-            self._file = self._session_file(data, self.began_ns)
-            return _session_from(document)
+            session = _session_from(document)
+            self._file = self._session_file(session, self.began_ns)
         except FileNotFoundError as error:
             raise SpoolError(f"{self.path}: no session was spooled here (no {SESSION_FILE})") from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SpoolError(f"{path}: cannot be read: {error!r}") from error
+        return session
 
     def check_owner(self) -> None:
         """Raise `SpoolError` when somebody else may have made what is in the folder: who sends it answers for it."""
@@ -354,6 +362,8 @@ def _data_of(session: Session) -> bytes:
         "is_measured": session.is_measured,
         "run_tag": session.run_tag,
         "is_first": session.is_first,
+        "is_followed": session.is_followed,
+        "is_remade": session.is_remade,
         "thread_fields": [each.body() for each in session.thread_fields],
     }
     return json.dumps(document).encode("ascii")
@@ -376,5 +386,7 @@ def _session_from(document: dict[str, Any]) -> Session:
         is_measured=bool(document.get("is_measured", True)),
         run_tag=str(document.get("run_tag", "")),
         is_first=document.get("is_first"),
+        is_followed=bool(document.get("is_followed", False)),
+        is_remade=bool(document.get("is_remade", False)),
         thread_fields=tuple(Field.from_body(each) for each in document.get("thread_fields", ())),
     )

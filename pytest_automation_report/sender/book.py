@@ -89,7 +89,8 @@ class LedgerBook:
             self._descriptor = os.open(path, _FLAGS, 0o600)
         except OSError as error:
             raise SpoolError(f"the ledger {path} cannot be written: {error.strerror or error}") from error
-        self._is_torn = path.stat().st_size > 0  # a torn last record must not swallow the next one
+        self.is_new = path.stat().st_size == 0
+        self._is_torn = not self.is_new  # a torn last record must not swallow the next one
 
     @property
     def folder(self) -> Path:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 DIED_NOTE: Final = "pytest died before the session ended"
 
+_DOUBT: Final = "a test deleted the spool while it ran, and with it the ledger that says what was sent"
+
 _READ_AHEAD: Final = 1000
 """Results of a lane, waiting to be sent, from which on its file is not read further: the spool is the queue."""
 
@@ -135,6 +137,8 @@ class Sender:
         """Deliver until there is nothing left to do or no time; return what became of it."""
         show = functools.partial(self.folder.file_of(self.session).show, Disk())
         book = LedgerBook(self.folder.ledger, self._restore, show)
+        if book.is_new and self.controller is None and self.session.is_doubtful:
+            book.write("doubted")
         orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
         words = () if self.captured is None else (self.captured.last_words,)
         lanes = Lanes(Rules.from_json(self.session.rules), orphans, *words)
@@ -146,7 +150,11 @@ class Sender:
         )  # fmt: skip
         try:
             book.write("ready", pid=os.getpid())
+            if book.state.is_doubted and self.unknown != "send":
+                self._hold(following, book)
             self._prepare(book)
+            if book.state.is_doubted:
+                delivery.patience.stop("unknown", _DOUBT)
             self._loop(following, delivery)
             self._account(following, delivery)
         finally:
@@ -165,6 +173,25 @@ class Sender:
             if intent is not None:
                 book.write(DECISIONS[self.unknown], i=intent.number, why="its run was left for a new one")
             book.write("new-run")
+
+    def _hold(self, following: Following, book: LedgerBook) -> None:
+        """Hold all results: an earlier sender may have sent them, and nobody can tell since its ledger is gone."""
+        if book.state.open_intent is not None:  # a sender was killed in the middle of this
+            book.write("held", i=book.state.open_intent.number, why=_DOUBT)
+        while True:
+            following.read()
+            for worker, lane in following.lanes.by_worker.items():
+                account = book.state.account(worker)
+                found = [each for each in lane.queue if not account.is_settled(each.offset)]
+                lane.queue.clear()
+                if found:
+                    span = found[0].offset, found[-1].offset, len(found)
+                    orphans = tuple(each.number for each in found if each.is_orphan)
+                    at = self.world.wall()
+                    intent = book.intend("append_thread", at=at, worker=worker, span=span, orphans=orphans)
+                    book.write("held", i=intent.number, why=_DOUBT)
+            if not following.files.is_behind:
+                return
 
     def _restore(self) -> None:
         """Make and lock the folder that a test has deleted: the lock on the deleted file would keep nobody out."""

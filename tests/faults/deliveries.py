@@ -60,7 +60,7 @@ class Clock:
 class WrittenSession:
     """A session's folder as pytest's process leaves it; results are written one by one."""
 
-    def __init__(self, folder: Path, origin: str, *, joined_run: int | None = None) -> None:
+    def __init__(self, folder: Path, origin: str, *, joined_run: int | None = None, is_followed: bool = False) -> None:
         path = folder / SESSION_ID
         path.mkdir(mode=0o700)
         self.folder = SessionFolder(path)
@@ -74,6 +74,7 @@ class WrittenSession:
             joined_run=joined_run,
             rules=Rules().to_json(),
             pid=1,
+            is_followed=is_followed,
         )
         self.folder.write_session(self.session)
         self._writer = self.folder.writer("main")

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,15 +15,19 @@ from sessions import clean_environment, run
 from faults.deliveries import SESSION_ID, WrittenSession, lived
 from faults.oracle import assert_whole, checked_server
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.records import plain_record
+from pytest_automation_report.records import plain_record, record_from
 from pytest_automation_report.sender.book import LedgerBook, ledger_from
 from pytest_automation_report.sender.files import RecordFiles, remove_delivered
+from pytest_automation_report.sender.liveness import Process
 from pytest_automation_report.spool import SessionFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from scripted.server import ScriptedServer
+
     from pytest_automation_report.sender.delivery import Delivery
+    from pytest_automation_report.sender.settlement import Unknown
 
 
 def remake(folder: Path, who: str, *more: str) -> None:
@@ -90,7 +95,88 @@ def test_sender_makes_a_session_again(tmp_path: Path) -> None:
 
         assert lived(written, server, on_progress=delete).is_finished
         assert sorted(each.name for each in written.folder.path.iterdir()) == ["ledger", "lock", "session.json"]
-        assert WrittenSession.left_in(tmp_path).session == written.session
+        assert WrittenSession.left_in(tmp_path).session == replace(written.session, is_remade=True)
+
+
+class KilledError(Exception):
+    """Ends a sender where it is."""
+
+
+def remade(tmp_path: Path, server: ScriptedServer, *, is_sent: bool, is_followed: bool = True) -> WrittenSession:
+    """Return a session whose spool was deleted, perhaps after a result was sent, and that the next test made again."""
+    written = WrittenSession(tmp_path, server.address, is_followed=is_followed)
+    written.add("test_early")
+
+    def die(delivery: Delivery) -> None:
+        if delivery.state.total("acknowledged") == 1:
+            raise KilledError
+
+    if is_sent:
+        with pytest.raises(KilledError):
+            lived(written, server, controller=Process(os.getpid()), on_progress=die)
+    shutil.rmtree(written.folder.path)
+    written.add("test_late")
+    written.end()
+    written.close()
+    return WrittenSession.left_in(tmp_path)
+
+
+def test_results_whose_ledger_is_gone_are_held(tmp_path: Path) -> None:
+    """Of results that were deleted with the ledger nobody can tell whether they were sent: they are not sent twice."""
+    with checked_server() as server:
+        left = remade(tmp_path, server, is_sent=True)
+        before = [test["name"] for _, _, test in server.results]
+        assert before == ["test_early"]
+        for _ in range(2):
+            delivery = lived(left, server)
+            assert (delivery.state.total("held"), delivery.left, delivery.is_finished) == (2, 0, False)
+            assert "a test deleted the spool" in delivery.stopped
+        assert [test["name"] for _, _, test in server.results] == before
+        dropped = lived(left, server, "drop")
+        assert (dropped.state.total("dropped"), dropped.is_finished) == (2, True)
+        assert [test["name"] for _, _, test in server.results] == before
+
+
+def test_results_that_were_held_can_be_sent(tmp_path: Path) -> None:
+    """Who knows that they were not sent, or who can bear them twice, has them sent: at once or later."""
+    looked: tuple[tuple[Unknown, ...], ...] = (("send",), ("hold", "send"))
+    for number, looks in enumerate(looked):
+        with checked_server() as server:
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            left = remade(folder, server, is_sent=False)
+            for unknown in looks:
+                delivery = lived(left, server, unknown)
+            assert delivery.is_finished
+            assert_whole(server, ["test_early", "test_late"])
+
+
+def test_holding_that_was_cut_short_goes_on(tmp_path: Path) -> None:
+    """A sender that is killed while it holds results leaves none of them to be sent."""
+    with checked_server() as server:
+        left = remade(tmp_path, server, is_sent=True)
+        lived(left, server)
+        lines = left.folder.ledger.read_bytes().splitlines(keepends=True)
+        kinds = [record_from(line[18:-1].decode()) for line in lines]
+        cuts = [
+            number
+            for number, each in enumerate(kinds)
+            if each is not None and each.kind in {"doubted", "ready", "intent"}
+        ]
+        assert len(cuts) == 3
+        for cut in cuts:
+            left.folder.ledger.write_bytes(b"".join(lines[: cut + 1]))
+            assert lived(left, server).state.total("held") == 2
+        assert len(server.results) == 1
+
+
+@pytest.mark.parametrize("is_followed", [False, True], ids=["later", "first sender"])
+def test_remade_session_that_nobody_can_have_sent(tmp_path: Path, is_followed: bool) -> None:  # noqa: FBT001 - a parameter
+    """Without a sender before it, everything that was made again is sent: later, or by the session's own sender."""
+    with checked_server() as server:
+        left = remade(tmp_path, server, is_sent=False, is_followed=is_followed)
+        assert lived(left, server, controller=Process(os.getpid()) if is_followed else None).is_finished
+        assert_whole(server, ["test_early", "test_late"])
 
 
 @pytest.mark.parametrize("length", [0, 30, -1])

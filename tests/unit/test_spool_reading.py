@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 DESCRIPTORS = Path("/dev/fd")
 SESSION = Session("20260102T030405-00000001", "http://127.0.0.1:1", 1, "", NewRun("n", "s"), None, Rules().to_json(), 1)
+REMADE = replace(SESSION, is_remade=True)
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_deleted_session_is_restored_with_its_age(folder: SessionFolder) -> None
     again.remove()
     folder.restore(SESSION)
     assert folder.is_here
-    assert folder.read_session() == SESSION
+    assert folder.read_session() == REMADE
     assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
     again.remove()
@@ -139,7 +140,7 @@ def test_records_that_were_deleted_are_restored_with_their_session(folder: Sessi
         shutil.rmtree(folder.path.parent.parent)
         writer.write(plain_record("open", pid=2))
         assert sorted(each.name for each in folder.path.iterdir()) == [f"{worker}.records", "session.json"]
-        assert made.read_session() == SESSION
+        assert made.read_session() == REMADE
         assert made.began_ns == 5
         assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
         assert (folder.path.parent / ".gitignore").read_text() == "*\n"
@@ -147,7 +148,7 @@ def test_records_that_were_deleted_are_restored_with_their_session(folder: Sessi
         os.close(writer._descriptor)
         shutil.rmtree(folder.path.parent)
         writer.write(plain_record("open", pid=3))
-        assert made.read_session() == SESSION
+        assert made.read_session() == REMADE
         assert len(ends_of(folder.records(worker))[0]) == 1
 
 
@@ -482,7 +483,7 @@ def test_session_outside_of_a_project_is_restored(tmp_path: Path) -> None:
     """A folder that another process has made is made again as new, since its age is not known."""
     made = new_session_folder(tmp_path / "spool", "20260102T030405")
     made.restore(SESSION)
-    assert made.read_session() == SESSION
+    assert made.read_session() == REMADE
     assert made.began_ns > 10**18
     assert not (tmp_path / ".gitignore").exists()
 
@@ -498,6 +499,8 @@ def test_everything_of_a_session_comes_back(folder: SessionFolder, is_first: boo
         is_measured=False,
         run_tag="build-9",
         is_first=is_first,
+        is_followed=True,
+        is_remade=True,
         thread_fields=(Field("Shard", "2/5"),),
     )
     assert all(getattr(session, each.name) != each.default for each in fields(session))
