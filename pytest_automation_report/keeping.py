@@ -79,6 +79,8 @@ def left_behind(spool: Path, own: SessionFolder, *, keep_days: int, now: float) 
             counts["removed" if is_old and not drop(folder) else "kept"] += 1
         except FileNotFoundError:
             continue  # another session has removed it meanwhile
+        except PermissionError:
+            counts["kept"] += 1  # by another user, to whom it is left
     return Leftovers(counts["kept"], counts["removed"])
 
 
@@ -87,8 +89,8 @@ def remove_abandoned(spool: Path, *, now: float) -> None:
     for folder in hidden_folders(spool):
         try:
             last = max(each.stat().st_mtime for each in (folder.path, *folder.path.iterdir()))
-        except FileNotFoundError:
-            continue  # it has just been shown
+        except (FileNotFoundError, PermissionError):
+            continue  # it has just been shown, or is another user's
         if now - last > DAY_SECONDS:
             folder.remove()
 

@@ -47,8 +47,12 @@ class KeptSession:
 
 def kept_session(folder: SessionFolder, now: float) -> KeptSession:
     """Return what is known about one session; reads its records once, one after the other."""
-    state, size = state_of(folder), sum(each.stat().st_size for each in files_of(folder))
-    age = age_of(folder, now)
+    try:
+        state, size = state_of(folder), sum(each.stat().st_size for each in files_of(folder))
+        age = age_of(folder, now)
+    except PermissionError as error:
+        age = max(0.0, now - folder.path.stat().st_mtime)
+        return KeptSession(folder.id, "unreadable", age, 0, trouble=f"{folder.path}: {error.strerror}")
     try:
         session = folder.read_session()
         accounts = ledger_from(folder.ledger).accounts.values()

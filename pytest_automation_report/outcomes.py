@@ -89,11 +89,13 @@ def unfinished_test(
 
 
 def passed_test(nodeid: str, location: Location, rules: Rules, elapsed: int) -> tuple[Identity, Test]:
-    """Return the result of a test that passed and has nothing else to say, with whose it is."""
+    """Return the result of a test that passed and has nothing else to say, with whose it is.
+
+    Of a node id that is shown otherwise nothing is told: by then the secrets that it may hold are not known any more.
+    """
     ident = identity(nodeid, prefix=rules.prefix)
     file, line = place(location)
-    fields = node_id_fields(ident, texts(rules)) if ident.is_respelled else ()
-    return ident, Test(ident.key, ident.name, ident.folder, rules.alias("passed"), elapsed, file, line, fields)
+    return ident, Test(ident.key, ident.name, ident.folder, rules.alias("passed"), elapsed, file, line)
 
 
 def not_run_test(nodeid: str, rules: Rules) -> Test:

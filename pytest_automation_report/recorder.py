@@ -177,7 +177,10 @@ class Recorder:
     def _is_shown(self, nodeid: str) -> bool:
         """Whether folder and name show this node id; not certain for some that do, which are made with the others."""
         return (
-            len(nodeid) < self._most_shown and nodeid.isascii() and nodeid.isprintable() and not nodeid.endswith("::")
+            0 < len(nodeid) < self._most_shown
+            and nodeid.isascii()
+            and nodeid.isprintable()
+            and not nodeid.endswith("::")
         )
 
     def finish(self, nodeid: str, *, observed: int, added: Sequence[Added | None] = ()) -> Finished | None:

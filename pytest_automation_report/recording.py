@@ -216,7 +216,7 @@ class Recording:
         is_plain = nodeid == self._open and not added
         elapsed = self._recorder.passed(nodeid, observed=now - self._began) if is_plain else None
         if elapsed is not None:
-            self._open = self._unclosed = None
+            self._open = None
             if self._writer.write(pass_record(self._number, now, self._began, elapsed, self._about)):
                 self.counts["passed"] += 1
             return

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,10 +16,12 @@ from sessions import clean_environment, run
 from faults.oracle import assert_whole
 from faults.projects import GatedProject
 from faults.running import sent, unsent_session
+from pytest_automation_report.keeping import Leftovers, left_behind
+from pytest_automation_report.kept import kept_session
+from pytest_automation_report.spool import SessionFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from scripted.server import ScriptedServer
 
@@ -49,6 +55,29 @@ def test_spool_of_another_owner_is_not_sent(tmp_path: Path, server: ScriptedServ
         remedy()
     assert sent(tmp_path, server).exit == 0
     assert_whole(server, ["test_number[0]", "test_number[1]"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a while")
+def test_session_that_another_user_may_not_read(session: Path) -> None:
+    """What another user has left, where this one may not look, is counted as kept and listed; nothing else is lost."""
+    (hidden := session.with_name(".20260101T000000-00000001")).mkdir(mode=0o700)
+    root = Path(tempfile.mkdtemp(dir="/tmp"))
+    try:
+        spool = session.parent.rename(root / "spool")
+        for each in (root, spool):
+            each.chmod(0o755)
+        os.seteuid(NOBODY)
+        try:
+            found = left_behind(spool, SessionFolder(spool / "own"), keep_days=14, now=time.time())
+            listed = kept_session(SessionFolder(spool / session.name), time.time())
+        finally:
+            os.seteuid(0)
+        assert found == Leftovers(kept=1)
+        assert (listed.state, listed.left) == ("unreadable", 0)
+        assert "Permission denied" in listed.trouble
+        assert (spool / hidden.name).exists()
+    finally:
+        shutil.rmtree(root)
 
 
 def test_spool_list_waits_for_no_pipe(tmp_path: Path, session: Path) -> None:
