@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -20,12 +22,14 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.model import EMBEDDED_ORIGIN, Endpoint, Token
 from pytest_automation_report.sender.book import LedgerBook, ledger_from
 from pytest_automation_report.sender.handover import Limits
+from pytest_automation_report.sender.liveness import Process
 from pytest_automation_report.sender.process import Sender
 from pytest_automation_report.sender.world import World
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_automation_report.sender.delivery import Delivery
     from pytest_automation_report.sender.settlement import Unknown
 
 APPEND, CREATE = OPERATIONS["append-thread"], OPERATIONS["create-run"]
@@ -292,3 +296,31 @@ def test_ledger_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
 
 def full(*_: object) -> int:
     raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("end", ["record", "death"])
+def test_end_of_a_session_is_noticed_at_the_next_look(tmp_path: Path, end: str) -> None:
+    """A sender reads what there is now and then alone, and does not let a session that has ended wait for that."""
+    look, ended = 1.0, list[float]()
+    with checked_server() as server, subprocess.Popen(["sleep", "60"]) as leader:
+        written = WrittenSession(tmp_path, server.address)
+        written.add("test_only")
+        limits = Limits(**{**SHORT_LIMITS, "poll": look, "batch_age": 0.0, "worker_grace": 0.0})
+        world = World(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
+
+        def stop(delivery: Delivery) -> None:
+            if not ended and delivery.state.total("acknowledged"):
+                ended.append(time.monotonic())
+                waiting.start()
+
+        def end_it() -> None:
+            written.end() if end == "record" else leader.kill()
+
+        waiting = threading.Timer(0.1 * look, end_it)
+        try:
+            with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
+                Sender(written.folder, written.session, limits, client, world, Process(leader.pid), stop).run()
+        finally:
+            leader.kill()
+        assert time.monotonic() - ended[0] < 3 * look
+        assert_whole(server, ["test_only"])

@@ -53,6 +53,16 @@ def test_process_that_ends_in_a_test(project: Path, server: CheckedServer, end: 
     assert len(server.posts("/complete")) == 2
 
 
+def test_results_of_a_worker_that_crashed_are_counted(project: Path, server: CheckedServer) -> None:
+    """The summary counts what a worker has brought that crashed, by what it wrote: it could not count itself."""
+    tests = "".join(f"def test_before_{number}(): pass\n" for number in range(3))
+    (project / "test_it.py").write_text(f"import os\n{tests}def test_crashes(): os._exit(1)\ndef test_after(): pass\n")
+    later = "--automation-report-delivery=later"
+    ran = run_session(project, "-n", "1", "-p", "no:randomly", later, address=server.address)
+    assert ran.exit == 1, ran.text
+    assert "0 of 4 results delivered: 4 passed" in ran.out
+
+
 FORKING = """
 import os
 
