@@ -15,7 +15,8 @@ from pytest_automation_report.model import Field, NewRun
 from pytest_automation_report.places import places_for, temporary_folder
 from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.liveness import birth_of
-from pytest_automation_report.spool import SESSION_ID_FIELD, Session, SessionFolder, new_session_folder, private_folder
+from pytest_automation_report.session import Session
+from pytest_automation_report.spool import SESSION_ID_FIELD, SessionFolder, new_session_folder, private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

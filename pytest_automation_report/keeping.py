@@ -16,7 +16,8 @@ from pytest_automation_report.spool import hidden_folders, session_folders
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_automation_report.spool import Session, SessionFolder
+    from pytest_automation_report.session import Session
+    from pytest_automation_report.spool import SessionFolder
 
 State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
 """What is with a session: nobody works on it, its pytest runs, a sender is at work, it cannot be read."""

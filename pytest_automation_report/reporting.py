@@ -25,7 +25,7 @@ from pytest_automation_report.sender.handover import Handover, Hiding, limits_fr
 from pytest_automation_report.sender.launch import LaunchError, start_sender
 from pytest_automation_report.sender.log import Log
 from pytest_automation_report.session_run import session_run
-from pytest_automation_report.spool import CONTROLLER, MAIN, Session, SessionFolder
+from pytest_automation_report.spool import CONTROLLER, MAIN, SessionFolder
 from pytest_automation_report.spool_writer import Losses
 from pytest_automation_report.summary import Ending
 from pytest_automation_report.tally import Tally, tally_from
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.model import ArtifactStore
     from pytest_automation_report.remote import RemoteRecordings
     from pytest_automation_report.sender.handover import Limits
+    from pytest_automation_report.session import Session
 
 STRICT_EXIT_STATUS: Final = 11
 

@@ -13,20 +13,18 @@ import os
 import secrets
 import shutil
 import stat
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.model import EMBEDDED_ORIGIN, Field, NewRun
 from pytest_automation_report.records import FORMAT, Decoder
-from pytest_automation_report.rules import Rules
+from pytest_automation_report.session import Session, data_of, session_from
 from pytest_automation_report.spool_writer import COPY, SESSION_FILE, Disk, SessionFile, SpoolWriter, ignore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_automation_report.model import Json
     from pytest_automation_report.records import Placed
 
 SESSION_ID_FIELD: Final = "Session id"
@@ -44,50 +42,9 @@ _HIDING: Final = "."
 _MOST_SESSION_BYTES: Final = 16 << 20
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""How files of a spool are opened that somebody else may have put there: no link is followed, no pipe waited for."""
+
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What one session reports, and where to; written once, read by the sender and by ``automation-report send``.
-
-    ``prefix`` and ``statuses`` are those of the recorder's rules, for results that only the sender can make.
-    ``database`` is the embedded store's file, empty for a remote server. ``joined_run`` is the id of a run that exists
-    already, or ``None``; ``is_closing`` tells that this session completes it all the same. ``run_tag`` is the tag by
-    which jobs find a run that they share, empty for a run of the session's own; ``is_first`` whether this job creates
-    it, ``None`` when nobody tells. ``thread_fields``
-    tell whose the threads in a run of others are. ``is_measured`` tells that
-    the records' moments are those of a clock, not made up; ``is_followed`` that a sender was started with the session,
-    ``is_remade`` that this was written again after a test had deleted it. ``pid_birth`` tells pytest's process from a
-    later one of the same id, where the system can.
-    """
-
-    id: str
-    origin: str
-    project_id: int
-    database: str
-    run: NewRun
-    joined_run: int | None
-    rules: Json
-    pid: int
-    pid_birth: str = ""
-    is_closing: bool = False
-    is_measured: bool = True
-    run_tag: str = ""
-    is_first: bool | None = None
-    is_followed: bool = False
-    is_remade: bool = False
-    thread_fields: tuple[Field, ...] = ()
-
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether a sender may have sent what is here, unless its ledger, which was deleted too, is here and says."""
-        return self.is_followed and self.is_remade
-
-    @property
-    def is_embedded(self) -> bool:
-        """Whether the session's results go to the embedded store."""
-        return self.origin == EMBEDDED_ORIGIN
 
 
 class SessionFolder:
@@ -170,7 +127,7 @@ class SessionFolder:
         """Write ``session.json``."""
         descriptor = os.open(self.path / SESSION_FILE, _NEW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(_data_of(session))
+            file.write(data_of(session))
         self._file = self._session_file(session, self.began_ns)
 
     def restore(self, session: Session) -> None:
@@ -186,7 +143,7 @@ class SessionFolder:
 
     def _session_file(self, session: Session, written_ns: int) -> SessionFile:
         ignored = tuple(map(os.fspath, _ignored_with(self.path.parent)))
-        data = _data_of(replace(session, is_remade=True))
+        data = data_of(replace(session, is_remade=True))
         return SessionFile(os.fspath(self.path / SESSION_FILE), data, written_ns, ignored)
 
     def read_session(self) -> Session:
@@ -198,7 +155,7 @@ class SessionFolder:
             found = document["format"]
             if found != FORMAT:
                 raise SpoolError(f"{path}: written by another version (format {found}, this version reads {FORMAT})")
-            session = _session_from(document)
+            session = session_from(document)
             self._file = self._session_file(session, self.began_ns)
         except FileNotFoundError as error:
             raise SpoolError(f"{self.path}: no session was spooled here (no {SESSION_FILE})") from error
@@ -343,50 +300,3 @@ def ends_of(path: Path, *, piece_bytes: int = 1 << 16) -> tuple[list[Placed], li
         file.seek(max(0, size - piece_bytes))
         last = Decoder().feed(file.read(piece_bytes))
     return first, last
-
-
-def _data_of(session: Session) -> bytes:
-    """Return what ``session.json`` holds."""
-    document = {
-        "format": FORMAT,
-        "id": session.id,
-        "origin": session.origin,
-        "project_id": session.project_id,
-        "database": session.database,
-        "run": session.run.body(),
-        "joined_run": session.joined_run,
-        "rules": session.rules,
-        "pid": session.pid,
-        "pid_birth": session.pid_birth,
-        "is_closing": session.is_closing,
-        "is_measured": session.is_measured,
-        "run_tag": session.run_tag,
-        "is_first": session.is_first,
-        "is_followed": session.is_followed,
-        "is_remade": session.is_remade,
-        "thread_fields": [each.body() for each in session.thread_fields],
-    }
-    return json.dumps(document).encode("ascii")
-
-
-def _session_from(document: dict[str, Any]) -> Session:
-    joined_run = document["joined_run"]
-    Rules.from_json(document["rules"])  # whoever sends it depends on them
-    return Session(
-        id=str(document["id"]),
-        origin=str(document["origin"]),
-        project_id=int(document["project_id"]),
-        database=str(document["database"]),
-        run=NewRun.from_body(document["run"]),
-        joined_run=None if joined_run is None else int(joined_run),
-        rules=document["rules"],
-        pid=int(document["pid"]),
-        pid_birth=str(document["pid_birth"]),
-        is_closing=bool(document.get("is_closing", False)),
-        is_measured=bool(document.get("is_measured", True)),
-        run_tag=str(document.get("run_tag", "")),
-        is_first=document.get("is_first"),
-        is_followed=bool(document.get("is_followed", False)),
-        is_remade=bool(document.get("is_remade", False)),
-        thread_fields=tuple(Field.from_body(each) for each in document.get("thread_fields", ())),
-    )

@@ -17,7 +17,8 @@ from pytest_automation_report.errors import ResultFileError, SpoolError
 from pytest_automation_report.junit_results import JunitDocument, JunitError, JunitResult
 from pytest_automation_report.keeping import remove_abandoned
 from pytest_automation_report.records import FORMAT, finish_record, plain_record
-from pytest_automation_report.spool import MAIN, Session, bytes_from, new_session_folder
+from pytest_automation_report.session import Session
+from pytest_automation_report.spool import MAIN, bytes_from, new_session_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.model import ArtifactStore, Token
     from pytest_automation_report.sender.delivery import Delivery
     from pytest_automation_report.sender.settlement import Unknown
-    from pytest_automation_report.spool import Session, SessionFolder
+    from pytest_automation_report.session import Session
+    from pytest_automation_report.spool import SessionFolder
 
 
 _LAST: Final = "it completes a run, once all else is sent"

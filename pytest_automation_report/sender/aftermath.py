@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.sender.rejects import Rejects
     from pytest_automation_report.sender.settlement import Unknown
     from pytest_automation_report.sender.world import World
-    from pytest_automation_report.spool import Session
+    from pytest_automation_report.session import Session
 
 _UNPROCESSABLE: Final = 422
 _ABOUT_TESTS: Final = frozenset({400, TOO_LARGE, _UNPROCESSABLE})

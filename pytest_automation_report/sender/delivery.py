@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.sender.rejects import Rejects
     from pytest_automation_report.sender.settlement import Unknown
     from pytest_automation_report.sender.world import World
-    from pytest_automation_report.spool import Session
+    from pytest_automation_report.session import Session
 
 WORKER_FIELD: Final = "Worker"
 NOT_RUN_FIELD: Final = "Not run"

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.sender.handover import Handover, Limits
     from pytest_automation_report.sender.keepers import Keeper
     from pytest_automation_report.sender.settlement import Unknown
-    from pytest_automation_report.spool import Session
+    from pytest_automation_report.session import Session
 
 DIED_NOTE: Final = "pytest died before the session ended"
 

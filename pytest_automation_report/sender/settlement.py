@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.sender.handover import Limits
     from pytest_automation_report.sender.lanes import Result
     from pytest_automation_report.sender.world import World
-    from pytest_automation_report.spool import Session
+    from pytest_automation_report.session import Session
 
 NOTE_FIELD: Final = "Session"
 

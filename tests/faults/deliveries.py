@@ -25,7 +25,8 @@ from pytest_automation_report.sender.liveness import Process
 from pytest_automation_report.sender.process import Following, Sender
 from pytest_automation_report.sender.rejects import Rejects
 from pytest_automation_report.sender.world import World
-from pytest_automation_report.spool import SESSION_ID_FIELD, Session, SessionFolder
+from pytest_automation_report.session import Session
+from pytest_automation_report.spool import SESSION_ID_FIELD, SessionFolder
 from pytest_automation_report.spool_writer import SpoolWriter
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from pytest_automation_report.model import Artifact, Field, NewRun, Test
 from pytest_automation_report.records import Record
 from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.contents import is_sound
-from pytest_automation_report.spool import Session, SessionFolder
+from pytest_automation_report.session import Session
+from pytest_automation_report.spool import SessionFolder
 
 if TYPE_CHECKING:
     from pathlib import Path

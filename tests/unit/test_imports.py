@@ -28,7 +28,7 @@ FLOORS: dict[str, int] = {
             "hookspecs", "identity", "ini", "junit", "ledger", "markers", "naming", "notes", "outcomes", "phases",
             "places",
             "properties", "junit_outputs", "junit_results", "run_keys", "sharing",
-            "provider_pages", "providers", "recorder", "resolution", "rules", "settings", "steps", "values",
+            "provider_pages", "providers", "recorder", "resolution", "rules", "session", "settings", "steps", "values",
         ),
         1,
     ),

@@ -13,7 +13,8 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.model import EMBEDDED_ORIGIN, Artifact, Field, FieldType, Link, NewRun, Resources
 from pytest_automation_report.records import Decoder, plain_record
 from pytest_automation_report.rules import Rules
-from pytest_automation_report.spool import Session, SessionFolder, new_session_folder, session_folders
+from pytest_automation_report.session import Session
+from pytest_automation_report.spool import SessionFolder, new_session_folder, session_folders
 from pytest_automation_report.spool_writer import Losses, SpoolWriter
 
 if TYPE_CHECKING:

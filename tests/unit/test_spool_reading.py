@@ -21,12 +21,12 @@ from pytest_automation_report.records import Decoder, about, pass_record, plain_
 from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.book import LedgerBook
 from pytest_automation_report.sender.files import RecordFiles
+from pytest_automation_report.session import Session
 from pytest_automation_report.spool import (
     CONTROLLER,
     MAIN,
     NOT_RUN,
     SESSION_ID_FIELD,
-    Session,
     SessionFolder,
     bytes_from,
     ends_of,
