@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _END: Final = b'{"k":"end"'
 _END_BYTES: Final = 8192
 """So much at most has the record of the end, whose reason may be all escapes."""
+_PIECE_BYTES: Final = 512 << 10
+"""So much is read in one go: about 2,000 results with nothing to say."""
 _MUCH_BYTES: Final = 128 << 10
 """So much holds the results of an append, and more."""
 
@@ -122,7 +124,7 @@ class RecordFiles:
         try:
             if path.stat().st_size <= decoder.position:
                 return
-            for piece in bytes_from(path, decoder.position):
+            for piece in bytes_from(path, decoder.position, piece_bytes=_PIECE_BYTES):
                 yield self._sound(decoder.feed(piece))
         except FileNotFoundError:
             return  # a test has deleted it: its writer makes it again, with all that it held

@@ -137,7 +137,7 @@ def observe(suite: str, tmp_path: Path, *arguments: str, conftest: str = "", is_
     xdist's schedulers have races of their own after crashes. ``is_left_alone`` tells that pytest will not live to the
     end, so that its sender ends after it.
     """
-    for each in ("first", "second"):
+    for each in ("first", "second", "third"):
         observed = _observe(suite, tmp_path / each, *arguments, conftest=conftest, is_left_alone=is_left_alone)
         errors = ["INTERNALERROR" in ran.text for ran in (observed.ran, observed.bare)]
         if errors[0] == errors[1]:
