@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.model import EMBEDDED_ORIGIN, Field, NewRun
 from pytest_automation_report.records import FORMAT
@@ -12,6 +12,10 @@ from pytest_automation_report.rules import Rules
 
 if TYPE_CHECKING:
     from pytest_automation_report.model import Json
+
+
+# A session is made again when tests have run, which patch `json`: taken once, as in `records`.
+_encode: Final = json.JSONEncoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def data_of(session: Session) -> bytes:
         "is_remade": session.is_remade,
         "thread_fields": [each.body() for each in session.thread_fields],
     }
-    return json.dumps(document).encode("ascii")
+    return _encode(document).encode("ascii")
 
 
 def session_from(document: dict[str, Any]) -> Session:

@@ -52,7 +52,7 @@ class SessionFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: SessionFile | None = None
+        self._known: tuple[Session, int] | None = None
 
     @property
     def id(self) -> str:
@@ -119,16 +119,16 @@ class SessionFolder:
 
     def writer(self, worker: str) -> SpoolWriter:
         """Return a writer of this worker's records, which makes the session again where a test deletes it."""
-        if self._file is None and self.is_here:
+        if self._known is None and self.is_here:
             self.read_session()
-        return SpoolWriter(self.records(worker), self._file)
+        return SpoolWriter(self.records(worker), None if self._known is None else self._session_file(*self._known))
 
     def write_session(self, session: Session) -> None:
         """Write ``session.json``."""
         descriptor = os.open(self.path / SESSION_FILE, _NEW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data_of(session))
-        self._file = self._session_file(session, self.began_ns)
+        self._known = session, self.began_ns
 
     def restore(self, session: Session) -> None:
         """Make the folder and ``session.json`` again when a test has deleted them; the age stays where it is known.
@@ -139,7 +139,7 @@ class SessionFolder:
 
     def file_of(self, session: Session) -> SessionFile:
         """Return what the folder is made again with: what was written or read here, else what the session says."""
-        return self._file or self._session_file(session, 0)
+        return self._session_file(*(self._known or (session, 0)))
 
     def _session_file(self, session: Session, written_ns: int) -> SessionFile:
         ignored = tuple(map(os.fspath, _ignored_with(self.path.parent)))
@@ -156,7 +156,7 @@ class SessionFolder:
             if found != FORMAT:
                 raise SpoolError(f"{path}: written by another version (format {found}, this version reads {FORMAT})")
             session = session_from(document)
-            self._file = self._session_file(session, self.began_ns)
+            self._known = session, self.began_ns
         except FileNotFoundError as error:
             raise SpoolError(f"{self.path}: no session was spooled here (no {SESSION_FILE})") from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -197,8 +197,7 @@ class SessionFolder:
         path = self.path.with_name(self.id)
         self.path.rename(path)
         made = SessionFolder(path)
-        if self._file is not None:
-            made._file = replace(self._file, path=os.fspath(path / SESSION_FILE))
+        made._known = self._known
         return made
 
     def remove(self) -> None:

@@ -39,6 +39,7 @@ from pytest_automation_report.spool import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+from pytest_automation_report.spool_writer import Disk
 
 DESCRIPTORS = Path("/dev/fd")
 SESSION = Session("20260102T030405-00000001", "http://127.0.0.1:1", 1, "", NewRun("n", "s"), None, Rules().to_json(), 1)
@@ -166,6 +167,21 @@ def test_copy_of_a_session_is_read(folder: SessionFolder) -> None:
     path.write_text("")
     with pytest.raises(SpoolError, match=r"session\.json: cannot be read"):
         folder.read_session()
+
+
+def test_copy_that_the_disk_does_not_take_is_none(folder: SessionFolder) -> None:
+    """A session that is made again is whole, or not there under its name; what a process of the same id left goes."""
+    file, path = folder.file_of(SESSION), folder.path / "session.json"
+    left = path.rename(path.with_name(f"session.json~{os.getpid()}"))
+    left.write_bytes(b"x" * 10_000)
+    disk = Disk()
+    disk.write = lambda descriptor, data: os.write(descriptor, bytes(data)[:7])
+    with pytest.raises(OSError, match="the disk does not take all of it"):
+        file.restore(disk)
+    assert not path.exists()
+    file.restore(Disk())
+    assert folder.read_session() == REMADE
+    assert not left.exists()
 
 
 def test_session_that_is_there_is_not_written_again(folder: SessionFolder) -> None:
