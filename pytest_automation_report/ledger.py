@@ -2,8 +2,8 @@
 
 The ledger is a file of records (``records``). Before each POST that changes something stands an ``intent``; after it
 what came of it: ``ack`` (the server has it), ``part`` (it has these ranges of a batch), ``not`` (it has not),
-``rejected`` (it will not take it) or ``held`` (nobody can tell). An intent without one of these is open: it must be
-settled before anything else is sent.
+``rejected`` (it will not take it) or ``held`` (nobody can tell). An intent without one of these is open: its answer is
+awaited, or it must be settled before anything else is sent. Several can be open: one for each worker, one for the run.
 
 Results are named by the offset of the record they come from in their worker's file; each worker's results are sent in
 the order of their offsets, so a batch is a range of offsets.
@@ -147,7 +147,7 @@ class LedgerState:
     is_done: bool = False
     is_ready: bool = False
     is_doubted: bool = False
-    open_intent: Intent | None = None
+    open_intents: dict[int, Intent] = field(default_factory=dict)
     next_number: int = 1
     sender_pid: int = 0
     answers: int = 0
@@ -167,6 +167,11 @@ class LedgerState:
     def account(self, worker: str) -> Account:
         """Return this worker's account, a new one when there is none."""
         return self.accounts.setdefault(worker, Account())
+
+    @property
+    def open_intent(self) -> Intent | None:
+        """The first of the open intents, ``None`` when none is open."""
+        return next(iter(self.open_intents.values()), None)
 
     @property
     def unstored_reasons(self) -> tuple[tuple[str, int], ...]:
@@ -228,16 +233,15 @@ class LedgerState:
                 pass
 
     def _apply_intent(self, intent: Intent) -> None:
-        self.open_intent = intent
+        self.open_intents[intent.number] = intent
         self.next_number = max(self.next_number, intent.number + 1)
         if intent.operation == "append_thread":
             self.account(intent.worker).orphans.update(intent.orphans)
 
     def _close(self, kind: str, members: Mapping[str, Any]) -> None:
-        intent = self.open_intent
-        if intent is None or intent.number != members["i"]:
+        intent = self.open_intents.pop(members["i"], None)
+        if intent is None:
             return
-        self.open_intent = None
         if kind == "not":
             self.trouble = self.trouble_class = ""  # what it met is written after it
         else:

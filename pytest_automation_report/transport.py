@@ -1,7 +1,7 @@
 """The requests session that our requests go through (floor 2): nothing from the environment, nothing by surprise.
 
-No ``.netrc``, no proxy or CA variables (the settings have read those), no redirects, no cookies, no repeats, one kept
-connection, proxies never for loopback.
+No ``.netrc``, no proxy or CA variables (the settings have read those), no redirects, no cookies, no repeats, a kept
+connection for each request at the same time, proxies never for loopback.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from pytest_automation_report.exchange import WatchedConnection, WatchedTlsConne
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+CONNECTIONS = 4
+"""Connections that are kept: so many requests can be under way at the same time without making new ones."""
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -44,7 +47,7 @@ class WatchedAdapter(HTTPAdapter):
     """Sends over watched connections, directly or through an HTTP proxy."""
 
     def __init__(self) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+        super().__init__(pool_connections=1, pool_maxsize=CONNECTIONS, max_retries=0)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:  # noqa: ANN401 - requests' own signature

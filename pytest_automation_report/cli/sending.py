@@ -26,6 +26,7 @@ from pytest_automation_report.sender.liveness import birth_of
 from pytest_automation_report.sender.log import Log
 from pytest_automation_report.sender.process import Sender
 from pytest_automation_report.sender.stores import keeper_of
+from pytest_automation_report.sender.underway import most_under_way
 from pytest_automation_report.sender.world import World
 from pytest_automation_report.spool import session_folders
 from pytest_automation_report.summary import unstored_lines
@@ -192,6 +193,7 @@ def delivered(
             keeper=keeper_of(_store(configuration), time.monotonic),
             unknown=how.unknown,
             is_in_new_run=how.is_in_new_run,
+            most_under_way=most_under_way(configuration.endpoint),
         ).run()
     state = delivery.state
     if how.prints_run and state.run is not None:

@@ -5,7 +5,7 @@ A request that was not answered, or that was refused perhaps in part, is looked 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.sender.portions import Portions
     from pytest_automation_report.sender.rejects import Rejects
     from pytest_automation_report.sender.settlement import Unknown
+    from pytest_automation_report.sender.underway import Call, Underway
     from pytest_automation_report.sender.world import World
     from pytest_automation_report.session import Session
 
@@ -41,6 +42,15 @@ _UNPROCESSABLE: Final = 422
 _ABOUT_TESTS: Final = frozenset({400, TOO_LARGE, _UNPROCESSABLE})
 _STORM: Final = 2
 """So many appends in a row without an answer, and only an append without tests goes out until one is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A POST, with its batch if it is an append; ``then`` is called once the server has taken it."""
+
+    intent: Intent
+    batch: Batch | None
+    then: Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -57,9 +67,10 @@ class Aftermath:
     unknown: Unknown
     patience: Patience
     portions: Portions
+    underway: Underway[Posted]
     _settlement: Settlement | None = None
-    _refusal: RefusedError | None = None
-    _sent: Batch | None = None
+    _refusals: dict[int, RefusedError] = field(default_factory=dict)
+    _sent: dict[int, Batch] = field(default_factory=dict)
     _unanswered: int = 0
 
     @property
@@ -72,13 +83,40 @@ class Aftermath:
         """Whether appends go unanswered: each more would cost a thread."""
         return self._unanswered >= _STORM
 
-    def post(self, intent: Intent, call: Callable[[], int | None], batch: Batch | None = None) -> bool:
-        """Send what the intent says, an append with this batch; return whether the server took it."""
-        self._sent = batch
+    def post(
+        self, intent: Intent, call: Call, batch: Batch | None = None, then: Callable[[], None] = lambda: None
+    ) -> None:
+        """Send what the intent says, an append with this batch; ``then`` is called once the server has taken it.
+
+        The answer is there when this returns, unless several requests may be under way: then `conclude` takes it.
+        """
+        posted = Posted(intent, batch, then)
+        if self.underway.most > 1:
+            self.underway.start(posted, call)
+        else:
+            self._conclude(posted, call)
+
+    def conclude(self) -> bool:
+        """Draw the consequences of the answers that have come; return whether there was one."""
+        has_come = False
+        for posted, call in self.underway.answers():
+            has_come = True
+            self._conclude(posted, call)
+        return has_come
+
+    @property
+    def has_stranded(self) -> bool:
+        """Whether there is an open intent whose answer is awaited no more: it must be settled."""
+        return len(self.book.state.open_intents) > len(self.underway)
+
+    def _conclude(self, posted: Posted, call: Call) -> None:
+        intent, is_append = posted.intent, posted.batch is not None
+        if posted.batch is not None:
+            self._sent[intent.number] = posted.batch
         try:
             made = call()
         except UnknownAnswerError as error:
-            self._unanswered += batch is not None
+            self._unanswered += is_append
             self.patience.meet(error)
         except RefusedError as error:
             self._refused(intent, error)
@@ -86,10 +124,10 @@ class Aftermath:
             self._not_taken(intent, error)
         else:
             self.book.write("ack", i=intent.number, id=made)
-            self._unanswered = 0 if batch is not None else self._unanswered
+            self._unanswered = 0 if is_append else self._unanswered
+            self._sent.pop(intent.number, None)
             self.patience.succeeded()
-            return True
-        return False
+            posted.then()
 
     def attempt(self, call: Callable[[], int | None]) -> int | None:
         """Send something that can be sent again whatever became of it; return what it returns, ``None`` on trouble."""
@@ -132,15 +170,16 @@ class Aftermath:
 
     def _not_taken(self, intent: Intent, error: Trouble) -> None:
         """Go on after a request that has changed nothing."""
+        self._sent.pop(intent.number, None)
         self.book.write("not", i=intent.number)
         self.patience.meet(error)
 
     def _refused(self, intent: Intent, error: RefusedError) -> None:
         if intent.operation in {"complete_thread", "complete_run"} and error.status == _UNPROCESSABLE:
-            self._refusal = error  # the intent stays open: it is settled
+            self._refusals[intent.number] = error  # the intent stays open: it is settled
             self.world.log(f"{error}: reading whether it is completed already")
         elif intent.operation == "append_thread" and error.status in _ABOUT_TESTS:
-            self._refusal = error
+            self._refusals[intent.number] = error
             self.world.log(f"{reason_of(error)}: reading whether a part of it arrived")
         elif intent.operation in {"append_run", "note_thread"}:
             self.book.write("rejected", i=intent.number, why=reason_of(error))
@@ -166,18 +205,20 @@ class Aftermath:
             self.world,
             batch=batch,
             unknown=self.unknown,
-            refusal=self._refusal,
+            refusal=self._refusals.get(intent.number),
         )
 
     def _end_settlement(self, intent: Intent, refusal: RefusedError | None) -> None:
         """Go on after an intent was settled; a refused append of which nothing arrived is not sent again as it was."""
-        self._settlement = self._refusal = None
+        self._settlement = None
+        self._refusals.pop(intent.number, None)
+        sent = self._sent.pop(intent.number, None)
         self.patience.succeeded()
-        if refusal is None or self._sent is None or intent.operation != "append_thread":
+        if refusal is None or sent is None:
             return
         account = self.book.state.account(intent.worker)
         if account.thread == intent.thread and account.in_thread == intent.known:
-            self._draw(intent.worker, self._sent, refusal)
+            self._draw(intent.worker, sent, refusal)
 
     def _draw(self, worker: str, batch: Batch, refusal: RefusedError) -> None:
         """Draw the consequences of a refused append."""

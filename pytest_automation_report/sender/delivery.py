@@ -19,6 +19,7 @@ from pytest_automation_report.sender.joining import Joining
 from pytest_automation_report.sender.patience import Patience
 from pytest_automation_report.sender.portions import Portions
 from pytest_automation_report.sender.settlement import NOTE_FIELD
+from pytest_automation_report.sender.underway import Underway
 from pytest_automation_report.sender.uploads import Uploads, is_spooled
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.client import Client
     from pytest_automation_report.ledger import Account, Intent, LedgerState, Operation
+    from pytest_automation_report.sender.aftermath import Posted
     from pytest_automation_report.sender.batches import Batch
     from pytest_automation_report.sender.book import LedgerBook
     from pytest_automation_report.sender.handover import Limits
@@ -46,7 +48,8 @@ class Delivery:
     """Sends what the lanes hold; owned by the sender that holds the session's lock.
 
     ``note`` says how the session ended, for the run; ``unknown`` what is done with results that nobody can tell of.
-    ``keeper`` keeps files in the place of the server.
+    ``keeper`` keeps files in the place of the server. ``most_under_way`` is how many requests may be under way at the
+    same time once all workers have ended, never two to the same thread.
     """
 
     client: Client
@@ -58,6 +61,8 @@ class Delivery:
     rejects: Rejects
     unknown: Unknown = "hold"
     keeper: Keeper | None = None
+    most_under_way: int = 1
+    underway: Underway[Posted] = field(default_factory=Underway)
     note: str = ""
     patience: Patience = field(init=False)
     _portions: Portions = field(init=False)
@@ -74,7 +79,7 @@ class Delivery:
         self._uploads = Uploads(self.book.folder, self.client, self.book, self.world, self.patience, self.keeper)
         self._aftermath = Aftermath(
             self.client, self.book, self.lanes, self.session, self.limits, self.world, self.rejects, self.unknown,
-            self.patience, self._portions,
+            self.patience, self._portions, self.underway,
         )  # fmt: skip
 
         self._joining = Joining(
@@ -137,13 +142,24 @@ class Delivery:
         """Whether the run is somebody else's to complete."""
         return self.state.is_joined and not self.session.is_closing
 
+    def await_answers(self) -> None:
+        """Wait for all that is under way, as long as each request may take."""
+        while self.underway:
+            self.underway.wait(self.limits.poll)
+            self._aftermath.conclude()
+
     def step(self) -> bool:
-        """Send at most one request; return whether there was something to do."""
+        """Take the answers that have come, or send at most one request; return whether there was something to do."""
+        self.underway.most = self.most_under_way if self.lanes.is_closing else 1
+        if self._aftermath.conclude():
+            return True
         if self.patience.is_waiting:
             return False
-        if self.state.open_intent is not None:
-            return self._aftermath.settle(self.state.open_intent)
-        action = self._next_action()
+        if self._aftermath.has_stranded:
+            intent = self.state.open_intent
+            assert intent is not None
+            return not self.underway and self._aftermath.settle(intent)
+        action = None if self.underway.is_full else self._next_action()
         if action is None:
             return False
         action()
@@ -154,22 +170,26 @@ class Delivery:
         if not self._has_begun:
             return None
         if state.run is None:
-            return self._begin_run()
+            return None if self.underway else self._begin_run()
         workers = list(self.lanes.by_worker)
+        busy = {each.worker for each in state.open_intents.values()}
         for step in range(len(workers)):
             turn = (self._turn + step) % len(workers)
-            action = self._lane_action(self.lanes.by_worker[workers[turn]])
+            worker = workers[turn]
+            action = None if worker in busy else self._lane_action(self.lanes.by_worker[worker])
             if action is not None:
                 self._turn = turn + 1
                 return action
         return self._ending_action() if self.lanes.is_decided and not state.is_complete else None
 
     def _ending_action(self) -> Callable[[], None] | None:
-        """Return what ends the session on the server, when all results have their end."""
-        if self.state.is_noted:
-            return None if self._leaves_open else self._complete_run
-        if self._leaves_open:
-            return self._begin_note
+        """Return what ends the session on the server: a note, then, when all else has its end, the completion."""
+        if not self.underway:
+            if self.state.is_noted:
+                return None if self._leaves_open else self._complete_run
+            return self._begin_note if self._leaves_open else self._storing_of_run() or self._note_run
+        if self.state.is_noted or self._leaves_open or self._is_busy_with("append_run"):
+            return None
         return self._storing_of_run() or self._note_run
 
     def _storing_of_run(self) -> Callable[[], None] | None:
@@ -301,12 +321,14 @@ class Delivery:
         )
         sent, began = self._uploads.resolved(batch), self.world.clock()
         body = sent.body(observed if self.session.is_measured else None)
-        call = lambda: self.client.append_thread(thread, body, key=self._key(intent))  # noqa: E731
-        is_taken = self._aftermath.post(intent, call, sent)
-        self._waiting_since[lane.worker] = self.world.clock()
-        if is_taken:
+
+        def taken() -> None:
             self._uploads.release(batch)
             self._portions.took(lane, batch, self.world.clock() - began)
+
+        call = lambda: self.client.append_thread(thread, body, key=self._key(intent))  # noqa: E731
+        self._aftermath.post(intent, call, sent, taken)
+        self._waiting_since[lane.worker] = self.world.clock()
 
     def _mark(self, lane: Lane) -> int:
         return self._marks.get(lane.worker, lane.began if lane.began is not None else lane.ended)
@@ -325,7 +347,12 @@ class Delivery:
 
     @property
     def _open_threads(self) -> int:
-        return sum(each.thread is not None for each in self.state.accounts.values())
+        """Number of threads that are open and stay so, whatever is under way."""
+        closing = {each.worker for each in self.state.open_intents.values() if each.operation == "complete_thread"}
+        return sum(each.thread is not None for worker, each in self.state.accounts.items() if worker not in closing)
+
+    def _is_busy_with(self, operation: Operation) -> bool:
+        return any(each.operation == operation for each in self.state.open_intents.values())
 
     @property
     def _is_all_sent(self) -> bool:

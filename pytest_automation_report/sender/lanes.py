@@ -19,7 +19,7 @@ from pytest_automation_report.model import Artifact, Field, Test
 from pytest_automation_report.outcomes import UNTESTED, not_run_test, passed_test, unfinished_test
 from pytest_automation_report.records import AGAIN
 from pytest_automation_report.sender.not_run import NotRun
-from pytest_automation_report.spool import NOT_RUN
+from pytest_automation_report.spool import CONTROLLER, NOT_RUN
 from pytest_automation_report.spooled import MARK
 
 if TYPE_CHECKING:
@@ -136,6 +136,12 @@ class Lanes:
     def has_begun(self) -> bool:
         """Whether there is something to report."""
         return any(lane.seen or lane.open or lane.unclosed or lane.suspended for lane in self.by_worker.values())
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether all workers that there are have ended; pytest-xdist takes its time between that and its own end."""
+        closed = [lane.is_closed for worker, lane in self.by_worker.items() if worker != CONTROLLER]
+        return bool(closed) and all(closed)
 
     def lane(self, worker: str) -> Lane:
         """Return the worker's lane, a new one when there is none."""

@@ -71,7 +71,7 @@ class Patience:
     def later(self, trouble: str, why: str) -> None:
         """Wait at random, up to twice as long each time."""
         ceiling = min(self.limits.retry_cap, self.limits.retry_base * 2.0 ** min(self._failures, 30))
-        self._failures += 1
+        self._failures += not self.is_waiting  # what met the same trouble at the same time is one failure
         self._pause(trouble, why, ceiling * self.world.random())
 
     def probed(self, why: str) -> None:
@@ -90,8 +90,10 @@ class Patience:
         self.world.log(f"stopped: {why}")
 
     def _pause(self, trouble: str, why: str, seconds: float) -> None:
-        self._until = self.world.clock() + seconds
-        self._is_throttled = trouble == "throttled"
+        if not self.is_waiting:
+            self._is_throttled = False
+        self._is_throttled |= trouble == "throttled"
+        self._until = max(self._until, self.world.clock() + seconds)
         self.book.write("trouble", why=why, **{"class": trouble})
         self.world.log(f"{trouble}: {why}; next try in {seconds:.1f} s")
 

@@ -28,6 +28,7 @@ from pytest_automation_report.sender.log import LAST_WORDS, Log
 from pytest_automation_report.sender.rejects import Rejects
 from pytest_automation_report.sender.settlement import DECISIONS
 from pytest_automation_report.sender.stores import keeper_of
+from pytest_automation_report.sender.underway import most_under_way
 from pytest_automation_report.sender.world import World
 from pytest_automation_report.spool import SessionFolder
 from pytest_automation_report.spool_writer import Disk
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_automation_report.client import Client
+    from pytest_automation_report.sender.aftermath import Posted
     from pytest_automation_report.sender.handover import Handover, Limits
     from pytest_automation_report.sender.keepers import Keeper
     from pytest_automation_report.sender.settlement import Unknown
+    from pytest_automation_report.sender.underway import Underway
     from pytest_automation_report.session import Session
 
 DIED_NOTE: Final = "pytest died before the session ended"
@@ -84,7 +87,8 @@ class Following:
     @property
     def is_over(self) -> bool:
         """Whether the session has ended; it may be that not all was read, since results wait to be sent."""
-        return self.lanes.is_decided or (self.files.is_behind and self._is_left_alone())
+        has_ended = self.lanes.is_decided or self.lanes.end is not None
+        return has_ended or (self.files.is_behind and self._is_left_alone())
 
     def _is_left_alone(self) -> bool:
         """Whether the process that led the session is gone, or there was none to follow."""
@@ -130,6 +134,7 @@ class Sender:
     keeper: Keeper | None = None
     is_in_new_run: bool = False
     captured: CapturedOutput | None = None
+    most_under_way: int = 1
     _alone_at: float | None = None
     _locks: list[int] = field(default_factory=list)
 
@@ -146,7 +151,7 @@ class Sender:
         rejects = Rejects(self.folder.rejected)
         delivery = Delivery(
             self.client, book, lanes, self.session, self.limits, self.world, rejects,
-            unknown=self.unknown, keeper=self.keeper,
+            unknown=self.unknown, keeper=self.keeper, most_under_way=self.most_under_way,
         )  # fmt: skip
         try:
             book.write("ready", pid=os.getpid())
@@ -156,6 +161,7 @@ class Sender:
             if book.state.is_doubted:
                 delivery.patience.stop("unknown", _DOUBT)
             self._loop(following, delivery)
+            delivery.await_answers()
             self._account(following, delivery)
         finally:
             following.close()
@@ -169,15 +175,14 @@ class Sender:
         if self.unknown != "hold":
             book.write("unheld", dropped=self.unknown == "drop")
         if self.is_in_new_run and book.state.run is not None:
-            intent = book.state.open_intent
-            if intent is not None:
-                book.write(DECISIONS[self.unknown], i=intent.number, why="its run was left for a new one")
+            for number in list(book.state.open_intents):
+                book.write(DECISIONS[self.unknown], i=number, why="its run was left for a new one")
             book.write("new-run")
 
     def _hold(self, following: Following, book: LedgerBook) -> None:
         """Hold all results: an earlier sender may have sent them, and nobody can tell since its ledger is gone."""
-        if book.state.open_intent is not None:  # a sender was killed in the middle of this
-            book.write("held", i=book.state.open_intent.number, why=_DOUBT)
+        for number in list(book.state.open_intents):  # a sender was killed in the middle of this
+            book.write("held", i=number, why=_DOUBT)
         while True:
             following.read()
             for worker, lane in following.lanes.by_worker.items():
@@ -217,7 +222,7 @@ class Sender:
             ):
                 return
             if not delivery.step():
-                self._wait(following, looks=1 if over_at else _LOOKS)
+                self._wait(following, delivery.underway, looks=1 if over_at else _LOOKS)
             if delivery.state.answers != answers:
                 answers, progress_at = delivery.state.answers, clock()
             self.on_progress(delivery)
@@ -231,8 +236,11 @@ class Sender:
         is_too_long = now - over_at > self.limits.exit_all + self.limits.alone
         return is_too_long or (self._alone_at is not None and now - self._alone_at > self.limits.alone)
 
-    def _wait(self, following: Following, looks: int) -> None:
+    def _wait(self, following: Following, underway: Underway[Posted], looks: int) -> None:
         """Wait until there may be something to do: few results in one go cost as much as many."""
+        if underway:
+            underway.wait(self.limits.poll)
+            return
         if self.controller is None:
             time.sleep(self.limits.poll)
             return
@@ -302,8 +310,9 @@ def run(handover: Handover) -> None:
         with connected(handover.endpoint, handover.token, deadline_seconds=handover.limits.request) as client:
             keeper, captured = keeper_of(handover.store, world.clock), CapturedOutput(handover.hiding.redaction())
             delivery = Sender(
-                folder, session, handover.limits, client, world, controller, keeper=keeper, captured=captured
-            ).run()
+                folder, session, handover.limits, client, world, controller, keeper=keeper, captured=captured,
+                most_under_way=most_under_way(handover.endpoint),
+            ).run()  # fmt: skip
         log.write("done" if delivery.is_finished else f"{delivery.state.done['left']} results left: {delivery.stopped}")
         if delivery.is_finished and not delivery.has_kept and not Process(handover.controller).is_alive():
             remove_delivered(folder)

@@ -163,6 +163,7 @@ class Stepper:
     delivery: Delivery
     following: Following
     clock: Clock
+    idle: Callable[[], bool] = lambda: False
 
     def read(self) -> None:
         """Take what is new in the spool."""
@@ -177,12 +178,12 @@ class Stepper:
         return self.delivery.step()
 
     def run(self, *, seconds_a_step: float = 0.5, steps: int = 2000) -> None:
-        """Step until all is done or nothing more will be; the clock moves when there is nothing to do."""
+        """Step until all is done or nothing more will be; the clock moves when there is nothing to do, even idly."""
         for _ in range(steps):
             did = self.step()
             if self.delivery.is_finished or self.delivery.stopped:
                 return
-            if not did:
+            if not did and not self.idle():
                 self.clock.now += seconds_a_step
         raise AssertionError("the delivery never ended:\n" + "\n".join(self.clock.lines[-20:]))
 

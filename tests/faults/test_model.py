@@ -31,6 +31,7 @@ from pytest_automation_report.sender.liveness import Process
 from pytest_automation_report.sender.process import Following
 from pytest_automation_report.sender.rejects import Rejects
 from pytest_automation_report.sender.settlement import Settlement
+from pytest_automation_report.sender.underway import Underway
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,13 @@ EXAMPLES = 60
 
 
 class SenderModel(RuleBasedStateMachine):
-    """One session, its sender's lives one after the other, and the server's memory as the oracle."""
+    """One session, its sender's lives one after the other, and the server's memory as the oracle.
+
+    Requests that are under way at the same time arrive in any order: `pending` holds those that have not arrived.
+    """
+
+    most_under_way = 1
+    most_seen = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,6 +61,8 @@ class SenderModel(RuleBasedStateMachine):
         self.has_ended = False
         self.life: Stepper | None = None
         self.stack = ExitStack()
+        self.workers = 0
+        self.pending: list[Callable[[], None]] = []
 
     @rule(count=st.integers(1, 6))
     @precondition(lambda self: not self.has_ended)
@@ -62,6 +71,15 @@ class SenderModel(RuleBasedStateMachine):
         names = [f"test_{len(self.names) + number}" for number in range(count)]
         self.written.add(*names)
         self.names += names
+
+    @rule(count=st.integers(1, 6))
+    @precondition(lambda self: not self.has_ended and self.workers < 5)
+    def record_worker(self, count: int) -> None:
+        """Let another worker finish some tests, and end."""
+        names = [f"test_{len(self.names) + number}" for number in range(count)]
+        self.written.add_worker(f"gw{self.workers}", *names)
+        self.names += names
+        self.workers += 1
 
     @rule()
     @precondition(lambda self: not self.has_ended and self.names)
@@ -78,16 +96,17 @@ class SenderModel(RuleBasedStateMachine):
         else:
             self.network.fates += fates
 
-    @rule(count=st.integers(1, 12), seconds=st.sampled_from([0.0, 0.1, 0.3, 2.5]))
-    def work(self, count: int, seconds: float) -> None:
+    @rule(count=st.integers(1, 12), seconds=st.sampled_from([0.0, 0.1, 0.3, 2.5]), place=st.integers(0, 3))
+    def work(self, count: int, seconds: float, place: int) -> None:
         """Let the sender send requests, some time apart."""
         life = self.life or self.born()
         try:
             for _ in range(count):
-                life.step()
+                if not life.step():
+                    self.delivered(place)
                 self.clock.now += seconds
         except Killed:
-            self.kill()
+            self.kill(arrived=place)
 
     @rule(seconds=st.sampled_from([0.6, 1.1, 40.0]))
     def wait(self, seconds: float) -> None:
@@ -99,10 +118,27 @@ class SenderModel(RuleBasedStateMachine):
         """Let arrive what the network held back."""
         self.network.let_go()
 
-    @rule()
+    @rule(place=st.integers(0, 3))
+    @precondition(lambda self: self.pending)
+    def arrive(self, place: int) -> None:
+        """Let one of the requests arrive that are under way."""
+        self.delivered(place)
+
+    def delivered(self, place: int) -> bool:
+        """Let a request arrive; return whether there was one."""
+        if not self.pending:
+            return False
+        type(self).most_seen = max(self.most_seen, len(self.pending))
+        self.pending.pop(place % len(self.pending))()
+        return True
+
+    @rule(arrived=st.integers(0, 3))
     @precondition(lambda self: self.life is not None)
-    def kill(self) -> None:
-        """Kill the sender; what it wrote is on the disk."""
+    def kill(self, arrived: int) -> None:
+        """Kill the sender; what it wrote is on the disk, and so many of its requests arrive after its death."""
+        for _ in range(arrived):
+            self.delivered(0)
+        self.pending.clear()
         self.stack.close()
         self.life = None
 
@@ -129,7 +165,12 @@ class SenderModel(RuleBasedStateMachine):
         if not self.has_ended:
             self.written.end()
         life = self.life or self.born()
-        life.run()
+        try:
+            life.run()
+        except Killed:  # before all is quiet, by a request that was under way
+            self.kill(arrived=0)
+            life = self.born()
+            life.run()
         assert life.delivery.is_finished or not self.names
         self.network.let_go()
         assert self.arrived() == Counter(self.names)
@@ -150,10 +191,24 @@ class SenderModel(RuleBasedStateMachine):
         client = Client(session, ORIGIN, Token(TOKEN), project_id=1)
         following = Following(RecordFiles(self.written.folder), lanes, limits, _LIVING)
         delivery = Delivery(
-            client, book, lanes, self.written.session, limits, self.clock.world(), Rejects(self.written.folder.rejected)
+            client,
+            book,
+            lanes,
+            self.written.session,
+            limits,
+            self.clock.world(),
+            Rejects(self.written.folder.rejected),
+            most_under_way=self.most_under_way,
+            underway=Underway(self.pending.append),
         )
-        self.life = Stepper(delivery, following, self.clock)
+        self.life = Stepper(delivery, following, self.clock, lambda: self.delivered(0))
         return self.life
+
+
+class ManyRequests(SenderModel):
+    """The same with several requests under way at the same time."""
+
+    most_under_way = 4
 
 
 class _Living(Process):
@@ -170,11 +225,11 @@ class _Living(Process):
 _LIVING = _Living()
 
 
-def check(examples: int, *, is_shrunk: bool = True) -> None:
+def check(examples: int, model: type[SenderModel] = SenderModel, *, is_shrunk: bool = True) -> None:
     """Drive the model; raise `AssertionError` for the first way found to lose or double a result."""
     phases = [Phase.explicit, Phase.generate, *([Phase.shrink] if is_shrunk else [])]
     run_state_machine_as_test(
-        SenderModel,
+        model,
         settings=settings(
             max_examples=examples,
             stateful_step_count=30,
@@ -187,9 +242,11 @@ def check(examples: int, *, is_shrunk: bool = True) -> None:
     )
 
 
-def test_nothing_lost_nothing_doubled(pytestconfig: pytest.Config) -> None:
+@pytest.mark.parametrize("model", [SenderModel, ManyRequests])
+def test_nothing_lost_nothing_doubled(pytestconfig: pytest.Config, model: type[SenderModel]) -> None:
     """Whatever happens to requests and to the sender, the server has each result once in the end, and never twice."""
-    check(int(pytestconfig.getoption("--examples") or 0))
+    check(int(pytestconfig.getoption("--examples") or 0), model)
+    assert (model.most_seen > 1) is (model.most_under_way > 1)
 
 
 def no_fence(settlement: Settlement) -> bool:
@@ -234,4 +291,4 @@ def test_each_part_is_needed(
     """Without the fence, the second read, or the intent on disk, the model finds results that are lost or doubled."""
     monkeypatch.setattr(owner, name, broken)
     with pytest.raises(AssertionError):
-        check(400, is_shrunk=False)
+        check(1000, is_shrunk=False)
