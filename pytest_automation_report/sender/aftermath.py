@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.sender.world import World
     from pytest_automation_report.session import Session
 
+_BAD_REQUEST: Final = 400
 _UNPROCESSABLE: Final = 422
-_ABOUT_TESTS: Final = frozenset({400, TOO_LARGE, _UNPROCESSABLE})
+_ABOUT_TESTS: Final = frozenset({_BAD_REQUEST, TOO_LARGE, _UNPROCESSABLE})
 _STORM: Final = 2
 """So many appends in a row without an answer, and only an append without tests goes out until one is answered."""
 
@@ -69,8 +70,7 @@ class Aftermath:
     portions: Portions
     underway: Underway[Posted]
     _settlement: Settlement | None = None
-    _refusals: dict[int, RefusedError] = field(default_factory=dict)
-    _sent: dict[int, Batch] = field(default_factory=dict)
+    _refusals: dict[int, tuple[RefusedError, Batch | None]] = field(default_factory=dict)
     _unanswered: int = 0
 
     @property
@@ -111,21 +111,18 @@ class Aftermath:
 
     def _conclude(self, posted: Posted, call: Call) -> None:
         intent, is_append = posted.intent, posted.batch is not None
-        if posted.batch is not None:
-            self._sent[intent.number] = posted.batch
         try:
             made = call()
         except UnknownAnswerError as error:
             self._unanswered += is_append
             self.patience.meet(error)
         except RefusedError as error:
-            self._refused(intent, error)
+            self._refused(intent, error, posted.batch)
         except (NotSentError, ThrottledError, TokenRefusedError, StoreError) as error:
             self._not_taken(intent, error)
         else:
             self.book.write("ack", i=intent.number, id=made)
             self._unanswered = 0 if is_append else self._unanswered
-            self._sent.pop(intent.number, None)
             self.patience.succeeded()
             posted.then()
 
@@ -165,23 +162,22 @@ class Aftermath:
             self.patience.meet(error)
             return True
         if is_settled:
-            self._end_settlement(intent, settlement.refusal)
+            self._end_settlement(intent)
         return is_settled
 
     def _not_taken(self, intent: Intent, error: Trouble) -> None:
         """Go on after a request that has changed nothing."""
-        self._sent.pop(intent.number, None)
         self.book.write("not", i=intent.number)
         self.patience.meet(error)
 
-    def _refused(self, intent: Intent, error: RefusedError) -> None:
+    def _refused(self, intent: Intent, error: RefusedError, batch: Batch | None) -> None:
         if intent.operation in {"complete_thread", "complete_run"} and error.status == _UNPROCESSABLE:
-            self._refusals[intent.number] = error  # the intent stays open: it is settled
+            self._refusals[intent.number] = error, batch  # the intent stays open: it is settled
             self.world.log(f"{error}: reading whether it is completed already")
         elif intent.operation == "append_thread" and error.status in _ABOUT_TESTS:
-            self._refusals[intent.number] = error
+            self._refusals[intent.number] = error, batch
             self.world.log(f"{reason_of(error)}: reading whether a part of it arrived")
-        elif intent.operation in {"append_run", "note_thread"}:
+        elif intent.operation in {"append_run", "note_thread"} and error.status >= _BAD_REQUEST:
             self.book.write("rejected", i=intent.number, why=reason_of(error))
             self.world.log(f"rejected: {reason_of(error)}")
         else:
@@ -205,20 +201,19 @@ class Aftermath:
             self.world,
             batch=batch,
             unknown=self.unknown,
-            refusal=self._refusals.get(intent.number),
+            refusal=self._refusals.get(intent.number, (None,))[0],
         )
 
-    def _end_settlement(self, intent: Intent, refusal: RefusedError | None) -> None:
+    def _end_settlement(self, intent: Intent) -> None:
         """Go on after an intent was settled; a refused append of which nothing arrived is not sent again as it was."""
         self._settlement = None
-        self._refusals.pop(intent.number, None)
-        sent = self._sent.pop(intent.number, None)
+        refusal, batch = self._refusals.pop(intent.number, (None, None))
         self.patience.succeeded()
-        if refusal is None or sent is None:
+        if refusal is None or batch is None:
             return
         account = self.book.state.account(intent.worker)
         if account.thread == intent.thread and account.in_thread == intent.known:
-            self._draw(intent.worker, sent, refusal)
+            self._draw(intent.worker, batch, refusal)
 
     def _draw(self, worker: str, batch: Batch, refusal: RefusedError) -> None:
         """Draw the consequences of a refused append."""

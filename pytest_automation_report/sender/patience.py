@@ -69,9 +69,11 @@ class Patience:
         self._pause("throttled", str(error), asked + self.limits.retry_base * self.world.random())
 
     def later(self, trouble: str, why: str) -> None:
-        """Wait at random, up to twice as long each time."""
-        ceiling = min(self.limits.retry_cap, self.limits.retry_base * 2.0 ** min(self._failures, 30))
-        self._failures += not self.is_waiting  # what met the same trouble at the same time is one failure
+        """Wait at random, up to twice as long each time; what failed at the same time as another waits with it."""
+        ceiling = 0.0
+        if not self.is_waiting:
+            ceiling = min(self.limits.retry_cap, self.limits.retry_base * 2.0 ** min(self._failures, 30))
+            self._failures += 1
         self._pause(trouble, why, ceiling * self.world.random())
 
     def probed(self, why: str) -> None:
@@ -90,12 +92,11 @@ class Patience:
         self.world.log(f"stopped: {why}")
 
     def _pause(self, trouble: str, why: str, seconds: float) -> None:
-        if not self.is_waiting:
-            self._is_throttled = False
-        self._is_throttled |= trouble == "throttled"
-        self._until = max(self._until, self.world.clock() + seconds)
+        now, is_throttled = self.world.clock(), trouble == "throttled"
+        self._is_throttled = is_throttled or (self._is_throttled and self.is_waiting)
+        self._until = max(self._until, now + seconds)
         self.book.write("trouble", why=why, **{"class": trouble})
-        self.world.log(f"{trouble}: {why}; next try in {seconds:.1f} s")
+        self.world.log(f"{trouble}: {why}; next try in {self._until - now:.1f} s")
 
 
 def reason_of(error: RefusedError) -> str:

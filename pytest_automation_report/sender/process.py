@@ -181,8 +181,8 @@ class Sender:
 
     def _hold(self, following: Following, book: LedgerBook) -> None:
         """Hold all results: an earlier sender may have sent them, and nobody can tell since its ledger is gone."""
-        for number in list(book.state.open_intents):  # a sender was killed in the middle of this
-            book.write("held", i=number, why=_DOUBT)
+        if book.state.open_intent is not None:  # a sender was killed in the middle of this
+            book.write("held", i=book.state.open_intent.number, why=_DOUBT)
         while True:
             following.read()
             for worker, lane in following.lanes.by_worker.items():

@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from sessions import SHORT_LIMITS, TOKEN
 
@@ -24,6 +24,7 @@ from pytest_automation_report.sender.lanes import Lanes
 from pytest_automation_report.sender.liveness import Process
 from pytest_automation_report.sender.process import Following, Sender
 from pytest_automation_report.sender.rejects import Rejects
+from pytest_automation_report.sender.underway import Underway
 from pytest_automation_report.sender.world import World
 from pytest_automation_report.session import Session
 from pytest_automation_report.spool import SESSION_ID_FIELD, SessionFolder
@@ -35,7 +36,11 @@ if TYPE_CHECKING:
 
     from scripted.server import ScriptedServer
 
+    from pytest_automation_report.sender.aftermath import Posted
     from pytest_automation_report.sender.settlement import Unknown
+
+Pending: TypeAlias = "list[Callable[[], None]]"
+"""Requests that are under way and have not arrived: each arrives when it is called."""
 
 SESSION_ID = "20260102T030405-00000001"
 
@@ -196,8 +201,12 @@ def stepping(
     *,
     request_seconds: float = 5.0,
     unknown: Unknown = "hold",
+    pending: Pending | None = None,
 ) -> Iterator[Stepper]:
-    """Yield a life of a sender on this session, over real sockets."""
+    """Yield a life of a sender on this session, over real sockets.
+
+    With a list for what is ``pending``, up to four requests are under way at the same time.
+    """
     clock, limits = clock or Clock(), limits or Limits()
     book = LedgerBook(written.folder.ledger)
     orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
@@ -208,7 +217,11 @@ def stepping(
     try:
         with connected(endpoint, Token(TOKEN), deadline_seconds=request_seconds) as client:
             rejects = Rejects(written.folder.rejected)
-            delivery = Delivery(client, book, lanes, written.session, limits, clock.world(), rejects, unknown=unknown)
+            underway: Underway[Posted] = Underway() if pending is None else Underway(pending.append)
+            delivery = Delivery(
+                client, book, lanes, written.session, limits, clock.world(), rejects,
+                unknown=unknown, most_under_way=1 if pending is None else 4, underway=underway,
+            )  # fmt: skip
             yield Stepper(delivery, following, clock)
     finally:
         following.close()
@@ -231,6 +244,7 @@ def lived(
     *,
     controller: Process | None = None,
     is_in_new_run: bool = False,
+    most_under_way: int = 1,
     on_progress: Callable[[Delivery], None] = lambda _: None,
 ) -> Delivery:
     """Let a whole sender live on this session, as the console command does, and return its delivery."""
@@ -247,6 +261,7 @@ def lived(
             on_progress,
             unknown=unknown,
             is_in_new_run=is_in_new_run,
+            most_under_way=most_under_way,
         ).run()
 
 
@@ -265,6 +280,19 @@ def clock_for(seconds: float) -> Callable[[], float]:
 def numbered(count: int) -> list[str]:
     """Return names of tests."""
     return [f"test_{number}" for number in range(count)]
+
+
+def until_appends_are_under_way(stepper: Stepper, pending: Pending, count: int) -> None:
+    """Let requests arrive until so many appends are under way, each to a thread of its own."""
+    intents = stepper.delivery.state.open_intents
+    for _ in range(200):
+        if sum(each.operation == "append_thread" for each in intents.values()) == count:
+            return
+        while pending:
+            pending.pop(0)()
+        while stepper.step():
+            pass
+    raise AssertionError("they are not")
 
 
 def step_until(stepper: Stepper, condition: Callable[[], bool]) -> None:

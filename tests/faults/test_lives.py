@@ -14,7 +14,7 @@ from scripted.server import ScriptedServer, Seen
 from scripted.store import Reply
 from sessions import SHORT_LIMITS, TOKEN
 
-from faults.deliveries import WrittenSession, ended_session, lived, numbered, stepping
+from faults.deliveries import WrittenSession, ended_session, lived, numbered, stepping, until_appends_are_under_way
 from faults.oracle import assert_whole, checked_server, names
 from faults.test_settlement import OPERATIONS, HalfServer, unreadable
 from pytest_automation_report.connection import connected
@@ -29,6 +29,7 @@ from pytest_automation_report.sender.world import World
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from faults.deliveries import Pending
     from pytest_automation_report.sender.delivery import Delivery
     from pytest_automation_report.sender.settlement import Unknown
 
@@ -252,6 +253,22 @@ def test_new_run_with_a_request_that_nobody_knows_of(tmp_path: Path, unknown: Li
         assert delivery.state.total("dropped") == (3 if unknown == "drop" else 0)
         assert names(server) == (numbered(3) if unknown == "send" else [])
         assert {run for run, _, _ in server.results} <= {3}
+
+
+def test_new_run_after_several_requests_that_nobody_knows_of(tmp_path: Path) -> None:
+    """Who leaves a run with several open requests has the results of all of them in the new one."""
+    with checked_server() as server:
+        written = WrittenSession(tmp_path, server.address)
+        for number, name in enumerate(numbered(3)):
+            written.add_worker(f"gw{number}", name)
+        written.end()
+        pending: Pending = []
+        with stepping(written, pending=pending) as stepper:
+            until_appends_are_under_way(stepper, pending, 3)
+        delivery = lived(written, server, "send", is_in_new_run=True)
+        assert delivery.is_finished
+        assert names(server) == numbered(3)
+        assert {run for run, _, _ in server.results} == {3}
 
 
 @pytest.mark.parametrize("is_open", [False, True], ids=["new", "unanswered"])

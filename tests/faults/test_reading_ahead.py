@@ -97,6 +97,21 @@ def test_workers_of_xdist_wait_on_disk(tmp_path: Path) -> None:
         assert_whole(server, [name for worker in WORKERS for name in of_worker(worker, 6000)])
 
 
+def test_end_is_known_before_all_is_read(tmp_path: Path) -> None:
+    """A session counts as over once its end is read, although its workers' results wait on the disk."""
+    with checked_server() as server:
+        written = WrittenSession(tmp_path, server.address)
+        written.add_worker("gw0", *of_worker("gw0", MORE_THAN_IS_READ_AHEAD))
+        with stepping(written) as stepper:
+            stepper.read()
+            assert stepper.following.files.is_behind
+            assert not stepper.following.is_over
+            written.end()
+            stepper.read()
+            assert stepper.following.files.is_behind
+            assert [stepper.following.is_over] == [True]
+
+
 def test_crash_after_results_that_are_not_read_yet(tmp_path: Path) -> None:
     """A crash report is taken after all that its worker wrote, and before the test's next attempt is sent."""
     with checked_server() as server:

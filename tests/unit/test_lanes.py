@@ -263,6 +263,18 @@ def test_worker_that_ends_in_order_interrupts_its_test() -> None:
     assert "interrupted" in files.lanes.lane("gw0").queue[0].test
 
 
+def test_session_is_closing_once_all_workers_have_ended() -> None:
+    """A session is on its way to its end when each worker has told its own; the controller's comes long after."""
+    files, told = Files(), []
+    files.write("controller", plain_record("plan", each=False))
+    files.write("gw0", _start(1, "a"))
+    files.write("gw1", _start(1, "b"))
+    for worker in ("gw0", "gw1"):
+        told.append(files.lanes.is_closing)
+        files.write(worker, _finish(1, "a"), plain_record("close", t=20, counts={}))
+    assert [*told, files.lanes.is_closing] == [False, False, True]
+
+
 def test_lost_finish_is_told() -> None:
     """A test whose FINISH is missing while its process went on is an error that says what was lost."""
     files = Files()

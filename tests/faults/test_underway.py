@@ -1,0 +1,242 @@
+"""Several requests under way at the same time, at a session's end: never two to one thread, none lost or doubled."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import pytest
+from scripted.faults import Rule, answer, applied_but, held
+
+from faults.deliveries import Clock, Stepper, WrittenSession, lived, numbered, stepping, until_appends_are_under_way
+from faults.oracle import assert_whole, names
+from pytest_automation_report.errors import ThrottledError
+from pytest_automation_report.sender.handover import Limits
+from pytest_automation_report.sender.underway import Underway
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scripted.server import ScriptedServer
+
+    from faults.deliveries import Pending
+    from pytest_automation_report.sender.underway import Call
+
+APPEND = r"/threads/\d+/append$"
+NAMES = numbered(6)
+
+
+def session_of(folder: Path, server: ScriptedServer, workers: int, *, joined_run: int | None = None) -> WrittenSession:
+    """Return a session of so many workers, each with tests of its own, that ended in order."""
+    written = WrittenSession(folder, server.address, joined_run=joined_run)
+    for number in range(workers):
+        written.add_worker(f"gw{number}", NAMES[number])
+    written.end()
+    return written
+
+
+def going_on(stepper: Stepper, pending: Pending) -> None:
+    """Step until nothing is left to do but to wait for answers."""
+    while stepper.step():
+        assert len(pending) <= 4
+
+
+def waits(stepper: Stepper, seconds: float) -> bool:
+    """Let time pass; return whether the sender still waits then."""
+    stepper.clock.now += seconds
+    return stepper.delivery.patience.is_waiting
+
+
+@pytest.mark.parametrize("place", [0, -1], ids=["in-order", "last-first"])
+def test_each_thread_has_one_request_at_a_time(tmp_path: Path, server: ScriptedServer, place: int) -> None:
+    """Requests to different threads are under way together, four at most, and each follows the answer that it needs."""
+    pending: Pending = []
+    most = 0
+    with stepping(session_of(tmp_path, server, 6), pending=pending) as stepper:
+        going_on(stepper, pending)
+        assert len(pending) == 1, "no thread without its run"
+        while not stepper.delivery.is_finished:
+            pending.pop(place)()
+            going_on(stepper, pending)
+            most = max(most, len(pending))
+            workers = [each.worker for each in stepper.delivery.state.open_intents.values()]
+            assert len(set(workers)) == len(workers) == len(pending)
+    assert most == 4
+    assert_whole(server, NAMES)
+    paths = [each.path for each in server.log]
+    assert paths[-1].endswith("/complete")
+    assert sum(bool(re.search(r"/runs/\d+/(append|complete)$", path)) for path in paths) == 2
+    told: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        if "/threads/" in path:
+            told[path.split("/")[-2]].append(path.split("/")[-1])
+    assert list(told.values()) == [["append", "complete"]] * 6
+
+
+def test_one_request_at_a_time_while_tests_run(tmp_path: Path, server: ScriptedServer) -> None:
+    """Before all workers have ended, a server has one request of a session at a time."""
+    pending: Pending = []
+    written = WrittenSession(tmp_path, server.address)
+    written.add("test_main")
+    written.add_worker("gw0", *NAMES)
+    with stepping(written, pending=pending) as stepper:
+        going_on(stepper, pending)
+        stepper.clock.now += 10
+        going_on(stepper, pending)
+        assert pending == []
+        assert names(server) == sorted(["test_main", *NAMES])
+
+
+def test_settling_waits_for_what_is_under_way(tmp_path: Path, server: ScriptedServer) -> None:
+    """A request without an answer is looked into once no other is under way, and nothing new is sent before."""
+    pending: Pending = []
+    with stepping(session_of(tmp_path, server, 3), pending=pending) as stepper:
+        until_appends_are_under_way(stepper, pending, 3)
+        server.script([Rule("POST", APPEND, applied_but(500))])
+        pending.pop(0)()
+        requests = len(server.log)
+        assert stepper.step()  # takes the answer
+        stepper.clock.now += 60
+        assert not stepper.step()
+        assert len(server.log) == requests
+        assert len(pending) == len(stepper.delivery.underway) > 0
+        stepper.idle = lambda: bool(pending and [pending.pop(0)()])
+        stepper.run()
+    assert_whole(server, NAMES[:3])
+
+
+@pytest.mark.parametrize("arrived", [0, 1, 2, 3])
+def test_new_sender_settles_all_that_was_under_way(tmp_path: Path, server: ScriptedServer, arrived: int) -> None:
+    """Of several requests that a killed sender had under way, those that arrived are not sent again, the others are."""
+    pending: Pending = []
+    written = session_of(tmp_path, server, 3)
+    with stepping(written, pending=pending) as stepper:
+        until_appends_are_under_way(stepper, pending, 3)
+        for _ in range(arrived):
+            pending.pop(0)()
+    with stepping(WrittenSession.reopened(written)) as stepper:
+        assert len(stepper.delivery.state.open_intents) >= 3
+        stepper.run()
+        assert stepper.delivery.is_finished
+    assert_whole(server, NAMES[:3])
+
+
+@pytest.mark.parametrize("place", [0, -1], ids=["in-order", "last-first"])
+def test_last_words_in_a_run_of_others(tmp_path: Path, server: ScriptedServer, place: int) -> None:
+    """In a joined run the thread that ends last has the last words, also when all threads end at the same time."""
+    server.store.apply("POST", "/api/v1/projects/1/automation/runs", "", {"name": "shared", "source": "suite"})
+    pending: Pending = []
+    with stepping(session_of(tmp_path, server, 4, joined_run=2), pending=pending) as stepper:
+        stepper.idle = lambda: bool(pending and [pending.pop(place)()])
+        stepper.run()
+    threads = server.store.runs[2].threads
+    assert len(threads) == 4
+    assert all(thread.is_completed for thread in threads)
+    fields = [field["name"] for thread in threads for field in thread.resources["fields"]]
+    assert fields.count("Session") == 1
+    assert not server.store.runs[2].is_completed
+
+
+def test_answers_are_awaited_when_nothing_more_is_sent(tmp_path: Path, server: ScriptedServer) -> None:
+    """What was under way when the token was refused counts as its answer says: nothing of it is left in doubt."""
+    pending: Pending = []
+    with stepping(session_of(tmp_path, server, 3), pending=pending) as stepper:
+        until_appends_are_under_way(stepper, pending, 3)
+        server.script([Rule("POST", APPEND, answer(401))])
+        pending.pop(0)()
+        going_on(stepper, pending)
+        assert stepper.delivery.stopped
+        for each in pending:
+            each()
+        stepper.delivery.await_answers()
+        assert len(names(server)) == 2 == stepper.delivery.state.total("acknowledged")
+        assert stepper.delivery.state.open_intent is None
+
+
+def test_longest_pause_counts(written: WrittenSession) -> None:
+    """When one answer asks for a pause and another request fails at the same time, the pause is kept."""
+    with stepping(written) as stepper:
+        patience = stepper.delivery.patience
+        patience.throttled(ThrottledError("no", 60.0))
+        patience.later("again", "no route")
+        patience.hurry()
+        assert waits(stepper, 59)
+        assert not waits(stepper, 2)
+        patience.later("again", "no route")
+        patience.hurry()
+        assert not waits(stepper, 0)
+
+
+def test_failures_at_the_same_time_are_one(written: WrittenSession) -> None:
+    """Requests that fail together make the next wait no longer than one of them would."""
+    with stepping(written, Clock(number=1.0)) as stepper:
+        patience, seconds = stepper.delivery.patience, Limits().retry_base
+        for factor in (1, 2, 4):
+            for _ in range(4):
+                patience.later("again", "no route")
+            assert waits(stepper, 0.9 * factor * seconds)
+            assert not waits(stepper, 0.2 * factor * seconds)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_round_trips_at_the_end(tmp_path: Path, server: ScriptedServer, workers: int) -> None:
+    """The results of all workers and the note of the run are under way to the server at the same time."""
+    written = session_of(tmp_path, server, workers)
+    server.script([
+        Rule("POST", APPEND, held(), count=workers),
+        Rule("POST", r"/runs/\d+/append$", held()),
+    ])  # fmt: skip
+    failures: list[BaseException] = []
+
+    def live() -> None:
+        try:
+            assert lived(written, server, most_under_way=4).is_finished
+        except BaseException as error:  # noqa: BLE001 - raised by the test
+            failures.append(error)
+
+    sender = threading.Thread(target=live)
+    sender.start()
+    try:
+        server.wait_until(lambda: sum(each.path.endswith("/append") for each in server.log) == workers + 1)
+        assert not any(each.path.endswith("/complete") for each in server.log)
+    finally:
+        server.release()
+        sender.join()
+    assert failures == []
+    assert_whole(server, NAMES[:workers])
+    assert server.connection_count <= 4
+
+
+def test_call_ends_where_it_is_concluded() -> None:
+    """What a request raises in its own thread is raised where its answer is taken, whatever it is."""
+    underway: Underway[str] = Underway()
+    underway.most = 2
+
+    def fail() -> int:
+        raise KeyboardInterrupt
+
+    underway.start("fails", fail)
+    underway.start("made", lambda: 7)
+    found: dict[str, Call] = {}
+    while underway:
+        underway.wait(10.0)
+        found.update(underway.answers())
+    assert found["made"]() == 7
+    with pytest.raises(KeyboardInterrupt):
+        found["fails"]()
+
+
+def test_wait_ends_without_an_answer() -> None:
+    """Nobody waits for an answer longer than asked, and an answer that is there is not waited for."""
+    work: Pending = []
+    underway: Underway[int] = Underway(work.append)
+    underway.start(1, lambda: None)
+    underway.wait(0.001)
+    assert list(underway.answers()) == []
+    work[0]()
+    underway.wait(10.0)
+    underway.wait(10.0)
+    assert [number for number, _ in underway.answers()] == [1]
+    assert len(underway) == 0
