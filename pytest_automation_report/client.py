@@ -288,7 +288,8 @@ class Client:
             response = self._session.send(prepared, stream=True, timeout=timeout, allow_redirects=False)
             with response:
                 key = request.headers.get("Idempotency-Key")
-                self._knows_keys |= key is not None and response.headers.get("Idempotency-Key") == key
+                if key is not None and response.headers.get("Idempotency-Key") == key:
+                    self._knows_keys = True  # never back: requests to one client may be under way at the same time
                 self._learn(response)
                 return _answer(response)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
@@ -301,7 +302,8 @@ class Client:
         most = response.headers.get(KEEPS_HEADER, "")
         if most.isascii() and most.isdigit():
             self._artifact_bytes = int(most)
-        self._has_answered |= response.ok
+        if response.ok:
+            self._has_answered = True
 
 
 class _Bearer(AuthBase):

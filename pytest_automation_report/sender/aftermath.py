@@ -159,6 +159,8 @@ class Aftermath:
         try:
             is_settled = settlement.step()
         except (ClientError, StoreError) as error:
+            if error is settlement.refusal:
+                self._end_refused()
             self.patience.meet(error)
             return True
         if is_settled:
@@ -203,6 +205,12 @@ class Aftermath:
             unknown=self.unknown,
             refusal=self._refusals.get(intent.number, (None,))[0],
         )
+
+    def _end_refused(self) -> None:
+        """Go on after the run was seen to be completed: it took nothing of all that it refused at the same time."""
+        for number in self._refusals.keys() & self.book.state.open_intents:
+            self.book.write("not", i=number)
+        self._refusals.clear()
 
     def _end_settlement(self, intent: Intent) -> None:
         """Go on after an intent was settled; a refused append of which nothing arrived is not sent again as it was."""

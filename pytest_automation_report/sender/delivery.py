@@ -1,4 +1,4 @@
-"""Brings results to the server, one request at a time (floor 3).
+"""Brings results to the server: one request at a time while tests run, several at a session's end (floor 3).
 
 Every POST stands in the ledger before it goes out, and what came of it after. The four classes of answers: applied, try
 again, refused, unknown; an unknown one is settled (`settlement`) before anything else is sent, a refused append is
@@ -107,9 +107,9 @@ class Delivery:
         return self.patience.stopped
 
     @property
-    def is_settling(self) -> bool:
-        """Whether time must pass until the server can tell what became of a request."""
-        return self._aftermath.is_settling
+    def is_busy(self) -> bool:
+        """Whether an answer is awaited, or time must pass until the server can tell what became of a request."""
+        return bool(self.underway) or self._aftermath.is_settling
 
     @property
     def has_kept(self) -> bool:
@@ -147,6 +147,14 @@ class Delivery:
         while self.underway:
             self.underway.wait(self.limits.poll)
             self._aftermath.conclude()
+        self.patience.tell()
+
+    def settle(self) -> bool:
+        """Look into the first open intent, with at most one request; return whether there was something to do."""
+        intent = self.state.open_intent
+        if intent is None or self.underway or self.patience.is_waiting:
+            return False
+        return self._aftermath.settle(intent)
 
     def step(self) -> bool:
         """Take the answers that have come, or send at most one request; return whether there was something to do."""
@@ -156,9 +164,7 @@ class Delivery:
         if self.patience.is_waiting:
             return False
         if self._aftermath.has_stranded:
-            intent = self.state.open_intent
-            assert intent is not None
-            return not self.underway and self._aftermath.settle(intent)
+            return self.settle()
         action = None if self.underway.is_full else self._next_action()
         if action is None:
             return False
@@ -188,9 +194,8 @@ class Delivery:
             if self.state.is_noted:
                 return None if self._leaves_open else self._complete_run
             return self._begin_note if self._leaves_open else self._storing_of_run() or self._note_run
-        if self.state.is_noted or self._leaves_open or self._is_busy_with("append_run"):
-            return None
-        return self._storing_of_run() or self._note_run
+        is_told = self.state.is_noted or self._leaves_open or self._is_busy_with("append_run")
+        return None if is_told or self._storing_of_run() else self._note_run
 
     def _storing_of_run(self) -> Callable[[], None] | None:
         """Return what stores the next file that is not of a test."""
@@ -215,7 +220,7 @@ class Delivery:
         batch = self._portions.batch(lane, account)
         storing = self._uploads.action(batch.results)
         if storing is not None:
-            return storing
+            return None if self.underway else storing  # it may take long, and answers would wait for it
         age = self.world.clock() - since
         if not due_cause(batch, age_seconds=age, age_limit_seconds=self.limits.batch_age, is_closing=lane.is_closed):
             return None

@@ -140,7 +140,7 @@ class Lanes:
     @property
     def is_closing(self) -> bool:
         """Whether all workers that there are have ended; pytest-xdist takes its time between that and its own end."""
-        return all(lane.is_closed for worker, lane in self.by_worker.items() if worker != CONTROLLER)
+        return all(lane.is_closed for worker, lane in self.by_worker.items() if worker not in {CONTROLLER, NOT_RUN})
 
     def lane(self, worker: str) -> Lane:
         """Return the worker's lane, a new one when there is none."""

@@ -25,26 +25,29 @@ Trouble: TypeAlias = ClientError | StoreError
 
 @dataclass(slots=True)
 class Patience:
-    """One pause for all threads after trouble; ``stopped`` says why nothing more is sent in this life of the sender."""
+    """One pause for all threads after trouble; ``stopped`` says why nothing more is sent in this life of the sender.
+
+    A wait of our own and one that the server asked for end by themselves, each at its moment.
+    """
 
     book: LedgerBook
     limits: Limits
     world: World
     stopped: str = ""
     _until: float = 0.0
-    _is_throttled: bool = False
+    _asked_until: float = 0.0
+    _stopped_class: str = ""
     _failures: int = 0
     _probes: int = 0
 
     @property
     def is_waiting(self) -> bool:
         """Whether nothing is to be sent now."""
-        return bool(self.stopped) or self.world.clock() < self._until
+        return bool(self.stopped) or self.world.clock() < max(self._until, self._asked_until)
 
     def hurry(self) -> None:
         """End a wait of our own; one that the server asked for goes on."""
-        if not self._is_throttled:
-            self._until = 0.0
+        self._until = 0.0
 
     def succeeded(self) -> None:
         """Begin anew with short waits."""
@@ -86,17 +89,30 @@ class Patience:
         self._pause("unknown", why, seconds)
 
     def stop(self, trouble: str, why: str) -> None:
-        """Send nothing more."""
-        self.stopped = why
-        self.book.write("trouble", why=why, **{"class": trouble})
+        """Send nothing more; the first reason counts, whatever else was under way then."""
+        if not self.stopped:
+            self.stopped, self._stopped_class = why, trouble
+            self.tell()
         self.world.log(f"stopped: {why}")
 
+    def tell(self) -> None:
+        """Write again why nothing more is sent: an answer that came after it has taken it back."""
+        if self.stopped:
+            self.book.write("trouble", why=self.stopped, **{"class": self._stopped_class})
+
+    def go_on(self) -> None:
+        """Send again, as if nothing had been met."""
+        self.stopped, self._until, self._asked_until, self._failures = "", 0.0, 0.0, 0
+
     def _pause(self, trouble: str, why: str, seconds: float) -> None:
-        now, is_throttled = self.world.clock(), trouble == "throttled"
-        self._is_throttled = is_throttled or (self._is_throttled and self.is_waiting)
-        self._until = max(self._until, now + seconds)
-        self.book.write("trouble", why=why, **{"class": trouble})
-        self.world.log(f"{trouble}: {why}; next try in {self._until - now:.1f} s")
+        now = self.world.clock()
+        if trouble == "throttled":
+            self._asked_until = max(self._asked_until, now + seconds)
+        else:
+            self._until = max(self._until, now + seconds)
+        self.world.log(f"{trouble}: {why}; next try in {max(self._until, self._asked_until) - now:.1f} s")
+        if not self.stopped:
+            self.book.write("trouble", why=why, **{"class": trouble})
 
 
 def reason_of(error: RefusedError) -> str:

@@ -121,7 +121,7 @@ class Portions:
         if len(batch.results) == 1:
             return self._single(portion, batch.results[0], error)
         if error.status == TOO_LARGE:
-            self._most_bytes = batch.size // 2
+            self._most_bytes = min(self._most_bytes, batch.size // 2)
         else:
             portion.until, portion.size = batch.last, len(batch.results)
             portion.most = portion.size // 2

@@ -157,7 +157,7 @@ class Sender:
             book.write("ready", pid=os.getpid())
             if book.state.is_doubted and self.unknown != "send":
                 self._hold(following, book)
-            self._prepare(book)
+            self._prepare(following, delivery)
             if book.state.is_doubted:
                 delivery.patience.stop("unknown", _DOUBT)
             self._loop(following, delivery)
@@ -170,14 +170,27 @@ class Sender:
                 os.close(lock)
         return delivery
 
-    def _prepare(self, book: LedgerBook) -> None:
+    def _prepare(self, following: Following, delivery: Delivery) -> None:
         """Do with an earlier life's unknown results, and with its run, what is asked for."""
+        book = delivery.book
         if self.unknown != "hold":
             book.write("unheld", dropped=self.unknown == "drop")
-        if self.is_in_new_run and book.state.run is not None:
+        if self.is_in_new_run and book.state.run is not None and self._is_settled(following, delivery):
             for number in list(book.state.open_intents):
                 book.write(DECISIONS[self.unknown], i=number, why="its run was left for a new one")
+            delivery.patience.go_on()
             book.write("new-run")
+
+    def _is_settled(self, following: Following, delivery: Delivery) -> bool:
+        """Settle what is open in the run that is to be left; return whether the server has told what it can."""
+        following.read()
+        state, end = delivery.state, self.world.clock() + self.limits.send_progress
+        while state.open_intents and not delivery.stopped:
+            if self.world.clock() > end and not delivery.is_busy:
+                delivery.patience.stop(state.trouble_class, state.trouble)
+            elif not delivery.settle():
+                time.sleep(self.limits.poll)
+        return not delivery.stopped or state.trouble_class == "refused"
 
     def _hold(self, following: Following, book: LedgerBook) -> None:
         """Hold all results: an earlier sender may have sent them, and nobody can tell since its ledger is gone."""
@@ -217,8 +230,7 @@ class Sender:
                 over_at = clock()
                 delivery.patience.hurry()
             if delivery.is_finished or (
-                over_at
-                and (delivery.stopped or self._is_out_of_time(over_at, progress_at, is_settling=delivery.is_settling))
+                over_at and (delivery.stopped or self._is_out_of_time(over_at, progress_at, is_busy=delivery.is_busy))
             ):
                 return
             if not delivery.step():
@@ -227,10 +239,10 @@ class Sender:
                 answers, progress_at = delivery.state.answers, clock()
             self.on_progress(delivery)
 
-    def _is_out_of_time(self, over_at: float, progress_at: float, *, is_settling: bool) -> bool:
+    def _is_out_of_time(self, over_at: float, progress_at: float, *, is_busy: bool) -> bool:
         now = self.world.clock()
         if self.controller is None:
-            return now - progress_at > self.limits.send_progress and not is_settling
+            return now - progress_at > self.limits.send_progress and not is_busy
         if self._alone_at is None and not self.controller.is_alive():
             self._alone_at = now
         is_too_long = now - over_at > self.limits.exit_all + self.limits.alone

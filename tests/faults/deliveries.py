@@ -13,7 +13,7 @@ from sessions import SHORT_LIMITS, TOKEN
 
 from pytest_automation_report.connection import connected
 from pytest_automation_report.encoding import encoded
-from pytest_automation_report.model import Endpoint, Field, NewRun, Resources, Test, Token
+from pytest_automation_report.model import Artifact, Endpoint, Field, NewRun, Resources, Test, Token
 from pytest_automation_report.records import about, finish_record, pass_record, plain_record, start_record
 from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.book import LedgerBook
@@ -29,6 +29,8 @@ from pytest_automation_report.sender.world import World
 from pytest_automation_report.session import Session
 from pytest_automation_report.spool import SESSION_ID_FIELD, SessionFolder
 from pytest_automation_report.spool_writer import SpoolWriter
+from pytest_automation_report.spooled import spooled_address
+from pytest_automation_report.stash import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,15 +111,16 @@ class WrittenSession:
         moment = 10 * self._count
         self._writer.write(start_record(self._count, moment, about(f"test_it.py::{name}", "test_it.py", 0)))
 
-    def finish(self, name: str, text: str = "") -> None:
-        """End the test that has begun."""
+    def finish(self, name: str, text: str = "", file: str = "") -> None:
+        """End the test that has begun; ``file`` is the name in the stash of one that it adds."""
         moment = 10 * self._count + 5
         key = sha256(f"test_it.{name}".encode()).hexdigest()
-        test = Test(key, name, "test_it", "passed", 5, "test_it.py", 1, (Field("Text", text),))
+        artifacts = (Artifact(file, spooled_address(file, file)),) if file else ()
+        test = Test(key, name, "test_it", "passed", 5, "test_it.py", 1, (Field("Text", text),), artifacts)
         record = finish_record(
             self._count, moment, key=key, status="passed", elapsed=5, is_final=True, test=encoded(test)
         )
-        if not text:
+        if not text and not file:
             record = pass_record(self._count, moment, moment - 5, 5, about(f"test_it.py::{name}", "test_it.py", 0))
         self._writer.write(record)
 
@@ -127,12 +130,20 @@ class WrittenSession:
             self.start(name)
             self.finish(name, text)
 
-    def add_worker(self, worker: str, *names: str, dies_in: str = "") -> None:
-        """Run these tests on a worker of pytest-xdist, to its end; ``dies_in`` is a test that crashes it."""
+    def add_worker(self, worker: str, *names: str, dies_in: str = "", file: str = "") -> None:
+        """Run these tests on a worker of pytest-xdist, to its end.
+
+        ``dies_in`` is a test that crashes it, ``file`` the name in the stash of what each of the others adds.
+        """
         main, self._writer = self._writer, SpoolWriter(self.folder.records(worker))
         try:
             self._writer.write(plain_record("open", format=1, worker=worker, pid=0, t=0))
-            self.add(*names)
+            for name in names:
+                self.start(name)
+                self.finish(name, file=file)
+            if file:
+                self.folder.path.joinpath(FOLDER).mkdir(mode=0o700, exist_ok=True)
+                self.folder.path.joinpath(FOLDER, file).write_text(f"content of {file}")
             if dies_in:
                 self.start(dies_in)
             else:

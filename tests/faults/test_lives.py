@@ -239,7 +239,7 @@ def test_held_results_are_decided_by_a_later_life(tmp_path: Path, unknown: Unkno
 
 @pytest.mark.parametrize("unknown", ["hold", "send", "drop"])
 def test_new_run_with_a_request_that_nobody_knows_of(tmp_path: Path, unknown: Literal["hold", "send", "drop"]) -> None:
-    """Who leaves a run with an open request decides about its results: held, sent to the new run, or dropped."""
+    """Who leaves a deleted run with an open request decides about its results: held, sent again, or dropped."""
     with checked_server() as server:
         server.script([Rule("POST", APPEND, answer(500)), Rule("GET", RUN, answer(500), count=None)])
         written = ended_session(tmp_path, server)
@@ -247,6 +247,9 @@ def test_new_run_with_a_request_that_nobody_knows_of(tmp_path: Path, unknown: Li
         lived(written, server)
         assert ledger_from(written.folder.ledger).open_intent is not None
         server.forget()
+        del server.store.runs[2]
+        server.store.threads.clear()
+        server.store.runs[9] = server.store.runs[1]  # ids are counted: the next run is number 3
         delivery = lived(written, server, unknown, is_in_new_run=True)
         assert delivery.state.left_runs == {2}
         assert delivery.has_kept is (unknown == "hold")
@@ -255,8 +258,65 @@ def test_new_run_with_a_request_that_nobody_knows_of(tmp_path: Path, unknown: Li
         assert {run for run, _, _ in server.results} <= {3}
 
 
-def test_new_run_after_several_requests_that_nobody_knows_of(tmp_path: Path) -> None:
-    """Who leaves a run with several open requests has the results of all of them in the new one."""
+def with_open_requests(folder: Path, server: ScriptedServer, *, arrived: int = 0) -> WrittenSession:
+    """Return a session of three workers whose sender was killed with an append of each under way."""
+    written = WrittenSession(folder, server.address)
+    for number, name in enumerate(numbered(3)):
+        written.add_worker(f"gw{number}", name)
+    written.end()
+    pending: Pending = []
+    with stepping(written, pending=pending) as stepper:
+        until_appends_are_under_way(stepper, pending, 3)
+        for each in pending[:arrived]:
+            each()
+    return written
+
+
+@pytest.mark.parametrize("arrived", [0, 1, 3])
+def test_new_run_after_several_requests(tmp_path: Path, arrived: int) -> None:
+    """Who leaves a run that can be looked at has each result once: there, or in the new one."""
+    with checked_server() as server:
+        written = with_open_requests(tmp_path, server, arrived=arrived)
+        server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
+        delivery = lived(written, server, is_in_new_run=True)
+        assert delivery.is_finished
+        assert not delivery.has_kept
+        assert names(server) == numbered(3)
+        assert sorted(run for run, _, _ in server.results) == [2] * arrived + [3] * (3 - arrived)
+
+
+@pytest.mark.parametrize("unknown", ["hold", "send"])
+def test_new_run_after_several_requests_that_nobody_knows_of(tmp_path: Path, unknown: Literal["hold", "send"]) -> None:
+    """Who leaves a deleted run decides about the results of all requests that were open."""
+    with checked_server() as server:
+        written = with_open_requests(tmp_path, server)
+        del server.store.runs[2]
+        server.store.threads.clear()
+        server.store.runs[9] = server.store.runs[1]
+        delivery = lived(written, server, unknown, is_in_new_run=True)
+        assert delivery.is_finished
+        assert delivery.state.total("held") == (3 if unknown == "hold" else 0)
+        assert names(server) == (numbered(3) if unknown == "send" else [])
+
+
+def test_new_run_that_the_server_does_not_let_us_begin(tmp_path: Path) -> None:
+    """A refused token, or a server that is down, decides nothing: later all results go where they are asked to."""
+    with checked_server() as server:
+        written = with_open_requests(tmp_path, server, arrived=1)
+        server.script([Rule("*", "/api", answer(401), count=None)])
+        delivery = lived(written, server, is_in_new_run=True)
+        assert (delivery.state.trouble_class, delivery.state.total("held")) == ("token", 0)
+        server.forget()
+        server.down()
+        delivery = lived(written, server, is_in_new_run=True)
+        assert (delivery.state.trouble_class, delivery.state.total("held")) == ("again", 0)
+        server.up()
+        assert lived(written, server, is_in_new_run=True).is_finished
+        assert names(server) == numbered(3)
+
+
+def test_all_that_a_completed_run_refused_goes_to_a_new_one(tmp_path: Path) -> None:
+    """When somebody completes the run under several requests, none of their results is in doubt."""
     with checked_server() as server:
         written = WrittenSession(tmp_path, server.address)
         for number, name in enumerate(numbered(3)):
@@ -265,10 +325,14 @@ def test_new_run_after_several_requests_that_nobody_knows_of(tmp_path: Path) -> 
         pending: Pending = []
         with stepping(written, pending=pending) as stepper:
             until_appends_are_under_way(stepper, pending, 3)
-        delivery = lived(written, server, "send", is_in_new_run=True)
-        assert delivery.is_finished
+            server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
+            stepper.idle = lambda: bool(pending and [pending.pop(0)()])
+            stepper.run()
+            assert stepper.delivery.state.open_intent is None
+        requests = len(server.log)
+        assert lived(written, server, is_in_new_run=True).is_finished
+        assert server.log[requests].method == "POST"
         assert names(server) == numbered(3)
-        assert {run for run, _, _ in server.results} == {3}
 
 
 @pytest.mark.parametrize("is_open", [False, True], ids=["new", "unanswered"])

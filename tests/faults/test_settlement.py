@@ -278,7 +278,7 @@ def test_server_without_a_fence_settles(tmp_path: Path) -> None:
         with stepping(ended_session(tmp_path, server, 3)) as stepper:
             step_until(stepper, lambda: bool(server.log) and server.log[-1].status == 502)
             stepper.clock.now += 1
-            step_until(stepper, lambda: stepper.delivery.is_settling)
+            step_until(stepper, lambda: stepper.delivery.is_busy)
             assert stepper.delivery.state.fencing == "settles"
             stepper.clock.now += 100
             assert not stepper.step()

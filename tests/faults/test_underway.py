@@ -8,18 +8,18 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import pytest
-from scripted.faults import Rule, answer, applied_but, held
+from scripted.faults import Rule, answer, applied_but, delayed, held
+from scripted.server import ScriptedServer
+from sessions import TOKEN, send, session_environment
 
 from faults.deliveries import Clock, Stepper, WrittenSession, lived, numbered, stepping, until_appends_are_under_way
-from faults.oracle import assert_whole, names
+from faults.oracle import assert_whole, checked_server, names
 from pytest_automation_report.errors import ThrottledError
 from pytest_automation_report.sender.handover import Limits
 from pytest_automation_report.sender.underway import Underway
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from scripted.server import ScriptedServer
 
     from faults.deliveries import Pending
     from pytest_automation_report.sender.underway import Call
@@ -155,10 +155,82 @@ def test_answers_are_awaited_when_nothing_more_is_sent(tmp_path: Path, server: S
         assert stepper.delivery.state.open_intent is None
 
 
+@pytest.mark.parametrize("second", [204, 500])
+def test_refused_token_stays_the_reason(tmp_path: Path, server: ScriptedServer, second: int) -> None:
+    """That the token was refused is still told when other requests that were under way are answered after it."""
+    pending: Pending = []
+    with stepping(session_of(tmp_path, server, 3), pending=pending) as stepper:
+        until_appends_are_under_way(stepper, pending, 3)
+        server.script([Rule("POST", APPEND, answer(401)), Rule("POST", APPEND, applied_but(second))])
+        pending.pop(0)()
+        assert stepper.step()
+        for each in pending:
+            each()
+        stepper.delivery.await_answers()
+        state = stepper.delivery.state
+        assert (state.trouble_class, state.trouble) == ("token", stepper.delivery.stopped)
+
+
+def test_refused_token_beside_other_requests(tmp_path: Path, server: ScriptedServer) -> None:
+    """The command says by its exit code that the token was refused, whatever was answered after it."""
+    spool = tmp_path / "spool"
+    spool.mkdir(mode=0o700)
+    session_of(spool, server, 3).close()
+    late = Rule("POST", APPEND, held(), first=2, count=None)
+    server.script([Rule("POST", APPEND, answer(401)), late])
+
+    def answer_late() -> None:
+        server.wait_until(lambda: any(each.status == 401 for each in server.log))
+        server.release()
+
+    releasing = threading.Thread(target=answer_late)
+    releasing.start()
+    arguments = ("--url", server.address, "--project-id", "1", "--spool", str(spool))
+    ran = send(tmp_path, *arguments, env=session_environment())
+    releasing.join()
+    assert ran.exit == 4, ran.text
+
+
+def test_slow_answer_is_no_lack_of_progress(tmp_path: Path, server: ScriptedServer) -> None:
+    """The command does not give up while an answer is awaited, however long the last one is ago."""
+    server.script([Rule("POST", APPEND, delayed(0.8))])  # longer than the time without progress
+    delivery = lived(session_of(tmp_path, server, 3), server, most_under_way=4)
+    assert delivery.is_finished
+    assert_whole(server, NAMES[:3])
+
+
+def test_files_are_stored_when_nothing_is_under_way(tmp_path: Path) -> None:
+    """No answer waits for a file that is being stored, which may take long."""
+    with checked_server(ScriptedServer(token=TOKEN, keeps_artifacts=True)) as server:
+        written = WrittenSession(tmp_path, server.address)
+        written.add_worker("gw0", NAMES[0])
+        written.add_worker("gw1", NAMES[1], file="gw1-1")
+        written.add_worker("gw2", NAMES[2], file="gw2-1")
+        written.end()
+        pending: Pending = []
+        uploads = 0
+        with stepping(written, pending=pending) as stepper:
+            while not stepper.delivery.is_finished:
+                if not stepper.step():
+                    pending.pop(0)()
+                before, uploads = uploads, sum(each.path == "/artifacts" for each in server.log)
+                assert uploads == before or not pending
+        assert uploads == 2
+        assert_whole(server, NAMES[:3])
+        assert len(server.artifacts) == 2
+
+
 def test_longest_pause_counts(written: WrittenSession) -> None:
-    """When one answer asks for a pause and another request fails at the same time, the pause is kept."""
-    with stepping(written) as stepper:
+    """A pause that the server asks for is kept when another request fails; our own wait ends with the session."""
+    with stepping(written, Clock(number=1.0)) as stepper:
         patience = stepper.delivery.patience
+        for _ in range(3):
+            patience.later("again", "no route")
+            stepper.clock.now += 40
+        patience.later("again", "no route")
+        patience.throttled(ThrottledError("no", 1.0))
+        patience.hurry()
+        assert not waits(stepper, 1.6)
         patience.throttled(ThrottledError("no", 60.0))
         patience.later("again", "no route")
         patience.hurry()

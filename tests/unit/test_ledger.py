@@ -67,6 +67,27 @@ def test_intent_without_an_outcome_stays_open() -> None:
     assert not state.account("gw0").is_settled(100)
 
 
+def test_several_intents_are_open() -> None:
+    """Intents of several threads are open until each has its own outcome, whatever the order."""
+    intents = [_append(number, 100, 300, 3, worker=f"gw{number}") for number in (1, 2, 3)]
+    state = _state(*intents, ("ack", {"i": 2, "id": None}), ("not", {"i": 1}))
+    assert list(state.open_intents) == [3]
+    assert [state.account(f"gw{number}").is_settled(100) for number in (1, 2, 3)] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("later", "is_there"),
+    [({"known": 3}, True), ({"known": 4}, True), ({"known": 2}, False), ({"known": 3, "thread": 6}, False)],
+    ids=["as-many", "more", "fewer", "other-thread"],
+)
+def test_damaged_acknowledgement(later: dict[str, int], is_there: bool) -> None:  # noqa: FBT001 - a parameter
+    """That a batch arrived is known by what its thread had before the next one, should its acknowledgement be lost."""
+    (kind, members) = _append(3, 400, 500, 2)
+    state = _state(*_thread(1, 5), _append(2, 100, 300, 3), (kind, {**members, **later}))
+    assert list(state.open_intents) == ([3] if is_there else [2, 3])
+    assert state.account("gw0").is_settled(100) is is_there
+
+
 def test_not_applied_batch_is_sent_again() -> None:
     """A batch that the server has not got is neither settled nor open."""
     state = _state(*_thread(1, 5), _append(2, 100, 300, 3), ("not", {"i": 2}))
