@@ -110,9 +110,8 @@ class Patience:
             self._asked_until = max(self._asked_until, now + seconds)
         else:
             self._until = max(self._until, now + seconds)
+        self.book.write("trouble", why=why, **{"class": trouble})
         self.world.log(f"{trouble}: {why}; next try in {max(self._until, self._asked_until) - now:.1f} s")
-        if not self.stopped:
-            self.book.write("trouble", why=why, **{"class": trouble})
 
 
 def reason_of(error: RefusedError) -> str:

@@ -142,8 +142,7 @@ class WrittenSession:
                 self.start(name)
                 self.finish(name, file=file)
             if file:
-                self.folder.path.joinpath(FOLDER).mkdir(mode=0o700, exist_ok=True)
-                self.folder.path.joinpath(FOLDER, file).write_text(f"content of {file}")
+                self._keep(file)
             if dies_in:
                 self.start(dies_in)
             else:
@@ -151,6 +150,15 @@ class WrittenSession:
         finally:
             self._writer.close()
             self._writer = main
+
+    def describe(self, file: str) -> None:
+        """Add a file of this name in the stash to the run."""
+        self._keep(file)
+        self._writer.write(plain_record("property", artifact={"name": file, "url": spooled_address(file, file)}))
+
+    def _keep(self, file: str) -> None:
+        self.folder.path.joinpath(FOLDER).mkdir(mode=0o700, exist_ok=True)
+        self.folder.path.joinpath(FOLDER, file).write_text(f"content of {file}")
 
     def end(self) -> None:
         """End the session in order."""

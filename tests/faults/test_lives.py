@@ -299,6 +299,21 @@ def test_new_run_after_several_requests_that_nobody_knows_of(tmp_path: Path, unk
         assert names(server) == (numbered(3) if unknown == "send" else [])
 
 
+def test_new_run_after_a_part_arrived(tmp_path: Path) -> None:
+    """Of a batch of which a part arrived in the run that is left, only the others go to the new one."""
+    with checked_server(HalfServer(token=TOKEN)) as server:
+        server.script([Rule("GET", RUN, answer(500), count=None)])
+        written = ended_session(tmp_path, server, 4)
+        written.close()
+        lived(written, server)
+        assert len(names(server)) == 2
+        server.forget()
+        delivery = lived(written, server, is_in_new_run=True)
+        assert not delivery.has_kept
+        assert names(server) == numbered(4)
+        assert sorted(run for run, _, _ in server.results) == [2, 2, 3, 3]
+
+
 def test_new_run_that_the_server_does_not_let_us_begin(tmp_path: Path) -> None:
     """A refused token, or a server that is down, decides nothing: later all results go where they are asked to."""
     with checked_server() as server:

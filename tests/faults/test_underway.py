@@ -171,6 +171,15 @@ def test_refused_token_stays_the_reason(tmp_path: Path, server: ScriptedServer, 
         assert (state.trouble_class, state.trouble) == ("token", stepper.delivery.stopped)
 
 
+def test_first_reason_counts(written: WrittenSession) -> None:
+    """Why nothing more is sent is what was met first."""
+    with stepping(written) as stepper:
+        patience, state = stepper.delivery.patience, stepper.delivery.state
+        patience.stop("token", "no")
+        patience.stop("refused", "gone")
+        assert (state.trouble_class, state.trouble, stepper.delivery.stopped) == ("token", "no", "no")
+
+
 def test_refused_token_beside_other_requests(tmp_path: Path, server: ScriptedServer) -> None:
     """The command says by its exit code that the token was refused, whatever was answered after it."""
     spool = tmp_path / "spool"
@@ -206,6 +215,7 @@ def test_files_are_stored_when_nothing_is_under_way(tmp_path: Path) -> None:
         written.add_worker("gw0", NAMES[0])
         written.add_worker("gw1", NAMES[1], file="gw1-1")
         written.add_worker("gw2", NAMES[2], file="gw2-1")
+        written.describe("main-1")
         written.end()
         pending: Pending = []
         uploads = 0
@@ -215,9 +225,10 @@ def test_files_are_stored_when_nothing_is_under_way(tmp_path: Path) -> None:
                     pending.pop(0)()
                 before, uploads = uploads, sum(each.path == "/artifacts" for each in server.log)
                 assert uploads == before or not pending
-        assert uploads == 2
+        assert uploads == 3
         assert_whole(server, NAMES[:3])
-        assert len(server.artifacts) == 2
+        assert len(server.artifacts) == 3
+        assert [each["name"] for each in server.store.runs[2].resources["artifacts"]] == ["main-1"]
 
 
 def test_longest_pause_counts(written: WrittenSession) -> None:
@@ -232,6 +243,7 @@ def test_longest_pause_counts(written: WrittenSession) -> None:
         patience.hurry()
         assert not waits(stepper, 1.6)
         patience.throttled(ThrottledError("no", 60.0))
+        patience.throttled(ThrottledError("no", 1.0))
         patience.later("again", "no route")
         patience.hurry()
         assert waits(stepper, 59)

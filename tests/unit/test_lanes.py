@@ -11,6 +11,7 @@ import pytest
 from pytest_automation_report.records import Decoder, about, finish_record, pass_record, plain_record, start_record
 from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.lanes import Lanes
+from pytest_automation_report.spool import NOT_RUN
 
 if TYPE_CHECKING:
     from pytest_automation_report.sender.lanes import Result
@@ -267,6 +268,7 @@ def test_session_is_closing_once_all_workers_have_ended() -> None:
     """A session is on its way to its end when each worker has told its own; the controller's comes long after."""
     files, told = Files(), []
     files.write("controller", plain_record("plan", each=False))
+    files.lanes.lane(NOT_RUN)  # of the tests without a result, which ends with all others
     files.write("gw0", _start(1, "a"))
     files.write("gw1", _start(1, "b"))
     for worker in ("gw0", "gw1"):
