@@ -6,9 +6,14 @@ usage or configuration, 3 not delivered and kept, 4 token refused.
 
 from __future__ import annotations
 
+import errno
+import sys
+from typing import Any, Final
+
 import click
 
 from pytest_automation_report import __version__
+from pytest_automation_report.cli.context import Exit, told
 from pytest_automation_report.cli.doctor import doctor
 from pytest_automation_report.cli.executing import execute
 from pytest_automation_report.cli.milestones import milestone
@@ -20,8 +25,26 @@ from pytest_automation_report.cli.statuses import status
 from pytest_automation_report.cli.store import store
 from pytest_automation_report.cli.submitting import submit
 
+_OF_STREAMS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
+"""What writing to a stream can meet; that its reader has gone is click's own business."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Console(click.Group):
+    """The commands as a whole: where nothing more can be written to stdout, a line says so."""
+
+    def main(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - click's own signature
+        """Run a command, and end the process with its exit code."""
+        try:
+            return super().main(*args, **more)
+        except OSError as error:
+            if error.errno not in _OF_STREAMS or error.filename is not None:
+                raise
+            sys.stdout = None  # the interpreter would try once more at its end, and make that its exit code
+            told(f"stdout: cannot be written: {error.strerror or error}")
+            sys.exit(Exit.USAGE)
+
+
+@click.group(cls=Console, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="automation-report")
 def main() -> None:
     """Report test sessions to the Testmo automation runs API, or to an embedded server of the same API.

@@ -222,8 +222,10 @@ class Sender:
     def _loop(self, following: Following, delivery: Delivery) -> None:
         clock, progress_at, answers, over_at = self.world.clock, self.world.clock(), 0, 0.0
         while True:
+            began = clock()
             following.read()
             following.decide_end(clock())
+            progress_at += clock() - began  # a large file is no lack of progress
             if following.lanes.is_decided:
                 delivery.note = note_from(following.lanes)
             if not over_at and following.is_over:

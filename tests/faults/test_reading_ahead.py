@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from scripted.faults import Rule, answer
+from sessions import TOKEN
 
 from faults.deliveries import WrittenSession, ended_session, lived, stepping
 from faults.oracle import assert_whole, checked_server, names, result, texts
 from faults.test_settlement import OPERATIONS
+from pytest_automation_report.connection import connected
+from pytest_automation_report.model import Endpoint, Token
 from pytest_automation_report.records import plain_record
 from pytest_automation_report.sender.book import ledger_from
+from pytest_automation_report.sender.handover import Limits
 from pytest_automation_report.sender.liveness import Process
+from pytest_automation_report.sender.process import Sender
+from pytest_automation_report.sender.world import World
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from faults.deliveries import Stepper
 
 MORE_THAN_IS_READ_AHEAD = 3000
@@ -95,6 +102,27 @@ def test_workers_of_xdist_wait_on_disk(tmp_path: Path) -> None:
                 longest = max(longest, longest_queue(stepper))
         assert 1000 <= longest < 4000
         assert_whole(server, [name for worker in WORKERS for name in of_worker(worker, 6000)])
+
+
+def test_reading_is_progress(tmp_path: Path) -> None:
+    """However long the reading of a file takes, a sender does not give up because of it before it has sent anything."""
+
+    def bytes_read() -> float:
+        return float(re.search(r"rchar: (\d+)", Path("/proc/self/io").read_text())[1])  # type: ignore[index]
+
+    with checked_server() as server:
+        written = WrittenSession(tmp_path, server.address)
+        with written.folder.records("main").open("r+b") as file:
+            file.seek(0, os.SEEK_END)
+            file.truncate(file.tell() + (50 << 20))
+        written.add("test_it")
+        written.end()
+        # A clock by which a megabyte takes a second, and nothing else takes time.
+        world = World(clock=lambda: bytes_read() / 1e6, random=lambda: 0.5, log=lambda _: None)
+        with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
+            delivery = Sender(written.folder, written.session, Limits(send_progress=30.0), client, world).run()
+        assert delivery.is_finished
+        assert_whole(server, ["test_it"])
 
 
 def test_end_is_known_before_all_is_read(tmp_path: Path) -> None:
