@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.rules import Rules
-    from pytest_automation_report.sender.lanes import Result
+    from pytest_automation_report.sender.results import Result
     from pytest_automation_report.spool import SessionFolder
 
 _SHOWN: Final = 10

@@ -22,15 +22,14 @@ _encode: Final = json.JSONEncoder().encode
 class Session:
     """What one session reports, and where to; written once, read by the sender and by ``automation-report send``.
 
-    ``prefix`` and ``statuses`` are those of the recorder's rules, for results that only the sender can make.
-    ``database`` is the embedded store's file, empty for a remote server. ``joined_run`` is the id of a run that exists
-    already, or ``None``; ``is_closing`` tells that this session completes it all the same. ``run_tag`` is the tag by
-    which jobs find a run that they share, empty for a run of the session's own; ``is_first`` whether this job creates
-    it, ``None`` when nobody tells. ``thread_fields``
-    tell whose the threads in a run of others are. ``is_measured`` tells that
-    the records' moments are those of a clock, not made up; ``is_followed`` that a sender was started with the session,
-    ``is_remade`` that this was written again after a test had deleted it. ``pid_birth`` tells pytest's process from a
-    later one of the same id, where the system can.
+    ``rules`` are the recorder's, for results that only the sender can make. ``database`` is the embedded store's file,
+    empty for a remote server. ``joined_run`` is the id of a run that exists already, or ``None``; ``is_closing`` tells
+    that this session completes it all the same. ``run_tag`` is the tag by which jobs find a run that they share, empty
+    for a run of the session's own; ``is_first`` whether this job creates it, ``None`` when nobody tells.
+    ``thread_fields`` tell whose the threads in a run of others are. ``is_measured`` tells that the records' moments are
+    those of a clock, not made up; ``is_followed`` that a sender was started with the session, ``is_remade`` that this
+    was written again after a test had deleted it. ``pid_birth`` tells pytest's process from a later one of the same id,
+    where the system can.
     """
 
     id: str

@@ -10,7 +10,7 @@ from pytest_automation_report.limits import BATCH_TESTS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_automation_report.sender.lanes import Result
+    from pytest_automation_report.sender.results import Result
 
 Cause: TypeAlias = Literal["full", "age", "close"]
 

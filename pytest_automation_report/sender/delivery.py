@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.sender.book import LedgerBook
     from pytest_automation_report.sender.handover import Limits
     from pytest_automation_report.sender.keepers import Keeper
-    from pytest_automation_report.sender.lanes import Lane, Lanes
+    from pytest_automation_report.sender.lanes import Lanes
     from pytest_automation_report.sender.rejects import Rejects
+    from pytest_automation_report.sender.results import Lane
     from pytest_automation_report.sender.settlement import Unknown
     from pytest_automation_report.sender.world import World
     from pytest_automation_report.session import Session

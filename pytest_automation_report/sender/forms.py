@@ -16,7 +16,7 @@ from pytest_automation_report.model import Field, FieldType, Test
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_automation_report.sender.lanes import Result
+    from pytest_automation_report.sender.results import Result
 
 Form: TypeAlias = Literal["whole", "cut", "bare"]
 """Whole as recorded; with the texts of its fields cut; with nothing but one field that says what is missing."""

@@ -8,9 +8,8 @@ crashed and that another worker ran again, attempts after which nothing came.
 from __future__ import annotations
 
 import json
-from collections import Counter, deque
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_automation_report.attempts import with_earlier_attempts
 from pytest_automation_report.encoding import encoded
@@ -19,11 +18,12 @@ from pytest_automation_report.model import Artifact, Field, Test
 from pytest_automation_report.outcomes import UNTESTED, not_run_test, passed_test, unfinished_test
 from pytest_automation_report.records import AGAIN
 from pytest_automation_report.sender.not_run import NotRun
+from pytest_automation_report.sender.results import Lane, Result, Start
 from pytest_automation_report.spool import CONTROLLER, NOT_RUN
 from pytest_automation_report.spooled import MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping
 
     from pytest_automation_report.records import Placed
     from pytest_automation_report.rules import Rules
@@ -32,73 +32,6 @@ Unfinished: TypeAlias = Literal["crashed", "died", "interrupted"]
 
 _MOST_PROPERTIES = 100
 _LOST = "the process went on to other tests, but the record of this result is damaged or could not be written"
-
-
-# One of each is made for every test: a tuple is made in half the time that a frozen dataclass takes.
-class Result(NamedTuple):
-    """One result; ``moment`` and ``elapsed`` in microseconds, ``test`` as the server's JSON.
-
-    ``is_with_files`` tells that it names files which have to be stored before it can be sent.
-    """
-
-    worker: str
-    offset: int
-    number: int
-    nodeid: str
-    key: str
-    status: str
-    elapsed: int
-    moment: int
-    test: str
-    is_orphan: bool = False
-    is_with_files: bool = False
-
-
-class Start(NamedTuple):
-    """An attempt that has begun."""
-
-    offset: int
-    number: int
-    moment: int
-    nodeid: str
-    file: str
-    line: int | None
-
-
-@dataclass(slots=True)
-class Lane:
-    """What one worker reported so far; owned by `Lanes`.
-
-    ``began`` and ``ended`` are moments in microseconds; ``counts`` is by pytest's statuses; ``orphans`` are the
-    numbers of attempts that an earlier sender reported as never finished, whatever the file says by now; ``captured``
-    are the files into which its output goes; ``modules`` is the number of results that no attempt led to; ``added`` are
-    the artifacts of the open attempt; ``more`` what the tests' own time is to be corrected by, in microseconds, since a
-    file of results has told the time of the whole.
-    """
-
-    worker: str
-    orphans: Container[int] = ()
-    queue: deque[Result] = field(default_factory=deque)
-    counts: Counter[str] = field(default_factory=Counter)
-    pid: int = 0
-    collected: int | None = None
-    began: int | None = None
-    ended: int = 0
-    position: int = 0
-    is_closed: bool = False
-    open: Start | None = None
-    added: list[Artifact] = field(default_factory=list)
-    unclosed: Result | None = None
-    suspended: Result | None = None
-    interrupted: str = ""
-    captured: Sequence[Sequence[object]] = ()
-    modules: int = 0
-    more: int = 0
-
-    @property
-    def seen(self) -> int:
-        """Number of results of this lane, sent or not."""
-        return sum(self.counts.values())
 
 
 class Lanes:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.answers import RunTest
     from pytest_automation_report.client import Client
-    from pytest_automation_report.sender.lanes import Result
+    from pytest_automation_report.sender.results import Result
 
 Ranges: TypeAlias = list[tuple[int, int, int]]
 """First offset, last offset and number of results of each piece."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.ledger import Account
     from pytest_automation_report.sender.batches import Batch
     from pytest_automation_report.sender.forms import Form
-    from pytest_automation_report.sender.lanes import Lane, Result
+    from pytest_automation_report.sender.results import Lane, Result
 
 TOO_LARGE: Final = 413
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.ledger import Intent
     from pytest_automation_report.sender.book import LedgerBook
     from pytest_automation_report.sender.handover import Limits
-    from pytest_automation_report.sender.lanes import Result
+    from pytest_automation_report.sender.results import Result
     from pytest_automation_report.sender.world import World
     from pytest_automation_report.session import Session
 

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.sender.batches import Batch
     from pytest_automation_report.sender.book import LedgerBook
     from pytest_automation_report.sender.keepers import Keeper
-    from pytest_automation_report.sender.lanes import Result
     from pytest_automation_report.sender.patience import Patience
+    from pytest_automation_report.sender.results import Result
     from pytest_automation_report.sender.world import World
 
 NOBODY: Final = "nothing keeps files there (set artifact_url or artifact_store, or implement the hook)"

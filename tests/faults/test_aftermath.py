@@ -25,8 +25,8 @@ from pytest_automation_report.errors import (
 )
 from pytest_automation_report.model import Field, FieldType, Test
 from pytest_automation_report.sender.forms import shaped
-from pytest_automation_report.sender.lanes import Result
 from pytest_automation_report.sender.parts import ranges_of
+from pytest_automation_report.sender.results import Result
 
 if TYPE_CHECKING:
     from pathlib import Path

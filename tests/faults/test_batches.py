@@ -8,7 +8,7 @@ import pytest
 
 from faults.deliveries import Stepper, WrittenSession, numbered, step_until, stepping
 from pytest_automation_report.sender.batches import batch_from, due_cause
-from pytest_automation_report.sender.lanes import Result
+from pytest_automation_report.sender.results import Result
 
 if TYPE_CHECKING:
     from pathlib import Path

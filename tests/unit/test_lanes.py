@@ -14,7 +14,7 @@ from pytest_automation_report.sender.lanes import Lanes
 from pytest_automation_report.spool import NOT_RUN
 
 if TYPE_CHECKING:
-    from pytest_automation_report.sender.lanes import Result
+    from pytest_automation_report.sender.results import Result
 
 
 class Files:
