@@ -184,10 +184,12 @@ class Sender:
     def _is_settled(self, following: Following, delivery: Delivery) -> bool:
         """Settle what is open in the run that is to be left; return whether the server has told what it can."""
         following.read()
-        state, end = delivery.state, self.world.clock() + self.limits.send_progress
+        clock, state, answers, progress_at = self.world.clock, delivery.state, -1, 0.0
         while state.open_intents and not delivery.stopped:
-            if self.world.clock() > end and not delivery.is_busy:
-                delivery.patience.stop(state.trouble_class, state.trouble)
+            if state.answers != answers or delivery.is_busy:
+                answers, progress_at = state.answers, clock()
+            if clock() - progress_at > self.limits.send_progress:
+                delivery.patience.stop(state.trouble_class or "again", state.trouble or "there is no progress")
             elif not delivery.settle():
                 time.sleep(self.limits.poll)
         return not delivery.stopped or state.trouble_class == "refused"

@@ -265,9 +265,13 @@ def lived(
     is_in_new_run: bool = False,
     most_under_way: int = 1,
     on_progress: Callable[[Delivery], None] = lambda _: None,
+    **more: float,
 ) -> Delivery:
-    """Let a whole sender live on this session, as the console command does, and return its delivery."""
-    limits = Limits(**{**SHORT_LIMITS, "send_progress": 0.5, "alone": 0.5, "retry_cap": 0.05, "poll": 0.005})
+    """Let a whole sender live on this session, as the console command does, and return its delivery.
+
+    ``more`` are limits of its own, in seconds.
+    """
+    limits = Limits(**{**SHORT_LIMITS, "send_progress": 0.5, "alone": 0.5, "retry_cap": 0.05, "poll": 0.005, **more})
     world = World(clock=clock_for(30.0), random=lambda: 0.5, log=lambda _: None)
     with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
         return Sender(

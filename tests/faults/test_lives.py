@@ -272,6 +272,15 @@ def with_open_requests(folder: Path, server: ScriptedServer, *, arrived: int = 0
     return written
 
 
+def test_new_run_after_requests_that_take_long_to_look_into(tmp_path: Path) -> None:
+    """That it takes time to find out what arrived in the run that is left is no lack of progress."""
+    with checked_server() as server:
+        written = with_open_requests(tmp_path, server, arrived=1)
+        delivery = lived(written, server, is_in_new_run=True, send_progress=0.2, read_back=0.15)
+        assert delivery.is_finished
+        assert names(server) == numbered(3)
+
+
 @pytest.mark.parametrize("arrived", [0, 1, 3])
 def test_new_run_after_several_requests(tmp_path: Path, arrived: int) -> None:
     """Who leaves a run that can be looked at has each result once: there, or in the new one."""
