@@ -180,6 +180,17 @@ def ended_session(
     return written
 
 
+def session_of_workers(
+    folder: Path, server: ScriptedServer, count: int, *, joined_run: int | None = None
+) -> WrittenSession:
+    """Return a session of so many workers, each with a test of its own, that ended in order and was not sent."""
+    written = WrittenSession(folder, server.address, joined_run=joined_run)
+    for number, name in enumerate(numbered(count)):
+        written.add_worker(f"gw{number}", name)
+    written.end()
+    return written
+
+
 @dataclass
 class Stepper:
     """One life of a sender: its delivery and what it follows."""

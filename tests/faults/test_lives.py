@@ -14,7 +14,15 @@ from scripted.server import ScriptedServer, Seen
 from scripted.store import Reply
 from sessions import SHORT_LIMITS, TOKEN
 
-from faults.deliveries import WrittenSession, ended_session, lived, numbered, stepping, until_appends_are_under_way
+from faults.deliveries import (
+    WrittenSession,
+    ended_session,
+    lived,
+    numbered,
+    session_of_workers,
+    stepping,
+    until_appends_are_under_way,
+)
 from faults.oracle import assert_whole, checked_server, names
 from faults.test_settlement import OPERATIONS, HalfServer, unreadable
 from pytest_automation_report.connection import connected
@@ -260,10 +268,7 @@ def test_new_run_with_a_request_that_nobody_knows_of(tmp_path: Path, unknown: Li
 
 def with_open_requests(folder: Path, server: ScriptedServer, *, arrived: int = 0) -> WrittenSession:
     """Return a session of three workers whose sender was killed with an append of each under way."""
-    written = WrittenSession(folder, server.address)
-    for number, name in enumerate(numbered(3)):
-        written.add_worker(f"gw{number}", name)
-    written.end()
+    written = session_of_workers(folder, server, 3)
     pending: Pending = []
     with stepping(written, pending=pending) as stepper:
         until_appends_are_under_way(stepper, pending, 3)
@@ -342,10 +347,7 @@ def test_new_run_that_the_server_does_not_let_us_begin(tmp_path: Path) -> None:
 def test_all_that_a_completed_run_refused_goes_to_a_new_one(tmp_path: Path) -> None:
     """When somebody completes the run under several requests, none of their results is in doubt."""
     with checked_server() as server:
-        written = WrittenSession(tmp_path, server.address)
-        for number, name in enumerate(numbered(3)):
-            written.add_worker(f"gw{number}", name)
-        written.end()
+        written = session_of_workers(tmp_path, server, 3)
         pending: Pending = []
         with stepping(written, pending=pending) as stepper:
             until_appends_are_under_way(stepper, pending, 3)

@@ -12,7 +12,16 @@ from scripted.faults import Rule, answer, applied_but, delayed, held
 from scripted.server import ScriptedServer
 from sessions import TOKEN, send, session_environment
 
-from faults.deliveries import Clock, Stepper, WrittenSession, lived, numbered, stepping, until_appends_are_under_way
+from faults.deliveries import (
+    Clock,
+    Stepper,
+    WrittenSession,
+    lived,
+    numbered,
+    session_of_workers,
+    stepping,
+    until_appends_are_under_way,
+)
 from faults.oracle import assert_whole, checked_server, names
 from pytest_automation_report.errors import ThrottledError
 from pytest_automation_report.sender.handover import Limits
@@ -26,15 +35,6 @@ if TYPE_CHECKING:
 
 APPEND = r"/threads/\d+/append$"
 NAMES = numbered(6)
-
-
-def session_of(folder: Path, server: ScriptedServer, workers: int, *, joined_run: int | None = None) -> WrittenSession:
-    """Return a session of so many workers, each with tests of its own, that ended in order."""
-    written = WrittenSession(folder, server.address, joined_run=joined_run)
-    for number in range(workers):
-        written.add_worker(f"gw{number}", NAMES[number])
-    written.end()
-    return written
 
 
 def going_on(stepper: Stepper, pending: Pending) -> None:
@@ -54,7 +54,7 @@ def test_each_thread_has_one_request_at_a_time(tmp_path: Path, server: ScriptedS
     """Requests to different threads are under way together, four at most, and each follows the answer that it needs."""
     pending: Pending = []
     most = 0
-    with stepping(session_of(tmp_path, server, 6), pending=pending) as stepper:
+    with stepping(session_of_workers(tmp_path, server, 6), pending=pending) as stepper:
         going_on(stepper, pending)
         assert len(pending) == 1, "no thread without its run"
         while not stepper.delivery.is_finished:
@@ -92,7 +92,7 @@ def test_one_request_at_a_time_while_tests_run(tmp_path: Path, server: ScriptedS
 def test_settling_waits_for_what_is_under_way(tmp_path: Path, server: ScriptedServer) -> None:
     """A request without an answer is looked into once no other is under way, and nothing new is sent before."""
     pending: Pending = []
-    with stepping(session_of(tmp_path, server, 3), pending=pending) as stepper:
+    with stepping(session_of_workers(tmp_path, server, 3), pending=pending) as stepper:
         until_appends_are_under_way(stepper, pending, 3)
         server.script([Rule("POST", APPEND, applied_but(500))])
         pending.pop(0)()
@@ -111,7 +111,7 @@ def test_settling_waits_for_what_is_under_way(tmp_path: Path, server: ScriptedSe
 def test_new_sender_settles_all_that_was_under_way(tmp_path: Path, server: ScriptedServer, arrived: int) -> None:
     """Of several requests that a killed sender had under way, those that arrived are not sent again, the others are."""
     pending: Pending = []
-    written = session_of(tmp_path, server, 3)
+    written = session_of_workers(tmp_path, server, 3)
     with stepping(written, pending=pending) as stepper:
         until_appends_are_under_way(stepper, pending, 3)
         for _ in range(arrived):
@@ -128,7 +128,7 @@ def test_last_words_in_a_run_of_others(tmp_path: Path, server: ScriptedServer, p
     """In a joined run the thread that ends last has the last words, also when all threads end at the same time."""
     server.store.apply("POST", "/api/v1/projects/1/automation/runs", "", {"name": "shared", "source": "suite"})
     pending: Pending = []
-    with stepping(session_of(tmp_path, server, 4, joined_run=2), pending=pending) as stepper:
+    with stepping(session_of_workers(tmp_path, server, 4, joined_run=2), pending=pending) as stepper:
         stepper.idle = lambda: bool(pending and [pending.pop(place)()])
         stepper.run()
     threads = server.store.runs[2].threads
@@ -142,7 +142,7 @@ def test_last_words_in_a_run_of_others(tmp_path: Path, server: ScriptedServer, p
 def test_answers_are_awaited_when_nothing_more_is_sent(tmp_path: Path, server: ScriptedServer) -> None:
     """What was under way when the token was refused counts as its answer says: nothing of it is left in doubt."""
     pending: Pending = []
-    with stepping(session_of(tmp_path, server, 3), pending=pending) as stepper:
+    with stepping(session_of_workers(tmp_path, server, 3), pending=pending) as stepper:
         until_appends_are_under_way(stepper, pending, 3)
         server.script([Rule("POST", APPEND, answer(401))])
         pending.pop(0)()
@@ -159,7 +159,7 @@ def test_answers_are_awaited_when_nothing_more_is_sent(tmp_path: Path, server: S
 def test_refused_token_stays_the_reason(tmp_path: Path, server: ScriptedServer, second: int) -> None:
     """That the token was refused is still told when other requests that were under way are answered after it."""
     pending: Pending = []
-    with stepping(session_of(tmp_path, server, 3), pending=pending) as stepper:
+    with stepping(session_of_workers(tmp_path, server, 3), pending=pending) as stepper:
         until_appends_are_under_way(stepper, pending, 3)
         server.script([Rule("POST", APPEND, answer(401)), Rule("POST", APPEND, applied_but(second))])
         pending.pop(0)()
@@ -184,7 +184,7 @@ def test_refused_token_beside_other_requests(tmp_path: Path, server: ScriptedSer
     """The command says by its exit code that the token was refused, whatever was answered after it."""
     spool = tmp_path / "spool"
     spool.mkdir(mode=0o700)
-    session_of(spool, server, 3).close()
+    session_of_workers(spool, server, 3).close()
     late = Rule("POST", APPEND, held(), first=2, count=None)
     server.script([Rule("POST", APPEND, answer(401)), late])
 
@@ -203,7 +203,7 @@ def test_refused_token_beside_other_requests(tmp_path: Path, server: ScriptedSer
 def test_slow_answer_is_no_lack_of_progress(tmp_path: Path, server: ScriptedServer) -> None:
     """The command does not give up while an answer is awaited, however long the last one is ago."""
     server.script([Rule("POST", APPEND, delayed(0.8))])  # longer than the time without progress
-    delivery = lived(session_of(tmp_path, server, 3), server, most_under_way=4)
+    delivery = lived(session_of_workers(tmp_path, server, 3), server, most_under_way=4)
     assert delivery.is_finished
     assert_whole(server, NAMES[:3])
 
@@ -267,7 +267,7 @@ def test_failures_at_the_same_time_are_one(written: WrittenSession) -> None:
 @pytest.mark.parametrize("workers", [1, 3])
 def test_round_trips_at_the_end(tmp_path: Path, server: ScriptedServer, workers: int) -> None:
     """The results of all workers and the note of the run are under way to the server at the same time."""
-    written = session_of(tmp_path, server, workers)
+    written = session_of_workers(tmp_path, server, workers)
     server.script([
         Rule("POST", APPEND, held(), count=workers),
         Rule("POST", r"/runs/\d+/append$", held()),
