@@ -102,6 +102,8 @@ class Aftermath:
         for posted, call in self.underway.answers():
             has_come = True
             self._conclude(posted, call)
+            if self.patience.is_waiting:
+                self.patience.tell()
         return has_come
 
     @property

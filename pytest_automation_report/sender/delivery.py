@@ -148,7 +148,6 @@ class Delivery:
         while self.underway:
             self.underway.wait(self.limits.poll)
             self._aftermath.conclude()
-        self.patience.tell()
 
     def settle(self) -> bool:
         """Look into the first open intent, with at most one request; return whether there was something to do."""

@@ -36,7 +36,7 @@ class Patience:
     stopped: str = ""
     _until: float = 0.0
     _asked_until: float = 0.0
-    _stopped_class: str = ""
+    _told: tuple[str, str] = ("", "")
     _failures: int = 0
     _probes: int = 0
 
@@ -91,14 +91,14 @@ class Patience:
     def stop(self, trouble: str, why: str) -> None:
         """Send nothing more; the first reason counts, whatever else was under way then."""
         if not self.stopped:
-            self.stopped, self._stopped_class = why, trouble
-            self.tell()
+            self.stopped, self._told = why, (trouble, why)
+        self.tell()
         self.world.log(f"stopped: {why}")
 
     def tell(self) -> None:
-        """Write again why nothing more is sent: an answer that came after it has taken it back."""
-        if self.stopped:
-            self.book.write("trouble", why=self.stopped, **{"class": self._stopped_class})
+        """Write what is waited for, or why nothing more is sent: again, when an answer after it has taken it back."""
+        trouble, why = self._told
+        self.book.write("trouble", why=why, **{"class": trouble})
 
     def go_on(self) -> None:
         """Send again, as if nothing had been met."""
@@ -110,7 +110,9 @@ class Patience:
             self._asked_until = max(self._asked_until, now + seconds)
         else:
             self._until = max(self._until, now + seconds)
-        self.book.write("trouble", why=why, **{"class": trouble})
+        if not self.stopped:
+            self._told = trouble, why
+        self.tell()
         self.world.log(f"{trouble}: {why}; next try in {max(self._until, self._asked_until) - now:.1f} s")
 
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import pytest
-from scripted.faults import Rule, answer, applied_but, delayed, held
+from scripted.faults import Rule, answer, applied_but, delayed, held, throttled
 from scripted.server import ScriptedServer
 from sessions import TOKEN, send, session_environment
 
@@ -169,6 +169,26 @@ def test_refused_token_stays_the_reason(tmp_path: Path, server: ScriptedServer, 
         stepper.delivery.await_answers()
         state = stepper.delivery.state
         assert (state.trouble_class, state.trouble) == ("token", stepper.delivery.stopped)
+
+
+def test_pause_stays_the_reason(tmp_path: Path, server: ScriptedServer) -> None:
+    """That the server asked for a pause is still told when a request that was under way is answered after it."""
+    pending: Pending = []
+    with stepping(session_of_workers(tmp_path, server, 2), pending=pending) as stepper:
+        until_appends_are_under_way(stepper, pending, 2)
+        server.script([Rule("POST", APPEND, throttled("60"))])
+        for each in pending:
+            each()
+        going_on(stepper, pending)
+        state = stepper.delivery.state
+        assert state.total("acknowledged") == 1
+        assert (state.trouble_class, "429" in state.trouble) == ("throttled", True)
+        pending.clear()
+        stepper.clock.now += 61
+        stepper.idle = lambda: bool(pending and [pending.pop(0)()])
+        stepper.run()
+        assert not state.trouble
+    assert_whole(server, NAMES[:2])
 
 
 def test_first_reason_counts(written: WrittenSession) -> None:
