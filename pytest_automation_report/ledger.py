@@ -57,7 +57,7 @@ class Intent:
     computed: int = 0
     at: float = 0.0
 
-    def is_before(self, later: Intent) -> bool:
+    def has_arrived_by(self, later: Intent) -> bool:
         """Whether a later append to the same thread shows that all of this one was there."""
         is_append = self.operation == later.operation == "append_thread"
         return is_append and self.thread == later.thread and later.known >= self.known + self.count
@@ -238,7 +238,7 @@ class LedgerState:
                 pass
 
     def _apply_intent(self, intent: Intent) -> None:
-        for earlier in [each for each in self.open_intents.values() if each.is_before(intent)]:
+        for earlier in [each for each in self.open_intents.values() if each.has_arrived_by(intent)]:
             # The record of what became of it is damaged, but what its thread had after it is known.
             self._close("ack", {"i": earlier.number})
         self.open_intents[intent.number] = intent

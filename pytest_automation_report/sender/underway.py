@@ -71,11 +71,9 @@ class Underway(Generic[T]):
     def answers(self) -> Iterator[tuple[T, Call]]:
         """Yield what the requests are known by whose answers have come; the call returns or raises it (again)."""
         while True:
+            self.wait(0.0)
             if self._next is None:
-                try:
-                    self._next = self._answers.get_nowait()
-                except queue.Empty:
-                    return
+                return
             answer, self._next = self._next, None
             self._count -= 1
             yield answer
