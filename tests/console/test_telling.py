@@ -49,19 +49,15 @@ def test_colours_are_for_terminals_and_for_who_asks(
     assert is_coloured(io.StringIO(), environ) is elsewhere
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("run", "create", "--help"), ("run", "create")])
-def test_full_stdout_is_told(project: Project, arguments: tuple[str, ...]) -> None:
+def test_full_stdout_is_told(project: Project, arguments: tuple[str, ...], unbuffered: str) -> None:
     """Where stdout takes nothing, a line on stderr says so, and the exit code that it is no success."""
     command = [sys.executable, "-m", "pytest_automation_report.cli", *arguments]
+    env = session_environment(PYTHONUNBUFFERED=unbuffered)
     with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123 - no file
         done = subprocess.run(
-            command,
-            cwd=project.root,
-            env=session_environment(),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
+            command, cwd=project.root, env=env, stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == "stdout: cannot be written: No space left on device"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from scripted.faults import Rule, answer, applied_but, delayed, held, throttled
 from scripted.server import ScriptedServer
-from sessions import TOKEN, send, session_environment
+from sessions import TOKEN, run_session, send, session_environment
 
 from faults.deliveries import (
     Clock,
@@ -24,11 +24,15 @@ from faults.deliveries import (
 )
 from faults.oracle import assert_whole, checked_server, names
 from pytest_automation_report.errors import ThrottledError
+from pytest_automation_report.model import EMBEDDED_ORIGIN, Endpoint
 from pytest_automation_report.sender.handover import Limits
-from pytest_automation_report.sender.underway import Underway
+from pytest_automation_report.sender.underway import Underway, most_under_way
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from sessions import Ran
 
     from faults.deliveries import Pending
     from pytest_automation_report.sender.underway import Call
@@ -311,6 +315,46 @@ def test_round_trips_at_the_end(tmp_path: Path, server: ScriptedServer, workers:
     assert failures == []
     assert_whole(server, NAMES[:workers])
     assert server.connection_count <= 4
+
+
+@pytest.mark.parametrize("way", ["pytest", "send"])
+def test_round_trips_of_whole_processes(tmp_path: Path, server: ScriptedServer, way: str) -> None:
+    """The sender of a session, and the command, have several requests under way to a server over the network."""
+    is_sent = way == "send"
+    count = 3 if is_sent else 1
+    note = Rule("POST", r"/runs/\d+/append$", held())
+    server.script([Rule("POST", APPEND, held(), count=count), note])
+    if is_sent:
+        spool = tmp_path / "spool"
+        spool.mkdir(mode=0o700)
+        session_of_workers(spool, server, count).close()
+        arguments = ("--url", server.address, "--project-id", "1", "--spool", str(spool))
+        run: Callable[[], Ran] = lambda: send(tmp_path, *arguments, env=session_environment())  # noqa: E731
+    else:
+        (tmp_path / "test_it.py").write_text("def test_0():\n    pass\n")
+        run = lambda: run_session(tmp_path, address=server.address)  # noqa: E731
+    found: list[Ran] = []
+    running = threading.Thread(target=lambda: found.append(run()))
+    running.start()
+
+    def are_together() -> bool:
+        paths = [each.path for each in server.log if each.path.endswith(("/append", "/complete"))]
+        return len(paths) == count + 1 and sum(bool(re.search(APPEND, path)) for path in paths) == count
+
+    try:
+        server.wait_until(are_together)
+        assert server.log[-1].path.endswith("/append")
+    finally:
+        server.release()
+        running.join()
+    assert [each.exit for each in found] == [0]
+    assert_whole(server, NAMES[:count])
+
+
+def test_embedded_store_has_one_request_at_a_time() -> None:
+    """A store that answers in the sender's own process gets one request after the other."""
+    assert most_under_way(Endpoint(EMBEDDED_ORIGIN, 1, "store.sqlite3")) == 1
+    assert most_under_way(Endpoint("https://example.test", 1)) == 4
 
 
 def test_call_ends_where_it_is_concluded() -> None:
