@@ -13,6 +13,7 @@ The tree::
        |- RefusedError          class "refused": 3xx and every other 4xx
        |- TokenRefusedError     class "refused": 401 and 403, which tell nothing about the request
        `- UnknownAnswerError    class "unknown": the server may or may not have applied it
+          `- InProgressError   409 with ``Retry-After``: the server is busy with it, so wait and look again
 """
 
 from __future__ import annotations
@@ -99,3 +100,14 @@ class TokenRefusedError(ClientError):
 
 class UnknownAnswerError(ClientError):
     """The server may or may not have applied the request (time-out, reset, 5xx, an answer that makes no sense)."""
+
+
+class InProgressError(UnknownAnswerError):
+    """The server answered 409 with ``Retry-After``: it is still working on a request with the same idempotency key.
+
+    The other copy may be applied, so the outcome stays unknown, but the server is up: wait ``retry_after_seconds``.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds

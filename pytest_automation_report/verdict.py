@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from pytest_automation_report.errors import (
     ClientError,
+    InProgressError,
     NotSentError,
     RefusedError,
     ThrottledError,
@@ -32,7 +33,8 @@ TEXT_CHARACTERS = 200
 
 _TOO_MANY_REQUESTS = 429
 _TOKEN_REFUSED = (401, 403)
-_UNSETTLED = (408, 409)
+_CONFLICT = 409
+_UNSETTLED = (408, _CONFLICT)
 """Time-out and conflict: the request may be under way all the same."""
 
 _NO_CONTENT = 204
@@ -124,8 +126,9 @@ def _error(call: Call, outcome: Outcome, *, was_sent: bool, secret: str) -> Clie
     text, errors = _error_texts(outcome.body, secret)
     what = str(status) if status >= 300 or status == call.success else f"{status} instead of {call.success}"  # noqa: PLR2004
     message = _message(call, f"{what}: {text}" if text else what, secret)
+    wait = retry_after_seconds(outcome.retry_after, outcome.date)
     if status == _TOO_MANY_REQUESTS:
-        return ThrottledError(message, retry_after_seconds(outcome.retry_after, outcome.date))
+        return ThrottledError(message, wait)
     if status in _TOKEN_REFUSED:
         return TokenRefusedError(message, status)
     if 300 <= status < 400:  # noqa: PLR2004 - the range of redirects
@@ -135,7 +138,12 @@ def _error(call: Call, outcome: Outcome, *, was_sent: bool, secret: str) -> Clie
     if 400 <= status < 500 and status not in _UNSETTLED:  # noqa: PLR2004 - the range of refusals
         return RefusedError(message, status, errors)
     # A cut JSON object never parses, so nothing of it can have been applied, unless the server claims just that.
-    return NotSentError(message) if not was_sent and status != call.success else UnknownAnswerError(message)
+    return NotSentError(message) if not was_sent and status != call.success else _unknown(status, message, wait)
+
+
+def _unknown(status: int, message: str, wait: float | None) -> UnknownAnswerError:
+    """Return the error of an unknown outcome; a conflict with a wait comes from a server that is up."""
+    return UnknownAnswerError(message) if status != _CONFLICT or wait is None else InProgressError(message, wait)
 
 
 def _error_texts(body: bytes, secret: str) -> tuple[str, dict[str, list[str]]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_automation_report.errors import (
     ClientError,
+    InProgressError,
     NotSentError,
     RefusedError,
     StoreError,
@@ -55,7 +56,7 @@ class Patience:
 
     def meet(self, error: Trouble) -> None:
         """Wait after what a request has met, or send nothing more where waiting would not help."""
-        if isinstance(error, ThrottledError):
+        if isinstance(error, (ThrottledError, InProgressError)):
             self.throttled(error)
         elif isinstance(error, StoreError):
             self.stop("store", str(error))
@@ -66,7 +67,7 @@ class Patience:
         else:
             self.later("again" if isinstance(error, NotSentError) else "unknown", str(error))
 
-    def throttled(self, error: ThrottledError) -> None:
+    def throttled(self, error: ThrottledError | InProgressError) -> None:
         """Wait as long as the server asks for."""
         asked = self.limits.throttle if error.retry_after_seconds is None else error.retry_after_seconds
         self._pause("throttled", str(error), asked + self.limits.retry_base * self.world.random())

@@ -99,6 +99,10 @@ class Store:
         """
         if identity is None:
             return self.write(work)
+        # Jobs that join a run send the same key at the same moment: once it is answered, none waits for another.
+        earlier = self.answer_to(identity)
+        if earlier is not None:
+            return earlier
         with self._once_at_a_time(identity):
             return _done(self._connections.writing, lambda database: self._once(database, work, identity))
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pytest_automation_report.answers import created_id
 from pytest_automation_report.errors import (
     ClientError,
+    InProgressError,
     NotSentError,
     RefusedError,
     ThrottledError,
@@ -163,6 +164,17 @@ def test_no_retry_after() -> None:
     """A 429 without the header asks for no wait that we know of, and nor does one with half of what a moment needs."""
     errors = (error_of(APPEND, Answer(429)), error_of(APPEND, Answer(429, retry_after=DATE)))
     assert [each.retry_after_seconds for each in errors if isinstance(each, ThrottledError)] == [None, None]
+
+
+def test_a_conflict_that_says_when_to_look_again() -> None:
+    """A 409 with a usable ``Retry-After`` has an unknown outcome and a wait; without one it is unknown alone."""
+    error = error_of(CREATE, Answer(409, retry_after="2"))
+    assert isinstance(error, InProgressError)
+    assert isinstance(error, UnknownAnswerError)
+    assert error.retry_after_seconds == 2
+    assert type(error_of(CREATE, Answer(409, retry_after="soon"))) is UnknownAnswerError
+    assert type(error_of(CREATE, Answer(408, retry_after="2"))) is UnknownAnswerError
+    assert type(error_of(CREATE, Answer(409, retry_after="2"), was_sent=False)) is NotSentError
 
 
 def test_huge_retry_after() -> None:

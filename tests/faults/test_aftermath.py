@@ -16,6 +16,7 @@ from faults.oracle import assert_whole, checked_server, names
 from faults.test_settlement import OPERATIONS, HalfServer
 from pytest_automation_report.encoding import encoded
 from pytest_automation_report.errors import (
+    InProgressError,
     NotSentError,
     RefusedError,
     StoreError,
@@ -43,6 +44,7 @@ RUN = r"/runs/\d+$"
         (ThrottledError("no", 7.0), "throttled", False),
         (NotSentError("no"), "again", False),
         (UnknownAnswerError("no"), "unknown", False),
+        (InProgressError("no", 7.0), "throttled", False),
         (StoreError("no"), "store", True),
         (TokenRefusedError("no", 401), "token", True),
         (RefusedError("no", 404), "refused", True),

@@ -13,7 +13,7 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server import postgres
 from pytest_automation_report.server.checking import check
 from pytest_automation_report.server.contents import content_address
-from pytest_automation_report.server.locks import lock_contents, lock_run
+from pytest_automation_report.server.locks import is_mine, lock_contents, lock_run
 from pytest_automation_report.server.pruning import remove_unused_tests
 from pytest_automation_report.server.refusals import RefusalError
 from pytest_automation_report.server.store import Answer, Identity, Store
@@ -71,6 +71,16 @@ def test_a_key_that_another_process_uses_is_409(service: Service) -> None:
         end.set()
         first.join()
         assert second.change(lambda _: NOTHING, same) == answers[0] == Answer(201, {"id": 7})
+
+
+@IN_A_DATABASE
+def test_an_answered_key_is_answered_while_another_server_has_its_lock(service: Service) -> None:
+    """A replay of an answered request takes no lock, so that no other server's transaction turns it into a 409."""
+    identity = Identity("k", "f")
+    first = service.store.change(lambda _: Answer(201, {"id": 7}), identity)
+    with closing(Store(service.place)) as other, other._connections.writing() as database:
+        assert is_mine(database, "key k")
+        assert service.store.change(lambda _: NOTHING, identity) == first
 
 
 @IN_A_DATABASE

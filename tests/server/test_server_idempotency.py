@@ -182,3 +182,37 @@ def test_a_key_that_is_being_used_is_409(service: Service, tmp_path: Path, monke
         first.join()
     assert seen == [201]
     assert service.raw("POST", path, run, Idempotency_Key="k").json == {"id": 1}
+
+
+@IN_A_FILE
+def test_an_answered_key_is_answered_while_another_process_writes(service: Service, tmp_path: Path) -> None:
+    """A replay of an answered request needs no write lock, so no writer of another process keeps it waiting."""
+    path, run = "/projects/1/automation/runs", {"name": "n", "source": "s"}
+    assert service.post(path, run, key="k").status_code == 201
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        again, changed = service.post(path, run, key="k"), service.post(path, {**run, "name": "m"}, key="k")
+        other.execute("ROLLBACK")
+    assert (again.status_code, again.json) == (201, {"id": 1})
+    assert (changed.status_code, list(changed.json["errors"])) == (422, ["Idempotency-Key"])
+
+
+def test_copies_of_an_answered_request_are_all_answered_at_once(service: Service) -> None:
+    """However many jobs send the key of their run together, each gets the run's id and none a 409."""
+    path, run = f"{API}/projects/1/automation/runs", b'{"name": "n", "source": "s"}'
+    assert service.raw("POST", path, run, Idempotency_Key="k").status_code == 201
+    barrier = threading.Barrier(16)
+    seen: list[tuple[int, str]] = []
+
+    def send() -> None:
+        barrier.wait(30)
+        for _ in range(5):
+            answer = service.raw("POST", path, run, Idempotency_Key="k")
+            seen.append((answer.status_code, answer.text))
+
+    threads = [threading.Thread(target=send) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert seen == [(201, '{"id":1}')] * 80
