@@ -1,4 +1,4 @@
-"""The command that ``exec`` runs (floor 4): in front, with our own input and output, told of every signal we get."""
+"""Run the command of ``exec`` in the foreground (floor 4): with our input and output, and the signals we get."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.cli.interrupts import ENDING, OF_COMMAND
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from pytest_automation_report.cli.interrupts import Interrupts
 
 NOT_FOUND: Final = 127
 NOT_STARTED: Final = 126
 """Exit codes that shells have for commands that are not there, and for those that cannot be run."""
 
 _SIGNAL_CODES: Final = 128
-_FORWARDED: Final = frozenset(
-    {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH}
-)
+_FORWARDED: Final = ENDING | OF_COMMAND
 _OF_TERMINALS: Final = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGWINCH})
 
 
@@ -33,8 +35,8 @@ class Ended:
     words: str
 
 
-def run_command(command: Sequence[str], environ: Mapping[str, str]) -> Ended:
-    """Run a command to its end; signals that reach this process reach it, too.
+def run_command(command: Sequence[str], environ: Mapping[str, str], interrupts: Interrupts) -> Ended:
+    """Run a command to its end and forward signals to it, unless a signal to end came before.
 
     What a terminal sends goes to the command by itself: it is in the same group of processes.
     """
@@ -42,29 +44,55 @@ def run_command(command: Sequence[str], environ: Mapping[str, str]) -> Ended:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, no child's end is ever told
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_FORWARDED, signal.SIGCHLD})
     try:
-        code = _run(command, environ, before)
-    except OSError as error:
-        is_missing = isinstance(error, FileNotFoundError)
-        words = f"{command[0]} could not be started: {error.strerror or error}"
-        return Ended(NOT_FOUND if is_missing else NOT_STARTED, _since(began), words)
+        code, words = _outcome(command, environ, before, interrupts)
+        if code < 0 or code > _SIGNAL_CODES:
+            # Who signals each process of a job may reach us after the command, which its signal has ended.
+            interrupts.note(abs(code) % _SIGNAL_CODES)
     finally:
+        interrupts.allowed = 0
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    if code >= 0:
-        return Ended(code, _since(began), f"{command[0]} ended with exit code {code}")
-    return Ended(_SIGNAL_CODES - code, _since(began), f"{command[0]} was ended by {_name(-code)}")
+    exit_code = code if code >= 0 else _SIGNAL_CODES - code
+    return Ended(exit_code, round((time.monotonic() - began) * 1e6), f"{command[0]} {words}")
 
 
-def _run(command: Sequence[str], environ: Mapping[str, str], mask: set[signal.Signals | int]) -> int:
+def _outcome(
+    command: Sequence[str], environ: Mapping[str, str], mask: set[signal.Signals | int], interrupts: Interrupts
+) -> tuple[int, str]:
+    """Return the command's exit code, negative for a signal, and how it ended in words."""
+    if interrupts.last is not None:
+        return -interrupts.last, f"was not started: {signal_name(interrupts.last)} came first"
+    try:
+        code = _run(command, environ, mask, interrupts)
+    except OSError as error:
+        code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_STARTED
+        return code, f"could not be started: {error.strerror or error}"
+    return code, f"ended with exit code {code}" if code >= 0 else f"was ended by {signal_name(-code)}"
+
+
+def _run(
+    command: Sequence[str], environ: Mapping[str, str], mask: set[signal.Signals | int], interrupts: Interrupts
+) -> int:
     """Return the command's exit code, negative for a signal."""
+
+    def take_signals() -> None:
+        for number in _FORWARDED:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)  # our handler would swallow one that comes before the exec
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
     process = subprocess.Popen(  # noqa: S603 - the command is the user's own
         command,
         env=dict(environ),
-        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask),  # noqa: PLW1509 - there are no threads
+        preexec_fn=take_signals,  # noqa: PLW1509 - there are no threads
     )
     while process.poll() is None:
         number, is_from_terminal = _next_signal()
-        if number != signal.SIGCHLD and not is_from_terminal and process.poll() is None:
+        is_new = number in OF_COMMAND or (number in ENDING and interrupts.note(number)[1])
+        if is_new and not is_from_terminal and process.poll() is None:
             process.send_signal(number)
+    for number in signal.sigpending() & ENDING:  # sent to the command's whole group, which it did not survive
+        signal.sigwait({number})
+        interrupts.note(number)
     return process.returncode
 
 
@@ -78,11 +106,8 @@ def _next_signal() -> tuple[int, bool]:
     return found.si_signo, found.si_signo in _OF_TERMINALS and found.si_code > 0
 
 
-def _since(began: float) -> int:
-    return round((time.monotonic() - began) * 1e6)
-
-
-def _name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """Return the name of a signal; its number where it has none."""
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pytest_automation_report.cli.child import Ended, run_command
+from pytest_automation_report.cli.child import Ended, run_command, signal_name
 from pytest_automation_report.cli.context import (
     CONNECTION,
     NEW_RUN,
@@ -23,6 +23,7 @@ from pytest_automation_report.cli.context import (
     told,
     with_exit_codes,
 )
+from pytest_automation_report.cli.interrupts import Interrupted, Interrupts
 from pytest_automation_report.cli.sending import delivered, left_by
 from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, joined_run
 from pytest_automation_report.cli.submitting import RESULT_SETTINGS, fill, matches, rules_of
@@ -32,15 +33,18 @@ from pytest_automation_report.junit_results import JunitResult
 from pytest_automation_report.model import Test, Token
 from pytest_automation_report.phases import console_field
 from pytest_automation_report.quantities import quantity
+from pytest_automation_report.sender.handover import limits_from
 from pytest_automation_report.settings import setting
 from pytest_automation_report.spool import session_folders
 from pytest_automation_report.submission import Submission
+from pytest_automation_report.summary import send_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.rules import Rules
+    from pytest_automation_report.spool import SessionFolder
 
 FOLDER: Final = "automation-report exec"
 """Folder of the result that stands for a command which left none."""
@@ -63,26 +67,38 @@ def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], **options: A
     Exits as COMMAND does, with 128 and the signal's number where one ended it; trouble with reporting is told, and
     changes nothing. Results that could not be delivered are kept, and "automation-report send" sends them.
     """
+    interrupts = Interrupts(limits_from(os.environ).same_signal)
+    interrupts.install()
     configuration, token = configuration_of(options)
     job = configuration.job or f"exec-{secrets.token_hex(6)}"
-    reported = _Reported(replace(configuration, job=job), token, command)
+    reported = _Reported(replace(configuration, job=job), token, command, interrupts)
     before = _snapshot(patterns)
     try:
-        reported.begin()
+        with interrupts.interruptible():
+            reported.begin()
+    except Interrupted:
+        told("interrupted: the run may have been created: automation-report run list --open shows it", colour="yellow")
+        return 128 + (interrupts.last or signal.SIGINT)
     except Exception as error:  # noqa: BLE001 - a defect of ours must not keep the command from running
         told(f"{_DEFECT}{error.__class__.__name__}: {error}")
-    ended = run_command(command, {**os.environ, **_handed_on(options), **reported.environment()})
+    ended = run_command(command, {**os.environ, **_handed_on(options), **reported.environment()}, interrupts)
     told(f"{ended.words} after {ended.microseconds / 1e6:.1f} s")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever cancels a job may do so twice
     try:
         reported.end(ended, _written(patterns, before))
-    except KeyboardInterrupt:
-        told("interrupted: what is not delivered is kept, the run may be open")
     except (AutomationReportError, OSError) as error:
         told(f"reporting failed, which changes no exit code: {error}")
     except Exception as error:  # noqa: BLE001 - as above: the exit code is the command's
         told(f"{_DEFECT}{error.__class__.__name__}: {error}")
     return ended.code
+
+
+@dataclass(slots=True)
+class _Looked:
+    """What is known before the results of a command are sent; of what was not looked at, the careful answer."""
+
+    inner: Exit = Exit.KEPT
+    has_results: bool = True
+    is_interrupted: bool = False
 
 
 @dataclass(slots=True)
@@ -92,6 +108,7 @@ class _Reported:
     configuration: Configuration
     token: Token | None
     command: Sequence[str]
+    interrupts: Interrupts
     run: int | None = None
     is_own: bool = False
     _sessions: frozenset[str] = frozenset()
@@ -123,19 +140,22 @@ class _Reported:
         return known if self.run is None else {**known, setting("run_id").environment: str(self.run)}
 
     def end(self, ended: Ended, files: Sequence[Path]) -> None:
-        """Send what the command left, and complete the run when it is its own."""
-        inner = self._inner()
+        """Send what the command left, and complete the run when it is its own.
+
+        A signal to end interrupts requests alone: all that is to be sent is in the spool before exec ends.
+        """
         rules = rules_of(self.configuration, self.token or Token("none"))
         submission = Submission(self.configuration.spool, rules, observed=ended.microseconds)
         try:
             fill(submission, files, is_lenient=True)
-            is_reported = not submission.results and self._has_results()
-            if ended.code and not submission.results and not is_reported:
+            looked = self._looked(is_empty=not submission.results)
+            if ended.code and not submission.results and not looked.has_results:
                 submission.add(_failure(self.command, ended, rules))
         except BaseException:
             submission.discard()
             raise
-        if not submission.results and (self.run is None or (is_reported and not self.is_own)):
+        results = submission.results
+        if not results and (self.run is None or (looked.has_results and not self.is_own)):
             submission.discard()
             return
         new, sharing = new_run(replace(self.configuration, run_id=self.run), submission.id)
@@ -148,13 +168,41 @@ class _Reported:
             is_closing=self.is_own,
         )
         try:
-            if self.token is None or self.configuration.hindrance or inner is not Exit.DONE:
-                kept = quantity(submission.results, "result")
-                told(f"{folder.id}: {kept} and the run's end are kept in {folder.path}")
+            if looked.is_interrupted:
+                self._tell_interrupted(results, folder)
+            elif self.token is None or self.configuration.hindrance or looked.inner is not Exit.DONE:
+                told(f"{folder.id}: {quantity(results, 'result')} and the run's end are kept in {folder.path}")
             else:
-                delivered(folder, session, self.configuration, self.token)
+                with self.interrupts.interruptible():
+                    delivered(folder, session, self.configuration, self.token)
+        except Interrupted:
+            self._tell_interrupted(results, folder)
         finally:
             os.close(lock)
+
+    def _looked(self, *, is_empty: bool) -> _Looked:
+        """Send what the command's own sessions left, and look whether they have results where its files have none."""
+        looked = _Looked()
+        try:
+            with self.interrupts.interruptible():
+                looked.inner = self._inner()
+                looked.has_results = is_empty and self._has_results()
+        except Interrupted:
+            return _Looked(has_results=is_empty, is_interrupted=True)
+        return looked
+
+    def _tell_interrupted(self, results: int, folder: SessionFolder) -> None:
+        """Tell which run is open after a signal, and the command that sends the rest and completes it."""
+        by = f"interrupted by {signal_name(self.interrupts.last or signal.SIGINT)}"
+        amount, place = quantity(results, "result"), f"kept in {folder.path}"
+        command = send_command(self.configuration, Path.cwd())
+        if self.is_own:
+            told(f"{by}: run {self.run} is open, {amount} and its end are {place}", colour="yellow")
+            told(f"complete run {self.run} with: {command}")
+            return
+        where = "" if self.run is None else f" for run {self.run}"
+        told(f"{by}: {amount}{where} {'is' if results == 1 else 'are'} {place}", colour="yellow")
+        told(f"send {'it' if results == 1 else 'them'} with: {command}")
 
     def _inner(self) -> Exit:
         """Send what sessions of this run have left in the spool: the run is not to be completed before."""

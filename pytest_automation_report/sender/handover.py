@@ -23,7 +23,7 @@ class Limits:
     ``settle`` is how long a request may be under way to a server whose completed threads take results, ``join_wait``
     how long a job waits for the first one to create their run. ``exit_*`` bound pytest's wait at the session's end: in
     all, without progress, while the server is known to be down, and after Ctrl-C. ``alone`` is how long the sender goes
-    on when nobody waits any more.
+    on when nobody waits any more. Signals to ``exec`` are one for ``same_signal`` after the first.
     """
 
     request: float = 30.0
@@ -45,6 +45,7 @@ class Limits:
     exit_interrupted: float = 3.0
     alone: float = 30.0
     send_progress: float = 30.0
+    same_signal: float = 1.0
 
 
 def limits_from(environ: Mapping[str, str], **given: float) -> Limits:
