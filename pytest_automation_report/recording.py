@@ -145,8 +145,7 @@ class Recording:
     def watch(self, config: pytest.Config) -> None:
         """Let the tests of this process add to their results."""
         config.pluginmanager.register(self._notes, NOTES)
-        if config.pluginmanager.has_plugin("junitxml"):  # which has the fixture that ours calls
-            config.pluginmanager.register(SuiteProperties(self.write, self._notes.clean))
+        SuiteProperties(self.write, self._notes.clean).watch(config)
         activate(self._notes)
         captured = captured_files(config) if self._rules.keeps_output("error") else []
         if captured:
