@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from pytest_automation_report.server.refusals import RefusalError
@@ -22,11 +23,22 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """Largest body that is read, and largest one that a compressed body may become."""
 
+MAX_VALUES = 1_000_000
+"""Most values of a body: entries of its lists and properties of its objects."""
+
+MAX_MEMBERS = 1000
+"""Most gzip members of a compressed body; usual clients send one."""
+
 MAX_DEPTH = 64
 """How deep the lists and objects of a body may be nested."""
 
 _GZIP = 31  # of zlib: only gzip, of any window
+_PIECE_BYTES = 64 * 1024
 _TOO_LARGE = INT64_MAX + 1
+_TEXTS_AT_ONCE = 20_000
+_MARKS = (b",", b"[", b"{")
+# Without escapes in the text, which are taken out before: for each of them ``re`` would need memory to go back.
+_JSON_TEXT = re.compile(rb'"[^"]*"?')
 _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 _MAYBE_UNSAFE = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 
@@ -55,7 +67,11 @@ def received(req: falcon.Request, missing: bytes | None = None) -> bytes:
 
 
 def object_from(body: bytes) -> Json:
-    """Return the JSON object that a body holds; raises `RefusalError` (400) when it holds none."""
+    """Return the JSON object that a body holds; raises `RefusalError` (400) when it holds none.
+
+    One with more values than `MAX_VALUES` is 413.
+    """
+    _check_values(body)
     try:
         value = _parsed(body.decode("utf-8", "surrogatepass"))
         if _MAYBE_UNSAFE.search(body):
@@ -75,21 +91,54 @@ def visible(text: str) -> str:
 
 
 def _gunzipped(body: bytes) -> bytes:
-    """Return what a gzip body holds; never more of it is made than may be read."""
-    parts, room = [], MAX_BODY_BYTES
+    """Return what a gzip body holds; never more of it is made than may be read.
+
+    A member is fed in pieces of the body: zlib copies what follows the end of a member, which for many small members
+    in one piece took quadratic time.
+    """
+    parts, room, view, position = list[bytes](), MAX_BODY_BYTES, memoryview(body), 0
+    member, members = zlib.decompressobj(_GZIP), 1
     try:
-        while body:
-            member = zlib.decompressobj(_GZIP)
-            parts.append(member.decompress(body, room + 1))
+        while position < len(view):
+            if member.eof:
+                member, members = zlib.decompressobj(_GZIP), members + 1
+            if members > MAX_MEMBERS:
+                raise RefusalError(400, f"The request body has more than {MAX_MEMBERS} gzip members.")
+            piece = view[position : position + _PIECE_BYTES]
+            parts.append(member.decompress(piece, room + 1))
             room -= len(parts[-1])
             if room < 0:
                 raise RefusalError(413, f"The request body holds more than {MAX_BODY_BYTES} bytes.")
-            if not member.eof:
-                raise RefusalError(400, "The request body is cut gzip data.")
-            body = member.unused_data
+            position += len(piece) - len(member.unused_data)
     except zlib.error as error:
         raise RefusalError(400, "The request body is not gzip data.") from error
+    if not member.eof:
+        raise RefusalError(400, "The request body is cut gzip data.")
     return b"".join(parts)
+
+
+def _check_values(body: bytes) -> None:
+    """Refuse a body of very many values before they are made: an empty object of two bytes takes 64 of memory."""
+    if sum(map(body.count, _MARKS)) > MAX_VALUES and _has_too_many_values(body):
+        message = f"The request body has more than {MAX_VALUES} values: send fewer at once."
+        raise RefusalError(413, message)
+
+
+def _has_too_many_values(body: bytes) -> bool:
+    """Count the marks outside of texts, which may have any number of them: tracebacks show source code.
+
+    The texts are taken out some thousand at a time, since ``re`` needs 170 bytes of memory for each one.
+    """
+    body = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    values = begin = 0
+    texts = islice(_JSON_TEXT.finditer(body), _TEXTS_AT_ONCE - 1, None, _TEXTS_AT_ONCE)
+    for end in chain((text.end() for text in texts), [len(body)]):
+        outside = _JSON_TEXT.sub(b"", body[begin:end])
+        values += sum(map(outside.count, _MARKS))
+        if values > MAX_VALUES:
+            return True
+        begin = end
+    return False
 
 
 def _is_too_deep(value: Any) -> bool:  # noqa: ANN401 - what JSON holds is known only after it was looked at

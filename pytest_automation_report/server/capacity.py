@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from peewee import SqliteDatabase
+from peewee import SqliteDatabase, fn
 
 from pytest_automation_report.server.refusals import RefusalError
 from pytest_automation_report.server.statements import execute
+from pytest_automation_report.server.tables import Attachment
 
 if TYPE_CHECKING:
     from peewee import Database
 
 MAX_THREADS: Final = 10_000
 """How many threads a run can have: every answer about a run has all of them."""
+
+
+MAX_ATTACHED: Final = 2 * 1024 * 1024
+"""Most characters that the fields, artifacts and links of a run and its threads may have: lists of runs show them."""
 
 
 def used_bytes(database: Database) -> int:
@@ -43,6 +48,16 @@ def check_threads(amount: int) -> None:
     """Raise `RefusalError` (422) when a run has as many threads as one can have."""
     if amount >= MAX_THREADS:
         raise RefusalError(422, f"The automation run has {amount} threads, and can have no more; create another run.")
+
+
+def check_attached(database: Database, run_id: int) -> None:
+    """Raise `RefusalError` (422) when the fields, artifacts and links of a run are too long together."""
+    length: Any = fn.SUM(fn.LENGTH(Attachment.body))
+    attached = Attachment.select(length).where(Attachment.run == run_id).scalar(database)
+    if attached is not None and attached > MAX_ATTACHED:
+        raise RefusalError(
+            422, f"The fields, artifacts and links of an automation run can have {MAX_ATTACHED} characters together."
+        )
 
 
 def _number(database: Database, sql: str) -> int:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_automation_report.server import queries, schemas, views
 from pytest_automation_report.server.bodies import object_from, received
+from pytest_automation_report.server.mistakes import Mistakes
 from pytest_automation_report.server.refusals import RefusalError
-from pytest_automation_report.server.shapes import common_tests
+from pytest_automation_report.server.shapes import tests_from
 from pytest_automation_report.server.store import Answer, Identity
 from pytest_automation_report.server.submissions import (
     attachments_from,
     json_text,
     run_from,
-    test_from,
     thread_from,
 )
 
@@ -244,10 +244,9 @@ def _done(work: Callable[[Writer], None]) -> Callable[[Writer], Answer]:
 
 
 def _addition(body: Mapping[str, Any], statuses: StatusTable) -> ThreadSubmission:
-    schema = schemas.thread_append_schema(statuses)
-    tests = common_tests(body.get("tests", []), statuses)
-    if tests is not None:
-        rest = {name: value for name, value in body.items() if name != "tests"}
-        return thread_from(schemas.loaded(schema, rest), tests, statuses)
-    loaded = schemas.loaded(schema, body)
-    return thread_from(loaded, [test_from(test, statuses) for test in loaded["tests"]], statuses)
+    mistakes = Mistakes()
+    rest = {name: value for name, value in body.items() if name != "tests"}
+    properties = schemas.checked(_THREAD, rest, mistakes)
+    tests = tests_from(body.get("tests", []), statuses, mistakes)
+    mistakes.refuse()
+    return thread_from(properties, tests, statuses)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from marshmallow.validate import Length
 
-from pytest_automation_report.server.refusals import invalid
+from pytest_automation_report.server.mistakes import Mistakes
 from pytest_automation_report.server.submissions import INT64_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_automation_report.model import Json
     from pytest_automation_report.server.statuses import StatusTable
@@ -25,11 +25,22 @@ if TYPE_CHECKING:
     _BooleanField: TypeAlias = fields.Field[bool]
     _PairsField: TypeAlias = fields.Field[dict[str, str]]
     _AnyField: TypeAlias = fields.Field[Any]
+    _EntriesField: TypeAlias = fields.List[Any]
 else:  # marshmallow 3 has no generic fields
     _IntegerField = _BooleanField = _PairsField = _AnyField = fields.Field
+    _EntriesField = fields.List
 
 NOTE_LENGTH = 80
 """Longest note, in characters."""
+
+NAME_LENGTH = 4096
+"""Longest name, folder, path or tag, in characters: pages and lists show hundreds of them at once."""
+
+MAX_ENTRIES = 1000
+"""Most fields, artifacts or links of one test, or that one request adds to a run or thread; most pairs of a meta."""
+
+MAX_TAGS = 100
+"""Most tags of a run."""
 
 FIELD_TYPES = range(1, 6)
 """The types that a field can have."""
@@ -102,10 +113,36 @@ class Pairs(_PairsField):
         del attr, data
         if not isinstance(value, dict):
             raise ValidationError("Must be an object.")
+        if len(value) > MAX_ENTRIES:
+            raise _too_many(len(value), MAX_ENTRIES)
         wrong = {name: ["Must be a text."] for name, entry in value.items() if not isinstance(entry, str)}
         if wrong:
             raise ValidationError(wrong)
         return value
+
+
+class Entries(_EntriesField):
+    """A list whose length is checked first, so that a long one costs nothing more."""
+
+    def __init__(self, entry: _AnyField, most: int, **options: Any) -> None:  # noqa: ANN401 - marshmallow's options
+        super().__init__(entry, error_messages=_LIST, **options)
+        self._most = most
+
+    def _deserialize(
+        self,
+        value: object,
+        attr: str | None,
+        data: Mapping[str, Any] | None,
+        **options: Any,  # noqa: ANN401 - handed through
+    ) -> list[Any]:
+        if isinstance(value, list) and len(value) > self._most:
+            raise _too_many(len(value), self._most)
+        entries: list[Any] = super()._deserialize(value, attr, data, **options)
+        return entries
+
+
+def _too_many(amount: int, most: int) -> ValidationError:
+    return ValidationError(f"Has {amount} entries; at most {most} are taken.")
 
 
 def _text(
@@ -126,10 +163,10 @@ def _text(
     )
 
 
-def _many(schema: type[Schema], name: str) -> _AnyField:
+def _many(schema: type[Schema], name: str, most: int = MAX_ENTRIES) -> _AnyField:
     """Return a list field for a property; not under its own name, since schemas have a ``fields`` of their own."""
     entry = fields.Nested(schema, error_messages=_OBJECT)
-    return fields.List(entry, data_key=name, attribute=name, error_messages=_LIST)
+    return Entries(entry, most, data_key=name, attribute=name)
 
 
 def _check_key(value: str) -> None:
@@ -155,7 +192,7 @@ class FieldBody(_Body):
     """A field of a run, thread or test."""
 
     type = Whole(FIELD_TYPES.start, FIELD_TYPES.stop - 1, required=True)
-    name = _text(required=True, least=1)
+    name = _text(required=True, least=1, most=NAME_LENGTH)
     value = _text(allow_none=True)
     meta = Pairs()
     is_highlight = Flag()
@@ -164,32 +201,32 @@ class FieldBody(_Body):
 class ArtifactBody(_Body):
     """A file that is stored elsewhere."""
 
-    name = _text(required=True, least=1)
+    name = _text(required=True, least=1, most=NAME_LENGTH)
     url = _text(required=True, check=_check_url)
     note = _text(allow_none=True, most=NOTE_LENGTH)
-    mime_type = _text(allow_none=True)
+    mime_type = _text(allow_none=True, most=NAME_LENGTH)
     size = Whole(0, allow_none=True)
 
 
 class LinkBody(_Body):
     """A web address of a run."""
 
-    name = _text(required=True, least=1)
+    name = _text(required=True, least=1, most=NAME_LENGTH)
     url = _text(required=True, check=_check_url)
     note = _text(allow_none=True, most=NOTE_LENGTH)
 
 
 class TestBody(_Body):
-    """One result of one test; which words are a status is the project's rule (`thread_append_schema`)."""
+    """One result of one test; which words are a status is the project's rule (`test_schema`)."""
 
     __test__ = False  # pytest must not collect it
 
     key = _text(required=True, check=_check_key)
-    name = _text(required=True, least=1)
-    folder = _text(required=True, least=1)
+    name = _text(required=True, least=1, most=NAME_LENGTH)
+    folder = _text(required=True, least=1, most=NAME_LENGTH)
     status = _text(required=True, least=1)
     elapsed = Whole(0)
-    file = _text()
+    file = _text(most=NAME_LENGTH)
     line = Whole(0)
     assertions = Whole(0)
     field_list = _many(FieldBody, "fields")
@@ -207,13 +244,13 @@ class RunAppendBody(_Body):
 class RunBody(RunAppendBody):
     """A run to create."""
 
-    name = _text(required=True, least=1)
-    source = _text(required=True, least=1)
-    config = _text()
+    name = _text(required=True, least=1, most=NAME_LENGTH)
+    source = _text(required=True, least=1, most=NAME_LENGTH)
+    config = _text(most=NAME_LENGTH)
     config_id = Whole(1)
-    milestone = _text()
+    milestone = _text(most=NAME_LENGTH)
     milestone_id = Whole(1)
-    tags = fields.List(_text(least=1), error_messages=_LIST)
+    tags = Entries(_text(least=1, most=NAME_LENGTH), MAX_TAGS)
 
 
 class RunCompletionBody(_Body):
@@ -236,40 +273,32 @@ class ThreadBody(ThreadCompletionBody):
     artifact_list = _many(ArtifactBody, "artifacts")
 
 
-class ThreadAppendBody(ThreadBody):
-    """What is added to a thread."""
-
-    test_list = _many(TestBody, "tests")
-
-
 @lru_cache(maxsize=64)
-def thread_append_schema(statuses: StatusTable) -> Schema:
-    """Return the schema of an append to a thread of a project with these statuses."""
+def test_schema(statuses: StatusTable) -> Schema:
+    """Return the schema of one test of a project with these statuses."""
     known = ", ".join(statuses.by_alias)
 
     def check(value: str) -> None:
         if value not in statuses.by_alias:
             raise ValidationError(f"Is no known status; known are {known}.")
 
-    tests = TestBody.from_dict({"status": _text(required=True, check=check)})
-    return ThreadAppendBody.from_dict({"test_list": _many(tests, "tests")})()
+    return TestBody.from_dict({"status": _text(required=True, check=check)})()
 
 
 def loaded(schema: Schema, body: Mapping[str, Any]) -> Json:
-    """Return the known properties of a body; raises `RefusalError` (422) that names every bad entry."""
-    try:
-        result = schema.load(body)
-    except ValidationError as error:
-        raise invalid(dict(_by_path("", error.messages))) from error
-    assert isinstance(result, dict)
+    """Return the known properties of a body; raises `RefusalError` (422) that names its bad entries."""
+    mistakes = Mistakes()
+    result = checked(schema, body, mistakes)
+    mistakes.refuse()
     return result
 
 
-def _by_path(path: str, messages: object) -> Iterator[tuple[str, list[str]]]:
-    """Give marshmallow's tree of messages as dotted paths; its own ``_schema`` level is the entry above."""
-    if not isinstance(messages, dict):
-        yield path, [str(each) for each in messages] if isinstance(messages, list) else [str(messages)]
-        return
-    for name, below in messages.items():
-        inner = path if name == "_schema" else f"{path}.{name}" if path else str(name)
-        yield from _by_path(inner, below)
+def checked(schema: Schema, body: object, mistakes: Mistakes, path: str = "") -> Json:
+    """Return the known properties of a body or a part of it; add its mistakes, with which it is empty."""
+    try:
+        result = schema.load(body)  # type: ignore[arg-type] # marshmallow itself refuses other types than objects
+    except ValidationError as error:
+        mistakes.add(path, error.messages)
+        return {}
+    assert isinstance(result, dict)
+    return result

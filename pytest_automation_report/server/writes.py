@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from peewee import fn
 
 from pytest_automation_report.server.appends import add_results
-from pytest_automation_report.server.capacity import check_room, check_threads
+from pytest_automation_report.server.capacity import check_attached, check_room, check_threads
 from pytest_automation_report.server.contents import hashes_in
 from pytest_automation_report.server.keeping import use
 from pytest_automation_report.server.locks import lock_project, lock_run_of, locked
@@ -294,6 +294,8 @@ class Writer:
                 kind=attachment.kind,
                 body=attachment.body,
             ).execute(self._database)
+        if attachments:
+            check_attached(self._database, run_id)
         artifacts = (each.body for each in attachments if each.kind == "artifacts")
         use(self._database, run_id, set[str]().union(*map(hashes_in, artifacts)))
 

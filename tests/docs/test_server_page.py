@@ -212,10 +212,13 @@ def test_upkeep(shop: Path) -> None:
 
 def test_health_and_limits(shop: Path) -> None:
     """The health address needs no token; the limits of the page are the code's."""
-    from pytest_automation_report.server.bodies import MAX_BODY_BYTES, MAX_DEPTH  # noqa: PLC0415 - of this test alone
-    from pytest_automation_report.server.capacity import MAX_THREADS  # noqa: PLC0415
+    from pytest_automation_report.server import bodies, schemas  # noqa: PLC0415 - of this test alone
+    from pytest_automation_report.server.bodies import MAX_BODY_BYTES, MAX_DEPTH  # noqa: PLC0415
+    from pytest_automation_report.server.capacity import MAX_ATTACHED, MAX_THREADS  # noqa: PLC0415
     from pytest_automation_report.server.contents import MAX_CONTENT_BYTES  # noqa: PLC0415
     from pytest_automation_report.server.loop import Deadlines  # noqa: PLC0415
+    from pytest_automation_report.server.mistakes import MISTAKES_LISTED  # noqa: PLC0415
+    from pytest_automation_report.server.shapes import MAX_TESTS  # noqa: PLC0415
 
     with _served("automation-report serve", shop) as (address, _), requests.Session() as session:
         session.trust_env = False
@@ -225,6 +228,12 @@ def test_health_and_limits(shop: Path) -> None:
     for told in (
         f"{MAX_BODY_BYTES // mebi} MiB, before and after gzip; JSON {MAX_DEPTH} levels deep",
         f"| one artifact | {MAX_CONTENT_BYTES // mebi} MiB |",
+        f"| {bodies.MAX_VALUES:,}; a gzip body has at most {bodies.MAX_MEMBERS:,} members |",
+        f"| tests of one append | {MAX_TESTS:,} |",
+        f"| {schemas.MAX_ENTRIES:,} each; {schemas.MAX_TAGS} |",
+        f"| {MAX_ATTACHED // mebi} MiB together |",
+        f"| {schemas.NAME_LENGTH:,} characters |",
+        f"| {MISTAKES_LISTED}, the others are counted |",
         f"| threads of one run | {MAX_THREADS:,} |",
         f"| {Deadlines().header_seconds:g} s, then {Deadlines().body_seconds:g} s to arrive |",
     ):

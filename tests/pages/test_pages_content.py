@@ -11,6 +11,7 @@ from server.service import a_test
 
 from pages.visiting import HOSTILE, TRACEBACK, Site, failing, hostile
 from pytest_automation_report.server.contents import content_address
+from pytest_automation_report.server.pages.rows import READ_LENGTH
 from pytest_automation_report.server.shelf import Shelf
 from pytest_automation_report.server.statuses import DEFAULT_STATUSES
 
@@ -92,6 +93,16 @@ def test_several_projects_are_told_apart(site: Site) -> None:
     assert {"/projects/1", "/projects/7"} <= set(_links(site.shown("/")))
     assert re.findall(r"of one|of seven", site.text("/projects/7")) == ["of seven"]
     assert "/projects/7" in _links(site.shown("/runs/2"))
+
+
+def test_fields_that_take_long_to_read_are_only_on_the_page_of_their_test(site: Site) -> None:
+    """The page of a run does without the message of a test with more fields than clients send."""
+    long = {"type": 4, "name": "Output", "value": "x" * READ_LENGTH}
+    kept, left = failing(1, message="a short story"), failing(2, message="a long story")
+    run = site.run_of(kept, {**left, "fields": [*left["fields"], long]})
+    text = site.text(f"/runs/{run}")
+    assert ("a short story" in text, "a long story" in text, "test_2" in text) == (True, False, True)
+    assert "a long story" in site.text(f"/results/{site.result_ids(run)[1]}")
 
 
 def test_a_run_shows_failures_first_and_passed_tests_closed(site: Site) -> None:

@@ -2,19 +2,25 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_automation_report.server.mistakes import Mistakes
 from pytest_automation_report.server.refusals import RefusalError
-from pytest_automation_report.server.schemas import loaded, thread_append_schema
-from pytest_automation_report.server.shapes import common_tests
+from pytest_automation_report.server.schemas import MAX_ENTRIES, NAME_LENGTH, loaded
+from pytest_automation_report.server.schemas import test_schema as schema_of
+from pytest_automation_report.server.shapes import common_test
+from pytest_automation_report.server.shapes import tests_from as rows_from
 from pytest_automation_report.server.statuses import DEFAULT_STATUSES
 from pytest_automation_report.server.submissions import test_from as row_from
 
-_SCHEMA = thread_append_schema(DEFAULT_STATUSES)
+if TYPE_CHECKING:
+    from pytest_automation_report.server.submissions import StoredTest
+
+_SCHEMA = schema_of(DEFAULT_STATUSES)
 _ABSENT = object()
 
 _json = st.recursive(
@@ -56,6 +62,17 @@ _ODD: tuple[Any, ...] = (
     [[]],
     [{}],
     [None],
+    2.0,
+    5.0,
+    "n" * NAME_LENGTH,
+    "n" * (NAME_LENGTH + 1),
+    "https://" + "n" * NAME_LENGTH,
+    [{"type": 2.0, "name": "n"}],
+    [{"name": "n", "url": "https://a", "size": 2.0}],
+    [{"type": 1, "name": "n"}] * MAX_ENTRIES,
+    [{"type": 1, "name": "n"}] * (MAX_ENTRIES + 1),
+    [{"name": "a", "url": "https://a"}] * (MAX_ENTRIES + 1),
+    dict.fromkeys(map(str, range(MAX_ENTRIES + 1)), "v"),
     {"k": "v"},
     {"k": 1},
     {"k": None},
@@ -119,11 +136,15 @@ _GOOD: dict[str, Any] = {
 }
 
 
-def _slow(tests: object) -> list[Any] | None:
+def _slow(test: Any) -> StoredTest | None:  # noqa: ANN401 - anything that JSON holds
     try:
-        return [row_from(test, DEFAULT_STATUSES) for test in loaded(_SCHEMA, {"tests": tests})["tests"]]
+        return row_from(loaded(_SCHEMA, test), DEFAULT_STATUSES)
     except RefusalError:
         return None
+
+
+def _fast(test: object) -> StoredTest | None:
+    return common_test(test, DEFAULT_STATUSES)
 
 
 @pytest.mark.parametrize(("path", "name"), [(path, name) for path, names in _PROPERTIES.items() for name in names])
@@ -136,15 +157,25 @@ def test_the_fast_check_takes_what_the_schemas_take(path: tuple[str, ...], name:
             target.pop(name, None)
         else:
             target[name] = odd
-        assert common_tests([_GOOD, test], DEFAULT_STATUSES) == _slow([_GOOD, test]), odd
-    assert common_tests([_GOOD], DEFAULT_STATUSES) is not None
+        assert _fast(test) == _slow(test), odd
+    assert _fast(_GOOD) is not None
 
 
 @settings(max_examples=100, deadline=None)
-@given(_json | st.lists(_json, max_size=2))
-def test_the_fast_check_takes_no_nonsense(tests: object) -> None:
-    """Whatever stands in the place of the tests is judged like the schemas judge it."""
-    assert common_tests(tests, DEFAULT_STATUSES) == _slow(tests)
+@given(_json)
+def test_the_fast_check_takes_no_nonsense(test: object) -> None:
+    """Whatever stands in the place of a test is judged like the schemas judge it."""
+    assert _fast(test) == _slow(test)
+
+
+@pytest.mark.parametrize("tests", [None, {}, "text", 3, {"0": _GOOD}])
+def test_what_is_no_list_holds_no_tests(tests: object) -> None:
+    """Anything but a list in the place of the tests is one mistake."""
+    mistakes = Mistakes()
+    assert rows_from(tests, DEFAULT_STATUSES, mistakes) == []
+    with pytest.raises(RefusalError) as refused:
+        mistakes.refuse()
+    assert list(refused.value.errors) == ["tests"]
 
 
 @settings(max_examples=200, deadline=None)
@@ -152,6 +183,6 @@ def test_the_fast_check_takes_no_nonsense(tests: object) -> None:
 def test_what_clients_send_takes_the_fast_way(tests: list[Any]) -> None:
     """Valid tests with any properties of the contract do not need the schemas, and come out the same."""
     decoded = json.loads(json.dumps(tests))
-    fast = common_tests(decoded, DEFAULT_STATUSES)
-    assert fast is not None
-    assert fast == _slow(decoded)
+    fast = [_fast(test) for test in decoded]
+    assert None not in fast
+    assert fast == [_slow(test) for test in decoded]

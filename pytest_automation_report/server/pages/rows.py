@@ -16,7 +16,7 @@ from pytest_automation_report.server.refusals import absent
 from pytest_automation_report.server.tables import Case, Project, Result, Run, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from peewee import Database
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 PAGE_ROWS: Final = 200
 """How many rows a page of a run has."""
+
+READ_LENGTH: Final = 512 * 1024
+"""Most characters of a test's fields that the page of its run reads to show a message; clients send less."""
 
 HISTORY_ROWS: Final = 20
 """How many outcomes of a test its page shows."""
@@ -113,9 +116,15 @@ class PageReader:
                 break
         return Rows(found[skipped : skipped + PAGE_ROWS], len(found) > skipped + PAGE_ROWS)
 
-    def fields(self, result_ids: Sequence[int]) -> list[Json]:
-        """Return id and fields of some tests of a page."""
-        return self._rows(Result.select(Result.id, Result.fields).where(Result.id.in_(result_ids)))
+    def fields(self, result_ids: Sequence[int]) -> Iterator[Json]:
+        """Yield id and fields of some tests of a page, without those that would take long to read.
+
+        Never the fields of all tests are in memory at once.
+        """
+        length: Any = fn.LENGTH(Result.fields)
+        query: Any = Result.select(Result.id, Result.fields).where(Result.id.in_(result_ids))
+        rows: Iterator[Json] = query.where(length <= READ_LENGTH).dicts().iterator(self._database)
+        yield from rows
 
     def folders(self, run_id: int, statuses: Sequence[int], search: Search, page: int) -> Rows:
         """Return a page of the folders of a run: name, and how many tests of which status it has."""
