@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.sender.files import remove_delivered
 from pytest_automation_report.sender.liveness import birth_of
 from pytest_automation_report.spool import hidden_folders, session_folders
+from pytest_automation_report.spool_removal import foreign_in, last_change_under, remove_session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,10 +28,14 @@ _MOST_LOOKED_AT: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """How many earlier sessions are kept, and how many were removed since they were kept for too long."""
+    """How many earlier sessions are kept, and how many were removed since they were kept for too long.
+
+    ``alone`` names the folders that are as old and look like a session's, but hold something else, each with what.
+    """
 
     kept: int = 0
     removed: int = 0
+    alone: tuple[str, ...] = ()
 
 
 def state_of(folder: SessionFolder) -> State:
@@ -52,48 +56,75 @@ def age_of(folder: SessionFolder, now: float) -> float:
 
 def drop(folder: SessionFolder) -> str:
     """Remove a session that nobody works on; return why it was not removed, empty when it was."""
+    if why := foreign_in(folder.path):
+        return why
     state = state_of(folder)
     if state == "running":
         return "its pytest is still running"
-    lock = None if state == "sending" else folder.locked()
+    try:
+        lock = None if state == "sending" else folder.locked()
+    except FileNotFoundError:
+        return ""  # another process has removed it meanwhile
+    except SpoolError as error:
+        return str(error)
     if lock is None:
         return "a sender is at work on it"
     try:
-        remove_delivered(folder)
-    except OSError as error:
-        return f"it cannot be removed: {error.strerror or error}"
+        return remove_session(folder.path)
     finally:
         os.close(lock)
-    return "it cannot be removed" if folder.path.exists() else ""
 
 
 def left_behind(spool: Path, own: SessionFolder, *, keep_days: int, now: float) -> Leftovers:
     """Count the sessions that earlier ones have left, and remove those kept for longer; 0 days keep for ever."""
-    remove_abandoned(spool, now=now)
+    alone = remove_abandoned(spool, now=now)
     counts = Counter[str]()
     others = [each for each in session_folders(spool) if each.id != own.id]
     for folder in others[:_MOST_LOOKED_AT]:
         try:
+            is_old = 0 < keep_days * DAY_SECONDS < age_of(folder, now)
+            if is_old and (why := foreign_in(folder.path)):
+                alone.append(f"{folder.path.name}: {why}")
             if not (folder.is_here or folder.workers()) or state_of(folder) in {"running", "sending"}:
                 continue
-            is_old = 0 < keep_days * DAY_SECONDS < age_of(folder, now)
             counts["removed" if is_old and not drop(folder) else "kept"] += 1
         except FileNotFoundError:
             continue  # another session has removed it meanwhile
         except PermissionError:
             counts["kept"] += 1  # by another user, to whom it is left
-    return Leftovers(counts["kept"], counts["removed"])
+    return Leftovers(counts["kept"], counts["removed"], tuple(alone))
 
 
-def remove_abandoned(spool: Path, *, now: float) -> None:
-    """Remove folders that were never filled to their end and that nobody has touched for a day."""
+def remove_abandoned(spool: Path, *, now: float) -> list[str]:
+    """Remove folders that were never filled to their end and that nobody has touched for a day.
+
+    Returns those that are left alone since not all in them is a session's, each with the reason.
+    """
+    alone: list[str] = []
+
+    def is_old(descriptor: int) -> bool:
+        """Ask the folder itself: it may have been completed and shown while its path was looked at."""
+        return now - last_change_under(descriptor) > DAY_SECONDS
+
     for folder in hidden_folders(spool):
-        try:
-            last = max(each.stat().st_mtime for each in (folder.path, *folder.path.iterdir()))
-        except (FileNotFoundError, PermissionError):
-            continue  # it has just been shown, or is another user's
-        if now - last > DAY_SECONDS:
-            folder.remove()
+        if not _is_own(folder):
+            continue  # to its owner it may be a session that has just begun
+        if why := remove_session(folder.path, is_wanted=is_old):
+            alone.append(f"{folder.path.name}: {why}")
+    return alone
+
+
+def _is_own(folder: SessionFolder) -> bool:
+    try:
+        return folder.path.lstat().st_uid == os.geteuid()
+    except FileNotFoundError:
+        return False  # it has just been shown
+
+
+def abandoned_alone(spool: Path, *, now: float) -> list[str]:
+    """Return the hidden folders that `remove_abandoned` would leave alone, each with the reason; removes nothing."""
+    found = [(each, foreign_in(each.path)) for each in hidden_folders(spool) if _is_own(each)]
+    return [f"{each.path.name}: {why}" for each, why in found if why and now - each.path.lstat().st_mtime > DAY_SECONDS]
 
 
 def files_of(folder: SessionFolder) -> list[Path]:

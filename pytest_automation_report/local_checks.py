@@ -15,6 +15,7 @@ from pytest_automation_report.checks import Check
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.limits import string
 from pytest_automation_report.spool import session_folders
+from pytest_automation_report.spool_removal import named, others_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,7 @@ def spool_check(spool: Path) -> Check:
     try:
         folders = session_folders(spool)
         unreadable = [each.id for each in folders if not _is_readable(each)]
+        others = others_in(spool) if spool.exists() else []
     except (OSError, SpoolError) as error:
         return Check("spool", "failed", f"{spool}: {error}", "make it readable, or set spool")
     if unreadable:
@@ -46,6 +48,8 @@ def spool_check(spool: Path) -> Check:
     if folders:
         told = f"{len(folders)} session{'s wait' if len(folders) > 1 else ' waits'} in {spool}"
         return Check("spool", "warning", told, "send what is left with automation-report send")
+    if others:
+        return Check("spool", "ok", f"nothing waits in {spool}; what else it holds is left alone: {named(others)}")
     return Check("spool", "ok", f"nothing waits in {spool}")
 
 

@@ -11,7 +11,6 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
 import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.records import FORMAT, Decoder
 from pytest_automation_report.session import Session, data_of, session_from
+from pytest_automation_report.spool_removal import is_session_name, remove_session
 from pytest_automation_report.spool_writer import COPY, SESSION_FILE, Disk, SessionFile, SpoolWriter, ignore
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class SessionFolder:
         Raises `FileNotFoundError` when the folder is gone, `SpoolError` when there can be no lock in it.
         """
         try:
-            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            descriptor = self._lock_file()
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -192,6 +192,14 @@ class SessionFolder:
             return None
         return descriptor
 
+    def _lock_file(self) -> int:
+        """Open the lock in the folder itself: in what a link leads to nothing is created."""
+        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            return os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+        finally:
+            os.close(folder)
+
     def shown(self) -> SessionFolder:
         """Return the folder by the name under which it can be sent: all that belongs into it is there."""
         path = self.path.with_name(self.id)
@@ -200,9 +208,12 @@ class SessionFolder:
         made._known = self._known
         return made
 
-    def remove(self) -> None:
-        """Remove the folder with all that is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+    def remove(self) -> str:
+        """Remove the session with its folder; return why that is still there, "" if it is gone.
+
+        For the process that knows the session as its own: what else somebody has put into the folder stays.
+        """
+        return remove_session(self.path, is_checked=False)
 
 
 def new_session_folder(spool: Path, moment: str, *, is_hidden: bool = False) -> SessionFolder:
@@ -244,11 +255,11 @@ def ignored_folder(path: Path) -> None:
 def session_folders(spool: Path) -> list[SessionFolder]:
     """Return the spool's sessions, oldest first; a spool that does not exist has none.
 
-    Raises `SpoolError` for one that is no folder, or that cannot be read.
+    A spool may be any folder: those whose names have another form are not sessions. Raises `SpoolError` for one that
+    is no folder, or that cannot be read.
     """
     try:
-        found = (each for each in sorted(spool.iterdir()) if not each.name.startswith(_HIDING))
-        return [SessionFolder(each) for each in found if each.is_dir() and not each.is_symlink()]
+        return [each for each in _folders(spool) if not each.path.name.startswith(_HIDING)]
     except FileNotFoundError:
         return []
     except NotADirectoryError as error:
@@ -259,7 +270,15 @@ def session_folders(spool: Path) -> list[SessionFolder]:
 
 def hidden_folders(spool: Path) -> list[SessionFolder]:
     """Return the folders that are still being filled, or were when their process was killed."""
-    return [SessionFolder(each) for each in spool.glob(f"{_HIDING}*-*") if each.is_dir() and not each.is_symlink()]
+    try:
+        return [each for each in _folders(spool) if each.path.name.startswith(_HIDING)]
+    except OSError:
+        return []  # shown by `session_folders`, which is asked for the same spool
+
+
+def _folders(spool: Path) -> list[SessionFolder]:
+    found = sorted(each for each in spool.iterdir() if is_session_name(each.name))
+    return [SessionFolder(each) for each in found if each.is_dir() and not each.is_symlink()]
 
 
 def _is_regular(path: Path) -> bool:

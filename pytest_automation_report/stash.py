@@ -148,8 +148,12 @@ def remove(session: Path, name: str) -> None:
 
 @contextmanager
 def _folder(session: Path) -> Iterator[int]:
-    """Yield a descriptor of the folder of a session's files; raises `OSError` when it is a link, or none."""
-    descriptor = os.open(session / FOLDER, _READ_FOLDER)
+    """Yield a descriptor of the folder of a session's files; raises `OSError` when either is a link, or none."""
+    around = os.open(session, _READ_FOLDER)
+    try:
+        descriptor = os.open(FOLDER, _READ_FOLDER, dir_fd=around)
+    finally:
+        os.close(around)
     try:
         yield descriptor
     finally:

@@ -127,6 +127,13 @@ def _left_behind(configuration: Configuration, leftovers: Leftovers, here: Path)
     if leftovers.removed:
         removed, days = quantity(leftovers.removed, "earlier session"), quantity(configuration.keep_spool, "day")
         lines.append(f"{removed} removed, kept for {days} without being sent")
+    lines += [
+        f"left alone in {near(configuration.spool, here)}: {foreign(each)}" for each in leftovers.alone[:_REASONS]
+    ]
+    if len(leftovers.alone) > _REASONS:
+        lines.append(
+            f"{len(leftovers.alone) - _REASONS} more folders are left alone: see automation-report spool prune"
+        )
     return lines
 
 

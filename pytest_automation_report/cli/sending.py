@@ -20,7 +20,6 @@ from pytest_automation_report.connection import connected
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.quantities import quantity
 from pytest_automation_report.sender.book import ledger_from
-from pytest_automation_report.sender.files import remove_delivered
 from pytest_automation_report.sender.handover import limits_from
 from pytest_automation_report.sender.liveness import birth_of
 from pytest_automation_report.sender.log import Log
@@ -228,7 +227,8 @@ def _told(folder: SessionFolder, delivery: Delivery, sent: int) -> Exit:
         told(f"{folder.id}: {state.done['torn']} of its files end in the middle of a record: its process was killed")
     if delivery.is_finished and not delivery.has_kept:
         told(f"{folder.id}: {arrived}, nothing is left")
-        remove_delivered(folder)
+        if why := folder.remove():
+            told(f"{folder.id}: its folder is left alone: {why}")
         return Exit.DONE
     rejected = state.total("rejected")
     kept = [

@@ -12,13 +12,15 @@ import click
 from pytest_automation_report.cli.context import Exit, configuration_of, setting_options, shown, told, with_exit_codes
 from pytest_automation_report.cli.tables import age, is_person_reading, tell_table
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.keeping import DAY_SECONDS, age_of, drop, state_of
+from pytest_automation_report.keeping import DAY_SECONDS, abandoned_alone, age_of, drop, state_of
 from pytest_automation_report.kept import kept_session
 from pytest_automation_report.quantities import quantity
 from pytest_automation_report.spool import session_folders
+from pytest_automation_report.spool_removal import foreign_in, named, others_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from pytest_automation_report.kept import KeptSession
     from pytest_automation_report.spool import SessionFolder
@@ -57,14 +59,21 @@ def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - cl
 @setting_options("spool")
 @with_exit_codes
 def drop_sessions(ids: Sequence[str], *, is_all: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Remove sessions with results that were not sent; exit code 3 when a sender or pytest works on one."""
+    """Remove sessions with results that were not sent.
+
+    Exits with 3 if a sender or pytest works on one, or if a folder holds anything that no session made: that stays.
+    """
     if bool(ids) == is_all:
         raise click.UsageError("name the ids of sessions (see 'automation-report spool list'), or write --all")
-    folders = {each.id: each for each in _folders(options)}
+    spool = configuration_of(options)[0].spool
+    folders = {each.id: each for each in session_folders(spool)}
     for each in ids:
         if each not in folders:
             raise SettingError("ID", each, "write an id of 'automation-report spool list'")
-    return _dropped([folders[each] for each in ids] if ids else list(folders.values()))
+    found = _dropped([folders[each] for each in ids] if ids else list(folders.values()))
+    if is_all:
+        _show_others(spool)
+    return found
 
 
 @spool.command("prune")
@@ -72,17 +81,48 @@ def drop_sessions(ids: Sequence[str], *, is_all: bool, **options: Any) -> int:  
 @setting_options("spool", "keep_spool")
 @with_exit_codes
 def prune_sessions(*, dry_run: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Remove sessions that are kept for longer than --keep-spool days and that nobody works on."""
+    """Remove sessions that are kept for longer than --keep-spool days and that nobody works on.
+
+    What no session made stays, and is named.
+    """
     configuration, _ = configuration_of(options)
-    longest = configuration.keep_spool * DAY_SECONDS
-    folders = session_folders(configuration.spool)
-    old = [each for each in folders if 0 < longest < age_of(each, time.time()) and state_of(each) != "running"]
+    longest, spool = configuration.keep_spool * DAY_SECONDS, configuration.spool
+    old = [each for each in session_folders(spool) if _is_old(each, longest) and state_of(each) != "running"]
     if not dry_run:
-        return _dropped(old)
-    for each in old:
-        click.echo(each.id)
-    told(f"{quantity(len(old), 'session')} would be removed")
+        found = _dropped(old)
+        _show_others(spool)
+        return found
+    reasons = {each.id: why for each in old if (why := foreign_in(each.path))}
+    going = [each.id for each in old if each.id not in reasons]
+    for each in going:
+        click.echo(each)
+    for each, why in reasons.items():
+        told(f"{each}: left alone: {why}")
+    _show_others(spool)
+    told(f"{quantity(len(going), 'session')} would be removed")
     return Exit.DONE
+
+
+def _is_old(folder: SessionFolder, longest: float) -> bool:
+    try:
+        return 0 < longest < age_of(folder, time.time())
+    except OSError:
+        return False  # another user's, or removed meanwhile
+
+
+def _show_others(spool: Path) -> None:
+    """Print the number and the first names of what no session made and what is therefore left alone."""
+    try:
+        others = others_in(spool)
+    except FileNotFoundError:
+        return
+    for each in abandoned_alone(spool, now=time.time()):
+        name, _, why = each.partition(": ")
+        told(f"{name}: left alone: {why}")
+    if others:
+        is_one = len(others) == 1
+        what = f"{len(others)} other {'file or folder' if is_one else 'files and folders'} in {spool}"
+        told(f"{what} {'is' if is_one else 'are'} left alone: {named(others)}")
 
 
 def _folders(options: dict[str, Any]) -> list[SessionFolder]:

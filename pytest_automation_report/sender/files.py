@@ -25,16 +25,6 @@ _MUCH_BYTES: Final = 128 << 10
 """So much holds the results of an append, and more."""
 
 
-def remove_delivered(folder: SessionFolder) -> None:
-    """Remove a folder whose results have all arrived; the caller holds its lock.
-
-    The results go first: whoever finds a folder without its ledger or lock must find nothing in it to send.
-    """
-    for worker in folder.workers():
-        folder.written(worker).unlink()
-    folder.remove()
-
-
 def _opened(path: str, _: int) -> int:
     return os.open(path, READ)  # who opens a pipe otherwise waits for its writer
 

@@ -21,7 +21,7 @@ from pytest_automation_report.rules import Rules
 from pytest_automation_report.sender.book import LedgerBook
 from pytest_automation_report.sender.captured import CapturedOutput
 from pytest_automation_report.sender.delivery import Delivery
-from pytest_automation_report.sender.files import RecordFiles, remove_delivered
+from pytest_automation_report.sender.files import RecordFiles
 from pytest_automation_report.sender.lanes import Lanes
 from pytest_automation_report.sender.liveness import Process
 from pytest_automation_report.sender.log import LAST_WORDS, Log
@@ -331,7 +331,7 @@ def run(handover: Handover) -> None:
             ).run()  # fmt: skip
         log.write("done" if delivery.is_finished else f"{delivery.state.done['left']} results left: {delivery.stopped}")
         if delivery.is_finished and not delivery.has_kept and not Process(handover.controller).is_alive():
-            remove_delivered(folder)
+            folder.remove()
     except BaseException as error:
         log.write(f"{LAST_WORDS}{error!r}")
         raise

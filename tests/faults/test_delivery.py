@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,7 @@ from scripted.faults import Fault, Rule, answer, throttled
 from faults.deliveries import Clock, WrittenSession, numbered, settled, step_until, stepping
 from faults.oracle import assert_whole, names, result, texts
 from pytest_automation_report.sender.book import ledger_from
-from pytest_automation_report.sender.files import remove_delivered
 from pytest_automation_report.sender.handover import Limits
-from pytest_automation_report.spool import SessionFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -221,18 +220,23 @@ def test_limits_of_the_real_world_are_kept(server: ScriptedServer, written: Writ
     assert_whole(server, numbered(3))
 
 
-def test_results_are_removed_before_their_ledger(server: ScriptedServer, written: WrittenSession) -> None:
+def test_results_are_removed_before_their_ledger(
+    server: ScriptedServer, written: WrittenSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever finds a delivered folder half removed finds no result without the ledger that says it was sent."""
+    removed: list[str] = []
+    unlink = os.unlink
 
-    class Watched(SessionFolder):
-        def remove(self) -> None:
-            """Look at what is there when the rest is removed."""
-            assert self.workers() == []
-            assert self.ledger.exists()
-            super().remove()
+    def watched(name: str, *, dir_fd: int) -> None:
+        removed.append(name)
+        unlink(name, dir_fd=dir_fd)
 
     with stepping(written) as stepper:
         stepper.run()
-    remove_delivered(Watched(written.folder.path))
+    (written.folder.path / "lock").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", watched)
+        assert written.folder.remove() == ""
+    assert removed == ["main.records", "session.json", "ledger", "lock"]
     assert not written.folder.path.exists()
     assert_whole(server, numbered(3))

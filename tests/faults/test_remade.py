@@ -17,7 +17,7 @@ from faults.oracle import assert_whole, checked_server
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.records import plain_record, record_from
 from pytest_automation_report.sender.book import LedgerBook, ledger_from
-from pytest_automation_report.sender.files import RecordFiles, remove_delivered
+from pytest_automation_report.sender.files import RecordFiles
 from pytest_automation_report.sender.liveness import Process
 from pytest_automation_report.spool import SessionFolder
 
@@ -54,7 +54,7 @@ def test_records_of_a_killed_process(tmp_path: Path) -> None:
         file.write(plain_record("open", format=1, worker="gw0", pid=2, t=0))
     assert pids(files) == [2]
     (folder.path / "gw1.records~").write_bytes(plain_record("open", format=1, worker="gw0", pid=3, t=0))
-    remove_delivered(folder)
+    folder.remove()
     assert not folder.path.exists()
 
 

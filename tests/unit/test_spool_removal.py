@@ -1,0 +1,268 @@
+"""Removal in the spool: what a session made goes, everything else stays, whatever happens in between."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report import spool_removal
+from pytest_automation_report.keeping import Leftovers, drop, left_behind, remove_abandoned
+from pytest_automation_report.spool import SessionFolder, hidden_folders, session_folders
+from pytest_automation_report.spool_removal import foreign_in, is_session_name, others_in, remove_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NAME = "20260102T030405-00000001"
+NOBODY = 65534
+
+SESSION_FILES = (
+    "session.json", "session.json~77", "main.records", "gw0.records~", "not-run.records", "ledger", "ledger~", "lock",
+    "sender.log", "rejected.jsonl", "files/main-1", "files/gw0-2",
+)  # fmt: skip
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Path:
+    """Return a session's folder with every file that a session can have, unwritten for 100 days."""
+    return made(tmp_path / "spool" / NAME)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Return a folder of the user's, with files named as ours are."""
+    path = tmp_path / "data"
+    for name in (*SESSION_FILES, "thesis.txt"):
+        written(path / name)
+    return path
+
+
+def written(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("kept")
+    return path
+
+
+def made(path: Path) -> Path:
+    for name in SESSION_FILES:
+        written(path / name)
+    return aged(path)
+
+
+def aged(path: Path) -> Path:
+    """Make a folder, and all that is in it, 100 days old."""
+    moment = time.time() - 100 * 86_400
+    for each in (*path.rglob("*"), path):
+        os.utime(each, (moment, moment), follow_symlinks=False)
+    return path
+
+
+def tree(path: Path) -> dict[str, str | None]:
+    return {str(each.relative_to(path)): each.read_text() if each.is_file() else None for each in path.rglob("*")}
+
+
+@pytest.mark.parametrize("name", [NAME, f".{NAME}", "99991231T235959-ffffffff"])
+def test_names_of_sessions(name: str) -> None:
+    """A session's folder is known by its exact name, hidden or not."""
+    assert is_session_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", ".", "..", "src", ".cache-1", ".local-share", "2026-01-02", f"..{NAME}", f"{NAME}.bak", f"{NAME}\n",
+        f"x{NAME}",
+        "20260102T030405-0000000G", "20260102T030405-ABCDEF01", "20260102T030405-0000001", "20260102t030405-00000001",
+        "\u0662\u0660260102T030405-00000001",
+    ],
+)  # fmt: skip
+def test_names_of_other_things(name: str) -> None:
+    """No other name is taken for a session's, however near it comes."""
+    assert not is_session_name(name)
+
+
+def test_everything_of_a_session_goes(session: Path) -> None:
+    """All files that a session and its sender leave are removed with their folder, and the spool stays."""
+    assert foreign_in(session) == ""
+    assert remove_session(session) == ""
+    assert list(session.parent.iterdir()) == []
+
+
+def _file(folder: Path, _: Path) -> None:
+    written(folder / "thesis.txt")
+
+
+def _folder(folder: Path, _: Path) -> None:
+    written(folder / "src" / "main.py")
+
+
+def _nested(folder: Path, _: Path) -> None:
+    written(folder / "files" / "src" / "main.py")
+
+
+def _link(folder: Path, data: Path) -> None:
+    (folder / "gw1.records").symlink_to(data / "thesis.txt")
+
+
+def _linked_files(folder: Path, data: Path) -> None:
+    shutil.rmtree(folder / "files")
+    (folder / "files").symlink_to(data)
+
+
+def _pipe(folder: Path, _: Path) -> None:
+    os.mkfifo(folder / "gw1.records")
+
+
+def _other_name(folder: Path, _: Path) -> None:
+    written(folder / "files" / "holiday photo.jpg")
+
+
+PLANTS: list[tuple[Callable[[Path, Path], None], str]] = [
+    (_file, "it holds thesis.txt, which no session made"),
+    (_folder, "it holds src, which no session made"),
+    (_nested, "it holds files/src, which no session made"),
+    (_link, "it holds gw1.records, which no session made"),
+    (_linked_files, "it holds files, which no session made"),
+    (_pipe, "it holds gw1.records, which no session made"),
+    (_other_name, "it holds files/holiday photo.jpg, which no session made"),
+]
+
+
+@pytest.mark.parametrize(("plant", "says"), PLANTS)
+@pytest.mark.parametrize("name", [NAME, f".{NAME}"])
+def test_folder_with_anything_else_in_it_stays_whole(
+    tmp_path: Path, data: Path, name: str, plant: Callable[[Path, Path], None], says: str
+) -> None:
+    """Old or dropped, hidden or not: a folder that holds anything else stays as it is, and is named."""
+    folder = made(tmp_path / "spool" / name)
+    plant(folder, data)
+    aged(folder)
+    before, linked = tree(folder), tree(data)
+    assert foreign_in(folder) == says
+    assert drop(SessionFolder(folder)).startswith(says)
+    found = left_behind(tmp_path / "spool", SessionFolder(tmp_path / "own"), keep_days=1, now=time.time())
+    assert found == Leftovers(kept=int(name == NAME), alone=(f"{name}: {says}",))
+    assert (tree(folder), tree(data)) == (before, linked)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("part", [".", "main.records", "files", "files/main-1"])
+@pytest.mark.parametrize("name", [NAME, f".{NAME}"])
+def test_folder_of_another_user_stays_whole(tmp_path: Path, name: str, part: str) -> None:
+    """Where a folder, or any file in it, belongs to another user, nothing of it is removed."""
+    folder = made(tmp_path / "spool" / name)
+    os.chown(folder / part, NOBODY, -1)
+    before = tree(folder)
+    assert f"belongs to user {NOBODY}" in drop(SessionFolder(folder))
+    left_behind(tmp_path / "spool", SessionFolder(tmp_path / "own"), keep_days=1, now=time.time())
+    assert tree(folder) == before
+
+
+@pytest.mark.parametrize("name", [NAME, f".{NAME}"])
+def test_link_with_the_name_of_a_session(tmp_path: Path, data: Path, name: str) -> None:
+    """A link to the user's data is no session, and nothing is removed through it."""
+    link = tmp_path / "spool" / name
+    link.parent.mkdir()
+    link.symlink_to(data)
+    before = tree(data)
+    left_behind(link.parent, SessionFolder(tmp_path / "own"), keep_days=1, now=time.time())
+    assert session_folders(link.parent) == hidden_folders(link.parent) == []
+    assert drop(SessionFolder(link)) != ""
+    assert remove_session(link) != ""
+    assert SessionFolder(link).remove() != ""
+    assert tree(data) == before
+    assert link.is_symlink()
+
+
+def test_other_folders_are_no_sessions(tmp_path: Path) -> None:
+    """A folder of the user's is not listed, counted or removed, even with a session's files in it."""
+    for name in ("src", ".cache-1", ".config-old", f"{NAME}.bak", f".{NAME}~"):
+        made(tmp_path / name)
+    before = tree(tmp_path)
+    assert session_folders(tmp_path) == hidden_folders(tmp_path) == []
+    assert left_behind(tmp_path, SessionFolder(tmp_path / "own"), keep_days=1, now=time.time()) == Leftovers()
+    assert tree(tmp_path) == before
+    assert others_in(tmp_path) == sorted([".cache-1", ".config-old", f".{NAME}~", f"{NAME}.bak", "src"])
+
+
+def test_path_that_becomes_a_link_during_the_removal(
+    session: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the folder is replaced by a link to the user's data after it was checked, the data stays."""
+    before = tree(data)
+    check = spool_removal.foreign_under
+
+    def replaced(descriptor: int) -> list[str]:
+        found = check(descriptor)
+        session.rename(session.with_name("elsewhere"))
+        session.symlink_to(data)
+        return found
+
+    monkeypatch.setattr(spool_removal, "foreign_under", replaced)
+    assert remove_session(session) == "it cannot be removed: Not a directory"
+    assert tree(data) == before
+    assert session.is_symlink()
+
+
+def test_part_that_becomes_a_link_during_the_removal(
+    session: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the folder of a session's files is replaced by a link after the check, what it leads to stays."""
+    before = tree(data)
+    check = spool_removal.foreign_under
+
+    def replaced(descriptor: int) -> list[str]:
+        found = check(descriptor)
+        shutil.rmtree(session / "files")
+        (session / "files").symlink_to(data)
+        return found
+
+    monkeypatch.setattr(spool_removal, "foreign_under", replaced)
+    assert remove_session(session) == "it holds files, which no session made"
+    assert tree(data) == before
+    assert (session / "files").is_symlink()
+
+
+def test_file_that_appears_during_the_removal(session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the user puts into the folder after it was checked stays, and it is said that it does."""
+    check = spool_removal.foreign_under
+
+    def more(descriptor: int) -> list[str]:
+        found = check(descriptor)
+        written(session / "thesis.txt")
+        written(session / "files" / "src" / "main.py")
+        return found
+
+    monkeypatch.setattr(spool_removal, "foreign_under", more)
+    assert remove_session(session) == "it holds files/src and thesis.txt, which no session made"
+    assert tree(session) == {"thesis.txt": "kept", "files": None, "files/src": None, "files/src/main.py": "kept"}
+
+
+def test_delivered_session_goes_without_what_is_not_its_own(session: Path) -> None:
+    """Of a session that has arrived all goes but what a test or user has put beside it."""
+    written(session / "thesis.txt")
+    assert SessionFolder(session).remove() == "it holds thesis.txt, which no session made"
+    assert tree(session) == {"thesis.txt": "kept"}
+
+
+def test_hidden_folder_that_is_in_use_stays(tmp_path: Path) -> None:
+    """A folder that is being filled stays until nobody has written to it for a day, by any of its files."""
+    folder = made(tmp_path / f".{NAME}")
+    (folder / "files" / "main-1").touch()
+    assert remove_abandoned(tmp_path, now=time.time()) == []
+    assert folder.exists()
+    aged(folder)
+    assert remove_abandoned(tmp_path, now=time.time()) == []
+    assert not folder.exists()
+
+
+def test_many_things_are_counted_and_three_are_named(session: Path) -> None:
+    """A folder with many things in it is told with three of their names and the number of the others."""
+    for number in range(7):
+        written(session / f"photo-{number}.jpg")
+    assert foreign_in(session) == "it holds photo-0.jpg, photo-1.jpg, photo-2.jpg and 4 more, which no session made"
