@@ -53,9 +53,10 @@ class RunAdditions:
 class Summary:
     """What became of a session's results.
 
-    ``run`` is the run's id, None when none was made; ``url`` its web page, empty for the embedded server; ``counts``
-    the results by status; ``delivered``, ``kept``, ``rejected`` and ``held`` are numbers of results; ``not_run`` the
-    tests that were collected and have no result. ``is_whole`` tells whether every result is confirmed.
+    ``run`` is the run's id, None when none was made; ``url`` its web page, of the embedded store the address at which
+    ``automation-report serve`` shows it, empty without a run. ``counts`` are the results by status; ``delivered``,
+    ``kept``, ``rejected`` and ``held`` are numbers of results; ``not_run`` the tests that were collected and have no
+    result. ``is_whole`` tells whether every result is confirmed.
     """
 
     run: int | None

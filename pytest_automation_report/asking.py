@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_automation_report.limits import string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    import pytest
 
     from pytest_automation_report.rules import Texts
 
@@ -24,6 +27,9 @@ _WITHOUT: Final[Mapping[str, str]] = {
     PUBLISH_ARTIFACT: "files go without an address",
     FINISHED: "the report is not affected",
 }
+PREFIX: Final = "pytest_automation_report"
+"""How the names of all hooks of this plugin begin."""
+
 _MOST_TOLD: Final = 10
 _MORE: Final = f"more of this kind went wrong; the first {_MOST_TOLD} are told"
 
@@ -44,6 +50,22 @@ class Troubles:
         cleaned = string(text)
         if cleaned not in self._texts:
             self._texts.setdefault(cleaned if len(self._texts) < _MOST_TOLD else _MORE)
+
+    def add_unknown_hooks(self, config: pytest.Config) -> None:
+        """Report each function in a plugin or conftest that is named like a hook of ours but is none.
+
+        pytest itself refuses such a name, but not where it is marked with ``optionalhook=True``, as ours are to be.
+        """
+        # Without the prefix, by which all names would be near to each other.
+        endings = [each.removeprefix(PREFIX) for each in _WITHOUT]
+        for name, caller in sorted(vars(config.pluginmanager.hook).items()):
+            if name.startswith(PREFIX) and not caller.has_spec():
+                near = difflib.get_close_matches(name.removeprefix(PREFIX), endings)
+                hint = f"did you mean {PREFIX}{near[0]}?" if near else f"the hooks are {', '.join(_WITHOUT)}"
+                for each in caller.get_hookimpls():
+                    code = getattr(each.function, "__code__", None)
+                    place = f" in {code.co_filename}" if code is not None else ""
+                    self.add(f"{name}{place}: no hook has this name, so it is never called; {hint}")
 
     def ask(self, hook: str, call: Callable[[], _Answer]) -> _Answer | None:
         """Return what a hook answers, None when it failed; what ends the session (`pytest.exit`, Ctrl-C) passes."""

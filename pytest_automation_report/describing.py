@@ -88,6 +88,7 @@ class TravellingNotes:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note whether any hook describes tests."""
+        self._notes.troubles.add_unknown_hooks(session.config)
         self._is_described = is_described(session.config)
 
     @pytest.hookimpl(tryfirst=True)

@@ -21,6 +21,9 @@ Json: TypeAlias = "dict[str, Any]"
 EMBEDDED_ORIGIN = "http+local://store"
 """Address of the embedded server mounted on a requests session; requests wants a host in it."""
 
+SERVE_PORT = 8000
+"""Port on which ``automation-report serve`` shows the embedded store when no other is asked for."""
+
 
 class FieldType(IntEnum):
     """How the server shows a field's value (contract: FieldType)."""

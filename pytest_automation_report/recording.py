@@ -155,6 +155,7 @@ class Recording:
     @guarded
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note how many tests there are, and which of them the server cannot tell apart."""
+        self._notes.troubles.add_unknown_hooks(session.config)  # now that the conftests of all folders are loaded
         if is_described(session.config):
             session.config.pluginmanager.register(Describing(self._notes))
         if self._rules.browser_artifacts and has_browsers():

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from pytest_automation_report.additions import Summary
 from pytest_automation_report.asking import DESCRIBE_RUN, FINISHED
 from pytest_automation_report.hook_answers import added_to_run, files_of
-from pytest_automation_report.model import Resources
+from pytest_automation_report.model import SERVE_PORT, Resources
 from pytest_automation_report.rules import texts
-from pytest_automation_report.summary import run_page
+from pytest_automation_report.summary import RUN_PAGE, run_page
 
 if TYPE_CHECKING:
     import pytest
@@ -51,10 +51,11 @@ def described_run(
 
 def tell_finished(config: pytest.Config, ending: Ending, configuration: Configuration, troubles: Troubles) -> None:
     """Tell hooks what became of the session's results."""
+    troubles.add_unknown_hooks(config)
     tally = ending.tally
     summary = Summary(
         run=tally.run,
-        url=run_page(configuration, tally.run),
+        url=run_page(configuration, tally.run) or _local_page(tally.run),
         counts=dict(tally.counts),
         delivered=tally.acknowledged,
         kept=tally.left,
@@ -65,3 +66,8 @@ def tell_finished(config: pytest.Config, ending: Ending, configuration: Configur
     )
     hook = getattr(config.hook, FINISHED)
     troubles.ask(FINISHED, lambda: hook(config=config, summary=summary))
+
+
+def _local_page(run: int | None) -> str:
+    """Return the address of a run of the embedded store while ``automation-report serve`` shows it; empty for none."""
+    return "" if run is None else f"http://127.0.0.1:{SERVE_PORT}{RUN_PAGE.format(run=run)}"

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.tally import Tally
 
+RUN_PAGE: Final = "/automation/runs/view/{run}"
+"""Path of a run's web page, on Testmo's servers and on the embedded one."""
+
 _EMBEDDED_PROJECT: Final = 1
 _REASONS: Final = 3
 
@@ -116,7 +119,7 @@ def job_lines(
 
 def run_page(configuration: Configuration, run: int | None) -> str:
     """Return the web address of a run, empty for the embedded server, which is served on demand alone."""
-    return f"{configuration.url}/automation/runs/view/{run}" if run is not None and configuration.url else ""
+    return f"{configuration.url}{RUN_PAGE.format(run=run)}" if run is not None and configuration.url else ""
 
 
 def _left_behind(configuration: Configuration, leftovers: Leftovers, here: Path) -> list[str]:
@@ -212,7 +215,8 @@ def _troubles(ending: Ending | None, troubles: Sequence[str]) -> list[str]:
     ]
     lines += unstored_lines(ending.unstored)
     lines += [f"error in reporting: {foreign(each, STRING_UNITS)}" for each in (*tally.faults, *tally.mismatches)]
-    return [*lines, *_lost(ending.losses)]
+    # Once, since each process reports an unknown hook that it sees.
+    return [*dict.fromkeys((*lines, *_lost(ending.losses)))]
 
 
 def _counted(tally: Tally) -> str:

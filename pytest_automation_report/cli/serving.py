@@ -8,18 +8,17 @@ import shlex
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
 from pytest_automation_report.errors import SettingError
+from pytest_automation_report.model import SERVE_PORT
 from pytest_automation_report.values import SIZE_REMEDY, size_bytes
 
 if TYPE_CHECKING:
     from pytest_automation_report.server.gate import Exchange
-
-DEFAULT_PORT: Final = 8000
 
 
 def _size(context: click.Context, parameter: click.Parameter, given: str | None) -> int | None:
@@ -35,7 +34,7 @@ def _size(context: click.Context, parameter: click.Parameter, given: str | None)
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address of this machine to listen on.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="Port; 0 takes any free one."
+    "--port", type=click.IntRange(0, 65535), default=SERVE_PORT, show_default=True, help="Port; 0 takes any free one."
 )
 @click.option(
     "--token-file",

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
+from sessions import run, run_session, session_environment
 
 from annotations.suites import STRING, URL, WORKERS
 
@@ -196,6 +198,57 @@ def test_hook_that_fails_is_told_once(arguments: tuple[str, ...], suite: Suite) 
     ):
         assert suite.ran.out.count(f"pytest_automation_report_{told}\n") == 1, suite.ran.out
     assert "error in reporting" not in suite.ran.out
+
+
+@pytest.mark.parametrize("arguments", WORKERS)
+def test_name_that_is_no_hook_is_reported_once(arguments: tuple[str, ...], suite: Suite) -> None:
+    """A function named like a hook of ours that is none of them is reported with its file and the nearest name."""
+    suite.write(
+        "conftest.py",
+        """
+        import pytest
+
+        @pytest.hookimpl(optionalhook=True)
+        def pytest_automation_report_describe_tests(item, report):
+            raise AssertionError
+
+        @pytest.hookimpl(optionalhook=True)
+        def pytest_automation_report_finished(config, summary):
+            pass
+    """,
+    )
+    suite.write(
+        "web/conftest.py",
+        """
+        import pytest
+
+        @pytest.hookimpl(optionalhook=True)
+        def pytest_automation_report_weather(sky):
+            pass
+    """,
+    )
+    suite.write("web/test_web.py", "def test_web(): pass")
+    suite.report(*arguments)
+    never = "no hook has this name, so it is never called; "
+    for name, place, hint in (
+        ("describe_tests", "conftest.py", "did you mean pytest_automation_report_describe_test?"),
+        ("weather", "web/conftest.py", "the hooks are pytest_automation_report_describe_run, "),
+    ):
+        reported = f"pytest_automation_report_{name} in {suite.root}/{place}: {never}{hint}"
+        assert suite.ran.out.count(reported) == 1, suite.ran.out
+    assert suite.ran.out.count(never) == 2, suite.ran.out
+
+
+def test_address_of_a_run_in_the_embedded_store(suite: Suite) -> None:
+    """``summary.url`` of the embedded store is the address at which ``automation-report serve`` shows the run."""
+    suite.write("conftest.py", HOOKS)
+    suite.write("test_suite.py", "def test_ok(): pass")
+    ran = run_session(suite.root)
+    assert ran.exit == 0, ran.text
+    url = json.loads((suite.root / "summary.json").read_text())["url"]
+    assert url == "http://127.0.0.1:8000/automation/runs/view/1"
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--help"]
+    assert "[default: 8000" in " ".join(run(command, suite.root, session_environment()).out.split())
 
 
 @pytest.mark.parametrize(
