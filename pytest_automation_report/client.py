@@ -19,6 +19,7 @@ from pytest_automation_report.answers import Run, RunPage, Source, SourcePage, T
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.exchange import CONNECT_SECONDS, GRACE_SECONDS, Exchange
 from pytest_automation_report.stored import ARTIFACTS_PATH, KEEPS_HEADER, StoredFile
+from pytest_automation_report.transport import WatchedAdapter
 from pytest_automation_report.verdict import Answer, Call, Failure, Outcome, classify
 
 if TYPE_CHECKING:
@@ -91,6 +92,15 @@ class Client:
     def artifact_bytes(self) -> int | None:
         """The largest file that the server keeps, in bytes; None unless it is one of ours, as its answers show."""
         return self._artifact_bytes
+
+    def rest(self) -> None:
+        """Close connections that are kept and have not been used for a second; no request may be under way.
+
+        A session may run its first test for an hour: until then it takes none of the server's connections.
+        """
+        for adapter in self._session.adapters.values():
+            if isinstance(adapter, WatchedAdapter):
+                adapter.rest()
 
     def put_artifact(self, content: BinaryIO, size: int, name: str) -> StoredFile:
         """Have a server of ours keep a file of ``size`` bytes; one that it has is not kept twice.

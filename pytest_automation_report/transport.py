@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from http.cookiejar import DefaultCookiePolicy
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from requests.exceptions import InvalidProxyURL
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from pytest_automation_report import __version__
-from pytest_automation_report.exchange import WatchedConnection, WatchedTlsConnection, current_exchange
+from pytest_automation_report.exchange import IDLE_SECONDS, WatchedConnection, WatchedTlsConnection, current_exchange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +50,13 @@ class WatchedAdapter(HTTPAdapter):
     def __init__(self) -> None:
         super().__init__(pool_connections=1, pool_maxsize=CONNECTIONS, max_retries=0)
         self.poolmanager.pool_classes_by_scheme = _POOLS
+        self._used_at: float | None = None
+
+    def rest(self) -> None:
+        """Close the kept connections if they would not be used again; no request may be under way."""
+        if self._used_at is not None and monotonic() - self._used_at > IDLE_SECONDS:
+            self._used_at = None
+            self.close()
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:  # noqa: ANN401 - requests' own signature
         """Return the pools for a proxy; raise for a kind whose connections cannot be watched."""
@@ -79,7 +87,10 @@ class WatchedAdapter(HTTPAdapter):
         **options: Any,  # noqa: ANN401
     ) -> requests.Response:
         """Send a request through the proxy that is meant for its address."""
-        return super().send(request, proxies=proxies_for(request.url or "", proxies or {}), **options)
+        try:
+            return super().send(request, proxies=proxies_for(request.url or "", proxies or {}), **options)
+        finally:
+            self._used_at = monotonic()
 
 
 class DirectSession(requests.Session):

@@ -257,6 +257,7 @@ class Sender:
         if underway:
             underway.wait(self.limits.poll)
             return
+        self.client.rest()
         if self.controller is None:
             time.sleep(self.limits.poll)
             return

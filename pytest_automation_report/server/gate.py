@@ -70,7 +70,7 @@ class Gate:
     """Refuses what comes from elsewhere, what has no token, what is too much and what has no such method."""
 
     def __init__(self, token: Token, rules: Rules, extension: Extension | None = None) -> None:
-        self._token = token.value.encode("utf-8", "surrogatepass")
+        self._token = TokenCheck(token)
         self._hosts = rules.hosts
         self._extension = extension
         self._limit = None if rules.requests_per_minute is None else RateLimit(rules.requests_per_minute)
@@ -82,7 +82,9 @@ class Gate:
             return
         self._check_origin(req)
         if self._extension is None or not self._extension.admits(req):
-            self._check_token(req)
+            refusal = self._token.refusal(req.auth)
+            if refusal is not None:
+                raise refusal
         resp.set_header(KEEPS_HEADER, str(MAX_CONTENT_BYTES))
         wait = self._limit.wait_seconds() if self._limit is not None else 0
         if wait:
@@ -128,12 +130,21 @@ class Gate:
         if req.get_header("Sec-Fetch-Site", default="none") not in _OWN_SITES:
             raise RefusalError(403, "This server does not answer requests of other sites.")
 
-    def _check_token(self, req: falcon.Request) -> None:
-        scheme, _, value = (req.auth or "").partition(" ")
+
+class TokenCheck:
+    """Whether an Authorization header has the server's token; the token is compared in constant time."""
+
+    def __init__(self, token: Token) -> None:
+        self._token = token.value.encode("utf-8", "surrogatepass")
+
+    def refusal(self, authorization: str | None) -> RefusalError | None:
+        """Return the refusal (401) of a request with this header; None if it has the token."""
+        scheme, _, value = (authorization or "").partition(" ")
         given = value.strip().encode("latin-1", "replace")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._token):
-            headers = {"WWW-Authenticate": "Bearer"}
-            raise RefusalError(401, "Send the token of this server: Authorization: Bearer TOKEN.", headers=headers)
+        if scheme.lower() == "bearer" and hmac.compare_digest(given, self._token):
+            return None
+        headers = {"WWW-Authenticate": "Bearer"}
+        return RefusalError(401, "Send the token of this server: Authorization: Bearer TOKEN.", headers=headers)
 
 
 class Observer:

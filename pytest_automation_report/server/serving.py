@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import resource
 import secrets
 import socket
 from dataclasses import dataclass, replace
@@ -15,10 +16,11 @@ from waitress.server import create_server  # type: ignore[import-untyped] # wait
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.model import Token
 from pytest_automation_report.server.application import create_application
-from pytest_automation_report.server.bodies import MAX_BODY_BYTES
-from pytest_automation_report.server.gate import Rules
+from pytest_automation_report.server.channels import Deadlines
+from pytest_automation_report.server.contents import MAX_CONTENT_BYTES
+from pytest_automation_report.server.gate import Rules, TokenCheck
 from pytest_automation_report.server.hosts import answered_hosts, listening_address
-from pytest_automation_report.server.loop import Deadlines, Loop
+from pytest_automation_report.server.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +33,11 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "AUTOMATION_REPORT_SERVER_TOKEN"  # noqa: S105 - the name of a variable
 """The environment variable that holds the server's token."""
 
+CONNECTIONS = 512
+"""Most connections at a time; fewer where the process may open few files."""
+
 _PORTS = range(65536)
+_OTHER_FILES = 64
 _is_token = re.compile(r"[\x21-\x7e]+").fullmatch
 
 
@@ -41,12 +47,16 @@ _DEADLINES = Deadlines()
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """How a store is served; ``host_names`` are answered for besides this machine's own names."""
+    """How a store is served.
+
+    ``host_names`` are answered for besides this machine's own names; at most ``connections`` are open at once.
+    """
 
     is_remote_allowed: bool = False
     host_names: tuple[str, ...] = ()
     rules: Rules = _RULES
     deadlines: Deadlines = _DEADLINES
+    connections: int = CONNECTIONS
     extension: Extension | None = None
 
 
@@ -78,14 +88,17 @@ def serve(
             application,
             sockets=[listener],
             threads=4,
-            connection_limit=64,
+            connection_limit=_connections(options.connections),
             channel_timeout=60,
-            max_request_body_size=4 * MAX_BODY_BYTES,
+            # waitress refuses a body of this size; an artifact is the largest one that is taken.
+            max_request_body_size=MAX_CONTENT_BYTES + 1,
+            # select() takes no descriptor above 1,023.
+            asyncore_use_poll=True,
             ident=None,
             clear_untrusted_proxy_headers=True,
         )
         try:
-            Loop(server, options.deadlines).run(lambda: ready(_shown(listener)))
+            Loop(server, options.deadlines, TokenCheck(token).refusal).run(lambda: ready(_shown(listener)))
         finally:
             server.task_dispatcher.shutdown()
             server.asyncore.close_all(server._map)  # noqa: SLF001 - waitress has no other name for its connections
@@ -169,6 +182,14 @@ def _listening(address: Address, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def _connections(wanted: int) -> int:
+    """Return how many connections there can be: each needs a descriptor, and a stored body another one."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return wanted
+    return max(16, min(wanted, (files - _OTHER_FILES) * 3 // 4))
 
 
 def _shown(listener: socket.socket) -> str:

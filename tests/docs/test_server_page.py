@@ -215,9 +215,10 @@ def test_health_and_limits(shop: Path) -> None:
     from pytest_automation_report.server import bodies, schemas  # noqa: PLC0415 - of this test alone
     from pytest_automation_report.server.bodies import MAX_BODY_BYTES, MAX_DEPTH  # noqa: PLC0415
     from pytest_automation_report.server.capacity import MAX_ATTACHED, MAX_THREADS  # noqa: PLC0415
+    from pytest_automation_report.server.channels import Deadlines  # noqa: PLC0415
     from pytest_automation_report.server.contents import MAX_CONTENT_BYTES  # noqa: PLC0415
-    from pytest_automation_report.server.loop import Deadlines  # noqa: PLC0415
     from pytest_automation_report.server.mistakes import MISTAKES_LISTED  # noqa: PLC0415
+    from pytest_automation_report.server.serving import CONNECTIONS  # noqa: PLC0415
     from pytest_automation_report.server.shapes import MAX_TESTS  # noqa: PLC0415
 
     with _served("automation-report serve", shop) as (address, _), requests.Session() as session:
@@ -236,5 +237,7 @@ def test_health_and_limits(shop: Path) -> None:
         f"| {MISTAKES_LISTED}, the others are counted |",
         f"| threads of one run | {MAX_THREADS:,} |",
         f"| {Deadlines().header_seconds:g} s, then {Deadlines().body_seconds:g} s to arrive |",
+        f"| a connection without a request | {Deadlines().idle_seconds:g} s |",
+        f"| connections at a time | {CONNECTIONS}, fewer",
     ):
         assert told in text

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from checked import CheckedServer
+from scripted.server import ScriptedServer
 from sessions import TOKEN, reporting_arguments, run_session, session_environment
 
-from faults.running import eventually, spools
+from faults.projects import GatedProject
+from faults.running import Running, eventually, spools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +53,18 @@ def test_process_that_ends_in_a_test(project: Path, server: CheckedServer, end: 
     assert statuses(server) == {"test_before": "passed", "test_ends": "error"}
     assert "The process that ran this test died" in field(server, "test_ends", "Error")
     assert len(server.posts("/complete")) == 2
+
+
+def test_a_session_holds_no_connection_while_a_test_runs(project: Path) -> None:
+    """A long test leaves the server's connections to others; what comes after it arrives over a new one."""
+    gated = GatedProject(project, 2, 0, 1)
+    with ScriptedServer(token=TOKEN) as server, Running(project, address=server.address) as session:
+        for gate in range(2):
+            session.until(lambda: gated.is_at(gate) and len(server.log) > gate, "the test runs and its run is there")  # noqa: B023 - it is called at once
+            server.wait_until(lambda: not server.open_connections)
+            gated.let_through(gate)
+        assert session.end().exit == 0
+        assert [test["name"] for _, _, test in server.results] == gated.names
 
 
 def test_results_of_a_worker_that_crashed_are_counted(project: Path, server: CheckedServer) -> None:

@@ -110,6 +110,12 @@ class ScriptedServer:
         return self._port
 
     @property
+    def open_connections(self) -> int:
+        """How many connections are open now."""
+        with self._changed:
+            return len(self._wire.connections) if self._wire else 0
+
+    @property
     def log(self) -> list[Seen]:
         """The requests so far, in the order of arrival."""
         with self._changed:
@@ -212,6 +218,7 @@ class ScriptedServer:
             connection.close()
             with self._changed:
                 wire.connections.pop(threading.current_thread()).close()
+                self._changed.notify_all()
 
     # What the handler needs.
 
