@@ -23,7 +23,7 @@ from pytest_automation_report.given import Given, given_from, read_given
 from pytest_automation_report.limits import ARTIFACT_BYTES, ARTIFACTS_BYTES
 from pytest_automation_report.naming import project_name, run_name, source_from
 from pytest_automation_report.resolution import Resolution, absolute_path, spelled_like
-from pytest_automation_report.settings import PREFIX, SETTINGS
+from pytest_automation_report.settings import LOCAL_URL, PREFIX, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -173,10 +173,10 @@ def configuration_from(
     ``root`` is the folder that relative paths start from, ``project_name`` what the project calls itself. Raises
     SettingError for a mistake on the command line or in an ini file.
     """
-    found = Resolution(given)
+    found = Resolution(_without_local(given))
     found.troubles.extend(_unknown_variables(environ))
     state = root.absolute() / _STATE_FOLDER
-    database = _database(found, root, state / "store.sqlite3")
+    database = _database(found, root, state / "store.sqlite3", is_served="url" in given)
     allow_http = found.value("allow_http", values.flag, default=False)
     endpoint = endpoint_from(found, environ, root, database=database, is_http_allowed=allow_http)
     source = _source(found, project_name, root)
@@ -259,8 +259,20 @@ def _facts(found: Resolution) -> Facts:
     )
 
 
-def _database(found: Resolution, root: Path, default: Path) -> Path:
-    """Return the file of the embedded store; a PostgreSQL database is nobody's but its server's."""
+def _without_local(given: Mapping[str, Given]) -> Mapping[str, Given]:
+    """Return the values without an address that stands for the embedded store: it is one that was not given."""
+    url = given.get("url")
+    if url is None or str(url.value).lower() != LOCAL_URL:
+        return given
+    return {name: each for name, each in given.items() if name != "url"}
+
+
+def _database(found: Resolution, root: Path, default: Path, *, is_served: bool) -> Path:
+    """Return the file of the embedded store; a PostgreSQL database is nobody's but its server's.
+
+    ``is_served`` is whether any address was given, also that of the embedded store: a PostgreSQL database then belongs
+    to another server.
+    """
 
     def read(given: Given) -> Path:
         from pytest_automation_report.databases import postgres_database  # noqa: PLC0415 - only where one is named
@@ -268,7 +280,7 @@ def _database(found: Resolution, root: Path, default: Path) -> Path:
         place = postgres_database(given)
         if place is None:
             return absolute_path(values.text(given), root)
-        if "url" in found.given:
+        if is_served:
             return default
         remedy = "serve it with `automation-report serve`, and report to the address of that with"
         raise SettingError(given.origin, place.shown, f"{remedy} {spelled_like('url', given)}")

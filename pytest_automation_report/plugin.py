@@ -53,7 +53,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         const="last",
         default=None,
         metavar="RUN",
-        help="Run only the tests that failed in the run of this id; without one, in the source's last completed run.",
+        help="Run only the tests that failed in the run of this id; without one, in the source's last completed run. "
+        "When none failed, none is run; with 'all', all are.",
     )
 
 

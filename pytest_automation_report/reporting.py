@@ -228,6 +228,7 @@ class Reporting:
             is_whole = self._report.ending is not None and self._report.ending.is_whole
             if self._configuration.strict and not is_whole and int(exitstatus) == 0:
                 session.exitstatus = STRICT_EXIT_STATUS
+                self._report.explain_strict(self._configuration, STRICT_EXIT_STATUS)
 
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         self._end(session, exitstatus)

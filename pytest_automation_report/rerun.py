@@ -5,6 +5,7 @@ Pytest's process opens no socket and no store: the console command does, and pri
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +16,7 @@ from pytest_automation_report.beginning import session_configuration
 from pytest_automation_report.identity import identity
 from pytest_automation_report.quantities import quantity
 from pytest_automation_report.recording import ungrouped
+from pytest_automation_report.settings import LOCAL_URL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 OPTION: Final = "--automation-report-rerun-failed"
 DESTINATION: Final = "automation_report_rerun_failed"
 LAST: Final = "last"
+ALL: Final = "all"
 
 _GIVEN: Final = "automation_report_rerun"
 _SECONDS: Final = 120
@@ -32,43 +35,59 @@ _SECONDS: Final = 120
 def rerun_for(config: pytest.Config, environ: Mapping[str, str]) -> Rerun:
     """Return what selects the tests to run again; raises `pytest.UsageError` when that cannot be found out."""
     which = str(config.getoption(DESTINATION))
-    if which != LAST and not which.isdecimal():
+    if which not in {LAST, ALL} and not which.isdecimal():
+        # pytest takes the word after an option whose value may be left out for that value.
         raise pytest.UsageError(
-            f"{OPTION}: {which!r} cannot be used: write the id of a run, or nothing for the last one"
+            f"{OPTION}: {which!r} cannot be used: write the id of a run, {LAST!r} or {ALL!r} after it; where {which!r} "
+            f"are tests to select from, write {OPTION}={LAST} {shlex.quote(which)}"
         )
     configuration = session_configuration(config, environ)
     run, keys = _failed(configuration, which, config, environ)
     prefix = configuration.folder_prefix or str(getattr(config.option, "junitprefix", None) or "")
-    return Rerun(run, keys, prefix)
+    return Rerun(run, keys, prefix, is_all_else=which == ALL)
 
 
 class Rerun:
-    """Deselects all tests but those that failed, in each process that collects."""
+    """Deselect all tests but those that failed, in each process that collects.
 
-    def __init__(self, run: str, keys: Iterable[str], prefix: str) -> None:
+    When nothing failed, all tests run with ``is_all_else``, and none without; that is no failure.
+    """
+
+    def __init__(self, run: str, keys: Iterable[str], prefix: str, *, is_all_else: bool = False) -> None:
         self._run = run
         self._keys = frozenset(keys)
         self._prefix = prefix
+        self._is_all = is_all_else and not self._keys
         self._deselected: int | None = None
 
     @classmethod
     def of_worker(cls, given: dict[str, Any]) -> Rerun:
         """Return what a controller has given one of its workers."""
         found = given[_GIVEN]
-        return cls(found["run"], found["keys"], found["prefix"])
+        return cls(found["run"], found["keys"], found["prefix"], is_all_else=found["all"])
 
     def pytest_report_header(self) -> str:
-        """Tell what is to be run again."""
+        """Return the line on what is to be run again."""
+        if not self._keys:
+            what = "all tests are run" if self._is_all else f"no test is run ({OPTION}={ALL} runs all)"
+            return f"automation report: nothing failed in run {self._run}: {what}"
         return f"automation report: running again what failed in run {self._run}: {quantity(len(self._keys), 'test')}"
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
         """Hand the keys to a worker of xdist."""
-        node.workerinput[_GIVEN] = {"run": self._run, "keys": sorted(self._keys), "prefix": self._prefix}
+        node.workerinput[_GIVEN] = {
+            "run": self._run,
+            "keys": sorted(self._keys),
+            "prefix": self._prefix,
+            "all": self._is_all,
+        }
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Deselect what did not fail."""
+        if self._is_all:
+            return
         groups = ungrouped(items) if getattr(config.option, "loadgroup", False) else {}
         kept: list[pytest.Item] = []
         left: list[pytest.Item] = []
@@ -80,8 +99,10 @@ class Rerun:
             items[:] = kept
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Tell a worker's controller how much was deselected."""
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
+        """End well when there was nothing to run again; hand a worker's number of deselected tests on."""
+        if not self._keys and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
             output[_GIVEN] = self._deselected
@@ -95,6 +116,9 @@ class Rerun:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tell how much was left out."""
         if self._deselected is not None:
+            if not self._keys:
+                terminalreporter.write_line(self.pytest_report_header())
+                return
             left_out = quantity(self._deselected, "test")
             text = f"automation report: {left_out} deselected that did not fail in run {self._run}"
             terminalreporter.write_line(text)
@@ -110,10 +134,10 @@ def _failed(
 ) -> tuple[str, list[str]]:
     """Return the run's id and the keys of what failed in it, as the console command prints them."""
     command = [sys.executable, "-m", "pytest_automation_report.cli", "run", "failed"]
-    command += [] if which == LAST else [which]
+    command += [which] if which.isdecimal() else []
     command += ["--project-id", str(configuration.project_id), "--source", configuration.source]
     if configuration.endpoint.is_embedded:
-        command += ["--url", "", "--database", configuration.endpoint.database]
+        command += ["--url", LOCAL_URL, "--database", configuration.endpoint.database]
     else:
         command += ["--url", configuration.url, *(["--allow-http"] if configuration.allow_http else [])]
         command += ["--ca-file", configuration.ca_file] if configuration.ca_file else []

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pytest
 
 __all__ = [
+    "LOCAL_URL",
     "PREFIX",
     "SETTINGS",
     "SWITCH_ENVIRONMENT",
@@ -35,6 +36,9 @@ IniType: TypeAlias = Literal["string", "int", "float", "bool", "linelist"]
 
 PREFIX: Final = "automation_report_"
 """What stands before a setting's name in ini files, and before the names that options have inside pytest."""
+
+LOCAL_URL: Final = "local"
+"""Value of the setting ``url`` for the embedded store, where an ini file or variable names a server."""
 
 SWITCH_NAME: Final = "automation_report"
 SWITCH_OPTION: Final = "--automation-report"
@@ -130,7 +134,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "url",
         "text",
         "",
-        "Address of the Testmo instance, with or without /api/v1; without it results go to the embedded server",
+        "Address of the Testmo instance, with or without /api/v1; without it, or with `local`, to the embedded server",
     ),
     Setting("project_id", "integer", None, "Id of the project on the server; required with an address, else 1"),
     Setting(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.keeping import Leftovers
 from pytest_automation_report.limits import STRING_UNITS
 from pytest_automation_report.quantities import quantity
-from pytest_automation_report.settings import setting
+from pytest_automation_report.settings import LOCAL_URL, setting
 from pytest_automation_report.spool_writer import Losses
 from pytest_automation_report.terminal import foreign
 
@@ -163,6 +163,7 @@ def send_command(configuration: Configuration, here: Path) -> str:
     """Return the command that sends, from the folder ``here``, what this session left behind."""
     words = ["automation-report", "send", "--spool", str(configuration.spool)]
     if configuration.endpoint.is_embedded:
+        words += ["--url", LOCAL_URL] if "url" in configuration.origins else []  # else an ini file's address counts
         words += _database_words(configuration, here)
         if configuration.project_id != _EMBEDDED_PROJECT:
             words += ["--project-id", str(configuration.project_id)]

@@ -42,6 +42,7 @@ class TerminalReport:
         self._clean = clean
         self._is_told = False
         self._compared: list[str] = []
+        self._last: list[str] = []
         self._job_lines: list[str] = []
 
     def header(self, configuration: Configuration, key: str) -> str:
@@ -69,6 +70,11 @@ class TerminalReport:
             path = self._here / Path(shown_path).expanduser()
             self._compared = comparison_lines(folder, rules, path, shown_path)
 
+    def explain_strict(self, configuration: Configuration, exit_status: int) -> None:
+        """Add the line on an exit status that is ours: tests passed, and not every result was delivered."""
+        origin = configuration.origins.get("strict", "strict")
+        self._last = [f"exit status {exit_status}: all tests passed, but not all results were delivered ({origin})"]
+
     def tell(self, reporter: pytest.TerminalReporter, configuration: Configuration) -> None:
         """Say in pytest's summary what was delivered, where, and what to do about the rest."""
         lines = self._lines(configuration, reporter.verbosity)
@@ -91,7 +97,7 @@ class TerminalReport:
 
     def _lines(self, configuration: Configuration, verbosity: int) -> list[str]:
         lines = report_lines(configuration, self.ending, self._all_troubles(), here=self._here, verbosity=verbosity)
-        return [*map(printable, lines), *map(printable, self._compared)]
+        return [*map(printable, lines), *map(printable, (*self._compared, *self._last))]
 
     def _all_troubles(self) -> list[str]:
         faults = [f"error in reporting: {each}" for each in self.faults.texts]

@@ -27,6 +27,7 @@ from pytest_automation_report.sender.process import Sender
 from pytest_automation_report.sender.stores import keeper_of
 from pytest_automation_report.sender.underway import most_under_way
 from pytest_automation_report.sender.world import World
+from pytest_automation_report.settings import LOCAL_URL
 from pytest_automation_report.spool import session_folders
 from pytest_automation_report.summary import unstored_lines
 
@@ -159,7 +160,7 @@ def _hindrance(folder: SessionFolder, session: Session, configuration: Configura
     endpoint = configuration.endpoint
     if (session.origin, session.project_id) != (endpoint.origin, endpoint.project_id):
         if session.is_embedded:
-            return f"it is for the embedded store: send it with --project-id {session.project_id} and no address set"
+            return f"it is for the embedded store: send it with --url {LOCAL_URL} --project-id {session.project_id}"
         there = f"{session.origin}, project {session.project_id}"
         return f"it is for {there}: name that with --url and --project-id to send it"
     if session.is_embedded and session.database != endpoint.database:

@@ -32,6 +32,24 @@ def resolve(
     return configuration_from(given, environ=environ, root=root, project_name=project, local_time=NOON)
 
 
+@pytest.mark.parametrize("word", ["local", "Local"])
+@pytest.mark.parametrize("project", ["shop", None])
+def test_local_is_the_embedded_store(tmp_path: Path, word: str, project: str | None) -> None:
+    """The address ``local`` stands for the embedded store, whatever other places name, and asks for nothing more."""
+    environ = {"AUTOMATION_REPORT_URL": "https://b.example"}
+    ini = {
+        "automation_report_url": "https://a.example",
+        "automation_report_database": "postgresql://db.example/results",
+    }
+    given = given_from({"url": word}, environ, ini)
+    root = tmp_path / "checkout"
+    found = configuration_from(given, environ=environ, root=root, project_name=project, local_time=NOON)
+    assert (found.url, found.endpoint.is_embedded, found.project_id, found.hindrance) == ("", True, 1, "")
+    assert found.database == root / ".automation-report" / "store.sqlite3"
+    assert found.origins["url"] == "--url"
+    assert found.source == (project or "checkout")
+
+
 ORIGINS = [
     ("https://a.example", "https://a.example"),
     ("https://a.example/", "https://a.example"),

@@ -112,6 +112,7 @@ def test_strict_fails_a_session_that_could_not_be_reported_at_all(tmp_path: Path
     ran = run_session(tmp_path, "--automation-report-strict", "--automation-report-spool=/proc/none/spool", env=env)
     assert ran.exit == 11, ran.text
     assert "nothing can be reported" in ran.out
+    assert ran.out.count("exit status 11: all tests passed, but not all results were delivered") == 1
 
 
 def test_patched_json_leaves_the_summary_whole(tmp_path: Path) -> None:
