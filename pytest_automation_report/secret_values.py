@@ -9,7 +9,8 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus, unquote
 
-from pytest_automation_report.secret_shapes import MARK
+from pytest_automation_report.secret_looks import MARK
+from pytest_automation_report.secret_names import named_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,17 +22,26 @@ _NAMES: Final = re.compile(
     "(?:_|^)(?:KEY|PASS|PWD|PAT|DSN|JWT|AUTH)$",
     re.IGNORECASE,
 )
-# What tells where a secret is, or about it; PWD is the shell's folder.
+# Variables with the place of a secret, or with facts about it; PWD is the shell's folder.
 _OTHER_NAMES: Final = re.compile(
-    "^PWD$|_(?:FILE|PATH|DIR|SOCK|URL|URI|ID|NAME|USER|TYPE|TTL|EXPIRES?|EXPIRATION)$", re.IGNORECASE
+    "^PWD$|_(?:FILE|PATH|DIR|SOCK|URL|URI|(?<!SECRET_)ID|NAME|USER|TYPE|TTL|EXPIRES?|EXPIRATION)$", re.IGNORECASE
 )
-_USER: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@]*:([^\s/?#]+)@")
+_USER: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@]*:(?![0-9]{1,5}(?:[/?#]|$))")
+_AT: Final = re.compile(r"@[\w.\[\]:,-]+(?:[/?#]|$)")
 
 _LONG: Final = 16
 _SHORT: Final = 8
 _SHORTEST_IN_OTHERS: Final = 6
 _CUT: Final = 40
 _PART: Final = 24
+_ELLIPSIS: Final = re.compile(r"\.\.\.|\u2026")
+_END: Final = 4
+_ONE_END: Final = 6
+_ENDS_CHARACTERS: Final = 256
+_MOST_TRIES: Final = 8
+_SKIPPED: Final = re.compile("identical (?:leading|trailing) characters")
+_SKIPPED_LONG: Final = 20
+_SKIPPED_PART: Final = 10
 
 
 def secret_values(environ: Mapping[str, str], *, is_path: Callable[[str], bool]) -> tuple[str, ...]:
@@ -44,10 +54,25 @@ def secret_values(environ: Mapping[str, str], *, is_path: Callable[[str], bool])
         text = value.strip()
         if _is_named_like_secret(name) and _is_secret(text) and not ("/" in text and is_path(text)):
             found[text] = None
-        address = _USER.match(text) if "://" in text else None
-        if address is not None:
-            found.update((each, None) for each in (address[1], unquote(address[1])) if _is_secret(each))
+        found.update((part, None) for part in _parts(text) if _is_secret(part))
     return tuple(found)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Yield the passwords in a value: of an address, as it is written and as it is meant, and of a connection string.
+
+    A password may have the sign that ends it, and so may the rest of the address: both readings count.
+    """
+    address = _USER.match(text) if "://" in text else None
+    if address is not None:
+        ends = [match.start() for match in _AT.finditer(text, address.end())]
+        for end in dict.fromkeys((*ends[:1], *ends[-1:])):
+            password = text[address.end() : end]
+            yield password
+            yield unquote(password)
+    if "=" in text:
+        for start, end, _ in named_values(text):
+            yield text[start:end]
 
 
 def _is_named_like_secret(name: str) -> bool:
@@ -64,10 +89,11 @@ class KnownSecrets:
 
     A value is looked for as it is, as JSON, ``repr``, HTML and addresses spell it, and within base64 of a longer text.
     Of a value of 40 characters and more, pieces that were cut off at either end are found as well, and of one with
-    several lines each line.
+    several lines each line; of any, the ends that stand on the two sides of an ellipsis, and what pytest leaves of it
+    in a comparison whose equal parts it skips.
     """
 
-    __slots__ = ("_long", "_spellings")
+    __slots__ = ("_long", "_spellings", "_values")
 
     def __init__(self, values: Iterable[str]) -> None:
         whole = dict.fromkeys(value for value in values if value)
@@ -76,6 +102,9 @@ class KnownSecrets:
         found = dict.fromkeys(each for value in whole for each in _spellings(value))
         # The longest first: a shorter one may be a part of it.
         self._spellings = tuple(sorted(found, key=len, reverse=True))
+        self._values = tuple(
+            dict.fromkeys(each for value in whole if len(value) > _ONE_END for each in (value, repr(value)[1:-1]))
+        )
         self._long = tuple((each[:_PART], each[-_PART:], each) for each in whole if len(each) >= _CUT)
 
     def __bool__(self) -> bool:
@@ -92,7 +121,58 @@ class KnownSecrets:
                 text = _without_heads(text, head, value)
             if tail in text:
                 text = _without_heads(text[::-1], tail[::-1], value[::-1], MARK[::-1])[::-1]
+        if self._values and _ELLIPSIS.search(text):
+            text = self._without_ends(text)
+        return self._without_skipped(text) if _SKIPPED.search(text) else text
+
+    def _without_ends(self, text: str) -> str:
+        """Return the text without the two ends of a value around an ellipsis: `'Zq7Lw2...Hg3Fd6'`."""
+        values = [value for value in self._values if value[:_END] in text or value[-_END:] in text]
+        if not values:
+            return text
+        pieces: list[str] = []
+        done = 0
+        for match in _ELLIPSIS.finditer(text):
+            before = text[max(done, match.start() - _ENDS_CHARACTERS) : match.start()]
+            after = text[match.end() : match.end() + _ENDS_CHARACTERS]
+            ends = ((_head(value, before), _tail(value, after)) for value in values)
+            head, tail = max(ends, key=sum)
+            if (head and tail) or max(head, tail) >= _ONE_END:
+                pieces += [text[done : match.start() - head], MARK if head else "", match[0], MARK if tail else ""]
+                done = match.end() + tail
+        return "".join((*pieces, text[done:]))
+
+    def _without_skipped(self, text: str) -> str:
+        """Return the text without the ends of values that pytest keeps beside equal parts that it skips."""
+        for value in self._values:
+            if len(value) >= _SKIPPED_LONG:
+                for piece in (value[:_SKIPPED_PART], value[-_SKIPPED_PART:]):
+                    text = text.replace(piece, MARK)
         return text
+
+
+def _head(value: str, before: str) -> int:
+    """Return how many characters of a value's beginning end a text."""
+    place = len(before)
+    for _ in range(_MOST_TRIES):
+        place = before.rfind(value[:_END], 0, place + _END - 1)
+        if place < 0:
+            return 0
+        if value.startswith(before[place:]):
+            return len(before) - place
+    return 0
+
+
+def _tail(value: str, after: str) -> int:
+    """Return how many characters of a value's end begin a text."""
+    place = -1
+    for _ in range(_MOST_TRIES):
+        place = after.find(value[-_END:], place + 1)
+        if place < 0:
+            return 0
+        if value.endswith(after[: place + _END]):
+            return place + _END
+    return 0
 
 
 def _without_heads(text: str, head: str, value: str, mark: str = MARK) -> str:

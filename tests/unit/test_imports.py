@@ -15,7 +15,8 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "checks", "errors", "model", "limits", "answers", "members", "quantities", "records", "redaction",
-            "secret_shapes", "secret_values", "spooled", "stored", "terminal",
+            "secret_addresses", "secret_looks", "secret_names",
+            "secret_places", "secret_shapes", "secret_values", "spooled", "stored", "terminal",
         ),
         0,
     ),

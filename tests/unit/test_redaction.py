@@ -11,6 +11,8 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from innocent_texts import INNOCENT
+from secret_texts import HIDDEN
 
 from pytest_automation_report import secret_shapes
 from pytest_automation_report.credentials import secrets_from, worker_rules
@@ -135,11 +137,8 @@ QUERY_NAMES = [
     "api_key",
     "api-key",
     "apikey",
-    "auth",
     "client_secret",
     "id_token",
-    "key",
-    "pass",
     "passwd",
     "password",
     "private_token",
@@ -164,6 +163,13 @@ def test_parameters_named_like_secrets_are_hidden(name: str) -> None:
     assert without_credentials(f"body: a=1&{name.upper()}=short") == f"body: a=1&{name.upper()}={MARK}"
 
 
+@pytest.mark.parametrize("name", ["auth", "key", "pass"])
+def test_parameters_with_names_of_other_things_as_well(name: str) -> None:
+    """A key that sorts, a number of passes and a way to log in stay; a value that is no word is hidden."""
+    assert without_credentials(f"/x?{name}=hunter2#y") == f"/x?{name}={MARK}#y"
+    assert without_credentials(f"/x?{name}=created_at&a=1&{name}=12") == f"/x?{name}=created_at&a=1&{name}=12"
+
+
 @pytest.mark.parametrize("token", TOKENS, ids=lambda token: token[:12])
 @pytest.mark.parametrize("frame", ["{}", "token={}, next", "'{}'", "\\n{}\\n", "https://h/x?t={}&u"])
 def test_tokens_of_providers_are_hidden(token: str, frame: str) -> None:
@@ -183,19 +189,46 @@ def test_what_only_resembles_a_credential_stays(text: str) -> None:
     assert without_credentials(text) == text
 
 
-OTHERS = ("AWS_SECRET_ACCESS_KEY", "glagent-", "glcbt-", "gldt-", "glffct-", "glft-", "glimt-", "gloas-", "glrt-")
-"""Literals without an example, since their expressions are those of others."""
-
-
 def test_each_entry_of_the_tables_hides_something() -> None:
-    """No literal of the tables stands there without a token that only it hides."""
+    """No literal of the tables stands there without a token that only it hides, but for variants of one provider."""
     tables = (secret_shapes._TOKENS, secret_shapes._SHAPES, secret_shapes._AFTER)
-    literals = [literal for table in tables for literal, _ in table]
-    examples = " ".join(
-        (*TOKENS, *AROUND, "AWS_SECRET_ACCESS_KEY glagent- glcbt- gldt- glffct- glft- glimt- gloas- glrt-")
-    )
-    missing = [each for each in literals if each not in examples]
-    assert missing == ["glsoat-", "sk_test_", "rk_live_", "shpca_", "shppa_", "shpss_"]
+    examples = " ".join((*TOKENS, *AROUND))
+    missing = [literal for table in tables for literal, _ in table if literal not in examples]
+    variants = ["glagent-", "glcbt-", "gldt-", "glffct-", "glft-", "glimt-", "gloas-", "glrt-", "glsoat-"]
+    assert sorted(missing) == sorted([*variants, "sk_test_", "rk_live_", "shpca_", "shppa_", "shpss_"])
+
+
+@pytest.mark.parametrize(("text", "secret"), HIDDEN.values(), ids=HIDDEN)
+def test_secrets_are_hidden_wholly(text: str, secret: str) -> None:
+    """Of a secret, as programs of all kinds write it beside its name, not even four characters stay."""
+    hidden = without_credentials(text)
+    assert MARK in hidden
+    assert sorted(piece for piece in _pieces(secret) - _pieces(*text.split(secret)) if piece in hidden) == []
+    assert without_credentials(hidden) == hidden
+
+
+def _pieces(*parts: str) -> set[str]:
+    return {part[start : start + 4] for part in parts for start in range(len(part) - 3)}
+
+
+@pytest.mark.parametrize("text", INNOCENT)
+def test_innocent_texts_stay(text: str) -> None:
+    """A text with the words of secrets, but without a secret, stays exactly as it is."""
+    assert without_credentials(text) == text
+
+
+def test_tables_of_texts_are_long_enough() -> None:
+    """Both tables have at least 150 rows, and none twice."""
+    assert len(HIDDEN) >= 150
+    assert len(set(HIDDEN.values())) == len(HIDDEN)
+    assert len(INNOCENT) >= 150
+    assert len(set(INNOCENT)) == len(INNOCENT)
+
+
+def test_values_beside_names_are_hidden_elsewhere_in_the_text() -> None:
+    """The value of a variable that pytest shows is hidden in the comparison and in the message of the same failure."""
+    text = "token = 'Zq7Lw2xR9t'\nE  assert 'Zq7Lw2xR9t' == 'x'\nE  ValueError: Zq7Lw2xR9t is wrong"
+    assert without_credentials(text) == text.replace("Zq7Lw2xR9t", MARK)
 
 
 @given(st.lists(st.sampled_from([*TOKENS, *AROUND, *PLAIN, " ", "\n", '"', "'"]), max_size=6))
@@ -235,9 +268,6 @@ def test_no_expression_repeats_a_repetition() -> None:
     tables = (secret_shapes._TOKENS, secret_shapes._SHAPES, secret_shapes._AFTER)
     patterns = [pattern for table in tables for _, pattern in table]
     patterns += [
-        secret_shapes._QUERY,
-        secret_shapes._SIGNATURE,
-        secret_shapes._USER,
         secret_shapes._BASIC,
         secret_shapes._HEADER,
     ]
@@ -294,6 +324,52 @@ def test_pieces_of_long_values_are_hidden(text: str, expected: str) -> None:
     assert Redaction(secrets=[LONG], is_builtin=False)(text) == expected
 
 
+KNOWN = "Zq7Lw2xR9tVb4Nc8Yk5Jm1Hg3Fd6"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("assert 'Zq7Lw2...Hg3Fd6' == 'x'", f"assert '{MARK}...{MARK}' == 'x'"),
+        ("assert 'Zq7Lw2xR9tVb...k5Jm1Hg3Fd6' == 'x'", f"assert '{MARK}...{MARK}' == 'x'"),
+        ("{'a': 1, 'b': 'Zq7Lw2x...", f"{{'a': 1, 'b': '{MARK}..."),
+        ("...Jm1Hg3Fd6'}", f"...{MARK}'}}"),
+        ("'Zq7Lw2\u20263Fd6'", f"'{MARK}\u2026{MARK}'"),
+        ("Zq7L...Fd6 and so on...", "Zq7L...Fd6 and so on..."),
+        ("wait... Zq7Lw2 ...Hg3", "wait... Zq7Lw2 ...Hg3"),
+    ],
+)
+def test_known_values_are_hidden_where_pytest_shortens_them(text: str, expected: str) -> None:
+    """Both ends of a known value around an ellipsis are hidden; a few characters that are alike are not."""
+    assert Redaction(secrets=[KNOWN])(text) == expected
+
+
+@pytest.mark.parametrize("option", ["-q", "-v", "-vv", "-l", "--tb=native"])
+def test_pytest_itself_shows_nothing_of_a_known_value(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    """Whatever pytest shows of a comparison with a secret, at any verbosity, no six characters of it stay."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("KNOWN", KNOWN)
+    pytester.makepyfile(
+        """
+        import os
+        import pytest
+        KNOWN = os.environ["KNOWN"]
+        OTHERS = ["x", KNOWN + "x", "x" + KNOWN, "y" * 40 + KNOWN, ["a", KNOWN], {"b": KNOWN * 9}, {KNOWN}, len]
+
+        @pytest.mark.parametrize("other", OTHERS, ids=range(len(OTHERS)))
+        def test_it(other):
+            assert KNOWN == other
+        """
+    )
+    shown = pytester.runpytest_subprocess(option).stdout.str()
+    assert "8 failed" in shown
+    assert "Zq7Lw2" in shown
+    hidden = Redaction(secrets=[KNOWN])(shown)
+    assert [KNOWN[at : at + 6] for at in range(len(KNOWN) - 5) if KNOWN[at : at + 6] in hidden] == []
+
+
 def test_lines_of_a_known_value_are_hidden_one_by_one() -> None:
     """Of a secret with several lines each line is hidden."""
     redaction = Redaction(secrets=[f"first-line-{WORD}\nsecond-line-{WORD}\nend"], is_builtin=False)
@@ -321,6 +397,8 @@ def test_the_longest_value_is_hidden_first() -> None:
         ("STRIPE_SECRET", "pass1234", True),
         ("AZURE_STORAGE_CONNECTION_STRING", "pass1234", True),
         ("SYSTEM_ACCESSTOKEN", "pass1234", True),
+        ("VAULT_SECRET_ID", "5f0c7a52-6d2e", True),
+        ("VAULT_ROLE_ID", "5f0c7a52-6d2e", False),
         ("PWD", "/home/someone/project", False),
         ("TOKEN_FILE", "/run/secrets/token", False),
         ("SSH_AUTH_SOCK", "/tmp/agent.1234", False),
@@ -342,6 +420,27 @@ def test_passwords_in_addresses_of_the_environment_are_secrets() -> None:
     """The password within an address of any variable is hidden, as it is written and as it is meant."""
     environ = {"DATABASE_URL": "postgresql://user:p%40ssw0rd-1@host/db", "HTTP_PROXY": "http://u:short@proxy:8080"}
     assert secret_values(environ, is_path=lambda _: False) == ("p%40ssw0rd-1", "p@ssw0rd-1")
+
+
+@pytest.mark.parametrize(
+    "password", ["p@ss-word1", "p#ss-word1", "p?ss/word1", "it's-word1", 'p"ss\\word1', "p ss word 1"]
+)
+def test_passwords_of_any_characters_in_addresses_of_the_environment(password: str) -> None:
+    """A password in an address is a secret also with characters that end other things."""
+    environ = {"DATABASE_URL": f"postgresql://user:{password}@host:5432/db"}
+    assert secret_values(environ, is_path=lambda _: False) == (password,)
+
+
+def test_passwords_in_connection_strings_of_the_environment() -> None:
+    """The password within a connection string of any variable is a secret."""
+    environ = {"A_DATABASE": "Server=h;Password=pass-1234;Encrypt=yes", "A_LIBPQ": "host=h password=word-5678 dbname=d"}
+    assert secret_values(environ, is_path=lambda _: False) == ("pass-1234", "word-5678")
+
+
+@pytest.mark.parametrize("address", ["http://host:8080/a@b", "https://example.org/@user", "http://[::1]:80/"])
+def test_addresses_of_the_environment_without_a_password(address: str) -> None:
+    """A port and a sign in a path make no password."""
+    assert secret_values({"ADDRESS": address}, is_path=lambda _: False) == ()
 
 
 def test_the_token_is_hidden_also_when_the_rest_is_off() -> None:
