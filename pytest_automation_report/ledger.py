@@ -139,7 +139,8 @@ class LedgerState:
 
     ``is_doubted`` tells that the ledger before this one is lost, and with it what was sent.
     ``answers`` counts what the server has said yes or no to: the only progress there is. ``trouble`` is what the last
-    request met, empty when it met nothing. ``fencing`` is what the server has shown: that completed threads take no
+    request met, empty when it met nothing; ``is_run_gone`` that the run is completed or unknown to the server.
+    ``fencing`` is what the server has shown: that completed threads take no
     results, or that they do. ``stored`` are the files of results that were stored, by their names in the spool,
     ``unstored`` why others were not. ``aliases`` are those used by pytest's status instead of ones that the server does
     not know, ``renamed`` the same by those.
@@ -158,6 +159,7 @@ class LedgerState:
     answers: int = 0
     trouble: str = ""
     trouble_class: str = ""
+    is_run_gone: bool = False
     fencing: Fencing | None = None
     left_runs: set[int] = field(default_factory=set)
     reasons: list[str] = field(default_factory=list)
@@ -207,6 +209,7 @@ class LedgerState:
                 self._leave_thread(members["worker"])
             case "trouble":
                 self.trouble, self.trouble_class = members["why"], members["class"]
+                self.is_run_gone = bool(members.get("gone", False))
             case "lane":
                 self.lanes[members["worker"]] = members
             case "done":
@@ -251,7 +254,7 @@ class LedgerState:
         if intent is None:
             return
         if kind == "not":
-            self.trouble = self.trouble_class = ""  # what it met is written after it
+            self._forget_trouble()  # what it met is written after it
         else:
             self._answered()
         if kind == "ack":
@@ -264,7 +267,11 @@ class LedgerState:
 
     def _answered(self) -> None:
         self.answers += 1
+        self._forget_trouble()
+
+    def _forget_trouble(self) -> None:
         self.trouble = self.trouble_class = ""
+        self.is_run_gone = False
 
     def _set_aside(self, intent: Intent, kind: str) -> None:
         if intent.operation in {"append_run", "note_thread"}:
@@ -294,6 +301,7 @@ class LedgerState:
         if self.run is not None:
             self.left_runs.add(self.run)
         self.run, self.is_joined, self.is_noted, self.is_complete = None, False, False, False
+        self.is_run_gone = False
         for worker in self.accounts:
             self._leave_thread(worker)
 

@@ -359,6 +359,7 @@ class Reporting:
             log=Log(self._folder.log).tail(3) if is_silent and not view.state.is_ready else [],
             trouble=view.state.trouble or str(view.state.done.get("why", "")),
             trouble_class=view.state.trouble_class,
+            is_run_gone=view.state.is_run_gone,
             reasons=tuple(view.state.reasons),
             renamed=tuple(view.state.renamed.items()),
             unstored=view.state.unstored_reasons,

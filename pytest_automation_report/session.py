@@ -22,6 +22,7 @@ _encode: Final = json.JSONEncoder().encode
 class Session:
     """What one session reports, and where to; written once, read by the sender and by ``automation-report send``.
 
+    ``origin`` is empty, or ``project_id`` 0, if nobody said a usable one: who sends the session decides it then.
     ``rules`` are the recorder's, for results that only the sender can make. ``database`` is the embedded store's file,
     empty for a remote server. ``joined_run`` is the id of a run that exists already, or ``None``; ``is_closing`` tells
     that this session completes it all the same. ``run_tag`` is the tag by which jobs find a run that they share, empty
@@ -53,6 +54,11 @@ class Session:
     def is_doubtful(self) -> bool:
         """Whether a sender may have sent what is here, unless its ledger, which was deleted too, is here and says."""
         return self.is_followed and self.is_remade
+
+    @property
+    def has_destination(self) -> bool:
+        """Whether address and project are known: not if the settings for them were wrong or missing."""
+        return bool(self.origin and self.project_id)
 
     @property
     def is_embedded(self) -> bool:

@@ -130,6 +130,26 @@ class SessionFolder:
             file.write(data_of(session))
         self._known = session, self.began_ns
 
+    def bind(self, session: Session) -> None:
+        """Replace ``session.json``, whole or not at all; its age stays. The caller holds the folder's lock.
+
+        Raises `SpoolError` if it cannot be written.
+        """
+        path = self._session_path
+        copy = self.path / f"{SESSION_FILE}{COPY}{os.getpid()}"
+        began_ns = self.began_ns
+        try:
+            copy.unlink(missing_ok=True)  # of a process with the same id that was killed here
+            with os.fdopen(os.open(copy, _NEW, 0o600), "wb") as file:
+                file.write(data_of(session))
+                file.flush()
+                os.fsync(file.fileno())
+            os.utime(copy, ns=(began_ns, began_ns))
+            copy.rename(self.path / SESSION_FILE)
+        except OSError as error:
+            raise SpoolError(f"{path}: cannot be written: {error.strerror or error}") from error
+        self._known = session, began_ns
+
     def restore(self, session: Session) -> None:
         """Make the folder and ``session.json`` again when a test has deleted them; the age stays where it is known.
 

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 RUN_PAGE: Final = "/automation/runs/view/{run}"
 """Path of a run's web page, on Testmo's servers and on the embedded one."""
 
-_EMBEDDED_PROJECT: Final = 1
 _REASONS: Final = 3
+_SEND_SETTINGS: Final = (
+    "spool", "url", "database", "project_id", "token_file", "ca_file", "artifact_store", "artifact_url",
+)  # fmt: skip
+"""What the printed command says, in this order: all that `automation-report send` may not find by itself."""
 
 _WORDS: Final = {
     "passed": "passed",
@@ -47,8 +50,9 @@ _REMEDIES: Final[Mapping[str, str]] = {
 class Ending:
     """How the reporting of a session ended.
 
-    ``log`` are the last lines of a sender that never got ready; ``renamed`` are statuses that the server does not know,
-    each with what was sent instead; ``unstored`` says why files of results are not stored, each with their number.
+    ``log`` are the last lines of a sender that never got ready; ``is_run_gone`` if the rest needs a new run;
+    ``renamed`` are statuses that the server does not know, each with what was sent instead; ``unstored`` says why files
+    of results are not stored, each with their number.
     """
 
     tally: Tally
@@ -57,6 +61,7 @@ class Ending:
     log: Sequence[str] = ()
     trouble: str = ""
     trouble_class: str = ""
+    is_run_gone: bool = False
     reasons: tuple[str, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
     unstored: tuple[tuple[str, int], ...] = ()
@@ -126,7 +131,7 @@ def _left_behind(configuration: Configuration, leftovers: Leftovers, here: Path)
     lines = []
     if leftovers.kept:
         kept = f"{quantity(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
-        lines.append(f"{kept} in {near(configuration.spool, here)}: send with {send_command(configuration, here)}")
+        lines.append(f"{kept} in {near(configuration.spool, here)}: send with {send_command(configuration)}")
     if leftovers.removed:
         removed, days = quantity(leftovers.removed, "earlier session"), quantity(configuration.keep_spool, "day")
         lines.append(f"{removed} removed, kept for {days} without being sent")
@@ -159,40 +164,45 @@ def unstored_lines(unstored: Sequence[tuple[str, int]]) -> list[str]:
     ]
 
 
-def send_command(configuration: Configuration, here: Path) -> str:
-    """Return the command that sends, from the folder ``here``, what this session left behind."""
-    words = ["automation-report", "send", "--spool", str(configuration.spool)]
+def send_command(configuration: Configuration, *, is_new_run: bool = False) -> str:
+    """Return the command that sends, from any folder, what this session left behind.
+
+    An address or project that is not known is left out: then what is configured counts.
+    """
+    project_id = str(configuration.project_id or "")
+    values = {"spool": str(configuration.spool), "project_id": project_id, **_said(configuration)}
     if configuration.endpoint.is_embedded:
-        words += ["--url", LOCAL_URL] if "url" in configuration.origins else []  # else an ini file's address counts
-        words += _database_words(configuration, here)
-        if configuration.project_id != _EMBEDDED_PROJECT:
-            words += ["--project-id", str(configuration.project_id)]
+        # Said, since an ini file or the environment may name a server where the command runs.
+        values["url"] = LOCAL_URL
+        values["database"] = str(configuration.database)
     else:
-        words += ["--url", configuration.url, "--project-id", str(configuration.project_id)]
-        words += _access_words(configuration)
-    return shlex.join([*words, *_store_words(configuration)])
+        values["url"] = configuration.url
+    options = [f"{setting(name).plain_option}={values[name]}" for name in _SEND_SETTINGS if values.get(name)]
+    flags = ["--allow-http"] if _is_http_allowed(configuration) else []
+    return shlex.join(["automation-report", "send", *options, *flags, *(["--new-run"] if is_new_run else [])])
 
 
-def _store_words(configuration: Configuration) -> list[str]:
-    """Return where files go, where that was said on the command line alone."""
-    said = {"artifact_store": configuration.artifact_store, "artifact_url": configuration.artifact_url}
-    if not configuration.artifact_store:
-        return []
-    of_session = {name for name in said if configuration.origins.get(name, "").startswith("--")}
-    return [word for name in sorted(of_session) for word in (setting(name).plain_option, said[name])]
+def _said(configuration: Configuration) -> dict[str, str]:
+    """Return what opens the server and the store of files, unless the environment has it: there it is found again.
+
+    An ini file is not found from every folder, and the command is to work from any.
+    """
+    said = {}
+    if not configuration.endpoint.is_embedded:
+        said = {"token_file": configuration.token_file, "ca_file": configuration.endpoint.ca_file}
+    if configuration.artifact_store:
+        said |= {"artifact_store": configuration.artifact_store, "artifact_url": configuration.artifact_url}
+    return {name: value for name, value in said.items() if _is_said_outside_environment(configuration, name)}
 
 
-def _access_words(configuration: Configuration) -> list[str]:
-    """Return what opens the server and was said where the console command may not find it: not in the environment."""
-    said = {name for name, origin in configuration.origins.items() if origin != setting(name).environment}
-    words = []
-    if "token_file" in said:
-        words += ["--token-file", configuration.token_file]
-    if "ca_file" in said:
-        words += ["--ca-file", configuration.endpoint.ca_file]
-    if "allow_http" in said and configuration.allow_http:
-        words += ["--allow-http"]
-    return words
+def _is_http_allowed(configuration: Configuration) -> bool:
+    is_said = _is_said_outside_environment(configuration, "allow_http")
+    return configuration.allow_http and is_said and not configuration.endpoint.is_embedded
+
+
+def _is_said_outside_environment(configuration: Configuration, name: str) -> bool:
+    origin = configuration.origins.get(name)
+    return origin is not None and origin != setting(name).environment
 
 
 def _database_words(configuration: Configuration, here: Path) -> list[str]:
@@ -258,10 +268,20 @@ def _undelivered(configuration: Configuration, ending: Ending, here: Path) -> li
     lines += [f"  {foreign(each)}" for each in ending.reasons[:3]]
     if tally.left or not tally.is_complete:
         kept = f"{quantity(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
-        lines.append(f"{kept}{_why(ending)}")
-        lines.append(f"send: {send_command(configuration, here)}")
+        lines.append(f"{kept}{_missing(configuration) or _why(ending)}")
+        lines.append(f"send: {send_command(configuration, is_new_run=ending.is_run_gone)}")
     lines += [f"  sender: {foreign(each)}" for each in ending.log]
     return lines
+
+
+def _missing(configuration: Configuration) -> str:
+    """Return which settings results without a destination wait for, "" if they have one."""
+    missing = [
+        setting(name).environment
+        for name, value in (("url", configuration.endpoint.origin), ("project_id", configuration.project_id))
+        if not value
+    ]
+    return f": set {' and '.join(missing)} first" if missing else ""
 
 
 def _why(ending: Ending) -> str:

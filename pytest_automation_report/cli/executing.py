@@ -195,7 +195,7 @@ class _Reported:
         """Tell which run is open after a signal, and the command that sends the rest and completes it."""
         by = f"interrupted by {signal_name(self.interrupts.last or signal.SIGINT)}"
         amount, place = quantity(results, "result"), f"kept in {folder.path}"
-        command = send_command(self.configuration, Path.cwd())
+        command = send_command(self.configuration)
         if self.is_own:
             told(f"{by}: run {self.run} is open, {amount} and its end are {place}", colour="yellow")
             told(f"complete run {self.run} with: {command}")

@@ -6,7 +6,7 @@ import os
 import random
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,7 +34,7 @@ from pytest_automation_report.summary import unstored_lines
 if TYPE_CHECKING:
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.ledger import LedgerState
-    from pytest_automation_report.model import ArtifactStore, Token
+    from pytest_automation_report.model import ArtifactStore, Endpoint, Token
     from pytest_automation_report.sender.delivery import Delivery
     from pytest_automation_report.sender.settlement import Unknown
     from pytest_automation_report.session import Session
@@ -114,11 +114,21 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token, how
     if lock is None:
         return _kept(folder, f"another sender (process {ledger_from(folder.ledger).sender_pid}) is at work on it")
     try:
-        return delivered(folder, session, configuration, token, how)
+        return delivered(folder, _bound(folder, session, configuration), configuration, token, how)
     except SpoolError as error:
         return _kept(folder, str(error))
     finally:
         os.close(lock)
+
+
+def _bound(folder: SessionFolder, session: Session, configuration: Configuration) -> Session:
+    """Return a session with its destination; one without gets the configured one, before a part of it is sent there."""
+    if session.has_destination:
+        return session
+    endpoint = configuration.endpoint
+    bound = replace(session, origin=endpoint.origin, project_id=endpoint.project_id, database=endpoint.database)
+    folder.bind(bound)
+    return bound
 
 
 def left_by(run: int, configuration: Configuration, token: Token) -> Exit:
@@ -158,6 +168,8 @@ def _kept(folder: SessionFolder, why: str) -> Exit:
 
 def _hindrance(folder: SessionFolder, session: Session, configuration: Configuration) -> str:
     endpoint = configuration.endpoint
+    if not session.has_destination:
+        return _partial_hindrance(session, endpoint)
     if (session.origin, session.project_id) != (endpoint.origin, endpoint.project_id):
         if session.is_embedded:
             return f"it is for the embedded store: send it with --url {LOCAL_URL} --project-id {session.project_id}"
@@ -168,6 +180,15 @@ def _hindrance(folder: SessionFolder, session: Session, configuration: Configura
     is_running = session.pid_birth != "" and birth_of(session.pid) == session.pid_birth
     if is_running and not folder.has_ended:
         return f"its pytest (process {session.pid}) is still running"
+    return ""
+
+
+def _partial_hindrance(session: Session, endpoint: Endpoint) -> str:
+    """Return why a session without a whole destination is not sent here: the part that is known must be the same."""
+    if session.origin not in {"", endpoint.origin}:
+        return f"it is for {session.origin}: name that with --url, and its project with --project-id, to send it"
+    if session.project_id not in {0, endpoint.project_id}:
+        return f"it is for project {session.project_id}: name that with --project-id to send it"
     return ""
 
 
@@ -240,6 +261,8 @@ def _told(folder: SessionFolder, delivery: Delivery, sent: int) -> Exit:
     ]
     parts = ", ".join(f"{count} {what}" for count, what in kept if count) or "the run is not completed"
     why = delivery.stopped or state.trouble or "; ".join(state.reasons[:3])
+    if state.is_run_gone:
+        why = f"{why}: add --new-run to send it to a new run"
     text = f"{folder.id}: {arrived}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}"
     told(text, colour="yellow")
     if state.trouble_class == "token":

@@ -152,5 +152,14 @@ def _row(kept: KeptSession) -> tuple[str, ...]:
         (kept.held, "held"),
     ]
     results = ", ".join(f"{count} {what}" for count, what in parts if count) or kept.trouble or "no results"
-    where = f" for {kept.address}, project {kept.project_id}" if kept.address else ""
-    return kept.id, kept.state, age(kept.age_seconds), f"{results}{where}"
+    return kept.id, kept.state, age(kept.age_seconds), f"{results}{_where(kept)}"
+
+
+def _where(kept: KeptSession) -> str:
+    if kept.trouble:
+        return ""
+    if kept.address and kept.project_id:
+        return f" for {kept.address}, project {kept.project_id}"
+    known = f" for {kept.address}" if kept.address else f" for project {kept.project_id}" if kept.project_id else ""
+    missing = "project" if kept.address else "address" if kept.project_id else "address and project"
+    return f"{known}, for the {missing} that is configured when it is sent"

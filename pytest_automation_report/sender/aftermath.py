@@ -161,9 +161,10 @@ class Aftermath:
         try:
             is_settled = settlement.step()
         except (ClientError, StoreError) as error:
-            if error is settlement.refusal:
+            is_run_completed = error is settlement.refusal
+            if is_run_completed:
                 self._end_refused()
-            self.patience.meet(error)
+            self.patience.meet(error, is_run_completed=is_run_completed)
             return True
         if is_settled:
             self._end_settlement(intent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_automation_report.errors import (
     ClientError,
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.sender.book import LedgerBook
     from pytest_automation_report.sender.handover import Limits
     from pytest_automation_report.sender.world import World
+
+_UNKNOWN: Final = frozenset({404, 410})
+_UNPROCESSABLE: Final = 422
 
 Trouble: TypeAlias = ClientError | StoreError
 """What a request can meet."""
@@ -38,6 +41,7 @@ class Patience:
     _until: float = 0.0
     _asked_until: float = 0.0
     _told: tuple[str, str] = ("", "")
+    _is_gone: bool = False
     _failures: int = 0
     _probes: int = 0
 
@@ -54,8 +58,11 @@ class Patience:
         """Begin anew with short waits."""
         self._failures = 0
 
-    def meet(self, error: Trouble) -> None:
-        """Wait after what a request has met, or send nothing more where waiting would not help."""
+    def meet(self, error: Trouble, *, is_run_completed: bool = False) -> None:
+        """Wait after what a request has met, or send nothing more where waiting would not help.
+
+        ``is_run_completed`` if the server has shown that it takes nothing more for that reason.
+        """
         if isinstance(error, (ThrottledError, InProgressError)):
             self.throttled(error)
         elif isinstance(error, StoreError):
@@ -63,7 +70,7 @@ class Patience:
         elif isinstance(error, TokenRefusedError):
             self.stop("token", str(error))
         elif isinstance(error, RefusedError):
-            self.stop("refused", reason_of(error))
+            self.stop("refused", reason_of(error), is_run_gone=is_run_completed or self._is_run_gone(error))
         else:
             self.later("again" if isinstance(error, NotSentError) else "unknown", str(error))
 
@@ -89,21 +96,31 @@ class Patience:
         self._probes += 1
         self._pause("unknown", why, seconds)
 
-    def stop(self, trouble: str, why: str) -> None:
-        """Send nothing more; the first reason counts, whatever else was under way then."""
+    def _is_run_gone(self, error: RefusedError) -> bool:
+        """Whether a refusal says that the run is unknown, or completed: 422 names no property that is wrong then."""
+        is_of_run = error.status in _UNKNOWN or (error.status == _UNPROCESSABLE and not error.errors)
+        return is_of_run and self.book.state.run is not None
+
+    def stop(self, trouble: str, why: str, *, is_run_gone: bool = False) -> None:
+        """Send nothing more; the first reason counts, whatever else was under way then.
+
+        With ``is_run_gone`` the rest can only go to a new run.
+        """
         if not self.stopped:
-            self.stopped, self._told = why, (trouble, why)
+            self.stopped, self._told, self._is_gone = why, (trouble, why), is_run_gone
         self.tell()
         self.world.log(f"stopped: {why}")
 
     def tell(self) -> None:
         """Write what is waited for, or why nothing more is sent: again, when an answer after it has taken it back."""
         trouble, why = self._told
-        self.book.write("trouble", why=why, **{"class": trouble})
+        more = {"gone": True} if self._is_gone else {}
+        self.book.write("trouble", why=why, **{"class": trouble}, **more)
 
     def go_on(self) -> None:
         """Send again, as if nothing had been met."""
         self.stopped, self._until, self._asked_until, self._failures = "", 0.0, 0.0, 0
+        self._is_gone = False
 
     def _pause(self, trouble: str, why: str, seconds: float) -> None:
         now = self.world.clock()

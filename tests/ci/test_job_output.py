@@ -123,7 +123,7 @@ def test_undelivered_results(project: Project, tmp_path: Path) -> None:
     assert lines[2] == "**1 passed**"
     assert lines[4].startswith("- 1 result kept in .automation-report/spool/")
     assert "the server could not be reached" in lines[4]
-    assert lines[5].startswith("- send: automation-report send --spool ")
+    assert lines[5].startswith("- send: automation-report send --spool=")
     (warning,) = [line for line in ran.out.splitlines() if line.startswith("::warning")]
     assert warning.startswith("::warning::automation report: 1 result kept in ")
 

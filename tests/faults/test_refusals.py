@@ -9,7 +9,7 @@ from scripted.faults import Rule, answer, redirect
 from scripted.server import ScriptedServer
 from sessions import TOKEN, Ran, run_session, send, session_environment
 
-from faults.oracle import assert_one_run, assert_whole, checked_server, names, told
+from faults.oracle import assert_one_run, assert_whole, checked_server, names, told, told_command
 from faults.projects import GatedProject
 from faults.running import Running, acknowledged, spools, wait_for_senders
 from faults.test_portions import PickyServer, naming, unknown_alias
@@ -172,3 +172,29 @@ def test_redirect(tmp_path: Path, status: int) -> None:
         server._rules.clear()
         assert sent(tmp_path, server).exit == 0
         assert_whole(server, expected())
+
+
+@pytest.mark.parametrize("how", ["deleted", "completed"])
+def test_printed_command_leaves_a_run_that_takes_nothing_more(tmp_path: Path, how: str) -> None:
+    """Where the run is completed or unknown, the printed command says --new-run, and delivers the rest as it stands."""
+    with checked_server() as server:
+
+        def end() -> None:
+            if how == "deleted":
+                del server.store.runs[2]
+                server.store.threads.clear()
+                server.store.runs[9] = server.store.runs[1]  # ids are counted: the next run is number 3
+            else:
+                run = server.store.runs[2]
+                run.is_completed = True
+                for thread in run.threads:
+                    thread.is_completed = True
+
+        ran = halfway(tmp_path, server, end)
+        name, *words = told_command(ran)
+        assert (name, words[-1]) == ("automation-report", "--new-run"), ran.out
+        again = sent(tmp_path, server)
+        assert "add --new-run to send it to a new run" in again.err
+        delivered = send(tmp_path, *words[1:])
+        assert delivered.exit == 0, delivered.text
+        assert sorted(names(server)) == sorted(expected())

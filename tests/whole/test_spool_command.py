@@ -175,7 +175,8 @@ def test_next_session_tells_of_those_before(project: Project) -> None:
     project.report(LATER)
     first, second = sorted(project.sessions)
     ran = project.report()
-    send = f"automation-report send --spool {project.state / 'spool'}"
+    send = f"automation-report send --spool={project.state / 'spool'} --url=local"
+    send = f"{send} --database={project.state / 'store.sqlite3'} --project-id=1"
     assert f"2 earlier sessions are kept in .automation-report/spool: send with {send}\n" in ran.out, ran.text
     assert "removed" not in ran.out
     aged(first, 15)
