@@ -10,6 +10,8 @@ from pytest_automation_report.cli.context import CONNECTION, Exit, configured, s
 from pytest_automation_report.cli.shared_runs import connected_to
 from pytest_automation_report.cli.tables import printed
 from pytest_automation_report.errors import RefusedError
+from pytest_automation_report.quantities import quantity
+from pytest_automation_report.run_pages import learn_kind, run_pages
 
 if TYPE_CHECKING:
     from pytest_automation_report.client import Client
@@ -41,15 +43,16 @@ def list_failed(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - cl
 
 def _last(client: Client, source: str) -> int:
     """Return the source's last completed run; raises `RefusedError` where there is none among the newest."""
-    page = client.runs(expands=("automation_sources",))
-    names = {each["id"]: each["name"] for each in page.expands.get("automation_sources", ())}
-    found = (each.id for each in page.result if each.is_completed and names.get(each.source_id) == source)
-    run = next(found, None)
-    if run is None:
-        raise RefusedError(
-            f"there is no completed run of the source {source!r} among the newest {page.per_page}", _NOT_FOUND
-        )
-    return run
+    learn_kind(client)
+    looked_at = 0
+    for page in run_pages(client, expands=("automation_sources",)):
+        names = {each["id"]: each["name"] for each in page.expands.get("automation_sources", ())}
+        for run in page.result:
+            if run.is_completed and names.get(run.source_id) == source:
+                return run.id
+        looked_at += len(page.result)
+    newest = quantity(looked_at, "run")
+    raise RefusedError(f"there is no completed run of the source {source!r} among the newest {newest}", _NOT_FOUND)
 
 
 def _failed(client: Client, run: int) -> dict[str, str]:

@@ -38,6 +38,7 @@ from pytest_automation_report.cli.tables import is_person_reading, moment, print
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.model import Resources
 from pytest_automation_report.quantities import quantity
+from pytest_automation_report.run_pages import learn_kind
 
 if TYPE_CHECKING:
     from pytest_automation_report.client import Client
@@ -166,7 +167,7 @@ def wait(chosen: int | None, *, expect_jobs: int | None, timeout: float, **optio
 )
 @click.option("--open", "is_open", is_flag=True, help="Only runs that are not completed.")
 @click.option("--older-than", type=AGE, help="Only runs that were created so long ago: 30m, 2h or 3d.")
-@click.option("--json", "is_json", is_flag=True, help="Print the page as the server's JSON document.")
+@click.option("--json", "is_json", is_flag=True, help="Print the page as the server's JSON, without threads if it can.")
 @setting_options(*CONNECTION)
 @with_exit_codes
 def list_runs(
@@ -182,6 +183,7 @@ def list_runs(
     configuration, token = configured(options)
     before = None if older_than is None else datetime.now(tz=timezone.utc) - timedelta(seconds=older_than)
     with connected_to(configuration, token) as client:
+        learn_kind(client)
         document = client.runs_document(
             page=page, per_page=int(per_page), status=(_RUNNING,) if is_open else (), created_before=before
         )
@@ -238,7 +240,7 @@ def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:
     try:
         client.complete_run(run_id, measure_elapsed=measure_elapsed)
     except RefusedError as error:
-        if error.status != _UNPROCESSABLE or not client.run(run_id).is_completed:
+        if error.status != _UNPROCESSABLE or not client.run(run_id, has_threads=False).is_completed:
             raise
         return False
     return True

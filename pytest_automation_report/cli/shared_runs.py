@@ -13,6 +13,7 @@ from pytest_automation_report.cli.context import FACTS, configured, new_run, tol
 from pytest_automation_report.connection import connected
 from pytest_automation_report.errors import NotSentError, RefusedError, ThrottledError, UnknownAnswerError
 from pytest_automation_report.quantities import quantity
+from pytest_automation_report.run_pages import learn_kind, run_pages
 from pytest_automation_report.sender.handover import limits_from
 from pytest_automation_report.sender.joining import Joining
 from pytest_automation_report.sender.settlement import NOTE_FIELD
@@ -83,8 +84,9 @@ def found_run(client: Client, configuration: Configuration) -> int:
     _, sharing = new_run(configuration)
     if not sharing.tag:
         raise click.UsageError("which run? give its id, --run-id or --run-key")
-    page = client.runs(tags=(sharing.tag,))
-    found = [each for each in page.result if sharing.tag in each.tags]
+    learn_kind(client)
+    pages = run_pages(client, tags=(sharing.tag,))
+    found = [each for page in pages for each in page.result if sharing.tag in each.tags]
     if not found:
         raise NoRunError(f"there is no run of the key {sharing.key!r} in this project and source", 404)
     opened = [each.id for each in found if not each.is_completed]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.errors import ClientError, RefusedError
 from pytest_automation_report.model import Field, Resources
+from pytest_automation_report.run_pages import run_pages
 
 if TYPE_CHECKING:
     from pytest_automation_report.answers import Run
@@ -62,7 +63,7 @@ class Joining:
         return self.world.clock() < self._next
 
     def step(self) -> int | None:
-        """Send at most one request; return the run's id once it is found."""
+        """Send at most one request, or read one list; return the run's id once it is found."""
         if self.is_waiting:
             return None
         match self._stage:
@@ -169,12 +170,12 @@ class Joining:
     def _runs(self) -> list[Run]:
         """Return the runs of the key; a server that takes no notice of the filter is read with care."""
         try:
-            page = self.client.runs(tags=(self.tag,))
+            found = [run for page in run_pages(self.client, tags=(self.tag,)) for run in page.result]
         except RefusedError as error:
             if error.status != _NOT_FOUND:
                 raise
             return []  # a project may be unknown until it has a run; creating one tells if it is not
-        return [each for each in page.result if self.tag in each.tags]
+        return [each for each in found if self.tag in each.tags]
 
     @property
     def _key(self) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.errors import RefusedError, UnknownAnswerError
+from pytest_automation_report.run_pages import run_pages
 from pytest_automation_report.sender.parts import arrived_ranges
 from pytest_automation_report.spool import SESSION_ID_FIELD
 
@@ -65,7 +66,7 @@ class Settlement:
         return self.world.clock() < self._next_read
 
     def step(self) -> bool:
-        """Send at most one request; return whether the intent is settled now."""
+        """Send at most one request, or read one list; return whether the intent is settled now."""
         if self.is_waiting:
             return False
         match self.intent.operation:
@@ -84,11 +85,11 @@ class Settlement:
                 case "complete_thread":
                     return self._thread().is_completed
                 case "append_run":
-                    return any(field.name == NOTE_FIELD for field in self._run().fields)
+                    return any(field.name == NOTE_FIELD for field in self._run(has_threads=False).fields)
                 case "note_thread":
                     return any(field.name == NOTE_FIELD for field in self._thread().fields)
                 case _:
-                    return self._run().is_completed
+                    return self._run(has_threads=False).is_completed
         except RefusedError as error:
             # Completing again tells: a second refusal means that it is completed. A note is worth no second copy.
             self.world.log(f"{error}: {self.intent.operation} cannot be looked at")
@@ -193,11 +194,11 @@ class Settlement:
     def _settle_run(self) -> bool:
         """Adopt the run that carries this session's id, if the server has one."""
         try:
-            page = self.client.runs(status=(_RUNNING,))
+            runs = [run for page in run_pages(self.client, status=(_RUNNING,)) for run in page.result]
         except RefusedError as error:
             self.world.log(f"{error}: a run may be left behind empty")
             return self._decide("not")
-        found = [run.id for run in page.result if self._is_ours(run) and run.id not in self.book.state.left_runs]
+        found = [run.id for run in runs if self._is_ours(run) and run.id not in self.book.state.left_runs]
         if found:
             return self._decide("ack", id=min(found))
         if not self._has_repeated(0):
@@ -215,10 +216,10 @@ class Settlement:
         self._next_read = self.world.clock() + self.limits.read_back
         return False
 
-    def _run(self) -> Run:
+    def _run(self, *, has_threads: bool = True) -> Run:
         run = self.book.state.run
         assert run is not None
-        return self.client.run(run)
+        return self.client.run(run, has_threads=has_threads)
 
     def _thread(self) -> Thread:
         run = self._run()

@@ -121,7 +121,7 @@ class Uploads:
         """Look whether the server answers: what it is was not learnt yet, or an upload went unanswered."""
         run = self.book.state.run
         assert run is not None
-        if not self._answers(lambda: self.client.run(run)):
+        if not self._answers(lambda: self.client.run(run, has_threads=False)):
             return
         self._has_asked = True
         if self._in_doubt:

@@ -139,6 +139,7 @@ class Moment(_Parameter):
 _IDS = range(1, INT64_MAX + 1)
 _ORDERS = ("asc", "desc")
 _PAGE_SIZES = (15, 25, 50, 100)
+_FLAGS = ("0", "1", "true", "false")
 _RUN_STATUSES = range(2, 5)
 
 
@@ -163,6 +164,7 @@ class RunPageQuery(_Query):
     created_by = Numbers("created_by", _IDS)
     tags = Tags("tags")
     expands = Words("expands", RUN_REFERENCES)
+    threads = Word("threads", _FLAGS, "1")
     created_after = Moment("created_after")
     created_before = Moment("created_before")
 
@@ -176,6 +178,7 @@ class RunQuery(Schema):
         unknown = EXCLUDE
 
     expands = Words("expands", RUN_REFERENCES)
+    threads = Word("threads", _FLAGS, "1")
 
 
 class SourceQuery(Schema):
@@ -214,7 +217,12 @@ class SourcePageQuery(_Query):
         "automation_sources:created_at",
     )
     expands = Words("expands", SOURCE_REFERENCES)
-    is_retired = Word("is_retired", ("0", "1", "true", "false"), "0")
+    is_retired = Word("is_retired", _FLAGS, "0")
+
+
+def is_set(query: Mapping[str, Any], name: str) -> bool:
+    """Whether a parameter that is a flag is set, by the request or by its default."""
+    return query[name] in ("1", "true")
 
 
 def query_from(schema: Schema, parameters: Mapping[str, Any]) -> Json:

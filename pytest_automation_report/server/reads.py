@@ -30,7 +30,7 @@ _RAN = fn.MAX(Run.created)
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run with its threads and what was attached to both, in the order it came."""
+    """A run with those of its threads that were asked for, and what was attached to both, in the order it came."""
 
     row: Json
     threads: Sequence[Json]
@@ -58,26 +58,35 @@ class Reader:
         """The connection in its transaction, for questions that only upkeep has."""
         return self._database
 
-    def run(self, run_id: int) -> RunRecord:
-        """Return a run; the cost does not depend on how many results it has."""
-        records = self._records(self._rows(Run.select().where(Run.id == run_id)))
-        if not records:
+    def run(self, run_id: int, most_threads: int | None = None) -> RunRecord:
+        """Return a run with its first threads, by default with all; the cost does not depend on its results."""
+        row = self._row(Run.select().where(Run.id == run_id))
+        if row is None:
             raise absent("automation run")
-        return records[0]
+        if most_threads is None:
+            return self._records([row])[0]
+        if most_threads == 0:
+            return self._bare_records([row])[0]
+        threads = self._rows(Thread.select().where(Thread.run == run_id).order_by(Thread.id).limit(most_threads))
+        ids = [thread["id"] for thread in threads]
+        shown = Attachment.thread.is_null() | Attachment.thread.in_(ids)
+        attached = Attachment.select().where((Attachment.run == run_id) & shown).order_by(Attachment.id)
+        return RunRecord(row, threads, self._rows(attached))
 
-    def runs(self, run_ids: Sequence[int]) -> dict[int, RunRecord]:
-        """Return those of some runs that are there, by their ids."""
-        records = self._records(self._rows(Run.select().where(Run.id.in_(run_ids))))
+    def runs(self, run_ids: Sequence[int], *, has_threads: bool) -> dict[int, RunRecord]:
+        """Return those of some runs that are there, by their ids, with their threads or without."""
+        rows = self._rows(Run.select().where(Run.id.in_(run_ids)))
+        records = self._records(rows) if has_threads else self._bare_records(rows)
         return {record.row["id"]: record for record in records}
 
     def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[RunRecord]:
-        """Return a page of the runs of a project, in the order of their creation."""
+        """Return a page of the runs of a project without their threads, in the order of their creation."""
         self._check_project(project_id)
         runs = Run.select().where(Run.project == project_id)
         for condition in _run_conditions(query):
             runs = runs.where(condition)
         page = self._page(runs, (Run.created, Run.id), query, runs.count(self._database))
-        return Page(page.number, page.size, page.total, self._records(page.items))
+        return Page(page.number, page.size, page.total, self._bare_records(page.items))
 
     def references(
         self, rows: Sequence[Json], project_id: int, wanted: Iterable[Reference]
@@ -167,6 +176,13 @@ class Reader:
     def _check_project(self, project_id: int) -> None:
         if self._row(Project.select(Project.id).where(Project.id == project_id)) is None:
             raise absent("project with automation runs")
+
+    def _bare_records(self, runs: Sequence[Json]) -> list[RunRecord]:
+        """Return runs without threads: a page of them has to cost the same however many jobs were in each."""
+        ids = [run["id"] for run in runs]
+        own = Attachment.select().where(Attachment.run.in_(ids) & Attachment.thread.is_null())
+        attached = _by_run(self._rows(own.order_by(Attachment.id)), ids)
+        return [RunRecord(run, (), attached[run["id"]]) for run in runs]
 
     def _records(self, runs: Sequence[Json]) -> list[RunRecord]:
         ids = [run["id"] for run in runs]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pytest_automation_report.server import queries, schemas, views
 from pytest_automation_report.server.bodies import object_from, received
 from pytest_automation_report.server.mistakes import Mistakes
+from pytest_automation_report.server.reads import Reader
 from pytest_automation_report.server.refusals import RefusalError
 from pytest_automation_report.server.shapes import tests_from
 from pytest_automation_report.server.store import Answer, Identity
@@ -18,12 +21,12 @@ from pytest_automation_report.server.submissions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import falcon
 
     from pytest_automation_report.model import Json
-    from pytest_automation_report.server.reads import Page, Reader, RunRecord
+    from pytest_automation_report.server.reads import Page, RunRecord
     from pytest_automation_report.server.references import Reference
     from pytest_automation_report.server.statuses import StatusTable
     from pytest_automation_report.server.store import Store
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.writes import Writer
 
     References: TypeAlias = dict[Reference, list[Json]]
+
+_THREADS_AT_ONCE: Final = 2_000
+"""How many threads of a page's runs are in memory together, unless one run has more."""
 
 _RUN_PAGE = queries.RunPageQuery()
 _RUN_QUERY = queries.RunQuery()
@@ -85,13 +91,37 @@ class ProjectRuns(_Resource):
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """List them."""
         query = queries.query_from(_RUN_PAGE, req.params)
+        has_threads = queries.is_set(query, "threads")
 
-        def question(reader: Reader) -> tuple[Page[RunRecord], References]:
+        def question(reader: Reader) -> tuple[Page[RunRecord], References, Sequence[Sequence[int]]]:
             page = reader.run_page(project_id, query)
-            return page, reader.references([record.row for record in page.items], project_id, query["expands"])
+            rows = [record.row for record in page.items]
+            expands = reader.references(rows, project_id, query["expands"])
+            parts = list(_parts(rows)) if has_threads else []
+            if len(parts) == 1:  # as nearly always: then the page is of one moment
+                whole = reader.runs(parts[0], has_threads=True)
+                page = replace(page, items=[whole[run_id] for run_id in parts[0]])
+            return page, expands, parts
 
-        page, expands = self._store.read(question)
-        _show(resp, {**views.page_view(page, views.run_view), "expands": expands})
+        page, expands, parts = self._store.read(question)
+        if len(parts) > 1:
+            resp.stream = self._streamed(page, expands, parts)
+        else:
+            _show(resp, {**views.page_view(page, views.run_view), "expands": expands})
+
+    def _streamed(self, page: Page[RunRecord], expands: References, parts: Sequence[Sequence[int]]) -> Iterator[bytes]:
+        """Give a page in pieces: never more threads in memory than one part has, and each run as of one moment."""
+        envelope = {**views.page_view(replace(page, items=()), views.run_view), "expands": expands}
+        envelope.pop("result")
+        yield f'{json_text(envelope)[:-1]},"result":['.encode()
+        separator = b""
+        for run_ids in parts:
+            records = self._store.read(partial(Reader.runs, run_ids=run_ids, has_threads=True))
+            for run_id in run_ids:
+                if run_id in records:  # it may have been removed since the page was read
+                    yield separator + json_text(views.run_view(records[run_id])).encode()
+                    separator = b","
+        yield b"]}"
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Create one."""
@@ -109,11 +139,11 @@ class Run(_Resource):
     """One run."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Show it with its threads."""
+        """Show it, with its threads unless they are not asked for."""
         query = queries.query_from(_RUN_QUERY, req.params)
 
         def question(reader: Reader) -> tuple[RunRecord, References]:
-            record = reader.run(run_id)
+            record = reader.run(run_id, None if queries.is_set(query, "threads") else 0)
             return record, reader.references([record.row], record.row["project"], query["expands"])
 
         record, expands = self._store.read(question)
@@ -216,6 +246,19 @@ class Source(_Resource):
 
         row, expands = self._store.read(question)
         _show(resp, {"result": views.source_view(row), "expands": expands})
+
+
+def _parts(runs: Sequence[Json]) -> Iterator[list[int]]:
+    """Give the ids of a page's runs in order, in parts whose threads may be in memory together."""
+    part, threads = list[int](), 0
+    for run in runs:
+        if part and threads + run["thread_count"] > _THREADS_AT_ONCE:
+            yield part
+            part, threads = [], 0
+        part.append(run["id"])
+        threads += run["thread_count"]
+    if part:
+        yield part
 
 
 def _identity(req: falcon.Request, body: bytes) -> Identity | None:

@@ -41,6 +41,9 @@ _OTHER_FILES = 64
 _is_token = re.compile(r"[\x21-\x7e]+").fullmatch
 
 
+_UNREAD_BYTES = 1 << 30
+"""How much of an answer may wait, in a temporary file, for its reader: a slow one must not keep a thread busy."""
+
 _RULES = Rules()
 _DEADLINES = Deadlines()
 
@@ -90,6 +93,7 @@ def serve(
             threads=4,
             connection_limit=_connections(options.connections),
             channel_timeout=60,
+            outbuf_high_watermark=_UNREAD_BYTES,
             # waitress refuses a body of this size; an artifact is the largest one that is taken.
             max_request_body_size=MAX_CONTENT_BYTES + 1,
             # select() takes no descriptor above 1,023.

@@ -24,6 +24,7 @@ from pytest_automation_report.errors import (
     UnknownAnswerError,
 )
 from pytest_automation_report.model import Artifact, Field, FieldType, Link, NewRun, Resources, Token
+from pytest_automation_report.stored import KEEPS_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -326,3 +327,19 @@ def test_mounted_server_that_fails() -> None:
         local_client(LocalAdapter(StoreError("database is newer"))).run(4)
     with pytest.raises(RefusedError):
         local_client(LocalAdapter((404, b"{}"))).run(4)
+
+
+@pytest.mark.parametrize("is_ours", [True, False], ids=["ours", "another"])
+def test_threads_are_left_out_by_servers_that_can(
+    mocked: responses.RequestsMock, client: Client, *, is_ours: bool
+) -> None:
+    """The parameter of our own server is sent to no other one, which might refuse it, nor before that is known."""
+    runs = f"{ORIGIN}/api/v1/projects/7/automation/runs"
+    mocked.get(runs, json=PAGE, headers={KEEPS_HEADER: "9"} if is_ours else {})
+    for _ in range(2):
+        client.runs(has_threads=False)
+        client.runs()
+    client.runs_document()
+    queries = [dict(parse_qsl(urlsplit(call.request.url or "").query)) for call in mocked.calls]
+    left_out = "0" if is_ours else None
+    assert [query.get("threads") for query in queries] == [None, None, left_out, None, left_out]

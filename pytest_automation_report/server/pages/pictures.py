@@ -105,10 +105,10 @@ def run_summary(record: RunRecord, table: StatusTable, source: str) -> dict[str,
 
 def run_details(record: RunRecord, table: StatusTable) -> dict[str, Any]:
     """Return what the page of a run tells besides its tests."""
-    threads = [_thread(record, row, table) for row in record.threads[:THREADS_SHOWN]]
+    threads = [_thread(record, row, table) for row in record.threads]
     return {
         "threads": threads,
-        "thread_total": len(record.threads),
+        "thread_total": record.row["thread_count"],
         "fields": attached(record, "fields")[:ATTACHMENTS_SHOWN],
         "artifacts": attached(record, "artifacts")[:ATTACHMENTS_SHOWN],
         "links": attached(record, "links")[:ATTACHMENTS_SHOWN],

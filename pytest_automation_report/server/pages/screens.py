@@ -91,7 +91,7 @@ class Test(_Screen):
         def question(reader: Reader) -> dict[str, Any]:
             own = PageReader(reader.database)
             row = own.test(result_id)
-            run = reader.run(row["run"])
+            run = reader.run(row["run"], most_threads=0)
             table = reader.statuses(run.row["project"])
             history = [
                 {**each, "status": pictures.shown_status(table, each["status"])} for each in own.history(row["case"])
@@ -109,7 +109,7 @@ def _project_rows(project_ids: Sequence[int], reader: Reader) -> list[dict[str, 
     """Return what is told of each project in one row: how many runs it has, and the latest."""
     own = PageReader(reader.database)
     latest = own.latest_runs(project_ids)
-    records = reader.runs([run_id for _, run_id in latest.values()])
+    records = reader.runs([run_id for _, run_id in latest.values()], has_threads=False)
     names = own.source_names({record.row["source"] for record in records.values()})
     rows = list[dict[str, Any]]()
     for project_id in project_ids:
@@ -153,7 +153,7 @@ def _project_page(store: Store, project_id: int, parameters: Mapping[str, Any]) 
 
 
 def _run_values(reader: Reader, state: RunState) -> dict[str, Any]:
-    own, record = PageReader(reader.database), reader.run(state.run_id)
+    own, record = PageReader(reader.database), reader.run(state.run_id, most_threads=pictures.THREADS_SHOWN)
     table = reader.statuses(record.row["project"])
     run = pictures.run_summary(record, table, own.source_name(record.row["source"]))
     amounts = {part["status"].id: part["amount"] for part in run["parts"]}
