@@ -59,11 +59,13 @@ class Extension:
     """More addresses, each with its resource.
 
     ``admits`` says which requests for them need no token in a header, ``finish`` has the last word on every answer.
+    ``answer_link`` answers a click on a link of another site and returns True, or returns False for it to be refused.
     """
 
     routes: Sequence[tuple[str, object]]
     admits: Callable[[falcon.Request], bool]
     finish: Callable[[falcon.Request, falcon.Response], None] | None = None
+    answer_link: Callable[[falcon.Request, falcon.Response], bool] | None = None
 
 
 class Gate:
@@ -80,7 +82,10 @@ class Gate:
         resp.set_header("X-Content-Type-Options", "nosniff")
         if req.path == HEALTH:
             return
-        self._check_origin(req)
+        self._check_host(req)
+        if req.get_header("Sec-Fetch-Site", default="none") not in _OWN_SITES:
+            self._answer_other_site(req, resp)
+            return
         if self._extension is None or not self._extension.admits(req):
             refusal = self._token.refusal(req.auth)
             if refusal is not None:
@@ -123,12 +128,23 @@ class Gate:
         if self._extension is not None and self._extension.finish is not None:
             self._extension.finish(req, resp)
 
-    def _check_origin(self, req: falcon.Request) -> None:
-        """Refuse what a browser sends for a page of another site, under its own name or under one that is not ours."""
+    def _check_host(self, req: falcon.Request) -> None:
+        """Refuse what a browser sends for a page of another site whose name leads to this machine."""
         if self._hosts is not None and not is_answered(req.get_header("Host"), self._hosts):
             raise RefusalError(403, "This server does not answer for this host; serve it with --allow-host NAME.")
-        if req.get_header("Sec-Fetch-Site", default="none") not in _OWN_SITES:
+
+    def _answer_other_site(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Refuse what a browser sends for a page of another site; a click on a link there may be answered."""
+        answer_link = None if self._extension is None else self._extension.answer_link
+        if answer_link is None or not _is_click(req) or not answer_link(req, resp):
             raise RefusalError(403, "This server does not answer requests of other sites.")
+        resp.complete = True
+
+
+def _is_click(req: falcon.Request) -> bool:
+    """Whether a browser wants to show the answer in a window of its own; frames and scripts say something else."""
+    mode, target = req.get_header("Sec-Fetch-Mode"), req.get_header("Sec-Fetch-Dest")
+    return req.method == "GET" and mode == "navigate" and target == "document"
 
 
 class TokenCheck:

@@ -52,6 +52,11 @@ class Visit:
         first.wait_for_url(f"{address}/")
         self._pass: Any = self._contexts[0].storage_state()
 
+    @property
+    def kept(self) -> Any:  # noqa: ANN401 - of playwright
+        """What the browser keeps, its pass included."""
+        return self._pass
+
     def page(self, **options: Any) -> Page:  # noqa: ANN401 - those of playwright
         """Return a page of a new window."""
         known = {"storage_state": self._pass} if self._contexts else {}
@@ -172,6 +177,20 @@ def test_a_closed_page_is_accessible_too(visit: Visit) -> None:
     assert page.get_by_role("heading", name="These pages open with a link").is_visible()
     assert axe_api.Axe().run(page).violations_count == 0
     context.close()
+
+
+def test_a_link_on_another_site_opens_the_run(visit: Visit) -> None:
+    """A click in the summary of a CI job shows the run to a browser that has its pass, and not to another one."""
+    link = f'<a href="{visit.address}/automation/runs/view/3">the run</a>'
+    for kept, shown in ((visit.kept, "going on"), (None, "These pages open with a link")):
+        context = visit.browser.new_context(storage_state=kept)
+        page = context.new_page()
+        page.route("http://ci.example.test/", lambda route: route.fulfill(body=link, content_type="text/html"))
+        page.goto("http://ci.example.test/")
+        page.get_by_text("the run").click()
+        page.get_by_role("heading", name=shown).wait_for()
+        assert page.url == f"{visit.address}/{'runs/3' if kept else 'automation/runs/view/3'}"
+        context.close()
 
 
 def test_no_hostile_value_runs_or_asks(visit: Visit) -> None:

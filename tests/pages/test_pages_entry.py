@@ -6,10 +6,12 @@ import select
 import signal
 import subprocess
 import sys
+from html import unescape
 from typing import TYPE_CHECKING
 
 import pytest
 from server.processes import ROOT
+from server.service import TOKEN
 
 from pages.visiting import COOKIE, Site
 from pytest_automation_report.model import Token
@@ -116,6 +118,54 @@ def test_markup_has_no_script_or_style_of_its_own(site: Site) -> None:
         html = site.shown(path)
         assert not re.search(r"<style|style=|<script(?! src=)|\son[a-z]+=", html)
         assert re.findall(r'(?:src|href)="(http[^"]*)"', html) == []
+
+
+CLICK = {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+
+
+@pytest.mark.parametrize("where", ["cross-site", "same-site"])
+@pytest.mark.parametrize(
+    "path", ["/", "/runs/1?status=2&q=%3Cb%3E%22", "/automation/runs/view/1", "/nothing", "/artifacts/x"]
+)
+def test_a_link_on_another_site_leads_to_the_page(site: Site, path: str, where: str) -> None:
+    """The browser is sent once more from here, where it shows its pass; the first answer has nothing of the store."""
+    site.run_of(name="a secret name")
+    for answer in (site.raw(path, Sec_Fetch_Site=where, **CLICK), site.get(path, Sec_Fetch_Site=where, **CLICK)):
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+        assert answer.headers["Content-Security-Policy"] == POLICY
+        (target,) = re.findall(r'<meta http-equiv="refresh" content="0; url=([^"]*)">', answer.text)
+        assert unescape(target) == path
+        assert "secret" not in answer.text
+
+
+def test_a_link_on_another_site_leads_nowhere_else(site: Site) -> None:
+    """No address makes the answer point to another host; a link that opens once is not used up by the first answer."""
+    for path in ("//evil.test/", "///evil.test", "/\\evil.test", "/\\/evil.test", "/%5Cevil.test"):
+        text = site.raw(path, Sec_Fetch_Site="cross-site", **CLICK).text
+        assert re.search(r'content="0; url=/[^/\\"][^"]*"', text), text
+    link = site.pages.opening_path
+    assert site.raw(link, Sec_Fetch_Site="cross-site", **CLICK).cookies == {}
+    assert site.raw(link, Sec_Fetch_Site="same-origin", **CLICK).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"},
+        {"Sec_Fetch_Mode": "cors", "Sec_Fetch_Dest": "empty"},
+        {"Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "document"},
+        {"method": "POST", **CLICK},
+        {"method": "HEAD", **CLICK},
+    ],
+)
+def test_only_a_click_on_another_site_is_answered(site: Site, headers: dict[str, str]) -> None:
+    """Frames, scripts and forms of another site are refused, and every request of one for the API."""
+    site.run_of()
+    assert site.get("/runs/1", Sec_Fetch_Site="cross-site", **headers).status_code == 403
+    api = site.raw(
+        "/api/v1/automation/runs/1", Sec_Fetch_Site="cross-site", Authorization=f"Bearer {TOKEN.value}", **CLICK
+    )
+    assert api.status_code == 403
 
 
 def test_other_sites_and_other_methods_get_nothing(site: Site) -> None:

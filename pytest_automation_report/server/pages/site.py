@@ -68,7 +68,7 @@ class Pages:
     @property
     def extension(self) -> Extension:
         """The pages as the application takes them."""
-        return Extension(tuple(self._routes.items()), self._admits, self._finish)
+        return Extension(tuple(self._routes.items()), self._admits, self._finish, _answer_link)
 
     def _admits(self, req: falcon.Request) -> bool:
         """Return whether a page is asked for; refuse (403) a browser that did not come in by a link."""
@@ -96,6 +96,21 @@ class Pages:
         is_closed = status == _FORBIDDEN and not message
         title = _TITLES.get(status, "This did not work")
         _show(resp, page("closed.html" if is_closed else "error.html", title=title, message=message))
+
+
+def _answer_link(req: falcon.Request, resp: falcon.Response) -> bool:
+    """Answer a click on another site's link to a page: by a page that asks for the same address from here.
+
+    Browsers leave the pass out of what another site asks for. The answer is the same for every address, so that the
+    other site learns nothing.
+    """
+    if _is_api(req):
+        return False
+    # Two slashes would lead to another host, and to browsers a backslash is one.
+    path = "/" + req.relative_uri.replace("\\", "%5C").lstrip("/")
+    resp.set_headers({**_HEADERS, "Cache-Control": "no-store"})
+    _show(resp, page("arriving.html", path=path))
+    return True
 
 
 class _Opening:
