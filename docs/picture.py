@@ -50,7 +50,8 @@ def output() -> str:
         shutil.copytree(ROOT / "examples" / "shop", shop, ignore=shutil.ignore_patterns(".*", "__pycache__"))
         command = [sys.executable, "-m", "pytest", "--automation-report", "--color=yes", "--tb=line"]
         command += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
-        environment = {"COLUMNS": str(WIDTH), "PATH": "/usr/bin:/bin", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        path = f"{Path(sys.executable).parent}:/usr/bin:/bin"  # as in an activated environment
+        environment = {"COLUMNS": str(WIDTH), "PATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         command += ["-p", "pytest_automation_report.plugin"]
         done = subprocess.run(command, cwd=shop, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
         text = done.stdout.replace(str(shop), "~/shop")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.failures import Failure
-    from pytest_automation_report.summary import Ending
+    from pytest_automation_report.summary import Ending, Shell
 
 __all__ = ["JobOutput"]
 
@@ -38,18 +38,18 @@ _WORKSPACES: Final = ("GITHUB_WORKSPACE", "BUILD_SOURCESDIRECTORY")
 class JobOutput:
     """Writes for one job, by the environment that its session began with; ``troubles`` are for people."""
 
-    def __init__(self, configuration: Configuration, environ: Mapping[str, str], *, root: Path, here: Path) -> None:
+    def __init__(self, configuration: Configuration, environ: Mapping[str, str], *, root: Path, shell: Shell) -> None:
         self.troubles: list[str] = []
         self.lines: list[str] = []
         self._provider = ci_provider(environ) if configuration.ci_annotations else ""
         self._summary = environ.get(SUMMARY_VARIABLE, "").strip() if configuration.job_summary else ""
         self._environ = dict(environ) if self._provider in {"Buildkite", "GitLab"} else {}
-        self._root, self._here = root, here
+        self._root, self._shell = root, shell
         self._workspace = next((found for name in _WORKSPACES if (found := environ.get(name, "").strip())), "")
 
     def write(self, configuration: Configuration, ending: Ending, troubles: Sequence[str]) -> None:
         """Write all that the job is to show; ``lines`` are then those for its output."""
-        told, undelivered = job_lines(configuration, ending, troubles, here=self._here)
+        told, undelivered = job_lines(configuration, ending, troubles, shell=self._shell)
         if ending.tally.seen == 0 and not told:
             return
         page = JobPage(

@@ -75,6 +75,14 @@ class Ending:
         return tally.is_removable and not tally.mismatches and not (self.losses.results or self.losses.records)
 
 
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """The shell of the user who reads the lines: its current folder, and how the console command is typed there."""
+
+    here: Path
+    command: tuple[str, ...] = ("automation-report",)
+
+
 def near(path: Path, here: Path) -> str:
     """Return a path as a person in the folder ``here`` would write it."""
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
@@ -96,9 +104,9 @@ def header_line(configuration: Configuration, here: Path, *, key: str = "") -> s
 
 
 def report_lines(
-    configuration: Configuration, ending: Ending | None, troubles: Sequence[str], *, here: Path, verbosity: int = 0
+    configuration: Configuration, ending: Ending | None, troubles: Sequence[str], *, shell: Shell, verbosity: int = 0
 ) -> list[str]:
-    """Return the lines of the summary, for a person in the folder ``here``.
+    """Return the lines of the summary, for a person at this shell.
 
     With verbosity -1 a session that went well is one line, below that none; what a user must act on is always told.
     """
@@ -107,19 +115,19 @@ def report_lines(
         return lines
     tally = ending.tally
     if verbosity >= 0:
-        lines += _left_behind(configuration, ending.leftovers, here)
+        lines += _left_behind(configuration, ending.leftovers, shell)
     if ending.is_whole:
         shorter = [_counted(tally)] if verbosity == -1 else []
-        return [*(_delivered(configuration, tally, here) if verbosity >= 0 else shorter), *lines]
-    return [*_delivered(configuration, tally, here), *lines, *_undelivered(configuration, ending, here)]
+        return [*(_delivered(configuration, tally, shell) if verbosity >= 0 else shorter), *lines]
+    return [*_delivered(configuration, tally, shell), *lines, *_undelivered(configuration, ending, shell)]
 
 
 def job_lines(
-    configuration: Configuration, ending: Ending, troubles: Sequence[str], *, here: Path
+    configuration: Configuration, ending: Ending, troubles: Sequence[str], *, shell: Shell
 ) -> tuple[list[str], list[str]]:
     """Return what went wrong with the reporting, and what was not delivered, for the page of a CI job."""
     is_whole = ending.is_whole or ending.tally.seen == 0
-    return _troubles(ending, troubles), [] if is_whole else _undelivered(configuration, ending, here)
+    return _troubles(ending, troubles), [] if is_whole else _undelivered(configuration, ending, shell)
 
 
 def run_page(configuration: Configuration, run: int | None) -> str:
@@ -127,11 +135,20 @@ def run_page(configuration: Configuration, run: int | None) -> str:
     return f"{configuration.url}{RUN_PAGE.format(run=run)}" if run is not None and configuration.url else ""
 
 
-def _left_behind(configuration: Configuration, leftovers: Leftovers, here: Path) -> list[str]:
+def look_at(configuration: Configuration, run: int, shell: Shell) -> str:
+    """Return where a run can be seen: its web address, or the command that opens its page from the embedded store."""
+    if not configuration.endpoint.is_embedded:
+        return run_page(configuration, run)
+    words = [*shell.command, "serve", "--open", "--run", str(run)]
+    return shlex.join([*words, *_database_words(configuration, shell.here)])
+
+
+def _left_behind(configuration: Configuration, leftovers: Leftovers, shell: Shell) -> list[str]:
     lines = []
     if leftovers.kept:
         kept = f"{quantity(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
-        lines.append(f"{kept} in {near(configuration.spool, here)}: send with {send_command(configuration)}")
+        where = near(configuration.spool, shell.here)
+        lines.append(f"{kept} in {where}: send with {send_command(configuration, shell)}")
     if leftovers.removed:
         removed, days = quantity(leftovers.removed, "earlier session"), quantity(configuration.keep_spool, "day")
         lines.append(f"{removed} removed, kept for {days} without being sent")
@@ -164,7 +181,7 @@ def unstored_lines(unstored: Sequence[tuple[str, int]]) -> list[str]:
     ]
 
 
-def send_command(configuration: Configuration, *, is_new_run: bool = False) -> str:
+def send_command(configuration: Configuration, shell: Shell, *, is_new_run: bool = False) -> str:
     """Return the command that sends, from any folder, what this session left behind.
 
     An address or project that is not known is left out: then what is configured counts.
@@ -179,7 +196,7 @@ def send_command(configuration: Configuration, *, is_new_run: bool = False) -> s
         values["url"] = configuration.url
     options = [f"{setting(name).plain_option}={values[name]}" for name in _SEND_SETTINGS if values.get(name)]
     flags = ["--allow-http"] if _is_http_allowed(configuration) else []
-    return shlex.join(["automation-report", "send", *options, *flags, *(["--new-run"] if is_new_run else [])])
+    return shlex.join([*shell.command, "send", *options, *flags, *(["--new-run"] if is_new_run else [])])
 
 
 def _said(configuration: Configuration) -> dict[str, str]:
@@ -236,18 +253,18 @@ def _counted(tally: Tally) -> str:
     return f"{tally.acknowledged} of {quantity(tally.seen, 'result')} delivered{where}: {statuses}"
 
 
-def _delivered(configuration: Configuration, tally: Tally, here: Path) -> list[str]:
+def _delivered(configuration: Configuration, tally: Tally, shell: Shell) -> list[str]:
     lines = []
     if tally.run is not None:
         run = f"run {tally.run}" if configuration.run_id else f'run {tally.run} "{foreign(configuration.name)}"'
-        lines.append(f"{run} in {target(configuration, here)}")
+        lines.append(f"{run} in {target(configuration, shell.here)}")
     lines += [_collected(tally), _counted(tally)]
     lines += [
         f"{count} tests share one key, the server cannot tell them apart: {foreign(name)}"
         for name, count in tally.repeated
     ]
     if tally.run is not None:
-        lines.append(f"look at it: {_address(configuration, tally.run, here)}")
+        lines.append(f"look at it: {look_at(configuration, tally.run, shell)}")
     return lines
 
 
@@ -259,8 +276,8 @@ def _collected(tally: Tally) -> str:
     return f"{quantity(tally.expected, 'test')} collected = {reported} reported + {tally.not_run} not run{modules}"
 
 
-def _undelivered(configuration: Configuration, ending: Ending, here: Path) -> list[str]:
-    tally, folder, lines = ending.tally, near(Path(ending.folder), here), []
+def _undelivered(configuration: Configuration, ending: Ending, shell: Shell) -> list[str]:
+    tally, folder, lines = ending.tally, near(Path(ending.folder), shell.here), []
     if tally.rejected:
         lines.append(f"{quantity(tally.rejected, 'result')} rejected by the server, kept in {folder}")
     if tally.held:
@@ -269,7 +286,7 @@ def _undelivered(configuration: Configuration, ending: Ending, here: Path) -> li
     if tally.left or not tally.is_complete:
         kept = f"{quantity(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
         lines.append(f"{kept}{_missing(configuration) or _why(ending)}")
-        lines.append(f"send: {send_command(configuration, is_new_run=ending.is_run_gone)}")
+        lines.append(f"send: {send_command(configuration, shell, is_new_run=ending.is_run_gone)}")
     lines += [f"  sender: {foreign(each)}" for each in ending.log]
     return lines
 
@@ -293,9 +310,3 @@ def _why(ending: Ending) -> str:
     if not ending.tally.is_done:
         return ": the sender did not finish within the time that pytest waits; it may go on for a while"
     return ""
-
-
-def _address(configuration: Configuration, run: int, here: Path) -> str:
-    if configuration.endpoint.is_embedded:
-        return shlex.join(["automation-report", "serve", "--open", *_database_words(configuration, here)])
-    return run_page(configuration, run)

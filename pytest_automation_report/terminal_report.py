@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TextIO
 
 from pytest_automation_report.asking import Troubles
 from pytest_automation_report.ci import SUMMARY_VARIABLE
+from pytest_automation_report.console_command import console_command
 from pytest_automation_report.recording import Faults, guarded
-from pytest_automation_report.summary import header_line, report_lines
+from pytest_automation_report.summary import Shell, header_line, report_lines
 from pytest_automation_report.terminal import printable
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class TerminalReport:
         if configuration.ci_annotations or (configuration.job_summary and self._environ.get(SUMMARY_VARIABLE)):
             from pytest_automation_report.job_output import JobOutput  # noqa: PLC0415 - only where it is shown
 
-            job = JobOutput(configuration, self._environ, root=self._root, here=self._here)
+            job = JobOutput(configuration, self._environ, root=self._root, shell=self._shell)
             job.write(configuration, ending, self._all_troubles())
             self._job_lines = job.lines
             self.troubles += job.troubles
@@ -96,8 +97,12 @@ class TerminalReport:
             _write(sys.stderr, ["automation report:", *lines])
 
     def _lines(self, configuration: Configuration, verbosity: int) -> list[str]:
-        lines = report_lines(configuration, self.ending, self._all_troubles(), here=self._here, verbosity=verbosity)
+        lines = report_lines(configuration, self.ending, self._all_troubles(), shell=self._shell, verbosity=verbosity)
         return [*map(printable, lines), *map(printable, (*self._compared, *self._last))]
+
+    @property
+    def _shell(self) -> Shell:
+        return Shell(self._here, console_command(self._environ, sys.executable))
 
     def _all_troubles(self) -> list[str]:
         faults = [f"error in reporting: {each}" for each in self.faults.texts]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,6 @@ from canary import holds_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 SHORT_LIMITS: Mapping[str, float] = {
     "request": 5.0,
@@ -63,7 +63,10 @@ class Ran:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """Return this process's environment without what pytest and the plugin read from it, and with these additions."""
+    """Return this process's environment without what pytest and the plugin read from it, and with these additions.
+
+    As in an activated virtual environment: this interpreter's commands are found first.
+    """
     own = {
         name: value
         for name, value in os.environ.items()
@@ -73,7 +76,8 @@ def clean_environment(**more: str) -> dict[str, str]:
         and name != "CI"
     }
     measured = {name: os.environ[name] for name in (COVERAGE,) if name in os.environ}
-    return {**own, **measured, **more}
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    return {**own, **measured, "PATH": path, **more}
 
 
 def session_environment(limits: Mapping[str, float] | None = None, **more: str) -> dict[str, str]:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
+_NO_SOURCE: Final = "source"
 _ADDRESS: Final = f"{__name__}.address"
 
 CONNECTION: Final = ("url", "project_id", "token_file", "ca_file", "allow_http", "database")
@@ -137,13 +138,14 @@ def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...,
     return decorate
 
 
-def configured(options: dict[str, Any]) -> tuple[Configuration, Token]:
+def configured(options: dict[str, Any], *, is_source_needed: bool = True) -> tuple[Configuration, Token]:
     """Return the configuration and the token for these options, in the project of the current folder.
 
+    Without ``is_source_needed`` only a run that is found by its key needs a source.
     Raises `SettingError` for what was typed wrong, in the environment too: nothing runs here that could go on without
     it.
     """
-    configuration, token = configuration_of(options, is_hindrance_an_error=True)
+    configuration, token = configuration_of(options, is_hindrance_an_error=True, is_source_needed=is_source_needed)
     if configuration.hindrance:
         raise click.UsageError(configuration.hindrance)
     click.get_current_context().meta[_ADDRESS] = configuration.url
@@ -155,7 +157,11 @@ def configured(options: dict[str, Any]) -> tuple[Configuration, Token]:
 
 
 def configuration_of(
-    options: dict[str, Any], *, is_hindrance_an_error: bool = False, is_told: bool = True
+    options: dict[str, Any],
+    *,
+    is_hindrance_an_error: bool = False,
+    is_told: bool = True,
+    is_source_needed: bool = True,
 ) -> tuple[Configuration, Token | None]:
     """Return the configuration for these options; what is wrong with the environment is told, unless it is not to be.
 
@@ -164,9 +170,10 @@ def configuration_of(
     ini = project_ini(Path.cwd())
     given = _given(options, ini)
     used = {name: each for name, each in given.items() if name in options}
-    if "source" not in options:
+    is_source_optional = not is_source_needed and not used.keys() & {"source", "run_key"}
+    if "source" not in options or is_source_optional:
         # Only who makes a run must say its source: the command that a session prints to send the rest names none.
-        used["source"] = Given("none", "source")
+        used["source"] = Given("none", _NO_SOURCE)
     configuration = configuration_from(
         used,
         environ=os.environ,
@@ -180,6 +187,11 @@ def configuration_of(
         if is_told and trouble != error:
             told(trouble)
     return configuration, token
+
+
+def is_source_named(configuration: Configuration) -> bool:
+    """Return whether the user named the source, in an option, the environment or the ini file."""
+    return configuration.origins.get("source", _NO_SOURCE) != _NO_SOURCE
 
 
 def stored_at(options: dict[str, Any]) -> tuple[Configuration, Path | PostgresDatabase]:

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pytest_automation_report.cli.context import CONNECTION, Exit, configured, setting_options, told, with_exit_codes
+from pytest_automation_report.cli.last_runs import NOT_FOUND, last_of_source
+from pytest_automation_report.cli.links import tell_link
 from pytest_automation_report.cli.shared_runs import connected_to
 from pytest_automation_report.cli.tables import printed
 from pytest_automation_report.errors import RefusedError
-from pytest_automation_report.quantities import quantity
-from pytest_automation_report.run_pages import learn_kind, run_pages
 
 if TYPE_CHECKING:
     from pytest_automation_report.client import Client
 
 _FAILURE: Final = 3
-_NOT_FOUND: Final = 404
 
 
 @click.command("failed")
@@ -29,30 +28,17 @@ def list_failed(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - cl
 
     Without RUN_ID the run is the last one of the source that is completed. stderr tells the tests' names.
     """
-    configuration, token = configured(options)
+    configuration, token = configured(options, is_source_needed=chosen is None)
     with connected_to(configuration, token) as client:
-        run = chosen if chosen is not None else _last(client, configuration.source)
+        run = chosen if chosen is not None else last_of_source(client, configuration.source, is_completed=True)
         found = _failed(client, run)
     printed(run)
     for key, name in found.items():
         printed(key)
         told(name)
     told(f"{len(found)} failed in run {run}")
+    tell_link(configuration, run)
     return Exit.DONE
-
-
-def _last(client: Client, source: str) -> int:
-    """Return the source's last completed run; raises `RefusedError` where there is none among the newest."""
-    learn_kind(client)
-    looked_at = 0
-    for page in run_pages(client, expands=("automation_sources",)):
-        names = {each["id"]: each["name"] for each in page.expands.get("automation_sources", ())}
-        for run in page.result:
-            if run.is_completed and names.get(run.source_id) == source:
-                return run.id
-        looked_at += len(page.result)
-    newest = quantity(looked_at, "run")
-    raise RefusedError(f"there is no completed run of the source {source!r} among the newest {newest}", _NOT_FOUND)
 
 
 def _failed(client: Client, run: int) -> dict[str, str]:
@@ -63,7 +49,7 @@ def _failed(client: Client, run: int) -> dict[str, str]:
         answer = client.run_tests(run, page=page, status_id=(_FAILURE,))
         for each in answer.result:
             if each.key is None:
-                raise RefusedError(f"this server does not tell the keys of the tests of run {run}", _NOT_FOUND)
+                raise RefusedError(f"this server does not tell the keys of the tests of run {run}", NOT_FOUND)
             found[each.key] = f"{each.folder}.{each.name}"
         page = answer.next_page
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,8 @@ from pytest_automation_report.cli.context import (
     with_exit_codes,
 )
 from pytest_automation_report.cli.failed import list_failed
+from pytest_automation_report.cli.last_runs import UnknownProjectError, last_run, no_runs_yet, project_of
+from pytest_automation_report.cli.links import tell_link, tell_look, user_shell
 from pytest_automation_report.cli.shared_runs import (
     DEADLINE_SECONDS,
     WHICH,
@@ -39,13 +42,27 @@ from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.model import Resources
 from pytest_automation_report.quantities import quantity
 from pytest_automation_report.run_pages import learn_kind
+from pytest_automation_report.summary import run_page
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_automation_report.client import Client
     from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.model import Json
 
 _COLUMNS: Final = ("run", "state", "results", "failed", "created", "name")
 _PAGE: Final = 25
+_NO_PAGE: Final[Json] = {
+    "page": None,
+    "prev_page": None,
+    "next_page": None,
+    "last_page": None,
+    "total": 0,
+    "result": [],
+}
+"""The page of the runs of a store to which nothing was reported yet."""
+
 _RUNNING: Final = 4
 _UNPROCESSABLE: Final = 422
 _RUN_ID: Final = click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
@@ -72,6 +89,7 @@ def create(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' 
         made = joined_run(client, new, sharing) if sharing.tag else client.create_run(new)
     printed(made)
     told(f'run {made} "{new.name}" of source {new.source} is open')
+    tell_link(configuration, made)
     return Exit.DONE
 
 
@@ -89,6 +107,7 @@ def append(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - click p
         found = found_run(client, configuration)
         client.append_run(found, resources)
     told(f"added to run {found}")
+    tell_link(configuration, found)
     return Exit.DONE
 
 
@@ -125,13 +144,15 @@ def complete(
         if expect_jobs is not None and not wait_for(client, found, jobs=expect_jobs, end=end):
             waited = quantity(round(timeout), "second")
             told(f"run {found} stays open: not all jobs were in after {waited}", colour="yellow")
-            told(f"to complete it all the same: automation-report run complete {found}")
+            command = shlex.join([*user_shell().command, "run", "complete", str(found)])
+            told(f"to complete it all the same: {command}")
             return Exit.KEPT
         is_new = patiently(
             lambda: _completed(client, found, measure_elapsed=measure_elapsed),
             max(DEADLINE_SECONDS, end - time.monotonic()),
         )
     told(f"run {found} is completed" if is_new else f"run {found} was completed before")
+    tell_link(configuration, found)
     return Exit.DONE
 
 
@@ -153,6 +174,7 @@ def wait(chosen: int | None, *, expect_jobs: int | None, timeout: float, **optio
         if not wait_for(client, found, jobs=expect_jobs, end=end):
             return Exit.KEPT
     click.echo(found)
+    tell_link(configuration, found)
     return Exit.DONE
 
 
@@ -184,22 +206,37 @@ def list_runs(
     before = None if older_than is None else datetime.now(tz=timezone.utc) - timedelta(seconds=older_than)
     with connected_to(configuration, token) as client:
         learn_kind(client)
-        document = client.runs_document(
-            page=page, per_page=int(per_page), status=(_RUNNING,) if is_open else (), created_before=before
-        )
+        try:
+            with project_of(configuration):
+                document = client.runs_document(
+                    page=page, per_page=int(per_page), status=(_RUNNING,) if is_open else (), created_before=before
+                )
+        except UnknownProjectError:
+            if not configuration.endpoint.is_embedded:
+                raise
+            document = {**_NO_PAGE, "per_page": int(per_page)}
     if is_json:
         click.echo(json.dumps(document, indent=2))
         return Exit.DONE
-    found = [each for each in RunPage.from_json(document).result if not (is_open and each.is_completed)]
-    if is_person_reading():
-        tell_table(_COLUMNS, [_row(each) for each in found])
-    else:
-        for each in found:
-            click.echo(each.id)
-            told(_line(each))
-    if not found:
-        told("no runs")
+    runs = [each for each in RunPage.from_json(document).result if not (is_open and each.is_completed)]
+    _tell_runs(configuration, runs)
+    if not runs:
+        is_filtered = is_open or before is not None or page > 1
+        told("no runs" if is_filtered else no_runs_yet(configuration))
     return Exit.DONE
+
+
+def _tell_runs(configuration: Configuration, runs: Sequence[Run]) -> None:
+    """Print the ids on stdout and what the runs are on stderr, or a table where both are one terminal."""
+    links = [run_page(configuration, run.id) for run in runs]
+    if not is_person_reading():
+        for run, link in zip(runs, links, strict=True):
+            click.echo(run.id)
+            told(f"{_line(run)}{' ' if link else ''}{link}")
+    elif any(links):
+        tell_table((*_COLUMNS, "link"), [(*_row(run), link) for run, link in zip(runs, links, strict=True)])
+    else:
+        tell_table(_COLUMNS, [_row(run) for run in runs])
 
 
 @run.command()
@@ -208,10 +245,15 @@ def list_runs(
 @setting_options(*CONNECTION, *WHICH)
 @with_exit_codes
 def show(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Print the id of the run RUN_ID, or of that of --run-key; stderr tells what is in it."""
-    configuration, token = configured_for(chosen, options)
+    """Print the id of the run RUN_ID, or of that of --run-key; stderr shows what is in it and how to look at it.
+
+    Without either it is the newest run of the project, or of --source where the settings name one.
+    """
+    configuration, token = configured_for(chosen, options, is_source_needed=False)
+    is_named = configuration.run_id is not None or "run_key" in configuration.origins
     with connected_to(configuration, token) as client:
-        document = client.run_document(found_run(client, configuration))
+        run_id = found_run(client, configuration) if is_named else last_run(client, configuration)
+        document = client.run_document(run_id)
     if is_json:
         click.echo(json.dumps(document, indent=2))
         return Exit.DONE
@@ -226,6 +268,7 @@ def show(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: 
     jobs = jobs_in(shown)
     if jobs:
         told(f"  {quantity(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'} in: {', '.join(sorted(jobs))}")
+    tell_look(configuration, shown.id)
     return Exit.DONE
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
 from pytest_automation_report.errors import SettingError
@@ -18,7 +19,10 @@ from pytest_automation_report.model import SERVE_PORT
 from pytest_automation_report.values import SIZE_REMEDY, size_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_automation_report.server.gate import Exchange
+    from pytest_automation_report.server.store import Store
 
 
 def _size(context: click.Context, parameter: click.Parameter, given: str | None) -> int | None:
@@ -57,7 +61,13 @@ def _size(context: click.Context, parameter: click.Parameter, given: str | None)
     metavar="SIZE",
     help="How much the artifacts that the store keeps may have together.",
 )
-@click.option("--open", "is_opened", is_flag=True, help="Open the pages in this machine's browser.")
+@click.option(
+    "--open",
+    "is_opened",
+    is_flag=True,
+    help="Open the pages in this machine's browser; takes a free port where the usual one is in use.",
+)
+@click.option("--run", "run_id", type=click.IntRange(min=1), metavar="RUN_ID", help="Let the links open this run.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell each request on stderr.")
 @setting_options("database")
 @with_exit_codes
@@ -73,6 +83,7 @@ def serve(  # noqa: PLR0913 - one for each option
     max_size: int | None,
     max_artifacts: int,
     is_opened: bool,
+    run_id: int | None,
     verbose: bool,
     **options: Any,  # noqa: ANN401 - click passes the settings' options
 ) -> int:
@@ -103,8 +114,11 @@ def serve(  # noqa: PLR0913 - one for each option
         observe=_tell_request if verbose else None,
         max_artifact_bytes=max_artifacts,
     )
+    is_new = isinstance(place, Path) and not place.exists()
     store = Store(place, max_bytes=max_size)
-    looking = _Looking(is_opened=is_opened)
+    _check_run(store, run_id)
+    empty_note = _empty_note(store, place, is_new=is_new)
+    looking = _Looking(run_id, is_opened=is_opened)
     pages = Pages(store, token, told=looking.again)
     serving = ServeOptions(
         is_remote_allowed=allow_remote, host_names=allow_host, rules=rules, extension=pages.extension
@@ -115,16 +129,51 @@ def serve(  # noqa: PLR0913 - one for each option
         told(f"serving {place}; Ctrl-C ends it")
         looking.begin(address, pages.opening_path)
         told(f"report to it: {_reporting_line(address, kept)}")
+        if empty_note:
+            told(empty_note)
 
     for note in store.notes:
         told(note)
+
+    def serve_on(chosen: int) -> None:
+        serve_store(store, token, host=host, port=chosen, ready=announce, options=serving)
+
     try:
-        serve_store(store, token, host=host, port=port, ready=announce, options=serving)
-    except OSError as error:
-        raise _refused(error, host, port) from error
+        _serve_on_a_port(serve_on, host, port, may_move=is_opened and _is_default("port"))
     finally:
         store.close()
     return Exit.DONE
+
+
+def _serve_on_a_port(serve_on: Callable[[int], None], host: str, port: int, *, may_move: bool) -> None:
+    """Serve on this port, or with ``may_move`` on any free one where it is in use."""
+    try:
+        serve_on(port)
+    except OSError as error:
+        if not (may_move and error.errno == errno.EADDRINUSE):
+            raise _refused(error, host, port) from error
+        told(f"port {port} is taken, by another serve perhaps: serving on a free one")
+        _serve_on_a_port(serve_on, host, 0, may_move=False)
+
+
+def _is_default(parameter: str) -> bool:
+    """Return whether the user left this parameter out."""
+    return click.get_current_context().get_parameter_source(parameter) is ParameterSource.DEFAULT
+
+
+def _check_run(store: Store, run_id: int | None) -> None:
+    """Raise `SettingError` for a run that the store does not have."""
+    if run_id is not None and not store.read(lambda reader: reader.runs([run_id], has_threads=False)):
+        store.close()
+        raise SettingError("--run", run_id, "the store has no such run: automation-report run list shows those it has")
+
+
+def _empty_note(store: Store, place: object, *, is_new: bool) -> str:
+    """Return a line for a store without runs, since the user may have expected those of another folder; else ""."""
+    if store.read(lambda reader: reader.has_runs):
+        return ""
+    remedy = "if you expected runs, start serve in their project's folder or name their store with --database"
+    return f"this store is {'new and ' if is_new else ''}empty: {place}; {remedy}"
 
 
 def _refused(error: OSError, host: str, port: int) -> SettingError:
@@ -142,21 +191,23 @@ def _tell_request(exchange: Exchange) -> None:
 class _Looking:
     """Tells where to look at the store, and opens it in a browser when that was asked for."""
 
-    def __init__(self, *, is_opened: bool) -> None:
+    def __init__(self, run_id: int | None, *, is_opened: bool) -> None:
         self._is_opened = is_opened
+        self._end = "" if run_id is None else f"?run={run_id}"
         self._address = ""
 
     def begin(self, address: str, path: str) -> None:
         """Tell the first link."""
         self._address = address
-        told(f"look at it: {address}{path}")
+        link = f"{address}{path}{self._end}"
+        told(f"look at it: {link}")
         if self._is_opened:
             # A browser may take its time, and the server must answer it meanwhile.
-            threading.Thread(target=_open, args=(f"{address}{path}",), daemon=True).start()
+            threading.Thread(target=_open, args=(link,), daemon=True).start()
 
     def again(self, path: str) -> None:
         """Tell the link for another browser: the one before was used."""
-        told(f"opened; in another browser: {self._address}{path}")
+        told(f"opened; in another browser: {self._address}{path}{self._end}")
 
 
 def _open(link: str) -> None:

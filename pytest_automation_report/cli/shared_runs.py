@@ -49,11 +49,13 @@ def connected_to(configuration: Configuration, token: Token) -> AbstractContextM
     return connected(configuration.endpoint, token, deadline_seconds=DEADLINE_SECONDS)
 
 
-def configured_for(run_id: int | None, options: dict[str, Any]) -> tuple[Configuration, Token]:
+def configured_for(
+    run_id: int | None, options: dict[str, Any], *, is_source_needed: bool = True
+) -> tuple[Configuration, Token]:
     """Return the configuration and token for a command about the run of this id, or of the settings."""
     if run_id is not None:
         options["run_id"] = str(run_id)
-    return configured(options)
+    return configured(options, is_source_needed=is_source_needed)
 
 
 def joined_run(client: Client, run: NewRun, sharing: Sharing) -> int:

@@ -58,6 +58,11 @@ class Reader:
         """The connection in its transaction, for questions that only upkeep has."""
         return self._database
 
+    @property
+    def has_runs(self) -> bool:
+        """Whether any project has a run."""
+        return bool(self._rows(Run.select(Run.id).limit(1)))
+
     def run(self, run_id: int, most_threads: int | None = None) -> RunRecord:
         """Return a run with its first threads, by default with all; the cost does not depend on its results."""
         row = self._row(Run.select().where(Run.id == run_id))

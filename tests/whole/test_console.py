@@ -154,7 +154,7 @@ def test_serve_prints_address_and_the_line_that_reports_to_it(project: Project) 
     with serving(project, "--port", "0") as (process, address):
         assert address.startswith("http://127.0.0.1:")
         assert process.stderr is not None
-        told = "".join(process.stderr.readline() for _ in range(3))
+        told = "".join(process.stderr.readline() for _ in range(4))
         assert f"\nlook at it: {address}/open/" in told
         (line,) = [each for each in told.splitlines() if each.startswith("report to it: ")]
         name, *words = shlex.split(line.removeprefix("report to it: "))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.server.contents import PATH as ARTIFACTS
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store import Store
 
 _OPENING: Final = "/open/"
+RUN_PARAMETER: Final = "run"
+"""The parameter of an opening link that leads to one run instead of the list."""
+
 _WEB_ADDRESS: Final = "/automation/runs/view/{run_id:id}"
 """Where Testmo shows a run: what reports to a server names its runs so, whoever serves them."""
 
@@ -130,7 +134,8 @@ class _Opening:
         # Over plain HTTP on this machine the cookie cannot be Secure.
         resp.set_cookie(_cookie(req), made, path="/", secure=False, http_only=True, same_site="Strict")
         # A redirect would count as coming from the site that the link stood on, and leave the cookie out.
-        _show(resp, page("opened.html"))
+        run_id = _number(req.get_param(RUN_PARAMETER))
+        _show(resp, page("opened.html", to="/" if run_id is None else f"/runs/{run_id}"))
         self._told(self._entrance.path)
 
 
@@ -164,6 +169,11 @@ def _is_api(req: falcon.Request) -> bool:
 
 def _is_artifact(path: str) -> bool:
     return path == ARTIFACTS or path.startswith(f"{ARTIFACTS}/")
+
+
+def _number(text: str | None) -> int | None:
+    """Return the number that a text is; None for all else: it becomes part of an address."""
+    return int(text) if text and re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def _cookie(req: falcon.Request) -> str:

@@ -1,0 +1,74 @@
+"""Find the newest runs of a project, and say so where it has none yet."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.cli.context import is_source_named
+from pytest_automation_report.errors import RefusedError
+from pytest_automation_report.quantities import quantity
+from pytest_automation_report.run_pages import learn_kind, run_pages
+from pytest_automation_report.summary import target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_automation_report.client import Client
+    from pytest_automation_report.configuration import Configuration
+
+NOT_FOUND: Final = 404
+
+
+class UnknownProjectError(RefusedError):
+    """The server has no project of this id: nothing was reported to it, or the id is wrong."""
+
+
+@contextmanager
+def project_of(configuration: Configuration) -> Iterator[None]:
+    """Raise `UnknownProjectError` where what is asked inside of the block meets an unknown project."""
+    try:
+        yield
+    except RefusedError as error:
+        if error.status != NOT_FOUND:
+            raise
+        if configuration.endpoint.is_embedded:  # the only store of this folder: the id cannot be the mistake
+            raise UnknownProjectError(no_runs_yet(configuration), NOT_FOUND) from error
+        remedy = f"nothing was reported to project {configuration.project_id} yet, or there is no such project"
+        raise UnknownProjectError(f"{error}: {remedy}", NOT_FOUND) from error
+
+
+def no_runs_yet(configuration: Configuration) -> str:
+    """Return the line for a project without runs."""
+    return f"no runs yet in {target(configuration, Path.cwd())}"
+
+
+def last_run(client: Client, configuration: Configuration) -> int:
+    """Return the newest run of the project, or of the source where the settings name one.
+
+    Raises `RefusedError` where there is none among the newest.
+    """
+    learn_kind(client)
+    with project_of(configuration):
+        newest = next(run_pages(client)).result
+    if not newest:
+        raise RefusedError(no_runs_yet(configuration), NOT_FOUND)
+    return last_of_source(client, configuration.source) if is_source_named(configuration) else newest[0].id
+
+
+def last_of_source(client: Client, source: str, *, is_completed: bool = False) -> int:
+    """Return the newest run of a source, or its newest completed one.
+
+    Raises `RefusedError` where there is none among the newest.
+    """
+    learn_kind(client)
+    looked_at = 0
+    for page in run_pages(client, expands=("automation_sources",)):
+        names = {each["id"]: each["name"] for each in page.expands.get("automation_sources", ())}
+        for run in page.result:
+            if names.get(run.source_id) == source and (run.is_completed or not is_completed):
+                return run.id
+        looked_at += len(page.result)
+    noun, newest = "completed run" if is_completed else "run", quantity(looked_at, "run")
+    raise RefusedError(f"there is no {noun} of the source {source!r} among the newest {newest}", NOT_FOUND)
