@@ -18,10 +18,25 @@ CONSOLE = {
 HEAD = """\
 # Settings
 
-Written from the code's own table by `python docs/settings_page.py`. How the places of a setting go before one another,
-and how reporting is switched on, is in the [README](../README.md#settings). Flags can be turned off by their opposite,
-such as `--no-automation-report-strict`. Proxies and CA files are also taken from `HTTPS_PROXY`, `HTTP_PROXY`,
-`NO_PROXY`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` and `SSL_CERT_FILE`, as they are when pytest starts.
+Written from the code's own table by `python docs/settings_page.py`.
+
+Each setting has four spellings: `pytest --automation-report-project-id 1`, `automation_report_project_id` in
+pytest.ini, pytest.toml, pyproject.toml, tox.ini or setup.cfg, `AUTOMATION_REPORT_PROJECT_ID` in the environment, and
+`--project-id` for the console command. The command line wins over the environment, and that over the ini file; empty
+means unset. Lists are separated by commas on the command line and in the environment, and are one value a line in ini
+files; pairs are `name=value`. In native TOML (pytest.toml, `[tool.pytest]`) numbers, flags and lists are written as
+such, without quotes.
+
+Reporting is switched on by `--automation-report`, by `automation_report = true` in the ini file or by
+`AUTOMATION_REPORT=1`, and off by `--no-automation-report` or `AUTOMATION_REPORT=0`. With `automation_report_when = ci`
+the switch in an ini file counts only where a CI provider is detected.
+
+What you mistype on the command line or in an ini file is a usage error before the first test. When something is wrong
+with the environment, the token or the server, the session shows it once, the tests run, and the results are kept.
+
+Flags can be turned off by their opposite, such as `--no-automation-report-strict`. Proxies and CA files are also taken
+from `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` and `SSL_CERT_FILE`, as they are
+when pytest starts.
 
 | setting | kind | default | what it is |
 | --- | --- | --- | --- |

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.configuration import Configuration
 
-_EXTRA: Final = "pip install 'pytest-automation-report[artifacts]'"
+_INSTALL: Final = "pip install 'obstore>=0.6'"
 
 _VARIABLES: Final = ("AWS_", "GOOGLE_", "AZURE_", "MSI_", "IDENTITY_")
 _OTHER_VARIABLES: Final = frozenset({"HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE"})
@@ -43,7 +43,7 @@ def artifact_store(
         return ArtifactStore(address, url), ""
     if find_spec("obstore") is None:
         origin = configuration.origins.get("artifact_store", "artifact_store")
-        error = SettingError(origin, address, f"a bucket needs packages that are not installed: {_EXTRA}")
+        error = SettingError(origin, address, f"a bucket needs packages that are not installed: {_INSTALL}")
         if origin != setting("artifact_store").environment:
             raise error
         return None, str(error)

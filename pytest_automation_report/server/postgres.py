@@ -186,9 +186,7 @@ class PostgresConnections:
 def _check_peewee(place: PostgresDatabase, version: str) -> None:
     """Refuse a release of peewee that is good for SQLite only."""
     if tuple(int(part) for part in re.findall(r"[0-9]+", version)[:2]) < _OLDEST_PEEWEE:
-        raise StoreError(
-            f"{place}: peewee {version} is too old for PostgreSQL: pip install 'pytest-automation-report[postgres]'"
-        )
+        raise StoreError(f"{place}: peewee {version} is too old for PostgreSQL: pip install 'peewee>=4.4'")
 
 
 def _parameters(place: PostgresDatabase) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def _connections(place: Path | PostgresDatabase, mounts: Path, *, must_exist: bo
         if (error.name or "psycopg").partition(".")[0] != "psycopg":
             raise
         raise StoreError(
-            f"{place}: the driver for PostgreSQL is missing ({error}): pip install 'pytest-automation-report[postgres]'"
+            f"{place}: the driver for PostgreSQL is missing ({error}): pip install 'psycopg[binary]>=3.1'"
         ) from error
     return PostgresConnections(place, must_exist=must_exist)
 

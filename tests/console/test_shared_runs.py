@@ -77,7 +77,7 @@ def test_sessions_of_one_key_share_one_run(project: Project, server: CheckedServ
     for word in ("is completed", "was completed before"):
         ran = console(project.root, "run", "complete", *KEY, "--expect-jobs", "3", "--timeout", "20s", *place)
         assert (ran.exit, ran.out) == (0, ""), ran.text
-        assert ran.err.endswith(f"run 1 {word}\n")
+        assert f"run 1 {word}\nlook at it: {server.address}/automation/runs/view/1\n" in ran.err
     assert project.sessions == []
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGES = page("docs/annotations.md") + page("README.md")
+CONFTEST = page("examples/hooks/conftest.py")
 HOOKS = [name for name in vars(hookspecs) if name.startswith("pytest_automation")]
 
 
@@ -40,8 +41,9 @@ def test_examples_run(workers: tuple[str, ...], tmp_path: Path, server: CheckedS
     """The example test, its settings and the four hooks lead to the result that is promised."""
     root = tmp_path / "root"
     (root / "shared").mkdir(parents=True)
-    for name in ("test_cart.py", "conftest.py", "pytest.ini"):
+    for name in ("test_cart.py", "pytest.ini"):
         (root / name).write_text("from __future__ import annotations\n" * name.endswith("py") + _block(name))
+    (root / "conftest.py").write_text(CONFTEST)
     env = session_environment(PIPELINE_URL="https://ci.example.com/7", SHARED_FOLDER=str(root / "shared"))
     ran = run_session(root, "--strict-markers", *workers, address=server.address, env=env)
     assert ran.exit == 0, ran.text
@@ -116,10 +118,10 @@ def test_settings_for_artifacts_make_addresses(part: str, address: str, tmp_path
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_every_hook_is_shown_with_its_arguments(hook: str) -> None:
-    """Each hook stands in the README's example with the very arguments that it is called with."""
+    """Each hook stands in the example file with the very arguments that it is called with."""
     arguments = inspect.signature(getattr(hookspecs, hook)).parameters.values()
     written = ", ".join(f"{each.name}: {each.annotation}" for each in arguments)
-    assert f"def {hook}({written})" in _block("conftest.py")
+    assert f"def {hook}({written})" in CONFTEST
 
 
 def test_there_are_four_hooks() -> None:
@@ -135,7 +137,7 @@ def test_every_marker_and_name_is_shown() -> None:
                "Link"}  # fmt: skip
     assert offered < set(pytest_automation_report.__all__)
     for name in offered:
-        assert re.search(rf"import .*\b{name}\b", PAGES), name
+        assert re.search(rf"import .*\b{name}\b", PAGES + CONFTEST), name
 
 
 def test_all_that_is_offered_can_be_imported() -> None:

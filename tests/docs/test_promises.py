@@ -20,7 +20,7 @@ def table_below(file: str, heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:end]]
 
 
-PROMISES = table_below("README.md", "What we promise, and how it is tested")
+PROMISES = table_below("docs/promises.md", "What we promise, and how it is tested")
 THREATS = table_below("docs/security.md", "How it is tested")
 
 

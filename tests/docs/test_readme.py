@@ -6,9 +6,9 @@ import html
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
+import venv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,8 @@ from sessions import clean_environment, run, run_session
 
 from docs.written import block, page
 from pytest_automation_report.cli import main
+from pytest_automation_report.cli.context import Exit
+from pytest_automation_report.reporting import STRICT_EXIT_STATUS
 from pytest_automation_report.settings import SETTINGS, Setting
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def _row(setting: Setting) -> str:
 def test_settings_table_is_the_codes() -> None:
     """What the README's table of settings says is what the code's table says, in its order."""
     rows = [line for line in README.splitlines() if re.match(r"\| `\w+` \|.*\|.*\|.*\|$", line)]
-    assert len(rows) > 15
+    assert len(rows) > 10  # the page of settings has them all
     assert rows == [_row(each) for each in SETTINGS if _row(each) in rows]
 
 
@@ -95,13 +97,9 @@ def test_ci_runs_the_readmes_test_command() -> None:
 
 @pytest.mark.slow
 def test_first_command_runs_the_main_job(tmp_path: Path) -> None:
-    """From a clone, the README's first line installs the project and reports the shop to the embedded store."""
+    """From a clone, the README's line installs the project and reports the shop to the embedded store."""
     clone = tmp_path / "clone"
-    files = run(["git", "ls-files", "-z"], ROOT, os.environ).out.split("\0")
-    for name in filter(None, files):
-        if (ROOT / name).exists():
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, clone / name)
+    _clone(clone)
     done = _bash(_block_with("examples/shop"), clone, clean_environment())
     assert done.returncode == 1, done.stdout + done.stderr
     assert "15 of 15 results delivered in 1 thread: 10 passed, 1 failed, 1 error, 3 skipped" in done.stdout
@@ -109,29 +107,83 @@ def test_first_command_runs_the_main_job(tmp_path: Path) -> None:
 
 
 def test_embedded_commands_run(shop: Path) -> None:
-    """Reporting to the embedded store, reading it and serving it work as they are written."""
+    """Reporting to the embedded store and reading it work as they are written; the summary ends as the page says."""
     (report,) = (block for block in BLOCKS if _commands(block) == ["pytest --automation-report"])
-    done = _bash(_commands(report)[0], shop, _environment())
+    for _ in range(2):
+        done = _bash(_commands(report)[0], shop, _environment())
+        assert done.returncode == 1, done.stdout + done.stderr
+    assert f"look at it: {_commands(_block_with('serve --open'))[0]} --run 2\n" in done.stdout
+    done = _bash("set -e\n" + _block_with("run list"), shop, _environment())
+    assert (done.returncode, done.stdout) == (0, "2\n1\n2\n"), done.stderr
+
+
+def _clone(folder: Path) -> None:
+    """Copy the files that git knows."""
+    files = run(["git", "ls-files", "-z"], ROOT, os.environ).out.split("\0")
+    for name in filter(None, files):
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+
+
+@pytest.mark.slow
+def test_way_of_a_newcomer(shop: Path, tmp_path: Path) -> None:
+    """Installed from a copy of the repository into a project's own environment, the plugin reports its tests."""
+    _clone(tmp_path / "pytest-automation-report")
+    venv.EnvBuilder(with_pip=True, symlinks=True).create(shop / ".venv")
+    env = _environment()
+    env["PATH"] = os.pathsep.join((str(shop / ".venv" / "bin"), env["PATH"]))
+    done = _bash(f"set -e\n{_block_with('pip install ../')}\npytest --automation-report", shop, env)
     assert done.returncode == 1, done.stdout + done.stderr
-    *reading, serving = _block_with("run list").splitlines()
-    done = _bash("set -e\n" + "\n".join(reading), shop, _environment())
-    assert done.returncode == 0, done.stderr
-    assert '"total_count": 15' in done.stdout
-    with subprocess.Popen(
-        serving.split(), cwd=shop, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+\n", server.stdout.readline())
-        server.send_signal(signal.SIGTERM)
-        _, told = server.communicate(timeout=30)
-    assert server.returncode == 0
-    assert "pytest --automation-report --automation-report-url http://127.0.0.1:" in told
+    assert "15 of 15 results delivered" in done.stdout
+    assert (shop / ".venv" / "bin" / "automation-report").exists()
+    bare = {**env, "PATH": "/usr/bin:/bin"}
+    again = _bash(".venv/bin/pytest --automation-report", shop, bare)
+    assert "look at it: .venv/bin/automation-report serve --open --run 2\n" in again.stdout
+
+
+def test_readme_is_short() -> None:
+    """A newcomer can read the page at a sitting: it has at most 300 lines."""
+    assert len(README.splitlines()) <= 300
+
+
+def test_nothing_is_installed_from_an_index_that_does_not_have_it() -> None:
+    """No page, recipe or message names the package as if an index had it."""
+    texts = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.*")]
+    texts += [*(ROOT / "examples" / "ci").iterdir(), *(ROOT / "pytest_automation_report").rglob("*.py")]
+    for path in texts:
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            assert not re.search(r"pip install[^`]*(?<![/@\w.-])pytest-automation-report(?!\S*\.git)", line), (
+                f"{path}: {line}"
+            )
+
+
+def test_exit_codes_are_the_codes() -> None:
+    """The table of exit codes has each one that the console command and ``strict`` have."""
+    rows = re.findall(r"^\| `(pytest|automation-report)` \| (\d+) \|", README, re.MULTILINE)
+    assert [int(code) for of, code in rows if of == "automation-report"] == [int(each) for each in Exit]
+    assert ("pytest", str(STRICT_EXIT_STATUS)) in rows
+
+
+def test_pytest_toml_reports(shop: Path, tmp_path: Path) -> None:
+    """The settings in pytest.toml report to their server, in CI only, as the file says."""
+    if pytest.version_tuple < (9,):
+        pytest.skip("this pytest knows no native TOML")
+    with CheckedServer(tmp_path / "server.sqlite3", "...") as server:
+        settings = block("README.md", "# pytest.toml").replace("https://example.testmo.net", server.address)
+        (shop / "pytest.toml").write_text(f'{settings}pythonpath = ["."]\n')
+        token = {"AUTOMATION_REPORT_TOKEN": "..."}
+        assert "automation report" not in _bash("pytest", shop, _environment(**token)).stdout
+        done = _bash("pytest", shop, _environment(CI="true", GITLAB_CI="true", **token))
+        assert "15 of 15 results delivered" in done.stdout, done.stdout + done.stderr
+        (reported,) = server.runs()
+        assert (reported["source"], reported["tags"]) == ("backend", ["nightly", "linux"])
 
 
 def test_testmo_commands_run(shop: Path, tmp_path: Path) -> None:
     """The settings and commands for a server report to it, with pytest-xdist."""
     pytest.importorskip("xdist", reason="the README's line uses -n 4")
-    (settings,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    settings = block("README.md", "# pyproject.toml")
     with CheckedServer(tmp_path / "server.sqlite3", "...") as server:
         given = settings.replace("https://example.testmo.net", server.address).partition("ini_options]\n")[2]
         with (shop / "pyproject.toml").open("a", encoding="utf-8") as file:
@@ -165,8 +217,8 @@ def test_commands_for_jobs_of_one_key_run(shop: Path) -> None:
 
 
 def test_comparison_runs(shop: Path) -> None:
-    """Both report once, and nothing differs."""
-    done = _bash(_block_with("compare-junit"), shop, _environment())
+    """Both report once, as the page of the migration says, and nothing differs."""
+    done = _bash(block("docs/migration.md", "compare-junit"), shop, _environment())
     assert done.returncode == 1, done.stdout + done.stderr
     assert "compared with junit.xml: keys and statuses are the same (15 compared)" in done.stdout
 
@@ -205,9 +257,10 @@ def test_command_that_runs_again_what_failed(shop: Path) -> None:
 
 def test_step_that_always_runs_sends_the_rest(shop: Path, tmp_path: Path) -> None:
     """The first step of the README's job keeps what it cannot send; the second one sends it."""
-    first, second = yaml.safe_load(block("README.md", "# GitHub Actions"))
-    assert second["if"] == "always()"
-    assert first["env"] == second["env"] == {"AUTOMATION_REPORT_TOKEN": "${{ secrets.TESTMO_TOKEN }}"}
+    job = yaml.safe_load(block("README.md", "# GitHub Actions"))
+    first, second = job["steps"]
+    assert second["if"] == "always() && env.AUTOMATION_REPORT_TOKEN != ''"
+    assert job["env"] == {"AUTOMATION_REPORT_TOKEN": "${{ secrets.TESTMO_TOKEN }}"}
     with CheckedServer(tmp_path / "server.sqlite3", "a-token") as server:
         env = _environment(
             AUTOMATION_REPORT_URL=server.address, AUTOMATION_REPORT_PROJECT_ID="1", AUTOMATION_REPORT_SOURCE="shop"
@@ -241,7 +294,7 @@ def test_picture_shows_what_the_terminal_shows(shop: Path) -> None:
 def test_messages_of_the_troubleshooting_are_the_codes() -> None:
     """Each message that the README explains is one that the code can write."""
     sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "pytest_automation_report").rglob("*.py"))
-    messages = re.findall(r"^\| `([^`]+)` \|", README.partition("## Troubleshooting")[2], re.MULTILINE)
+    messages = re.findall(r"^\| `([^`]+)` \|", README.partition("## When something goes wrong")[2], re.MULTILINE)
     assert len(messages) > 5
     for message in messages:
         pieces = [piece.strip(" :,;") for piece in re.split(r"\bN\b|\.\.\.|: ", message)]

@@ -42,7 +42,7 @@ def cluster() -> Iterator[Cluster]:
     if programs() is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     if importlib.util.find_spec("psycopg") is None:
-        pytest.skip("psycopg is not installed: pip install 'pytest-automation-report[postgres]'")
+        pytest.skip("psycopg is not installed: pip install 'psycopg[binary]>=3.1'")
     cluster = started(Path("/tmp"))
     yield cluster
     ended(cluster)

@@ -1,4 +1,4 @@
-"""What the plugin sends is what the official tool makes of the same session's XML, but for what the README lists."""
+"""What the plugin sends is what the official tool makes of the same XML, but for what docs/migration.md lists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Json: TypeAlias = "dict[str, Any]"
 
 HERE = Path(__file__).parent
-README = (HERE.parent.parent / "README.md").read_text(encoding="utf-8")
+MIGRATION = (HERE.parent.parent / "docs" / "migration.md").read_text(encoding="utf-8")
 SEVERITY = ("passed", "skipped", "failure", "error")
 _ONLY_RERUNFAILURES = ("-p", "no:pytest-retry", "-p", "no:flaky")
 
@@ -34,8 +34,8 @@ _COLOUR = re.compile(r"#x1B\[[0-9;]*m")
 
 
 def _listed() -> set[str]:
-    """Return the first column of the README's migration table."""
-    section = README.partition("### From `--junitxml` and the official tool")[2].partition("\n#")[0]
+    """Return the first column of the page's table of differences."""
+    section = MIGRATION.partition("## What stays, and what does not")[2].partition("\n#")[0]
     return set(re.findall(r"^\| ([a-z ]+) \|", section, re.MULTILINE)) - {"what"}
 
 
@@ -47,7 +47,7 @@ def _fields(test: Json) -> list[Json]:
 
 
 def _differences(theirs: list[Json], ours: Json) -> Iterator[str]:
-    """Yield the differences of one key, in the README's words; what it has no word for in words of its own."""
+    """Yield the differences of one key, in the page's words; what it has no word for in words of its own."""
     statuses, names = [each["status"] for each in theirs], {each["name"] for each in ours.get("fields", ())}
     if ours["folder"] != theirs[0]["folder"]:
         yield "modules" if theirs[0]["folder"] == "Unnamed folder" else f"folder of {ours['name']}"
@@ -127,7 +127,7 @@ def _meta_differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> Ite
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", ["0", "2"])
 def test_plugin_sends_what_the_tool_sends(tmp_path: Path, processes: str) -> None:
-    """Keys, folders, names, statuses and fields are the official tool's, but for the README's migration table."""
+    """Keys, folders, names, statuses and fields are the official tool's, but for the page's table of differences."""
     tool()
     arguments = ("-n", processes, "--dist", "loadfile", "--continue-on-collection-errors", *_ONLY_RERUNFAILURES)
     pair = differ(tmp_path, HERE / "suites", *arguments)
