@@ -153,7 +153,7 @@ def _left_behind(configuration: Configuration, leftovers: Leftovers, shell: Shel
         removed, days = quantity(leftovers.removed, "earlier session"), quantity(configuration.keep_spool, "day")
         lines.append(f"{removed} removed, kept for {days} without being sent")
     lines += [
-        f"left alone in {near(configuration.spool, here)}: {foreign(each)}" for each in leftovers.alone[:_REASONS]
+        f"left alone in {near(configuration.spool, shell.here)}: {foreign(each)}" for each in leftovers.alone[:_REASONS]
     ]
     if len(leftovers.alone) > _REASONS:
         lines.append(

@@ -24,6 +24,7 @@ from pytest_automation_report.cli.context import (
     with_exit_codes,
 )
 from pytest_automation_report.cli.interrupts import Interrupted, Interrupts
+from pytest_automation_report.cli.links import user_shell
 from pytest_automation_report.cli.sending import delivered, left_by
 from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, joined_run
 from pytest_automation_report.cli.submitting import RESULT_SETTINGS, fill, matches, rules_of
@@ -195,7 +196,7 @@ class _Reported:
         """Tell which run is open after a signal, and the command that sends the rest and completes it."""
         by = f"interrupted by {signal_name(self.interrupts.last or signal.SIGINT)}"
         amount, place = quantity(results, "result"), f"kept in {folder.path}"
-        command = send_command(self.configuration)
+        command = send_command(self.configuration, user_shell())
         if self.is_own:
             told(f"{by}: run {self.run} is open, {amount} and its end are {place}", colour="yellow")
             told(f"complete run {self.run} with: {command}")

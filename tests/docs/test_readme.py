@@ -139,7 +139,7 @@ def test_way_of_a_newcomer(shop: Path, tmp_path: Path) -> None:
     assert (shop / ".venv" / "bin" / "automation-report").exists()
     bare = {**env, "PATH": "/usr/bin:/bin"}
     again = _bash(".venv/bin/pytest --automation-report", shop, bare)
-    assert "look at it: .venv/bin/automation-report serve --open --run 2\n" in again.stdout
+    assert f"look at it: {shop}/.venv/bin/automation-report serve --open --run 2\n" in again.stdout
 
 
 def test_readme_is_short() -> None:
