@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.sender.book import ledger_from
 from pytest_automation_report.sender.liveness import birth_of
-from pytest_automation_report.spool import hidden_folders, session_folders
+from pytest_automation_report.spool import empty_folders, hidden_folders, session_folders
 from pytest_automation_report.spool_removal import foreign_in, last_change_under, remove_session
 
 if TYPE_CHECKING:
@@ -75,9 +76,29 @@ def drop(folder: SessionFolder) -> str:
         os.close(lock)
 
 
+def remove_empty(spool: Path) -> None:
+    """Remove what is left of sessions whose folders another process did not remove to the end; nobody can send it."""
+    for folder in empty_folders(spool):
+        if not _is_locked(folder):
+            remove_session(folder.path)
+
+
+def is_delivered(folder: SessionFolder) -> bool:
+    """Whether all of a session has arrived, and nothing was written after its sender has noted that."""
+    try:
+        state = ledger_from(folder.ledger)
+        noted = folder.ledger.stat().st_mtime_ns
+        is_last = all(folder.written(each).stat().st_mtime_ns <= noted for each in folder.workers())
+    except (OSError, SpoolError):
+        return False
+    kept = state.total("rejected") or state.total("held") or state.done.get("left") or state.done.get("damaged")
+    return state.is_done and bool(state.done.get("complete")) and not kept and is_last
+
+
 def left_behind(spool: Path, own: SessionFolder, *, keep_days: int, now: float) -> Leftovers:
     """Count the sessions that earlier ones have left, and remove those kept for longer; 0 days keep for ever."""
     alone = remove_abandoned(spool, now=now)
+    remove_empty(spool)
     counts = Counter[str]()
     others = [each for each in session_folders(spool) if each.id != own.id]
     for folder in others[:_MOST_LOOKED_AT]:
@@ -87,6 +108,8 @@ def left_behind(spool: Path, own: SessionFolder, *, keep_days: int, now: float) 
                 alone.append(f"{folder.path.name}: {why}")
             if not (folder.is_here or folder.workers()) or state_of(folder) in {"running", "sending"}:
                 continue
+            if is_delivered(folder) and not drop(folder):
+                continue  # its pytest was killed before it could remove it: neither kept nor lost
             counts["removed" if is_old and not drop(folder) else "kept"] += 1
         except FileNotFoundError:
             continue  # another session has removed it meanwhile

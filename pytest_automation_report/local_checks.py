@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report import __version__
 from pytest_automation_report.checks import Check
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.keeping import is_delivered
 from pytest_automation_report.limits import string
 from pytest_automation_report.spool import session_folders
 from pytest_automation_report.spool_removal import named, others_in
@@ -37,7 +38,7 @@ _MEGABYTE: Final = 1_000_000
 def spool_check(spool: Path) -> Check:
     """Tell the sessions that wait in the spool, and whether it can be read."""
     try:
-        folders = session_folders(spool)
+        folders = [each for each in session_folders(spool) if not is_delivered(each)]
         unreadable = [each.id for each in folders if not _is_readable(each)]
         others = others_in(spool) if spool.exists() else []
     except (OSError, SpoolError) as error:

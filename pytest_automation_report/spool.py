@@ -7,6 +7,7 @@ token), one ``WORKER.records`` file for each writing process, and what the sende
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -44,6 +45,7 @@ _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """How files of a spool are opened that somebody else may have put there: no link is followed, no pipe waited for."""
 
+_OF_SENDER: Final = frozenset({"ledger", f"ledger{COPY}", "sender.log", "lock"})
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -78,6 +80,14 @@ class SessionFolder:
     def is_here(self) -> bool:
         """Whether the session was spooled on this host (or on a disk that it shares)."""
         return self._session_path.exists()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of a session is here, only what its sender may have written at its end, or nothing at all."""
+        try:
+            return _OF_SENDER.issuperset(os.listdir(self.path))  # noqa: PTH208 - as fast as it can be
+        except OSError:
+            return False  # gone, or another user's: who opens it finds out
 
     @property
     def began_ns(self) -> int:
@@ -210,6 +220,9 @@ class SessionFolder:
         except BlockingIOError:
             os.close(descriptor)
             return None
+        if not os.fstat(descriptor).st_nlink:  # its holder has removed the folder meanwhile: this lock keeps nobody out
+            os.close(descriptor)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(self.path))
         return descriptor
 
     def _lock_file(self) -> int:
@@ -275,11 +288,12 @@ def ignored_folder(path: Path) -> None:
 def session_folders(spool: Path) -> list[SessionFolder]:
     """Return the spool's sessions, oldest first; a spool that does not exist has none.
 
-    A spool may be any folder: those whose names have another form are not sessions. Raises `SpoolError` for one that
+    A spool may be any folder: those whose names have another form are not sessions, nor are those in which nothing is
+    left to send. Raises `SpoolError` for one that
     is no folder, or that cannot be read.
     """
     try:
-        return [each for each in _folders(spool) if not each.path.name.startswith(_HIDING)]
+        return [each for each in _shown_folders(spool) if not each.is_empty]
     except FileNotFoundError:
         return []
     except NotADirectoryError as error:
@@ -288,12 +302,24 @@ def session_folders(spool: Path) -> list[SessionFolder]:
         raise SpoolError(f"the spool {spool} cannot be read: {error.strerror or error}") from error
 
 
+def empty_folders(spool: Path) -> list[SessionFolder]:
+    """Return the folders that have a session's name and nothing of a session in them."""
+    try:
+        return [each for each in _shown_folders(spool) if each.is_empty]
+    except OSError:
+        return []  # shown by `session_folders`, which is asked for the same spool
+
+
 def hidden_folders(spool: Path) -> list[SessionFolder]:
     """Return the folders that are still being filled, or were when their process was killed."""
     try:
         return [each for each in _folders(spool) if each.path.name.startswith(_HIDING)]
     except OSError:
         return []  # shown by `session_folders`, which is asked for the same spool
+
+
+def _shown_folders(spool: Path) -> list[SessionFolder]:
+    return [each for each in _folders(spool) if not each.path.name.startswith(_HIDING)]
 
 
 def _folders(spool: Path) -> list[SessionFolder]:

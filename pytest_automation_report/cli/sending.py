@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import sys
@@ -18,6 +19,7 @@ from pytest_automation_report.cli.progress import Progress
 from pytest_automation_report.cli.tables import printed
 from pytest_automation_report.connection import connected
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.keeping import remove_empty
 from pytest_automation_report.quantities import quantity
 from pytest_automation_report.sender.book import ledger_from
 from pytest_automation_report.sender.handover import limits_from
@@ -64,6 +66,7 @@ def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN40
     """
     configuration, token = configured(options)
     folders = sorted(session_folders(configuration.spool), key=_is_closing)
+    remove_empty(configuration.spool)
     if not folders:
         told(f"nothing to send in {configuration.spool}")
         return Exit.DONE
@@ -148,7 +151,10 @@ def left_by(run: int, configuration: Configuration, token: Token) -> Exit:
 
 
 def _lock(folder: SessionFolder) -> int | None:
-    """Return the folder's lock; waits for a sender whose pytest has ended, since it will soon end, too."""
+    """Return the folder's lock; waits for a sender whose pytest has ended, since it will soon end, too.
+
+    Raises `FileNotFoundError` if that has sent everything.
+    """
     limits = limits_from(os.environ)
     seconds = limits.exit_all + limits.alone
     end = time.monotonic() + seconds
@@ -158,6 +164,10 @@ def _lock(folder: SessionFolder) -> int | None:
     while lock is None and time.monotonic() < end:
         time.sleep(limits.poll)
         lock = folder.locked()
+    if lock is not None and folder.is_empty:  # the sender was done, and removed it, just before this one had the lock
+        os.close(lock)
+        folder.remove()
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder.path))
     return lock
 
 

@@ -12,7 +12,7 @@ import click
 from pytest_automation_report.cli.context import Exit, configuration_of, setting_options, shown, told, with_exit_codes
 from pytest_automation_report.cli.tables import age, is_person_reading, tell_table
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.keeping import DAY_SECONDS, abandoned_alone, age_of, drop, state_of
+from pytest_automation_report.keeping import DAY_SECONDS, abandoned_alone, age_of, drop, remove_empty, state_of
 from pytest_automation_report.kept import kept_session
 from pytest_automation_report.quantities import quantity
 from pytest_automation_report.spool import session_folders
@@ -72,6 +72,7 @@ def drop_sessions(ids: Sequence[str], *, is_all: bool, **options: Any) -> int:  
             raise SettingError("ID", each, "write an id of 'automation-report spool list'")
     found = _dropped([folders[each] for each in ids] if ids else list(folders.values()))
     if is_all:
+        remove_empty(spool)
         _show_others(spool)
     return found
 
@@ -90,6 +91,7 @@ def prune_sessions(*, dry_run: bool, **options: Any) -> int:  # noqa: ANN401 - c
     old = [each for each in session_folders(spool) if _is_old(each, longest) and state_of(each) != "running"]
     if not dry_run:
         found = _dropped(old)
+        remove_empty(spool)
         _show_others(spool)
         return found
     reasons = {each.id: why for each in old if (why := foreign_in(each.path))}

@@ -281,9 +281,12 @@ class Sender:
                 held=account.held.count,
                 left=left[worker],
             )
+        is_finished = delivery.is_finished
+        # Before the last record: with it pytest may remove the folder, and the log would be created in there again.
+        self.world.log("done" if is_finished else f"{left.total()} results left: {delivery.stopped}")
         book.write(
             "done",
-            complete=delivery.is_finished,
+            complete=is_finished,
             left=left.total(),
             damaged=following.files.damaged,
             torn=following.files.torn,
@@ -311,6 +314,23 @@ def note_from(lanes: Lanes) -> str:
     return str(lanes.end["reason"])
 
 
+def _remove_after_pytest(folder: SessionFolder, handover: Handover) -> None:
+    """Remove a delivered session as soon as pytest is gone, if it does not do so itself.
+
+    One that was killed, or that waits no longer, leaves the folder behind; one that lives may still read it.
+    """
+    controller = Process(handover.controller)
+    end = time.monotonic() + handover.limits.alone
+    try:
+        while controller.is_alive():
+            if not folder.path.exists() or time.monotonic() > end:
+                return
+            controller.wait(handover.limits.poll)
+    finally:
+        controller.close()
+    folder.remove()
+
+
 def run(handover: Handover) -> None:
     """Deliver one session; the sender process's whole life after its start."""
     folder = SessionFolder(Path(handover.folder))
@@ -330,9 +350,8 @@ def run(handover: Handover) -> None:
                 folder, session, handover.limits, client, world, controller, keeper=keeper, captured=captured,
                 most_under_way=most_under_way(handover.endpoint),
             ).run()  # fmt: skip
-        log.write("done" if delivery.is_finished else f"{delivery.state.done['left']} results left: {delivery.stopped}")
-        if delivery.is_finished and not delivery.has_kept and not Process(handover.controller).is_alive():
-            folder.remove()
+        if delivery.is_finished and not delivery.has_kept:
+            _remove_after_pytest(folder, handover)
     except BaseException as error:
         log.write(f"{LAST_WORDS}{error!r}")
         raise

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import os
+import random
+import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sessions import SHORT_LIMITS, TOKEN
+from whole.projects import wait_for_death
 
-from faults.deliveries import ended_session, numbered
+from faults.deliveries import ended_session, lived, numbered
 from faults.oracle import assert_whole, names
+from faults.running import eventually
+from pytest_automation_report.connection import connected
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.keeping import Leftovers, is_delivered, left_behind
 from pytest_automation_report.model import Endpoint, Token
+from pytest_automation_report.sender.book import ledger_from
 from pytest_automation_report.sender.captured import CapturedOutput
 from pytest_automation_report.sender.handover import Handover, Hiding, Limits
-from pytest_automation_report.sender.process import run
+from pytest_automation_report.sender.launch import start_sender
+from pytest_automation_report.sender.process import Sender, run
+from pytest_automation_report.sender.world import World
+from pytest_automation_report.spool import SessionFolder
+from pytest_automation_report.waiting import LedgerView
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +66,8 @@ def test_delivered_session_is_removed_when_pytest_is_gone(
 ) -> None:
     """What is delivered is left to pytest, which tells of it and removes it; when that has died its sender does."""
     written.close()
-    run(handed_over(written, os.getpid()))
+    handover = handed_over(written, os.getpid())
+    run(replace(handover, limits=replace(handover.limits, alone=0.1)))
     log = written.folder.log.read_text()
     assert f"follows session {written.session.id} of pytest {os.getpid()}" in log
     assert log.endswith("done\n")
@@ -61,6 +75,83 @@ def test_delivered_session_is_removed_when_pytest_is_gone(
     run(handed_over(written, dead()))
     assert list(tmp_path.iterdir()) == []
     assert_whole(server, numbered(3))
+
+
+def test_session_is_removed_when_pytest_dies_after_its_delivery(
+    server: ScriptedServer, written: WrittenSession
+) -> None:
+    """When all has arrived while pytest lives, and pytest is killed or gives up before its end, nothing is left."""
+    written.close()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as controller:
+        start_sender(handed_over(written, controller.pid))
+        eventually(lambda: ledger_from(written.folder.ledger).is_done, "all is delivered")
+        sender = ledger_from(written.folder.ledger).sender_pid
+        assert written.folder.is_here
+        controller.kill()
+    wait_for_death(sender)
+    assert not written.folder.path.exists()
+    assert_whole(server, numbered(3))
+
+
+def test_nothing_is_written_after_the_last_record(server: ScriptedServer, written: WrittenSession) -> None:
+    """The log's last line is there before the ledger says that all is done: pytest removes the folder from then on."""
+    written.close()
+    lines: list[tuple[str, bool]] = []
+
+    def log(line: str) -> None:
+        lines.append((line, ledger_from(written.folder.ledger).is_done))
+
+    world = World(clock=time.monotonic, random=random.random, log=log)
+    with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
+        Sender(written.folder, written.session, Limits(**SHORT_LIMITS), client, world).run()
+    assert lines[-1] == ("done", False)
+    assert ledger_from(written.folder.ledger).is_done
+
+
+def test_folder_that_pytest_removes_stays_removed(server: ScriptedServer, written: WrittenSession) -> None:
+    """A sender that has written its last record makes nothing in the folder again."""
+    written.close()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as controller:
+        start_sender(handed_over(written, controller.pid))
+        ledger = LedgerView(written.folder.ledger)
+        eventually(lambda: ledger.read() and ledger.state.is_done, "all is delivered")
+        assert written.folder.remove() == ""
+        wait_for_death(ledger.state.sender_pid)
+        controller.kill()
+    assert not written.folder.path.exists()
+    assert_whole(server, numbered(3))
+
+
+def test_delivered_session_that_nobody_removed(tmp_path: Path, server: ScriptedServer, written: WrittenSession) -> None:
+    """A delivered session whose sender and pytest were killed is removed by the next one, neither kept nor lost."""
+    lived(written, server)
+    written.close()
+    assert is_delivered(written.folder)
+    with written.folder.records("gw0").open("wb") as file:
+        file.write(b"later")
+    os.utime(written.folder.records("gw0"), ns=(2**62, 2**62))
+    assert not is_delivered(written.folder)
+    written.folder.records("gw0").unlink()
+    own = SessionFolder(tmp_path / "20270102T030405-00000001")
+    assert left_behind(tmp_path, own, keep_days=14, now=time.time()) == Leftovers()
+    assert not written.folder.path.exists()
+
+
+def test_lock_of_a_folder_that_was_removed(written: WrittenSession) -> None:
+    """Who gets the lock just when its holder has removed the session does not take what is gone for a session."""
+    written.close()
+    opened = os.open
+
+    def removed(*given: Any, **more: Any) -> int:  # noqa: ANN401 - stands for os.open
+        descriptor = opened(*given, **more)
+        if given[0] == "lock":
+            shutil.rmtree(written.folder.path)
+        return descriptor
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "open", removed)
+        with pytest.raises(FileNotFoundError):
+            written.folder.locked()
 
 
 def test_session_of_another_sender_is_left_alone(server: ScriptedServer, written: WrittenSession) -> None:

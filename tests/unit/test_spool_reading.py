@@ -82,13 +82,16 @@ def test_end_of_a_session(folder: SessionFolder, worker: str, has_ended: bool) -
 
 
 def test_sessions_are_told_oldest_first_without_hidden_and_linked_ones(tmp_path: Path) -> None:
-    """A spool's sessions are its folders, but for those that are being filled and for links."""
+    """A spool's sessions are its folders, but for those that are being filled, for links and for empty ones."""
     spool = tmp_path / "spool"
     assert session_folders(spool) == []
     late, early = (new_session_folder(spool, moment) for moment in ("20270101T000000", "20260101T000000"))
     hidden = new_session_folder(spool, "20250101T000000", is_hidden=True)
-    (spool / "20240101T000000-link").symlink_to(tmp_path)
-    (spool / "20240101T000000-file").touch()
+    for each in (late, early, hidden):
+        each.write_session(SESSION)
+    (spool / "20240101T000000-00000001").symlink_to(early.path)
+    (spool / "20240101T000000-00000002").touch()
+    (spool / "20240101T000000-00000003").mkdir()
     assert [each.path for each in session_folders(spool)] == [early.path, late.path]
     assert [each.path for each in hidden_folders(spool)] == [hidden.path]
     assert [each.path.name[:4] for each in (hidden, early)] == [".202", "2026"]

@@ -189,6 +189,31 @@ def test_next_session_tells_of_those_before(project: Project) -> None:
     assert "earlier" not in project.report().out
 
 
+@pytest.mark.parametrize("names", [(), ("sender.log",), ("lock",), ("ledger", "sender.log", "lock")])
+def test_folder_without_a_session_is_nothing(project: Project, names: tuple[str, ...]) -> None:
+    """A folder in which a killed process has left nothing to send is passed over, and removed."""
+
+    def left() -> Path:
+        folder = project.state / "spool" / "20260102T030405-00000001"
+        folder.mkdir(parents=True, mode=0o700)
+        for name in names:
+            (folder / name).touch()
+        return folder
+
+    folder = left()
+    assert console(project.root, "spool", "list").err == "the spool is empty\n"
+    assert "spool: nothing waits in" in console(project.root, "doctor").text
+    assert folder.exists()
+    sent = console(project.root, "send")
+    assert (sent.exit, "nothing to send" in sent.err, folder.exists()) == (0, True, False), sent.text
+    left()
+    assert "earlier" not in project.report().out
+    assert not folder.exists()
+    left()
+    assert console(project.root, "spool", "prune").exit == 0
+    assert not folder.exists()
+
+
 def test_folders_that_are_no_sessions_stay(project: Project) -> None:
     """What is not ours in the spool's folder is never removed by itself."""
     foreign = project.state / "spool" / "foreign"
