@@ -27,7 +27,8 @@ _USER: Final = re.compile(r"://([^\s/?#@:\"'<>\\\[]*)([:@])")
 _PORT: Final = re.compile(r"[0-9]{1,5}(?=[/?#\s\"'<>),;\]}`\\]|\Z)")
 # The last sign before a host: passwords hold the same sign, too.
 _AT: Final = re.compile(r"@(?=(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?(?:[/?#\s\"'<>(),;\]}`\\&]|\Z))")
-_SCHEME: Final = re.compile(r"(\\{0,3}[\"'`])?[A-Za-z][\w+.:-]*\Z")
+# The scheme of an address and the quote before it, read backwards.
+_SCHEME: Final = re.compile(r"[\w+.:-]*([\"'`]\\{0,3})?")
 _QUOTED: Final = {quote: re.compile(rf"(?:[^\\\n{quote}]|\\.)*") for quote in "\"'`"}
 _RUN: Final = re.compile(r"[^\s<>]*")
 _LINE: Final = re.compile(r"[^\r\n]*")
@@ -85,13 +86,13 @@ def _end_of_address(text: str, match: re.Match[str]) -> int:
     start = match.end()
     other = text.find("://", start, start + _LONGEST_PASSWORD)
     last = start + _LONGEST_PASSWORD if other < 0 else other
-    scheme = _SCHEME.search(text[max(0, match.start() - _LONGEST_SCHEME) : match.start()])
+    scheme = _SCHEME.match(text[max(0, match.start() - _LONGEST_SCHEME) : match.start()][::-1])
     quote = scheme[1] if scheme else None
-    if quote is not None and len(quote) > 1:
-        closing = text.find(quote, start, last)
-        return last if closing < 0 else closing
     if quote is not None:
-        return _end(_QUOTED[quote], text, start, last)
+        if len(quote) == 1:
+            return _end(_QUOTED[quote], text, start, last)
+        closing = text.find(quote[::-1], start, last)
+        return last if closing < 0 else closing
     end = _end(_RUN, text, start, last)
     if "/" in text[start:end] or text.find("@", start, end) >= 0:
         return end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["MARK", "Strength", "is_code", "is_innocent", "is_placeholder", "is_prose", "looks_random"]
@@ -78,6 +79,8 @@ def looks_random(value: str, shortest: int = _SHORTEST_RANDOM) -> bool:
     return not ((value.islower() or value.isupper()) and _JOINED.fullmatch(value))
 
 
+# The same lines come again and again in what tests print.
+@lru_cache(maxsize=128)
 def is_code(value: str) -> bool:
     """Whether an unquoted value is an expression of a program: a call, a subscript, an attribute, an operation."""
     value = value.strip().rstrip(",;:)}]")
@@ -94,6 +97,7 @@ def is_placeholder(value: str) -> bool:
     return _MASK.fullmatch(value) is not None or _PLACEHOLDER.fullmatch(value) is not None
 
 
+@lru_cache(maxsize=128)
 def is_innocent(value: str, strength: Strength) -> bool:
     """Whether a value beside a name of this strength is certainly no secret."""
     whole = value.strip()

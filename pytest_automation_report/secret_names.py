@@ -57,13 +57,13 @@ _QUOTE: Final = r"\\{0,7}[\"'`]|&quot;|&#(?:34|39|x22|x27);|%2[27]"
 _TYPE: Final = r"(?:[ ]?(?:str|bytes|secretstr|optional\[str\]|(?:str|bytes)[ ]\|[ ]none)[ ]?=)?"
 _AHEAD: Final = r"(?=[bfru]{0,2}\\{0,7}[\"'])"
 # Most values that are none are passed over here already.
-_SOME: Final = r"(?=\S\S)(?!(?:none|null|true|false|[0-9]{1,3})(?:[\s,;)}\]]|\Z))"
+_SOME: Final = r"(?=\S\S)(?!(?:none|null|true|false|[0-9]{1,3}|%[sr]|\.\.\.)(?:[\s,;)}\]]|\Z)|\*\*|\$[{(]|\{\{)"
 _AFTER: Final = (
     rf"(?P<close>{_QUOTE})?\]?(?:"
     r"(?P<block>:[ ][|>]-?\n[ ]{1,16})"
     # An assignment, a mapping, a comparison; pprint writes long values on the next line.
     rf"|[ \t]{{0,40}}\n?[ \t]{{0,4}}(?P<sign>===?|!=|:=|=>|=|:(?![:/]){_TYPE}|%3[ad])"
-    rf"(?:\s{{0,40}}(?P<list>[\[(])?\s{{0,40}}{_AHEAD}|[ \t]{{0,8}}){_SOME}"
+    rf"(?:\s{{0,40}}(?:(?P<list>[\[(])\s{{0,40}})?{_AHEAD}|[ \t]{{0,8}}){_SOME}"
     # A list of Kubernetes or of .NET's settings: the name is one member, its value the next.
     rf"|(?P<member>(?:,\s{{0,8}}(?:{_QUOTE})value(?:{_QUOTE})|\s{{1,8}}value)[ ]?[=:][ ]{{0,2}})"
     r"|(?P<xml>>)(?=[^<\s])"
@@ -74,10 +74,10 @@ _AFTER: Final = (
     rf")(?:secretstr\()?(?:[bfru]{{0,2}}(?=\\{{0,7}}[\"'`]))?(?P<open>{_QUOTE})?"
 )
 _compiled: Final[Callable[[str], re.Pattern[str]]] = lru_cache(maxsize=None)(re.compile)
-_LINE: Final = re.compile(r"(?:[^\n\r\0\\]|\\(?!x00|[rn]))*")
+_LINE: Final = re.compile(r"[^\n\r\0\\]*(?:\\(?!x00|[rn])[^\n\r\0\\]*)*")
 # The end of an unquoted value: space, or what separates it from what follows.
 _WORD: Final = re.compile(
-    r"(?:[^\s\0\"'`<>,;&|)}\]\\]|\\(?!x00|[rn\"'])|[\"'`](?=[a-z0-9_])|"
+    r"(?:[^\s\0\"'`<>,;&|)}\]\\]+|\\(?!x00|[rn\"'])|[\"'`](?=[a-z0-9_])|"
     r"[,;&|)}\]](?!\s|[\"'<>,;:&|)}\]\\]|$|[a-z_][a-z_. -]{0,30}[=:]))+",
     re.IGNORECASE,
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["placed_values"]
 
 _VALUE: Final = r"(?:'(?P<single>[^'\n]+)'|\"(?P<double>[^\"\n]+)\"|(?P<bare>[^\s'\"|;&]+))"
-_ARGUMENTS: Final = r"(?:[ \t]{1,4}[^\s|;&]{1,100}){0,12}?[ \t]{1,4}"
+_ARGUMENTS: Final = r"(?:[ \t]{1,4}[^\s|;&]{1,100}){0,8}?[ \t]{1,4}"
 _NAME: Final = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret|private)[_-]?key)"
 # An option of a command, but in its help: there a word in capitals stands for the value, or a sentence goes on.
 _NO_HELP: Final = r"(?![-\[<]|[A-Z_]+\b|[a-z]+[ ][a-z]+[ .,])"
