@@ -15,7 +15,7 @@ from pytest_automation_report.errors import SettingError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["is_loopback", "origin_from", "proxies_from", "shown_address", "web_address_trouble"]
+__all__ = ["is_loopback", "is_loopback_origin", "origin_from", "proxies_from", "shown_address", "web_address_trouble"]
 
 _BAD_CHARACTERS: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]|\s")
 _LABEL: Final = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -63,6 +63,12 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         return host.lower() == "localhost"
     return any(address in network for network in _LOOPBACK)
+
+
+def is_loopback_origin(origin: str) -> bool:
+    """Return whether an origin, as `origin_from` makes it, is this machine by its very spelling."""
+    host = origin.partition("://")[2]
+    return is_loopback(host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0])
 
 
 def web_address_trouble(address: str) -> str:

@@ -33,6 +33,8 @@ class TokenResult:
 
     token: Token | None
     trouble: str | None = None
+    is_given: bool = True
+    """Whether the environment has one, or a file was named."""
 
 
 def token_from(environ: Mapping[str, str], token_file: str) -> TokenResult:
@@ -45,7 +47,8 @@ def token_from(environ: Mapping[str, str], token_file: str) -> TokenResult:
         if text:
             return _checked(text, name)
     if not token_file:
-        return TokenResult(None, f"no token: set {TOKEN_ENVIRONMENTS[0]}, or name a file that holds it (token_file)")
+        trouble = f"no token: set {TOKEN_ENVIRONMENTS[0]}, or name a file that holds it (token_file)"
+        return TokenResult(None, trouble, is_given=False)
     origin = f"token file {token_file!r}"
     try:
         with Path(token_file).open("rb") as file:

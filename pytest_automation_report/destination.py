@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report import values
-from pytest_automation_report.address import is_loopback, origin_from, proxies_from, shown_address
+from pytest_automation_report.address import is_loopback_origin, origin_from, proxies_from, shown_address
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.model import EMBEDDED_ORIGIN, Endpoint
 from pytest_automation_report.resolution import Resolution, absolute_path, spelled_like
@@ -45,9 +45,9 @@ def endpoint_from(
     if project_id is None and not found.refused & {"project_id", "url"}:
         remedy = f"say which project results go to with {spelled_like('project_id', url)}, a number"
         found.refuse("project_id", SettingError(url.origin, shown_address(str(url.value)), remedy), url)
-    scheme, _, host = origin.partition("://")
+    scheme = origin.partition("://")[0]
     proxies: dict[str, str] = {}
-    if origin and not is_loopback(_without_port(host)):
+    if origin and not is_loopback_origin(origin):
         proxies = _proxies(found, environ, scheme)
     if scheme == "https" and not ca_file and "ca_file" not in found.refused:
         ca_file = _standard_certificates(found, environ)
@@ -60,11 +60,6 @@ def _origin(given: Given, *, is_http_allowed: bool) -> str:
     # Whether it is one line of printable characters is for the address to tell: its message shows no password.
     address = given.value if isinstance(given.value, str) else values.text(given)
     return origin_from(address, given.origin, is_http_allowed=is_http_allowed, http_remedy=remedy)
-
-
-def _without_port(host: str) -> str:
-    """Return the host of an origin, an IPv6 address without its brackets."""
-    return host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
 
 
 def _certificates(given: Given, root: Path) -> str:

@@ -42,6 +42,11 @@ class ProjectIni:
     name: str = ""
     values: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def path(self) -> Path:
+        """The ini file, the root folder where there is none."""
+        return self.root / self.name
+
 
 def project_ini(start: Path) -> ProjectIni:
     """Return the ini file that pytest would use when it is started in this folder without arguments.

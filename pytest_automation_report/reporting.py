@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +35,7 @@ from pytest_automation_report.waiting import LedgerView, wait_for_sender
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from pytest_automation_report.additions import ArtifactFile
     from pytest_automation_report.configuration import Configuration
@@ -68,10 +70,23 @@ def reporting_for(config: pytest.Config, environ: Mapping[str, str], trouble: st
     trouble = trouble or told
     if configuration.preflight:
         _check_before(configuration, token)
+    if token is not None and not configuration.endpoint.is_embedded and configuration.is_sendable:
+        _remember(configuration, token, environ, config.rootpath)
     if trouble:
         configuration = replace(configuration, troubles=(trouble, *configuration.troubles))
     limits = limits_from(environ, exit_all=configuration.exit_wait)
     return Reporting(configuration, token, limits, config, secrets=secrets, environ=environ, store=store)
+
+
+def _remember(configuration: Configuration, token: Token, environ: Mapping[str, str], root: Path) -> None:
+    """Note which address the token is used for: the console command sends it there from now on."""
+    from pytest_automation_report.known_addresses import KnownAddresses, certificates_digest  # noqa: PLC0415 - only for servers elsewhere
+
+    is_set = "ca_file" in configuration.origins and configuration.url.startswith("https:")
+    # Without a digest the console command asks whether the certificates are right; the session needs none.
+    with suppress(OSError):
+        digest = certificates_digest(configuration.ca_file if is_set else "")
+        KnownAddresses(environ, root).remember(configuration.url, token, digest)
 
 
 def _check_before(configuration: Configuration, token: Token | None) -> None:

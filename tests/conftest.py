@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
 
 # A shell starts what it runs in the background with SIGINT ignored, and so do some CI runners. Children inherit that:
 # tests of Ctrl-C would wait for ever.
@@ -35,3 +36,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--cases", type=int, default=60_000, help="how many cases one file has (tests/console/test_submit.py): 130000"
     )
     group.addoption("--seed", type=int, default=None, help="the one kill to try: it is printed by one that failed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the tests' sessions from noting the addresses of their servers in the home folder of a developer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TextIO
 
 import click
 
-from pytest_automation_report.configuration import Given, configuration_from, given_from, project_name, token_for
+from pytest_automation_report.cli.guard import check_database, token_to_send
+from pytest_automation_report.configuration import Given, configuration_from, given_from, project_name
 from pytest_automation_report.databases import postgres_database
 from pytest_automation_report.errors import (
     ClientError,
@@ -165,7 +166,8 @@ def configuration_of(
 ) -> tuple[Configuration, Token | None]:
     """Return the configuration for these options; what is wrong with the environment is told, unless it is not to be.
 
-    Only the settings that the command has an option for count, also in environment and ini file.
+    The token is the one that may be sent (see `guard`). Only the settings that the command has an option for count,
+    also in environment and ini file.
     """
     ini = project_ini(Path.cwd())
     given = _given(options, ini)
@@ -181,7 +183,7 @@ def configuration_of(
         project_name=project_name(ini.root),
         local_time=datetime.now().astimezone(),
     )
-    configuration, token = token_for(configuration, os.environ)
+    configuration, token = token_to_send(configuration, used, os.environ, ini)
     error = configuration.hindrance if is_hindrance_an_error else ""
     for trouble in configuration.troubles:
         if is_told and trouble != error:
@@ -199,11 +201,13 @@ def stored_at(options: dict[str, Any]) -> tuple[Configuration, Path | PostgresDa
 
     Raises `SettingError` for what was typed wrong.
     """
-    given = _given(options, project_ini(Path.cwd())).get("database")
+    ini = project_ini(Path.cwd())
+    given = _given(options, ini).get("database")
     place = None if given is None else postgres_database(given)
-    if place is None:
+    if given is None or place is None:
         configuration, _ = configuration_of(options)
         return configuration, configuration.database
+    check_database(given, place, ini)
     configuration, _ = configuration_of({name: value for name, value in options.items() if name != "database"})
     return configuration, place
 

@@ -28,6 +28,7 @@ from pytest_automation_report.cli.links import user_shell
 from pytest_automation_report.cli.sending import delivered, left_by
 from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, joined_run
 from pytest_automation_report.cli.submitting import RESULT_SETTINGS, fill, matches, rules_of
+from pytest_automation_report.credentials import token_from
 from pytest_automation_report.errors import AutomationReportError, ClientError, SpoolError
 from pytest_automation_report.identity import key_of
 from pytest_automation_report.junit_results import JunitResult
@@ -145,7 +146,8 @@ class _Reported:
 
         A signal to end interrupts requests alone: all that is to be sent is in the spool before exec ends.
         """
-        rules = rules_of(self.configuration, self.token or Token("none"))
+        # A token that is not sent is a secret all the same: the command finds it in its environment and may print it.
+        rules = rules_of(self.configuration, self.token or token_from(os.environ, "").token or Token("none"))
         submission = Submission(self.configuration.spool, rules, observed=ended.microseconds)
         try:
             fill(submission, files, is_lenient=True)

@@ -184,7 +184,8 @@ def _hindrance(folder: SessionFolder, session: Session, configuration: Configura
         if session.is_embedded:
             return f"it is for the embedded store: send it with --url {LOCAL_URL} --project-id {session.project_id}"
         there = f"{session.origin}, project {session.project_id}"
-        return f"it is for {there}: name that with --url and --project-id to send it"
+        trust = "if you know that server: whoever can write a spool can write any address into it"
+        return f"it is for {there}: name that with --url and --project-id to send it, {trust}"
     if session.is_embedded and session.database != endpoint.database:
         return f"it is for the store {session.database}: name that with --database to send it"
     is_running = session.pid_birth != "" and birth_of(session.pid) == session.pid_birth

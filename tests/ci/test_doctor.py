@@ -66,6 +66,7 @@ def test_all_is_well(project: Project, server: CheckedServer) -> None:
     project.write(
         "pytest.ini", f"[pytest]\nautomation_report_url = {server.address}\nautomation_report_tags = a\n  b\n"
     )
+    assert doctor(project, "--url", server.address).exit == 0  # confirms the address of the ini file
     ran = doctor(project)
     assert ran.exit == 0, ran.err
     assert ran.out == ""

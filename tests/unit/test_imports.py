@@ -36,8 +36,8 @@ FLOORS: dict[str, int] = {
     # 2: disk, network, the embedded server
     **dict.fromkeys(
         (
-            "checkout", "client", "console_command", "exchange", "run_pages", "server", "spool", "spool_removal",
-            "spool_writer", "stash", "transport", "verdict", "whereabouts",
+            "checkout", "client", "console_command", "exchange", "known_addresses", "run_pages", "server", "spool",
+            "spool_removal", "spool_writer", "stash", "transport", "verdict", "whereabouts",
         ),
         2,
     ),

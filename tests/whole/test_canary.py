@@ -56,6 +56,7 @@ def env(tmp_path: Path) -> dict[str, str]:
     for name in ("home", "temporary"):
         (tmp_path / name).mkdir()
     own = {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "temporary"), "AUTOMATION_REPORT_TOKEN": CANARY}
+    own["XDG_STATE_HOME"] = ""  # what pytest notes of the user's servers is in the home folder, too
     return {**session_environment(), **own}
 
 
