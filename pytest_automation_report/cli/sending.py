@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool import SessionFolder
 
 
+_TRUST: Final = "if you know that server: whoever can write a spool can write any address into it"
 _LAST: Final = "it completes a run, once all else is sent"
 
 
@@ -184,8 +185,7 @@ def _hindrance(folder: SessionFolder, session: Session, configuration: Configura
         if session.is_embedded:
             return f"it is for the embedded store: send it with --url {LOCAL_URL} --project-id {session.project_id}"
         there = f"{session.origin}, project {session.project_id}"
-        trust = "if you know that server: whoever can write a spool can write any address into it"
-        return f"it is for {there}: name that with --url and --project-id to send it, {trust}"
+        return f"it is for {there}: name that with --url and --project-id to send it, {_TRUST}"
     if session.is_embedded and session.database != endpoint.database:
         return f"it is for the store {session.database}: name that with --database to send it"
     is_running = session.pid_birth != "" and birth_of(session.pid) == session.pid_birth
@@ -197,7 +197,8 @@ def _hindrance(folder: SessionFolder, session: Session, configuration: Configura
 def _partial_hindrance(session: Session, endpoint: Endpoint) -> str:
     """Return why a session without a whole destination is not sent here: the part that is known must be the same."""
     if session.origin not in {"", endpoint.origin}:
-        return f"it is for {session.origin}: name that with --url, and its project with --project-id, to send it"
+        how = "name that with --url, and its project with --project-id, to send it"
+        return f"it is for {session.origin}: {how}, {_TRUST}"
     if session.project_id not in {0, endpoint.project_id}:
         return f"it is for project {session.project_id}: name that with --project-id to send it"
     return ""
