@@ -64,7 +64,8 @@ class Configuration:
     """Every setting as a typed value; paths are absolute, ``exit_wait`` is in seconds, sizes are in bytes.
 
     ``endpoint`` holds the address (empty when it is unknown), project, proxies and certificates. ``hindrance`` says why
-    results are kept instead of sent, empty when they can be sent. ``troubles`` are told once, while the tests run.
+    results are kept instead of sent, empty when they can be sent. ``troubles`` are told once, while the tests run;
+    ``token_trouble`` is the one of them that says why there is no token.
     ``origins`` maps settings' names to the spelling that gave them; what nobody gave is not in it. A proxy's address in
     ``endpoint`` may hold a password, so that neither it nor this value is to be printed.
     """
@@ -123,6 +124,7 @@ class Configuration:
     origins: Mapping[str, str] = field(default_factory=dict)
     troubles: tuple[str, ...] = ()
     hindrance: str = ""
+    token_trouble: str = ""
 
     @property
     def given_facts(self) -> Facts:
@@ -153,6 +155,12 @@ class Configuration:
     def ca_file(self) -> str:
         """The certificates to trust instead of the built-in ones, empty for those."""
         return self.endpoint.ca_file
+
+    @property
+    def wrong_setting(self) -> str:
+        """The setting that keeps results from being sent, empty when only a token is missing."""
+        is_token = self.token_trouble and self.hindrance.startswith(self.token_trouble)
+        return "" if is_token else self.hindrance
 
     @property
     def is_sendable(self) -> bool:
@@ -324,6 +332,7 @@ def token_for(configuration: Configuration, environ: Mapping[str, str]) -> tuple
         configuration,
         troubles=(*configuration.troubles, trouble),
         hindrance=configuration.hindrance or trouble,
+        token_trouble=result.trouble,
     )
     return told, None
 

@@ -5,6 +5,7 @@ No message in here shows a token or a part of one, also when it cannot be used.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from os.path import exists
 from pathlib import Path
@@ -25,6 +26,8 @@ TOKEN_LIMIT: Final = 4096
 
 _READ_BYTES: Final = 64 * 1024
 _SHORTEST_HIDDEN: Final = 4
+_UNFILLED: Final = re.compile(r"\$\([\w.-]+\)")
+"""A macro of Azure Pipelines without a value, as in builds of forks: it stays in the variable as it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def token_from(environ: Mapping[str, str], token_file: str) -> TokenResult:
     """
     for name in TOKEN_ENVIRONMENTS:
         text = _bare(environ.get(name, ""))
-        if text:
+        if text and not _UNFILLED.fullmatch(text):
             return _checked(text, name)
     if not token_file:
         trouble = f"no token: set {TOKEN_ENVIRONMENTS[0]}, or name a file that holds it (token_file)"

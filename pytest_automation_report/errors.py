@@ -7,6 +7,7 @@ The tree::
     |- ResultFileError          a file of results cannot be used
     |- SpoolError               a spool cannot be read, written or locked
     |- StoreError               the embedded store cannot be opened
+    |- TokenMissingError        a request to the server needs a token, and there is none
     `- ClientError              a request to the server did not succeed
        |- NotSentError          class "again": the request never left this machine whole
        |- ThrottledError        class "again": 429
@@ -54,6 +55,10 @@ class SpoolError(AutomationReportError):
 
 class StoreError(AutomationReportError):
     """The embedded store cannot be opened; the message says which file and why."""
+
+
+class TokenMissingError(AutomationReportError):
+    """A command needs a token; the message names the variable or file that should hold one."""
 
 
 class ClientError(AutomationReportError):

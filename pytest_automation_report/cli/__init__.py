@@ -1,7 +1,7 @@
 """The console command ``automation-report`` (floor 4).
 
 Ids and JSON go to stdout alone; what a person reads goes to stderr. Exit codes: 0 done, 1 refused by the server, 2
-usage or configuration, 3 not delivered and kept, 4 token refused.
+usage or configuration, 3 not delivered and kept, 4 token missing or refused.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
 
     \b
     Exit codes: 0 done, 1 refused by the server, 2 usage or configuration,
-    3 not delivered and kept, 4 token refused.
+    3 not delivered and kept, 4 token missing or refused.
     """  # noqa: D301 - click reads the backslash as: keep these lines
 
 

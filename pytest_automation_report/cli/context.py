@@ -22,6 +22,7 @@ from pytest_automation_report.errors import (
     SettingError,
     SpoolError,
     StoreError,
+    TokenMissingError,
     TokenRefusedError,
 )
 from pytest_automation_report.ini import project_ini
@@ -144,17 +145,31 @@ def configured(options: dict[str, Any], *, is_source_needed: bool = True) -> tup
 
     Without ``is_source_needed`` only a run that is found by its key needs a source.
     Raises `SettingError` for what was typed wrong, in the environment too: nothing runs here that could go on without
-    it.
+    it. Raises `TokenMissingError` without a token.
     """
+    configuration, token = configured_without_token(options, is_source_needed=is_source_needed)
+    return configuration, needed(token, configuration)
+
+
+def configured_without_token(
+    options: dict[str, Any], *, is_source_needed: bool = True
+) -> tuple[Configuration, Token | None]:
+    """Return the same for a command that may have nothing to do with the server, and so need no token."""
     configuration, token = configuration_of(options, is_hindrance_an_error=True, is_source_needed=is_source_needed)
-    if configuration.hindrance:
-        raise click.UsageError(configuration.hindrance)
-    click.get_current_context().meta[_ADDRESS] = configuration.url
-    if configuration.endpoint.is_embedded:
-        return configuration, Token("embedded")
-    if token is None:
-        raise click.UsageError("no token: set AUTOMATION_REPORT_TOKEN or name its file with --token-file")
+    if configuration.wrong_setting:
+        raise click.UsageError(configuration.wrong_setting)
     return configuration, token
+
+
+def needed(token: Token | None, configuration: Configuration, *, kept: str = "") -> Token:
+    """Return the token of a command that needs one; raises `TokenMissingError`, which says what stays ``kept``."""
+    if configuration.endpoint.is_embedded:
+        token = Token("embedded")
+    if token is None:
+        trouble = configuration.token_trouble.replace("(token_file)", "(--token-file)")
+        raise TokenMissingError("; ".join(filter(None, (trouble, kept))))
+    click.get_current_context().meta[_ADDRESS] = configuration.url
+    return token
 
 
 def configuration_of(
@@ -248,6 +263,8 @@ def with_exit_codes(command: Callable[P, int]) -> Callable[P, None]:
             code = _failed(
                 Exit.TOKEN, f"{error}: set AUTOMATION_REPORT_TOKEN to a token that is valid for this project"
             )
+        except TokenMissingError as error:
+            code = _failed(Exit.TOKEN, str(error))
         except RefusedError as error:
             details = [f"{path}: {texts[0]}" for path, texts in error.errors.items() if texts]
             code = _failed(Exit.REFUSED, "; ".join([str(error), *details]))

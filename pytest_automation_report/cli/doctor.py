@@ -34,9 +34,6 @@ _EXITS: Final = {
 
 _HIDDEN: Final = frozenset({"redact"})
 _NAMED: Final = frozenset({"fields", "links"})
-_KEPT: Final = "; results are kept"
-"""How a trouble ends that a check of its own tells: there is no token."""
-
 _DERIVED: Final = ("source", "name", "spool", "database")
 
 
@@ -74,7 +71,8 @@ def _checks(configuration: Configuration, token: Token | None) -> list[Check]:
 
 def _settings_check(configuration: Configuration) -> Check:
     """Tell what is wrong with the environment; a missing token is told by a check of its own."""
-    troubles = [each for each in configuration.troubles if not each.endswith(_KEPT)]
+    missing = configuration.token_trouble
+    troubles = [each for each in configuration.troubles if not (missing and each.startswith(missing))]
     if troubles:
         is_in_the_way = configuration.hindrance in troubles
         return Check("settings", "failed" if is_in_the_way else "warning", "; ".join(troubles))

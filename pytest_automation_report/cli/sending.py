@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pytest_automation_report.artifact_stores import artifact_store
-from pytest_automation_report.cli.context import CONNECTION, Exit, configured, setting_options, told, with_exit_codes
+from pytest_automation_report.cli.context import (
+    CONNECTION,
+    Exit,
+    configured_without_token,
+    needed,
+    setting_options,
+    told,
+    with_exit_codes,
+)
 from pytest_automation_report.cli.progress import Progress
 from pytest_automation_report.cli.tables import printed
 from pytest_automation_report.connection import connected
@@ -65,12 +73,14 @@ def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN40
 
     Exits with 0 when nothing is left, 3 when something is kept or another sender holds it, 4 when the token is refused.
     """
-    configuration, token = configured(options)
+    configuration, found_token = configured_without_token(options)
     folders = sorted(session_folders(configuration.spool), key=_is_closing)
     remove_empty(configuration.spool)
     if not folders:
         told(f"nothing to send in {configuration.spool}")
         return Exit.DONE
+    kept = f"{quantity(len(folders), 'session')} {'is' if len(folders) == 1 else 'are'} kept in {configuration.spool}"
+    token = needed(found_token, configuration, kept=kept)
     how = Manner(unknown, is_in_new_run=new_run)
     found: set[Exit] = set()
     for folder in folders:

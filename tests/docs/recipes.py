@@ -17,11 +17,13 @@ FOLDER = Path(__file__).parents[2] / "examples" / "ci"
 
 @dataclass(frozen=True)
 class Step:
-    """One script; with ``is_always`` it runs whatever became of those before it."""
+    """One script; with ``is_always`` it runs whatever became of those before it, unless it ``needs_secrets``."""
 
     script: str
     is_always: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
+    needs_secrets: bool = False
+    is_azure: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,10 @@ def azure() -> Iterator[Job]:
             steps = tuple(
                 Step(
                     step["script"].replace("$(PART)", part),
-                    step.get("condition") == "always()",
+                    "always()" in step.get("condition", ""),
                     {"AUTOMATION_REPORT_TOKEN": "canary"} if "env" in step else {},
+                    needs_secrets="'System.PullRequest.IsFork'" in step.get("condition", ""),
+                    is_azure=True,
                 )
                 for step in job["steps"]
                 if "script" in step
@@ -125,7 +129,7 @@ def buildkite() -> Iterator[Job]:
         for part in step.get("matrix", [""]) if "command" in step else ():
             env = {**document["env"], **step.get("env", {})}
             filled = {key: value.replace("{{matrix}}", part) for key, value in env.items()}
-            script = step["command"].replace("{{matrix}}", part)
+            script = step["command"].replace("{{matrix}}", part).replace("$$", "$")
             yield Job(step["label"] + part, (Step(script),), filled, "matrix" not in step)
 
 

@@ -68,7 +68,7 @@ def test_missing_token_is_told_once_and_results_are_sent_later(project: Project,
     assert server.log == []
     words = send_words(ran)
     refused = console(project.root, *words, env=without_token())
-    assert (refused.exit, refused.out) == (2, ""), refused.text
+    assert (refused.exit, refused.out) == (4, ""), refused.text
     assert "AUTOMATION_REPORT_TOKEN" in refused.err
     sent = console(project.root, *words)
     assert (sent.exit, sent.out) == (0, ""), sent.text
