@@ -86,7 +86,7 @@ def _server_checks(configuration: Configuration, token: Token | None) -> list[Ch
         return connection_checks(endpoint, Token("embedded"))
     if not endpoint.origin or not endpoint.project_id:
         return [Check("connection", "skipped", "no address and project that can be used")]
-    if token is None and configuration.hindrance and not configuration.hindrance.endswith(_KEPT):
+    if token is None and configuration.wrong_setting:
         return [Check("token", "skipped", "it is not sent before the settings are right")]
     if token is None:
         trouble = token_from(os.environ, configuration.token_file).trouble or "no token"
