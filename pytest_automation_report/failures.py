@@ -28,7 +28,10 @@ _UNITS: Final = 240
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One test that failed: what it is called, and the first line of what it failed with; ``line`` is 1-based."""
+    """One test that failed: what it is called, and the first line of what it failed with.
+
+    ``line`` is the 1-based line at which it failed, of the test itself where that is not known.
+    """
 
     status: Status
     folder: str
@@ -43,8 +46,8 @@ class Failure:
         return self.name if self.folder in {"", self.name} else f"{self.folder}.{self.name}"
 
     @classmethod
-    def of_test(cls, test: Test, status: Status) -> Failure:
-        """Return the failure that a result tells of; its texts are clean already."""
+    def of_test(cls, test: Test, status: Status, line: int | None = None) -> Failure:
+        """Return the failure of a result, at this line of its file; its texts are clean already."""
         told = next((each for each in test.fields if each.is_highlight), None)
         text = "" if told is None else told.meta.get("message") or told.value or ""
         return cls(
@@ -53,7 +56,7 @@ class Failure:
             cut_end(test.name, _UNITS),
             cut_end(text.strip().partition("\n")[0], _UNITS),
             cut_end(test.file or "", _UNITS),
-            test.line,
+            test.line if line is None else line,
         )
 
     def to_json(self) -> list[object]:
@@ -76,11 +79,11 @@ class Failures:
         self.kept: list[Failure] = []
         self._room = _BYTES
 
-    def add(self, test: Test, status: Status) -> None:
-        """Keep the failure that a result tells of while there is room."""
+    def add(self, test: Test, status: Status, line: int | None = None) -> None:
+        """Keep the failure of a result, at this line of its file, while there is room."""
         if len(self.kept) == SHOWN or self._room <= 0:
             return
-        failure = Failure.of_test(test, status)
+        failure = Failure.of_test(test, status, line)
         texts = (failure.folder, failure.name, failure.message, failure.file)
         # Twice for quotes and backslashes, six times for each unit that JSON spells \\uXXXX.
         self._room -= sum(len(each) * 2 if each.isascii() else utf16_length(each) * 6 for each in texts)

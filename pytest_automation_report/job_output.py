@@ -35,13 +35,20 @@ _AGENT_SECONDS: Final = 10.0
 _WORKSPACES: Final = ("GITHUB_WORKSPACE", "BUILD_SOURCESDIRECTORY")
 
 
+def marked_provider(configuration: Configuration, environ: Mapping[str, str]) -> str:
+    """Return the CI provider that failures are marked for, empty for none; GitHub's are unless that is switched off."""
+    provider = ci_provider(environ)
+    is_default = provider == "GitHub" and "ci_annotations" not in configuration.origins
+    return provider if configuration.ci_annotations or is_default else ""
+
+
 class JobOutput:
     """Writes for one job, by the environment that its session began with; ``troubles`` are for people."""
 
     def __init__(self, configuration: Configuration, environ: Mapping[str, str], *, root: Path, shell: Shell) -> None:
         self.troubles: list[str] = []
         self.lines: list[str] = []
-        self._provider = ci_provider(environ) if configuration.ci_annotations else ""
+        self._provider = marked_provider(configuration, environ)
         self._summary = environ.get(SUMMARY_VARIABLE, "").strip() if configuration.job_summary else ""
         self._environ = dict(environ) if self._provider in {"Buildkite", "GitLab"} else {}
         self._root, self._shell = root, shell

@@ -34,7 +34,8 @@ class Finished:
     """One attempt of one test and what came of it.
 
     ``test`` can stand as the result of its test. ``is_final`` is False when another attempt is to be expected; the
-    test is then the result only if none comes. ``number`` counts the attempts from 1.
+    test is then the result only if none comes. ``number`` counts the attempts from 1. ``line`` is the line of the
+    test's file at which it failed, None where that is not known.
     """
 
     identity: Identity
@@ -42,6 +43,7 @@ class Finished:
     is_final: bool
     status: Status
     number: int = 1
+    line: int | None = None
 
 
 def collection_test(report: CollectionReport, rules: Rules) -> Finished | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_automation_report.model import Field, FieldType, Status
@@ -24,6 +25,8 @@ _EXCEPTION = re.compile(r"((?:[^\W\d]\w*\.)*[^\W\d]\w*)(?::|\s*\Z|\s*\n)")
 _SUBTESTS_FAILED = re.compile(r"contains \d+ failed subtests?\Z")
 _SEVERITY: dict[Status, int] = {"passed": 0, "skipped": 1, "failure": 2, "error": 3}
 _SKIP_ENTRY = 3
+_DOCTEST = re.compile(r"^.+:(?P<line>\d+): (?:DocTestFailure|UnexpectedException)\s*\Z", re.MULTILINE)
+"""The last line of what pytest prints of a doctest that failed."""
 
 
 class CollectionReport(Protocol):
@@ -78,8 +81,9 @@ class Report(CollectionReport, Protocol):
 class Phase:
     """One report that has something to say; its texts are clean and cut.
 
-    ``message`` is what JUnit XML has as attribute, ``kind`` the exception's type where it is known; ``is_bare`` tells
-    that pytest gave no text.
+    ``message`` is what JUnit XML has as attribute, of a doctest the example that failed; ``kind`` is the exception's
+    type where it is known; ``is_bare`` tells that pytest gave no text. ``line`` is the 1-based line of the test's own
+    file at which it failed, None where that is not known.
     """
 
     when: str
@@ -88,6 +92,7 @@ class Phase:
     message: str = ""
     kind: str = ""
     is_bare: bool = False
+    line: int | None = None
 
     @property
     def status(self) -> Status:
@@ -118,13 +123,48 @@ def phase(report: Report, texts: Texts) -> Phase | None:
         return None
     if outcome == "skipped":
         return _skipped(when, report, texts)
-    text = texts.console(report.longreprtext)
+    told = report.longreprtext
+    text = texts.console(told)
     crash = getattr(report.longrepr, "reprcrash", None)
     reason = str(crash.message) if crash is not None else text
     is_bare = not text
     text = text or f"pytest reported the outcome {outcome!r} of the {when} and no text."
     kind = exception_type(reason) if crash is not None else ""
-    return Phase(when, outcome, text, texts.paragraph(_junit_message(when, reason)), kind, is_bare)
+    doctest = _DOCTEST.search(told) if crash is None else None
+    if doctest is not None:
+        reason = _doctest_reason(told[: doctest.start()])
+    line = _failing_line(report) if doctest is None else int(doctest["line"])
+    return Phase(when, outcome, text, texts.paragraph(_junit_message(when, reason)), kind, is_bare, line)
+
+
+def _doctest_reason(text: str) -> str:
+    """Return the example of a doctest that failed, and what came of it, in one line."""
+    before, prompt, example = text.rpartition(">>> ")
+    statement, _, result = (example if prompt else before).partition("\n")
+    first = result.strip().partition("\n")[0]
+    # Of an exception the first line says all; what was expected and what came fills several lines.
+    told = first if first.startswith("UNEXPECTED EXCEPTION") else " ".join(result.split())
+    return f"{statement.strip()}: {told}"
+
+
+def _failing_line(report: Report) -> int | None:
+    """Return the last line of the test's own file in the traceback, None where there is none."""
+    location: tuple[str, object, str] | None = getattr(report, "location", None)
+    entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", ())
+    if not location:
+        return None
+    for entry in reversed(entries):
+        place = getattr(entry, "reprfileloc", None)  # missing with --tb=native
+        if place is not None and _is_same_file(str(place.path), location[0]):
+            return int(place.lineno)
+    return None
+
+
+def _is_same_file(path: str, other: str) -> bool:
+    """Return whether paths from the current folder and from pytest's root folder can be of one file."""
+    ends = [tuple(each for each in PurePath(name).parts if each not in {"..", "."}) for name in (path, other)]
+    short, long = sorted(ends, key=len)
+    return bool(short) and long[-len(short) :] == short
 
 
 def console_field(name: str, text: str, message: str, kind: str = "") -> Field:

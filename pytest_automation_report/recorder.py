@@ -216,7 +216,8 @@ class Recorder:
         number = attempt.before.number + 1
         if not is_final:
             self._before[nodeid] = _Before(number, (*earlier, own), attempt.sections, attempt.properties)
-        return Finished(ident, with_earlier_attempts(own, earlier), is_final, status, number)
+        failing_line = next((each.line for each in told if each.line is not None), None)
+        return Finished(ident, with_earlier_attempts(own, earlier), is_final, status, number, failing_line)
 
     def _add_subtest(self, attempt: _Attempt, report: Report, context: Context) -> None:
         """Count a subtest, whose output pytest keeps apart from its test's."""

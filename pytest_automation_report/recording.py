@@ -233,7 +233,7 @@ class Recording:
         if is_own and finished.is_final:
             self.counts[finished.status] += 1
             if finished.status in FAILED:
-                self.failures.add(finished.test, finished.status)
+                self.failures.add(finished.test, finished.status, finished.line)
 
     def write_result(self, finished: Finished) -> None:
         """Write a result that no attempt led to: a module that could not be collected."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from contextlib import suppress
@@ -255,7 +256,14 @@ class Reporting:
             limits = self._limits
             if self._recording.losses.records:  # the end is not on disk: the sender learns it when this process ends
                 limits = replace(limits, exit_progress=limits.exit_down)
-            wait_for_sender(view, limits, is_interrupted=is_interrupted, clock=self._monotonic, sleep=self._sleep)
+            wait_for_sender(
+                view,
+                limits,
+                is_interrupted=is_interrupted,
+                clock=self._monotonic,
+                sleep=self._sleep,
+                notify=functools.partial(self._report.tell_wait, self._configuration),
+            )
         is_each = getattr(session.config.option, "dist", "no") == "each"
         if self._configuration.endpoint.is_embedded and view.state.run and not self._configuration.database.exists():
             self._troubles.append(f"{self._configuration.database} was deleted while the tests ran: its runs are lost")

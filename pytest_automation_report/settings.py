@@ -231,7 +231,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "ci_annotations",
         "flag",
         default=False,
-        help="Mark failures on the page of the CI job: GitHub, Azure, TeamCity, Buildkite and GitLab",
+        help="Mark failures on the page of the CI job: GitHub (by default), Azure, TeamCity, Buildkite and GitLab",
     ),
     Setting(
         "report_not_run",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -104,10 +105,17 @@ def header_line(configuration: Configuration, here: Path, *, key: str = "") -> s
 
 
 def report_lines(
-    configuration: Configuration, ending: Ending | None, troubles: Sequence[str], *, shell: Shell, verbosity: int = 0
+    configuration: Configuration,
+    ending: Ending | None,
+    troubles: Sequence[str],
+    *,
+    shell: Shell,
+    verbosity: int = 0,
+    stats: Mapping[str, Sequence[object]] | None = None,
 ) -> list[str]:
     """Return the lines of the summary, for a person at this shell.
 
+    ``stats`` are pytest's reports by the words of its last line, where it writes one.
     With verbosity -1 a session that went well is one line, below that none; what a user must act on is always told.
     """
     lines = _troubles(ending, troubles)
@@ -116,10 +124,31 @@ def report_lines(
     tally = ending.tally
     if verbosity >= 0:
         lines += _left_behind(configuration, ending.leftovers, shell)
+    delivered = _delivered(configuration, tally, shell, counted_otherwise(stats or {}, tally.counts))
     if ending.is_whole:
         shorter = [_counted(tally)] if verbosity == -1 else []
-        return [*(_delivered(configuration, tally, shell) if verbosity >= 0 else shorter), *lines]
-    return [*_delivered(configuration, tally, shell), *lines, *_undelivered(configuration, ending, shell)]
+        return [*(delivered if verbosity >= 0 else shorter), *lines]
+    return [*delivered, *lines, *_undelivered(configuration, ending, shell)]
+
+
+def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str, int]) -> str:
+    """Return why the results by status differ from pytest's last line, empty when they do not or it has none."""
+    words = ("passed", "failed", "error", "skipped")
+    ours = [counts.get("failure" if word == "failed" else word, 0) for word in words]
+    if not stats or ours == [len(stats.get(word, ())) for word in words]:
+        return ""
+    nodeids = Counter(getattr(report, "nodeid", "") for word in words for report in stats.get(word, ()))
+    repeated = sum(1 for amount in nodeids.values() if amount > 1)
+    subtests = sum(len(reports) for word, reports in stats.items() if word.startswith("subtests"))
+    told = [
+        (len(stats.get("xfailed", ())), "xfailed {} among the skipped"),
+        (len(stats.get("xpassed", ())), "xpassed {} among the passed"),
+        (len(stats.get("rerun", ())), "rerun {} part of their tests"),
+        (subtests, "subtests {} part of their tests"),
+        (repeated, "with several outcomes {} counted once"),
+    ]
+    parts = [f"{amount} {text.format('is' if amount == 1 else 'are')}" for amount, text in told if amount]
+    return f"counted otherwise than in pytest's last line: {', '.join(parts) or 'a plugin changes or repeats reports'}"
 
 
 def job_lines(
@@ -253,12 +282,12 @@ def _counted(tally: Tally) -> str:
     return f"{tally.acknowledged} of {quantity(tally.seen, 'result')} delivered{where}: {statuses}"
 
 
-def _delivered(configuration: Configuration, tally: Tally, shell: Shell) -> list[str]:
+def _delivered(configuration: Configuration, tally: Tally, shell: Shell, otherwise: str) -> list[str]:
     lines = []
     if tally.run is not None:
         run = f"run {tally.run}" if configuration.run_id else f'run {tally.run} "{foreign(configuration.name)}"'
         lines.append(f"{run} in {target(configuration, shell.here)}")
-    lines += [_collected(tally), _counted(tally)]
+    lines += [_collected(tally), _counted(tally), *([otherwise] if otherwise else [])]
     lines += [
         f"{count} tests share one key, the server cannot tell them apart: {foreign(name)}"
         for name, count in tally.repeated

@@ -11,7 +11,7 @@ from pytest_automation_report.asking import Troubles
 from pytest_automation_report.ci import SUMMARY_VARIABLE
 from pytest_automation_report.console_command import console_command
 from pytest_automation_report.recording import Faults, guarded
-from pytest_automation_report.summary import Shell, header_line, report_lines
+from pytest_automation_report.summary import Shell, header_line, report_lines, target
 from pytest_automation_report.terminal import printable
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class TerminalReport:
         self._is_told = False
         self._compared: list[str] = []
         self._last: list[str] = []
+        self._config = config
         self._job_lines: list[str] = []
 
     def header(self, configuration: Configuration, key: str) -> str:
@@ -53,7 +54,9 @@ class TerminalReport:
     @guarded
     def show_on_job(self, configuration: Configuration, ending: Ending) -> None:
         """Tell the page of the CI job what became of the session."""
-        if configuration.ci_annotations or (configuration.job_summary and self._environ.get(SUMMARY_VARIABLE)):
+        is_github = bool(self._environ.get("GITHUB_ACTIONS"))  # where failures are marked by default
+        is_shown = configuration.ci_annotations or is_github
+        if is_shown or (configuration.job_summary and self._environ.get(SUMMARY_VARIABLE)):
             from pytest_automation_report.job_output import JobOutput  # noqa: PLC0415 - only where it is shown
 
             job = JobOutput(configuration, self._environ, root=self._root, shell=self._shell)
@@ -71,6 +74,25 @@ class TerminalReport:
             path = self._here / Path(shown_path).expanduser()
             self._compared = comparison_lines(folder, rules, path, shown_path)
 
+    def tell_wait(self, configuration: Configuration, longest: float) -> None:
+        """Print that pytest waits for the delivery, and how to end that, where it writes to a terminal."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is None:
+            return
+        where = target(configuration, self._here)
+        line = (
+            f"automation report: waiting for the last results to reach {where}, at most {longest:g} s"
+            " (Ctrl-C ends the wait; what is not delivered is kept)"
+        )
+        with suppress(OSError, ValueError):  # a terminal that is gone or closed changes nothing about the session's end
+            reporter.ensure_newline()
+            if (
+                self._config.get_terminal_writer().width_of_current_line
+            ):  # xdist's dots, of which the reporter does not know
+                reporter.line("")
+            reporter.write_line(printable(line))
+            reporter.flush()
+
     def explain_strict(self, configuration: Configuration, exit_status: int) -> None:
         """Add the line on an exit status that is ours: tests passed, and not every result was delivered."""
         origin = configuration.origins.get("strict", "strict")
@@ -78,12 +100,13 @@ class TerminalReport:
 
     def tell(self, reporter: pytest.TerminalReporter, configuration: Configuration) -> None:
         """Say in pytest's summary what was delivered, where, and what to do about the rest."""
-        lines = self._lines(configuration, reporter.verbosity)
+        lines = self._lines(configuration, reporter.verbosity, reporter.stats)
         self._is_told = True
         for line in self._job_lines:
             reporter.write_line(line)
         if lines:
-            reporter.section("automation report")
+            # Not `section`: that leaves the line of dots open, and the first line below it would end it.
+            reporter.write_sep("=", "automation report")
             for line in lines:
                 reporter.write_line(line)
 
@@ -96,8 +119,17 @@ class TerminalReport:
         if lines:
             _write(sys.stderr, ["automation report:", *lines])
 
-    def _lines(self, configuration: Configuration, verbosity: int) -> list[str]:
-        lines = report_lines(configuration, self.ending, self._all_troubles(), shell=self._shell, verbosity=verbosity)
+    def _lines(
+        self, configuration: Configuration, verbosity: int, stats: Mapping[str, Sequence[object]] | None = None
+    ) -> list[str]:
+        lines = report_lines(
+            configuration,
+            self.ending,
+            self._all_troubles(),
+            shell=self._shell,
+            verbosity=verbosity,
+            stats=stats,
+        )
         return [*map(printable, lines), *map(printable, (*self._compared, *self._last))]
 
     @property

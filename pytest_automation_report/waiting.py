@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.ledger import LedgerState
 from pytest_automation_report.records import Decoder, Record
@@ -16,6 +16,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.sender.handover import Limits
+
+
+_QUIET_SECONDS: Final = 1.0
+
+
+@dataclass(slots=True)
+class _Notice:
+    """A notice of a wait, given once."""
+
+    notify: Callable[[float], None]
+    is_given: bool = False
+
+    def show_after(self, waited: float, longest: float) -> None:
+        """Give it when the wait has lasted for a second."""
+        if waited >= _QUIET_SECONDS and not self.is_given:
+            self.is_given = True
+            self.notify(longest)
 
 
 @dataclass(slots=True)
@@ -47,17 +64,19 @@ def wait_for_sender(
     is_interrupted: bool,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
+    notify: Callable[[float], None] = lambda _: None,
 ) -> None:
     """Return when the sender is done, or when waiting longer is not worth it.
 
     Limits: in all (shorter after Ctrl-C), without an answer of the server, and while the server is known to be down. A
     sender that has died, or never became ready, becomes the state's trouble. That it became ready is progress: a start
-    takes a while on a busy machine. A further Ctrl-C ends the wait.
+    takes a while on a busy machine. A further Ctrl-C ends the wait. ``notify`` is called once with the longest wait in
+    seconds, when it has lasted for a second.
     """
     longest = limits.exit_interrupted if is_interrupted else limits.exit_all
     sender: Process | None = None
     began = progress = clock()
-    answers = 0
+    answers, notice = 0, _Notice(notify)
     try:
         while True:
             # Asked first: what it wrote before it ended is then read below.
@@ -76,6 +95,7 @@ def wait_for_sender(
                 if not state.is_ready:
                     _tell(view, f"the sender did not become ready{_last_words(view)}")
                 return
+            notice.show_after(now - began, longest)
             if sender is None and state.is_ready:
                 sender = Process(state.sender_pid)
             sleep(limits.poll / 2)

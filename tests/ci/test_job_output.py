@@ -183,14 +183,40 @@ def test_full_summary(project: Project, tmp_path: Path) -> None:
     "arguments", [(), ("-n2",), ("-p", "no:terminal", "-p", "no:pytest-retry"), ("--no-summary",)], ids=" ".join
 )
 def test_github_marks(project: Project, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """Failures are marked at their lines, by the path from the repository's root."""
-    ran = project.report("--automation-report-ci-annotations", *arguments, env=environment(tmp_path))
+    """At GitHub failures are marked by default, at the lines that failed, by the path from the repository's root."""
+    ran = project.report(*arguments, env=environment(tmp_path))
     lines = [line for line in ran.out.splitlines() if line.startswith("::")]
-    place = "::error file=shop/test_suite.py,line=7"
+    place = "::error file=shop/test_suite.py,line=9"
     assert sorted(lines) == [
-        f"::error file=shop/test_suite.py,line=15,title=test_error::test_suite.test_error: {ERROR}",
+        f"::error file=shop/test_suite.py,line=13,title=test_error::test_suite.test_error: {ERROR}",
         f"{place},title=test_fails[<b>]::test_suite.test_fails[<b>]: AssertionError: assert '<b>' == '::add-mask::x'",
         f"{place},title=test_fails[a|b]::test_suite.test_fails[a|b]: AssertionError: assert 'a|b' == '::add-mask::x'",
+    ]
+
+
+def test_github_marks_can_be_switched_off(project: Project, tmp_path: Path) -> None:
+    """With ``--no-automation-report-ci-annotations`` GitHub marks nothing; other providers mark only when asked to."""
+    for option, env in (
+        ("--no-automation-report-ci-annotations", environment(tmp_path)),
+        ("-v", session_environment(TF_BUILD="True")),
+    ):
+        ran = project.report(option, env=env)
+        assert ran.exit == 1, ran.text
+        assert [line for line in ran.out.splitlines() if line.startswith(("::", "##vso"))] == []
+
+
+def test_doctests_are_marked_at_their_example(project: Project, tmp_path: Path) -> None:
+    """A doctest is marked at the line of the example that failed, with what was expected and what came."""
+    project.write(
+        "adding.py",
+        'def add():\n    """Add.\n\n    >>> 1 + 1\n    2\n    >>> 1 + 2\n    4\n    """\n\n\n'
+        'def boom():\n    """\n    >>> [][0]\n    """\n',
+    )
+    ran = project.report("--doctest-modules", "adding.py", env=environment(tmp_path))
+    place, raised = "::error file=shop/adding.py,line=", "UNEXPECTED EXCEPTION: IndexError('list index out of range')"
+    assert sorted(line for line in ran.out.splitlines() if line.startswith("::")) == [
+        f"{place}13,title=adding.boom::adding.adding.boom: [][0]: {raised}",
+        f"{place}6,title=adding.add::adding.adding.add: 1 + 2: Expected: 4 Got: 3",
     ]
 
 
@@ -199,7 +225,7 @@ def test_azure_and_teamcity_marks(project: Project, tmp_path: Path) -> None:
     option = "--automation-report-ci-annotations"
     env = session_environment(TF_BUILD="True", BUILD_SOURCESDIRECTORY=str(tmp_path / "repository"))
     ran = project.report(option, "-k", "error", env=env)
-    mark = "##vso[task.logissue type=error;sourcepath=shop/test_suite.py;linenumber=15;]"
+    mark = "##vso[task.logissue type=error;sourcepath=shop/test_suite.py;linenumber=13;]"
     assert f"{mark}test_suite.test_error: {ERROR}" in ran.out.splitlines()
     ran = project.report(option, "-k", "error", env=session_environment(TEAMCITY_VERSION="2025.03"))
     assert f"##teamcity[message text='test_suite.test_error: {ERROR}' status='WARNING']" in ran.out.splitlines()

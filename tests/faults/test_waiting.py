@@ -29,6 +29,7 @@ class Ledger:
     now: float = 0.0
     plan: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     number: int = 0
+    notices: list[tuple[float, float]] = field(default_factory=list)
 
     def write(self, kind: str, **members: object) -> None:
         """Append a record."""
@@ -60,13 +61,31 @@ class Ledger:
     def wait(self, *, is_interrupted: bool = False) -> LedgerView:
         """Wait as pytest does."""
         view = LedgerView(self.path)
-        wait_for_sender(view, LIMITS, is_interrupted=is_interrupted, clock=lambda: self.now, sleep=self.sleep)
+        wait_for_sender(
+            view,
+            LIMITS,
+            is_interrupted=is_interrupted,
+            clock=lambda: self.now,
+            sleep=self.sleep,
+            notify=lambda longest: self.notices.append((self.now, longest)),
+        )
         return view
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path / "ledger")
+
+
+def test_a_wait_is_shown_once_after_a_second(ledger: Ledger) -> None:
+    """A wait of more than a second is shown once, with its limit; a shorter one is not."""
+    ledger.plan = [(0.5, lambda: ledger.write("done", complete=True, lanes={}))]
+    ledger.wait()
+    assert ledger.notices == []
+    ledger.path.unlink()
+    ledger.wait()
+    ((moment, longest),) = ledger.notices
+    assert (round(moment - 0.5, 1), longest) == (1.0, LIMITS.exit_all)
 
 
 def test_wait_ends_with_the_sender(ledger: Ledger) -> None:

@@ -122,6 +122,16 @@ def test_a_run_shows_failures_first_and_passed_tests_closed(site: Site) -> None:
         assert word in told, word
 
 
+def test_tests_that_were_not_run_are_among_the_numbers(site: Site) -> None:
+    """What sessions say they did not come to, in the run or in threads of their own, is a number at the head."""
+    run = site.run_of(a_test(0), is_open=True)
+    assert "Not run" not in site.text(f"/runs/{run}")
+    for name, value in (("Not run", "1200"), ("Not run", "many"), ("Session", "7")):
+        field = {"type": 1, "name": name, "value": value}
+        site.service.post(f"/automation/runs/{run}/append", {"fields": [field]})
+    assert "Passed 1 Not run 1,200 Time" in " ".join(site.text(f"/runs/{run}").split())
+
+
 def test_a_run_is_filtered_searched_and_grouped_by_its_address(site: Site) -> None:
     """Each state is a link, and they can be combined."""
     tests = [failing(0, folder="a"), failing(1, folder="b"), a_test(2, folder="b"), a_test(3, folder="b%_")]

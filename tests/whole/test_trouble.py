@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -137,6 +138,57 @@ def test_strict_fails_a_session_whose_results_were_not_delivered(project: Projec
     failed = project.report(f"{OPTION}strict", address=NOBODY)
     assert (failed.exit, "exit status" in failed.text) == (1, False)
 
+
+def test_wait_at_the_end_is_shown(project: Project) -> None:
+    """While pytest waits for a server that does not answer, it says for what, for how long, and that Ctrl-C ends it."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        limits = {"exit_all": 2.5, "exit_progress": 2.5, "request": 20.0}
+        ran = project.report(address=address, env=session_environment(limits))
+    assert ran.exit == 0, ran.text
+    waiting = f"automation report: waiting for the last results to reach {address}, project 1, at most 2.5 s"
+    before, line, after = ran.out.partition(f"{waiting} (Ctrl-C ends the wait; what is not delivered is kept)\n")
+    assert line, ran.out
+    assert before.endswith("[100%]\n")
+    assert "= automation report =" in after
+
+
+def test_section_of_a_green_run_has_no_blank_line(project: Project) -> None:
+    """In the section of a session that went well each line says something, and no counts are explained."""
+    ran = project.report()
+    section = re.search(r"(?m)^=+ automation report =+\n(?s:(.*?))^=+ ", ran.out)
+    assert section, ran.out
+    lines = section[1].splitlines()
+    assert [each.partition(" ")[0] for each in lines] == ["run", "1", "1", "look"]
+
+
+def test_counts_that_differ_from_pytests_are_explained(project: Project) -> None:
+    """One line says why results are counted otherwise than in pytest's last line."""
+    project.write("test_suite.py", COUNTED)
+    ran = project.report()
+    assert "3 failed, 1 passed, 1 xfailed, 1 xpassed, 2 errors" in ran.out.splitlines()[-1]
+    assert "6 of 6 results delivered in 1 thread: 2 passed, 1 failed, 2 error, 1 skipped" in ran.out
+    why = "1 xfailed is among the skipped, 1 xpassed is among the passed, 2 with several outcomes are counted once"
+    assert ran.out.count(f"counted otherwise than in pytest's last line: {why}\n") == 1
+
+
+COUNTED = """
+import pytest
+
+@pytest.fixture
+def broken():
+    yield
+    raise RuntimeError
+
+def test_passes(): pass
+def test_fails(): assert 0
+def test_fails_twice(broken): assert 0
+def test_fails_again(broken): assert 0
+@pytest.mark.xfail
+def test_xfails(): assert 0
+@pytest.mark.xfail
+def test_xpasses(): pass
+"""
 
 NOWHERE = {"HOME": "nowhere", "XDG_STATE_HOME": "", "TMPDIR": "/proc/none"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -44,6 +45,8 @@ _RUN_WORDS: Mapping[int, tuple[str, Tone]] = {
 }
 _TEXT_TYPES: Final = (2, 3, 4)
 _HTML: Final = 3
+_NOT_RUN: Final = "Not run"  # the field in which sessions say how many tests they did not come to
+_is_number = re.compile(r"[0-9]{1,9}").fullmatch
 _ADDRESS: Final = 5
 
 
@@ -109,10 +112,20 @@ def run_details(record: RunRecord, table: StatusTable) -> dict[str, Any]:
     return {
         "threads": threads,
         "thread_total": record.row["thread_count"],
+        "not_run": _not_run(record),
         "fields": attached(record, "fields")[:ATTACHMENTS_SHOWN],
         "artifacts": attached(record, "artifacts")[:ATTACHMENTS_SHOWN],
         "links": attached(record, "links")[:ATTACHMENTS_SHOWN],
     }
+
+
+def _not_run(record: RunRecord) -> int:
+    """Return how many tests sessions did not come to; in a run of several jobs each says it in a thread of its own.
+
+    Threads that the page does not show are not read.
+    """
+    bodies = (json.loads(each["body"]) for each in record.attachments if each["kind"] == "fields")
+    return sum(int(each["value"]) for each in bodies if each["name"] == _NOT_RUN and _is_number(each["value"] or ""))
 
 
 def attached(record: RunRecord, kind: str, thread: int | None = None) -> list[Json]:
