@@ -89,7 +89,8 @@ def _field(given: object, clean: Texts) -> Field:
     if not isinstance(given, Field):
         raise TypeError(f"{type(given).__name__} is no Field")
     made = typed_field(spelled(given.name), spelled(given.value), kind_of(given.type), clean)
-    meta = {clean.string(spelled(name)): clean.string(spelled(value)) for name, value in given.meta.items()}
+    spelt = ((spelled(name), spelled(value)) for name, value in given.meta.items())
+    meta = {clean.string(name): clean.string(clean.beside(name, value)) for name, value in spelt}
     return replace(made, meta=meta, is_highlight=bool(given.is_highlight))
 
 

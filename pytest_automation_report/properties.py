@@ -35,6 +35,7 @@ def is_address(text: str) -> bool:
 
 def property_field(name: str, value: str, clean: Texts) -> Field:
     """Return one property: an address, one line, or a text where it has more lines or is longer than a line may be."""
+    value = clean.beside(name, value)
     name = clean.string(name) or NO_NAME
     is_line = len(value) <= STRING_UNITS and not value.count("\n") and utf16_length(visible(value)) <= STRING_UNITS
     if not is_line:
@@ -55,6 +56,7 @@ def typed_field(name: str, value: str, kind: FieldType, clean: Texts) -> Field:
     """Return a field of this type, or of the nearest one that can hold the value whole."""
     if kind is FieldType.URL:
         return property_field(name, value, clean)
+    value = clean.beside(name, value)
     name = clean.string(name) or NO_NAME
     if kind is FieldType.STRING:
         return Field(name, clean.string(value), kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pytest_automation_report.secret_names import is_named_secret
 from pytest_automation_report.secret_shapes import MARK, without_credentials
 from pytest_automation_report.secret_values import KnownSecrets
 
@@ -42,6 +43,10 @@ class Redaction:
         """Return the address of something that is to be opened, without secrets but with its signature."""
         text = self._without_known(text)
         return without_credentials(text, is_address=True) if self._is_builtin else text
+
+    def beside(self, name: str, value: str) -> str:
+        """Return the value of a field, or the mark where the field's name says that it is a secret."""
+        return MARK if self._is_builtin and is_named_secret(name, value) else value
 
     def _without_known(self, text: str) -> str:
         for pattern in self._patterns:

@@ -118,11 +118,16 @@ class Texts:
         """Return a text as one line."""
         return limits.string(text, self._redact)
 
+    def beside(self, name: str, value: str) -> str:
+        """Return the value of a field as it is, or a mark where the field's name says that it is a secret."""
+        return value if self._redact is None else self._redact.beside(name, value)
+
     def field(self, made: Field) -> Field:
         """Return a field that lacks nothing but this."""
         if made.value is None:
             return made
-        value = self.address(made.value) if made.type is FieldType.URL else self.console(made.value)
+        value = self.beside(made.name, made.value)
+        value = self.address(value) if made.type is FieldType.URL else self.console(value)
         return made if value == made.value else replace(made, value=value)
 
     def address(self, text: str) -> str:

@@ -16,7 +16,7 @@ from pytest_automation_report.secret_looks import MARK, Strength, is_code, is_in
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Found", "named_values"]
+__all__ = ["Found", "is_named_secret", "named_values"]
 
 _STRONG: Final = Strength.STRONG
 _MEDIUM: Final = Strength.MEDIUM
@@ -143,6 +143,15 @@ def named_values(text: str) -> list[Found]:
         if literal in lower:
             found += _values(text, lower, _compiled(f"(?P<name>{name}{_SUFFIX}){_AFTER}"), strength)
     return found
+
+
+def is_named_secret(name: str, value: str) -> bool:
+    """Whether the value of a field, of which nothing else is known than its name, is a secret."""
+    lower = name.strip()[-_HEAD_CHARACTERS:].lower()
+    return any(
+        literal in lower and _compiled(rf"(?:{word}){_SUFFIX}\Z").search(lower) and not is_innocent(value, strength)
+        for literal, word, strength in _NAMES
+    )
 
 
 def _values(text: str, lower: str, pattern: re.Pattern[str], strength: Strength) -> Iterator[Found]:

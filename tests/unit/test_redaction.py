@@ -16,7 +16,8 @@ from secret_texts import HIDDEN
 
 from pytest_automation_report import secret_shapes
 from pytest_automation_report.credentials import secrets_from, worker_rules
-from pytest_automation_report.model import Token
+from pytest_automation_report.model import Field, FieldType, Token
+from pytest_automation_report.properties import property_field, typed_field
 from pytest_automation_report.redaction import Redaction
 from pytest_automation_report.rules import Rules, texts
 from pytest_automation_report.secret_shapes import MARK, without_credentials
@@ -535,6 +536,31 @@ def test_an_address_that_is_to_be_followed_keeps_its_signature() -> None:
     assert clean.address(signed) == signed.replace("pin-1", MARK)
     assert clean.string(signed).endswith(f"Signature={MARK}")
     assert clean.address("https://u:p@h/x?token=x1") == f"https://{MARK}@h/x?token={MARK}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_hidden"),
+    [
+        ("password", "swordfish", True),
+        ("DB password", "hunter2", True),
+        ("api_token", WORD[:20], True),
+        ("X-Api-Key", WORD[:20], True),
+        ("client_secret", f"{WORD}\n{WORD}", True),
+        ("password", "is required", False),
+        ("password", "None", False),
+        ("tokens", "4096", False),
+        ("key", "value", False),
+        ("password policy", "strong-2", False),
+    ],
+)
+def test_fields_named_like_secrets_are_hidden(name: str, value: str, is_hidden: bool) -> None:  # noqa: FBT001 - a column
+    """A property or a field whose name says secret shows no value, of whatever type it is; nothing else changes."""
+    clean = texts(Rules())
+    expected = MARK if is_hidden else value
+    assert property_field(name, value, clean).value == expected
+    assert typed_field(name, value, FieldType.TEXT, clean).value == expected
+    assert clean.field(Field(name, value)).value == expected
+    assert property_field(name, value, texts(Rules(redact_builtin=False))).value == value
 
 
 def test_nothing_is_looked_for_when_all_is_off() -> None:
