@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.sender.book import ledger_from
 from pytest_automation_report.sender.liveness import birth_of
-from pytest_automation_report.spool import empty_folders, hidden_folders, session_folders
+from pytest_automation_report.spool import empty_folders, hidden_folders, is_lock_taken, session_folders
 from pytest_automation_report.spool_removal import foreign_in, last_change_under, remove_session
 
 if TYPE_CHECKING:
@@ -166,9 +165,8 @@ def _is_locked(folder: SessionFolder) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not is_lock_taken(descriptor)
+    except OSError:
+        return False  # without locks no sender can hold it; who wants to work on the session is told by `locked`
     finally:
         os.close(descriptor)
-    return False

@@ -1,4 +1,4 @@
-"""Checks of what is on this machine (floor 3): spool, store, process 1, versions. Nothing is made or changed."""
+"""Checks of what is on this machine (floor 3): spool, store, process 1, versions. Nothing is left or changed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report import __version__
@@ -15,7 +16,7 @@ from pytest_automation_report.checks import Check
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.keeping import is_delivered
 from pytest_automation_report.limits import string
-from pytest_automation_report.spool import session_folders
+from pytest_automation_report.spool import is_lock_taken, session_folders, without_locks
 from pytest_automation_report.spool_removal import named, others_in
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ def spool_check(spool: Path) -> Check:
         others = others_in(spool) if spool.exists() else []
     except (OSError, SpoolError) as error:
         return Check("spool", "failed", f"{spool}: {error}", "make it readable, or set spool")
+    hindrance = _lock_hindrance(spool)
+    if hindrance:
+        return Check("spool", "failed", f"{spool}: {hindrance}", "set spool to a folder on a local disk")
     if unreadable:
         told = f"{len(unreadable)} of {len(folders)} sessions in {spool} cannot be read: {', '.join(unreadable[:3])}"
         return Check("spool", "warning", told, "run automation-report send to see why")
@@ -52,6 +56,24 @@ def spool_check(spool: Path) -> Check:
     if others:
         return Check("spool", "ok", f"nothing waits in {spool}; what else it holds is left alone: {named(others)}")
     return Check("spool", "ok", f"nothing waits in {spool}")
+
+
+def _lock_hindrance(spool: Path) -> str:
+    """Return why no session in the spool could be locked, empty when it could or when that cannot be tried."""
+    folder = next(each for each in (spool, *spool.absolute().parents) if each.is_dir())
+    try:
+        with TemporaryFile(dir=folder) as file:
+            return _hindrance(file.fileno())
+    except OSError:
+        return ""  # where nothing can be written, sessions look for another place
+
+
+def _hindrance(descriptor: int) -> str:
+    try:
+        is_lock_taken(descriptor)
+    except OSError as error:
+        return without_locks(error)
+    return ""
 
 
 def _is_readable(folder: SessionFolder) -> bool:

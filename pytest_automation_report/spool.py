@@ -49,6 +49,23 @@ _OF_SENDER: Final = frozenset({"ledger", f"ledger{COPY}", "sender.log", "lock"})
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
+def is_lock_taken(descriptor: int) -> bool:
+    """Lock an open file for this process, and return False if another process holds it.
+
+    Raises `OSError` where the file system has no locks: NFS, for instance, without its lock service.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def without_locks(error: OSError) -> str:
+    """Return why nothing can be sent from a spool whose lock failed with this error."""
+    return f"the spool's file system has no locks ({error.strerror or error}), without which nothing is sent"
+
+
 class SessionFolder:
     """One session's folder in the spool."""
 
@@ -216,8 +233,11 @@ class SessionFolder:
         except OSError as error:
             raise SpoolError(f"{self.path / 'lock'}: cannot be opened: {error.strerror or error}") from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            is_ours = is_lock_taken(descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            raise SpoolError(f"{without_locks(error)}: set spool to a folder on a local disk") from error
+        if not is_ours:
             os.close(descriptor)
             return None
         if not os.fstat(descriptor).st_nlink:  # its holder has removed the folder meanwhile: this lock keeps nobody out

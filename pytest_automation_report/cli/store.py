@@ -134,7 +134,7 @@ def _remove(opened: Store, runs: Sequence[OldRun]) -> int:
     """
     from pytest_automation_report.server.keeping import remove_unused  # noqa: PLC0415 - only here
     from pytest_automation_report.server.pruning import remove_run, remove_unused_tests  # noqa: PLC0415 - only here
-    from pytest_automation_report.server.refusals import RefusalError  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.refusals import DiskFullError, RefusalError  # noqa: PLC0415 - as above
 
     if runs:
         steps = sum(run.results + 1 for run in runs)
@@ -148,6 +148,8 @@ def _remove(opened: Store, runs: Sequence[OldRun]) -> int:
     if runs or artifacts:
         try:
             opened.compact()
+        except DiskFullError:
+            told("the disk is full: the store gets no smaller now, but its space is used again")
         except RefusalError:
             told("the store is in use: it gets no smaller now, but its space is used again")
     return artifacts

@@ -335,7 +335,11 @@ def run(handover: Handover) -> None:
     """Deliver one session; the sender process's whole life after its start."""
     folder = SessionFolder(Path(handover.folder))
     log = Log(folder.log)
-    lock = folder.locked()
+    try:
+        lock = folder.locked()
+    except SpoolError as error:
+        log.write(f"{LAST_WORDS}{error}")
+        raise
     if lock is None:
         log.write("another sender holds this session")
         return

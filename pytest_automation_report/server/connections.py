@@ -6,6 +6,7 @@ and no connection is left behind by threads that come and go. Other processes me
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
@@ -18,7 +19,7 @@ from peewee import OperationalError, PeeweeException, SchemaManager, SqliteDatab
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.filesystems import MOUNTS, network_type
 from pytest_automation_report.server.migrations import migrate
-from pytest_automation_report.server.refusals import busy
+from pytest_automation_report.server.refusals import DiskFullError, busy
 from pytest_automation_report.server.statements import execute
 from pytest_automation_report.server.tables import SCHEMA_VERSION, TABLES
 
@@ -34,6 +35,13 @@ BUSY_SECONDS = 5.0
 
 _CACHE_KIBIBYTES = 8 * 1024
 """Page cache of a connection; keys are hashes, so each append touches pages all over their index."""
+
+_LOG_BYTES = 16 * 1024 * 1024
+"""How large the log stays after a large transaction, such as the removal of a run; SQLite alone never cuts it."""
+
+_FULL = "database or disk is full"
+_LEAST_BYTES = 64 * 1024
+"""With less room than this a store cannot be opened: its shared memory alone takes half of it."""
 
 _BEGIN_ATTEMPTS = 2
 _OPEN_SECONDS = 10.0
@@ -65,7 +73,7 @@ class Connections:
             self._reader.connect()
         except (OSError, PeeweeException) as error:
             self.close()
-            raise StoreError(f"{path}: cannot be opened as a store: {error}") from error
+            raise StoreError(f"{path}: cannot be opened as a store: {_opening_words(path, error)}") from error
         except StoreError:
             self.close()
             raise
@@ -73,26 +81,34 @@ class Connections:
     @contextmanager
     def writing(self) -> Iterator[SqliteDatabase]:
         """Hold the write lock of the store; what was done is kept when the block ends without an error."""
-        with self._write_lock, _locked_is_busy(), ExitStack() as transaction:
+        with self._write_lock, _refusing(), ExitStack() as transaction:
             _begin(self._writer, transaction)
             yield self._writer
 
     @contextmanager
     def alone(self) -> Iterator[SqliteDatabase]:
         """Use the writing connection without a transaction, for what SQLite does in none."""
-        with self._write_lock, _locked_is_busy():
+        with self._write_lock, _refusing():
             yield self._writer
 
     @contextmanager
     def reading(self) -> Iterator[SqliteDatabase]:
         """See the store as it is at one moment, whatever is written meanwhile."""
-        with self._read_lock, _locked_is_busy(), self._reader.atomic():
+        with self._read_lock, _refusing(), self._reader.atomic():
             yield self._reader
 
     def compact(self) -> None:
-        """Give back the space of what was removed; raises `RefusalError` (429) while others use the store."""
+        """Give back the space of what was removed; raises `RefusalError` (429) while others use the store.
+
+        What was written anew stands in the log first, as large as the file: only when that is cut the disk has room.
+        """
         with self.alone() as database:
-            execute(database, "VACUUM")
+            try:
+                execute(database, "VACUUM")
+            finally:
+                is_cut = _is_log_cut(database)
+        if not is_cut:
+            raise busy()
 
     def close(self) -> None:
         """Close both connections; harmless when they are closed."""
@@ -105,7 +121,12 @@ class Connections:
 def _connection(path: Path) -> SqliteDatabase:
     return SqliteDatabase(
         str(path),
-        pragmas={"synchronous": "FULL", "foreign_keys": 1, "cache_size": -_CACHE_KIBIBYTES},
+        pragmas={
+            "synchronous": "FULL",
+            "foreign_keys": 1,
+            "cache_size": -_CACHE_KIBIBYTES,
+            "journal_size_limit": _LOG_BYTES,
+        },
         timeout=BUSY_SECONDS,
         thread_safe=False,
         autoconnect=False,
@@ -114,11 +135,16 @@ def _connection(path: Path) -> SqliteDatabase:
 
 
 @contextmanager
-def _locked_is_busy() -> Iterator[None]:
-    """Without the write-ahead log readers and writers wait for each other; a commit that waits in vain is undone."""
+def _refusing() -> Iterator[None]:
+    """Turn what SQLite has undone into a refusal: it found a lock for too long, or no room on the disk.
+
+    Without the write-ahead log readers and writers wait for each other; a commit that waits in vain is undone.
+    """
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, sqlite3.OperationalError) as error:
+        if _is_full(error):
+            raise DiskFullError from error
         if not _is_locked(error):
             raise
         raise busy() from error
@@ -149,7 +175,32 @@ def _is_begun(database: SqliteDatabase, transaction: ExitStack) -> bool:
     return True
 
 
-def _is_locked(error: OperationalError) -> bool:
+def _is_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came of, is that of a full disk.
+
+    SQLite has undone the transaction then, so that peewee's own attempt fails in its turn.
+    """
+    return error is not None and (_FULL in str(error) or _is_full(error.__context__))
+
+
+def _is_log_cut(database: SqliteDatabase) -> bool:
+    """Write all of the log into the file and give back its space; False while others read from it."""
+    ((is_busy, _, _),) = execute(database, "PRAGMA wal_checkpoint(TRUNCATE)")
+    return not is_busy
+
+
+def _opening_words(path: Path, error: Exception) -> str:
+    """Return why a store cannot be opened; for its shared memory SQLite calls a full disk an I/O error."""
+    is_full = _is_full(error) or getattr(error, "errno", None) == errno.ENOSPC
+    try:
+        free = os.statvfs(path.parent)
+        is_full = is_full or ("disk I/O" in str(error) and free.f_bavail * free.f_frsize < _LEAST_BYTES)
+    except OSError:
+        return str(error)
+    return "the disk is full: free space there, or set another database" if is_full else str(error)
+
+
+def _is_locked(error: Exception) -> bool:
     return "locked" in str(error) or "busy" in str(error)
 
 

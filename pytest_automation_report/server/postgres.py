@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.postgres_schema import OrderedDatabase, prepare
-from pytest_automation_report.server.refusals import busy, unreachable
+from pytest_automation_report.server.refusals import DiskFullError, busy, unreachable
 from pytest_automation_report.server.statements import execute
 from pytest_automation_report.server.tables import TABLES
 from pytest_automation_report.server.transactions import UndoneError
@@ -53,6 +53,7 @@ peewee_version: Final[str] = vars(peewee)["__version__"]  # its stub leaves it o
 _OLDEST_PEEWEE: Final = (4, 4)
 _UNDONE: Final = frozenset({"40001", "40P01"})
 _LOCK_NOT_AVAILABLE: Final = "55P03"
+_DISK_FULL: Final = "53100"
 
 
 class PostgresConnections:
@@ -201,6 +202,8 @@ def _parameters(place: PostgresDatabase) -> dict[str, Any]:
 def _raise_repeatable(error: PeeweeException, database: PostgresqlDatabase) -> None:
     """Raise what tells that a transaction can be done again, when it can."""
     state = getattr(error.__cause__ or error.__context__, "sqlstate", None)
+    if state == _DISK_FULL:
+        raise DiskFullError from error
     if state == _LOCK_NOT_AVAILABLE:
         raise busy() from error
     if state in _UNDONE or _connection(database).closed:

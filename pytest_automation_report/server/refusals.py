@@ -53,6 +53,14 @@ def unreachable() -> RefusalError:
     return RefusalError(429, "The database of the store cannot be reached.", headers={"Retry-After": "5"})
 
 
+class DiskFullError(RefusalError):
+    """A change found the disk of the store full (429): the transaction was undone, so it is safe to repeat."""
+
+    def __init__(self) -> None:
+        message = "The disk is full: free space where the store is. Nothing of this request was stored."
+        super().__init__(429, message, headers={"Retry-After": "30"})
+
+
 def busy() -> RefusalError:
     """Return the refusal of a request that found the store locked: nothing was done, so it is safe to repeat."""
     return RefusalError(429, "The store is busy with other writers.", headers={"Retry-After": "1"})

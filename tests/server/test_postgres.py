@@ -15,7 +15,8 @@ from pytest_automation_report.server.checking import check
 from pytest_automation_report.server.contents import content_address
 from pytest_automation_report.server.locks import is_mine, lock_contents, lock_run
 from pytest_automation_report.server.pruning import remove_unused_tests
-from pytest_automation_report.server.refusals import RefusalError
+from pytest_automation_report.server.refusals import DiskFullError, RefusalError
+from pytest_automation_report.server.statements import execute
 from pytest_automation_report.server.store import Answer, Identity, Store
 from pytest_automation_report.server.submissions import StoredTest, ThreadSubmission, json_text, run_from
 from pytest_automation_report.server.tables import SCHEMA_VERSION, Run
@@ -97,6 +98,16 @@ def test_a_writer_that_waits_too_long_is_429(service: Service, monkeypatch: pyte
         assert service.run(run_id)["thread_count"] == 1
         service.new_thread(other)
     service.append(thread_id, a_test())
+
+
+@IN_A_DATABASE
+def test_a_full_disk_of_the_database_is_429(service: Service) -> None:
+    """What PostgreSQL undoes for want of room is refused in words of its own, and can be sent again later."""
+    full = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$"
+    with pytest.raises(DiskFullError, match="The disk is full") as refused:
+        service.store.write(lambda writer: execute(writer.database, full))
+    assert (refused.value.status, refused.value.headers) == (429, {"Retry-After": "30"})
+    assert service.new_run() == 1
 
 
 @IN_A_DATABASE

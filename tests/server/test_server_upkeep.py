@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
+from sessions import clean_environment
 
 from pytest_automation_report.cli import main
 from pytest_automation_report.quantities import quantity
 from pytest_automation_report.server.capacity import used_bytes
 from pytest_automation_report.server.pruning import runs_before, runs_beyond
-from server.service import IN_A_FILE, SECOND, Service, a_test, command_runner, option
+from server.processes import ROOT, line_of, running
+from server.service import IN_A_FILE, SECOND, TOKEN, Service, a_test, command_runner, option
 from server.versions import execute
 
 if TYPE_CHECKING:
@@ -231,3 +236,39 @@ def test_the_ids_of_threads_are_not_given_twice(filled: Service) -> None:
     assert _ids(filled) == [old, newest]
     assert filled.new_thread(newest) == last + 1
     assert _store("prune", "--older-than", "0h").stdout.split() == [str(old)]
+
+
+@IN_A_FILE
+def test_pruning_beside_a_server_frees_the_disk(filled: Service, tmp_path: Path) -> None:
+    """What was removed while another process serves the store takes no space any more, in the file or its log."""
+    database = tmp_path / "store.db"
+    thread_id = filled.new_thread(filled.new_run())
+    for number in range(60):
+        tests = [a_test(each, folder="f" * 700, name=f"{number}" * 200) for each in range(100)]
+        filled.append(thread_id, *tests)
+    filled.new_thread(filled.new_run())
+    with closing(sqlite3.connect(database)) as other:
+        other.execute("UPDATE run SET created = created - 99 * 86400000000, is_completed = 1 WHERE id = 7")
+        other.commit()
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0"]
+    env = clean_environment(
+        PYTHONPATH=str(ROOT), AUTOMATION_REPORT_SERVER_TOKEN=TOKEN.value, AUTOMATION_REPORT_DATABASE=str(database)
+    )
+    with running(command, env, tmp_path) as server:
+        address = line_of(server)
+        before = _taken(tmp_path)
+        done = _store("prune", "--older-than", "50d")
+        assert (done.exit_code, done.stdout) == (0, "7\n"), done.output
+        assert "in use" not in done.stderr
+        assert _taken(tmp_path) < before / 4
+        with requests.Session() as session:
+            session.trust_env = False
+            headers = {"Authorization": f"Bearer {TOKEN.value}"}
+            assert session.get(f"{address}/api/v1/projects/1/automation/runs", headers=headers).json()["total"] == 7
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=20)
+
+
+def _taken(folder: Path) -> int:
+    """Return how many bytes a store and its log take."""
+    return sum(path.stat().st_size for path in folder.glob("store.db*"))

@@ -1,0 +1,98 @@
+"""The embedded store on a disk without room, and a spool on a file system without locks: a sentence says so."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from sessions import Ran, reporting_arguments, run, run_session, send, session_environment
+
+from faults.running import spools
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CONSOLE = (sys.executable, "-m", "pytest_automation_report.cli")
+SUITE = """
+import pytest
+@pytest.mark.parametrize("number", range(100))
+def test_it(number):
+    print("x" * 15_000)
+    assert number < 0
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "pytest.ini").write_text("[pytest]\n")
+    (root / "test_it.py").write_text(SUITE)
+    return root
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a disk of 1 MB; skip the test where that is not allowed."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip("a small disk can be mounted by root alone, and not in every container")
+    yield path
+    subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+@pytest.mark.parametrize("is_full_before", [False, True], ids=["meanwhile", "before"])
+def test_a_full_disk_of_the_store_is_named(project: Path, small_disk: Path, *, is_full_before: bool) -> None:
+    """Results that the embedded store has no room for are kept with the reason, and sent once there is room."""
+    if is_full_before:
+        with (small_disk / "filling").open("wb") as file:
+            file.write(b"x" * (os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize - 40_000))
+    database = small_disk / "store.sqlite3"
+    ran = run_session(project, "--tb=no", "-rN", f"--automation-report-database={database}")
+    assert ran.exit == 1, ran.text
+    assert " results kept in " in ran.out
+    assert "disk is full" in ran.out, ran.out[-1500:]
+    assert len(spools(project)) == 1
+    (small_disk / "filling").unlink(missing_ok=True)
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    sent = send(project, f"--database={database}")
+    assert sent.exit == 0, sent.text
+    assert spools(project) == []
+
+
+def _without_locks(project: Path, *command: str) -> Ran:
+    """Run a command whose file systems answer every `flock` as NFS does without its lock service."""
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("strace is not installed")
+    traced = [strace, "-f", "-o", "/dev/null", "-e", "inject=flock:error=ENOLCK", *command]
+    ran = run(traced, project, session_environment({"exit_progress": 3.0}))
+    if "ptrace" in ran.err:
+        pytest.skip(f"this container does not let strace trace: {ran.err.splitlines()[-1]}")
+    return ran
+
+
+def test_a_spool_without_locks_is_named(project: Path) -> None:
+    """Where files cannot be locked, session, `send` and `doctor` say so, and the results stay in the spool."""
+    ran = _without_locks(project, *reporting_arguments(), "-q", "--tb=no", "-rN")
+    told = "the spool's file system has no locks (No locks available), without which nothing is sent"
+    assert ran.exit == 1, ran.text
+    assert f"{told}: set spool to a folder on a local disk" in ran.out, ran.out[-1500:]
+    assert "100 results kept in " in ran.out
+    assert "error in reporting" not in ran.out
+    sent = _without_locks(project, *CONSOLE, "send")
+    assert (sent.exit, told in sent.err, "Traceback" in sent.err) == (3, True, False), sent.text
+    listed = _without_locks(project, *CONSOLE, "spool", "list")
+    assert (listed.exit, "Traceback" in listed.err) == (0, False), listed.text
+    checked = _without_locks(project, *CONSOLE, "doctor")
+    assert checked.exit != 0, checked.text
+    assert f"spool: {project / '.automation-report' / 'spool'}: {told}" in checked.err
+    assert send(project).exit == 0
+    assert spools(project) == []
