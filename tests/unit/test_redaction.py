@@ -410,6 +410,12 @@ def test_known_values_are_hidden_where_pytest_shortens_them(text: str, expected:
     assert Redaction(secrets=[KNOWN])(text) == expected
 
 
+def test_known_values_are_hidden_where_pytest_skips_equal_parts() -> None:
+    """Of a long secret, the ten characters that pytest shows beside equal ones it skips are hidden."""
+    text = "Skipping 54 identical leading characters in diff, use -v to show\n- {0}\n+ {0}y"
+    assert Redaction(secrets=[LONG])(text.format(LONG[-10:])) == text.format(MARK)
+
+
 @pytest.mark.parametrize("option", ["-q", "-v", "-vv", "-l", "--tb=native"])
 def test_pytest_itself_shows_nothing_of_a_known_value(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, option: str
