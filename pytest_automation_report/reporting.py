@@ -13,6 +13,7 @@ import pytest
 
 from pytest_automation_report.artifact_stores import artifact_store, files_template
 from pytest_automation_report.beginning import rules_from, session_configuration, spooled
+from pytest_automation_report.captured_files import captured_files
 from pytest_automation_report.configuration import token_for
 from pytest_automation_report.credentials import secrets_from
 from pytest_automation_report.errors import UNLOADED, SpoolError
@@ -180,7 +181,7 @@ class Reporting:
         else:
             session.config.pluginmanager.register(self._recording)
             self._recording.watch(session.config)
-        self._start_sender()
+        self._start_sender(session.config)
 
     @pytest.hookimpl(optionalhook=True)
     @guarded
@@ -352,8 +353,8 @@ class Reporting:
         configuration = self._configuration
         return configuration.delivery != "later" and configuration.is_sendable and self._token is not None
 
-    def _start_sender(self) -> None:
-        configuration = self._configuration
+    def _start_sender(self, config: pytest.Config) -> None:
+        configuration, keeps_output = self._configuration, self._rules.keeps_output("error")
         if self._folder is None or self._token is None or not self._is_sending:
             return
         handover = Handover(
@@ -364,6 +365,8 @@ class Reporting:
             limits=self._limits,
             store=self._store,
             hiding=Hiding(self._rules.redact, self._rules.secrets, self._rules.redact_builtin),
+            captured=tuple(captured_files(config)) if self._remote is None and keeps_output else (),
+            epoch=self._clock.epoch,
         )
         try:
             start_sender(handover)

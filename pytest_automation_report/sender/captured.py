@@ -29,16 +29,34 @@ class CapturedOutput:
     def __init__(self, hide: Redaction) -> None:
         self._hide = hide
         self._files: dict[str, list[tuple[str, int]]] = {}
+        self._handed_over: set[str] = set()
 
     def watch(self, worker: str, pid: int, files: Iterable[Sequence[object]]) -> None:
         """Open the files of a worker's process: of each the stream's name, its descriptor there, device and inode.
 
-        What cannot be opened, or is another file by now, is passed over.
+        What cannot be opened, or is another file by now, is passed over; so is a worker whose files were handed over.
         """
+        if worker in self._handed_over:
+            return
         for stream, descriptor, device, inode in files:
             opened = _opened(f"/proc/{pid}/fd/{descriptor}", (device, inode))
             if opened is not None:
                 self._files.setdefault(worker, []).append((str(stream), opened))
+
+    def take(self, worker: str, files: Iterable[Sequence[object]]) -> None:
+        """Take the files of a worker that this process has inherited open: no process is too short-lived for that.
+
+        Of each the stream's name, its descriptor here, device and inode; what is another file is passed over.
+        """
+        for stream, descriptor, device, inode in files:
+            number = int(str(descriptor))
+            try:
+                is_captured = _is_captured(os.fstat(number), (device, inode))
+            except OSError:
+                continue
+            if is_captured:
+                self._handed_over.add(worker)
+                self._files.setdefault(worker, []).append((str(stream), number))
 
     def last_words(self, worker: str) -> str:
         """Return the end of what the worker's process has captured since its test's phase began, without secrets."""

@@ -68,7 +68,12 @@ class Hiding:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """Everything a sender needs to know; ``controller`` is the process id of the pytest that it outlives."""
+    """Everything a sender needs to know; ``controller`` is the process id of the pytest that it outlives.
+
+    ``captured`` are the files into which that captures what its tests print, which the sender inherits open: of each
+    the stream's name, its descriptor, device and inode. ``epoch`` is the moment when the session's clock began, in
+    seconds of the performance counter, which all processes of a machine share.
+    """
 
     folder: str
     endpoint: Endpoint
@@ -77,6 +82,8 @@ class Handover:
     limits: Limits = field(default_factory=Limits)
     store: ArtifactStore | None = None
     hiding: Hiding = field(default_factory=Hiding)
+    captured: tuple[tuple[str, int, int, int], ...] = ()
+    epoch: float | None = None
 
     def to_json(self) -> str:
         """Return the hand-over as JSON, token and secrets included: for a pipe, never for a file."""
@@ -89,6 +96,8 @@ class Handover:
                 "limits": asdict(self.limits),
                 "store": None if self.store is None else asdict(self.store),
                 "hiding": asdict(self.hiding),
+                "captured": self.captured,
+                "epoch": self.epoch,
             }
         )
 
@@ -105,4 +114,6 @@ class Handover:
             limits=Limits(**document["limits"]),
             store=None if document["store"] is None else ArtifactStore(**document["store"]),
             hiding=Hiding(**{**hiding, "patterns": tuple(hiding["patterns"]), "secrets": tuple(hiding["secrets"])}),
+            captured=tuple((name, number, device, inode) for name, number, device, inode in document["captured"]),
+            epoch=document["epoch"],
         )

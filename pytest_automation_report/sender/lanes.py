@@ -130,13 +130,16 @@ class Lanes:
         if field_ not in self.properties and len(self.properties) < _MOST_PROPERTIES:
             self.properties.append(field_)
 
-    def decide(self, kind: Literal["died", "interrupted"]) -> None:
-        """Make results of all that is still open, since the session is over; ``kind`` says how that came."""
+    def decide(self, kind: Literal["died", "interrupted"], moment: int = 0) -> None:
+        """Make results of all that is still open, since the session is over; ``kind`` says how that came.
+
+        ``moment`` is when that was seen, in microseconds of the session's clock, 0 if nobody has looked.
+        """
         self.merge_crashed()
         for lane in self.by_worker.values():
             if lane.open is not None:
                 words = self._last_words(lane.worker) if kind == "died" else ""
-                self._emit(lane, self._orphan(lane, lane.open, kind, words, lane.ended))
+                self._emit(lane, self._orphan(lane, lane.open, kind, words, max(lane.ended, moment)))
             self._close_attempt(lane)
             lane.is_closed = True
         for lane in self.by_worker.values():

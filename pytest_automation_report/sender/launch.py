@@ -75,6 +75,7 @@ def start_sender(handover: Handover) -> None:
             cwd="/",
             env=loader_environment(),
             start_new_session=True,
+            pass_fds=[number for _, number, _, _ in handover.captured],
         )
         middle.communicate(given)
     except OSError as error:

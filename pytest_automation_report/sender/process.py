@@ -30,7 +30,7 @@ from pytest_automation_report.sender.settlement import DECISIONS
 from pytest_automation_report.sender.stores import keeper_of
 from pytest_automation_report.sender.underway import most_under_way
 from pytest_automation_report.sender.world import World
-from pytest_automation_report.spool import SessionFolder
+from pytest_automation_report.spool import MAIN, SessionFolder
 from pytest_automation_report.spool_writer import Disk
 
 if TYPE_CHECKING:
@@ -57,13 +57,17 @@ _LOOKS: Final = 5
 
 @dataclass(slots=True)
 class Following:
-    """A session's files turned into lanes, and whether the session goes on; owned by the sender."""
+    """A session's files turned into lanes, and whether the session goes on; owned by the sender.
+
+    ``moment`` is asked for the time of the session's clock, in microseconds, 0 if that cannot be known.
+    """
 
     files: RecordFiles
     lanes: Lanes
     limits: Limits
     controller: Process | None
     captured: CapturedOutput | None = None
+    moment: Callable[[], int] = lambda: 0
     _workers: dict[str, Process] = field(default_factory=dict)
     _died_at: float | None = None
 
@@ -110,7 +114,7 @@ class Following:
         """Read what the processes wrote last: one that ended in order between two looks has written its end."""
         self.read()
         if not self.files.is_behind:
-            self.lanes.decide("died" if self.lanes.end is None else "interrupted")
+            self.lanes.decide("died" if self.lanes.end is None else "interrupted", self.moment())
 
     def close(self) -> None:
         """Close the descriptors of processes and of what they have captured."""
@@ -135,6 +139,7 @@ class Sender:
     is_in_new_run: bool = False
     captured: CapturedOutput | None = None
     most_under_way: int = 1
+    moment: Callable[[], int] = lambda: 0
     _alone_at: float | None = None
     _locks: list[int] = field(default_factory=list)
 
@@ -147,7 +152,7 @@ class Sender:
         orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
         words = () if self.captured is None else (self.captured.last_words,)
         lanes = Lanes(Rules.from_json(self.session.rules), orphans, *words)
-        following = Following(RecordFiles(self.folder), lanes, self.limits, self.controller, self.captured)
+        following = Following(RecordFiles(self.folder), lanes, self.limits, self.controller, self.captured, self.moment)
         rejects = Rejects(self.folder.rejected)
         delivery = Delivery(
             self.client, book, lanes, self.session, self.limits, self.world, rejects,
@@ -314,6 +319,11 @@ def note_from(lanes: Lanes) -> str:
     return str(lanes.end["reason"])
 
 
+def _moment(epoch: float | None) -> int:
+    """Return the time of the clock of a session that runs on this machine, in microseconds."""
+    return 0 if epoch is None else max(0, int((time.perf_counter() - epoch) * 1_000_000))
+
+
 def _remove_after_pytest(folder: SessionFolder, handover: Handover) -> None:
     """Remove a delivered session as soon as pytest is gone, if it does not do so itself.
 
@@ -350,9 +360,10 @@ def run(handover: Handover) -> None:
         log.write(f"sender {os.getpid()} follows session {session.id} of pytest {handover.controller}")
         with connected(handover.endpoint, handover.token, deadline_seconds=handover.limits.request) as client:
             keeper, captured = keeper_of(handover.store, world.clock), CapturedOutput(handover.hiding.redaction())
+            captured.take(MAIN, handover.captured)
             delivery = Sender(
                 folder, session, handover.limits, client, world, controller, keeper=keeper, captured=captured,
-                most_under_way=most_under_way(handover.endpoint),
+                most_under_way=most_under_way(handover.endpoint), moment=functools.partial(_moment, handover.epoch),
             ).run()  # fmt: skip
         if delivery.is_finished and not delivery.has_kept:
             _remove_after_pytest(folder, handover)

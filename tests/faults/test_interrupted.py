@@ -9,7 +9,7 @@ import pytest
 from checked import CheckedServer
 from sessions import TOKEN, run_session, session_environment
 
-from faults.running import wait_for_senders
+from faults.running import eventually, wait_for_senders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,3 +129,24 @@ def test_dead_process_has_its_last_words(
     assert not [each for each in ("of another test", "\x1b", SECRET, "s3cr3t") if each in text]
     assert "-environment" not in text
     assert len(text) < 16_384
+
+
+DIES_AT_ONCE = """
+import os
+
+def test_it():
+    print("said at once", flush=True)
+    os.write(1, b"from below")
+    os._exit(0)
+"""
+
+
+def test_process_that_dies_at_once_has_its_last_words(tmp_path: Path, server: CheckedServer) -> None:
+    """A test that dies before a sender can have begun shows what it printed, and the time since its start."""
+    (tmp_path / "test_suite.py").write_text(DIES_AT_ONCE)
+    run_session(tmp_path, address=server.address)
+    wait_for_senders(tmp_path)
+    eventually(lambda: bool(server.tests()), "the result arrives")
+    assert "Captured stdout, the last of it\nsaid at once\nfrom below" in error_of(server)
+    ((_, test),) = server.tests()
+    assert test["elapsed"] > 0
