@@ -82,7 +82,8 @@ def test_summary(project: Project, server: CheckedServer, tmp_path: Path, argume
     """A job's summary has totals, a link to the run and the failures, whatever pytest shows; what was there stays."""
     summary = tmp_path / "summary.md"
     summary.write_text("before")
-    ran = project.report(*arguments, address=server.address, env=environment(tmp_path))
+    option = "--no-automation-report-ci-annotations"
+    ran = project.report(option, *arguments, address=server.address, env=environment(tmp_path))
     assert ran.exit == 1, ran.text
     name = server.runs()[0]["name"]
     before, head, _, totals, _, *table = lines_of(summary)
