@@ -347,8 +347,10 @@ def _source(found: Resolution, project_name: str | None, root: Path) -> str:
         return source
     url = found.given.get("url")
     if url is not None and "run_id" not in found.given and not found.refused & {"source", "url"}:
-        remedy = f"say what groups the runs there with {spelled_like('source', url)}, since no project name was found"
-        found.refuse("source", SettingError(url.origin, shown_address(str(url.value)), remedy), url)
+        place = f"{shown_address(str(url.value))} ({url.origin})"
+        derived = f"{project_name!r}, the project's name, makes none" if project_name else "no project name was found"
+        remedy = f"{derived}: name what groups the runs at {place}: {values.SOURCES}"
+        found.refuse("source", SettingError(spelled_like("source", url), None, remedy, reason="missing"), url)
     return source_from(root.absolute().name) or _LAST_SOURCE
 
 

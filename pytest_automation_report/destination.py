@@ -43,8 +43,10 @@ def endpoint_from(
         return Endpoint(EMBEDDED_ORIGIN, project_id or _EMBEDDED_PROJECT, str(database), ca_file=ca_file)
     origin = found.value("url", lambda given: _origin(given, is_http_allowed=is_http_allowed), "")
     if project_id is None and not found.refused & {"project_id", "url"}:
-        remedy = f"say which project results go to with {spelled_like('project_id', url)}, a number"
-        found.refuse("project_id", SettingError(url.origin, shown_address(str(url.value)), remedy), url)
+        place = f"{shown_address(str(url.value))} ({url.origin})"
+        remedy = f"name the project at {place} that results go to: {values.IDENTIFIERS}"
+        error = SettingError(spelled_like("project_id", url), None, remedy, reason="missing")
+        found.refuse("project_id", error, url)
     scheme = origin.partition("://")[0]
     proxies: dict[str, str] = {}
     if origin and not is_loopback_origin(origin):

@@ -35,11 +35,12 @@ class AutomationReportError(Exception):
 class SettingError(AutomationReportError):
     """A setting has a value that cannot be used.
 
-    The message names the setting in the spelling its user used, the value, and what to write instead.
+    The message names the setting in the spelling its user used, the value, and what to write instead. ``reason`` stands
+    in the place of the value where there is none to blame: the setting is missing, or no setting has that name.
     """
 
-    def __init__(self, spelling: str, value: object, remedy: str) -> None:
-        super().__init__(f"{spelling}: {value!r} cannot be used: {remedy}")
+    def __init__(self, spelling: str, value: object, remedy: str, *, reason: str = "") -> None:
+        super().__init__(f"{spelling}: {reason or f'{value!r} cannot be used'}: {remedy}")
         self.spelling = spelling
         self.value = value
         self.remedy = remedy

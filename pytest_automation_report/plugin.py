@@ -6,6 +6,7 @@ specifications and nothing else of ours.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -146,6 +147,7 @@ def _configure_session(config: pytest.Config) -> None:
         return
     try:
         switch = settings.switch(config, os.environ)
+        _refuse_misspelled(config, switch)
         if not switch.is_on or _is_nested(switch):
             if switch.trouble and not _is_nested(switch):
                 config.pluginmanager.register(_Trouble(switch.trouble))
@@ -165,14 +167,40 @@ def _configure_session(config: pytest.Config) -> None:
 
 
 class _Trouble:
-    """Tells of a switch in the environment that could not be understood, in a session that is not reported."""
+    """Shows once that a switch in the environment was not understood, in a session that is not reported."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self._line = f"automation report: {text}"
+        self._is_shown = False
 
-    def pytest_report_header(self) -> str:
-        """Tell it once."""
-        return f"automation report: {self._text}"
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show it at the end, since ``-q`` leaves out the header."""
+        self._is_shown = True
+        terminalreporter.write_line(self._line)
+
+    def pytest_unconfigure(self) -> None:
+        """Show it on stderr where pytest writes no summary."""
+        if not self._is_shown and sys.stderr is not None:
+            # A stream that is closed or full changes nothing about the end of pytest.
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.write(f"{self._line}\n")
+
+
+def _refuse_misspelled(config: pytest.Config, switch: Switch) -> None:
+    """Raise `SettingError` for a name in the ini file that is nearly one of ours.
+
+    A misspelled switch is off by default, so it is looked for in sessions that are not reported, too; a user who turns
+    reporting off is not bothered.
+    """
+    is_declined = not switch.is_on and switch.origin in (settings.SWITCH_ENVIRONMENT, settings.SWITCH_OFF_OPTION)
+    names = [] if is_declined or _is_nested(switch) else settings.unknown_ini_names(config)
+    if names:
+        from pytest_automation_report.misspelled import misspelling  # noqa: PLC0415 - only for mistakes
+
+        for name in names:
+            error, _ = misspelling(name, settings.file_origin(config, name))
+            if error is not None:
+                raise error
 
 
 def _refuse_windows(switch: Switch) -> None:

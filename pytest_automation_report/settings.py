@@ -20,15 +20,20 @@ __all__ = [
     "SETTINGS",
     "SWITCH_ENVIRONMENT",
     "SWITCH_NAME",
+    "SWITCH_OFF_OPTION",
     "SWITCH_OPTION",
     "Kind",
     "Setting",
     "Switch",
     "add_options",
+    "file_origin",
     "file_value",
     "flag_word",
+    "ini_word",
+    "looks_like_ours",
     "setting",
     "switch",
+    "unknown_ini_names",
 ]
 
 Kind: TypeAlias = Literal["text", "integer", "seconds", "flag", "list", "pairs", "choice"]
@@ -42,6 +47,7 @@ LOCAL_URL: Final = "local"
 
 SWITCH_NAME: Final = "automation_report"
 SWITCH_OPTION: Final = "--automation-report"
+SWITCH_OFF_OPTION: Final = f"--no{SWITCH_OPTION[1:]}"
 SWITCH_ENVIRONMENT: Final = "AUTOMATION_REPORT"
 
 _INI_TYPES: Final[Mapping[Kind, IniType]] = {
@@ -319,7 +325,7 @@ def add_options(parser: pytest.Parser) -> None:
         help="Report this session while it runs.",
     )
     group.addoption(
-        f"--no{SWITCH_OPTION[1:]}",
+        SWITCH_OFF_OPTION,
         dest=SWITCH_NAME,
         action="store_const",
         const=False,
@@ -360,6 +366,37 @@ def flag_word(text: str) -> bool | None:
     return False if word in _OFF_WORDS else None
 
 
+def ini_word(name: str) -> str:
+    """Return an ini file's name as we would spell it: small, with underscores."""
+    return name.strip().lower().replace("-", "_").strip("_")
+
+
+def unknown_ini_names(config: pytest.Config) -> list[str]:
+    """Return the names in the ini file, and behind ``-o``, that look like ours and that nobody has registered."""
+    # There is no public way to the names: getini answers for one that is known. pytest 8.4 has the second attribute.
+    found: Mapping[str, object] | None = getattr(config, "_inicfg", None)
+    names = list(getattr(config, "inicfg", {}) if found is None else found)
+    ours = [each for each in names if looks_like_ours(each)]
+    return [each for each in ours if each != SWITCH_NAME and not _is_registered(config, each)]
+
+
+def looks_like_ours(name: str) -> bool:
+    """Return whether an ini file's name may be meant for us, wrong letters in the prefix included."""
+    word = ini_word(name)
+    return word == "testmo_token" or (word.startswith("autom") and "rep" in word)
+
+
+def _is_registered(config: pytest.Config, name: str) -> bool:
+    """Return whether an ini name is one of ours or of another plugin."""
+    if name.removeprefix(PREFIX) in _BY_NAME and name.startswith(PREFIX):
+        return True
+    try:
+        config.getini(name)
+    except (TypeError, ValueError) as error:
+        return not str(error).startswith("unknown configuration value")
+    return True
+
+
 def switch(config: pytest.Config, environ: Mapping[str, str]) -> Switch:
     """Decide whether the session reports: command line, then environment, then ini file, else off.
 
@@ -368,7 +405,7 @@ def switch(config: pytest.Config, environ: Mapping[str, str]) -> Switch:
     option = config.getoption(SWITCH_NAME)
     asked = bool(option) and SWITCH_OPTION in config.invocation_params.args
     if option is not None:
-        return Switch(bool(option), SWITCH_OPTION if option else f"--no{SWITCH_OPTION[1:]}", asked)
+        return Switch(bool(option), SWITCH_OPTION if option else SWITCH_OFF_OPTION, asked)
     word = environ.get(SWITCH_ENVIRONMENT, "").strip()
     said = flag_word(word)
     if said is not None:
@@ -397,7 +434,7 @@ def file_value(config: pytest.Config, name: str, kind: Kind) -> tuple[object, st
 
     Raises SettingError where pytest refuses the value: its own message names no remedy.
     """
-    origin = _file_origin(config, name)
+    origin = file_origin(config, name)
     import warnings  # noqa: PLC0415  # pytest has imported it; the console command reads no ini value this way
 
     from pytest import UsageError  # noqa: PLC0415, PT013  # the console command loads this table without pytest
@@ -416,7 +453,7 @@ def file_value(config: pytest.Config, name: str, kind: Kind) -> tuple[object, st
         raise SettingError(origin, value, _INI_REMEDIES[kind]) from error
 
 
-def _file_origin(config: pytest.Config, name: str) -> str:
+def file_origin(config: pytest.Config, name: str) -> str:
     """Return where an ini value came from, in the user's own spelling."""
     overrides: list[str] = config.getoption("override_ini") or []
     if any(each.partition("=")[0].strip() == name for each in overrides):

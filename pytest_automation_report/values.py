@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from pytest_automation_report.model import Status
 
 __all__ = [
+    "IDENTIFIERS",
     "LARGEST_ID",
     "SIZE_REMEDY",
+    "SOURCES",
     "artifact_store",
     "artifact_template",
     "choice",
@@ -54,6 +56,9 @@ __all__ = [
 
 LARGEST_ID: Final = 2**53 - 1
 """The largest id that every JSON reader keeps whole."""
+
+IDENTIFIERS: Final = f"a whole number from 1 to {LARGEST_ID}"
+SOURCES: Final = "a letter (a-z, A-Z), then letters, digits and dashes, from 2 to 750 characters"
 
 LONGEST_WAIT_SECONDS: Final = 3600
 LONGEST_KEPT_DAYS: Final = 3650
@@ -151,8 +156,7 @@ def source(given: Given) -> str:
     """Return the name of a source: a letter, then letters, digits and dashes, at least two characters."""
     value = text(given)
     if not _SOURCE.fullmatch(value) or len(value) > STRING_UNITS:
-        remedy = "write a letter, then letters, digits and dashes, from 2 to 750 characters"
-        raise SettingError(given.origin, value, remedy)
+        raise SettingError(given.origin, value, f"write {SOURCES}")
     return value
 
 
@@ -177,8 +181,8 @@ def tags(given: Given) -> tuple[str, ...]:
     """Return the tags, each once."""
     for tag in _texts(given):
         if not _TAG.fullmatch(tag) or len(tag) > STRING_UNITS:
-            remedy = "write tags of letters, digits, underscores and dashes, between commas, in ini files one a line"
-            raise SettingError(given.origin, tag, remedy)
+            allowed = "letters (a-z, A-Z), digits, underscores and dashes"
+            raise SettingError(given.origin, tag, f"write tags of {allowed}, between commas, in ini files one a line")
     return tuple(dict.fromkeys(_texts(given)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from dataclasses import replace
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
@@ -27,15 +28,16 @@ from pytest_automation_report.errors import (
 )
 from pytest_automation_report.ini import project_ini
 from pytest_automation_report.limits import STRING_UNITS, cut_end
+from pytest_automation_report.misspelled import misspelling
 from pytest_automation_report.model import Field, Token
-from pytest_automation_report.settings import setting
+from pytest_automation_report.settings import looks_like_ours, setting
 from pytest_automation_report.sharing import common_facts, configured_run, sharing_of
 from pytest_automation_report.spool import SESSION_ID_FIELD
 from pytest_automation_report.terminal import printable
 from pytest_automation_report.whereabouts import facts_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pytest_automation_report.configuration import Configuration
     from pytest_automation_report.databases import PostgresDatabase
@@ -198,6 +200,7 @@ def configuration_of(
         project_name=project_name(ini.root),
         local_time=datetime.now().astimezone(),
     )
+    configuration = replace(configuration, troubles=(*configuration.troubles, *_unknown_names(ini)))
     configuration, token = token_to_send(configuration, used, os.environ, ini)
     error = configuration.hindrance if is_hindrance_an_error else ""
     for trouble in configuration.troubles:
@@ -227,7 +230,23 @@ def stored_at(options: dict[str, Any]) -> tuple[Configuration, Path | PostgresDa
     return configuration, place
 
 
+def _misspelled(ini: ProjectIni) -> Iterator[tuple[SettingError, bool]]:
+    """Yield an error for each name in the ini file that looks like ours, and whether a setting was meant."""
+    for name in filter(looks_like_ours, ini.values):
+        error, is_meant = misspelling(name, f"{ini.name}: {name}")
+        if error is not None:
+            yield error, is_meant
+
+
+def _unknown_names(ini: ProjectIni) -> list[str]:
+    """Return a text for each name that resembles no setting: another plugin may have registered it in pytest."""
+    return [str(error) for error, is_meant in _misspelled(ini) if not is_meant]
+
+
 def _given(options: dict[str, Any], ini: ProjectIni) -> dict[str, Given]:
+    for error, is_meant in _misspelled(ini):
+        if is_meant:
+            raise error
     return given_from(
         {name: value for name, value in options.items() if value not in (None, ())},
         os.environ,

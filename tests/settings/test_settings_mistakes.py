@@ -21,8 +21,8 @@ HOST = "write https://HOST or https://HOST:PORT, with a port from 1 to 65535"
 PLAIN = "write it without spaces, backslashes and control characters"
 CLEAR = "the token would travel in the clear: write https://, or allow it with {allow_http}"
 ID = "write a whole number from 1 to 9007199254740991"
-SOURCE = "write a letter, then letters, digits and dashes, from 2 to 750 characters"
-TAG = "write tags of letters, digits, underscores and dashes, between commas, in ini files one a line"
+SOURCE = "write a letter (a-z, A-Z), then letters, digits and dashes, from 2 to 750 characters"
+TAG = "write tags of letters (a-z, A-Z), digits, underscores and dashes, between commas, in ini files one a line"
 PAIR = "write name=value (a comma inside a value is written \\,)"
 PATTERN = (
     "write a regular expression of Python (missing ), unterminated subpattern at position 0) "
@@ -230,36 +230,40 @@ def test_flags_in_the_environment(value: str) -> None:
 
 
 def test_project_is_required_with_an_address() -> None:
-    """An address without a project is an error in the user's own spelling, and a trouble from the environment."""
+    """A missing project is named as missing in the user's own spelling; the address beside it is not blamed."""
     url = "https://a.example"
-    remedy = "say which project results go to with {}, a number"
+    missing = "{}: missing: name the project at https://a.example ({}) that results go to: a whole number from 1 to {}"
     with pytest.raises(SettingError) as caught:
         resolve({"url": url})
-    assert str(caught.value) == f"--url: {url!r} cannot be used: {remedy.format('--project-id')}"
+    assert str(caught.value) == missing.format("--project-id", "--url", 2**53 - 1)
     with pytest.raises(SettingError) as caught:
         resolve(ini={"automation_report_url": url})
-    assert str(caught.value) == (
-        f"pytest.ini: automation_report_url: {url!r} cannot be used: {remedy.format('automation_report_project_id')}"
-    )
+    place = "pytest.ini: automation_report_url"
+    assert str(caught.value) == missing.format("automation_report_project_id", place, 2**53 - 1)
     found = resolve(environ={"AUTOMATION_REPORT_URL": url})
-    assert found.troubles == (
-        f"AUTOMATION_REPORT_URL: {url!r} cannot be used: {remedy.format('AUTOMATION_REPORT_PROJECT_ID')}",
-    )
+    told = missing.format("AUTOMATION_REPORT_PROJECT_ID", "AUTOMATION_REPORT_URL", 2**53 - 1)
+    assert found.troubles == (told,)
     assert (found.project_id, found.url, found.is_sendable) == (0, url, False)
 
 
-def test_source_is_required_with_an_address() -> None:
-    """An address without a source, and a project without a name, is an error that asks for the source."""
+@pytest.mark.parametrize(
+    ("project", "why"), [(None, "no project name was found"), ("42", "'42', the project's name, makes none")]
+)
+def test_source_is_required_with_an_address(project: str | None, why: str) -> None:
+    """A missing source is named as missing, with why none was derived and which characters it may have."""
     given = {"url": "https://a.example", "project_id": 3}
-    remedy = "say what groups the runs there with {}, since no project name was found"
+    missing = (
+        "{}: missing: " + why + ": name what groups the runs at https://a.example ({}):"
+        " a letter (a-z, A-Z), then letters, digits and dashes, from 2 to 750 characters"
+    )
     with pytest.raises(SettingError) as caught:
-        resolve(given, project_name=None)
-    assert caught.value.remedy == remedy.format("--source")
+        resolve(given, project_name=project)
+    assert str(caught.value) == missing.format("--source", "--url")
     assert resolve(given, project_name="My_Shop").source == "My-Shop"
     environ = {"AUTOMATION_REPORT_URL": "https://a.example", "AUTOMATION_REPORT_PROJECT_ID": "3"}
-    found = resolve(environ=environ, project_name=None)
+    found = resolve(environ=environ, project_name=project)
     assert (found.source, found.is_sendable) == ("root-folder", False)
-    assert found.troubles[0].endswith(remedy.format("AUTOMATION_REPORT_SOURCE"))
+    assert found.troubles == (missing.format("AUTOMATION_REPORT_SOURCE", "AUTOMATION_REPORT_URL"),)
 
 
 def test_a_refused_variable_never_becomes_an_error() -> None:

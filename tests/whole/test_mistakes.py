@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sessions import session_environment
 
+from whole.projects import console
+
 if TYPE_CHECKING:
     from checked import CheckedServer
 
@@ -69,13 +71,17 @@ def test_mistake_in_the_environment_is_told_once_and_results_are_kept(
     assert len(project.sessions) == 1
 
 
+@pytest.mark.parametrize("how", ["", "-q", "-qq", "-pno:terminal"])
 @pytest.mark.parametrize("is_on", [True, False])
-def test_switch_in_the_environment_that_cannot_be_understood_is_told_once(project: Project, *, is_on: bool) -> None:
-    """An unusable AUTOMATION_REPORT is told, and then the ini file decides."""
+def test_switch_in_the_environment_that_cannot_be_understood_is_told_once(
+    project: Project, how: str, *, is_on: bool
+) -> None:
+    """An unusable AUTOMATION_REPORT is shown, however quiet pytest is, and then the ini file decides."""
     project.write("pytest.ini", f"[pytest]\nautomation_report = {is_on}\nautomation_report_delivery = later\n")
-    ran = project.pytest("-W", "error", env=session_environment(AUTOMATION_REPORT="perhaps"))
+    terminal = [how, "-p", "no:pytest-retry"] if how else []
+    ran = project.pytest("-W", "error", *terminal, env=session_environment(AUTOMATION_REPORT="ja"))
     assert ran.exit == 0, ran.text
-    assert ran.text.count("AUTOMATION_REPORT: 'perhaps' cannot be used: write 1 or 0") == 1
+    assert ran.text.count("AUTOMATION_REPORT: 'ja' cannot be used: write 1 or 0") == 1
     assert len(project.sessions) == is_on
 
 
@@ -84,3 +90,87 @@ def test_variable_that_is_no_setting_is_told(project: Project) -> None:
     ran = project.report(f"{OPTION}delivery=later", env=session_environment(AUTOMATION_REPORT_SORCE="x"))
     assert ran.exit == 0, ran.text
     assert ran.text.count("AUTOMATION_REPORT_SORCE: does nothing; did you mean AUTOMATION_REPORT_SOURCE?") == 1
+
+
+SECRET = "canary-of-an-ini-file"
+MISSPELLED = [
+    pytest.param("automation_report_ulr", "did you mean automation_report_url?", id="letters"),
+    pytest.param("automation-report-url", "did you mean automation_report_url?", id="dashes"),
+    pytest.param("AUTOMATION_REPORT_URL", "did you mean automation_report_url?", id="capitals"),
+    pytest.param("automaton_report_url", "did you mean automation_report_url?", id="prefix"),
+    pytest.param("automation-report", "did you mean automation_report?", id="switch"),
+    pytest.param("automation_report_token", "set AUTOMATION_REPORT_TOKEN", id="token"),
+    pytest.param("automation-report-tokn", "automation_report_token_file", id="token misspelled"),
+    pytest.param("automation_report_api_token", "set AUTOMATION_REPORT_TOKEN", id="token by another name"),
+    pytest.param("testmo_token", "set AUTOMATION_REPORT_TOKEN", id="token of the official tool"),
+]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--automation-report"]], ids=["off", "on"])
+@pytest.mark.parametrize(("name", "remedy"), MISSPELLED)
+def test_misspelled_name_in_an_ini_file_ends_before_collection(
+    name: str, remedy: str, arguments: list[str], project: Project
+) -> None:
+    """A name that is nearly a setting is a usage error with the right one; its value, maybe a token, is not shown."""
+    project.write("pytest.ini", f"[pytest]\n{name} = {SECRET}\n")
+    ran = project.pytest(*arguments)
+    assert ran.exit == 4, ran.text
+    (message,) = [line for line in ran.err.splitlines() if line.startswith("ERROR:")]
+    assert f"pytest.ini: {name}: is not a setting: " in message
+    assert remedy in message
+    assert SECRET not in ran.text
+    assert "collected" not in ran.text
+    assert not project.state.exists()
+
+
+@pytest.mark.parametrize(("name", "remedy"), MISSPELLED)
+def test_misspelled_name_in_an_ini_file_ends_a_command(name: str, remedy: str, project: Project) -> None:
+    """The console command ends with the same error."""
+    project.write("pytest.ini", f"[pytest]\n{name} = {SECRET}\n")
+    ran = console(project.root, "spool", "list")
+    assert ran.exit == 2, ran.text
+    assert f"pytest.ini: {name}: is not a setting: " in ran.err
+    assert remedy in ran.err
+    assert SECRET not in ran.text
+
+
+def test_unknown_name_in_an_ini_file(project: Project) -> None:
+    """A name with our prefix that resembles no setting is an error under pytest, and shown by the console command."""
+    project.write("pytest.ini", "[pytest]\nautomation_report_xyzzy = 1\n")
+    ran = project.pytest()
+    assert ran.exit == 4, ran.text
+    assert "pytest.ini: automation_report_xyzzy: is not a setting: take it out" in ran.err
+    listed = console(project.root, "spool", "list")
+    assert listed.exit == 0, listed.text
+    assert listed.err.count("pytest.ini: automation_report_xyzzy: is not a setting: take it out") == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "origin"),
+    [
+        ("pyproject.toml", '[tool.pytest.ini_options]\nautomation_report_sorce = "x"\n', "pyproject.toml: "),
+        ("pytest.toml", '[pytest]\nautomation_report_sorce = "x"\n', "pytest.toml: "),
+        ("setup.cfg", "[tool:pytest]\nautomation_report_sorce = x\n", "setup.cfg: "),
+        ("setup.cfg", "[tool:pytest]\naddopts = -o automation_report_sorce=x\n", "-o "),
+    ],
+)
+def test_misspelled_name_in_each_kind_of_file(file: str, text: str, origin: str, project: Project) -> None:
+    """A misspelled name is found in each kind of ini file, and behind ``-o``."""
+    (project.root / "pytest.ini").unlink()
+    project.write(file, text)
+    ran = project.pytest()
+    assert ran.exit == 4, ran.text
+    assert f"{origin}automation_report_sorce: is not a setting: did you mean automation_report_source?" in ran.err
+
+
+@pytest.mark.parametrize("way", ["help", "off", "variable", "registered", "nested"])
+def test_misspelled_name_stops_no_other_session(way: str, project: Project) -> None:
+    """Help, a session with reporting turned off, and a name that another plugin has registered go on."""
+    project.write("pytest.ini", "[pytest]\nautomation_report_team = x\nautomation_report_sorce = x\n")
+    if way == "registered":
+        registered = "".join(f"    parser.addini('automation_report_{each}', '')\n" for each in ("team", "sorce"))
+        project.write("conftest.py", f"def pytest_addoption(parser):\n{registered}")
+    arguments = {"help": ["--help"], "off": ["--no-automation-report"]}.get(way, [])
+    variables = {"variable": {"AUTOMATION_REPORT": "0"}, "nested": {"PYTEST_CURRENT_TEST": "x"}}.get(way, {})
+    ran = project.pytest(*arguments, env={**session_environment(), **variables})
+    assert ran.exit == 0, ran.text
