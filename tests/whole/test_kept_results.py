@@ -59,7 +59,8 @@ def test_printed_command_delivers_once_the_mistake_is_mended(
     words = send_words(ran)
     (elsewhere := tmp_path / "elsewhere").mkdir()
     refused = console(elsewhere, *words, env=session_environment() | variables)
-    assert (refused.exit, "cannot be used" in refused.err) == (2, True), refused.text
+    why = "--project-id: missing" if mistake == {URL: "{url}"} else "cannot be used"
+    assert (refused.exit, why in refused.err) == (2, True), refused.text
     sent = console(elsewhere, *words, env=session_environment() | {URL: server.address, PROJECT_ID: "1"})
     assert sent.exit == 0, sent.text
     assert [test["name"] for _, test in server.tests()] == ["test_ok"]
