@@ -16,6 +16,7 @@ from pytest_automation_report import __version__
 from pytest_automation_report.cli.context import Exit, told
 from pytest_automation_report.cli.doctor import doctor
 from pytest_automation_report.cli.executing import execute
+from pytest_automation_report.cli.help import add_help
 from pytest_automation_report.cli.milestones import milestone
 from pytest_automation_report.cli.runs import run
 from pytest_automation_report.cli.sending import send
@@ -68,3 +69,4 @@ main.add_command(spool)
 main.add_command(status)
 main.add_command(store)
 main.add_command(submit)
+add_help(main)

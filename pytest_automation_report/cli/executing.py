@@ -57,17 +57,23 @@ _HANDED_ON: Final = ("url", "project_id", "token_file", "ca_file", "allow_http",
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
-@click.option("--results", "patterns", multiple=True, metavar="FILES", help="Files that COMMAND writes, to send then.")
+@click.option(
+    "--results",
+    "patterns",
+    multiple=True,
+    metavar="FILES",
+    help="JUnit XML files that COMMAND writes. Can be repeated; may be patterns.",
+)
 @setting_options(*CONNECTION, *NEW_RUN, *SHARING, *RESULT_SETTINGS)
 @with_exit_codes
 def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Run COMMAND as one run: created before it, completed after it, however it ends.
+    """Run COMMAND and report it as one run, which is completed however COMMAND ends.
 
-    COMMAND finds the run's id in AUTOMATION_REPORT_RUN_ID: sessions of pytest with --automation-report join it. With
-    --results the files that it wrote are sent when it has ended. The run of --run-id or --run-key stays open.
+    With --results the JUnit XML files that COMMAND wrote are sent. Sessions of pytest with --automation-report join the
+    run, whose id is in AUTOMATION_REPORT_RUN_ID. A run of --run-id or --run-key stays open.
 
-    Exits as COMMAND does, with 128 and the signal's number where one ended it; trouble with reporting is told, and
-    changes nothing. Results that could not be delivered are kept, and "automation-report send" sends them.
+    The exit code is that of COMMAND, or 128 and the number of the signal that ended it. Errors of reporting are shown
+    and change no exit code. Results that were not delivered stay in the spool for "automation-report send".
     """
     interrupts = Interrupts(limits_from(os.environ).same_signal)
     interrupts.install()

@@ -19,11 +19,11 @@ def milestone() -> None:
 
 
 @milestone.command("list")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON on a terminal, too.")
+@click.option("--json", "is_json", is_flag=True, help="Print the milestones as JSON, also on a terminal.")
 @setting_options("project_id", "database")
 @with_exit_codes
 def list_milestones(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Print the project's milestones, each with its tags: on a terminal a table, else JSON."""
+    """Print the project's milestones with their tags, as a table on a terminal and as JSON elsewhere."""
     from pytest_automation_report.server.milestones import milestones  # noqa: PLC0415 - sending needs no server
 
     configuration, place = stored_at(options)
@@ -44,7 +44,7 @@ def list_milestones(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - 
 @setting_options("project_id", "database")
 @with_exit_codes
 def set_milestone(name: str, tags: str, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Give the milestone NAME tags, and make it where it is missing.
+    """Set the tags of the milestone NAME, which is created if it is missing.
 
     A new run that has one of the tags and names no milestone belongs to it; of several such milestones to the newest.
     """

@@ -67,7 +67,9 @@ _RUNNING: Final = 4
 _UNPROCESSABLE: Final = 422
 _RUN_ID: Final = click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
 _JOBS: Final = click.option("--expect-jobs", type=click.IntRange(min=1), metavar="N", help="Wait until N jobs are in.")
-_TIMEOUT: Final = click.option("--timeout", type=AGE, default="30m", show_default=True, help="Wait no longer.")
+_TIMEOUT: Final = click.option(
+    "--timeout", type=AGE, default="30m", show_default=True, help="Give up after this time, such as 90s or 30m."
+)
 
 
 @click.group()
@@ -82,7 +84,7 @@ run.add_command(list_failed)
 @setting_options(*CONNECTION, *NEW_RUN, "run_key")
 @with_exit_codes
 def create(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Create a run and print its id; with --run-key only where no open run has this key."""
+    """Create a run and print its id. With --run-key the id of an open run of that key is printed, if there is one."""
     configuration, token = configured(options)
     new, sharing = new_run(configuration)
     with connected_to(configuration, token) as client:
@@ -98,7 +100,7 @@ def create(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' 
 @setting_options(*CONNECTION, *WHICH, "fields", "links")
 @with_exit_codes
 def append(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Add fields and links to the run RUN_ID, or to that of --run-key."""
+    """Add fields and links to the run RUN_ID, or to the run of --run-key."""
     configuration, token = configured_for(chosen, options)
     resources = Resources(fields=configuration.fields, links=configuration.links)
     if not resources.body():
@@ -130,12 +132,12 @@ def complete(
     timeout: float,
     **options: Any,  # noqa: ANN401 - click passes the settings' options
 ) -> int:
-    """Complete the run RUN_ID, or that of --run-key: nothing can be added to it any more.
+    """Complete the run RUN_ID, or the run of --run-key, so that nothing can be added to it.
 
-    With --expect-jobs once so many jobs have delivered all they had; where they are not in time, the run stays open and
-    the exit code is 3. A run that is completed already is left as it is.
+    With --expect-jobs N the command waits until N jobs have delivered their results. If they do not within --timeout,
+    the run stays open and the exit code is 3. A run that is completed already is left as it is.
 
-    A server that is away is waited for: with --expect-jobs as long as for the jobs, else 30 seconds.
+    The command waits for a server that does not answer: 30 seconds, or --timeout with --expect-jobs.
     """
     configuration, token = configured_for(chosen, options)
     end = time.monotonic() + (DEADLINE_SECONDS if expect_jobs is None else timeout)
@@ -163,9 +165,9 @@ def complete(
 @setting_options(*CONNECTION, *WHICH)
 @with_exit_codes
 def wait(chosen: int | None, *, expect_jobs: int | None, timeout: float, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Wait until the run RUN_ID, or that of --run-key, is completed, or until --expect-jobs are in.
+    """Wait until a run is completed, or until the results of --expect-jobs jobs are in.
 
-    Prints the run's id then. Where it takes longer than --timeout the exit code is 3.
+    The run is RUN_ID or that of --run-key. Its id is printed. After --timeout the exit code is 3.
     """
     configuration, token = configured_for(chosen, options)
     end = time.monotonic() + timeout

@@ -23,6 +23,7 @@ from pytest_automation_report.cli.context import (
     told,
     with_exit_codes,
 )
+from pytest_automation_report.cli.links import tell_link, tell_look
 from pytest_automation_report.cli.progress import Progress
 from pytest_automation_report.cli.tables import printed
 from pytest_automation_report.connection import connected
@@ -67,11 +68,11 @@ _LAST: Final = "it completes a run, once all else is sent"
 @click.option("--new-run", is_flag=True, help="Send what is left to a new run: the one before is gone or completed.")
 @with_exit_codes
 def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN401, FBT001 - click passes them so
-    """Send what sessions left in the spool.
+    """Send the results that the spool holds, each of them once.
 
-    What arrived before is not sent again. Sessions for another server or project than this one's are kept and told.
+    Sessions for another server or project stay in the spool and are named. An empty spool needs no token.
 
-    Exits with 0 when nothing is left, 3 when something is kept or another sender holds it, 4 when the token is refused.
+    Exit codes: 0 nothing is left, 3 something stays in the spool, 4 the token is missing or refused.
     """
     configuration, found_token = configured_without_token(options)
     folders = sorted(session_folders(configuration.spool), key=_is_closing)
@@ -242,7 +243,7 @@ def delivered(
     if how.prints_run and state.run is not None:
         printed(state.run)
     _told_on_the_way(folder, state, state.total("dropped") - dropped)
-    return _told(folder, delivery, state.total("acknowledged") - acknowledged)
+    return _told(folder, delivery, state.total("acknowledged") - acknowledged, configuration)
 
 
 def _store(configuration: Configuration) -> ArtifactStore | None:
@@ -264,7 +265,7 @@ def _told_on_the_way(folder: SessionFolder, state: LedgerState, dropped: int) ->
         told(f"{folder.id}: {gone} dropped, as asked: nobody can tell whether the server has them")
 
 
-def _told(folder: SessionFolder, delivery: Delivery, sent: int) -> Exit:
+def _told(folder: SessionFolder, delivery: Delivery, sent: int, configuration: Configuration) -> Exit:
     state = delivery.state
     arrived = f"{quantity(sent, 'result')} sent{'' if state.run is None else f' to run {state.run}'}"
     if state.done.get("torn"):
@@ -273,6 +274,8 @@ def _told(folder: SessionFolder, delivery: Delivery, sent: int) -> Exit:
         told(f"{folder.id}: {arrived}, nothing is left")
         if why := folder.remove():
             told(f"{folder.id}: its folder is left alone: {why}")
+        if state.run is not None:
+            tell_look(configuration, state.run)
         return Exit.DONE
     rejected = state.total("rejected")
     kept = [
@@ -287,6 +290,8 @@ def _told(folder: SessionFolder, delivery: Delivery, sent: int) -> Exit:
         why = f"{why}: add --new-run to send it to a new run"
     text = f"{folder.id}: {arrived}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}"
     told(text, colour="yellow")
+    if state.run is not None:
+        tell_link(configuration, state.run)
     if state.trouble_class == "token":
         return Exit.TOKEN
     return Exit.REFUSED if rejected or state.trouble_class == "refused" else Exit.KEPT

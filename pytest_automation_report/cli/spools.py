@@ -31,7 +31,7 @@ _COLUMNS: Final = ("session", "state", "age", "results")
 
 @click.group("spool")
 def spool() -> None:
-    """Look at what sessions have left in the spool, and remove it."""
+    """List or remove results that were not sent."""
 
 
 @spool.command("list")
@@ -39,7 +39,7 @@ def spool() -> None:
 @setting_options("spool")
 @with_exit_codes
 def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Print a line for each session: its id, what is with it, its results, how old it is, where it goes."""
+    """Print a line for each session with its id, state, age, results and server."""
     found = [kept_session(each, time.time()) for each in _folders(options)]
     if is_json:
         click.echo(json.dumps([{**asdict(each), "left": each.left} for each in found], indent=2))
@@ -78,7 +78,7 @@ def drop_sessions(ids: Sequence[str], *, is_all: bool, **options: Any) -> int:  
 
 
 @spool.command("prune")
-@click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
+@click.option("--dry-run", is_flag=True, help="List the sessions that would be removed, and remove nothing.")
 @setting_options("spool", "keep_spool")
 @with_exit_codes
 def prune_sessions(*, dry_run: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options

@@ -27,11 +27,11 @@ def status() -> None:
 
 
 @status.command("list")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON on a terminal, too.")
+@click.option("--json", "is_json", is_flag=True, help="Print the statuses as JSON, also on a terminal.")
 @setting_options("project_id", "database")
 @with_exit_codes
 def list_statuses(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Print the project's statuses: on a terminal a table, else JSON."""
+    """Print the project's result statuses, as a table on a terminal and as JSON elsewhere."""
     configuration, place = stored_at(options)
     project_id = configuration.project_id
     with opened_store(place, must_exist=False) as opened:

@@ -57,7 +57,7 @@ def store() -> None:
 @setting_options("database")
 @with_exit_codes
 def check(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Tell whether the store is whole and its counts are right; exit code 1 when they are not.
+    """Check that the store is whole and its counts are right. The exit code is 1 if they are not.
 
     What was found is a JSON document on stdout, unless both outputs are a terminal.
     """
@@ -97,7 +97,7 @@ def backup(target: Path, **options: Any) -> int:  # noqa: ANN401 - click passes 
 @store.command()
 @click.option("--keep-runs", type=click.IntRange(min=1), metavar="N", help="Keep the newest N runs of each source.")
 @click.option("--older-than", metavar="AGE", help="Remove runs of this age: 12h, 90d or 8w.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
+@click.option("--dry-run", is_flag=True, help="List the runs that would be removed, and remove nothing.")
 @setting_options("database")
 @with_exit_codes
 def prune(keep_runs: int | None, older_than: str | None, *, dry_run: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options

@@ -47,10 +47,10 @@ RESULT_SETTINGS = ("folder_prefix", "statuses", "redact", "redact_builtin", "spo
 @setting_options(*CONNECTION, *NEW_RUN, *SHARING, *RESULT_SETTINGS)
 @with_exit_codes
 def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Send the results in FILES, which are JUnit XML: names, or patterns such as "reports/**/*.xml".
+    """Send the results in JUnit XML files to a run, and print its id.
 
-    They go to a run of their own, which is completed, or to that of --run-id or --run-key, which stays open. Prints the
-    run's id. What cannot be delivered is kept in the spool, and "automation-report send" sends it.
+    FILES are names or patterns such as "reports/**/*.xml". A new run is created and completed; a run of --run-id or
+    --run-key stays open. When the server is down the results stay in the spool until "automation-report send".
     """
     configuration, token = configured(options)
     found = list(paths_of(files))

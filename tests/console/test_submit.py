@@ -41,7 +41,9 @@ def test_submit_makes_a_run_of_its_own_and_completes_it(
     described = ["--name", "nightly", "--tags", "one,two", "--fields", "Who=me", "--links", "Job=https://x.example/1"]
     ran = console(project.root, "submit", "a.xml", "b.xml", *place, *described)
     assert (ran.exit, ran.out) == (0, "1\n"), ran.text
-    assert re.fullmatch(r"[\w-]+: 3 results sent to run 1, nothing is left\n", ran.err)
+    assert re.fullmatch(
+        r"[\w-]+: 3 results sent to run 1, nothing is left\nlook at it: http://.*/automation/runs/view/1\n", ran.err
+    )
     (run,) = server.runs()
     assert (run["name"], run["source"], run["tags"]) == ("nightly", "suite", ["one", "two"])
     assert [each["name"] for each in run["fields"]] == ["Session id", "Who"]

@@ -1,0 +1,77 @@
+"""Examples and one-line summaries of the commands, and the order in which ``--help`` lists their options."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from pytest_automation_report.settings import SETTINGS
+
+HELP: Final[dict[str, tuple[str, str]]] = {
+    "": ("Report test results to Testmo or an embedded server.", 'exec --results "reports/*.xml" -- npm test'),
+    "doctor": ("Check settings, network, token and spool.", "doctor"),
+    "exec": ("Run a command and report it as one run.", 'exec --results "reports/*.xml" -- npm test'),
+    "milestone": ("List milestones and choose their runs by tags.", "milestone list"),
+    "milestone list": ("List the milestones of a project.", "milestone list --project-id 1"),
+    "milestone set": ("Create a milestone or replace its tags.", 'milestone set "Release 2" --tags release-2'),
+    "run": ("Create, fill, complete and read runs.", 'run create --source shop --name "Nightly"'),
+    "run append": ("Add fields and links to a run.", "run append 71 --fields coverage=81%"),
+    "run complete": ("Complete a run.", 'run complete --run-key "{build}" --expect-jobs 4 --timeout 30m'),
+    "run create": ("Create a run and print its id.", 'run create --source shop --name "Nightly"'),
+    "run failed": ("Print the keys of a run's failed tests.", "run failed 71"),
+    "run list": ("List the runs of the project.", "run list --open --older-than 2h"),
+    "run show": ("Show one run.", "run show 71"),
+    "run wait": ("Wait for a run or for its jobs.", "run wait 71 --timeout 10m"),
+    "send": ("Send the results that the spool holds.", "send --url https://example.testmo.net --project-id 1"),
+    "serve": ("Serve the embedded store and its pages.", "serve --open"),
+    "spool": ("List or remove results that were not sent.", "spool list"),
+    "spool drop": ("Remove sessions whose results nobody will send.", "spool drop --all"),
+    "spool list": ("List the sessions in the spool.", "spool list --json"),
+    "spool prune": ("Remove old sessions from the spool.", "spool prune --keep-spool 7 --dry-run"),
+    "status": ("List and change the result statuses of a project.", "status list"),
+    "status list": ("List the result statuses of a project.", "status list --project-id 1"),
+    "status set": ("Change a result status or add one.", "status set failed --aliases failed,broken"),
+    "store": ("Back up, check and prune the embedded store.", "store check"),
+    "store backup": ("Copy the store to a new file.", "store backup backup.sqlite3"),
+    "store check": ("Check the store and its counts.", "store check"),
+    "store prune": ("Remove old runs and their artifacts.", "store prune --older-than 90d --dry-run"),
+    "submit": ("Send results from JUnit XML files.", 'submit "reports/**/*.xml" --source shop'),
+}
+"""For each command its summary in one short sentence, and the arguments of its example."""
+
+_FIRST: Final = (
+    "url", "project_id", "source", "name", "run_id", "run_key", "job", "tags", "fields", "links", "spool",
+)  # fmt: skip
+"""Settings that most users of a command need, after the command's own options."""
+
+_ADDRESSES: Final = frozenset({"serve", "store", "status", "milestone"})
+"""Commands that work in the store itself, which may be in a database."""
+
+
+def add_help(command: click.Command, path: str = "") -> None:
+    """Give a command and those below it their summaries and examples, and sort their options for readers."""
+    summary, example = HELP[path]
+    command.short_help = summary
+    command.epilog = f"\b\nExample:\n  automation-report {example}"
+    known = [each.name for each in SETTINGS]
+    command.params.sort(key=lambda parameter: _rank(parameter, known))
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.name == "database":
+            is_store = path.partition(" ")[0] in _ADDRESSES
+            parameter.help = (
+                "File of the store, or its postgresql:// address; default: .automation-report/store.sqlite3."
+                if is_store
+                else "File of the embedded store, used without --url; default: .automation-report/store.sqlite3."
+            )
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            add_help(inner, f"{path} {name}".strip())
+
+
+def _rank(parameter: click.Parameter, known: list[str]) -> int:
+    """Return where an option stands: the command's own first, then common settings, then all others as they were."""
+    name = parameter.name or ""
+    if name in _FIRST:
+        return 1 + _FIRST.index(name)
+    return 1 + len(_FIRST) if name in known else 0
