@@ -289,9 +289,9 @@ def _told(folder: SessionFolder, delivery: Delivery, sent: int, configuration: C
     if state.is_run_gone:
         why = f"{why}: add --new-run to send it to a new run"
     text = f"{folder.id}: {arrived}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}"
-    told(text, colour="yellow")
-    if state.run is not None:
+    if state.run is not None and sent:
         tell_link(configuration, state.run)
+    told(text, colour="yellow")
     if state.trouble_class == "token":
         return Exit.TOKEN
     return Exit.REFUSED if rejected or state.trouble_class == "refused" else Exit.KEPT
