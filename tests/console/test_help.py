@@ -43,12 +43,13 @@ def test_each_help_ends_with_an_example_that_can_be_typed(context: click.Context
     words = example(context)
     path = context.command_path.split()[1:]
     assert words[: len(path)] == path
-    command, parent = main, CONTEXTS[0]
+    command: click.Command = main
+    parent = CONTEXTS[0]
     while isinstance(command, click.Group):
         name, *words = words
         found = command.get_command(parent, name)
         assert found is not None
-        command = found  # type: ignore[assignment]  # a group's command may be none
+        command = found
     assert command.make_context("example", list(words)).params
 
 
