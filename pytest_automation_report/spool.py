@@ -274,6 +274,11 @@ def new_session_folder(spool: Path, moment: str, *, is_hidden: bool = False) -> 
 
     ``moment`` begins its name, so that names sort by age. What is hidden is sent by nobody until it is shown.
     """
+    if spool.parent.name == _STATE_FOLDER and spool.parent.is_symlink():
+        # A foreign repository can bring it along, to have results written somewhere else.
+        raise SpoolError(
+            f"{spool.parent} is a link: remove it, or name the folder of the spool with automation_report_spool"
+        )
     try:
         for each in _ignored_with(spool):
             ignored_folder(each)

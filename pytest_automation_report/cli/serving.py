@@ -68,6 +68,7 @@ def _size(context: click.Context, parameter: click.Parameter, given: str | None)
     help="Open the pages in this machine's browser; takes a free port where the usual one is in use.",
 )
 @click.option("--run", "run_id", type=click.IntRange(min=1), metavar="RUN_ID", help="Let the links open this run.")
+@click.option("--revoke-browsers", is_flag=True, help="Let no browser in by what it has kept: each needs a new link.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell each request on stderr.")
 @setting_options("database")
 @with_exit_codes
@@ -84,6 +85,7 @@ def serve(  # noqa: PLR0913 - one for each option
     max_artifacts: int,
     is_opened: bool,
     run_id: int | None,
+    revoke_browsers: bool,
     verbose: bool,
     **options: Any,  # noqa: ANN401 - click passes the settings' options
 ) -> int:
@@ -97,6 +99,7 @@ def serve(  # noqa: PLR0913 - one for each option
         TOKEN_VARIABLE,
         ServeOptions,
         check_hosts,
+        passes_secret,
         server_token,
     )
     from pytest_automation_report.server.serving import serve as serve_store  # noqa: PLC0415
@@ -106,6 +109,7 @@ def serve(  # noqa: PLR0913 - one for each option
     check_hosts(host, allow_host, is_remote_allowed=allow_remote)
     # A database has no folder: then the token is kept where the store of this project would be.
     token = server_token(os.environ, configuration.database, token_file)
+    passes = passes_secret(configuration.database, is_new=revoke_browsers, note=told)
     made = Path(f"{configuration.database}.token")
     kept = token_file or (None if os.environ.get(TOKEN_VARIABLE, "").strip() else made)
     rules = Rules(
@@ -119,7 +123,7 @@ def serve(  # noqa: PLR0913 - one for each option
     _check_run(store, run_id)
     empty_note = _empty_note(store, place, is_new=is_new)
     looking = _Looking(run_id, is_opened=is_opened)
-    pages = Pages(store, token, told=looking.again)
+    pages = Pages(store, passes, told=looking.again)
     serving = ServeOptions(
         is_remote_allowed=allow_remote, host_names=allow_host, rules=rules, extension=pages.extension
     )

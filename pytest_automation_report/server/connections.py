@@ -19,6 +19,7 @@ from peewee import OperationalError, PeeweeException, SchemaManager, SqliteDatab
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.filesystems import MOUNTS, network_type
 from pytest_automation_report.server.migrations import migrate
+from pytest_automation_report.server.private_files import check_state_folder
 from pytest_automation_report.server.refusals import DiskFullError, busy
 from pytest_automation_report.server.statements import execute
 from pytest_automation_report.server.tables import SCHEMA_VERSION, TABLES
@@ -206,6 +207,7 @@ def _is_locked(error: Exception) -> bool:
 
 def _make_file(path: Path) -> None:
     """Create the file for its owner only; SQLite gives the files beside it the same permissions."""
+    check_state_folder(path.parent)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
 

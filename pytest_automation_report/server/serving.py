@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import resource
 import secrets
@@ -21,6 +20,7 @@ from pytest_automation_report.server.contents import MAX_CONTENT_BYTES
 from pytest_automation_report.server.gate import Rules, TokenCheck
 from pytest_automation_report.server.hosts import answered_hosts, listening_address
 from pytest_automation_report.server.loop import Loop
+from pytest_automation_report.server.private_files import TOKEN_LENGTH, kept_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -38,7 +38,8 @@ CONNECTIONS = 512
 
 _PORTS = range(65536)
 _OTHER_FILES = 64
-_is_token = re.compile(r"[\x21-\x7e]+").fullmatch
+_is_token = re.compile(rf"[\x21-\x7e]{{{TOKEN_LENGTH},}}").fullmatch
+_TOKEN_FORM = f"at least {TOKEN_LENGTH} visible ASCII characters without spaces, such as openssl rand -hex 24 makes"
 
 
 _UNREAD_BYTES = 1 << 30
@@ -99,7 +100,8 @@ def serve(
             # select() takes no descriptor above 1,023.
             asyncore_use_poll=True,
             ident=None,
-            clear_untrusted_proxy_headers=True,
+            # Only X-Forwarded-Proto is read, for a cookie: a lie costs the liar its own cookie.
+            clear_untrusted_proxy_headers=False,
         )
         try:
             Loop(server, options.deadlines, TokenCheck(token).refusal).run(lambda: ready(_shown(listener)))
@@ -122,11 +124,31 @@ def server_token(environ: Mapping[str, str], database: Path, token_file: Path | 
     given = environ.get(TOKEN_VARIABLE, "").strip()
     if given:
         if not _is_token(given):
-            raise SettingError(TOKEN_VARIABLE, Token(given), "use visible ASCII characters without spaces")
+            raise SettingError(TOKEN_VARIABLE, Token(given), f"use {_TOKEN_FORM}")
         return Token(given)
     if token_file is not None:
         return _token_from(token_file)
-    return _kept_token(database.with_name(f"{database.name}.token"))
+    return Token(kept_secret(database.with_name(f"{database.name}.token"), "token"))
+
+
+def passes_secret(database: Path, *, is_new: bool = False, note: Callable[[str], None] = lambda _: None) -> Token:
+    """Return the secret that browsers' passes are signed with, kept beside the database; a new one ends all passes.
+
+    Where no file can be made, as in a read-only container, ``note`` is given a sentence and the secret is that of this
+    process. Raises `StoreError` for a file that another user owns or can read.
+    """
+    path = database.with_name(f"{database.name}.pages")
+    try:
+        if is_new:
+            path.unlink(missing_ok=True)
+        return Token(kept_secret(path, "secret"))
+    except OSError as error:
+        raise StoreError(f"{path}: the passes cannot be revoked: {_words(error)}") from error
+    except StoreError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        note(f"browsers need a new link after a restart: {error}")
+        return Token(secrets.token_urlsafe(32))
 
 
 def _token_from(path: Path) -> Token:
@@ -135,37 +157,8 @@ def _token_from(path: Path) -> Token:
     except (OSError, ValueError) as error:
         raise SettingError("--token-file", str(path), f"it cannot be read ({_words(error)})") from error
     if not _is_token(text):
-        raise SettingError("--token-file", str(path), "it must hold one line of visible ASCII characters")
+        raise SettingError("--token-file", str(path), f"it must hold one line of {_TOKEN_FORM}")
     return Token(text)
-
-
-def _kept_token(path: Path) -> Token:
-    """Read the token, or make it: complete under another name first, so that nobody reads half of one."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    try:
-        if not path.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 - a descriptor has no Path
-                    file.write(f"{secrets.token_urlsafe(32)}\n")
-                _publish(draft, path)
-            finally:
-                draft.unlink()
-        text = path.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path}: the server's token cannot be kept here: {_words(error)}") from error
-    if not _is_token(text):
-        raise StoreError(f"{path}: holds no token; remove the file and a new token is made")
-    return Token(text)
-
-
-def _publish(draft: Path, path: Path) -> None:
-    """Give the finished file its name, unless another process was first."""
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return
 
 
 def _words(error: Exception) -> str:

@@ -4,6 +4,7 @@ import os
 import re
 import select
 import signal
+import stat
 import subprocess
 import sys
 from html import unescape
@@ -16,11 +17,13 @@ from server.service import TOKEN
 from pages.visiting import COOKIE, Site
 from pytest_automation_report.model import Token
 from pytest_automation_report.server.pages.assets import ASSETS
-from pytest_automation_report.server.pages.entrance import Entrance
+from pytest_automation_report.server.pages.entrance import PASS_SECONDS, Entrance
+from pytest_automation_report.server.serving import passes_secret, server_token
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+CLICK = {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; media-src 'self';"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -63,23 +66,95 @@ def test_a_link_opens_once(site: Site) -> None:
     assert site.raw("/open/").status_code == 403
 
 
-def test_what_a_browser_fetches_ahead_uses_no_link_up(site: Site) -> None:
-    """A preview of the link must not be the one time that it opens."""
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec_Purpose": "prefetch;prerender"},
+        {"Purpose": "prefetch"},
+        {"X_Purpose": "preview"},
+        {"X_Moz": "prefetch"},
+        {"Sec_Fetch_Mode": "cors", "Sec_Fetch_Site": "same-origin"},
+        {"User_Agent": "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"},
+        {"User_Agent": "facebookexternalhit/1.1"},
+        {"User_Agent": "WhatsApp/2.23.20.0"},
+        {"User_Agent": "Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)"},
+        {"User_Agent": "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5"},
+        {"method": "HEAD"},
+    ],
+)
+def test_what_no_user_sees_uses_no_link_up(site: Site, headers: dict[str, str]) -> None:
+    """A browser that fetches ahead, or a chat that previews the link, must not be the one time that it opens."""
     link = site.pages.opening_path
-    assert site.raw(link, Sec_Purpose="prefetch;prerender").status_code == 403
-    assert site.raw(link, method="HEAD").status_code == 405
-    assert site.raw(link).status_code == 200
+    answer = site.raw(link, **headers)
+    assert (answer.status_code, dict(answer.cookies)) == (405 if "method" in headers else 403, {})
+    browser = {"User_Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36"}
+    assert site.raw(link, **browser, Sec_Fetch_Site="none", **CLICK).status_code == 200
 
 
-def test_a_pass_is_good_after_a_restart_and_not_at_another_server() -> None:
-    """It follows from the server's token, and tells nothing of it."""
-    first, second, other = Entrance(Token("token")), Entrance(Token("token")), Entrance(Token("tokem"))
+@pytest.mark.parametrize(
+    ("headers", "is_secure"),
+    [
+        ({}, False),
+        ({"Host": "127.0.0.1:8000", "Sec_Fetch_Site": "none"}, False),
+        ({"Host": "localhost", "Sec_Fetch_Site": "none"}, False),
+        ({"Host": "reports.example.com", "Sec_Fetch_Site": "none"}, True),
+        ({"Host": "reports.example.com"}, False),
+        ({"Host": "reports.example.com", "X_Forwarded_Proto": "https"}, True),
+        ({"Host": "localhost", "X_Forwarded_Proto": "https"}, True),
+    ],
+)
+def test_a_pass_that_came_over_tls_is_sent_over_tls_only(
+    site: Site,
+    headers: dict[str, str],
+    is_secure: bool,  # noqa: FBT001 - a table
+) -> None:
+    """The cookie is Secure behind a proxy with TLS, and not where the browser would throw it away; it has an age."""
+    (cookie,) = site.raw(site.pages.opening_path, **headers).cookies.values()
+    assert (cookie.secure, cookie.max_age, cookie.http_only) == (is_secure, PASS_SECONDS, True)
+
+
+def test_a_pass_is_good_after_a_restart_and_not_with_another_secret() -> None:
+    """It is signed with a secret of its own and tells nothing of it."""
+    first, second, other = Entrance(Token("secret")), Entrance(Token("secret")), Entrance(Token("secreu"))
     made = first.new_pass(first.path.rpartition("/")[2])
     assert made is not None
-    assert "token" not in made
+    assert "secret" not in made
     assert (first.is_pass(made), second.is_pass(made), other.is_pass(made)) == (True, True, False)
     assert not first.is_pass(f"x{made}")
     assert first.path != second.path
+
+
+def test_a_pass_has_an_age() -> None:
+    """After 30 days the browser needs another link, whatever it keeps; nothing in the pass can be made younger."""
+    now = [1_700_000_000.0]
+    entrance = Entrance(Token("secret"), clock=lambda: now[0])
+    made = entrance.new_pass(entrance.path.rpartition("/")[2])
+    assert made is not None
+    now[0] += PASS_SECONDS - 1
+    assert entrance.is_pass(made)
+    now[0] += 1
+    assert not entrance.is_pass(made)
+    number, _, signature = made.partition(".")
+    assert not entrance.is_pass(f"{int(now[0])}-{number.partition('-')[2]}.{signature}")
+
+
+def test_passes_are_revoked_without_another_token(tmp_path: Path) -> None:
+    """Serve --revoke-browsers makes another secret; without it the secret stays, and the token always does."""
+    database = tmp_path / "store.db"
+    token, secret = server_token({}, database, None), passes_secret(database)
+    assert secret != token
+    assert passes_secret(database) == secret
+    assert passes_secret(database, is_new=True) != secret
+    assert server_token({}, database, None) == token
+    assert stat.S_IMODE((tmp_path / "store.db.pages").stat().st_mode) == 0o600
+
+
+def test_a_server_without_a_folder_lets_browsers_in(tmp_path: Path) -> None:
+    """Where nothing can be written, passes end with the process, which is told."""
+    (tmp_path / "file").write_text("")
+    notes: list[str] = []
+    assert len(passes_secret(tmp_path / "file" / "store.db", note=notes.append).value) > 40
+    assert "browsers need a new link after a restart" in notes[0]
 
 
 @pytest.mark.parametrize("path", ["/", "/runs/1", "/results/1", "/nothing", "/open/x", next(iter(ASSETS))])
@@ -118,9 +193,6 @@ def test_markup_has_no_script_or_style_of_its_own(site: Site) -> None:
         html = site.shown(path)
         assert not re.search(r"<style|style=|<script(?! src=)|\son[a-z]+=", html)
         assert re.findall(r'(?:src|href)="(http[^"]*)"', html) == []
-
-
-CLICK = {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
 
 
 @pytest.mark.parametrize("where", ["cross-site", "same-site"])

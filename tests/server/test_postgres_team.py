@@ -30,6 +30,8 @@ PAGE = "docs/server.md"
 FOLDER = ROOT / "examples" / "team"
 LIBPQ = {"PGPASSWORD"}
 
+TOKEN = "a-token-of-these-tests"
+
 
 @pytest.fixture
 def compose() -> dict[str, Any]:
@@ -62,7 +64,7 @@ def _make_run(address: str) -> int:
         answer = session.post(
             f"{address}/api/v1/projects/1/automation/runs",
             json={"name": "a run", "source": "a-source"},
-            headers={"Authorization": "Bearer t"},
+            headers={"Authorization": f"Bearer {TOKEN}"},
         )
     return int(answer.json()["id"])
 
@@ -89,7 +91,7 @@ def test_the_pages_backup_is_restored(tmp_path: Path, cluster: Cluster) -> None:
     database = cluster.emptied()
     lines = block(PAGE, "pg_dump").replace("postgresql://reports@db.example.com/reports", f"'{database.url}'")
     dump, *restore = lines.splitlines()
-    env = environment(cluster.programs, AUTOMATION_REPORT_SERVER_TOKEN="t")
+    env = environment(cluster.programs, AUTOMATION_REPORT_SERVER_TOKEN=TOKEN)
     with _served(tmp_path, ["serve", "--database", database.url], env, shown=str(database)) as address:
         _make_run(address)
         assert bash(dump, tmp_path, env).returncode == 0
@@ -120,10 +122,13 @@ def test_the_compose_file_serves_a_team(tmp_path: Path, cluster: Cluster, compos
     }
     cluster.emptied()
     variables = {**server["environment"], "AUTOMATION_REPORT_DATABASE": cluster.address()}
-    variables |= {"PGPASSWORD": cluster.password, "AUTOMATION_REPORT_SERVER_TOKEN": "t"}
+    variables |= {"PGPASSWORD": cluster.password, "AUTOMATION_REPORT_SERVER_TOKEN": TOKEN}
     here = ["--host=127.0.0.1" if each == "--host=0.0.0.0" else each for each in options]
     with _served(tmp_path, here, clean_environment(**variables)) as listening:
-        found = [_get(listening, "/api/v1/projects/1/automation/runs", "t", each) for each in (host, "other.example")]
+        found = [
+            _get(listening, "/api/v1/projects/1/automation/runs", "a-token-of-these-tests", each)
+            for each in (host, "other.example")
+        ]
     assert found == [404, 403]
     assert list(tmp_path.iterdir()) == []
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import sqlite3
@@ -18,12 +19,13 @@ from requests.adapters import HTTPAdapter
 from pytest_automation_report.cli import main
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.model import Token
-from pytest_automation_report.server.serving import TOKEN_VARIABLE, serve, server_token
+from pytest_automation_report.server.serving import TOKEN_VARIABLE, passes_secret, serve, server_token
 from pytest_automation_report.server.store import Store
 from server.processes import line_of, python
 from server.service import a_test, command_runner
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SERVER = """
@@ -268,7 +270,7 @@ def test_a_host_is_refused_before_anything_is_made(
 
 def test_an_address_of_another_machine_is_told_by_its_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another port would not help: the message names the host."""
-    monkeypatch.setenv(TOKEN_VARIABLE, "t")
+    monkeypatch.setenv(TOKEN_VARIABLE, "a-token-of-these-tests")
     options = ["--host", "192.0.2.1", "--allow-remote", "--database", str(tmp_path / "store.db")]
     ran = command_runner().invoke(main, ["serve", *options])
     assert ran.exit_code == 2
@@ -279,10 +281,10 @@ def test_an_address_of_another_machine_is_told_by_its_option(tmp_path: Path, mon
 def test_the_token_of_the_environment_comes_first(tmp_path: Path) -> None:
     """The variable wins over the file, which wins over the one beside the database."""
     file = tmp_path / "given"
-    file.write_text("from-file\n")
+    file.write_text("this-is-from-file\n")
     database = tmp_path / "store.db"
     assert server_token({TOKEN_VARIABLE: " from-environment "}, database, file).value == "from-environment"
-    assert server_token({TOKEN_VARIABLE: ""}, database, file).value == "from-file"
+    assert server_token({TOKEN_VARIABLE: ""}, database, file).value == "this-is-from-file"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["given"]
 
 
@@ -319,9 +321,15 @@ def test_servers_that_start_at_once_agree_on_the_token(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 10
 
 
-@pytest.mark.parametrize("text", ["", "two words", "caf\u00e9", "a\nb"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "two words of a token", "caf\u00e9" * 5, "a\nb" * 9, "x" * 15],
+)
 def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
-    """Spaces, control and non-ASCII characters do not fit in a header; the error names where it came from."""
+    """Spaces, control and non-ASCII characters do not fit in a header, and a short token can be guessed.
+
+    The error names where it came from.
+    """
     file = tmp_path / "given"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(SettingError, match="--token-file") as refused:
@@ -334,6 +342,63 @@ def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(tmp_path: Path, te
         assert text not in repr(refused.value.__dict__)
 
 
+def _open_to_others(path: Path, _: Path) -> None:
+    path.write_text("a-token-that-others-know\n")
+    path.chmod(0o644)
+
+
+def _of_another_user(path: Path, _: Path) -> None:
+    path.write_text("a-token-that-others-know\n")
+    path.chmod(0o600)
+    os.chown(path, 65534, -1)
+
+
+def _link(path: Path, elsewhere: Path) -> None:
+    elsewhere.write_text("a-token-that-others-know\n")
+    elsewhere.chmod(0o600)
+    path.symlink_to(elsewhere)
+
+
+def _pipe(path: Path, _: Path) -> None:
+    os.mkfifo(path, 0o600)
+
+
+@pytest.mark.parametrize(
+    ("plant", "says"),
+    [
+        (_open_to_others, "mode 644"),
+        pytest.param(
+            _of_another_user,
+            "belongs to user 65534",
+            marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away"),
+        ),
+        (_link, "is a link"),
+        (_pipe, "is no file"),
+    ],
+)
+def test_a_token_file_that_somebody_planted_is_not_taken(
+    tmp_path: Path, plant: Callable[[Path, Path], None], says: str
+) -> None:
+    """A kept token or secret that others know, or could have made, is refused with a sentence that has the remedy."""
+    database = tmp_path / "store.db"
+    for name in ("token", "pages"):
+        plant(tmp_path / f"store.db.{name}", tmp_path / f"elsewhere-{name}")
+        with pytest.raises(StoreError, match=rf"store\.db\.{name}.*{says}.*remove it") as refused:
+            server_token({}, database, None) if name == "token" else passes_secret(database)
+        assert "others-know" not in str(refused.value)
+
+
+def test_a_state_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    """A repository can bring a link along: neither store nor token is written where it leads; a sentence says so."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".automation-report").symlink_to("elsewhere")
+    database = tmp_path / ".automation-report" / "store.sqlite3"
+    for take in (lambda: Store(database), lambda: server_token({}, database, None), lambda: passes_secret(database)):
+        with pytest.raises(StoreError, match=r"is a link.*--database"):
+            take()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_a_missing_token_file_is_named(tmp_path: Path) -> None:
     """The path and the reason are told."""
     with pytest.raises(SettingError, match=r"absent.*No such file"):
@@ -342,7 +407,9 @@ def test_a_missing_token_file_is_named(tmp_path: Path) -> None:
 
 def test_a_kept_file_without_a_token_is_named(tmp_path: Path) -> None:
     """A damaged file beside the database is told with its remedy."""
-    (tmp_path / "store.db.token").write_text("")
+    made = tmp_path / "store.db.token"
+    made.write_text("")
+    made.chmod(0o600)
     with pytest.raises(StoreError, match=r"store\.db\.token.*remove"):
         server_token({}, tmp_path / "store.db", None)
     (tmp_path / "file").write_text("")

@@ -285,7 +285,7 @@ def test_unknown_variables_are_told() -> None:
             "AUTOMATION_REPORT_XYZZY": "1",
             "AUTOMATION_REPORT_TOKN": "t",
             "AUTOMATION_REPORT_TOKEN": "t",
-            "AUTOMATION_REPORT_SERVER_TOKEN": "t",
+            "AUTOMATION_REPORT_SERVER_TOKEN": "a-token-of-these-tests",
             "AUTOMATION_REPORT": "1",
             "OTHER": "1",
         }

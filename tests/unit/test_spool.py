@@ -235,6 +235,15 @@ def test_folder_is_locked_once(tmp_path: Path) -> None:
     os.close(again)
 
 
+def test_state_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    """A repository can bring a link along: results are not written where it leads, and the error has the remedy."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".automation-report").symlink_to("elsewhere")
+    with pytest.raises(SpoolError, match="is a link: remove it"):
+        new_session_folder(tmp_path / ".automation-report" / "spool", "20260101T000000")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_spool_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     """A spool path that is a file is an error that names it."""
     (tmp_path / "spool").write_text("")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.server.contents import PATH as ARTIFACTS
 from pytest_automation_report.server.gate import HEALTH, Extension
+from pytest_automation_report.server.hosts import is_answered
 from pytest_automation_report.server.pages.assets import ASSETS, Asset
 from pytest_automation_report.server.pages.drawing import page
-from pytest_automation_report.server.pages.entrance import Entrance
+from pytest_automation_report.server.pages.entrance import PASS_SECONDS, Entrance
 from pytest_automation_report.server.pages.screens import Home, Project, Run, RunChanges, Test
 from pytest_automation_report.server.refusals import RefusalError
 
@@ -44,15 +45,23 @@ _TITLES: Final[Mapping[int, str]] = {
     422: "This address cannot be read",
     429: "The store is busy",
 }
+_PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+_is_previewer = re.compile(
+    r"bot\b|crawl|spider|preview|externalhit|whatsapp|slack|embed|unfurl|skypeuri|iframely|link-?check|scanner",
+    re.IGNORECASE,
+).search
 _FIRST_ERROR: Final = 400
 _FORBIDDEN: Final = 403
 
 
 class Pages:
-    """Shows a store to browsers that came in by a link; ``told`` gets the path of each new link after one was used."""
+    """Shows a store to browsers that came in by a link.
 
-    def __init__(self, store: Store, token: Token, *, told: Callable[[str], None] = lambda _: None) -> None:
-        self._entrance = Entrance(token)
+    Their passes are signed with ``secret``; ``told`` gets the path of each new link after one was used.
+    """
+
+    def __init__(self, store: Store, secret: Token, *, told: Callable[[str], None] = lambda _: None) -> None:
+        self._entrance = Entrance(secret)
         self._routes: Mapping[str, object] = {
             "/": Home(store),
             "/projects/{project_id:id}": Project(store),
@@ -125,18 +134,44 @@ class _Opening:
         self._told = told
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, code: str) -> None:
-        """Give the browser its pass; what a browser fetches before anybody asked for it uses nothing up."""
-        if "prefetch" in req.get_header("Sec-Purpose", default=""):
+        """Give the browser its pass; a fetch that no user sees uses nothing up."""
+        if _is_unseen(req):
             raise RefusalError(403, "The link is for a page that somebody looks at.")
         made = self._entrance.new_pass(code)
         if made is None:
             raise RefusalError(403, "")
-        # Over plain HTTP on this machine the cookie cannot be Secure.
-        resp.set_cookie(_cookie(req), made, path="/", secure=False, http_only=True, same_site="Strict")
+        resp.set_cookie(
+            _cookie(req),
+            made,
+            path="/",
+            max_age=PASS_SECONDS,
+            secure=_is_encrypted(req),
+            http_only=True,
+            same_site="Strict",
+        )
         # A redirect would count as coming from the site that the link stood on, and leave the cookie out.
         run_id = _number(req.get_param(RUN_PARAMETER))
         _show(resp, page("opened.html", to="/" if run_id is None else f"/runs/{run_id}"))
         self._told(self._entrance.path)
+
+
+def _is_unseen(req: falcon.Request) -> bool:
+    """Whether a browser fetches ahead, a script asks, or a chat or mail program makes a preview of a link."""
+    purposes = " ".join(req.get_header(name, default="") for name in _PURPOSES).lower()
+    is_ahead = any(word in purposes for word in ("prefetch", "prerender", "preview"))
+    is_script = req.get_header("Sec-Fetch-Mode", default="navigate") != "navigate"
+    return is_ahead or is_script or _is_previewer(req.user_agent or "") is not None
+
+
+def _is_encrypted(req: falcon.Request) -> bool:
+    """Whether the browser came over TLS, which a proxy ends: it says so, or the browser trusts the address.
+
+    Browsers send Sec-Fetch headers over TLS, and else only to this machine, where a Secure cookie would be lost.
+    A lie in these headers costs only the browser that tells it its own pass.
+    """
+    if req.get_header("X-Forwarded-Proto", default="").lower() == "https":
+        return True
+    return req.get_header("Sec-Fetch-Site") is not None and not is_answered(req.get_header("Host"), frozenset())
 
 
 class _Moved:
