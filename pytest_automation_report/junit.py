@@ -51,17 +51,26 @@ def junit_cases(pieces: Iterable[bytes]) -> dict[str, JunitCase]:
 def parsed(parser: expat.XMLParserType, pieces: Iterable[bytes]) -> Iterator[None]:
     """Give a parser a document that comes in pieces, and yield after each of them and at the end.
 
-    Raises `JunitError` for what is no well-formed XML, or has a document type.
+    Raises `JunitError` for what is no well-formed XML, has a document type, or an encoding that expat cannot read.
     """
     parser.StartDoctypeDeclHandler = _refuse_doctype
+    for piece in pieces:
+        _parse(parser, piece, is_last=False)
+        yield
+    _parse(parser, b"", is_last=True)
+    yield
+
+
+def _parse(parser: expat.XMLParserType, piece: bytes, *, is_last: bool) -> None:
     try:
-        for piece in pieces:
-            parser.Parse(piece, False)  # noqa: FBT003 - expat takes no names
-            yield
-        parser.Parse(b"", True)  # noqa: FBT003 - as above
+        parser.Parse(piece, is_last)
     except expat.ExpatError as error:
         raise JunitError(f"it is no whole XML document: {error}") from error
-    yield
+    except (LookupError, ValueError) as error:
+        # pyexpat raises them for an encoding that Python does not know, or that has more than one byte a character.
+        if type(error) is LookupError or "multi-byte encoding" in str(error):
+            raise JunitError(f"its encoding cannot be read ({error}): convert it to UTF-8") from error
+        raise
 
 
 @dataclass(slots=True)

@@ -33,6 +33,9 @@ __all__ = ["JunitDocument", "JunitError", "JunitResult"]
 FOLDER: Final = "Unnamed folder"
 """The folder of cases that have no class."""
 
+DEEPEST: Final = 256
+"""How deep the elements of a document may be nested."""
+
 SPACE: Final = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 """What the official tool takes for space around texts."""
 
@@ -176,6 +179,8 @@ class _Reader:
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         """Begin an element."""
         parent = self._nodes[-1]
+        if len(self._nodes) > DEEPEST:
+            raise JunitError(f"its elements are nested more than {DEEPEST} deep, which no test tool writes")
         self.root = self.root or name
         if parent.text is not None:
             parent.text.end_run()

@@ -7,6 +7,8 @@ hidden until then, so that a command that was killed in the middle can simply be
 from __future__ import annotations
 
 import os
+import select
+import stat
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ from pytest_automation_report.session import Session
 from pytest_automation_report.spool import MAIN, bytes_from, new_session_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pytest_automation_report.model import Endpoint, NewRun
@@ -28,6 +31,11 @@ if TYPE_CHECKING:
     from pytest_automation_report.sharing import Sharing
     from pytest_automation_report.spool import SessionFolder
     from pytest_automation_report.spool_writer import SpoolWriter
+
+PIPE_SECONDS = 10.0
+"""How long a pipe may be without a program that writes to it."""
+
+_PIECE_BYTES = 1 << 16
 
 
 @dataclass(slots=True)
@@ -73,11 +81,13 @@ class Submission:
         document = JunitDocument(self.rules)
         mark, before = self._folder.records(MAIN).stat().st_size, (self.counts.copy(), self._computed, self._number)
         try:
-            for result in document.results(bytes_from(path, 0)):
+            for result in document.results(_pieces(path)):
                 self.add(result)
-        except (JunitError, OSError) as error:
+        except (JunitError, OSError, ResultFileError) as error:
             os.truncate(self._folder.records(MAIN), mark)
             self.counts, self._computed, self._number = before
+            if isinstance(error, ResultFileError):
+                raise
             why = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
             raise ResultFileError(f"{path}: {why}") from error
         self.files += 1
@@ -148,3 +158,39 @@ class Submission:
         self._writer.write(record)
         if self._writer.waiting:
             raise SpoolError(f"nothing was sent: {self._writer.trouble}")
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """Yield what a file or a pipe holds, in pieces.
+
+    Raises `ResultFileError` for a device, which may have no end, and for a pipe that no program writes to.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode):
+        yield from bytes_from(path, 0)
+    elif stat.S_ISFIFO(mode):
+        # Without this flag opening waits for a writer, for ever where there is none.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with open(descriptor, "rb", buffering=0) as pipe:  # noqa: PTH123 - a descriptor has no Path
+            first = _first_piece(descriptor, path)
+            os.set_blocking(descriptor, True)
+            while first:
+                yield first
+                first = pipe.read(_PIECE_BYTES)
+    else:
+        raise ResultFileError(f"{path}: it is a device or a socket, no file: write the results to a file first")
+
+
+def _first_piece(descriptor: int, path: Path) -> bytes:
+    """Return the first bytes of a pipe once a program writes any; wait no longer than for a program to start."""
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    waiting.poll(PIPE_SECONDS * 1000)
+    try:
+        first = os.read(descriptor, _PIECE_BYTES)
+    except BlockingIOError:  # there is a writer, and it is slow
+        os.set_blocking(descriptor, True)
+        return os.read(descriptor, _PIECE_BYTES)
+    if not first:
+        raise ResultFileError(f"{path}: it is a pipe that no program writes to: write the results to a file first")
+    return first

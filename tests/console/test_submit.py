@@ -232,6 +232,51 @@ finally:
 """
 
 
+def _encoded(name: str) -> bytes:
+    return f'<?xml version="1.0" encoding="{name}"?><testsuite><testcase name="a"/></testsuite>'.encode()
+
+
+DEEP = 200_000
+UNREADABLE = {
+    "japanese": (_encoded("shift_jis"), "its encoding cannot be read (multi-byte encodings are not supported)"),
+    "invented": (_encoded("no-such-encoding"), "its encoding cannot be read (unknown encoding: no-such-encoding)"),
+    "suites": (b"<testsuite>" * DEEP + b"</testsuite>" * DEEP, "its elements are nested more than 256 deep"),
+    "others": (b"<testsuite>" + b"<a>" * DEEP + b"</a>" * DEEP + b"</testsuite>", "nested more than 256 deep"),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_file_that_cannot_be_read_is_one_sentence(
+    project: Project, server: CheckedServer, place: list[str], kind: str
+) -> None:
+    """An encoding that expat lacks and endless nesting are told like broken XML; the other files can be sent."""
+    content, says = UNREADABLE[kind]
+    (project.root / "a.xml").write_bytes(content)
+    written(project.root / "b.xml", ["one"])
+    ran = console(project.root, "submit", "a.xml", "b.xml", *place)
+    assert (ran.exit, ran.out) == (2, ""), ran.text
+    assert says in _last(ran)
+    ran = console(project.root, "submit", "a.xml", "b.xml", "--ignore-parse-error", *place)
+    assert (ran.exit, ran.out) == (0, "1\n"), ran.text
+    assert "passed over: a.xml: it" in ran.err
+    assert says in ran.err
+    assert [test["name"] for _, test in server.tests()] == ["one"]
+
+
+def test_pipe_and_device_that_a_pattern_finds_are_passed_over(
+    project: Project, server: CheckedServer, place: list[str]
+) -> None:
+    """Nobody waits for ever for a pipe without a writer, and no device is read; the files beside them are sent."""
+    os.mkfifo(project.root / "a.xml")
+    (project.root / "b.xml").symlink_to("/dev/zero")
+    written(project.root / "c.xml", ["one"])
+    ran = console(project.root, "submit", "*.xml", "--ignore-parse-error", *place)
+    assert (ran.exit, ran.out) == (0, "1\n"), ran.text
+    assert "passed over: a.xml: it is a pipe that no program writes to: write the results to a file first\n" in ran.err
+    assert "passed over: b.xml: it is a device or a socket" in ran.err
+    assert [test["name"] for _, test in server.tests()] == ["one"]
+
+
 def test_result_file_can_be_a_pipe(project: Project, server: CheckedServer, place: list[str]) -> None:
     """What another command writes can be submitted without a file."""
     words = [sys.executable, "-m", "pytest_automation_report.cli", "submit", *place]
