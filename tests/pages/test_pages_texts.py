@@ -18,6 +18,7 @@ from pytest_automation_report.server.pages.texts import LINES_SHOWN, lines, reru
         ("test_a.py", "test_a", "test_x[0.5]", "pytest 'test_a.py::test_x[0.5]'"),
         ("test_a.py", "another", "test_x", None),
         ("-test_a.py", "-test_a", "test_x", None),
+        ("@test_a.py", "@test_a", "test_x", None),
         ("suite.js", "suite", "works", None),
         (None, "tests.test_a", "test_x", None),
         ("", "tests.test_a", "test_x", None),
@@ -33,6 +34,15 @@ def test_a_node_id_that_was_sent_counts() -> None:
     field = {"type": 1, "name": "Node id", "value": "a/test_b.py::test_c[x::y]"}
     row = {"file": "a/test_b.py", "folder": "a.test_b", "name": "test_c"}
     assert rerun_command(row, [field]) == "pytest 'a/test_b.py::test_c[x::y]'"
+
+
+@pytest.mark.parametrize("value", ["--pdbcls=evil:Evil", "-p evil", "@options.txt", ""])
+def test_a_node_id_that_is_an_option_is_no_part_of_a_command(value: str) -> None:
+    """Whoever can report a result must not choose the options of the pytest that a reader starts by the command."""
+    field = {"type": 1, "name": "Node id", "value": value}
+    row = {"file": "a/test_b.py", "folder": "a.test_b", "name": "test_c"}
+    assert rerun_command(row, [field]) == "pytest a/test_b.py::test_c"
+    assert rerun_command({**row, "file": None}, [field]) is None
 
 
 def test_lines_of_a_traceback_have_kinds() -> None:

@@ -98,11 +98,12 @@ def rerun_command(row: Mapping[str, object], fields: Sequence[Mapping[str, objec
     pytest's own node id counts where a field has it; else it is made of file, folder and name, as JUnit XML has them.
     """
     for field in fields:
-        if field.get("name") == "Node id" and field.get("type") == 1:
-            return shlex.join(["pytest", string(str(field.get("value") or ""))])
+        node_id = string(str(field.get("value") or ""))
+        if field.get("name") == "Node id" and field.get("type") == 1 and _is_argument(node_id):
+            return shlex.join(["pytest", node_id])
     file, folder, name = str(row["file"] or ""), str(row["folder"]), str(row["name"])
     module = file.removesuffix(".py").replace("\\", "/").replace("/", ".")
-    if not file or not file.endswith(".py") or file.startswith("-"):
+    if not file or not file.endswith(".py") or not _is_argument(file):
         return None
     _, found, tail = f".{folder}.".rpartition(f".{module}.")
     if not found:
@@ -111,6 +112,11 @@ def rerun_command(row: Mapping[str, object], fields: Sequence[Mapping[str, objec
     # No test's own name has a dot before its parameters; that of a doctest begins with its module's.
     options = ["--doctest-modules"] if "." in name.partition("[")[0] else []
     return shlex.join(["pytest", *options, string("::".join([file, *classes, name]))])
+
+
+def _is_argument(text: str) -> bool:
+    """Whether pytest takes a text for a test: what begins with these characters is an option, or a file of options."""
+    return bool(text) and not text.startswith(("-", "@"))
 
 
 def _kind(line: str) -> LineKind:
