@@ -51,9 +51,9 @@ _ADDRESSES: Final = frozenset({"serve", "store", "status", "milestone"})
 
 def add_help(command: click.Command, path: str = "") -> None:
     """Give a command and those below it their summaries and examples, and sort their options for readers."""
-    summary, example = HELP[path]
-    command.short_help = summary
-    command.epilog = f"\b\nExample:\n  automation-report {example}"
+    if path in HELP:
+        command.short_help, example = HELP[path]
+        command.epilog = f"\b\nExample:\n  automation-report {example}"
     known = [each.name for each in SETTINGS]
     command.params.sort(key=lambda parameter: _rank(parameter, known))
     for parameter in command.params:
