@@ -22,18 +22,16 @@ from pathlib import Path
 import requests
 from store import a_test
 
+from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, NewRun, Resources, Token
 from pytest_automation_report.cli.shared_runs import jobs_in
-from pytest_automation_report.client import Client
-from pytest_automation_report.databases import postgres_database
-from pytest_automation_report.given import Given
-from pytest_automation_report.model import EMBEDDED_ORIGIN, Field, NewRun, Resources, Token
-from pytest_automation_report.run_keys import key_tag
-from pytest_automation_report.sender.handover import Limits
-from pytest_automation_report.sender.joining import Joining
-from pytest_automation_report.sender.settlement import NOTE_FIELD
-from pytest_automation_report.sender.world import World
-from pytest_automation_report.server.mount import StoreAdapter
-from pytest_automation_report.sharing import JOB_FIELD
+from pytest_automation_report.delivery.handover import Limits, World
+from pytest_automation_report.delivery.reconciliation import NOTE_FIELD
+from pytest_automation_report.delivery.shared_run import Joining
+from pytest_automation_report.server.http.requests_adapter import StoreAdapter
+from pytest_automation_report.settings.endpoint import postgres_database
+from pytest_automation_report.settings.run import JOB_FIELD, key_tag
+from pytest_automation_report.settings.sources import Given
 
 STEPS = (10, 100, 200, 300, 400, 500, 600, 700, 800, 900)
 TESTS = 20

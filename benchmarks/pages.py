@@ -20,10 +20,10 @@ import falcon
 from falcon.testing import TestClient
 from store import APPEND, Writer, body
 
-from pytest_automation_report.model import Token
-from pytest_automation_report.server.application import create_application
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.pages.site import Pages
-from pytest_automation_report.server.store import Store
+from pytest_automation_report.server.store.store import Store
 
 ROUNDS = 5
 LIMITS = {10_000: 0.3, 100_000: 1.0}

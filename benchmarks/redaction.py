@@ -16,9 +16,9 @@ from random import Random
 from time import process_time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_automation_report.encoding import encoded
-from pytest_automation_report.recorder import Recorder
-from pytest_automation_report.rules import Rules, texts
+from pytest_automation_report.api.models import encoded
+from pytest_automation_report.recording.options import Rules, texts
+from pytest_automation_report.recording.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

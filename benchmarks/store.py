@@ -24,10 +24,10 @@ from pathlib import Path
 
 import requests
 
-from pytest_automation_report.databases import postgres_database
-from pytest_automation_report.given import Given
-from pytest_automation_report.model import Token
-from pytest_automation_report.server.mount import StoreAdapter
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.server.http.requests_adapter import StoreAdapter
+from pytest_automation_report.settings.endpoint import postgres_database
+from pytest_automation_report.settings.sources import Given
 
 API = "http+local://store/api/v1"
 APPEND = 250

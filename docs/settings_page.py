@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_automation_report.cli import main
-from pytest_automation_report.settings import SETTINGS, Setting
+from pytest_automation_report.settings.table import SETTINGS, Setting
 
 CONSOLE = {
     parameter.name

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_automation_report.additions import Additions, ArtifactFile, RunAdditions, Summary
-    from pytest_automation_report.annotations import AutomationReport, artifact, field, link, step
-    from pytest_automation_report.model import Artifact, Field, FieldType, Link
+    from pytest_automation_report.annotations.functions import AutomationReport, artifact, field, link, step
+    from pytest_automation_report.annotations.hook_values import Additions, ArtifactFile, RunAdditions, Summary
+    from pytest_automation_report.api.models import Artifact, Field, FieldType, Link
 
 __all__ = [
     "Additions",
@@ -33,9 +33,9 @@ __all__ = [
 __version__ = "0.1.0"
 
 _MODULES = {
-    **dict.fromkeys(("Additions", "ArtifactFile", "RunAdditions", "Summary"), "additions"),
-    **dict.fromkeys(("AutomationReport", "artifact", "field", "link", "step"), "annotations"),
-    **dict.fromkeys(("Artifact", "Field", "FieldType", "Link"), "model"),
+    **dict.fromkeys(("Additions", "ArtifactFile", "RunAdditions", "Summary"), "annotations.hook_values"),
+    **dict.fromkeys(("AutomationReport", "artifact", "field", "link", "step"), "annotations.functions"),
+    **dict.fromkeys(("Artifact", "Field", "FieldType", "Link"), "api.models"),
 }
 
 

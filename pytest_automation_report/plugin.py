@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_automation_report import hookspecs, settings
+from pytest_automation_report import hookspecs
+from pytest_automation_report.settings import table as settings
 
 if TYPE_CHECKING:
-    from pytest_automation_report.annotations import AutomationReport
-    from pytest_automation_report.settings import Switch
+    from pytest_automation_report.annotations.functions import AutomationReport
+    from pytest_automation_report.settings.table import Switch
 
 _INFORMATIVE_OPTIONS: Final = (
     "collectonly",
@@ -67,7 +68,10 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 @pytest.fixture
 def automation_report(request: pytest.FixtureRequest) -> AutomationReport:
     """Add fields, links, artifacts and steps to the result of the test; does nothing when it is not reported."""
-    from pytest_automation_report.annotations import NOTES, report_of  # noqa: PLC0415 - only for tests that ask for it
+    from pytest_automation_report.annotations.functions import (  # noqa: PLC0415 - only for tests that ask for it
+        NOTES,
+        report_of,
+    )
 
     return report_of(request.config.pluginmanager.get_plugin(NOTES))
 
@@ -104,7 +108,10 @@ def _configure_rerun(config: pytest.Config) -> None:
         return
     if given is not None and "automation_report_rerun" not in given:
         return
-    from pytest_automation_report.rerun import Rerun, rerun_for  # noqa: PLC0415 - only where it is asked for
+    from pytest_automation_report.session.rerun_failed import (  # noqa: PLC0415 - only where it is asked for
+        Rerun,
+        rerun_for,
+    )
 
     if given is not None:
         config.pluginmanager.register(Rerun.of_worker(given), "automation-report-rerun")
@@ -120,7 +127,7 @@ def _configure_rerun(config: pytest.Config) -> None:
 
 def _configure_worker(config: pytest.Config, given: dict[str, Any]) -> None:
     try:
-        from pytest_automation_report.recording import worker_recording  # noqa: PLC0415 - not for sessions without us
+        from pytest_automation_report.session.runtest_hooks import worker_recording  # noqa: PLC0415 - not for sessions without us
     except ImportError as error:
         from pytest_automation_report.errors import UNLOADED  # noqa: PLC0415 - only for workers that cannot load us
 
@@ -131,8 +138,8 @@ def _configure_worker(config: pytest.Config, given: dict[str, Any]) -> None:
 
     recording = worker_recording(given, getattr(config, "workerinput", {})["workerid"])
     if recording is None:
-        from pytest_automation_report.credentials import worker_rules  # noqa: PLC0415 - only for workers elsewhere
-        from pytest_automation_report.describing import TravellingNotes  # noqa: PLC0415 - only for workers elsewhere
+        from pytest_automation_report.session.annotation_hooks import TravellingNotes  # noqa: PLC0415 - only for workers elsewhere
+        from pytest_automation_report.settings.token import worker_rules  # noqa: PLC0415 - only for workers elsewhere
 
         notes = TravellingNotes(worker_rules(given, os.environ))
         config.pluginmanager.register(notes, _REPORTING)
@@ -153,7 +160,7 @@ def _configure_session(config: pytest.Config) -> None:
                 config.pluginmanager.register(_Trouble(switch.trouble))
             return
         _refuse_windows(switch)
-        from pytest_automation_report.reporting import reporting_for  # noqa: PLC0415 - not for sessions without us
+        from pytest_automation_report.session.session_hooks import reporting_for  # noqa: PLC0415 - not for sessions without us
 
         reporting = reporting_for(config, os.environ, switch.trouble)
     except Exception as error:
@@ -195,7 +202,7 @@ def _refuse_misspelled(config: pytest.Config, switch: Switch) -> None:
     is_declined = not switch.is_on and switch.origin in (settings.SWITCH_ENVIRONMENT, settings.SWITCH_OFF_OPTION)
     names = [] if is_declined or _is_nested(switch) else settings.unknown_ini_names(config)
     if names:
-        from pytest_automation_report.misspelled import misspelling  # noqa: PLC0415 - only for mistakes
+        from pytest_automation_report.settings.misspellings import misspelling  # noqa: PLC0415 - only for mistakes
 
         for name in names:
             error, _ = misspelling(name, settings.file_origin(config, name))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_automation_report.model import NewRun, Resources, Test, Token
+from pytest_automation_report.api.models import NewRun, Resources, Test, Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -164,8 +164,8 @@ def recording_server(folder: Path) -> Iterator[RecordingServer]:
     from socketserver import ThreadingMixIn  # noqa: PLC0415 - only for those who use the fixture
     from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server  # noqa: PLC0415 - as above
 
-    from pytest_automation_report.server.application import create_application  # noqa: PLC0415 - as above
-    from pytest_automation_report.server.store import Store  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.http.application import create_application  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
 
     class Server(ThreadingMixIn, WSGIServer):
         daemon_threads = False

@@ -12,9 +12,9 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from contract import Contract
 
-from pytest_automation_report.model import Token
-from pytest_automation_report.server.application import create_application
-from pytest_automation_report.server.store import Store
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

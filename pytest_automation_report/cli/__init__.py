@@ -15,16 +15,16 @@ import click
 from pytest_automation_report import __version__
 from pytest_automation_report.cli.context import Exit, told
 from pytest_automation_report.cli.doctor import doctor
-from pytest_automation_report.cli.executing import execute
+from pytest_automation_report.cli.exec import execute
 from pytest_automation_report.cli.help import add_help
-from pytest_automation_report.cli.milestones import milestone
-from pytest_automation_report.cli.runs import run
-from pytest_automation_report.cli.sending import send
-from pytest_automation_report.cli.serving import serve
-from pytest_automation_report.cli.spools import spool
-from pytest_automation_report.cli.statuses import status
+from pytest_automation_report.cli.milestone import milestone
+from pytest_automation_report.cli.run import run
+from pytest_automation_report.cli.send import send
+from pytest_automation_report.cli.serve import serve
+from pytest_automation_report.cli.spool import spool
+from pytest_automation_report.cli.status import status
 from pytest_automation_report.cli.store import store
-from pytest_automation_report.cli.submitting import submit
+from pytest_automation_report.cli.submit import submit
 
 _OF_STREAMS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 """What writing to a stream can meet; that its reader has gone is click's own business."""

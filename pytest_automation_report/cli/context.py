@@ -1,9 +1,13 @@
-"""What all console commands share (floor 4): options from the settings' table, configuration, errors to exit codes."""
+"""What all console commands share (floor 4): options from the settings' table, configuration, errors to exit codes.
+
+Spans of time as they are typed (floor 4): 90s, 30m, 2h, 3d, 8w.
+"""
 
 from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from dataclasses import replace
 from datetime import datetime
@@ -13,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TextIO
 
 import click
 
-from pytest_automation_report.cli.guard import check_database, token_to_send
-from pytest_automation_report.configuration import Given, configuration_from, given_from, project_name
-from pytest_automation_report.databases import postgres_database
+from pytest_automation_report.api.models import Field, Token
+from pytest_automation_report.ci.discovery import facts_for
+from pytest_automation_report.cli.token_guard import check_database, token_to_send
 from pytest_automation_report.errors import (
     ClientError,
     RefusedError,
@@ -26,24 +30,24 @@ from pytest_automation_report.errors import (
     TokenMissingError,
     TokenRefusedError,
 )
-from pytest_automation_report.ini import project_ini
-from pytest_automation_report.limits import STRING_UNITS, cut_end
-from pytest_automation_report.misspelled import misspelling
-from pytest_automation_report.model import Field, Token
-from pytest_automation_report.settings import looks_like_ours, setting
-from pytest_automation_report.sharing import common_facts, configured_run, sharing_of
-from pytest_automation_report.spool import SESSION_ID_FIELD
-from pytest_automation_report.terminal import printable
-from pytest_automation_report.whereabouts import facts_for
+from pytest_automation_report.settings.configuration import Given, configuration_from, given_from, project_name
+from pytest_automation_report.settings.endpoint import postgres_database
+from pytest_automation_report.settings.ini_file import project_ini
+from pytest_automation_report.settings.misspellings import misspelling
+from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
+from pytest_automation_report.settings.table import looks_like_ours, setting
+from pytest_automation_report.spool.folder import SESSION_ID_FIELD
+from pytest_automation_report.text.limits import STRING_UNITS, cut_end
+from pytest_automation_report.text.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pytest_automation_report.configuration import Configuration
-    from pytest_automation_report.databases import PostgresDatabase
-    from pytest_automation_report.ini import ProjectIni
-    from pytest_automation_report.model import NewRun
-    from pytest_automation_report.sharing import Sharing
+    from pytest_automation_report.api.models import NewRun
+    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.endpoint import PostgresDatabase
+    from pytest_automation_report.settings.ini_file import ProjectIni
+    from pytest_automation_report.settings.run import Sharing
 
 P = ParamSpec("P")
 
@@ -299,3 +303,29 @@ def _failed(code: Exit, text: str) -> Exit:
     address = click.get_current_context().meta.get(_ADDRESS, "")
     told(f"Error: {address + ': ' if address else ''}{text}", colour="red")
     return code
+
+
+if TYPE_CHECKING:
+    _Seconds = click.ParamType[float]
+else:
+    _Seconds = click.ParamType  # older versions of click are not generic
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+class Age(_Seconds):
+    """A span of time, in seconds."""
+
+    name = "AGE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - click's own signature
+        """Return the seconds of a typed span."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"([0-9]{1,6})([smhdw])", str(value))
+        if match is None:
+            self.fail(f"{value!r}: use a number with s, m, h, d or w, such as 30m or 2h", param, ctx)
+        return float(int(match[1]) * _UNITS[match[2]])
+
+
+AGE: Final = Age()

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pytest_automation_report.address import shown_address
-from pytest_automation_report.checks import Check
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.api.urls import shown_address
+from pytest_automation_report.checks.check import Check
+from pytest_automation_report.checks.connection import connection_checks
+from pytest_automation_report.checks.local import process_check, spool_check, versions
 from pytest_automation_report.cli.context import CONNECTION, Exit, configuration_of, setting_options, told
-from pytest_automation_report.connection_checks import connection_checks
-from pytest_automation_report.credentials import TOKEN_ENVIRONMENTS, token_from
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.local_checks import process_check, spool_check, versions
-from pytest_automation_report.model import Token
-from pytest_automation_report.quantities import quantity
-from pytest_automation_report.settings import SETTINGS
+from pytest_automation_report.settings.table import SETTINGS
+from pytest_automation_report.settings.token import TOKEN_ENVIRONMENTS, token_from
+from pytest_automation_report.text.terminal import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.settings.configuration import Configuration
 
 _EXITS: Final = {
     "settings": Exit.USAGE,

@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from pytest_automation_report.settings import SETTINGS
+from pytest_automation_report.settings.table import SETTINGS
 
 HELP: Final[dict[str, tuple[str, str]]] = {
     "": ("Report test results to Testmo or an embedded server.", 'exec --results "reports/*.xml" -- npm test'),

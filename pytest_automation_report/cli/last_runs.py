@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.api.run_pages import learn_kind, run_pages
 from pytest_automation_report.cli.context import is_source_named
 from pytest_automation_report.errors import RefusedError
-from pytest_automation_report.quantities import quantity
-from pytest_automation_report.run_pages import learn_kind, run_pages
-from pytest_automation_report.summary import target
+from pytest_automation_report.summary.lines import target
+from pytest_automation_report.text.terminal import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_automation_report.client import Client
-    from pytest_automation_report.configuration import Configuration
+    from pytest_automation_report.api.client import Client
+    from pytest_automation_report.settings.configuration import Configuration
 
 NOT_FOUND: Final = 404
 

@@ -9,26 +9,25 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from pytest_automation_report.api.run_pages import learn_kind, run_pages
 from pytest_automation_report.cli.context import FACTS, configured, new_run, told
-from pytest_automation_report.connection import connected
+from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.delivery.handover import World, limits_from
+from pytest_automation_report.delivery.reconciliation import NOTE_FIELD
+from pytest_automation_report.delivery.shared_run import Joining
 from pytest_automation_report.errors import NotSentError, RefusedError, ThrottledError, UnknownAnswerError
-from pytest_automation_report.quantities import quantity
-from pytest_automation_report.run_pages import learn_kind, run_pages
-from pytest_automation_report.sender.handover import limits_from
-from pytest_automation_report.sender.joining import Joining
-from pytest_automation_report.sender.settlement import NOTE_FIELD
-from pytest_automation_report.sender.world import World
-from pytest_automation_report.sharing import JOB_FIELD
+from pytest_automation_report.settings.run import JOB_FIELD
+from pytest_automation_report.text.terminal import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from pytest_automation_report.answers import Run, Thread
-    from pytest_automation_report.client import Client
-    from pytest_automation_report.configuration import Configuration
-    from pytest_automation_report.model import NewRun, Token
-    from pytest_automation_report.sharing import Sharing
+    from pytest_automation_report.api.client import Client
+    from pytest_automation_report.api.models import NewRun, Token
+    from pytest_automation_report.api.responses import Run, Thread
+    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.run import Sharing
 
 DEADLINE_SECONDS: Final = 30.0
 

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
-from pytest_automation_report.cli.tables import printed
+from pytest_automation_report.cli.output import printed
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.quantities import quantity
+from pytest_automation_report.text.terminal import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_automation_report.databases import PostgresDatabase
-    from pytest_automation_report.server.pruning import OldRun
-    from pytest_automation_report.server.store import Store
-    from pytest_automation_report.server.writes import Writer
+    from pytest_automation_report.server.store.maintenance import OldRun
+    from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.writes import Writer
+    from pytest_automation_report.settings.endpoint import PostgresDatabase
 
 _UNIT_MICROSECONDS: Final = {"h": 3600_000_000, "d": 24 * 3600_000_000, "w": 7 * 24 * 3600_000_000}
 _SHOWN_PROBLEMS: Final = 20
@@ -33,9 +33,9 @@ _SHOWN_PROBLEMS: Final = 20
 @contextmanager
 def opened_store(place: Path | PostgresDatabase, *, must_exist: bool) -> Iterator[Store]:
     """Yield the store in a place; raises `SettingError` for a file that has to exist, `StoreError` when busy."""
-    from pytest_automation_report.server.connections import STORAGE_ERRORS  # noqa: PLC0415 - sending needs no server
-    from pytest_automation_report.server.refusals import RefusalError  # noqa: PLC0415 - as above
-    from pytest_automation_report.server.store import Store  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.store.errors import RefusalError  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.store.sqlite import STORAGE_ERRORS  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
 
     if must_exist and isinstance(place, Path) and not place.exists():
         raise SettingError("--database", str(place), "there is no store; name the file of one")
@@ -61,7 +61,7 @@ def check(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' o
 
     What was found is a JSON document on stdout, unless both outputs are a terminal.
     """
-    from pytest_automation_report.server.checking import check as check_store  # noqa: PLC0415 - only here
+    from pytest_automation_report.server.store.maintenance import check as check_store  # noqa: PLC0415 - only here
 
     _, place = stored_at(options)
     with opened_store(place, must_exist=True) as opened:
@@ -81,7 +81,7 @@ def check(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' o
 @with_exit_codes
 def backup(target: Path, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
     """Copy the store as it is now to a new FILE, also while it is served and written, and print its name."""
-    from pytest_automation_report.server.backup import back_up  # noqa: PLC0415 - only here
+    from pytest_automation_report.server.store.maintenance import back_up  # noqa: PLC0415 - only here
 
     _, place = stored_at(options)
     if not isinstance(place, Path):
@@ -105,7 +105,10 @@ def prune(keep_runs: int | None, older_than: str | None, *, dry_run: bool, **opt
 
     Runs that are open and changed in the last day stay, and so does the newest run.
     """
-    from pytest_automation_report.server.pruning import runs_before, runs_beyond  # noqa: PLC0415 - only here
+    from pytest_automation_report.server.store.maintenance import (  # noqa: PLC0415 - only here
+        runs_before,
+        runs_beyond,
+    )
 
     if (keep_runs is None) == (older_than is None):
         raise click.UsageError("name either --keep-runs N or --older-than AGE")
@@ -132,9 +135,12 @@ def _remove(opened: Store, runs: Sequence[OldRun]) -> int:
 
     Returns how many artifacts went because no run refers to them.
     """
-    from pytest_automation_report.server.keeping import remove_unused  # noqa: PLC0415 - only here
-    from pytest_automation_report.server.pruning import remove_run, remove_unused_tests  # noqa: PLC0415 - only here
-    from pytest_automation_report.server.refusals import DiskFullError, RefusalError  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.store.artifact_rows import remove_unused  # noqa: PLC0415 - only here
+    from pytest_automation_report.server.store.errors import DiskFullError, RefusalError  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.store.maintenance import (  # noqa: PLC0415 - only here
+        remove_run,
+        remove_unused_tests,
+    )
 
     if runs:
         steps = sum(run.results + 1 for run in runs)

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from annotations.suites import WORKERS
-from pytest_automation_report.attempts import with_earlier_attempts
-from pytest_automation_report.model import Artifact, Field, FieldType, Test
-from pytest_automation_report.rules import Rules
-from pytest_automation_report.steps import steps_field
+from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
+from pytest_automation_report.recording.attempts import with_earlier_attempts
+from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.recording.steps import steps_field
 
 if TYPE_CHECKING:
     from annotations.suites import Suite

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pytest_automation_report.facts import Facts, Shard
+from pytest_automation_report.ci.facts import Facts, Shard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

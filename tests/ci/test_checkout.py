@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.checkout import GIT_SECONDS, checkout_facts
-from pytest_automation_report.facts import Facts
+from pytest_automation_report.ci.facts import Facts
+from pytest_automation_report.ci.git import GIT_SECONDS, checkout_facts
 
 if TYPE_CHECKING:
     from pathlib import Path

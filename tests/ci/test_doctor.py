@@ -17,7 +17,7 @@ from whole.projects import MIXED, Project, console
 from whole.test_loading import COSTLY, modules
 
 from ci.answering import answering
-from pytest_automation_report.local_checks import process_check
+from pytest_automation_report.checks.local import process_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -363,5 +363,5 @@ def test_preflight_loads_nothing_costly(project: Project, server: CheckedServer)
     arguments = ["--automation-report", PREFLIGHT, "--automation-report-url", server.address]
     arguments += ["--automation-report-project-id=1", "--automation-report-source=suite"]
     loaded = modules(project, *arguments)
-    assert "pytest_automation_report.preflight" in loaded
+    assert "pytest_automation_report.checks.preflight" in loaded
     assert not loaded & (COSTLY - modules(project))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_automation_report.facts import (
+from pytest_automation_report.api.models import Field, Link, NewRun, Resources
+from pytest_automation_report.ci.facts import (
     Facts,
     Shard,
     branch_tag,
@@ -14,7 +15,6 @@ from pytest_automation_report.facts import (
     with_facts,
     without_user,
 )
-from pytest_automation_report.model import Field, Link, NewRun, Resources
 
 EVERYTHING = Facts(
     provider="GitLab",

@@ -16,7 +16,7 @@ from docs.written import block
 from sessions import TOKEN, session_environment
 from whole.projects import Project
 
-from pytest_automation_report.job_output import LINKS_FILE
+from pytest_automation_report.summary.ci_page import LINKS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,10 @@ import re
 
 import pytest
 
-from pytest_automation_report.failures import SHOWN, Failure, Failures
-from pytest_automation_report.job_annotations import ANNOTATED, annotation_lines, link_report
-from pytest_automation_report.job_summary import JobPage, plain
-from pytest_automation_report.model import Field, FieldType, Test
-from pytest_automation_report.tally import Tally
+from pytest_automation_report.api.models import Field, FieldType, Test
+from pytest_automation_report.recording.failures import SHOWN, Failure, Failures
+from pytest_automation_report.summary.ci_page import ANNOTATED, JobPage, annotation_lines, link_report, plain
+from pytest_automation_report.summary.counts import Tally
 
 FAILED = Failure("failure", "tests.test_cart", "test_pay[a|b]", "assert 1 == 2", "tests/test_cart.py", 12)
 ROOM = 1024 * 1024

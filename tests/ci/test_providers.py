@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ci.environments import EVENT, JOBS, MERGE, PUSHES, SHA, Case, Job
-from pytest_automation_report.ci import ci_facts, is_ci
-from pytest_automation_report.facts import Facts
-from pytest_automation_report.providers import PROVIDERS
+from pytest_automation_report.ci.detection import ci_facts, is_ci
+from pytest_automation_report.ci.facts import Facts
+from pytest_automation_report.ci.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,14 +13,14 @@ import pytest
 from sessions import run_session, session_environment
 from whole.projects import MIXED, Project, console
 
-from pytest_automation_report.connection import connected
-from pytest_automation_report.model import Artifact, Endpoint, Field, Link, NewRun, Resources, Test, Token
+from pytest_automation_report.api.models import Artifact, Endpoint, Field, Link, NewRun, Resources, Test, Token
+from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.testing import ReceivedRun, ReceivedThread, RecordingServer, recording_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_automation_report.client import Client
+    from pytest_automation_report.api.client import Client
 
 PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
 

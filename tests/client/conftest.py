@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 from scripted.server import ScriptedServer
 
-from pytest_automation_report.client import Client
-from pytest_automation_report.model import Token
-from pytest_automation_report.transport import new_session
+from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.api.transport import new_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

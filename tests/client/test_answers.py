@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_automation_report.answers import (
+from pytest_automation_report.api.models import Artifact, Field, FieldType, Link
+from pytest_automation_report.api.responses import (
     Counts,
     Run,
     RunPage,
@@ -19,7 +20,6 @@ from pytest_automation_report.answers import (
     Thread,
     created_id,
 )
-from pytest_automation_report.model import Artifact, Field, FieldType, Link
 
 THREAD: dict[str, Any] = {"id": 5, "is_completed": False, "total_count": 3}
 RUN: dict[str, Any] = {"id": 1, "is_completed": True, "total_count": 3}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import responses
 
+from pytest_automation_report.api.artifacts import KEEPS_HEADER, StoredFile
 from pytest_automation_report.errors import RefusedError, UnknownAnswerError
-from pytest_automation_report.stored import KEEPS_HEADER, StoredFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_automation_report.api.models import NewRun
 from pytest_automation_report.errors import ClientError, NotSentError
-from pytest_automation_report.model import NewRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable

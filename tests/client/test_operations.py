@@ -14,7 +14,9 @@ from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
 from pytest_automation_report import __version__
-from pytest_automation_report.client import Client
+from pytest_automation_report.api.artifacts import KEEPS_HEADER
+from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, NewRun, Resources, Token
 from pytest_automation_report.errors import (
     NotSentError,
     RefusedError,
@@ -23,8 +25,6 @@ from pytest_automation_report.errors import (
     ThrottledError,
     UnknownAnswerError,
 )
-from pytest_automation_report.model import Artifact, Field, FieldType, Link, NewRun, Resources, Token
-from pytest_automation_report.stored import KEEPS_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

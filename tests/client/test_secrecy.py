@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from conftest import ClientFor
     from scripted.server import ScriptedServer
 
-    from pytest_automation_report.client import Client
+    from pytest_automation_report.api.client import Client
 
 CANARY = "canary-9f86d081884c7d65"
 

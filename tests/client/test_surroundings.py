@@ -12,9 +12,9 @@ from scripted.faults import Rule, answer, hang, lost_answer, slow
 from scripted.server import ScriptedServer
 from wires import RawServer, head_of, pipe
 
+from pytest_automation_report.api.models import NewRun
+from pytest_automation_report.api.transport import WatchedAdapter, proxies_for
 from pytest_automation_report.errors import ClientError, NotSentError, RefusedError, UnknownAnswerError
-from pytest_automation_report.model import NewRun
-from pytest_automation_report.transport import WatchedAdapter, proxies_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

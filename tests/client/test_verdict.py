@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_automation_report.answers import created_id
+from pytest_automation_report.api.classification import (
+    Answer,
+    Call,
+    Failure,
+    Outcome,
+    classify,
+    retry_after_seconds,
+    shown,
+)
+from pytest_automation_report.api.responses import created_id
 from pytest_automation_report.errors import (
     ClientError,
     InProgressError,
@@ -17,7 +26,6 @@ from pytest_automation_report.errors import (
     TokenRefusedError,
     UnknownAnswerError,
 )
-from pytest_automation_report.verdict import Answer, Call, Failure, Outcome, classify, retry_after_seconds, shown
 
 CREATE = Call("POST", "/runs", 201)
 APPEND = Call("POST", "/append", 204)

@@ -25,10 +25,10 @@ from scripted.faults import (
 from scripted.server import ScriptedServer
 from wires import RawServer, head_of
 
-from pytest_automation_report import exchange
-from pytest_automation_report.client import Client
+from pytest_automation_report.api import exchange
+from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.models import NewRun, Resources, Token
 from pytest_automation_report.errors import ClientError, NotSentError, RefusedError, UnknownAnswerError
-from pytest_automation_report.model import NewRun, Resources, Token
 
 if TYPE_CHECKING:
     import socket
@@ -284,7 +284,7 @@ def test_server_that_does_not_read(client_for: ClientFor) -> None:
 def test_slow_upload(client_for: ClientFor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sending may take until the deadline, however short the time for connecting is."""
     monkeypatch.setattr(exchange, "CONNECT_SECONDS", 0.2)
-    monkeypatch.setattr("pytest_automation_report.client.CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("pytest_automation_report.api.client.CONNECT_SECONDS", 0.2)
 
     def behave(connection: socket.socket) -> None:
         while head := head_of(connection):

@@ -12,13 +12,13 @@ from server.crowds import crowd
 from sessions import TOKEN
 from whole.projects import console
 
-from pytest_automation_report.client import ANSWER_BYTES, Client
-from pytest_automation_report.model import Token
-from pytest_automation_report.run_keys import key_tag
-from pytest_automation_report.run_pages import PAGE_RUNS, run_pages
-from pytest_automation_report.server.store import Store
-from pytest_automation_report.server.writes import Writer
-from pytest_automation_report.transport import new_session
+from pytest_automation_report.api.client import ANSWER_BYTES, Client
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.api.run_pages import PAGE_RUNS, run_pages
+from pytest_automation_report.api.transport import new_session
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.writes import Writer
+from pytest_automation_report.settings.run import key_tag
 
 if TYPE_CHECKING:
     from checked import CheckedServer

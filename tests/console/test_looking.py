@@ -22,7 +22,7 @@ from sessions import run, session_environment
 from whole.projects import Project, console
 
 from console.test_tables import on_terminal
-from pytest_automation_report.console_command import console_command
+from pytest_automation_report.summary.console_command import console_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

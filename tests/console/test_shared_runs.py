@@ -18,15 +18,14 @@ from sessions import TOKEN, reporting_arguments, session_environment
 from whole.projects import console, paused
 
 from console.result_files import written
-from pytest_automation_report.answers import RunPage
-from pytest_automation_report.client import Client
+from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.models import NewRun, Token
+from pytest_automation_report.api.responses import RunPage
+from pytest_automation_report.api.transport import new_session
+from pytest_automation_report.delivery.handover import Limits, World
+from pytest_automation_report.delivery.shared_run import LEFT_FIELD, Joining
 from pytest_automation_report.errors import UnknownAnswerError
-from pytest_automation_report.model import NewRun, Token
-from pytest_automation_report.run_keys import key_tag
-from pytest_automation_report.sender.handover import Limits
-from pytest_automation_report.sender.joining import LEFT_FIELD, Joining
-from pytest_automation_report.sender.world import World
-from pytest_automation_report.transport import new_session
+from pytest_automation_report.settings.run import key_tag
 
 if TYPE_CHECKING:
     from checked import CheckedServer

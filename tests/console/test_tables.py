@@ -15,7 +15,7 @@ from sessions import session_environment
 from whole.projects import MIXED, Project, console
 
 from console.test_telling import read_all
-from pytest_automation_report.cli.tables import age, moment
+from pytest_automation_report.cli.output import age, moment
 
 if TYPE_CHECKING:
     from pathlib import Path

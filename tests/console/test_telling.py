@@ -17,7 +17,7 @@ from whole.projects import console
 
 from console.result_files import written
 from pytest_automation_report.cli.context import is_coloured
-from pytest_automation_report.cli.progress import Progress
+from pytest_automation_report.cli.output import Progress
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from sessions import TOKEN, clean_environment, run_session, session_environment
 
 from pytest_automation_report import hookspecs
 from pytest_automation_report.cli import main
-from pytest_automation_report.settings import SETTINGS
+from pytest_automation_report.settings.table import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,8 +20,8 @@ from sessions import clean_environment, run, run_session
 from docs.written import block, page
 from pytest_automation_report.cli import main
 from pytest_automation_report.cli.context import Exit
-from pytest_automation_report.reporting import STRICT_EXIT_STATUS
-from pytest_automation_report.settings import SETTINGS, Setting
+from pytest_automation_report.session.session_hooks import STRICT_EXIT_STATUS
+from pytest_automation_report.settings.table import SETTINGS, Setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

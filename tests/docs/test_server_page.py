@@ -212,14 +212,19 @@ def test_upkeep(shop: Path) -> None:
 
 def test_health_and_limits(shop: Path) -> None:
     """The health address needs no token; the limits of the page are the code's."""
-    from pytest_automation_report.server import bodies, schemas  # noqa: PLC0415 - of this test alone
-    from pytest_automation_report.server.bodies import MAX_BODY_BYTES, MAX_DEPTH  # noqa: PLC0415
-    from pytest_automation_report.server.capacity import MAX_ATTACHED, MAX_THREADS  # noqa: PLC0415
-    from pytest_automation_report.server.channels import Deadlines  # noqa: PLC0415
-    from pytest_automation_report.server.contents import MAX_CONTENT_BYTES  # noqa: PLC0415
-    from pytest_automation_report.server.mistakes import MISTAKES_LISTED  # noqa: PLC0415
-    from pytest_automation_report.server.serving import CONNECTIONS  # noqa: PLC0415
-    from pytest_automation_report.server.shapes import MAX_TESTS  # noqa: PLC0415
+    from pytest_automation_report.server.http import (  # noqa: PLC0415 - of this test alone
+        request_body as bodies,
+    )
+    from pytest_automation_report.server.http import (
+        schemas,
+    )
+    from pytest_automation_report.server.http.channels import Deadlines  # noqa: PLC0415
+    from pytest_automation_report.server.http.fast_validation import MAX_TESTS  # noqa: PLC0415
+    from pytest_automation_report.server.http.mistakes import MISTAKES_LISTED  # noqa: PLC0415
+    from pytest_automation_report.server.http.request_body import MAX_BODY_BYTES, MAX_DEPTH  # noqa: PLC0415
+    from pytest_automation_report.server.http.serving import CONNECTIONS  # noqa: PLC0415
+    from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES  # noqa: PLC0415
+    from pytest_automation_report.server.store.database import MAX_ATTACHED, MAX_THREADS  # noqa: PLC0415
 
     with _served("automation-report serve", shop) as (address, _), requests.Session() as session:
         session.trust_env = False

@@ -11,26 +11,23 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sessions import SHORT_LIMITS, TOKEN
 
-from pytest_automation_report.connection import connected
-from pytest_automation_report.encoding import encoded
-from pytest_automation_report.model import Artifact, Endpoint, Field, NewRun, Resources, Test, Token
-from pytest_automation_report.records import about, finish_record, pass_record, plain_record, start_record
-from pytest_automation_report.rules import Rules
-from pytest_automation_report.sender.book import LedgerBook
-from pytest_automation_report.sender.delivery import Delivery
-from pytest_automation_report.sender.files import RecordFiles
-from pytest_automation_report.sender.handover import Limits
-from pytest_automation_report.sender.lanes import Lanes
-from pytest_automation_report.sender.liveness import Process
-from pytest_automation_report.sender.process import Following, Sender
-from pytest_automation_report.sender.rejects import Rejects
-from pytest_automation_report.sender.underway import Underway
-from pytest_automation_report.sender.world import World
-from pytest_automation_report.session import Session
-from pytest_automation_report.spool import SESSION_ID_FIELD, SessionFolder
-from pytest_automation_report.spool_writer import SpoolWriter
-from pytest_automation_report.spooled import spooled_address
-from pytest_automation_report.stash import FOLDER
+from pytest_automation_report.api.models import Artifact, Endpoint, Field, NewRun, Resources, Test, Token, encoded
+from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.delivery.handover import Limits, World
+from pytest_automation_report.delivery.in_flight import Underway
+from pytest_automation_report.delivery.process import Following, Sender
+from pytest_automation_report.delivery.queues import Lanes
+from pytest_automation_report.delivery.rejections import Rejects
+from pytest_automation_report.delivery.scheduler import Delivery
+from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.spool.artifacts import FOLDER, spooled_address
+from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder
+from pytest_automation_report.spool.ledger_file import LedgerBook
+from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.manifest import Session
+from pytest_automation_report.spool.reader import RecordFiles
+from pytest_automation_report.spool.records import about, finish_record, pass_record, plain_record, start_record
+from pytest_automation_report.spool.writer import SpoolWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,8 +35,8 @@ if TYPE_CHECKING:
 
     from scripted.server import ScriptedServer
 
-    from pytest_automation_report.sender.aftermath import Posted
-    from pytest_automation_report.sender.settlement import Unknown
+    from pytest_automation_report.delivery.reconciliation import Unknown
+    from pytest_automation_report.delivery.request_outcomes import Posted
 
 Pending: TypeAlias = "list[Callable[[], None]]"
 """Requests that are under way and have not arrived: each arrives when it is called."""

@@ -15,11 +15,10 @@ from pathlib import Path
 from sessions import SHORT_LIMITS, TOKEN
 
 from faults.deliveries import WrittenSession, numbered
-from pytest_automation_report.connection import connected
-from pytest_automation_report.model import Endpoint, Token
-from pytest_automation_report.sender.handover import Limits
-from pytest_automation_report.sender.process import Sender
-from pytest_automation_report.sender.world import World
+from pytest_automation_report.api.models import Endpoint, Token
+from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.delivery.handover import Limits, World
+from pytest_automation_report.delivery.process import Sender
 
 
 def live(written: WrittenSession) -> None:

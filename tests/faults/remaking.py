@@ -17,18 +17,17 @@ from typing import TYPE_CHECKING
 from sessions import SHORT_LIMITS, TOKEN
 
 from faults.deliveries import SESSION_ID, WrittenSession
-from pytest_automation_report.connection import connected
-from pytest_automation_report.model import Endpoint, Token
-from pytest_automation_report.records import plain_record
-from pytest_automation_report.sender.handover import Limits
-from pytest_automation_report.sender.liveness import Process
-from pytest_automation_report.sender.process import Sender
-from pytest_automation_report.sender.world import World
-from pytest_automation_report.spool import SessionFolder
-from pytest_automation_report.spool_writer import SpoolWriter
+from pytest_automation_report.api.models import Endpoint, Token
+from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.delivery.handover import Limits, World
+from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.spool.folder import SessionFolder
+from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.records import plain_record
+from pytest_automation_report.spool.writer import SpoolWriter
 
 if TYPE_CHECKING:
-    from pytest_automation_report.sender.delivery import Delivery
+    from pytest_automation_report.delivery.scheduler import Delivery
 
 
 def die_at_rename() -> None:

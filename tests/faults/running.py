@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from canary import assert_not_in_process
 from sessions import TOKEN, Ran, reporting_arguments, run_session, send, session_environment, skip_without_workers
 
-from pytest_automation_report.sender.book import ledger_from
+from pytest_automation_report.spool.ledger_file import ledger_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -14,7 +14,10 @@ from sessions import TOKEN
 from faults.deliveries import WrittenSession, ended_session, numbered, settled, step_until, stepping
 from faults.oracle import assert_whole, checked_server, names
 from faults.test_settlement import OPERATIONS, HalfServer
-from pytest_automation_report.encoding import encoded
+from pytest_automation_report.api.models import Field, FieldType, Test, encoded
+from pytest_automation_report.delivery.reconciliation import ranges_of
+from pytest_automation_report.delivery.rejections import shaped
+from pytest_automation_report.delivery.results import Result
 from pytest_automation_report.errors import (
     InProgressError,
     NotSentError,
@@ -24,10 +27,6 @@ from pytest_automation_report.errors import (
     TokenRefusedError,
     UnknownAnswerError,
 )
-from pytest_automation_report.model import Field, FieldType, Test
-from pytest_automation_report.sender.forms import shaped
-from pytest_automation_report.sender.parts import ranges_of
-from pytest_automation_report.sender.results import Result
 
 if TYPE_CHECKING:
     from pathlib import Path

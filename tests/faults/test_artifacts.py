@@ -15,7 +15,7 @@ from sessions import TOKEN, run_session, session_environment
 from faults.oracle import assert_whole, checked_server, result, texts, told
 from faults.running import LATER, Running, sent, spools, unsent_session
 from faults.test_sender_killed import killed_in_every_request, sender_of
-from pytest_automation_report.records import framed, unframed
+from pytest_automation_report.spool.records import framed, unframed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

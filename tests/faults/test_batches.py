@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from faults.deliveries import Stepper, WrittenSession, numbered, step_until, stepping
-from pytest_automation_report.sender.batches import batch_from, due_cause
-from pytest_automation_report.sender.results import Result
+from pytest_automation_report.delivery.batches import batch_from, due_cause
+from pytest_automation_report.delivery.results import Result
 
 if TYPE_CHECKING:
     from pathlib import Path

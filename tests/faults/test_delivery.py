@@ -11,8 +11,8 @@ from scripted.faults import Fault, Rule, answer, throttled
 
 from faults.deliveries import Clock, WrittenSession, numbered, settled, step_until, stepping
 from faults.oracle import assert_whole, names, result, texts
-from pytest_automation_report.sender.book import ledger_from
-from pytest_automation_report.sender.handover import Limits
+from pytest_automation_report.delivery.handover import Limits
+from pytest_automation_report.spool.ledger_file import ledger_from
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from checked import CheckedServer
 from sessions import TOKEN, run, run_session, send, session_environment
 
 from faults.running import spools
-from pytest_automation_report.records import Decoder
+from pytest_automation_report.spool.records import Decoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,8 +145,8 @@ def test_results_that_never_reach_the_disk_are_told(project: Path, server: Check
 
 WRITER = """
 import pathlib, sys
-from pytest_automation_report.records import plain_record
-from pytest_automation_report.spool_writer import SpoolWriter
+from pytest_automation_report.spool.records import plain_record
+from pytest_automation_report.spool.writer import SpoolWriter
 writer = SpoolWriter(pathlib.Path(sys.argv[1]))
 for number in range(12):
     writer.write(plain_record("x", n=number, text="y" * 50))

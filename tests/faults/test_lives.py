@@ -25,21 +25,20 @@ from faults.deliveries import (
 )
 from faults.oracle import assert_whole, checked_server, names
 from faults.test_settlement import OPERATIONS, HalfServer, unreadable
-from pytest_automation_report.connection import connected
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
+from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.delivery.handover import Limits, World
+from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.model import EMBEDDED_ORIGIN, Endpoint, Token
-from pytest_automation_report.sender.book import LedgerBook, ledger_from
-from pytest_automation_report.sender.handover import Limits
-from pytest_automation_report.sender.liveness import Process
-from pytest_automation_report.sender.process import Sender
-from pytest_automation_report.sender.world import World
+from pytest_automation_report.spool.ledger_file import LedgerBook, ledger_from
+from pytest_automation_report.spool.liveness import Process
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from faults.deliveries import Pending
-    from pytest_automation_report.sender.delivery import Delivery
-    from pytest_automation_report.sender.settlement import Unknown
+    from pytest_automation_report.delivery.reconciliation import Unknown
+    from pytest_automation_report.delivery.scheduler import Delivery
 
 APPEND, CREATE = OPERATIONS["append-thread"], OPERATIONS["create-run"]
 RUN, TESTS, RUNS = r"/runs/\d+$", r"/runs/\d+/tests$", r"projects/1/automation/runs$"

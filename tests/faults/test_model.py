@@ -19,19 +19,19 @@ from sessions import TOKEN
 
 from faults.deliveries import Clock, Stepper, WrittenSession
 from faults.network import FATES, Fate, Killed, Network
-from pytest_automation_report.client import Client
-from pytest_automation_report.model import Token
-from pytest_automation_report.rules import Rules
-from pytest_automation_report.sender.book import LedgerBook
-from pytest_automation_report.sender.delivery import Delivery
-from pytest_automation_report.sender.files import RecordFiles
-from pytest_automation_report.sender.handover import Limits
-from pytest_automation_report.sender.lanes import Lanes
-from pytest_automation_report.sender.liveness import Process
-from pytest_automation_report.sender.process import Following
-from pytest_automation_report.sender.rejects import Rejects
-from pytest_automation_report.sender.settlement import Settlement
-from pytest_automation_report.sender.underway import Underway
+from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.delivery.handover import Limits
+from pytest_automation_report.delivery.in_flight import Underway
+from pytest_automation_report.delivery.process import Following
+from pytest_automation_report.delivery.queues import Lanes
+from pytest_automation_report.delivery.reconciliation import Settlement
+from pytest_automation_report.delivery.rejections import Rejects
+from pytest_automation_report.delivery.scheduler import Delivery
+from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.spool.ledger_file import LedgerBook
+from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.reader import RecordFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -267,7 +267,7 @@ def one_read(settlement: Settlement, value: int) -> bool:
 def no_intent(book: LedgerBook, kind: str, **members: object) -> None:
     """Write everything but the intents, which are known to the living sender alone."""
     if kind == "intent":
-        from pytest_automation_report.records import Record  # noqa: PLC0415 - for this broken ledger alone
+        from pytest_automation_report.spool.records import Record  # noqa: PLC0415 - for this broken ledger alone
 
         book.state.apply(Record("intent", dict(members)))
     else:

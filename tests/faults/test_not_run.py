@@ -10,7 +10,7 @@ from checked import CheckedServer
 from sessions import TOKEN, run_session, send
 
 from faults.running import eventually, spools
-from pytest_automation_report.identity import identity
+from pytest_automation_report.recording.identity import identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

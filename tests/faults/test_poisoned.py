@@ -14,7 +14,7 @@ from sessions import TOKEN, clean_environment, run, run_session, send
 from faults.oracle import assert_one_run, names
 from faults.projects import GatedProject
 from faults.running import sent, spools, unsent_session
-from pytest_automation_report.records import framed, plain_record
+from pytest_automation_report.spool.records import framed, plain_record
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,14 +17,13 @@ from sessions import TOKEN
 from faults.deliveries import WrittenSession, ended_session, lived, stepping
 from faults.oracle import assert_whole, checked_server, names, result, texts
 from faults.test_settlement import OPERATIONS
-from pytest_automation_report.connection import connected
-from pytest_automation_report.model import Endpoint, Token
-from pytest_automation_report.records import plain_record
-from pytest_automation_report.sender.book import ledger_from
-from pytest_automation_report.sender.handover import Limits
-from pytest_automation_report.sender.liveness import Process
-from pytest_automation_report.sender.process import Sender
-from pytest_automation_report.sender.world import World
+from pytest_automation_report.api.models import Endpoint, Token
+from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.delivery.handover import Limits, World
+from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.spool.ledger_file import ledger_from
+from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.records import plain_record
 
 if TYPE_CHECKING:
     from faults.deliveries import Stepper

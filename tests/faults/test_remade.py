@@ -15,19 +15,19 @@ from sessions import clean_environment, run
 from faults.deliveries import SESSION_ID, WrittenSession, lived
 from faults.oracle import assert_whole, checked_server
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.records import plain_record, record_from
-from pytest_automation_report.sender.book import LedgerBook, ledger_from
-from pytest_automation_report.sender.files import RecordFiles
-from pytest_automation_report.sender.liveness import Process
-from pytest_automation_report.spool import SessionFolder
+from pytest_automation_report.spool.folder import SessionFolder
+from pytest_automation_report.spool.ledger_file import LedgerBook, ledger_from
+from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.reader import RecordFiles
+from pytest_automation_report.spool.records import plain_record, record_from
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from scripted.server import ScriptedServer
 
-    from pytest_automation_report.sender.delivery import Delivery
-    from pytest_automation_report.sender.settlement import Unknown
+    from pytest_automation_report.delivery.reconciliation import Unknown
+    from pytest_automation_report.delivery.scheduler import Delivery
 
 
 def remake(folder: Path, who: str, *more: str) -> None:

@@ -17,7 +17,7 @@ from faults.oracle import assert_whole, told
 from faults.projects import GatedProject
 from faults.running import LATER, Running, eventually, spools
 from faults.test_settlement import OPERATIONS
-from pytest_automation_report.sender.book import ledger_from
+from pytest_automation_report.spool.ledger_file import ledger_from
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -16,9 +16,8 @@ from sessions import clean_environment, run
 from faults.oracle import assert_whole
 from faults.projects import GatedProject
 from faults.running import sent, unsent_session
-from pytest_automation_report.keeping import Leftovers, left_behind
-from pytest_automation_report.kept import kept_session
-from pytest_automation_report.spool import SessionFolder
+from pytest_automation_report.spool.folder import SessionFolder
+from pytest_automation_report.spool.sessions import Leftovers, kept_session, left_behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,10 +23,10 @@ from faults.deliveries import (
     until_appends_are_under_way,
 )
 from faults.oracle import assert_whole, checked_server, names
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
+from pytest_automation_report.delivery.handover import Limits
+from pytest_automation_report.delivery.in_flight import Underway, most_under_way
 from pytest_automation_report.errors import ThrottledError
-from pytest_automation_report.model import EMBEDDED_ORIGIN, Endpoint
-from pytest_automation_report.sender.handover import Limits
-from pytest_automation_report.sender.underway import Underway, most_under_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sessions import Ran
 
     from faults.deliveries import Pending
-    from pytest_automation_report.sender.underway import Call
+    from pytest_automation_report.delivery.in_flight import Call
 
 APPEND = r"/threads/\d+/append$"
 NAMES = numbered(6)

@@ -18,7 +18,7 @@ from sessions import clean_environment, reporting_arguments, run, session_enviro
 
 from faults.oracle import assert_one_run, checked_server, names, result, texts, told
 from faults.running import Running, spools, wait_for_senders
-from pytest_automation_report.sender.book import ledger_from
+from pytest_automation_report.spool.ledger_file import ledger_from
 
 if TYPE_CHECKING:
     from scripted.server import ScriptedServer

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.records import plain_record
-from pytest_automation_report.sender.handover import Limits
-from pytest_automation_report.waiting import LedgerView, wait_for_sender
+from pytest_automation_report.delivery.handover import Limits
+from pytest_automation_report.session.waiting import LedgerView, wait_for_sender
+from pytest_automation_report.spool.records import plain_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,18 +18,17 @@ from whole.projects import wait_for_death
 from faults.deliveries import ended_session, lived, numbered
 from faults.oracle import assert_whole, names
 from faults.running import eventually
-from pytest_automation_report.connection import connected
+from pytest_automation_report.api.models import Endpoint, Token
+from pytest_automation_report.delivery.captured_output import CapturedOutput
+from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.delivery.handover import Handover, Hiding, Limits, World
+from pytest_automation_report.delivery.launch import start_sender
+from pytest_automation_report.delivery.process import Sender, run
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.keeping import Leftovers, is_delivered, left_behind
-from pytest_automation_report.model import Endpoint, Token
-from pytest_automation_report.sender.book import ledger_from
-from pytest_automation_report.sender.captured import CapturedOutput
-from pytest_automation_report.sender.handover import Handover, Hiding, Limits
-from pytest_automation_report.sender.launch import start_sender
-from pytest_automation_report.sender.process import Sender, run
-from pytest_automation_report.sender.world import World
-from pytest_automation_report.spool import SessionFolder
-from pytest_automation_report.waiting import LedgerView
+from pytest_automation_report.session.waiting import LedgerView
+from pytest_automation_report.spool.folder import SessionFolder
+from pytest_automation_report.spool.ledger_file import ledger_from
+from pytest_automation_report.spool.sessions import Leftovers, is_delivered, left_behind
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,9 +16,9 @@ from server.processes import ROOT
 from server.service import TOKEN, a_test
 
 from pages.visiting import HOSTILE, Site, failing, hostile
-from pytest_automation_report.server.contents import content_address, content_path
-from pytest_automation_report.server.serving import TOKEN_VARIABLE
-from pytest_automation_report.server.shelf import Shelf
+from pytest_automation_report.server.http.serving import TOKEN_VARIABLE
+from pytest_automation_report.server.store.artifact_urls import content_address, content_path
+from pytest_automation_report.server.store.artifacts import Shelf
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")

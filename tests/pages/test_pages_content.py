@@ -10,10 +10,10 @@ import pytest
 from server.service import a_test
 
 from pages.visiting import HOSTILE, TRACEBACK, Site, failing, hostile
-from pytest_automation_report.server.contents import content_address
-from pytest_automation_report.server.pages.rows import READ_LENGTH
-from pytest_automation_report.server.shelf import Shelf
-from pytest_automation_report.server.statuses import DEFAULT_STATUSES
+from pytest_automation_report.server.pages.queries import READ_LENGTH
+from pytest_automation_report.server.store.artifact_urls import content_address
+from pytest_automation_report.server.store.artifacts import Shelf
+from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ import pytest
 from server.service import IN_A_FILE, a_test
 
 from pages.visiting import Site, failing
-from pytest_automation_report.server.pages.rows import HISTORY_ROWS, PAGE_ROWS, outcomes, stretch
+from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, outcomes, stretch
 
 if TYPE_CHECKING:
     from pathlib import Path

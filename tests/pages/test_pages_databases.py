@@ -9,15 +9,15 @@ from contract import Contract
 from server.service import SECOND, a_test
 
 from pages.visiting import Site, failing, hostile
-from pytest_automation_report.server.contents import content_address
-from pytest_automation_report.server.shelf import Shelf
+from pytest_automation_report.server.store.artifact_urls import content_address
+from pytest_automation_report.server.store.artifacts import Shelf
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from server.clusters import Cluster
 
-    from pytest_automation_report.databases import PostgresDatabase
+    from pytest_automation_report.settings.endpoint import PostgresDatabase
 
 PATHS = (
     "/",

@@ -15,10 +15,10 @@ from server.processes import ROOT
 from server.service import TOKEN
 
 from pages.visiting import COOKIE, Site
-from pytest_automation_report.model import Token
-from pytest_automation_report.server.pages.assets import ASSETS
-from pytest_automation_report.server.pages.entrance import PASS_SECONDS, Entrance
-from pytest_automation_report.server.serving import passes_secret, server_token
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.server.http.serving import passes_secret, server_token
+from pytest_automation_report.server.pages.rendering import ASSETS
+from pytest_automation_report.server.pages.site import PASS_SECONDS, Entrance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -328,7 +328,7 @@ def test_serve_opens_the_browser_of_this_machine(tmp_path: Path) -> None:
 def test_the_mounted_store_loads_no_pages() -> None:
     """Who only reports to the embedded store pays nothing for pages."""
     script = (
-        "import sys; import pytest_automation_report.server.mount;"
+        "import sys; import pytest_automation_report.server.http.requests_adapter;"
         " print([each for each in sys.modules if 'jinja2' in each or 'server.pages' in each])"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_automation_report.server.pages.drawing import count, duration, slices
+from pytest_automation_report.server.pages.rendering import count, duration, slices
 from pytest_automation_report.server.pages.texts import LINES_SHOWN, lines, rerun_command, steps, web_address
 
 

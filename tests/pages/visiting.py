@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from falcon.testing import TestClient
 from server.service import TOKEN, Service, a_test
 
-from pytest_automation_report.server.application import create_application
+from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.pages.site import Pages
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contract import Contract
     from falcon.testing import Result
 
-    from pytest_automation_report.databases import PostgresDatabase
+    from pytest_automation_report.settings.endpoint import PostgresDatabase
 
 COOKIE = "automation-report-80"
 HOSTILE = '<script>fetch("http://evil.test/")</script>"\'><img src=x onerror=alert(1)>{{7*7}}\u202eabc'

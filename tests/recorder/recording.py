@@ -14,13 +14,13 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import pytest_automation_report
-from pytest_automation_report.encoding import encoded
-from pytest_automation_report.outcomes import Finished, collection_test
-from pytest_automation_report.recorder import Recorder
-from pytest_automation_report.rules import Rules
+from pytest_automation_report.api.models import encoded
+from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.recording.recorder import Recorder
+from pytest_automation_report.recording.synthetic_results import Finished, collection_test
 
 if TYPE_CHECKING:
-    from pytest_automation_report.phases import Report
+    from pytest_automation_report.recording.phases import Report
 
 # Before pytest 9 subtests are a plugin's; without it the tests that need them are skipped.
 HAS_SUBTESTS = find_spec("_pytest.subtests") is not None

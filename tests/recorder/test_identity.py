@@ -6,9 +6,9 @@ from importlib.util import find_spec
 import pytest
 from recording import record
 
-from pytest_automation_report.identity import identity
-from pytest_automation_report.limits import STRING_UNITS
-from pytest_automation_report.rules import Rules
+from pytest_automation_report.recording.identity import identity
+from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.text.limits import STRING_UNITS
 
 NASTY = """
 import unittest

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_automation_report.limits import (
+from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
+from pytest_automation_report.text.limits import (
     ARTIFACT_LIMIT,
     FIELD_LIMIT,
     STRING_UNITS,
@@ -22,7 +23,6 @@ from pytest_automation_report.limits import (
     visible,
     without_ansi,
 )
-from pytest_automation_report.model import Artifact, Field, FieldType, Test
 
 # Every code point, lone surrogates included, with the troublesome ones often.
 TROUBLE = st.sampled_from("\x00\x1b\r\n\t\x9f\u202e\U0001f600")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from recording import SUBTESTS, needs_subtests, record
 
-from pytest_automation_report.rules import Rules
+from pytest_automation_report.recording.options import Rules
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree as ET

@@ -12,12 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recording import MadeReport
 
-from pytest_automation_report.encoding import encoded
-from pytest_automation_report.identity import identity
-from pytest_automation_report.model import Artifact, Field, FieldType, Status, Test
-from pytest_automation_report.outcomes import Finished, collection_test, passed_test, unfinished_test
-from pytest_automation_report.recorder import Recorder
-from pytest_automation_report.rules import Rules
+from pytest_automation_report.api.models import Artifact, Field, FieldType, Status, Test, encoded
+from pytest_automation_report.recording.identity import identity
+from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.recording.recorder import Recorder
+from pytest_automation_report.recording.synthetic_results import (
+    Finished,
+    collection_test,
+    passed_test,
+    unfinished_test,
+)
 
 NODE = "tests/test_a.py::test_x"
 PLACE = ("tests/test_a.py", 4, "test_x")

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from recording import MadeReport
 
-from pytest_automation_report.recording import Clock, Faults, Recording
-from pytest_automation_report.records import Decoder
-from pytest_automation_report.rules import Rules
-from pytest_automation_report.spool_writer import SpoolWriter
+from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.session.runtest_hooks import Clock, Faults, Recording
+from pytest_automation_report.spool.records import Decoder
+from pytest_automation_report.spool.writer import SpoolWriter
 
 if TYPE_CHECKING:
     from pathlib import Path

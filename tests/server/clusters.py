@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pytest_automation_report.databases import PostgresDatabase, postgres_database
-from pytest_automation_report.given import Given
-from pytest_automation_report.server.tables import SCHEMA_VERSION, TABLES
+from pytest_automation_report.server.store.tables import SCHEMA_VERSION, TABLES
+from pytest_automation_report.settings.endpoint import PostgresDatabase, postgres_database
+from pytest_automation_report.settings.sources import Given
 
 OWNER = "reports"
 """The user of the databases; over the socket it needs no password."""

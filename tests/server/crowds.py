@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.server.statements import execute
-from pytest_automation_report.server.submissions import ThreadSubmission, run_from
-from pytest_automation_report.server.tables import Attachment, Run, Thread
+from pytest_automation_report.server.store.database import execute
+from pytest_automation_report.server.store.inputs import ThreadSubmission, run_from
+from pytest_automation_report.server.store.tables import Attachment, Run, Thread
 
 if TYPE_CHECKING:
     from peewee import Database
 
-    from pytest_automation_report.server.store import Store
-    from pytest_automation_report.server.writes import Writer
+    from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.writes import Writer
 
 FIELDS = 3
 """How many fields each thread has."""

@@ -20,8 +20,8 @@ WRITER = """
 import sys
 from pathlib import Path
 import requests
-from pytest_automation_report.model import Token
-from pytest_automation_report.server.mount import StoreAdapter
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.server.http.requests_adapter import StoreAdapter
 
 database, run_name, appends = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 session = requests.Session()

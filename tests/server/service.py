@@ -11,17 +11,16 @@ import pytest
 from click.testing import CliRunner
 from falcon.testing import TestClient
 
-from pytest_automation_report.model import Token
-from pytest_automation_report.server.application import create_application
-from pytest_automation_report.server.connections import Connections
-from pytest_automation_report.server.filesystems import MOUNTS
-from pytest_automation_report.server.store import Store
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
+from pytest_automation_report.server.store.store import Store
 
 if TYPE_CHECKING:
     from contract import Contract
     from falcon.testing import Result
 
-    from pytest_automation_report.databases import PostgresDatabase
+    from pytest_automation_report.settings.endpoint import PostgresDatabase
 
 Json: TypeAlias = "dict[str, Any]"
 

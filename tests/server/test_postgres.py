@@ -10,23 +10,21 @@ import pytest
 from peewee import InterfaceError, fn
 
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server import postgres
-from pytest_automation_report.server.checking import check
-from pytest_automation_report.server.contents import content_address
-from pytest_automation_report.server.locks import is_mine, lock_contents, lock_run
-from pytest_automation_report.server.pruning import remove_unused_tests
-from pytest_automation_report.server.refusals import DiskFullError, RefusalError
-from pytest_automation_report.server.statements import execute
-from pytest_automation_report.server.store import Answer, Identity, Store
-from pytest_automation_report.server.submissions import StoredTest, ThreadSubmission, json_text, run_from
-from pytest_automation_report.server.tables import SCHEMA_VERSION, Run
+from pytest_automation_report.server.store import postgres
+from pytest_automation_report.server.store.artifact_urls import content_address
+from pytest_automation_report.server.store.database import execute, is_mine, lock_contents, lock_run
+from pytest_automation_report.server.store.errors import DiskFullError, RefusalError
+from pytest_automation_report.server.store.inputs import StoredTest, ThreadSubmission, json_text, run_from
+from pytest_automation_report.server.store.maintenance import check, remove_unused_tests
+from pytest_automation_report.server.store.store import Answer, Identity, Store
+from pytest_automation_report.server.store.tables import SCHEMA_VERSION, Run
 from server.clusters import database_at
 from server.service import IN_A_DATABASE, Service, a_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_automation_report.server.writes import Writer
+    from pytest_automation_report.server.store.writes import Writer
     from server.clusters import Cluster
 
 NOTHING = Answer(204)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from pytest_automation_report.server.pages.rows import HISTORY_ROWS, PAGE_ROWS, PageReader, Search
+from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, PageReader, Search
 from server.service import IN_A_DATABASE, Service, a_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_automation_report.databases import PostgresDatabase
+    from pytest_automation_report.settings.endpoint import PostgresDatabase
     from server.clusters import Cluster
 
 pytestmark = IN_A_DATABASE

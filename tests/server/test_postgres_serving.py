@@ -16,9 +16,9 @@ import requests
 from sessions import clean_environment
 
 from pytest_automation_report.cli import main
-from pytest_automation_report.server.checking import check
-from pytest_automation_report.server.store import Store
-from pytest_automation_report.server.tables import SCHEMA_VERSION
+from pytest_automation_report.server.store.maintenance import check
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.tables import SCHEMA_VERSION
 from server.processes import ROOT, line_of, running
 from server.service import a_test, command_runner
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_automation_report.server.reads import Reader
+    from pytest_automation_report.server.store.reads import Reader
     from server.clusters import Cluster
 
 API = "/api/v1"

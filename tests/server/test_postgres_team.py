@@ -17,8 +17,8 @@ import yaml
 from docs.written import bash, block, environment
 from sessions import clean_environment
 
-from pytest_automation_report.configuration import OTHER_VARIABLES
-from pytest_automation_report.settings import SETTINGS
+from pytest_automation_report.settings.configuration import OTHER_VARIABLES
+from pytest_automation_report.settings.table import SETTINGS
 from server.processes import ROOT, line_of, running
 
 if TYPE_CHECKING:

@@ -9,12 +9,17 @@ from urllib.parse import quote, unquote
 import pytest
 
 from pytest_automation_report.cli import main
-from pytest_automation_report.server.contents import MAX_CONTENT_BYTES, PART_BYTES, content_address, content_path
-from pytest_automation_report.server.media import DOWNLOAD, TEXT, media_type
-from pytest_automation_report.server.refusals import RefusalError
-from pytest_automation_report.server.shelf import Shelf
-from pytest_automation_report.server.store import Store
-from pytest_automation_report.server.tables import Content
+from pytest_automation_report.server.store.artifact_urls import (
+    MAX_CONTENT_BYTES,
+    PART_BYTES,
+    content_address,
+    content_path,
+)
+from pytest_automation_report.server.store.artifacts import Shelf
+from pytest_automation_report.server.store.errors import RefusalError
+from pytest_automation_report.server.store.media_types import DOWNLOAD, TEXT, media_type
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.tables import Content
 from server.service import Service, a_test, command_runner, option
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from peewee import SqliteDatabase
 
 from pytest_automation_report.cli import main
-from pytest_automation_report.server.checking import check
-from pytest_automation_report.server.store import Store
-from pytest_automation_report.server.tables import SCHEMA_VERSION
+from pytest_automation_report.server.store.maintenance import check
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.tables import SCHEMA_VERSION
 from server.processes import WRITER, line_of, python
 from server.service import Service, a_test, command_runner
 from server.versions import make_version_1

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 SERVER = """
 import sys
 from pathlib import Path
-from pytest_automation_report.model import Token
-from pytest_automation_report.server.channels import Deadlines
-from pytest_automation_report.server.serving import ServeOptions, serve
-from pytest_automation_report.server.store import Store
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.server.http.channels import Deadlines
+from pytest_automation_report.server.http.serving import ServeOptions, serve
+from pytest_automation_report.server.store.store import Store
 
 store = Store(Path(sys.argv[1]))
 header, body, idle, drain, connections = map(float, sys.argv[2:])

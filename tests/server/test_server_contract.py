@@ -7,7 +7,7 @@ import requests
 from contract import CheckedAdapter, Contract
 from falcon.testing import TestClient
 
-from pytest_automation_report.server.mount import StoreAdapter
+from pytest_automation_report.server.http.requests_adapter import StoreAdapter
 from server.service import API, TOKEN, Service
 
 if TYPE_CHECKING:

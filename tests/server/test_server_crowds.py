@@ -13,10 +13,10 @@ import pytest
 import requests
 from sessions import clean_environment
 
-from pytest_automation_report.server import resources
-from pytest_automation_report.server.pages.pictures import THREADS_SHOWN
-from pytest_automation_report.server.pages.screens import _project_page
-from pytest_automation_report.server.store import Store
+from pytest_automation_report.server.http import resources
+from pytest_automation_report.server.pages.handlers import _project_page
+from pytest_automation_report.server.pages.view_models import THREADS_SHOWN
+from pytest_automation_report.server.store.store import Store
 from server.crowds import FIELDS, crowd
 from server.processes import ROOT, line_of, running
 from server.service import API, IN_A_FILE, TOKEN, Service

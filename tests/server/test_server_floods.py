@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.server.bodies import MAX_BODY_BYTES, MAX_VALUES
-from pytest_automation_report.server.capacity import MAX_ATTACHED
-from pytest_automation_report.server.mistakes import MISTAKES_LISTED
-from pytest_automation_report.server.schemas import MAX_ENTRIES, MAX_TAGS, NAME_LENGTH
-from pytest_automation_report.server.shapes import MAX_TESTS
+from pytest_automation_report.server.http.fast_validation import MAX_TESTS
+from pytest_automation_report.server.http.mistakes import MISTAKES_LISTED
+from pytest_automation_report.server.http.request_body import MAX_BODY_BYTES, MAX_VALUES
+from pytest_automation_report.server.http.schemas import MAX_ENTRIES, MAX_TAGS, NAME_LENGTH
+from pytest_automation_report.server.store.database import MAX_ATTACHED
 from server.service import API, IN_A_FILE, a_test
 
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ import pytest
 from falcon.testing import TestClient
 
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.server.application import create_application
-from pytest_automation_report.server.gate import Exchange, Extension, Rules
-from pytest_automation_report.server.hosts import answered_hosts, is_answered, listening_address
-from pytest_automation_report.server.throttle import RateLimit
+from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.http.hosts import answered_hosts, is_answered, listening_address
+from pytest_automation_report.server.http.middleware import Exchange, Extension, RateLimit, Rules
 from server.service import API, TOKEN
 
 if TYPE_CHECKING:

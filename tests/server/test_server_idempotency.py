@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from falcon.testing import TestClient
 
-from pytest_automation_report.server import connections
-from pytest_automation_report.server.application import create_application
-from pytest_automation_report.server.store import Store
-from pytest_automation_report.server.tables import AppliedRequest
+from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.store import sqlite as connections
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.tables import AppliedRequest
 from server.service import API, IN_A_FILE, SECOND, TOKEN, a_test
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from peewee import SqliteDatabase
 
-    from pytest_automation_report.databases import PostgresDatabase
+    from pytest_automation_report.settings.endpoint import PostgresDatabase
     from server.service import Service
 
 DAY = 24 * 3600 * SECOND

@@ -8,9 +8,9 @@ import pytest
 import requests
 from contract import CheckedAdapter, Contract
 
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Token
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.model import EMBEDDED_ORIGIN, Token
-from pytest_automation_report.server.mount import StoreAdapter
+from pytest_automation_report.server.http.requests_adapter import StoreAdapter
 from server.service import TOKEN, a_test
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from wsgiref.validate import validator
 import pytest
 from falcon.testing import TestClient, create_environ
 
-from pytest_automation_report.server.bodies import MAX_BODY_BYTES
+from pytest_automation_report.server.http.request_body import MAX_BODY_BYTES
 from server.service import API, TOKEN, a_test
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from pytest_automation_report.server import statuses
-from pytest_automation_report.server.schemas import NAME_LENGTH
+from pytest_automation_report.server.http.schemas import NAME_LENGTH
+from pytest_automation_report.server.store import statuses
 from server.service import IN_A_FILE, a_test
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.server.capacity import MAX_THREADS
-from pytest_automation_report.server.tables import Run
+from pytest_automation_report.server.store.database import MAX_THREADS
+from pytest_automation_report.server.store.tables import Run
 from server.service import SECOND, START, a_test
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ import requests
 from contract import CheckedAdapter, Contract
 from requests.adapters import HTTPAdapter
 
+from pytest_automation_report.api.models import Token
 from pytest_automation_report.cli import main
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.model import Token
-from pytest_automation_report.server.serving import TOKEN_VARIABLE, passes_secret, serve, server_token
-from pytest_automation_report.server.store import Store
+from pytest_automation_report.server.http.serving import TOKEN_VARIABLE, passes_secret, serve, server_token
+from pytest_automation_report.server.store.store import Store
 from server.processes import line_of, python
 from server.service import a_test, command_runner
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 SERVER = """
 import sys
 from pathlib import Path
-from pytest_automation_report.model import Token
-from pytest_automation_report.server.channels import Deadlines
-from pytest_automation_report.server.serving import ServeOptions, serve
-from pytest_automation_report.server.store import Store
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.server.http.channels import Deadlines
+from pytest_automation_report.server.http.serving import ServeOptions, serve
+from pytest_automation_report.server.store.store import Store
 
 store = Store(Path(sys.argv[1]))
 options = ServeOptions(

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_automation_report.server.mistakes import Mistakes
-from pytest_automation_report.server.refusals import RefusalError
-from pytest_automation_report.server.schemas import MAX_ENTRIES, NAME_LENGTH, loaded
-from pytest_automation_report.server.schemas import test_schema as schema_of
-from pytest_automation_report.server.shapes import common_test
-from pytest_automation_report.server.shapes import tests_from as rows_from
-from pytest_automation_report.server.statuses import DEFAULT_STATUSES
-from pytest_automation_report.server.submissions import test_from as row_from
+from pytest_automation_report.server.http.fast_validation import common_test
+from pytest_automation_report.server.http.fast_validation import tests_from as rows_from
+from pytest_automation_report.server.http.mistakes import Mistakes
+from pytest_automation_report.server.http.schemas import MAX_ENTRIES, NAME_LENGTH, loaded
+from pytest_automation_report.server.http.schemas import test_schema as schema_of
+from pytest_automation_report.server.store.errors import RefusalError
+from pytest_automation_report.server.store.inputs import test_from as row_from
+from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
 
 if TYPE_CHECKING:
-    from pytest_automation_report.server.submissions import StoredTest
+    from pytest_automation_report.server.store.inputs import StoredTest
 
 _SCHEMA = schema_of(DEFAULT_STATUSES)
 _ABSENT = object()

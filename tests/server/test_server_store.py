@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server import connections
-from pytest_automation_report.server.checking import check
-from pytest_automation_report.server.store import Store
-from pytest_automation_report.server.tables import SCHEMA_VERSION, Result
+from pytest_automation_report.server.store import sqlite as connections
+from pytest_automation_report.server.store.maintenance import check
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.tables import SCHEMA_VERSION, Result
 from server.processes import WRITER, line_of, python
 from server.service import IN_A_FILE, Service, a_test
 

@@ -14,9 +14,9 @@ import requests
 from sessions import clean_environment
 
 from pytest_automation_report.cli import main
-from pytest_automation_report.quantities import quantity
-from pytest_automation_report.server.capacity import used_bytes
-from pytest_automation_report.server.pruning import runs_before, runs_beyond
+from pytest_automation_report.server.store.database import used_bytes
+from pytest_automation_report.server.store.maintenance import runs_before, runs_beyond
+from pytest_automation_report.text.terminal import quantity
 from server.processes import ROOT, line_of, running
 from server.service import IN_A_FILE, SECOND, TOKEN, Service, a_test, command_runner, option
 from server.versions import execute
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from click.testing import Result
     from contract import Contract
 
-    from pytest_automation_report.databases import PostgresDatabase
+    from pytest_automation_report.settings.endpoint import PostgresDatabase
 
 DAY = 24 * 3600 * SECOND
 

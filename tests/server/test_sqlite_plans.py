@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.server.shelf import Shelf
+from pytest_automation_report.server.store.artifacts import Shelf
 from server.service import IN_A_FILE, Service, a_test
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import SqliteDatabase
 
-from pytest_automation_report.server import statements
+from pytest_automation_report.server.store import database as statements
 
 if TYPE_CHECKING:
     from peewee import Database

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.address import is_loopback
-from pytest_automation_report.configuration import Configuration, configuration_from, given_from, project_name
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, FieldType
+from pytest_automation_report.api.urls import is_loopback
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.limits import utf16_length
-from pytest_automation_report.model import EMBEDDED_ORIGIN, Endpoint, FieldType
+from pytest_automation_report.settings.configuration import (
+    Configuration,
+    configuration_from,
+    given_from,
+    project_name,
+)
+from pytest_automation_report.text.limits import utf16_length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.configuration import Configuration, configuration_from, given_from
+from pytest_automation_report.api.models import Link
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.model import Link
-from pytest_automation_report.rules import Rules, texts
+from pytest_automation_report.recording.options import Rules, texts
+from pytest_automation_report.settings.configuration import Configuration, configuration_from, given_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

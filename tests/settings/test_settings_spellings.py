@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.configuration import Configuration, configuration_from, given_from, read_given
+from pytest_automation_report.api.models import Field, FieldType, Link
+from pytest_automation_report.ci.facts import Shard
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.facts import Shard
-from pytest_automation_report.model import Field, FieldType, Link
-from pytest_automation_report.settings import SETTINGS, Setting, setting, switch
+from pytest_automation_report.settings.configuration import Configuration, configuration_from, given_from, read_given
+from pytest_automation_report.settings.table import SETTINGS, Setting, setting, switch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROBE = """
-from pytest_automation_report.settings import add_options
+from pytest_automation_report.settings.table import add_options
 
 def pytest_addoption(parser):
     add_options(parser)
@@ -492,19 +492,20 @@ def test_spellings_follow_from_the_name() -> None:
 def test_the_table_is_cheap() -> None:
     """Importing the table imports nothing else of the package, and nothing that pytest has not loaded."""
     code = (
-        "import pytest, sys; before = set(sys.modules); import pytest_automation_report.settings; "
+        "import pytest, sys; before = set(sys.modules); import pytest_automation_report.settings.table; "
         "print(sorted(set(sys.modules) - before))"
     )
     shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert shown.stdout.strip() == "['pytest_automation_report', 'pytest_automation_report.settings']"
+    assert shown.stdout.strip() == "['pytest_automation_report', 'pytest_automation_report.settings.table']"
 
 
 def test_a_quiet_session_loads_the_table_alone(pytester: pytest.Pytester) -> None:
     """Deciding that a session does not report loads no other module of the package."""
     probe = PROBE + (
         "\ndef pytest_configure(config):\n    import os, sys\n"
-        "    from pytest_automation_report.settings import switch\n    assert not switch(config, os.environ).is_on\n"
+        "    from pytest_automation_report.settings.table import switch\n"
+        "    assert not switch(config, os.environ).is_on\n"
         "    print(sorted(name for name in sys.modules if name.startswith('pytest_automation_report')))\n"
     )
     shown = in_a_process(pytester, probe, "--co", "-q")
-    assert "['pytest_automation_report', 'pytest_automation_report.settings']" in shown
+    assert "['pytest_automation_report', 'pytest_automation_report.settings.table']" in shown

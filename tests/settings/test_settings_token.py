@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.configuration import Configuration, configuration_from, given_from, token_for, token_from
+from pytest_automation_report.settings.configuration import (
+    Configuration,
+    configuration_from,
+    given_from,
+    token_for,
+    token_from,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

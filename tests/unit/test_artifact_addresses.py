@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_automation_report import artifact_stores
-from pytest_automation_report.artifact_addresses import address_of, is_bucket, template_for
-from pytest_automation_report.configuration import Configuration, configuration_from, given_from
+from pytest_automation_report.api.artifacts import address_of, is_bucket, template_for
+from pytest_automation_report.ci.facts import Facts, Shard
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.facts import Facts, Shard
+from pytest_automation_report.settings import artifact_store as artifact_stores
+from pytest_automation_report.settings.configuration import Configuration, configuration_from, given_from
 
 FACTS = Facts(
     build="7 b", attempt=2, shard=Shard(3, 5), branch="feature/a", commit="abc", url="https://ci.example/job/1/"

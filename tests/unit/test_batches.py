@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from pytest_automation_report.sender.batches import BATCH_BYTES, batch_from, due_cause
-from pytest_automation_report.sender.results import Result
+from pytest_automation_report.delivery.batches import BATCH_BYTES, batch_from, due_cause
+from pytest_automation_report.delivery.results import Result
 
 
 def _result(number: int, *, key: str = "", size: int = 0) -> Result:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.ledger import Intent
-from pytest_automation_report.records import plain_record
-from pytest_automation_report.sender import book as module
-from pytest_automation_report.sender.book import LedgerBook, ledger_from
+from pytest_automation_report.spool import ledger_file as module
+from pytest_automation_report.spool.ledger import Intent
+from pytest_automation_report.spool.ledger_file import LedgerBook, ledger_from
+from pytest_automation_report.spool.records import plain_record
 
 if TYPE_CHECKING:
     from pathlib import Path

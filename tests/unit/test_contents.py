@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_automation_report.api.models import Artifact, Field, NewRun, Test
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.model import Artifact, Field, NewRun, Test
-from pytest_automation_report.records import Record
-from pytest_automation_report.rules import Rules
-from pytest_automation_report.sender.contents import is_sound
-from pytest_automation_report.session import Session
-from pytest_automation_report.spool import SessionFolder
+from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.spool.folder import SessionFolder
+from pytest_automation_report.spool.manifest import Session
+from pytest_automation_report.spool.records import Record
+from pytest_automation_report.spool.validation import is_sound
 
 if TYPE_CHECKING:
     from pathlib import Path

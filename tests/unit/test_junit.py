@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from pytest_automation_report.junit import JunitError, junit_cases
+from pytest_automation_report.junit.parsing import JunitError, junit_cases
 
 _HEAD = b'<?xml version="1.0" encoding="utf-8"?><testsuites><testsuite>'
 _TAIL = b"</testsuite></testsuites>"

@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.records import Decoder, about, finish_record, pass_record, plain_record, start_record
-from pytest_automation_report.rules import Rules
-from pytest_automation_report.sender.lanes import Lanes
-from pytest_automation_report.spool import NOT_RUN
+from pytest_automation_report.delivery.queues import Lanes
+from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.spool.folder import NOT_RUN
+from pytest_automation_report.spool.records import (
+    Decoder,
+    about,
+    finish_record,
+    pass_record,
+    plain_record,
+    start_record,
+)
 
 if TYPE_CHECKING:
-    from pytest_automation_report.sender.results import Result
+    from pytest_automation_report.delivery.results import Result
 
 
 class Files:

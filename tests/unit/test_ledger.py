@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.ledger import Account, Intent, LedgerState, Ranges
-from pytest_automation_report.records import Record, plain_record
-from pytest_automation_report.sender.book import LedgerBook, ledger_from
+from pytest_automation_report.spool.ledger import Account, Intent, LedgerState, Ranges
+from pytest_automation_report.spool.ledger_file import LedgerBook, ledger_from
+from pytest_automation_report.spool.records import Record, plain_record
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_automation_report.ledger import Operation
+    from pytest_automation_report.spool.ledger import Operation
 
 
 def _state(*records: tuple[str, dict[str, Any]]) -> LedgerState:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_automation_report.records import (
+from pytest_automation_report.spool.records import (
     AGAIN,
     Decoder,
     Placed,

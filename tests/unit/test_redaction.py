@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 from innocent_texts import INNOCENT
 from secret_texts import HIDDEN
 
-from pytest_automation_report import secret_shapes
-from pytest_automation_report.credentials import secrets_from, worker_rules
-from pytest_automation_report.model import Field, FieldType, Token
-from pytest_automation_report.properties import property_field, typed_field
-from pytest_automation_report.redaction import Redaction
-from pytest_automation_report.rules import Rules, texts
-from pytest_automation_report.secret_shapes import MARK, without_credentials
-from pytest_automation_report.secret_values import secret_values
+from pytest_automation_report.api.models import Field, FieldType, Token
+from pytest_automation_report.recording.fields import property_field, typed_field
+from pytest_automation_report.recording.options import Rules, texts
+from pytest_automation_report.settings.token import secrets_from, worker_rules
+from pytest_automation_report.text import credential_patterns as secret_shapes
+from pytest_automation_report.text.credential_patterns import MARK, without_credentials
+from pytest_automation_report.text.redaction import Redaction, secret_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable

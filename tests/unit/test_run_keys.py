@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from pytest_automation_report.facts import Facts
-from pytest_automation_report.run_keys import filled_key, key_tag
+from pytest_automation_report.ci.facts import Facts
+from pytest_automation_report.settings.run import filled_key, key_tag
 
 
 def test_a_tag_is_of_one_source_and_one_key() -> None:

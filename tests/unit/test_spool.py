@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Artifact, Field, FieldType, Link, NewRun, Resources
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.model import EMBEDDED_ORIGIN, Artifact, Field, FieldType, Link, NewRun, Resources
-from pytest_automation_report.records import Decoder, plain_record
-from pytest_automation_report.rules import Rules
-from pytest_automation_report.session import Session
-from pytest_automation_report.spool import SessionFolder, new_session_folder, session_folders
-from pytest_automation_report.spool_writer import Losses, SpoolWriter
+from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.spool.folder import SessionFolder, new_session_folder, session_folders
+from pytest_automation_report.spool.manifest import Session
+from pytest_automation_report.spool.records import Decoder, plain_record
+from pytest_automation_report.spool.writer import Losses, SpoolWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,14 +15,10 @@ from unittest.mock import Mock
 
 import pytest
 
+from pytest_automation_report.api.models import Field, NewRun
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.model import Field, NewRun
-from pytest_automation_report.records import Decoder, about, pass_record, plain_record
-from pytest_automation_report.rules import Rules
-from pytest_automation_report.sender.book import LedgerBook
-from pytest_automation_report.sender.files import RecordFiles
-from pytest_automation_report.session import Session
-from pytest_automation_report.spool import (
+from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.spool.folder import (
     CONTROLLER,
     MAIN,
     NOT_RUN,
@@ -36,10 +32,14 @@ from pytest_automation_report.spool import (
     private_folder,
     session_folders,
 )
+from pytest_automation_report.spool.ledger_file import LedgerBook
+from pytest_automation_report.spool.manifest import Session
+from pytest_automation_report.spool.reader import RecordFiles
+from pytest_automation_report.spool.records import Decoder, about, pass_record, plain_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-from pytest_automation_report.spool_writer import Disk
+from pytest_automation_report.spool.writer import Disk
 
 DESCRIPTORS = Path("/dev/fd")
 SESSION = Session("20260102T030405-00000001", "http://127.0.0.1:1", 1, "", NewRun("n", "s"), None, Rules().to_json(), 1)

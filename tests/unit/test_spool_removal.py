@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report import spool_removal
-from pytest_automation_report.keeping import Leftovers, drop, left_behind, remove_abandoned
-from pytest_automation_report.spool import SessionFolder, hidden_folders, session_folders
-from pytest_automation_report.spool_removal import foreign_in, is_session_name, others_in, remove_session
+from pytest_automation_report.spool import removal as spool_removal
+from pytest_automation_report.spool.folder import SessionFolder, hidden_folders, session_folders
+from pytest_automation_report.spool.removal import foreign_in, is_session_name, others_in, remove_session
+from pytest_automation_report.spool.sessions import Leftovers, drop, left_behind, remove_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Callable

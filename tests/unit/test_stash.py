@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spooled import MARK, is_spooled_name, spooled_address, spooled_file, spooled_name
-from pytest_automation_report.stash import Stash, StashError, opened, remove
+from pytest_automation_report.spool.artifacts import (
+    MARK,
+    Stash,
+    StashError,
+    is_spooled_name,
+    opened,
+    remove,
+    spooled_address,
+    spooled_file,
+    spooled_name,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_automation_report.terminal import foreign, printable
+from pytest_automation_report.text.terminal import foreign, printable
 
 CORPUS = {
     "plain text, 100 % fine (é, 日本)": "plain text, 100 % fine (é, 日本)",

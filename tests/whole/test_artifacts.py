@@ -11,10 +11,10 @@ import requests
 from scripted.server import ScriptedServer
 from sessions import TOKEN
 
-from pytest_automation_report.server.contents import content_hash, content_path
-from pytest_automation_report.server.shelf import Shelf
-from pytest_automation_report.server.store import Store
-from pytest_automation_report.server.tables import Result
+from pytest_automation_report.server.store.artifact_urls import content_hash, content_path
+from pytest_automation_report.server.store.artifacts import Shelf
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.tables import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.configuration import Configuration, configuration_from, given_from, read_given
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.ini import project_ini
-from pytest_automation_report.naming import project_name
+from pytest_automation_report.settings.configuration import Configuration, configuration_from, given_from, read_given
+from pytest_automation_report.settings.default_names import project_name
+from pytest_automation_report.settings.ini_file import project_ini
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_automation_report.configuration import Given
+    from pytest_automation_report.settings.configuration import Given
 
 INI = """
 automation_report_source = from-{id}

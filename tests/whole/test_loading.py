@@ -47,7 +47,7 @@ def test_session_that_is_not_reported_loads_three_modules(arguments: list[str], 
         "pytest_automation_report",
         "pytest_automation_report.hookspecs",
         "pytest_automation_report.plugin",
-        "pytest_automation_report.settings",
+        "pytest_automation_report.settings.table",
     }
 
 
@@ -58,7 +58,7 @@ def test_reported_session_loads_nothing_of_sender_and_server(
     """The process of a reported session loads neither the HTTP client nor the server nor a database."""
     arguments = reporting_arguments(server.address if is_remote else None)[3:]
     loaded = modules(project, *arguments)
-    assert "pytest_automation_report.recording" in loaded
+    assert "pytest_automation_report.session.runtest_hooks" in loaded
     assert {each for each in loaded if each.partition(".")[0] in COSTLY} == set()
 
 
@@ -73,7 +73,7 @@ WORKER_SUITE = f"""
 import sys
 
 def test_modules():
-    assert "pytest_automation_report.recording" in sys.modules
+    assert "pytest_automation_report.session.runtest_hooks" in sys.modules
     assert not {COSTLY!r} & set(sys.modules)
 """
 

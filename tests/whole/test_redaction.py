@@ -8,8 +8,8 @@ import pytest
 from checked import CheckedServer
 from sessions import TOKEN, send, session_environment
 
-from pytest_automation_report.identity import identity
-from pytest_automation_report.secret_shapes import MARK
+from pytest_automation_report.recording.identity import identity
+from pytest_automation_report.text.credential_patterns import MARK
 from whole.projects import Project
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from html import unescape
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from pytest_automation_report.limits import string, visible, without_ansi
+from pytest_automation_report.text.limits import string, visible, without_ansi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,0 +1,128 @@
+"""What tests call to add to their results (floor 1): functions, and the same bound to one attempt as a fixture.
+
+In a session that is not reported everything does nothing; a value that can never be used raises in both, so that
+reporting changes no verdict.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.annotations.artifacts import attach, check_content
+from pytest_automation_report.annotations.collector import Step
+from pytest_automation_report.api.models import FieldType
+from pytest_automation_report.recording.fields import kind_of, property_field, typed_field
+from pytest_automation_report.recording.options import spelled
+
+if TYPE_CHECKING:
+    from pytest_automation_report.annotations.artifacts import Made
+    from pytest_automation_report.annotations.collector import Notes, Pad
+    from pytest_automation_report.recording.fields import FieldKind
+
+NOTES: Final = "automation-report-notes"
+"""Name under which a reported session has its `Notes` among pytest's plugins."""
+
+_active: list[Notes] = []
+
+
+def activate(notes: Notes) -> None:
+    """Let the functions add to the tests of this session; sessions may nest."""
+    _active.append(notes)
+
+
+def deactivate(notes: Notes) -> None:
+    """Let them add to the session around it, or do nothing."""
+    if notes in _active:
+        _active.remove(notes)
+
+
+class AutomationReport:
+    """Adds to one attempt of one test; the fixture ``automation_report``.
+
+    It may be used in any thread or task of the test. In fixtures of a wider scope than one test use the functions of
+    `pytest_automation_report`, which add to the test that runs.
+    """
+
+    __slots__ = ("_pad",)
+
+    def __init__(self, pad: Pad | None = None) -> None:
+        self._pad = pad
+
+    def field(self, name: str, value: object, type: FieldType | FieldKind | None = None) -> None:  # noqa: A002 - the API's word
+        """Add a field.
+
+        Without a type an address can be followed, several lines stay lines, all else is one line. A type is
+        ``"string"``, ``"text"``, ``"html"``, ``"console"``, ``"url"`` or a `FieldType`; ValueError for any other.
+        """
+        kind = None if type is None else kind_of(type)
+        if self._pad is not None:
+            _add_field(self._pad, name, value, kind)
+
+    def link(self, url: str, name: str = "Link") -> None:
+        """Add a field that leads to a web address; what is none is shown as text."""
+        if self._pad is not None:
+            _add_field(self._pad, name, url, FieldType.URL)
+
+    def artifact(self, content: Made, name: str | None = None, mime_type: str | None = None) -> None:
+        """Add a file by its path, as bytes, or by a function that gives either; or one that has a web address already.
+
+        A file is offered to the hook ``pytest_automation_report_publish_artifact``; without an address from it, and
+        from the setting ``artifact_url``, it is copied as it is now, and stored where there is a store for it. Else a
+        field names it. TypeError for what is no address, path, bytes or function.
+        """
+        check_content(content)
+        if self._pad is not None:
+            attach(self._pad, content, name, mime_type)
+
+    def step(self, name: str) -> Step:
+        """Return a context manager for a part of the test, with a status of its own; steps nest."""
+        return Step(self._pad, "" if self._pad is None else _text(self._pad, name))
+
+
+def field(name: str, value: object, type: FieldType | FieldKind | None = None) -> None:  # noqa: A002 - the API's words
+    """Add a field to the test that runs; see `AutomationReport.field`."""
+    _here().field(name, value, type)
+
+
+def link(url: str, name: str = "Link") -> None:
+    """Add a field that leads to a web address to the test that runs."""
+    _here().link(url, name)
+
+
+def artifact(content: Made, name: str | None = None, mime_type: str | None = None) -> None:
+    """Add a file to the test that runs; see `AutomationReport.artifact`."""
+    _here().artifact(content, name, mime_type)
+
+
+def step(name: str) -> Step:
+    """Return a context manager for a part of the test that runs, with a status of its own."""
+    return _here().step(name)
+
+
+_SILENT: Final = AutomationReport()
+
+
+def report_of(notes: Notes | None) -> AutomationReport:
+    """Return what adds to the attempt that runs in a session, or to nothing when it is not reported."""
+    pad = None if notes is None else notes.pad()
+    return _SILENT if pad is None else AutomationReport(pad)
+
+
+def _here() -> AutomationReport:
+    if not _active:
+        return _SILENT
+    pad = _active[-1].pad_here()
+    if pad is None:
+        _active[-1].drop()
+        return _SILENT
+    return AutomationReport(pad)
+
+
+def _text(pad: Pad, name: object) -> str:
+    return pad.notes.clean.string(spelled(name))
+
+
+def _add_field(pad: Pad, name: object, value: object, kind: FieldType | None) -> None:
+    clean, title, text = pad.notes.clean, spelled(name), spelled(value)
+    made = property_field(title, text, clean) if kind is None else typed_field(title, text, kind, clean)
+    pad.add(field=made)

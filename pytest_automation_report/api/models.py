@@ -1,0 +1,298 @@
+"""What goes to the server, as values (floor 0): the words of the contract, nothing of pytest.
+
+Texts in these values are already clean and cut (``limits``). Durations are whole microseconds.
+
+A test as the line of JSON that is spooled and sent (floor 1); made once, a few microseconds each.
+
+The encoders are taken when this module is imported: tests patch ``json``, and their patches must not reach results.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import IntEnum
+from json.encoder import encode_basestring_ascii as _quoted
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Status: TypeAlias = Literal["passed", "failure", "error", "skipped"]
+"""The four statuses that pytest's outcomes map to; their aliases on the wire can be set."""
+
+Json: TypeAlias = "dict[str, Any]"
+"""A JSON object as ``json`` makes and takes it."""
+
+EMBEDDED_ORIGIN = "http+local://store"
+"""Address of the embedded server mounted on a requests session; requests wants a host in it."""
+
+SERVE_PORT = 8000
+"""Port on which ``automation-report serve`` shows the embedded store when no other is asked for."""
+
+
+class FieldType(IntEnum):
+    """How the server shows a field's value (contract: FieldType)."""
+
+    STRING = 1
+    TEXT = 2
+    HTML = 3
+    CONSOLE = 4
+    URL = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A named value of a run, thread or test."""
+
+    name: str
+    value: str | None
+    type: FieldType = FieldType.STRING
+    meta: Mapping[str, str] = field(default_factory=dict)
+    is_highlight: bool = False
+
+    def body(self) -> Json:
+        """Return the field as the contract's CreateAutomationField."""
+        body: Json = {"type": int(self.type), "name": self.name, "value": self.value}
+        if self.meta:
+            body["meta"] = dict(self.meta)
+        if self.is_highlight:
+            body["is_highlight"] = True
+        return body
+
+    @classmethod
+    def from_body(cls, body: Json) -> Field:
+        """Return the field that `body` made this JSON of."""
+        return cls(
+            body["name"], body["value"], FieldType(body["type"]), body.get("meta", {}), body.get("is_highlight", False)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A reference to a file that is stored elsewhere; ``size`` in bytes."""
+
+    name: str
+    url: str
+    note: str | None = None
+    mime_type: str | None = None
+    size: int | None = None
+
+    def body(self) -> Json:
+        """Return the artifact as the contract's CreateAutomationArtifact."""
+        return _present(
+            {
+                "name": self.name,
+                "url": self.url,
+                "note": self.note,
+                "mime_type": self.mime_type,
+                "size": self.size,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A web address of a run."""
+
+    name: str
+    url: str
+    note: str | None = None
+
+    def body(self) -> Json:
+        """Return the link as the contract's CreateAutomationLink."""
+        return _present({"name": self.name, "url": self.url, "note": self.note})
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One result of one test.
+
+    ``status`` is the alias that goes on the wire; ``line`` is 1-based; ``elapsed`` is in microseconds.
+    """
+
+    __test__ = False  # pytest must not collect it
+
+    key: str
+    name: str
+    folder: str
+    status: str
+    elapsed: int | None = None
+    file: str | None = None
+    line: int | None = None
+    fields: tuple[Field, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    assertions: int | None = None
+
+    def body(self) -> Json:
+        """Return the test as the contract's CreateAutomationTest."""
+        body = _present(
+            {
+                "key": self.key,
+                "name": self.name,
+                "folder": self.folder,
+                "status": self.status,
+                "elapsed": self.elapsed,
+                "file": self.file,
+                "line": self.line,
+                "assertions": self.assertions,
+            }
+        )
+        if self.fields:
+            body["fields"] = [each.body() for each in self.fields]
+        if self.artifacts:
+            body["artifacts"] = [each.body() for each in self.artifacts]
+        return body
+
+    @classmethod
+    def from_body(cls, body: Json) -> Test:
+        """Return the test that `body` made this JSON of."""
+        return cls(
+            key=body["key"],
+            name=body["name"],
+            folder=body["folder"],
+            status=body["status"],
+            elapsed=body.get("elapsed"),
+            file=body.get("file"),
+            line=body.get("line"),
+            fields=tuple(Field.from_body(each) for each in body.get("fields", ())),
+            artifacts=tuple(Artifact(**each) for each in body.get("artifacts", ())),
+            assertions=body.get("assertions"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What can be added to a run or, without links, to a thread."""
+
+    fields: tuple[Field, ...] = ()
+    links: tuple[Link, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+
+    def body(self) -> Json:
+        """Return the non-empty lists as the contract's AppendToAutomationRun."""
+        body: Json = {}
+        for name, values in (("fields", self.fields), ("links", self.links), ("artifacts", self.artifacts)):
+            if values:
+                body[name] = [each.body() for each in values]
+        return body
+
+    @classmethod
+    def from_body(cls, body: Json) -> Resources:
+        """Return the resources that `body` made this JSON of; other members are passed over."""
+        return cls(
+            fields=tuple(Field.from_body(each) for each in body.get("fields", ())),
+            links=tuple(Link(**each) for each in body.get("links", ())),
+            artifacts=tuple(Artifact(**each) for each in body.get("artifacts", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run to create."""
+
+    name: str
+    source: str
+    config: str | None = None
+    config_id: int | None = None
+    milestone: str | None = None
+    milestone_id: int | None = None
+    tags: tuple[str, ...] = ()
+    resources: Resources = field(default_factory=Resources)
+
+    def body(self) -> Json:
+        """Return the run as the contract's CreateAutomationRun."""
+        body = _present(
+            {
+                "name": self.name,
+                "source": self.source,
+                "config": self.config,
+                "config_id": self.config_id,
+                "milestone": self.milestone,
+                "milestone_id": self.milestone_id,
+            }
+        )
+        if self.tags:
+            body["tags"] = list(self.tags)
+        return {**body, **self.resources.body()}
+
+    @classmethod
+    def from_body(cls, body: Json) -> NewRun:
+        """Return the run that `body` made this JSON of."""
+        return cls(
+            name=body["name"],
+            source=body["source"],
+            config=body.get("config"),
+            config_id=body.get("config_id"),
+            milestone=body.get("milestone"),
+            milestone_id=body.get("milestone_id"),
+            tags=tuple(body.get("tags", ())),
+            resources=Resources.from_body(body),
+        )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Token:
+    """The API token; neither ``repr`` nor ``str`` shows it."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "Token('***')"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactStore:
+    """The user's own store of files: a bucket's address, or the absolute path of a folder.
+
+    ``url`` is the template of the addresses under which they are read, empty for addresses that the bucket signs.
+    ``environ`` holds the variables that open the bucket; ``repr`` does not show them.
+    """
+
+    address: str
+    url: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where results go: a server's origin, or the embedded store's database file.
+
+    ``origin`` is a scheme, host and port without a path, or `EMBEDDED_ORIGIN`, and then ``database`` is the absolute
+    path of the SQLite file. ``proxies`` maps ``http``, ``https`` and ``no_proxy`` to values as requests takes them;
+    ``ca_file`` is the path of a CA bundle, empty for the built-in one.
+    """
+
+    origin: str
+    project_id: int
+    database: str = ""
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    ca_file: str = ""
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether results go to the embedded store."""
+        return self.origin == EMBEDDED_ORIGIN
+
+
+def _present(body: Json) -> Json:
+    """Return the entries that have a value."""
+    return {name: value for name, value in body.items() if value is not None}
+
+
+_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+
+def encoded(test: Test) -> str:
+    """Return the test's body as compact ASCII JSON."""
+    if test.fields or test.artifacts or test.assertions is not None:
+        return _encode(test.body())
+    elapsed = "" if test.elapsed is None else f',"elapsed":{test.elapsed}'
+    file = "" if test.file is None else f',"file":{_quoted(test.file)}'
+    line = "" if test.line is None else f',"line":{test.line}'
+    return (
+        f'{{"key":{_quoted(test.key)},"name":{_quoted(test.name)},"folder":{_quoted(test.folder)},'
+        f'"status":{_quoted(test.status)}{elapsed}{file}{line}}}'
+    )

@@ -1,0 +1,203 @@
+"""Checks of the way to a server (floor 3): name, TLS, proxy, token, project, clock; reading requests only.
+
+Each step is bounded in time, and the first that fails says what to do: those after it are skipped, since they would
+only say it again in other words.
+"""
+
+from __future__ import annotations
+
+import queue
+import socket
+import ssl
+import threading
+import time
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from pytest_automation_report.api.client import reason
+from pytest_automation_report.api.transport import proxies_for
+from pytest_automation_report.checks.check import Check, skipped
+from pytest_automation_report.checks.local import database_check
+from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.errors import (
+    ClientError,
+    NotSentError,
+    RefusedError,
+    SettingError,
+    ThrottledError,
+    TokenRefusedError,
+)
+from pytest_automation_report.text.limits import string
+
+if TYPE_CHECKING:
+    from pytest_automation_report.api.models import Endpoint, Token
+
+__all__ = ["connection_checks"]
+
+STEP_SECONDS: Final = 10.0
+"""How long each step may take."""
+
+_DIRECT: Final = "none for this address"
+_SKEW_SECONDS: Final = 60.0
+_NOT_FOUND: Final = 404
+_NEW_PROJECT: Final = "There is no project with automation runs with this id."
+"""What the embedded server says of a project that it makes with the first run."""
+_FORBIDDEN: Final = 403
+_PORTS: Final = {"http": 80, "https": 443}
+_AFTER_NAME: Final = ("TLS", "connection", "token", "project", "clock")
+
+
+def connection_checks(endpoint: Endpoint, token: Token, *, step_seconds: float = STEP_SECONDS) -> list[Check]:
+    """Return what became of each step on the way to a server; of the embedded one, how its database is."""
+    if endpoint.is_embedded:
+        return [_database_check(endpoint)]
+    found = [_proxy_check(endpoint)]
+    if found[0].told != _DIRECT:
+        return [*found, *_request_checks(endpoint, token, step_seconds)]
+    name = _name_check(endpoint, step_seconds)
+    found.append(name)
+    if name.state == "failed":
+        return [*found, *skipped(_AFTER_NAME, "the name of the server is not known")]
+    if endpoint.origin.startswith("https://"):
+        secure = _tls_check(endpoint, step_seconds)
+        found.append(secure)
+        if secure.state == "failed":
+            return [*found, *skipped(_AFTER_NAME[1:], "there is no secure connection")]
+    return [*found, *_request_checks(endpoint, token, step_seconds)]
+
+
+def _database_check(endpoint: Endpoint) -> Check:
+    from pytest_automation_report.server.store.sqlite import APPLICATION_ID  # noqa: PLC0415 - remote needs none of it
+    from pytest_automation_report.server.store.tables import SCHEMA_VERSION  # noqa: PLC0415 - as above
+
+    return database_check(Path(endpoint.database), application=APPLICATION_ID, newest=SCHEMA_VERSION)
+
+
+def _proxy_check(endpoint: Endpoint) -> Check:
+    """Tell the proxy that requests go through, without what can be a secret."""
+    proxy = next(iter(proxies_for(endpoint.origin, endpoint.proxies).values()), "")
+    if not proxy:
+        return Check("proxy", "ok", _DIRECT)
+    split = urlsplit(proxy)
+    return Check("proxy", "ok", f"{split.scheme}://{split.hostname}:{split.port or _PORTS.get(split.scheme, 0)}")
+
+
+def _name_check(endpoint: Endpoint, step_seconds: float) -> Check:
+    """Look the server's name up, in a thread of its own: a name server can take minutes."""
+    host, port = _place(endpoint)
+    answers: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answers.put(error)
+
+    threading.Thread(target=look_up, daemon=True).start()
+    remedy = "check the address (url), this machine's DNS, or set HTTPS_PROXY"
+    try:
+        found = answers.get(timeout=step_seconds)
+    except queue.Empty:
+        return Check("DNS", "failed", f"{host} was not resolved within {step_seconds:g} s", remedy)
+    if isinstance(found, Exception):
+        return Check("DNS", "failed", f"{host}: {_text(found)}", remedy)
+    return Check("DNS", "ok", f"{host} is {', '.join(sorted({str(each[4][0]) for each in found}))}")
+
+
+def _tls_check(endpoint: Endpoint, step_seconds: float) -> Check:
+    """Open a secure connection with the certificates that requests trust, and close it."""
+    import certifi  # noqa: PLC0415 - what requests trusts without a file of the user's
+
+    host, port = _place(endpoint)
+    try:
+        context = ssl.create_default_context(cafile=endpoint.ca_file or certifi.where())
+        with (
+            socket.create_connection((host, port), timeout=step_seconds) as line,
+            context.wrap_socket(line, server_hostname=host) as secure,
+        ):
+            return Check("TLS", "ok", f"{secure.version()}, certificate {_validity(secure)}")
+    except ssl.SSLCertVerificationError as error:
+        remedy = "name the file of your company's certificates with ca_file, or correct the server's certificate"
+        return Check("TLS", "failed", error.verify_message or str(error), remedy)
+    except ssl.SSLError as error:
+        return Check("TLS", "failed", error.reason or str(error), "check that the address (url) is the server's own")
+    except OSError as error:
+        remedy = "check the address and port (url), a firewall, or set HTTPS_PROXY"
+        return Check("TLS", "failed", f"{host}:{port}: {_text(error)}", remedy)
+
+
+def _validity(secure: ssl.SSLSocket) -> str:
+    certificate: Any = secure.getpeercert()
+    return f"valid until {certificate.get('notAfter', 'an unknown day')}"
+
+
+def _request_checks(endpoint: Endpoint, token: Token, step_seconds: float) -> list[Check]:
+    """Read one source of the project: that needs the token, the project and the right to see it."""
+    dates: list[tuple[str, float]] = []
+    try:
+        with connected(
+            endpoint,
+            token,
+            deadline_seconds=step_seconds,
+            on_answer=lambda headers: dates.append((headers.get("Date", ""), time.time())),
+        ) as client:
+            client.sources(per_page=15)
+    except (ClientError, SettingError, OSError) as error:
+        found = _refused(endpoint, error)
+    else:
+        found = [
+            Check("connection", "ok", "the server answers"),
+            Check("token", "ok", "accepted"),
+            Check("project", "ok", f"{endpoint.project_id} can be read"),
+        ]
+    return [*found, _clock_check(dates)]
+
+
+def _refused(endpoint: Endpoint, error: Exception) -> list[Check]:
+    """Return what an error means for each of the steps that one request takes."""
+    answers = Check("connection", "ok", "the server answers")
+    accepted = Check("token", "ok", "accepted")
+    status = error.status if isinstance(error, (RefusedError, TokenRefusedError)) else 0
+    if isinstance(error, TokenRefusedError) and status == _FORBIDDEN:
+        remedy = "give the token's user access to the project, or set project_id to one of theirs"
+        return [answers, accepted, Check("project", "failed", string(str(error)), remedy)]
+    if isinstance(error, TokenRefusedError):
+        remedy = "set AUTOMATION_REPORT_TOKEN to a valid token of a user of this project"
+        return [answers, Check("token", "failed", string(str(error)), remedy), *skipped(("project",), "no valid token")]
+    if status == _NOT_FOUND and _NEW_PROJECT in str(error):
+        told = f"{endpoint.project_id} is made with the first run"
+        return [answers, accepted, Check("project", "ok", told)]
+    if status == _NOT_FOUND:
+        remedy = f"check the number of the project (project_id {endpoint.project_id}), and the address (url)"
+        return [answers, accepted, Check("project", "failed", string(str(error)), remedy)]
+    remedies = {
+        NotSentError: "check the address (url), the proxy, and that the server runs",
+        ThrottledError: "wait, the server takes no more requests for now",
+    }
+    remedy = remedies.get(type(error), "check that the address (url) is that of a Testmo instance")
+    failed = Check("connection", "failed", string(str(error)), remedy)
+    return [failed, *skipped(("token", "project"), "the server could not be asked")]
+
+
+def _clock_check(dates: list[tuple[str, float]]) -> Check:
+    """Compare this machine's clock with the server's, as its answer tells it."""
+    text, received = dates[-1] if dates else ("", 0.0)
+    try:
+        skew = received - parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):  # what the e-mail parser raises for other texts
+        return Check("clock", "skipped", "the server did not tell its time")
+    if abs(skew) <= _SKEW_SECONDS:
+        return Check("clock", "ok", "agrees with the server's")
+    side = "ahead of" if skew > 0 else "behind"
+    return Check("clock", "failed", f"{abs(skew):.0f} s {side} the server's", "set this machine's clock (NTP)")
+
+
+def _place(endpoint: Endpoint) -> tuple[str, int]:
+    split = urlsplit(endpoint.origin)
+    return split.hostname or "", split.port or _PORTS[split.scheme]
+
+
+def _text(error: BaseException) -> str:
+    return reason(error) if not isinstance(error, UnicodeError) else "no name of a host"

@@ -1,0 +1,307 @@
+"""The table of CI providers (floor 1): where each of them keeps what it tells about a job.
+
+A table of its own, since each provider names branch, commit and build differently and several set each other's
+variables. Rules about the values are in ``ci``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+from urllib.parse import quote
+
+from pytest_automation_report.ci import provider_urls as pages
+from pytest_automation_report.ci.facts import Facts, Shard, without_user
+from pytest_automation_report.ci.provider_urls import text_of
+
+__all__ = ["PROVIDERS", "Provider", "ReadFile", "nothing"]
+
+ReadFile: TypeAlias = Callable[[str], str]
+"""Returns the text of a file by its path, empty when it cannot be read or is too large."""
+
+Environ: TypeAlias = Mapping[str, str]
+
+
+def nothing(_: str) -> str:
+    """Read no file."""
+    return ""
+
+
+def _unknown(_: Environ) -> str | None:
+    return None
+
+
+def _no_more(_: Environ, __: ReadFile) -> Facts:
+    return Facts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Provider:
+    """Where one provider keeps its facts: variables in order of preference, the first that is set counts.
+
+    ``branch`` may hold a whole ref, which then is a branch, a tag or a pull request by its prefix; ``branch_prefixes``
+    and ``tag_prefixes`` are the provider's own, ``pull_ref`` is a pattern of what it calls the branch of a pull request
+    whose number is known. A tag goes before a branch. ``merge_commit`` counts for pull requests. ``attempt`` counts
+    from 1, ``retries`` from 0. What is made of several variables goes before what one tells, and what ``more`` finds
+    before everything.
+    """
+
+    name: str
+    marks: tuple[str, ...]
+    branch: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    commit: tuple[str, ...] = ()
+    merge_commit: tuple[str, ...] = ()
+    pull_request: tuple[str, ...] = ()
+    build: tuple[str, ...] = ()
+    attempt: str = ""
+    retries: str = ""
+    shard: str = ""
+    shards: str = ""
+    is_shard_from_zero: bool = False
+    url: tuple[str, ...] = ()
+    made_url: Callable[[Environ], str | None] = _unknown
+    repository: tuple[str, ...] = ()
+    made_repository: Callable[[Environ], str | None] = _unknown
+    branch_prefixes: tuple[str, ...] = ()
+    tag_prefixes: tuple[str, ...] = ()
+    pull_ref: str = ""
+    more: Callable[[Environ, ReadFile], Facts] = _no_more
+
+
+def _github(environ: Environ, read_file: ReadFile) -> Facts:
+    """Return the author's commit: on a pull request ``GITHUB_SHA`` is a merge, or the target's last one."""
+    commit = text_of(environ, "GITHUB_SHA")
+    event_name = text_of(environ, "GITHUB_EVENT_NAME") or ""
+    if not event_name.startswith("pull_request") and text_of(environ, "GITHUB_HEAD_REF") is None:
+        return Facts(commit=commit)
+    merge = re.fullmatch(r"refs/pull/([0-9]{1,18})/.*", text_of(environ, "GITHUB_REF") or "")
+    found = Facts(merge_commit=commit if merge else None, pull_request=int(merge[1]) if merge else None)
+    try:
+        event: Any = json.loads(read_file(text_of(environ, "GITHUB_EVENT_PATH") or "") or "{}")
+        request = event["pull_request"]
+        pushed, number = request["head"]["sha"], request["number"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return found
+    return replace(
+        found,
+        commit=pushed if isinstance(pushed, str) and pushed else None,
+        pull_request=number if type(number) is int and number > 0 else found.pull_request,
+    )
+
+
+def _teamcity(environ: Environ, read_file: ReadFile) -> Facts:
+    """Return what the build's files of properties tell: the agent sets few variables."""
+    system = _properties(read_file(text_of(environ, "TEAMCITY_BUILD_PROPERTIES_FILE") or ""))
+    found = _properties(read_file(system.get("teamcity.configuration.properties.file", "")))
+    number = found.get("teamcity.pullRequest.number", "")
+    batch = found.get("teamcity.build.parallelTests.currentBatch", "")
+    batches = found.get("teamcity.build.parallelTests.totalBatches", "")
+    is_batch = bool(re.fullmatch("[0-9]{1,9}", batch) and re.fullmatch("[0-9]{1,9}", batches))
+    branch = found.get("teamcity.pullRequest.source.branch") or found.get("teamcity.build.branch", "")
+    is_tag = branch.startswith("refs/tags/")
+    server, build = found.get("teamcity.serverUrl", "").rstrip("/"), found.get("teamcity.build.id", "")
+    return Facts(
+        # The default branch may be called by a word for it, which is no name.
+        branch=None if is_tag or branch.startswith("<") else branch.removeprefix("refs/heads/") or None,
+        tag=branch.removeprefix("refs/tags/") or None if is_tag else None,
+        pull_request=int(number) if re.fullmatch("[0-9]{1,18}", number) else None,
+        shard=Shard(int(batch), int(batches)) if is_batch and 1 <= int(batch) <= int(batches) else None,
+        url=without_user(f"{server}/viewLog.html?buildId={quote(build)}") if server and build else None,
+    )
+
+
+def _properties(text: str) -> dict[str, str]:
+    """Return what a file of Java properties says, as TeamCity writes it: one a line, signs behind backslashes."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        name, sign, value = line.strip().partition("=")
+        if sign and not name.startswith(("#", "!")):
+            found[name.strip()] = re.sub(r"\\(.)", r"\1", value.strip())
+    return found
+
+
+PROVIDERS: Final[tuple[Provider, ...]] = (
+    # Before GitLab, whose names it shares, and before Drone, whose variables its older versions set.
+    Provider(
+        name="Woodpecker",
+        marks=("CI=woodpecker", "CI_SYSTEM_NAME=woodpecker"),
+        branch=("CI_COMMIT_SOURCE_BRANCH", "CI_COMMIT_BRANCH"),
+        tag=("CI_COMMIT_TAG",),
+        commit=("CI_COMMIT_SHA",),
+        pull_request=("CI_COMMIT_PULL_REQUEST",),
+        build=("CI_PIPELINE_NUMBER", "CI_BUILD_NUMBER"),
+        url=("CI_STEP_URL", "CI_PIPELINE_URL", "CI_BUILD_LINK"),
+        repository=("CI_REPO_URL", "CI_REPO_LINK"),
+    ),
+    # Before GitHub, whose variables it sets; its addresses of runs differ between versions, so none is made.
+    Provider(
+        name="Gitea",
+        marks=("GITEA_ACTIONS", "FORGEJO_ACTIONS"),
+        branch=("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"),
+        build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
+        attempt="GITHUB_RUN_ATTEMPT",
+        made_repository=pages.github_repository,
+        more=_github,
+    ),
+    Provider(
+        name="GitHub",
+        marks=("GITHUB_ACTIONS",),
+        branch=("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"),
+        build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
+        attempt="GITHUB_RUN_ATTEMPT",
+        made_url=pages.github_url,
+        made_repository=pages.github_repository,
+        more=_github,
+    ),
+    Provider(
+        name="GitLab",
+        marks=("GITLAB_CI",),
+        branch=(
+            "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME",
+            "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME",
+            "CI_COMMIT_REF_NAME",
+        ),
+        tag=("CI_COMMIT_TAG",),
+        commit=("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA"),
+        merge_commit=("CI_COMMIT_SHA",),
+        pull_request=("CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID"),
+        build=("CI_PIPELINE_ID", "CI_PIPELINE_IID"),
+        retries="CI_JOB_RETRY_COUNT",
+        shard="CI_NODE_INDEX",
+        shards="CI_NODE_TOTAL",
+        url=("CI_JOB_URL", "CI_PIPELINE_URL"),
+        repository=("CI_MERGE_REQUEST_SOURCE_PROJECT_URL", "CI_PROJECT_URL"),
+    ),
+    Provider(
+        name="Azure",
+        marks=("TF_BUILD",),
+        branch=("SYSTEM_PULLREQUEST_SOURCEBRANCH", "BUILD_SOURCEBRANCH"),
+        commit=("SYSTEM_PULLREQUEST_SOURCECOMMITID", "BUILD_SOURCEVERSION"),
+        merge_commit=("BUILD_SOURCEVERSION",),
+        pull_request=("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID"),
+        build=("BUILD_BUILDNUMBER", "BUILD_BUILDID"),
+        attempt="SYSTEM_JOBATTEMPT",
+        shard="SYSTEM_JOBPOSITIONINPHASE",
+        shards="SYSTEM_TOTALJOBSINPHASE",
+        made_url=pages.azure_url,
+        repository=("BUILD_REPOSITORY_URI",),
+    ),
+    Provider(
+        name="CircleCI",
+        marks=("CIRCLECI",),
+        branch=("CIRCLE_BRANCH",),
+        pull_ref=r"pull/([0-9]{1,18})(?:/.*)?",  # what it calls the branch of a fork
+        tag=("CIRCLE_TAG",),
+        commit=("CIRCLE_SHA1",),
+        pull_request=("CIRCLE_PR_NUMBER", "CIRCLE_PULL_REQUEST"),
+        build=("CIRCLE_BUILD_NUM",),
+        shard="CIRCLE_NODE_INDEX",
+        shards="CIRCLE_NODE_TOTAL",
+        is_shard_from_zero=True,
+        url=("CIRCLE_BUILD_URL",),
+        repository=("CIRCLE_REPOSITORY_URL",),
+    ),
+    Provider(
+        name="Buildkite",
+        marks=("BUILDKITE",),
+        branch=("BUILDKITE_BRANCH",),
+        tag=("BUILDKITE_TAG",),
+        commit=("BUILDKITE_COMMIT",),
+        pull_request=("BUILDKITE_PULL_REQUEST",),
+        build=("BUILDKITE_BUILD_NUMBER",),
+        retries="BUILDKITE_RETRY_COUNT",
+        shard="BUILDKITE_PARALLEL_JOB",
+        shards="BUILDKITE_PARALLEL_JOB_COUNT",
+        is_shard_from_zero=True,
+        url=("BUILDKITE_BUILD_URL",),
+        made_url=pages.buildkite_url,
+        repository=("BUILDKITE_PULL_REQUEST_REPO", "BUILDKITE_REPO"),
+    ),
+    Provider(
+        name="Bitbucket",
+        marks=("BITBUCKET_BUILD_NUMBER",),
+        branch=("BITBUCKET_BRANCH",),
+        tag=("BITBUCKET_TAG",),
+        commit=("BITBUCKET_COMMIT",),
+        pull_request=("BITBUCKET_PR_ID",),
+        build=("BITBUCKET_BUILD_NUMBER",),
+        attempt="BITBUCKET_STEP_RUN_NUMBER",
+        shard="BITBUCKET_PARALLEL_STEP",
+        shards="BITBUCKET_PARALLEL_STEP_COUNT",
+        is_shard_from_zero=True,
+        made_url=pages.bitbucket_url,
+        made_repository=pages.bitbucket_repository,
+    ),
+    Provider(
+        name="Travis",
+        marks=("TRAVIS",),
+        branch=("TRAVIS_PULL_REQUEST_BRANCH", "TRAVIS_BRANCH"),
+        tag=("TRAVIS_TAG",),
+        commit=("TRAVIS_PULL_REQUEST_SHA", "TRAVIS_COMMIT"),
+        merge_commit=("TRAVIS_COMMIT",),
+        pull_request=("TRAVIS_PULL_REQUEST",),
+        build=("TRAVIS_BUILD_NUMBER",),
+        url=("TRAVIS_JOB_WEB_URL", "TRAVIS_BUILD_WEB_URL"),
+    ),
+    Provider(
+        name="Drone",
+        marks=("DRONE",),
+        branch=("DRONE_SOURCE_BRANCH", "DRONE_BRANCH"),
+        tag=("DRONE_TAG",),
+        commit=("DRONE_COMMIT_SHA", "DRONE_COMMIT"),
+        pull_request=("DRONE_PULL_REQUEST",),
+        build=("DRONE_BUILD_NUMBER",),
+        url=("DRONE_BUILD_LINK",),
+        repository=("DRONE_REPO_LINK", "DRONE_REMOTE_URL"),
+    ),
+    Provider(
+        name="AppVeyor",
+        marks=("APPVEYOR",),
+        branch=("APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH", "APPVEYOR_REPO_BRANCH"),
+        tag=("APPVEYOR_REPO_TAG_NAME",),
+        commit=("APPVEYOR_PULL_REQUEST_HEAD_COMMIT", "APPVEYOR_REPO_COMMIT"),
+        pull_request=("APPVEYOR_PULL_REQUEST_NUMBER",),
+        build=("APPVEYOR_BUILD_NUMBER",),
+        made_url=pages.appveyor_url,
+        made_repository=pages.appveyor_repository,
+    ),
+    Provider(
+        name="CodeBuild",
+        marks=("CODEBUILD_BUILD_ID",),
+        branch=("CODEBUILD_WEBHOOK_HEAD_REF", "CODEBUILD_WEBHOOK_TRIGGER"),
+        branch_prefixes=("branch/",),
+        tag_prefixes=("tag/",),
+        pull_ref=r"pr/([0-9]{1,18})",
+        commit=("CODEBUILD_RESOLVED_SOURCE_VERSION",),
+        pull_request=("CODEBUILD_WEBHOOK_TRIGGER",),
+        build=("CODEBUILD_BUILD_NUMBER",),
+        made_url=pages.codebuild_url,
+        repository=("CODEBUILD_SOURCE_REPO_URL",),
+    ),
+    Provider(
+        name="TeamCity",
+        marks=("TEAMCITY_VERSION",),
+        commit=("BUILD_VCS_NUMBER",),
+        build=("BUILD_NUMBER",),
+        url=("BUILD_URL",),
+        more=_teamcity,
+    ),
+    # Last, since its agents may set JENKINS_URL for jobs that another provider runs.
+    Provider(
+        name="Jenkins",
+        marks=("JENKINS_URL",),
+        branch=("CHANGE_BRANCH", "ghprbSourceBranch", "gitlabSourceBranch", "BRANCH_NAME", "GIT_BRANCH"),
+        branch_prefixes=("origin/",),  # the git plugin names the remote's branch
+        pull_ref=r"(?:PR|MR)-([0-9]{1,18})(?:-.*)?",  # what it calls the branch of a change
+        tag=("TAG_NAME",),
+        commit=("ghprbActualCommit", "gitlabMergeRequestLastCommit", "GIT_COMMIT"),
+        pull_request=("CHANGE_ID", "ghprbPullId", "gitlabMergeRequestIid"),
+        build=("BUILD_NUMBER",),
+        url=("BUILD_URL",),
+        repository=("GIT_URL", "GIT_URL_1"),
+    ),
+)

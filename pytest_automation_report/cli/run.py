@@ -1,0 +1,352 @@
+"""``automation-report run failed``: what failed in a run, by the keys of the tests (floor 4).
+
+``automation-report run``: runs by hand, for pipelines whose jobs share one (floor 4).
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from pytest_automation_report.api.models import Resources
+from pytest_automation_report.api.responses import Run, RunPage
+from pytest_automation_report.api.run_pages import learn_kind
+from pytest_automation_report.cli.context import (
+    AGE,
+    CONNECTION,
+    NEW_RUN,
+    Exit,
+    configured,
+    new_run,
+    setting_options,
+    told,
+    with_exit_codes,
+)
+from pytest_automation_report.cli.last_runs import (
+    NOT_FOUND,
+    UnknownProjectError,
+    last_of_source,
+    last_run,
+    no_runs_yet,
+    project_of,
+)
+from pytest_automation_report.cli.output import is_person_reading, moment, printed, tell_table
+from pytest_automation_report.cli.run_links import tell_link, tell_look, user_shell
+from pytest_automation_report.cli.shared_runs import (
+    DEADLINE_SECONDS,
+    WHICH,
+    NoRunError,
+    configured_for,
+    connected_to,
+    found_run,
+    jobs_in,
+    joined_run,
+    patiently,
+    wait_for,
+)
+from pytest_automation_report.errors import RefusedError
+from pytest_automation_report.summary.lines import run_page
+from pytest_automation_report.text.terminal import quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_automation_report.api.client import Client
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.settings.configuration import Configuration
+
+_FAILURE: Final = 3
+
+
+@click.command("failed")
+@click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
+@setting_options(*CONNECTION, "source")
+@with_exit_codes
+def list_failed(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Print the run's id, and the key of each test that failed in it, one a line.
+
+    Without RUN_ID the run is the last one of the source that is completed. stderr tells the tests' names.
+    """
+    configuration, token = configured(options, is_source_needed=chosen is None)
+    with connected_to(configuration, token) as client:
+        run = chosen if chosen is not None else last_of_source(client, configuration.source, is_completed=True)
+        found = _failed(client, run)
+    printed(run)
+    for key, name in found.items():
+        printed(key)
+        told(name)
+    told(f"{len(found)} failed in run {run}")
+    tell_link(configuration, run)
+    return Exit.DONE
+
+
+def _failed(client: Client, run: int) -> dict[str, str]:
+    """Return the failed tests' names by their keys; raises `RefusedError` where the server does not tell keys."""
+    found: dict[str, str] = {}
+    page: int | None = 1
+    while page is not None:
+        answer = client.run_tests(run, page=page, status_id=(_FAILURE,))
+        for each in answer.result:
+            if each.key is None:
+                raise RefusedError(f"this server does not tell the keys of the tests of run {run}", NOT_FOUND)
+            found[each.key] = f"{each.folder}.{each.name}"
+        page = answer.next_page
+    return found
+
+
+_COLUMNS: Final = ("run", "state", "results", "failed", "created", "name")
+_PAGE: Final = 25
+_NO_PAGE: Final[Json] = {
+    "page": None,
+    "prev_page": None,
+    "next_page": None,
+    "last_page": None,
+    "total": 0,
+    "result": [],
+}
+"""The page of the runs of a store to which nothing was reported yet."""
+
+_RUNNING: Final = 4
+_UNPROCESSABLE: Final = 422
+_RUN_ID: Final = click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
+_JOBS: Final = click.option("--expect-jobs", type=click.IntRange(min=1), metavar="N", help="Wait until N jobs are in.")
+_TIMEOUT: Final = click.option(
+    "--timeout", type=AGE, default="30m", show_default=True, help="Give up after this time, such as 90s or 30m."
+)
+
+
+@click.group()
+def run() -> None:
+    """Create, fill, complete and read runs."""
+
+
+run.add_command(list_failed)
+
+
+@run.command()
+@setting_options(*CONNECTION, *NEW_RUN, "run_key")
+@with_exit_codes
+def create(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Create a run and print its id. With --run-key the id of an open run of that key is printed, if there is one."""
+    configuration, token = configured(options)
+    new, sharing = new_run(configuration)
+    with connected_to(configuration, token) as client:
+        made = joined_run(client, new, sharing) if sharing.tag else client.create_run(new)
+    printed(made)
+    told(f'run {made} "{new.name}" of source {new.source} is open')
+    tell_link(configuration, made)
+    return Exit.DONE
+
+
+@run.command()
+@_RUN_ID
+@setting_options(*CONNECTION, *WHICH, "fields", "links")
+@with_exit_codes
+def append(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Add fields and links to the run RUN_ID, or to the run of --run-key."""
+    configuration, token = configured_for(chosen, options)
+    resources = Resources(fields=configuration.fields, links=configuration.links)
+    if not resources.body():
+        raise click.UsageError("nothing to add: give --fields NAME=VALUE or --links NAME=ADDRESS")
+    with connected_to(configuration, token) as client:
+        found = found_run(client, configuration)
+        client.append_run(found, resources)
+    told(f"added to run {found}")
+    tell_link(configuration, found)
+    return Exit.DONE
+
+
+@run.command()
+@_RUN_ID
+@click.option(
+    "--measure-elapsed/--longest-thread",
+    default=True,
+    help="The run's time: from its creation to now, or that of its longest thread.",
+)
+@_JOBS
+@_TIMEOUT
+@setting_options(*CONNECTION, *WHICH)
+@with_exit_codes
+def complete(
+    chosen: int | None,
+    *,
+    measure_elapsed: bool,
+    expect_jobs: int | None,
+    timeout: float,
+    **options: Any,  # noqa: ANN401 - click passes the settings' options
+) -> int:
+    """Complete the run RUN_ID, or the run of --run-key, so that nothing can be added to it.
+
+    With --expect-jobs N the command waits until N jobs have delivered their results. If they do not within --timeout,
+    the run stays open and the exit code is 3. A run that is completed already is left as it is.
+
+    The command waits for a server that does not answer: 30 seconds, or --timeout with --expect-jobs.
+    """
+    configuration, token = configured_for(chosen, options)
+    end = time.monotonic() + (DEADLINE_SECONDS if expect_jobs is None else timeout)
+    with connected_to(configuration, token) as client:
+        found = _run_until(end, client, configuration, is_awaited=expect_jobs is not None)
+        if expect_jobs is not None and not wait_for(client, found, jobs=expect_jobs, end=end):
+            waited = quantity(round(timeout), "second")
+            told(f"run {found} stays open: not all jobs were in after {waited}", colour="yellow")
+            command = shlex.join([*user_shell().command, "run", "complete", str(found)])
+            told(f"to complete it all the same: {command}")
+            return Exit.KEPT
+        is_new = patiently(
+            lambda: _completed(client, found, measure_elapsed=measure_elapsed),
+            max(DEADLINE_SECONDS, end - time.monotonic()),
+        )
+    told(f"run {found} is completed" if is_new else f"run {found} was completed before")
+    tell_link(configuration, found)
+    return Exit.DONE
+
+
+@run.command()
+@_RUN_ID
+@_JOBS
+@_TIMEOUT
+@setting_options(*CONNECTION, *WHICH)
+@with_exit_codes
+def wait(chosen: int | None, *, expect_jobs: int | None, timeout: float, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Wait until a run is completed, or until the results of --expect-jobs jobs are in.
+
+    The run is RUN_ID or that of --run-key. Its id is printed. After --timeout the exit code is 3.
+    """
+    configuration, token = configured_for(chosen, options)
+    end = time.monotonic() + timeout
+    with connected_to(configuration, token) as client:
+        found = _run_until(end, client, configuration, is_awaited=True)
+        if not wait_for(client, found, jobs=expect_jobs, end=end):
+            return Exit.KEPT
+    click.echo(found)
+    tell_link(configuration, found)
+    return Exit.DONE
+
+
+@run.command("list")
+@click.option("--page", type=click.IntRange(min=1), default=1, show_default=True, help="Page, newest runs first.")
+@click.option(
+    "--per-page",
+    type=click.Choice(["15", "25", "50", "100"]),
+    default=str(_PAGE),
+    show_default=True,
+    help="Runs a page.",
+)
+@click.option("--open", "is_open", is_flag=True, help="Only runs that are not completed.")
+@click.option("--older-than", type=AGE, help="Only runs that were created so long ago: 30m, 2h or 3d.")
+@click.option("--json", "is_json", is_flag=True, help="Print the page as the server's JSON, without threads if it can.")
+@setting_options(*CONNECTION)
+@with_exit_codes
+def list_runs(
+    page: int,
+    per_page: str,
+    *,
+    is_open: bool,
+    older_than: float | None,
+    is_json: bool,
+    **options: Any,  # noqa: ANN401 - click passes the settings' options
+) -> int:
+    """Print the ids of the project's runs, one a line; stderr tells what they are."""
+    configuration, token = configured(options)
+    before = None if older_than is None else datetime.now(tz=timezone.utc) - timedelta(seconds=older_than)
+    with connected_to(configuration, token) as client:
+        learn_kind(client)
+        try:
+            with project_of(configuration):
+                document = client.runs_document(
+                    page=page, per_page=int(per_page), status=(_RUNNING,) if is_open else (), created_before=before
+                )
+        except UnknownProjectError:
+            if not configuration.endpoint.is_embedded:
+                raise
+            document = {**_NO_PAGE, "per_page": int(per_page)}
+    if is_json:
+        click.echo(json.dumps(document, indent=2))
+        return Exit.DONE
+    runs = [each for each in RunPage.from_json(document).result if not (is_open and each.is_completed)]
+    _tell_runs(configuration, runs)
+    if not runs:
+        is_filtered = is_open or before is not None or page > 1
+        told("no runs" if is_filtered else no_runs_yet(configuration))
+    return Exit.DONE
+
+
+def _tell_runs(configuration: Configuration, runs: Sequence[Run]) -> None:
+    """Print the ids on stdout and what the runs are on stderr, or a table where both are one terminal."""
+    links = [run_page(configuration, run.id) for run in runs]
+    if not is_person_reading():
+        for run, link in zip(runs, links, strict=True):
+            click.echo(run.id)
+            told(f"{_line(run)}{' ' if link else ''}{link}")
+    elif any(links):
+        tell_table((*_COLUMNS, "link"), [(*_row(run), link) for run, link in zip(runs, links, strict=True)])
+    else:
+        tell_table(_COLUMNS, [_row(run) for run in runs])
+
+
+@run.command()
+@_RUN_ID
+@click.option("--json", "is_json", is_flag=True, help="Print the run as the server's JSON document.")
+@setting_options(*CONNECTION, *WHICH)
+@with_exit_codes
+def show(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Print the id of the run RUN_ID, or of that of --run-key; stderr shows what is in it and how to look at it.
+
+    Without either it is the newest run of the project, or of --source where the settings name one.
+    """
+    configuration, token = configured_for(chosen, options, is_source_needed=False)
+    is_named = configuration.run_id is not None or "run_key" in configuration.origins
+    with connected_to(configuration, token) as client:
+        run_id = found_run(client, configuration) if is_named else last_run(client, configuration)
+        document = client.run_document(run_id)
+    if is_json:
+        click.echo(json.dumps(document, indent=2))
+        return Exit.DONE
+    shown = Run.from_row(document)
+    printed(shown.id)
+    told(_line(shown))
+    for field in shown.fields:
+        told(f"  {field.name}: {field.value}")
+    for thread in shown.threads:
+        fields = ", ".join(f"{each.name} {each.value}" for each in thread.fields)
+        told(f"  thread {thread.id}: {quantity(thread.counts.total, 'result')}{f' ({fields})' if fields else ''}")
+    jobs = jobs_in(shown)
+    if jobs:
+        told(f"  {quantity(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'} in: {', '.join(sorted(jobs))}")
+    tell_look(configuration, shown.id)
+    return Exit.DONE
+
+
+def _run_until(end: float, client: Client, configuration: Configuration, *, is_awaited: bool) -> int:
+    """Return the run that the settings name, once the server tells; with ``is_awaited`` once there is one."""
+    also = (NoRunError,) if is_awaited else ()
+    return patiently(lambda: found_run(client, configuration), end - time.monotonic(), also=also)
+
+
+def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:
+    """Complete a run and return whether it was open until now."""
+    try:
+        client.complete_run(run_id, measure_elapsed=measure_elapsed)
+    except RefusedError as error:
+        if error.status != _UNPROCESSABLE or not client.run(run_id, has_threads=False).is_completed:
+            raise
+        return False
+    return True
+
+
+def _line(each: Run) -> str:
+    counts = f"{quantity(each.counts.total, 'result')}, {each.counts.failure} failed"
+    return f'{each.id}: {_state(each)}, {counts}, created {moment(each.created_at)}: "{each.name}"'
+
+
+def _row(each: Run) -> tuple[object, ...]:
+    return each.id, _state(each), each.counts.total, each.counts.failure, moment(each.created_at), each.name
+
+
+def _state(each: Run) -> str:
+    return "completed" if each.is_completed else "open"

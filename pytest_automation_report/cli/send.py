@@ -1,0 +1,295 @@
+"""``automation-report send``: delivers what sessions left in the spool, with the sender's own code (floor 4)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from pytest_automation_report.cli.context import (
+    CONNECTION,
+    Exit,
+    configured_without_token,
+    needed,
+    setting_options,
+    told,
+    with_exit_codes,
+)
+from pytest_automation_report.cli.output import Progress, printed
+from pytest_automation_report.cli.run_links import tell_link, tell_look
+from pytest_automation_report.delivery.artifact_stores import keeper_of
+from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.delivery.handover import World, limits_from
+from pytest_automation_report.delivery.in_flight import most_under_way
+from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.settings.artifact_store import artifact_store
+from pytest_automation_report.settings.table import LOCAL_URL
+from pytest_automation_report.spool.folder import session_folders
+from pytest_automation_report.spool.ledger_file import ledger_from
+from pytest_automation_report.spool.liveness import birth_of
+from pytest_automation_report.spool.log import Log
+from pytest_automation_report.spool.sessions import remove_empty
+from pytest_automation_report.summary.lines import unstored_lines
+from pytest_automation_report.text.terminal import quantity
+
+if TYPE_CHECKING:
+    from pytest_automation_report.api.models import ArtifactStore, Endpoint, Token
+    from pytest_automation_report.delivery.reconciliation import Unknown
+    from pytest_automation_report.delivery.scheduler import Delivery
+    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.spool.folder import SessionFolder
+    from pytest_automation_report.spool.ledger import LedgerState
+    from pytest_automation_report.spool.manifest import Session
+
+
+_TRUST: Final = "if you know that server: whoever can write a spool can write any address into it"
+_LAST: Final = "it completes a run, once all else is sent"
+
+
+@click.command()
+@setting_options(*CONNECTION, "spool", "artifact_store", "artifact_url")
+@click.option(
+    "--unknown",
+    type=click.Choice(["hold", "send", "drop"]),
+    default="hold",
+    show_default=True,
+    help="Results of which nobody can tell whether they arrived: keep them, send them (again), or give them up.",
+)
+@click.option("--new-run", is_flag=True, help="Send what is left to a new run: the one before is gone or completed.")
+@with_exit_codes
+def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN401, FBT001 - click passes them so
+    """Send the results that the spool holds, each of them once.
+
+    Sessions for another server or project stay in the spool and are named. An empty spool needs no token.
+
+    Exit codes: 0 nothing is left, 3 something stays in the spool, 4 the token is missing or refused.
+    """
+    configuration, found_token = configured_without_token(options)
+    folders = sorted(session_folders(configuration.spool), key=_is_closing)
+    remove_empty(configuration.spool)
+    if not folders:
+        told(f"nothing to send in {configuration.spool}")
+        return Exit.DONE
+    kept = f"{quantity(len(folders), 'session')} {'is' if len(folders) == 1 else 'are'} kept in {configuration.spool}"
+    token = needed(found_token, configuration, kept=kept)
+    how = Manner(unknown, is_in_new_run=new_run)
+    found: set[Exit] = set()
+    for folder in folders:
+        has_to_wait = _is_closing(folder) and found - {Exit.DONE}
+        found.add(_kept(folder, _LAST) if has_to_wait else _send(folder, configuration, token, how))
+    return Exit.TOKEN if Exit.TOKEN in found else Exit.KEPT if found - {Exit.DONE} else Exit.DONE
+
+
+def _is_closing(folder: SessionFolder) -> bool:
+    """Whether a session completes a run that others have joined, and so comes after theirs."""
+    try:
+        return folder.read_session().is_closing
+    except SpoolError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a session is sent: what is done with unknown results, and whether a new run takes what is left.
+
+    ``prints_run`` writes the run's id to stdout, alone, where there is one.
+    """
+
+    unknown: Unknown = "hold"
+    is_in_new_run: bool = False
+    prints_run: bool = False
+
+
+_CAREFUL: Final = Manner()
+
+
+def _send(folder: SessionFolder, configuration: Configuration, token: Token, how: Manner) -> Exit:
+    try:
+        folder.check_owner()
+        session = folder.read_session()
+        hindrance = _hindrance(folder, session, configuration)
+        lock = None if hindrance else _lock(folder)
+    except (SpoolError, FileNotFoundError) as error:
+        if not folder.path.exists():
+            told(f"{folder.id}: another sender has sent it meanwhile")
+            return Exit.DONE
+        return _kept(folder, str(error))
+    if hindrance:
+        return _kept(folder, hindrance)
+    if lock is None:
+        return _kept(folder, f"another sender (process {ledger_from(folder.ledger).sender_pid}) is at work on it")
+    try:
+        return delivered(folder, _bound(folder, session, configuration), configuration, token, how)
+    except SpoolError as error:
+        return _kept(folder, str(error))
+    finally:
+        os.close(lock)
+
+
+def _bound(folder: SessionFolder, session: Session, configuration: Configuration) -> Session:
+    """Return a session with its destination; one without gets the configured one, before a part of it is sent there."""
+    if session.has_destination:
+        return session
+    endpoint = configuration.endpoint
+    bound = replace(session, origin=endpoint.origin, project_id=endpoint.project_id, database=endpoint.database)
+    folder.bind(bound)
+    return bound
+
+
+def left_by(run: int, configuration: Configuration, token: Token) -> Exit:
+    """Send what sessions that joined a run have left in the spool, once their own senders are done with it."""
+    found = Exit.DONE
+    for folder in session_folders(configuration.spool):
+        try:
+            session = folder.read_session()
+        except SpoolError as error:
+            if folder.path.exists():
+                found = max(found, _kept(folder, str(error)))
+            continue
+        if session.joined_run != run or session.origin != configuration.endpoint.origin:
+            continue
+        found = max(found, _send(folder, configuration, token, _CAREFUL))
+    return found
+
+
+def _lock(folder: SessionFolder) -> int | None:
+    """Return the folder's lock; waits for a sender whose pytest has ended, since it will soon end, too.
+
+    Raises `FileNotFoundError` if that has sent everything.
+    """
+    limits = limits_from(os.environ)
+    seconds = limits.exit_all + limits.alone
+    end = time.monotonic() + seconds
+    lock = folder.locked()
+    if lock is None:
+        told(f"{folder.id}: waits for the sender that is at work on it, {seconds:g} seconds at most")
+    while lock is None and time.monotonic() < end:
+        time.sleep(limits.poll)
+        lock = folder.locked()
+    if lock is not None and folder.is_empty:  # the sender was done, and removed it, just before this one had the lock
+        os.close(lock)
+        folder.remove()
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder.path))
+    return lock
+
+
+def _kept(folder: SessionFolder, why: str) -> Exit:
+    told(f"{folder.id}: kept: {why}", colour="yellow")
+    return Exit.KEPT
+
+
+def _hindrance(folder: SessionFolder, session: Session, configuration: Configuration) -> str:
+    endpoint = configuration.endpoint
+    if not session.has_destination:
+        return _partial_hindrance(session, endpoint)
+    if (session.origin, session.project_id) != (endpoint.origin, endpoint.project_id):
+        if session.is_embedded:
+            return f"it is for the embedded store: send it with --url {LOCAL_URL} --project-id {session.project_id}"
+        there = f"{session.origin}, project {session.project_id}"
+        return f"it is for {there}: name that with --url and --project-id to send it, {_TRUST}"
+    if session.is_embedded and session.database != endpoint.database:
+        return f"it is for the store {session.database}: name that with --database to send it"
+    is_running = session.pid_birth != "" and birth_of(session.pid) == session.pid_birth
+    if is_running and not folder.has_ended:
+        return f"its pytest (process {session.pid}) is still running"
+    return ""
+
+
+def _partial_hindrance(session: Session, endpoint: Endpoint) -> str:
+    """Return why a session without a whole destination is not sent here: the part that is known must be the same."""
+    if session.origin not in {"", endpoint.origin}:
+        how = "name that with --url, and its project with --project-id, to send it"
+        return f"it is for {session.origin}: {how}, {_TRUST}"
+    if session.project_id not in {0, endpoint.project_id}:
+        return f"it is for project {session.project_id}: name that with --project-id to send it"
+    return ""
+
+
+def delivered(
+    folder: SessionFolder, session: Session, configuration: Configuration, token: Token, how: Manner = _CAREFUL
+) -> Exit:
+    """Send what a session's folder holds, told as it goes and at its end; the caller holds the folder's lock."""
+    before = ledger_from(folder.ledger)
+    acknowledged, dropped = before.total("acknowledged"), before.total("dropped")
+    world = World(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
+    limits = limits_from(os.environ)
+    with (
+        connected(configuration.endpoint, token, deadline_seconds=limits.request) as client,
+        Progress(sys.stderr, time.monotonic) as progress,
+    ):
+        delivery = Sender(
+            folder,
+            session,
+            limits,
+            client,
+            world,
+            on_progress=progress.show,
+            keeper=keeper_of(_store(configuration), time.monotonic),
+            unknown=how.unknown,
+            is_in_new_run=how.is_in_new_run,
+            most_under_way=most_under_way(configuration.endpoint),
+        ).run()
+    state = delivery.state
+    if how.prints_run and state.run is not None:
+        printed(state.run)
+    _told_on_the_way(folder, state, state.total("dropped") - dropped)
+    return _told(folder, delivery, state.total("acknowledged") - acknowledged, configuration)
+
+
+def _store(configuration: Configuration) -> ArtifactStore | None:
+    """Return the user's own store of files, and tell when it cannot be used."""
+    store, trouble = artifact_store(configuration, os.environ, Path.cwd())
+    if trouble:
+        told(trouble)
+    return store
+
+
+def _told_on_the_way(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
+    """Tell what was decided while sending."""
+    for before, now in state.renamed.items():
+        told(f"{folder.id}: the server does not know the status {before!r}: sent as {now!r}")
+    for line in unstored_lines(state.unstored_reasons):
+        told(f"{folder.id}: {line}")
+    if dropped:
+        gone = quantity(dropped, "result")
+        told(f"{folder.id}: {gone} dropped, as asked: nobody can tell whether the server has them")
+
+
+def _told(folder: SessionFolder, delivery: Delivery, sent: int, configuration: Configuration) -> Exit:
+    state = delivery.state
+    arrived = f"{quantity(sent, 'result')} sent{'' if state.run is None else f' to run {state.run}'}"
+    if state.done.get("torn"):
+        told(f"{folder.id}: {state.done['torn']} of its files end in the middle of a record: its process was killed")
+    if delivery.is_finished and not delivery.has_kept:
+        told(f"{folder.id}: {arrived}, nothing is left")
+        if why := folder.remove():
+            told(f"{folder.id}: its folder is left alone: {why}")
+        if state.run is not None:
+            tell_look(configuration, state.run)
+        return Exit.DONE
+    rejected = state.total("rejected")
+    kept = [
+        (int(state.done.get("left", 0)), "to be sent"),
+        (rejected, "rejected by the server"),
+        (state.total("held"), "held: nobody can tell whether they arrived (--unknown=send|drop decides it)"),
+        (int(state.done.get("damaged", 0)), "damaged records that cannot be read"),
+    ]
+    parts = ", ".join(f"{count} {what}" for count, what in kept if count) or "the run is not completed"
+    why = delivery.stopped or state.trouble or "; ".join(state.reasons[:3])
+    if state.is_run_gone:
+        why = f"{why}: add --new-run to send it to a new run"
+    text = f"{folder.id}: {arrived}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}"
+    if state.run is not None and sent:
+        tell_link(configuration, state.run)
+    told(text, colour="yellow")
+    if state.trouble_class == "token":
+        return Exit.TOKEN
+    return Exit.REFUSED if rejected or state.trouble_class == "refused" else Exit.KEPT

@@ -1,0 +1,230 @@
+"""``automation-report serve``: the embedded server on a port of this machine (floor 4)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from pytest_automation_report.api.models import SERVE_PORT
+from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.settings.parsers import SIZE_REMEDY, size_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_automation_report.server.http.middleware import Exchange
+    from pytest_automation_report.server.store.store import Store
+
+
+def _size(context: click.Context, parameter: click.Parameter, given: str | None) -> int | None:
+    """Return a size in bytes; what is none is a usage error that says how to write one."""
+    if given is None:
+        return None
+    found = size_bytes(given)
+    if found is None:
+        raise click.BadParameter(f"{given!r} is no size; {SIZE_REMEDY}", context, parameter)
+    return found
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address of this machine to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=SERVE_PORT, show_default=True, help="Port; 0 takes any free one."
+)
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File of the token that clients must have; default: AUTOMATION_REPORT_SERVER_TOKEN, else one made once "
+    "and kept beside the database.",
+)
+@click.option("--allow-remote", is_flag=True, help="Listen on an address that other machines reach: --host 0.0.0.0.")
+@click.option(
+    "--allow-host", multiple=True, metavar="NAME", help="Answer requests for this host name, too. Can be repeated."
+)
+@click.option("--strict-references", is_flag=True, help="Refuse runs that name an unknown configuration or milestone.")
+@click.option("--rate-limit", type=click.IntRange(min=1), metavar="N", help="Answer N requests a minute; default: all.")
+@click.option("--max-size", callback=_size, metavar="SIZE", help="Take no more in a store of this size, such as 20GB.")
+@click.option(
+    "--max-artifacts",
+    callback=_size,
+    default="2GB",
+    show_default=True,
+    metavar="SIZE",
+    help="How much the artifacts that the store keeps may have together.",
+)
+@click.option(
+    "--open",
+    "is_opened",
+    is_flag=True,
+    help="Open the pages in this machine's browser; takes a free port where the usual one is in use.",
+)
+@click.option("--run", "run_id", type=click.IntRange(min=1), metavar="RUN_ID", help="Let the links open this run.")
+@click.option("--revoke-browsers", is_flag=True, help="Let no browser in by what it has kept: each needs a new link.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell each request on stderr.")
+@setting_options("database")
+@with_exit_codes
+def serve(  # noqa: PLR0913 - one for each option
+    host: str,
+    port: int,
+    token_file: Path | None,
+    *,
+    allow_remote: bool,
+    allow_host: tuple[str, ...],
+    strict_references: bool,
+    rate_limit: int | None,
+    max_size: int | None,
+    max_artifacts: int,
+    is_opened: bool,
+    run_id: int | None,
+    revoke_browsers: bool,
+    verbose: bool,
+    **options: Any,  # noqa: ANN401 - click passes the settings' options
+) -> int:
+    """Serve the embedded store, or one in a PostgreSQL database, on this machine until Ctrl-C or SIGTERM.
+
+    The first line on stdout is the address, alone; stderr tells how to look at it and how to report to it.
+    """
+    from pytest_automation_report.server.http.middleware import Rules  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.http.serving import (  # noqa: PLC0415
+        TOKEN_VARIABLE,
+        ServeOptions,
+        check_hosts,
+        passes_secret,
+        server_token,
+    )
+    from pytest_automation_report.server.http.serving import serve as serve_store  # noqa: PLC0415
+    from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415
+    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415
+
+    configuration, place = stored_at(options)
+    check_hosts(host, allow_host, is_remote_allowed=allow_remote)
+    # A database has no folder: then the token is kept where the store of this project would be.
+    token = server_token(os.environ, configuration.database, token_file)
+    passes = passes_secret(configuration.database, is_new=revoke_browsers, note=told)
+    made = Path(f"{configuration.database}.token")
+    kept = token_file or (None if os.environ.get(TOKEN_VARIABLE, "").strip() else made)
+    rules = Rules(
+        are_references_strict=strict_references,
+        requests_per_minute=rate_limit,
+        observe=_tell_request if verbose else None,
+        max_artifact_bytes=max_artifacts,
+    )
+    is_new = isinstance(place, Path) and not place.exists()
+    store = Store(place, max_bytes=max_size)
+    _check_run(store, run_id)
+    empty_note = _empty_note(store, place, is_new=is_new)
+    looking = _Looking(run_id, is_opened=is_opened)
+    pages = Pages(store, passes, told=looking.again)
+    serving = ServeOptions(
+        is_remote_allowed=allow_remote, host_names=allow_host, rules=rules, extension=pages.extension
+    )
+
+    def announce(address: str) -> None:
+        click.echo(address)
+        told(f"serving {place}; Ctrl-C ends it")
+        looking.begin(address, pages.opening_path)
+        told(f"report to it: {_reporting_line(address, kept)}")
+        if empty_note:
+            told(empty_note)
+
+    for note in store.notes:
+        told(note)
+
+    def serve_on(chosen: int) -> None:
+        serve_store(store, token, host=host, port=chosen, ready=announce, options=serving)
+
+    try:
+        _serve_on_a_port(serve_on, host, port, may_move=is_opened and _is_default("port"))
+    finally:
+        store.close()
+    return Exit.DONE
+
+
+def _serve_on_a_port(serve_on: Callable[[int], None], host: str, port: int, *, may_move: bool) -> None:
+    """Serve on this port, or with ``may_move`` on any free one where it is in use."""
+    try:
+        serve_on(port)
+    except OSError as error:
+        if not (may_move and error.errno == errno.EADDRINUSE):
+            raise _refused(error, host, port) from error
+        told(f"port {port} is taken, by another serve perhaps: serving on a free one")
+        _serve_on_a_port(serve_on, host, 0, may_move=False)
+
+
+def _is_default(parameter: str) -> bool:
+    """Return whether the user left this parameter out."""
+    return click.get_current_context().get_parameter_source(parameter) is ParameterSource.DEFAULT
+
+
+def _check_run(store: Store, run_id: int | None) -> None:
+    """Raise `SettingError` for a run that the store does not have."""
+    if run_id is not None and not store.read(lambda reader: reader.runs([run_id], has_threads=False)):
+        store.close()
+        raise SettingError("--run", run_id, "the store has no such run: automation-report run list shows those it has")
+
+
+def _empty_note(store: Store, place: object, *, is_new: bool) -> str:
+    """Return a line for a store without runs, since the user may have expected those of another folder; else ""."""
+    if store.read(lambda reader: reader.has_runs):
+        return ""
+    remedy = "if you expected runs, start serve in their project's folder or name their store with --database"
+    return f"this store is {'new and ' if is_new else ''}empty: {place}; {remedy}"
+
+
+def _refused(error: OSError, host: str, port: int) -> SettingError:
+    """Return the mistake in what was asked to listen on."""
+    reason = error.strerror or str(error)
+    if error.errno == errno.EADDRNOTAVAIL:
+        return SettingError("--host", host, f"{reason}: name an address of this machine")
+    return SettingError("--port", port, f"{reason}: choose another, or 0 for any free one")
+
+
+def _tell_request(exchange: Exchange) -> None:
+    told(f"{exchange.method} {exchange.path} {exchange.status} {exchange.milliseconds:.0f} ms")
+
+
+class _Looking:
+    """Tells where to look at the store, and opens it in a browser when that was asked for."""
+
+    def __init__(self, run_id: int | None, *, is_opened: bool) -> None:
+        self._is_opened = is_opened
+        self._end = "" if run_id is None else f"?run={run_id}"
+        self._address = ""
+
+    def begin(self, address: str, path: str) -> None:
+        """Tell the first link."""
+        self._address = address
+        link = f"{address}{path}{self._end}"
+        told(f"look at it: {link}")
+        if self._is_opened:
+            # A browser may take its time, and the server must answer it meanwhile.
+            threading.Thread(target=_open, args=(link,), daemon=True).start()
+
+    def again(self, path: str) -> None:
+        """Tell the link for another browser: the one before was used."""
+        told(f"opened; in another browser: {self._address}{path}{self._end}")
+
+
+def _open(link: str) -> None:
+    import webbrowser  # noqa: PLC0415 - it looks for browsers when it is imported
+
+    has_screen = sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")))
+    if not has_screen or not webbrowser.open(link):
+        told("no browser was found here: open the link yourself")
+
+
+def _reporting_line(address: str, token_file: Path | None) -> str:
+    words = ["pytest", "--automation-report", "--automation-report-url", address]
+    words += ["--automation-report-project-id", "1"]
+    if token_file is not None:
+        return shlex.join([*words, "--automation-report-token-file", str(token_file)])
+    return f'AUTOMATION_REPORT_TOKEN="$AUTOMATION_REPORT_SERVER_TOKEN" {shlex.join(words)}'

@@ -1,0 +1,129 @@
+"""``automation-report submit``: results of any tool that writes JUnit XML, delivered as those of pytest (floor 4)."""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pytest_automation_report.cli.context import (
+    CONNECTION,
+    NEW_RUN,
+    SHARING,
+    Exit,
+    configured,
+    new_run,
+    setting_options,
+    told,
+    with_exit_codes,
+)
+from pytest_automation_report.cli.send import Manner, delivered
+from pytest_automation_report.errors import ResultFileError
+from pytest_automation_report.junit.submission import Submission
+from pytest_automation_report.session.start import rules_from
+from pytest_automation_report.settings.token import secrets_from
+from pytest_automation_report.text.terminal import quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_automation_report.api.models import Token
+    from pytest_automation_report.recording.options import Rules
+    from pytest_automation_report.settings.configuration import Configuration
+
+RESULT_SETTINGS = ("folder_prefix", "statuses", "redact", "redact_builtin", "spool")
+"""Settings that say how results are read from files, and where they wait."""
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILES...")
+@click.option(
+    "--ignore-parse-error", is_flag=True, help="Tell of files that cannot be read, and send the results of the others."
+)
+@click.option("--allow-empty", is_flag=True, help="Exit with 0 where there is no result to send.")
+@setting_options(*CONNECTION, *NEW_RUN, *SHARING, *RESULT_SETTINGS)
+@with_exit_codes
+def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Send the results in JUnit XML files to a run, and print its id.
+
+    FILES are names or patterns such as "reports/**/*.xml". A new run is created and completed; a run of --run-id or
+    --run-key stays open. When the server is down the results stay in the spool until "automation-report send".
+    """
+    configuration, token = configured(options)
+    found = list(paths_of(files))
+    submission = Submission(configuration.spool, rules_of(configuration, token))
+    try:
+        fill(submission, found, is_lenient=ignore_parse_error)
+    except BaseException:
+        submission.discard()
+        raise
+    if not submission.results:
+        submission.discard()
+        told(f"no results in {submission.files} of {quantity(len(found), 'file')}: nothing was sent")
+        return Exit.DONE if allow_empty else Exit.USAGE
+    run, sharing = new_run(configuration, submission.id)
+    folder, session, lock = submission.finished(
+        configuration.endpoint,
+        run,
+        sharing=sharing,
+        note=f"{quantity(submission.results, 'result')} submitted from {quantity(submission.files, 'file')}",
+        joined_run=configuration.run_id,
+    )
+    try:
+        return delivered(folder, session, configuration, token, Manner(prints_run=True))
+    finally:
+        os.close(lock)
+
+
+def rules_of(configuration: Configuration, token: Token) -> Rules:
+    """Return how results of files are made."""
+    return rules_from(configuration, "", secrets_from(os.environ, token, is_builtin=configuration.redact_builtin))
+
+
+def fill(submission: Submission, paths: Iterable[Path], *, is_lenient: bool) -> None:
+    """Add the results of these files; raises `ResultFileError` for one that cannot be read, if not lenient."""
+    for path in paths:
+        count = _added(submission, path, is_lenient=is_lenient)
+        if count == 0:
+            told(f"{path}: no results")
+
+
+def _added(submission: Submission, path: Path, *, is_lenient: bool) -> int | None:
+    """Return how many results a file had, ``None`` for one that was passed over."""
+    try:
+        return submission.add_file(path)
+    except ResultFileError as error:
+        if not is_lenient:
+            remedy = "nothing was sent (--ignore-parse-error sends the other files)"
+            raise ResultFileError(f"{error}; {remedy}") from error
+        told(f"passed over: {error}")
+        return None
+
+
+def matches(pattern: str) -> list[Path]:
+    """Return what a name or pattern leads to, but for folders."""
+    names = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - pathlib takes no absolute pattern
+    return [Path(name) for name in names if not Path(name).is_dir()]
+
+
+def paths_of(patterns: Iterable[str]) -> Iterator[Path]:
+    """Yield the files of these names and patterns, each once; raises `ResultFileError` for one without a file."""
+    seen: set[str] = set()
+    for pattern in patterns:
+        paths = matches(pattern)
+        if not paths:
+            what = "is a folder: name its files, as in" if Path(pattern).is_dir() else "no such file, and no match:"
+            example = (
+                f"{pattern.rstrip('/')}/**/*.xml"
+                if Path(pattern).is_dir()
+                else "quote patterns, as in 'reports/**/*.xml'"
+            )
+            raise ResultFileError(f"{pattern}: {what} {example}")
+        for path in paths:
+            real = os.path.realpath(path)
+            if real not in seen:
+                seen.add(real)
+                yield path

@@ -1,0 +1,144 @@
+"""Keep the user's token from a server, a proxy of it or a file that only a checkout's ini file names.
+
+A command may run in a checkout of strangers, and must run nothing of it. Their ini file is a proposal: what opens the
+way of a token (address, token file, certificates, plain HTTP) counts when the user has named it, too. Pytest needs no
+such guard, since it runs the checkout's conftest.py with everything that the user's environment holds.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_automation_report.api.urls import is_loopback_origin
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.settings.configuration import token_for
+from pytest_automation_report.settings.known_addresses import KnownAddresses, certificates_digest
+from pytest_automation_report.settings.table import setting
+from pytest_automation_report.settings.token import token_from
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_automation_report.api.models import Token
+    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.endpoint import PostgresDatabase
+    from pytest_automation_report.settings.ini_file import ProjectIni
+    from pytest_automation_report.settings.sources import Given
+
+__all__ = ["check_database", "token_to_send"]
+
+
+def token_to_send(
+    configuration: Configuration, given: Mapping[str, Given], environ: Mapping[str, str], ini: ProjectIni
+) -> tuple[Configuration, Token | None]:
+    """Return the token that may be sent, None with the reason as the configuration's hindrance.
+
+    A use that is allowed is remembered, so that the ini file's word is enough from then on. Raises `SettingError` for a
+    mistake in the user's list of addresses.
+    """
+    if configuration.endpoint.is_embedded:
+        return configuration, None
+    guard = _Guard(configuration, given, ini)
+    trouble = guard.token_file_trouble(environ)
+    if trouble:
+        return _hindered(configuration, trouble), None
+    configuration, token = token_for(configuration, environ)
+    if token is None or not configuration.is_sendable:
+        return configuration, token
+    known = KnownAddresses(environ, ini.root)
+    trouble = guard.address_trouble(token, known)
+    if trouble:
+        return _hindered(configuration, "; ".join([trouble, *known.troubles()])), None
+    known.remember(configuration.url, token, guard.certificates())
+    return configuration, token
+
+
+def check_database(given: Given, database: PostgresDatabase, ini: ProjectIni) -> None:
+    """Raise `SettingError` for a database server that only an ini file names: it would get the user's password."""
+    if given.place == "ini file":
+        remedy = f"an ini file cannot choose who gets your database password: name it with {_named('database')}"
+        raise SettingError(f"{ini.path}: {setting('database').ini}", database.shown, remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """The questions to one command's settings; each answer is a text for the user, empty when all is well."""
+
+    configuration: Configuration
+    given: Mapping[str, Given]
+    ini: ProjectIni
+
+    def token_file_trouble(self, environ: Mapping[str, str]) -> str:
+        """Return why the token file is not read; one of an ini file has to be below the project's folder.
+
+        Where the environment has a token, the file is not read anyway.
+        """
+        if not self._is_of_ini("token_file") or token_from(environ, "").is_given:
+            return ""
+        real = Path(os.path.realpath(self.configuration.token_file))
+        if real.is_relative_to(os.path.realpath(self.ini.root)):
+            return ""
+        remedy = f"an ini file can only name a file below {self.ini.root}: name this one with {_named('token_file')}"
+        return str(SettingError(self._place("token_file"), self.given["token_file"].value, remedy))
+
+    def address_trouble(self, token: Token, known: KnownAddresses) -> str:
+        """Return why this token does not go to the address, or not on that way."""
+        origin = self.configuration.url
+        not_sent = f"the token is not sent to {origin}"
+        is_known = known.is_used(origin, token) or known.is_listed(origin)
+        if self._is_of_ini("url") and not is_known:
+            return (
+                f"{not_sent}: only an ini file names this address ({self._place('url')}), and this token was not used"
+                f" there before. If you trust it, name it with --url {origin} or {setting('url').environment},"
+                f" or write it into {known.list_file or 'a list in your home folder'}"
+            )
+        if self._is_of_ini("allow_http") and _is_clear(origin) and not is_known:
+            return (
+                f"{not_sent}: it would travel in the clear, which only an ini file allows"
+                f" ({self._place('allow_http')}). Use https://, or allow it with {_named('allow_http')}"
+            )
+        certificates = self.certificates()
+        if self._is_of_ini("ca_file") and certificates and not known.is_used(origin, token, certificates):
+            return (
+                f"{not_sent}: only an ini file names the certificates to trust ({self._place('ca_file')}), and they"
+                f" were not used before. If you trust them, name {self.configuration.ca_file} with {_named('ca_file')}"
+            )
+        return ""
+
+    def certificates(self) -> str:
+        """Return a digest of the certificates that a setting names, empty where none does or TLS is not used."""
+        if "ca_file" not in self.given or not self.configuration.url.startswith("https:"):
+            return ""
+        try:
+            return certificates_digest(self.configuration.ca_file)
+        except OSError as error:
+            reason = f"they cannot be read ({error.strerror or error}): name a file of certificates"
+            raise SettingError(self._place("ca_file"), self.configuration.ca_file, reason) from error
+
+    def _is_of_ini(self, name: str) -> bool:
+        return name in self.given and self.given[name].place == "ini file"
+
+    def _place(self, name: str) -> str:
+        """Return where a setting was given, an ini file by its whole path."""
+        return f"{self.ini.path}: {setting(name).ini}" if self._is_of_ini(name) else self.given[name].origin
+
+
+def _named(name: str) -> str:
+    each = setting(name)
+    return f"{each.plain_option} or {each.environment}"
+
+
+def _is_clear(origin: str) -> bool:
+    return origin.startswith("http:") and not is_loopback_origin(origin)
+
+
+def _hindered(configuration: Configuration, trouble: str) -> Configuration:
+    """Return the configuration with the reason why nothing is sent."""
+    return replace(
+        configuration,
+        troubles=(*configuration.troubles, trouble),
+        hindrance=configuration.hindrance or trouble,
+    )

@@ -1,0 +1,39 @@
+"""From an endpoint to a client (floor 3): the only place that knows local from remote."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN
+from pytest_automation_report.api.transport import new_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pytest_automation_report.api.models import Endpoint, Token
+
+
+@contextmanager
+def connected(
+    endpoint: Endpoint,
+    token: Token,
+    *,
+    deadline_seconds: float,
+    on_answer: Callable[[Mapping[str, str]], None] | None = None,
+) -> Iterator[Client]:
+    """Yield a client of this endpoint; the embedded store's server is mounted on its session, without a socket.
+
+    ``deadline_seconds`` bounds each request as a whole. The server's packages are imported for the embedded store only.
+    ``on_answer`` is given the headers of each answer.
+    """
+    with new_session(proxies=endpoint.proxies, ca_file=endpoint.ca_file) as session:
+        if endpoint.is_embedded:
+            from pytest_automation_report.server.http.requests_adapter import StoreAdapter  # noqa: PLC0415 - remote needs none of it
+
+            session.mount(EMBEDDED_ORIGIN.partition("//")[0] + "//", StoreAdapter(Path(endpoint.database), token))
+        if on_answer is not None:
+            session.hooks["response"].append(lambda response, **_: on_answer(response.headers))
+        yield Client(session, endpoint.origin, token, project_id=endpoint.project_id, deadline_seconds=deadline_seconds)

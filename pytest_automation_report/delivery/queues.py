@@ -1,0 +1,339 @@
+"""From records to results, a lane for each worker (floor 3, pure).
+
+A result is closed by a FINISH that was not a rerun, by the crash report of its worker, or by the end of the session.
+What the recorder cannot know while it runs is decided here: attempts that never finished, attempts whose worker
+crashed and that another worker ran again, attempts after which nothing came.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from pytest_automation_report.api.models import Artifact, Field, Test, encoded
+from pytest_automation_report.delivery.results import Lane, NotRun, Result, Start
+from pytest_automation_report.recording.attempts import with_earlier_attempts
+from pytest_automation_report.recording.synthetic_results import UNTESTED, not_run_test, passed_test, unfinished_test
+from pytest_automation_report.spool.artifacts import MARK
+from pytest_automation_report.spool.folder import CONTROLLER, NOT_RUN
+from pytest_automation_report.spool.records import AGAIN
+from pytest_automation_report.text.limits import fitted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Mapping
+
+    from pytest_automation_report.recording.options import Rules
+    from pytest_automation_report.spool.records import Placed
+
+Unfinished: TypeAlias = Literal["crashed", "died", "interrupted"]
+
+_MOST_PROPERTIES = 100
+_LOST = "the process went on to other tests, but the record of this result is damaged or could not be written"
+
+
+class Lanes:
+    """All lanes of a session; ``last_words`` tells what a worker's process has printed last, once it has died."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        orphans: Mapping[str, Container[int]] | None = None,
+        last_words: Callable[[str], str] = lambda _: "",
+    ) -> None:
+        self._rules = rules
+        self._last_words = last_words if rules.keeps_output("error") else lambda _: ""
+        self._orphans = orphans or {}
+        self._crashed: dict[str, list[Test]] = {}
+        self._failed: set[str] = set()
+        self.by_worker: dict[str, Lane] = {}
+        self.end: Mapping[str, Any] | None = None
+        self.properties: list[Field] = []
+        self.artifacts: list[Artifact] = []
+        self.is_decided = False
+        self._is_each = False
+        self._not_run = NotRun(rules.report_not_run)
+
+    @property
+    def not_run(self) -> int:
+        """Number of tests that were collected and have no result; 0 when nobody has told how many there are."""
+        collected = [lane.collected for lane in self.by_worker.values() if lane.collected is not None]
+        if not collected:
+            return 0
+        expected = sum(collected) if self._is_each else max(collected)
+        return max(0, expected - sum(lane.seen - lane.modules for lane in self.by_worker.values()))
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is something to report."""
+        return any(lane.seen or lane.open or lane.unclosed or lane.suspended for lane in self.by_worker.values())
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether all workers that there are have ended; pytest-xdist takes its time between that and its own end."""
+        return all(lane.is_closed for worker, lane in self.by_worker.items() if worker not in {CONTROLLER, NOT_RUN})
+
+    def lane(self, worker: str) -> Lane:
+        """Return the worker's lane, a new one when there is none."""
+        if worker not in self.by_worker:
+            self.by_worker[worker] = Lane(worker, self._orphans.get(worker, ()))
+        return self.by_worker[worker]
+
+    def take(self, worker: str, placed: Placed) -> None:
+        """Add one record of the worker's file; kinds of later versions are passed over."""
+        lane, members = self.lane(worker), placed.record.members
+        match placed.record.kind:
+            case "open":
+                lane.pid = members["pid"]
+                lane.began = members.get("began", lane.began)
+            case "collected":
+                lane.collected = members["count"]
+            case "plan":
+                self._is_each = members["each"]
+            case "start":
+                self._start(lane, _start_from(placed))
+            case "pass":
+                self._pass(lane, placed)
+            case "finish":
+                self._finish(lane, placed)
+            case "close":
+                lane.more = members.get("more", 0)
+                self._close(lane, members["t"], members.get("detail", ""))
+            case "crash":
+                self._crash(members)
+            case "end":
+                self.end = members
+            case _:
+                self._take_more(lane, placed)
+
+    def _take_more(self, lane: Lane, placed: Placed) -> None:
+        """Add one record of what no finished test's result depends on."""
+        members = placed.record.members
+        match placed.record.kind:
+            case "ids":
+                self._not_run.collect(placed.offset, members["ids"])
+            case "artifact":
+                if lane.open is not None and lane.open.number == members["n"]:
+                    lane.added.append(Artifact(**members["artifact"]))
+            case "captured":
+                lane.captured = members["files"]
+            case "property":
+                if "artifact" not in members:
+                    self._add_property(Field.from_body(members["field"]))
+                elif len(self.artifacts) < _MOST_PROPERTIES:
+                    self.artifacts.append(Artifact(**members["artifact"]))
+
+    def _add_property(self, field_: Field) -> None:
+        """Take a field of the run, each once however many workers have recorded it."""
+        if field_ not in self.properties and len(self.properties) < _MOST_PROPERTIES:
+            self.properties.append(field_)
+
+    def decide(self, kind: Literal["died", "interrupted"], moment: int = 0) -> None:
+        """Make results of all that is still open, since the session is over; ``kind`` says how that came.
+
+        ``moment`` is when that was seen, in microseconds of the session's clock, 0 if nobody has looked.
+        """
+        self.merge_crashed()
+        for lane in self.by_worker.values():
+            if lane.open is not None:
+                words = self._last_words(lane.worker) if kind == "died" else ""
+                self._emit(lane, self._orphan(lane, lane.open, kind, words, max(lane.ended, moment)))
+            self._close_attempt(lane)
+            lane.is_closed = True
+        for lane in self.by_worker.values():
+            suspended, lane.suspended = lane.suspended, None
+            if suspended is not None:
+                self._crashed[suspended.nodeid].pop()
+                self._emit(lane, suspended)
+        self._emit_not_run()
+        self.is_decided = True
+
+    def _emit_not_run(self) -> None:
+        """Make results of the tests that nothing has begun, in a lane of their own; they count as not reported."""
+        ended = max((each.ended for each in self.by_worker.values()), default=0)
+        for offset, nodeid in self._not_run.left():
+            test, lane = not_run_test(nodeid, self._rules), self.lane(NOT_RUN)
+            lane.began = lane.ended = ended
+            lane.modules += 1
+            self._emit(
+                lane,
+                Result(NOT_RUN, offset, -1, nodeid, test.key, UNTESTED, 0, ended, encoded(test)),
+            )
+
+    def merge_crashed(self) -> None:
+        """Give results that wait to be sent the attempts of the same test that crashed other workers before.
+
+        To be called when all records that are there have been taken: a crash report may be read after the result of the
+        attempt that followed it.
+        """
+        for lane in self.by_worker.values() if self._crashed else ():
+            for place in range(len(lane.queue)):
+                result = lane.queue[place]
+                earlier = self._pop_crashed(result.nodeid)
+                if earlier:
+                    lane.queue[place] = self._merged(result, earlier)
+                    lane.counts[result.status] -= 1
+                    lane.counts[lane.queue[place].status] += 1
+
+    def _start(self, lane: Lane, start: Start) -> None:
+        self._not_run.begin(start.nodeid)
+        if lane.began is None:
+            lane.began = start.moment
+        if lane.open is not None:
+            self._emit(lane, self._orphan(lane, lane.open, "died", _LOST, start.moment))
+        if lane.unclosed is not None and lane.unclosed.nodeid != start.nodeid:
+            self._close_attempt(lane)
+        lane.open, lane.ended = start, max(lane.ended, start.moment)
+        lane.added.clear()
+
+    def _pass(self, lane: Lane, placed: Placed) -> None:
+        """Take a result that is made here; its START may have been left out."""
+        members = placed.record.members
+        number, nodeid, moment = members["n"], members["id"], members["t"]
+        if lane.open is None or lane.open.number != number:
+            offset = placed.offset if placed.begun < 0 else placed.begun
+            self._start(lane, Start(offset, number, members["began"], nodeid, members["file"], members.get("line")))
+        if lane.open is not None and number in lane.orphans:
+            self._emit(lane, self._orphan(lane, lane.open, "died", "", moment))
+            return
+        elapsed = members["elapsed"]
+        ident, test = passed_test(nodeid, (members["file"], members.get("line"), ""), self._rules, elapsed)
+        lane.open, lane.unclosed = None, None
+        lane.ended = max(lane.ended, moment)
+        result = Result(lane.worker, placed.offset, number, nodeid, ident.key, "passed", elapsed, moment, encoded(test))
+        self._emit(lane, result)
+
+    def _finish(self, lane: Lane, placed: Placed) -> None:
+        members, start = placed.record.members, lane.open
+        if start is None or start.number != members["n"]:
+            start = None
+        elif start.number in lane.orphans:
+            self._emit(lane, self._orphan(lane, start, "died", "", members["t"]))
+            return
+        result = Result(
+            worker=lane.worker,
+            offset=placed.offset,
+            number=members["n"],
+            nodeid=start.nodeid if start else "",
+            key=members["key"],
+            status=members["status"],
+            elapsed=members["elapsed"],
+            moment=members["t"],
+            test=placed.record.test,
+            is_with_files=MARK in placed.record.test,
+        )
+        lane.open, lane.unclosed = None, None
+        lane.ended = max(lane.ended, result.moment)
+        if lane.began is None:
+            lane.began = result.moment - result.elapsed
+        if start is None:
+            lane.modules += 1
+        if members["final"]:
+            self._emit(lane, result)
+        else:
+            lane.unclosed = result
+
+    def _close(self, lane: Lane, moment: int, detail: str) -> None:
+        if lane.open is not None:
+            lane.interrupted = lane.open.nodeid
+            self._emit(lane, self._orphan(lane, lane.open, "interrupted", detail, moment))
+        self._close_attempt(lane)
+        lane.ended = max(lane.ended, moment)
+        lane.is_closed = True
+
+    def _crash(self, members: Mapping[str, Any]) -> None:
+        lane, nodeid, moment = self.lane(members["worker"]), members["id"], members["t"]
+        self._not_run.begin(nodeid)
+        if lane.interrupted == nodeid or (lane.is_closed and lane.open is None):
+            return
+        start = lane.open or Start(lane.position, -1, moment, nodeid, members["file"], members.get("line"))
+        detail = "\n\n".join(filter(None, (members["text"], self._last_words(lane.worker))))
+        result = self._orphan(lane, start, "crashed", detail, moment)
+        if members["outcome"] in {"rerun", AGAIN}:
+            if members["outcome"] == AGAIN:
+                self._failed.add(start.nodeid)
+            attempts = [] if lane.unclosed is None else [_test_from(lane.unclosed)]
+            self._crashed.setdefault(start.nodeid, []).extend([*attempts, _test_from(result)])
+            lane.open = lane.unclosed = None
+            self._release(result.nodeid)
+            lane.suspended = result
+        else:
+            self._emit(lane, result)
+            lane.is_closed = True
+
+    def _pop_crashed(self, nodeid: str) -> list[Test]:
+        """Return the crashed attempts of a test that now has a result."""
+        earlier = self._crashed.pop(nodeid, [])
+        if earlier:
+            self._release(nodeid)
+        return earlier
+
+    def _release(self, nodeid: str) -> None:
+        """Let go of the last crashed attempt of a test: another attempt came after it.
+
+        It is kept back until then, with its lane open, since it is the result if no other attempt comes.
+        """
+        for lane in self.by_worker.values():
+            if lane.suspended is not None and lane.suspended.nodeid == nodeid:
+                lane.suspended, lane.is_closed = None, True
+
+    def _orphan(self, lane: Lane, start: Start, kind: Unfinished, detail: str, moment: int) -> Result:
+        finished = unfinished_test(
+            start.nodeid,
+            (start.file, start.line, ""),
+            self._rules,
+            kind=kind,
+            detail=detail,
+            observed=max(0, moment - start.moment),
+            worker=lane.worker,
+        )
+        text = encoded(fitted(replace(finished.test, artifacts=tuple(lane.added) if start is lane.open else ())))
+        return Result(
+            worker=lane.worker,
+            offset=start.offset,
+            number=start.number,
+            nodeid=start.nodeid,
+            key=finished.identity.key,
+            status=finished.status,
+            elapsed=finished.test.elapsed or 0,
+            moment=max(moment, start.moment),
+            test=text,
+            is_orphan=True,
+            is_with_files=MARK in text,
+        )
+
+    def _emit(self, lane: Lane, result: Result) -> None:
+        if result.is_orphan:
+            earlier = self._pop_crashed(result.nodeid)
+            if lane.unclosed is not None and lane.unclosed.nodeid == result.nodeid:
+                earlier = [*earlier, _test_from(lane.unclosed)]
+            result = self._merged(result, earlier)
+            lane.open = lane.unclosed = None
+        lane.counts[result.status] += 1
+        lane.queue.append(result)
+
+    def _merged(self, result: Result, earlier: list[Test]) -> Result:
+        """Return a result with the attempts before it; what pytest has counted as a failure stays one."""
+        if not earlier:
+            return result
+        test = _test_from(result)
+        if result.nodeid in self._failed and result.status != "error":
+            test = replace(test, status=self._rules.alias("error"), fields=(*earlier[-1].fields[:1], *test.fields))
+            result = result._replace(status="error")
+        text = encoded(with_earlier_attempts(test, earlier))
+        return result._replace(test=text, is_with_files=MARK in text)
+
+    def _close_attempt(self, lane: Lane) -> None:
+        """Make the last rerun attempt the result: nothing came after it."""
+        if lane.unclosed is not None:
+            self._emit(lane, lane.unclosed)
+            lane.unclosed = None
+
+
+def _start_from(placed: Placed) -> Start:
+    members = placed.record.members
+    return Start(placed.offset, members["n"], members["t"], members["id"], members["file"], members.get("line"))
+
+
+def _test_from(result: Result) -> Test:
+    return Test.from_body(json.loads(result.test))

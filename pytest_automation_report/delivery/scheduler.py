@@ -1,0 +1,363 @@
+"""Brings results to the server: one request at a time while tests run, several at a session's end (floor 3).
+
+Every POST stands in the ledger before it goes out, and what came of it after. The four classes of answers: applied, try
+again, refused, unknown; an unknown one is settled (`settlement`) before anything else is sent, a refused append is
+looked into (`portions`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.api.client import encoded
+from pytest_automation_report.api.models import Field, Resources
+from pytest_automation_report.delivery.batches import due_cause
+from pytest_automation_report.delivery.in_flight import Underway
+from pytest_automation_report.delivery.reconciliation import NOTE_FIELD
+from pytest_automation_report.delivery.rejections import Portions
+from pytest_automation_report.delivery.request_outcomes import Aftermath
+from pytest_automation_report.delivery.retries import Patience
+from pytest_automation_report.delivery.shared_run import Joining
+from pytest_automation_report.delivery.uploads import Uploads, is_spooled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_automation_report.api.client import Client
+    from pytest_automation_report.delivery.artifact_stores import Keeper
+    from pytest_automation_report.delivery.batches import Batch
+    from pytest_automation_report.delivery.handover import Limits, World
+    from pytest_automation_report.delivery.queues import Lanes
+    from pytest_automation_report.delivery.reconciliation import Unknown
+    from pytest_automation_report.delivery.rejections import Rejects
+    from pytest_automation_report.delivery.request_outcomes import Posted
+    from pytest_automation_report.delivery.results import Lane
+    from pytest_automation_report.spool.ledger import Account, Intent, LedgerState, Operation
+    from pytest_automation_report.spool.ledger_file import LedgerBook
+    from pytest_automation_report.spool.manifest import Session
+
+WORKER_FIELD: Final = "Worker"
+NOT_RUN_FIELD: Final = "Not run"
+"""Name of the run's field that counts the tests without a result."""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Sends what the lanes hold; owned by the sender that holds the session's lock.
+
+    ``note`` says how the session ended, for the run; ``unknown`` what is done with results that nobody can tell of.
+    ``keeper`` keeps files in the place of the server. ``most_under_way`` is how many requests may be under way at the
+    same time once all workers have ended, never two to the same thread.
+    """
+
+    client: Client
+    book: LedgerBook
+    lanes: Lanes
+    session: Session
+    limits: Limits
+    world: World
+    rejects: Rejects
+    unknown: Unknown = "hold"
+    keeper: Keeper | None = None
+    most_under_way: int = 1
+    underway: Underway[Posted] = field(default_factory=Underway)
+    note: str = ""
+    patience: Patience = field(init=False)
+    _portions: Portions = field(init=False)
+    _aftermath: Aftermath = field(init=False)
+    _joining: Joining = field(init=False)
+    _uploads: Uploads = field(init=False)
+    _waiting_since: dict[str, float] = field(default_factory=dict)
+    _marks: dict[str, int] = field(default_factory=dict)
+    _turn: int = 0
+
+    def __post_init__(self) -> None:
+        self.patience = Patience(self.book, self.limits, self.world)
+        self._portions = Portions(self.book.state.aliases)
+        self._uploads = Uploads(self.book.folder, self.client, self.book, self.world, self.patience, self.keeper)
+        self._aftermath = Aftermath(
+            self.client, self.book, self.lanes, self.session, self.limits, self.world, self.rejects, self.unknown,
+            self.patience, self._portions, self.underway,
+        )  # fmt: skip
+
+        self._joining = Joining(
+            self.client, self.session.run, self.session.run_tag, self.limits, self.world, self.session.is_first
+        )
+
+    @property
+    def state(self) -> LedgerState:
+        """The ledger's state."""
+        return self.book.state
+
+    @property
+    def left(self) -> int:
+        """Number of results that the server does not have (as far as is known) and that are still to be sent."""
+        return sum(self.unsettled(lane) for lane in self.lanes.by_worker.values())
+
+    def unsettled(self, lane: Lane) -> int:
+        """Return how many results of those that a lane holds are still to be sent."""
+        account = self.state.account(lane.worker)
+        return sum(not account.is_settled(each.offset) for each in lane.queue)
+
+    @property
+    def stopped(self) -> str:
+        """Why nothing more is sent in this life of the sender, empty while it goes on."""
+        return self.patience.stopped
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is awaited, or time must pass until the server can tell what became of a request."""
+        return bool(self.underway) or self._aftermath.is_settling
+
+    @property
+    def has_kept(self) -> bool:
+        """Whether results were refused for good, are held since nobody can tell if they arrived, or are damaged."""
+        is_aside = any(each.rejected.count or each.held.count for each in self.state.accounts.values())
+        return is_aside or bool(self.state.done.get("damaged"))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all results have their end and, when the run is ours, it is completed."""
+        state, lanes = self.state, self.lanes
+        if not lanes.is_decided or state.open_intent is not None:
+            return False
+        for lane in lanes.by_worker.values():
+            self._prune(lane, state.account(lane.worker))
+            if lane.queue:
+                return False
+        if not self._has_begun:
+            return True
+        return state.is_complete or (self._leaves_open and state.is_noted and not self._open_threads)
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether there is something to tell; a job without a test is told, too, in a run that waits for it."""
+        is_awaited = self.session.joined_run is not None and self.lanes.end is not None
+        return self.lanes.has_begun or self.session.is_closing or is_awaited
+
+    @property
+    def _leaves_open(self) -> bool:
+        """Whether the run is somebody else's to complete."""
+        return self.state.is_joined and not self.session.is_closing
+
+    def await_answers(self) -> None:
+        """Wait for all that is under way, as long as each request may take."""
+        while self.underway:
+            self.underway.wait(self.limits.poll)
+            self._aftermath.conclude()
+
+    def settle(self) -> bool:
+        """Look into the first open intent, with at most one request; return whether there was something to do."""
+        intent = self.state.open_intent
+        if intent is None or self.underway or self.patience.is_waiting:
+            return False
+        return self._aftermath.settle(intent)
+
+    def step(self) -> bool:
+        """Take the answers that have come, or send at most one request; return whether there was something to do."""
+        self.underway.most = self.most_under_way if self.lanes.is_closing else 1
+        if self._aftermath.conclude():
+            return True
+        if self.patience.is_waiting:
+            return False
+        if self._aftermath.has_stranded:
+            return self.settle()
+        action = None if self.underway.is_full else self._next_action()
+        if action is None:
+            return False
+        action()
+        return True
+
+    def _next_action(self) -> Callable[[], None] | None:
+        state = self.state
+        if not self._has_begun:
+            return None
+        if state.run is None:
+            return None if self.underway else self._begin_run()
+        workers = list(self.lanes.by_worker)
+        busy = {each.worker for each in state.open_intents.values()}
+        for step in range(len(workers)):
+            turn = (self._turn + step) % len(workers)
+            worker = workers[turn]
+            action = None if worker in busy else self._lane_action(self.lanes.by_worker[worker])
+            if action is not None:
+                self._turn = turn + 1
+                return action
+        return self._ending_action() if self.lanes.is_decided and not state.is_complete else None
+
+    def _ending_action(self) -> Callable[[], None] | None:
+        """Return what ends the session on the server: a note, then, when all else has its end, the completion."""
+        if not self.underway:
+            if self.state.is_noted:
+                return None if self._leaves_open else self._complete_run
+            return self._begin_note if self._leaves_open else self._storing_of_run() or self._note_run
+        is_told = self.state.is_noted or self._leaves_open or self._is_busy_with("append_run")
+        return None if is_told or self._storing_of_run() else self._note_run
+
+    def _storing_of_run(self) -> Callable[[], None] | None:
+        """Return what stores the next file that is not of a test."""
+        return self._uploads.storing(filter(is_spooled, self.lanes.artifacts))
+
+    def _begin_run(self) -> Callable[[], None] | None:
+        """Return how this session comes to its run."""
+        session, left = self.session, self.state.left_runs
+        if session.joined_run is not None and session.joined_run not in left:
+            return self._join_run
+        if session.run_tag and not left:
+            return None if self._joining.is_waiting else self._join_shared
+        return self._create_run
+
+    def _lane_action(self, lane: Lane) -> Callable[[], None] | None:
+        account = self.state.account(lane.worker)
+        self._prune(lane, account)
+        if not lane.queue:
+            self._waiting_since.pop(lane.worker, None)
+            return self._closing_action(lane, account)
+        since = self._waiting_since.setdefault(lane.worker, self.world.clock())
+        batch = self._portions.batch(lane, account)
+        storing = self._uploads.action(batch.results)
+        if storing is not None:
+            return None if self.underway else storing  # it may take long, and answers would wait for it
+        age = self.world.clock() - since
+        if not due_cause(batch, age_seconds=age, age_limit_seconds=self.limits.batch_age, is_closing=lane.is_closed):
+            return None
+        thread = account.thread
+        if thread is None:
+            return lambda: self._create_thread(lane)
+        if self._aftermath.is_storm:
+            return lambda: self._aftermath.probe(thread)
+        return lambda: self._append(lane, account, batch)
+
+    def _closing_action(self, lane: Lane, account: Account) -> Callable[[], None] | None:
+        """Return what ends a thread; in a run of others the last one waits for what there is to say at the end."""
+        if not lane.is_closed or account.thread is None:
+            return None
+        if self._leaves_open and not self.state.is_noted and self._open_threads == 1:
+            if not self._is_all_sent:
+                return None
+            return self._storing_of_run() or (lambda: self._note_thread(lane, account))
+        return lambda: self._complete_thread(lane, account)
+
+    def _prune(self, lane: Lane, account: Account) -> None:
+        """Take off what an earlier life of the sender has settled."""
+        while lane.queue and account.is_settled(lane.queue[0].offset):
+            self._marks[lane.worker] = lane.queue.popleft().moment
+
+    def _join_run(self) -> None:
+        self.book.write("joined", run=self.session.joined_run)
+
+    def _join_shared(self) -> None:
+        """Take a step to the run that jobs share."""
+        found = self._aftermath.attempt(self._joining.step)
+        if found is not None:
+            self.book.write("joined", run=found)
+
+    def _create_run(self) -> None:
+        intent = self._intend("create_run")
+        self._aftermath.post(intent, lambda: self.client.create_run(self.session.run, key=self._key(intent)))
+
+    def _note_run(self) -> None:
+        run, intent, resources = self._run, self._intend("append_run"), self._last_words()
+        self._aftermath.post(intent, lambda: self.client.append_run(run, resources, key=self._key(intent)))
+
+    def _last_words(self) -> Resources:
+        """Return what is known at the session's end: of the run, or of a thread where others share the run."""
+        own = [Field(NOTE_FIELD, self.note)]
+        if self.lanes.not_run:
+            own.append(Field(NOT_RUN_FIELD, str(self.lanes.not_run)))
+        artifacts, fields = self._uploads.addressed(self.lanes.artifacts)
+        return Resources(fields=(*own, *self.lanes.properties, *fields), artifacts=artifacts)
+
+    def _begin_note(self) -> None:
+        """Make a thread to say the last words in: none is open any more, or there never was one."""
+        self._create_thread(next(iter(self.lanes.by_worker.values())))
+
+    def _note_thread(self, lane: Lane, account: Account) -> None:
+        thread = account.thread
+        assert thread is not None
+        intent, body = (
+            self._intend("note_thread", worker=lane.worker, thread=thread),
+            encoded(self._last_words().body()),
+        )
+        self._aftermath.post(intent, lambda: self.client.append_thread(thread, body, key=self._key(intent)))
+
+    def _complete_run(self) -> None:
+        run, intent, is_measured = self._run, self._intend("complete_run"), self.session.is_measured
+        self._aftermath.post(
+            intent, lambda: self.client.complete_run(run, measure_elapsed=is_measured, key=self._key(intent))
+        )
+
+    def _create_thread(self, lane: Lane) -> None:
+        run, intent = self._run, self._intend("create_thread", worker=lane.worker)
+        own = self.session.thread_fields if self._leaves_open else ()
+        resources = Resources(fields=(Field(WORKER_FIELD, lane.worker), *own))
+        self._aftermath.post(intent, lambda: self.client.create_thread(run, resources, key=self._key(intent)))
+
+    def _complete_thread(self, lane: Lane, account: Account) -> None:
+        thread = account.thread
+        assert thread is not None
+        observed = account.thread_observed + max(0, lane.ended - self._mark(lane))
+        computed = max(0, account.thread_computed + lane.more)
+        intent = self._intend("complete_thread", worker=lane.worker, thread=thread)
+        self._aftermath.post(
+            intent,
+            lambda: self.client.complete_thread(
+                thread,
+                elapsed_observed=observed if self.session.is_measured else None,
+                elapsed_computed=computed,
+                key=self._key(intent),
+            ),
+        )
+
+    def _append(self, lane: Lane, account: Account, batch: Batch) -> None:
+        thread = account.thread
+        assert thread is not None
+        observed = max(0, batch.results[-1].moment - self._mark(lane))
+        intent = self._intend(
+            "append_thread",
+            worker=lane.worker,
+            thread=thread,
+            span=(batch.first, batch.last, len(batch.results)),
+            orphans=tuple(each.number for each in batch.results if each.is_orphan),
+            elapsed=(observed, batch.computed),
+        )
+        sent, began = self._uploads.resolved(batch), self.world.clock()
+        body = sent.body(observed if self.session.is_measured else None)
+
+        def taken() -> None:
+            self._uploads.release(batch)
+            self._portions.took(lane, batch, self.world.clock() - began)
+
+        call = lambda: self.client.append_thread(thread, body, key=self._key(intent))  # noqa: E731
+        self._aftermath.post(intent, call, sent, taken)
+        self._waiting_since[lane.worker] = self.world.clock()
+
+    def _mark(self, lane: Lane) -> int:
+        return self._marks.get(lane.worker, lane.began if lane.began is not None else lane.ended)
+
+    @property
+    def _run(self) -> int:
+        assert self.state.run is not None
+        return self.state.run
+
+    def _key(self, intent: Intent) -> str:
+        """Return the Idempotency-Key of this POST: the same for the same intent of the same session."""
+        return hashlib.sha256(f"{self.session.id}:{intent.number}".encode()).hexdigest()
+
+    def _intend(self, operation: Operation, **members: Any) -> Intent:  # noqa: ANN401 - the book's own
+        return self.book.intend(operation, at=self.world.wall(), **members)
+
+    @property
+    def _open_threads(self) -> int:
+        """Number of threads that are open and stay so, whatever is under way."""
+        closing = {each.worker for each in self.state.open_intents.values() if each.operation == "complete_thread"}
+        return sum(each.thread is not None for worker, each in self.state.accounts.items() if worker not in closing)
+
+    def _is_busy_with(self, operation: Operation) -> bool:
+        return any(each.operation == operation for each in self.state.open_intents.values())
+
+    @property
+    def _is_all_sent(self) -> bool:
+        return self.lanes.is_decided and not any(lane.queue for lane in self.lanes.by_worker.values())

@@ -1,0 +1,397 @@
+"""JUnit XML of any tool as results (floor 1, pure): what the official command-line tool makes of the same file.
+
+Whole files of 100,000 cases are read in pieces; what is kept of them is the case that is open. Elements count where
+that tool looks for them: cases in suites, suites in suites. A document type is refused, and with it every entity of
+the document's own.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from mimetypes import MimeTypes
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from xml.parsers import expat
+
+from pytest_automation_report.api.models import Artifact, Field, FieldType, Status, Test
+from pytest_automation_report.junit.parsing import JunitError, Property, parsed, said_in
+from pytest_automation_report.recording.fields import artifact_from, is_web, kind_of, property_field, typed_field
+from pytest_automation_report.recording.identity import key_of
+from pytest_automation_report.recording.options import Rules, Texts, texts
+from pytest_automation_report.recording.phases import console_field
+from pytest_automation_report.text.limits import STEP_LIMIT, TEXT_UNITS, fitted, string, utf16_length
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pytest_automation_report.recording.fields import FieldKind
+
+__all__ = ["JunitDocument", "JunitError", "JunitResult"]
+
+FOLDER: Final = "Unnamed folder"
+"""The folder of cases that have no class."""
+
+DEEPEST: Final = 256
+"""How deep the elements of a document may be nested."""
+
+SPACE: Final = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
+"""What the official tool takes for space around texts."""
+
+_Role: TypeAlias = Literal["suite", "case", "status", "output", "properties", "property", "other"]
+
+_SUITES: Final = frozenset({"testsuites", "testsuite"})
+_ROOTS: Final = _SUITES | {"testcase"}
+_STATUSES: Final[tuple[Status, ...]] = ("skipped", "failure", "error")
+_OUTPUTS: Final[Mapping[str, str]] = {"system-out": "Output", "system-err": "Errors"}
+_NUMBER: Final = re.compile(r"[+-]?([0-9]*\.)?[0-9]+", re.ASCII)
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,15}", re.ASCII)
+_HINT: Final = re.compile(r"(string|url|text|console|html):.*")
+_STEP: Final = re.compile(r"step\d*(?:\[([^\]]+)\])?", re.IGNORECASE | re.ASCII)
+_ATTACHMENT: Final = re.compile(r"attachment", re.IGNORECASE)
+_TYPES: Final = MimeTypes()
+_TYPES.add_type("text/plain", ".log")
+
+
+@dataclass(frozen=True, slots=True)
+class JunitResult:
+    """One case: the test that goes to the server, and its status before any alias."""
+
+    test: Test
+    status: Status
+
+
+class JunitDocument:
+    """Reads one document; owned by whoever has its bytes."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._reader = _Reader(rules)
+
+    def results(self, pieces: Iterable[bytes]) -> Iterator[JunitResult]:
+        """Yield the document's results in its order.
+
+        Raises `JunitError`, which names the line, for what is no well-formed XML or has a document type, and for
+        another kind of document.
+        """
+        reader = self._reader
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.buffer_size = 1 << 16
+        parser.StartElementHandler = reader.start
+        parser.EndElementHandler = reader.end
+        parser.CharacterDataHandler = reader.characters
+        parser.StartCdataSectionHandler = reader.begin_verbatim
+        parser.EndCdataSectionHandler = reader.end_verbatim
+        for _ in parsed(parser, pieces):
+            yield from reader.taken()
+        if reader.root not in _ROOTS:
+            raise JunitError(f"it holds no JUnit results: its outermost element is <{reader.root[:40]}>")
+
+    @property
+    def elapsed(self) -> int:
+        """Microseconds of the whole: what the outermost element tells, else the sum of the cases."""
+        told = self._reader.top.told()
+        return self._reader.total if told is None else told
+
+
+@dataclass(slots=True)
+class _Top:
+    """An element that may be the outermost one that tells the time: the only child of the only child of the root."""
+
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    cases: int = 0
+    suites: int = 0
+    child: _Top | None = None
+
+    def told(self) -> int | None:
+        """Return the microseconds that this element, or the one that stands for it, tells; ``None`` without any."""
+        if "time" in self.attributes or "duration" in self.attributes:
+            return _elapsed(self.attributes)
+        if self.cases or self.suites != 1 or self.child is None:
+            return None
+        return self.child.told()
+
+
+@dataclass(slots=True)
+class _Text:
+    """The text of one element: space around each of its runs is taken off, but for what stands verbatim."""
+
+    name: str
+    attributes: Mapping[str, str]
+    runs: list[str] = field(default_factory=list)
+    _open: list[str] = field(default_factory=list)
+
+    def add(self, data: str) -> None:
+        """Add characters to the open run."""
+        self._open.append(data)
+
+    def end_run(self, *, is_verbatim: bool = False) -> None:
+        """End the run: an element or a verbatim section begins or ends here."""
+        run = "".join(self._open)
+        self._open.clear()
+        self.runs.append(run if is_verbatim else run.strip(SPACE))
+
+    def joined(self) -> str:
+        """Return the whole text."""
+        self.end_run()
+        return "".join(self.runs)
+
+
+@dataclass(slots=True)
+class _Case:
+    """What was read of the open case."""
+
+    attributes: Mapping[str, str]
+    statuses: dict[Status, list[_Text]] = field(default_factory=dict)
+    outputs: dict[str, _Text] = field(default_factory=dict)
+    properties: list[_Text] = field(default_factory=list)
+    has_properties: bool = False
+
+
+@dataclass(slots=True)
+class _Node:
+    """An open element: what it is there for, and where its text goes."""
+
+    role: _Role
+    top: _Top | None = None
+    text: _Text | None = None
+
+
+class _Reader:
+    """Takes the events of one document."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._clean = texts(rules)
+        self._case: _Case | None = None
+        self._found: list[JunitResult] = []
+        self.top = _Top()
+        self.root = ""
+        self.total = 0
+        self._nodes = [_Node("suite", self.top)]
+
+    def taken(self) -> list[JunitResult]:
+        """Return the results that were not taken so far."""
+        found, self._found = self._found, []
+        return found
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        """Begin an element."""
+        parent = self._nodes[-1]
+        if len(self._nodes) > DEEPEST:
+            raise JunitError(f"its elements are nested more than {DEEPEST} deep, which no test tool writes")
+        self.root = self.root or name
+        if parent.text is not None:
+            parent.text.end_run()
+        self._nodes.append(self._node(parent, name, {key: value.strip(SPACE) for key, value in attributes.items()}))
+
+    def end(self, _: str) -> None:
+        """End the innermost element."""
+        node = self._nodes.pop()
+        if node.role == "case" and self._case is not None:
+            case, self._case = self._case, None
+            result = _result(case, self._rules, self._clean)
+            if result is not None:
+                self.total += result.test.elapsed or 0
+                self._found.append(result)
+
+    def characters(self, data: str) -> None:
+        """Take text."""
+        text = self._nodes[-1].text
+        if text is not None:
+            text.add(data)
+
+    def begin_verbatim(self) -> None:
+        """Begin a CDATA section."""
+        text = self._nodes[-1].text
+        if text is not None:
+            text.end_run()
+
+    def end_verbatim(self) -> None:
+        """End a CDATA section."""
+        text = self._nodes[-1].text
+        if text is not None:
+            text.end_run(is_verbatim=True)
+
+    def _node(self, parent: _Node, name: str, attributes: Mapping[str, str]) -> _Node:
+        if parent.role == "suite":
+            return self._in_suite(parent, name, attributes)
+        case = self._case
+        if case is None:
+            return _Node("other")
+        if parent.role == "properties" and name == "property":
+            text = _Text(name, attributes)
+            case.properties.append(text)
+            return _Node("property", text=text)
+        return _in_case(case, name, attributes) if parent.role == "case" else _Node("other")
+
+    def _in_suite(self, parent: _Node, name: str, attributes: Mapping[str, str]) -> _Node:
+        if name in _SUITES:
+            top = _Top(attributes)
+            if parent.top is not None:
+                parent.top.suites += 1
+                # With a second suite none of them stands for the whole, and nobody asks what is in them.
+                parent.top.child = top if parent.top.suites == 1 else None
+            return _Node("suite", top if parent.top is not None and parent.top.child is top else None)
+        if name == "testcase":
+            if parent.top is not None:
+                parent.top.cases += 1
+            self._case = _Case(attributes)
+            return _Node("case")
+        return _Node("other")
+
+
+def _in_case(case: _Case, name: str, attributes: Mapping[str, str]) -> _Node:
+    """Return the node of a case's child; of outputs and lists of properties the first counts."""
+    text = _Text(name, attributes)
+    for status in _STATUSES:
+        if name == status:
+            case.statuses.setdefault(status, []).append(text)
+            return _Node("status", text=text)
+    if name in _OUTPUTS and name not in case.outputs:
+        case.outputs[name] = text
+        return _Node("output", text=text)
+    if name == "properties" and not case.has_properties:
+        case.has_properties = True
+        return _Node("properties")
+    return _Node("other")
+
+
+def _result(case: _Case, rules: Rules, clean: Texts) -> JunitResult | None:
+    """Return the result of a case, ``None`` for one without a name."""
+    attributes = case.attributes
+    name = attributes.get("name", "")
+    if not name:
+        return None
+    folder = attributes.get("classname") or attributes.get("class") or ""
+    if rules.prefix:
+        folder = f"{rules.prefix}.{folder}" if folder else rules.prefix
+    status: Status = "passed"
+    for each in _STATUSES:
+        status = each if each in case.statuses else status
+    fields, artifacts = _additions(case, clean)
+    test = Test(
+        key=key_of(folder, name),
+        name=string(name),
+        folder=string(folder) if folder else FOLDER,
+        status=rules.alias(status),
+        elapsed=_elapsed(attributes),
+        file=string(attributes["file"]) if attributes.get("file") else None,
+        line=_whole(attributes.get("line", "")),
+        assertions=_whole(attributes.get("assertions", "")),
+        fields=tuple(fields),
+        artifacts=tuple(artifacts),
+    )
+    return JunitResult(fitted(test), status)
+
+
+def _additions(case: _Case, clean: Texts) -> tuple[list[Field], list[Artifact]]:
+    """Return the fields and artifacts of a case: what decided its status first."""
+    fields = [
+        found
+        for status in _STATUSES
+        for text in case.statuses.get(status, ())
+        if (found := _status_field(status, text, clean)) is not None
+    ]
+    properties: list[Property] = []
+    for tag, name in _OUTPUTS.items():
+        if tag in case.outputs:
+            rest, said = said_in(case.outputs[tag].joined())
+            properties += said
+            if rest:
+                fields.append(Field(name, clean.console(rest), FieldType.CONSOLE))
+    properties += (each for text in case.properties if (each := _property(text)) is not None)
+    return _with_properties(fields, properties, clean)
+
+
+def _status_field(status: Status, text: _Text, clean: Texts) -> Field | None:
+    """Return the field that tells of a status: the text, else the message, else the type."""
+    message, kind = text.attributes.get("message", ""), text.attributes.get("type", "")
+    value = text.joined()
+    if not value:
+        value, message, kind = (message, "", kind) if message else (kind, "", "")
+    if not value:
+        return None
+    return console_field(status.capitalize(), clean.console(value), clean.paragraph(message), clean.paragraph(kind))
+
+
+def _property(text: _Text) -> Property | None:
+    """Return a property of a case, ``None`` for one without a name or value."""
+    name, value = text.attributes.get("name", ""), text.attributes.get("value", "")
+    if value:
+        return Property(name, value) if name else None
+    value = text.joined().strip(SPACE)
+    return Property(name, value, is_text=True) if name and value else None
+
+
+def _with_properties(
+    fields: list[Field], properties: Iterable[Property], clean: Texts
+) -> tuple[list[Field], list[Artifact]]:
+    """Return the fields with those that properties make, and the artifacts and steps that properties stand for."""
+    artifacts: list[Artifact] = []
+    attached: list[Field] = []
+    steps: list[tuple[str, str]] = []
+    for each in properties:
+        step = _STEP.match(each.name)
+        if _ATTACHMENT.match(each.name):
+            artifact = _artifact(each.value, clean)
+            if artifact is not None:
+                artifacts.append(artifact)
+            else:
+                attached.append(property_field(each.name, each.value, clean))
+        elif step is not None:
+            steps.append(((step[1] or "").strip(SPACE), clean.console(each.value)))
+        else:
+            fields.append(_property_field(each, clean))
+    return [*fields, *attached, *_steps(steps)], artifacts
+
+
+def _artifact(value: str, clean: Texts) -> Artifact | None:
+    """Return the reference to an attachment that has a web address."""
+    if not is_web(value):
+        return None
+    name = re.split(r"[?#]", value, maxsplit=1)[0].rpartition("/")[2]
+    return artifact_from(name or "attachment", value, _TYPES.guess_type(name)[0], None, clean)
+
+
+def _property_field(each: Property, clean: Texts) -> Field:
+    """Return the field of a property; its name may begin with the type that it is to have."""
+    hint = _HINT.fullmatch(each.name)
+    if hint is None:
+        return (
+            typed_field(each.name, each.value, FieldType.TEXT, clean)
+            if each.is_text
+            else property_field(each.name, each.value, clean)
+        )
+    kind: FieldKind = hint[1]  # type: ignore[assignment]
+    return typed_field(each.name[len(kind) + 1 :], each.value, kind_of(kind), clean)
+
+
+def _steps(steps: Sequence[tuple[str, str]]) -> list[Field]:
+    """Return the field of the steps, whole ones only; their texts may be markup and stay as they are."""
+    first, last = "<test-steps>", "</test-steps>"
+    room, markup = TEXT_UNITS - len(first) - len(last), []
+    for status, text in steps[:STEP_LIMIT]:
+        named = f' status="{status}"' if re.fullmatch(r"[\w -]+", status) else ""
+        step = f"<test-step{named}>{text}</test-step>\n"
+        room -= utf16_length(step)
+        if room < 0:
+            break
+        markup.append(step)
+    return [Field("Steps", f"{first}{''.join(markup)}{last}", FieldType.HTML)] if markup else []
+
+
+def _elapsed(attributes: Mapping[str, str]) -> int | None:
+    """Return the microseconds that an element tells, ``None`` when it tells none that can be read."""
+    for name in ("time", "duration"):
+        text = attributes.get(name, "").replace(",", ".", 1)
+        if _NUMBER.fullmatch(text) is not None:
+            seconds = float(text)
+            if 0 <= seconds < 1e12:  # noqa: PLR2004 - no test takes 30,000 years: what the server's integers can hold
+                return math.floor(seconds * 1_000_000 + 0.5)
+    return None
+
+
+def _whole(text: str) -> int | None:
+    """Return a number that counts something, ``None`` for any other text."""
+    return int(text) if _WHOLE.fullmatch(text) is not None and int(text) >= 0 else None

@@ -1,0 +1,196 @@
+"""Result files as a session in the spool (floor 3): from there on they are delivered as those of pytest are.
+
+Nothing is sent of a file that cannot be read to its end, and nobody sends a session before it is whole: its folder is
+hidden until then, so that a command that was killed in the middle can simply be repeated.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_automation_report.api.models import encoded
+from pytest_automation_report.errors import ResultFileError, SpoolError
+from pytest_automation_report.junit.results import JunitDocument, JunitError, JunitResult
+from pytest_automation_report.spool.folder import MAIN, bytes_from, new_session_folder
+from pytest_automation_report.spool.manifest import Session
+from pytest_automation_report.spool.records import FORMAT, finish_record, plain_record
+from pytest_automation_report.spool.sessions import remove_abandoned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_automation_report.api.models import Endpoint, NewRun
+    from pytest_automation_report.recording.options import Rules
+    from pytest_automation_report.settings.run import Sharing
+    from pytest_automation_report.spool.folder import SessionFolder
+    from pytest_automation_report.spool.writer import SpoolWriter
+
+PIPE_SECONDS = 10.0
+"""How long a pipe may be without a program that writes to it."""
+
+_PIECE_BYTES = 1 << 16
+
+
+@dataclass(slots=True)
+class Submission:
+    """A session that is being filled; owned by the command that fills it.
+
+    ``observed`` is the microseconds that somebody has measured from outside, ``None`` when nobody has.
+    """
+
+    spool: Path
+    rules: Rules
+    observed: int | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    files: int = 0
+    _elapsed: int = 0
+    _computed: int = 0
+    _number: int = 0
+    _folder: SessionFolder = field(init=False)
+    _writer: SpoolWriter = field(init=False)
+
+    def __post_init__(self) -> None:
+        remove_abandoned(self.spool, now=time.time())
+        self._folder = new_session_folder(self.spool, time.strftime("%Y%m%dT%H%M%S", time.gmtime()), is_hidden=True)
+        self._writer = self._folder.writer(MAIN)
+        self._write(plain_record("open", format=FORMAT, worker=MAIN, pid=os.getpid(), t=0, began=0))
+
+    @property
+    def id(self) -> str:
+        """The session's id."""
+        return self._folder.id
+
+    @property
+    def results(self) -> int:
+        """Number of results so far."""
+        return self.counts.total()
+
+    def add_file(self, path: Path) -> int:
+        """Add the results of a JUnit XML file and return their number.
+
+        Raises `ResultFileError`, and adds nothing, for a file that cannot be read, is no whole XML or holds no JUnit
+        results; `SpoolError` when the disk takes no more.
+        """
+        document = JunitDocument(self.rules)
+        mark, before = self._folder.records(MAIN).stat().st_size, (self.counts.copy(), self._computed, self._number)
+        try:
+            for result in document.results(_pieces(path)):
+                self.add(result)
+        except (JunitError, OSError, ResultFileError) as error:
+            os.truncate(self._folder.records(MAIN), mark)
+            self.counts, self._computed, self._number = before
+            if isinstance(error, ResultFileError):
+                raise
+            why = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+            raise ResultFileError(f"{path}: {why}") from error
+        self.files += 1
+        self._elapsed += document.elapsed
+        return self.results - before[0].total()
+
+    def add(self, result: JunitResult) -> None:
+        """Add one result."""
+        self._number += 1
+        self.counts[result.status] += 1
+        self._computed += result.test.elapsed or 0
+        self._write(
+            finish_record(
+                self._number,
+                0,
+                key=result.test.key,
+                status=result.status,
+                elapsed=result.test.elapsed or 0,
+                is_final=True,
+                test=encoded(result.test),
+            )
+        )
+
+    def finished(
+        self,
+        endpoint: Endpoint,
+        run: NewRun,
+        *,
+        note: str,
+        sharing: Sharing,
+        joined_run: int | None = None,
+        is_closing: bool = False,
+    ) -> tuple[SessionFolder, Session, int]:
+        """End the session and return it with the descriptor that holds its lock, so that nobody else sends it."""
+        ended, more = self.observed or 0, self._elapsed - self._computed if self.files else 0
+        self._write(plain_record("close", t=ended, counts=dict(self.counts), more=more))
+        self._write(plain_record("end", t=ended, exit=0, reason=note))
+        self._writer.close()
+        session = Session(
+            id=self._folder.id,
+            origin=endpoint.origin,
+            project_id=endpoint.project_id,
+            database=endpoint.database,
+            run=run,
+            joined_run=joined_run,
+            rules=self.rules.for_sender().to_json(),
+            pid=os.getpid(),
+            is_closing=is_closing,
+            is_measured=self.observed is not None,
+            run_tag=sharing.tag,
+            is_first=sharing.is_first,
+            thread_fields=sharing.thread_fields(self._folder.id),
+        )
+        try:
+            self._folder.write_session(session)
+            lock = self._folder.locked()
+            assert lock is not None
+            return self._folder.shown(), session, lock
+        except OSError as error:
+            raise SpoolError(f"{self._folder.path} cannot be written: {error.strerror or error}") from error
+
+    def discard(self) -> None:
+        """Remove what was filled so far."""
+        self._writer.close()
+        self._folder.remove()
+
+    def _write(self, record: bytes) -> None:
+        self._writer.write(record)
+        if self._writer.waiting:
+            raise SpoolError(f"nothing was sent: {self._writer.trouble}")
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """Yield what a file or a pipe holds, in pieces.
+
+    Raises `ResultFileError` for a device, which may have no end, and for a pipe that no program writes to.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode):
+        yield from bytes_from(path, 0)
+    elif stat.S_ISFIFO(mode):
+        # Without this flag opening waits for a writer, for ever where there is none.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with open(descriptor, "rb", buffering=0) as pipe:  # noqa: PTH123 - a descriptor has no Path
+            first = _first_piece(descriptor, path)
+            os.set_blocking(descriptor, True)
+            while first:
+                yield first
+                first = pipe.read(_PIECE_BYTES)
+    else:
+        raise ResultFileError(f"{path}: it is a device or a socket, no file: write the results to a file first")
+
+
+def _first_piece(descriptor: int, path: Path) -> bytes:
+    """Return the first bytes of a pipe once a program writes any; wait no longer than for a program to start."""
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    waiting.poll(PIPE_SECONDS * 1000)
+    try:
+        first = os.read(descriptor, _PIECE_BYTES)
+    except BlockingIOError:  # there is a writer, and it is slow
+        os.set_blocking(descriptor, True)
+        return os.read(descriptor, _PIECE_BYTES)
+    if not first:
+        raise ResultFileError(f"{path}: it is a pipe that no program writes to: write the results to a file first")
+    return first

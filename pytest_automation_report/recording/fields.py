@@ -1,0 +1,95 @@
+"""Named values as the fields that show them best (floor 1): addresses can be followed, several lines stay lines."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from pytest_automation_report.api.models import Artifact, Field, FieldType
+from pytest_automation_report.text.limits import STRING_UNITS, TEXT_UNITS, utf16_length, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_automation_report.recording.options import Texts
+
+FieldKind: TypeAlias = Literal["string", "text", "html", "console", "url"]
+"""How a field is shown, in words."""
+
+NO_NAME: Final = "(no name)"
+
+_KINDS: Final[Mapping[str, FieldType]] = {each.name.lower(): each for each in FieldType}
+_ADDRESS: Final = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
+_PRINTED: Final = re.compile(r"\[\[(PROPERTY|ATTACHMENT)\|([^\r\n]*?)\]\](?=[ \t]*(?:\r?\n|\Z))")
+
+
+def is_web(text: str) -> bool:
+    """Whether a text is a web address, however long."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is a web address that fits where the server takes one: half an address leads nowhere."""
+    return is_web(text) and utf16_length(text) <= STRING_UNITS
+
+
+def property_field(name: str, value: str, clean: Texts) -> Field:
+    """Return one property: an address, one line, or a text where it has more lines or is longer than a line may be."""
+    value = clean.beside(name, value)
+    name = clean.string(name) or NO_NAME
+    is_line = len(value) <= STRING_UNITS and not value.count("\n") and utf16_length(visible(value)) <= STRING_UNITS
+    if not is_line:
+        return Field(name, clean.console(value), FieldType.TEXT)
+    shown = clean.address(value) if _ADDRESS.fullmatch(value) else clean.string(value)
+    return Field(name, shown, FieldType.URL if _ADDRESS.fullmatch(shown) else FieldType.STRING)
+
+
+def kind_of(kind: FieldType | FieldKind | int) -> FieldType:
+    """Return the type that a word, or one of the server's numbers, stands for; ValueError for any other."""
+    found = _KINDS.get(kind) if isinstance(kind, str) else FieldType(kind)
+    if found is None:
+        raise ValueError(f"{kind!r} is no type of field: write {', '.join(_KINDS)}")
+    return found
+
+
+def typed_field(name: str, value: str, kind: FieldType, clean: Texts) -> Field:
+    """Return a field of this type, or of the nearest one that can hold the value whole."""
+    if kind is FieldType.URL:
+        return property_field(name, value, clean)
+    value = clean.beside(name, value)
+    name = clean.string(name) or NO_NAME
+    if kind is FieldType.STRING:
+        return Field(name, clean.string(value), kind)
+    if kind is FieldType.HTML and utf16_length(value[: TEXT_UNITS + 1]) > TEXT_UNITS:
+        kind = FieldType.TEXT  # markup that is cut is broken
+    return Field(name, clean.console(value), kind)
+
+
+def artifact_from(name: str, address: str, mime_type: str | None, size: int | None, clean: Texts) -> Artifact | None:
+    """Return a reference to a stored file of ``size`` bytes, None when the address cannot be followed."""
+    address = clean.address(address) if len(address) <= STRING_UNITS else address
+    if not is_address(address):
+        return None
+    return Artifact(clean.string(name) or NO_NAME, address, None, clean.string(mime_type) if mime_type else None, size)
+
+
+def printed(sections: Iterable[tuple[str, str]], clean: Texts) -> tuple[list[Field], list[Artifact]]:
+    """Return what a test's output says about it by ``[[PROPERTY|name=value]]`` and ``[[ATTACHMENT|address]]``."""
+    fields: list[Field] = []
+    artifacts: list[Artifact] = []
+    for heading, content in sections:
+        if not heading.startswith(("Captured stdout", "Captured stderr")) or "[[" not in content:
+            continue
+        for word, text in _PRINTED.findall(content):
+            if word == "PROPERTY":
+                name, _, value = text.partition("=")
+                fields.append(property_field(name.strip(), value.strip(), clean))
+                continue
+            address = text.strip()
+            file_name = re.split(r"[?#]", address, maxsplit=1)[0].rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+            artifact = artifact_from(file_name or address, address, None, None, clean)
+            if artifact is None:
+                fields.append(property_field("Attachment", address, clean))
+            else:
+                artifacts.append(artifact)
+    return fields, artifacts

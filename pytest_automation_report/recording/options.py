@@ -1,0 +1,153 @@
+"""How results are made from reports (floor 1): what the settings say, as one value that workers can be sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from pytest_automation_report.api.models import FieldType
+from pytest_automation_report.text import limits
+from pytest_automation_report.text.limits import ARTIFACT_BYTES, ARTIFACTS_BYTES
+from pytest_automation_report.text.redaction import Redaction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_automation_report.api.models import Field, Json, Status
+
+Output: TypeAlias = Literal["failed", "all", "none"]
+"""Which tests keep their captured output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the recorder is told.
+
+    ``prefix`` stands before folders, ``statuses`` maps each status to its alias on the wire, ``redact`` holds regular
+    expressions whose matches are hidden in fields (never in key, name or folder). ``markers`` names the user's markers
+    that become fields, ``link_templates`` maps ``case`` and ``issue`` to addresses with ``{}`` in them,
+    ``output_annotations`` tells whether captured output is searched for what it says about its test,
+    ``report_not_run`` whether tests that a session did not come to are reported, ``redact_builtin`` whether all that
+    looks like a credential is hidden. ``artifact_url`` is the template of the addresses of files that the CI uploads
+    from where they are; of others at most ``artifact_size`` bytes are kept, and ``artifact_total`` of all that wait to
+    be sent; ``browser_artifacts`` tells whether files of browsers attach themselves. ``secrets`` are values to hide;
+    each process finds its own, they are written nowhere.
+    """
+
+    prefix: str = ""
+    output: Output = "failed"
+    statuses: Mapping[Status, str] = field(default_factory=dict)
+    redact: tuple[str, ...] = ()
+    markers: tuple[str, ...] = ()
+    link_templates: Mapping[str, str] = field(default_factory=dict)
+    output_annotations: bool = False
+    redact_builtin: bool = True
+    artifact_url: str = ""
+    artifact_size: int = ARTIFACT_BYTES
+    artifact_total: int = ARTIFACTS_BYTES
+    browser_artifacts: bool = True
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    report_not_run: bool = False
+
+    def alias(self, status: Status) -> str:
+        """Return what a status is called on the wire; its own name when no alias is given."""
+        return self.statuses.get(status, status)
+
+    def keeps_output(self, status: Status) -> bool:
+        """Whether a test with this status keeps its captured output."""
+        return self.output == "all" or (self.output == "failed" and status in {"failure", "error"})
+
+    def to_json(self) -> Json:
+        """Return the rules as a JSON object, without the secrets."""
+        return {
+            "prefix": self.prefix,
+            "output": self.output,
+            "statuses": dict(self.statuses),
+            "redact": list(self.redact),
+            "markers": list(self.markers),
+            "link_templates": dict(self.link_templates),
+            "output_annotations": self.output_annotations,
+            "redact_builtin": self.redact_builtin,
+            "report_not_run": self.report_not_run,
+            "artifact_url": self.artifact_url,
+            "artifact_size": self.artifact_size,
+            "artifact_total": self.artifact_total,
+            "browser_artifacts": self.browser_artifacts,
+        }
+
+    def for_sender(self) -> Rules:
+        """Return the rules without what hides secrets: what reaches the sender has been cleaned before."""
+        return replace(self, redact=(), redact_builtin=False, secrets=())
+
+    @classmethod
+    def from_json(cls, body: Json) -> Rules:
+        """Return the rules that `to_json` wrote."""
+        return cls(
+            body["prefix"],
+            body["output"],
+            dict(body["statuses"]),
+            tuple(body["redact"]),
+            tuple(body.get("markers", ())),
+            dict(body.get("link_templates", {})),
+            bool(body.get("output_annotations", False)),
+            bool(body.get("redact_builtin", True)),
+            report_not_run=bool(body.get("report_not_run", False)),
+            artifact_url=str(body.get("artifact_url", "")),
+            artifact_size=int(body.get("artifact_size", ARTIFACT_BYTES)),
+            artifact_total=int(body.get("artifact_total", ARTIFACTS_BYTES)),
+            browser_artifacts=bool(body.get("browser_artifacts", True)),
+        )
+
+
+class Texts:
+    """Makes foreign texts fit for fields: secrets hidden, control characters visible, cut to the limits."""
+
+    def __init__(self, redaction: Redaction) -> None:
+        self._redact = redaction or None
+
+    def console(self, *parts: str) -> str:
+        """Return the parts as one console text."""
+        return limits.console(*parts, redact=self._redact)
+
+    def paragraph(self, text: str) -> str:
+        """Return a text of few lines."""
+        return limits.paragraph(text, self._redact)
+
+    def string(self, text: str) -> str:
+        """Return a text as one line."""
+        return limits.string(text, self._redact)
+
+    def beside(self, name: str, value: str) -> str:
+        """Return the value of a field as it is, or a mark where the field's name says that it is a secret."""
+        return value if self._redact is None else self._redact.beside(name, value)
+
+    def field(self, made: Field) -> Field:
+        """Return a field that lacks nothing but this."""
+        if made.value is None:
+            return made
+        value = self.beside(made.name, made.value)
+        value = self.address(value) if made.type is FieldType.URL else self.console(value)
+        return made if value == made.value else replace(made, value=value)
+
+    def address(self, text: str) -> str:
+        """Return a web address that is to be followed: one line, with the signature that opens what is there."""
+        return limits.string(text, None if self._redact is None else self._redact.address)
+
+
+def texts(rules: Rules) -> Texts:
+    """Return what cleans texts by these rules; raises ``re.error`` for a redaction that is no regular expression."""
+    return _texts(rules.redact, rules.secrets, rules.redact_builtin)
+
+
+@lru_cache(maxsize=16)
+def _texts(redact: tuple[str, ...], secrets: tuple[str, ...], is_builtin: bool) -> Texts:  # noqa: FBT001 - a part of the cache's key
+    return Texts(Redaction(redact, secrets=secrets, is_builtin=is_builtin))
+
+
+def spelled(value: object) -> str:
+    """Return a value of a user's test as text, whatever its ``__str__`` does."""
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001 - a foreign __str__ may raise anything; the text tells what it raised
+        return f"<{type(value).__name__} without a text: {type(error).__name__}>"

@@ -1,0 +1,134 @@
+"""The WSGI application: its addresses, and the form of every error (floor 2)."""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import falcon
+from falcon.routing import BaseConverter
+
+from pytest_automation_report.server.http import resources
+from pytest_automation_report.server.http.artifacts import Artifact, Artifacts
+from pytest_automation_report.server.http.middleware import HEALTH, Gate, Observer, Rules
+from pytest_automation_report.server.store.artifact_urls import PATH as ARTIFACTS
+from pytest_automation_report.server.store.artifacts import Shelf
+from pytest_automation_report.server.store.errors import RefusalError
+from pytest_automation_report.server.store.inputs import json_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_automation_report.api.models import Token
+    from pytest_automation_report.server.http.middleware import Extension
+    from pytest_automation_report.server.store.store import Store
+
+_logger = logging.getLogger(__name__)
+
+_API = "/api/v1"
+_JAVASCRIPT_MAX = 2**53 - 1
+
+
+def create_application(
+    store: Store, token: Token, rules: Rules | None = None, extension: Extension | None = None
+) -> falcon.App[falcon.Request, falcon.Response]:
+    """Return the WSGI application over a store that the caller opens and closes; it answers who sends the token."""
+    rules = rules or Rules()
+    middleware: list[Any] = [Gate(token, rules, extension)]
+    if rules.observe is not None:
+        middleware.insert(0, Observer(token, rules.observe))
+    application = falcon.App(middleware=middleware)
+    application.router_options.converters["id"] = _Id
+    application.router_options.converters["hash"] = _Hash
+    application.add_error_handler(Exception, _answer_failure)
+    application.add_error_handler(falcon.HTTPError, _answer_http_error)
+    application.add_error_handler(RefusalError, _answer_refusal)
+    application.add_route(HEALTH, resources.Health())
+    runs, sources = f"{_API}/automation/runs", f"{_API}/automation/sources"
+    project = f"{_API}/projects/{{project_id:id}}/automation"
+    application.add_route(
+        f"{project}/runs", resources.ProjectRuns(store, are_references_strict=rules.are_references_strict)
+    )
+    application.add_route(f"{project}/sources", resources.ProjectSources(store))
+    application.add_route(f"{runs}/{{run_id:id}}", resources.Run(store))
+    application.add_route(f"{runs}/{{run_id:id}}/append", resources.RunAppend(store))
+    application.add_route(f"{runs}/{{run_id:id}}/complete", resources.RunCompletion(store))
+    application.add_route(f"{runs}/{{run_id:id}}/threads", resources.RunThreads(store))
+    application.add_route(f"{runs}/{{run_id:id}}/tests", resources.RunTests(store))
+    application.add_route(f"{runs}/threads/{{thread_id:id}}/append", resources.ThreadAppend(store))
+    application.add_route(f"{runs}/threads/{{thread_id:id}}/complete", resources.ThreadCompletion(store))
+    application.add_route(f"{sources}/{{source_id:id}}", resources.Source(store))
+    shelf = Shelf(store, max_bytes=rules.max_artifact_bytes)
+    application.add_route(ARTIFACTS, Artifacts(shelf))
+    application.add_route(f"{ARTIFACTS}/{{content_hash:hash}}", Artifact(shelf))
+    application.add_route(f"{ARTIFACTS}/{{content_hash:hash}}/{{name}}", Artifact(shelf))
+    for address, resource in extension.routes if extension is not None else ():
+        application.add_route(address, resource)
+    return application
+
+
+class _Id(BaseConverter):
+    """An id in an address: a number that JavaScript, too, can tell from the next one."""
+
+    def convert(self, value: str) -> int | None:
+        """Return the id; ``None`` makes the address one that does not exist."""
+        if not re.fullmatch("[1-9][0-9]{0,15}", value):
+            return None
+        number = int(value)
+        return number if number <= _JAVASCRIPT_MAX else None
+
+
+class _Hash(BaseConverter):
+    """A hash in an address: what it is made of can be no path."""
+
+    def convert(self, value: str) -> str | None:
+        """Return the hash; ``None`` makes the address one that does not exist."""
+        return value if re.fullmatch("[0-9a-f]{64}", value) else None
+
+
+def _answer_refusal(
+    req: falcon.Request,
+    resp: falcon.Response,
+    error: RefusalError,
+    params: Mapping[str, Any],
+) -> None:
+    del req, params
+    resp.status = error.status
+    resp.set_headers(dict(error.headers))
+    errors = {"errors": {name: list(texts) for name, texts in error.errors.items()}} if error.errors else {}
+    _write(resp, {"message": error.message, **errors})
+
+
+def _answer_http_error(
+    req: falcon.Request,
+    resp: falcon.Response,
+    error: falcon.HTTPError,
+    params: Mapping[str, Any],
+) -> None:
+    """Give falcon's own errors (no such address, wrong method, unreadable headers) the form of all others."""
+    del req, params
+    resp.status = error.status
+    if error.headers:
+        resp.set_headers(error.headers)
+    _write(resp, {"message": error.description or error.title or "The request cannot be answered."})
+
+
+def _answer_failure(
+    req: falcon.Request,
+    resp: falcon.Response,
+    error: Exception,
+    params: Mapping[str, Any],
+) -> None:
+    """Tell only a number that finds the details in the log."""
+    del params
+    number = uuid.uuid4().hex
+    _logger.error("request %s failed: %s %s", number, req.method, req.path, exc_info=error)
+    resp.status = falcon.HTTP_500
+    _write(resp, {"message": f"The server failed; its log has the details under {number}."})
+
+
+def _write(resp: falcon.Response, value: Mapping[str, object]) -> None:
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = json_text(value).encode("utf-8", "replace")

@@ -1,0 +1,174 @@
+"""The server mounted on a requests session: the same application without port, process or wait (floor 2)."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from requests.adapters import BaseAdapter
+from requests.models import Response
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
+from urllib3.response import HTTPResponse
+
+from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+    from typing import TypeAlias
+
+    from requests.models import PreparedRequest
+
+    from pytest_automation_report.api.models import Token
+    from pytest_automation_report.settings.endpoint import PostgresDatabase
+
+    _Application: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class StoreAdapter(BaseAdapter):
+    """Answers a session's requests from a store; mount it for ``http+local://``.
+
+    The store is opened by the first request, which raises `StoreError` when it cannot be, and closed by `close`.
+    Time-outs, proxies and certificates mean nothing here.
+    """
+
+    def __init__(self, database: Path | PostgresDatabase, token: Token) -> None:
+        super().__init__()
+        self._database = database
+        self._token = token
+        self._lock = threading.Lock()
+        self._open: tuple[Store, _Application] | None = None
+
+    def send(
+        self,
+        request: PreparedRequest,
+        stream: bool = False,  # noqa: FBT001, FBT002 - the signature is that of requests
+        timeout: object = None,
+        verify: object = True,  # noqa: FBT002 - the signature is that of requests
+        cert: object = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Return the application's answer."""
+        del stream, timeout, verify, cert, proxies
+        status, headers, body = _call(self._application(), _environ(request))
+        return _response(request, status, headers, body)
+
+    def close(self) -> None:
+        """Close the store; a later request opens it again."""
+        with self._lock:
+            if self._open is not None:
+                store, _ = self._open
+                self._open = None
+                store.close()
+
+    def _application(self) -> _Application:
+        with self._lock:
+            if self._open is None:
+                store = Store(self._database)
+                self._open = store, create_application(store, self._token)
+            return self._open[1]
+
+
+def _environ(request: PreparedRequest) -> dict[str, Any]:
+    address = urlsplit(request.url or "")
+    body, length = _content(request)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method or "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(address.path or "/").decode("latin-1"),
+        "QUERY_STRING": address.query,
+        "SERVER_NAME": address.hostname or "store",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": body,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in request.headers.items():
+        variable = name.upper().replace("-", "_")
+        environ[variable if variable == "CONTENT_TYPE" else f"HTTP_{variable}"] = _header_text(value)
+    environ.pop("HTTP_CONTENT_LENGTH", None)
+    if length:
+        environ["CONTENT_LENGTH"] = str(length)
+    return environ
+
+
+def _header_text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def _content(request: PreparedRequest) -> tuple[Any, int]:
+    """Return what the application reads a body from, and its length; a large file is never in memory as a whole."""
+    body: Any = request.body
+    length = request.headers.get("Content-Length")
+    if length is not None and hasattr(body, "read") and not isinstance(body, io.TextIOBase):
+        return body, int(length)
+    content = _bytes(body)
+    return io.BytesIO(content), len(content)
+
+
+def _bytes(body: Any) -> bytes:  # noqa: ANN401 - requests takes texts, files and iterables alike
+    if body is None:
+        return b""
+    if isinstance(body, bytes | bytearray):
+        return bytes(body)
+    if isinstance(body, str):
+        return body.encode()
+    if hasattr(body, "read"):
+        return _bytes(body.read())
+    return b"".join(_bytes(part) for part in body)
+
+
+def _call(application: _Application, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+    written = io.BytesIO()
+
+    def _start_response(
+        status: str,
+        headers: list[tuple[str, str]],
+        exc_info: object = None,
+        /,
+    ) -> Callable[[bytes], object]:
+        del exc_info
+        started.append((status, headers))
+        return written.write
+
+    parts: Iterable[bytes] = application(environ, _start_response)
+    try:
+        for part in parts:
+            written.write(part)
+    finally:
+        close = getattr(parts, "close", None)
+        if close is not None:
+            close()
+    status, headers = started[-1]
+    return status, headers, written.getvalue()
+
+
+def _response(request: PreparedRequest, status: str, headers: list[tuple[str, str]], body: bytes) -> Response:
+    code, _, reason = status.partition(" ")
+    response = Response()
+    response.status_code = int(code)
+    response.reason = reason
+    response.headers = CaseInsensitiveDict(headers)
+    response.encoding = get_encoding_from_headers(response.headers)
+    response.raw = HTTPResponse(
+        body=io.BytesIO(body),
+        headers=dict(headers),
+        status=int(code),
+        reason=reason,
+        preload_content=False,
+        request_method=request.method,
+    )
+    response.url = request.url or ""
+    response.request = request
+    return response

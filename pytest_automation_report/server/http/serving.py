@@ -1,0 +1,196 @@
+"""The server on a loopback port, and the token that it asks for (floor 2)."""
+
+from __future__ import annotations
+
+import logging
+import re
+import resource
+import secrets
+import socket
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from waitress.server import create_server  # type: ignore[import-untyped] # waitress has no types of its own
+
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.errors import SettingError, StoreError
+from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.http.channels import Deadlines
+from pytest_automation_report.server.http.hosts import answered_hosts, listening_address
+from pytest_automation_report.server.http.middleware import Rules, TokenCheck
+from pytest_automation_report.server.http.waitress_loop import Loop
+from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES
+from pytest_automation_report.server.store.private_files import TOKEN_LENGTH, kept_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from pytest_automation_report.server.http.hosts import Address
+    from pytest_automation_report.server.http.middleware import Extension
+    from pytest_automation_report.server.store.store import Store
+
+TOKEN_VARIABLE = "AUTOMATION_REPORT_SERVER_TOKEN"  # noqa: S105 - the name of a variable
+"""The environment variable that holds the server's token."""
+
+CONNECTIONS = 512
+"""Most connections at a time; fewer where the process may open few files."""
+
+_PORTS = range(65536)
+_OTHER_FILES = 64
+_is_token = re.compile(rf"[\x21-\x7e]{{{TOKEN_LENGTH},}}").fullmatch
+_TOKEN_FORM = f"at least {TOKEN_LENGTH} visible ASCII characters without spaces, such as openssl rand -hex 24 makes"
+
+
+_UNREAD_BYTES = 1 << 30
+"""How much of an answer may wait, in a temporary file, for its reader: a slow one must not keep a thread busy."""
+
+_RULES = Rules()
+_DEADLINES = Deadlines()
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """How a store is served.
+
+    ``host_names`` are answered for besides this machine's own names; at most ``connections`` are open at once.
+    """
+
+    is_remote_allowed: bool = False
+    host_names: tuple[str, ...] = ()
+    rules: Rules = _RULES
+    deadlines: Deadlines = _DEADLINES
+    connections: int = CONNECTIONS
+    extension: Extension | None = None
+
+
+_DEFAULT = ServeOptions()
+
+
+def serve(
+    store: Store,
+    token: Token,
+    *,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+    options: ServeOptions = _DEFAULT,
+) -> None:
+    """Serve a store until SIGTERM or SIGINT; must be called in the main thread.
+
+    ``ready`` is called with the address once the server listens; port 0 takes any free port. Requests that are being
+    answered when the signal comes are answered; a second signal acts as if nobody handled it.
+    Raises `SettingError` for a host that is not allowed, and ``OSError`` for a port that is taken.
+    """
+    # What it warns of, that a request waits for a free thread, is nothing that a user could act on.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    address = listening_address(host, is_remote_allowed=options.is_remote_allowed)
+    rules = replace(options.rules, hosts=answered_hosts(address, options.host_names))
+    with _listening(address, port) as listener:
+        application: Any = create_application(store, token, rules, options.extension)
+        server: Any = create_server(
+            application,
+            sockets=[listener],
+            threads=4,
+            connection_limit=_connections(options.connections),
+            channel_timeout=60,
+            outbuf_high_watermark=_UNREAD_BYTES,
+            # waitress refuses a body of this size; an artifact is the largest one that is taken.
+            max_request_body_size=MAX_CONTENT_BYTES + 1,
+            # select() takes no descriptor above 1,023.
+            asyncore_use_poll=True,
+            ident=None,
+            # Only X-Forwarded-Proto is read, for a cookie: a lie costs the liar its own cookie.
+            clear_untrusted_proxy_headers=False,
+        )
+        try:
+            Loop(server, options.deadlines, TokenCheck(token).refusal).run(lambda: ready(_shown(listener)))
+        finally:
+            server.task_dispatcher.shutdown()
+            server.asyncore.close_all(server._map)  # noqa: SLF001 - waitress has no other name for its connections
+
+
+def check_hosts(host: str, names: Iterable[str], *, is_remote_allowed: bool) -> None:
+    """Raise `SettingError` for hosts that `serve` would refuse, before anything is made for it."""
+    answered_hosts(listening_address(host, is_remote_allowed=is_remote_allowed), names)
+
+
+def server_token(environ: Mapping[str, str], database: Path, token_file: Path | None) -> Token:
+    """Return the token of a server: from the environment, else from a file, else one made once beside the database.
+
+    Raises `SettingError` for a token that cannot be used and `StoreError` when the one beside the database cannot be
+    read or made; neither shows a token.
+    """
+    given = environ.get(TOKEN_VARIABLE, "").strip()
+    if given:
+        if not _is_token(given):
+            raise SettingError(TOKEN_VARIABLE, Token(given), f"use {_TOKEN_FORM}")
+        return Token(given)
+    if token_file is not None:
+        return _token_from(token_file)
+    return Token(kept_secret(database.with_name(f"{database.name}.token"), "token"))
+
+
+def passes_secret(database: Path, *, is_new: bool = False, note: Callable[[str], None] = lambda _: None) -> Token:
+    """Return the secret that browsers' passes are signed with, kept beside the database; a new one ends all passes.
+
+    Where no file can be made, as in a read-only container, ``note`` is given a sentence and the secret is that of this
+    process. Raises `StoreError` for a file that another user owns or can read.
+    """
+    path = database.with_name(f"{database.name}.pages")
+    try:
+        if is_new:
+            path.unlink(missing_ok=True)
+        return Token(kept_secret(path, "secret"))
+    except OSError as error:
+        raise StoreError(f"{path}: the passes cannot be revoked: {_words(error)}") from error
+    except StoreError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        note(f"browsers need a new link after a restart: {error}")
+        return Token(secrets.token_urlsafe(32))
+
+
+def _token_from(path: Path) -> Token:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise SettingError("--token-file", str(path), f"it cannot be read ({_words(error)})") from error
+    if not _is_token(text):
+        raise SettingError("--token-file", str(path), f"it must hold one line of {_TOKEN_FORM}")
+    return Token(text)
+
+
+def _words(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or "it is no UTF-8 text")
+
+
+def _listening(address: Address, port: int) -> socket.socket:
+    """Return a bound socket; waitress listens on it."""
+    if port not in _PORTS:
+        raise SettingError("--port", port, "use a number from 0 to 65535")
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET  # noqa: PLR2004 - a version of IP
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((str(address), port))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _connections(wanted: int) -> int:
+    """Return how many connections there can be: each needs a descriptor, and a stored body another one."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return wanted
+    return max(16, min(wanted, (files - _OTHER_FILES) * 3 // 4))
+
+
+def _shown(listener: socket.socket) -> str:
+    """Return an address that works on this machine; one that means all of its addresses is no address to ask."""
+    name, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(name), str(name))  # noqa: S104 - it is compared, not listened on  # nosec B104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

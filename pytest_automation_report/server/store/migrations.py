@@ -1,0 +1,119 @@
+"""How a store of an earlier release becomes one of this release (floor 2).
+
+Each step is text that never changes again, whatever the tables of later releases look like. All steps of a store run
+in one transaction: it has its old version or the new one, and nothing between.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_automation_report.server.store.database import execute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from peewee import Database
+
+
+_COLUMN = re.compile(r'"(\w+)" (INTEGER|TEXT|BLOB)( NOT NULL PRIMARY KEY)?')
+_SMALL = ("number", "status", "result_class")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step: what ``apply`` does takes a store from the version before to ``version``."""
+
+    version: int
+    name: str
+    apply: Callable[[Database], None]
+
+
+def migrate(database: Database, version: int) -> None:
+    """Take every step after this version, in order; the caller holds the transaction and keeps the version."""
+    for migration in MIGRATIONS:
+        if migration.version > version:
+            migration.apply(database)
+
+
+def _execute(database: Database, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+    """Execute SQLite's words; PostgreSQL has types of its own for them."""
+    if database.for_update:
+        sql = _COLUMN.sub(_postgres_column, sql).replace("?", "%s")
+    return execute(database, sql, values)
+
+
+def _postgres_column(column: re.Match[str]) -> str:
+    """Return the type that a column of this name has in the tables of a new store."""
+    name, kind, key = column[1], column[2], column[3] or ""
+    types = {"TEXT": 'TEXT COLLATE "C"', "BLOB": "BYTEA"}
+    if kind == "INTEGER" and name not in _SMALL:
+        types["INTEGER"] = "BOOLEAN" if name.startswith("is_") else "BIGSERIAL" if key else "BIGINT"
+    return f'"{name}" {types.get(kind, kind)}{key}'
+
+
+def _tags_of_runs(database: Database) -> None:
+    _execute(
+        database,
+        'CREATE TABLE "run_tag" ("run_id" INTEGER NOT NULL, "tag" TEXT NOT NULL, PRIMARY KEY ("run_id", "tag"),'
+        ' FOREIGN KEY ("run_id") REFERENCES "run" ("id"))',
+    )
+    rows = _execute(database, 'SELECT "id", "tags" FROM "run" WHERE "tags" <> ?', ("[]",))
+    for run_id, tags in rows:
+        for tag in dict.fromkeys(json.loads(tags)):
+            _execute(database, 'INSERT INTO "run_tag" ("run_id", "tag") VALUES (?, ?)', (run_id, tag))
+
+
+def _statuses_of_projects(database: Database) -> None:
+    _execute(
+        database,
+        'CREATE TABLE "project_status" ("project_id" INTEGER NOT NULL, "number" INTEGER NOT NULL, "name" TEXT NOT NULL,'
+        ' "aliases" TEXT NOT NULL, "color" TEXT NOT NULL, "is_final" INTEGER NOT NULL, "is_passed" INTEGER NOT NULL,'
+        ' "is_failed" INTEGER NOT NULL, PRIMARY KEY ("project_id", "number"),'
+        ' FOREIGN KEY ("project_id") REFERENCES "project" ("id"))',
+    )
+
+
+def _results_by_status(database: Database) -> None:
+    _execute(database, 'CREATE INDEX "result_run_id_status" ON "result" ("run_id", "status")')
+
+
+def _tags_of_milestones(database: Database) -> None:
+    _execute(
+        database,
+        'CREATE TABLE "milestone_tag" ("milestone_id" INTEGER NOT NULL, "tag" TEXT NOT NULL,'
+        ' PRIMARY KEY ("milestone_id", "tag"), FOREIGN KEY ("milestone_id") REFERENCES "milestone" ("id"))',
+    )
+
+
+def _contents_of_artifacts(database: Database) -> None:
+    _execute(
+        database,
+        'CREATE TABLE "content" ("id" INTEGER NOT NULL PRIMARY KEY, "hash" TEXT NOT NULL, "size" INTEGER NOT NULL,'
+        ' "media_type" TEXT NOT NULL, "created" INTEGER NOT NULL)',
+    )
+    _execute(database, 'CREATE UNIQUE INDEX "content_hash" ON "content" ("hash")')
+    _execute(
+        database,
+        'CREATE TABLE "content_part" ("content_id" INTEGER NOT NULL, "position" INTEGER NOT NULL, "data" BLOB NOT NULL,'
+        ' PRIMARY KEY ("content_id", "position"), FOREIGN KEY ("content_id") REFERENCES "content" ("id"))',
+    )
+    _execute(
+        database,
+        'CREATE TABLE "content_use" ("run_id" INTEGER NOT NULL, "hash" TEXT NOT NULL,'
+        ' PRIMARY KEY ("run_id", "hash"), FOREIGN KEY ("run_id") REFERENCES "run" ("id"))',
+    )
+    _execute(database, 'CREATE INDEX "content_use_hash" ON "content_use" ("hash")')
+
+
+MIGRATIONS = (
+    Migration(2, "tags of runs in a table of their own", _tags_of_runs),
+    Migration(3, "result statuses of projects", _statuses_of_projects),
+    Migration(4, "results of a run by their status", _results_by_status),
+    Migration(5, "tags of milestones", _tags_of_milestones),
+    Migration(6, "contents of artifacts", _contents_of_artifacts),
+)
+"""All steps, oldest first; version 1 is the first that was released."""

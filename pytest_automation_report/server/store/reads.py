@@ -1,0 +1,295 @@
+"""Every question to the store, inside a read transaction that its caller holds (floor 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from peewee import JOIN, fn
+
+from pytest_automation_report.server.store.database import first_order, within
+from pytest_automation_report.server.store.errors import absent
+from pytest_automation_report.server.store.references import USER_ID, project_statuses, referenced
+from pytest_automation_report.server.store.statuses import ResultClass
+from pytest_automation_report.server.store.tables import (
+    Attachment,
+    Case,
+    Project,
+    Result,
+    Run,
+    RunTag,
+    Source,
+    Thread,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from peewee import Database
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.store.references import Reference
+    from pytest_automation_report.server.store.statuses import StatusTable
+
+Item = TypeVar("Item")
+
+_MILLISECOND = 1000
+_RAN = fn.MAX(Run.created)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run with those of its threads that were asked for, and what was attached to both, in the order it came."""
+
+    row: Json
+    threads: Sequence[Json]
+    attachments: Sequence[Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """One page of a list; ``number`` counts from 1, ``total`` is that of all pages."""
+
+    number: int
+    size: int
+    total: int
+    items: Sequence[Item]
+
+
+class Reader:
+    """The questions that one read transaction answers; `RefusalError` (404) for what is not there."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def database(self) -> Database:
+        """The connection in its transaction, for questions that only upkeep has."""
+        return self._database
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether any project has a run."""
+        return bool(self._rows(Run.select(Run.id).limit(1)))
+
+    def run(self, run_id: int, most_threads: int | None = None) -> RunRecord:
+        """Return a run with its first threads, by default with all; the cost does not depend on its results."""
+        row = self._row(Run.select().where(Run.id == run_id))
+        if row is None:
+            raise absent("automation run")
+        if most_threads is None:
+            return self._records([row])[0]
+        if most_threads == 0:
+            return self._bare_records([row])[0]
+        threads = self._rows(Thread.select().where(Thread.run == run_id).order_by(Thread.id).limit(most_threads))
+        ids = [thread["id"] for thread in threads]
+        shown = Attachment.thread.is_null() | Attachment.thread.in_(ids)
+        attached = Attachment.select().where((Attachment.run == run_id) & shown).order_by(Attachment.id)
+        return RunRecord(row, threads, self._rows(attached))
+
+    def runs(self, run_ids: Sequence[int], *, has_threads: bool) -> dict[int, RunRecord]:
+        """Return those of some runs that are there, by their ids, with their threads or without."""
+        rows = self._rows(Run.select().where(Run.id.in_(run_ids)))
+        records = self._records(rows) if has_threads else self._bare_records(rows)
+        return {record.row["id"]: record for record in records}
+
+    def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[RunRecord]:
+        """Return a page of the runs of a project without their threads, in the order of their creation."""
+        self._check_project(project_id)
+        runs = Run.select().where(Run.project == project_id)
+        for condition in _run_conditions(query):
+            runs = runs.where(condition)
+        page = self._page(runs, (Run.created, Run.id), query, runs.count(self._database))
+        return Page(page.number, page.size, page.total, self._bare_records(page.items))
+
+    def references(
+        self, rows: Sequence[Json], project_id: int, wanted: Iterable[Reference]
+    ) -> dict[Reference, list[Json]]:
+        """Return the wanted kinds of records that these runs or sources of a project refer to."""
+        return referenced(self._database, rows, project_id, wanted)
+
+    def statuses(self, project_id: int) -> StatusTable:
+        """Return the result statuses of a project, known or not."""
+        return project_statuses(self._database, project_id)
+
+    def thread_statuses(self, thread_id: int) -> StatusTable:
+        """Return the result statuses of the project that a thread belongs to."""
+        row = self._row(Thread.select(Run.project).join(Run).where(Thread.id == thread_id))
+        if row is None:
+            raise absent("thread")
+        return project_statuses(self._database, row["project"])
+
+    def test_page(self, run_id: int, query: Mapping[str, Any]) -> Page[Json]:
+        """Return a page of the results of a run."""
+        counted = self._row(Run.select().where(Run.id == run_id))
+        if counted is None:
+            raise absent("automation run")
+        results = Result.select(
+            Result.id,
+            Result.thread,
+            Result.case,
+            Result.name,
+            Result.folder,
+            Result.result_class,
+            Result.elapsed,
+            Result.created,
+            Case.key,
+        ).join(Case)
+        column: Any = Result.run
+        value = run_id
+        if query["thread_id"] is not None:
+            results = results.where(Result.run == run_id)
+            column, value = (Result.thread, query["thread_id"])
+            counted = self._row(Thread.select().where((Thread.id == query["thread_id"]) & (Thread.run == run_id)))
+        if query["status_id"] is not None:
+            results = results.where(Result.result_class.in_(query["status_id"]))
+        total = _counted(counted, query["status_id"]) if counted else 0
+        found = within(results, column, value, self._database)
+        before = first_order(column, self._database, is_descending=query["order"] == "desc")
+        return self._page(found, (_RESULT_ORDERS[query["sort"]], Result.id), query, total, before)
+
+    def source(self, source_id: int) -> Json:
+        """Return a source with what its runs tell about it."""
+        row = self._row(self._sources().where(Source.id == source_id))
+        if row is None:
+            raise absent("automation source")
+        return self._with_last_run(row)
+
+    def source_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Json]:
+        """Return a page of the sources of a project; none can be retired yet."""
+        self._check_project(project_id)
+        sources = self._sources().where(Source.project == project_id)
+        total = Source.select().where(Source.project == project_id).count(self._database)
+        if query["is_retired"] in ("1", "true"):
+            return Page(query["page"], query["per_page"], 0, [])
+        first = _RAN if query["sort"] == "automation_sources:ran_at" else Source.created
+        page = self._page(sources, (first, Source.id), query, total)
+        return Page(page.number, page.size, total, [self._with_last_run(row) for row in page.items])
+
+    def _sources(self) -> Any:  # noqa: ANN401 - peewee's queries have no common type
+        return (
+            Source.select(
+                Source.id,
+                Source.project,
+                Source.name,
+                Source.created,
+                fn.COUNT(Run.id).alias("run_count"),
+                fn.MAX(Run.created).alias("ran"),
+                fn.AVG(Run.total_count).alias("test_average"),
+                fn.AVG(Run.elapsed).alias("elapsed_average"),
+            )
+            .join(Run, JOIN.LEFT_OUTER)
+            .group_by(Source.id)
+        )
+
+    def _with_last_run(self, source: Json) -> Json:
+        runs = Run.select(Run.status).where(Run.source == source["id"])
+        last = self._row(runs.order_by(Run.created.desc(), Run.id.desc()).limit(1))
+        return {**source, "last_run_status": last["status"] if last else None}
+
+    def _check_project(self, project_id: int) -> None:
+        if self._row(Project.select(Project.id).where(Project.id == project_id)) is None:
+            raise absent("project with automation runs")
+
+    def _bare_records(self, runs: Sequence[Json]) -> list[RunRecord]:
+        """Return runs without threads: a page of them has to cost the same however many jobs were in each."""
+        ids = [run["id"] for run in runs]
+        own = Attachment.select().where(Attachment.run.in_(ids) & Attachment.thread.is_null())
+        attached = _by_run(self._rows(own.order_by(Attachment.id)), ids)
+        return [RunRecord(run, (), attached[run["id"]]) for run in runs]
+
+    def _records(self, runs: Sequence[Json]) -> list[RunRecord]:
+        ids = [run["id"] for run in runs]
+        threads = _by_run(self._rows(Thread.select().where(Thread.run.in_(ids)).order_by(Thread.id)), ids)
+        attached = _by_run(self._rows(Attachment.select().where(Attachment.run.in_(ids)).order_by(Attachment.id)), ids)
+        return [RunRecord(run, threads[run["id"]], attached[run["id"]]) for run in runs]
+
+    def _page(
+        self,
+        query: Any,  # noqa: ANN401 - peewee's queries have no common type
+        order: Sequence[Any],
+        wanted: Mapping[str, Any],
+        total: int,
+        before: Sequence[Any] = (),
+    ) -> Page[Json]:
+        number, size = wanted["page"], wanted["per_page"]
+        offset = (number - 1) * size
+        items: Sequence[Json] = ()
+        if offset < total:  # also keeps offsets that no database takes away from it
+            is_descending = wanted["order"] == "desc"
+            ordered = [_descending(each) if is_descending else _ascending(each) for each in order]
+            items = self._rows(query.order_by(*before, *ordered).limit(size).offset(offset))
+        return Page(number, size, total, items)
+
+    def _rows(self, query: Any) -> list[Json]:  # noqa: ANN401 - peewee's queries have no common type
+        return list(query.dicts().execute(self._database))
+
+    def _row(self, query: Any) -> Json | None:  # noqa: ANN401 - peewee's queries have no common type
+        return next(iter(self._rows(query)), None)
+
+
+_RESULT_ORDERS: Mapping[str, Any] = {
+    "automation_run_tests:id": Result.id,
+    "automation_run_tests:name": Result.name,
+    "automation_run_tests:status": Result.result_class,
+    "automation_run_tests:elapsed": Result.elapsed,
+    "automation_run_tests:created_at": Result.created,
+}
+
+
+_WITHOUT_INDEX = (Result.elapsed, _RAN)
+"""What is null where there is nothing: less than all numbers, also where the database would see it otherwise."""
+
+
+def _ascending(order: Any) -> Any:  # noqa: ANN401 - peewee's columns have no common type
+    return order.asc(nulls="FIRST") if any(order is each for each in _WITHOUT_INDEX) else order.asc()
+
+
+def _descending(order: Any) -> Any:  # noqa: ANN401 - peewee's columns have no common type
+    return order.desc(nulls="LAST") if any(order is each for each in _WITHOUT_INDEX) else order.desc()
+
+
+def _run_conditions(query: Mapping[str, Any]) -> list[Any]:
+    """Return what runs of a page have to fulfil.
+
+    Times are shown in milliseconds and compared as they are shown: a run is later than the moment it shows itself
+    only from the next millisecond on.
+    """
+    after, before = query["created_after"], query["created_before"]
+    chosen = (
+        (Run.status, query["status"]),
+        (Run.status, query["state"]),
+        (Run.source, query["source_id"]),
+        (Run.config, query["config_id"]),
+        (Run.milestone, query["milestone_id"]),
+    )
+    conditions: list[Any] = [column.in_(values) for column, values in chosen if values is not None]
+    if query["tags"] is not None:
+        tagged = RunTag.select(RunTag.run).where((RunTag.run == Run.id) & RunTag.tag.in_(query["tags"]))
+        conditions.append(fn.EXISTS(tagged))
+    if after is not None:
+        conditions.append(Run.created >= (after // _MILLISECOND + 1) * _MILLISECOND)
+    if before is not None:
+        conditions.append(Run.created < -(-before // _MILLISECOND) * _MILLISECOND)
+    if query["created_by"] is not None and USER_ID not in query["created_by"]:
+        conditions.append(Run.id.is_null())
+    return conditions
+
+
+def _counted(row: Mapping[str, int], classes: frozenset[int] | None) -> int:
+    """Return how many results of some classes a run or thread has, from the counts that it keeps."""
+    if classes is None:
+        return row["total_count"]
+    amounts = {
+        ResultClass.NEUTRAL: row["total_count"] - row["success_count"] - row["failure_count"],
+        ResultClass.SUCCESS: row["success_count"],
+        ResultClass.FAILURE: row["failure_count"],
+    }
+    return sum(amount for result_class, amount in amounts.items() if result_class in classes)
+
+
+def _by_run(rows: Sequence[Json], ids: Sequence[int]) -> dict[int, list[Json]]:
+    grouped: dict[int, list[Json]] = {run_id: [] for run_id in ids}
+    for row in rows:
+        grouped[row["run"]].append(row)
+    return grouped

@@ -1,0 +1,254 @@
+"""Where a session is kept when the project's folder cannot be written (floor 1, pure): one place after the other.
+
+The root folder of a project may be read-only, in containers above all. Then results are kept in the user's folder for
+the state of programs, else below the system's folder for temporary files.
+
+What a session begins with (floor 3): its configuration, its rules, its folder in the spool.
+
+What a session runs on (floor 4): Python, pytest, its plugins and the system, as fields of the run.
+
+The run that a session creates (floor 4): what the settings say, where it is made, what hooks add.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import time
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from pytest_automation_report.api.models import Field, NewRun, Resources
+from pytest_automation_report.ci.discovery import facts_for
+from pytest_automation_report.ci.facts import Facts
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.recording.options import Rules, texts
+from pytest_automation_report.session.run_hook_calls import described_run
+from pytest_automation_report.settings.configuration import configuration_from, project_name, read_given
+from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
+from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, new_session_folder, private_folder
+from pytest_automation_report.spool.liveness import birth_of
+from pytest_automation_report.spool.manifest import Session
+from pytest_automation_report.text.limits import string
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pytest_automation_report.annotations.hook_values import ArtifactFile
+    from pytest_automation_report.annotations.user_hooks import Troubles
+    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.run import Sharing
+
+_FOLDER: Final = "pytest-automation-report"
+_NAME_CHARACTERS: Final = 40
+
+
+def places_for(configuration: Configuration, environ: Mapping[str, str], user: int) -> Iterator[Configuration]:
+    """Yield the configuration with each place that a session may be kept in, the one that was asked for first.
+
+    The store moves along unless its place was given. ``user`` is the number of the user, for the temporary folder: it
+    is the only place that others can write too, so its folder must be the user's own and closed to them (see
+    `spool.private_folder`).
+    """
+    yield configuration
+    state, home = environ.get("XDG_STATE_HOME", ""), environ.get("HOME", "")
+    if Path(state).is_absolute():
+        yield _moved(configuration, Path(state) / _FOLDER)
+    elif Path(home).is_absolute():
+        yield _moved(configuration, Path(home) / ".local" / "state" / _FOLDER)
+    yield _moved(configuration, temporary_folder(environ, user))
+
+
+def temporary_folder(environ: Mapping[str, str], user: int) -> Path:
+    """Return this user's folder below the one for temporary files."""
+    given = environ.get("TMPDIR", "")
+    return (Path(given) if Path(given).is_absolute() else Path("/tmp")) / f"{_FOLDER}-{user}"  # noqa: S108 - checked to be the user's own  # nosec B108
+
+
+def _moved(configuration: Configuration, base: Path) -> Configuration:
+    project = sha256(str(configuration.spool).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    folder = base / f"{configuration.source[:_NAME_CHARACTERS]}-{project}"
+    moved = replace(configuration, spool=folder / "spool")
+    if configuration.origins.keys() & {"database", "spool"}:
+        return moved  # the store's own place may do, or was asked for
+    database = folder / "store.sqlite3"
+    embedded = configuration.endpoint.is_embedded
+    endpoint = replace(configuration.endpoint, database=str(database)) if embedded else configuration.endpoint
+    return replace(moved, database=database, endpoint=endpoint)
+
+
+def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> Configuration:
+    """Return the configuration of a pytest session; raises `SettingError` for what the user typed wrong."""
+    return configuration_from(
+        read_given(config, environ),
+        environ=environ,
+        root=config.rootpath,
+        project_name=project_name(config.rootpath),
+        local_time=datetime.now().astimezone(),
+    )
+
+
+def rules_from(
+    configuration: Configuration, junit_prefix: str, secrets: tuple[str, ...], *, artifact_url: str = ""
+) -> Rules:
+    """Return how results are made; ``junit_prefix`` stands before folders where no other prefix is given.
+
+    ``artifact_url`` is the template of the addresses of files that stay where they are.
+    """
+    return Rules(
+        prefix=configuration.folder_prefix or junit_prefix,
+        output=configuration.output,
+        statuses=configuration.statuses,
+        redact=configuration.redact,
+        markers=configuration.markers,
+        link_templates=configuration.link_templates,
+        output_annotations=configuration.output_annotations,
+        redact_builtin=configuration.redact_builtin,
+        report_not_run=configuration.report_not_run,
+        artifact_url=artifact_url,
+        artifact_size=configuration.artifact_size,
+        artifact_total=configuration.artifact_total,
+        browser_artifacts=configuration.browser_artifacts,
+        secrets=secrets,
+    )
+
+
+def spooled(
+    configuration: Configuration,
+    run: NewRun,
+    rules: Rules,
+    sharing: Sharing,
+    environ: Mapping[str, str],
+    *,
+    is_followed: bool,
+) -> tuple[Configuration, SessionFolder, Session]:
+    """Return the session's folder in the first place that can be written, with what was written there.
+
+    ``is_followed`` tells that a sender is to be started with it. The configuration that is returned names that place.
+    Raises `SpoolError` when there is none.
+    """
+    temporary = temporary_folder(environ, os.getuid())
+    refused: list[str] = []
+    for place in places_for(configuration, environ, os.getuid()):
+        written = functools.partial(_written, place, run, rules, sharing, is_followed=is_followed)
+        found = _tried(place, written, temporary, refused)
+        if found is not None:
+            return place, *found
+    raise SpoolError("; ".join(refused))
+
+
+def _tried(
+    place: Configuration,
+    written: Callable[[], tuple[SessionFolder, Session]],
+    temporary: Path,
+    refused: list[str],
+) -> tuple[SessionFolder, Session] | None:
+    """Return what was written in a place, None when that cannot be done, and add the reason."""
+    try:
+        if place.spool.is_relative_to(temporary):
+            private_folder(temporary)
+        return written()
+    except SpoolError as error:
+        refused.append(str(error))
+        return None
+
+
+def _written(
+    place: Configuration, run: NewRun, rules: Rules, sharing: Sharing, *, is_followed: bool
+) -> tuple[SessionFolder, Session]:
+    """Write the session into a new folder; its id is among the fields of its own run, so that it can be found again."""
+    folder = new_session_folder(place.spool, time.strftime("%Y%m%dT%H%M%S", time.gmtime()), is_hidden=True)
+    own = () if sharing.tag else (Field(SESSION_ID_FIELD, folder.id),)
+    session = Session(
+        id=folder.id,
+        origin=place.endpoint.origin,
+        project_id=place.endpoint.project_id,
+        database=place.endpoint.database,
+        run=replace(run, resources=replace(run.resources, fields=(*own, *run.resources.fields))),
+        joined_run=place.run_id,
+        rules=rules.for_sender().to_json(),
+        pid=os.getpid(),
+        pid_birth=birth_of(os.getpid()),
+        run_tag=sharing.tag,
+        is_first=sharing.is_first,
+        is_followed=is_followed,
+        thread_fields=sharing.thread_fields(folder.id),
+    )
+    try:
+        folder.write_session(session)
+        return folder.shown(), session
+    except OSError as error:
+        folder.remove()
+        raise SpoolError(f"{folder.path} cannot be written: {error.strerror or error}") from error
+
+
+def software_fields(config: pytest.Config) -> tuple[Field, ...]:
+    """Return the versions of what a session runs on."""
+    implementation = platform.python_implementation()
+    python = platform.python_version()
+    # Read once for both: a distribution reads its file again for each that is asked of it.
+    packages = [dist.metadata for _, dist in config.pluginmanager.list_plugin_distinfo()]
+    values = {
+        "Python": python if implementation == "CPython" else f"{python} ({implementation})",
+        "pytest": pytest.__version__,
+        "Plugins": ", ".join(sorted({f"{each['Name']} {each['Version']}" for each in packages})),
+        "OS": ", ".join(filter(None, (_distribution(), _kernel()))),
+    }
+    return tuple(Field(name, string(value)) for name, value in values.items() if value)
+
+
+def _distribution() -> str:
+    """Return the name that a Linux distribution gives itself, or macOS's version; empty when there is neither."""
+    version = platform.mac_ver()[0]
+    if version:
+        return f"macOS {version}"
+    try:
+        found: Mapping[str, str] = platform.freedesktop_os_release()
+    except OSError:
+        return ""
+    return found.get("PRETTY_NAME", "")
+
+
+def _kernel() -> str:
+    """Return the kernel's name and release, and the machine; ``platform`` would start a process to know more."""
+    system = os.uname()
+    return f"{system.sysname} {system.release} {system.machine}"
+
+
+def session_run(
+    config: pytest.Config, configuration: Configuration, rules: Rules, troubles: Troubles
+) -> tuple[NewRun, tuple[ArtifactFile, ...], Sharing]:
+    """Return the run to create for a session, the files that hooks add to it, and how jobs share it.
+
+    One that is joined tells of itself, one that jobs share tells what they have in common.
+    """
+    facts = facts_for(configuration, os.environ, config.rootpath)
+    sharing = sharing_of(configuration, facts)
+    if configuration.run_id is not None:
+        return _new_run(configuration, rules, facts=Facts(), software=()), (), sharing
+    if sharing.tag:
+        run = _new_run(configuration, rules, facts=common_facts(facts), software=())
+        run = sharing.run(run, has_name="name" in configuration.origins)
+    else:
+        software = software_fields(config) if configuration.facts != "none" else ()
+        run = _new_run(configuration, rules, facts=facts, software=software)
+    return *described_run(config, run, rules, troubles), sharing
+
+
+def _new_run(configuration: Configuration, rules: Rules, *, facts: Facts, software: tuple[Field, ...]) -> NewRun:
+    """Return the run, without secrets in its texts."""
+    run = configured_run(configuration, facts, own=software)
+    clean = texts(rules)
+    return replace(
+        run,
+        resources=Resources(
+            fields=tuple(map(clean.field, run.resources.fields)),
+            links=tuple(replace(each, url=clean.address(each.url)) for each in run.resources.links),
+        ),
+    )

@@ -1,0 +1,65 @@
+"""Where files of results go besides the server (floor 3): the user's own store, and addresses for what the CI keeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.api.artifacts import is_bucket, template_for
+from pytest_automation_report.api.models import ArtifactStore
+from pytest_automation_report.ci.discovery import facts_for
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.settings.table import setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pytest_automation_report.settings.configuration import Configuration
+
+_INSTALL: Final = "pip install 'obstore>=0.6'"
+
+_VARIABLES: Final = ("AWS_", "GOOGLE_", "AZURE_", "MSI_", "IDENTITY_")
+_OTHER_VARIABLES: Final = frozenset({"HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE"})
+
+
+def artifact_store(
+    configuration: Configuration, environ: Mapping[str, str], root: Path
+) -> tuple[ArtifactStore | None, str]:
+    """Return the user's own store, None without one that can be used, and what is to be told of that.
+
+    Raises `SettingError` for a bucket without the packages that reach it, unless the environment names it. Credentials
+    are taken from the same variables as the providers' own tools take them from, now: tests may change them.
+    """
+    address = configuration.artifact_store
+    if not address:
+        return None, ""
+    url = _template(configuration, environ, root)
+    if configuration.artifact_url and not url:
+        wanted = f"nobody tells all that {configuration.artifact_url} needs"
+        return None, f"artifact_url: {wanted}: artifacts are not stored in {address}"
+    if not is_bucket(address):
+        return ArtifactStore(address, url), ""
+    if find_spec("obstore") is None:
+        origin = configuration.origins.get("artifact_store", "artifact_store")
+        error = SettingError(origin, address, f"a bucket needs packages that are not installed: {_INSTALL}")
+        if origin != setting("artifact_store").environment:
+            raise error
+        return None, str(error)
+    return ArtifactStore(address, url, {name: value for name, value in environ.items() if _is_told(name)}), ""
+
+
+def files_template(configuration: Configuration, environ: Mapping[str, str], root: Path) -> str:
+    """Return the template of the addresses of files that stay where they are, empty when they are stored."""
+    return "" if configuration.artifact_store else _template(configuration, environ, root)
+
+
+def _template(configuration: Configuration, environ: Mapping[str, str], root: Path) -> str:
+    if not configuration.artifact_url:
+        return ""
+    return template_for(configuration.artifact_url, facts_for(replace(configuration, facts="all"), environ, root))
+
+
+def _is_told(name: str) -> bool:
+    return name.startswith(_VARIABLES) or name.upper() in _OTHER_VARIABLES

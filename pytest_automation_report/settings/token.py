@@ -1,0 +1,96 @@
+"""Where the API token comes from (floor 1), the environment or a file, and which values a process must not show.
+
+No message in here shows a token or a part of one, also when it cannot be used.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from os.path import exists
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.text.redaction import secret_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["TOKEN_ENVIRONMENTS", "TOKEN_LIMIT", "TokenResult", "secrets_from", "token_from", "worker_rules"]
+
+TOKEN_ENVIRONMENTS: Final = ("AUTOMATION_REPORT_TOKEN", "TESTMO_TOKEN")
+TOKEN_LIMIT: Final = 4096
+"""Characters that a token may have."""
+
+_READ_BYTES: Final = 64 * 1024
+_SHORTEST_HIDDEN: Final = 4
+_UNFILLED: Final = re.compile(r"\$\([\w.-]+\)")
+"""A macro of Azure Pipelines without a value, as in builds of forks: it stays in the variable as it was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenResult:
+    """A token, or why there is none; ``trouble`` is a text for people that never shows the token."""
+
+    token: Token | None
+    trouble: str | None = None
+    is_given: bool = True
+    """Whether the environment has one, or a file was named."""
+
+
+def token_from(environ: Mapping[str, str], token_file: str) -> TokenResult:
+    """Return the token of the environment, else of the file (a path, empty for none).
+
+    A token that is there but cannot be used is told, not passed over: another one might belong to another server.
+    """
+    for name in TOKEN_ENVIRONMENTS:
+        text = _bare(environ.get(name, ""))
+        if text and not _UNFILLED.fullmatch(text):
+            return _checked(text, name)
+    if not token_file:
+        trouble = f"no token: set {TOKEN_ENVIRONMENTS[0]}, or name a file that holds it (token_file)"
+        return TokenResult(None, trouble, is_given=False)
+    origin = f"token file {token_file!r}"
+    try:
+        with Path(token_file).open("rb") as file:
+            raw = file.read(_READ_BYTES)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no path of a file"
+        return TokenResult(None, f"{origin}: cannot be read ({reason}): name a file that holds the token")
+    text = _bare(raw.decode("utf-8", errors="replace"))
+    return _checked(text, origin) if text else TokenResult(None, f"{origin}: is empty: write the token into it")
+
+
+def _bare(text: str) -> str:
+    """Return a token without its edges and without the quotes that shells and editors leave around it."""
+    text = text.strip("\ufeff \t\r\n\v\f")
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    return text
+
+
+def _checked(text: str, origin: str) -> TokenResult:
+    """Return a token that can stand in a header, or what is wrong with it in words that show nothing of it."""
+    if len(text) > TOKEN_LIMIT:
+        return TokenResult(None, f"{origin}: its value is longer than {TOKEN_LIMIT} characters: copy the token alone")
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        return TokenResult(
+            None,
+            f"{origin}: its value holds spaces, control or non-ASCII characters: copy the token alone",
+        )
+    return TokenResult(Token(text))
+
+
+def secrets_from(environ: Mapping[str, str], token: Token | None, *, is_builtin: bool) -> tuple[str, ...]:
+    """Return the values that must not be shown: the token always, those of the environment unless that is off."""
+    own = () if token is None or len(token.value) < _SHORTEST_HIDDEN else (token.value,)
+    return (*own, *(secret_values(environ, is_path=exists) if is_builtin else ()))
+
+
+def worker_rules(given: Mapping[str, Any], environ: Mapping[str, str]) -> Rules:
+    """Return the rules that a controller gave one of its workers, with the secrets that the worker finds by itself."""
+    rules = Rules.from_json(given["rules"])
+    token = token_from(environ, given["token_file"]).token
+    return replace(rules, secrets=secrets_from(environ, token, is_builtin=rules.redact_builtin))

@@ -1,0 +1,168 @@
+"""The sender's ledger on disk (floor 3): each record is on disk before what it announces happens."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.spool.folder import bytes_from
+from pytest_automation_report.spool.ledger import Intent, LedgerState
+from pytest_automation_report.spool.records import Decoder, plain_record, record_from, unframed
+from pytest_automation_report.spool.writer import COPY, Disk, restored
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytest_automation_report.spool.ledger import Operation
+    from pytest_automation_report.spool.records import Record
+
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_NOT_WORTH_A_SYNC: Final = frozenset({"ready", "trouble", "lane", "done", "stored", "unstored"})
+
+_COPIED: Final = "copied"
+"""Kind of the record behind a ledger that was made again: all of the deleted one stands before it."""
+
+_sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
+
+
+def ledger_from(path: Path) -> LedgerState:
+    """Return the state that the ledger at this path tells; a missing ledger is an empty one.
+
+    Raises `SpoolError` for one whose records are whole and say nothing, and for a deleted one whose copy is not whole:
+    what was sent is not known then.
+    """
+    state = LedgerState()
+    if not path.exists() and _copy_of(path).is_file():
+        if _read_into(state, _copy_of(path)) != _COPIED:
+            raise SpoolError(f"{path}: was deleted, and its copy is not whole: what was sent is not known")
+        return state
+    _read_into(state, path)
+    return state
+
+
+def _copy_of(path: Path) -> Path:
+    return path.with_name(path.name + COPY)
+
+
+def _read_into(state: LedgerState, path: Path) -> str:
+    """Apply the records of a file that may be missing, and return the kind of the last one."""
+    decoder, last = Decoder(), ""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise SpoolError(f"{path}: cannot be used: it is no file")  # a pipe would be waited for
+    if path.exists():
+        for piece in bytes_from(path, 0):
+            for placed in decoder.feed(piece):
+                _apply(state, placed.record, path)
+                last = placed.record.kind
+    return last
+
+
+def _apply(state: LedgerState, record: Record, path: Path) -> None:
+    try:
+        state.apply(record)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SpoolError(f"{path}: a record of the kind {record.kind!r} cannot be used: {error!r}") from error
+
+
+class LedgerBook:
+    """Writes the ledger and keeps its state; owned by the sender that holds the session's lock.
+
+    A ledger that somebody deletes is made again, with all that it held: ``on_deleted`` is called before that,
+    ``on_copied`` before it has its name. Raises `SpoolError` when a record cannot be written whole: no POST goes out
+    without its intent on disk.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        on_deleted: Callable[[], None] = lambda: None,
+        on_copied: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.state = ledger_from(path)
+        self._path = path
+        self._on_deleted, self._on_copied = on_deleted, on_copied
+        try:
+            if not path.exists() and _copy_of(path).is_file():
+                _copy_of(path).rename(path)
+            self._descriptor = os.open(path, _FLAGS, 0o600)
+        except OSError as error:
+            raise SpoolError(f"the ledger {path} cannot be written: {error.strerror or error}") from error
+        self.is_new = path.stat().st_size == 0
+        self._is_torn = not self.is_new  # a torn last record must not swallow the next one
+
+    @property
+    def folder(self) -> Path:
+        """The session's folder."""
+        return self._path.parent
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    def write(self, kind: str, **members: object) -> None:
+        """Append one record and apply it."""
+        record = plain_record(kind, **members)
+        line = b"\n" + record if self._is_torn else record
+        try:
+            if not os.fstat(self._descriptor).st_nlink:
+                self._restore()
+            written = os.write(self._descriptor, line)
+            if kind not in _NOT_WORTH_A_SYNC:
+                _sync(self._descriptor)
+        except OSError as error:
+            raise SpoolError(f"the ledger {self._path} cannot be written: {error.strerror or error}") from error
+        if written != len(line):
+            self._is_torn = True
+            raise SpoolError(
+                f"the ledger {self._path} cannot be written: only {written} of {len(line)} bytes were taken"
+            )
+        self._is_torn = False
+        made = record_from(unframed(record[:-1]) or "")
+        assert made is not None
+        self.state.apply(made)
+
+    def _restore(self) -> None:
+        """Make the ledger again; who finds its copy alone can tell whether it is whole."""
+        self._on_deleted()
+        mark = b"\n" + plain_record(_COPIED)
+        self._descriptor = restored(
+            Disk(), self._descriptor, os.fspath(self._path), last=mark, on_copied=self._on_copied
+        )
+
+    def intend(
+        self,
+        operation: Operation,
+        *,
+        at: float,
+        worker: str = "",
+        thread: int = 0,
+        span: tuple[int, int, int] = (0, 0, 0),
+        orphans: tuple[int, ...] = (),
+        elapsed: tuple[int, int] = (0, 0),
+    ) -> Intent:
+        """Write the intent of a POST at this time, in seconds since the epoch, and return it.
+
+        ``span`` is a batch's first offset, last offset and number of results; ``elapsed`` its observed and computed
+        share.
+        """
+        first, last, count = span
+        observed, computed = elapsed
+        known = self.state.account(worker).in_thread if worker else 0
+        intent = Intent(
+            number=self.state.next_number,
+            operation=operation,
+            at=at,
+            worker=worker,
+            thread=thread,
+            first=first,
+            last=last,
+            count=count,
+            known=known,
+            orphans=orphans,
+            observed=observed,
+            computed=computed,
+        )
+        self.write("intent", **intent.members())
+        return intent

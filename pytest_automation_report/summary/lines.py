@@ -1,0 +1,340 @@
+"""What the terminal says about a reported session (floor 3, pure): values in, lines out."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.settings.table import LOCAL_URL, setting
+from pytest_automation_report.spool.sessions import Leftovers
+from pytest_automation_report.spool.writer import Losses
+from pytest_automation_report.text.limits import STRING_UNITS
+from pytest_automation_report.text.terminal import foreign, quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.summary.counts import Tally
+
+RUN_PAGE: Final = "/automation/runs/view/{run}"
+"""Path of a run's web page, on Testmo's servers and on the embedded one."""
+
+_REASONS: Final = 3
+_SEND_SETTINGS: Final = (
+    "spool", "url", "database", "project_id", "token_file", "ca_file", "artifact_store", "artifact_url",
+)  # fmt: skip
+"""What the printed command says, in this order: all that `automation-report send` may not find by itself."""
+
+_WORDS: Final = {
+    "passed": "passed",
+    "failure": "failed",
+    "error": "error",
+    "skipped": "skipped",
+    "untested": "untested",
+}
+_REMEDIES: Final[Mapping[str, str]] = {
+    "token": "the token was refused: set AUTOMATION_REPORT_TOKEN to one that is valid for this project, then send",
+    "again": "the server could not be reached",
+    "throttled": "the server asks to wait",
+    "unknown": "the server's answers were lost or broken",
+    "refused": "the server refused it",
+    "store": "the store could not be used",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the reporting of a session ended.
+
+    ``log`` are the last lines of a sender that never got ready; ``is_run_gone`` if the rest needs a new run;
+    ``renamed`` are statuses that the server does not know, each with what was sent instead; ``unstored`` says why files
+    of results are not stored, each with their number.
+    """
+
+    tally: Tally
+    folder: str
+    is_sent: bool
+    log: Sequence[str] = ()
+    trouble: str = ""
+    trouble_class: str = ""
+    is_run_gone: bool = False
+    reasons: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    unstored: tuple[tuple[str, int], ...] = ()
+    losses: Losses = Losses()  # noqa: RUF009 - frozen and empty
+    leftovers: Leftovers = Leftovers()  # noqa: RUF009 - frozen and empty
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every result is confirmed by the server and every number adds up."""
+        tally = self.tally
+        return tally.is_removable and not tally.mismatches and not (self.losses.results or self.losses.records)
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """The shell of the user who reads the lines: its current folder, and how the console command is typed there."""
+
+    here: Path
+    command: tuple[str, ...] = ("automation-report",)
+
+
+def near(path: Path, here: Path) -> str:
+    """Return a path as a person in the folder ``here`` would write it."""
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def target(configuration: Configuration, here: Path) -> str:
+    """Return where results go, without anything secret, for a person in the folder ``here``."""
+    if configuration.endpoint.is_embedded:
+        return f"the embedded store {near(configuration.database, here)}"
+    return f"{configuration.url or 'an unknown address'}, project {configuration.project_id or 'unknown'}"
+
+
+def header_line(configuration: Configuration, here: Path, *, key: str = "") -> str:
+    """Return the line for the head of pytest's output; ``key`` is that of a run that jobs share, filled."""
+    how = "" if configuration.delivery == "live" else ", to be sent later"
+    shared = f", in the run of the key {key}" if key else ""
+    joined = f", joining run {configuration.run_id}" if configuration.run_id is not None else shared
+    return f"automation report: to {target(configuration, here)}, source {configuration.source}{joined}{how}"
+
+
+def report_lines(
+    configuration: Configuration,
+    ending: Ending | None,
+    troubles: Sequence[str],
+    *,
+    shell: Shell,
+    verbosity: int = 0,
+    stats: Mapping[str, Sequence[object]] | None = None,
+) -> list[str]:
+    """Return the lines of the summary, for a person at this shell.
+
+    ``stats`` are pytest's reports by the words of its last line, where it writes one.
+    With verbosity -1 a session that went well is one line, below that none; what a user must act on is always told.
+    """
+    lines = _troubles(ending, troubles)
+    if ending is None or ending.tally.seen == 0:
+        return lines
+    tally = ending.tally
+    if verbosity >= 0:
+        lines += _left_behind(configuration, ending.leftovers, shell)
+    delivered = _delivered(configuration, tally, shell, counted_otherwise(stats or {}, tally.counts))
+    if ending.is_whole:
+        shorter = [_counted(tally)] if verbosity == -1 else []
+        return [*(delivered if verbosity >= 0 else shorter), *lines]
+    return [*delivered, *lines, *_undelivered(configuration, ending, shell)]
+
+
+def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str, int]) -> str:
+    """Return why the results by status differ from pytest's last line, empty when they do not or it has none."""
+    words = ("passed", "failed", "error", "skipped")
+    ours = [counts.get("failure" if word == "failed" else word, 0) for word in words]
+    if not stats or ours == [len(stats.get(word, ())) for word in words]:
+        return ""
+    nodeids = Counter(getattr(report, "nodeid", "") for word in words for report in stats.get(word, ()))
+    repeated = sum(1 for amount in nodeids.values() if amount > 1)
+    subtests = sum(len(reports) for word, reports in stats.items() if word.startswith("subtests"))
+    told = [
+        (len(stats.get("xfailed", ())), "xfailed {} among the skipped"),
+        (len(stats.get("xpassed", ())), "xpassed {} among the passed"),
+        (len(stats.get("rerun", ())), "rerun {} part of their tests"),
+        (subtests, "subtests {} part of their tests"),
+        (repeated, "with several outcomes {} counted once"),
+    ]
+    parts = [f"{amount} {text.format('is' if amount == 1 else 'are')}" for amount, text in told if amount]
+    return f"counted otherwise than in pytest's last line: {', '.join(parts) or 'a plugin changes or repeats reports'}"
+
+
+def job_lines(
+    configuration: Configuration, ending: Ending, troubles: Sequence[str], *, shell: Shell
+) -> tuple[list[str], list[str]]:
+    """Return what went wrong with the reporting, and what was not delivered, for the page of a CI job."""
+    is_whole = ending.is_whole or ending.tally.seen == 0
+    return _troubles(ending, troubles), [] if is_whole else _undelivered(configuration, ending, shell)
+
+
+def run_page(configuration: Configuration, run: int | None) -> str:
+    """Return the web address of a run, empty for the embedded server, which is served on demand alone."""
+    return f"{configuration.url}{RUN_PAGE.format(run=run)}" if run is not None and configuration.url else ""
+
+
+def look_at(configuration: Configuration, run: int, shell: Shell) -> str:
+    """Return where a run can be seen: its web address, or the command that opens its page from the embedded store."""
+    if not configuration.endpoint.is_embedded:
+        return run_page(configuration, run)
+    words = [*shell.command, "serve", "--open", "--run", str(run)]
+    return shlex.join([*words, *_database_words(configuration, shell.here)])
+
+
+def _left_behind(configuration: Configuration, leftovers: Leftovers, shell: Shell) -> list[str]:
+    lines = []
+    if leftovers.kept:
+        kept = f"{quantity(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
+        where = near(configuration.spool, shell.here)
+        lines.append(f"{kept} in {where}: send with {send_command(configuration, shell)}")
+    if leftovers.removed:
+        removed, days = quantity(leftovers.removed, "earlier session"), quantity(configuration.keep_spool, "day")
+        lines.append(f"{removed} removed, kept for {days} without being sent")
+    lines += [
+        f"left alone in {near(configuration.spool, shell.here)}: {foreign(each)}" for each in leftovers.alone[:_REASONS]
+    ]
+    if len(leftovers.alone) > _REASONS:
+        lines.append(
+            f"{len(leftovers.alone) - _REASONS} more folders are left alone: see automation-report spool prune"
+        )
+    return lines
+
+
+def _lost(losses: Losses) -> list[str]:
+    lines, trouble = [], foreign(losses.trouble, STRING_UNITS)
+    if losses.results or losses.records:
+        what = quantity(losses.results, "result") if losses.results else "the session's end"
+        lines.append(f"{what} could not be written to disk and went with the process: {trouble}")
+    if losses.shortened:
+        short = quantity(losses.shortened, "result")
+        lines.append(f"{short} went without texts, since the disk took no more: {trouble}")
+    return lines
+
+
+def unstored_lines(unstored: Sequence[tuple[str, int]]) -> list[str]:
+    """Return what is told of files that results name but that nobody has stored: why, each with their number."""
+    return [
+        f"{quantity(count, 'artifact')} named in results, but not stored: {foreign(why, STRING_UNITS)}"
+        for why, count in unstored[:_REASONS]
+    ]
+
+
+def send_command(configuration: Configuration, shell: Shell, *, is_new_run: bool = False) -> str:
+    """Return the command that sends, from any folder, what this session left behind.
+
+    An address or project that is not known is left out: then what is configured counts.
+    """
+    project_id = str(configuration.project_id or "")
+    values = {"spool": str(configuration.spool), "project_id": project_id, **_said(configuration)}
+    if configuration.endpoint.is_embedded:
+        # Said, since an ini file or the environment may name a server where the command runs.
+        values["url"] = LOCAL_URL
+        values["database"] = str(configuration.database)
+    else:
+        values["url"] = configuration.url
+    options = [f"{setting(name).plain_option}={values[name]}" for name in _SEND_SETTINGS if values.get(name)]
+    flags = ["--allow-http"] if _is_http_allowed(configuration) else []
+    return shlex.join([*shell.command, "send", *options, *flags, *(["--new-run"] if is_new_run else [])])
+
+
+def _said(configuration: Configuration) -> dict[str, str]:
+    """Return what opens the server and the store of files, unless the environment has it: there it is found again.
+
+    An ini file is not found from every folder, and the command is to work from any.
+    """
+    said = {}
+    if not configuration.endpoint.is_embedded:
+        said = {"token_file": configuration.token_file, "ca_file": configuration.endpoint.ca_file}
+    if configuration.artifact_store:
+        said |= {"artifact_store": configuration.artifact_store, "artifact_url": configuration.artifact_url}
+    return {name: value for name, value in said.items() if _is_said_outside_environment(configuration, name)}
+
+
+def _is_http_allowed(configuration: Configuration) -> bool:
+    is_said = _is_said_outside_environment(configuration, "allow_http")
+    return configuration.allow_http and is_said and not configuration.endpoint.is_embedded
+
+
+def _is_said_outside_environment(configuration: Configuration, name: str) -> bool:
+    origin = configuration.origins.get(name)
+    return origin is not None and origin != setting(name).environment
+
+
+def _database_words(configuration: Configuration, here: Path) -> list[str]:
+    if configuration.database == here / ".automation-report" / "store.sqlite3":
+        return []
+    # Absolute: a relative path would start from the root folder of the project that ``here`` belongs to.
+    return ["--database", str(configuration.database)]
+
+
+def _troubles(ending: Ending | None, troubles: Sequence[str]) -> list[str]:
+    """Return what went wrong, apart from the delivery."""
+    lines = [foreign(each, STRING_UNITS) for each in troubles]
+    if ending is None:
+        return lines
+    tally = ending.tally
+    lines += [foreign(each, STRING_UNITS) for each in tally.told]
+    lines += [
+        f"the server does not know the status {foreign(before)}: sent as {foreign(now)}"
+        " (set automation_report_statuses)"
+        for before, now in ending.renamed
+    ]
+    lines += unstored_lines(ending.unstored)
+    lines += [f"error in reporting: {foreign(each, STRING_UNITS)}" for each in (*tally.faults, *tally.mismatches)]
+    # Once, since each process reports an unknown hook that it sees.
+    return [*dict.fromkeys((*lines, *_lost(ending.losses)))]
+
+
+def _counted(tally: Tally) -> str:
+    statuses = ", ".join(f"{tally.counts[each]} {_WORDS[each]}" for each in _WORDS if tally.counts.get(each))
+    where = f" in {quantity(tally.threads, 'thread')}" if tally.threads else ""
+    return f"{tally.acknowledged} of {quantity(tally.seen, 'result')} delivered{where}: {statuses}"
+
+
+def _delivered(configuration: Configuration, tally: Tally, shell: Shell, otherwise: str) -> list[str]:
+    lines = []
+    if tally.run is not None:
+        run = f"run {tally.run}" if configuration.run_id else f'run {tally.run} "{foreign(configuration.name)}"'
+        lines.append(f"{run} in {target(configuration, shell.here)}")
+    lines += [_collected(tally), _counted(tally), *([otherwise] if otherwise else [])]
+    lines += [
+        f"{count} tests share one key, the server cannot tell them apart: {foreign(name)}"
+        for name, count in tally.repeated
+    ]
+    if tally.run is not None:
+        lines.append(f"look at it: {look_at(configuration, tally.run, shell)}")
+    return lines
+
+
+def _collected(tally: Tally) -> str:
+    reported = tally.reported
+    modules = f", and {quantity(tally.modules, 'module')} without tests to run" if tally.modules else ""
+    if tally.expected is None:
+        return f"{quantity(reported, 'test')} reported{modules}"
+    return f"{quantity(tally.expected, 'test')} collected = {reported} reported + {tally.not_run} not run{modules}"
+
+
+def _undelivered(configuration: Configuration, ending: Ending, shell: Shell) -> list[str]:
+    tally, folder, lines = ending.tally, near(Path(ending.folder), shell.here), []
+    if tally.rejected:
+        lines.append(f"{quantity(tally.rejected, 'result')} rejected by the server, kept in {folder}")
+    if tally.held:
+        lines.append(f"{quantity(tally.held, 'result')} held in {folder}: nobody can tell whether the server has them")
+    lines += [f"  {foreign(each)}" for each in ending.reasons[:3]]
+    if tally.left or not tally.is_complete:
+        kept = f"{quantity(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
+        lines.append(f"{kept}{_missing(configuration) or _why(ending)}")
+        lines.append(f"send: {send_command(configuration, shell, is_new_run=ending.is_run_gone)}")
+    lines += [f"  sender: {foreign(each)}" for each in ending.log]
+    return lines
+
+
+def _missing(configuration: Configuration) -> str:
+    """Return which settings results without a destination wait for, "" if they have one."""
+    missing = [
+        setting(name).environment
+        for name, value in (("url", configuration.endpoint.origin), ("project_id", configuration.project_id))
+        if not value
+    ]
+    return f": set {' and '.join(missing)} first" if missing else ""
+
+
+def _why(ending: Ending) -> str:
+    if not ending.is_sent:
+        return ""
+    remedy = _REMEDIES.get(ending.trouble_class, "")
+    if ending.trouble:
+        return f": {remedy + ' (' if remedy else ''}{foreign(ending.trouble)}{')' if remedy else ''}"
+    if not ending.tally.is_done:
+        return ": the sender did not finish within the time that pytest waits; it may go on for a while"
+    return ""

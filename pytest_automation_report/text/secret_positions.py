@@ -1,0 +1,69 @@
+"""Find secrets by their places: arguments of commands, lines of password files, remarks of pytest and botocore."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.text.named_secrets import Found
+from pytest_automation_report.text.secret_heuristics import Strength, is_innocent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["placed_values"]
+
+_VALUE: Final = r"(?:'(?P<single>[^'\n]+)'|\"(?P<double>[^\"\n]+)\"|(?P<bare>[^\s'\"|;&]+))"
+_ARGUMENTS: Final = r"(?:[ \t]{1,4}[^\s|;&]{1,100}){0,8}?[ \t]{1,4}"
+_NAME: Final = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret|private)[_-]?key)"
+# An option of a command, but in its help: there a word in capitals stands for the value, or a sentence goes on.
+_NO_HELP: Final = r"(?![-\[<]|[A-Z_]+\b|[a-z]+[ ][a-z]+[ .,])"
+_PLACES: Final = (
+    ("--", rf"--(?<![\w-]--)(?=[a-z])[a-z_-]{{0,30}}(?i:{_NAME})[ \t]{{1,4}}{_NO_HELP}{_VALUE}"),
+    ("login", rf"login\s{{1,8}}\S{{1,60}}\s{{1,8}}password\s{{1,8}}{_VALUE}"),
+    ("mysql", rf"mysql(?:dump|admin|import)?{_ARGUMENTS}-p{_VALUE}"),
+    ("shpas", rf"sshpass[ \t]{{1,4}}-p[ \t]{{0,4}}{_VALUE}"),
+    (
+        "curl",
+        rf"curl{_ARGUMENTS}(?:-u|--user|--proxy-user|-U)[ \t=]{{0,4}}['\"]?[^\s:'\"]{{0,100}}:(?P<bare>[^'\"\s]+)",
+    ),
+    ("login", rf"docker[ \t]{{1,4}}login{_ARGUMENTS}-p[ \t]{{0,4}}{_VALUE}"),
+    ("edis-", rf"redis-cli{_ARGUMENTS}-a[ \t]{{0,4}}{_VALUE}"),
+    ("pass:", r"-(?:passin|passout|pass|k)[ \t]{1,4}['\"]?pass:(?P<bare>[^\s'\"]+)"),
+    # The line of a `.pgpass` file: host, port, database, user, password.
+    (":5432", r"(?m:^)[^\s:]{1,200}:5432:[^\s:]{1,100}:[^\s:]{1,100}:(?P<bare>[^\r\n]+)"),
+    # What botocore logs of the signature it has computed.
+    ("ure:\n", "ignature:\n(?P<bare>[0-9a-f]{64})"),
+)
+_compiled: Final[Callable[[str], re.Pattern[str]]] = lru_cache(maxsize=None)(re.compile)
+_WHERE: Final = re.compile(r"where b?(?P<quote>['\"])")
+_QUOTED: Final = {quote: re.compile(rf"((?:[^\\\n{quote}]|\\.)+){quote} = ") for quote in "\"'"}
+_NAMED: Final = re.compile(
+    r"(?:passw(?:or)?d|passphrase|secret|token|api_?key|(?:access|private|secret)_key|pwd)(?:\(\))?[ ]*\Z",
+    re.IGNORECASE,
+)
+_NAME_CHARACTERS: Final = 40
+
+
+def placed_values(text: str) -> Iterator[Found]:
+    """Yield the secrets in the text that only their places show."""
+    for literal, pattern in _PLACES:
+        if literal in text:
+            for match in _compiled(pattern).finditer(text):
+                group = next(name for name in ("single", "double", "bare") if match.groupdict().get(name) is not None)
+                if not is_innocent(match[group], Strength.STRONG):
+                    yield Found(*match.span(group))
+    if "where" in text:
+        yield from _compared(text)
+
+
+def _compared(text: str) -> Iterator[Found]:
+    """Yield what pytest shows beside an attribute that is named like a secret: `where 'x' = user.password`."""
+    for match in _WHERE.finditer(text):
+        value = _QUOTED[match["quote"]].match(text, match.end())
+        if value is not None:
+            end = text.find("\n", value.end())
+            end = len(text) if end < 0 else end
+            if _NAMED.search(text[max(value.end(), end - _NAME_CHARACTERS) : end]):
+                yield Found(*value.span(1), is_sure=True)
