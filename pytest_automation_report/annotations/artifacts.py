@@ -8,28 +8,22 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.annotations.user_hooks import PUBLISH_ARTIFACT
 from pytest_automation_report.api.artifacts import address_of
 from pytest_automation_report.api.models import Artifact
 from pytest_automation_report.recording.fields import NO_NAME, artifact_from, is_address, is_web, property_field
-from pytest_automation_report.recording.options import spelled
 from pytest_automation_report.spool.artifacts import spooled_address
+from pytest_automation_report.text.redaction import spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pytest
 
     from pytest_automation_report.annotations.collector import Notes, Pad
+    from pytest_automation_report.annotations.hook_values import Made
     from pytest_automation_report.api.models import Field
 
-Content: TypeAlias = "str | os.PathLike[str] | bytes"
-"""What an artifact is: a web address, the path of a file, or the bytes themselves."""
-
-Made: TypeAlias = "Content | Callable[[], Content]"
-"""The same, or a function that makes it, which is called where it is reported only."""
 
 _NAME: Final = "Artifact"
 

@@ -15,8 +15,8 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pytest_automation_report.annotations.user_hooks import Troubles
+from pytest_automation_report.api.limits import STEP_LIMIT
 from pytest_automation_report.recording.annotations import Added, together
-from pytest_automation_report.text.limits import STEP_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Artifact, Field
     from pytest_automation_report.recording.annotations import StepStatus
-    from pytest_automation_report.recording.options import Texts
+    from pytest_automation_report.text.redaction import Texts
 
 _MOST_KEPT: Final = 500
 _MOST_STEPS: Final = 10_000

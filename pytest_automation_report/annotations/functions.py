@@ -12,11 +12,11 @@ from pytest_automation_report.annotations.artifacts import attach, check_content
 from pytest_automation_report.annotations.collector import Step
 from pytest_automation_report.api.models import FieldType
 from pytest_automation_report.recording.fields import kind_of, property_field, typed_field
-from pytest_automation_report.recording.options import spelled
+from pytest_automation_report.text.redaction import spelled
 
 if TYPE_CHECKING:
-    from pytest_automation_report.annotations.artifacts import Made
     from pytest_automation_report.annotations.collector import Notes, Pad
+    from pytest_automation_report.annotations.hook_values import Made
     from pytest_automation_report.recording.fields import FieldKind
 
 NOTES: Final = "automation-report-notes"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import os
+    from collections.abc import Callable, Mapping, Sequence
 
-    from pytest_automation_report.annotations.artifacts import Made
     from pytest_automation_report.api.models import Artifact, Field, Link
 
 
@@ -68,3 +68,11 @@ class Summary:
     held: int = 0
     not_run: int = 0
     is_whole: bool = False
+
+
+Content: TypeAlias = "str | os.PathLike[str] | bytes"
+"""What an artifact is: a web address, the path of a file, or the bytes themselves."""
+
+
+Made: TypeAlias = "Content | Callable[[], Content]"
+"""The same, or a function that makes it, which is called where it is reported only."""

@@ -10,15 +10,15 @@ from pytest_automation_report.annotations.artifacts import attachment, check_con
 from pytest_automation_report.api.models import Artifact, Field, FieldType
 from pytest_automation_report.recording.annotations import Added
 from pytest_automation_report.recording.fields import is_web, kind_of, property_field, typed_field
-from pytest_automation_report.recording.options import spelled
+from pytest_automation_report.text.redaction import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import pytest
 
-    from pytest_automation_report.annotations.artifacts import Made
     from pytest_automation_report.annotations.collector import Notes
+    from pytest_automation_report.annotations.hook_values import Made
     from pytest_automation_report.recording.options import Rules
 
 _PREFIX: Final = "automation_report_"

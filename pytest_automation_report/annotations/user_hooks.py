@@ -15,15 +15,15 @@ from pytest_automation_report.annotations.hook_values import Additions, Artifact
 from pytest_automation_report.api.models import Artifact, Field, Link, Resources
 from pytest_automation_report.recording.annotations import Added
 from pytest_automation_report.recording.fields import artifact_from, is_address, kind_of, typed_field
-from pytest_automation_report.recording.options import spelled
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
+from pytest_automation_report.text.redaction import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     import pytest
 
-    from pytest_automation_report.recording.options import Texts
+    from pytest_automation_report.text.redaction import Texts
 
 _Answer = TypeVar("_Answer")
 

@@ -93,3 +93,16 @@ def address_of(template: str, path: str, name: str) -> str:
     if not any(each in values for each in braced(template)):
         return f"{template.rstrip('/')}/{values['path']}"
     return _BRACED.sub(lambda match: values.get(match[1], match[0]), template)
+
+
+def file_name(name: str) -> str:
+    """Return a name that is safe as the name of a file on any system: the end of a long one, without a folder."""
+    last = re.split(r"[/\\]", name)[-1]
+    kept = _OTHER.sub("_", last)[-_NAME_LENGTH:].strip(" .")
+    return kept or "file"
+
+
+_OTHER = re.compile(r"[^\w.,+@() -]")
+
+
+_NAME_LENGTH: Final = 100

@@ -296,3 +296,14 @@ def encoded(test: Test) -> str:
         f'{{"key":{_quoted(test.key)},"name":{_quoted(test.name)},"folder":{_quoted(test.folder)},'
         f'"status":{_quoted(test.status)}{elapsed}{file}{line}}}'
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresDatabase:
+    """A PostgreSQL database; ``url`` may hold a password, so that only ``shown`` is for eyes and logs."""
+
+    url: str = field(repr=False)
+    shown: str
+
+    def __str__(self) -> str:
+        return self.shown

@@ -43,9 +43,8 @@ from pytest_automation_report.text.terminal import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pytest_automation_report.api.models import NewRun
+    from pytest_automation_report.api.models import NewRun, PostgresDatabase
     from pytest_automation_report.settings.configuration import Configuration
-    from pytest_automation_report.settings.endpoint import PostgresDatabase
     from pytest_automation_report.settings.ini_file import ProjectIni
     from pytest_automation_report.settings.run import Sharing
 

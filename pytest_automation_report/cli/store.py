@@ -21,10 +21,10 @@ from pytest_automation_report.text.terminal import quantity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pytest_automation_report.api.models import PostgresDatabase
     from pytest_automation_report.server.store.maintenance import OldRun
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
-    from pytest_automation_report.settings.endpoint import PostgresDatabase
 
 _UNIT_MICROSECONDS: Final = {"h": 3600_000_000, "d": 24 * 3600_000_000, "w": 7 * 24 * 3600_000_000}
 _SHOWN_PROBLEMS: Final = 20

@@ -23,7 +23,7 @@ from pytest_automation_report.cli.context import (
 from pytest_automation_report.cli.send import Manner, delivered
 from pytest_automation_report.errors import ResultFileError
 from pytest_automation_report.junit.submission import Submission
-from pytest_automation_report.session.start import rules_from
+from pytest_automation_report.settings.run import rules_from
 from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.text.terminal import quantity
 

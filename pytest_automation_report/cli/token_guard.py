@@ -22,9 +22,8 @@ from pytest_automation_report.settings.token import token_from
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_automation_report.api.models import Token
+    from pytest_automation_report.api.models import PostgresDatabase, Token
     from pytest_automation_report.settings.configuration import Configuration
-    from pytest_automation_report.settings.endpoint import PostgresDatabase
     from pytest_automation_report.settings.ini_file import ProjectIni
     from pytest_automation_report.settings.sources import Given
 

@@ -20,8 +20,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import from_url
 
-from pytest_automation_report.api.artifacts import StoredFile, address_of, is_bucket
-from pytest_automation_report.server.store.artifact_urls import file_name
+from pytest_automation_report.api.artifacts import StoredFile, address_of, file_name, is_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.text.limits import BATCH_TESTS
+from pytest_automation_report.api.limits import BATCH_TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,6 +11,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from pytest_automation_report.api.limits import fitted
 from pytest_automation_report.api.models import Artifact, Field, Test, encoded
 from pytest_automation_report.delivery.results import Lane, NotRun, Result, Start
 from pytest_automation_report.recording.attempts import with_earlier_attempts
@@ -18,7 +19,6 @@ from pytest_automation_report.recording.synthetic_results import UNTESTED, not_r
 from pytest_automation_report.spool.artifacts import MARK
 from pytest_automation_report.spool.folder import CONTROLLER, NOT_RUN
 from pytest_automation_report.spool.records import AGAIN
-from pytest_automation_report.text.limits import fitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from pytest_automation_report.api.limits import BATCH_TESTS
 from pytest_automation_report.api.models import Field, FieldType, Test, encoded
 from pytest_automation_report.delivery.batches import BATCH_BYTES, batch_from
-from pytest_automation_report.text.limits import BATCH_TESTS, cut_middle, string
+from pytest_automation_report.text.limits import cut_middle, string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.artifacts import StoredFile
+from pytest_automation_report.api.limits import fitted
 from pytest_automation_report.api.models import Artifact, Field, Test, encoded
 from pytest_automation_report.delivery.artifact_stores import KeeperError, ServerKeeper
 from pytest_automation_report.errors import (
@@ -27,7 +28,7 @@ from pytest_automation_report.errors import (
     UnknownAnswerError,
 )
 from pytest_automation_report.spool.artifacts import opened, remove, spooled_file
-from pytest_automation_report.text.limits import fitted, string
+from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

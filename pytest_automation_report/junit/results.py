@@ -14,18 +14,20 @@ from mimetypes import MimeTypes
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from xml.parsers import expat
 
+from pytest_automation_report.api.limits import STEP_LIMIT, fitted
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Status, Test
 from pytest_automation_report.junit.parsing import JunitError, Property, parsed, said_in
 from pytest_automation_report.recording.fields import artifact_from, is_web, kind_of, property_field, typed_field
 from pytest_automation_report.recording.identity import key_of
-from pytest_automation_report.recording.options import Rules, Texts, texts
+from pytest_automation_report.recording.options import Rules, texts
 from pytest_automation_report.recording.phases import console_field
-from pytest_automation_report.text.limits import STEP_LIMIT, TEXT_UNITS, fitted, string, utf16_length
+from pytest_automation_report.text.limits import TEXT_UNITS, string, utf16_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.recording.fields import FieldKind
+    from pytest_automation_report.text.redaction import Texts
 
 __all__ = ["JunitDocument", "JunitError", "JunitResult"]
 

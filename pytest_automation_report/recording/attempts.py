@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pytest_automation_report.api.limits import FIELD_LIMIT, fitted
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
 from pytest_automation_report.recording.steps import steps_text
-from pytest_automation_report.text.limits import FIELD_LIMIT, NOTE_UNITS, console, cut_end, fitted
+from pytest_automation_report.text.limits import NOTE_UNITS, console, cut_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

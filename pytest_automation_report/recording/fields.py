@@ -11,7 +11,7 @@ from pytest_automation_report.text.limits import STRING_UNITS, TEXT_UNITS, utf16
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_automation_report.recording.options import Texts
+    from pytest_automation_report.text.redaction import Texts
 
 FieldKind: TypeAlias = Literal["string", "text", "html", "console", "url"]
 """How a field is shown, in words."""

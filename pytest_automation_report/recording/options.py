@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pytest_automation_report.api.models import FieldType
-from pytest_automation_report.text import limits
-from pytest_automation_report.text.limits import ARTIFACT_BYTES, ARTIFACTS_BYTES
-from pytest_automation_report.text.redaction import Redaction
+from pytest_automation_report.api.limits import ARTIFACT_BYTES, ARTIFACTS_BYTES
+from pytest_automation_report.text.redaction import Texts, _texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_automation_report.api.models import Field, Json, Status
+    from pytest_automation_report.api.models import Json, Status
 
 Output: TypeAlias = Literal["failed", "all", "none"]
 """Which tests keep their captured output."""
@@ -100,54 +97,6 @@ class Rules:
         )
 
 
-class Texts:
-    """Makes foreign texts fit for fields: secrets hidden, control characters visible, cut to the limits."""
-
-    def __init__(self, redaction: Redaction) -> None:
-        self._redact = redaction or None
-
-    def console(self, *parts: str) -> str:
-        """Return the parts as one console text."""
-        return limits.console(*parts, redact=self._redact)
-
-    def paragraph(self, text: str) -> str:
-        """Return a text of few lines."""
-        return limits.paragraph(text, self._redact)
-
-    def string(self, text: str) -> str:
-        """Return a text as one line."""
-        return limits.string(text, self._redact)
-
-    def beside(self, name: str, value: str) -> str:
-        """Return the value of a field as it is, or a mark where the field's name says that it is a secret."""
-        return value if self._redact is None else self._redact.beside(name, value)
-
-    def field(self, made: Field) -> Field:
-        """Return a field that lacks nothing but this."""
-        if made.value is None:
-            return made
-        value = self.beside(made.name, made.value)
-        value = self.address(value) if made.type is FieldType.URL else self.console(value)
-        return made if value == made.value else replace(made, value=value)
-
-    def address(self, text: str) -> str:
-        """Return a web address that is to be followed: one line, with the signature that opens what is there."""
-        return limits.string(text, None if self._redact is None else self._redact.address)
-
-
 def texts(rules: Rules) -> Texts:
     """Return what cleans texts by these rules; raises ``re.error`` for a redaction that is no regular expression."""
     return _texts(rules.redact, rules.secrets, rules.redact_builtin)
-
-
-@lru_cache(maxsize=16)
-def _texts(redact: tuple[str, ...], secrets: tuple[str, ...], is_builtin: bool) -> Texts:  # noqa: FBT001 - a part of the cache's key
-    return Texts(Redaction(redact, secrets=secrets, is_builtin=is_builtin))
-
-
-def spelled(value: object) -> str:
-    """Return a value of a user's test as text, whatever its ``__str__`` does."""
-    try:
-        return str(value)
-    except Exception as error:  # noqa: BLE001 - a foreign __str__ may raise anything; the text tells what it raised
-        return f"<{type(value).__name__} without a text: {type(error).__name__}>"

@@ -17,7 +17,7 @@ from pytest_automation_report.api.models import Field, FieldType, Status
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_automation_report.recording.options import Texts
+    from pytest_automation_report.text.redaction import Texts
 
 PHASES = ("setup", "call", "teardown")
 

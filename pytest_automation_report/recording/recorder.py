@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from pytest_automation_report.api.limits import FIELD_LIMIT, fitted
 from pytest_automation_report.api.models import Artifact, Field, Status, Test
 from pytest_automation_report.recording.annotations import Added, together
 from pytest_automation_report.recording.attempts import with_earlier_attempts
 from pytest_automation_report.recording.fields import printed, property_field
 from pytest_automation_report.recording.identity import Identity, identity
-from pytest_automation_report.recording.options import Rules, spelled, texts
+from pytest_automation_report.recording.options import Rules, texts
 from pytest_automation_report.recording.phases import PHASES, Phase, console_field, phase, worst
 from pytest_automation_report.recording.steps import Subtests, context_of, steps_field
 from pytest_automation_report.recording.synthetic_results import (
@@ -24,14 +25,15 @@ from pytest_automation_report.recording.synthetic_results import (
     output_fields,
     place,
 )
-from pytest_automation_report.text.limits import FIELD_LIMIT, STRING_UNITS, fitted, string
+from pytest_automation_report.text.limits import STRING_UNITS, string
+from pytest_automation_report.text.redaction import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.recording.options import Texts
     from pytest_automation_report.recording.phases import Report
     from pytest_automation_report.recording.steps import Context
+    from pytest_automation_report.text.redaction import Texts
 
 _Entry = TypeVar("_Entry")
 

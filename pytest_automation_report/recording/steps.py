@@ -8,17 +8,18 @@ from collections import Counter
 from html import escape, unescape
 from typing import TYPE_CHECKING, Protocol, cast
 
+from pytest_automation_report.api.limits import FIELD_LIMIT, STEP_LIMIT
 from pytest_automation_report.api.models import Field, FieldType
-from pytest_automation_report.recording.options import spelled
 from pytest_automation_report.recording.phases import phase
-from pytest_automation_report.text.limits import FIELD_LIMIT, STEP_LIMIT, TEXT_UNITS, cut_end, string, utf16_length
+from pytest_automation_report.text.limits import TEXT_UNITS, cut_end, string, utf16_length
+from pytest_automation_report.text.redaction import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.recording.annotations import Added, StepStatus
-    from pytest_automation_report.recording.options import Texts
     from pytest_automation_report.recording.phases import Phase, Report
+    from pytest_automation_report.text.redaction import Texts
 
 _STEP_UNITS = 300
 # Room for the last step, which counts those that have no place.

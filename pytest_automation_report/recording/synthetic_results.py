@@ -6,16 +6,18 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from pytest_automation_report.api.limits import fitted
 from pytest_automation_report.api.models import Field, FieldType, Status, Test
 from pytest_automation_report.recording.identity import Identity, identity
-from pytest_automation_report.recording.options import Rules, Texts, texts
+from pytest_automation_report.recording.options import Rules, texts
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
-from pytest_automation_report.text.limits import fitted, string
+from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_automation_report.recording.phases import CollectionReport
+    from pytest_automation_report.text.redaction import Texts
 
 Location: TypeAlias = "tuple[str, int | None, str] | None"
 """Where pytest says a test is: path, line (0-based), its name there."""

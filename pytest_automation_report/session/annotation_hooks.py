@@ -32,15 +32,17 @@ from pytest_automation_report.annotations.markers import Markers
 from pytest_automation_report.annotations.user_hooks import DESCRIBE_TEST, added_to_test, files_of
 from pytest_automation_report.recording.annotations import together
 from pytest_automation_report.recording.fields import property_field
-from pytest_automation_report.recording.options import spelled, texts
+from pytest_automation_report.recording.options import texts
 from pytest_automation_report.spool.records import plain_record
+from pytest_automation_report.text.redaction import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
     from pytest_automation_report.annotations.collector import Pad
     from pytest_automation_report.recording.annotations import Added
-    from pytest_automation_report.recording.options import Rules, Texts
+    from pytest_automation_report.recording.options import Rules
+    from pytest_automation_report.text.redaction import Texts
 
 ADDED: Final = "automation_report_added"
 """Attribute of a teardown's report that carries plain data from a worker on another host."""

@@ -26,7 +26,7 @@ from pytest_automation_report.api.models import Artifact, Field, encoded
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.attempts import ATTEMPTS
 from pytest_automation_report.recording.failures import FAILED, Failures
-from pytest_automation_report.recording.options import texts
+from pytest_automation_report.recording.options import Rules, texts
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.session.annotation_hooks import (
     BrowserFiles,
@@ -36,7 +36,7 @@ from pytest_automation_report.session.annotation_hooks import (
     is_described,
     with_markers,
 )
-from pytest_automation_report.settings.token import worker_rules
+from pytest_automation_report.settings.token import secrets_from, token_from
 from pytest_automation_report.spool.artifacts import Stash
 from pytest_automation_report.spool.folder import NOT_RUN, SessionFolder
 from pytest_automation_report.spool.records import (
@@ -51,12 +51,11 @@ from pytest_automation_report.spool.records import (
 from pytest_automation_report.spool.writer import Losses, SpoolWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.annotations.hook_values import ArtifactFile
     from pytest_automation_report.api.models import Test
     from pytest_automation_report.recording.annotations import Added
-    from pytest_automation_report.recording.options import Rules
     from pytest_automation_report.recording.synthetic_results import Finished
 
 
@@ -413,3 +412,10 @@ def _repeated(nodeids: Iterable[str]) -> list[list[object]]:
     """Return the first few tests that occur more than once under one key, each with its number."""
     counts = Counter(nodeid.replace("/", ".").replace(".py::", ".").replace("::", ".") for nodeid in nodeids)
     return [[name, count] for name, count in counts.items() if count > 1][:_REPEATED_SHOWN]
+
+
+def worker_rules(given: Mapping[str, Any], environ: Mapping[str, str]) -> Rules:
+    """Return the rules that a controller gave one of its workers, with the secrets that the worker finds by itself."""
+    rules = Rules.from_json(given["rules"])
+    token = token_from(environ, given["token_file"]).token
+    return replace(rules, secrets=secrets_from(environ, token, is_builtin=rules.redact_builtin))

@@ -27,11 +27,12 @@ from pytest_automation_report.session.runtest_hooks import (
     guarded,
     write_names,
 )
-from pytest_automation_report.session.start import rules_from, session_configuration, session_run, spooled
+from pytest_automation_report.session.start import session_configuration, session_run, spooled
 from pytest_automation_report.session.terminal import TerminalReport
 from pytest_automation_report.session.waiting import LedgerView, wait_for_sender
 from pytest_automation_report.settings.artifact_store import artifact_store, files_template
 from pytest_automation_report.settings.configuration import token_for
+from pytest_automation_report.settings.run import rules_from
 from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, SessionFolder
 from pytest_automation_report.spool.log import Log

@@ -94,31 +94,6 @@ def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> 
     )
 
 
-def rules_from(
-    configuration: Configuration, junit_prefix: str, secrets: tuple[str, ...], *, artifact_url: str = ""
-) -> Rules:
-    """Return how results are made; ``junit_prefix`` stands before folders where no other prefix is given.
-
-    ``artifact_url`` is the template of the addresses of files that stay where they are.
-    """
-    return Rules(
-        prefix=configuration.folder_prefix or junit_prefix,
-        output=configuration.output,
-        statuses=configuration.statuses,
-        redact=configuration.redact,
-        markers=configuration.markers,
-        link_templates=configuration.link_templates,
-        output_annotations=configuration.output_annotations,
-        redact_builtin=configuration.redact_builtin,
-        report_not_run=configuration.report_not_run,
-        artifact_url=artifact_url,
-        artifact_size=configuration.artifact_size,
-        artifact_total=configuration.artifact_total,
-        browser_artifacts=configuration.browser_artifacts,
-        secrets=secrets,
-    )
-
-
 def spooled(
     configuration: Configuration,
     run: NewRun,

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_automation_report.recording.options import Rules, Texts
+    from pytest_automation_report.recording.options import Rules
     from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.summary.lines import Ending
+    from pytest_automation_report.text.redaction import Texts
 
 
 class TerminalReport:

@@ -22,10 +22,11 @@ from pytest_automation_report.spool.records import AGAIN, plain_record
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.recording.options import Rules, Texts
+    from pytest_automation_report.recording.options import Rules
     from pytest_automation_report.session.runtest_hooks import Clock, Faults
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.writer import SpoolWriter
+    from pytest_automation_report.text.redaction import Texts
 
 _CRASHED: Final = "???"  # xdist's word
 _NOTHING_CARRIED: Final[Mapping[str, Any]] = {"added": [], "told": []}

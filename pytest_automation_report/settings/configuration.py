@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.artifacts import is_bucket
+from pytest_automation_report.api.limits import ARTIFACT_BYTES, ARTIFACTS_BYTES
 from pytest_automation_report.api.urls import shown_address
 from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.ci.facts import Facts, known
@@ -23,7 +24,6 @@ from pytest_automation_report.settings.resolver import Resolution, absolute_path
 from pytest_automation_report.settings.sources import Given, given_from, read_given
 from pytest_automation_report.settings.table import LOCAL_URL, PREFIX, SETTINGS
 from pytest_automation_report.settings.token import TokenResult, token_from
-from pytest_automation_report.text.limits import ARTIFACT_BYTES, ARTIFACTS_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

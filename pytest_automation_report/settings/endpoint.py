@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, PostgresDatabase
 from pytest_automation_report.api.urls import is_loopback_origin, origin_from, proxies_from, shown_address
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers as values
@@ -120,17 +119,6 @@ _REMEDY: Final = (
     "write postgresql://USER@HOST:PORT/DATABASE, with special characters of user and password as % and two hex"
     " digits (@ is %40), or leave the password to PGPASSWORD or a .pgpass file"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class PostgresDatabase:
-    """A PostgreSQL database; ``url`` may hold a password, so that only ``shown`` is for eyes and logs."""
-
-    url: str = field(repr=False)
-    shown: str
-
-    def __str__(self) -> str:
-        return self.shown
 
 
 def postgres_database(given: Given) -> PostgresDatabase | None:

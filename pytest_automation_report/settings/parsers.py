@@ -15,7 +15,6 @@ from pytest_automation_report.api.models import Field, FieldType, Link
 from pytest_automation_report.api.urls import shown_address, web_address_trouble
 from pytest_automation_report.ci.facts import Shard, without_user
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.run import key_trouble
 from pytest_automation_report.settings.table import flag_word
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 
@@ -331,3 +330,17 @@ def _pairs(given: Given) -> tuple[tuple[str, str], ...]:
             raise SettingError(given.origin, entry, f"write name=value {_COMMA_HINT}")
         found.append((name.strip(), value.strip()))
     return tuple(found)
+
+
+def key_trouble(key: str) -> str:
+    """Return what to write instead of a key with a place that nothing is known as, empty for a good one."""
+    wrong = next((name for name in _PLACE.findall(key) if name not in PLACES), None)
+    known = ", ".join(f"{{{each}}}" for each in PLACES)
+    return "" if wrong is None else f"nothing is known as {{{wrong}}}; write one of {known}"
+
+
+PLACES: Final = ("build", "attempt", "branch", "tag", "commit", "pull_request", "provider")
+"""What a key can be made of, beside its own words."""
+
+
+_PLACE: Final = re.compile(r"\{([^{}]*)\}")

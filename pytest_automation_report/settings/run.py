@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import Field, FieldType, NewRun, Resources
 from pytest_automation_report.ci.facts import JOB_LINK, with_facts
+from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.settings.parsers import _PLACE
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 
 if TYPE_CHECKING:
@@ -25,10 +27,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.ci.facts import Facts
     from pytest_automation_report.settings.configuration import Configuration
 
-PLACES: Final = ("build", "attempt", "branch", "tag", "commit", "pull_request", "provider")
-"""What a key can be made of, beside its own words."""
 
-_PLACE: Final = re.compile(r"\{([^{}]*)\}")
 _SHOWN: Final = 60
 
 
@@ -47,13 +46,6 @@ def key_tag(source: str, key: str) -> str:
     """Return the tag that a run has for its key."""
     shown = re.sub(r"[^A-Za-z0-9_]+", "-", key).strip("-")[:_SHOWN]
     return f"run-key-{shown}-{sha256(f'{source}:{key}'.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
-
-
-def key_trouble(key: str) -> str:
-    """Return what to write instead of a key with a place that nothing is known as, empty for a good one."""
-    wrong = next((name for name in _PLACE.findall(key) if name not in PLACES), None)
-    known = ", ".join(f"{{{each}}}" for each in PLACES)
-    return "" if wrong is None else f"nothing is known as {{{wrong}}}; write one of {known}"
 
 
 JOB_FIELD: Final = "Job"
@@ -126,3 +118,28 @@ def sharing_of(configuration: Configuration, facts: Facts) -> Sharing:
 def common_facts(facts: Facts) -> Facts:
     """Return what all jobs of a run have in common."""
     return replace(facts, shard=None, url=None)
+
+
+def rules_from(
+    configuration: Configuration, junit_prefix: str, secrets: tuple[str, ...], *, artifact_url: str = ""
+) -> Rules:
+    """Return how results are made; ``junit_prefix`` stands before folders where no other prefix is given.
+
+    ``artifact_url`` is the template of the addresses of files that stay where they are.
+    """
+    return Rules(
+        prefix=configuration.folder_prefix or junit_prefix,
+        output=configuration.output,
+        statuses=configuration.statuses,
+        redact=configuration.redact,
+        markers=configuration.markers,
+        link_templates=configuration.link_templates,
+        output_annotations=configuration.output_annotations,
+        redact_builtin=configuration.redact_builtin,
+        report_not_run=configuration.report_not_run,
+        artifact_url=artifact_url,
+        artifact_size=configuration.artifact_size,
+        artifact_total=configuration.artifact_total,
+        browser_artifacts=configuration.browser_artifacts,
+        secrets=secrets,
+    )

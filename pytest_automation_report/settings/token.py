@@ -6,13 +6,13 @@ No message in here shows a token or a part of one, also when it cannot be used.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os.path import exists
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.session.runtest_hooks import worker_rules
 from pytest_automation_report.text.redaction import secret_values
 
 if TYPE_CHECKING:
@@ -87,10 +87,3 @@ def secrets_from(environ: Mapping[str, str], token: Token | None, *, is_builtin:
     """Return the values that must not be shown: the token always, those of the environment unless that is off."""
     own = () if token is None or len(token.value) < _SHORTEST_HIDDEN else (token.value,)
     return (*own, *(secret_values(environ, is_path=exists) if is_builtin else ()))
-
-
-def worker_rules(given: Mapping[str, Any], environ: Mapping[str, str]) -> Rules:
-    """Return the rules that a controller gave one of its workers, with the secrets that the worker finds by itself."""
-    rules = Rules.from_json(given["rules"])
-    token = token_from(environ, given["token_file"]).token
-    return replace(rules, secrets=secrets_from(environ, token, is_builtin=rules.redact_builtin))

@@ -212,12 +212,8 @@ def test_upkeep(shop: Path) -> None:
 
 def test_health_and_limits(shop: Path) -> None:
     """The health address needs no token; the limits of the page are the code's."""
-    from pytest_automation_report.server.http import (  # noqa: PLC0415 - of this test alone
-        request_body as bodies,
-    )
-    from pytest_automation_report.server.http import (
-        schemas,
-    )
+    from pytest_automation_report.server.http import request_body as bodies  # noqa: PLC0415 - of this test alone
+    from pytest_automation_report.server.http import schemas  # noqa: PLC0415
     from pytest_automation_report.server.http.channels import Deadlines  # noqa: PLC0415
     from pytest_automation_report.server.http.fast_validation import MAX_TESTS  # noqa: PLC0415
     from pytest_automation_report.server.http.mistakes import MISTAKES_LISTED  # noqa: PLC0415

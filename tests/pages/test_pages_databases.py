@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from server.clusters import Cluster
 
-    from pytest_automation_report.settings.endpoint import PostgresDatabase
+    from pytest_automation_report.api.models import PostgresDatabase
 
 PATHS = (
     "/",

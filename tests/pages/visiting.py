@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contract import Contract
     from falcon.testing import Result
 
-    from pytest_automation_report.settings.endpoint import PostgresDatabase
+    from pytest_automation_report.api.models import PostgresDatabase
 
 COOKIE = "automation-report-80"
 HOSTILE = '<script>fetch("http://evil.test/")</script>"\'><img src=x onerror=alert(1)>{{7*7}}\u202eabc'

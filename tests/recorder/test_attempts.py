@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from recording import HAS_SUBTESTS, record
 
+from pytest_automation_report.api.limits import FIELD_LIMIT
 from pytest_automation_report.api.models import Field, FieldType, Test
 from pytest_automation_report.recording.attempts import with_earlier_attempts
 from pytest_automation_report.recording.options import Rules
-from pytest_automation_report.text.limits import FIELD_LIMIT
 
 FLAKY_TEST = """
 import pytest

@@ -7,16 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_automation_report.api.limits import ARTIFACT_LIMIT, FIELD_LIMIT, fitted
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
 from pytest_automation_report.text.limits import (
-    ARTIFACT_LIMIT,
-    FIELD_LIMIT,
     STRING_UNITS,
     TEXT_UNITS,
     console,
     cut_end,
     cut_middle,
-    fitted,
     paragraph,
     string,
     utf16_length,

@@ -8,11 +8,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from recording import HAS_SUBTESTS, SUBTESTS, MadeReport, Result, needs_subtests, record
 
+from pytest_automation_report.api.limits import FIELD_LIMIT
 from pytest_automation_report.api.models import encoded
 from pytest_automation_report.recording.options import Rules
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.recording.steps import context_of
-from pytest_automation_report.text.limits import FIELD_LIMIT, TEXT_UNITS
+from pytest_automation_report.text.limits import TEXT_UNITS
 
 pytestmark = needs_subtests
 

@@ -12,12 +12,15 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pytest_automation_report.server.store.tables import SCHEMA_VERSION, TABLES
-from pytest_automation_report.settings.endpoint import PostgresDatabase, postgres_database
+from pytest_automation_report.settings.endpoint import postgres_database
 from pytest_automation_report.settings.sources import Given
+
+if TYPE_CHECKING:
+    from pytest_automation_report.api.models import PostgresDatabase
 
 OWNER = "reports"
 """The user of the databases; over the socket it needs no password."""

@@ -13,7 +13,7 @@ from server.service import Service
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_automation_report.settings.endpoint import PostgresDatabase
+    from pytest_automation_report.api.models import PostgresDatabase
     from server.clusters import Cluster
 
 DATABASES = ("sqlite", "postgresql")

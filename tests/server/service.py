@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from contract import Contract
     from falcon.testing import Result
 
-    from pytest_automation_report.settings.endpoint import PostgresDatabase
+    from pytest_automation_report.api.models import PostgresDatabase
 
 Json: TypeAlias = "dict[str, Any]"
 

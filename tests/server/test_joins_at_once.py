@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_automation_report.settings.endpoint import PostgresDatabase
+    from pytest_automation_report.api.models import PostgresDatabase
 
 SESSIONS = 40
 TESTS = 3

@@ -15,7 +15,7 @@ from server.service import IN_A_DATABASE, Service, a_test
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_automation_report.settings.endpoint import PostgresDatabase
+    from pytest_automation_report.api.models import PostgresDatabase
     from server.clusters import Cluster
 
 pytestmark = IN_A_DATABASE

@@ -9,13 +9,13 @@ import pytest
 import requests
 from falcon.testing import TestClient
 
+from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli import main
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.store.artifacts import Shelf
 from pytest_automation_report.server.store.database import execute, used_bytes
 from pytest_automation_report.server.store.errors import RefusalError
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.settings.endpoint import PostgresDatabase
 from server.processes import line_of, python
 from server.service import API, TOKEN, Service, a_test, command_runner
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from peewee import SqliteDatabase
 
-    from pytest_automation_report.settings.endpoint import PostgresDatabase
+    from pytest_automation_report.api.models import PostgresDatabase
     from server.service import Service
 
 DAY = 24 * 3600 * SECOND

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from peewee import OperationalError, PostgresqlDatabase, SqliteDatabase
 
+from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store import migrations
 from pytest_automation_report.server.store.maintenance import check
 from pytest_automation_report.server.store.migrations import MIGRATIONS, Migration
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.tables import SCHEMA_VERSION
-from pytest_automation_report.settings.endpoint import PostgresDatabase
 from server.service import Service, a_test
 from server.versions import execute, make_version_1
 

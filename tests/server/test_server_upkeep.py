@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from click.testing import Result
     from contract import Contract
 
-    from pytest_automation_report.settings.endpoint import PostgresDatabase
+    from pytest_automation_report.api.models import PostgresDatabase
 
 DAY = 24 * 3600 * SECOND
 

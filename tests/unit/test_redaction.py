@@ -17,7 +17,8 @@ from secret_texts import HIDDEN
 from pytest_automation_report.api.models import Field, FieldType, Token
 from pytest_automation_report.recording.fields import property_field, typed_field
 from pytest_automation_report.recording.options import Rules, texts
-from pytest_automation_report.settings.token import secrets_from, worker_rules
+from pytest_automation_report.session.runtest_hooks import worker_rules
+from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.text import credential_patterns as secret_shapes
 from pytest_automation_report.text.credential_patterns import MARK, without_credentials
 from pytest_automation_report.text.redaction import Redaction, secret_values

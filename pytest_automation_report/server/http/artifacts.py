@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 import falcon
 
+from pytest_automation_report.api.artifacts import file_name
 from pytest_automation_report.server.store.artifact_rows import too_large
-from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES, content_address, file_name
+from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES, content_address
 from pytest_automation_report.server.store.errors import RefusalError
 from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.media_types import DOWNLOAD

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     from requests.models import PreparedRequest
 
-    from pytest_automation_report.api.models import Token
-    from pytest_automation_report.settings.endpoint import PostgresDatabase
+    from pytest_automation_report.api.models import PostgresDatabase, Token
 
     _Application: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

@@ -10,7 +10,7 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-from pytest_automation_report.api.artifacts import ARTIFACTS_PATH
+from pytest_automation_report.api.artifacts import ARTIFACTS_PATH, file_name
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 
 PATH: Final = ARTIFACTS_PATH
@@ -28,8 +28,6 @@ MAX_TOTAL_BYTES: Final = 2 * 1024 * 1024 * 1024
 PART_BYTES: Final = 256 * 1024
 """Size of all parts of a content but the last."""
 
-_NAME_LENGTH: Final = 100
-_OTHER = re.compile(r"[^\w.,+@() -]")
 _content = re.compile(rf"{re.escape(ADDRESS)}([0-9a-f]{{64}})(?:/([A-Za-z0-9._~%-]{{1,900}}))?").fullmatch
 _contents = re.compile(rf"{re.escape(ADDRESS)}([0-9a-f]{{64}})").findall
 
@@ -37,13 +35,6 @@ _contents = re.compile(rf"{re.escape(ADDRESS)}([0-9a-f]{{64}})").findall
 def content_address(content_hash: str, name: str) -> str:
     """Return the address of a content; the name is only for people, and may be anything."""
     return f"{ADDRESS}{content_hash}/{quote(file_name(name), safe='')}"
-
-
-def file_name(name: str) -> str:
-    """Return a name that is safe as the name of a file on any system: the end of a long one, without a folder."""
-    last = re.split(r"[/\\]", name)[-1]
-    kept = _OTHER.sub("_", last)[-_NAME_LENGTH:].strip(" .")
-    return kept or "file"
 
 
 def content_hash(address: str) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import UndoneError, is_mine
 from pytest_automation_report.server.store.errors import busy, in_progress, invalid
@@ -18,7 +19,6 @@ from pytest_automation_report.server.store.reads import Reader
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
 from pytest_automation_report.server.store.tables import AppliedRequest
 from pytest_automation_report.server.store.writes import Writer
-from pytest_automation_report.settings.endpoint import PostgresDatabase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
