@@ -1,1 +1,5 @@
-"""api."""
+"""The automation runs REST API: values, limits, responses and client.
+
+Runs in every process as far as values go; `client`, `exchange`, `transport` and `classification` run in the sender
+and the console command alone, since they load requests. Imports `text` and `errors`.
+"""

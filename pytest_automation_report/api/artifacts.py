@@ -14,7 +14,7 @@ from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
 
 if TYPE_CHECKING:
-    from pytest_automation_report.ci.facts import Facts
+    from collections.abc import Mapping
 
 KEEPS_HEADER: Final = "Automation-Report-Artifacts"
 """Header of all answers of a server that keeps files beside the API; its value is the size of the largest, in bytes.
@@ -70,21 +70,11 @@ def braced(template: str) -> list[str]:
     return _BRACED.findall(template)
 
 
-def template_for(template: str, facts: Facts) -> str:
-    """Return a template with what is known of the run in it; empty when it needs something that nobody tells."""
-    values = {
-        "build": facts.build,
-        "attempt": facts.attempt,
-        "shard": facts.shard and facts.shard.index,
-        "branch": facts.branch,
-        "commit": facts.commit,
-    }
-    known = {name: quote(str(value), safe="") for name, value in values.items() if value is not None}
-    if facts.url is not None:
-        known["job_url"] = facts.url.rstrip("/")
-    if any(name not in known for name in braced(template) if name not in OF_FILE):
+def template_for(template: str, values: Mapping[str, str]) -> str:
+    """Fill a template with these values of the run, which `OF_RUN` names; empty when it needs one that is missing."""
+    if any(name not in values for name in braced(template) if name not in OF_FILE):
         return ""
-    return _BRACED.sub(lambda match: known.get(match[1], match[0]), template)
+    return _BRACED.sub(lambda match: values.get(match[1], match[0]), template)
 
 
 def address_of(template: str, path: str, name: str) -> str:

@@ -6,7 +6,7 @@ The one way for pytest and for the console command, so that a run tells the same
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.ci.detection import ci_facts
 from pytest_automation_report.ci.facts import Facts, known
@@ -16,21 +16,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_automation_report.settings.configuration import Configuration
+__all__ = ["FactsScope", "facts_for", "file_text"]
 
-__all__ = ["facts_for", "file_text"]
+FactsScope: TypeAlias = Literal["all", "ci", "none"]
+"""Which sources complete the facts that settings give: CI provider and git, the CI provider alone, or neither."""
 
 FILE_BYTES: Final = 4 * 1024 * 1024
 """The largest file that a provider's variable may name; events of pull requests have some ten thousand bytes."""
 
 
-def facts_for(configuration: Configuration, environ: Mapping[str, str], root: Path) -> Facts:
-    """Return where a run of the project in this folder is made; takes a fraction of a millisecond and never raises."""
-    given = configuration.given_facts
-    if configuration.facts == "none":
+def facts_for(given: Facts, scope: FactsScope, environ: Mapping[str, str], root: Path) -> Facts:
+    """Complete the facts that settings gave with those of the CI provider, then of the git checkout in this folder.
+
+    Takes a fraction of a millisecond and never raises.
+    """
+    if scope == "none":
         return given
     facts = known(given, ci_facts(environ, file_text))
-    return facts if configuration.facts == "ci" else known(facts, checkout_facts(root, environ))
+    return facts if scope == "ci" else known(facts, checkout_facts(root, environ))
 
 
 def file_text(path: str) -> str:

@@ -64,6 +64,18 @@ class Facts:
     repository: str | None = None
     commit_url: str | None = None
 
+    def template_values(self) -> dict[str, str]:
+        """Return the known values that a template of an artifact's URL may name, escaped as parts of a URL."""
+        values = {
+            "build": self.build,
+            "attempt": self.attempt,
+            "shard": self.shard and self.shard.index,
+            "branch": self.branch,
+            "commit": self.commit,
+        }
+        escaped = {name: quote(str(value), safe="") for name, value in values.items() if value is not None}
+        return escaped if self.url is None else {**escaped, "job_url": self.url.rstrip("/")}
+
     @property
     def ref(self) -> str | None:
         """What was built, in one word: branch, tag or pull request."""

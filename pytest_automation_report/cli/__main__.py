@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pytest_automation_report.cli import main
+from pytest_automation_report.cli.main import main
 
 main(prog_name="automation-report")

@@ -263,7 +263,7 @@ def new_run(configuration: Configuration, session_id: str = "") -> tuple[NewRun,
 
     A run that is a session's own has its id among the fields, so that it can be found again.
     """
-    facts = facts_for(configuration, os.environ, Path.cwd())
+    facts = facts_for(configuration.given_facts, configuration.facts, os.environ, Path.cwd())
     sharing = sharing_of(configuration, facts)
     if sharing.trouble:
         told(sharing.trouble)

@@ -1,5 +1,5 @@
-"""The sender: the process that delivers what pytest's processes spooled (floor 3).
+"""Deliver a spooled session: choose the next request, handle its response, retry, reconcile.
 
-`process` is its main loop, `launch` starts it from pytest; `automation-report send` runs the same `delivery` on a spool
-that was left behind.
+Runs in the sender process, which `launch` starts from pytest, and in `automation-report send`. Imports `spool`,
+`recording`, `api`, `text` and `errors`, and the embedded server where a session is delivered to it.
 """

@@ -16,10 +16,6 @@ from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import obstore
-from obstore.exceptions import BaseError
-from obstore.store import from_url
-
 from pytest_automation_report.api.artifacts import StoredFile, address_of, file_name, is_bucket
 
 if TYPE_CHECKING:
@@ -137,6 +133,9 @@ class BucketKeeper:
 
     def put(self, file: BinaryIO, size: int, name: str, mime_type: str | None) -> StoredFile:
         """Keep a file under its hash."""
+        import obstore  # noqa: PLC0415 - an extra that only a session with a bucket needs
+        from obstore.exceptions import BaseError  # noqa: PLC0415 - as above
+
         del size
         if self._failed_at is not None and self._clock() - self._failed_at < _PAUSE_SECONDS:
             raise KeeperError(self._failure)
@@ -153,6 +152,8 @@ class BucketKeeper:
         return stored_at(url, name, mime_type)
 
     def _opened(self) -> Any:  # noqa: ANN401 - a store of any kind
+        from obstore.store import from_url  # noqa: PLC0415 - an extra that only a session with a bucket needs
+
         os.environ.update(self._store.environ)
         is_plain = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true"}
         opened: Any = from_url  # it has an overload for each kind of store; which one this is the address tells
@@ -161,6 +162,8 @@ class BucketKeeper:
     def _address(self, key: str, name: str) -> str:
         if self._store.url:
             return address_of(self._store.url, key, name)
+        import obstore  # noqa: PLC0415 - an extra that only a session with a bucket needs
+
         return str(obstore.sign(self._bucket, "GET", key, SIGNED_FOR))
 
 

@@ -151,7 +151,7 @@ class Sender:
             book.write("doubted")
         orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
         words = () if self.captured is None else (self.captured.last_words,)
-        lanes = Lanes(Rules.from_json(self.session.rules), orphans, *words)
+        lanes = Lanes(rules_of(self.session), orphans, *words)
         following = Following(RecordFiles(self.folder), lanes, self.limits, self.controller, self.captured, self.moment)
         rejects = Rejects(self.folder.rejected)
         delivery = Delivery(
@@ -310,6 +310,17 @@ class Sender:
             for lane in following.lanes.by_worker.values():
                 lane.queue.clear()
             following.read()
+
+
+def rules_of(session: Session) -> Rules:
+    """Return the recording options of a session; raises `SpoolError` when its manifest holds none.
+
+    Parsed here and not when the manifest is read: the spool knows nothing of recording.
+    """
+    try:
+        return Rules.from_json(session.rules)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SpoolError(f"session {session.id}: its recording options cannot be read: {error!r}") from error
 
 
 def note_from(lanes: Lanes) -> str:

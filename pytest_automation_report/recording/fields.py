@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType
@@ -93,3 +94,12 @@ def printed(sections: Iterable[tuple[str, str]], clean: Texts) -> tuple[list[Fie
             else:
                 artifacts.append(artifact)
     return fields, artifacts
+
+
+def clean_field(field: Field, clean: Texts) -> Field:
+    """Return a complete field with its value made fit to be shown: secrets hidden, cut to the limits."""
+    if field.value is None:
+        return field
+    value = clean.beside(field.name, field.value)
+    value = clean.address(value) if field.type is FieldType.URL else clean.console(value)
+    return field if value == field.value else replace(field, value=value)

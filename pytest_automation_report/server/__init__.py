@@ -1,4 +1,5 @@
-"""The embedded server: the automation runs API over one SQLite file (floor 2).
+"""The embedded server: the same REST API over SQLite or PostgreSQL, with web pages.
 
-Imported only by what serves or mounts it; nothing here may be imported in the process that runs tests.
+Runs in the process of `automation-report serve`, or inside the sender without a socket; never in a process that runs
+tests. Imports `api`, `text` and `errors`. `store` holds the database, `http` the API over it, `pages` the web pages.
 """

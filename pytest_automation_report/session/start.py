@@ -28,6 +28,7 @@ from pytest_automation_report.api.models import Field, NewRun, Resources
 from pytest_automation_report.ci.discovery import facts_for
 from pytest_automation_report.ci.facts import Facts
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.recording.fields import clean_field
 from pytest_automation_report.recording.options import Rules, texts
 from pytest_automation_report.session.run_hook_calls import described_run
 from pytest_automation_report.settings.configuration import configuration_from, project_name, read_given
@@ -203,7 +204,7 @@ def session_run(
 
     One that is joined tells of itself, one that jobs share tells what they have in common.
     """
-    facts = facts_for(configuration, os.environ, config.rootpath)
+    facts = facts_for(configuration.given_facts, configuration.facts, os.environ, config.rootpath)
     sharing = sharing_of(configuration, facts)
     if configuration.run_id is not None:
         return _new_run(configuration, rules, facts=Facts(), software=()), (), sharing
@@ -223,7 +224,7 @@ def _new_run(configuration: Configuration, rules: Rules, *, facts: Facts, softwa
     return replace(
         run,
         resources=Resources(
-            fields=tuple(map(clean.field, run.resources.fields)),
+            fields=tuple(clean_field(field, clean) for field in run.resources.fields),
             links=tuple(replace(each, url=clean.address(each.url)) for each in run.resources.links),
         ),
     )

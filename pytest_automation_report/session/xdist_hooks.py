@@ -11,6 +11,7 @@ import pytest
 
 from pytest_automation_report.recording.annotations import Added
 from pytest_automation_report.recording.failures import Failures
+from pytest_automation_report.recording.fields import clean_field
 from pytest_automation_report.recording.options import texts
 from pytest_automation_report.recording.steps import context_of
 from pytest_automation_report.recording.synthetic_results import unfinished_test
@@ -208,7 +209,7 @@ def _cleaned(added: Added, clean: Texts) -> Added:
     """Return what a test on another host has added without the secrets that only this process knows."""
     return replace(
         added,
-        fields=tuple(map(clean.field, added.fields)),
+        fields=tuple(clean_field(field, clean) for field in added.fields),
         steps=tuple((status, clean.string(name)) for status, name in added.steps),
     )
 

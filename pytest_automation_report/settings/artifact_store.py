@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
@@ -58,7 +57,8 @@ def files_template(configuration: Configuration, environ: Mapping[str, str], roo
 def _template(configuration: Configuration, environ: Mapping[str, str], root: Path) -> str:
     if not configuration.artifact_url:
         return ""
-    return template_for(configuration.artifact_url, facts_for(replace(configuration, facts="all"), environ, root))
+    facts = facts_for(configuration.given_facts, "all", environ, root)
+    return template_for(configuration.artifact_url, facts.template_values())
 
 
 def _is_told(name: str) -> bool:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.api.models import Endpoint, Field, Link, Status, Token
+    from pytest_automation_report.ci.discovery import FactsScope
     from pytest_automation_report.ci.facts import Shard
 
 __all__ = [
@@ -48,7 +49,6 @@ __all__ = [
 
 Delivery: TypeAlias = Literal["live", "later"]
 Output: TypeAlias = Literal["failed", "all", "none"]
-FactsTold: TypeAlias = Literal["all", "ci", "none"]
 When: TypeAlias = Literal["always", "ci"]
 
 OTHER_VARIABLES: Final = frozenset({"AUTOMATION_REPORT_TOKEN", "AUTOMATION_REPORT_SERVER_TOKEN"})
@@ -86,7 +86,7 @@ class Configuration:
     run_id: int | None = None
     run_key: str = ""
     job: str = ""
-    facts: FactsTold = "all"
+    facts: FactsScope = "all"
     ci: str = ""
     branch: str = ""
     branch_tag: bool = False
@@ -190,7 +190,7 @@ def configuration_from(
     source = _source(found, project_name, root)
     name = found.value("name", values.line, "")
     given_facts = _facts(found)
-    facts: FactsTold = found.choice("facts", "all", "ci", "none")
+    facts: FactsScope = found.choice("facts", "all", "ci", "none")
     told = given_facts if facts == "none" else known(given_facts, ci_facts(environ))
     token_file = found.value("token_file", values.text, "")
     artifact_url = found.value("artifact_url", values.artifact_template, "")

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.session.runtest_hooks import worker_rules
 from pytest_automation_report.text.redaction import secret_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["TOKEN_ENVIRONMENTS", "TOKEN_LIMIT", "TokenResult", "secrets_from", "token_from", "worker_rules"]
+__all__ = ["TOKEN_ENVIRONMENTS", "TOKEN_LIMIT", "TokenResult", "secrets_from", "token_from"]
 
 TOKEN_ENVIRONMENTS: Final = ("AUTOMATION_REPORT_TOKEN", "TESTMO_TOKEN")
 TOKEN_LIMIT: Final = 4096

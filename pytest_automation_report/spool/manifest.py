@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, NewRun
-from pytest_automation_report.recording.options import Rules
 from pytest_automation_report.spool.records import FORMAT
 
 if TYPE_CHECKING:
@@ -93,7 +92,6 @@ def data_of(session: Session) -> bytes:
 def session_from(document: dict[str, Any]) -> Session:
     """Return the session of a document; raises KeyError, TypeError, ValueError or AttributeError for what is none."""
     joined_run = document["joined_run"]
-    Rules.from_json(document["rules"])  # whoever sends it depends on them
     return Session(
         id=str(document["id"]),
         origin=str(document["origin"]),
@@ -101,7 +99,7 @@ def session_from(document: dict[str, Any]) -> Session:
         database=str(document["database"]),
         run=NewRun.from_body(document["run"]),
         joined_run=None if joined_run is None else int(joined_run),
-        rules=document["rules"],
+        rules=dict(document["rules"]),
         pid=int(document["pid"]),
         pid_birth=str(document["pid_birth"]),
         is_closing=bool(document.get("is_closing", False)),

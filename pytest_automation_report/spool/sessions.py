@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import empty_folders, hidden_folders, is_lock_taken, session_folders
-from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.liveness import birth_of
 from pytest_automation_report.spool.reader import RecordFiles
 from pytest_automation_report.spool.removal import foreign_in, last_change_under, remove_session
@@ -90,6 +89,8 @@ def remove_empty(spool: Path) -> None:
 
 def is_delivered(folder: SessionFolder) -> bool:
     """Whether all of a session has arrived, and nothing was written after its sender has noted that."""
+    from pytest_automation_report.spool.ledger_file import ledger_from  # noqa: PLC0415 - only where a session was left
+
     try:
         state = ledger_from(folder.ledger)
         noted = folder.ledger.stat().st_mtime_ns
@@ -207,6 +208,9 @@ class KeptSession:
 
 def kept_session(folder: SessionFolder, now: float) -> KeptSession:
     """Return what is known about one session; reads its records once, one after the other."""
+    # Pytest's process removes old sessions with this module, and must not load the ledger's file for that.
+    from pytest_automation_report.spool.ledger_file import ledger_from  # noqa: PLC0415 - see above
+
     try:
         state, size = state_of(folder), sum(each.stat().st_size for each in files_of(folder))
         age = age_of(folder, now)

@@ -1,1 +1,4 @@
-"""text."""
+"""Make foreign text short, visible and free of secrets.
+
+Runs in every process of ours. Imports nothing of the package.
+"""

@@ -8,13 +8,11 @@ from __future__ import annotations
 import json
 import re
 from binascii import b2a_base64
-from dataclasses import replace
 from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus, unquote
 
-from pytest_automation_report.api.models import Field, FieldType
 from pytest_automation_report.text import limits
 from pytest_automation_report.text.credential_patterns import without_credentials
 from pytest_automation_report.text.named_secrets import is_named_secret, named_values
@@ -285,14 +283,6 @@ class Texts:
     def beside(self, name: str, value: str) -> str:
         """Return the value of a field as it is, or a mark where the field's name says that it is a secret."""
         return value if self._redact is None else self._redact.beside(name, value)
-
-    def field(self, made: Field) -> Field:
-        """Return a field that lacks nothing but this."""
-        if made.value is None:
-            return made
-        value = self.beside(made.name, made.value)
-        value = self.address(value) if made.type is FieldType.URL else self.console(value)
-        return made if value == made.value else replace(made, value=value)
 
     def address(self, text: str) -> str:
         """Return a web address that is to be followed: one line, with the signature that opens what is there."""

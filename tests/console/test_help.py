@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from pytest_automation_report.cli import main
+from pytest_automation_report.cli.main import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -223,7 +223,7 @@ def test_many_cases_take_no_more_memory_than_few(project: Project, request: pyte
 # Not getrusage's ru_maxrss: that of a new program begins with what its parent had.
 _MEASURING = """
 from pathlib import Path
-from pytest_automation_report.cli import main
+from pytest_automation_report.cli.main import main
 try:
     main()
 finally:

@@ -17,7 +17,7 @@ from checked import CheckedServer
 from sessions import TOKEN, clean_environment, run_session, session_environment
 
 from pytest_automation_report import hookspecs
-from pytest_automation_report.cli import main
+from pytest_automation_report.cli.main import main
 from pytest_automation_report.settings.table import SETTINGS
 
 if TYPE_CHECKING:

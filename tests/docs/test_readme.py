@@ -18,8 +18,8 @@ from checked import CheckedServer
 from sessions import clean_environment, run, run_session
 
 from docs.written import block, page
-from pytest_automation_report.cli import main
 from pytest_automation_report.cli.context import Exit
+from pytest_automation_report.cli.main import main
 from pytest_automation_report.session.session_hooks import STRICT_EXIT_STATUS
 from pytest_automation_report.settings.table import SETTINGS, Setting
 

@@ -15,7 +15,7 @@ import pytest
 import requests
 from sessions import clean_environment
 
-from pytest_automation_report.cli import main
+from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.store.maintenance import check
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.tables import SCHEMA_VERSION
@@ -35,7 +35,7 @@ WRITERS = 40
 APPENDS = 4
 TESTS = 5
 TOKEN = "a-token-for-all-servers"
-WITHOUT_DRIVER = "import sys; sys.modules['psycopg'] = None; from pytest_automation_report.cli import main; main()"
+WITHOUT_DRIVER = "import sys; sys.modules['psycopg'] = None; from pytest_automation_report.cli.main import main; main()"
 
 
 def _environment(**more: str) -> dict[str, str]:

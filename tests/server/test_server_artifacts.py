@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from pytest_automation_report.cli import main
+from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.store.artifact_urls import (
     MAX_CONTENT_BYTES,
     PART_BYTES,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from peewee import SqliteDatabase
 
-from pytest_automation_report.cli import main
+from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.store.maintenance import check
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.tables import SCHEMA_VERSION

@@ -10,7 +10,7 @@ import requests
 from falcon.testing import TestClient
 
 from pytest_automation_report.api.models import PostgresDatabase
-from pytest_automation_report.cli import main
+from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.store.artifacts import Shelf
 from pytest_automation_report.server.store.database import execute, used_bytes
@@ -110,7 +110,7 @@ def test_a_size_that_is_none_is_named(option: str, size: str) -> None:
 def test_served_stores_have_their_limits(tmp_path: Path) -> None:
     """The options of the command reach store and shelf."""
     options = ["--port", "0", "--max-size", "300KB", "--max-artifacts", "1KB", "--database", str(tmp_path / "store.db")]
-    script = f"from pytest_automation_report.cli import main; main({['serve', *options]!r})"
+    script = f"from pytest_automation_report.cli.main import main; main({['serve', *options]!r})"
     with python(script) as server, requests.Session() as session:
         address = line_of(server)
         session.trust_env = False

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pytest_automation_report.cli import main
+from pytest_automation_report.cli.main import main
 from server.service import Service, command_runner, option
 
 

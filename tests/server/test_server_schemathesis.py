@@ -126,7 +126,7 @@ def test_no_generated_request_is_answered_as_the_contract_does_not_say(tmp_path:
     serve = ["serve", "--port", "0", "-v", "--database", str(tmp_path / "store.db")]
     told = tmp_path / "told.txt"
     script = f"import sys; sys.stderr = open({str(told)!r}, 'w', buffering=1)\n"
-    with python(f"{script}from pytest_automation_report.cli import main; main({serve!r})") as server:
+    with python(f"{script}from pytest_automation_report.cli.main import main; main({serve!r})") as server:
         address = line_of(server)
         token = (tmp_path / "store.db.token").read_text().strip()
         _fill(address, token)

@@ -17,7 +17,7 @@ from contract import CheckedAdapter, Contract
 from requests.adapters import HTTPAdapter
 
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.cli import main
+from pytest_automation_report.cli.main import main
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.http.serving import TOKEN_VARIABLE, passes_secret, serve, server_token
 from pytest_automation_report.server.store.store import Store

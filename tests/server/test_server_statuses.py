@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sessions import run_session, session_environment
 
-from pytest_automation_report.cli import main
+from pytest_automation_report.cli.main import main
 from server.service import Service, a_test, command_runner, option
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 import requests
 from sessions import clean_environment
 
-from pytest_automation_report.cli import main
+from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.store.database import used_bytes
 from pytest_automation_report.server.store.maintenance import runs_before, runs_beyond
 from pytest_automation_report.text.terminal import quantity

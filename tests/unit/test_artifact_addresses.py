@@ -29,13 +29,13 @@ FACTS = Facts(
 )
 def test_what_is_known_of_the_run_is_filled_in_once(template: str, filled: str) -> None:
     """Values of the run stand in a template as parts of an address; those of files are left for each file."""
-    assert template_for(template, FACTS) == filled
+    assert template_for(template, FACTS.template_values()) == filled
 
 
 @pytest.mark.parametrize("name", ["build", "attempt", "shard", "branch", "commit", "job_url"])
 def test_what_nobody_tells_is_not_made_up(name: str) -> None:
     """A template that needs more than is known is none."""
-    assert template_for(f"https://a.example/{{{name}}}/{{path}}", Facts()) == ""
+    assert template_for(f"https://a.example/{{{name}}}/{{path}}", Facts().template_values()) == ""
 
 
 @pytest.mark.parametrize(

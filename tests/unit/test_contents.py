@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_automation_report.api.models import Artifact, Field, NewRun, Test
+from pytest_automation_report.delivery.process import rules_of
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import Rules
 from pytest_automation_report.spool.folder import SessionFolder
@@ -113,7 +114,7 @@ def folder(tmp_path: Path) -> SessionFolder:
 
 @pytest.mark.parametrize(
     "change",
-    [{"rules": {}}, {"rules": None}, {"rules": 5}, {"run": []}, {"run": None}, {"joined_run": "x"}, {"pid": None}],
+    [{"rules": None}, {"rules": 5}, {"run": []}, {"run": None}, {"joined_run": "x"}, {"pid": None}],
     ids=json.dumps,
 )
 def test_session_of_wrong_content(folder: SessionFolder, change: dict[str, object]) -> None:
@@ -123,3 +124,14 @@ def test_session_of_wrong_content(folder: SessionFolder, change: dict[str, objec
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(SpoolError, match=r"session\.json: cannot be read"):
         folder.read_session()
+
+
+@pytest.mark.parametrize(
+    "rules", [{}, {"prefix": "a"}, {"prefix": "a", "output": "all", "statuses": 5, "redact": []}], ids=json.dumps
+)
+def test_session_without_usable_recording_options(folder: SessionFolder, rules: dict[str, object]) -> None:
+    """A sender refuses a session whose recording options it cannot use, and the error names the session."""
+    path = folder.path / "session.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "rules": rules}))
+    with pytest.raises(SpoolError, match="recording options cannot be read"):
+        rules_of(folder.read_session())

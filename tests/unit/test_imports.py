@@ -1,15 +1,154 @@
-"""The modules of the package: what imports what is checked by folders from the next commits on."""
+"""The folders of the package: imports point down the floors only, and each folder has a door."""
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
+
+import pytest
 
 import pytest_automation_report
 
+PACKAGE = "pytest_automation_report"
 ROOT = Path(pytest_automation_report.__file__).parent
 
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"text", "errors"}),
+    frozenset({"api"}),
+    frozenset({"recording", "spool", "ci", "server"}),
+    frozenset({"delivery", "settings", "annotations"}),
+    frozenset({"summary", "checks", "junit"}),
+    frozenset({"session", "cli"}),
+    # What pytest and users load: it shows what the folders below have.
+    frozenset({"", "plugin", "hookspecs", "testing"}),
+)
+"""Folders and modules at the top of the package, from the lowest floor to the highest."""
 
-def test_every_folder_is_a_package() -> None:
-    """Each folder with modules has an `__init__`."""
-    folders = {path.parent for path in ROOT.rglob("*.py")}
-    assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
+SERVER_FLOORS: tuple[str, ...] = ("store", "http", "pages")
+"""Folders of the server, from the lowest floor to the highest."""
+
+TABLE: dict[str, frozenset[str]] = {
+    folder: frozenset(others.split())
+    for folder, others in {
+        "text": "",
+        "api": "text errors",
+        "recording": "api text",
+        "ci": "api text",
+        "spool": "api text errors",
+        "server": "api text errors",
+        "annotations": "recording spool api text errors",
+        "settings": "recording ci api text errors",
+        "delivery": "recording server spool api text errors",
+        "junit": "delivery settings recording spool api text errors",
+        "checks": "delivery server spool api text errors",
+        "summary": "settings recording spool ci api text errors",
+        "session": "annotations checks junit summary delivery settings recording spool ci api text errors",
+        "cli": "checks junit summary delivery settings recording spool ci server api text errors",
+    }.items()
+}
+"""What each folder may import, beside itself."""
+
+
+def _module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").removesuffix(".")
+
+
+MODULES: dict[str, Path] = {_module_name(path): path for path in sorted(ROOT.rglob("*.py"))}
+FOLDERS: list[Path] = sorted({path.parent for path in MODULES.values()} - {ROOT})
+
+
+def _imports(path: Path) -> set[str]:
+    """Return our modules that a file imports, lazily or for type checking included, by their names in the package."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names.add(node.module or "")
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    inside = {name.removeprefix(PACKAGE).removeprefix(".") for name in names if name.split(".")[0] == PACKAGE}
+    return inside & set(MODULES) - {""}
+
+
+def _folder(module: str) -> str:
+    return module.split(".", maxsplit=1)[0]
+
+
+def _floor(module: str) -> int:
+    (floor,) = [number for number, folders in enumerate(FLOORS) if _folder(module) in folders]
+    return floor
+
+
+def test_every_folder_stands_on_a_floor() -> None:
+    """Each folder, and each module at the top, is on exactly one floor, and the table names none that is gone."""
+    assert {_folder(module) for module in MODULES} == set().union(*FLOORS)
+    assert sum(map(len, FLOORS)) == len(set().union(*FLOORS))
+    assert set(TABLE) == {path.name for path in FOLDERS if path.parent == ROOT}
+    assert {path.name for path in FOLDERS if path.parent != ROOT} == set(SERVER_FLOORS)
+
+
+def test_imports_point_down() -> None:
+    """No module imports one of a floor above its own."""
+    wrong = [
+        f"{module} (floor {_floor(module)}) imports {other} (floor {_floor(other)})"
+        for module, path in MODULES.items()
+        for other in _imports(path)
+        if _floor(other) > _floor(module)
+    ]
+    assert wrong == []
+
+
+def test_folders_import_what_the_table_allows() -> None:
+    """A folder imports no other folder than those that the table names for it."""
+    wrong = [
+        f"{module} imports {other}"
+        for module, path in MODULES.items()
+        for other in _imports(path)
+        if _folder(module) in TABLE and _folder(other) not in TABLE[_folder(module)] | {_folder(module)}
+    ]
+    assert wrong == []
+
+
+def test_imports_of_the_server_point_down() -> None:
+    """Inside the server the store imports neither HTTP nor pages, and HTTP no pages."""
+    floors = {name: number for number, name in enumerate(SERVER_FLOORS)}
+    wrong = [
+        f"{module} imports {other}"
+        for module, path in MODULES.items()
+        for other in _imports(path)
+        if module.startswith("server.")
+        and other.startswith("server.")
+        and floors[other.split(".")[1]] > floors[module.split(".")[1]]
+    ]
+    assert wrong == []
+
+
+def test_imports_have_no_cycle() -> None:
+    """The modules can be put in an order in which each imports earlier ones only."""
+    waiting = {module: _imports(path) - {module} for module, path in MODULES.items()}
+    while waiting:
+        ready = [module for module, needs in waiting.items() if not needs & set(waiting)]
+        assert ready, f"these import each other in a circle: {sorted(waiting)}"
+        for module in ready:
+            del waiting[module]
+
+
+def test_folders_have_no_cycle() -> None:
+    """The folders of the table can be put in an order in which each imports earlier ones only."""
+    waiting = {folder: set(others) - {"errors"} for folder, others in TABLE.items()}
+    while waiting:
+        ready = [folder for folder, needs in waiting.items() if not needs & set(waiting)]
+        assert ready, f"these import each other in a circle: {sorted(waiting)}"
+        for folder in ready:
+            del waiting[folder]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(ROOT)))
+def test_each_folder_has_a_door(folder: Path) -> None:
+    """The `__init__` of a folder says what it holds, which process runs it and what it may import, and has no code."""
+    tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
+    text = ast.get_docstring(tree) or ""
+    assert len(tree.body) == 1, "a door has a docstring alone"
+    assert "Runs in" in text
+    assert "imports" in text.lower()

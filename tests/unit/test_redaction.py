@@ -15,7 +15,7 @@ from innocent_texts import INNOCENT
 from secret_texts import HIDDEN
 
 from pytest_automation_report.api.models import Field, FieldType, Token
-from pytest_automation_report.recording.fields import property_field, typed_field
+from pytest_automation_report.recording.fields import clean_field, property_field, typed_field
 from pytest_automation_report.recording.options import Rules, texts
 from pytest_automation_report.session.runtest_hooks import worker_rules
 from pytest_automation_report.settings.token import secrets_from
@@ -565,7 +565,7 @@ def test_fields_named_like_secrets_are_hidden(name: str, value: str, is_hidden: 
     expected = MARK if is_hidden else value
     assert property_field(name, value, clean).value == expected
     assert typed_field(name, value, FieldType.TEXT, clean).value == expected
-    assert clean.field(Field(name, value)).value == expected
+    assert clean_field(Field(name, value), clean).value == expected
     assert property_field(name, value, texts(Rules(redact_builtin=False))).value == value
 
 

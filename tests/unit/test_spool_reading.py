@@ -261,7 +261,7 @@ def test_spool_that_is_none(tmp_path: Path) -> None:
 
 
 def test_session_without_an_end(folder: SessionFolder) -> None:
-    """A session's file of more than 16 MiB is not read, one of a folder or without rules is told."""
+    """A session's file of more than 16 MiB is not read, one of a folder or without a project is refused."""
     path = folder.path / "session.json"
     whole = path.read_text()
     path.write_text(whole + " " * ((16 << 20) - len(whole)))
@@ -270,8 +270,8 @@ def test_session_without_an_end(folder: SessionFolder) -> None:
         file.write(" ")
     with pytest.raises(SpoolError, match="it has more than 16,777,216 bytes"):
         folder.read_session()
-    path.write_text(whole.replace('"prefix"', '"prefixes"'))
-    with pytest.raises(SpoolError, match=r"session\.json: cannot be read: KeyError\('prefix'\)"):
+    path.write_text(whole.replace('"project_id"', '"project"'))
+    with pytest.raises(SpoolError, match=r"session\.json: cannot be read: KeyError\('project_id'\)"):
         folder.read_session()
     path.unlink()
     os.mkfifo(path)

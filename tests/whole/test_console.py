@@ -13,7 +13,7 @@ import pytest
 from checked import CheckedServer
 from sessions import Ran, run, session_environment
 
-from pytest_automation_report.cli import main
+from pytest_automation_report.cli.main import main
 from whole.projects import Project, console
 
 if TYPE_CHECKING:

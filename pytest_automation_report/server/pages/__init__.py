@@ -1,4 +1,5 @@
-"""Pages to look at, beside the API of the embedded server (floor 2).
+"""The web pages of the embedded server, rendered on the server.
 
-Only ``serve`` imports this package: the store that the sender mounts has no pages and needs no jinja2.
+Runs in `serve` alone: the store that a sender mounts has no pages and does not load jinja2. Imports `server.http` and
+`server.store`.
 """

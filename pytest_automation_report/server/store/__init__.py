@@ -1,1 +1,5 @@
-"""store."""
+"""The database of the embedded server: tables, migrations, reads and writes, stored files.
+
+Runs in the sender, `serve` and the `store` commands. Imports `api`, `text` and `errors`, and neither `http` nor
+`pages`.
+"""
