@@ -24,14 +24,14 @@ from store import a_test
 
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, NewRun, Resources, Token
-from pytest_automation_report.cli.shared_runs import jobs_in
-from pytest_automation_report.delivery.handover import Limits, World
+from pytest_automation_report.cli.shared_runs import completed_jobs
+from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.reconciliation import NOTE_FIELD
-from pytest_automation_report.delivery.shared_run import Joining
+from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.server.http.requests_adapter import StoreAdapter
 from pytest_automation_report.settings.endpoint import postgres_database
 from pytest_automation_report.settings.run import JOB_FIELD, key_tag
-from pytest_automation_report.settings.sources import Given
+from pytest_automation_report.settings.sources import RawSetting
 
 STEPS = (10, 100, 200, 300, 400, 500, 600, 700, 800, 900)
 TESTS = 20
@@ -65,7 +65,7 @@ def measured(client: Client, jobs: int) -> list[Step]:
         begun = time.perf_counter()
         document = client.run_document(run)
         reading = time.perf_counter() - begun
-        assert len(jobs_in(client.run(run))) == last
+        assert len(completed_jobs(client.run(run))) == last
         size, amount = len(json.dumps(document)), last - first
         found.append(Step(first, last, finding / amount * 1e3, reporting / amount * 1e3, reading * 1e3, size))
         print_step(found[-1])
@@ -74,8 +74,8 @@ def measured(client: Client, jobs: int) -> list[Step]:
 
 def joined(client: Client) -> int:
     """Return the run of the key, as the sender finds or makes it."""
-    world = World(clock=time.monotonic, random=random.random, log=lambda _: None)
-    joining = Joining(client, NewRun("shared", "suite", tags=(TAG,)), TAG, Limits(), world)
+    world = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
+    joining = SharedRunLookup(client, NewRun("shared", "suite", tags=(TAG,)), TAG, Timeouts(), world)
     while True:
         run = joining.step()
         if run is not None:
@@ -112,7 +112,7 @@ def main() -> None:
     print("-" * 60)
     with tempfile.TemporaryDirectory() as folder, requests.Session() as session:
         database = options.database or f"{folder}/store.sqlite3"
-        place = postgres_database(Given(database, "--database")) or Path(database)
+        place = postgres_database(RawSetting(database, "--database")) or Path(database)
         token = Token("benchmark")
         session.mount("http+local://", StoreAdapter(place, token))
         found = measured(Client(session, EMBEDDED_ORIGIN, token, project_id=1), options.jobs)

@@ -17,7 +17,7 @@ from time import process_time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_automation_report.api.models import encoded
-from pytest_automation_report.recording.options import Rules, texts
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -52,22 +52,24 @@ def main() -> None:
     log = "".join(LINE.format(each % 60, each, each * 7, each % 8) for each in range(12_000))
     patterns = ("pin-[0-9]+", "card: [0-9]{16}", "x-key", "a+b", "id=[0-9]{9}")
     rules = {
-        "without": Rules(redact_builtin=False),
-        "built in": Rules(),
-        f"built in, {given.secrets} secrets": Rules(secrets=secrets),
-        "the same, 5 patterns": Rules(secrets=secrets, redact=patterns),
+        "without": RecordingOptions(redact_builtin=False),
+        "built in": RecordingOptions(),
+        f"built in, {given.secrets} secrets": RecordingOptions(secrets=secrets),
+        "the same, 5 patterns": RecordingOptions(secrets=secrets, redact=patterns),
     }
     print(f"{'text':<22}" + "".join(f"{name:>26}" for name in rules))
     for name, text in (("log", log), ("log with a header", HEADER.format(secrets[0] if secrets else "x") + log)):
         for size in SIZES_KB:
-            row = [median(partial(texts(each).console, text[: size << 10]), given.repeat) for each in rules.values()]
+            row = [
+                median(partial(cleaner_for(each).console, text[: size << 10]), given.repeat) for each in rules.values()
+            ]
             print(f"{f'{name}, {size:,} KB':<22}" + "".join(f"{each:>23.1f} us" for each in row))
     for name, output in (("passing test", ""), ("failing test, 1 KB", log[:1024])):
         row = [median(partial(recorded, each, output), given.repeat) for each in rules.values()]
         print(f"{name:<22}" + "".join(f"{each:>23.1f} us" for each in row))
 
 
-def recorded(rules: Rules, output: str) -> str:
+def recorded(rules: RecordingOptions, output: str) -> str:
     """Return the record of one test, which failed when it has output."""
     recorder = Recorder(rules)
     node = "tests/test_cart.py::test_total"

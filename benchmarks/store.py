@@ -27,7 +27,7 @@ import requests
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.server.http.requests_adapter import StoreAdapter
 from pytest_automation_report.settings.endpoint import postgres_database
-from pytest_automation_report.settings.sources import Given
+from pytest_automation_report.settings.sources import RawSetting
 
 API = "http+local://store/api/v1"
 APPEND = 250
@@ -53,7 +53,7 @@ class Writer:
 
     def __init__(self, database: str) -> None:
         self._session = requests.Session()
-        place = postgres_database(Given(database, "--database")) or Path(database)
+        place = postgres_database(RawSetting(database, "--database")) or Path(database)
         self._session.mount("http+local://", StoreAdapter(place, Token("benchmark")))
         self._session.headers["Authorization"] = "Bearer benchmark"
 

@@ -138,10 +138,10 @@ def _configure_worker(config: pytest.Config, given: dict[str, Any]) -> None:
 
     recording = worker_recording(given, getattr(config, "workerinput", {})["workerid"])
     if recording is None:
-        from pytest_automation_report.session.annotation_hooks import TravellingNotes  # noqa: PLC0415 - only for workers elsewhere
+        from pytest_automation_report.session.annotation_hooks import RemoteAnnotations  # noqa: PLC0415 - only for workers elsewhere
         from pytest_automation_report.session.runtest_hooks import worker_rules  # noqa: PLC0415 - only for workers elsewhere
 
-        notes = TravellingNotes(worker_rules(given, os.environ))
+        notes = RemoteAnnotations(worker_rules(given, os.environ))
         config.pluginmanager.register(notes, _REPORTING)
         notes.watch(config)
         return

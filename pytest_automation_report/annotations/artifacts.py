@@ -15,12 +15,12 @@ from pytest_automation_report.api.artifacts import address_of
 from pytest_automation_report.api.models import Artifact
 from pytest_automation_report.recording.fields import NO_NAME, artifact_from, is_address, is_web, property_field
 from pytest_automation_report.spool.artifacts import spooled_address
-from pytest_automation_report.text.redaction import spelled
+from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_automation_report.annotations.collector import Notes, Pad
+    from pytest_automation_report.annotations.collector import AnnotationCollector, AttemptAnnotations
     from pytest_automation_report.annotations.hook_values import Made
     from pytest_automation_report.api.models import Field
 
@@ -34,7 +34,7 @@ def check_content(content: object) -> None:
         raise TypeError(f"an artifact is an address, a path, bytes or a function, not {content.__class__.__name__}")
 
 
-def attach(pad: Pad, content: Made, name: str | None, mime_type: str | None) -> None:
+def attach(pad: AttemptAnnotations, content: Made, name: str | None, mime_type: str | None) -> None:
     """Add an artifact to an attempt."""
     made = attachment(pad.notes, pad.item, content, name, mime_type)
     if isinstance(made, Artifact):
@@ -44,7 +44,7 @@ def attach(pad: Pad, content: Made, name: str | None, mime_type: str | None) -> 
 
 
 def attachment(
-    notes: Notes,
+    notes: AnnotationCollector,
     item: pytest.Item | pytest.Session | None,
     content: Made,
     name: str | None,
@@ -73,7 +73,7 @@ class _Attaching:
     """One file, or bytes, of one attempt, or of a session."""
 
     def __init__(
-        self, notes: Notes, item: pytest.Item | pytest.Session | None, name: str, mime_type: str | None
+        self, notes: AnnotationCollector, item: pytest.Item | pytest.Session | None, name: str, mime_type: str | None
     ) -> None:
         self._notes = notes
         self._item = item
@@ -119,7 +119,7 @@ class _Attaching:
             return self._told(f"{shown} (not kept: {error})")
         mime_type = clean.string(self._mime_type) if self._mime_type else None
         address = spooled_address(name, clean.string(shown))
-        return Artifact(clean.string(spelled(self._name)) or NO_NAME, address, None, mime_type, size)
+        return Artifact(clean.string(safe_str(self._name)) or NO_NAME, address, None, mime_type, size)
 
     def _templated(self, path: Path) -> str | None:
         """Return the address that the template gives a file below the root folder."""
@@ -133,19 +133,21 @@ class _Attaching:
         return address if is_address(address) else None
 
     def _told(self, text: str) -> Field:
-        return property_field(spelled(self._name), text, self._notes.clean)
+        return property_field(safe_str(self._name), text, self._notes.clean)
 
 
-def _reference(notes: Notes, address: str, name: str, mime_type: str | None, size: int | None) -> Artifact | Field:
-    made = artifact_from(spelled(name), address, mime_type, size, notes.clean)
-    return property_field(spelled(name), address, notes.clean) if made is None else made
+def _reference(
+    notes: AnnotationCollector, address: str, name: str, mime_type: str | None, size: int | None
+) -> Artifact | Field:
+    made = artifact_from(safe_str(name), address, mime_type, size, notes.clean)
+    return property_field(safe_str(name), address, notes.clean) if made is None else made
 
 
 def _is_published(item: pytest.Item | pytest.Session | None) -> bool:
     return item is not None and bool(getattr(item.config.hook, PUBLISH_ARTIFACT).get_hookimpls())
 
 
-def _published(notes: Notes, item: pytest.Item | pytest.Session | None, path: Path) -> str | None:
+def _published(notes: AnnotationCollector, item: pytest.Item | pytest.Session | None, path: Path) -> str | None:
     """Return the address that a hook gives a file, None without one."""
     if item is None or not _is_published(item):
         return None
@@ -154,7 +156,7 @@ def _published(notes: Notes, item: pytest.Item | pytest.Session | None, path: Pa
         return None
     if isinstance(address, str) and is_address(address):
         return address
-    notes.troubles.refuse(PUBLISH_ARTIFACT, ValueError(f"{spelled(address)!r} is no web address"))
+    notes.troubles.refuse(PUBLISH_ARTIFACT, ValueError(f"{safe_str(address)!r} is no web address"))
     return None
 
 

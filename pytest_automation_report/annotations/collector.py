@@ -14,9 +14,9 @@ from itertools import count
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pytest_automation_report.annotations.user_hooks import Troubles
+from pytest_automation_report.annotations.user_hooks import UserErrors
 from pytest_automation_report.api.limits import STEP_LIMIT
-from pytest_automation_report.recording.annotations import Added, together
+from pytest_automation_report.recording.annotations import Annotations, merged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Artifact, Field
     from pytest_automation_report.recording.annotations import StepStatus
-    from pytest_automation_report.text.redaction import Texts
+    from pytest_automation_report.text.redaction import TextCleaner
 
 _MOST_KEPT: Final = 500
 _MOST_STEPS: Final = 10_000
@@ -42,38 +42,38 @@ class Keeping(Protocol):
         ...
 
 
-class Mark:
+class OpenStep:
     """One step that was begun."""
 
     __slots__ = ("children", "name", "pad", "parent", "status", "thread")
 
-    def __init__(self, pad: Pad, name: str, parent: Mark | None) -> None:
+    def __init__(self, pad: AttemptAnnotations, name: str, parent: OpenStep | None) -> None:
         self.pad = pad
         self.name = name
         self.parent = parent
         self.thread = get_ident()
         self.status: StepStatus | None = None
-        self.children: list[Mark] = []
+        self.children: list[OpenStep] = []
 
 
-_open_step: ContextVar[Mark | None] = ContextVar("automation_report_step", default=None)
+_open_step: ContextVar[OpenStep | None] = ContextVar("automation_report_step", default=None)
 
 
-class Pad:
+class AttemptAnnotations:
     """What one attempt adds; threads may add at once, since appending to a list is all or nothing."""
 
     __slots__ = ("_kept", "_steps", "artifacts", "described", "fields", "is_closed", "item", "notes", "roots")
 
-    def __init__(self, notes: Notes, item: pytest.Item | None) -> None:
+    def __init__(self, notes: AnnotationCollector, item: pytest.Item | None) -> None:
         self.notes = notes
         self.item = item
         self.is_closed = False
         self.fields: list[Field] = []
         self.artifacts: list[Artifact] = []
-        self.roots: list[Mark] = []
-        self.described: list[Added] = []
+        self.roots: list[OpenStep] = []
+        self.described: list[Annotations] = []
         self._kept = count()
-        self._steps: list[Mark] = []
+        self._steps: list[OpenStep] = []
 
     def add(self, *, field: Field | None = None, artifact: Artifact | None = None) -> None:
         """Add one or the other, unless the attempt is over or has far more than a result can hold."""
@@ -87,7 +87,7 @@ class Pad:
             self.artifacts.append(artifact)
             self.notes.tell(artifact)
 
-    def begin_step(self, name: str) -> Mark | None:
+    def begin_step(self, name: str) -> OpenStep | None:
         """Begin a step below the open one of this context; None when it cannot be kept."""
         if self.is_closed:
             self.notes.drop()
@@ -98,12 +98,12 @@ class Pad:
         parent = _open_step.get()
         while parent is not None and (parent.pad is not self or parent.status is not None):
             parent = parent.parent
-        mark = Mark(self, name, parent)
+        mark = OpenStep(self, name, parent)
         self._steps.append(mark)
         (self.roots if parent is None else parent.children).append(mark)
         return mark
 
-    def close(self) -> Added:
+    def close(self) -> Annotations:
         """Return all that was added; nothing is added any more."""
         self.is_closed = True
         shown: list[tuple[StepStatus, str]] = []
@@ -113,11 +113,11 @@ class Pad:
             unfinished = "" if mark.status else " (not finished)"
             shown.append((mark.status or "skipped", f"{_DEEPER * depth}{mark.name}{unfinished}"))
         counts = Counter[Any](each.status or "skipped" for each in self._steps)
-        own = Added(tuple(self.fields), tuple(self.artifacts), tuple(shown), dict(counts))
-        return together([own, *self.described]) or own
+        own = Annotations(tuple(self.fields), tuple(self.artifacts), tuple(shown), dict(counts))
+        return merged([own, *self.described]) or own
 
 
-class Notes:
+class AnnotationCollector:
     """The attempt that runs and what it adds; owned by the recording of this process.
 
     ``stash`` keeps copies of files, None where no sender reads them; ``artifact_url`` is the template of the addresses
@@ -128,15 +128,15 @@ class Notes:
     __slots__ = ("_dropped", "_first", "_is_set_up", "_missed", "_number", "_pads", "_surplus", "_thread",
                  "artifact_url", "clean", "is_open", "item", "stash", "told_at_once", "troubles")  # fmt: skip
 
-    def __init__(self, clean: Texts, stash: Keeping | None = None, artifact_url: str = "") -> None:
+    def __init__(self, clean: TextCleaner, stash: Keeping | None = None, artifact_url: str = "") -> None:
         self.clean = clean
         self.stash = stash
         self.artifact_url = artifact_url
         self.told_at_once: Callable[[Artifact], None] | None = None
-        self.troubles = Troubles()
+        self.troubles = UserErrors()
         self.is_open = False
         self.item: pytest.Item | None = None
-        self._pads: dict[int, Pad] = {}
+        self._pads: dict[int, AttemptAnnotations] = {}
         self._number = 0
         self._first = 0
         self._is_set_up = False
@@ -160,7 +160,7 @@ class Notes:
         self._is_set_up = True
         self.item = item
 
-    def end(self) -> Sequence[Added | None]:
+    def end(self) -> Sequence[Annotations | None]:
         """End the attempt; return what was added, the last one's at the end, nothing when nothing was."""
         self.is_open = False
         if not self._pads:
@@ -169,13 +169,13 @@ class Notes:
         self._pads.clear()
         return [None if each is None else each.close() for each in found]
 
-    def pad(self) -> Pad | None:
+    def pad(self) -> AttemptAnnotations | None:
         """Return the pad of the attempt that runs, None between tests."""
         if not self.is_open:
             return None
-        return self._pads.get(self._number) or self._pads.setdefault(self._number, Pad(self, self.item))
+        return self._pads.get(self._number) or self._pads.setdefault(self._number, AttemptAnnotations(self, self.item))
 
-    def pad_here(self) -> Pad | None:
+    def pad_here(self) -> AttemptAnnotations | None:
         """Return the pad for what comes from this thread or task: that of the step it is in, or of the running test."""
         mark = _open_step.get()
         while mark is not None and mark.status is not None:
@@ -220,10 +220,10 @@ class Step:
 
     __slots__ = ("_marks", "_name", "_pad")
 
-    def __init__(self, pad: Pad | None, name: str) -> None:
+    def __init__(self, pad: AttemptAnnotations | None, name: str) -> None:
         self._pad = pad
         self._name = name
-        self._marks: list[tuple[Mark | None, Mark | None]] = []
+        self._marks: list[tuple[OpenStep | None, OpenStep | None]] = []
 
     def __enter__(self) -> None:
         """Begin the step."""
@@ -257,7 +257,7 @@ def _status(error: BaseException | None) -> StepStatus:
     return "skipped" if isinstance(error, kinds) else "failed"
 
 
-def _walk(marks: list[Mark], depth: int) -> Iterator[tuple[Mark, int]]:
+def _walk(marks: list[OpenStep], depth: int) -> Iterator[tuple[OpenStep, int]]:
     """Yield the steps as a book's contents list them, each with its depth; deep ones without recursion."""
     waiting = [(mark, depth) for mark in reversed(marks)]
     while waiting:

@@ -12,25 +12,25 @@ from pytest_automation_report.annotations.artifacts import attach, check_content
 from pytest_automation_report.annotations.collector import Step
 from pytest_automation_report.api.models import FieldType
 from pytest_automation_report.recording.fields import kind_of, property_field, typed_field
-from pytest_automation_report.text.redaction import spelled
+from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
-    from pytest_automation_report.annotations.collector import Notes, Pad
+    from pytest_automation_report.annotations.collector import AnnotationCollector, AttemptAnnotations
     from pytest_automation_report.annotations.hook_values import Made
     from pytest_automation_report.recording.fields import FieldKind
 
 NOTES: Final = "automation-report-notes"
-"""Name under which a reported session has its `Notes` among pytest's plugins."""
+"""Name under which a reported session has its `AnnotationCollector` among pytest's plugins."""
 
-_active: list[Notes] = []
+_active: list[AnnotationCollector] = []
 
 
-def activate(notes: Notes) -> None:
+def activate(notes: AnnotationCollector) -> None:
     """Let the functions add to the tests of this session; sessions may nest."""
     _active.append(notes)
 
 
-def deactivate(notes: Notes) -> None:
+def deactivate(notes: AnnotationCollector) -> None:
     """Let them add to the session around it, or do nothing."""
     if notes in _active:
         _active.remove(notes)
@@ -45,7 +45,7 @@ class AutomationReport:
 
     __slots__ = ("_pad",)
 
-    def __init__(self, pad: Pad | None = None) -> None:
+    def __init__(self, pad: AttemptAnnotations | None = None) -> None:
         self._pad = pad
 
     def field(self, name: str, value: object, type: FieldType | FieldKind | None = None) -> None:  # noqa: A002 - the API's word
@@ -102,7 +102,7 @@ def step(name: str) -> Step:
 _SILENT: Final = AutomationReport()
 
 
-def report_of(notes: Notes | None) -> AutomationReport:
+def report_of(notes: AnnotationCollector | None) -> AutomationReport:
     """Return what adds to the attempt that runs in a session, or to nothing when it is not reported."""
     pad = None if notes is None else notes.pad()
     return _SILENT if pad is None else AutomationReport(pad)
@@ -118,11 +118,11 @@ def _here() -> AutomationReport:
     return AutomationReport(pad)
 
 
-def _text(pad: Pad, name: object) -> str:
-    return pad.notes.clean.string(spelled(name))
+def _text(pad: AttemptAnnotations, name: object) -> str:
+    return pad.notes.clean.string(safe_str(name))
 
 
-def _add_field(pad: Pad, name: object, value: object, kind: FieldType | None) -> None:
-    clean, title, text = pad.notes.clean, spelled(name), spelled(value)
+def _add_field(pad: AttemptAnnotations, name: object, value: object, kind: FieldType | None) -> None:
+    clean, title, text = pad.notes.clean, safe_str(name), safe_str(value)
     made = property_field(title, text, clean) if kind is None else typed_field(title, text, kind, clean)
     pad.add(field=made)

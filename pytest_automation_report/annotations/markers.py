@@ -8,18 +8,18 @@ from urllib.parse import quote
 
 from pytest_automation_report.annotations.artifacts import attachment, check_content
 from pytest_automation_report.api.models import Artifact, Field, FieldType
-from pytest_automation_report.recording.annotations import Added
+from pytest_automation_report.recording.annotations import Annotations
 from pytest_automation_report.recording.fields import is_web, kind_of, property_field, typed_field
-from pytest_automation_report.text.redaction import spelled
+from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import pytest
 
-    from pytest_automation_report.annotations.collector import Notes
+    from pytest_automation_report.annotations.collector import AnnotationCollector
     from pytest_automation_report.annotations.hook_values import Made
-    from pytest_automation_report.recording.options import Rules
+    from pytest_automation_report.recording.options import RecordingOptions
 
 _PREFIX: Final = "automation_report_"
 _WRITTEN: Final = {
@@ -35,7 +35,7 @@ _TEMPLATED: Final = {"case": "Case", "issue": "Issue"}
 class Markers:
     """Reads the markers of tests, of their classes and modules; owned by the recording of one process."""
 
-    def __init__(self, rules: Rules, notes: Notes) -> None:
+    def __init__(self, rules: RecordingOptions, notes: AnnotationCollector) -> None:
         self._rules = rules
         self._notes = notes
         self._clean = notes.clean
@@ -44,7 +44,7 @@ class Markers:
         self._parent: object = None
         self._has_inherited = False
 
-    def added(self, item: pytest.Item) -> Added | None:
+    def added(self, item: pytest.Item) -> Annotations | None:
         """Return what a test's markers add, None when they add nothing; also those that were added while it ran."""
         if item.parent is not self._parent:
             self._parent = item.parent
@@ -58,7 +58,7 @@ class Markers:
             for mark in node.own_markers:
                 if mark.name in self._names:
                     self._add(mark, item, fields, artifacts)
-        return Added(tuple(fields), tuple(artifacts)) if fields or artifacts else None
+        return Annotations(tuple(fields), tuple(artifacts)) if fields or artifacts else None
 
     def _has_own(self, item: pytest.Item) -> bool:
         for each in item.own_markers:  # a generator would take longer than most tests have markers  # noqa: SIM110
@@ -92,16 +92,16 @@ class Markers:
         short = mark.name.removeprefix(_PREFIX)
         if mark.name != short and short in _TEMPLATED:
             return self._references(short, *mark.args, **mark.kwargs)
-        values = [*map(spelled, mark.args), *(f"{name}={spelled(value)}" for name, value in mark.kwargs.items())]
+        values = [*map(safe_str, mark.args), *(f"{name}={safe_str(value)}" for name, value in mark.kwargs.items())]
         return [property_field(mark.name, ", ".join(values) or "yes", self._clean)]
 
     def _field(self, name: object, value: object, type: Any = None) -> list[Field]:  # noqa: A002, ANN401 - the marker's word
         if type is None:
-            return [property_field(spelled(name), spelled(value), self._clean)]
-        return [typed_field(spelled(name), spelled(value), kind_of(type), self._clean)]
+            return [property_field(safe_str(name), safe_str(value), self._clean)]
+        return [typed_field(safe_str(name), safe_str(value), kind_of(type), self._clean)]
 
     def _link(self, url: object, name: object = "Link") -> list[Field]:
-        return [typed_field(spelled(name), spelled(url), FieldType.URL, self._clean)]
+        return [typed_field(safe_str(name), safe_str(url), FieldType.URL, self._clean)]
 
     def _artifact(
         self, item: pytest.Item, content: Made, name: str | None = None, mime_type: str | None = None
@@ -110,7 +110,7 @@ class Markers:
             name = "Artifact" if name is None else name
         else:
             check_content(content)
-        told = None if name is None else spelled(name)
+        told = None if name is None else safe_str(name)
         made = attachment(self._notes, item, content, told, mime_type, folder=item.config.rootpath)
         return [] if made is None else [made]
 
@@ -118,6 +118,6 @@ class Markers:
         if not ids:
             raise TypeError("it names none")
         template = self._rules.link_templates.get(short)
-        texts = map(spelled, ids)
+        texts = map(safe_str, ids)
         values = texts if template is None else (template.replace("{}", quote(each, safe="")) for each in texts)
         return [property_field(_TEMPLATED[short], each, self._clean) for each in values]

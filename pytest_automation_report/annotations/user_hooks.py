@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_automation_report.annotations.hook_values import Additions, ArtifactFile, RunAdditions
 from pytest_automation_report.api.models import Artifact, Field, Link, Resources
-from pytest_automation_report.recording.annotations import Added
+from pytest_automation_report.recording.annotations import Annotations
 from pytest_automation_report.recording.fields import artifact_from, is_address, kind_of, typed_field
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
-from pytest_automation_report.text.redaction import spelled
+from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     import pytest
 
-    from pytest_automation_report.text.redaction import Texts
+    from pytest_automation_report.text.redaction import TextCleaner
 
 _Answer = TypeVar("_Answer")
 
@@ -45,7 +45,7 @@ _MOST_TOLD: Final = 10
 _MORE: Final = f"more of this kind went wrong; the first {_MOST_TOLD} are told"
 
 
-class Troubles:
+class UserErrors:
     """What went wrong in users' own code and settings, each text once; owned by one process."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Troubles:
             return None
 
     def checked(
-        self, hook: str, check: Callable[[object, Texts], _Answer], answer: object, clean: Texts
+        self, hook: str, check: Callable[[object, TextCleaner], _Answer], answer: object, clean: TextCleaner
     ) -> _Answer | None:
         """Return what a hook's answer comes to, None when it cannot be used."""
         try:
@@ -131,7 +131,7 @@ class AddedToRun:
     resources: Resources = Resources()  # noqa: RUF009 - frozen and empty
 
 
-def added_to_test(answer: object, clean: Texts) -> Added | None:
+def added_to_test(answer: object, clean: TextCleaner) -> Annotations | None:
     """Return what a hook adds to a result."""
     if answer is None:
         return None
@@ -146,7 +146,7 @@ def added_to_test(answer: object, clean: Texts) -> Added | None:
             raise ValueError(f"folder {folder!r} is no text")
         folder = string(folder)
     references = (each for each in answer.artifacts if not isinstance(each, ArtifactFile))
-    return Added(_fields(answer.fields, clean), _artifacts(references, clean), key=key, folder=folder)
+    return Annotations(_fields(answer.fields, clean), _artifacts(references, clean), key=key, folder=folder)
 
 
 def files_of(answer: object) -> tuple[ArtifactFile, ...]:
@@ -155,7 +155,7 @@ def files_of(answer: object) -> tuple[ArtifactFile, ...]:
     return tuple(each for each in artifacts if isinstance(each, ArtifactFile))
 
 
-def added_to_run(answer: object, clean: Texts) -> AddedToRun:
+def added_to_run(answer: object, clean: TextCleaner) -> AddedToRun:
     """Return what a hook adds to a run."""
     if answer is None:
         return AddedToRun()
@@ -170,7 +170,7 @@ def added_to_run(answer: object, clean: Texts) -> AddedToRun:
         links=tuple(_link(each, clean) for each in answer.links),
         artifacts=_artifacts((each for each in answer.artifacts if not isinstance(each, ArtifactFile)), clean),
     )
-    return AddedToRun("" if answer.name is None else string(spelled(answer.name)), tuple(answer.tags), resources)
+    return AddedToRun("" if answer.name is None else string(safe_str(answer.name)), tuple(answer.tags), resources)
 
 
 def _key(given: object) -> str:
@@ -180,42 +180,42 @@ def _key(given: object) -> str:
     return given if _KEY.fullmatch(given) else sha256(given.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _fields(given: Iterable[object], clean: Texts) -> tuple[Field, ...]:
+def _fields(given: Iterable[object], clean: TextCleaner) -> tuple[Field, ...]:
     return tuple(_field(each, clean) for each in given)
 
 
-def _field(given: object, clean: Texts) -> Field:
+def _field(given: object, clean: TextCleaner) -> Field:
     if not isinstance(given, Field):
         raise TypeError(f"{type(given).__name__} is no Field")
-    made = typed_field(spelled(given.name), spelled(given.value), kind_of(given.type), clean)
-    spelt = ((spelled(name), spelled(value)) for name, value in given.meta.items())
+    made = typed_field(safe_str(given.name), safe_str(given.value), kind_of(given.type), clean)
+    spelt = ((safe_str(name), safe_str(value)) for name, value in given.meta.items())
     meta = {clean.string(name): clean.string(clean.beside(name, value)) for name, value in spelt}
     return replace(made, meta=meta, is_highlight=bool(given.is_highlight))
 
 
-def _artifacts(given: Iterable[object], clean: Texts) -> tuple[Artifact, ...]:
+def _artifacts(given: Iterable[object], clean: TextCleaner) -> tuple[Artifact, ...]:
     found = []
     for each in given:
         if not isinstance(each, Artifact):
             raise TypeError(f"{type(each).__name__} is no Artifact")
         size = each.size if isinstance(each.size, int) and each.size >= 0 else None
-        mime_type = None if each.mime_type is None else spelled(each.mime_type)
-        made = artifact_from(spelled(each.name), spelled(each.url), mime_type, size, clean)
+        mime_type = None if each.mime_type is None else safe_str(each.mime_type)
+        made = artifact_from(safe_str(each.name), safe_str(each.url), mime_type, size, clean)
         if made is None:
-            raise ValueError(f"artifact {spelled(each.name)!r}: {spelled(each.url)!r} is no web address")
+            raise ValueError(f"artifact {safe_str(each.name)!r}: {safe_str(each.url)!r} is no web address")
         found.append(replace(made, note=_note(each.note, clean)))
     return tuple(found)
 
 
-def _link(given: object, clean: Texts) -> Link:
+def _link(given: object, clean: TextCleaner) -> Link:
     if not isinstance(given, Link):
         raise TypeError(f"{type(given).__name__} is no Link")
-    address = spelled(given.url)
+    address = safe_str(given.url)
     if not is_address(address):
-        raise ValueError(f"link {spelled(given.name)!r}: {address!r} is no web address")
+        raise ValueError(f"link {safe_str(given.name)!r}: {address!r} is no web address")
     address = clean.address(address)
-    return Link(clean.string(spelled(given.name)) or address, address, _note(given.note, clean))
+    return Link(clean.string(safe_str(given.name)) or address, address, _note(given.note, clean))
 
 
-def _note(note: object, clean: Texts) -> str | None:
-    return None if note is None else cut_end(clean.string(spelled(note)), NOTE_UNITS)
+def _note(note: object, clean: TextCleaner) -> str | None:
+    return None if note is None else cut_end(clean.string(safe_str(note)), NOTE_UNITS)

@@ -50,7 +50,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """An answer that arrived whole; the three headers are empty when missing."""
 
     status: int
@@ -61,13 +61,13 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class NoResponse:
     """No answer, or one that did not arrive whole; ``reason`` says why in a few words."""
 
     reason: str
 
 
-Outcome: TypeAlias = "Answer | Failure"
+Outcome: TypeAlias = "HttpResponse | NoResponse"
 
 
 def classify(call: Call, outcome: Outcome, parse: Callable[[object], T], *, was_sent: bool, secret: str = "") -> T:
@@ -76,7 +76,7 @@ def classify(call: Call, outcome: Outcome, parse: Callable[[object], T], *, was_
     ``parse`` gets the JSON value of the body, ``None`` for a 204, and raises `ValueError` for what it cannot take.
     ``was_sent``: the request's last byte left this machine. ``secret`` is shown in no message, whoever wrote it there.
     """
-    if isinstance(outcome, Answer) and outcome.status == call.success and was_sent:
+    if isinstance(outcome, HttpResponse) and outcome.status == call.success and was_sent:
         try:
             return parse(None if call.success == _NO_CONTENT else decoded(outcome.body))
         except ValueError as error:
@@ -107,7 +107,7 @@ def retry_after_seconds(value: str, date: str) -> float | None:
         return None
 
 
-def shown(text: str, secret: str = "") -> str:
+def displayable(text: str, secret: str = "") -> str:
     """Return a foreign text for one line of a message: cut, control characters escaped, without the secret."""
     if secret:
         text = text.replace(secret, "***")
@@ -119,7 +119,7 @@ def shown(text: str, secret: str = "") -> str:
 
 def _error(call: Call, outcome: Outcome, *, was_sent: bool, secret: str) -> ClientError:
     """Return the error for everything that is no documented success."""
-    if isinstance(outcome, Failure):
+    if isinstance(outcome, NoResponse):
         message = _message(call, outcome.reason, secret)
         return UnknownAnswerError(message) if was_sent else NotSentError(message)
     status = outcome.status
@@ -158,12 +158,12 @@ def _error_texts(body: bytes, secret: str) -> tuple[str, dict[str, list[str]]]:
     texts: dict[str, list[str]] = {}
     for name, values in errors.items() if isinstance(errors, dict) else ():
         listed = values if isinstance(values, list) else [values]
-        texts[shown(name, secret)] = [shown(each, secret) for each in listed if isinstance(each, str)]
-    return shown(message, secret) if isinstance(message, str) else "", texts
+        texts[displayable(name, secret)] = [displayable(each, secret) for each in listed if isinstance(each, str)]
+    return displayable(message, secret) if isinstance(message, str) else "", texts
 
 
 def _message(call: Call, reason: str, secret: str) -> str:
-    return f"{call.method} {call.path}: {shown(reason, secret)}"
+    return f"{call.method} {call.path}: {displayable(reason, secret)}"
 
 
 def _moment(text: str) -> datetime:

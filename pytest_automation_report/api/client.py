@@ -16,7 +16,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from pytest_automation_report.api.artifacts import ARTIFACTS_PATH, KEEPS_HEADER, StoredFile
-from pytest_automation_report.api.classification import Answer, Call, Failure, Outcome, classify
+from pytest_automation_report.api.classification import Call, HttpResponse, NoResponse, Outcome, classify
 from pytest_automation_report.api.exchange import CONNECT_SECONDS, GRACE_SECONDS, Exchange
 from pytest_automation_report.api.responses import Run, RunPage, Source, SourcePage, TestPage, created_id
 from pytest_automation_report.api.transport import WatchedAdapter
@@ -297,7 +297,7 @@ class Client:
         with Exchange(deadline_seconds or self._deadline_seconds) as exchange:
             outcome = self._outcome(request, exchange)
         if exchange.is_overdue:
-            outcome = Failure(f"no whole answer within {exchange.deadline_seconds:g} s")
+            outcome = NoResponse(f"no whole answer within {exchange.deadline_seconds:g} s")
         # Raised here, where no exception is being handled: those of requests carry the request with its token.
         return classify(call, outcome, parse, was_sent=exchange.was_sent is not False, secret=self._token.value)
 
@@ -316,7 +316,7 @@ class Client:
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             if exchange.was_sent is None and isinstance(error, ValueError):
                 exchange.was_sent = False  # requests refuses an address or a header before it looks at the network
-            return Failure(reason(error))
+            return NoResponse(reason(error))
 
     def _learn(self, response: requests.Response) -> None:
         """Take note of whether the server keeps files; what a proxy answers in its place says nothing."""
@@ -361,14 +361,14 @@ def _answer(response: requests.Response) -> Outcome:
     """Return the answer when it is one that can be read."""
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in {"", "identity"} and response.status_code != _NO_CONTENT:
-        return Failure("the answer is encoded, which was not asked for")
+        return NoResponse("the answer is encoded, which was not asked for")
     body = bytearray()
     for piece in response.iter_content(_PIECE_BYTES):
         body += piece
         if len(body) > ANSWER_BYTES:
-            return Failure(f"answer larger than {ANSWER_BYTES >> 20} MiB")
+            return NoResponse(f"answer larger than {ANSWER_BYTES >> 20} MiB")
     headers = response.headers
-    return Answer(
+    return HttpResponse(
         response.status_code,
         bytes(body),
         headers.get("Retry-After", ""),

@@ -17,7 +17,7 @@ _LARGEST = 2**63 - 1
 """The contract's integers have 64 bits."""
 
 
-class Members:
+class JsonReader:
     """The members of one JSON object, read by name; errors name the path from the answer's root."""
 
     __slots__ = ("path", "values")
@@ -85,16 +85,16 @@ class Members:
             self.refuse(name, "a list")
         return value
 
-    def objects(self, name: str, *, is_required: bool = False) -> Iterable[Members]:
+    def objects(self, name: str, *, is_required: bool = False) -> Iterable[JsonReader]:
         """Yield the objects of a list."""
         for index, each in enumerate(self.items(name, is_required=is_required)):
-            yield Members(each, f"{self.path}{name}.{index}.")
+            yield JsonReader(each, f"{self.path}{name}.{index}.")
 
-    def inner(self, name: str) -> Members:
+    def inner(self, name: str) -> JsonReader:
         """Return an object that must be there."""
         if not isinstance(self.values.get(name), dict):
             self.refuse(name, "an object")
-        return Members(self.values[name], f"{self.path}{name}.")
+        return JsonReader(self.values[name], f"{self.path}{name}.")
 
     def mapping(self, name: str) -> Json:
         """Return an object for which ``null`` and ``[]`` may stand when it is empty."""

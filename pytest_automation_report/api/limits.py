@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def fitted(test: Test) -> Test:
+def fit_to_limits(test: Test) -> Test:
     """Return a test whose fields, artifacts, values and meta keep the limits; a field says how many are missing."""
     if not test.fields and not test.artifacts:
         return test

@@ -244,7 +244,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class ArtifactStore:
+class ArtifactStoreConfig:
     """The user's own store of files: a bucket's address, or the absolute path of a folder.
 
     ``url`` is the template of the addresses under which they are read, empty for addresses that the bucket signs.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pytest_automation_report.api.json_reader import Members
+from pytest_automation_report.api.json_reader import JsonReader
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Json, Link
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Counts:
     @classmethod
     def from_json(cls, obj: object) -> Counts:
         """Read the counts of a run or thread; raise `ValueError` without a ``total_count``."""
-        return _counts(Members(obj))
+        return _counts(JsonReader(obj))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Thread:
     @classmethod
     def from_json(cls, obj: object) -> Thread:
         """Read a thread; raise `ValueError` without a good id, ``is_completed`` or total."""
-        return _thread(Members(obj))
+        return _thread(JsonReader(obj))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +96,12 @@ class Run:
     @classmethod
     def from_json(cls, obj: object) -> Run:
         """Read a run; raise `ValueError` without a good id, ``is_completed`` or total, or with a bad thread."""
-        return _run(Members(obj), {})
+        return _run(JsonReader(obj), {})
 
     @classmethod
     def from_row(cls, obj: object) -> Run:
         """Read the object with ``result`` and ``expands`` in which a single run comes."""
-        row = Members(obj)
+        row = JsonReader(obj)
         return _run(row.inner("result"), row.mapping("expands"))
 
     def thread(self, thread_id: int) -> Thread | None:
@@ -127,7 +127,7 @@ class RunTest:
     @classmethod
     def from_json(cls, obj: object) -> RunTest:
         """Read a result; raise `ValueError` for an id that is none."""
-        return _run_test(Members(obj))
+        return _run_test(JsonReader(obj))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +154,12 @@ class Source:
     @classmethod
     def from_json(cls, obj: object) -> Source:
         """Read a source; raise `ValueError` without a good id."""
-        return _source(Members(obj), {})
+        return _source(JsonReader(obj), {})
 
     @classmethod
     def from_row(cls, obj: object) -> Source:
         """Read the object with ``result`` and ``expands`` in which a single source comes."""
-        row = Members(obj)
+        row = JsonReader(obj)
         return _source(row.inner("result"), row.mapping("expands"))
 
 
@@ -185,7 +185,7 @@ class RunPage(Page[Run]):
     @classmethod
     def from_json(cls, obj: object) -> RunPage:
         """Read the page; raise `ValueError` without a list of good runs."""
-        return cls(**_page(Members(obj), lambda each: _run(each, {})))
+        return cls(**_page(JsonReader(obj), lambda each: _run(each, {})))
 
 
 class TestPage(Page[RunTest]):
@@ -197,7 +197,7 @@ class TestPage(Page[RunTest]):
     @classmethod
     def from_json(cls, obj: object) -> TestPage:
         """Read the page; raise `ValueError` without a list of results."""
-        return cls(**_page(Members(obj), _run_test))
+        return cls(**_page(JsonReader(obj), _run_test))
 
 
 class SourcePage(Page[Source]):
@@ -208,15 +208,15 @@ class SourcePage(Page[Source]):
     @classmethod
     def from_json(cls, obj: object) -> SourcePage:
         """Read the page; raise `ValueError` without a list of good sources."""
-        return cls(**_page(Members(obj), lambda each: _source(each, {})))
+        return cls(**_page(JsonReader(obj), lambda each: _source(each, {})))
 
 
 def created_id(obj: object) -> int:
     """Return the id of what a POST has created; raise `ValueError` when it is none."""
-    return Members(obj).identity("id")
+    return JsonReader(obj).identity("id")
 
 
-def _page(members: Members, read: Callable[[Members], T]) -> dict[str, Any]:
+def _page(members: JsonReader, read: Callable[[JsonReader], T]) -> dict[str, Any]:
     return {
         **{name: members.identity_or_none(name) for name in ("page", "prev_page", "next_page", "last_page")},
         "per_page": members.count("per_page"),
@@ -226,7 +226,7 @@ def _page(members: Members, read: Callable[[Members], T]) -> dict[str, Any]:
     }
 
 
-def _counts(members: Members) -> Counts:
+def _counts(members: JsonReader) -> Counts:
     return Counts(
         # A total that is missing must not read as "nothing arrived".
         total=members.count("total_count", is_required=True),
@@ -238,7 +238,7 @@ def _counts(members: Members) -> Counts:
     )
 
 
-def _thread(members: Members) -> Thread:
+def _thread(members: JsonReader) -> Thread:
     return Thread(
         id=members.identity("id"),
         index=members.count("index"),
@@ -253,7 +253,7 @@ def _thread(members: Members) -> Thread:
     )
 
 
-def _run(members: Members, expands: Json) -> Run:
+def _run(members: JsonReader, expands: Json) -> Run:
     return Run(
         id=members.identity("id"),
         project_id=members.identity_or_none("project_id"),
@@ -280,7 +280,7 @@ def _run(members: Members, expands: Json) -> Run:
     )
 
 
-def _run_test(members: Members) -> RunTest:
+def _run_test(members: JsonReader) -> RunTest:
     return RunTest(
         id=members.identity_or_none("automation_test_id"),
         automation_case_id=members.identity_or_none("automation_case_id"),
@@ -295,7 +295,7 @@ def _run_test(members: Members) -> RunTest:
     )
 
 
-def _source(members: Members, expands: Json) -> Source:
+def _source(members: JsonReader, expands: Json) -> Source:
     return Source(
         id=members.identity("id"),
         project_id=members.identity_or_none("project_id"),
@@ -311,7 +311,7 @@ def _source(members: Members, expands: Json) -> Source:
     )
 
 
-def _moments(members: Members, *events: str) -> dict[str, Any]:
+def _moments(members: JsonReader, *events: str) -> dict[str, Any]:
     """Return when and by which user id each event happened."""
     return {
         **{f"{event}_at": members.text_or_none(f"{event}_at") for event in events},
@@ -319,11 +319,11 @@ def _moments(members: Members, *events: str) -> dict[str, Any]:
     }
 
 
-def _fields(members: Members) -> tuple[Field, ...]:
+def _fields(members: JsonReader) -> tuple[Field, ...]:
     return tuple(_field(each) for each in members.objects("fields"))
 
 
-def _field(members: Members) -> Field:
+def _field(members: JsonReader) -> Field:
     kind = members.number_or_none("type")
     meta = members.values.get("meta")
     return Field(
@@ -335,7 +335,7 @@ def _field(members: Members) -> Field:
     )
 
 
-def _artifacts(members: Members) -> tuple[Artifact, ...]:
+def _artifacts(members: JsonReader) -> tuple[Artifact, ...]:
     return tuple(
         Artifact(
             name=each.text("name"),

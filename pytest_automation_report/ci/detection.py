@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.ci.facts import Facts, Shard, known, repository_page, without_user
+from pytest_automation_report.ci.facts import BuildInfo, Shard, repository_page, with_fallbacks, without_user
 from pytest_automation_report.ci.provider_urls import text_of
 from pytest_automation_report.ci.providers import PROVIDERS, nothing
 
@@ -42,29 +42,31 @@ def ci_provider(environ: Mapping[str, str]) -> str:
     return "" if provider is None else provider.name
 
 
-def ci_facts(environ: Mapping[str, str], read_file: ReadFile = nothing) -> Facts | None:
-    """Return what the CI provider tells, ``Facts(provider="CI")`` where only ``CI`` is set, ``None`` outside of CI.
+def ci_facts(environ: Mapping[str, str], read_file: ReadFile = nothing) -> BuildInfo | None:
+    """Return what the CI provider tells, ``BuildInfo(provider="CI")`` where only ``CI`` is set, ``None`` outside of CI.
 
     ``read_file`` returns the text of a file that the provider names, empty when it cannot be read; without it, what
     only such a file tells is unknown.
     """
     provider = _provider(environ)
     if provider is None:
-        return Facts(provider="CI") if _is_marked(environ, "CI") else None
-    return _with_merge(known(provider.more(environ, read_file), _from_table(environ, provider)), environ, provider)
+        return BuildInfo(provider="CI") if _is_marked(environ, "CI") else None
+    return _with_merge(
+        with_fallbacks(provider.more(environ, read_file), _from_table(environ, provider)), environ, provider
+    )
 
 
 def _provider(environ: Mapping[str, str]) -> Provider | None:
     return next((each for each in PROVIDERS if any(_is_marked(environ, mark) for mark in each.marks)), None)
 
 
-def _from_table(environ: Mapping[str, str], provider: Provider) -> Facts:
+def _from_table(environ: Mapping[str, str], provider: Provider) -> BuildInfo:
     """Return what the provider's variables say."""
     tag = _first(environ, provider.tag)
     request = _request(environ, provider)
-    ref = Facts() if tag else _ref(environ, provider, request)
+    ref = BuildInfo() if tag else _ref(environ, provider, request)
     repository = provider.made_repository(environ) or _first(environ, provider.repository)
-    return Facts(
+    return BuildInfo(
         provider=provider.name,
         branch=ref.branch,
         tag=tag or ref.tag,
@@ -78,7 +80,7 @@ def _from_table(environ: Mapping[str, str], provider: Provider) -> Facts:
     )
 
 
-def _with_merge(facts: Facts, environ: Mapping[str, str], provider: Provider) -> Facts:
+def _with_merge(facts: BuildInfo, environ: Mapping[str, str], provider: Provider) -> BuildInfo:
     """Return the facts with the merge that a provider tests in place of what the author of a pull request pushed."""
     merge = _commit(environ, provider.merge_commit)
     if merge is None or facts.pull_request is None or merge == facts.commit:
@@ -86,21 +88,21 @@ def _with_merge(facts: Facts, environ: Mapping[str, str], provider: Provider) ->
     return replace(facts, merge_commit=merge)
 
 
-def _ref(environ: Mapping[str, str], provider: Provider, request: int | None) -> Facts:
+def _ref(environ: Mapping[str, str], provider: Provider, request: int | None) -> BuildInfo:
     """Return branch, tag or pull request by the first variable that says what was built."""
     text = _first(environ, provider.branch) or ""
     pull = _PULL_REF.fullmatch(text)
     if pull:
-        return Facts(pull_request=int(pull[1]))
+        return BuildInfo(pull_request=int(pull[1]))
     named = re.fullmatch(provider.pull_ref, text) if provider.pull_ref else None
     if named and int(named[1]) == request:
-        return Facts()
+        return BuildInfo()
     for prefix in (*_TAG_PREFIXES, *provider.tag_prefixes):
         if text.startswith(prefix):
-            return Facts(tag=text[len(prefix) :] or None)
+            return BuildInfo(tag=text[len(prefix) :] or None)
     prefixes = (*_BRANCH_PREFIXES, *provider.branch_prefixes)
     prefix = next((each for each in prefixes if text.startswith(each)), "")
-    return Facts(branch=text[len(prefix) :] or None)
+    return BuildInfo(branch=text[len(prefix) :] or None)
 
 
 def _commit(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:

@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.ci.detection import ci_facts
-from pytest_automation_report.ci.facts import Facts, known
+from pytest_automation_report.ci.facts import BuildInfo, with_fallbacks
 from pytest_automation_report.ci.git import checkout_facts
 
 if TYPE_CHECKING:
@@ -25,15 +25,15 @@ FILE_BYTES: Final = 4 * 1024 * 1024
 """The largest file that a provider's variable may name; events of pull requests have some ten thousand bytes."""
 
 
-def facts_for(given: Facts, scope: FactsScope, environ: Mapping[str, str], root: Path) -> Facts:
+def facts_for(given: BuildInfo, scope: FactsScope, environ: Mapping[str, str], root: Path) -> BuildInfo:
     """Complete the facts that settings gave with those of the CI provider, then of the git checkout in this folder.
 
     Takes a fraction of a millisecond and never raises.
     """
     if scope == "none":
         return given
-    facts = known(given, ci_facts(environ, file_text))
-    return facts if scope == "ci" else known(facts, checkout_facts(root, environ))
+    facts = with_fallbacks(given, ci_facts(environ, file_text))
+    return facts if scope == "ci" else with_fallbacks(facts, checkout_facts(root, environ))
 
 
 def file_text(path: str) -> str:

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import NewRun
 
-__all__ = ["Facts", "Shard", "branch_tag", "commit_page", "known", "repository_page", "with_facts", "without_user"]
+__all__ = [
+    "BuildInfo",
+    "Shard",
+    "branch_tag",
+    "commit_page",
+    "repository_page",
+    "with_facts",
+    "with_fallbacks",
+    "without_user",
+]
 
 JOB_LINK: Final = "CI job"
 COMMIT_LINK: Final = "Commit"
@@ -41,7 +50,7 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class BuildInfo:
     """Where a run was made; what nobody tells is ``None``.
 
     ``branch`` is the source branch of a pull request, ``commit`` the one that its author pushed; ``merge_commit`` is
@@ -90,7 +99,7 @@ class Facts:
         return commit_page(self.repository, self.commit)
 
 
-def known(first: Facts, *others: Facts | None) -> Facts:
+def with_fallbacks(first: BuildInfo, *others: BuildInfo | None) -> BuildInfo:
     """Return the first facts, with what they leave unknown taken from the others in turn.
 
     What belongs together is taken together: no branch where a tag is known, no commit where that of a merge is.
@@ -113,7 +122,7 @@ def known(first: Facts, *others: Facts | None) -> Facts:
     return first
 
 
-def with_facts(run: NewRun, facts: Facts, *, own: Sequence[Field] = (), is_branch_tag: bool = False) -> NewRun:
+def with_facts(run: NewRun, facts: BuildInfo, *, own: Sequence[Field] = (), is_branch_tag: bool = False) -> NewRun:
     """Return a run that tells these facts, and its own fields before them.
 
     What the user has given stays: fields and links of the same name are left out, and come before what is added last.
@@ -134,7 +143,7 @@ def with_facts(run: NewRun, facts: Facts, *, own: Sequence[Field] = (), is_branc
     )
 
 
-def branch_tag(facts: Facts) -> str | None:
+def branch_tag(facts: BuildInfo) -> str | None:
     """Return the branch's or tag's name as the tag of a run, of letters, digits, underscores and dashes alone."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", facts.branch or facts.tag or "").strip("-")
     return name[:STRING_UNITS] or None
@@ -171,7 +180,7 @@ def commit_page(repository: str, commit: str) -> str | None:
     return f"{repository}/{word}/{quote(commit, safe='', errors='replace')}"
 
 
-def _fields(facts: Facts) -> list[Field]:
+def _fields(facts: BuildInfo) -> list[Field]:
     """Return what is known, each with the name that people read."""
     values = (
         ("CI", facts.provider),
@@ -187,7 +196,7 @@ def _fields(facts: Facts) -> list[Field]:
     return [Field(name, string(str(value))) for name, value in values if value is not None]
 
 
-def _links(facts: Facts) -> list[Link]:
+def _links(facts: BuildInfo) -> list[Link]:
     """Return the links to the job and to the commit; an address that is too long or none is left out, never cut."""
     note = facts.commit[:_SHORT_COMMIT] if facts.commit else None
     found = ((JOB_LINK, facts.url, None), (COMMIT_LINK, facts.commit_link, note))

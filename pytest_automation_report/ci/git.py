@@ -13,7 +13,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.ci.facts import Facts, repository_page
+from pytest_automation_report.ci.facts import BuildInfo, repository_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,16 +42,16 @@ class _Repository:
     shared: Path
 
 
-def checkout_facts(folder: Path, environ: Mapping[str, str]) -> Facts:
+def checkout_facts(folder: Path, environ: Mapping[str, str]) -> BuildInfo:
     """Return what the git checkout tells that holds this folder; nothing is known where there is none."""
     try:
         repository = _repository(folder.absolute())
         if repository is None:
-            return Facts()
+            return BuildInfo()
         head, branch = _head(repository, folder, environ)
-        return Facts(branch=branch, commit=head, repository=repository_page(_remote(repository)))
+        return BuildInfo(branch=branch, commit=head, repository=repository_page(_remote(repository)))
     except (OSError, ValueError):  # a file that is none, a path that is too long or not allowed
-        return Facts()
+        return BuildInfo()
 
 
 def _repository(folder: Path) -> _Repository | None:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 from pytest_automation_report.ci import provider_urls as pages
-from pytest_automation_report.ci.facts import Facts, Shard, without_user
+from pytest_automation_report.ci.facts import BuildInfo, Shard, without_user
 from pytest_automation_report.ci.provider_urls import text_of
 
 __all__ = ["PROVIDERS", "Provider", "ReadFile", "nothing"]
@@ -34,8 +34,8 @@ def _unknown(_: Environ) -> str | None:
     return None
 
 
-def _no_more(_: Environ, __: ReadFile) -> Facts:
-    return Facts()
+def _no_more(_: Environ, __: ReadFile) -> BuildInfo:
+    return BuildInfo()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -69,17 +69,17 @@ class Provider:
     branch_prefixes: tuple[str, ...] = ()
     tag_prefixes: tuple[str, ...] = ()
     pull_ref: str = ""
-    more: Callable[[Environ, ReadFile], Facts] = _no_more
+    more: Callable[[Environ, ReadFile], BuildInfo] = _no_more
 
 
-def _github(environ: Environ, read_file: ReadFile) -> Facts:
+def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
     """Return the author's commit: on a pull request ``GITHUB_SHA`` is a merge, or the target's last one."""
     commit = text_of(environ, "GITHUB_SHA")
     event_name = text_of(environ, "GITHUB_EVENT_NAME") or ""
     if not event_name.startswith("pull_request") and text_of(environ, "GITHUB_HEAD_REF") is None:
-        return Facts(commit=commit)
+        return BuildInfo(commit=commit)
     merge = re.fullmatch(r"refs/pull/([0-9]{1,18})/.*", text_of(environ, "GITHUB_REF") or "")
-    found = Facts(merge_commit=commit if merge else None, pull_request=int(merge[1]) if merge else None)
+    found = BuildInfo(merge_commit=commit if merge else None, pull_request=int(merge[1]) if merge else None)
     try:
         event: Any = json.loads(read_file(text_of(environ, "GITHUB_EVENT_PATH") or "") or "{}")
         request = event["pull_request"]
@@ -93,7 +93,7 @@ def _github(environ: Environ, read_file: ReadFile) -> Facts:
     )
 
 
-def _teamcity(environ: Environ, read_file: ReadFile) -> Facts:
+def _teamcity(environ: Environ, read_file: ReadFile) -> BuildInfo:
     """Return what the build's files of properties tell: the agent sets few variables."""
     system = _properties(read_file(text_of(environ, "TEAMCITY_BUILD_PROPERTIES_FILE") or ""))
     found = _properties(read_file(system.get("teamcity.configuration.properties.file", "")))
@@ -104,7 +104,7 @@ def _teamcity(environ: Environ, read_file: ReadFile) -> Facts:
     branch = found.get("teamcity.pullRequest.source.branch") or found.get("teamcity.build.branch", "")
     is_tag = branch.startswith("refs/tags/")
     server, build = found.get("teamcity.serverUrl", "").rstrip("/"), found.get("teamcity.build.id", "")
-    return Facts(
+    return BuildInfo(
         # The default branch may be called by a word for it, which is no name.
         branch=None if is_tag or branch.startswith("<") else branch.removeprefix("refs/heads/") or None,
         tag=branch.removeprefix("refs/tags/") or None if is_tag else None,

@@ -30,7 +30,7 @@ from pytest_automation_report.errors import (
     TokenMissingError,
     TokenRefusedError,
 )
-from pytest_automation_report.settings.configuration import Given, configuration_from, given_from, project_name
+from pytest_automation_report.settings.configuration import RawSetting, configuration_from, given_from, project_name
 from pytest_automation_report.settings.endpoint import postgres_database
 from pytest_automation_report.settings.ini_file import project_ini
 from pytest_automation_report.settings.misspellings import misspelling
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import NewRun, PostgresDatabase
     from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.settings.ini_file import ProjectIni
-    from pytest_automation_report.settings.run import Sharing
+    from pytest_automation_report.settings.run import RunSharing
 
 P = ParamSpec("P")
 
@@ -82,7 +82,7 @@ class Exit(IntEnum):
     TOKEN = 4
 
 
-def told(text: str, *, colour: str = "") -> None:
+def echo_stderr(text: str, *, colour: str = "") -> None:
     """Write one line for a person, to stderr, in this colour where colours are wanted.
 
     What cannot be written, since the disk is full or whoever read it has gone, changes nothing else.
@@ -90,7 +90,7 @@ def told(text: str, *, colour: str = "") -> None:
     stream: TextIO | None = sys.stderr
     if stream is None:
         return
-    line = shown(text)
+    line = sanitized(text)
     try:
         click.echo(click.style(line, fg=colour) if colour else line, err=True, color=is_coloured(stream, os.environ))
     except OSError:
@@ -105,7 +105,7 @@ def is_coloured(stream: TextIO, environ: Mapping[str, str]) -> bool:
     return environ.get("FORCE_COLOR", "0") not in {"", "0"} or stream.isatty()
 
 
-def shown(text: str) -> str:
+def sanitized(text: str) -> str:
     """Return a line that may hold foreign texts, as it can be printed."""
     return cut_end(printable(text), STRING_UNITS)
 
@@ -195,7 +195,7 @@ def configuration_of(
     is_source_optional = not is_source_needed and not used.keys() & {"source", "run_key"}
     if "source" not in options or is_source_optional:
         # Only who makes a run must say its source: the command that a session prints to send the rest names none.
-        used["source"] = Given("none", _NO_SOURCE)
+        used["source"] = RawSetting("none", _NO_SOURCE)
     configuration = configuration_from(
         used,
         environ=os.environ,
@@ -208,7 +208,7 @@ def configuration_of(
     error = configuration.hindrance if is_hindrance_an_error else ""
     for trouble in configuration.troubles:
         if is_told and trouble != error:
-            told(trouble)
+            echo_stderr(trouble)
     return configuration, token
 
 
@@ -246,7 +246,7 @@ def _unknown_names(ini: ProjectIni) -> list[str]:
     return [str(error) for error, is_meant in _misspelled(ini) if not is_meant]
 
 
-def _given(options: dict[str, Any], ini: ProjectIni) -> dict[str, Given]:
+def _given(options: dict[str, Any], ini: ProjectIni) -> dict[str, RawSetting]:
     for error, is_meant in _misspelled(ini):
         if is_meant:
             raise error
@@ -258,7 +258,7 @@ def _given(options: dict[str, Any], ini: ProjectIni) -> dict[str, Given]:
     )
 
 
-def new_run(configuration: Configuration, session_id: str = "") -> tuple[NewRun, Sharing]:
+def new_run(configuration: Configuration, session_id: str = "") -> tuple[NewRun, RunSharing]:
     """Return the run to create, with what is known about where it is made, and how jobs share it.
 
     A run that is a session's own has its id among the fields, so that it can be found again.
@@ -266,7 +266,7 @@ def new_run(configuration: Configuration, session_id: str = "") -> tuple[NewRun,
     facts = facts_for(configuration.given_facts, configuration.facts, os.environ, Path.cwd())
     sharing = sharing_of(configuration, facts)
     if sharing.trouble:
-        told(sharing.trouble)
+        echo_stderr(sharing.trouble)
     own = (Field(SESSION_ID_FIELD, session_id),) if session_id and not sharing.tag else ()
     run = configured_run(configuration, common_facts(facts) if sharing.tag else facts, own=own)
     return sharing.run(run, has_name="name" in configuration.origins), sharing
@@ -300,7 +300,7 @@ def with_exit_codes(command: Callable[P, int]) -> Callable[P, None]:
 def _failed(code: Exit, text: str) -> Exit:
     """Tell an error, with the server's address where there is one."""
     address = click.get_current_context().meta.get(_ADDRESS, "")
-    told(f"Error: {address + ': ' if address else ''}{text}", colour="red")
+    echo_stderr(f"Error: {address + ': ' if address else ''}{text}", colour="red")
     return code
 
 

@@ -14,11 +14,11 @@ from pytest_automation_report.api.urls import shown_address
 from pytest_automation_report.checks.check import Check
 from pytest_automation_report.checks.connection import connection_checks
 from pytest_automation_report.checks.local import process_check, spool_check, versions
-from pytest_automation_report.cli.context import CONNECTION, Exit, configuration_of, setting_options, told
+from pytest_automation_report.cli.context import CONNECTION, Exit, configuration_of, echo_stderr, setting_options
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.table import SETTINGS
 from pytest_automation_report.settings.token import TOKEN_ENVIRONMENTS, token_from
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -113,7 +113,7 @@ def _token_origin(configuration: Configuration) -> str:
 def _shown(name: str, value: object) -> str:
     """Return a setting's value for eyes: numbers of patterns, names of fields and links, addresses without users."""
     if name in _HIDDEN and isinstance(value, tuple):
-        return quantity(len(value), "pattern") if value else ""
+        return pluralize(len(value), "pattern") if value else ""
     if name in _NAMED and isinstance(value, tuple):
         return ", ".join(each.name for each in value)
     if isinstance(value, dict):
@@ -129,10 +129,10 @@ def _tell(settings: list[dict[str, str]], checks: list[Check], found: Iterable[t
     """Write a line for each check, for each setting that somebody gave or that was found out, and for the versions."""
     for each in settings:
         if each["name"] == "token" or each["origin"] != "default" or each["name"] in _DERIVED:
-            told(f"setting  {each['name']} = {each['value'] or 'none'} ({each['origin'] or 'not set'})")
+            echo_stderr(f"setting  {each['name']} = {each['value'] or 'none'} ({each['origin'] or 'not set'})")
     for check in checks:
-        told(f"{check.state:<8} {check.line}")
-    told(f"versions {', '.join(f'{name} {text}' for name, text in found)}, at {sys.executable}")
+        echo_stderr(f"{check.state:<8} {check.line}")
+    echo_stderr(f"versions {', '.join(f'{name} {text}' for name, text in found)}, at {sys.executable}")
 
 
 def _exit(checks: list[Check]) -> Exit:

@@ -24,15 +24,15 @@ from pytest_automation_report.cli.context import (
     SHARING,
     Exit,
     configuration_of,
+    echo_stderr,
     new_run,
     setting_options,
-    told,
     with_exit_codes,
 )
 from pytest_automation_report.cli.interrupts import ENDING, OF_COMMAND, Interrupted, Interrupts
 from pytest_automation_report.cli.run_links import user_shell
 from pytest_automation_report.cli.send import delivered, left_by
-from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, joined_run
+from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, join_or_create_run
 from pytest_automation_report.cli.submit import RESULT_SETTINGS, fill, matches, rules_of
 from pytest_automation_report.delivery.handover import limits_from
 from pytest_automation_report.errors import AutomationReportError, ClientError, SpoolError
@@ -44,12 +44,12 @@ from pytest_automation_report.settings.table import setting
 from pytest_automation_report.settings.token import token_from
 from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.summary.lines import send_command
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.recording.options import Rules
+    from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.spool.folder import SessionFolder
 
@@ -187,18 +187,20 @@ def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], **options: A
         with interrupts.interruptible():
             reported.begin()
     except Interrupted:
-        told("interrupted: the run may have been created: automation-report run list --open shows it", colour="yellow")
+        echo_stderr(
+            "interrupted: the run may have been created: automation-report run list --open shows it", colour="yellow"
+        )
         return 128 + (interrupts.last or signal.SIGINT)
     except Exception as error:  # noqa: BLE001 - a defect of ours must not keep the command from running
-        told(f"{_DEFECT}{error.__class__.__name__}: {error}")
+        echo_stderr(f"{_DEFECT}{error.__class__.__name__}: {error}")
     ended = run_command(command, {**os.environ, **_handed_on(options), **reported.environment()}, interrupts)
-    told(f"{ended.words} after {ended.microseconds / 1e6:.1f} s")
+    echo_stderr(f"{ended.words} after {ended.microseconds / 1e6:.1f} s")
     try:
         reported.end(ended, _written(patterns, before))
     except (AutomationReportError, OSError) as error:
-        told(f"reporting failed, which changes no exit code: {error}")
+        echo_stderr(f"reporting failed, which changes no exit code: {error}")
     except Exception as error:  # noqa: BLE001 - as above: the exit code is the command's
-        told(f"{_DEFECT}{error.__class__.__name__}: {error}")
+        echo_stderr(f"{_DEFECT}{error.__class__.__name__}: {error}")
     return ended.code
 
 
@@ -232,17 +234,17 @@ class _Reported:
         if self.run is not None:
             return
         if self.token is None or self.configuration.hindrance:
-            told("no run was created: the results are kept")
+            echo_stderr("no run was created: the results are kept")
             return
         new, sharing = new_run(self.configuration)
         try:
             with connected_to(self.configuration, self.token) as client:
-                self.run = joined_run(client, new, sharing) if sharing.tag else client.create_run(new)
+                self.run = join_or_create_run(client, new, sharing) if sharing.tag else client.create_run(new)
         except AutomationReportError as error:
-            told(f"no run was created: {error}")
+            echo_stderr(f"no run was created: {error}")
             return
         self.is_own = not sharing.tag
-        told(f"run {self.run} is open")
+        echo_stderr(f"run {self.run} is open")
 
     def environment(self) -> dict[str, str]:
         """Return what the command's sessions are to know."""
@@ -282,7 +284,7 @@ class _Reported:
             if looked.is_interrupted:
                 self._tell_interrupted(results, folder)
             elif self.token is None or self.configuration.hindrance or looked.inner is not Exit.DONE:
-                told(f"{folder.id}: {quantity(results, 'result')} and the run's end are kept in {folder.path}")
+                echo_stderr(f"{folder.id}: {pluralize(results, 'result')} and the run's end are kept in {folder.path}")
             else:
                 with self.interrupts.interruptible():
                     delivered(folder, session, self.configuration, self.token)
@@ -305,15 +307,15 @@ class _Reported:
     def _tell_interrupted(self, results: int, folder: SessionFolder) -> None:
         """Tell which run is open after a signal, and the command that sends the rest and completes it."""
         by = f"interrupted by {signal_name(self.interrupts.last or signal.SIGINT)}"
-        amount, place = quantity(results, "result"), f"kept in {folder.path}"
+        amount, place = pluralize(results, "result"), f"kept in {folder.path}"
         command = send_command(self.configuration, user_shell())
         if self.is_own:
-            told(f"{by}: run {self.run} is open, {amount} and its end are {place}", colour="yellow")
-            told(f"complete run {self.run} with: {command}")
+            echo_stderr(f"{by}: run {self.run} is open, {amount} and its end are {place}", colour="yellow")
+            echo_stderr(f"complete run {self.run} with: {command}")
             return
         where = "" if self.run is None else f" for run {self.run}"
-        told(f"{by}: {amount}{where} {'is' if results == 1 else 'are'} {place}", colour="yellow")
-        told(f"send {'it' if results == 1 else 'them'} with: {command}")
+        echo_stderr(f"{by}: {amount}{where} {'is' if results == 1 else 'are'} {place}", colour="yellow")
+        echo_stderr(f"send {'it' if results == 1 else 'them'} with: {command}")
 
     def _inner(self) -> Exit:
         """Send what sessions of this run have left in the spool: the run is not to be completed before."""
@@ -326,7 +328,7 @@ class _Reported:
         try:
             return frozenset(each.id for each in session_folders(self.configuration.spool))
         except SpoolError as error:
-            told(str(error))
+            echo_stderr(str(error))
             return frozenset()
 
     def _has_results(self) -> bool:
@@ -339,12 +341,12 @@ class _Reported:
             with connected_to(self.configuration, self.token) as client:
                 run = client.run(self.run)
         except ClientError as error:
-            told(f"run {self.run} cannot be looked at: {error}")
+            echo_stderr(f"run {self.run} cannot be looked at: {error}")
             return True
         return bool(jobs_of(run, self.configuration.job)) or (self.is_own and run.counts.total > 0)
 
 
-def _failure(command: Sequence[str], ended: Ended, rules: Rules) -> JunitResult:
+def _failure(command: Sequence[str], ended: Ended, rules: RecordingOptions) -> JunitResult:
     """Return the result that stands for a command which failed and left none; its arguments may hold secrets."""
     name = Path(command[0]).name
     folder = f"{rules.prefix}.{FOLDER}" if rules.prefix else FOLDER
@@ -376,14 +378,14 @@ def _written(patterns: Sequence[str], before: Mapping[str, tuple[int, int, int]]
     for pattern in patterns:
         paths = _files(pattern)
         if not paths:
-            told(f"{pattern}: the command wrote no such file")
+            echo_stderr(f"{pattern}: the command wrote no such file")
         for path in paths:
             real = os.path.realpath(path)
             if real in seen:
                 continue
             seen.add(real)
             if _state(path) == before.get(real):
-                told(f"{path}: not sent: it was there before the command and has not changed")
+                echo_stderr(f"{path}: not sent: it was there before the command and has not changed")
             else:
                 found.append(path)
     return found

@@ -10,7 +10,7 @@ from pytest_automation_report.api.run_pages import learn_kind, run_pages
 from pytest_automation_report.cli.context import is_source_named
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.summary.lines import target
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,5 +70,5 @@ def last_of_source(client: Client, source: str, *, is_completed: bool = False) -
             if names.get(run.source_id) == source and (run.is_completed or not is_completed):
                 return run.id
         looked_at += len(page.result)
-    noun, newest = "completed run" if is_completed else "run", quantity(looked_at, "run")
+    noun, newest = "completed run" if is_completed else "run", pluralize(looked_at, "run")
     raise RefusedError(f"there is no {noun} of the source {source!r} among the newest {newest}", NOT_FOUND)

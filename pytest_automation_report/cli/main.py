@@ -13,7 +13,7 @@ from typing import Any, Final
 import click
 
 from pytest_automation_report import __version__
-from pytest_automation_report.cli.context import Exit, told
+from pytest_automation_report.cli.context import Exit, echo_stderr
 from pytest_automation_report.cli.doctor import doctor
 from pytest_automation_report.cli.exec import execute
 from pytest_automation_report.cli.help import add_help
@@ -41,7 +41,7 @@ class Console(click.Group):
             if error.errno not in _OF_STREAMS or error.filename is not None:
                 raise
             sys.stdout = None  # the interpreter would try once more at its end, and make that its exit code
-            told(f"stdout: cannot be written: {error.strerror or error}")
+            echo_stderr(f"stdout: cannot be written: {error.strerror or error}")
             sys.exit(Exit.USAGE)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
+from pytest_automation_report.cli.context import Exit, echo_stderr, setting_options, stored_at, with_exit_codes
 from pytest_automation_report.cli.output import is_person_reading, tell_table
 from pytest_automation_report.cli.store import opened_store
 from pytest_automation_report.errors import SettingError
@@ -34,7 +34,7 @@ def list_milestones(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - 
         return Exit.DONE
     tell_table(("id", "milestone", "tags"), [(each["id"], each["name"], ", ".join(each["tags"])) for each in found])
     if not found:
-        told("no milestones")
+        echo_stderr("no milestones")
     return Exit.DONE
 
 
@@ -54,5 +54,5 @@ def set_milestone(name: str, tags: str, **options: Any) -> int:  # noqa: ANN401 
     words = [word for word in (each.strip() for each in tags.split(",")) if word]
     with opened_store(place, must_exist=False) as opened:
         made = opened.write(lambda writer: writer.set_milestone(configuration.project_id, name, words))
-    told(f"milestone {made} ({name}) of project {configuration.project_id}: {', '.join(words) or 'no tags'}")
+    echo_stderr(f"milestone {made} ({name}) of project {configuration.project_id}: {', '.join(words) or 'no tags'}")
     return Exit.DONE

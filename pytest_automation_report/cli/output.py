@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
-from pytest_automation_report.cli.context import told
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.cli.context import echo_stderr
+from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from pytest_automation_report.delivery.scheduler import Delivery
+    from pytest_automation_report.delivery.scheduler import Scheduler
 
 _UNITS: Final = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 _GAP: Final = "  "
@@ -36,7 +36,7 @@ def is_person_reading() -> bool:
     return all(each is not None and each.isatty() for each in outputs)
 
 
-def printed(result: object) -> None:
+def echo_result(result: object) -> None:
     """Write what a program reads, a line on stdout, unless a person reads both outputs."""
     if not is_person_reading():
         click.echo(result)
@@ -51,7 +51,7 @@ def tell_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     is_number = [all(isinstance(each, int) for each in column) for column in zip(*rows, strict=True)]
     for line in shown:
         cells = zip(line, widths, is_number, strict=True)
-        told(
+        echo_stderr(
             _GAP.join(cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in cells).rstrip()
         )
 
@@ -69,7 +69,7 @@ def age(seconds: float) -> str:
     """Return how long ago something was, in its largest whole unit."""
     for size, noun in _UNITS:
         if seconds >= size:
-            return quantity(int(seconds // size), noun)
+            return pluralize(int(seconds // size), noun)
     return "under a minute"
 
 
@@ -98,7 +98,7 @@ class Progress:
     ) -> None:
         self._exits.close()
 
-    def show(self, delivery: Delivery) -> None:
+    def show(self, delivery: Scheduler) -> None:
         """Show where the delivery is, if it is time to."""
         is_terminal = self._stream is not None and self._stream.isatty()
         if self._clock() - self._last < (_BAR_SECONDS if is_terminal else _LINE_SECONDS):
@@ -108,7 +108,7 @@ class Progress:
         sent = delivery.state.total("acknowledged")
         if not is_terminal:
             more = " so far" if not delivery.lanes.is_decided else ""
-            told(f"sent {sent:,} of {read:,} results{more}")
+            echo_stderr(f"sent {sent:,} of {read:,} results{more}")
             return
         if self._bar is None:
             bar = click.progressbar(length=max(1, read), label="sending", file=self._stream)

@@ -22,9 +22,9 @@ from pytest_automation_report.cli.context import (
     NEW_RUN,
     Exit,
     configured,
+    echo_stderr,
     new_run,
     setting_options,
-    told,
     with_exit_codes,
 )
 from pytest_automation_report.cli.last_runs import (
@@ -35,23 +35,23 @@ from pytest_automation_report.cli.last_runs import (
     no_runs_yet,
     project_of,
 )
-from pytest_automation_report.cli.output import is_person_reading, moment, printed, tell_table
+from pytest_automation_report.cli.output import echo_result, is_person_reading, moment, tell_table
 from pytest_automation_report.cli.run_links import tell_link, tell_look, user_shell
 from pytest_automation_report.cli.shared_runs import (
     DEADLINE_SECONDS,
     WHICH,
     NoRunError,
+    completed_jobs,
     configured_for,
     connected_to,
-    found_run,
-    jobs_in,
-    joined_run,
-    patiently,
+    find_run,
+    join_or_create_run,
+    retry_until,
     wait_for,
 )
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.summary.lines import run_page
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,11 +76,11 @@ def list_failed(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - cl
     with connected_to(configuration, token) as client:
         run = chosen if chosen is not None else last_of_source(client, configuration.source, is_completed=True)
         found = _failed(client, run)
-    printed(run)
+    echo_result(run)
     for key, name in found.items():
-        printed(key)
-        told(name)
-    told(f"{len(found)} failed in run {run}")
+        echo_result(key)
+        echo_stderr(name)
+    echo_stderr(f"{len(found)} failed in run {run}")
     tell_link(configuration, run)
     return Exit.DONE
 
@@ -136,9 +136,9 @@ def create(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' 
     configuration, token = configured(options)
     new, sharing = new_run(configuration)
     with connected_to(configuration, token) as client:
-        made = joined_run(client, new, sharing) if sharing.tag else client.create_run(new)
-    printed(made)
-    told(f'run {made} "{new.name}" of source {new.source} is open')
+        made = join_or_create_run(client, new, sharing) if sharing.tag else client.create_run(new)
+    echo_result(made)
+    echo_stderr(f'run {made} "{new.name}" of source {new.source} is open')
     tell_link(configuration, made)
     return Exit.DONE
 
@@ -154,9 +154,9 @@ def append(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - click p
     if not resources.body():
         raise click.UsageError("nothing to add: give --fields NAME=VALUE or --links NAME=ADDRESS")
     with connected_to(configuration, token) as client:
-        found = found_run(client, configuration)
+        found = find_run(client, configuration)
         client.append_run(found, resources)
-    told(f"added to run {found}")
+    echo_stderr(f"added to run {found}")
     tell_link(configuration, found)
     return Exit.DONE
 
@@ -192,16 +192,16 @@ def complete(
     with connected_to(configuration, token) as client:
         found = _run_until(end, client, configuration, is_awaited=expect_jobs is not None)
         if expect_jobs is not None and not wait_for(client, found, jobs=expect_jobs, end=end):
-            waited = quantity(round(timeout), "second")
-            told(f"run {found} stays open: not all jobs were in after {waited}", colour="yellow")
+            waited = pluralize(round(timeout), "second")
+            echo_stderr(f"run {found} stays open: not all jobs were in after {waited}", colour="yellow")
             command = shlex.join([*user_shell().command, "run", "complete", str(found)])
-            told(f"to complete it all the same: {command}")
+            echo_stderr(f"to complete it all the same: {command}")
             return Exit.KEPT
-        is_new = patiently(
+        is_new = retry_until(
             lambda: _completed(client, found, measure_elapsed=measure_elapsed),
             max(DEADLINE_SECONDS, end - time.monotonic()),
         )
-    told(f"run {found} is completed" if is_new else f"run {found} was completed before")
+    echo_stderr(f"run {found} is completed" if is_new else f"run {found} was completed before")
     tell_link(configuration, found)
     return Exit.DONE
 
@@ -272,7 +272,7 @@ def list_runs(
     _tell_runs(configuration, runs)
     if not runs:
         is_filtered = is_open or before is not None or page > 1
-        told("no runs" if is_filtered else no_runs_yet(configuration))
+        echo_stderr("no runs" if is_filtered else no_runs_yet(configuration))
     return Exit.DONE
 
 
@@ -282,7 +282,7 @@ def _tell_runs(configuration: Configuration, runs: Sequence[Run]) -> None:
     if not is_person_reading():
         for run, link in zip(runs, links, strict=True):
             click.echo(run.id)
-            told(f"{_line(run)}{' ' if link else ''}{link}")
+            echo_stderr(f"{_line(run)}{' ' if link else ''}{link}")
     elif any(links):
         tell_table((*_COLUMNS, "link"), [(*_row(run), link) for run, link in zip(runs, links, strict=True)])
     else:
@@ -302,22 +302,26 @@ def show(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: 
     configuration, token = configured_for(chosen, options, is_source_needed=False)
     is_named = configuration.run_id is not None or "run_key" in configuration.origins
     with connected_to(configuration, token) as client:
-        run_id = found_run(client, configuration) if is_named else last_run(client, configuration)
+        run_id = find_run(client, configuration) if is_named else last_run(client, configuration)
         document = client.run_document(run_id)
     if is_json:
         click.echo(json.dumps(document, indent=2))
         return Exit.DONE
     shown = Run.from_row(document)
-    printed(shown.id)
-    told(_line(shown))
+    echo_result(shown.id)
+    echo_stderr(_line(shown))
     for field in shown.fields:
-        told(f"  {field.name}: {field.value}")
+        echo_stderr(f"  {field.name}: {field.value}")
     for thread in shown.threads:
         fields = ", ".join(f"{each.name} {each.value}" for each in thread.fields)
-        told(f"  thread {thread.id}: {quantity(thread.counts.total, 'result')}{f' ({fields})' if fields else ''}")
-    jobs = jobs_in(shown)
+        echo_stderr(
+            f"  thread {thread.id}: {pluralize(thread.counts.total, 'result')}{f' ({fields})' if fields else ''}"
+        )
+    jobs = completed_jobs(shown)
     if jobs:
-        told(f"  {quantity(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'} in: {', '.join(sorted(jobs))}")
+        echo_stderr(
+            f"  {pluralize(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'} in: {', '.join(sorted(jobs))}"
+        )
     tell_look(configuration, shown.id)
     return Exit.DONE
 
@@ -325,7 +329,7 @@ def show(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: 
 def _run_until(end: float, client: Client, configuration: Configuration, *, is_awaited: bool) -> int:
     """Return the run that the settings name, once the server tells; with ``is_awaited`` once there is one."""
     also = (NoRunError,) if is_awaited else ()
-    return patiently(lambda: found_run(client, configuration), end - time.monotonic(), also=also)
+    return retry_until(lambda: find_run(client, configuration), end - time.monotonic(), also=also)
 
 
 def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:
@@ -340,7 +344,7 @@ def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:
 
 
 def _line(each: Run) -> str:
-    counts = f"{quantity(each.counts.total, 'result')}, {each.counts.failure} failed"
+    counts = f"{pluralize(each.counts.total, 'result')}, {each.counts.failure} failed"
     return f'{each.id}: {_state(each)}, {counts}, created {moment(each.created_at)}: "{each.name}"'
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.cli.context import told
+from pytest_automation_report.cli.context import echo_stderr
 from pytest_automation_report.summary.console_command import console_command
 from pytest_automation_report.summary.lines import Shell, look_at, run_page
 
@@ -25,9 +25,9 @@ def tell_link(configuration: Configuration, run_id: int) -> None:
     """Print the web address of a run on stderr; nothing for the embedded store, which is served on demand alone."""
     address = run_page(configuration, run_id)
     if address:
-        told(f"look at it: {address}")
+        echo_stderr(f"look at it: {address}")
 
 
 def tell_look(configuration: Configuration, run_id: int) -> None:
     """Print on stderr how to look at a run, whether it is on a server or in the embedded store."""
-    told(f"look at it: {look_at(configuration, run_id, user_shell())}")
+    echo_stderr(f"look at it: {look_at(configuration, run_id, user_shell())}")

@@ -17,16 +17,16 @@ from pytest_automation_report.cli.context import (
     CONNECTION,
     Exit,
     configured_without_token,
+    echo_stderr,
     needed,
     setting_options,
-    told,
     with_exit_codes,
 )
-from pytest_automation_report.cli.output import Progress, printed
+from pytest_automation_report.cli.output import Progress, echo_result
 from pytest_automation_report.cli.run_links import tell_link, tell_look
-from pytest_automation_report.delivery.artifact_stores import keeper_of
+from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.connection import connected
-from pytest_automation_report.delivery.handover import World, limits_from
+from pytest_automation_report.delivery.handover import Runtime, limits_from
 from pytest_automation_report.delivery.in_flight import most_under_way
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.errors import SpoolError
@@ -34,20 +34,20 @@ from pytest_automation_report.settings.artifact_store import artifact_store
 from pytest_automation_report.settings.table import LOCAL_URL
 from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.spool.ledger_file import ledger_from
-from pytest_automation_report.spool.liveness import birth_of
+from pytest_automation_report.spool.liveness import process_start_time
 from pytest_automation_report.spool.log import Log
 from pytest_automation_report.spool.sessions import remove_empty
 from pytest_automation_report.summary.lines import unstored_lines
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
-    from pytest_automation_report.api.models import ArtifactStore, Endpoint, Token
+    from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token
     from pytest_automation_report.delivery.reconciliation import Unknown
-    from pytest_automation_report.delivery.scheduler import Delivery
+    from pytest_automation_report.delivery.scheduler import Scheduler
     from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.ledger import LedgerState
-    from pytest_automation_report.spool.manifest import Session
+    from pytest_automation_report.spool.manifest import SessionManifest
 
 
 _TRUST: Final = "if you know that server: whoever can write a spool can write any address into it"
@@ -76,9 +76,9 @@ def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN40
     folders = sorted(session_folders(configuration.spool), key=_is_closing)
     remove_empty(configuration.spool)
     if not folders:
-        told(f"nothing to send in {configuration.spool}")
+        echo_stderr(f"nothing to send in {configuration.spool}")
         return Exit.DONE
-    kept = f"{quantity(len(folders), 'session')} {'is' if len(folders) == 1 else 'are'} kept in {configuration.spool}"
+    kept = f"{pluralize(len(folders), 'session')} {'is' if len(folders) == 1 else 'are'} kept in {configuration.spool}"
     token = needed(found_token, configuration, kept=kept)
     how = Manner(unknown, is_in_new_run=new_run)
     found: set[Exit] = set()
@@ -119,7 +119,7 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token, how
         lock = None if hindrance else _lock(folder)
     except (SpoolError, FileNotFoundError) as error:
         if not folder.path.exists():
-            told(f"{folder.id}: another sender has sent it meanwhile")
+            echo_stderr(f"{folder.id}: another sender has sent it meanwhile")
             return Exit.DONE
         return _kept(folder, str(error))
     if hindrance:
@@ -134,7 +134,7 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token, how
         os.close(lock)
 
 
-def _bound(folder: SessionFolder, session: Session, configuration: Configuration) -> Session:
+def _bound(folder: SessionFolder, session: SessionManifest, configuration: Configuration) -> SessionManifest:
     """Return a session with its destination; one without gets the configured one, before a part of it is sent there."""
     if session.has_destination:
         return session
@@ -170,7 +170,7 @@ def _lock(folder: SessionFolder) -> int | None:
     end = time.monotonic() + seconds
     lock = folder.locked()
     if lock is None:
-        told(f"{folder.id}: waits for the sender that is at work on it, {seconds:g} seconds at most")
+        echo_stderr(f"{folder.id}: waits for the sender that is at work on it, {seconds:g} seconds at most")
     while lock is None and time.monotonic() < end:
         time.sleep(limits.poll)
         lock = folder.locked()
@@ -182,11 +182,11 @@ def _lock(folder: SessionFolder) -> int | None:
 
 
 def _kept(folder: SessionFolder, why: str) -> Exit:
-    told(f"{folder.id}: kept: {why}", colour="yellow")
+    echo_stderr(f"{folder.id}: kept: {why}", colour="yellow")
     return Exit.KEPT
 
 
-def _hindrance(folder: SessionFolder, session: Session, configuration: Configuration) -> str:
+def _hindrance(folder: SessionFolder, session: SessionManifest, configuration: Configuration) -> str:
     endpoint = configuration.endpoint
     if not session.has_destination:
         return _partial_hindrance(session, endpoint)
@@ -197,13 +197,13 @@ def _hindrance(folder: SessionFolder, session: Session, configuration: Configura
         return f"it is for {there}: name that with --url and --project-id to send it, {_TRUST}"
     if session.is_embedded and session.database != endpoint.database:
         return f"it is for the store {session.database}: name that with --database to send it"
-    is_running = session.pid_birth != "" and birth_of(session.pid) == session.pid_birth
+    is_running = session.pid_birth != "" and process_start_time(session.pid) == session.pid_birth
     if is_running and not folder.has_ended:
         return f"its pytest (process {session.pid}) is still running"
     return ""
 
 
-def _partial_hindrance(session: Session, endpoint: Endpoint) -> str:
+def _partial_hindrance(session: SessionManifest, endpoint: Endpoint) -> str:
     """Return why a session without a whole destination is not sent here: the part that is known must be the same."""
     if session.origin not in {"", endpoint.origin}:
         how = "name that with --url, and its project with --project-id, to send it"
@@ -214,12 +214,12 @@ def _partial_hindrance(session: Session, endpoint: Endpoint) -> str:
 
 
 def delivered(
-    folder: SessionFolder, session: Session, configuration: Configuration, token: Token, how: Manner = _CAREFUL
+    folder: SessionFolder, session: SessionManifest, configuration: Configuration, token: Token, how: Manner = _CAREFUL
 ) -> Exit:
     """Send what a session's folder holds, told as it goes and at its end; the caller holds the folder's lock."""
     before = ledger_from(folder.ledger)
     acknowledged, dropped = before.total("acknowledged"), before.total("dropped")
-    world = World(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
+    world = Runtime(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
     limits = limits_from(os.environ)
     with (
         connected(configuration.endpoint, token, deadline_seconds=limits.request) as client,
@@ -232,46 +232,48 @@ def delivered(
             client,
             world,
             on_progress=progress.show,
-            keeper=keeper_of(_store(configuration), time.monotonic),
+            keeper=artifact_store_for(_store(configuration), time.monotonic),
             unknown=how.unknown,
             is_in_new_run=how.is_in_new_run,
             most_under_way=most_under_way(configuration.endpoint),
         ).run()
     state = delivery.state
     if how.prints_run and state.run is not None:
-        printed(state.run)
+        echo_result(state.run)
     _told_on_the_way(folder, state, state.total("dropped") - dropped)
     return _told(folder, delivery, state.total("acknowledged") - acknowledged, configuration)
 
 
-def _store(configuration: Configuration) -> ArtifactStore | None:
+def _store(configuration: Configuration) -> ArtifactStoreConfig | None:
     """Return the user's own store of files, and tell when it cannot be used."""
     store, trouble = artifact_store(configuration, os.environ, Path.cwd())
     if trouble:
-        told(trouble)
+        echo_stderr(trouble)
     return store
 
 
 def _told_on_the_way(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
     """Tell what was decided while sending."""
     for before, now in state.renamed.items():
-        told(f"{folder.id}: the server does not know the status {before!r}: sent as {now!r}")
+        echo_stderr(f"{folder.id}: the server does not know the status {before!r}: sent as {now!r}")
     for line in unstored_lines(state.unstored_reasons):
-        told(f"{folder.id}: {line}")
+        echo_stderr(f"{folder.id}: {line}")
     if dropped:
-        gone = quantity(dropped, "result")
-        told(f"{folder.id}: {gone} dropped, as asked: nobody can tell whether the server has them")
+        gone = pluralize(dropped, "result")
+        echo_stderr(f"{folder.id}: {gone} dropped, as asked: nobody can tell whether the server has them")
 
 
-def _told(folder: SessionFolder, delivery: Delivery, sent: int, configuration: Configuration) -> Exit:
+def _told(folder: SessionFolder, delivery: Scheduler, sent: int, configuration: Configuration) -> Exit:
     state = delivery.state
-    arrived = f"{quantity(sent, 'result')} sent{'' if state.run is None else f' to run {state.run}'}"
+    arrived = f"{pluralize(sent, 'result')} sent{'' if state.run is None else f' to run {state.run}'}"
     if state.done.get("torn"):
-        told(f"{folder.id}: {state.done['torn']} of its files end in the middle of a record: its process was killed")
+        echo_stderr(
+            f"{folder.id}: {state.done['torn']} of its files end in the middle of a record: its process was killed"
+        )
     if delivery.is_finished and not delivery.has_kept:
-        told(f"{folder.id}: {arrived}, nothing is left")
+        echo_stderr(f"{folder.id}: {arrived}, nothing is left")
         if why := folder.remove():
-            told(f"{folder.id}: its folder is left alone: {why}")
+            echo_stderr(f"{folder.id}: its folder is left alone: {why}")
         if state.run is not None:
             tell_look(configuration, state.run)
         return Exit.DONE
@@ -289,7 +291,7 @@ def _told(folder: SessionFolder, delivery: Delivery, sent: int, configuration: C
     text = f"{folder.id}: {arrived}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}"
     if state.run is not None and sent:
         tell_link(configuration, state.run)
-    told(text, colour="yellow")
+    echo_stderr(text, colour="yellow")
     if state.trouble_class == "token":
         return Exit.TOKEN
     return Exit.REFUSED if rejected or state.trouble_class == "refused" else Exit.KEPT

@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from pytest_automation_report.api.models import SERVE_PORT
-from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
+from pytest_automation_report.cli.context import Exit, echo_stderr, setting_options, stored_at, with_exit_codes
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.parsers import SIZE_REMEDY, size_bytes
 
@@ -93,7 +93,7 @@ def serve(  # noqa: PLR0913 - one for each option
 
     The first line on stdout is the address, alone; stderr tells how to look at it and how to report to it.
     """
-    from pytest_automation_report.server.http.middleware import Rules  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.http.middleware import ServerOptions  # noqa: PLC0415 - sending needs no server
     from pytest_automation_report.server.http.serving import (  # noqa: PLC0415
         TOKEN_VARIABLE,
         ServeOptions,
@@ -109,10 +109,10 @@ def serve(  # noqa: PLR0913 - one for each option
     check_hosts(host, allow_host, is_remote_allowed=allow_remote)
     # A database has no folder: then the token is kept where the store of this project would be.
     token = server_token(os.environ, configuration.database, token_file)
-    passes = passes_secret(configuration.database, is_new=revoke_browsers, note=told)
+    passes = passes_secret(configuration.database, is_new=revoke_browsers, note=echo_stderr)
     made = Path(f"{configuration.database}.token")
     kept = token_file or (None if os.environ.get(TOKEN_VARIABLE, "").strip() else made)
-    rules = Rules(
+    rules = ServerOptions(
         are_references_strict=strict_references,
         requests_per_minute=rate_limit,
         observe=_tell_request if verbose else None,
@@ -130,14 +130,14 @@ def serve(  # noqa: PLR0913 - one for each option
 
     def announce(address: str) -> None:
         click.echo(address)
-        told(f"serving {place}; Ctrl-C ends it")
+        echo_stderr(f"serving {place}; Ctrl-C ends it")
         looking.begin(address, pages.opening_path)
-        told(f"report to it: {_reporting_line(address, kept)}")
+        echo_stderr(f"report to it: {_reporting_line(address, kept)}")
         if empty_note:
-            told(empty_note)
+            echo_stderr(empty_note)
 
     for note in store.notes:
-        told(note)
+        echo_stderr(note)
 
     def serve_on(chosen: int) -> None:
         serve_store(store, token, host=host, port=chosen, ready=announce, options=serving)
@@ -156,7 +156,7 @@ def _serve_on_a_port(serve_on: Callable[[int], None], host: str, port: int, *, m
     except OSError as error:
         if not (may_move and error.errno == errno.EADDRINUSE):
             raise _refused(error, host, port) from error
-        told(f"port {port} is taken, by another serve perhaps: serving on a free one")
+        echo_stderr(f"port {port} is taken, by another serve perhaps: serving on a free one")
         _serve_on_a_port(serve_on, host, 0, may_move=False)
 
 
@@ -189,7 +189,7 @@ def _refused(error: OSError, host: str, port: int) -> SettingError:
 
 
 def _tell_request(exchange: Exchange) -> None:
-    told(f"{exchange.method} {exchange.path} {exchange.status} {exchange.milliseconds:.0f} ms")
+    echo_stderr(f"{exchange.method} {exchange.path} {exchange.status} {exchange.milliseconds:.0f} ms")
 
 
 class _Looking:
@@ -204,14 +204,14 @@ class _Looking:
         """Tell the first link."""
         self._address = address
         link = f"{address}{path}{self._end}"
-        told(f"look at it: {link}")
+        echo_stderr(f"look at it: {link}")
         if self._is_opened:
             # A browser may take its time, and the server must answer it meanwhile.
             threading.Thread(target=_open, args=(link,), daemon=True).start()
 
     def again(self, path: str) -> None:
         """Tell the link for another browser: the one before was used."""
-        told(f"opened; in another browser: {self._address}{path}{self._end}")
+        echo_stderr(f"opened; in another browser: {self._address}{path}{self._end}")
 
 
 def _open(link: str) -> None:
@@ -219,7 +219,7 @@ def _open(link: str) -> None:
 
     has_screen = sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")))
     if not has_screen or not webbrowser.open(link):
-        told("no browser was found here: open the link yourself")
+        echo_stderr("no browser was found here: open the link yourself")
 
 
 def _reporting_line(address: str, token_file: Path | None) -> str:

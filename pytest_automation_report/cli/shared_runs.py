@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from pytest_automation_report.api.run_pages import learn_kind, run_pages
-from pytest_automation_report.cli.context import FACTS, configured, new_run, told
+from pytest_automation_report.cli.context import FACTS, configured, echo_stderr, new_run
 from pytest_automation_report.delivery.connection import connected
-from pytest_automation_report.delivery.handover import World, limits_from
+from pytest_automation_report.delivery.handover import Runtime, limits_from
 from pytest_automation_report.delivery.reconciliation import NOTE_FIELD
-from pytest_automation_report.delivery.shared_run import Joining
+from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.errors import NotSentError, RefusedError, ThrottledError, UnknownAnswerError
 from pytest_automation_report.settings.run import JOB_FIELD
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import NewRun, Token
     from pytest_automation_report.api.responses import Run, Thread
     from pytest_automation_report.settings.configuration import Configuration
-    from pytest_automation_report.settings.run import Sharing
+    from pytest_automation_report.settings.run import RunSharing
 
 DEADLINE_SECONDS: Final = 30.0
 
@@ -57,14 +57,14 @@ def configured_for(
     return configured(options, is_source_needed=is_source_needed)
 
 
-def joined_run(client: Client, run: NewRun, sharing: Sharing) -> int:
+def join_or_create_run(client: Client, run: NewRun, sharing: RunSharing) -> int:
     """Return the id of the run that jobs share, created when there is none.
 
     Trouble with the server is waited out for `DEADLINE_SECONDS`, then it passes through; refusals do at once.
     """
     limits, end = limits_from(os.environ), time.monotonic() + DEADLINE_SECONDS
-    world = World(clock=time.monotonic, random=random.random, log=lambda _: None)
-    joining = Joining(client, run, sharing.tag, limits, world, sharing.is_first)
+    world = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
+    joining = SharedRunLookup(client, run, sharing.tag, limits, world, sharing.is_first)
     found = None
     while found is None:
         try:
@@ -78,7 +78,7 @@ def joined_run(client: Client, run: NewRun, sharing: Sharing) -> int:
     return found
 
 
-def found_run(client: Client, configuration: Configuration) -> int:
+def find_run(client: Client, configuration: Configuration) -> int:
     """Return the id of the run that the settings name, by id or by key; raises `click.UsageError` for none."""
     if configuration.run_id is not None:
         return configuration.run_id
@@ -94,7 +94,7 @@ def found_run(client: Client, configuration: Configuration) -> int:
     return min(opened) if opened else max(each.id for each in found)
 
 
-def patiently(call: Callable[[], _T], seconds: float, *, also: tuple[type[Exception], ...] = ()) -> _T:
+def retry_until(call: Callable[[], _T], seconds: float, *, also: tuple[type[Exception], ...] = ()) -> _T:
     """Return what a call returns, tried again for so long on trouble with the server or on one of the errors ``also``.
 
     What it waits for is told; the last error passes through, and so do refusals at once.
@@ -110,12 +110,12 @@ def patiently(call: Callable[[], _T], seconds: float, *, also: tuple[type[Except
             if now >= end:
                 raise
         if said != before or now - last >= _TOLD_SECONDS:
-            told(f"{said}; tried again for {quantity(round(end - now), 'second')}")
+            echo_stderr(f"{said}; tried again for {pluralize(round(end - now), 'second')}")
             last, before = now, said
         time.sleep(min(limits.join_poll, max(0.0, end - now)))
 
 
-def jobs_in(run: Run) -> set[str]:
+def completed_jobs(run: Run) -> set[str]:
     """Return the jobs of a run all of whose results have arrived: each has said in a thread how it ended."""
     return {job for thread in run.threads if _has(thread, NOTE_FIELD) for job in _values(thread, JOB_FIELD)}
 
@@ -138,13 +138,13 @@ def wait_for(client: Client, run_id: int, *, jobs: int | None, end: float) -> bo
         except _NOW_AND_THEN as error:
             said = str(error)
         else:
-            found = len(jobs_in(run))
+            found = len(completed_jobs(run))
             if run.is_completed or (jobs is not None and found >= jobs):
                 return True
             said = f"{found} of {jobs} jobs are in" if jobs is not None else "it is open"
         now = time.monotonic()
         if said != before or now - last >= _TOLD_SECONDS:
-            told(f"run {run_id}: {said}")
+            echo_stderr(f"run {run_id}: {said}")
             last, before = now, said
         if now >= end:
             return False

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pytest_automation_report.cli.context import Exit, configuration_of, setting_options, shown, told, with_exit_codes
+from pytest_automation_report.cli.context import (
+    Exit,
+    configuration_of,
+    echo_stderr,
+    sanitized,
+    setting_options,
+    with_exit_codes,
+)
 from pytest_automation_report.cli.output import age, is_person_reading, tell_table
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.spool.folder import session_folders
@@ -18,19 +25,19 @@ from pytest_automation_report.spool.sessions import (
     DAY_SECONDS,
     abandoned_alone,
     age_of,
-    drop,
+    discard_session,
     kept_session,
     remove_empty,
     state_of,
 )
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_automation_report.spool.folder import SessionFolder
-    from pytest_automation_report.spool.sessions import KeptSession
+    from pytest_automation_report.spool.sessions import SpooledSession
 
 
 _COLUMNS: Final = ("session", "state", "age", "results")
@@ -55,8 +62,8 @@ def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - cl
         tell_table(_COLUMNS, [_row(each) for each in found])
     else:
         for each in found:
-            click.echo(shown("  ".join(_row(each))))
-    told(quantity(len(found), "session") if found else "the spool is empty")
+            click.echo(sanitized("  ".join(_row(each))))
+    echo_stderr(pluralize(len(found), "session") if found else "the spool is empty")
     return Exit.DONE
 
 
@@ -106,9 +113,9 @@ def prune_sessions(*, dry_run: bool, **options: Any) -> int:  # noqa: ANN401 - c
     for each in going:
         click.echo(each)
     for each, why in reasons.items():
-        told(f"{each}: left alone: {why}")
+        echo_stderr(f"{each}: left alone: {why}")
     _show_others(spool)
-    told(f"{quantity(len(going), 'session')} would be removed")
+    echo_stderr(f"{pluralize(len(going), 'session')} would be removed")
     return Exit.DONE
 
 
@@ -127,11 +134,11 @@ def _show_others(spool: Path) -> None:
         return
     for each in abandoned_alone(spool, now=time.time()):
         name, _, why = each.partition(": ")
-        told(f"{name}: left alone: {why}")
+        echo_stderr(f"{name}: left alone: {why}")
     if others:
         is_one = len(others) == 1
         what = f"{len(others)} other {'file or folder' if is_one else 'files and folders'} in {spool}"
-        told(f"{what} {'is' if is_one else 'are'} left alone: {named(others)}")
+        echo_stderr(f"{what} {'is' if is_one else 'are'} left alone: {named(others)}")
 
 
 def _folders(options: dict[str, Any]) -> list[SessionFolder]:
@@ -143,17 +150,17 @@ def _dropped(folders: Sequence[SessionFolder]) -> Exit:
     """Remove sessions, print the ids of those that are gone, tell why others are not."""
     gone = 0
     for each in folders:
-        why = drop(each)
+        why = discard_session(each)
         if why:
-            told(f"{each.id}: kept: {why}")
+            echo_stderr(f"{each.id}: kept: {why}")
             continue
         gone += 1
         click.echo(each.id)
-    told(f"{gone} of {len(folders)} sessions removed" if folders else "there is nothing to remove")
+    echo_stderr(f"{gone} of {len(folders)} sessions removed" if folders else "there is nothing to remove")
     return Exit.DONE if gone == len(folders) else Exit.KEPT
 
 
-def _row(kept: KeptSession) -> tuple[str, ...]:
+def _row(kept: SpooledSession) -> tuple[str, ...]:
     parts = [
         (kept.left, "to be sent"),
         (kept.acknowledged, "delivered"),
@@ -164,7 +171,7 @@ def _row(kept: KeptSession) -> tuple[str, ...]:
     return kept.id, kept.state, age(kept.age_seconds), f"{results}{_where(kept)}"
 
 
-def _where(kept: KeptSession) -> str:
+def _where(kept: SpooledSession) -> str:
     if kept.trouble:
         return ""
     if kept.address and kept.project_id:

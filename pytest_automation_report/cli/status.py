@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
+from pytest_automation_report.cli.context import Exit, echo_stderr, setting_options, stored_at, with_exit_codes
 from pytest_automation_report.cli.output import is_person_reading, tell_table
 from pytest_automation_report.cli.store import opened_store
 from pytest_automation_report.errors import SettingError
@@ -85,7 +85,7 @@ def set_status(
             opened.write(lambda writer: writer.set_status(project_id, changed))
         except ValueError as error:
             raise SettingError("--aliases", aliases or "", str(error)) from error
-    told(f"status {changed.id} ({changed.name}) of project {project_id}: {', '.join(changed.aliases)}")
+    echo_stderr(f"status {changed.id} ({changed.name}) of project {project_id}: {', '.join(changed.aliases)}")
     return Exit.DONE
 
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pytest_automation_report.cli.context import Exit, setting_options, stored_at, told, with_exit_codes
-from pytest_automation_report.cli.output import printed
+from pytest_automation_report.cli.context import Exit, echo_stderr, setting_options, stored_at, with_exit_codes
+from pytest_automation_report.cli.output import echo_result
 from pytest_automation_report.errors import SettingError, StoreError
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +33,7 @@ _SHOWN_PROBLEMS: Final = 20
 @contextmanager
 def opened_store(place: Path | PostgresDatabase, *, must_exist: bool) -> Iterator[Store]:
     """Yield the store in a place; raises `SettingError` for a file that has to exist, `StoreError` when busy."""
-    from pytest_automation_report.server.store.errors import RefusalError  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.store.errors import ApiError  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.sqlite import STORAGE_ERRORS  # noqa: PLC0415 - sending needs no server
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
 
@@ -42,7 +42,7 @@ def opened_store(place: Path | PostgresDatabase, *, must_exist: bool) -> Iterato
     store = Store(place, must_exist=must_exist)
     try:
         yield store
-    except (RefusalError, *STORAGE_ERRORS) as error:
+    except (ApiError, *STORAGE_ERRORS) as error:
         raise StoreError(f"{place}: {error}") from error
     finally:
         store.close()
@@ -66,12 +66,12 @@ def check(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' o
     _, place = stored_at(options)
     with opened_store(place, must_exist=True) as opened:
         findings = check_store(opened)
-    printed(json.dumps(asdict(findings), indent=2))
+    echo_result(json.dumps(asdict(findings), indent=2))
     for problem in findings.problems[:_SHOWN_PROBLEMS]:
-        told(problem)
+        echo_stderr(problem)
     amount = len(findings.problems)
-    looked_at = f"{quantity(findings.results, 'result')} in {quantity(findings.runs, 'run')}"
-    told(quantity(amount, "problem") if amount else f"{looked_at}: all right")
+    looked_at = f"{pluralize(findings.results, 'result')} in {pluralize(findings.runs, 'run')}"
+    echo_stderr(pluralize(amount, "problem") if amount else f"{looked_at}: all right")
     return Exit.REFUSED if amount else Exit.DONE
 
 
@@ -89,8 +89,8 @@ def backup(target: Path, **options: Any) -> int:  # noqa: ANN401 - click passes 
     if not place.exists():
         raise SettingError("--database", str(place), "there is no store; name the file of one")
     size = back_up(place, target)
-    printed(target)
-    told(f"{place}: copied to {target}, {size:,} bytes")
+    echo_result(target)
+    echo_stderr(f"{place}: copied to {target}, {size:,} bytes")
     return Exit.DONE
 
 
@@ -124,9 +124,9 @@ def prune(keep_runs: int | None, older_than: str | None, *, dry_run: bool, **opt
     for run in found:
         click.echo(run.id)
     what = "would be removed" if dry_run else "removed"
-    told(f"{quantity(len(found), 'run')} with {quantity(sum(run.results for run in found), 'result')} {what}")
+    echo_stderr(f"{pluralize(len(found), 'run')} with {pluralize(sum(run.results for run in found), 'result')} {what}")
     if artifacts:
-        told(f"{quantity(artifacts, 'artifact')} that no run refers to {what}")
+        echo_stderr(f"{pluralize(artifacts, 'artifact')} that no run refers to {what}")
     return Exit.DONE
 
 
@@ -136,7 +136,7 @@ def _remove(opened: Store, runs: Sequence[OldRun]) -> int:
     Returns how many artifacts went because no run refers to them.
     """
     from pytest_automation_report.server.store.artifact_rows import remove_unused  # noqa: PLC0415 - only here
-    from pytest_automation_report.server.store.errors import DiskFullError, RefusalError  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.store.errors import ApiError, DiskFullError  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.maintenance import (  # noqa: PLC0415 - only here
         remove_run,
         remove_unused_tests,
@@ -155,9 +155,9 @@ def _remove(opened: Store, runs: Sequence[OldRun]) -> int:
         try:
             opened.compact()
         except DiskFullError:
-            told("the disk is full: the store gets no smaller now, but its space is used again")
-        except RefusalError:
-            told("the store is in use: it gets no smaller now, but its space is used again")
+            echo_stderr("the disk is full: the store gets no smaller now, but its space is used again")
+        except ApiError:
+            echo_stderr("the store is in use: it gets no smaller now, but its space is used again")
     return artifacts
 
 

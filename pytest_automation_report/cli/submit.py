@@ -15,9 +15,9 @@ from pytest_automation_report.cli.context import (
     SHARING,
     Exit,
     configured,
+    echo_stderr,
     new_run,
     setting_options,
-    told,
     with_exit_codes,
 )
 from pytest_automation_report.cli.send import Manner, delivered
@@ -25,13 +25,13 @@ from pytest_automation_report.errors import ResultFileError
 from pytest_automation_report.junit.submission import Submission
 from pytest_automation_report.settings.run import rules_from
 from pytest_automation_report.settings.token import secrets_from
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_automation_report.api.models import Token
-    from pytest_automation_report.recording.options import Rules
+    from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.configuration import Configuration
 
 RESULT_SETTINGS = ("folder_prefix", "statuses", "redact", "redact_builtin", "spool")
@@ -62,14 +62,14 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
         raise
     if not submission.results:
         submission.discard()
-        told(f"no results in {submission.files} of {quantity(len(found), 'file')}: nothing was sent")
+        echo_stderr(f"no results in {submission.files} of {pluralize(len(found), 'file')}: nothing was sent")
         return Exit.DONE if allow_empty else Exit.USAGE
     run, sharing = new_run(configuration, submission.id)
     folder, session, lock = submission.finished(
         configuration.endpoint,
         run,
         sharing=sharing,
-        note=f"{quantity(submission.results, 'result')} submitted from {quantity(submission.files, 'file')}",
+        note=f"{pluralize(submission.results, 'result')} submitted from {pluralize(submission.files, 'file')}",
         joined_run=configuration.run_id,
     )
     try:
@@ -78,7 +78,7 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
         os.close(lock)
 
 
-def rules_of(configuration: Configuration, token: Token) -> Rules:
+def rules_of(configuration: Configuration, token: Token) -> RecordingOptions:
     """Return how results of files are made."""
     return rules_from(configuration, "", secrets_from(os.environ, token, is_builtin=configuration.redact_builtin))
 
@@ -88,7 +88,7 @@ def fill(submission: Submission, paths: Iterable[Path], *, is_lenient: bool) -> 
     for path in paths:
         count = _added(submission, path, is_lenient=is_lenient)
         if count == 0:
-            told(f"{path}: no results")
+            echo_stderr(f"{path}: no results")
 
 
 def _added(submission: Submission, path: Path, *, is_lenient: bool) -> int | None:
@@ -99,7 +99,7 @@ def _added(submission: Submission, path: Path, *, is_lenient: bool) -> int | Non
         if not is_lenient:
             remedy = "nothing was sent (--ignore-parse-error sends the other files)"
             raise ResultFileError(f"{error}; {remedy}") from error
-        told(f"passed over: {error}")
+        echo_stderr(f"passed over: {error}")
         return None
 
 

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import PostgresDatabase, Token
     from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.settings.ini_file import ProjectIni
-    from pytest_automation_report.settings.sources import Given
+    from pytest_automation_report.settings.sources import RawSetting
 
 __all__ = ["check_database", "token_to_send"]
 
 
 def token_to_send(
-    configuration: Configuration, given: Mapping[str, Given], environ: Mapping[str, str], ini: ProjectIni
+    configuration: Configuration, given: Mapping[str, RawSetting], environ: Mapping[str, str], ini: ProjectIni
 ) -> tuple[Configuration, Token | None]:
     """Return the token that may be sent, None with the reason as the configuration's hindrance.
 
@@ -55,7 +55,7 @@ def token_to_send(
     return configuration, token
 
 
-def check_database(given: Given, database: PostgresDatabase, ini: ProjectIni) -> None:
+def check_database(given: RawSetting, database: PostgresDatabase, ini: ProjectIni) -> None:
     """Raise `SettingError` for a database server that only an ini file names: it would get the user's password."""
     if given.place == "ini file":
         remedy = f"an ini file cannot choose who gets your database password: name it with {_named('database')}"
@@ -67,7 +67,7 @@ class _Guard:
     """The questions to one command's settings; each answer is a text for the user, empty when all is well."""
 
     configuration: Configuration
-    given: Mapping[str, Given]
+    given: Mapping[str, RawSetting]
     ini: ProjectIni
 
     def token_file_trouble(self, environ: Mapping[str, str]) -> str:

@@ -23,30 +23,30 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.api.models import ArtifactStore
+    from pytest_automation_report.api.models import ArtifactStoreConfig
 
 PIECE_BYTES: Final = 1 << 20
 """How much of a file is read at once."""
 _NAME_CHARACTERS: Final = 50  # each may become twelve in an address, which has to fit
 
 
-class KeeperError(Exception):
+class ArtifactStoreError(Exception):
     """A file cannot be kept, and trying again would not help; the message says why, in a few words."""
 
 
-class Keeper(Protocol):
+class ArtifactStore(Protocol):
     """Takes files; a content that it has is not kept twice, so that an upload may be repeated at any time."""
 
     def put(self, file: BinaryIO, size: int, name: str, mime_type: str | None) -> StoredFile:
         """Keep a file and return where it can be read.
 
-        Raises `KeeperError`, or one of the client's errors.
+        Raises `ArtifactStoreError`, or one of the client's errors.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class ServerKeeper:
+class ServerStore:
     """The server that results go to, where it is one of ours."""
 
     client: Client
@@ -56,7 +56,7 @@ class ServerKeeper:
         del mime_type  # the server looks at the content itself
         most = self.client.artifact_bytes or 0
         if size > most:
-            raise KeeperError(f"the server keeps no file of more than {most:,} bytes")
+            raise ArtifactStoreError(f"the server keeps no file of more than {most:,} bytes")
         return self.client.put_artifact(file, size, name[-_NAME_CHARACTERS:])
 
 
@@ -70,15 +70,15 @@ def key_of(file: BinaryIO, name: str) -> str:
 
 
 def stored_at(url: str, name: str, mime_type: str | None) -> StoredFile:
-    """Return what a store keeps at an address; raises `KeeperError` when results cannot refer to that."""
+    """Return what a store keeps at an address; raises `ArtifactStoreError` when results cannot refer to that."""
     try:
         return StoredFile(url, mime_type or guess_type(name)[0] or "")
     except ValueError as error:
-        raise KeeperError(str(error)) from error
+        raise ArtifactStoreError(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
-class FolderKeeper:
+class FolderStore:
     """A folder on this machine that something else, the CI for one, makes readable at addresses by a template."""
 
     folder: Path
@@ -96,18 +96,18 @@ class FolderKeeper:
                 shutil.copyfileobj(file, copy, PIECE_BYTES)
             part.replace(path)
         except OSError as error:
-            raise KeeperError(f"{self.folder} cannot be written: {error.strerror or error}") from error
+            raise ArtifactStoreError(f"{self.folder} cannot be written: {error.strerror or error}") from error
         return stored_at(address_of(self.template, key, name), name, mime_type)
 
 
-def keeper_of(store: ArtifactStore | None, clock: Callable[[], float]) -> Keeper | None:
+def artifact_store_for(store: ArtifactStoreConfig | None, clock: Callable[[], float]) -> ArtifactStore | None:
     """Return who keeps the files for the user, None where nobody but the server does; ``clock`` is in seconds."""
     if store is None:
         return None
     if not is_bucket(store.address):
-        return FolderKeeper(Path(store.address), store.url)
+        return FolderStore(Path(store.address), store.url)
 
-    return BucketKeeper(store, clock)
+    return BucketStore(store, clock)
 
 
 SIGNED_FOR: Final = timedelta(days=7)
@@ -118,13 +118,13 @@ _TIMEOUTS: Final = {"timeout": "30s", "connect_timeout": "5s"}
 _PAUSE_SECONDS: Final = 60.0
 
 
-class BucketKeeper:
+class BucketStore:
     """Keeps files in a bucket, with retries; one that fails all the same is left alone for a minute.
 
     The variables that open the bucket become those of this process, which is the sender's own.
     """
 
-    def __init__(self, store: ArtifactStore, clock: Callable[[], float]) -> None:
+    def __init__(self, store: ArtifactStoreConfig, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
         self._bucket: Any = None
@@ -138,7 +138,7 @@ class BucketKeeper:
 
         del size
         if self._failed_at is not None and self._clock() - self._failed_at < _PAUSE_SECONDS:
-            raise KeeperError(self._failure)
+            raise ArtifactStoreError(self._failure)
         key = key_of(file, name)
         try:
             if self._bucket is None:
@@ -148,7 +148,7 @@ class BucketKeeper:
             url = self._address(key, name)
         except (BaseError, ValueError, OSError) as error:
             self._failed_at, self._failure = self._clock(), f"{self._store.address}: {_words(error)}"
-            raise KeeperError(self._failure) from error
+            raise ArtifactStoreError(self._failure) from error
         return stored_at(url, name, mime_type)
 
     def _opened(self) -> Any:  # noqa: ANN401 - a store of any kind

@@ -73,7 +73,7 @@ def batch_from(queue: Iterable[Result], *, most_tests: int = BATCH_TESTS, most_b
     return Batch(tuple(taken), is_full=len(taken) >= most_tests)
 
 
-def due_cause(batch: Batch, *, age_seconds: float, age_limit_seconds: float, is_closing: bool) -> Cause | None:
+def flush_reason(batch: Batch, *, age_seconds: float, age_limit_seconds: float, is_closing: bool) -> Cause | None:
     """Return why the batch is to be sent now, or ``None`` when it can wait for more results.
 
     ``age_seconds`` is how long its first result has waited; ``is_closing`` that its lane gets no more results.

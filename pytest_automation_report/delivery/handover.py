@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.api.models import ArtifactStore, Endpoint, Token
+from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token
 from pytest_automation_report.text.redaction import Redaction
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Timeouts:
     """All durations of the sender and of pytest's wait for it, in seconds; tests shrink them.
 
     ``settle`` is how long a request may be under way to a server whose completed threads take results, ``join_wait``
@@ -52,13 +52,13 @@ class Limits:
     same_signal: float = 1.0
 
 
-def limits_from(environ: Mapping[str, str], **given: float) -> Limits:
+def limits_from(environ: Mapping[str, str], **given: float) -> Timeouts:
     """Return the limits with these values, and with those that the environment overrides."""
-    return Limits(**{**given, **json.loads(environ.get(LIMITS_VARIABLE, "{}"))})
+    return Timeouts(**{**given, **json.loads(environ.get(LIMITS_VARIABLE, "{}"))})
 
 
 @dataclass(frozen=True, slots=True)
-class Hiding:
+class RedactionSettings:
     """What is hidden in a text that only the sender sees; ``secrets`` are values, ``patterns`` a user's expressions."""
 
     patterns: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Hiding:
 
 
 @dataclass(frozen=True, slots=True)
-class Handover:
+class SenderConfig:
     """Everything a sender needs to know; ``controller`` is the process id of the pytest that it outlives.
 
     ``captured`` are the files into which that captures what its tests print, which the sender inherits open: of each
@@ -83,9 +83,9 @@ class Handover:
     endpoint: Endpoint
     token: Token
     controller: int
-    limits: Limits = field(default_factory=Limits)
-    store: ArtifactStore | None = None
-    hiding: Hiding = field(default_factory=Hiding)
+    limits: Timeouts = field(default_factory=Timeouts)
+    store: ArtifactStoreConfig | None = None
+    hiding: RedactionSettings = field(default_factory=RedactionSettings)
     captured: tuple[tuple[str, int, int, int], ...] = ()
     epoch: float | None = None
 
@@ -106,7 +106,7 @@ class Handover:
         )
 
     @classmethod
-    def from_json(cls, text: str) -> Handover:
+    def from_json(cls, text: str) -> SenderConfig:
         """Return the hand-over that `to_json` wrote."""
         document = json.loads(text)
         hiding = document["hiding"]
@@ -115,16 +115,18 @@ class Handover:
             endpoint=Endpoint(**document["endpoint"]),
             token=Token(document["token"]),
             controller=document["controller"],
-            limits=Limits(**document["limits"]),
-            store=None if document["store"] is None else ArtifactStore(**document["store"]),
-            hiding=Hiding(**{**hiding, "patterns": tuple(hiding["patterns"]), "secrets": tuple(hiding["secrets"])}),
+            limits=Timeouts(**document["limits"]),
+            store=None if document["store"] is None else ArtifactStoreConfig(**document["store"]),
+            hiding=RedactionSettings(
+                **{**hiding, "patterns": tuple(hiding["patterns"]), "secrets": tuple(hiding["secrets"])}
+            ),
             captured=tuple((name, number, device, inode) for name, number, device, inode in document["captured"]),
             epoch=document["epoch"],
         )
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Runtime:
     """A monotonic clock and the time since the epoch, both in seconds; random numbers from 0 to 1; a log for lines."""
 
     clock: Callable[[], float]

@@ -34,7 +34,7 @@ def in_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, daemon=True).start()
 
 
-class Underway(Generic[T]):
+class InFlightRequests(Generic[T]):
     """Up to ``most`` requests, each with what the caller knows it by.
 
     One thread calls all methods, and may change ``most``. ``spawn`` is given a request to make, and returns at once.

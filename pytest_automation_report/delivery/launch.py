@@ -21,7 +21,7 @@ from pytest_automation_report.api.artifacts import is_bucket
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_automation_report.delivery.handover import Handover
+    from pytest_automation_report.delivery.handover import SenderConfig
 
 NEEDED: Final = ("pytest_automation_report", "requests", "urllib3", "certifi", "idna")
 NEEDED_FOR_BUCKETS: Final = "obstore"
@@ -47,9 +47,9 @@ while True:
 given = json.loads(given)
 sys.path += given['folders']
 os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-from pytest_automation_report.delivery.handover import Handover
+from pytest_automation_report.delivery.handover import SenderConfig
 from pytest_automation_report.delivery.process import run
-run(Handover.from_json(given['handover']))
+run(SenderConfig.from_json(given['handover']))
 os._exit(0)  # all is closed; to take each module down would be an eighth of what a short session costs
 """
 
@@ -58,7 +58,7 @@ class LaunchError(Exception):
     """The sender could not be started; the message says why."""
 
 
-def start_sender(handover: Handover) -> None:
+def start_sender(handover: SenderConfig) -> None:
     """Start a sender of this session and return when it is on its own; raises `LaunchError`."""
     needed = (*NEEDED, *(NEEDED_EMBEDDED if handover.endpoint.is_embedded else ()))
     if handover.store is not None and is_bucket(handover.store.address):

@@ -15,34 +15,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.delivery.artifact_stores import keeper_of
+from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.connection import connected
-from pytest_automation_report.delivery.handover import World
+from pytest_automation_report.delivery.handover import Runtime
 from pytest_automation_report.delivery.in_flight import most_under_way
-from pytest_automation_report.delivery.queues import Lanes
+from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import DECISIONS
-from pytest_automation_report.delivery.rejections import Rejects
-from pytest_automation_report.delivery.scheduler import Delivery
+from pytest_automation_report.delivery.rejections import RejectedResults
+from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import MAIN, SessionFolder
-from pytest_automation_report.spool.ledger_file import LedgerBook
+from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.log import LAST_WORDS, Log
-from pytest_automation_report.spool.reader import RecordFiles
+from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.writer import Disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.delivery.artifact_stores import Keeper
-    from pytest_automation_report.delivery.handover import Handover, Limits
-    from pytest_automation_report.delivery.in_flight import Underway
+    from pytest_automation_report.delivery.artifact_stores import ArtifactStore
+    from pytest_automation_report.delivery.handover import SenderConfig, Timeouts
+    from pytest_automation_report.delivery.in_flight import InFlightRequests
     from pytest_automation_report.delivery.reconciliation import Unknown
-    from pytest_automation_report.delivery.request_outcomes import Posted
-    from pytest_automation_report.spool.manifest import Session
+    from pytest_automation_report.delivery.request_outcomes import PendingRequest
+    from pytest_automation_report.spool.manifest import SessionManifest
 
 DIED_NOTE: Final = "pytest died before the session ended"
 
@@ -56,15 +56,15 @@ _LOOKS: Final = 5
 
 
 @dataclass(slots=True)
-class Following:
+class SessionFollower:
     """A session's files turned into lanes, and whether the session goes on; owned by the sender.
 
     ``moment`` is asked for the time of the session's clock, in microseconds, 0 if that cannot be known.
     """
 
-    files: RecordFiles
-    lanes: Lanes
-    limits: Limits
+    files: SpoolReader
+    lanes: WorkerQueues
+    limits: Timeouts
     controller: Process | None
     captured: CapturedOutput | None = None
     moment: Callable[[], int] = lambda: 0
@@ -128,14 +128,14 @@ class Sender:
     """One life of a sender on one session's folder, which it holds the lock of."""
 
     folder: SessionFolder
-    session: Session
-    limits: Limits
+    session: SessionManifest
+    limits: Timeouts
     client: Client
-    world: World
+    world: Runtime
     controller: Process | None = None
-    on_progress: Callable[[Delivery], None] = lambda _: None
+    on_progress: Callable[[Scheduler], None] = lambda _: None
     unknown: Unknown = "hold"
-    keeper: Keeper | None = None
+    keeper: ArtifactStore | None = None
     is_in_new_run: bool = False
     captured: CapturedOutput | None = None
     most_under_way: int = 1
@@ -143,18 +143,20 @@ class Sender:
     _alone_at: float | None = None
     _locks: list[int] = field(default_factory=list)
 
-    def run(self) -> Delivery:
+    def run(self) -> Scheduler:
         """Deliver until there is nothing left to do or no time; return what became of it."""
         show = functools.partial(self.folder.file_of(self.session).show, Disk())
-        book = LedgerBook(self.folder.ledger, self._restore, show)
+        book = LedgerFile(self.folder.ledger, self._restore, show)
         if book.is_new and self.controller is None and self.session.is_doubtful:
             book.write("doubted")
         orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
         words = () if self.captured is None else (self.captured.last_words,)
-        lanes = Lanes(rules_of(self.session), orphans, *words)
-        following = Following(RecordFiles(self.folder), lanes, self.limits, self.controller, self.captured, self.moment)
-        rejects = Rejects(self.folder.rejected)
-        delivery = Delivery(
+        lanes = WorkerQueues(rules_of(self.session), orphans, *words)
+        following = SessionFollower(
+            SpoolReader(self.folder), lanes, self.limits, self.controller, self.captured, self.moment
+        )
+        rejects = RejectedResults(self.folder.rejected)
+        delivery = Scheduler(
             self.client, book, lanes, self.session, self.limits, self.world, rejects,
             unknown=self.unknown, keeper=self.keeper, most_under_way=self.most_under_way,
         )  # fmt: skip
@@ -175,7 +177,7 @@ class Sender:
                 os.close(lock)
         return delivery
 
-    def _prepare(self, following: Following, delivery: Delivery) -> None:
+    def _prepare(self, following: SessionFollower, delivery: Scheduler) -> None:
         """Do with an earlier life's unknown results, and with its run, what is asked for."""
         book = delivery.book
         if self.unknown != "hold":
@@ -186,7 +188,7 @@ class Sender:
             delivery.patience.go_on()
             book.write("new-run")
 
-    def _is_settled(self, following: Following, delivery: Delivery) -> bool:
+    def _is_settled(self, following: SessionFollower, delivery: Scheduler) -> bool:
         """Settle what is open in the run that is to be left; return whether the server has told what it can."""
         following.read()
         clock, state, answers, progress_at = self.world.clock, delivery.state, -1, 0.0
@@ -199,7 +201,7 @@ class Sender:
                 time.sleep(self.limits.poll)
         return not delivery.stopped or state.trouble_class == "refused"
 
-    def _hold(self, following: Following, book: LedgerBook) -> None:
+    def _hold(self, following: SessionFollower, book: LedgerFile) -> None:
         """Hold all results: an earlier sender may have sent them, and nobody can tell since its ledger is gone."""
         if book.state.open_intent is not None:  # a sender was killed in the middle of this
             book.write("held", i=book.state.open_intent.number, why=_DOUBT)
@@ -226,7 +228,7 @@ class Sender:
             raise SpoolError(f"{self.folder.path} was deleted, and another sender has taken it since")
         self._locks.append(lock)
 
-    def _loop(self, following: Following, delivery: Delivery) -> None:
+    def _loop(self, following: SessionFollower, delivery: Scheduler) -> None:
         clock, progress_at, answers, over_at = self.world.clock, self.world.clock(), 0, 0.0
         while True:
             began = clock()
@@ -257,7 +259,7 @@ class Sender:
         is_too_long = now - over_at > self.limits.exit_all + self.limits.alone
         return is_too_long or (self._alone_at is not None and now - self._alone_at > self.limits.alone)
 
-    def _wait(self, following: Following, underway: Underway[Posted], looks: int) -> None:
+    def _wait(self, following: SessionFollower, underway: InFlightRequests[PendingRequest], looks: int) -> None:
         """Wait until there may be something to do: few results in one go cost as much as many."""
         if underway:
             underway.wait(self.limits.poll)
@@ -271,7 +273,7 @@ class Sender:
             if following.files.has_news() or not self.controller.is_alive():
                 return
 
-    def _account(self, following: Following, delivery: Delivery) -> None:
+    def _account(self, following: SessionFollower, delivery: Scheduler) -> None:
         """Write what became of each worker's results, for the summary and for whoever reads the spool."""
         book, left = delivery.book, self._left(following, delivery)
         for worker, lane in following.lanes.by_worker.items():
@@ -299,7 +301,7 @@ class Sender:
         )
 
     @staticmethod
-    def _left(following: Following, delivery: Delivery) -> Counter[str]:
+    def _left(following: SessionFollower, delivery: Scheduler) -> Counter[str]:
         """Count by worker what is still to be sent, also in files that were not read to their end."""
         left: Counter[str] = Counter()
         while True:
@@ -312,18 +314,18 @@ class Sender:
             following.read()
 
 
-def rules_of(session: Session) -> Rules:
+def rules_of(session: SessionManifest) -> RecordingOptions:
     """Return the recording options of a session; raises `SpoolError` when its manifest holds none.
 
     Parsed here and not when the manifest is read: the spool knows nothing of recording.
     """
     try:
-        return Rules.from_json(session.rules)
+        return RecordingOptions.from_json(session.rules)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SpoolError(f"session {session.id}: its recording options cannot be read: {error!r}") from error
 
 
-def note_from(lanes: Lanes) -> str:
+def note_from(lanes: WorkerQueues) -> str:
     """Return how the session ended, for people."""
     if lanes.end is None:
         return DIED_NOTE
@@ -335,7 +337,7 @@ def _moment(epoch: float | None) -> int:
     return 0 if epoch is None else max(0, int((time.perf_counter() - epoch) * 1_000_000))
 
 
-def _remove_after_pytest(folder: SessionFolder, handover: Handover) -> None:
+def _remove_after_pytest(folder: SessionFolder, handover: SenderConfig) -> None:
     """Remove a delivered session as soon as pytest is gone, if it does not do so itself.
 
     One that was killed, or that waits no longer, leaves the folder behind; one that lives may still read it.
@@ -352,7 +354,7 @@ def _remove_after_pytest(folder: SessionFolder, handover: Handover) -> None:
     folder.remove()
 
 
-def run(handover: Handover) -> None:
+def run(handover: SenderConfig) -> None:
     """Deliver one session; the sender process's whole life after its start."""
     folder = SessionFolder(Path(handover.folder))
     log = Log(folder.log)
@@ -366,11 +368,14 @@ def run(handover: Handover) -> None:
         return
     try:
         session = folder.read_session()
-        world = World(clock=time.monotonic, random=random.random, log=log.write)
+        world = Runtime(clock=time.monotonic, random=random.random, log=log.write)
         controller = Process(handover.controller)
         log.write(f"sender {os.getpid()} follows session {session.id} of pytest {handover.controller}")
         with connected(handover.endpoint, handover.token, deadline_seconds=handover.limits.request) as client:
-            keeper, captured = keeper_of(handover.store, world.clock), CapturedOutput(handover.hiding.redaction())
+            keeper, captured = (
+                artifact_store_for(handover.store, world.clock),
+                CapturedOutput(handover.hiding.redaction()),
+            )
             captured.take(MAIN, handover.captured)
             delivery = Sender(
                 folder, session, handover.limits, client, world, controller, keeper=keeper, captured=captured,

@@ -11,9 +11,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pytest_automation_report.api.limits import fitted
+from pytest_automation_report.api.limits import fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, Test, encoded
-from pytest_automation_report.delivery.results import Lane, NotRun, Result, Start
+from pytest_automation_report.delivery.results import NotRun, Result, Start, WorkerQueue
 from pytest_automation_report.recording.attempts import with_earlier_attempts
 from pytest_automation_report.recording.synthetic_results import UNTESTED, not_run_test, passed_test, unfinished_test
 from pytest_automation_report.spool.artifacts import MARK
@@ -23,8 +23,8 @@ from pytest_automation_report.spool.records import AGAIN
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
-    from pytest_automation_report.recording.options import Rules
-    from pytest_automation_report.spool.records import Placed
+    from pytest_automation_report.recording.options import RecordingOptions
+    from pytest_automation_report.spool.records import PositionedRecord
 
 Unfinished: TypeAlias = Literal["crashed", "died", "interrupted"]
 
@@ -32,12 +32,12 @@ _MOST_PROPERTIES = 100
 _LOST = "the process went on to other tests, but the record of this result is damaged or could not be written"
 
 
-class Lanes:
+class WorkerQueues:
     """All lanes of a session; ``last_words`` tells what a worker's process has printed last, once it has died."""
 
     def __init__(
         self,
-        rules: Rules,
+        rules: RecordingOptions,
         orphans: Mapping[str, Container[int]] | None = None,
         last_words: Callable[[str], str] = lambda _: "",
     ) -> None:
@@ -46,7 +46,7 @@ class Lanes:
         self._orphans = orphans or {}
         self._crashed: dict[str, list[Test]] = {}
         self._failed: set[str] = set()
-        self.by_worker: dict[str, Lane] = {}
+        self.by_worker: dict[str, WorkerQueue] = {}
         self.end: Mapping[str, Any] | None = None
         self.properties: list[Field] = []
         self.artifacts: list[Artifact] = []
@@ -73,13 +73,13 @@ class Lanes:
         """Whether all workers that there are have ended; pytest-xdist takes its time between that and its own end."""
         return all(lane.is_closed for worker, lane in self.by_worker.items() if worker not in {CONTROLLER, NOT_RUN})
 
-    def lane(self, worker: str) -> Lane:
+    def lane(self, worker: str) -> WorkerQueue:
         """Return the worker's lane, a new one when there is none."""
         if worker not in self.by_worker:
-            self.by_worker[worker] = Lane(worker, self._orphans.get(worker, ()))
+            self.by_worker[worker] = WorkerQueue(worker, self._orphans.get(worker, ()))
         return self.by_worker[worker]
 
-    def take(self, worker: str, placed: Placed) -> None:
+    def take(self, worker: str, placed: PositionedRecord) -> None:
         """Add one record of the worker's file; kinds of later versions are passed over."""
         lane, members = self.lane(worker), placed.record.members
         match placed.record.kind:
@@ -106,7 +106,7 @@ class Lanes:
             case _:
                 self._take_more(lane, placed)
 
-    def _take_more(self, lane: Lane, placed: Placed) -> None:
+    def _take_more(self, lane: WorkerQueue, placed: PositionedRecord) -> None:
         """Add one record of what no finished test's result depends on."""
         members = placed.record.members
         match placed.record.kind:
@@ -175,7 +175,7 @@ class Lanes:
                     lane.counts[result.status] -= 1
                     lane.counts[lane.queue[place].status] += 1
 
-    def _start(self, lane: Lane, start: Start) -> None:
+    def _start(self, lane: WorkerQueue, start: Start) -> None:
         self._not_run.begin(start.nodeid)
         if lane.began is None:
             lane.began = start.moment
@@ -186,7 +186,7 @@ class Lanes:
         lane.open, lane.ended = start, max(lane.ended, start.moment)
         lane.added.clear()
 
-    def _pass(self, lane: Lane, placed: Placed) -> None:
+    def _pass(self, lane: WorkerQueue, placed: PositionedRecord) -> None:
         """Take a result that is made here; its START may have been left out."""
         members = placed.record.members
         number, nodeid, moment = members["n"], members["id"], members["t"]
@@ -203,7 +203,7 @@ class Lanes:
         result = Result(lane.worker, placed.offset, number, nodeid, ident.key, "passed", elapsed, moment, encoded(test))
         self._emit(lane, result)
 
-    def _finish(self, lane: Lane, placed: Placed) -> None:
+    def _finish(self, lane: WorkerQueue, placed: PositionedRecord) -> None:
         members, start = placed.record.members, lane.open
         if start is None or start.number != members["n"]:
             start = None
@@ -233,7 +233,7 @@ class Lanes:
         else:
             lane.unclosed = result
 
-    def _close(self, lane: Lane, moment: int, detail: str) -> None:
+    def _close(self, lane: WorkerQueue, moment: int, detail: str) -> None:
         if lane.open is not None:
             lane.interrupted = lane.open.nodeid
             self._emit(lane, self._orphan(lane, lane.open, "interrupted", detail, moment))
@@ -277,7 +277,7 @@ class Lanes:
             if lane.suspended is not None and lane.suspended.nodeid == nodeid:
                 lane.suspended, lane.is_closed = None, True
 
-    def _orphan(self, lane: Lane, start: Start, kind: Unfinished, detail: str, moment: int) -> Result:
+    def _orphan(self, lane: WorkerQueue, start: Start, kind: Unfinished, detail: str, moment: int) -> Result:
         finished = unfinished_test(
             start.nodeid,
             (start.file, start.line, ""),
@@ -287,7 +287,7 @@ class Lanes:
             observed=max(0, moment - start.moment),
             worker=lane.worker,
         )
-        text = encoded(fitted(replace(finished.test, artifacts=tuple(lane.added) if start is lane.open else ())))
+        text = encoded(fit_to_limits(replace(finished.test, artifacts=tuple(lane.added) if start is lane.open else ())))
         return Result(
             worker=lane.worker,
             offset=start.offset,
@@ -302,7 +302,7 @@ class Lanes:
             is_with_files=MARK in text,
         )
 
-    def _emit(self, lane: Lane, result: Result) -> None:
+    def _emit(self, lane: WorkerQueue, result: Result) -> None:
         if result.is_orphan:
             earlier = self._pop_crashed(result.nodeid)
             if lane.unclosed is not None and lane.unclosed.nodeid == result.nodeid:
@@ -323,14 +323,14 @@ class Lanes:
         text = encoded(with_earlier_attempts(test, earlier))
         return result._replace(test=text, is_with_files=MARK in text)
 
-    def _close_attempt(self, lane: Lane) -> None:
+    def _close_attempt(self, lane: WorkerQueue) -> None:
         """Make the last rerun attempt the result: nothing came after it."""
         if lane.unclosed is not None:
             self._emit(lane, lane.unclosed)
             lane.unclosed = None
 
 
-def _start_from(placed: Placed) -> Start:
+def _start_from(placed: PositionedRecord) -> Start:
     members = placed.record.members
     return Start(placed.offset, members["n"], members["t"], members["id"], members["file"], members.get("line"))
 

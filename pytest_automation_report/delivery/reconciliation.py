@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.responses import Run, RunTest, Thread
-    from pytest_automation_report.delivery.handover import Limits, World
+    from pytest_automation_report.delivery.handover import Runtime, Timeouts
     from pytest_automation_report.delivery.results import Result
     from pytest_automation_report.spool.ledger import Intent
-    from pytest_automation_report.spool.ledger_file import LedgerBook
-    from pytest_automation_report.spool.manifest import Session
+    from pytest_automation_report.spool.ledger_file import LedgerFile
+    from pytest_automation_report.spool.manifest import SessionManifest
 
 Ranges: TypeAlias = list[tuple[int, int, int]]
 """First offset, last offset and number of results of each piece."""
@@ -97,7 +97,7 @@ _NO_TESTS: Final = b"{}"
 
 
 @dataclass(slots=True)
-class Settlement:
+class Reconciliation:
     """Settles one intent in steps; errors of the client pass through, and the step is repeated later.
 
     ``batch`` is what the intent's append had; ``refusal`` the answer of a request that was refused.
@@ -105,10 +105,10 @@ class Settlement:
 
     intent: Intent
     client: Client
-    book: LedgerBook
-    session: Session
-    limits: Limits
-    world: World
+    book: LedgerFile
+    session: SessionManifest
+    limits: Timeouts
+    world: Runtime
     batch: Sequence[Result] = ()
     unknown: Unknown = "hold"
     refusal: RefusedError | None = None

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.delivery.batches import Batch
-    from pytest_automation_report.delivery.results import Lane, Result
+    from pytest_automation_report.delivery.results import Result, WorkerQueue
     from pytest_automation_report.errors import RefusedError
-    from pytest_automation_report.spool.ledger import Account
+    from pytest_automation_report.spool.ledger import WorkerProgress
 
-Form: TypeAlias = Literal["whole", "cut", "bare"]
+Reduction: TypeAlias = Literal["whole", "cut", "bare"]
 """Whole as recorded; with the texts of its fields cut; with nothing but one field that says what is missing."""
 
 CUT_UNITS: Final = 1_000
@@ -61,7 +61,7 @@ def alias_of(result: Result) -> str:
     return str(json.loads(result.test)["status"])
 
 
-def shaped(result: Result, form: Form, why: str = "", alias: str | None = None) -> Result:
+def shaped(result: Result, form: Reduction, why: str = "", alias: str | None = None) -> Result:
     """Return a result in another form, with another alias where one is given; ``why`` is the server's reason."""
     if form == "whole" and alias is None:
         return result
@@ -105,7 +105,7 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
-class Consequence:
+class RefusalDecision:
     """What follows from a refusal; with ``is_final`` nothing more is to be sent.
 
     ``words`` are pytest's statuses that go by another alias from now on, as (status, alias before, alias now).
@@ -117,7 +117,7 @@ class Consequence:
 
 
 @dataclass(slots=True)
-class Portion:
+class BisectionState:
     """What is known of one worker's waiting results.
 
     Among those up to the offset ``until`` is one that the server cannot take; ``size`` is how many they were when that
@@ -127,10 +127,10 @@ class Portion:
     until: int = -1
     size: int = 0
     most: int = 0
-    forms: dict[int, tuple[Form, str]] = field(default_factory=dict)
+    forms: dict[int, tuple[Reduction, str]] = field(default_factory=dict)
 
 
-class Portions:
+class RefusalHandling:
     """The portions of all workers; ``aliases`` are by pytest's status where a server made us use others."""
 
     def __init__(self, aliases: Mapping[str, str]) -> None:
@@ -140,9 +140,9 @@ class Portions:
         self._most_bytes = BATCH_BYTES
         self._may_grow = True
         self._fruitless = 0
-        self._by_worker: dict[str, Portion] = {}
+        self._by_worker: dict[str, BisectionState] = {}
 
-    def batch(self, lane: Lane, account: Account) -> Batch:
+    def batch(self, lane: WorkerQueue, account: WorkerProgress) -> Batch:
         """Return the next batch of a lane, the head of whose queue is still to be sent."""
         portion = self._portion(lane.worker)
         waiting: Iterable[Result] = (each for each in lane.queue if not account.is_settled(each.offset))
@@ -157,7 +157,7 @@ class Portions:
         batch = batch_from(map(self._shaper(portion), waiting), most_tests=most, most_bytes=self._most_bytes)
         return replace(batch, is_full=True) if portion.until >= 0 else batch
 
-    def took(self, lane: Lane, batch: Batch, seconds: float) -> None:
+    def took(self, lane: WorkerQueue, batch: Batch, seconds: float) -> None:
         """Learn from an append that the server took in this time."""
         self._fruitless = 0
         forms = self._portion(lane.worker).forms
@@ -166,17 +166,17 @@ class Portions:
         if self._may_grow and seconds > SLOW_SECONDS and len(lane.queue) - len(batch.results) >= self._most_tests:
             self._most_tests = min(MOST_TESTS, 4 * self._most_tests)
 
-    def refused(self, worker: str, batch: Batch, error: RefusedError) -> Consequence:
+    def refused(self, worker: str, batch: Batch, error: RefusedError) -> RefusalDecision:
         """Learn from an append that the server would not take, with nothing of it applied."""
         portion = self._portion(worker)
         named = _named(error, len(batch.results))
         if len(batch.results) > BATCH_TESTS and not named:
             self._most_tests, self._may_grow = BATCH_TESTS, False
-            return Consequence()
+            return RefusalDecision()
         if named:
             return self._judged(portion, batch, error, named)
         if error.errors and not any(path.startswith("tests") for path in error.errors):
-            return Consequence(is_final=True)
+            return RefusalDecision(is_final=True)
         if len(batch.results) == 1:
             return self._single(portion, batch.results[0], error)
         if error.status == TOO_LARGE:
@@ -184,12 +184,12 @@ class Portions:
         else:
             portion.until, portion.size = batch.last, len(batch.results)
             portion.most = portion.size // 2
-        return Consequence()
+        return RefusalDecision()
 
-    def _portion(self, worker: str) -> Portion:
-        return self._by_worker.setdefault(worker, Portion())
+    def _portion(self, worker: str) -> BisectionState:
+        return self._by_worker.setdefault(worker, BisectionState())
 
-    def _shaper(self, portion: Portion) -> Callable[[Result], Result]:
+    def _shaper(self, portion: BisectionState) -> Callable[[Result], Result]:
         if not portion.forms and not self.aliases:
             return _unchanged
 
@@ -200,15 +200,15 @@ class Portions:
         return shape
 
     @staticmethod
-    def _suspected(portion: Portion, count: int) -> int:
+    def _suspected(portion: BisectionState, count: int) -> int:
         """Return how many suspects to send: half of those that are left since some were taken."""
         if count < portion.size:
             portion.size, portion.most = count, max(1, count // 2)
         return portion.most
 
     def _judged(
-        self, portion: Portion, batch: Batch, error: RefusedError, named: Mapping[int, tuple[str, ...]]
-    ) -> Consequence:
+        self, portion: BisectionState, batch: Batch, error: RefusedError, named: Mapping[int, tuple[str, ...]]
+    ) -> RefusalDecision:
         """Shorten, rename or set aside the results that the server's answer names."""
         rejections, words = [], []
         for index, parts in named.items():
@@ -224,7 +224,7 @@ class Portions:
                 portion.forms[result.offset] = ("bare", why)
             else:
                 rejections.append(Rejection(result, why))
-        return Consequence(tuple(rejections), tuple(words))
+        return RefusalDecision(tuple(rejections), tuple(words))
 
     def _renamed(self, result: Result) -> tuple[str, str, str] | None:
         """Return the other alias for a status that the server does not know, the same for all its results."""
@@ -240,20 +240,20 @@ class Portions:
         self.aliases[status] = word
         return (status, refused_alias, word)
 
-    def _single(self, portion: Portion, result: Result, error: RefusedError) -> Consequence:
+    def _single(self, portion: BisectionState, result: Result, error: RefusedError) -> RefusalDecision:
         """Send a refused result in its next shorter form; set it aside after the last."""
         form, _ = portion.forms.get(result.offset, ("whole", ""))
         why = _reason(error, 0)
         if form == "whole" and error.status == TOO_LARGE:
             portion.forms[result.offset] = ("cut", why)
-            return Consequence()
+            return RefusalDecision()
         if form != "bare":
             portion.forms[result.offset] = ("bare", why)
-            return Consequence()
+            return RefusalDecision()
         self._fruitless += 1
         if self._fruitless > _FRUITLESS:
-            return Consequence(is_final=True)
-        return Consequence((Rejection(result, why),))
+            return RefusalDecision(is_final=True)
+        return RefusalDecision((Rejection(result, why),))
 
     @staticmethod
     def _is_content(parts: tuple[str, ...]) -> bool:
@@ -284,7 +284,7 @@ def _reason(error: RefusedError, index: int) -> str:
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-class Rejects:
+class RejectedResults:
     """Adds a JSON object a line, for people: the worker, the node id, the server's reason, the test as it was sent."""
 
     def __init__(self, path: Path) -> None:

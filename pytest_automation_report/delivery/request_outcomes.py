@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.delivery.reconciliation import Settlement
+from pytest_automation_report.delivery.reconciliation import Reconciliation
 from pytest_automation_report.delivery.rejections import TOO_LARGE
 from pytest_automation_report.delivery.retries import reason_of
 from pytest_automation_report.errors import (
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.batches import Batch
-    from pytest_automation_report.delivery.handover import Limits, World
-    from pytest_automation_report.delivery.in_flight import Call, Underway
-    from pytest_automation_report.delivery.queues import Lanes
+    from pytest_automation_report.delivery.handover import Runtime, Timeouts
+    from pytest_automation_report.delivery.in_flight import Call, InFlightRequests
+    from pytest_automation_report.delivery.queues import WorkerQueues
     from pytest_automation_report.delivery.reconciliation import Unknown
-    from pytest_automation_report.delivery.rejections import Portions, Rejects
-    from pytest_automation_report.delivery.retries import Patience, Trouble
+    from pytest_automation_report.delivery.rejections import RefusalHandling, RejectedResults
+    from pytest_automation_report.delivery.retries import RetryPolicy, Trouble
     from pytest_automation_report.spool.ledger import Intent
-    from pytest_automation_report.spool.ledger_file import LedgerBook
-    from pytest_automation_report.spool.manifest import Session
+    from pytest_automation_report.spool.ledger_file import LedgerFile
+    from pytest_automation_report.spool.manifest import SessionManifest
 
 _BAD_REQUEST: Final = 400
 _UNPROCESSABLE: Final = 422
@@ -44,7 +44,7 @@ _STORM: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class PendingRequest:
     """A POST, with its batch if it is an append; ``then`` is called once the server has taken it."""
 
     intent: Intent
@@ -53,21 +53,21 @@ class Posted:
 
 
 @dataclass(slots=True)
-class Aftermath:
+class ResponseHandler:
     """Sends a delivery's requests and draws the consequences of the answers; owned by the delivery."""
 
     client: Client
-    book: LedgerBook
-    lanes: Lanes
-    session: Session
-    limits: Limits
-    world: World
-    rejects: Rejects
+    book: LedgerFile
+    lanes: WorkerQueues
+    session: SessionManifest
+    limits: Timeouts
+    world: Runtime
+    rejects: RejectedResults
     unknown: Unknown
-    patience: Patience
-    portions: Portions
-    underway: Underway[Posted]
-    _settlement: Settlement | None = None
+    patience: RetryPolicy
+    portions: RefusalHandling
+    underway: InFlightRequests[PendingRequest]
+    _settlement: Reconciliation | None = None
     _refusals: dict[int, tuple[RefusedError, Batch | None]] = field(default_factory=dict)
     _unanswered: int = 0
 
@@ -88,7 +88,7 @@ class Aftermath:
 
         The answer is there when this returns, unless several requests may be under way: then `conclude` takes it.
         """
-        posted = Posted(intent, batch, then)
+        posted = PendingRequest(intent, batch, then)
         if self.underway.most > 1:
             self.underway.start(posted, call)
         else:
@@ -109,7 +109,7 @@ class Aftermath:
         """Whether there is an open intent whose answer is awaited no more: it must be settled."""
         return len(self.book.state.open_intents) > len(self.underway)
 
-    def _conclude(self, posted: Posted, call: Call) -> None:
+    def _conclude(self, posted: PendingRequest, call: Call) -> None:
         intent, is_append = posted.intent, posted.batch is not None
         try:
             made = call()
@@ -186,7 +186,7 @@ class Aftermath:
         else:
             self._not_taken(intent, error)
 
-    def _new_settlement(self, intent: Intent) -> Settlement:
+    def _new_settlement(self, intent: Intent) -> Reconciliation:
         batch = []
         if intent.operation == "append_thread":
             account = self.book.state.account(intent.worker)
@@ -195,7 +195,7 @@ class Aftermath:
                 for each in self.lanes.lane(intent.worker).queue
                 if intent.first <= each.offset <= intent.last and not account.is_settled(each.offset)
             ]
-        return Settlement(
+        return Reconciliation(
             intent,
             self.client,
             self.book,

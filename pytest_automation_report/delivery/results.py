@@ -47,7 +47,7 @@ class Start(NamedTuple):
 
 
 @dataclass(slots=True)
-class Lane:
+class WorkerQueue:
     """What one worker reported so far; owned by `Lanes`.
 
     ``began`` and ``ended`` are moments in microseconds; ``counts`` is by pytest's statuses; ``orphans`` are the

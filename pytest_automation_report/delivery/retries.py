@@ -16,8 +16,8 @@ from pytest_automation_report.errors import (
 )
 
 if TYPE_CHECKING:
-    from pytest_automation_report.delivery.handover import Limits, World
-    from pytest_automation_report.spool.ledger_file import LedgerBook
+    from pytest_automation_report.delivery.handover import Runtime, Timeouts
+    from pytest_automation_report.spool.ledger_file import LedgerFile
 
 _UNKNOWN: Final = frozenset({404, 410})
 _UNPROCESSABLE: Final = 422
@@ -27,15 +27,15 @@ Trouble: TypeAlias = ClientError | StoreError
 
 
 @dataclass(slots=True)
-class Patience:
+class RetryPolicy:
     """One pause for all threads after trouble; ``stopped`` says why nothing more is sent in this life of the sender.
 
     A wait of our own and one that the server asked for end by themselves, each at its moment.
     """
 
-    book: LedgerBook
-    limits: Limits
-    world: World
+    book: LedgerFile
+    limits: Timeouts
+    world: Runtime
     stopped: str = ""
     _until: float = 0.0
     _asked_until: float = 0.0

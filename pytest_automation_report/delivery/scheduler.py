@@ -13,30 +13,30 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.client import encoded
 from pytest_automation_report.api.models import Field, Resources
-from pytest_automation_report.delivery.batches import due_cause
-from pytest_automation_report.delivery.in_flight import Underway
+from pytest_automation_report.delivery.batches import flush_reason
+from pytest_automation_report.delivery.in_flight import InFlightRequests
 from pytest_automation_report.delivery.reconciliation import NOTE_FIELD
-from pytest_automation_report.delivery.rejections import Portions
-from pytest_automation_report.delivery.request_outcomes import Aftermath
-from pytest_automation_report.delivery.retries import Patience
-from pytest_automation_report.delivery.shared_run import Joining
+from pytest_automation_report.delivery.rejections import RefusalHandling
+from pytest_automation_report.delivery.request_outcomes import ResponseHandler
+from pytest_automation_report.delivery.retries import RetryPolicy
+from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.delivery.uploads import Uploads, is_spooled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.delivery.artifact_stores import Keeper
+    from pytest_automation_report.delivery.artifact_stores import ArtifactStore
     from pytest_automation_report.delivery.batches import Batch
-    from pytest_automation_report.delivery.handover import Limits, World
-    from pytest_automation_report.delivery.queues import Lanes
+    from pytest_automation_report.delivery.handover import Runtime, Timeouts
+    from pytest_automation_report.delivery.queues import WorkerQueues
     from pytest_automation_report.delivery.reconciliation import Unknown
-    from pytest_automation_report.delivery.rejections import Rejects
-    from pytest_automation_report.delivery.request_outcomes import Posted
-    from pytest_automation_report.delivery.results import Lane
-    from pytest_automation_report.spool.ledger import Account, Intent, LedgerState, Operation
-    from pytest_automation_report.spool.ledger_file import LedgerBook
-    from pytest_automation_report.spool.manifest import Session
+    from pytest_automation_report.delivery.rejections import RejectedResults
+    from pytest_automation_report.delivery.request_outcomes import PendingRequest
+    from pytest_automation_report.delivery.results import WorkerQueue
+    from pytest_automation_report.spool.ledger import Intent, LedgerState, Operation, WorkerProgress
+    from pytest_automation_report.spool.ledger_file import LedgerFile
+    from pytest_automation_report.spool.manifest import SessionManifest
 
 WORKER_FIELD: Final = "Worker"
 NOT_RUN_FIELD: Final = "Not run"
@@ -44,7 +44,7 @@ NOT_RUN_FIELD: Final = "Not run"
 
 
 @dataclass(slots=True)
-class Delivery:
+class Scheduler:
     """Sends what the lanes hold; owned by the sender that holds the session's lock.
 
     ``note`` says how the session ended, for the run; ``unknown`` what is done with results that nobody can tell of.
@@ -53,36 +53,36 @@ class Delivery:
     """
 
     client: Client
-    book: LedgerBook
-    lanes: Lanes
-    session: Session
-    limits: Limits
-    world: World
-    rejects: Rejects
+    book: LedgerFile
+    lanes: WorkerQueues
+    session: SessionManifest
+    limits: Timeouts
+    world: Runtime
+    rejects: RejectedResults
     unknown: Unknown = "hold"
-    keeper: Keeper | None = None
+    keeper: ArtifactStore | None = None
     most_under_way: int = 1
-    underway: Underway[Posted] = field(default_factory=Underway)
+    underway: InFlightRequests[PendingRequest] = field(default_factory=InFlightRequests)
     note: str = ""
-    patience: Patience = field(init=False)
-    _portions: Portions = field(init=False)
-    _aftermath: Aftermath = field(init=False)
-    _joining: Joining = field(init=False)
+    patience: RetryPolicy = field(init=False)
+    _portions: RefusalHandling = field(init=False)
+    _aftermath: ResponseHandler = field(init=False)
+    _joining: SharedRunLookup = field(init=False)
     _uploads: Uploads = field(init=False)
     _waiting_since: dict[str, float] = field(default_factory=dict)
     _marks: dict[str, int] = field(default_factory=dict)
     _turn: int = 0
 
     def __post_init__(self) -> None:
-        self.patience = Patience(self.book, self.limits, self.world)
-        self._portions = Portions(self.book.state.aliases)
+        self.patience = RetryPolicy(self.book, self.limits, self.world)
+        self._portions = RefusalHandling(self.book.state.aliases)
         self._uploads = Uploads(self.book.folder, self.client, self.book, self.world, self.patience, self.keeper)
-        self._aftermath = Aftermath(
+        self._aftermath = ResponseHandler(
             self.client, self.book, self.lanes, self.session, self.limits, self.world, self.rejects, self.unknown,
             self.patience, self._portions, self.underway,
         )  # fmt: skip
 
-        self._joining = Joining(
+        self._joining = SharedRunLookup(
             self.client, self.session.run, self.session.run_tag, self.limits, self.world, self.session.is_first
         )
 
@@ -96,7 +96,7 @@ class Delivery:
         """Number of results that the server does not have (as far as is known) and that are still to be sent."""
         return sum(self.unsettled(lane) for lane in self.lanes.by_worker.values())
 
-    def unsettled(self, lane: Lane) -> int:
+    def unsettled(self, lane: WorkerQueue) -> int:
         """Return how many results of those that a lane holds are still to be sent."""
         account = self.state.account(lane.worker)
         return sum(not account.is_settled(each.offset) for each in lane.queue)
@@ -209,7 +209,7 @@ class Delivery:
             return None if self._joining.is_waiting else self._join_shared
         return self._create_run
 
-    def _lane_action(self, lane: Lane) -> Callable[[], None] | None:
+    def _lane_action(self, lane: WorkerQueue) -> Callable[[], None] | None:
         account = self.state.account(lane.worker)
         self._prune(lane, account)
         if not lane.queue:
@@ -221,7 +221,7 @@ class Delivery:
         if storing is not None:
             return None if self.underway else storing  # it may take long, and answers would wait for it
         age = self.world.clock() - since
-        if not due_cause(batch, age_seconds=age, age_limit_seconds=self.limits.batch_age, is_closing=lane.is_closed):
+        if not flush_reason(batch, age_seconds=age, age_limit_seconds=self.limits.batch_age, is_closing=lane.is_closed):
             return None
         thread = account.thread
         if thread is None:
@@ -230,7 +230,7 @@ class Delivery:
             return lambda: self._aftermath.probe(thread)
         return lambda: self._append(lane, account, batch)
 
-    def _closing_action(self, lane: Lane, account: Account) -> Callable[[], None] | None:
+    def _closing_action(self, lane: WorkerQueue, account: WorkerProgress) -> Callable[[], None] | None:
         """Return what ends a thread; in a run of others the last one waits for what there is to say at the end."""
         if not lane.is_closed or account.thread is None:
             return None
@@ -240,7 +240,7 @@ class Delivery:
             return self._storing_of_run() or (lambda: self._note_thread(lane, account))
         return lambda: self._complete_thread(lane, account)
 
-    def _prune(self, lane: Lane, account: Account) -> None:
+    def _prune(self, lane: WorkerQueue, account: WorkerProgress) -> None:
         """Take off what an earlier life of the sender has settled."""
         while lane.queue and account.is_settled(lane.queue[0].offset):
             self._marks[lane.worker] = lane.queue.popleft().moment
@@ -274,7 +274,7 @@ class Delivery:
         """Make a thread to say the last words in: none is open any more, or there never was one."""
         self._create_thread(next(iter(self.lanes.by_worker.values())))
 
-    def _note_thread(self, lane: Lane, account: Account) -> None:
+    def _note_thread(self, lane: WorkerQueue, account: WorkerProgress) -> None:
         thread = account.thread
         assert thread is not None
         intent, body = (
@@ -289,13 +289,13 @@ class Delivery:
             intent, lambda: self.client.complete_run(run, measure_elapsed=is_measured, key=self._key(intent))
         )
 
-    def _create_thread(self, lane: Lane) -> None:
+    def _create_thread(self, lane: WorkerQueue) -> None:
         run, intent = self._run, self._intend("create_thread", worker=lane.worker)
         own = self.session.thread_fields if self._leaves_open else ()
         resources = Resources(fields=(Field(WORKER_FIELD, lane.worker), *own))
         self._aftermath.post(intent, lambda: self.client.create_thread(run, resources, key=self._key(intent)))
 
-    def _complete_thread(self, lane: Lane, account: Account) -> None:
+    def _complete_thread(self, lane: WorkerQueue, account: WorkerProgress) -> None:
         thread = account.thread
         assert thread is not None
         observed = account.thread_observed + max(0, lane.ended - self._mark(lane))
@@ -311,7 +311,7 @@ class Delivery:
             ),
         )
 
-    def _append(self, lane: Lane, account: Account, batch: Batch) -> None:
+    def _append(self, lane: WorkerQueue, account: WorkerProgress, batch: Batch) -> None:
         thread = account.thread
         assert thread is not None
         observed = max(0, batch.results[-1].moment - self._mark(lane))
@@ -334,7 +334,7 @@ class Delivery:
         self._aftermath.post(intent, call, sent, taken)
         self._waiting_since[lane.worker] = self.world.clock()
 
-    def _mark(self, lane: Lane) -> int:
+    def _mark(self, lane: WorkerQueue) -> int:
         return self._marks.get(lane.worker, lane.began if lane.began is not None else lane.ended)
 
     @property

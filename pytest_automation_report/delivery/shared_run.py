@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import NewRun
     from pytest_automation_report.api.responses import Run
-    from pytest_automation_report.delivery.handover import Limits, World
+    from pytest_automation_report.delivery.handover import Runtime, Timeouts
 
 LEFT_FIELD: Final = "Left empty"
 
@@ -33,7 +33,7 @@ _UNPROCESSABLE: Final = 422
 
 
 @dataclass(slots=True)
-class Joining:
+class SharedRunLookup:
     """One job on its way to the run; errors of the client pass through, and the step is repeated later.
 
     ``run`` is the run to create, which must be the same for every job; one of its tags is ``tag``. ``is_first`` is
@@ -43,8 +43,8 @@ class Joining:
     client: Client
     run: NewRun
     tag: str
-    limits: Limits
-    world: World
+    limits: Timeouts
+    world: Runtime
     is_first: bool | None = None
     _stage: _Stage = "count"
     _all: int | None = None

@@ -15,9 +15,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.artifacts import StoredFile
-from pytest_automation_report.api.limits import fitted
+from pytest_automation_report.api.limits import fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, Test, encoded
-from pytest_automation_report.delivery.artifact_stores import KeeperError, ServerKeeper
+from pytest_automation_report.delivery.artifact_stores import ArtifactStoreError, ServerStore
 from pytest_automation_report.errors import (
     NotSentError,
     RefusedError,
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.delivery.artifact_stores import Keeper
+    from pytest_automation_report.delivery.artifact_stores import ArtifactStore
     from pytest_automation_report.delivery.batches import Batch
-    from pytest_automation_report.delivery.handover import World
+    from pytest_automation_report.delivery.handover import Runtime
     from pytest_automation_report.delivery.results import Result
-    from pytest_automation_report.delivery.retries import Patience
-    from pytest_automation_report.spool.ledger_file import LedgerBook
+    from pytest_automation_report.delivery.retries import RetryPolicy
+    from pytest_automation_report.spool.ledger_file import LedgerFile
 
 NOBODY: Final = "nothing keeps files there (set artifact_url or artifact_store, or implement the hook)"
 
@@ -55,10 +55,10 @@ class Uploads:
 
     session: Path
     client: Client
-    book: LedgerBook
-    world: World
-    patience: Patience
-    keeper: Keeper | None = None
+    book: LedgerFile
+    world: Runtime
+    patience: RetryPolicy
+    keeper: ArtifactStore | None = None
     _stored: dict[str, StoredFile] = field(default_factory=dict)
     _given_up: dict[str, str] = field(default_factory=dict)
     _artifacts: dict[str, list[Artifact]] = field(default_factory=dict)
@@ -130,7 +130,7 @@ class Uploads:
                 self._give_up(name, "the server does not answer when it is given it")
 
     def _store(self, name: str, artifact: Artifact) -> None:
-        keeper = self.keeper or (None if self.client.artifact_bytes is None else ServerKeeper(self.client))
+        keeper = self.keeper or (None if self.client.artifact_bytes is None else ServerStore(self.client))
         if keeper is None:
             self._give_up(name, NOBODY)
             return
@@ -138,7 +138,7 @@ class Uploads:
             with opened(self.session, name) as file:
                 size = os.fstat(file.fileno()).st_size
                 self._answers(lambda: self._took(name, keeper.put(file, size, artifact.name, artifact.mime_type)), name)
-        except (SpoolError, KeeperError) as error:
+        except (SpoolError, ArtifactStoreError) as error:
             self._give_up(name, str(error))
 
     def _took(self, name: str, stored: StoredFile) -> None:
@@ -174,7 +174,7 @@ class Uploads:
         test = Test.from_body(json.loads(result.test))
         artifacts, fields = self.addressed(test.artifacts)
         test = replace(test, fields=(*test.fields, *fields), artifacts=artifacts)
-        return result._replace(test=encoded(fitted(test)))
+        return result._replace(test=encoded(fit_to_limits(test)))
 
     def addressed(self, given: Iterable[Artifact]) -> tuple[tuple[Artifact, ...], tuple[Field, ...]]:
         """Return artifacts, all of whose files have their end, with their addresses, and fields for those without."""

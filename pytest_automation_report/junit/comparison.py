@@ -9,10 +9,10 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.delivery.queues import Lanes
+from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.junit.parsing import JunitCase, JunitError, junit_cases
 from pytest_automation_report.spool.folder import bytes_from
-from pytest_automation_report.spool.reader import RecordFiles
+from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.delivery.results import Result
-    from pytest_automation_report.recording.options import Rules
+    from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.spool.folder import SessionFolder
 
 _SHOWN: Final = 10
 
 
-def comparison_lines(folder: SessionFolder, rules: Rules, path: Path, shown_path: str) -> list[str]:
+def comparison_lines(folder: SessionFolder, rules: RecordingOptions, path: Path, shown_path: str) -> list[str]:
     """Return what the summary says of the session in this folder and the XML at this path, first how much differs."""
     try:
         if path.stat().st_mtime_ns < folder.began_ns:
@@ -45,10 +45,10 @@ def comparison_lines(folder: SessionFolder, rules: Rules, path: Path, shown_path
     return [head, *(f"  {each}" for each in found[:_SHOWN]), *more]
 
 
-def _results(folder: SessionFolder, rules: Rules) -> dict[str, list[Result]]:
+def _results(folder: SessionFolder, rules: RecordingOptions) -> dict[str, list[Result]]:
     """Return the session's results by key."""
-    lanes = Lanes(replace(rules, report_not_run=False))  # the XML has no tests that were not run
-    for worker, records in RecordFiles(folder).added():
+    lanes = WorkerQueues(replace(rules, report_not_run=False))  # the XML has no tests that were not run
+    for worker, records in SpoolReader(folder).added():
         for placed in records:
             lanes.take(worker, placed)
     lanes.decide("interrupted")

@@ -14,12 +14,12 @@ from mimetypes import MimeTypes
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from xml.parsers import expat
 
-from pytest_automation_report.api.limits import STEP_LIMIT, fitted
+from pytest_automation_report.api.limits import STEP_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Status, Test
 from pytest_automation_report.junit.parsing import JunitError, Property, parsed, said_in
 from pytest_automation_report.recording.fields import artifact_from, is_web, kind_of, property_field, typed_field
 from pytest_automation_report.recording.identity import key_of
-from pytest_automation_report.recording.options import Rules, texts
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field
 from pytest_automation_report.text.limits import TEXT_UNITS, string, utf16_length
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_automation_report.recording.fields import FieldKind
-    from pytest_automation_report.text.redaction import Texts
+    from pytest_automation_report.text.redaction import TextCleaner
 
 __all__ = ["JunitDocument", "JunitError", "JunitResult"]
 
@@ -66,7 +66,7 @@ class JunitResult:
 class JunitDocument:
     """Reads one document; owned by whoever has its bytes."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: RecordingOptions) -> None:
         self._reader = _Reader(rules)
 
     def results(self, pieces: Iterable[bytes]) -> Iterator[JunitResult]:
@@ -162,9 +162,9 @@ class _Node:
 class _Reader:
     """Takes the events of one document."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: RecordingOptions) -> None:
         self._rules = rules
-        self._clean = texts(rules)
+        self._clean = cleaner_for(rules)
         self._case: _Case | None = None
         self._found: list[JunitResult] = []
         self.top = _Top()
@@ -259,7 +259,7 @@ def _in_case(case: _Case, name: str, attributes: Mapping[str, str]) -> _Node:
     return _Node("other")
 
 
-def _result(case: _Case, rules: Rules, clean: Texts) -> JunitResult | None:
+def _result(case: _Case, rules: RecordingOptions, clean: TextCleaner) -> JunitResult | None:
     """Return the result of a case, ``None`` for one without a name."""
     attributes = case.attributes
     name = attributes.get("name", "")
@@ -284,10 +284,10 @@ def _result(case: _Case, rules: Rules, clean: Texts) -> JunitResult | None:
         fields=tuple(fields),
         artifacts=tuple(artifacts),
     )
-    return JunitResult(fitted(test), status)
+    return JunitResult(fit_to_limits(test), status)
 
 
-def _additions(case: _Case, clean: Texts) -> tuple[list[Field], list[Artifact]]:
+def _additions(case: _Case, clean: TextCleaner) -> tuple[list[Field], list[Artifact]]:
     """Return the fields and artifacts of a case: what decided its status first."""
     fields = [
         found
@@ -306,7 +306,7 @@ def _additions(case: _Case, clean: Texts) -> tuple[list[Field], list[Artifact]]:
     return _with_properties(fields, properties, clean)
 
 
-def _status_field(status: Status, text: _Text, clean: Texts) -> Field | None:
+def _status_field(status: Status, text: _Text, clean: TextCleaner) -> Field | None:
     """Return the field that tells of a status: the text, else the message, else the type."""
     message, kind = text.attributes.get("message", ""), text.attributes.get("type", "")
     value = text.joined()
@@ -327,7 +327,7 @@ def _property(text: _Text) -> Property | None:
 
 
 def _with_properties(
-    fields: list[Field], properties: Iterable[Property], clean: Texts
+    fields: list[Field], properties: Iterable[Property], clean: TextCleaner
 ) -> tuple[list[Field], list[Artifact]]:
     """Return the fields with those that properties make, and the artifacts and steps that properties stand for."""
     artifacts: list[Artifact] = []
@@ -348,7 +348,7 @@ def _with_properties(
     return [*fields, *attached, *_steps(steps)], artifacts
 
 
-def _artifact(value: str, clean: Texts) -> Artifact | None:
+def _artifact(value: str, clean: TextCleaner) -> Artifact | None:
     """Return the reference to an attachment that has a web address."""
     if not is_web(value):
         return None
@@ -356,7 +356,7 @@ def _artifact(value: str, clean: Texts) -> Artifact | None:
     return artifact_from(name or "attachment", value, _TYPES.guess_type(name)[0], None, clean)
 
 
-def _property_field(each: Property, clean: Texts) -> Field:
+def _property_field(each: Property, clean: TextCleaner) -> Field:
     """Return the field of a property; its name may begin with the type that it is to have."""
     hint = _HINT.fullmatch(each.name)
     if hint is None:

@@ -18,7 +18,7 @@ from pytest_automation_report.api.models import encoded
 from pytest_automation_report.errors import ResultFileError, SpoolError
 from pytest_automation_report.junit.results import JunitDocument, JunitError, JunitResult
 from pytest_automation_report.spool.folder import MAIN, bytes_from, new_session_folder
-from pytest_automation_report.spool.manifest import Session
+from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.spool.records import FORMAT, finish_record, plain_record
 from pytest_automation_report.spool.sessions import remove_abandoned
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.api.models import Endpoint, NewRun
-    from pytest_automation_report.recording.options import Rules
-    from pytest_automation_report.settings.run import Sharing
+    from pytest_automation_report.recording.options import RecordingOptions
+    from pytest_automation_report.settings.run import RunSharing
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.writer import SpoolWriter
 
@@ -46,7 +46,7 @@ class Submission:
     """
 
     spool: Path
-    rules: Rules
+    rules: RecordingOptions
     observed: int | None = None
     counts: Counter[str] = field(default_factory=Counter)
     files: int = 0
@@ -117,16 +117,16 @@ class Submission:
         run: NewRun,
         *,
         note: str,
-        sharing: Sharing,
+        sharing: RunSharing,
         joined_run: int | None = None,
         is_closing: bool = False,
-    ) -> tuple[SessionFolder, Session, int]:
+    ) -> tuple[SessionFolder, SessionManifest, int]:
         """End the session and return it with the descriptor that holds its lock, so that nobody else sends it."""
         ended, more = self.observed or 0, self._elapsed - self._computed if self.files else 0
         self._write(plain_record("close", t=ended, counts=dict(self.counts), more=more))
         self._write(plain_record("end", t=ended, exit=0, reason=note))
         self._writer.close()
-        session = Session(
+        session = SessionManifest(
             id=self._folder.id,
             origin=endpoint.origin,
             project_id=endpoint.project_id,

@@ -16,7 +16,7 @@ StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class Annotations:
     """Fields, artifacts and steps of one attempt.
 
     ``steps`` are the first ones, in the order in which they are shown, ``counts`` are of all; ``key`` and ``folder``
@@ -42,7 +42,7 @@ class Added:
         }
 
     @classmethod
-    def from_json(cls, body: Json) -> Added:
+    def from_json(cls, body: Json) -> Annotations:
         """Return what `to_json` wrote."""
         return cls(
             fields=tuple(Field.from_body(each) for each in body["fields"]),
@@ -54,7 +54,7 @@ class Added:
         )
 
 
-def together(parts: Iterable[Added | None]) -> Added | None:
+def merged(parts: Iterable[Annotations | None]) -> Annotations | None:
     """Return several as one, None when there is nothing; the last key and folder count."""
     found = [each for each in parts if each is not None]
     if len(found) < 2:  # noqa: PLR2004 - one needs no joining
@@ -63,7 +63,7 @@ def together(parts: Iterable[Added | None]) -> Added | None:
     for each in found:
         for status, number in each.counts.items():
             counts[status] = counts.get(status, 0) + number
-    return Added(
+    return Annotations(
         fields=tuple(one for each in found for one in each.fields),
         artifacts=tuple(one for each in found for one in each.artifacts),
         steps=tuple(one for each in found for one in each.steps),

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.api.limits import FIELD_LIMIT, fitted
+from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
 from pytest_automation_report.recording.steps import steps_text
 from pytest_automation_report.text.limits import NOTE_UNITS, console, cut_end
@@ -54,7 +54,7 @@ def with_earlier_attempts(test: Test, earlier: Sequence[Test]) -> Test:
     ]
     artifacts += [_noted(each, number) for number in sorted(told) for each in told[number].artifacts]
     fields = (*highlights, Field(ATTEMPTS, str(last + total)), *numbered, *others)
-    return fitted(replace(test, fields=fields, artifacts=tuple(artifacts)))
+    return fit_to_limits(replace(test, fields=fields, artifacts=tuple(artifacts)))
 
 
 def _in_order(earlier: Sequence[Test]) -> tuple[dict[int, _Attempt], int]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Status, Test
 
-__all__ = ["FAILED", "SHOWN", "Failure", "Failures"]
+__all__ = ["FAILED", "SHOWN", "FailedTest", "Failures"]
 
 SHOWN: Final = 50
 """Most failures that are kept."""
@@ -27,7 +27,7 @@ _UNITS: Final = 240
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailedTest:
     """One test that failed: what it is called, and the first line of what it failed with.
 
     ``line`` is the 1-based line at which it failed, of the test itself where that is not known.
@@ -46,7 +46,7 @@ class Failure:
         return self.name if self.folder in {"", self.name} else f"{self.folder}.{self.name}"
 
     @classmethod
-    def of_test(cls, test: Test, status: Status, line: int | None = None) -> Failure:
+    def of_test(cls, test: Test, status: Status, line: int | None = None) -> FailedTest:
         """Return the failure of a result, at this line of its file; its texts are clean already."""
         told = next((each for each in test.fields if each.is_highlight), None)
         text = "" if told is None else told.meta.get("message") or told.value or ""
@@ -64,7 +64,7 @@ class Failure:
         return [self.status, self.folder, self.name, self.message, self.file, self.line]
 
     @classmethod
-    def from_json(cls, body: list[Any]) -> Failure:
+    def from_json(cls, body: list[Any]) -> FailedTest:
         """Return the failure that `to_json` wrote."""
         status, folder, name, message, file, line = body
         return cls(status, str(folder), str(name), str(message), str(file), line)
@@ -76,14 +76,14 @@ class Failures:
     __slots__ = ("_room", "kept")
 
     def __init__(self) -> None:
-        self.kept: list[Failure] = []
+        self.kept: list[FailedTest] = []
         self._room = _BYTES
 
     def add(self, test: Test, status: Status, line: int | None = None) -> None:
         """Keep the failure of a result, at this line of its file, while there is room."""
         if len(self.kept) == SHOWN or self._room <= 0:
             return
-        failure = Failure.of_test(test, status, line)
+        failure = FailedTest.of_test(test, status, line)
         texts = (failure.folder, failure.name, failure.message, failure.file)
         # Twice for quotes and backslashes, six times for each unit that JSON spells \\uXXXX.
         self._room -= sum(len(each) * 2 if each.isascii() else utf16_length(each) * 6 for each in texts)

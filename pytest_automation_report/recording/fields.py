@@ -12,7 +12,7 @@ from pytest_automation_report.text.limits import STRING_UNITS, TEXT_UNITS, utf16
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_automation_report.text.redaction import Texts
+    from pytest_automation_report.text.redaction import TextCleaner
 
 FieldKind: TypeAlias = Literal["string", "text", "html", "console", "url"]
 """How a field is shown, in words."""
@@ -34,7 +34,7 @@ def is_address(text: str) -> bool:
     return is_web(text) and utf16_length(text) <= STRING_UNITS
 
 
-def property_field(name: str, value: str, clean: Texts) -> Field:
+def property_field(name: str, value: str, clean: TextCleaner) -> Field:
     """Return one property: an address, one line, or a text where it has more lines or is longer than a line may be."""
     value = clean.beside(name, value)
     name = clean.string(name) or NO_NAME
@@ -53,7 +53,7 @@ def kind_of(kind: FieldType | FieldKind | int) -> FieldType:
     return found
 
 
-def typed_field(name: str, value: str, kind: FieldType, clean: Texts) -> Field:
+def typed_field(name: str, value: str, kind: FieldType, clean: TextCleaner) -> Field:
     """Return a field of this type, or of the nearest one that can hold the value whole."""
     if kind is FieldType.URL:
         return property_field(name, value, clean)
@@ -66,7 +66,9 @@ def typed_field(name: str, value: str, kind: FieldType, clean: Texts) -> Field:
     return Field(name, clean.console(value), kind)
 
 
-def artifact_from(name: str, address: str, mime_type: str | None, size: int | None, clean: Texts) -> Artifact | None:
+def artifact_from(
+    name: str, address: str, mime_type: str | None, size: int | None, clean: TextCleaner
+) -> Artifact | None:
     """Return a reference to a stored file of ``size`` bytes, None when the address cannot be followed."""
     address = clean.address(address) if len(address) <= STRING_UNITS else address
     if not is_address(address):
@@ -74,7 +76,7 @@ def artifact_from(name: str, address: str, mime_type: str | None, size: int | No
     return Artifact(clean.string(name) or NO_NAME, address, None, clean.string(mime_type) if mime_type else None, size)
 
 
-def printed(sections: Iterable[tuple[str, str]], clean: Texts) -> tuple[list[Field], list[Artifact]]:
+def printed_annotations(sections: Iterable[tuple[str, str]], clean: TextCleaner) -> tuple[list[Field], list[Artifact]]:
     """Return what a test's output says about it by ``[[PROPERTY|name=value]]`` and ``[[ATTACHMENT|address]]``."""
     fields: list[Field] = []
     artifacts: list[Artifact] = []
@@ -96,7 +98,7 @@ def printed(sections: Iterable[tuple[str, str]], clean: Texts) -> tuple[list[Fie
     return fields, artifacts
 
 
-def clean_field(field: Field, clean: Texts) -> Field:
+def clean_field(field: Field, clean: TextCleaner) -> Field:
     """Return a complete field with its value made fit to be shown: secrets hidden, cut to the limits."""
     if field.value is None:
         return field

@@ -19,7 +19,7 @@ _NO_NAME = "(no name)"
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class TestIdentity:
     """Folder, name and key of a test on the server, and its node id as pytest spells it.
 
     ``is_respelled`` tells that folder or name, cleaned and cut, no longer show the node id as it is.
@@ -32,7 +32,7 @@ class Identity:
     is_respelled: bool = False
 
 
-def identity(nodeid: str, *, prefix: str = "") -> Identity:
+def identity(nodeid: str, *, prefix: str = "") -> TestIdentity:
     """Return the identity of a node; ``prefix`` stands before the folder as ``--junit-prefix`` does in the XML."""
     path, colons, inner = nodeid.partition("::")
     module = _dotted(path)
@@ -49,7 +49,7 @@ def identity(nodeid: str, *, prefix: str = "") -> Identity:
     name = last if last.isascii() and last.isprintable() else _NOT_IN_XML.sub(_visual_escape, last)
     shown = string(name) or _NO_NAME
     folder = string(classname) if classname else shown
-    return Identity(
+    return TestIdentity(
         folder,
         shown,
         key_of(classname, name),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pytest_automation_report.api.limits import ARTIFACT_BYTES, ARTIFACTS_BYTES
-from pytest_automation_report.text.redaction import Texts, _texts
+from pytest_automation_report.text.redaction import TextCleaner, cached_cleaner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ Output: TypeAlias = Literal["failed", "all", "none"]
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class RecordingOptions:
     """What the recorder is told.
 
     ``prefix`` stands before folders, ``statuses`` maps each status to its alias on the wire, ``redact`` holds regular
@@ -73,12 +73,12 @@ class Rules:
             "browser_artifacts": self.browser_artifacts,
         }
 
-    def for_sender(self) -> Rules:
+    def for_sender(self) -> RecordingOptions:
         """Return the rules without what hides secrets: what reaches the sender has been cleaned before."""
         return replace(self, redact=(), redact_builtin=False, secrets=())
 
     @classmethod
-    def from_json(cls, body: Json) -> Rules:
+    def from_json(cls, body: Json) -> RecordingOptions:
         """Return the rules that `to_json` wrote."""
         return cls(
             body["prefix"],
@@ -97,6 +97,6 @@ class Rules:
         )
 
 
-def texts(rules: Rules) -> Texts:
+def cleaner_for(rules: RecordingOptions) -> TextCleaner:
     """Return what cleans texts by these rules; raises ``re.error`` for a redaction that is no regular expression."""
-    return _texts(rules.redact, rules.secrets, rules.redact_builtin)
+    return cached_cleaner(rules.redact, rules.secrets, rules.redact_builtin)

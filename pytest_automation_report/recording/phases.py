@@ -17,7 +17,7 @@ from pytest_automation_report.api.models import Field, FieldType, Status
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_automation_report.text.redaction import Texts
+    from pytest_automation_report.text.redaction import TextCleaner
 
 PHASES = ("setup", "call", "teardown")
 
@@ -111,7 +111,7 @@ class Phase:
         return console_field(name, self.text, self.message, self.kind)
 
 
-def phase(report: Report, texts: Texts) -> Phase | None:
+def phase(report: Report, texts: TextCleaner) -> Phase | None:
     """Return what a report says, None for a plain pass."""
     when, outcome = report.when or "", report.outcome
     reason = getattr(report, "wasxfail", None)
@@ -195,7 +195,7 @@ def worst(statuses: Sequence[Status]) -> Status:
     return max(statuses, key=_SEVERITY.__getitem__) if statuses else "passed"
 
 
-def _skipped(when: str, report: Report, texts: Texts) -> Phase:
+def _skipped(when: str, report: Report, texts: TextCleaner) -> Phase:
     """Return what the report of a skipped phase says."""
     text, reason = skip_texts(report.longrepr, report.longreprtext)
     return Phase(when, "skipped", texts.console(text), texts.paragraph(reason), "pytest.skip")

@@ -9,31 +9,31 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from pytest_automation_report.api.limits import FIELD_LIMIT, fitted
+from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, Status, Test
-from pytest_automation_report.recording.annotations import Added, together
+from pytest_automation_report.recording.annotations import Annotations, merged
 from pytest_automation_report.recording.attempts import with_earlier_attempts
-from pytest_automation_report.recording.fields import printed, property_field
-from pytest_automation_report.recording.identity import Identity, identity
-from pytest_automation_report.recording.options import Rules, texts
+from pytest_automation_report.recording.fields import printed_annotations, property_field
+from pytest_automation_report.recording.identity import TestIdentity, identity
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import PHASES, Phase, console_field, phase, worst
 from pytest_automation_report.recording.steps import Subtests, context_of, steps_field
 from pytest_automation_report.recording.synthetic_results import (
-    Finished,
+    AttemptResult,
     Location,
     node_id_fields,
     output_fields,
     place,
 )
 from pytest_automation_report.text.limits import STRING_UNITS, string
-from pytest_automation_report.text.redaction import spelled
+from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.recording.phases import Report
     from pytest_automation_report.recording.steps import Context
-    from pytest_automation_report.text.redaction import Texts
+    from pytest_automation_report.text.redaction import TextCleaner
 
 _Entry = TypeVar("_Entry")
 
@@ -45,7 +45,7 @@ _NO_CALL = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Before:
+class PreviousAttempts:
     """The attempts in a row of one test before the running one, and what they have left in pytest's item."""
 
     number: int = 0
@@ -54,7 +54,7 @@ class _Before:
     properties: Sequence[tuple[str, object]] = ()
 
 
-_NOTHING = _Before()
+_NOTHING = PreviousAttempts()
 _PASSED = dict.fromkeys(PHASES)
 """What is told of an attempt whose phases have all passed."""
 
@@ -64,7 +64,7 @@ class _Attempt:
 
     __slots__ = ("before", "durations", "earlier", "location", "phases", "properties", "sections", "subtests")
 
-    def __init__(self, before: _Before, location: Location) -> None:
+    def __init__(self, before: PreviousAttempts, location: Location) -> None:
         self.before = before
         self.location = location
         self.phases: dict[str, Phase | None] = {}
@@ -124,12 +124,12 @@ class Recorder:
     Raises ``re.error`` for a redaction that is no regular expression.
     """
 
-    def __init__(self, rules: Rules, groups: Mapping[str, str] | None = None) -> None:
+    def __init__(self, rules: RecordingOptions, groups: Mapping[str, str] | None = None) -> None:
         self._rules = rules
         self._groups = {} if groups is None else groups
-        self._texts = texts(rules)
+        self._texts = cleaner_for(rules)
         self._open: dict[str, _Attempt] = {}
-        self._before: dict[str, _Before] = {}
+        self._before: dict[str, PreviousAttempts] = {}
         self._is_output_kept = rules.keeps_output("passed") or rules.output_annotations
         self._most_shown = (
             STRING_UNITS - len(rules.prefix) if rules.prefix.isascii() and rules.prefix.isprintable() else 0
@@ -191,7 +191,7 @@ class Recorder:
             and not nodeid.endswith("::")
         )
 
-    def finish(self, nodeid: str, *, observed: int, added: Sequence[Added | None] = ()) -> Finished | None:
+    def finish(self, nodeid: str, *, observed: int, added: Sequence[Annotations | None] = ()) -> AttemptResult | None:
         """End an attempt and return its result, None when it was never started; ``observed`` in microseconds.
 
         ``added`` is what the user has added: last to this attempt, before that to those that a plugin has run within
@@ -206,8 +206,8 @@ class Recorder:
         file, line = place(attempt.location)
         fields, artifacts = self._fields(attempt, told, ident, status, added[-1] if added else None)
         if added:
-            ident = _moved(ident, together(added))
-        own = fitted(
+            ident = _moved(ident, merged(added))
+        own = fit_to_limits(
             Test(
                 ident.key,
                 ident.name,
@@ -223,9 +223,9 @@ class Recorder:
         earlier = (*attempt.before.tests, *self._tests_before(attempt, own, added[:-1]))
         number = attempt.before.number + 1
         if not is_final:
-            self._before[nodeid] = _Before(number, (*earlier, own), attempt.sections, attempt.properties)
+            self._before[nodeid] = PreviousAttempts(number, (*earlier, own), attempt.sections, attempt.properties)
         failing_line = next((each.line for each in told if each.line is not None), None)
-        return Finished(ident, with_earlier_attempts(own, earlier), is_final, status, number, failing_line)
+        return AttemptResult(ident, with_earlier_attempts(own, earlier), is_final, status, number, failing_line)
 
     def _add_subtest(self, attempt: _Attempt, report: Report, context: Context) -> None:
         """Count a subtest, whose output pytest keeps apart from its test's."""
@@ -240,7 +240,7 @@ class Recorder:
             attempt.subtests.output.extend(each for each in sections if each[0].endswith(" call"))
 
     def _fields(
-        self, attempt: _Attempt, told: Sequence[Phase], ident: Identity, status: Status, added: Added | None
+        self, attempt: _Attempt, told: Sequence[Phase], ident: TestIdentity, status: Status, added: Annotations | None
     ) -> tuple[tuple[Field, ...], tuple[Artifact, ...]]:
         """Return the fields of an attempt, those that tell of failure first, and its artifacts."""
         subtests = attempt.subtests
@@ -268,25 +268,25 @@ class Recorder:
         """Return what an attempt's output says about its test."""
         sections = _after(attempt.sections, attempt.before.sections)
         subtests = attempt.subtests.output if attempt.subtests is not None else []
-        return printed([*sections, *subtests], self._texts)
+        return printed_annotations([*sections, *subtests], self._texts)
 
     def _output(self, attempt: _Attempt, status: Status) -> list[Field]:
         """Return the console fields of what an attempt's own phases and subtests printed, in their order."""
         if not self._rules.keeps_output(status):
             return []
         sections = _after(attempt.sections, attempt.before.sections)
-        printed = attempt.subtests.output if attempt.subtests is not None else []
+        printed_annotations = attempt.subtests.output if attempt.subtests is not None else []
         setup = [each for each in sections if each[0].endswith(" setup")]
         later = [each for each in sections if not each[0].endswith(" setup")]
-        return output_fields([*setup, *printed, *later], self._texts)
+        return output_fields([*setup, *printed_annotations, *later], self._texts)
 
-    def _tests_before(self, attempt: _Attempt, test: Test, added: Sequence[Added | None]) -> list[Test]:
+    def _tests_before(self, attempt: _Attempt, test: Test, added: Sequence[Annotations | None]) -> list[Test]:
         """Return a test for each attempt that a plugin has run before the last within one start and finish."""
         tests: list[Test] = []
         last = len(attempt.earlier) - 1
         for place_, (call, subtests) in enumerate(attempt.earlier):
             # pytest-retry reports the first attempt and the last: what those between have added stands with the first.
-            more = together(added[place_ : place_ + 1] if place_ < last else added[place_:])
+            more = merged(added[place_ : place_ + 1] if place_ < last else added[place_:])
             told = [call] if call is not None else []
             failed = subtests is not None and subtests.has_failed
             status = worst(["failure" if failed else "passed", *(each.status for each in told)])
@@ -298,11 +298,11 @@ class Recorder:
             fields += more.fields if more is not None else ()
             artifacts = more.artifacts if more is not None else ()
             alias = self._rules.alias(status)
-            tests.append(fitted(replace(test, status=alias, fields=tuple(fields), artifacts=artifacts)))
+            tests.append(fit_to_limits(replace(test, status=alias, fields=tuple(fields), artifacts=artifacts)))
         return tests
 
 
-def _moved(ident: Identity, added: Added | None) -> Identity:
+def _moved(ident: TestIdentity, added: Annotations | None) -> TestIdentity:
     """Return the identity with the key and folder that were added."""
     if added is None or (added.key is None and added.folder is None):
         return ident
@@ -330,11 +330,11 @@ def _phase_fields(told: Sequence[Phase], subtests: Subtests | None) -> list[Fiel
 def _property_fields(
     entries: Sequence[tuple[str, object]],
     before: Sequence[tuple[str, object]],
-    clean: Texts,
+    clean: TextCleaner,
 ) -> list[Field]:
     """Return the fields of what ``record_property`` was given in this attempt."""
-    pairs = [(spelled(name), spelled(value)) for name, value in entries]
-    added = _after(pairs, [(spelled(name), spelled(value)) for name, value in before])
+    pairs = [(safe_str(name), safe_str(value)) for name, value in entries]
+    added = _after(pairs, [(safe_str(name), safe_str(value)) for name, value in before])
     return [property_field(name, value, clean) for name, value in added]
 
 

@@ -12,14 +12,14 @@ from pytest_automation_report.api.limits import FIELD_LIMIT, STEP_LIMIT
 from pytest_automation_report.api.models import Field, FieldType
 from pytest_automation_report.recording.phases import phase
 from pytest_automation_report.text.limits import TEXT_UNITS, cut_end, string, utf16_length
-from pytest_automation_report.text.redaction import spelled
+from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.recording.annotations import Added, StepStatus
+    from pytest_automation_report.recording.annotations import Annotations, StepStatus
     from pytest_automation_report.recording.phases import Phase, Report
-    from pytest_automation_report.text.redaction import Texts
+    from pytest_automation_report.text.redaction import TextCleaner
 
 _STEP_UNITS = 300
 # Room for the last step, which counts those that have no place.
@@ -64,7 +64,7 @@ class Subtests:
         """Whether any subtest failed."""
         return self._counts["failed"] > 0
 
-    def add(self, report: Report, context: Context, texts: Texts) -> None:
+    def add(self, report: Report, context: Context, texts: TextCleaner) -> None:
         """Count one subtest and take its texts while there is room for them."""
         status = _status(report.outcome)
         described = texts.string(_description(context))
@@ -74,7 +74,7 @@ class Subtests:
         if status == "failed" and len(self._failures) < FIELD_LIMIT and (told := phase(report, texts)) is not None:
             self._failures.append((described, told))
 
-    def fields(self, room: int, added: Added | None = None) -> list[Field]:
+    def fields(self, room: int, added: Annotations | None = None) -> list[Field]:
         """Return at most ``room`` fields (3 at least): the counts, the steps, and the failures first to last.
 
         The steps that a user has added stand before the subtests.
@@ -141,8 +141,8 @@ def _step(status: StepStatus, text: str) -> str:
 
 def _description(context: Context) -> str:
     """Return what tells a subtest from the others: its message and its arguments."""
-    arguments = ", ".join(f"{name}={spelled(value)}" for name, value in context.kwargs.items())
+    arguments = ", ".join(f"{name}={safe_str(value)}" for name, value in context.kwargs.items())
     if context.msg is None:
         return arguments or "<subtest>"
-    message = spelled(context.msg)
+    message = safe_str(context.msg)
     return f"{message} ({arguments})" if arguments else message

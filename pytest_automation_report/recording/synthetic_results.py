@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pytest_automation_report.api.limits import fitted
+from pytest_automation_report.api.limits import fit_to_limits
 from pytest_automation_report.api.models import Field, FieldType, Status, Test
-from pytest_automation_report.recording.identity import Identity, identity
-from pytest_automation_report.recording.options import Rules, texts
+from pytest_automation_report.recording.identity import TestIdentity, identity
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
 from pytest_automation_report.text.limits import string
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_automation_report.recording.phases import CollectionReport
-    from pytest_automation_report.text.redaction import Texts
+    from pytest_automation_report.text.redaction import TextCleaner
 
 Location: TypeAlias = "tuple[str, int | None, str] | None"
 """Where pytest says a test is: path, line (0-based), its name there."""
@@ -32,7 +32,7 @@ _RAISED = re.compile(r"^E   (\S.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class AttemptResult:
     """One attempt of one test and what came of it.
 
     ``test`` can stand as the result of its test. ``is_final`` is False when another attempt is to be expected; the
@@ -40,7 +40,7 @@ class Finished:
     test's file at which it failed, None where that is not known.
     """
 
-    identity: Identity
+    identity: TestIdentity
     test: Test
     is_final: bool
     status: Status
@@ -48,7 +48,7 @@ class Finished:
     line: int | None = None
 
 
-def collection_test(report: CollectionReport, rules: Rules) -> Finished | None:
+def collection_test(report: CollectionReport, rules: RecordingOptions) -> AttemptResult | None:
     """Return the result that stands for a module (or other node) that could not be collected, None if it could."""
     if report.outcome == "passed":
         return None
@@ -57,42 +57,42 @@ def collection_test(report: CollectionReport, rules: Rules) -> Finished | None:
         module = identity(report.nodeid).name
         folder = string(f"{rules.prefix}.{module}") if rules.prefix else module
         ident = replace(ident, folder=folder)
-    clean = texts(rules)
+    clean = cleaner_for(rules)
     status: Status = "skipped" if report.outcome == "skipped" else "error"
     told = _skipped_collection(report, clean) if status == "skipped" else _failed_collection(report, clean)
     fields = [told, *(output_fields(report.sections, clean) if rules.keeps_output(status) else ())]
     path = string(report.nodeid.partition("::")[0]) or None
     test = Test(ident.key, ident.name, ident.folder, rules.alias(status), file=path, fields=tuple(fields))
-    return Finished(ident, fitted(test), is_final=True, status=status)
+    return AttemptResult(ident, fit_to_limits(test), is_final=True, status=status)
 
 
 def unfinished_test(
     nodeid: str,
     location: Location,
-    rules: Rules,
+    rules: RecordingOptions,
     *,
     kind: Unfinished,
     detail: str,
     observed: int | None,
     worker: str,
-) -> Finished:
+) -> AttemptResult:
     """Return the error that stands for a test that was running when its process ended.
 
     ``nodeid`` has no ``@group`` of pytest-xdist, ``detail`` is what is known besides (a crash report, printed output),
     ``observed`` the microseconds since it began.
     """
     ident = identity(nodeid, prefix=rules.prefix)
-    clean = texts(rules)
+    clean = cleaner_for(rules)
     sentence = _sentence(kind, worker)
     told = console_field("Error", clean.console(sentence, "\n\n" if detail else "", detail), sentence)
     fields = (told, *node_id_fields(ident, clean))
     file, line = place(location)
     elapsed = None if observed is None else max(0, observed)
     test = Test(ident.key, ident.name, ident.folder, rules.alias("error"), elapsed, file, line, fields)
-    return Finished(ident, fitted(test), is_final=True, status="error")
+    return AttemptResult(ident, fit_to_limits(test), is_final=True, status="error")
 
 
-def passed_test(nodeid: str, location: Location, rules: Rules, elapsed: int) -> tuple[Identity, Test]:
+def passed_test(nodeid: str, location: Location, rules: RecordingOptions, elapsed: int) -> tuple[TestIdentity, Test]:
     """Return the result of a test that passed and has nothing else to say, with whose it is.
 
     Of a node id that is shown otherwise nothing is told: by then the secrets that it may hold are not known any more.
@@ -102,13 +102,13 @@ def passed_test(nodeid: str, location: Location, rules: Rules, elapsed: int) -> 
     return ident, Test(ident.key, ident.name, ident.folder, rules.alias("passed"), elapsed, file, line)
 
 
-def not_run_test(nodeid: str, rules: Rules) -> Test:
+def not_run_test(nodeid: str, rules: RecordingOptions) -> Test:
     """Return the result that stands for a test that was collected and never begun."""
     ident = identity(nodeid, prefix=rules.prefix)
     path = string(nodeid.partition("::")[0]) or None
     why = Field("Not run", "The session ended before it came to this test.")
-    fields = (why, *node_id_fields(ident, texts(rules)))
-    return fitted(Test(ident.key, ident.name, ident.folder, UNTESTED, file=path, fields=fields))
+    fields = (why, *node_id_fields(ident, cleaner_for(rules)))
+    return fit_to_limits(Test(ident.key, ident.name, ident.folder, UNTESTED, file=path, fields=fields))
 
 
 def place(location: Location) -> tuple[str | None, int | None]:
@@ -119,7 +119,7 @@ def place(location: Location) -> tuple[str | None, int | None]:
     return string(path) or None, None if line is None or line < 0 else line + 1
 
 
-def output_fields(sections: Iterable[tuple[str, str]], clean: Texts) -> list[Field]:
+def output_fields(sections: Iterable[tuple[str, str]], clean: TextCleaner) -> list[Field]:
     """Return the console fields of what was captured, one a stream, phases in their order."""
     fields: list[Field] = []
     entries = list(sections)
@@ -137,7 +137,7 @@ def output_fields(sections: Iterable[tuple[str, str]], clean: Texts) -> list[Fie
     return fields
 
 
-def node_id_fields(ident: Identity, clean: Texts) -> tuple[Field, ...]:
+def node_id_fields(ident: TestIdentity, clean: TextCleaner) -> tuple[Field, ...]:
     """Return the field with pytest's own spelling of a node id, where folder and name no longer show it."""
     return (Field("Node id", clean.string(ident.raw)),) if ident.is_respelled else ()
 
@@ -151,7 +151,7 @@ def _sentence(kind: Unfinished, worker: str) -> str:
     return "This test was interrupted (Ctrl-C, pytest.exit or -x) before it finished."
 
 
-def _failed_collection(report: CollectionReport, clean: Texts) -> Field:
+def _failed_collection(report: CollectionReport, clean: TextCleaner) -> Field:
     """Return the field that tells why a node could not be collected."""
     text = report.longreprtext or "pytest could not collect this and gave no text."
     raised = _RAISED.findall(text)
@@ -160,7 +160,7 @@ def _failed_collection(report: CollectionReport, clean: Texts) -> Field:
     return console_field("Error", clean.console(text), clean.paragraph(message), kind)
 
 
-def _skipped_collection(report: CollectionReport, clean: Texts) -> Field:
+def _skipped_collection(report: CollectionReport, clean: TextCleaner) -> Field:
     """Return the field that tells why a module was skipped."""
     text, reason = skip_texts(report.longrepr, report.longreprtext)
     return console_field("Skipped", clean.console(text), clean.paragraph(reason), "pytest.skip")

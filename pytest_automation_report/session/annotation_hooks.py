@@ -26,23 +26,23 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_automation_report.annotations.artifacts import attach
-from pytest_automation_report.annotations.collector import Notes
+from pytest_automation_report.annotations.collector import AnnotationCollector
 from pytest_automation_report.annotations.functions import NOTES, activate, deactivate
 from pytest_automation_report.annotations.markers import Markers
 from pytest_automation_report.annotations.user_hooks import DESCRIBE_TEST, added_to_test, files_of
-from pytest_automation_report.recording.annotations import together
+from pytest_automation_report.recording.annotations import merged
 from pytest_automation_report.recording.fields import property_field
-from pytest_automation_report.recording.options import texts
+from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.spool.records import plain_record
-from pytest_automation_report.text.redaction import spelled
+from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from pytest_automation_report.annotations.collector import Pad
-    from pytest_automation_report.recording.annotations import Added
-    from pytest_automation_report.recording.options import Rules
-    from pytest_automation_report.text.redaction import Texts
+    from pytest_automation_report.annotations.collector import AttemptAnnotations
+    from pytest_automation_report.recording.annotations import Annotations
+    from pytest_automation_report.recording.options import RecordingOptions
+    from pytest_automation_report.text.redaction import TextCleaner
 
 ADDED: Final = "automation_report_added"
 """Attribute of a teardown's report that carries plain data from a worker on another host."""
@@ -53,7 +53,7 @@ def is_described(config: pytest.Config) -> bool:
     return bool(getattr(config.hook, DESCRIBE_TEST).get_hookimpls())
 
 
-def describe(notes: Notes, item: pytest.Item, report: pytest.TestReport) -> None:
+def describe(notes: AnnotationCollector, item: pytest.Item, report: pytest.TestReport) -> None:
     """Ask the hooks of the test's folders what to add to the attempt that ends."""
     pad = notes.pad()
     if pad is None:
@@ -68,16 +68,18 @@ def describe(notes: Notes, item: pytest.Item, report: pytest.TestReport) -> None
                 attach(pad, each.content, each.name, each.mime_type)
 
 
-def with_markers(added: Sequence[Added | None], markers: Markers, item: pytest.Item | None) -> Sequence[Added | None]:
+def with_markers(
+    added: Sequence[Annotations | None], markers: Markers, item: pytest.Item | None
+) -> Sequence[Annotations | None]:
     """Return what an attempt adds, with what its test's markers add in front."""
     marked = None if item is None else markers.added(item)
-    return added if marked is None else [*added[:-1], together([marked, *added[-1:]])]
+    return added if marked is None else [*added[:-1], merged([marked, *added[-1:]])]
 
 
 class Describing:
     """Asks the hooks at each teardown."""
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: AnnotationCollector) -> None:
         self._notes = notes
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -91,11 +93,11 @@ class Describing:
         return report
 
 
-class TravellingNotes:
+class RemoteAnnotations:
     """Hooks for a worker on another host: what its tests add travels on their reports."""
 
-    def __init__(self, rules: Rules) -> None:
-        self._notes = Notes(texts(rules), artifact_url=rules.artifact_url)
+    def __init__(self, rules: RecordingOptions) -> None:
+        self._notes = AnnotationCollector(cleaner_for(rules), artifact_url=rules.artifact_url)
         self._markers = Markers(rules, self._notes)
         self._is_described = False
         self._failed: Any = None
@@ -162,7 +164,7 @@ _RECORDER: Final = "automation-report-suite-properties"
 class SuiteProperties:
     """Write suite properties of one process to its spool file; ``write`` appends a record."""
 
-    def __init__(self, write: Callable[[bytes], None], clean: Texts) -> None:
+    def __init__(self, write: Callable[[bytes], None], clean: TextCleaner) -> None:
         self._write = write
         self._clean = clean
 
@@ -175,7 +177,7 @@ class SuiteProperties:
 
     def record(self, name: str, value: object) -> None:
         """Write one property."""
-        made = property_field(spelled(name), spelled(value), self._clean)
+        made = property_field(safe_str(name), safe_str(value), self._clean)
         self._write(plain_record("property", field=made.body()))
 
 
@@ -208,7 +210,7 @@ def has_browsers() -> bool:
 class BrowserFiles:
     """Attaches files at the end of phases; registered for sessions with browsers only, since each phase pays for it."""
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: AnnotationCollector) -> None:
         self._notes = notes
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -229,14 +231,14 @@ class BrowserFiles:
                 self._notes.troubles.add(f"files of the browser are left out: {type(error).__name__}: {error}")
         return report
 
-    def _attach_screenshots(self, pad: Pad, values: Mapping[str, Any]) -> None:
+    def _attach_screenshots(self, pad: AttemptAnnotations, values: Mapping[str, Any]) -> None:
         """Attach what the drivers among a failed test's fixtures show; one that is gone is told."""
         for name, value in values.items():
             if callable(getattr(type(value), _SCREENSHOT, None)):
                 attach(pad, getattr(value, _SCREENSHOT), f"{name}.png", _PNG)
 
 
-def _attach_folder(pad: Pad, folder: object) -> None:
+def _attach_folder(pad: AttemptAnnotations, folder: object) -> None:
     """Attach all files of an attempt's folder, those of folders in it, too, in the order of their names."""
     if not isinstance(folder, (str, os.PathLike)):
         return

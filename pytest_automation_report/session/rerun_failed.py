@@ -16,7 +16,7 @@ from pytest_automation_report.recording.identity import identity
 from pytest_automation_report.session.runtest_hooks import ungrouped
 from pytest_automation_report.session.start import session_configuration
 from pytest_automation_report.settings.table import LOCAL_URL
-from pytest_automation_report.text.terminal import quantity
+from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,7 +71,7 @@ class Rerun:
         if not self._keys:
             what = "all tests are run" if self._is_all else f"no test is run ({OPTION}={ALL} runs all)"
             return f"automation report: nothing failed in run {self._run}: {what}"
-        return f"automation report: running again what failed in run {self._run}: {quantity(len(self._keys), 'test')}"
+        return f"automation report: running again what failed in run {self._run}: {pluralize(len(self._keys), 'test')}"
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
@@ -119,7 +119,7 @@ class Rerun:
             if not self._keys:
                 terminalreporter.write_line(self.pytest_report_header())
                 return
-            left_out = quantity(self._deselected, "test")
+            left_out = pluralize(self._deselected, "test")
             text = f"automation report: {left_out} deselected that did not fail in run {self._run}"
             terminalreporter.write_line(text)
 

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 from pytest_automation_report.annotations.hook_values import Summary
 from pytest_automation_report.annotations.user_hooks import DESCRIBE_RUN, FINISHED, added_to_run, files_of
 from pytest_automation_report.api.models import SERVE_PORT, Resources
-from pytest_automation_report.recording.options import texts
+from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.summary.lines import RUN_PAGE, run_page
 
 if TYPE_CHECKING:
     import pytest
 
     from pytest_automation_report.annotations.hook_values import ArtifactFile
-    from pytest_automation_report.annotations.user_hooks import Troubles
+    from pytest_automation_report.annotations.user_hooks import UserErrors
     from pytest_automation_report.api.models import NewRun
-    from pytest_automation_report.recording.options import Rules
+    from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.configuration import Configuration
-    from pytest_automation_report.summary.lines import Ending
+    from pytest_automation_report.summary.lines import SessionOutcome
 
 
 def described_run(
-    config: pytest.Config, run: NewRun, rules: Rules, troubles: Troubles
+    config: pytest.Config, run: NewRun, rules: RecordingOptions, troubles: UserErrors
 ) -> tuple[NewRun, tuple[ArtifactFile, ...]]:
     """Return the run with what hooks add to it, and the files that it is to have.
 
@@ -31,7 +31,7 @@ def described_run(
     """
     hook = getattr(config.hook, DESCRIBE_RUN)
     answers = troubles.ask(DESCRIBE_RUN, lambda: hook(config=config)) or ()
-    clean = texts(rules)
+    clean = cleaner_for(rules)
     files: list[ArtifactFile] = []
     for answer in reversed(answers):
         added = troubles.checked(DESCRIBE_RUN, added_to_run, answer, clean)
@@ -48,7 +48,9 @@ def described_run(
     return run, tuple(files)
 
 
-def tell_finished(config: pytest.Config, ending: Ending, configuration: Configuration, troubles: Troubles) -> None:
+def tell_finished(
+    config: pytest.Config, ending: SessionOutcome, configuration: Configuration, troubles: UserErrors
+) -> None:
     """Tell hooks what became of the session's results."""
     troubles.add_unknown_hooks(config)
     tally = ending.tally

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec
 import pytest
 
 from pytest_automation_report.annotations.artifacts import attachment
-from pytest_automation_report.annotations.collector import Notes
+from pytest_automation_report.annotations.collector import AnnotationCollector
 from pytest_automation_report.annotations.functions import NOTES, activate, deactivate
 from pytest_automation_report.annotations.markers import Markers
 from pytest_automation_report.api.models import Artifact, Field, encoded
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.attempts import ATTEMPTS
 from pytest_automation_report.recording.failures import FAILED, Failures
-from pytest_automation_report.recording.options import Rules, texts
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.session.annotation_hooks import (
     BrowserFiles,
@@ -37,26 +37,26 @@ from pytest_automation_report.session.annotation_hooks import (
     with_markers,
 )
 from pytest_automation_report.settings.token import secrets_from, token_from
-from pytest_automation_report.spool.artifacts import Stash
+from pytest_automation_report.spool.artifacts import ArtifactSpool
 from pytest_automation_report.spool.folder import NOT_RUN, SessionFolder
 from pytest_automation_report.spool.records import (
     FORMAT,
-    about,
+    attempt_header,
     collected_names,
     finish_record,
     pass_record,
     plain_record,
     start_record,
 )
-from pytest_automation_report.spool.writer import Losses, SpoolWriter
+from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_automation_report.annotations.hook_values import ArtifactFile
     from pytest_automation_report.api.models import Test
-    from pytest_automation_report.recording.annotations import Added
-    from pytest_automation_report.recording.synthetic_results import Finished
+    from pytest_automation_report.recording.annotations import Annotations
+    from pytest_automation_report.recording.synthetic_results import AttemptResult
 
 
 def captured_files(config: pytest.Config) -> list[tuple[str, int, int, int]]:
@@ -106,7 +106,7 @@ class Clock:
         return max(0, int((self._counter() - self.epoch) * 1_000_000))
 
 
-class Faults:
+class InternalErrors:
     """Errors of our own code inside pytest's hooks: counted and told at the end, never raised into a user's session."""
 
     def __init__(self) -> None:
@@ -137,10 +137,12 @@ def guarded(hook: Callable[P, None]) -> Callable[P, None]:
     return guard
 
 
-class Recording:
+class RuntestHooks:
     """Hooks for a process that runs tests: the only one, or one xdist worker."""
 
-    def __init__(self, writer: SpoolWriter, rules: Rules, clock: Clock, worker: str, faults: Faults) -> None:
+    def __init__(
+        self, writer: SpoolWriter, rules: RecordingOptions, clock: Clock, worker: str, faults: InternalErrors
+    ) -> None:
         self.faults = faults
         self.worker = worker
         self.modules = 0
@@ -151,8 +153,8 @@ class Recording:
         self._rules = rules
         self._clock = clock
         self._recorder = Recorder(rules, self._groups)
-        stash = Stash(writer.folder, worker, most_bytes=rules.artifact_size, most_together=rules.artifact_total)
-        self._notes = Notes(texts(rules), stash, rules.artifact_url)
+        stash = ArtifactSpool(writer.folder, worker, most_bytes=rules.artifact_size, most_together=rules.artifact_total)
+        self._notes = AnnotationCollector(cleaner_for(rules), stash, rules.artifact_url)
         self._notes.told_at_once = self._write_artifact
         self._markers = Markers(rules, self._notes)
         self._number = 0
@@ -197,7 +199,7 @@ class Recording:
             self._began = self._clock.now()
             self._notes.begin()
             self._recorder.start(nodeid, location)
-            self._about = about(self._groups.get(nodeid, nodeid), location[0], location[1])
+            self._about = attempt_header(self._groups.get(nodeid, nodeid), location[0], location[1])
             self._open = nodeid
             self._writer.write(start_record(self._number, self._began, self._about))
         except Exception as error:  # noqa: BLE001 - as in `guarded`, which costs a call at each phase of each test
@@ -224,7 +226,7 @@ class Recording:
         except Exception as error:  # noqa: BLE001 - as above
             self.faults.add("pytest_runtest_logfinish", error)
 
-    def _added(self) -> Sequence[Added | None]:
+    def _added(self) -> Sequence[Annotations | None]:
         """Return what the attempt's user has added; an error in that must not cost the result."""
         try:
             return with_markers(self._notes.end(), self._markers, self._notes.item)
@@ -232,7 +234,7 @@ class Recording:
             self.faults.add("annotations", error)
             return ()
 
-    def finish_attempt(self, nodeid: str, added: Sequence[Added | None]) -> None:
+    def finish_attempt(self, nodeid: str, added: Sequence[Annotations | None]) -> None:
         """Write the result of an attempt, with what its user has added."""
         now = self._clock.now()
         is_plain = nodeid == self._open and not added
@@ -248,7 +250,7 @@ class Recording:
             self._unclosed = None if finished.is_final else (nodeid, finished.status)
             self.write_finished(finished, self._number, now)
 
-    def write_finished(self, finished: Finished, number: int, moment: int) -> None:
+    def write_finished(self, finished: AttemptResult, number: int, moment: int) -> None:
         """Write one result; only a forked child of a test would not own the spool, and it does not count either."""
         record = _record_of(finished, number, moment, finished.test)
         is_own = self._writer.write(record, functools.partial(_short_record_of, finished, number, moment))
@@ -257,7 +259,7 @@ class Recording:
             if finished.status in FAILED:
                 self.failures.add(finished.test, finished.status, finished.line)
 
-    def write_result(self, finished: Finished) -> None:
+    def write_result(self, finished: AttemptResult) -> None:
         """Write a result that no attempt led to: a module that could not be collected."""
         self._number += 1
         self.modules += 1
@@ -329,12 +331,12 @@ class Recording:
         self._writer.close()
 
     @property
-    def losses(self) -> Losses:
+    def losses(self) -> WriteLosses:
         """What the disk did not take."""
         return self._writer.losses
 
 
-class WorkerRecording(Recording):
+class WorkerRecording(RuntestHooks):
     """Hooks for an xdist worker: it also says when it ends."""
 
     @pytest.hookimpl(trylast=True)
@@ -343,7 +345,7 @@ class WorkerRecording(Recording):
         """Close the worker's file, and tell the controller what could not be written to it."""
         self.close()
         self.shut()
-        if self.losses != Losses():
+        if self.losses != WriteLosses():
             getattr(session.config, "workeroutput", {})[LOSSES] = asdict(self.losses)
 
 
@@ -359,10 +361,10 @@ def worker_recording(given: dict[str, Any], worker: str) -> WorkerRecording | No
         writer = None
     if writer is None:
         return None
-    return WorkerRecording(writer, worker_rules(given, os.environ), Clock(given["epoch"]), worker, Faults())
+    return WorkerRecording(writer, worker_rules(given, os.environ), Clock(given["epoch"]), worker, InternalErrors())
 
 
-def _record_of(finished: Finished, number: int, moment: int, test: Test) -> bytes:
+def _record_of(finished: AttemptResult, number: int, moment: int, test: Test) -> bytes:
     return finish_record(
         number,
         moment,
@@ -374,7 +376,7 @@ def _record_of(finished: Finished, number: int, moment: int, test: Test) -> byte
     )
 
 
-def _short_record_of(finished: Finished, number: int, moment: int) -> bytes:
+def _short_record_of(finished: AttemptResult, number: int, moment: int) -> bytes:
     """Return the record of a result without its texts: they go before any outcome does."""
     fields = (*(each for each in finished.test.fields if each.name == ATTEMPTS), _LEFT_OUT)
     return _record_of(finished, number, moment, replace(finished.test, fields=fields, artifacts=()))
@@ -414,8 +416,8 @@ def _repeated(nodeids: Iterable[str]) -> list[list[object]]:
     return [[name, count] for name, count in counts.items() if count > 1][:_REPEATED_SHOWN]
 
 
-def worker_rules(given: Mapping[str, Any], environ: Mapping[str, str]) -> Rules:
+def worker_rules(given: Mapping[str, Any], environ: Mapping[str, str]) -> RecordingOptions:
     """Return the rules that a controller gave one of its workers, with the secrets that the worker finds by itself."""
-    rules = Rules.from_json(given["rules"])
+    rules = RecordingOptions.from_json(given["rules"])
     token = token_from(environ, given["token_file"]).token
     return replace(rules, secrets=secrets_from(environ, token, is_builtin=rules.redact_builtin))

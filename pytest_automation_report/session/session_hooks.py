@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.delivery.handover import Handover, Hiding, limits_from
+from pytest_automation_report.delivery.handover import RedactionSettings, SenderConfig, limits_from
 from pytest_automation_report.delivery.launch import LaunchError, start_sender
 from pytest_automation_report.errors import UNLOADED, SpoolError
-from pytest_automation_report.recording.options import texts
+from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.synthetic_results import collection_test
 from pytest_automation_report.session.run_hook_calls import tell_finished
 from pytest_automation_report.session.runtest_hooks import (
     LOSSES,
     Clock,
-    Faults,
-    Recording,
+    InternalErrors,
+    RuntestHooks,
     captured_files,
     guarded,
     write_names,
 )
-from pytest_automation_report.session.start import session_configuration, session_run, spooled
+from pytest_automation_report.session.start import create_session_folder, session_configuration, session_run
 from pytest_automation_report.session.terminal import TerminalReport
-from pytest_automation_report.session.waiting import LedgerView, wait_for_sender
+from pytest_automation_report.session.waiting import LedgerTail, wait_for_sender
 from pytest_automation_report.settings.artifact_store import artifact_store, files_template
 from pytest_automation_report.settings.configuration import token_for
 from pytest_automation_report.settings.run import rules_from
@@ -37,21 +37,21 @@ from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, SessionFolder
 from pytest_automation_report.spool.log import Log
 from pytest_automation_report.spool.records import plain_record
-from pytest_automation_report.spool.sessions import left_behind
-from pytest_automation_report.spool.writer import Losses
-from pytest_automation_report.summary.counts import Tally, tally_from
-from pytest_automation_report.summary.lines import Ending
+from pytest_automation_report.spool.sessions import expire_old_sessions
+from pytest_automation_report.spool.writer import WriteLosses
+from pytest_automation_report.summary.counts import SessionCounts, tally_from
+from pytest_automation_report.summary.lines import SessionOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from pytest_automation_report.annotations.hook_values import ArtifactFile
-    from pytest_automation_report.api.models import ArtifactStore
-    from pytest_automation_report.delivery.handover import Limits
-    from pytest_automation_report.session.xdist_hooks import RemoteRecordings
+    from pytest_automation_report.api.models import ArtifactStoreConfig
+    from pytest_automation_report.delivery.handover import Timeouts
+    from pytest_automation_report.session.xdist_hooks import ControllerHooks
     from pytest_automation_report.settings.configuration import Configuration
-    from pytest_automation_report.spool.manifest import Session
+    from pytest_automation_report.spool.manifest import SessionManifest
 
 STRICT_EXIT_STATUS: Final = 11
 
@@ -65,7 +65,7 @@ _ENDINGS: Final[Mapping[int, str]] = {
 }
 
 
-def reporting_for(config: pytest.Config, environ: Mapping[str, str], trouble: str = "") -> Reporting:
+def reporting_for(config: pytest.Config, environ: Mapping[str, str], trouble: str = "") -> SessionHooks:
     """Return the reporting of this session; raises `SettingError` for what the user typed wrong.
 
     ``trouble`` is what the summary is to tell besides.
@@ -84,7 +84,7 @@ def reporting_for(config: pytest.Config, environ: Mapping[str, str], trouble: st
     if trouble:
         configuration = replace(configuration, troubles=(trouble, *configuration.troubles))
     limits = limits_from(environ, exit_all=configuration.exit_wait)
-    return Reporting(configuration, token, limits, config, secrets=secrets, environ=environ, store=store)
+    return SessionHooks(configuration, token, limits, config, secrets=secrets, environ=environ, store=store)
 
 
 def _remember(configuration: Configuration, token: Token, environ: Mapping[str, str], root: Path) -> None:
@@ -116,41 +116,41 @@ def _check_before(configuration: Configuration, token: Token | None) -> None:
         raise pytest.UsageError(f"{origin}: {where} cannot be used: {'; '.join(failed)}")
 
 
-class Reporting:
+class SessionHooks:
     """Hooks of the process that leads a session: the only one, or the controller of xdist's workers."""
 
     def __init__(
         self,
         configuration: Configuration,
         token: Token | None,
-        limits: Limits,
+        limits: Timeouts,
         config: pytest.Config,
         *,
         secrets: tuple[str, ...],
         environ: Mapping[str, str],
-        store: ArtifactStore | None = None,
+        store: ArtifactStoreConfig | None = None,
     ) -> None:
-        self.faults = Faults()
+        self.faults = InternalErrors()
         self._configuration = configuration
         self._token = token
         self._limits = limits
         self._environ = dict(environ)  # as it is before tests change it
-        self._session: Session | None = None
+        self._session: SessionManifest | None = None
         self._sleep, self._monotonic, self._wall = time.sleep, time.monotonic, time.time
         self._getpid, self._pid = os.getpid, os.getpid()
         prefix = str(getattr(config.option, "junitprefix", None) or "")
         template = files_template(configuration, environ, config.rootpath)
         self._store = store
         self._rules = rules_from(configuration, prefix, secrets, artifact_url=template)
-        self._clean = texts(self._rules)
+        self._clean = cleaner_for(self._rules)
         self._report = TerminalReport(config, self._environ, self._clean, self.faults)
         self._troubles = self._report.troubles
         self._troubles += configuration.troubles
         self._clock = Clock()
         self._folder: SessionFolder | None = None
-        self._recording: Recording | None = None
-        self._remote: RemoteRecordings | None = None
-        self._losses: list[Losses] = []
+        self._recording: RuntestHooks | None = None
+        self._remote: ControllerHooks | None = None
+        self._losses: list[WriteLosses] = []
         self._uncollected: set[str] = set()
         self._is_started = False
         self._is_ended = False
@@ -172,14 +172,14 @@ class Reporting:
         is_leading = session.config.pluginmanager.has_plugin("dsession")
         worker = CONTROLLER if is_leading else MAIN
         writer = self._folder.writer(worker)
-        self._recording = Recording(writer, self._rules, self._clock, worker, self.faults)
+        self._recording = RuntestHooks(writer, self._rules, self._clock, worker, self.faults)
         self._recording.add_to_run(session, self._run_files)
         if is_leading:
-            from pytest_automation_report.session.xdist_hooks import RemoteRecordings  # noqa: PLC0415 - only with xdist's workers
+            from pytest_automation_report.session.xdist_hooks import ControllerHooks  # noqa: PLC0415 - only with xdist's workers
 
             dist = session.config.getoption("dist", "no")
             self._recording.write(plain_record("plan", each=dist == "each"))
-            self._remote = RemoteRecordings(
+            self._remote = ControllerHooks(
                 self._folder,
                 self._rules,
                 self._clock,
@@ -211,7 +211,7 @@ class Reporting:
         """Take what a worker could not write to disk, and why one could not record."""
         output = getattr(node, "workeroutput", {})
         if (losses := output.get(LOSSES)) is not None:
-            self._losses.append(Losses(**losses))
+            self._losses.append(WriteLosses(**losses))
         if (reason := output.get(UNLOADED)) is not None:
             text = f"its results are without annotations: its Python cannot load the plugin: {reason}"
             self._troubles.append(f"worker {node.gateway.id}: {text}")
@@ -261,7 +261,7 @@ class Reporting:
         self._end(session, exitstatus)
         if self._folder is None or self._recording is None:
             return
-        view = LedgerView(self._folder.ledger)
+        view = LedgerTail(self._folder.ledger)
         if self._is_started:
             is_interrupted = self._interruption.startswith("interrupted")
             limits = self._limits
@@ -340,7 +340,9 @@ class Reporting:
             self._configuration = replace(self._configuration, name=run.name)
         asked = self._configuration.spool
         try:
-            found = spooled(self._configuration, run, self._rules, sharing, self._environ, is_followed=self._is_sending)
+            found = create_session_folder(
+                self._configuration, run, self._rules, sharing, self._environ, is_followed=self._is_sending
+            )
         except SpoolError as error:
             self._troubles.append(f"nothing can be reported: {error}")
             return
@@ -367,14 +369,14 @@ class Reporting:
         configuration, keeps_output = self._configuration, self._rules.keeps_output("error")
         if self._folder is None or self._token is None or not self._is_sending:
             return
-        handover = Handover(
+        handover = SenderConfig(
             folder=str(self._folder.path),
             endpoint=configuration.endpoint,
             token=self._token,
             controller=os.getpid(),
             limits=self._limits,
             store=self._store,
-            hiding=Hiding(self._rules.redact, self._rules.secrets, self._rules.redact_builtin),
+            hiding=RedactionSettings(self._rules.redact, self._rules.secrets, self._rules.redact_builtin),
             captured=tuple(captured_files(config)) if self._remote is None and keeps_output else (),
             epoch=self._clock.epoch,
         )
@@ -384,11 +386,11 @@ class Reporting:
         except LaunchError as error:
             self._troubles.append(f"the sender did not start: {error}")
 
-    def _ending_from(self, tally: Tally, view: LedgerView) -> Ending:
+    def _ending_from(self, tally: SessionCounts, view: LedgerTail) -> SessionOutcome:
         assert self._folder is not None
         assert self._recording is not None
         is_silent = self._is_started and not view.state.is_done
-        return Ending(
+        return SessionOutcome(
             tally=tally,
             folder=str(self._folder.path),
             is_sent=self._is_started,
@@ -399,8 +401,8 @@ class Reporting:
             reasons=tuple(view.state.reasons),
             renamed=tuple(view.state.renamed.items()),
             unstored=view.state.unstored_reasons,
-            losses=Losses.together((*self._losses, self._recording.losses)),
-            leftovers=left_behind(
+            losses=WriteLosses.together((*self._losses, self._recording.losses)),
+            leftovers=expire_old_sessions(
                 self._configuration.spool, self._folder, keep_days=self._configuration.keep_spool, now=self._wall()
             ),
         )

@@ -26,31 +26,31 @@ import pytest
 
 from pytest_automation_report.api.models import Field, NewRun, Resources
 from pytest_automation_report.ci.discovery import facts_for
-from pytest_automation_report.ci.facts import Facts
+from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.fields import clean_field
-from pytest_automation_report.recording.options import Rules, texts
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.session.run_hook_calls import described_run
 from pytest_automation_report.settings.configuration import configuration_from, project_name, read_given
 from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, new_session_folder, private_folder
-from pytest_automation_report.spool.liveness import birth_of
-from pytest_automation_report.spool.manifest import Session
+from pytest_automation_report.spool.liveness import process_start_time
+from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pytest_automation_report.annotations.hook_values import ArtifactFile
-    from pytest_automation_report.annotations.user_hooks import Troubles
+    from pytest_automation_report.annotations.user_hooks import UserErrors
     from pytest_automation_report.settings.configuration import Configuration
-    from pytest_automation_report.settings.run import Sharing
+    from pytest_automation_report.settings.run import RunSharing
 
 _FOLDER: Final = "pytest-automation-report"
 _NAME_CHARACTERS: Final = 40
 
 
-def places_for(configuration: Configuration, environ: Mapping[str, str], user: int) -> Iterator[Configuration]:
+def spool_candidates(configuration: Configuration, environ: Mapping[str, str], user: int) -> Iterator[Configuration]:
     """Yield the configuration with each place that a session may be kept in, the one that was asked for first.
 
     The store moves along unless its place was given. ``user`` is the number of the user, for the temporary folder: it
@@ -95,15 +95,15 @@ def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> 
     )
 
 
-def spooled(
+def create_session_folder(
     configuration: Configuration,
     run: NewRun,
-    rules: Rules,
-    sharing: Sharing,
+    rules: RecordingOptions,
+    sharing: RunSharing,
     environ: Mapping[str, str],
     *,
     is_followed: bool,
-) -> tuple[Configuration, SessionFolder, Session]:
+) -> tuple[Configuration, SessionFolder, SessionManifest]:
     """Return the session's folder in the first place that can be written, with what was written there.
 
     ``is_followed`` tells that a sender is to be started with it. The configuration that is returned names that place.
@@ -111,7 +111,7 @@ def spooled(
     """
     temporary = temporary_folder(environ, os.getuid())
     refused: list[str] = []
-    for place in places_for(configuration, environ, os.getuid()):
+    for place in spool_candidates(configuration, environ, os.getuid()):
         written = functools.partial(_written, place, run, rules, sharing, is_followed=is_followed)
         found = _tried(place, written, temporary, refused)
         if found is not None:
@@ -121,10 +121,10 @@ def spooled(
 
 def _tried(
     place: Configuration,
-    written: Callable[[], tuple[SessionFolder, Session]],
+    written: Callable[[], tuple[SessionFolder, SessionManifest]],
     temporary: Path,
     refused: list[str],
-) -> tuple[SessionFolder, Session] | None:
+) -> tuple[SessionFolder, SessionManifest] | None:
     """Return what was written in a place, None when that cannot be done, and add the reason."""
     try:
         if place.spool.is_relative_to(temporary):
@@ -136,12 +136,12 @@ def _tried(
 
 
 def _written(
-    place: Configuration, run: NewRun, rules: Rules, sharing: Sharing, *, is_followed: bool
-) -> tuple[SessionFolder, Session]:
+    place: Configuration, run: NewRun, rules: RecordingOptions, sharing: RunSharing, *, is_followed: bool
+) -> tuple[SessionFolder, SessionManifest]:
     """Write the session into a new folder; its id is among the fields of its own run, so that it can be found again."""
     folder = new_session_folder(place.spool, time.strftime("%Y%m%dT%H%M%S", time.gmtime()), is_hidden=True)
     own = () if sharing.tag else (Field(SESSION_ID_FIELD, folder.id),)
-    session = Session(
+    session = SessionManifest(
         id=folder.id,
         origin=place.endpoint.origin,
         project_id=place.endpoint.project_id,
@@ -150,7 +150,7 @@ def _written(
         joined_run=place.run_id,
         rules=rules.for_sender().to_json(),
         pid=os.getpid(),
-        pid_birth=birth_of(os.getpid()),
+        pid_birth=process_start_time(os.getpid()),
         run_tag=sharing.tag,
         is_first=sharing.is_first,
         is_followed=is_followed,
@@ -198,8 +198,8 @@ def _kernel() -> str:
 
 
 def session_run(
-    config: pytest.Config, configuration: Configuration, rules: Rules, troubles: Troubles
-) -> tuple[NewRun, tuple[ArtifactFile, ...], Sharing]:
+    config: pytest.Config, configuration: Configuration, rules: RecordingOptions, troubles: UserErrors
+) -> tuple[NewRun, tuple[ArtifactFile, ...], RunSharing]:
     """Return the run to create for a session, the files that hooks add to it, and how jobs share it.
 
     One that is joined tells of itself, one that jobs share tells what they have in common.
@@ -207,7 +207,7 @@ def session_run(
     facts = facts_for(configuration.given_facts, configuration.facts, os.environ, config.rootpath)
     sharing = sharing_of(configuration, facts)
     if configuration.run_id is not None:
-        return _new_run(configuration, rules, facts=Facts(), software=()), (), sharing
+        return _new_run(configuration, rules, facts=BuildInfo(), software=()), (), sharing
     if sharing.tag:
         run = _new_run(configuration, rules, facts=common_facts(facts), software=())
         run = sharing.run(run, has_name="name" in configuration.origins)
@@ -217,10 +217,12 @@ def session_run(
     return *described_run(config, run, rules, troubles), sharing
 
 
-def _new_run(configuration: Configuration, rules: Rules, *, facts: Facts, software: tuple[Field, ...]) -> NewRun:
+def _new_run(
+    configuration: Configuration, rules: RecordingOptions, *, facts: BuildInfo, software: tuple[Field, ...]
+) -> NewRun:
     """Return the run, without secrets in its texts."""
     run = configured_run(configuration, facts, own=software)
-    clean = texts(rules)
+    clean = cleaner_for(rules)
     return replace(
         run,
         resources=Resources(

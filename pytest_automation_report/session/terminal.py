@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from pytest_automation_report.annotations.user_hooks import Troubles
+from pytest_automation_report.annotations.user_hooks import UserErrors
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
-from pytest_automation_report.session.runtest_hooks import Faults, guarded
+from pytest_automation_report.session.runtest_hooks import InternalErrors, guarded
 from pytest_automation_report.summary.console_command import console_command
 from pytest_automation_report.summary.lines import Shell, header_line, report_lines, target
 from pytest_automation_report.text.terminal import printable
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_automation_report.recording.options import Rules
+    from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.spool.folder import SessionFolder
-    from pytest_automation_report.summary.lines import Ending
-    from pytest_automation_report.text.redaction import Texts
+    from pytest_automation_report.summary.lines import SessionOutcome
+    from pytest_automation_report.text.redaction import TextCleaner
 
 
 class TerminalReport:
@@ -33,11 +33,13 @@ class TerminalReport:
     when the session's results are counted.
     """
 
-    def __init__(self, config: pytest.Config, environ: Mapping[str, str], clean: Texts, faults: Faults) -> None:
+    def __init__(
+        self, config: pytest.Config, environ: Mapping[str, str], clean: TextCleaner, faults: InternalErrors
+    ) -> None:
         self.faults = faults
         self.troubles: list[str] = []
-        self.hook_troubles = Troubles()
-        self.ending: Ending | None = None
+        self.hook_troubles = UserErrors()
+        self.ending: SessionOutcome | None = None
         self._here = config.invocation_params.dir
         self._root = config.rootpath
         self._environ = environ
@@ -53,7 +55,7 @@ class TerminalReport:
         return printable(header_line(configuration, self._here, key=key))
 
     @guarded
-    def show_on_job(self, configuration: Configuration, ending: Ending) -> None:
+    def show_on_job(self, configuration: Configuration, ending: SessionOutcome) -> None:
         """Tell the page of the CI job what became of the session."""
         is_github = bool(self._environ.get("GITHUB_ACTIONS"))  # where failures are marked by default
         is_shown = configuration.ci_annotations or is_github
@@ -66,7 +68,7 @@ class TerminalReport:
             self.troubles += job.troubles
 
     @guarded
-    def compare(self, configuration: Configuration, folder: SessionFolder | None, rules: Rules) -> None:
+    def compare(self, configuration: Configuration, folder: SessionFolder | None, rules: RecordingOptions) -> None:
         """Compare with pytest's XML: as late as the summary, when all that write at the session's end have done so."""
         shown_path = configuration.compare_junit
         if shown_path and folder is not None and not self._is_told:

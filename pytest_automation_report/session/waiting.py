@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_automation_report.delivery.handover import Limits
+    from pytest_automation_report.delivery.handover import Timeouts
 
 
 _QUIET_SECONDS: Final = 1.0
@@ -36,7 +36,7 @@ class _Notice:
 
 
 @dataclass(slots=True)
-class LedgerView:
+class LedgerTail:
     """The ledger as another process writes it; each `read` takes what is new."""
 
     path: Path
@@ -58,8 +58,8 @@ class LedgerView:
 
 
 def wait_for_sender(
-    view: LedgerView,
-    limits: Limits,
+    view: LedgerTail,
+    limits: Timeouts,
     *,
     is_interrupted: bool,
     clock: Callable[[], float],
@@ -106,11 +106,11 @@ def wait_for_sender(
             sender.close()
 
 
-def _tell(view: LedgerView, why: str) -> None:
+def _tell(view: LedgerTail, why: str) -> None:
     view.state.apply(Record("trouble", {"class": "dead", "why": why}))
 
 
-def _last_words(view: LedgerView) -> str:
+def _last_words(view: LedgerTail) -> str:
     """Return why the sender died where it could still say so."""
     lines = Log(view.path.with_name("sender.log")).tail(1)
     _, mark, why = lines[0].partition(LAST_WORDS) if lines else ("", "", "")

@@ -9,39 +9,39 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_automation_report.recording.annotations import Added
+from pytest_automation_report.recording.annotations import Annotations
 from pytest_automation_report.recording.failures import Failures
 from pytest_automation_report.recording.fields import clean_field
-from pytest_automation_report.recording.options import texts
+from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.steps import context_of
 from pytest_automation_report.recording.synthetic_results import unfinished_test
 from pytest_automation_report.session.annotation_hooks import ADDED
-from pytest_automation_report.session.runtest_hooks import Recording, collected_record, guarded, write_names
+from pytest_automation_report.session.runtest_hooks import RuntestHooks, collected_record, guarded, write_names
 from pytest_automation_report.spool.folder import NOT_RUN
 from pytest_automation_report.spool.records import AGAIN, plain_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.recording.options import Rules
-    from pytest_automation_report.session.runtest_hooks import Clock, Faults
+    from pytest_automation_report.recording.options import RecordingOptions
+    from pytest_automation_report.session.runtest_hooks import Clock, InternalErrors
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.writer import SpoolWriter
-    from pytest_automation_report.text.redaction import Texts
+    from pytest_automation_report.text.redaction import TextCleaner
 
 _CRASHED: Final = "???"  # xdist's word
 _NOTHING_CARRIED: Final[Mapping[str, Any]] = {"added": [], "told": []}
 
 
-class RemoteRecordings:
+class ControllerHooks:
     """Hooks of the controller for reports that workers send it."""
 
     def __init__(
         self,
         folder: SessionFolder,
-        rules: Rules,
+        rules: RecordingOptions,
         clock: Clock,
-        faults: Faults,
+        faults: InternalErrors,
         controller: SpoolWriter,
         *,
         is_grouped: bool = False,
@@ -54,7 +54,7 @@ class RemoteRecordings:
         self._is_grouped = is_grouped
         self.failures = Failures()
         self._is_pending = False
-        self._recordings: dict[str, RemoteRecording | None] = {}
+        self._recordings: dict[str, RemoteWorkerRecorder | None] = {}
         self._lines: dict[str, int | None] = {}
 
     @pytest.hookimpl(optionalhook=True)
@@ -105,16 +105,16 @@ class RemoteRecordings:
                 recording.close()
                 recording.shut()
 
-    def _recording(self, worker: str) -> RemoteRecording | None:
+    def _recording(self, worker: str) -> RemoteWorkerRecorder | None:
         """Return the recording of a worker that does not write itself, a new one when there is none."""
         if worker not in self._recordings:
             is_local = self._folder.records(worker).exists()
             self._recordings[worker] = None if is_local else self._new_recording(worker)
         return self._recordings[worker]
 
-    def _new_recording(self, worker: str) -> RemoteRecording:
+    def _new_recording(self, worker: str) -> RemoteWorkerRecorder:
         writer = self._folder.writer(worker)
-        recording = RemoteRecording(writer, self._rules, self._clock, worker, self.faults)
+        recording = RemoteWorkerRecorder(writer, self._rules, self._clock, worker, self.faults)
         recording.is_grouped = self._is_grouped
         return recording
 
@@ -138,7 +138,7 @@ class RemoteRecordings:
                 file=place[0],
                 line=place[1],
                 outcome=AGAIN if self._is_pending and report.outcome == "failed" else report.outcome,
-                text=texts(self._rules).console(report.longreprtext),
+                text=cleaner_for(self._rules).console(report.longreprtext),
             )
         )
 
@@ -151,7 +151,7 @@ class _Context:
     kwargs: Mapping[str, object]
 
 
-class RemoteRecording(Recording):
+class RemoteWorkerRecorder(RuntestHooks):
     """Records for one worker on another host, attempt by attempt: a teardown ends one."""
 
     def add(self, report: pytest.TestReport) -> None:
@@ -175,7 +175,7 @@ class RemoteRecording(Recording):
         for text in carried["told"]:
             self._notes.troubles.add(text)
         clean = self._notes.clean
-        added = [each and _cleaned(Added.from_json(each), clean) for each in carried["added"]]
+        added = [each and _cleaned(Annotations.from_json(each), clean) for each in carried["added"]]
         self.finish_attempt(nodeid, added)
 
     def give_up(self) -> None:
@@ -205,7 +205,7 @@ def _as_in_worker(report: Any) -> Any:  # noqa: ANN401 - a report that other plu
     return copied
 
 
-def _cleaned(added: Added, clean: Texts) -> Added:
+def _cleaned(added: Annotations, clean: TextCleaner) -> Annotations:
     """Return what a test on another host has added without the secrets that only this process knows."""
     return replace(
         added,

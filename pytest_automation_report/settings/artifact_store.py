@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.artifacts import is_bucket, template_for
-from pytest_automation_report.api.models import ArtifactStore
+from pytest_automation_report.api.models import ArtifactStoreConfig
 from pytest_automation_report.ci.discovery import facts_for
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.table import setting
@@ -25,7 +25,7 @@ _OTHER_VARIABLES: Final = frozenset({"HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PR
 
 def artifact_store(
     configuration: Configuration, environ: Mapping[str, str], root: Path
-) -> tuple[ArtifactStore | None, str]:
+) -> tuple[ArtifactStoreConfig | None, str]:
     """Return the user's own store, None without one that can be used, and what is to be told of that.
 
     Raises `SettingError` for a bucket without the packages that reach it, unless the environment names it. Credentials
@@ -39,14 +39,14 @@ def artifact_store(
         wanted = f"nobody tells all that {configuration.artifact_url} needs"
         return None, f"artifact_url: {wanted}: artifacts are not stored in {address}"
     if not is_bucket(address):
-        return ArtifactStore(address, url), ""
+        return ArtifactStoreConfig(address, url), ""
     if find_spec("obstore") is None:
         origin = configuration.origins.get("artifact_store", "artifact_store")
         error = SettingError(origin, address, f"a bucket needs packages that are not installed: {_INSTALL}")
         if origin != setting("artifact_store").environment:
             raise error
         return None, str(error)
-    return ArtifactStore(address, url, {name: value for name, value in environ.items() if _is_told(name)}), ""
+    return ArtifactStoreConfig(address, url, {name: value for name, value in environ.items() if _is_told(name)}), ""
 
 
 def files_template(configuration: Configuration, environ: Mapping[str, str], root: Path) -> str:

@@ -15,13 +15,13 @@ from pytest_automation_report.api.artifacts import is_bucket
 from pytest_automation_report.api.limits import ARTIFACT_BYTES, ARTIFACTS_BYTES
 from pytest_automation_report.api.urls import shown_address
 from pytest_automation_report.ci.detection import ci_facts
-from pytest_automation_report.ci.facts import Facts, known
+from pytest_automation_report.ci.facts import BuildInfo, with_fallbacks
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers as values
 from pytest_automation_report.settings.default_names import project_name, run_name, source_from
 from pytest_automation_report.settings.endpoint import endpoint_from
-from pytest_automation_report.settings.resolver import Resolution, absolute_path, spelled_like
-from pytest_automation_report.settings.sources import Given, given_from, read_given
+from pytest_automation_report.settings.resolver import SettingsResolver, absolute_path, spelled_like
+from pytest_automation_report.settings.sources import RawSetting, given_from, read_given
 from pytest_automation_report.settings.table import LOCAL_URL, PREFIX, SETTINGS
 from pytest_automation_report.settings.token import TokenResult, token_from
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OTHER_VARIABLES",
     "Configuration",
-    "Given",
+    "RawSetting",
     "TokenResult",
     "configuration_from",
     "given_from",
@@ -127,9 +127,9 @@ class Configuration:
     token_trouble: str = ""
 
     @property
-    def given_facts(self) -> Facts:
+    def given_facts(self) -> BuildInfo:
         """What was said about where the run is made; the rest is found out."""
-        return Facts(
+        return BuildInfo(
             provider=self.ci or None,
             branch=self.branch or None,
             commit=self.commit or None,
@@ -169,7 +169,7 @@ class Configuration:
 
 
 def configuration_from(
-    given: Mapping[str, Given],
+    given: Mapping[str, RawSetting],
     *,
     environ: Mapping[str, str],
     root: Path,
@@ -181,7 +181,7 @@ def configuration_from(
     ``root`` is the folder that relative paths start from, ``project_name`` what the project calls itself. Raises
     SettingError for a mistake on the command line or in an ini file.
     """
-    found = Resolution(_without_local(given))
+    found = SettingsResolver(_without_local(given))
     found.troubles.extend(_unknown_variables(environ))
     state = root.absolute() / _STATE_FOLDER
     database = _database(found, root, state / "store.sqlite3", is_served="url" in given)
@@ -191,7 +191,7 @@ def configuration_from(
     name = found.value("name", values.line, "")
     given_facts = _facts(found)
     facts: FactsScope = found.choice("facts", "all", "ci", "none")
-    told = given_facts if facts == "none" else known(given_facts, ci_facts(environ))
+    told = given_facts if facts == "none" else with_fallbacks(given_facts, ci_facts(environ))
     token_file = found.value("token_file", values.text, "")
     artifact_url = found.value("artifact_url", values.artifact_template, "")
     return Configuration(
@@ -252,9 +252,9 @@ def configuration_from(
     )
 
 
-def _facts(found: Resolution) -> Facts:
+def _facts(found: SettingsResolver) -> BuildInfo:
     """Return what was said about where the run is made."""
-    return Facts(
+    return BuildInfo(
         provider=found.value("ci", values.text, None),
         branch=found.value("branch", values.text, None),
         commit=found.value("commit", values.text, None),
@@ -267,7 +267,7 @@ def _facts(found: Resolution) -> Facts:
     )
 
 
-def _without_local(given: Mapping[str, Given]) -> Mapping[str, Given]:
+def _without_local(given: Mapping[str, RawSetting]) -> Mapping[str, RawSetting]:
     """Return the values without an address that stands for the embedded store: it is one that was not given."""
     url = given.get("url")
     if url is None or str(url.value).lower() != LOCAL_URL:
@@ -275,14 +275,14 @@ def _without_local(given: Mapping[str, Given]) -> Mapping[str, Given]:
     return {name: each for name, each in given.items() if name != "url"}
 
 
-def _database(found: Resolution, root: Path, default: Path, *, is_served: bool) -> Path:
+def _database(found: SettingsResolver, root: Path, default: Path, *, is_served: bool) -> Path:
     """Return the file of the embedded store; a PostgreSQL database is nobody's but its server's.
 
     ``is_served`` is whether any address was given, also that of the embedded store: a PostgreSQL database then belongs
     to another server.
     """
 
-    def read(given: Given) -> Path:
+    def read(given: RawSetting) -> Path:
         from pytest_automation_report.settings.endpoint import postgres_database  # noqa: PLC0415 - only where one is named
 
         place = postgres_database(given)
@@ -296,10 +296,10 @@ def _database(found: Resolution, root: Path, default: Path, *, is_served: bool) 
     return found.value("database", read, default)
 
 
-def _artifact_store(found: Resolution, root: Path, artifact_url: str) -> str:
+def _artifact_store(found: SettingsResolver, root: Path, artifact_url: str) -> str:
     """Return the user's own store of files: a bucket, or a folder that something else makes readable."""
 
-    def read(given: Given) -> str:
+    def read(given: RawSetting) -> str:
         store = values.artifact_store(given)
         if is_bucket(store):
             return store
@@ -311,7 +311,7 @@ def _artifact_store(found: Resolution, root: Path, artifact_url: str) -> str:
     return found.value("artifact_store", read, "")
 
 
-def _redact(found: Resolution) -> tuple[str, ...]:
+def _redact(found: SettingsResolver) -> tuple[str, ...]:
     """Return the patterns of what is hidden; everything is, when those that were given cannot be understood."""
     patterns = found.value("redact", values.patterns, ())
     return (_EVERYTHING,) if "redact" in found.refused else patterns
@@ -337,7 +337,7 @@ def token_for(configuration: Configuration, environ: Mapping[str, str]) -> tuple
     return told, None
 
 
-def _source(found: Resolution, project_name: str | None, root: Path) -> str:
+def _source(found: SettingsResolver, project_name: str | None, root: Path) -> str:
     """Return the source: the one given, the project's name, and for the embedded server the folder's name.
 
     A run that exists has one already.
@@ -357,9 +357,9 @@ def _source(found: Resolution, project_name: str | None, root: Path) -> str:
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield a text for each environment variable that looks like one of ours and is none."""
     prefix = PREFIX.upper()
-    known = {each.environment for each in SETTINGS}
-    endings = [each.removeprefix(prefix) for each in sorted(known | OTHER_VARIABLES)]
+    with_fallbacks = {each.environment for each in SETTINGS}
+    endings = [each.removeprefix(prefix) for each in sorted(with_fallbacks | OTHER_VARIABLES)]
     for name in sorted(environ):
-        if name.startswith(prefix) and name not in known and name not in OTHER_VARIABLES:
+        if name.startswith(prefix) and name not in with_fallbacks and name not in OTHER_VARIABLES:
             near = difflib.get_close_matches(name.removeprefix(prefix), endings, n=1)
             yield f"{name}: does nothing" + (f"; did you mean {prefix}{near[0]}?" if near else "")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from pytest_automation_report.ci.facts import Facts
+    from pytest_automation_report.ci.facts import BuildInfo
 
 __all__ = ["project_name", "run_name", "source_from"]
 
@@ -44,7 +44,7 @@ def source_from(name: str | None) -> str:
     return valid if len(valid) >= _SHORTEST_SOURCE else ""
 
 
-def run_name(given: str, *, source: str, facts: Facts, local_time: datetime) -> str:
+def run_name(given: str, *, source: str, facts: BuildInfo, local_time: datetime) -> str:
     """Return the run's name, cut to what the server shows: the one given, else what CI builds, else by the clock."""
     if given:
         return string(given)

@@ -15,12 +15,12 @@ from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Postg
 from pytest_automation_report.api.urls import is_loopback_origin, origin_from, proxies_from, shown_address
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers as values
-from pytest_automation_report.settings.resolver import Resolution, absolute_path, spelled_like
+from pytest_automation_report.settings.resolver import SettingsResolver, absolute_path, spelled_like
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_automation_report.settings.sources import Given
+    from pytest_automation_report.settings.sources import RawSetting
 
 __all__ = [
     "PostgresDatabase",
@@ -33,7 +33,7 @@ _CERTIFICATE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CE
 
 
 def endpoint_from(
-    found: Resolution,
+    found: SettingsResolver,
     environ: Mapping[str, str],
     root: Path,
     *,
@@ -65,7 +65,7 @@ def endpoint_from(
     return Endpoint(origin, project_id or 0, proxies=proxies, ca_file=ca_file)
 
 
-def _origin(given: Given, *, is_http_allowed: bool) -> str:
+def _origin(given: RawSetting, *, is_http_allowed: bool) -> str:
     """Return the server's scheme, host and port."""
     remedy = f"write https://, or allow it with {spelled_like('allow_http', given)}"
     # Whether it is one line of printable characters is for the address to tell: its message shows no password.
@@ -73,7 +73,7 @@ def _origin(given: Given, *, is_http_allowed: bool) -> str:
     return origin_from(address, given.origin, is_http_allowed=is_http_allowed, http_remedy=remedy)
 
 
-def _certificates(given: Given, root: Path) -> str:
+def _certificates(given: RawSetting, root: Path) -> str:
     """Return the absolute path of a file of certificates that can be read."""
     path = absolute_path(values.text(given), root)
     if not _is_readable(path):
@@ -81,7 +81,7 @@ def _certificates(given: Given, root: Path) -> str:
     return str(path)
 
 
-def _standard_certificates(found: Resolution, environ: Mapping[str, str]) -> str:
+def _standard_certificates(found: SettingsResolver, environ: Mapping[str, str]) -> str:
     """Return the certificates that the standard variables name, empty for the built-in ones."""
     for name in _CERTIFICATE_VARIABLES:
         value = environ.get(name, "").strip()
@@ -103,7 +103,7 @@ def _is_readable(path: Path) -> bool:
         return False
 
 
-def _proxies(found: Resolution, environ: Mapping[str, str], scheme: str) -> dict[str, str]:
+def _proxies(found: SettingsResolver, environ: Mapping[str, str], scheme: str) -> dict[str, str]:
     """Return the proxies; a wrong one that this address needs keeps results from being sent."""
     proxies, troubles = proxies_from(environ)
     if scheme in troubles:
@@ -121,7 +121,7 @@ _REMEDY: Final = (
 )
 
 
-def postgres_database(given: Given) -> PostgresDatabase | None:
+def postgres_database(given: RawSetting) -> PostgresDatabase | None:
     """Return the database that a value of the setting ``database`` names, ``None`` when it names a file.
 
     Raises `SettingError` for an address that is none, or of another kind of database; it shows no password.

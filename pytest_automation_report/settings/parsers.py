@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.api.models import Status
-    from pytest_automation_report.settings.sources import Given
+    from pytest_automation_report.settings.sources import RawSetting
 
 __all__ = [
     "IDENTIFIERS",
@@ -84,7 +84,7 @@ _HALF_BRACES: Final = re.compile(r"^[0-9]*\}|(?<!\\)\{[0-9]*$")
 ChoiceT = TypeVar("ChoiceT", bound=str)
 
 
-def text(given: Given) -> str:
+def text(given: RawSetting) -> str:
     """Return a text without control characters."""
     if not isinstance(given.value, str):
         raise SettingError(given.origin, given.value, "write one text, in TOML in quotes")
@@ -93,17 +93,17 @@ def text(given: Given) -> str:
     return given.value
 
 
-def line(given: Given) -> str:
+def line(given: RawSetting) -> str:
     """Return any text; what cannot be shown in it is spelled out later."""
     return given.value if isinstance(given.value, str) else text(given)
 
 
-def identifier(given: Given) -> int:
+def identifier(given: RawSetting) -> int:
     """Return an id: a whole number from 1 to `LARGEST_ID`."""
     return _whole(given, 1, LARGEST_ID, "a whole number")
 
 
-def seconds(given: Given) -> float:
+def seconds(given: RawSetting) -> float:
     """Return a number of seconds from 0 to `LONGEST_WAIT_SECONDS`."""
     value = given.value
     if isinstance(value, str) and _NUMBER.fullmatch(value) and re.search(r"[0-9]", value):
@@ -116,12 +116,12 @@ def seconds(given: Given) -> float:
     return number
 
 
-def days(given: Given) -> int:
+def days(given: RawSetting) -> int:
     """Return a number of days from 0 to `LONGEST_KEPT_DAYS`."""
     return _whole(given, 0, LONGEST_KEPT_DAYS, "a whole number of days")
 
 
-def size(given: Given) -> int:
+def size(given: RawSetting) -> int:
     """Return a size in bytes."""
     found = size_bytes(text(given))
     if found is None:
@@ -135,7 +135,7 @@ def size_bytes(text: str) -> int | None:
     return int(match[1]) * _UNITS[match[2]] if match and int(match[1]) else None
 
 
-def flag(given: Given) -> bool:
+def flag(given: RawSetting) -> bool:
     """Return yes or no."""
     value = flag_word(given.value) if isinstance(given.value, str) else given.value
     if not isinstance(value, bool):
@@ -143,7 +143,7 @@ def flag(given: Given) -> bool:
     return value
 
 
-def choice(given: Given, choices: Sequence[ChoiceT]) -> ChoiceT:
+def choice(given: RawSetting, choices: Sequence[ChoiceT]) -> ChoiceT:
     """Return one of the words that there are."""
     found = next((each for each in choices if each == given.value), None)
     if found is None:
@@ -151,7 +151,7 @@ def choice(given: Given, choices: Sequence[ChoiceT]) -> ChoiceT:
     return found
 
 
-def source(given: Given) -> str:
+def source(given: RawSetting) -> str:
     """Return the name of a source: a letter, then letters, digits and dashes, at least two characters."""
     value = text(given)
     if not _SOURCE.fullmatch(value) or len(value) > STRING_UNITS:
@@ -159,7 +159,7 @@ def source(given: Given) -> str:
     return value
 
 
-def shard(given: Given) -> Shard:
+def shard(given: RawSetting) -> Shard:
     """Return which of several parallel jobs this is."""
     found = _SHARD.fullmatch(text(given))
     index, total = (int(found[1]), int(found[2]) if found[2] else None) if found else (0, None)
@@ -168,7 +168,7 @@ def shard(given: Given) -> Shard:
     return Shard(index, total)
 
 
-def page(given: Given) -> str:
+def page(given: RawSetting) -> str:
     """Return the web address of a page, which never holds a user and a password; empty values have no page."""
     value = web_address(given)
     if utf16_length(value) > STRING_UNITS:
@@ -176,7 +176,7 @@ def page(given: Given) -> str:
     return without_user(value) or value
 
 
-def tags(given: Given) -> tuple[str, ...]:
+def tags(given: RawSetting) -> tuple[str, ...]:
     """Return the tags, each once."""
     for tag in _texts(given):
         if not _TAG.fullmatch(tag) or len(tag) > STRING_UNITS:
@@ -185,7 +185,7 @@ def tags(given: Given) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_texts(given)))
 
 
-def fields(given: Given) -> tuple[Field, ...]:
+def fields(given: RawSetting) -> tuple[Field, ...]:
     """Return fields of a run: web addresses as such, all other values as strings."""
     return tuple(
         Field(string(name), string(value), FieldType.STRING if web_address_trouble(value) else FieldType.URL)
@@ -193,7 +193,7 @@ def fields(given: Given) -> tuple[Field, ...]:
     )
 
 
-def links(given: Given) -> tuple[Link, ...]:
+def links(given: RawSetting) -> tuple[Link, ...]:
     """Return links of a run; their addresses are never cut, since half an address leads nowhere."""
     found: list[Link] = []
     for name, address in _pairs(given):
@@ -206,7 +206,7 @@ def links(given: Given) -> tuple[Link, ...]:
     return tuple(found)
 
 
-def names(given: Given) -> tuple[str, ...]:
+def names(given: RawSetting) -> tuple[str, ...]:
     """Return names of markers, each once."""
     for name in _texts(given):
         if not name.isidentifier():
@@ -214,7 +214,7 @@ def names(given: Given) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_texts(given)))
 
 
-def templates(given: Given) -> dict[str, str]:
+def templates(given: RawSetting) -> dict[str, str]:
     """Return addresses with ``{}`` in the place of an id, for what there is an id of."""
     found: dict[str, str] = {}
     for name, address in _pairs(given):
@@ -229,7 +229,7 @@ def templates(given: Given) -> dict[str, str]:
     return found
 
 
-def statuses(given: Given) -> dict[Status, str]:
+def statuses(given: RawSetting) -> dict[Status, str]:
     """Return what the server calls our statuses, those that were given alone."""
     found: dict[Status, str] = {}
     for name, alias in _pairs(given):
@@ -244,7 +244,7 @@ def statuses(given: Given) -> dict[Status, str]:
     return found
 
 
-def patterns(given: Given) -> tuple[str, ...]:
+def patterns(given: RawSetting) -> tuple[str, ...]:
     """Return regular expressions that compile."""
     for pattern in _texts(given):
         if _HALF_BRACES.search(pattern):
@@ -261,7 +261,7 @@ def patterns(given: Given) -> tuple[str, ...]:
     return _texts(given)
 
 
-def web_address(given: Given) -> str:
+def web_address(given: RawSetting) -> str:
     """Return a web address, or a template of one."""
     value = text(given)
     trouble = web_address_trouble(value)
@@ -270,7 +270,7 @@ def web_address(given: Given) -> str:
     return value
 
 
-def run_key(given: Given) -> str:
+def run_key(given: RawSetting) -> str:
     """Return the key of a run that jobs share; its places are filled later, when it is known what is built."""
     key = line(given)
     trouble = key_trouble(key)
@@ -279,7 +279,7 @@ def run_key(given: Given) -> str:
     return key
 
 
-def artifact_template(given: Given) -> str:
+def artifact_template(given: RawSetting) -> str:
     """Return the web address, or the template of the addresses, of files that are kept elsewhere."""
     known = (*OF_FILE, *OF_RUN)
     value = text(given)
@@ -292,7 +292,7 @@ def artifact_template(given: Given) -> str:
     return value
 
 
-def artifact_store(given: Given) -> str:
+def artifact_store(given: RawSetting) -> str:
     """Return the address of a bucket, or the path of a folder."""
     value = text(given)
     value = value.removeprefix("file://")
@@ -302,7 +302,7 @@ def artifact_store(given: Given) -> str:
     return value
 
 
-def _whole(given: Given, least: int, most: int, noun: str) -> int:
+def _whole(given: RawSetting, least: int, most: int, noun: str) -> int:
     """Return a whole number within limits; True and False, which Python counts among them, are none."""
     value = given.value
     if isinstance(value, str) and _INTEGER.fullmatch(value):
@@ -312,7 +312,7 @@ def _whole(given: Given, least: int, most: int, noun: str) -> int:
     return value
 
 
-def _texts(given: Given) -> tuple[str, ...]:
+def _texts(given: RawSetting) -> tuple[str, ...]:
     """Return the entries of a list."""
     entries = given.value if isinstance(given.value, tuple) else (given.value,)
     for entry in entries:
@@ -321,7 +321,7 @@ def _texts(given: Given) -> tuple[str, ...]:
     return cast("tuple[str, ...]", entries)
 
 
-def _pairs(given: Given) -> tuple[tuple[str, str], ...]:
+def _pairs(given: RawSetting) -> tuple[tuple[str, str], ...]:
     """Return the entries of a list of ``name=value``."""
     found: list[tuple[str, str]] = []
     for entry in _texts(given):

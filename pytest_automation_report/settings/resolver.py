@@ -15,29 +15,29 @@ from pytest_automation_report.settings.table import SWITCH_OPTION, setting
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_automation_report.settings.sources import Given
+    from pytest_automation_report.settings.sources import RawSetting
 
-__all__ = ["Resolution", "absolute_path", "spelled_like"]
+__all__ = ["SettingsResolver", "absolute_path", "spelled_like"]
 
 ValueT = TypeVar("ValueT")
 DefaultT = TypeVar("DefaultT")
 WordT = TypeVar("WordT", bound=str)
 
 
-class Resolution:
+class SettingsResolver:
     """Reads given values and gathers troubles; lives while one configuration is made.
 
     ``hindrance`` is the first trouble that keeps results from being sent, empty without one. ``refused`` holds the
     names of settings whose value in the environment was left out.
     """
 
-    def __init__(self, given: Mapping[str, Given]) -> None:
+    def __init__(self, given: Mapping[str, RawSetting]) -> None:
         self.given = given
         self.troubles: list[str] = []
         self.hindrance = ""
         self.refused: set[str] = set()
 
-    def value(self, name: str, read: Callable[[Given], ValueT], default: DefaultT) -> ValueT | DefaultT:
+    def value(self, name: str, read: Callable[[RawSetting], ValueT], default: DefaultT) -> ValueT | DefaultT:
         """Return a setting's value, the default when it was not given or was refused."""
         given = self.given.get(name)
         if given is None:
@@ -56,7 +56,7 @@ class Resolution:
         """Return a setting's path; a relative one starts from the root folder."""
         return self.value(name, lambda given: absolute_path(values.text(given), root), default)
 
-    def refuse(self, name: str, error: SettingError, given: Given) -> None:
+    def refuse(self, name: str, error: SettingError, given: RawSetting) -> None:
         """Raise a mistake that was typed, tell one of the environment."""
         if given.place != "environment":
             raise error
@@ -80,7 +80,7 @@ def absolute_path(text: str, root: Path) -> Path:
     return root.absolute() / path
 
 
-def spelled_like(name: str, given: Given) -> str:
+def spelled_like(name: str, given: RawSetting) -> str:
     """Return a setting's name in the spelling that the user used for another one."""
     other = setting(name)
     if given.place == "environment":

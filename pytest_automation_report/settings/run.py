@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import Field, FieldType, NewRun, Resources
 from pytest_automation_report.ci.facts import JOB_LINK, with_facts
-from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.settings.parsers import _PLACE
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_automation_report.ci.facts import Facts
+    from pytest_automation_report.ci.facts import BuildInfo
     from pytest_automation_report.settings.configuration import Configuration
 
 
 _SHOWN: Final = 60
 
 
-def filled_key(key: str, facts: Facts) -> tuple[str, tuple[str, ...]]:
+def filled_key(key: str, facts: BuildInfo) -> tuple[str, tuple[str, ...]]:
     """Return a key with its places filled, and the places that nobody can fill.
 
     A key with a place that is not known is no key: jobs that have nothing to do with each other would share a run.
@@ -53,7 +53,7 @@ JOB_FIELD: Final = "Job"
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
+class RunSharing:
     """How a session takes part in a run of several jobs; ``is_shared`` is false for a run of its own.
 
     ``key`` and ``tag`` are empty where the run is not found by a key. ``is_first`` is whether this job creates the run,
@@ -81,7 +81,7 @@ class Sharing:
         return replace(run, name=name, tags=tuple(dict.fromkeys((*run.tags, self.tag))))
 
 
-def configured_run(configuration: Configuration, facts: Facts, *, own: Sequence[Field] = ()) -> NewRun:
+def configured_run(configuration: Configuration, facts: BuildInfo, *, own: Sequence[Field] = ()) -> NewRun:
     """Return the run that the settings describe, its own fields and these facts before theirs."""
     given = NewRun(
         name=configuration.name,
@@ -96,38 +96,38 @@ def configured_run(configuration: Configuration, facts: Facts, *, own: Sequence[
     return with_facts(given, facts, own=own, is_branch_tag=configuration.branch_tag)
 
 
-def sharing_of(configuration: Configuration, facts: Facts) -> Sharing:
+def sharing_of(configuration: Configuration, facts: BuildInfo) -> RunSharing:
     """Return how a session takes part in its run: alone, where neither a run nor a key is given."""
     if configuration.run_id is None and not configuration.run_key:
-        return Sharing()
+        return RunSharing()
     shard = () if facts.shard is None else (Field("Shard", str(facts.shard)),)
     has_page = facts.url and utf16_length(facts.url) <= STRING_UNITS
     page = (Field(JOB_LINK, facts.url, FieldType.URL),) if has_page else ()
-    shared = Sharing(is_shared=True, job=string(configuration.job), fields=(*shard, *page))
+    shared = RunSharing(is_shared=True, job=string(configuration.job), fields=(*shard, *page))
     if configuration.run_id is not None:
         return shared
     key, unknown = filled_key(configuration.run_key, facts)
     if unknown:
         places = ", ".join(f"{{{each}}}" for each in unknown)
         trouble = f"run_key {configuration.run_key!r}: {places} is not known here: a run of its own is made"
-        return Sharing(trouble=trouble)
+        return RunSharing(trouble=trouble)
     is_first = None if facts.shard is None else facts.shard.index == 1
     return replace(shared, key=key, tag=key_tag(configuration.source, key), is_first=is_first)
 
 
-def common_facts(facts: Facts) -> Facts:
+def common_facts(facts: BuildInfo) -> BuildInfo:
     """Return what all jobs of a run have in common."""
     return replace(facts, shard=None, url=None)
 
 
 def rules_from(
     configuration: Configuration, junit_prefix: str, secrets: tuple[str, ...], *, artifact_url: str = ""
-) -> Rules:
+) -> RecordingOptions:
     """Return how results are made; ``junit_prefix`` stands before folders where no other prefix is given.
 
     ``artifact_url`` is the template of the addresses of files that stay where they are.
     """
-    return Rules(
+    return RecordingOptions(
         prefix=configuration.folder_prefix or junit_prefix,
         output=configuration.output,
         statuses=configuration.statuses,

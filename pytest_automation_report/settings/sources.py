@@ -17,32 +17,32 @@ if TYPE_CHECKING:
 
     import pytest
 
-__all__ = ["Given", "Place", "Value", "given_from", "read_given", "split_list"]
+__all__ = ["RawSetting", "SettingSource", "Value", "given_from", "read_given", "split_list"]
 
 Value: TypeAlias = "str | int | float | bool | tuple[object, ...]"
 """A value as it was given: a text, or what an ini file or option has already made of it."""
 
-Place: TypeAlias = Literal["command line", "environment", "ini file"]
+SettingSource: TypeAlias = Literal["command line", "environment", "ini file"]
 
 _COMMA: Final = re.compile(r"(?<!\\),")
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class RawSetting:
     """One value that a user gave; ``origin`` is the spelling in which it was given, for messages."""
 
     value: Value
     origin: str
-    place: Place = "command line"
+    place: SettingSource = "command line"
 
 
-def read_given(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, Given]:
+def read_given(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, RawSetting]:
     """Return what was given in a pytest session, by the settings' names.
 
     Every ini value is read, also one that another place overrides, so that a wrong one is told in every run. Raises
     SettingError where pytest cannot read it.
     """
-    found: dict[str, Given] = {}
+    found: dict[str, RawSetting] = {}
     for each in SETTINGS:
         value, origin = file_value(config, each.ini, each.kind)
         option = config.getoption(each.ini)
@@ -62,13 +62,13 @@ def given_from(
     ini: Mapping[str, object],
     *,
     ini_name: str = "ini file",
-) -> dict[str, Given]:
+) -> dict[str, RawSetting]:
     """Return what was given to the console command, by the settings' names.
 
     ``options`` holds the options' values by the settings' names (``None`` where unset); ``ini`` the values of an ini
     file by their ini names, as texts or as TOML's own values; ``ini_name`` is what messages call that file.
     """
-    found: dict[str, Given] = {}
+    found: dict[str, RawSetting] = {}
     for each in SETTINGS:
         option = options.get(each.name)
         no_option = f"--no-{each.plain_option[2:]}"
@@ -87,7 +87,7 @@ def split_list(text: str) -> tuple[str, ...]:
     return _cleaned(piece.replace("\\,", ",") for piece in _COMMA.split(text))
 
 
-def _from_option(each: Setting, value: object, origin: str) -> Given | None:
+def _from_option(each: Setting, value: object, origin: str) -> RawSetting | None:
     """Return what an option gave; a list's option can be repeated, and commas separate."""
     if isinstance(value, (list, tuple)) and each.kind in ("list", "pairs"):
         value = tuple(piece for text in value for piece in split_list(str(text)))
@@ -96,14 +96,14 @@ def _from_option(each: Setting, value: object, origin: str) -> Given | None:
     return _given(value, origin, "command line")
 
 
-def _from_environment(each: Setting, environ: Mapping[str, str]) -> Given | None:
+def _from_environment(each: Setting, environ: Mapping[str, str]) -> RawSetting | None:
     """Return what an environment variable gave."""
     text = environ.get(each.environment, "")
     value = split_list(text) if each.kind in ("list", "pairs") else text
     return _given(value, each.environment, "environment")
 
 
-def _from_file(each: Setting, value: object, origin: str) -> Given | None:
+def _from_file(each: Setting, value: object, origin: str) -> RawSetting | None:
     """Return what an ini file gave: lists have one value a line, or are lists already."""
     if each.kind in ("list", "pairs") and isinstance(value, str):
         value = value.split("\n")
@@ -113,14 +113,14 @@ def _from_file(each: Setting, value: object, origin: str) -> Given | None:
     return _given(value, origin, "ini file")
 
 
-def _given(value: object, origin: str, place: Place) -> Given | None:
+def _given(value: object, origin: str, place: SettingSource) -> RawSetting | None:
     """Return the value with its origin, ``None`` when it is unset or empty."""
     if isinstance(value, str):
         value = value.strip()
     if value is None or value in ("", ()):
         return None
     # A TOML file may hold a date or a table where a value belongs: as a text it is told like any other wrong value.
-    return Given(value if isinstance(value, (str, int, float, tuple)) else str(value), origin, place)
+    return RawSetting(value if isinstance(value, (str, int, float, tuple)) else str(value), origin, place)
 
 
 def _cleaned(texts: Iterable[str]) -> tuple[str, ...]:

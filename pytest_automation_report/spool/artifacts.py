@@ -68,7 +68,7 @@ class StashError(ValueError):
     """A file is not kept; the message says why, in a few words."""
 
 
-class Stash:
+class ArtifactSpool:
     """Where one process that runs tests puts its files; the folder is made when there is a first one.
 
     ``most_bytes`` is how large one may be, ``most_together`` how much all that still wait may have. What writing needs

@@ -17,16 +17,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.manifest import Session, data_of, session_from
+from pytest_automation_report.spool.manifest import SessionManifest, manifest_bytes, manifest_from
 from pytest_automation_report.spool.records import FORMAT, Decoder
 from pytest_automation_report.spool.removal import is_session_name, remove_session
-from pytest_automation_report.spool.writer import COPY, SESSION_FILE, Disk, SessionFile, SpoolWriter, ignore
+from pytest_automation_report.spool.writer import COPY, SESSION_FILE, Disk, ManifestFile, SpoolWriter, ignore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_automation_report.spool.records import Placed
+    from pytest_automation_report.spool.records import PositionedRecord
 
 SESSION_ID_FIELD: Final = "Session id"
 """Name of the run's field by which a session's run can be found again."""
@@ -71,7 +71,7 @@ class SessionFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._known: tuple[Session, int] | None = None
+        self._known: tuple[SessionManifest, int] | None = None
 
     @property
     def id(self) -> str:
@@ -133,7 +133,7 @@ class SessionFolder:
     def has_ended(self) -> bool:
         """Whether the session that was spooled here has said that it is over."""
         leading = [each for each in (self.records(CONTROLLER), self.records(MAIN)) if _is_regular(each)]
-        return any(placed.record.kind == "end" for path in leading for placed in ends_of(path)[1])
+        return any(placed.record.kind == "end" for path in leading for placed in head_and_tail(path)[1])
 
     def workers(self) -> list[str]:
         """Return the names of all workers that have a file, in the order of their names; links and pipes are none."""
@@ -150,14 +150,14 @@ class SessionFolder:
             self.read_session()
         return SpoolWriter(self.records(worker), None if self._known is None else self._session_file(*self._known))
 
-    def write_session(self, session: Session) -> None:
+    def write_session(self, session: SessionManifest) -> None:
         """Write ``session.json``."""
         descriptor = os.open(self.path / SESSION_FILE, _NEW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data_of(session))
+            file.write(manifest_bytes(session))
         self._known = session, self.began_ns
 
-    def bind(self, session: Session) -> None:
+    def bind(self, session: SessionManifest) -> None:
         """Replace ``session.json``, whole or not at all; its age stays. The caller holds the folder's lock.
 
         Raises `SpoolError` if it cannot be written.
@@ -168,7 +168,7 @@ class SessionFolder:
         try:
             copy.unlink(missing_ok=True)  # of a process with the same id that was killed here
             with os.fdopen(os.open(copy, _NEW, 0o600), "wb") as file:
-                file.write(data_of(session))
+                file.write(manifest_bytes(session))
                 file.flush()
                 os.fsync(file.fileno())
             os.utime(copy, ns=(began_ns, began_ns))
@@ -177,23 +177,23 @@ class SessionFolder:
             raise SpoolError(f"{path}: cannot be written: {error.strerror or error}") from error
         self._known = session, began_ns
 
-    def restore(self, session: Session) -> None:
+    def restore(self, session: SessionManifest) -> None:
         """Make the folder and ``session.json`` again when a test has deleted them; the age stays where it is known.
 
         Raises OSError where that cannot be done.
         """
         self.file_of(session).restore(Disk())
 
-    def file_of(self, session: Session) -> SessionFile:
+    def file_of(self, session: SessionManifest) -> ManifestFile:
         """Return what the folder is made again with: what was written or read here, else what the session says."""
         return self._session_file(*(self._known or (session, 0)))
 
-    def _session_file(self, session: Session, written_ns: int) -> SessionFile:
+    def _session_file(self, session: SessionManifest, written_ns: int) -> ManifestFile:
         ignored = tuple(map(os.fspath, _ignored_with(self.path.parent)))
-        data = data_of(replace(session, is_remade=True))
-        return SessionFile(os.fspath(self.path / SESSION_FILE), data, written_ns, ignored)
+        data = manifest_bytes(replace(session, is_remade=True))
+        return ManifestFile(os.fspath(self.path / SESSION_FILE), data, written_ns, ignored)
 
-    def read_session(self) -> Session:
+    def read_session(self) -> SessionManifest:
         """Return what ``session.json`` says; raises `SpoolError` when it cannot be read or is of a newer format."""
         path = self.path / SESSION_FILE
         try:
@@ -202,7 +202,7 @@ class SessionFolder:
             found = document["format"]
             if found != FORMAT:
                 raise SpoolError(f"{path}: written by another version (format {found}, this version reads {FORMAT})")
-            session = session_from(document)
+            session = manifest_from(document)
             self._known = session, self.began_ns
         except FileNotFoundError as error:
             raise SpoolError(f"{self.path}: no session was spooled here (no {SESSION_FILE})") from error
@@ -381,7 +381,7 @@ def bytes_from(path: Path, offset: int, *, piece_bytes: int = 1 << 20) -> Iterat
             yield piece
 
 
-def ends_of(path: Path, *, piece_bytes: int = 1 << 16) -> tuple[list[Placed], list[Placed]]:
+def head_and_tail(path: Path, *, piece_bytes: int = 1 << 16) -> tuple[list[PositionedRecord], list[PositionedRecord]]:
     """Return the records at the beginning and at the end of a file, without reading what is between."""
     with path.open("rb") as file:
         first = Decoder().feed(file.read(piece_bytes))

@@ -81,7 +81,7 @@ class Intent:
 
 
 @dataclass(slots=True)
-class Ranges:
+class OffsetRanges:
     """Ranges of offsets, added in any order; ``count`` is the number of results in them."""
 
     _firsts: list[int] = field(default_factory=list)
@@ -97,7 +97,7 @@ class Ranges:
         self._firsts[begin:end], self._lasts[begin:end] = [first], [last]
         self.count += count
 
-    def absorb(self, other: Ranges) -> None:
+    def absorb(self, other: OffsetRanges) -> None:
         """Add all of other ranges."""
         for first, last in zip(other._firsts, other._lasts, strict=True):
             self.add(first, last, 0)
@@ -111,7 +111,7 @@ class Ranges:
 
 
 @dataclass(slots=True)
-class Account:
+class WorkerProgress:
     """What became of one worker's results; ``thread`` is the open thread, ``in_thread`` how many results it has.
 
     ``thread_observed`` and ``thread_computed`` are what was added to that thread so far, in microseconds.
@@ -122,10 +122,10 @@ class Account:
     thread_observed: int = 0
     thread_computed: int = 0
     threads: list[int] = field(default_factory=list)
-    acknowledged: Ranges = field(default_factory=Ranges)
-    rejected: Ranges = field(default_factory=Ranges)
-    held: Ranges = field(default_factory=Ranges)
-    dropped: Ranges = field(default_factory=Ranges)
+    acknowledged: OffsetRanges = field(default_factory=OffsetRanges)
+    rejected: OffsetRanges = field(default_factory=OffsetRanges)
+    held: OffsetRanges = field(default_factory=OffsetRanges)
+    dropped: OffsetRanges = field(default_factory=OffsetRanges)
     orphans: set[int] = field(default_factory=set)
 
     def is_settled(self, offset: int) -> bool:
@@ -165,15 +165,15 @@ class LedgerState:
     reasons: list[str] = field(default_factory=list)
     aliases: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
-    accounts: dict[str, Account] = field(default_factory=dict)
+    accounts: dict[str, WorkerProgress] = field(default_factory=dict)
     stored: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     unstored: dict[str, str] = field(default_factory=dict)
     lanes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     done: Mapping[str, Any] = field(default_factory=dict)
 
-    def account(self, worker: str) -> Account:
+    def account(self, worker: str) -> WorkerProgress:
         """Return this worker's account, a new one when there is none."""
-        return self.accounts.setdefault(worker, Account())
+        return self.accounts.setdefault(worker, WorkerProgress())
 
     @property
     def open_intent(self) -> Intent | None:
@@ -294,7 +294,7 @@ class LedgerState:
         for account in self.accounts.values():
             if is_dropped:
                 account.dropped.absorb(account.held)
-            account.held = Ranges()
+            account.held = OffsetRanges()
 
     def _leave_run(self) -> None:
         """Go on in another run, with new threads."""

@@ -66,7 +66,7 @@ def _apply(state: LedgerState, record: Record, path: Path) -> None:
         raise SpoolError(f"{path}: a record of the kind {record.kind!r} cannot be used: {error!r}") from error
 
 
-class LedgerBook:
+class LedgerFile:
     """Writes the ledger and keeps its state; owned by the sender that holds the session's lock.
 
     A ledger that somebody deletes is made again, with all that it held: ``on_deleted`` is called before that,

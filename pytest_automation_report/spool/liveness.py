@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 
-def birth_of(pid: int) -> str:
+def process_start_time(pid: int) -> str:
     """Return when the process began, in the kernel's own words, to tell it from a later one of the same id.
 
     Empty when there is no such process, or where the system does not say.

@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.text.terminal import foreign
+from pytest_automation_report.text.terminal import sanitize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ class Log:
 
     def write(self, text: str) -> None:
         """Append one line."""
-        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {foreign(text, _LINE_UNITS)}\n"
+        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {sanitize(text, _LINE_UNITS)}\n"
         try:
             descriptor = os.open(
                 self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600

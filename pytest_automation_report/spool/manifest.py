@@ -18,7 +18,7 @@ _encode: Final = json.JSONEncoder().encode
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SessionManifest:
     """What one session reports, and where to; written once, read by the sender and by ``automation-report send``.
 
     ``origin`` is empty, or ``project_id`` 0, if nobody said a usable one: who sends the session decides it then.
@@ -65,8 +65,8 @@ class Session:
         return self.origin == EMBEDDED_ORIGIN
 
 
-def data_of(session: Session) -> bytes:
-    """Return the session as the bytes of JSON that `session_from` reads."""
+def manifest_bytes(session: SessionManifest) -> bytes:
+    """Return the session as the bytes of JSON that `manifest_from` reads."""
     document = {
         "format": FORMAT,
         "id": session.id,
@@ -89,10 +89,10 @@ def data_of(session: Session) -> bytes:
     return _encode(document).encode("ascii")
 
 
-def session_from(document: dict[str, Any]) -> Session:
+def manifest_from(document: dict[str, Any]) -> SessionManifest:
     """Return the session of a document; raises KeyError, TypeError, ValueError or AttributeError for what is none."""
     joined_run = document["joined_run"]
-    return Session(
+    return SessionManifest(
         id=str(document["id"]),
         origin=str(document["origin"]),
         project_id=int(document["project_id"]),

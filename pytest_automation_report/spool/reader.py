@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, READ, bytes_from
-from pytest_automation_report.spool.records import Decoder, Placed
+from pytest_automation_report.spool.records import Decoder, PositionedRecord
 from pytest_automation_report.spool.validation import is_sound
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def _opened(path: str, _: int) -> int:
 
 
 @dataclass(slots=True)
-class RecordFiles:
+class SpoolReader:
     """Reads what was appended since the last time; workers' files may appear at any moment.
 
     ``is_behind`` tells that a file was left before its end.
@@ -56,7 +56,7 @@ class RecordFiles:
         """Return the offset behind the worker's last complete record."""
         return self._decoders[worker].position
 
-    def added(self, is_full: Callable[[str], bool] = lambda _: False) -> Iterator[tuple[str, list[Placed]]]:
+    def added(self, is_full: Callable[[str], bool] = lambda _: False) -> Iterator[tuple[str, list[PositionedRecord]]]:
         """Yield the new records of each file; the controller's last.
 
         They are read first: a crash report stands in the controller's file before the test runs again elsewhere, and
@@ -101,13 +101,13 @@ class RecordFiles:
             file.seek(max(position, size - _END_BYTES))
             return size - position >= _MUCH_BYTES or _END in file.read(_END_BYTES)
 
-    def _sound(self, records: list[Placed]) -> list[Placed]:
+    def _sound(self, records: list[PositionedRecord]) -> list[PositionedRecord]:
         """Return those that can be used, and count the others."""
         found = [each for each in records if is_sound(each.record)]
         self._unsound += len(records) - len(found)
         return found
 
-    def _read(self, worker: str) -> Iterator[list[Placed]]:
+    def _read(self, worker: str) -> Iterator[list[PositionedRecord]]:
         decoder = self._decoders.setdefault(worker, Decoder())
         decoder.rewind()
         path = self.folder.written(worker)

@@ -46,7 +46,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PositionedRecord:
     """A record and the offset of its first byte in its file; ``begun`` is that of a PASS's START if it is left out."""
 
     offset: int
@@ -109,12 +109,12 @@ class Decoder:
         """Forget the piece of a record that stands at the end: it is read again, or its writer has taken it back."""
         self._tail = b""
 
-    def feed(self, chunk: bytes) -> list[Placed]:
+    def feed(self, chunk: bytes) -> list[PositionedRecord]:
         """Return the records that these next bytes complete; damaged lines are counted, blank ones skipped.
 
         A START whose PASS follows is left out: it says nothing more, and there are as many as there are tests.
         """
-        found: list[Placed] = []
+        found: list[PositionedRecord] = []
         *lines, self._tail = (self._tail + chunk).split(b"\n")
         begun = -1
         for line, following in zip_longest(lines, lines[1:], fillvalue=b""):
@@ -131,7 +131,7 @@ class Decoder:
             if record is None:
                 self.damaged += 1
             else:
-                found.append(Placed(offset, record, begun))
+                found.append(PositionedRecord(offset, record, begun))
             begun = -1
         if self._is_endless or len(self._tail) > _LONGEST_BYTES:
             self.damaged += not self._is_endless
@@ -158,7 +158,7 @@ def collected_names(nodeids: Sequence[str]) -> Iterator[bytes]:
         yield plain_record("ids", ids=list(nodeids[first : first + _NAMES]))
 
 
-def about(nodeid: str, file: str, line: int | None) -> str:
+def attempt_header(nodeid: str, file: str, line: int | None) -> str:
     """Return the members that say which test an attempt is of; made once, for its START and its PASS.
 
     A line that is no integer, as an item of a plugin may have, is none: it must not cost the result.
@@ -166,17 +166,17 @@ def about(nodeid: str, file: str, line: int | None) -> str:
     return f'"id":{_quoted(nodeid)},"file":{_quoted(file)},"line":{line if type(line) is int else "null"}'
 
 
-def start_record(number: int, moment: int, about: str) -> bytes:
+def start_record(number: int, moment: int, attempt_header: str) -> bytes:
     """Return START: attempt ``number`` of this process begins, ``moment`` microseconds into the session."""
-    return framed(f'{{"k":"start","n":{number},"t":{moment},{about}}}')
+    return framed(f'{{"k":"start","n":{number},"t":{moment},{attempt_header}}}')
 
 
-def pass_record(number: int, moment: int, began: int, elapsed: int, about: str) -> bytes:
+def pass_record(number: int, moment: int, began: int, elapsed: int, attempt_header: str) -> bytes:
     """Return PASS: attempt ``number`` is over and passed, with nothing to say but how long that took.
 
     It holds all that its START does, so that either may be damaged; who sends it makes the result, many at once.
     """
-    return framed(f'{{"k":"pass","n":{number},"t":{moment},"began":{began},"elapsed":{elapsed},{about}}}')
+    return framed(f'{{"k":"pass","n":{number},"t":{moment},"began":{began},"elapsed":{elapsed},{attempt_header}}}')
 
 
 def finish_record(number: int, moment: int, *, key: str, status: str, elapsed: int, is_final: bool, test: str) -> bytes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.artifacts import is_spooled_name
-from pytest_automation_report.text.terminal import foreign
+from pytest_automation_report.text.terminal import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,7 +113,7 @@ def _owner_of(descriptor: int) -> str:
     with os.scandir(descriptor) as entries:
         for entry in entries:
             if (owner := entry.stat(follow_symlinks=False).st_uid) != os.geteuid():
-                return f"{foreign(entry.name)} in it belongs to user {owner}"
+                return f"{sanitize(entry.name)} in it belongs to user {owner}"
     with _files_folder(descriptor) as files:
         return "" if files is None else _owner_of(files)
 
@@ -159,7 +159,7 @@ def _reason(names: list[str]) -> str:
 
 def named(names: list[str]) -> str:
     """Return the first of some names for a person, and how many more there are."""
-    shown, more = [foreign(each) for each in names[:_SHOWN_NAMES]], len(names) - _SHOWN_NAMES
+    shown, more = [sanitize(each) for each in names[:_SHOWN_NAMES]], len(names) - _SHOWN_NAMES
     if more > 0:
         return f"{', '.join(shown)} and {more} more"
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import empty_folders, hidden_folders, is_lock_taken, session_folders
-from pytest_automation_report.spool.liveness import birth_of
-from pytest_automation_report.spool.reader import RecordFiles
+from pytest_automation_report.spool.liveness import process_start_time
+from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.removal import foreign_in, last_change_under, remove_session
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.spool.folder import SessionFolder
-    from pytest_automation_report.spool.manifest import Session
+    from pytest_automation_report.spool.manifest import SessionManifest
 
 State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
 """What is with a session: nobody works on it, its pytest runs, a sender is at work, it cannot be read."""
@@ -32,7 +32,7 @@ _MOST_LOOKED_AT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Leftovers:
+class LeftoverCounts:
     """How many earlier sessions are kept, and how many were removed since they were kept for too long.
 
     ``alone`` names the folders that are as old and look like a session's, but hold something else, each with what.
@@ -59,7 +59,7 @@ def age_of(folder: SessionFolder, now: float) -> float:
     return max(0.0, now - max((each.stat().st_mtime for each in files_of(folder)), default=folder.path.stat().st_mtime))
 
 
-def drop(folder: SessionFolder) -> str:
+def discard_session(folder: SessionFolder) -> str:
     """Remove a session that nobody works on; return why it was not removed, empty when it was."""
     if why := foreign_in(folder.path):
         return why
@@ -101,7 +101,7 @@ def is_delivered(folder: SessionFolder) -> bool:
     return state.is_done and bool(state.done.get("complete")) and not kept and is_last
 
 
-def left_behind(spool: Path, own: SessionFolder, *, keep_days: int, now: float) -> Leftovers:
+def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now: float) -> LeftoverCounts:
     """Count the sessions that earlier ones have left, and remove those kept for longer; 0 days keep for ever."""
     alone = remove_abandoned(spool, now=now)
     remove_empty(spool)
@@ -114,14 +114,14 @@ def left_behind(spool: Path, own: SessionFolder, *, keep_days: int, now: float) 
                 alone.append(f"{folder.path.name}: {why}")
             if not (folder.is_here or folder.workers()) or state_of(folder) in {"running", "sending"}:
                 continue
-            if is_delivered(folder) and not drop(folder):
+            if is_delivered(folder) and not discard_session(folder):
                 continue  # its pytest was killed before it could remove it: neither kept nor lost
-            counts["removed" if is_old and not drop(folder) else "kept"] += 1
+            counts["removed" if is_old and not discard_session(folder) else "kept"] += 1
         except FileNotFoundError:
             continue  # another session has removed it meanwhile
         except PermissionError:
             counts["kept"] += 1  # by another user, to whom it is left
-    return Leftovers(counts["kept"], counts["removed"], tuple(alone))
+    return LeftoverCounts(counts["kept"], counts["removed"], tuple(alone))
 
 
 def remove_abandoned(spool: Path, *, now: float) -> list[str]:
@@ -161,8 +161,8 @@ def files_of(folder: SessionFolder) -> list[Path]:
     return [each for each in folder.path.iterdir() if each.is_file() and not each.is_symlink()]
 
 
-def _is_running(folder: SessionFolder, session: Session) -> bool:
-    return session.pid_birth != "" and birth_of(session.pid) == session.pid_birth and not folder.has_ended
+def _is_running(folder: SessionFolder, session: SessionManifest) -> bool:
+    return session.pid_birth != "" and process_start_time(session.pid) == session.pid_birth and not folder.has_ended
 
 
 def _is_locked(folder: SessionFolder) -> bool:
@@ -180,7 +180,7 @@ def _is_locked(folder: SessionFolder) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptSession:
+class SpooledSession:
     """One session in the spool; ``age_seconds`` since anything was written to it, numbers are of results.
 
     ``left`` are those that no server has as far as is known, and that were not rejected or held: a test that never
@@ -206,7 +206,7 @@ class KeptSession:
         return max(0, self.results - self.acknowledged - self.rejected - self.held)
 
 
-def kept_session(folder: SessionFolder, now: float) -> KeptSession:
+def kept_session(folder: SessionFolder, now: float) -> SpooledSession:
     """Return what is known about one session; reads its records once, one after the other."""
     # Pytest's process removes old sessions with this module, and must not load the ledger's file for that.
     from pytest_automation_report.spool.ledger_file import ledger_from  # noqa: PLC0415 - see above
@@ -216,13 +216,13 @@ def kept_session(folder: SessionFolder, now: float) -> KeptSession:
         age = age_of(folder, now)
     except PermissionError as error:
         age = max(0.0, now - folder.path.stat().st_mtime)
-        return KeptSession(folder.id, "unreadable", age, 0, trouble=f"{folder.path}: {error.strerror}")
+        return SpooledSession(folder.id, "unreadable", age, 0, trouble=f"{folder.path}: {error.strerror}")
     try:
         session = folder.read_session()
         accounts = ledger_from(folder.ledger).accounts.values()
     except SpoolError as error:
-        return KeptSession(folder.id, state, age, size, trouble=str(error))
-    return KeptSession(
+        return SpooledSession(folder.id, state, age, size, trouble=str(error))
+    return SpooledSession(
         id=folder.id,
         state=state,
         age_seconds=age,
@@ -239,5 +239,5 @@ def kept_session(folder: SessionFolder, now: float) -> KeptSession:
 
 def _results(folder: SessionFolder) -> int:
     """Return the number of results that have ended."""
-    records = (each.record for _, added in RecordFiles(folder).added() for each in added)
+    records = (each.record for _, added in SpoolReader(folder).added() for each in added)
     return sum(each.kind == "pass" or (each.kind == "finish" and bool(each.members["final"])) for each in records)

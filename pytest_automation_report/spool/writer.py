@@ -44,7 +44,7 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionFile:
+class ManifestFile:
     """What is needed to make a session's folder again without its session: any process that writes there can.
 
     ``path`` is the file's, ``written_ns`` the moment when it was first written, in nanoseconds since 1970, 0 where that
@@ -137,7 +137,7 @@ def _copy(disk: Disk, descriptor: int, made: int, last: bytes) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Losses:
+class WriteLosses:
     """What the disk did not take: results that exist in memory alone, other records, results without their texts."""
 
     results: int = 0
@@ -146,7 +146,7 @@ class Losses:
     trouble: str = ""
 
     @classmethod
-    def together(cls, parts: Iterable[Losses]) -> Losses:
+    def together(cls, parts: Iterable[WriteLosses]) -> WriteLosses:
         """Return the losses of several processes as one."""
         found = list(parts)
         return cls(
@@ -179,7 +179,7 @@ class SpoolWriter:
         "dropped", "failures", "shortened", "trouble",
     )  # fmt: skip
 
-    def __init__(self, path: Path, session: SessionFile | None = None) -> None:
+    def __init__(self, path: Path, session: ManifestFile | None = None) -> None:
         self._disk = Disk()
         self._path = os.fspath(path)
         self._session = session
@@ -198,12 +198,12 @@ class SpoolWriter:
         return len(self._waiting)
 
     @property
-    def losses(self) -> Losses:
+    def losses(self) -> WriteLosses:
         """What would be lost if the process ended now, and what is already."""
         results = sum(map(_is_result, self._waiting))
         records = len(self._waiting) - results
         is_whole = not (self._waiting or self.dropped or self.shortened)
-        return Losses(results + self.dropped, records, self.shortened, "" if is_whole else self.trouble)
+        return WriteLosses(results + self.dropped, records, self.shortened, "" if is_whole else self.trouble)
 
     @property
     def folder(self) -> str:

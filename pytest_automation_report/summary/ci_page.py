@@ -33,10 +33,10 @@ from pytest_automation_report.text.limits import string
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pytest_automation_report.recording.failures import Failure
+    from pytest_automation_report.recording.failures import FailedTest
     from pytest_automation_report.settings.configuration import Configuration
-    from pytest_automation_report.summary.counts import Tally
-    from pytest_automation_report.summary.lines import Ending, Shell
+    from pytest_automation_report.summary.counts import SessionCounts
+    from pytest_automation_report.summary.lines import SessionOutcome, Shell
 
 __all__ = [
     "ANNOTATED",
@@ -52,7 +52,7 @@ MAX_ANNOTATIONS: Final = 10
 """Most marks of one kind that GitHub takes of a step; more are hard to read anywhere."""
 
 
-def annotation_lines(provider: str, failures: Sequence[Failure], failed: int, undelivered: str = "") -> list[str]:
+def annotation_lines(provider: str, failures: Sequence[FailedTest], failed: int, undelivered: str = "") -> list[str]:
     """Return the lines that mark failures, then what was not delivered; none for a provider without such lines.
 
     ``failed`` is the number of all failures, ``undelivered`` a text for people, empty when all has arrived.
@@ -69,18 +69,18 @@ def annotation_lines(provider: str, failures: Sequence[Failure], failed: int, un
     return lines
 
 
-def link_report(failures: Sequence[Failure], url: str, title: str) -> str:
+def link_report(failures: Sequence[FailedTest], url: str, title: str) -> str:
     """Return GitLab's report of links for a job's page, as JSON: the run, and each failure with its message."""
     labels = [title, *(_message(each) for each in failures[:MAX_ANNOTATIONS])]
     links = [{"external_link": {"label": string(each), "url": url}} for each in labels]
     return json.dumps({"Automation report": links}, indent=1) + "\n"
 
 
-def _message(failure: Failure) -> str:
+def _message(failure: FailedTest) -> str:
     return f"{failure.title}: {failure.message}" if failure.message else failure.title
 
 
-def _github(kind: str, failure: Failure | None, message: str) -> str:
+def _github(kind: str, failure: FailedTest | None, message: str) -> str:
     values: dict[str, str] = {}
     if failure is not None:
         if failure.file:
@@ -92,7 +92,7 @@ def _github(kind: str, failure: Failure | None, message: str) -> str:
     return f"::{kind}{f' {told}' if told else ''}::{_escaped(string(message), _GITHUB_TEXT)}"
 
 
-def _azure(kind: str, failure: Failure | None, message: str) -> str:
+def _azure(kind: str, failure: FailedTest | None, message: str) -> str:
     values = {"type": kind}
     if failure is not None and failure.file:
         values["sourcepath"] = failure.file
@@ -102,7 +102,7 @@ def _azure(kind: str, failure: Failure | None, message: str) -> str:
     return f"##vso[task.logissue {told}]{_escaped(string(message), _AZURE_TEXT)}"
 
 
-def _teamcity(kind: str, failure: Failure | None, message: str) -> str:
+def _teamcity(kind: str, failure: FailedTest | None, message: str) -> str:
     # A message of the status ERROR can fail a build, which is pytest's to decide.
     del kind, failure
     return f"##teamcity[message text='{_escaped(string(message), _TEAMCITY)}' status='WARNING']"
@@ -118,7 +118,7 @@ _AZURE_TEXT: Final = {"%": "%AZP25", "\r": "%0D", "\n": "%0A"}
 _AZURE_VALUE: Final = {**_AZURE_TEXT, ";": "%3B", "]": "%5D"}
 _TEAMCITY: Final = {"|": "||", "'": "|'", "[": "|[", "]": "|]", "\r": "|r", "\n": "|n"}
 
-ANNOTATED: Final[Mapping[str, Callable[[str, Failure | None, str], str]]] = {
+ANNOTATED: Final[Mapping[str, Callable[[str, FailedTest | None, str], str]]] = {
     "GitHub": _github,
     "Gitea": _github,
     "Azure": _azure,
@@ -148,7 +148,7 @@ class JobPage:
     """
 
     title: str
-    tally: Tally
+    tally: SessionCounts
     url: str = ""
     told: Sequence[str] = ()
 
@@ -194,12 +194,12 @@ def plain(text: str) -> str:
     return _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", string(text))
 
 
-def _counted(tally: Tally) -> str:
+def _counted(tally: SessionCounts) -> str:
     counted = [f"{tally.counts[status]} {word}" for status, word in _WORDS if tally.counts.get(status)]
     return ", ".join(counted) or "no results"
 
 
-def _row(failure: Failure) -> str:
+def _row(failure: FailedTest) -> str:
     # Inside of code neither names of people nor of signs and issues mean anything.
     message = f"<code>{plain(failure.message)}</code>" if failure.message else ""
     return f"| <code>{plain(failure.title)}</code> | {message} |"
@@ -232,7 +232,7 @@ class JobOutput:
         self._root, self._shell = root, shell
         self._workspace = next((found for name in _WORKSPACES if (found := environ.get(name, "").strip())), "")
 
-    def write(self, configuration: Configuration, ending: Ending, troubles: Sequence[str]) -> None:
+    def write(self, configuration: Configuration, ending: SessionOutcome, troubles: Sequence[str]) -> None:
         """Write all that the job is to show; ``lines`` are then those for its output."""
         told, undelivered = job_lines(configuration, ending, troubles, shell=self._shell)
         if ending.tally.seen == 0 and not told:
@@ -272,7 +272,7 @@ class JobOutput:
         elif self._provider == "GitLab":
             self._write_links(link_report(failures, page.url or self._job_url, page.title))
 
-    def _placed(self, failure: Failure) -> Failure:
+    def _placed(self, failure: FailedTest) -> FailedTest:
         """Return a failure whose file is named as the provider names it: from the repository's root."""
         if not (failure.file and self._workspace):
             return failure

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.models import Test
-from pytest_automation_report.recording.failures import FAILED, SHOWN, Failure, Failures
+from pytest_automation_report.recording.failures import FAILED, SHOWN, FailedTest, Failures
 from pytest_automation_report.recording.synthetic_results import UNTESTED
-from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, ends_of
+from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, head_and_tail
 from pytest_automation_report.spool.records import Decoder
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _LEADING: Final = frozenset({CONTROLLER, MAIN})
 
 
 @dataclass(frozen=True, slots=True)
-class LaneTally:
+class WorkerCounts:
     """One worker: results by its own count, results that its file led to, and what became of them.
 
     ``threads`` is the number of threads that the server has for it.
@@ -45,7 +45,7 @@ class LaneTally:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class SessionCounts:
     """A session's numbers.
 
     ``expected`` is the number of tests that were to run (``None`` when collection did not end), ``modules`` how many
@@ -54,7 +54,7 @@ class Tally:
     """
 
     run: int | None
-    lanes: tuple[LaneTally, ...]
+    lanes: tuple[WorkerCounts, ...]
     counts: Mapping[str, int]
     expected: int | None
     modules: int
@@ -64,7 +64,7 @@ class Tally:
     damaged: int
     faults: tuple[str, ...] = field(default=())
     told: tuple[str, ...] = field(default=())
-    failures: tuple[Failure, ...] = field(default=())
+    failures: tuple[FailedTest, ...] = field(default=())
 
     @property
     def seen(self) -> int:
@@ -135,8 +135,8 @@ def tally_from(
     *,
     modules: int,
     is_each: bool,
-    kept: Sequence[Failure] = (),
-) -> Tally:
+    kept: Sequence[FailedTest] = (),
+) -> SessionCounts:
     """Return the session's numbers.
 
     ``own`` are the results by status of the leading process; ``is_each`` that every worker was to run every test,
@@ -148,7 +148,7 @@ def tally_from(
     workers = folder.workers()
     for worker in workers:
         account, accounted = state.account(worker), state.lanes.get(worker, {})
-        first, last = ends_of(folder.written(worker))
+        first, last = head_and_tail(folder.written(worker))
         noted = next((each.record.members for each in (*last, *first) if each.record.kind == "collected"), None)
         if noted is not None:
             collected.append(int(noted["count"]))
@@ -158,12 +158,12 @@ def tally_from(
         counts = Counter(closing["counts"])
         faults.extend(closing.get("texts", ()))
         told.update(dict.fromkeys(closing.get("told", ())))
-        failures.extend(Failure.from_json(each) for each in closing.get("failures", ()))
+        failures.extend(FailedTest.from_json(each) for each in closing.get("failures", ()))
         if worker not in _LEADING:
             totals.update(counts)
         reported = sum(counts.values())
         lanes.append(
-            LaneTally(
+            WorkerCounts(
                 worker=worker,
                 reported=reported,
                 seen=accounted.get("seen", reported) if state.is_done else reported,
@@ -177,7 +177,7 @@ def tally_from(
         totals = Counter()
         for each in state.lanes.values():
             totals.update(each["counts"])
-    return Tally(
+    return SessionCounts(
         run=state.run,
         lanes=tuple(lanes),
         counts=dict(totals),

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.settings.table import LOCAL_URL, setting
-from pytest_automation_report.spool.sessions import Leftovers
-from pytest_automation_report.spool.writer import Losses
+from pytest_automation_report.spool.sessions import LeftoverCounts
+from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.text.limits import STRING_UNITS
-from pytest_automation_report.text.terminal import foreign, quantity
+from pytest_automation_report.text.terminal import pluralize, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_automation_report.settings.configuration import Configuration
-    from pytest_automation_report.summary.counts import Tally
+    from pytest_automation_report.summary.counts import SessionCounts
 
 RUN_PAGE: Final = "/automation/runs/view/{run}"
 """Path of a run's web page, on Testmo's servers and on the embedded one."""
@@ -47,7 +47,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class SessionOutcome:
     """How the reporting of a session ended.
 
     ``log`` are the last lines of a sender that never got ready; ``is_run_gone`` if the rest needs a new run;
@@ -55,7 +55,7 @@ class Ending:
     of results are not stored, each with their number.
     """
 
-    tally: Tally
+    tally: SessionCounts
     folder: str
     is_sent: bool
     log: Sequence[str] = ()
@@ -65,8 +65,8 @@ class Ending:
     reasons: tuple[str, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
     unstored: tuple[tuple[str, int], ...] = ()
-    losses: Losses = Losses()  # noqa: RUF009 - frozen and empty
-    leftovers: Leftovers = Leftovers()  # noqa: RUF009 - frozen and empty
+    losses: WriteLosses = WriteLosses()  # noqa: RUF009 - frozen and empty
+    leftovers: LeftoverCounts = LeftoverCounts()  # noqa: RUF009 - frozen and empty
 
     @property
     def is_whole(self) -> bool:
@@ -83,7 +83,7 @@ class Shell:
     command: tuple[str, ...] = ("automation-report",)
 
 
-def near(path: Path, here: Path) -> str:
+def relative_to_cwd(path: Path, here: Path) -> str:
     """Return a path as a person in the folder ``here`` would write it."""
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
@@ -91,7 +91,7 @@ def near(path: Path, here: Path) -> str:
 def target(configuration: Configuration, here: Path) -> str:
     """Return where results go, without anything secret, for a person in the folder ``here``."""
     if configuration.endpoint.is_embedded:
-        return f"the embedded store {near(configuration.database, here)}"
+        return f"the embedded store {relative_to_cwd(configuration.database, here)}"
     return f"{configuration.url or 'an unknown address'}, project {configuration.project_id or 'unknown'}"
 
 
@@ -105,7 +105,7 @@ def header_line(configuration: Configuration, here: Path, *, key: str = "") -> s
 
 def report_lines(
     configuration: Configuration,
-    ending: Ending | None,
+    ending: SessionOutcome | None,
     troubles: Sequence[str],
     *,
     shell: Shell,
@@ -151,7 +151,7 @@ def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str
 
 
 def job_lines(
-    configuration: Configuration, ending: Ending, troubles: Sequence[str], *, shell: Shell
+    configuration: Configuration, ending: SessionOutcome, troubles: Sequence[str], *, shell: Shell
 ) -> tuple[list[str], list[str]]:
     """Return what went wrong with the reporting, and what was not delivered, for the page of a CI job."""
     is_whole = ending.is_whole or ending.tally.seen == 0
@@ -171,17 +171,18 @@ def look_at(configuration: Configuration, run: int, shell: Shell) -> str:
     return shlex.join([*words, *_database_words(configuration, shell.here)])
 
 
-def _left_behind(configuration: Configuration, leftovers: Leftovers, shell: Shell) -> list[str]:
+def _left_behind(configuration: Configuration, leftovers: LeftoverCounts, shell: Shell) -> list[str]:
     lines = []
     if leftovers.kept:
-        kept = f"{quantity(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
-        where = near(configuration.spool, shell.here)
+        kept = f"{pluralize(leftovers.kept, 'earlier session')} {'is' if leftovers.kept == 1 else 'are'} kept"
+        where = relative_to_cwd(configuration.spool, shell.here)
         lines.append(f"{kept} in {where}: send with {send_command(configuration, shell)}")
     if leftovers.removed:
-        removed, days = quantity(leftovers.removed, "earlier session"), quantity(configuration.keep_spool, "day")
+        removed, days = pluralize(leftovers.removed, "earlier session"), pluralize(configuration.keep_spool, "day")
         lines.append(f"{removed} removed, kept for {days} without being sent")
     lines += [
-        f"left alone in {near(configuration.spool, shell.here)}: {foreign(each)}" for each in leftovers.alone[:_REASONS]
+        f"left alone in {relative_to_cwd(configuration.spool, shell.here)}: {sanitize(each)}"
+        for each in leftovers.alone[:_REASONS]
     ]
     if len(leftovers.alone) > _REASONS:
         lines.append(
@@ -190,13 +191,13 @@ def _left_behind(configuration: Configuration, leftovers: Leftovers, shell: Shel
     return lines
 
 
-def _lost(losses: Losses) -> list[str]:
-    lines, trouble = [], foreign(losses.trouble, STRING_UNITS)
+def _lost(losses: WriteLosses) -> list[str]:
+    lines, trouble = [], sanitize(losses.trouble, STRING_UNITS)
     if losses.results or losses.records:
-        what = quantity(losses.results, "result") if losses.results else "the session's end"
+        what = pluralize(losses.results, "result") if losses.results else "the session's end"
         lines.append(f"{what} could not be written to disk and went with the process: {trouble}")
     if losses.shortened:
-        short = quantity(losses.shortened, "result")
+        short = pluralize(losses.shortened, "result")
         lines.append(f"{short} went without texts, since the disk took no more: {trouble}")
     return lines
 
@@ -204,7 +205,7 @@ def _lost(losses: Losses) -> list[str]:
 def unstored_lines(unstored: Sequence[tuple[str, int]]) -> list[str]:
     """Return what is told of files that results name but that nobody has stored: why, each with their number."""
     return [
-        f"{quantity(count, 'artifact')} named in results, but not stored: {foreign(why, STRING_UNITS)}"
+        f"{pluralize(count, 'artifact')} named in results, but not stored: {sanitize(why, STRING_UNITS)}"
         for why, count in unstored[:_REASONS]
     ]
 
@@ -257,38 +258,38 @@ def _database_words(configuration: Configuration, here: Path) -> list[str]:
     return ["--database", str(configuration.database)]
 
 
-def _troubles(ending: Ending | None, troubles: Sequence[str]) -> list[str]:
+def _troubles(ending: SessionOutcome | None, troubles: Sequence[str]) -> list[str]:
     """Return what went wrong, apart from the delivery."""
-    lines = [foreign(each, STRING_UNITS) for each in troubles]
+    lines = [sanitize(each, STRING_UNITS) for each in troubles]
     if ending is None:
         return lines
     tally = ending.tally
-    lines += [foreign(each, STRING_UNITS) for each in tally.told]
+    lines += [sanitize(each, STRING_UNITS) for each in tally.told]
     lines += [
-        f"the server does not know the status {foreign(before)}: sent as {foreign(now)}"
+        f"the server does not know the status {sanitize(before)}: sent as {sanitize(now)}"
         " (set automation_report_statuses)"
         for before, now in ending.renamed
     ]
     lines += unstored_lines(ending.unstored)
-    lines += [f"error in reporting: {foreign(each, STRING_UNITS)}" for each in (*tally.faults, *tally.mismatches)]
+    lines += [f"error in reporting: {sanitize(each, STRING_UNITS)}" for each in (*tally.faults, *tally.mismatches)]
     # Once, since each process reports an unknown hook that it sees.
     return [*dict.fromkeys((*lines, *_lost(ending.losses)))]
 
 
-def _counted(tally: Tally) -> str:
+def _counted(tally: SessionCounts) -> str:
     statuses = ", ".join(f"{tally.counts[each]} {_WORDS[each]}" for each in _WORDS if tally.counts.get(each))
-    where = f" in {quantity(tally.threads, 'thread')}" if tally.threads else ""
-    return f"{tally.acknowledged} of {quantity(tally.seen, 'result')} delivered{where}: {statuses}"
+    where = f" in {pluralize(tally.threads, 'thread')}" if tally.threads else ""
+    return f"{tally.acknowledged} of {pluralize(tally.seen, 'result')} delivered{where}: {statuses}"
 
 
-def _delivered(configuration: Configuration, tally: Tally, shell: Shell, otherwise: str) -> list[str]:
+def _delivered(configuration: Configuration, tally: SessionCounts, shell: Shell, otherwise: str) -> list[str]:
     lines = []
     if tally.run is not None:
-        run = f"run {tally.run}" if configuration.run_id else f'run {tally.run} "{foreign(configuration.name)}"'
+        run = f"run {tally.run}" if configuration.run_id else f'run {tally.run} "{sanitize(configuration.name)}"'
         lines.append(f"{run} in {target(configuration, shell.here)}")
     lines += [_collected(tally), _counted(tally), *([otherwise] if otherwise else [])]
     lines += [
-        f"{count} tests share one key, the server cannot tell them apart: {foreign(name)}"
+        f"{count} tests share one key, the server cannot tell them apart: {sanitize(name)}"
         for name, count in tally.repeated
     ]
     if tally.run is not None:
@@ -296,26 +297,26 @@ def _delivered(configuration: Configuration, tally: Tally, shell: Shell, otherwi
     return lines
 
 
-def _collected(tally: Tally) -> str:
+def _collected(tally: SessionCounts) -> str:
     reported = tally.reported
-    modules = f", and {quantity(tally.modules, 'module')} without tests to run" if tally.modules else ""
+    modules = f", and {pluralize(tally.modules, 'module')} without tests to run" if tally.modules else ""
     if tally.expected is None:
-        return f"{quantity(reported, 'test')} reported{modules}"
-    return f"{quantity(tally.expected, 'test')} collected = {reported} reported + {tally.not_run} not run{modules}"
+        return f"{pluralize(reported, 'test')} reported{modules}"
+    return f"{pluralize(tally.expected, 'test')} collected = {reported} reported + {tally.not_run} not run{modules}"
 
 
-def _undelivered(configuration: Configuration, ending: Ending, shell: Shell) -> list[str]:
-    tally, folder, lines = ending.tally, near(Path(ending.folder), shell.here), []
+def _undelivered(configuration: Configuration, ending: SessionOutcome, shell: Shell) -> list[str]:
+    tally, folder, lines = ending.tally, relative_to_cwd(Path(ending.folder), shell.here), []
     if tally.rejected:
-        lines.append(f"{quantity(tally.rejected, 'result')} rejected by the server, kept in {folder}")
+        lines.append(f"{pluralize(tally.rejected, 'result')} rejected by the server, kept in {folder}")
     if tally.held:
-        lines.append(f"{quantity(tally.held, 'result')} held in {folder}: nobody can tell whether the server has them")
-    lines += [f"  {foreign(each)}" for each in ending.reasons[:3]]
+        lines.append(f"{pluralize(tally.held, 'result')} held in {folder}: nobody can tell whether the server has them")
+    lines += [f"  {sanitize(each)}" for each in ending.reasons[:3]]
     if tally.left or not tally.is_complete:
-        kept = f"{quantity(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
+        kept = f"{pluralize(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
         lines.append(f"{kept}{_missing(configuration) or _why(ending)}")
         lines.append(f"send: {send_command(configuration, shell, is_new_run=ending.is_run_gone)}")
-    lines += [f"  sender: {foreign(each)}" for each in ending.log]
+    lines += [f"  sender: {sanitize(each)}" for each in ending.log]
     return lines
 
 
@@ -329,12 +330,12 @@ def _missing(configuration: Configuration) -> str:
     return f": set {' and '.join(missing)} first" if missing else ""
 
 
-def _why(ending: Ending) -> str:
+def _why(ending: SessionOutcome) -> str:
     if not ending.is_sent:
         return ""
     remedy = _REMEDIES.get(ending.trouble_class, "")
     if ending.trouble:
-        return f": {remedy + ' (' if remedy else ''}{foreign(ending.trouble)}{')' if remedy else ''}"
+        return f": {remedy + ' (' if remedy else ''}{sanitize(ending.trouble)}{')' if remedy else ''}"
     if not ending.tally.is_done:
         return ": the sender did not finish within the time that pytest waits; it may go on for a while"
     return ""

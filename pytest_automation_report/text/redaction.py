@@ -262,7 +262,7 @@ class Redaction:
         return self._secrets.hidden(text)
 
 
-class Texts:
+class TextCleaner:
     """Makes foreign texts fit for fields: secrets hidden, control characters visible, cut to the limits."""
 
     def __init__(self, redaction: Redaction) -> None:
@@ -289,7 +289,7 @@ class Texts:
         return limits.string(text, None if self._redact is None else self._redact.address)
 
 
-def spelled(value: object) -> str:
+def safe_str(value: object) -> str:
     """Return a value of a user's test as text, whatever its ``__str__`` does."""
     try:
         return str(value)
@@ -298,5 +298,5 @@ def spelled(value: object) -> str:
 
 
 @lru_cache(maxsize=16)
-def _texts(redact: tuple[str, ...], secrets: tuple[str, ...], is_builtin: bool) -> Texts:  # noqa: FBT001 - a part of the cache's key
-    return Texts(Redaction(redact, secrets=secrets, is_builtin=is_builtin))
+def cached_cleaner(redact: tuple[str, ...], secrets: tuple[str, ...], is_builtin: bool) -> TextCleaner:  # noqa: FBT001 - a part of the cache's key
+    return TextCleaner(Redaction(redact, secrets=secrets, is_builtin=is_builtin))

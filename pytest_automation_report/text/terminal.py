@@ -15,9 +15,9 @@ from pytest_automation_report.text.limits import cut_end, visible
 
 __all__ = [
     "FOREIGN_UNITS",
-    "foreign",
+    "pluralize",
     "printable",
-    "quantity",
+    "sanitize",
 ]
 
 FOREIGN_UNITS: Final = 200
@@ -31,7 +31,7 @@ _AT_START: Final = re.compile(r"\s*(?:::|section_(?:start|end):|---|\+\+\+|~~~|\
 _INVISIBLE: Final = re.compile("[\u200b-\u200f\u2028\u2029\u2060-\u2064\u061c\ufeff\ufff9-\ufffb]")
 
 
-def foreign(text: str, units: int = FOREIGN_UNITS) -> str:
+def sanitize(text: str, units: int = FOREIGN_UNITS) -> str:
     r"""Return a foreign text as one line without commands, with controls spelled (``\x1b``), cut with a remark."""
     return cut_end(printable(text), units)
 
@@ -44,6 +44,6 @@ def printable(text: str) -> str:
     return f"| {shown}" if _AT_START.match(shown) else shown
 
 
-def quantity(count: int, noun: str) -> str:
+def pluralize(count: int, noun: str) -> str:
     """Return a number with its noun: ``1 result``, ``2 results``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

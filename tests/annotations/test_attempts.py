@@ -7,7 +7,7 @@ import pytest
 from annotations.suites import WORKERS
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
 from pytest_automation_report.recording.attempts import with_earlier_attempts
-from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.steps import steps_field
 
 if TYPE_CHECKING:
@@ -157,9 +157,11 @@ def test_attempts_in_other_processes_keep_their_artifacts() -> None:
 
 def test_rules_of_an_older_spool_are_read() -> None:
     """Rules that were written before there were annotations mean the same as ever."""
-    body = Rules(prefix="a").to_json()
+    body = RecordingOptions(prefix="a").to_json()
     for name in ("markers", "link_templates", "output_annotations"):
         del body[name]
-    assert Rules.from_json(body) == Rules(prefix="a")
-    full = Rules(markers=("owner",), link_templates={"case": "https://example.org/{}"}, output_annotations=True)
-    assert Rules.from_json(full.to_json()) == full
+    assert RecordingOptions.from_json(body) == RecordingOptions(prefix="a")
+    full = RecordingOptions(
+        markers=("owner",), link_templates={"case": "https://example.org/{}"}, output_annotations=True
+    )
+    assert RecordingOptions.from_json(full.to_json()) == full

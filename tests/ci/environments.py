@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pytest_automation_report.ci.facts import Facts, Shard
+from pytest_automation_report.ci.facts import BuildInfo, Shard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ class Job:
     """A job of a provider: what differs from the push, and what is known of it; ``files`` are texts by their names."""
 
     more: Mapping[str, str]
-    facts: Facts
+    facts: BuildInfo
     files: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -190,7 +190,7 @@ PUSHES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-_GITHUB = Facts(
+_GITHUB = BuildInfo(
     provider="GitHub",
     branch="main",
     commit=SHA,
@@ -199,7 +199,7 @@ _GITHUB = Facts(
     url="https://github.com/ann/shop/actions/runs/99/attempts/1",
     repository="https://github.com/ann/shop",
 )
-_GITLAB = Facts(
+_GITLAB = BuildInfo(
     provider="GitLab",
     branch="main",
     commit=SHA,
@@ -207,7 +207,7 @@ _GITLAB = Facts(
     url="https://gitlab.com/ann/shop/-/jobs/5",
     repository="https://gitlab.com/ann/shop",
 )
-_JENKINS = Facts(
+_JENKINS = BuildInfo(
     provider="Jenkins",
     branch="main",
     commit=SHA,
@@ -215,7 +215,7 @@ _JENKINS = Facts(
     url="https://j.example.org/job/shop/7/",
     repository="https://git.example.org/ann/shop",
 )
-_AZURE = Facts(
+_AZURE = BuildInfo(
     provider="Azure",
     branch="main",
     commit=SHA,
@@ -224,7 +224,7 @@ _AZURE = Facts(
     url="https://dev.azure.com/ann/My%20Shop/_build/results?buildId=7",
     repository="https://dev.azure.com/ann/My%20Shop/_git/shop",
 )
-_CIRCLECI = Facts(
+_CIRCLECI = BuildInfo(
     provider="CircleCI",
     branch="main",
     commit=SHA,
@@ -232,7 +232,7 @@ _CIRCLECI = Facts(
     url="https://circleci.com/gh/ann/shop/7",
     repository="https://github.com/ann/shop",
 )
-_BUILDKITE = Facts(
+_BUILDKITE = BuildInfo(
     provider="Buildkite",
     branch="main",
     commit=SHA,
@@ -241,7 +241,7 @@ _BUILDKITE = Facts(
     url="https://buildkite.com/ann/shop/builds/7#01-ab",
     repository="https://github.com/ann/shop",
 )
-_BITBUCKET = Facts(
+_BITBUCKET = BuildInfo(
     provider="Bitbucket",
     branch="main",
     commit=SHA,
@@ -250,15 +250,17 @@ _BITBUCKET = Facts(
     url="https://bitbucket.org/ann/shop/pipelines/results/7",
     repository="https://bitbucket.org/ann/shop",
 )
-_TEAMCITY = Facts(
+_TEAMCITY = BuildInfo(
     provider="TeamCity",
     branch="main",
     commit=SHA,
     build="7",
     url="https://tc.example.org/viewLog.html?buildId=77",
 )
-_TRAVIS = Facts(provider="Travis", branch="main", commit=SHA, build="7", url="https://travis-ci.com/ann/shop/jobs/5")
-_DRONE = Facts(
+_TRAVIS = BuildInfo(
+    provider="Travis", branch="main", commit=SHA, build="7", url="https://travis-ci.com/ann/shop/jobs/5"
+)
+_DRONE = BuildInfo(
     provider="Drone",
     branch="main",
     commit=SHA,
@@ -266,7 +268,7 @@ _DRONE = Facts(
     url="https://drone.example.org/ann/shop/7",
     repository="https://github.com/ann/shop",
 )
-_WOODPECKER = Facts(
+_WOODPECKER = BuildInfo(
     provider="Woodpecker",
     branch="main",
     commit=SHA,
@@ -274,7 +276,7 @@ _WOODPECKER = Facts(
     url="https://wp.example.org/repos/1/pipeline/7/3",
     repository="https://codeberg.org/ann/shop",
 )
-_APPVEYOR = Facts(
+_APPVEYOR = BuildInfo(
     provider="AppVeyor",
     branch="main",
     commit=SHA,
@@ -282,7 +284,7 @@ _APPVEYOR = Facts(
     url="https://ci.appveyor.com/project/ann/shop/builds/77/job/k1",
     repository="https://github.com/ann/shop",
 )
-_CODEBUILD = Facts(
+_CODEBUILD = BuildInfo(
     provider="CodeBuild",
     branch="main",
     commit=SHA,
@@ -292,16 +294,16 @@ _CODEBUILD = Facts(
 )
 
 
-def _with(facts: Facts, **more: object) -> Facts:
-    values = {name: getattr(facts, name) for name in Facts.__dataclass_fields__}
-    return Facts(**{**values, **more})
+def _with(facts: BuildInfo, **more: object) -> BuildInfo:
+    values = {name: getattr(facts, name) for name in BuildInfo.__dataclass_fields__}
+    return BuildInfo(**{**values, **more})
 
 
-def _request(facts: Facts, **more: object) -> Facts:
+def _request(facts: BuildInfo, **more: object) -> BuildInfo:
     return _with(facts, branch="feature/x", pull_request=12, **more)
 
 
-def _tag(facts: Facts, **more: object) -> Facts:
+def _tag(facts: BuildInfo, **more: object) -> BuildInfo:
     return _with(facts, branch=None, tag="v1.0", **more)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.ci.facts import Facts
+from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.ci.git import GIT_SECONDS, checkout_facts
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def repository(tmp_path: Path) -> Path:
 
 def test_branch_commit_and_page(repository: Path) -> None:
     """Branch, commit and the repository's page are known in each folder, the page without user and password."""
-    expected = Facts(branch="feature/x", commit=git(repository, "rev-parse", "HEAD"), repository=PAGE)
+    expected = BuildInfo(branch="feature/x", commit=git(repository, "rev-parse", "HEAD"), repository=PAGE)
     assert checkout_facts(repository, {}) == expected
     assert checkout_facts(repository / "tests", {}) == expected
 
@@ -75,21 +75,21 @@ def test_detached_head(repository: Path) -> None:
     """A commit that was checked out by its id has no branch."""
     first = git(repository, "rev-parse", "HEAD~1")
     git(repository, "checkout", "--quiet", first)
-    assert checkout_facts(repository, {}) == Facts(commit=first, repository=PAGE)
+    assert checkout_facts(repository, {}) == BuildInfo(commit=first, repository=PAGE)
 
 
 def test_shallow_clone(repository: Path, tmp_path: Path) -> None:
     """A clone without history tells as much; a path on a disk has no page."""
     git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repository}", "shallow")
     commit = git(repository, "rev-parse", "HEAD")
-    assert checkout_facts(tmp_path / "shallow", {}) == Facts(branch="feature/x", commit=commit)
+    assert checkout_facts(tmp_path / "shallow", {}) == BuildInfo(branch="feature/x", commit=commit)
 
 
 def test_working_tree(repository: Path, tmp_path: Path) -> None:
     """Another working tree of a repository has its own branch and the repository's page."""
     git(repository, "worktree", "add", "--quiet", "-b", "other", str(tmp_path / "tree"))
     commit = git(repository, "rev-parse", "HEAD")
-    assert checkout_facts(tmp_path / "tree", {}) == Facts(branch="other", commit=commit, repository=PAGE)
+    assert checkout_facts(tmp_path / "tree", {}) == BuildInfo(branch="other", commit=commit, repository=PAGE)
 
 
 def test_submodule(repository: Path, tmp_path: Path) -> None:
@@ -106,16 +106,16 @@ def test_submodule(repository: Path, tmp_path: Path) -> None:
 def test_before_the_first_commit(tmp_path: Path) -> None:
     """A repository without commits has a branch and nothing else."""
     git(tmp_path, "init", "--quiet", "--initial-branch", "main")
-    assert checkout_facts(tmp_path, {}) == Facts(branch="main")
+    assert checkout_facts(tmp_path, {}) == BuildInfo(branch="main")
 
 
 def test_no_repository(tmp_path: Path) -> None:
     """Without a repository, or with a folder that only looks like one, nothing is known."""
-    assert checkout_facts(tmp_path, {}) == Facts()
+    assert checkout_facts(tmp_path, {}) == BuildInfo()
     (tmp_path / ".git").mkdir()
-    assert checkout_facts(tmp_path, {}) == Facts()
-    assert checkout_facts(tmp_path / "no\0path", {}) == Facts()
-    assert checkout_facts(tmp_path / ("n" * 300), {}) == Facts()
+    assert checkout_facts(tmp_path, {}) == BuildInfo()
+    assert checkout_facts(tmp_path / "no\0path", {}) == BuildInfo()
+    assert checkout_facts(tmp_path / ("n" * 300), {}) == BuildInfo()
 
 
 @pytest.mark.parametrize(
@@ -164,16 +164,16 @@ def elsewhere(tmp_path: Path) -> Path:
 def test_other_format_of_references(elsewhere: Path) -> None:
     """Where references are not in files of their own, git is asked."""
     commit = git(elsewhere, "rev-parse", "HEAD")
-    assert checkout_facts(elsewhere, ENVIRONMENT) == Facts(branch="main", commit=commit)
+    assert checkout_facts(elsewhere, ENVIRONMENT) == BuildInfo(branch="main", commit=commit)
     git(elsewhere, "checkout", "--quiet", "--detach")
-    assert checkout_facts(elsewhere, ENVIRONMENT) == Facts(commit=commit)
+    assert checkout_facts(elsewhere, ENVIRONMENT) == BuildInfo(commit=commit)
 
 
 def test_git_that_is_missing_or_fails(elsewhere: Path, tmp_path: Path) -> None:
     """Where git is needed and is not there, or refuses, nothing is known."""
-    assert checkout_facts(elsewhere, {"PATH": str(tmp_path)}) == Facts()
+    assert checkout_facts(elsewhere, {"PATH": str(tmp_path)}) == BuildInfo()
     (elsewhere / ".git" / "config").write_text("[broken")
-    assert checkout_facts(elsewhere, ENVIRONMENT) == Facts()
+    assert checkout_facts(elsewhere, ENVIRONMENT) == BuildInfo()
 
 
 def test_git_that_hangs(elsewhere: Path, tmp_path: Path) -> None:
@@ -182,5 +182,5 @@ def test_git_that_hangs(elsewhere: Path, tmp_path: Path) -> None:
     slow.write_text("#!/bin/sh\nexec sleep 60\n")
     slow.chmod(slow.stat().st_mode | stat.S_IXUSR)
     began = time.monotonic()
-    assert checkout_facts(elsewhere, {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}) == Facts()
+    assert checkout_facts(elsewhere, {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}) == BuildInfo()
     assert GIT_SECONDS <= time.monotonic() - began < GIT_SECONDS + 5

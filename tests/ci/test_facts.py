@@ -6,17 +6,17 @@ import pytest
 
 from pytest_automation_report.api.models import Field, Link, NewRun, Resources
 from pytest_automation_report.ci.facts import (
-    Facts,
+    BuildInfo,
     Shard,
     branch_tag,
     commit_page,
-    known,
     repository_page,
     with_facts,
+    with_fallbacks,
     without_user,
 )
 
-EVERYTHING = Facts(
+EVERYTHING = BuildInfo(
     provider="GitLab",
     branch="feature/x",
     commit="2abc3b37e83ac31ec8210b8504e64896a49f249c",
@@ -58,14 +58,14 @@ def test_all_is_told() -> None:
 def test_unknown_is_not_told() -> None:
     """Without facts a run has no fields, links and tags of them."""
     run = NewRun("n", "s", tags=("a",))
-    assert with_facts(run, Facts(), is_branch_tag=True) == run
+    assert with_facts(run, BuildInfo(), is_branch_tag=True) == run
 
 
 def test_the_users_words_count() -> None:
     """What the user gives a run goes before a fact of the same name."""
     given = Resources(fields=(Field("Branch", "mine"),), links=(Link("Commit", "https://example.org/mine"),))
     run = with_facts(
-        NewRun("n", "s", resources=given), Facts(branch="main", commit="c0ffee1", repository="https://g.io/a")
+        NewRun("n", "s", resources=given), BuildInfo(branch="main", commit="c0ffee1", repository="https://g.io/a")
     )
     assert run.resources.fields == (Field("Commit", "c0ffee1"), Field("Branch", "mine"))
     assert run.resources.links == given.links
@@ -74,15 +74,15 @@ def test_the_users_words_count() -> None:
 @pytest.mark.parametrize(
     ("facts", "tag"),
     [
-        (Facts(branch="main"), "main"),
-        (Facts(branch="feature/x y"), "feature-x-y"),
-        (Facts(branch="-/ü/-"), None),
-        (Facts(tag="v1.0"), "v1-0"),
-        (Facts(branch="b" * 800), "b" * 750),
-        (Facts(pull_request=12), None),
+        (BuildInfo(branch="main"), "main"),
+        (BuildInfo(branch="feature/x y"), "feature-x-y"),
+        (BuildInfo(branch="-/ü/-"), None),
+        (BuildInfo(tag="v1.0"), "v1-0"),
+        (BuildInfo(branch="b" * 800), "b" * 750),
+        (BuildInfo(pull_request=12), None),
     ],
 )
-def test_branch_as_tag(facts: Facts, tag: str | None) -> None:
+def test_branch_as_tag(facts: BuildInfo, tag: str | None) -> None:
     """A branch's name becomes a tag of the characters that tags have, where there are some."""
     assert branch_tag(facts) == tag
     assert with_facts(NewRun("n", "s", tags=("a",)), facts, is_branch_tag=True).tags == (("a", tag) if tag else ("a",))
@@ -90,12 +90,12 @@ def test_branch_as_tag(facts: Facts, tag: str | None) -> None:
 
 def test_tag_once() -> None:
     """A branch that is among the tags already is there once."""
-    assert with_facts(NewRun("n", "s", tags=("main",)), Facts(branch="main"), is_branch_tag=True).tags == ("main",)
+    assert with_facts(NewRun("n", "s", tags=("main",)), BuildInfo(branch="main"), is_branch_tag=True).tags == ("main",)
 
 
 def test_long_and_strange_values() -> None:
     """A value is one visible line of the longest length; an address that is too long or none is no link."""
-    facts = Facts(branch="a\n\x1b\u202e" + "b" * 1000, url="https://example.org/" + "c" * 750, commit_url="ftp://x")
+    facts = BuildInfo(branch="a\n\x1b\u202e" + "b" * 1000, url="https://example.org/" + "c" * 750, commit_url="ftp://x")
     run = with_facts(NewRun("n", "s"), facts)
     (branch,) = run.resources.fields
     assert branch.value is not None
@@ -106,13 +106,13 @@ def test_long_and_strange_values() -> None:
 
 def test_what_is_known_first_counts() -> None:
     """Facts fill up from others in turn, and what belongs together is taken together."""
-    assert known(Facts(branch="a"), None, Facts(branch="b", build="1"), Facts(build="2", attempt=3)) == Facts(
-        branch="a", build="1", attempt=3
-    )
-    assert known(Facts(tag="v1"), Facts(branch="b")) == Facts(tag="v1")
-    assert known(Facts(branch="a"), Facts(tag="v1")) == Facts(branch="a")
-    assert known(Facts(merge_commit="m"), Facts(commit="m")) == Facts(merge_commit="m")
-    assert known(Facts(commit="c"), Facts(commit="d", merge_commit="m")) == Facts(commit="c")
+    assert with_fallbacks(
+        BuildInfo(branch="a"), None, BuildInfo(branch="b", build="1"), BuildInfo(build="2", attempt=3)
+    ) == BuildInfo(branch="a", build="1", attempt=3)
+    assert with_fallbacks(BuildInfo(tag="v1"), BuildInfo(branch="b")) == BuildInfo(tag="v1")
+    assert with_fallbacks(BuildInfo(branch="a"), BuildInfo(tag="v1")) == BuildInfo(branch="a")
+    assert with_fallbacks(BuildInfo(merge_commit="m"), BuildInfo(commit="m")) == BuildInfo(merge_commit="m")
+    assert with_fallbacks(BuildInfo(commit="c"), BuildInfo(commit="d", merge_commit="m")) == BuildInfo(commit="c")
 
 
 REMOTES = [

@@ -9,17 +9,17 @@ import re
 import pytest
 
 from pytest_automation_report.api.models import Field, FieldType, Test
-from pytest_automation_report.recording.failures import SHOWN, Failure, Failures
+from pytest_automation_report.recording.failures import SHOWN, FailedTest, Failures
 from pytest_automation_report.summary.ci_page import ANNOTATED, JobPage, annotation_lines, link_report, plain
-from pytest_automation_report.summary.counts import Tally
+from pytest_automation_report.summary.counts import SessionCounts
 
-FAILED = Failure("failure", "tests.test_cart", "test_pay[a|b]", "assert 1 == 2", "tests/test_cart.py", 12)
+FAILED = FailedTest("failure", "tests.test_cart", "test_pay[a|b]", "assert 1 == 2", "tests/test_cart.py", 12)
 ROOM = 1024 * 1024
 
 
-def tally(*failures: Failure, expected: int | None = None, run: int | None = 7, **counts: int) -> Tally:
+def tally(*failures: FailedTest, expected: int | None = None, run: int | None = 7, **counts: int) -> SessionCounts:
     """Return the numbers of a session with these failures."""
-    return Tally(
+    return SessionCounts(
         run=run,
         lanes=(),
         counts=counts,
@@ -68,7 +68,7 @@ def test_page_of_nothing() -> None:
 
 def test_more_failures_than_are_shown() -> None:
     """The page tells how many failures it leaves out."""
-    many = [Failure("failure", "f", f"test_{each}", "") for each in range(SHOWN)]
+    many = [FailedTest("failure", "f", f"test_{each}", "") for each in range(SHOWN)]
     text = JobPage(title="s", tally=tally(*many, failure=SHOWN + 3, error=1)).text(ROOM)
     assert text.count("| <code>f") == SHOWN
     assert text.endswith("\n4 more failed.\n")
@@ -77,7 +77,7 @@ def test_more_failures_than_are_shown() -> None:
 @pytest.mark.parametrize("room", [0, 30, 100, 200, 1000, 3000])
 def test_page_keeps_its_size(room: int) -> None:
     """A page is no larger than it may be: it leaves out failures first, and is empty when the totals have no room."""
-    many = [Failure("failure", "f\u00fc", f"test_{each}", "\u4e2d" * 50) for each in range(20)]
+    many = [FailedTest("failure", "f\u00fc", f"test_{each}", "\u4e2d" * 50) for each in range(20)]
     page = JobPage(title="s", tally=tally(*many, failure=20))
     text = page.text(room)
     assert len(text.encode()) <= room
@@ -113,7 +113,7 @@ def test_foreign_text_is_text(text: str) -> None:
     spelled = plain(text)
     assert re.fullmatch(r"(?:[^\W_]|\s|&#\d+;)*", spelled)
     assert "\n" not in spelled
-    failure = Failure("failure", text, text, text)
+    failure = FailedTest("failure", text, text, text)
     page = JobPage(title=text, tally=tally(failure, failure=1), told=[text]).text(ROOM)
     assert len(page.splitlines()) == 9
     assert page.replace("<code>", "").replace("</code>", "").count("<") == 0
@@ -169,7 +169,7 @@ STRANGE = [*INJECTIONS, "100% of a:b,c;d]e", "%0A::add-mask::x", "it's [a|b]"]
 @pytest.mark.parametrize("text", STRANGE)
 def test_foreign_text_is_no_command(text: str) -> None:
     """A name, message or path gets whole into each provider's line, and neither ends it nor adds another command."""
-    failure = Failure("error", "", text, text, text, 3)
+    failure = FailedTest("error", "", text, text, text, 3)
     name = html.unescape(plain(text))
     (line,) = annotation_lines("GitHub", [failure], 1)
     assert "\n" not in line
@@ -182,7 +182,7 @@ def test_foreign_text_is_no_command(text: str) -> None:
 
 def test_ten_of_a_kind() -> None:
     """Ten failures are marked, one line tells of the others, and one of what was not delivered."""
-    many = [Failure("failure", "f", f"test_{each}", "m") for each in range(30)]
+    many = [FailedTest("failure", "f", f"test_{each}", "m") for each in range(30)]
     for provider in ANNOTATED:
         lines = annotation_lines(provider, many, 31, "3 results kept in x")
         assert len(lines) == 12
@@ -225,10 +225,12 @@ def _failing(name: str, message: str) -> Test:
 
 def test_first_line_of_the_message() -> None:
     """A failure tells the first line of its message, else of its text, cut to a few hundred characters."""
-    assert Failure.of_test(_failing("n", "\n one\ntwo"), "failure") == Failure("failure", "f", "n", "one", "t.py", 3)
-    assert Failure.of_test(_failing("n", ""), "error").message == "text"
-    assert Failure.of_test(Test("k", "n", "f", "failed"), "failure").message == ""
-    long = Failure.of_test(_failing("n" * 700, "m" * 700), "failure")
+    assert FailedTest.of_test(_failing("n", "\n one\ntwo"), "failure") == FailedTest(
+        "failure", "f", "n", "one", "t.py", 3
+    )
+    assert FailedTest.of_test(_failing("n", ""), "error").message == "text"
+    assert FailedTest.of_test(Test("k", "n", "f", "failed"), "failure").message == ""
+    long = FailedTest.of_test(_failing("n" * 700, "m" * 700), "failure")
     assert (len(long.name), len(long.message)) == (240, 240)
 
 
@@ -241,5 +243,5 @@ def test_failures_are_bounded(sign: str) -> None:
     assert 1 < len(failures.kept) <= SHOWN
     body = json.dumps(failures.members())
     assert len(body) < 26_000
-    assert [Failure.from_json(each) for each in json.loads(body)["failures"]] == failures.kept
+    assert [FailedTest.from_json(each) for each in json.loads(body)["failures"]] == failures.kept
     assert Failures().members() == {}

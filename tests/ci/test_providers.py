@@ -9,7 +9,7 @@ import pytest
 
 from ci.environments import EVENT, JOBS, MERGE, PUSHES, SHA, Case, Job
 from pytest_automation_report.ci.detection import ci_facts, is_ci
-from pytest_automation_report.ci.facts import Facts
+from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.ci.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ ROWS = [
 ]
 
 
-def facts_of(environ: Mapping[str, str], files: Mapping[str, str] | None = None) -> Facts:
+def facts_of(environ: Mapping[str, str], files: Mapping[str, str] | None = None) -> BuildInfo:
     """Return the facts of an environment, its files by the names that stand in their place."""
     found = ci_facts(environ, lambda path: (files or {}).get(path.strip("{}"), ""))
     assert found is not None
@@ -135,7 +135,7 @@ def test_teamcity_default_branch_has_no_name() -> None:
     assert facts_of(PUSHES["TeamCity"], files).branch is None
 
 
-GITEA = Facts(
+GITEA = BuildInfo(
     provider="Gitea", branch="main", commit=SHA, build="7", attempt=1, repository="https://github.com/ann/shop"
 )
 SHARED = [
@@ -148,7 +148,7 @@ SHARED = [
 
 
 @pytest.mark.parametrize(("environ", "facts"), SHARED)
-def test_providers_that_set_variables_of_others(environ: dict[str, str], facts: Facts) -> None:
+def test_providers_that_set_variables_of_others(environ: dict[str, str], facts: BuildInfo) -> None:
     """A provider that also sets another one's variables is told from it."""
     assert facts_of(environ) == facts
 
@@ -164,7 +164,7 @@ def test_no_ci(word: str) -> None:
 @pytest.mark.parametrize("word", ["1", "true", "yes"])
 def test_unknown_provider(word: str) -> None:
     """Where only CI is set, the provider is unknown and so is everything else."""
-    assert ci_facts({"CI": word}) == Facts(provider="CI")
+    assert ci_facts({"CI": word}) == BuildInfo(provider="CI")
     assert is_ci({"CI": word})
 
 
@@ -175,7 +175,7 @@ def test_missing_and_strange_variables(name: str, strange: str) -> None:
     provider = next(each for each in PROVIDERS if each.name == name)
     mark, _, value = provider.marks[0].partition("=")
     bare = facts_of({mark: value or "true"})
-    assert bare == Facts(provider=name, build="true" if name == "Bitbucket" else None)
+    assert bare == BuildInfo(provider=name, build="true" if name == "Bitbucket" else None)
     jobs = JOBS.get(name, JOBS["GitHub"]).values()
     every = dict.fromkeys((variable for job in jobs for variable in {**PUSHES.get(name, GITHUB), **job.more}), strange)
     found = facts_of({**every, mark: value or "true"}, {strange: strange})

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.api.classification import (
-    Answer,
     Call,
-    Failure,
+    HttpResponse,
+    NoResponse,
     Outcome,
     classify,
+    displayable,
     retry_after_seconds,
-    shown,
 )
 from pytest_automation_report.api.responses import created_id
 from pytest_automation_report.errors import (
@@ -41,9 +41,9 @@ def error_of(call: Call, outcome: Outcome, *, was_sent: bool = True, secret: str
 
 def test_documented_successes() -> None:
     """201 with an id, 204, and 200 with JSON are the only successes."""
-    assert classify(CREATE, Answer(201, b'{"id": 9}'), created_id, was_sent=True) == 9
-    assert classify(APPEND, Answer(204), lambda document: document, was_sent=True) is None
-    assert classify(READ, Answer(200, b'{"a": [1]}'), lambda document: document, was_sent=True) == {"a": [1]}
+    assert classify(CREATE, HttpResponse(201, b'{"id": 9}'), created_id, was_sent=True) == 9
+    assert classify(APPEND, HttpResponse(204), lambda document: document, was_sent=True) is None
+    assert classify(READ, HttpResponse(200, b'{"a": [1]}'), lambda document: document, was_sent=True) == {"a": [1]}
 
 
 def class_of(status: int) -> type[ClientError]:
@@ -58,7 +58,7 @@ def class_of(status: int) -> type[ClientError]:
 def test_each_status(call: Call) -> None:
     """Every status that is not the documented success has exactly the class that the rule gives it."""
     for status in {*range(100, 600), 999} - {call.success}:
-        error = error_of(call, Answer(status))
+        error = error_of(call, HttpResponse(status))
         assert type(error) is class_of(status)
         assert str(error).startswith(f"{call.method} {call.path}: ")
         assert str(status) in str(error)
@@ -75,22 +75,22 @@ def test_each_status(call: Call) -> None:
 )  # fmt: skip
 def test_success_that_makes_no_sense(body: bytes) -> None:
     """A 201 without a good id says nothing about whether the run exists."""
-    assert type(error_of(CREATE, Answer(201, body))) is UnknownAnswerError
+    assert type(error_of(CREATE, HttpResponse(201, body))) is UnknownAnswerError
 
 
 def test_reason_why_it_makes_no_sense() -> None:
     """The message says what is wrong with a body, by a reason of ours; one without a body says that, too."""
-    deep = str(error_of(READ, Answer(200, b"[" * 100_000)))
+    deep = str(error_of(READ, HttpResponse(200, b"[" * 100_000)))
     assert deep == "GET /runs/1: 200 with a body that makes no sense (nested too deep)"
-    assert str(error_of(READ, Answer(200, b"[NaN]"))).endswith("(NaN is no JSON)")
-    assert "line 1 column 1 (char 0)" in str(error_of(READ, Answer(200)))
+    assert str(error_of(READ, HttpResponse(200, b"[NaN]"))).endswith("(NaN is no JSON)")
+    assert "line 1 column 1 (char 0)" in str(error_of(READ, HttpResponse(200)))
 
 
 def test_failures() -> None:
     """Without an answer, what counts is whether the request left whole."""
-    assert type(error_of(APPEND, Failure("reset"), was_sent=True)) is UnknownAnswerError
-    assert type(error_of(APPEND, Failure("refused"), was_sent=False)) is NotSentError
-    assert str(error_of(APPEND, Failure("reset"))) == "POST /append: reset"
+    assert type(error_of(APPEND, NoResponse("reset"), was_sent=True)) is UnknownAnswerError
+    assert type(error_of(APPEND, NoResponse("refused"), was_sent=False)) is NotSentError
+    assert str(error_of(APPEND, NoResponse("reset"))) == "POST /append: reset"
 
 
 @pytest.mark.parametrize(
@@ -102,24 +102,24 @@ def test_failures() -> None:
 )  # fmt: skip
 def test_answers_to_half_a_request(status: int, expected: type[ClientError]) -> None:
     """Half a request cannot have been applied, so an error of the server means that it can be repeated."""
-    assert type(error_of(APPEND, Answer(status), was_sent=False)) is expected
+    assert type(error_of(APPEND, HttpResponse(status), was_sent=False)) is expected
 
 
 def test_success_for_half_a_request() -> None:
     """A success for a request that did not leave whole is too strange to build on."""
     for call, body in ((CREATE, b'{"id": 1}'), (READ, b'{"id": 1}'), (APPEND, b"")):
-        error = error_of(call, Answer(call.success, body), was_sent=False)
+        error = error_of(call, HttpResponse(call.success, body), was_sent=False)
         assert type(error) is UnknownAnswerError
         assert str(error) == f"{call.method} {call.path}: {call.success}"
     with pytest.raises(UnknownAnswerError):
-        classify(APPEND, Answer(204), lambda document: document, was_sent=False)
+        classify(APPEND, HttpResponse(204), lambda document: document, was_sent=False)
 
 
 def test_error_body() -> None:
     """A refusal tells the server's message and keeps all its errors by property."""
     errors = {"tests.3.key": ["Bad.", 7], "name": "Missing.", "x": None}
     body = {"message": "The given data was invalid.", "errors": errors}
-    error = error_of(APPEND, Answer(422, json.dumps(body).encode()))
+    error = error_of(APPEND, HttpResponse(422, json.dumps(body).encode()))
     assert isinstance(error, RefusedError)
     assert str(error) == "POST /append: 422: The given data was invalid."
     assert (error.status, error.errors) == (422, {"tests.3.key": ["Bad."], "name": ["Missing."], "x": []})
@@ -130,7 +130,7 @@ def test_error_body() -> None:
 )
 def test_odd_error_body(body: bytes) -> None:
     """A refusal is a refusal, whatever its body."""
-    error = error_of(APPEND, Answer(422, body))
+    error = error_of(APPEND, HttpResponse(422, body))
     assert isinstance(error, RefusedError)
     assert (str(error), error.errors) == ("POST /append: 422", {})
 
@@ -138,12 +138,12 @@ def test_odd_error_body(body: bytes) -> None:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects(status: int) -> None:
     """A redirect is refused and the message blames the configured address."""
-    error = error_of(APPEND, Answer(status, location="https://login.example/"))
+    error = error_of(APPEND, HttpResponse(status, location="https://login.example/"))
     assert isinstance(error, RefusedError)
     assert error.status == status
     expected = f"redirected ({status} to https://login.example/): the address is configured wrongly"
     assert str(error) == f"POST /append: {expected}"
-    nowhere = error_of(APPEND, Answer(status))
+    nowhere = error_of(APPEND, HttpResponse(status))
     assert str(nowhere) == f"POST /append: redirected ({status}): the address is configured wrongly"
 
 
@@ -163,26 +163,26 @@ DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 )  # fmt: skip
 def test_retry_after(value: str, date: str, seconds: float | None) -> None:
     """Seconds and moments are understood, negative waits are none, and nonsense is told apart from 0."""
-    error = error_of(APPEND, Answer(429, retry_after=value, date=date))
+    error = error_of(APPEND, HttpResponse(429, retry_after=value, date=date))
     assert isinstance(error, ThrottledError)
     assert error.retry_after_seconds == seconds
 
 
 def test_no_retry_after() -> None:
     """A 429 without the header asks for no wait that we know of, and nor does one with half of what a moment needs."""
-    errors = (error_of(APPEND, Answer(429)), error_of(APPEND, Answer(429, retry_after=DATE)))
+    errors = (error_of(APPEND, HttpResponse(429)), error_of(APPEND, HttpResponse(429, retry_after=DATE)))
     assert [each.retry_after_seconds for each in errors if isinstance(each, ThrottledError)] == [None, None]
 
 
 def test_a_conflict_that_says_when_to_look_again() -> None:
     """A 409 with a usable ``Retry-After`` has an unknown outcome and a wait; without one it is unknown alone."""
-    error = error_of(CREATE, Answer(409, retry_after="2"))
+    error = error_of(CREATE, HttpResponse(409, retry_after="2"))
     assert isinstance(error, InProgressError)
     assert isinstance(error, UnknownAnswerError)
     assert error.retry_after_seconds == 2
-    assert type(error_of(CREATE, Answer(409, retry_after="soon"))) is UnknownAnswerError
-    assert type(error_of(CREATE, Answer(408, retry_after="2"))) is UnknownAnswerError
-    assert type(error_of(CREATE, Answer(409, retry_after="2"), was_sent=False)) is NotSentError
+    assert type(error_of(CREATE, HttpResponse(409, retry_after="soon"))) is UnknownAnswerError
+    assert type(error_of(CREATE, HttpResponse(408, retry_after="2"))) is UnknownAnswerError
+    assert type(error_of(CREATE, HttpResponse(409, retry_after="2"), was_sent=False)) is NotSentError
 
 
 def test_huge_retry_after() -> None:
@@ -201,7 +201,7 @@ def test_any_retry_after(value: str, date: str) -> None:
 def test_long_and_dirty_texts(call: Call) -> None:
     """What a server writes stays on one short line and cannot steer a terminal or a CI log."""
     text = "\n::add-mask::x\x1b[31m\x00\u202e\ud800" + "a" * 1000
-    error = error_of(call, Answer(422, json.dumps({"message": text, "errors": {"a\n": [text]}}).encode()))
+    error = error_of(call, HttpResponse(422, json.dumps({"message": text, "errors": {"a\n": [text]}}).encode()))
     assert isinstance(error, RefusedError)
     message = str(error)
     assert message.startswith(f"{call.method} {call.path}: 422: \\n::add-mask::x\\x1b[31m\\x00\\u202e\\ud800aaa")
@@ -214,7 +214,7 @@ def test_long_and_dirty_texts(call: Call) -> None:
 @given(st.text())
 def test_shown_texts(text: str) -> None:
     """Every text can be shown: printable, encodable, at most 200 characters."""
-    result = shown(text)
+    result = displayable(text)
     assert result.isprintable()
     assert len(result.encode()) <= 4 * 200
     assert len(result) <= 200
@@ -224,7 +224,7 @@ def test_shown_texts(text: str) -> None:
 def test_echoed_secret(status: int) -> None:
     """A server that echoes the token does not get it into an error."""
     body = json.dumps({"message": "Bearer S3CRET", "errors": {"S3CRET": ["no S3CRET"]}}).encode()
-    error = error_of(APPEND, Answer(status, body, location="https://x/?t=S3CRET"), secret="S3CRET")
+    error = error_of(APPEND, HttpResponse(status, body, location="https://x/?t=S3CRET"), secret="S3CRET")
     assert "S3CRET" not in f"{error!r}{error}{vars(error)}"
 
 
@@ -240,7 +240,7 @@ METHODS: list[Literal["GET", "POST"]] = ["GET", "POST"]
 )
 def test_any_answer(method: Literal["GET", "POST"], call: Call, status: int, body: bytes, was_sent: bool) -> None:  # noqa: FBT001 - drawn
     """Whatever arrives, the result is the documented success or one of our errors."""
-    outcome = Answer(status, body, retry_after="x", location="y")
+    outcome = HttpResponse(status, body, retry_after="x", location="y")
     try:
         classify(Call(method, call.path, call.success), outcome, created_id, was_sent=was_sent)
     except ClientError:

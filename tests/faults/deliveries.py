@@ -13,20 +13,26 @@ from sessions import SHORT_LIMITS, TOKEN
 
 from pytest_automation_report.api.models import Artifact, Endpoint, Field, NewRun, Resources, Test, Token, encoded
 from pytest_automation_report.delivery.connection import connected
-from pytest_automation_report.delivery.handover import Limits, World
-from pytest_automation_report.delivery.in_flight import Underway
-from pytest_automation_report.delivery.process import Following, Sender
-from pytest_automation_report.delivery.queues import Lanes
-from pytest_automation_report.delivery.rejections import Rejects
-from pytest_automation_report.delivery.scheduler import Delivery
-from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.delivery.handover import Runtime, Timeouts
+from pytest_automation_report.delivery.in_flight import InFlightRequests
+from pytest_automation_report.delivery.process import Sender, SessionFollower
+from pytest_automation_report.delivery.queues import WorkerQueues
+from pytest_automation_report.delivery.rejections import RejectedResults
+from pytest_automation_report.delivery.scheduler import Scheduler
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.artifacts import FOLDER, spooled_address
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder
-from pytest_automation_report.spool.ledger_file import LedgerBook
+from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.liveness import Process
-from pytest_automation_report.spool.manifest import Session
-from pytest_automation_report.spool.reader import RecordFiles
-from pytest_automation_report.spool.records import about, finish_record, pass_record, plain_record, start_record
+from pytest_automation_report.spool.manifest import SessionManifest
+from pytest_automation_report.spool.reader import SpoolReader
+from pytest_automation_report.spool.records import (
+    attempt_header,
+    finish_record,
+    pass_record,
+    plain_record,
+    start_record,
+)
 from pytest_automation_report.spool.writer import SpoolWriter
 
 if TYPE_CHECKING:
@@ -36,7 +42,7 @@ if TYPE_CHECKING:
     from scripted.server import ScriptedServer
 
     from pytest_automation_report.delivery.reconciliation import Unknown
-    from pytest_automation_report.delivery.request_outcomes import Posted
+    from pytest_automation_report.delivery.request_outcomes import PendingRequest
 
 Pending: TypeAlias = "list[Callable[[], None]]"
 """Requests that are under way and have not arrived: each arrives when it is called."""
@@ -52,9 +58,9 @@ class Clock:
     number: float = 0.5
     lines: list[str] = field(default_factory=list)
 
-    def world(self) -> World:
+    def world(self) -> Runtime:
         """Return the world that the delivery sees."""
-        return World(
+        return Runtime(
             clock=lambda: self.now,
             random=lambda: self.number,
             log=self.lines.append,
@@ -70,14 +76,14 @@ class WrittenSession:
         path.mkdir(mode=0o700)
         self.folder = SessionFolder(path)
         fields = (Field(SESSION_ID_FIELD, SESSION_ID),)
-        self.session = Session(
+        self.session = SessionManifest(
             id=SESSION_ID,
             origin=origin,
             project_id=1,
             database="",
             run=NewRun(name="ours", source="suite", resources=Resources(fields=fields)),
             joined_run=joined_run,
-            rules=Rules().to_json(),
+            rules=RecordingOptions().to_json(),
             pid=1,
             is_followed=is_followed,
         )
@@ -106,7 +112,7 @@ class WrittenSession:
         """Begin a test."""
         self._count += 1
         moment = 10 * self._count
-        self._writer.write(start_record(self._count, moment, about(f"test_it.py::{name}", "test_it.py", 0)))
+        self._writer.write(start_record(self._count, moment, attempt_header(f"test_it.py::{name}", "test_it.py", 0)))
 
     def finish(self, name: str, text: str = "", file: str = "") -> None:
         """End the test that has begun; ``file`` is the name in the stash of one that it adds."""
@@ -118,7 +124,9 @@ class WrittenSession:
             self._count, moment, key=key, status="passed", elapsed=5, is_final=True, test=encoded(test)
         )
         if not text and not file:
-            record = pass_record(self._count, moment, moment - 5, 5, about(f"test_it.py::{name}", "test_it.py", 0))
+            record = pass_record(
+                self._count, moment, moment - 5, 5, attempt_header(f"test_it.py::{name}", "test_it.py", 0)
+            )
         self._writer.write(record)
 
     def add(self, *names: str, text: str = "") -> None:
@@ -192,8 +200,8 @@ def session_of_workers(
 class Stepper:
     """One life of a sender: its delivery and what it follows."""
 
-    delivery: Delivery
-    following: Following
+    delivery: Scheduler
+    following: SessionFollower
     clock: Clock
     idle: Callable[[], bool] = lambda: False
 
@@ -224,7 +232,7 @@ class Stepper:
 def stepping(
     written: WrittenSession,
     clock: Clock | None = None,
-    limits: Limits | None = None,
+    limits: Timeouts | None = None,
     *,
     request_seconds: float = 5.0,
     unknown: Unknown = "hold",
@@ -234,18 +242,20 @@ def stepping(
 
     With a list for what is ``pending``, up to four requests are under way at the same time.
     """
-    clock, limits = clock or Clock(), limits or Limits()
-    book = LedgerBook(written.folder.ledger)
+    clock, limits = clock or Clock(), limits or Timeouts()
+    book = LedgerFile(written.folder.ledger)
     orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
-    lanes = Lanes(Rules.from_json(written.session.rules), orphans)
+    lanes = WorkerQueues(RecordingOptions.from_json(written.session.rules), orphans)
     # This process stands for a pytest that lives: nothing is decided before the session's end is written.
-    following = Following(RecordFiles(written.folder), lanes, limits, Process(os.getpid()))
+    following = SessionFollower(SpoolReader(written.folder), lanes, limits, Process(os.getpid()))
     endpoint = Endpoint(written.session.origin, written.session.project_id)
     try:
         with connected(endpoint, Token(TOKEN), deadline_seconds=request_seconds) as client:
-            rejects = Rejects(written.folder.rejected)
-            underway: Underway[Posted] = Underway() if pending is None else Underway(pending.append)
-            delivery = Delivery(
+            rejects = RejectedResults(written.folder.rejected)
+            underway: InFlightRequests[PendingRequest] = (
+                InFlightRequests() if pending is None else InFlightRequests(pending.append)
+            )
+            delivery = Scheduler(
                 client, book, lanes, written.session, limits, clock.world(), rejects,
                 unknown=unknown, most_under_way=1 if pending is None else 4, underway=underway,
             )  # fmt: skip
@@ -272,15 +282,15 @@ def lived(
     controller: Process | None = None,
     is_in_new_run: bool = False,
     most_under_way: int = 1,
-    on_progress: Callable[[Delivery], None] = lambda _: None,
+    on_progress: Callable[[Scheduler], None] = lambda _: None,
     **more: float,
-) -> Delivery:
+) -> Scheduler:
     """Let a whole sender live on this session, as the console command does, and return its delivery.
 
     ``more`` are limits of its own, in seconds.
     """
-    limits = Limits(**{**SHORT_LIMITS, "send_progress": 0.5, "alone": 0.5, "retry_cap": 0.05, "poll": 0.005, **more})
-    world = World(clock=clock_for(30.0), random=lambda: 0.5, log=lambda _: None)
+    limits = Timeouts(**{**SHORT_LIMITS, "send_progress": 0.5, "alone": 0.5, "retry_cap": 0.05, "poll": 0.005, **more})
+    world = Runtime(clock=clock_for(30.0), random=lambda: 0.5, log=lambda _: None)
     with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
         return Sender(
             written.folder,

@@ -17,14 +17,14 @@ from sessions import SHORT_LIMITS, TOKEN
 from faults.deliveries import WrittenSession, numbered
 from pytest_automation_report.api.models import Endpoint, Token
 from pytest_automation_report.delivery.connection import connected
-from pytest_automation_report.delivery.handover import Limits, World
+from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 
 
 def live(written: WrittenSession) -> None:
     """Be a sender until all is delivered."""
-    world = World(clock=time.monotonic, random=random.random, log=lambda _: None)
-    limits = Limits(**SHORT_LIMITS)
+    world = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
+    limits = Timeouts(**SHORT_LIMITS)
     with connected(Endpoint(written.session.origin, 1), Token(TOKEN), deadline_seconds=limits.request) as client:
         delivery = Sender(written.folder, written.session, limits, client, world).run()
     os._exit(0 if delivery.is_finished and not delivery.has_kept else 1)

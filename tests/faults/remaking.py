@@ -19,7 +19,7 @@ from sessions import SHORT_LIMITS, TOKEN
 from faults.deliveries import SESSION_ID, WrittenSession
 from pytest_automation_report.api.models import Endpoint, Token
 from pytest_automation_report.delivery.connection import connected
-from pytest_automation_report.delivery.handover import Limits, World
+from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.liveness import Process
@@ -27,7 +27,7 @@ from pytest_automation_report.spool.records import plain_record
 from pytest_automation_report.spool.writer import SpoolWriter
 
 if TYPE_CHECKING:
-    from pytest_automation_report.delivery.scheduler import Delivery
+    from pytest_automation_report.delivery.scheduler import Scheduler
 
 
 def die_at_rename() -> None:
@@ -60,15 +60,15 @@ def deliver(path: Path, address: str) -> None:
     written = WrittenSession(path, address)
     written.add("test_early")
 
-    def delete(delivery: Delivery) -> None:
+    def delete(delivery: Scheduler) -> None:
         if delivery.state.total("acknowledged") == 1:
             shutil.rmtree(written.folder.path)
             written.add("test_late")  # which makes its own file again
             written.end()
             die_at_rename()
 
-    world = World(clock=time.monotonic, random=random.random, log=lambda _: None)
-    limits = Limits(**SHORT_LIMITS)
+    world = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
+    limits = Timeouts(**SHORT_LIMITS)
     with connected(Endpoint(address, 1), Token(TOKEN), deadline_seconds=limits.request) as client:
         controller = Process(os.getpid())
         Sender(written.folder, written.session, limits, client, world, controller, on_progress=delete).run()

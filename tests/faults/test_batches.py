@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from faults.deliveries import Stepper, WrittenSession, numbered, step_until, stepping
-from pytest_automation_report.delivery.batches import batch_from, due_cause
+from pytest_automation_report.delivery.batches import batch_from, flush_reason
 from pytest_automation_report.delivery.results import Result
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_batch_names_its_range_and_its_shares() -> None:
 def test_cause(count: int, age: float, *, is_closing: bool, cause: str | None) -> None:
     """A batch is due for its size, its age or its lane's end, and for nothing else."""
     batch = batch_from([one(number) for number in range(count)])
-    assert due_cause(batch, age_seconds=age, age_limit_seconds=5.0, is_closing=is_closing) == cause
+    assert flush_reason(batch, age_seconds=age, age_limit_seconds=5.0, is_closing=is_closing) == cause
 
 
 def test_results_wait_five_seconds(server: ScriptedServer, written: WrittenSession) -> None:

@@ -11,7 +11,7 @@ from scripted.faults import Fault, Rule, answer, throttled
 
 from faults.deliveries import Clock, WrittenSession, numbered, settled, step_until, stepping
 from faults.oracle import assert_whole, names, result, texts
-from pytest_automation_report.delivery.handover import Limits
+from pytest_automation_report.delivery.handover import Timeouts
 from pytest_automation_report.spool.ledger_file import ledger_from
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def test_late_finish_of_a_test_that_was_reported_as_died(tmp_path: Path, server:
 def test_limits_of_the_real_world_are_kept(server: ScriptedServer, written: WrittenSession) -> None:
     """The pause between two reads of a count is the limit's, by the clock."""
     server.script([Rule("POST", POSTS["append_thread"], answer(500))])
-    limits = replace(Limits(), read_back=2.0)
+    limits = replace(Timeouts(), read_back=2.0)
     with stepping(written, Clock(number=0.0), limits) as stepper:
         step_until(stepper, lambda: sum(each.method == "GET" for each in server.log) == 1)
         for _ in range(3):

@@ -27,10 +27,10 @@ from faults.oracle import assert_whole, checked_server, names
 from faults.test_settlement import OPERATIONS, HalfServer, unreadable
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
 from pytest_automation_report.delivery.connection import connected
-from pytest_automation_report.delivery.handover import Limits, World
+from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.ledger_file import LedgerBook, ledger_from
+from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.liveness import Process
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from faults.deliveries import Pending
     from pytest_automation_report.delivery.reconciliation import Unknown
-    from pytest_automation_report.delivery.scheduler import Delivery
+    from pytest_automation_report.delivery.scheduler import Scheduler
 
 APPEND, CREATE = OPERATIONS["append-thread"], OPERATIONS["create-run"]
 RUN, TESTS, RUNS = r"/runs/\d+$", r"/runs/\d+/tests$", r"projects/1/automation/runs$"
@@ -368,14 +368,14 @@ def test_store_that_cannot_be_opened(tmp_path: Path, is_open: bool) -> None:  # 
     written.end()
     written.close()
     if is_open:
-        book = LedgerBook(written.folder.ledger)
+        book = LedgerFile(written.folder.ledger)
         book.intend("create_run", at=time.time())
         book.close()
     database = tmp_path / "store.db"
     database.write_bytes(b"no database" * 1000)
-    world = World(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
+    world = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
     with connected(Endpoint(EMBEDDED_ORIGIN, 1, str(database)), Token(TOKEN), deadline_seconds=5.0) as client:
-        delivery = Sender(written.folder, written.session, Limits(**SHORT_LIMITS), client, world).run()
+        delivery = Sender(written.folder, written.session, Timeouts(**SHORT_LIMITS), client, world).run()
     assert delivery.state.trouble_class == "store"
     assert str(database) in delivery.stopped
     assert delivery.state.done["left"] == 3
@@ -386,7 +386,7 @@ def test_store_that_cannot_be_opened(tmp_path: Path, is_open: bool) -> None:  # 
 def test_ledger_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a ledger on disk no request goes out: a full disk and a short write are errors that name the file."""
     path = tmp_path / "ledger"
-    book = LedgerBook(path)
+    book = LedgerFile(path)
     try:
         with monkeypatch.context() as patched:
             patched.setattr("os.write", lambda *_: 3)
@@ -411,10 +411,10 @@ def test_end_of_a_session_is_noticed_at_the_next_look(tmp_path: Path, end: str) 
     with checked_server() as server, subprocess.Popen(["sleep", "60"]) as leader:
         written = WrittenSession(tmp_path, server.address)
         written.add("test_only")
-        limits = Limits(**{**SHORT_LIMITS, "poll": look, "batch_age": 0.0, "worker_grace": 0.0})
-        world = World(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
+        limits = Timeouts(**{**SHORT_LIMITS, "poll": look, "batch_age": 0.0, "worker_grace": 0.0})
+        world = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
 
-        def stop(delivery: Delivery) -> None:
+        def stop(delivery: Scheduler) -> None:
             if not ended and delivery.state.total("acknowledged"):
                 ended.append(time.monotonic())
                 waiting.start()

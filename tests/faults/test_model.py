@@ -21,17 +21,17 @@ from faults.deliveries import Clock, Stepper, WrittenSession
 from faults.network import FATES, Fate, Killed, Network
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.delivery.handover import Limits
-from pytest_automation_report.delivery.in_flight import Underway
-from pytest_automation_report.delivery.process import Following
-from pytest_automation_report.delivery.queues import Lanes
-from pytest_automation_report.delivery.reconciliation import Settlement
-from pytest_automation_report.delivery.rejections import Rejects
-from pytest_automation_report.delivery.scheduler import Delivery
-from pytest_automation_report.recording.options import Rules
-from pytest_automation_report.spool.ledger_file import LedgerBook
+from pytest_automation_report.delivery.handover import Timeouts
+from pytest_automation_report.delivery.in_flight import InFlightRequests
+from pytest_automation_report.delivery.process import SessionFollower
+from pytest_automation_report.delivery.queues import WorkerQueues
+from pytest_automation_report.delivery.reconciliation import Reconciliation
+from pytest_automation_report.delivery.rejections import RejectedResults
+from pytest_automation_report.delivery.scheduler import Scheduler
+from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.liveness import Process
-from pytest_automation_report.spool.reader import RecordFiles
+from pytest_automation_report.spool.reader import SpoolReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,25 +181,25 @@ class SenderModel(RuleBasedStateMachine):
 
     def born(self) -> Stepper:
         """Begin a new life of the sender."""
-        limits = Limits(batch_age=0.0)
-        book = LedgerBook(self.written.folder.ledger)
+        limits = Timeouts(batch_age=0.0)
+        book = LedgerFile(self.written.folder.ledger)
         self.stack.callback(book.close)
         orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
-        lanes = Lanes(Rules(), orphans)
+        lanes = WorkerQueues(RecordingOptions(), orphans)
         session = self.stack.enter_context(requests.Session())
         session.mount(ORIGIN, self.network)
         client = Client(session, ORIGIN, Token(TOKEN), project_id=1)
-        following = Following(RecordFiles(self.written.folder), lanes, limits, _LIVING)
-        delivery = Delivery(
+        following = SessionFollower(SpoolReader(self.written.folder), lanes, limits, _LIVING)
+        delivery = Scheduler(
             client,
             book,
             lanes,
             self.written.session,
             limits,
             self.clock.world(),
-            Rejects(self.written.folder.rejected),
+            RejectedResults(self.written.folder.rejected),
             most_under_way=self.most_under_way,
-            underway=Underway(self.pending.append),
+            underway=InFlightRequests(self.pending.append),
         )
         self.life = Stepper(delivery, following, self.clock, lambda: self.delivered(0))
         return self.life
@@ -249,7 +249,7 @@ def test_nothing_lost_nothing_doubled(pytestconfig: pytest.Config, model: type[S
     assert (model.most_seen > 1) is (model.most_under_way > 1)
 
 
-def no_fence(settlement: Settlement) -> bool:
+def no_fence(settlement: Reconciliation) -> bool:
     """Take the thread for completed."""
     settlement.book.write("fenced", worker=settlement.intent.worker)
     thread = settlement.book.state.run
@@ -258,13 +258,13 @@ def no_fence(settlement: Settlement) -> bool:
     return False
 
 
-def one_read(settlement: Settlement, value: int) -> bool:
+def one_read(settlement: Reconciliation, value: int) -> bool:
     """Believe the first count."""
     del settlement, value
     return True
 
 
-def no_intent(book: LedgerBook, kind: str, **members: object) -> None:
+def no_intent(book: LedgerFile, kind: str, **members: object) -> None:
     """Write everything but the intents, which are known to the living sender alone."""
     if kind == "intent":
         from pytest_automation_report.spool.records import Record  # noqa: PLC0415 - for this broken ledger alone
@@ -274,15 +274,15 @@ def no_intent(book: LedgerBook, kind: str, **members: object) -> None:
         _WRITE(book, kind, **members)
 
 
-_WRITE = LedgerBook.write
+_WRITE = LedgerFile.write
 
 
 @pytest.mark.parametrize(
     ("owner", "name", "broken"),
     [
-        pytest.param(Settlement, "_fence", no_fence, id="fence"),
-        pytest.param(Settlement, "_has_repeated", one_read, id="second-read"),
-        pytest.param(LedgerBook, "write", no_intent, id="intent"),
+        pytest.param(Reconciliation, "_fence", no_fence, id="fence"),
+        pytest.param(Reconciliation, "_has_repeated", one_read, id="second-read"),
+        pytest.param(LedgerFile, "write", no_intent, id="intent"),
     ],
 )
 def test_each_part_is_needed(

@@ -19,7 +19,7 @@ from faults.oracle import assert_whole, checked_server, names, result, texts
 from faults.test_settlement import OPERATIONS
 from pytest_automation_report.api.models import Endpoint, Token
 from pytest_automation_report.delivery.connection import connected
-from pytest_automation_report.delivery.handover import Limits, World
+from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.liveness import Process
@@ -117,9 +117,9 @@ def test_reading_is_progress(tmp_path: Path) -> None:
         written.add("test_it")
         written.end()
         # A clock by which a megabyte takes a second, and nothing else takes time.
-        world = World(clock=lambda: bytes_read() / 1e6, random=lambda: 0.5, log=lambda _: None)
+        world = Runtime(clock=lambda: bytes_read() / 1e6, random=lambda: 0.5, log=lambda _: None)
         with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
-            delivery = Sender(written.folder, written.session, Limits(send_progress=30.0), client, world).run()
+            delivery = Sender(written.folder, written.session, Timeouts(send_progress=30.0), client, world).run()
         assert delivery.is_finished
         assert_whole(server, ["test_it"])
 

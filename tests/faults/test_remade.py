@@ -16,9 +16,9 @@ from faults.deliveries import SESSION_ID, WrittenSession, lived
 from faults.oracle import assert_whole, checked_server
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.ledger_file import LedgerBook, ledger_from
+from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.liveness import Process
-from pytest_automation_report.spool.reader import RecordFiles
+from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.records import plain_record, record_from
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from scripted.server import ScriptedServer
 
     from pytest_automation_report.delivery.reconciliation import Unknown
-    from pytest_automation_report.delivery.scheduler import Delivery
+    from pytest_automation_report.delivery.scheduler import Scheduler
 
 
 def remake(folder: Path, who: str, *more: str) -> None:
@@ -37,7 +37,7 @@ def remake(folder: Path, who: str, *more: str) -> None:
     assert ran.exit == -signal.SIGKILL, ran.text
 
 
-def pids(files: RecordFiles) -> list[int]:
+def pids(files: SpoolReader) -> list[int]:
     return [each.record.members["pid"] for _, added in files.added() for each in added]
 
 
@@ -47,7 +47,7 @@ def test_records_of_a_killed_process(tmp_path: Path) -> None:
     folder = SessionFolder(tmp_path / SESSION_ID)
     assert [each.name for each in folder.path.iterdir()] == ["gw0.records~"]
     assert folder.workers() == ["gw0"]
-    files = RecordFiles(folder)
+    files = SpoolReader(folder)
     assert pids(files) == [0, 1]
     folder.written("gw0").rename(folder.records("gw0"))
     with folder.records("gw0").open("ab") as file:
@@ -89,7 +89,7 @@ def test_sender_makes_a_session_again(tmp_path: Path) -> None:
         written.end()
         written.close()
 
-        def delete(delivery: Delivery) -> None:
+        def delete(delivery: Scheduler) -> None:
             if delivery.state.total("acknowledged") == 1 and written.folder.records("main").exists():
                 shutil.rmtree(written.folder.path)
 
@@ -107,7 +107,7 @@ def remade(tmp_path: Path, server: ScriptedServer, *, is_sent: bool, is_followed
     written = WrittenSession(tmp_path, server.address, is_followed=is_followed)
     written.add("test_early")
 
-    def die(delivery: Delivery) -> None:
+    def die(delivery: Scheduler) -> None:
         if delivery.state.total("acknowledged") == 1:
             raise KilledError
 
@@ -183,7 +183,7 @@ def test_part_of_a_ledger_is_none(tmp_path: Path, length: int) -> None:
     """Of a ledger that was copied in part nobody can tell what was sent: nothing is, and the error says why."""
     path = tmp_path / "ledger"
     (tmp_path / "ledger~").write_bytes((plain_record("joined", run=12) + plain_record("copied"))[:length])
-    for read in (ledger_from, LedgerBook):
+    for read in (ledger_from, LedgerFile):
         with pytest.raises(SpoolError, match="ledger: was deleted, and its copy is not whole: what was sent is not"):
             read(path)
     assert [each.name for each in tmp_path.iterdir()] == ["ledger~"]

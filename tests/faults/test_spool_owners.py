@@ -17,7 +17,7 @@ from faults.oracle import assert_whole
 from faults.projects import GatedProject
 from faults.running import sent, unsent_session
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.sessions import Leftovers, kept_session, left_behind
+from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions, kept_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,11 +67,11 @@ def test_session_that_another_user_may_not_read(session: Path) -> None:
             each.chmod(0o755)
         os.seteuid(NOBODY)
         try:
-            found = left_behind(spool, SessionFolder(spool / "own"), keep_days=14, now=time.time())
+            found = expire_old_sessions(spool, SessionFolder(spool / "own"), keep_days=14, now=time.time())
             listed = kept_session(SessionFolder(spool / session.name), time.time())
         finally:
             os.seteuid(0)
-        assert found == Leftovers(kept=1)
+        assert found == LeftoverCounts(kept=1)
         assert (listed.state, listed.left) == ("unreadable", 0)
         assert "Permission denied" in listed.trouble
         assert (spool / hidden.name).exists()

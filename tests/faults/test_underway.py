@@ -24,8 +24,8 @@ from faults.deliveries import (
 )
 from faults.oracle import assert_whole, checked_server, names
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
-from pytest_automation_report.delivery.handover import Limits
-from pytest_automation_report.delivery.in_flight import Underway, most_under_way
+from pytest_automation_report.delivery.handover import Timeouts
+from pytest_automation_report.delivery.in_flight import InFlightRequests, most_under_way
 from pytest_automation_report.errors import ThrottledError
 
 if TYPE_CHECKING:
@@ -280,7 +280,7 @@ def test_longest_pause_counts(written: WrittenSession) -> None:
 def test_failures_at_the_same_time_are_one(written: WrittenSession) -> None:
     """Requests that fail together make the next wait no longer than one of them would."""
     with stepping(written, Clock(number=1.0)) as stepper:
-        patience, seconds = stepper.delivery.patience, Limits().retry_base
+        patience, seconds = stepper.delivery.patience, Timeouts().retry_base
         for factor in (1, 2, 4):
             for _ in range(4):
                 patience.later("again", "no route")
@@ -359,7 +359,7 @@ def test_embedded_store_has_one_request_at_a_time() -> None:
 
 def test_call_ends_where_it_is_concluded() -> None:
     """What a request raises in its own thread is raised where its answer is taken, whatever it is."""
-    underway: Underway[str] = Underway()
+    underway: InFlightRequests[str] = InFlightRequests()
     underway.most = 2
 
     def fail() -> int:
@@ -379,7 +379,7 @@ def test_call_ends_where_it_is_concluded() -> None:
 def test_wait_ends_without_an_answer() -> None:
     """Nobody waits for an answer longer than asked, and an answer that is there is not waited for."""
     work: Pending = []
-    underway: Underway[int] = Underway(work.append)
+    underway: InFlightRequests[int] = InFlightRequests(work.append)
     underway.start(1, lambda: None)
     underway.wait(0.001)
     assert list(underway.answers()) == []

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.delivery.handover import Limits
-from pytest_automation_report.session.waiting import LedgerView, wait_for_sender
+from pytest_automation_report.delivery.handover import Timeouts
+from pytest_automation_report.session.waiting import LedgerTail, wait_for_sender
 from pytest_automation_report.spool.records import plain_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-LIMITS = Limits()
+LIMITS = Timeouts()
 INTENT = {"op": "create_run", "worker": "", "thread": 0, "first": 0, "last": 0, "count": 0, "known": 0, "orphans": []}
 
 
@@ -58,9 +58,9 @@ class Ledger:
         while self.plan and self.plan[0][0] <= self.now:
             self.plan.pop(0)[1]()
 
-    def wait(self, *, is_interrupted: bool = False) -> LedgerView:
+    def wait(self, *, is_interrupted: bool = False) -> LedgerTail:
         """Wait as pytest does."""
-        view = LedgerView(self.path)
+        view = LedgerTail(self.path)
         wait_for_sender(
             view,
             LIMITS,

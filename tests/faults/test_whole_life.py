@@ -21,14 +21,14 @@ from faults.running import eventually
 from pytest_automation_report.api.models import Endpoint, Token
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.connection import connected
-from pytest_automation_report.delivery.handover import Handover, Hiding, Limits, World
+from pytest_automation_report.delivery.handover import RedactionSettings, Runtime, SenderConfig, Timeouts
 from pytest_automation_report.delivery.launch import start_sender
 from pytest_automation_report.delivery.process import Sender, run
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.session.waiting import LedgerView
+from pytest_automation_report.session.waiting import LedgerTail
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger_file import ledger_from
-from pytest_automation_report.spool.sessions import Leftovers, is_delivered, left_behind
+from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions, is_delivered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
     from faults.deliveries import WrittenSession
 
 
-def handed_over(written: WrittenSession, controller: int) -> Handover:
+def handed_over(written: WrittenSession, controller: int) -> SenderConfig:
     """Return what a sender of this session is given, as it comes out of the pipe."""
-    handover = Handover(
+    handover = SenderConfig(
         folder=str(written.folder.path),
         endpoint=Endpoint(written.session.origin, 1),
         token=Token(TOKEN),
         controller=controller,
-        limits=Limits(**SHORT_LIMITS),
-        hiding=Hiding(("pin-[0-9]+",), ("s3cr3t-value",), is_builtin=False),
+        limits=Timeouts(**SHORT_LIMITS),
+        hiding=RedactionSettings(("pin-[0-9]+",), ("s3cr3t-value",), is_builtin=False),
     )
-    assert Handover.from_json(handover.to_json()) == handover
+    assert SenderConfig.from_json(handover.to_json()) == handover
     assert "s3cr3t-value" not in repr(handover)
     return handover
 
@@ -100,9 +100,9 @@ def test_nothing_is_written_after_the_last_record(server: ScriptedServer, writte
     def log(line: str) -> None:
         lines.append((line, ledger_from(written.folder.ledger).is_done))
 
-    world = World(clock=time.monotonic, random=random.random, log=log)
+    world = Runtime(clock=time.monotonic, random=random.random, log=log)
     with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
-        Sender(written.folder, written.session, Limits(**SHORT_LIMITS), client, world).run()
+        Sender(written.folder, written.session, Timeouts(**SHORT_LIMITS), client, world).run()
     assert lines[-1] == ("done", False)
     assert ledger_from(written.folder.ledger).is_done
 
@@ -112,7 +112,7 @@ def test_folder_that_pytest_removes_stays_removed(server: ScriptedServer, writte
     written.close()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as controller:
         start_sender(handed_over(written, controller.pid))
-        ledger = LedgerView(written.folder.ledger)
+        ledger = LedgerTail(written.folder.ledger)
         eventually(lambda: ledger.read() and ledger.state.is_done, "all is delivered")
         assert written.folder.remove() == ""
         wait_for_death(ledger.state.sender_pid)
@@ -132,7 +132,7 @@ def test_delivered_session_that_nobody_removed(tmp_path: Path, server: ScriptedS
     assert not is_delivered(written.folder)
     written.folder.records("gw0").unlink()
     own = SessionFolder(tmp_path / "20270102T030405-00000001")
-    assert left_behind(tmp_path, own, keep_days=14, now=time.time()) == Leftovers()
+    assert expire_old_sessions(tmp_path, own, keep_days=14, now=time.time()) == LeftoverCounts()
     assert not written.folder.path.exists()
 
 
@@ -196,7 +196,7 @@ def test_only_captured_files_are_opened(tmp_path: Path, what: str) -> None:
     if what == "other":
         path.unlink()
     found = os.fstat(descriptor)
-    captured = CapturedOutput(Hiding().redaction())
+    captured = CapturedOutput(RedactionSettings().redaction())
     inode = found.st_ino + (what == "other")
     captured.watch("main", os.getpid(), [["stdout", 10_000 if what == "missing" else descriptor, found.st_dev, inode]])
     assert captured.last_words("main") == ""
@@ -214,7 +214,7 @@ def test_end_of_what_was_captured(tmp_path: Path) -> None:
         os.write(descriptor, printed)
         found = os.fstat(descriptor)
         files.append([stream, descriptor, found.st_dev, found.st_ino])
-    captured = CapturedOutput(Hiding(("pin-[0-9]+",), ("s3cr3t-value",)).redaction())
+    captured = CapturedOutput(RedactionSettings(("pin-[0-9]+",), ("s3cr3t-value",)).redaction())
     captured.watch("main", os.getpid(), files)
     for each in files:
         os.close(int(str(each[1])))

@@ -18,7 +18,7 @@ from server.service import TOKEN, a_test
 from pages.visiting import HOSTILE, Site, failing, hostile
 from pytest_automation_report.server.http.serving import TOKEN_VARIABLE
 from pytest_automation_report.server.store.artifact_urls import content_address, content_path
-from pytest_automation_report.server.store.artifacts import Shelf
+from pytest_automation_report.server.store.artifacts import ArtifactContents
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -296,7 +296,7 @@ def test_kept_pictures_are_seen_and_kept_markup_runs_nothing(visit: Visit) -> No
         "page.txt": b"text then " + script,
         "gif.html": b"GIF89a/*" + script,
     }
-    shelf = Shelf(visit.site.service.store)
+    shelf = ArtifactContents(visit.site.service.store)
     urls = {name: content_address(shelf.put(io.BytesIO(content)).hash, name) for name, content in contents.items()}
     files = [{"name": name, "url": url, "mime_type": "text/html"} for name, url in urls.items()]
     run = visit.site.run_of(failing(0, artifacts=files), name="with pictures")
@@ -348,7 +348,7 @@ def test_kept_videos_are_played(visit: Visit) -> None:
     recorder = visit.page()
     recorder.goto("/")
     content = bytes(recorder.evaluate(RECORD))
-    kept = Shelf(visit.site.service.store).put(io.BytesIO(content))
+    kept = ArtifactContents(visit.site.service.store).put(io.BytesIO(content))
     assert kept.media_type == "video/webm"
     files = [{"name": "run.webm", "url": content_address(kept.hash, "run.webm")}]
     run = visit.site.run_of(failing(0, artifacts=files), name="with a video")

@@ -12,7 +12,7 @@ from server.service import a_test
 from pages.visiting import HOSTILE, TRACEBACK, Site, failing, hostile
 from pytest_automation_report.server.pages.queries import READ_LENGTH
 from pytest_automation_report.server.store.artifact_urls import content_address
-from pytest_automation_report.server.store.artifacts import Shelf
+from pytest_automation_report.server.store.artifacts import ArtifactContents
 from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
 
 if TYPE_CHECKING:
@@ -282,7 +282,7 @@ def test_hostile_addresses_stay_text(site: Site, query: str) -> None:
 def test_pictures_that_the_store_keeps_are_shown(site: Site) -> None:
     """A picture is seen, a video can be played, the rest are links to us; what is gone is told; others' stay links."""
     png, svg, lost = b"\x89PNG\r\n\x1a\n", b"<svg/>", "http+local://store/artifacts/" + "0" * 64 + "/lost.png"
-    shelf = Shelf(site.service.store)
+    shelf = ArtifactContents(site.service.store)
     contents = {"a.png": png, "b.mp4": b"\0\0\0\x1cftypisom", "c.svg": svg, "d.txt": b"text"}
     urls = {name: content_address(shelf.put(io.BytesIO(content)).hash, name) for name, content in contents.items()}
     artifacts = [{"name": name, "url": url, "mime_type": "text/html", "size": 1} for name, url in urls.items()]

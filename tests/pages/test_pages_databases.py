@@ -10,7 +10,7 @@ from server.service import SECOND, a_test
 
 from pages.visiting import Site, failing, hostile
 from pytest_automation_report.server.store.artifact_urls import content_address
-from pytest_automation_report.server.store.artifacts import Shelf
+from pytest_automation_report.server.store.artifacts import ArtifactContents
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ def _pages(place: Path | PostgresDatabase) -> dict[str, str]:
     site = Site(place, Contract())
     with closing(site.service.store):
         hostile(site)
-        kept = Shelf(site.service.store).put(io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"x" * 300_000))
+        kept = ArtifactContents(site.service.store).put(io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"x" * 300_000))
         files = [{"name": "a.png", "url": content_address(kept.hash, "a.png")}]
         folders = ("a", "A", "b", "B c", "f\xe9", "_", "%", "Z")
         site.service.clock.now += SECOND

@@ -18,7 +18,7 @@ from pages.visiting import COOKIE, Site
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.server.http.serving import passes_secret, server_token
 from pytest_automation_report.server.pages.rendering import ASSETS
-from pytest_automation_report.server.pages.site import PASS_SECONDS, Entrance
+from pytest_automation_report.server.pages.site import PASS_SECONDS, PageAccess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,7 +115,7 @@ def test_a_pass_that_came_over_tls_is_sent_over_tls_only(
 
 def test_a_pass_is_good_after_a_restart_and_not_with_another_secret() -> None:
     """It is signed with a secret of its own and tells nothing of it."""
-    first, second, other = Entrance(Token("secret")), Entrance(Token("secret")), Entrance(Token("secreu"))
+    first, second, other = PageAccess(Token("secret")), PageAccess(Token("secret")), PageAccess(Token("secreu"))
     made = first.new_pass(first.path.rpartition("/")[2])
     assert made is not None
     assert "secret" not in made
@@ -127,7 +127,7 @@ def test_a_pass_is_good_after_a_restart_and_not_with_another_secret() -> None:
 def test_a_pass_has_an_age() -> None:
     """After 30 days the browser needs another link, whatever it keeps; nothing in the pass can be made younger."""
     now = [1_700_000_000.0]
-    entrance = Entrance(Token("secret"), clock=lambda: now[0])
+    entrance = PageAccess(Token("secret"), clock=lambda: now[0])
     made = entrance.new_pass(entrance.path.rpartition("/")[2])
     assert made is not None
     now[0] += PASS_SECONDS - 1

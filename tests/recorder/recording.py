@@ -15,9 +15,9 @@ import pytest
 
 import pytest_automation_report
 from pytest_automation_report.api.models import encoded
-from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
-from pytest_automation_report.recording.synthetic_results import Finished, collection_test
+from pytest_automation_report.recording.synthetic_results import AttemptResult, collection_test
 
 if TYPE_CHECKING:
     from pytest_automation_report.recording.phases import Report
@@ -88,7 +88,7 @@ class Recorded:
 class Recording:
     """The plugin that feeds a Recorder as the real plugin does."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: RecordingOptions) -> None:
         self.rules = rules
         self.recorder = Recorder(rules)
         self.results: list[Result] = []
@@ -109,7 +109,7 @@ class Recording:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         self._keep(collection_test(report, self.rules))
 
-    def _keep(self, finished: Finished | None) -> None:
+    def _keep(self, finished: AttemptResult | None) -> None:
         if finished is not None:
             body = json.loads(encoded(finished.test))
             assert body == finished.test.body()
@@ -117,7 +117,9 @@ class Recording:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(Recording(Rules.from_json(json.loads(os.environ[_RULES]))), "recording-suite")
+    config.pluginmanager.register(
+        Recording(RecordingOptions.from_json(json.loads(os.environ[_RULES]))), "recording-suite"
+    )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -127,7 +129,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     Path(os.environ[_RESULTS]).write_text(json.dumps(rows), encoding="utf-8")
 
 
-def record(pytester: pytest.Pytester, *args: str, rules: Rules | None = None) -> Recorded:
+def record(pytester: pytest.Pytester, *args: str, rules: RecordingOptions | None = None) -> Recorded:
     """Run the suite in pytester's folder with pytest's own plugins and those named by -p.
 
     It has a process of its own: flaky and pytest-retry keep state in their modules and patch pytest's runner.
@@ -138,7 +140,7 @@ def record(pytester: pytest.Pytester, *args: str, rules: Rules | None = None) ->
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         patch.delenv("PYTEST_ADDOPTS", raising=False)
         patch.setenv("PYTHONPATH", os.pathsep.join(map(str, folders)))
-        patch.setenv(_RULES, json.dumps((rules or Rules()).to_json()))
+        patch.setenv(_RULES, json.dumps((rules or RecordingOptions()).to_json()))
         patch.setenv(_RESULTS, str(results))
         pytester.runpytest_subprocess("-p", "recording", f"--junitxml={xml}", *args)
     rows = json.loads(results.read_text("utf-8"))

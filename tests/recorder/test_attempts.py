@@ -8,7 +8,7 @@ from recording import HAS_SUBTESTS, record
 from pytest_automation_report.api.limits import FIELD_LIMIT
 from pytest_automation_report.api.models import Field, FieldType, Test
 from pytest_automation_report.recording.attempts import with_earlier_attempts
-from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.recording.options import RecordingOptions
 
 FLAKY_TEST = """
 import pytest
@@ -24,7 +24,7 @@ def test_never():
 def test_always():
     pass
 """
-ALL = Rules(output="all")
+ALL = RecordingOptions(output="all")
 
 
 def test_rerunfailures_is_one_result_with_its_attempts(pytester: pytest.Pytester) -> None:

@@ -7,7 +7,7 @@ import pytest
 from recording import record
 
 from pytest_automation_report.recording.identity import identity
-from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.text.limits import STRING_UNITS
 
 NASTY = """
@@ -69,7 +69,7 @@ def test_names_and_keys_are_those_of_the_junit_xml(pytester: pytest.Pytester, pr
     pytester.makefile(".spec", **{"tests/other": ""})
     pytester.makefile(".txt", test_doc=">>> 1\n1\n")
     args = ("--junit-prefix", prefix) if prefix else ()
-    recorded = record(pytester, "--doctest-modules", "--doctest-glob=*.txt", *args, rules=Rules(prefix))
+    recorded = record(pytester, "--doctest-modules", "--doctest-glob=*.txt", *args, rules=RecordingOptions(prefix))
     in_xml = [(each.attrib["classname"], each.attrib["name"]) for each in recorded.cases]
     assert len(in_xml) == 36
     keys = [sha256(f"{folder}.{name}".encode() if folder else name.encode()).hexdigest() for folder, name in in_xml]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_automation_report.api.limits import ARTIFACT_LIMIT, FIELD_LIMIT, fitted
+from pytest_automation_report.api.limits import ARTIFACT_LIMIT, FIELD_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
 from pytest_automation_report.text.limits import (
     STRING_UNITS,
@@ -204,26 +204,26 @@ def _test(fields: int = 0, artifacts: int = 0) -> Test:
 @pytest.mark.parametrize(("fields", "artifacts"), [(0, 0), (25, 25), (1, 0)])
 def test_a_test_within_the_limits_is_left_alone(fields: int, artifacts: int) -> None:
     """Tests with at most 25 fields and artifacts are returned as they are."""
-    assert fitted(_test(fields, artifacts)) == _test(fields, artifacts)
+    assert fit_to_limits(_test(fields, artifacts)) == _test(fields, artifacts)
 
 
 def test_too_many_fields_and_artifacts_are_counted() -> None:
     """Of too many fields and artifacts the first stay, and fields say how many are missing and which."""
-    test = fitted(_test(30, 27))
+    test = fit_to_limits(_test(30, 27))
     assert len(test.fields) == FIELD_LIMIT
     assert len(test.artifacts) == ARTIFACT_LIMIT
     assert [each.name for each in test.fields[:23]] == [f"field {each}" for each in range(23)]
     assert test.fields[23].value == "2: file 25, file 26"
     assert test.fields[24].value == "7: " + ", ".join(f"field {each}" for each in range(23, 30))
-    assert fitted(test) == test
+    assert fit_to_limits(test) == test
 
 
 def test_values_and_meta_keep_their_limits() -> None:
     """Values are cut by the limit of their type, meta to 750 units, and markup that is cut is no markup any more."""
     long = "x" * 20_000
     fields = tuple(Field("n", long, kind, {"message": long}) for kind in FieldType)
-    test = fitted(Test("k", "n", "f", "passed", fields=fields))
+    test = fit_to_limits(Test("k", "n", "f", "passed", fields=fields))
     assert [len(each.value or "") <= (750 if each.type in {1, 5} else TEXT_UNITS) for each in test.fields] == [True] * 5
     assert all(len(each.meta["message"]) <= STRING_UNITS for each in test.fields)
     assert [each.type for each in test.fields] == [1, 2, 2, 4, 5]
-    assert fitted(Test("k", "n", "f", "passed", fields=(Field("n", None),))).fields[0].value is None
+    assert fit_to_limits(Test("k", "n", "f", "passed", fields=(Field("n", None),))).fields[0].value is None

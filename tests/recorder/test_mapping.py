@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from recording import SUBTESTS, needs_subtests, record
 
-from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.recording.options import RecordingOptions
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree as ET
@@ -212,7 +212,7 @@ def test_output_is_kept_as_the_rules_say(pytester: pytest.Pytester, output: str,
             assert 0
     """
     )
-    final = record(pytester, rules=Rules.from_json({**Rules().to_json(), "output": output})).final
+    final = record(pytester, rules=RecordingOptions.from_json({**RecordingOptions().to_json(), "output": output})).final
     assert [name for name, each in final.items() if "Output" in each.fields] == with_output
     assert all(final[name].values["Output"] == "before\nduring\nafter\n" for name in with_output)
 
@@ -220,7 +220,7 @@ def test_output_is_kept_as_the_rules_say(pytester: pytest.Pytester, output: str,
 def test_aliases_and_prefix_of_the_rules_are_used(pytester: pytest.Pytester) -> None:
     """Statuses go out under their aliases; what the attempt was stays known."""
     pytester.makepyfile(test_a="def test_a(): assert 0")
-    result = record(pytester, rules=Rules("team", statuses={"failure": "failed"})).only()
+    result = record(pytester, rules=RecordingOptions("team", statuses={"failure": "failed"})).only()
     assert (result.status, result.body["status"], result.body["folder"]) == ("failure", "failed", "team.test_a")
 
 
@@ -239,7 +239,7 @@ def test_secrets_are_hidden_in_fields_alone(pytester: pytest.Pytester) -> None:
             raise ValueError(token)
     """
     )
-    result = record(pytester, *SUBTESTS, rules=Rules(redact=("hunter[0-9]", "x*"))).only()
+    result = record(pytester, *SUBTESTS, rules=RecordingOptions(redact=("hunter[0-9]", "x*"))).only()
     assert result.body["name"] == "test_s[hunter2]"
     assert "hunter2" not in str(result.body["fields"])
     assert result.fields["Failure"]["meta"]["message"] == "ValueError: [redacted]"

@@ -14,10 +14,10 @@ from recording import MadeReport
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Status, Test, encoded
 from pytest_automation_report.recording.identity import identity
-from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.recording.synthetic_results import (
-    Finished,
+    AttemptResult,
     collection_test,
     passed_test,
     unfinished_test,
@@ -28,8 +28,8 @@ PLACE = ("tests/test_a.py", 4, "test_x")
 INF, NAN = float("inf"), float("nan")
 
 
-def ran(*reports: MadeReport, recorder: Recorder | None = None, observed: int = 10_000) -> Finished:
-    recorder = recorder or Recorder(Rules())
+def ran(*reports: MadeReport, recorder: Recorder | None = None, observed: int = 10_000) -> AttemptResult:
+    recorder = recorder or Recorder(RecordingOptions())
     recorder.start(NODE, PLACE)
     for each in reports:
         recorder.add(each)
@@ -110,7 +110,7 @@ def test_reasons_of_expected_failures_are_the_same_from_every_pytest() -> None:
 
 def test_attempts_are_counted_in_a_row() -> None:
     """Numbers go up over attempts that are not final and begin again after one that is."""
-    recorder = Recorder(Rules())
+    recorder = Recorder(RecordingOptions())
     failed = MadeReport("call", "rerun", longreprtext="x")
     assert [
         ran(MadeReport("setup"), each, MadeReport("teardown"), recorder=recorder).number
@@ -122,7 +122,7 @@ def test_attempts_are_counted_in_a_row() -> None:
 
 def test_reports_without_a_start_still_make_a_result() -> None:
     """A plugin that logs no start loses nothing; a finish of nothing is nothing."""
-    recorder = Recorder(Rules())
+    recorder = Recorder(RecordingOptions())
     for each in plain(location=PLACE):
         recorder.add(each)
     finished = recorder.finish(NODE, observed=5000)
@@ -133,7 +133,7 @@ def test_reports_without_a_start_still_make_a_result() -> None:
 
 def test_a_report_that_is_changed_afterwards_does_not_change_the_result() -> None:
     """What a report said when it arrived counts, since pytest-retry turns its first report into its last."""
-    recorder = Recorder(Rules())
+    recorder = Recorder(RecordingOptions())
     recorder.start(NODE, PLACE)
     shared = MadeReport("call", "retried", longreprtext="first")
     recorder.add(MadeReport("setup"))
@@ -148,7 +148,7 @@ def test_a_report_that_is_changed_afterwards_does_not_change_the_result() -> Non
 def test_groups_of_xdist_are_taken_off() -> None:
     """A node id with a group has the identity of the one without, also when the map is filled later."""
     groups: dict[str, str] = {}
-    recorder = Recorder(Rules(), groups)
+    recorder = Recorder(RecordingOptions(), groups)
     recorder.start(NODE + "@g", PLACE)
     groups[NODE + "@g"] = NODE
     for each in plain(nodeid=NODE + "@g"):
@@ -161,7 +161,7 @@ def test_groups_of_xdist_are_taken_off() -> None:
 
 def test_interleaved_tests_are_kept_apart() -> None:
     """Reports of two tests that run at once, as a controller sees them, do not mix."""
-    recorder = Recorder(Rules())
+    recorder = Recorder(RecordingOptions())
     other = NODE + "2"
     for nodeid in (NODE, other):
         recorder.start(nodeid, PLACE)
@@ -177,7 +177,7 @@ def test_interleaved_tests_are_kept_apart() -> None:
 
 def test_output_of_an_item_that_was_reset_is_kept() -> None:
     """Only what an earlier attempt has left is taken off; an item that begins afresh loses nothing."""
-    recorder = Recorder(Rules(output="all"))
+    recorder = Recorder(RecordingOptions(output="all"))
     rerun = MadeReport("call", "rerun", sections=[("Captured stdout call", "one\n")])
     ran(MadeReport("setup"), rerun, recorder=recorder)
     fresh = [("Captured stdout call", "two\n"), ("Captured log call", "l1"), ("Captured log teardown", "l2")]
@@ -209,7 +209,7 @@ def test_unfinished_tests_are_errors_in_clear_words(kind: Any, words: str) -> No
     finished = unfinished_test(
         NODE,
         PLACE,
-        Rules("p", statuses={"error": "broken"}, redact=("se[a-z]+et",)),
+        RecordingOptions("p", statuses={"error": "broken"}, redact=("se[a-z]+et",)),
         kind=kind,
         detail="signal 9\n\x1b[1msecret",
         observed=7,
@@ -223,9 +223,9 @@ def test_unfinished_tests_are_errors_in_clear_words(kind: Any, words: str) -> No
     assert finished.is_final
     assert (finished.status, finished.test.status, finished.test.elapsed) == ("error", "broken", 7)
     assert finished.identity == identity(NODE, prefix="p")
-    bare = unfinished_test(NODE, None, Rules(), kind=kind, detail="", observed=None, worker="main")
+    bare = unfinished_test(NODE, None, RecordingOptions(), kind=kind, detail="", observed=None, worker="main")
     assert bare.test.elapsed is None
-    before = unfinished_test(NODE, None, Rules(), kind=kind, detail="", observed=-1, worker="main")
+    before = unfinished_test(NODE, None, RecordingOptions(), kind=kind, detail="", observed=-1, worker="main")
     assert before.test.elapsed == 0
     assert (bare.test.file, bare.test.line) == (None, None)
 
@@ -236,21 +236,21 @@ def test_collection_results() -> None:
     def collected(nodeid: str, outcome: str) -> MadeReport:
         return MadeReport("collect", outcome, nodeid, "boom", "boom", [("Captured stdout", "printed\n")])
 
-    assert collection_test(collected("tests/test_a.py", "passed"), Rules()) is None
-    finished = collection_test(collected("tests/test_a.py", "failed"), Rules("p"))
+    assert collection_test(collected("tests/test_a.py", "passed"), RecordingOptions()) is None
+    finished = collection_test(collected("tests/test_a.py", "failed"), RecordingOptions("p"))
     assert finished is not None
     assert (finished.test.folder, finished.test.name) == ("p.tests.test_a", "tests.test_a")
     assert finished.test.key == identity("tests/test_a.py", prefix="p").key
     assert values(finished.test) == {"Error": "boom", "Output": "printed\n"}
-    inner = collection_test(collected("tests/test_a.py::TestA", "failed"), Rules())
+    inner = collection_test(collected("tests/test_a.py::TestA", "failed"), RecordingOptions())
     assert inner is not None
     assert (inner.test.folder, inner.test.name, inner.test.file) == ("tests.test_a", "TestA", "tests/test_a.py")
 
 
 def test_rules_travel_as_json() -> None:
     """Rules are the same after JSON and after pickle."""
-    rules = Rules("p", "all", {"failure": "failed"}, ("a+", "b"))
-    assert Rules.from_json(json.loads(json.dumps(rules.to_json()))) == rules
+    rules = RecordingOptions("p", "all", {"failure": "failed"}, ("a+", "b"))
+    assert RecordingOptions.from_json(json.loads(json.dumps(rules.to_json()))) == rules
     assert pickle.loads(pickle.dumps(rules)) == rules
 
 
@@ -317,7 +317,7 @@ def test_test_that_passed_is_the_same_by_either_way(
     prefix: str, nodeid: str, statuses: dict[Status, str], line: int | None
 ) -> None:
     """What the sender makes of a test that has passed is what this process would have made."""
-    rules = Rules(prefix=prefix, statuses=statuses, redact=("[ap]",))
+    rules = RecordingOptions(prefix=prefix, statuses=statuses, redact=("[ap]",))
     recorders = Recorder(rules), Recorder(rules)
     for recorder in recorders:
         recorder.start(nodeid, ("a.py", line, "x"))
@@ -349,21 +349,21 @@ SAID = {"sections": [("Captured stdout call", "x")]}
 @pytest.mark.parametrize(
     ("reports", "rules"),
     [
-        (plain()[:2], Rules()),
-        ((*plain()[:1], *plain()[2:]), Rules()),
-        (plain(outcome="skipped"), Rules()),
-        (plain(outcome="rerun"), Rules()),
-        ((plain()[0], Expected("call"), plain()[2]), Rules()),
-        (plain(user_properties=[("a", 1)]), Rules()),
-        (plain(**SAID), Rules(output="all")),
-        (plain(**SAID), Rules(output_annotations=True)),
-        ((*plain()[:2], *plain()[1:]), Rules()),
-        ((*plain(), MadeReport("extra")), Rules()),
-        ((plain()[0], MadeReport("call", context=Context("m", {})), *plain()[1:]), Rules()),
+        (plain()[:2], RecordingOptions()),
+        ((*plain()[:1], *plain()[2:]), RecordingOptions()),
+        (plain(outcome="skipped"), RecordingOptions()),
+        (plain(outcome="rerun"), RecordingOptions()),
+        ((plain()[0], Expected("call"), plain()[2]), RecordingOptions()),
+        (plain(user_properties=[("a", 1)]), RecordingOptions()),
+        (plain(**SAID), RecordingOptions(output="all")),
+        (plain(**SAID), RecordingOptions(output_annotations=True)),
+        ((*plain()[:2], *plain()[1:]), RecordingOptions()),
+        ((*plain(), MadeReport("extra")), RecordingOptions()),
+        ((plain()[0], MadeReport("call", context=Context("m", {})), *plain()[1:]), RecordingOptions()),
     ],
     ids=["cut", "no call", "skip", "rerun", "xfail", "property", "output", "printed", "again", "more", "subtest"],
 )
-def test_what_has_more_to_say_is_no_plain_pass(reports: tuple[MadeReport, ...], rules: Rules) -> None:
+def test_what_has_more_to_say_is_no_plain_pass(reports: tuple[MadeReport, ...], rules: RecordingOptions) -> None:
     """An attempt of which more is to be told is left for its whole result; so is what never began."""
     recorder = Recorder(rules)
     assert recorder.passed(NODE, observed=5) is None
@@ -376,7 +376,7 @@ def test_what_has_more_to_say_is_no_plain_pass(reports: tuple[MadeReport, ...], 
 
 def test_output_that_nobody_keeps_says_nothing() -> None:
     """A passed test whose output is not kept is a plain pass; one after a rerun is not."""
-    recorder = Recorder(Rules())
+    recorder = Recorder(RecordingOptions())
     for outcome, expected in (("passed", 5), ("rerun", None), ("passed", None)):
         recorder.start(NODE, PLACE)
         for each in plain(**SAID, outcome=outcome):

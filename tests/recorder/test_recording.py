@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from recording import MadeReport
 
-from pytest_automation_report.recording.options import Rules
-from pytest_automation_report.session.runtest_hooks import Clock, Faults, Recording
+from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.session.runtest_hooks import Clock, InternalErrors, RuntestHooks
 from pytest_automation_report.spool.records import Decoder
 from pytest_automation_report.spool.writer import SpoolWriter
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 def test_start_that_fails_does_not_give_its_result_to_another_test(tmp_path: Path) -> None:
     """A plugin that gives no location costs its test's START, not its result, and the test before it has one alone."""
-    path, faults, nowhere = tmp_path / "main.records", Faults(), None
-    recording = Recording(SpoolWriter(path), Rules(), Clock(), "main", faults)
+    path, faults, nowhere = tmp_path / "main.records", InternalErrors(), None
+    recording = RuntestHooks(SpoolWriter(path), RecordingOptions(), Clock(), "main", faults)
     places: dict[str, Any] = {"a.py::one": ("a.py", 1, "one"), "a.py::two": nowhere}
     for nodeid, place in places.items():
         recording.pytest_runtest_logstart(nodeid, place)

@@ -10,7 +10,7 @@ from recording import HAS_SUBTESTS, SUBTESTS, MadeReport, Result, needs_subtests
 
 from pytest_automation_report.api.limits import FIELD_LIMIT
 from pytest_automation_report.api.models import encoded
-from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.recording.steps import context_of
 from pytest_automation_report.text.limits import TEXT_UNITS
@@ -141,7 +141,7 @@ def test_a_hundred_steps_are_all_shown() -> None:
         (100, '<test-step status="passed">s</test-step></test-steps>'),
         (101, '<test-step status="passed">2 more: 2 passed</test-step></test-steps>'),
     ):
-        recorder = Recorder(Rules())
+        recorder = Recorder(RecordingOptions())
         recorder.start(NODE, None)
         for _ in range(number):
             recorder.add(MadeReport("call", context=SimpleNamespace(msg="s", kwargs={})))
@@ -161,7 +161,7 @@ def test_descriptions_that_have_no_text_do_not_hurt() -> None:
         def __str__(self) -> str:
             raise RuntimeError
 
-    recorder = Recorder(Rules())
+    recorder = Recorder(RecordingOptions())
     recorder.start(NODE, None)
     recorder.add(MadeReport("call", context=SimpleNamespace(msg="\ud800\x00", kwargs={"bad": Bad()})))
     recorder.add(MadeReport("call"))
@@ -175,7 +175,7 @@ def test_descriptions_that_have_no_text_do_not_hurt() -> None:
 def test_the_remark_that_subtests_failed_is_no_failure_of_its_own(text: str) -> None:
     """What pytest says of a test that failed by its subtests alone adds nothing to their tracebacks."""
     for with_subtest, expected in ((True, ["Failure [s]", "Subtests", "Steps"]), (False, ["Failure"])):
-        recorder = Recorder(Rules())
+        recorder = Recorder(RecordingOptions())
         if with_subtest:
             context = SimpleNamespace(msg="s", kwargs={})
             recorder.add(MadeReport("call", "failed", longreprtext="why", context=context))
@@ -188,7 +188,7 @@ def test_the_remark_that_subtests_failed_is_no_failure_of_its_own(text: str) -> 
 
 def test_subtests_belong_to_their_attempt() -> None:
     """When a plugin runs the call again, the subtests so far go with the attempt before."""
-    recorder = Recorder(Rules())
+    recorder = Recorder(RecordingOptions())
     context = SimpleNamespace(msg="s", kwargs={})
     for outcome, main in (("failed", "retried"), ("passed", "passed")):
         recorder.add(MadeReport("call", outcome, longreprtext="why", context=context))
@@ -203,7 +203,7 @@ def test_subtests_belong_to_their_attempt() -> None:
 
 def test_a_subtest_that_fails_in_the_last_attempt_fails_the_test() -> None:
     """A call that passes the second time does not hide the failure of a subtest that it ran."""
-    recorder = Recorder(Rules())
+    recorder = Recorder(RecordingOptions())
     recorder.add(MadeReport("call", "retried", longreprtext="first"))
     recorder.add(MadeReport("call", "failed", longreprtext="why", context=SimpleNamespace(msg="s", kwargs={})))
     recorder.add(MadeReport("call"))

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from pytest_automation_report.server.store.tables import SCHEMA_VERSION, TABLES
 from pytest_automation_report.settings.endpoint import postgres_database
-from pytest_automation_report.settings.sources import Given
+from pytest_automation_report.settings.sources import RawSetting
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import PostgresDatabase
@@ -93,7 +93,7 @@ class Cluster:
 
 
 def database_at(url: str) -> PostgresDatabase:
-    place = postgres_database(Given(url, "--database"))
+    place = postgres_database(RawSetting(url, "--database"))
     assert place is not None
     return place
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_automation_report.server.store.database import execute
 from pytest_automation_report.server.store.inputs import ThreadSubmission, run_from
-from pytest_automation_report.server.store.tables import Attachment, Run, Thread
+from pytest_automation_report.server.store.tables import AttachmentRow, RunRow, ThreadRow
 
 if TYPE_CHECKING:
     from peewee import Database
@@ -35,7 +35,7 @@ def crowd(store: Store, runs: int, threads: int, **properties: object) -> list[i
 
 def _multiply(database: Database, run_id: int, first: int, threads: int) -> None:
     columns = ", ".join(
-        f'"{field.column_name}"' for field in Thread._meta.sorted_fields if field.name not in {"id", "position"}
+        f'"{field.column_name}"' for field in ThreadRow._meta.sorted_fields if field.name not in {"id", "position"}
     )
     execute(
         database,
@@ -43,9 +43,9 @@ def _multiply(database: Database, run_id: int, first: int, threads: int) -> None
         f' (SELECT 2 UNION ALL SELECT "x" + 1 FROM "n" WHERE "x" < {threads})'
         f' SELECT "x", {columns} FROM "thread", "n" WHERE "id" = {first}',
     )
-    Run.update(thread_count=threads, thread_active_count=threads).where(Run.id == run_id).execute(database)
-    ids = [thread.id for thread in Thread.select(Thread.id).where(Thread.run == run_id).execute(database)]
+    RunRow.update(thread_count=threads, thread_active_count=threads).where(RunRow.id == run_id).execute(database)
+    ids = [thread.id for thread in ThreadRow.select(ThreadRow.id).where(ThreadRow.run == run_id).execute(database)]
     rows = [(run_id, thread_id, "fields", _BODY) for thread_id in ids for _ in range(FIELDS)]
     for begin in range(0, len(rows), 5_000):
-        chosen = [Attachment.run, Attachment.thread, Attachment.kind, Attachment.body]
-        Attachment.insert_many(rows[begin : begin + 5_000], fields=chosen).execute(database)
+        chosen = [AttachmentRow.run, AttachmentRow.thread, AttachmentRow.kind, AttachmentRow.body]
+        AttachmentRow.insert_many(rows[begin : begin + 5_000], fields=chosen).execute(database)

@@ -13,11 +13,11 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store import postgres
 from pytest_automation_report.server.store.artifact_urls import content_address
 from pytest_automation_report.server.store.database import execute, is_mine, lock_contents, lock_run
-from pytest_automation_report.server.store.errors import DiskFullError, RefusalError
+from pytest_automation_report.server.store.errors import ApiError, DiskFullError
 from pytest_automation_report.server.store.inputs import StoredTest, ThreadSubmission, json_text, run_from
 from pytest_automation_report.server.store.maintenance import check, remove_unused_tests
-from pytest_automation_report.server.store.store import Answer, Identity, Store
-from pytest_automation_report.server.store.tables import SCHEMA_VERSION, Run
+from pytest_automation_report.server.store.store import IdempotentRequest, Store, StoredResponse
+from pytest_automation_report.server.store.tables import SCHEMA_VERSION, RunRow
 from server.clusters import database_at
 from server.service import IN_A_DATABASE, Service, a_test
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.writes import Writer
     from server.clusters import Cluster
 
-NOTHING = Answer(204)
+NOTHING = StoredResponse(204)
 RUN = run_from({"name": "n", "source": "s"})
 THREAD = ThreadSubmission(None, None, ())
 
@@ -51,32 +51,32 @@ def _keep(writer: Writer, run_id: int) -> int:
 def test_a_key_that_another_process_uses_is_409(service: Service) -> None:
     """While one server answers a request, another refuses its copy and takes other keys; then both give one answer."""
     begun, end = threading.Event(), threading.Event()
-    same, other = Identity("k", "f"), Identity("other", "f")
-    answers: list[Answer] = []
+    same, other = IdempotentRequest("k", "f"), IdempotentRequest("other", "f")
+    answers: list[StoredResponse] = []
 
-    def slowly(_: Writer) -> Answer:
+    def slowly(_: Writer) -> StoredResponse:
         begun.set()
         assert end.wait(30)
-        return Answer(201, {"id": 7})
+        return StoredResponse(201, {"id": 7})
 
     first = threading.Thread(target=lambda: answers.append(service.store.change(slowly, same)))
     first.start()
     with closing(Store(service.place, clock=service.clock)) as second:
         assert begun.wait(30)
-        with pytest.raises(RefusalError) as refused:
+        with pytest.raises(ApiError) as refused:
             second.change(lambda _: NOTHING, same)
         assert (refused.value.status, refused.value.headers) == (409, {"Retry-After": "1"})
         assert second.change(lambda _: NOTHING, other) == NOTHING
         end.set()
         first.join()
-        assert second.change(lambda _: NOTHING, same) == answers[0] == Answer(201, {"id": 7})
+        assert second.change(lambda _: NOTHING, same) == answers[0] == StoredResponse(201, {"id": 7})
 
 
 @IN_A_DATABASE
 def test_an_answered_key_is_answered_while_another_server_has_its_lock(service: Service) -> None:
     """A replay of an answered request takes no lock, so that no other server's transaction turns it into a 409."""
-    identity = Identity("k", "f")
-    first = service.store.change(lambda _: Answer(201, {"id": 7}), identity)
+    identity = IdempotentRequest("k", "f")
+    first = service.store.change(lambda _: StoredResponse(201, {"id": 7}), identity)
     with closing(Store(service.place)) as other, other._connections.writing() as database:
         assert is_mine(database, "key k")
         assert service.store.change(lambda _: NOTHING, identity) == first
@@ -90,7 +90,7 @@ def test_a_writer_that_waits_too_long_is_429(service: Service, monkeypatch: pyte
     monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.05)
     with closing(Store(service.place)) as holder, holder._connections.writing() as database:
         lock_run(database, run_id)
-        with closing(Store(service.place)) as waiting, pytest.raises(RefusalError) as refused:
+        with closing(Store(service.place)) as waiting, pytest.raises(ApiError) as refused:
             waiting.write(lambda writer: writer.create_thread(run_id, THREAD))
         assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "1")
         assert service.run(run_id)["thread_count"] == 1
@@ -152,7 +152,7 @@ def test_completed_is_completed_for_those_who_waited(
     told: list[str] = []
 
     def late() -> None:
-        with closing(Store(service.place)) as second, pytest.raises(RefusalError) as refused:
+        with closing(Store(service.place)) as second, pytest.raises(ApiError) as refused:
             second.write(change)
         told.append(refused.value.message)
 
@@ -234,7 +234,7 @@ def test_writers_in_a_circle_are_each_done_once(service: Service) -> None:
             if begun.count(order) == 1:
                 barrier.wait(30)
             writer.append_to_run(second, ())
-            Run.update(tags=Run.tags.concat("+")).where(Run.id.in_(runs)).execute(writer.database)
+            RunRow.update(tags=RunRow.tags.concat("+")).where(RunRow.id.in_(runs)).execute(writer.database)
 
         return both
 
@@ -243,7 +243,7 @@ def test_writers_in_a_circle_are_each_done_once(service: Service) -> None:
     )
     assert len(begun) >= 3, "one of them was done again"
     with service.store._connections.reading() as database:
-        assert [row.tags for row in Run.select(Run.tags).execute(database)] == ["[]++", "[]++"]
+        assert [row.tags for row in RunRow.select(RunRow.tags).execute(database)] == ["[]++", "[]++"]
 
 
 @IN_A_DATABASE
@@ -279,7 +279,7 @@ def test_a_connection_that_is_always_lost_is_429(service: Service, cluster: Clus
         cluster.execute(f"SELECT pg_terminate_backend({tries[-1]})")
         writer.create_run(1, RUN)
 
-    with pytest.raises(RefusalError) as refused:
+    with pytest.raises(ApiError) as refused:
         service.store.write(work)
     assert (refused.value.status, len(tries)) == (429, 5)
     assert service.get("/projects/1/automation/runs").status_code == 404
@@ -296,7 +296,7 @@ def test_a_database_that_is_away_is_429_until_it_is_back(cluster: Cluster) -> No
                 lambda: store.read(lambda reader: reader.run(made)),
                 lambda: store.write(lambda writer: writer.create_run(1, RUN)),
             ):
-                with pytest.raises(RefusalError) as refused:
+                with pytest.raises(ApiError) as refused:
                     ask()
                 assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "5")
                 assert "cannot be reached" in refused.value.message
@@ -312,9 +312,9 @@ def test_a_reader_sees_one_moment(service: Service) -> None:
     """What others commit meanwhile does not show: rows and counts that are read one after another fit."""
     run_id = service.new_run()
     with service.store._connections.reading() as database:
-        amounts = [Run.select(fn.COUNT(Run.id)).scalar(database)]
+        amounts = [RunRow.select(fn.COUNT(RunRow.id)).scalar(database)]
         service.new_run()
-        amounts.append(Run.select(fn.COUNT(Run.id)).scalar(database))
+        amounts.append(RunRow.select(fn.COUNT(RunRow.id)).scalar(database))
     assert amounts == [1, 1]
     assert service.run(run_id + 1)["id"] == run_id + 1
 

@@ -15,11 +15,11 @@ from pytest_automation_report.server.store.artifact_urls import (
     content_address,
     content_path,
 )
-from pytest_automation_report.server.store.artifacts import Shelf
-from pytest_automation_report.server.store.errors import RefusalError
+from pytest_automation_report.server.store.artifacts import ArtifactContents
+from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.media_types import DOWNLOAD, TEXT, media_type
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.server.store.tables import Content
+from pytest_automation_report.server.store.tables import ContentRow
 from server.service import Service, a_test, command_runner, option
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _get(service: Service, url: str, **headers: str) -> Result:
 
 
 def _amount_kept(service: Service) -> int:
-    return service.store.read(lambda reader: Content.select().count(reader.database))
+    return service.store.read(lambda reader: ContentRow.select().count(reader.database))
 
 
 @pytest.mark.parametrize("size", [0, 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES])
@@ -174,15 +174,15 @@ def test_the_same_content_is_kept_once(service: Service) -> None:
 
 def test_there_is_a_limit_for_one_and_for_all(service: Service) -> None:
     """What is too large is refused by name and number, and nothing of it is kept."""
-    shelf = Shelf(service.store, max_bytes=1000)
+    shelf = ArtifactContents(service.store, max_bytes=1000)
     shelf.put(io.BytesIO(b"x" * 900))
-    with pytest.raises(RefusalError, match="keeps 900 bytes of artifacts, and at most 1000"):
+    with pytest.raises(ApiError, match="keeps 900 bytes of artifacts, and at most 1000"):
         shelf.put(io.BytesIO(b"y" * 101))
     shelf.put(io.BytesIO(b"y" * 100))
     answer = service.raw("POST", "/artifacts", b"z" * (MAX_CONTENT_BYTES + 1))
     assert (answer.status_code, str(MAX_CONTENT_BYTES) in answer.text) == (413, True)
-    with pytest.raises(RefusalError, match=str(MAX_CONTENT_BYTES)):
-        Shelf(service.store).put(io.BytesIO(b"z" * (MAX_CONTENT_BYTES + 1)))
+    with pytest.raises(ApiError, match=str(MAX_CONTENT_BYTES)):
+        ArtifactContents(service.store).put(io.BytesIO(b"z" * (MAX_CONTENT_BYTES + 1)))
     assert _amount_kept(service) == 2
 
 
@@ -197,16 +197,16 @@ class _Changing(io.BytesIO):
 
 def test_a_file_that_changes_while_it_is_read_is_refused(service: Service) -> None:
     """A hash never names another content."""
-    with pytest.raises(RefusalError, match="changed"):
-        Shelf(service.store).put(_Changing(b"x" * 300_000))
-    assert Shelf(service.store).find(sha256(b"x" * 300_000).hexdigest()) is None
+    with pytest.raises(ApiError, match="changed"):
+        ArtifactContents(service.store).put(_Changing(b"x" * 300_000))
+    assert ArtifactContents(service.store).find(sha256(b"x" * 300_000).hexdigest()) is None
 
 
 def test_it_starts_where_the_file_stands(service: Service) -> None:
     """A file that was read in part is kept from there on."""
     source = io.BytesIO(b"header" + PNG)
     source.seek(6)
-    assert Shelf(service.store).put(source).hash == sha256(PNG).hexdigest()
+    assert ArtifactContents(service.store).put(source).hash == sha256(PNG).hexdigest()
 
 
 def test_contents_go_with_the_last_run_that_has_them(service: Service) -> None:
@@ -221,7 +221,7 @@ def test_contents_go_with_the_last_run_that_has_them(service: Service) -> None:
     service.append(service.new_thread(new), a_test(artifacts=[{"name": "again", "url": urls[2]}]))
     # The clock of these tests stands years before the one of the command.
     with closing(Store(service.place)) as today:
-        Shelf(today).put(io.BytesIO(PNG + bytes([4])))
+        ArtifactContents(today).put(io.BytesIO(PNG + bytes([4])))
     command = ["store", "prune", "--keep-runs", "1", "--database", option(service.place)]
     ran = command_runner().invoke(main, command)
     assert (ran.exit_code, ran.stdout.split()) == (0, [str(old)])

@@ -12,9 +12,9 @@ from falcon.testing import TestClient
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.http.application import create_application
-from pytest_automation_report.server.store.artifacts import Shelf
+from pytest_automation_report.server.store.artifacts import ArtifactContents
 from pytest_automation_report.server.store.database import execute, used_bytes
-from pytest_automation_report.server.store.errors import RefusalError
+from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.store import Store
 from server.processes import line_of, python
 from server.service import API, TOKEN, Service, a_test, command_runner
@@ -90,12 +90,12 @@ def test_what_was_refused_is_taken_when_there_is_room(full: TestClient, service:
 def test_a_full_store_keeps_no_artifact(service: Service, limit: int) -> None:
     """Contents count as all else does; one that is there already needs no room."""
     content = io.BytesIO(random.Random(1).randbytes(2 * ROOM))
-    Shelf(service.store).put(content)
+    ArtifactContents(service.store).put(content)
     with closing(Store(service.place, max_bytes=limit)) as store:
         content.seek(0)
-        Shelf(store).put(content)
-        with pytest.raises(RefusalError, match="The store is full"):
-            Shelf(store).put(io.BytesIO(b"y"))
+        ArtifactContents(store).put(content)
+        with pytest.raises(ApiError, match="The store is full"):
+            ArtifactContents(store).put(io.BytesIO(b"y"))
 
 
 @pytest.mark.parametrize("size", ["", "0GB", "5", "5 PB", "-1MB", "1.5GB", "all"])

@@ -9,7 +9,7 @@ from falcon.testing import TestClient
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.hosts import answered_hosts, is_answered, listening_address
-from pytest_automation_report.server.http.middleware import Exchange, Extension, RateLimit, Rules
+from pytest_automation_report.server.http.middleware import Exchange, Extension, RateLimit, ServerOptions
 from server.service import API, TOKEN
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ JSON = {"Content-Type": "application/json"}
 SIGNED = {"Authorization": f"Bearer {TOKEN.value}", **JSON}
 
 
-def _ask(service: Service, rules: Rules, path: str = RUNS, **headers: str) -> Result:
+def _ask(service: Service, rules: ServerOptions, path: str = RUNS, **headers: str) -> Result:
     client = TestClient(create_application(service.store, TOKEN, rules))
     sent = {**SIGNED, **{name.replace("_", "-"): value for name, value in headers.items()}}
     return client.simulate_get(path, headers=sent)
@@ -69,7 +69,7 @@ def test_only_own_hosts_are_answered(service: Service, header: str, is_ours: boo
     )
     assert is_answered(header, names) is is_ours
     service.new_run()
-    answer = _ask(service, Rules(hosts=names), Host=header)
+    answer = _ask(service, ServerOptions(hosts=names), Host=header)
     assert answer.status_code == (200 if is_ours else 403)
     assert ("--allow-host" in answer.text) is not is_ours
 
@@ -91,7 +91,7 @@ def test_what_is_no_host_cannot_be_allowed(name: str) -> None:
 
 def test_health_is_told_to_any_host(service: Service) -> None:
     """Probes ask by whatever address they know."""
-    assert _ask(service, Rules(hosts=frozenset()), "/healthz", Host="10.1.2.3").status_code == 200
+    assert _ask(service, ServerOptions(hosts=frozenset()), "/healthz", Host="10.1.2.3").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -100,15 +100,15 @@ def test_health_is_told_to_any_host(service: Service) -> None:
 def test_requests_that_pages_of_other_sites_make_are_refused(service: Service, site: str, status: int) -> None:
     """A browser says whose page asks; other clients say nothing."""
     service.new_run()
-    assert _ask(service, Rules(), Sec_Fetch_Site=site).status_code == status
-    assert _ask(service, Rules()).status_code == 200
+    assert _ask(service, ServerOptions(), Sec_Fetch_Site=site).status_code == status
+    assert _ask(service, ServerOptions()).status_code == 200
 
 
 def test_no_answer_invites_other_sites(service: Service) -> None:
     """No header allows another origin to read, and browsers may not guess at types."""
     service.new_run()
     for path in (RUNS, "/healthz", "/nothing"):
-        answer = _ask(service, Rules(), path, Origin="https://evil.test")
+        answer = _ask(service, ServerOptions(), path, Origin="https://evil.test")
         assert not [name for name in answer.headers if name.startswith("access-control")]
         assert answer.headers["x-content-type-options"] == "nosniff"
 
@@ -126,7 +126,7 @@ def test_requests_are_counted_by_the_minute() -> None:
 
 def test_a_request_over_the_limit_is_429(service: Service) -> None:
     """It is told when to come again and changes nothing; health and strangers are not counted; no limit is usual."""
-    client = TestClient(create_application(service.store, TOKEN, Rules(requests_per_minute=3)))
+    client = TestClient(create_application(service.store, TOKEN, ServerOptions(requests_per_minute=3)))
     for _ in range(9):
         assert client.simulate_get("/healthz").status_code == 200
         assert client.simulate_post(RUNS, headers=JSON, body=RUN).status_code == 401
@@ -142,7 +142,7 @@ def test_a_request_over_the_limit_is_429(service: Service) -> None:
 def test_every_answer_is_told_without_the_token(service: Service) -> None:
     """Method, path, status and time: of success, refusal and failure, without query or token wherever it stands."""
     seen: list[Exchange] = []
-    client = TestClient(create_application(service.store, TOKEN, Rules(observe=seen.append)))
+    client = TestClient(create_application(service.store, TOKEN, ServerOptions(observe=seen.append)))
     client.simulate_post(RUNS, headers=SIGNED, body=RUN)
     client.simulate_get(f"/{TOKEN.value}/x", query_string=f"token={TOKEN.value}", headers=SIGNED)
     client.simulate_get(RUNS)
@@ -170,7 +170,7 @@ def test_more_addresses_can_be_added_with_a_login_of_their_own(service: Service)
         return req.path == "/" and req.get_cookie_values("login") == ["yes"]
 
     extension = Extension(routes=[("/", Page())], admits=admits)
-    client = TestClient(create_application(service.store, TOKEN, Rules(hosts=frozenset()), extension))
+    client = TestClient(create_application(service.store, TOKEN, ServerOptions(hosts=frozenset()), extension))
     host = {"Host": "localhost"}
     cookie = {**host, "Cookie": "login=yes"}
     assert client.simulate_get("/", headers=cookie).text == "a page"
@@ -183,7 +183,7 @@ def test_more_addresses_can_be_added_with_a_login_of_their_own(service: Service)
 def test_strict_references_must_be_known(service: Service) -> None:
     """Unknown configurations and milestones are named together, make nothing, and are taken once they are there."""
     body: dict[str, Any] = {"name": "n", "source": "new", "config": "c", "milestone": "m"}
-    client = TestClient(create_application(service.store, TOKEN, Rules(are_references_strict=True)))
+    client = TestClient(create_application(service.store, TOKEN, ServerOptions(are_references_strict=True)))
 
     def create(**changes: object) -> Result:
         return client.simulate_post(RUNS, headers=SIGNED, body=json.dumps({**body, **changes}).encode())

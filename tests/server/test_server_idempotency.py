@@ -11,7 +11,7 @@ from falcon.testing import TestClient
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.store import sqlite as connections
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.server.store.tables import AppliedRequest
+from pytest_automation_report.server.store.tables import AppliedRequestRow
 from server.service import API, IN_A_FILE, SECOND, TOKEN, a_test
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def test_keys_are_forgotten_after_a_week(service: Service) -> None:
         service.post(path, run, key=f"new-{number}")
     assert service.post(path, run, key="old").json != {"id": 1}
     with service.store._connections.reading() as database:
-        assert AppliedRequest.select().where(AppliedRequest.key.startswith("young")).count(database) == 260
+        assert AppliedRequestRow.select().where(AppliedRequestRow.key.startswith("young")).count(database) == 260
 
 
 def test_the_same_request_at_once_is_done_once(place: Path | PostgresDatabase) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.server.store.database import MAX_THREADS
-from pytest_automation_report.server.store.tables import Run
+from pytest_automation_report.server.store.tables import RunRow
 from server.service import SECOND, START, a_test
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def test_threads_are_numbered_and_counted_within_their_run(service: Service) -> 
 def test_a_run_has_no_more_threads_than_an_answer_can_hold(service: Service) -> None:
     """The last thread is made, the next one is refused and told why; what is there goes on, and so do other runs."""
     run, other = service.new_run(), service.new_run()
-    made = Run.update(thread_count=MAX_THREADS - 1).where(Run.id == run)
+    made = RunRow.update(thread_count=MAX_THREADS - 1).where(RunRow.id == run)
     service.store.write(lambda writer: made.execute(writer.database))
     thread = service.new_thread(run)
     refused = service.post(f"/automation/runs/{run}/threads", {})

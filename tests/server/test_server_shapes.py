@@ -13,7 +13,7 @@ from pytest_automation_report.server.http.fast_validation import tests_from as r
 from pytest_automation_report.server.http.mistakes import Mistakes
 from pytest_automation_report.server.http.schemas import MAX_ENTRIES, NAME_LENGTH, loaded
 from pytest_automation_report.server.http.schemas import test_schema as schema_of
-from pytest_automation_report.server.store.errors import RefusalError
+from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.inputs import test_from as row_from
 from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
 
@@ -139,7 +139,7 @@ _GOOD: dict[str, Any] = {
 def _slow(test: Any) -> StoredTest | None:  # noqa: ANN401 - anything that JSON holds
     try:
         return row_from(loaded(_SCHEMA, test), DEFAULT_STATUSES)
-    except RefusalError:
+    except ApiError:
         return None
 
 
@@ -173,7 +173,7 @@ def test_what_is_no_list_holds_no_tests(tests: object) -> None:
     """Anything but a list in the place of the tests is one mistake."""
     mistakes = Mistakes()
     assert rows_from(tests, DEFAULT_STATUSES, mistakes) == []
-    with pytest.raises(RefusalError) as refused:
+    with pytest.raises(ApiError) as refused:
         mistakes.refuse()
     assert list(refused.value.errors) == ["tests"]
 

@@ -14,7 +14,7 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store import sqlite as connections
 from pytest_automation_report.server.store.maintenance import check
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.server.store.tables import SCHEMA_VERSION, Result
+from pytest_automation_report.server.store.tables import SCHEMA_VERSION, ResultRow
 from server.processes import WRITER, line_of, python
 from server.service import IN_A_FILE, Service, a_test
 
@@ -195,7 +195,7 @@ def test_every_answered_append_survives_a_killed_writer(tmp_path: Path, contract
         service = Service(database, contract)
         total = service.run(run_id)["total_count"]
         with service.store._connections.reading() as reading:
-            stored = Result.select().where(Result.run == run_id).count(reading)
+            stored = ResultRow.select().where(ResultRow.run == run_id).count(reading)
         service.store.close()
         assert total == stored
         assert (total % 20, total // 20 - answered in (0, 1)) == (0, True), (kill, total, answered)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.server.store.artifacts import Shelf
+from pytest_automation_report.server.store.artifacts import ArtifactContents
 from server.service import IN_A_FILE, Service, a_test
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def test_what_is_written_is_found_by_an_index(
         lambda: service.new_run(tags=["a"], milestone="m", config="c"),
         lambda: service.new_thread(run),
         lambda: service.append(thread, a_test(), fields=[{"type": 1, "name": "n", "value": "v"}]),
-        lambda: Shelf(service.store).find("0" * 64),
+        lambda: ArtifactContents(service.store).find("0" * 64),
         lambda: service.post(f"/automation/runs/threads/{thread}/complete", {}),
         lambda: service.post(f"/automation/runs/{run}/complete", {}),
     )

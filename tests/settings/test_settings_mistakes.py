@@ -10,7 +10,7 @@ import pytest
 
 from pytest_automation_report.api.models import Link
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.recording.options import Rules, texts
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.settings.configuration import Configuration, configuration_from, given_from
 
 if TYPE_CHECKING:
@@ -309,4 +309,4 @@ def test_texts_are_hidden_when_the_environments_patterns_cannot_be_understood(tm
     """What a wrong AUTOMATION_REPORT_REDACT was to hide stays hidden: every text is."""
     given = given_from({}, {"AUTOMATION_REPORT_REDACT": "("}, {})
     found = configuration_from(given, environ={}, root=tmp_path, project_name="shop", local_time=NOON)
-    assert texts(Rules(redact=found.redact)).console("geheim\nauch") == "[redacted]"
+    assert cleaner_for(RecordingOptions(redact=found.redact)).console("geheim\nauch") == "[redacted]"

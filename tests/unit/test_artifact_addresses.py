@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from pytest_automation_report.api.artifacts import address_of, is_bucket, template_for
-from pytest_automation_report.ci.facts import Facts, Shard
+from pytest_automation_report.ci.facts import BuildInfo, Shard
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import artifact_store as artifact_stores
 from pytest_automation_report.settings.configuration import Configuration, configuration_from, given_from
 
-FACTS = Facts(
+FACTS = BuildInfo(
     build="7 b", attempt=2, shard=Shard(3, 5), branch="feature/a", commit="abc", url="https://ci.example/job/1/"
 )
 
@@ -35,7 +35,7 @@ def test_what_is_known_of_the_run_is_filled_in_once(template: str, filled: str) 
 @pytest.mark.parametrize("name", ["build", "attempt", "shard", "branch", "commit", "job_url"])
 def test_what_nobody_tells_is_not_made_up(name: str) -> None:
     """A template that needs more than is known is none."""
-    assert template_for(f"https://a.example/{{{name}}}/{{path}}", Facts().template_values()) == ""
+    assert template_for(f"https://a.example/{{{name}}}/{{path}}", BuildInfo().template_values()) == ""
 
 
 @pytest.mark.parametrize(

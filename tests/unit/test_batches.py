@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pytest_automation_report.delivery.batches import BATCH_BYTES, batch_from, due_cause
+from pytest_automation_report.delivery.batches import BATCH_BYTES, batch_from, flush_reason
 from pytest_automation_report.delivery.results import Result
 
 
@@ -20,9 +20,9 @@ def test_batch_takes_at_most_250_results() -> None:
     batch = batch_from(_result(number) for number in range(251))
     assert len(batch.results) == 250
     assert (batch.first, batch.last) == (0, 2490)
-    assert due_cause(batch, age_seconds=0, age_limit_seconds=5, is_closing=False) == "full"
+    assert flush_reason(batch, age_seconds=0, age_limit_seconds=5, is_closing=False) == "full"
     exactly = batch_from(_result(number) for number in range(250))
-    assert due_cause(exactly, age_seconds=0, age_limit_seconds=5, is_closing=False) == "full"
+    assert flush_reason(exactly, age_seconds=0, age_limit_seconds=5, is_closing=False) == "full"
 
 
 def test_batch_stays_below_4_mib() -> None:
@@ -30,7 +30,7 @@ def test_batch_stays_below_4_mib() -> None:
     batch = batch_from(_result(number, size=1_000_000) for number in range(6))
     assert len(batch.results) == 4
     assert len(batch.body(1)) <= BATCH_BYTES
-    assert due_cause(batch, age_seconds=0, age_limit_seconds=5, is_closing=False) == "full"
+    assert flush_reason(batch, age_seconds=0, age_limit_seconds=5, is_closing=False) == "full"
     single = batch_from([_result(1, size=BATCH_BYTES), _result(2)])
     assert len(single.results) == 1
 
@@ -39,7 +39,7 @@ def test_key_is_never_twice_in_a_batch() -> None:
     """A batch ends before a key that it has already."""
     batch = batch_from([_result(1, key="a"), _result(2, key="b"), _result(3, key="a")])
     assert [each.key for each in batch.results] == ["a", "b"]
-    assert due_cause(batch, age_seconds=0, age_limit_seconds=5, is_closing=False) == "full"
+    assert flush_reason(batch, age_seconds=0, age_limit_seconds=5, is_closing=False) == "full"
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_key_is_never_twice_in_a_batch() -> None:
 def test_small_batch_waits_for_age_or_end(age: float, is_closing: bool, cause: str | None) -> None:  # noqa: FBT001 - a parameter
     """A batch that is not full is sent after five seconds, or when its lane gets no more results."""
     batch = batch_from([_result(1)])
-    assert due_cause(batch, age_seconds=age, age_limit_seconds=5.0, is_closing=is_closing) == cause
+    assert flush_reason(batch, age_seconds=age, age_limit_seconds=5.0, is_closing=is_closing) == cause
 
 
 def test_body_is_what_the_contract_asks_for() -> None:

@@ -12,7 +12,7 @@ import pytest
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool import ledger_file as module
 from pytest_automation_report.spool.ledger import Intent
-from pytest_automation_report.spool.ledger_file import LedgerBook, ledger_from
+from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.records import plain_record
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def test_what_is_announced_is_on_disk_first(path: Path, monkeypatch: pytest.Monk
         os.fsync(descriptor)
 
     monkeypatch.setattr(module, "_sync", note)
-    book = LedgerBook(path)
+    book = LedgerFile(path)
     for kind, members in (
         ("ready", {"pid": 1}), ("trouble", {"why": "", "class": ""}), ("lane", {"worker": "gw0"}), ("done", {}),
         ("stored", {"name": "a"}), ("unstored", {"name": "a", "why": ""}), ("joined", {"run": 5}),
@@ -50,7 +50,7 @@ def test_what_is_announced_is_on_disk_first(path: Path, monkeypatch: pytest.Monk
 
 def test_intents_have_what_is_known(path: Path) -> None:
     """An intent says how much its thread had before it, and no more than it was given."""
-    book = LedgerBook(path)
+    book = LedgerFile(path)
     assert book.folder == path.parent
     assert book.intend("create_run", at=1.0) == Intent(1, "create_run", at=1.0)
     book.write("ack", i=1, id=12)
@@ -75,7 +75,7 @@ def test_ledger_that_is_deleted_is_made_again(path: Path) -> None:
         path.parent.mkdir()
         seen.append(("deleted", []))
 
-    book = LedgerBook(path, deleted, lambda: seen.append(("copied", [each.name for each in path.parent.iterdir()])))
+    book = LedgerFile(path, deleted, lambda: seen.append(("copied", [each.name for each in path.parent.iterdir()])))
     book.write("joined", run=12)
     before = path.read_bytes()
     shutil.rmtree(path.parent)
@@ -96,17 +96,17 @@ def test_copy_beside_a_ledger_is_nothing(path: Path) -> None:
     copy = path.with_name("ledger~")
     copy.write_bytes(plain_record("joined", run=13) + plain_record("copied"))
     assert ledger_from(path).run == 12
-    LedgerBook(path).close()
+    LedgerFile(path).close()
     assert copy.exists()
     path.unlink()
     assert ledger_from(path).run == 13
-    LedgerBook(path).close()
+    LedgerFile(path).close()
     assert (path.exists(), copy.exists()) == (True, False)
 
 
 def test_ledger_that_takes_a_part(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A record that the disk takes in part is an error; the next one begins on a line of its own."""
-    book = LedgerBook(path)
+    book = LedgerFile(path)
     book.write("joined", run=12)
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:-3]))
@@ -124,7 +124,7 @@ def test_ledger_that_takes_a_part(path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_ledger_of_another_kind(path: Path) -> None:
     """A folder in a ledger's place is told, and one that cannot be made as well; a closed one takes nothing."""
-    book = LedgerBook(path)
+    book = LedgerFile(path)
     book.close()
     with pytest.raises(SpoolError, match="cannot be written: Bad file descriptor"):
         book.write("joined", run=12)
@@ -133,4 +133,4 @@ def test_ledger_of_another_kind(path: Path) -> None:
     with pytest.raises(SpoolError, match="cannot be used: it is no file"):
         ledger_from(path)
     with pytest.raises(SpoolError, match="cannot be written: No such file or directory"):
-        LedgerBook(path.parent / "gone" / "ledger")
+        LedgerFile(path.parent / "gone" / "ledger")

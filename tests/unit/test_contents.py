@@ -8,9 +8,9 @@ import pytest
 from pytest_automation_report.api.models import Artifact, Field, NewRun, Test
 from pytest_automation_report.delivery.process import rules_of
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.manifest import Session
+from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.spool.records import Record
 from pytest_automation_report.spool.validation import is_sound
 
@@ -107,7 +107,9 @@ def folder(tmp_path: Path) -> SessionFolder:
     folder.path.mkdir()
     run = NewRun(name="n", source="s")
     folder.write_session(
-        Session("20260102T030405-00000001", "http://127.0.0.1:1", 1, "", run, None, Rules().to_json(), 1)
+        SessionManifest(
+            "20260102T030405-00000001", "http://127.0.0.1:1", 1, "", run, None, RecordingOptions().to_json(), 1
+        )
     )
     return folder
 

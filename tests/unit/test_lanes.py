@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.delivery.queues import Lanes
-from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.delivery.queues import WorkerQueues
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import NOT_RUN
 from pytest_automation_report.spool.records import (
     Decoder,
-    about,
+    attempt_header,
     finish_record,
     pass_record,
     plain_record,
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class Files:
     """Records of several workers, given to lanes as they would be read."""
 
-    def __init__(self, rules: Rules | None = None, **orphans: set[int]) -> None:
-        self.lanes = Lanes(rules or Rules(), orphans)
+    def __init__(self, rules: RecordingOptions | None = None, **orphans: set[int]) -> None:
+        self.lanes = WorkerQueues(rules or RecordingOptions(), orphans)
         self._decoders: dict[str, Decoder] = {}
 
     def write(self, worker: str, *records: bytes) -> None:
@@ -49,7 +49,7 @@ def _told(result: Result) -> tuple[str, str, list[str]]:
 
 
 def _start(number: int, name: str, moment: int = 0) -> bytes:
-    return start_record(number, moment, about(f"t.py::{name}", "t.py", 3))
+    return start_record(number, moment, attempt_header(f"t.py::{name}", "t.py", 3))
 
 
 def _finish(number: int, name: str, *, status: str = "passed", is_final: bool = True, moment: int = 10) -> bytes:
@@ -76,12 +76,12 @@ def test_finished_attempt_is_a_result() -> None:
 
 
 def _pass(number: int, name: str, *, moment: int = 10) -> bytes:
-    return pass_record(number, moment, moment - 6, 5, about(f"t.py::{name}", "t.py", 3))
+    return pass_record(number, moment, moment - 6, 5, attempt_header(f"t.py::{name}", "t.py", 3))
 
 
 def test_passed_attempt_is_a_result() -> None:
     """A PASS makes the result that the server gets, by the session's rules, with its START and without."""
-    rules = Rules(prefix="p", statuses={"passed": "ok"})
+    rules = RecordingOptions(prefix="p", statuses={"passed": "ok"})
     for records in (_start(1, "a") + _pass(1, "a"), _pass(1, "a")):
         for pieces in ([records], [records[:60], records[60:]]):
             files = Files(rules)

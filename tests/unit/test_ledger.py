@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.spool.ledger import Account, Intent, LedgerState, Ranges
-from pytest_automation_report.spool.ledger_file import LedgerBook, ledger_from
+from pytest_automation_report.spool.ledger import Intent, LedgerState, OffsetRanges, WorkerProgress
+from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.records import Record, plain_record
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def test_attempts_once_reported_as_unfinished_stay_so() -> None:
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 5)), max_size=20))
 def test_ranges_tell_every_offset(pieces: list[tuple[int, int]]) -> None:
     """Ranges hold exactly the offsets that were added, in whatever order they came."""
-    ranges, held, start = Ranges(), set[int](), 0
+    ranges, held, start = OffsetRanges(), set[int](), 0
     spans = []
     for gap, length in pieces:
         start += gap + 1
@@ -149,13 +149,13 @@ def test_ranges_tell_every_offset(pieces: list[tuple[int, int]]) -> None:
 def test_book_on_disk_tells_the_same_state(tmp_path: Path) -> None:
     """A ledger read from disk tells what its writer knew, also behind a torn record."""
     path = tmp_path / "ledger"
-    book = LedgerBook(path)
+    book = LedgerFile(path)
     intent = book.intend("create_run", at=1.5)
     book.write("ack", i=intent.number, id=12)
     book.close()
     with path.open("ab") as file:
         file.write(b"0000ffff torn")
-    book = LedgerBook(path)
+    book = LedgerFile(path)
     book.intend("create_thread", at=2.5, worker="gw0")
     book.close()
     state = ledger_from(path)
@@ -249,14 +249,14 @@ def test_unusable_ledger_is_told(tmp_path: Path) -> None:
 
 def test_ranges_that_lie_around_others() -> None:
     """A range that lies around others, or over their ends, takes their place; each brings what it says."""
-    ranges = Ranges()
+    ranges = OffsetRanges()
     for first, last in ((10, 20), (40, 50), (70, 80)):
         ranges.add(first, last, 1)
     ranges.add(15, 45, 2)
     assert [each in ranges for each in (9, 10, 30, 50, 51, 69, 70)] == [False, True, True, True, False, False, True]
     ranges.add(0, 100, 0)
     assert (0 in ranges, 60 in ranges, 100 in ranges, 101 in ranges, ranges.count) == (True, True, True, False, 5)
-    other = Ranges()
+    other = OffsetRanges()
     other.add(200, 210, 4)
     other.absorb(ranges)
     assert (50 in other, 205 in other, 150 in other, other.count) == (True, True, False, 9)
@@ -270,7 +270,7 @@ def test_thread_of_nobody() -> None:
 
 def test_nothing_is_known_at_first() -> None:
     """A ledger without records tells of no run, no thread, no request and no trouble; the first intent is number 1."""
-    state, account = LedgerState(), Account()
+    state, account = LedgerState(), WorkerProgress()
     flags = (state.is_joined, state.is_noted, state.is_complete, state.is_done, state.is_ready)
     assert (state.run, *flags) == (None, *[False] * 5)
     assert (state.open_intent, state.next_number, state.sender_pid, state.answers) == (None, 1, 0, 0)

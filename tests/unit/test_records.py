@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pytest_automation_report.spool.records import (
     AGAIN,
     Decoder,
-    Placed,
+    PositionedRecord,
     Record,
-    about,
+    attempt_header,
     collected_names,
     finish_record,
     framed,
@@ -95,7 +95,7 @@ def test_finish_keeps_its_test_as_written() -> None:
 def test_start_takes_any_node_id() -> None:
     """An attempt's start holds node ids with quotes, newlines, lone surrogates and the marks of other records."""
     nodeid = 'a.py::t[\n"\ud800,"test":]'
-    (placed,) = Decoder().feed(start_record(1, 2, about(nodeid, "a.py", None)))
+    (placed,) = Decoder().feed(start_record(1, 2, attempt_header(nodeid, "a.py", None)))
     assert placed.record.members == {"k": "start", "n": 1, "t": 2, "id": nodeid, "file": "a.py", "line": None}
     assert placed.record.test == ""
 
@@ -103,8 +103,8 @@ def test_start_takes_any_node_id() -> None:
 def test_pass_holds_what_its_start_does() -> None:
     """An attempt that passed is one record that needs no other, whatever its node id."""
     nodeid = 'a.py::t[\n"\ud800,"test":]'
-    (placed,) = Decoder().feed(pass_record(1, 9, 2, 7, about(nodeid, "a.py", 4)))
-    assert placed == Placed(0, Record("pass", {
+    (placed,) = Decoder().feed(pass_record(1, 9, 2, 7, attempt_header(nodeid, "a.py", 4)))
+    assert placed == PositionedRecord(0, Record("pass", {
         "k": "pass", "n": 1, "t": 9, "began": 2, "elapsed": 7, "id": nodeid, "file": "a.py", "line": 4,
     }))  # fmt: skip
 
@@ -112,11 +112,11 @@ def test_pass_holds_what_its_start_does() -> None:
 @pytest.mark.parametrize("line", [True, 2.0, "7"])
 def test_line_that_is_none(line: int) -> None:
     """What a plugin gives for the line of its test, and is no integer, is left out: the test is told."""
-    (placed,) = Decoder().feed(start_record(1, 2, about("a.py::t", "a.py", line)))
+    (placed,) = Decoder().feed(start_record(1, 2, attempt_header("a.py::t", "a.py", line)))
     assert placed.record.members["line"] is None
 
 
-WHICH = about("a.py::b", "a.py", 1)
+WHICH = attempt_header("a.py::b", "a.py", 1)
 BEGUN = start_record(12, 3, WHICH)
 
 

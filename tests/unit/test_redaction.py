@@ -16,7 +16,7 @@ from secret_texts import HIDDEN
 
 from pytest_automation_report.api.models import Field, FieldType, Token
 from pytest_automation_report.recording.fields import clean_field, property_field, typed_field
-from pytest_automation_report.recording.options import Rules, texts
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.session.runtest_hooks import worker_rules
 from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.text import credential_patterns as secret_shapes
@@ -304,7 +304,7 @@ def test_a_megabyte_of_nothing_but_secrets_takes_no_longer_than_a_blink(unit: st
 def _least_seconds(unit: str) -> float:
     """Return the CPU that 1 MB takes, the least of some tries: others work on this machine, too."""
     text = (unit * (1 + (1 << 20) // len(unit)))[: 1 << 20]
-    clean = texts(Rules())
+    clean = cleaner_for(RecordingOptions())
     least = 1.0
     for _ in range(5):
         began = process_time()
@@ -525,19 +525,19 @@ def test_the_token_is_hidden_also_when_the_rest_is_off() -> None:
 
 def test_rules_carry_no_secret() -> None:
     """Neither the text nor the JSON of the rules shows a secret; a worker finds its own and the token."""
-    rules = Rules(redact=("pin",), secrets=("hunter2-hunter2",))
+    rules = RecordingOptions(redact=("pin",), secrets=("hunter2-hunter2",))
     assert "hunter2" not in repr(rules) + json.dumps(rules.to_json())
     found = worker_rules(
         {"rules": rules.to_json(), "token_file": ""}, {"AUTOMATION_REPORT_TOKEN": "tok-en-1", "X_KEY": "val-12345"}
     )
     assert (found.redact, found.redact_builtin) == (("pin",), True)
     assert found.secrets == ("tok-en-1", "tok-en-1", "val-12345")
-    assert texts(rules.for_sender()).console(f"pin {TOKENS[0]}") == f"pin {TOKENS[0]}"
+    assert cleaner_for(rules.for_sender()).console(f"pin {TOKENS[0]}") == f"pin {TOKENS[0]}"
 
 
 def test_an_address_that_is_to_be_followed_keeps_its_signature() -> None:
     """A signed address of a file still leads to it; a user, a token and the patterns are hidden in it all the same."""
-    clean = texts(Rules(redact=("pin-[0-9]+",)))
+    clean = cleaner_for(RecordingOptions(redact=("pin-[0-9]+",)))
     signed = f"https://files.example.org/pin-1/a.png?X-Amz-Signature={WORD}"
     assert clean.address(signed) == signed.replace("pin-1", MARK)
     assert clean.string(signed).endswith(f"Signature={MARK}")
@@ -561,19 +561,19 @@ def test_an_address_that_is_to_be_followed_keeps_its_signature() -> None:
 )
 def test_fields_named_like_secrets_are_hidden(name: str, value: str, is_hidden: bool) -> None:  # noqa: FBT001 - a column
     """A property or a field whose name says secret shows no value, of whatever type it is; nothing else changes."""
-    clean = texts(Rules())
+    clean = cleaner_for(RecordingOptions())
     expected = MARK if is_hidden else value
     assert property_field(name, value, clean).value == expected
     assert typed_field(name, value, FieldType.TEXT, clean).value == expected
     assert clean_field(Field(name, value), clean).value == expected
-    assert property_field(name, value, texts(Rules(redact_builtin=False))).value == value
+    assert property_field(name, value, cleaner_for(RecordingOptions(redact_builtin=False))).value == value
 
 
 def test_nothing_is_looked_for_when_all_is_off() -> None:
     """Without patterns, secrets and built-in shapes there is nothing to do."""
     assert not Redaction(is_builtin=False)
     assert Redaction(secrets=["t0ken"], is_builtin=False)
-    clean = texts(Rules(redact_builtin=False))
+    clean = cleaner_for(RecordingOptions(redact_builtin=False))
     assert clean.console(TOKENS[0]) == clean.address(TOKENS[0]) == TOKENS[0]
     known = Redaction(secrets=["t0ken"], is_builtin=False)  # what is known is hidden all the same, and nothing else
     assert known(f"t0ken {TOKENS[0]}") == known.address(f"t0ken {TOKENS[0]}") == f"{MARK} {TOKENS[0]}"

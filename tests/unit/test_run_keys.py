@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_automation_report.ci.facts import Facts
+from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.settings.run import filled_key, key_tag
 
 
@@ -20,7 +20,7 @@ def test_a_tag_is_of_one_source_and_one_key() -> None:
 
 def test_a_key_with_a_place_that_nobody_knows_is_none() -> None:
     """Places are filled with what is known, an empty key is told with what is missing, each once."""
-    facts = Facts(build="7", pull_request=12)
+    facts = BuildInfo(build="7", pull_request=12)
     assert filled_key("b{build}-{pull_request}", facts) == ("b7-12", ())
     assert filled_key("{build}{tag}{branch}{tag}", facts) == ("", ("tag", "branch"))
     assert filled_key("nightly", facts) == ("nightly", ())

@@ -11,11 +11,11 @@ import pytest
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Artifact, Field, FieldType, Link, NewRun, Resources
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import SessionFolder, new_session_folder, session_folders
-from pytest_automation_report.spool.manifest import Session
+from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.spool.records import Decoder, plain_record
-from pytest_automation_report.spool.writer import Losses, SpoolWriter
+from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,11 +152,11 @@ def test_text_goes_before_outcomes(writer: SpoolWriter, tmp_path: Path) -> None:
     for number in range(3):
         writer.write(plain_record("finish", n=number, text="x" * 200), lambda: plain_record("finish", n=7))
     assert _numbers(_path(tmp_path)) == [7, 7, 7]
-    assert writer.losses == Losses(0, 0, 3, f"{_path(tmp_path)}: No space left on device")
+    assert writer.losses == WriteLosses(0, 0, 3, f"{_path(tmp_path)}: No space left on device")
     writer._disk.write = lambda *_: full(0, bytes(300))
     writer.write(plain_record("finish", n=8, text="x"), lambda: plain_record("finish", n=9))
     writer.write(plain_record("close"))
-    assert writer.losses == Losses(1, 1, 4, f"{_path(tmp_path)}: No space left on device")
+    assert writer.losses == WriteLosses(1, 1, 4, f"{_path(tmp_path)}: No space left on device")
     writer._disk.write = working
     writer.write(plain_record("finish", n=10))
     last = (plain_record("finish", n=9), plain_record("close"), plain_record("finish", n=10))
@@ -177,7 +177,7 @@ def test_texts_are_left_out_while_the_disk_is_nearly_full(writer: SpoolWriter, t
     writer.write(plain_record("finish", n=1, text="x" * 2000), lambda: plain_record("finish", n=2))
     writer.write(plain_record("finish", n=3, text="x" * 200), lambda: plain_record("finish", n=4))
     assert _numbers(_path(tmp_path)) == [2, 3]
-    assert writer.losses == Losses(0, 0, 1, f"{_path(tmp_path)}: the disk is nearly full")
+    assert writer.losses == WriteLosses(0, 0, 1, f"{_path(tmp_path)}: the disk is nearly full")
 
 
 def test_patched_modules_do_not_reach_the_writer(
@@ -251,11 +251,11 @@ def test_spool_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         new_session_folder(tmp_path / "spool", "20260101T000000")
 
 
-def _session() -> Session:
+def _session() -> SessionManifest:
     resources = Resources(
         fields=(Field("a", "b"), Field("c", "d", FieldType.CONSOLE, {"x": "y"}, is_highlight=True)),
         links=(Link("job", "https://ci.example.com/1", "note"),),
         artifacts=(Artifact("log", "https://ci.example.com/log", None, "text/plain", 3),),
     )
     run = NewRun("name", "source", "config", 1, "stone", 2, ("tag",), resources)
-    return Session("id", EMBEDDED_ORIGIN, 1, "/store", run, None, Rules().to_json(), 1, "77")
+    return SessionManifest("id", EMBEDDED_ORIGIN, 1, "/store", run, None, RecordingOptions().to_json(), 1, "77")

@@ -17,7 +17,7 @@ import pytest
 
 from pytest_automation_report.api.models import Field, NewRun
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.recording.options import Rules
+from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import (
     CONTROLLER,
     MAIN,
@@ -25,24 +25,26 @@ from pytest_automation_report.spool.folder import (
     SESSION_ID_FIELD,
     SessionFolder,
     bytes_from,
-    ends_of,
+    head_and_tail,
     hidden_folders,
     ignored_folder,
     new_session_folder,
     private_folder,
     session_folders,
 )
-from pytest_automation_report.spool.ledger_file import LedgerBook
-from pytest_automation_report.spool.manifest import Session
-from pytest_automation_report.spool.reader import RecordFiles
-from pytest_automation_report.spool.records import Decoder, about, pass_record, plain_record
+from pytest_automation_report.spool.ledger_file import LedgerFile
+from pytest_automation_report.spool.manifest import SessionManifest
+from pytest_automation_report.spool.reader import SpoolReader
+from pytest_automation_report.spool.records import Decoder, attempt_header, pass_record, plain_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 from pytest_automation_report.spool.writer import Disk
 
 DESCRIPTORS = Path("/dev/fd")
-SESSION = Session("20260102T030405-00000001", "http://127.0.0.1:1", 1, "", NewRun("n", "s"), None, Rules().to_json(), 1)
+SESSION = SessionManifest(
+    "20260102T030405-00000001", "http://127.0.0.1:1", 1, "", NewRun("n", "s"), None, RecordingOptions().to_json(), 1
+)
 REMADE = replace(SESSION, is_remade=True)
 
 
@@ -148,12 +150,12 @@ def test_records_that_were_deleted_are_restored_with_their_session(folder: Sessi
         assert made.began_ns == 5
         assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
         assert (folder.path.parent / ".gitignore").read_text() == "*\n"
-        assert len(ends_of(folder.records(worker))[0]) == 2
+        assert len(head_and_tail(folder.records(worker))[0]) == 2
         os.close(writer._descriptor)
         shutil.rmtree(folder.path.parent)
         writer.write(plain_record("open", pid=3))
         assert made.read_session() == REMADE
-        assert len(ends_of(folder.records(worker))[0]) == 1
+        assert len(head_and_tail(folder.records(worker))[0]) == 1
 
 
 def test_copy_of_a_session_is_read(folder: SessionFolder) -> None:
@@ -355,7 +357,7 @@ def test_planted_files(folder: SessionFolder, tmp_path: Path, name: str, kind: s
             folder.read_session()
     if name == "ledger":
         with pytest.raises(SpoolError, match="it is no file"):
-            LedgerBook(place)
+            LedgerFile(place)
     if (name, kind) == ("lock", "link"):
         with pytest.raises(SpoolError, match="lock: cannot be opened"):
             folder.locked()
@@ -401,7 +403,7 @@ def test_line_that_is_no_ascii() -> None:
 
 def test_files_are_read_on(folder: SessionFolder) -> None:
     """Each look yields what is new; a torn record is counted until its rest comes, a deleted file is none."""
-    files, path = RecordFiles(folder), folder.records("gw0")
+    files, path = SpoolReader(folder), folder.records("gw0")
     record = plain_record("open", pid=1)
     path.write_bytes(record + record[:10])
     assert [len(records) for _, records in files.added()] == [1]
@@ -420,27 +422,27 @@ def test_files_that_are_full_wait(folder: SessionFolder) -> None:
     """A worker with enough to send is read later; but a crash report comes after all that is there."""
     for worker in ("gw0", "gw1"):
         folder.records(worker).write_bytes(plain_record("open", pid=1))
-    files = RecordFiles(folder)
+    files = SpoolReader(folder)
     looks = [
         ([worker for worker, _ in files.added(full)], files.is_behind)
         for full in (lambda it: it == "gw0", lambda _: False)
     ]
     assert looks == [(["gw1"], True), (["gw0"], False)]
     folder.records("controller").write_bytes(plain_record("open", pid=1))
-    again = RecordFiles(folder)
+    again = SpoolReader(folder)
     assert [worker for worker, _ in again.added(lambda _: True)] == ["controller"]
     assert again.is_behind
-    about = {"worker": "gw0", "id": "x", "file": "f", "line": None, "outcome": "failed", "text": ""}
+    attempt_header = {"worker": "gw0", "id": "x", "file": "f", "line": None, "outcome": "failed", "text": ""}
     with folder.records("controller").open("ab") as file:
-        file.write(plain_record("crash", t=7, **about))
+        file.write(plain_record("crash", t=7, **attempt_header))
     assert [worker for worker, _ in again.added(lambda _: True)] == ["gw0", "gw1", "controller"]
     assert not again.is_behind
 
 
 def test_news_are_what_cannot_wait(folder: SessionFolder) -> None:
     """The session's end, a new file, much at once and a deleted folder are read at once; a few results can wait."""
-    files = RecordFiles(folder)
-    writer, passed = folder.writer("main"), pass_record(1, 2, 1, 1, about("a.py::b", "a.py", 1))
+    files = SpoolReader(folder)
+    writer, passed = folder.writer("main"), pass_record(1, 2, 1, 1, attempt_header("a.py::b", "a.py", 1))
     writer.write(passed)
     assert files.has_news()
     assert not files.has_news()
@@ -465,7 +467,7 @@ def test_news_are_what_cannot_wait(folder: SessionFolder) -> None:
 
 def test_end_with_a_long_reason_is_news(folder: SessionFolder) -> None:
     """The session's end is seen whatever was its reason."""
-    files, writer = RecordFiles(folder), folder.writer("main")
+    files, writer = SpoolReader(folder), folder.writer("main")
     writer.write(plain_record("open", pid=1))
     list(files.added())
     files.has_news()
@@ -476,7 +478,7 @@ def test_end_with_a_long_reason_is_news(folder: SessionFolder) -> None:
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
 def test_news_of_what_is_no_file(folder: SessionFolder, make: Callable[[Path], None]) -> None:
     """What a test has put where records were is neither waited for nor kept open, and stops nothing."""
-    files, writer = RecordFiles(folder), folder.writer("main")
+    files, writer = SpoolReader(folder), folder.writer("main")
     writer.write(plain_record("open", pid=1))
     list(files.added())
     files.has_news()

@@ -12,7 +12,12 @@ import pytest
 from pytest_automation_report.spool import removal as spool_removal
 from pytest_automation_report.spool.folder import SessionFolder, hidden_folders, session_folders
 from pytest_automation_report.spool.removal import foreign_in, is_session_name, others_in, remove_session
-from pytest_automation_report.spool.sessions import Leftovers, drop, left_behind, remove_abandoned
+from pytest_automation_report.spool.sessions import (
+    LeftoverCounts,
+    discard_session,
+    expire_old_sessions,
+    remove_abandoned,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,9 +149,9 @@ def test_folder_with_anything_else_in_it_stays_whole(
     aged(folder)
     before, linked = tree(folder), tree(data)
     assert foreign_in(folder) == says
-    assert drop(SessionFolder(folder)).startswith(says)
-    found = left_behind(tmp_path / "spool", SessionFolder(tmp_path / "own"), keep_days=1, now=time.time())
-    assert found == Leftovers(kept=int(name == NAME), alone=(f"{name}: {says}",))
+    assert discard_session(SessionFolder(folder)).startswith(says)
+    found = expire_old_sessions(tmp_path / "spool", SessionFolder(tmp_path / "own"), keep_days=1, now=time.time())
+    assert found == LeftoverCounts(kept=int(name == NAME), alone=(f"{name}: {says}",))
     assert (tree(folder), tree(data)) == (before, linked)
 
 
@@ -158,8 +163,8 @@ def test_folder_of_another_user_stays_whole(tmp_path: Path, name: str, part: str
     folder = made(tmp_path / "spool" / name)
     os.chown(folder / part, NOBODY, -1)
     before = tree(folder)
-    assert f"belongs to user {NOBODY}" in drop(SessionFolder(folder))
-    left_behind(tmp_path / "spool", SessionFolder(tmp_path / "own"), keep_days=1, now=time.time())
+    assert f"belongs to user {NOBODY}" in discard_session(SessionFolder(folder))
+    expire_old_sessions(tmp_path / "spool", SessionFolder(tmp_path / "own"), keep_days=1, now=time.time())
     assert tree(folder) == before
 
 
@@ -170,9 +175,9 @@ def test_link_with_the_name_of_a_session(tmp_path: Path, data: Path, name: str) 
     link.parent.mkdir()
     link.symlink_to(data)
     before = tree(data)
-    left_behind(link.parent, SessionFolder(tmp_path / "own"), keep_days=1, now=time.time())
+    expire_old_sessions(link.parent, SessionFolder(tmp_path / "own"), keep_days=1, now=time.time())
     assert session_folders(link.parent) == hidden_folders(link.parent) == []
-    assert drop(SessionFolder(link)) != ""
+    assert discard_session(SessionFolder(link)) != ""
     assert remove_session(link) != ""
     assert SessionFolder(link).remove() != ""
     assert tree(data) == before
@@ -185,7 +190,9 @@ def test_other_folders_are_no_sessions(tmp_path: Path) -> None:
         made(tmp_path / name)
     before = tree(tmp_path)
     assert session_folders(tmp_path) == hidden_folders(tmp_path) == []
-    assert left_behind(tmp_path, SessionFolder(tmp_path / "own"), keep_days=1, now=time.time()) == Leftovers()
+    assert (
+        expire_old_sessions(tmp_path, SessionFolder(tmp_path / "own"), keep_days=1, now=time.time()) == LeftoverCounts()
+    )
     assert tree(tmp_path) == before
     assert others_in(tmp_path) == sorted([".cache-1", ".config-old", f".{NAME}~", f"{NAME}.bak", "src"])
 

@@ -10,7 +10,7 @@ import pytest
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.artifacts import (
     MARK,
-    Stash,
+    ArtifactSpool,
     StashError,
     is_spooled_name,
     opened,
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def stash(folder: Path, worker: str = "main", most: int = 100, together: int = 1000) -> Stash:
-    return Stash(str(folder), worker, most_bytes=most, most_together=together)
+def stash(folder: Path, worker: str = "main", most: int = 100, together: int = 1000) -> ArtifactSpool:
+    return ArtifactSpool(str(folder), worker, most_bytes=most, most_together=together)
 
 
 def read(folder: Path, name: str) -> bytes:

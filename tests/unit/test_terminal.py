@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_automation_report.text.terminal import foreign, printable
+from pytest_automation_report.text.terminal import printable, sanitize
 
 CORPUS = {
     "plain text, 100 % fine (é, 日本)": "plain text, 100 % fine (é, 日本)",
@@ -42,7 +42,7 @@ CORPUS = {
 @pytest.mark.parametrize(("text", "expected"), CORPUS.items(), ids=range(len(CORPUS)))
 def test_no_terminal_or_runner_obeys_a_foreign_text(text: str, expected: str) -> None:
     """Controls are spelled out, commands of CI runners broken, all other text stays."""
-    assert foreign(text) == printable(text) == expected
+    assert sanitize(text) == printable(text) == expected
 
 
 @given(st.text(st.sampled_from("#:[a\n\t \x1b\u202e\ud800-+~^vso") | st.characters(), max_size=80))
@@ -59,7 +59,7 @@ def test_any_text_is_one_printable_line(text: str) -> None:
 
 def test_foreign_texts_are_short() -> None:
     """A foreign text has 200 units at most and says how much is missing."""
-    shown = foreign("x" * 10_000)
+    shown = sanitize("x" * 10_000)
     assert 195 < len(shown) <= 200
     assert shown.endswith("characters cut")
-    assert foreign("x" * 200) == "x" * 200
+    assert sanitize("x" * 200) == "x" * 200

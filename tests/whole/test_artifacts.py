@@ -12,9 +12,9 @@ from scripted.server import ScriptedServer
 from sessions import TOKEN
 
 from pytest_automation_report.server.store.artifact_urls import content_hash, content_path
-from pytest_automation_report.server.store.artifacts import Shelf
+from pytest_automation_report.server.store.artifacts import ArtifactContents
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.server.store.tables import Result
+from pytest_automation_report.server.store.tables import ResultRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,7 +154,7 @@ def test_the_embedded_store_keeps_files(project: Project) -> None:
         urls = [each["url"] for each in artifacts_in(store)]
         assert [url.rpartition("/")[2] for url in urls] == [f"page%20{number}.png" for number in range(3)]
         assert {content_hash(url) for url in urls} == {sha256(PNG).hexdigest()}
-        assert b"".join(Shelf(store).read(sha256(PNG).hexdigest(), 0, len(PNG))) == PNG
+        assert b"".join(ArtifactContents(store).read(sha256(PNG).hexdigest(), 0, len(PNG))) == PNG
     finally:
         store.close()
 
@@ -301,6 +301,6 @@ def test_a_session_without_files_makes_no_folder(project: Project) -> None:
 
 def artifacts_in(store: Store) -> list[dict[str, Any]]:
     """Return the artifacts of a store's results, in the order of the results."""
-    query: Any = Result.select(Result.artifacts).order_by(Result.id)
+    query: Any = ResultRow.select(ResultRow.artifacts).order_by(ResultRow.id)
     rows = store.read(lambda reader: list(query.dicts().execute(reader.database)))
     return [artifact for row in rows for artifact in json.loads(row["artifacts"] or "[]")]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_automation_report.settings.configuration import Given
+    from pytest_automation_report.settings.configuration import RawSetting
 
 INI = """
 automation_report_source = from-{id}
@@ -55,7 +55,7 @@ def text_of(name: str) -> str:
     return head + body.format(id=name.strip(".").replace(".", "-"))
 
 
-def configuration(given: Mapping[str, Given], root: Path) -> Configuration:
+def configuration(given: Mapping[str, RawSetting], root: Path) -> Configuration:
     moment = datetime(2026, 1, 2, tzinfo=timezone.utc)
     return configuration_from(given, environ={}, root=root, project_name=project_name(root), local_time=moment)
 

@@ -11,11 +11,11 @@ import falcon
 from falcon.routing import BaseConverter
 
 from pytest_automation_report.server.http import resources
-from pytest_automation_report.server.http.artifacts import Artifact, Artifacts
-from pytest_automation_report.server.http.middleware import HEALTH, Gate, Observer, Rules
+from pytest_automation_report.server.http.artifacts import ArtifactResource, ArtifactsResource
+from pytest_automation_report.server.http.middleware import HEALTH, AccessLog, RequestGuard, ServerOptions
 from pytest_automation_report.server.store.artifact_urls import PATH as ARTIFACTS
-from pytest_automation_report.server.store.artifacts import Shelf
-from pytest_automation_report.server.store.errors import RefusalError
+from pytest_automation_report.server.store.artifacts import ArtifactContents
+from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.inputs import json_text
 
 if TYPE_CHECKING:
@@ -32,38 +32,38 @@ _JAVASCRIPT_MAX = 2**53 - 1
 
 
 def create_application(
-    store: Store, token: Token, rules: Rules | None = None, extension: Extension | None = None
+    store: Store, token: Token, rules: ServerOptions | None = None, extension: Extension | None = None
 ) -> falcon.App[falcon.Request, falcon.Response]:
     """Return the WSGI application over a store that the caller opens and closes; it answers who sends the token."""
-    rules = rules or Rules()
-    middleware: list[Any] = [Gate(token, rules, extension)]
+    rules = rules or ServerOptions()
+    middleware: list[Any] = [RequestGuard(token, rules, extension)]
     if rules.observe is not None:
-        middleware.insert(0, Observer(token, rules.observe))
+        middleware.insert(0, AccessLog(token, rules.observe))
     application = falcon.App(middleware=middleware)
     application.router_options.converters["id"] = _Id
     application.router_options.converters["hash"] = _Hash
     application.add_error_handler(Exception, _answer_failure)
     application.add_error_handler(falcon.HTTPError, _answer_http_error)
-    application.add_error_handler(RefusalError, _answer_refusal)
-    application.add_route(HEALTH, resources.Health())
+    application.add_error_handler(ApiError, _answer_refusal)
+    application.add_route(HEALTH, resources.HealthResource())
     runs, sources = f"{_API}/automation/runs", f"{_API}/automation/sources"
     project = f"{_API}/projects/{{project_id:id}}/automation"
     application.add_route(
-        f"{project}/runs", resources.ProjectRuns(store, are_references_strict=rules.are_references_strict)
+        f"{project}/runs", resources.ProjectRunsResource(store, are_references_strict=rules.are_references_strict)
     )
-    application.add_route(f"{project}/sources", resources.ProjectSources(store))
-    application.add_route(f"{runs}/{{run_id:id}}", resources.Run(store))
-    application.add_route(f"{runs}/{{run_id:id}}/append", resources.RunAppend(store))
-    application.add_route(f"{runs}/{{run_id:id}}/complete", resources.RunCompletion(store))
-    application.add_route(f"{runs}/{{run_id:id}}/threads", resources.RunThreads(store))
-    application.add_route(f"{runs}/{{run_id:id}}/tests", resources.RunTests(store))
-    application.add_route(f"{runs}/threads/{{thread_id:id}}/append", resources.ThreadAppend(store))
-    application.add_route(f"{runs}/threads/{{thread_id:id}}/complete", resources.ThreadCompletion(store))
-    application.add_route(f"{sources}/{{source_id:id}}", resources.Source(store))
-    shelf = Shelf(store, max_bytes=rules.max_artifact_bytes)
-    application.add_route(ARTIFACTS, Artifacts(shelf))
-    application.add_route(f"{ARTIFACTS}/{{content_hash:hash}}", Artifact(shelf))
-    application.add_route(f"{ARTIFACTS}/{{content_hash:hash}}/{{name}}", Artifact(shelf))
+    application.add_route(f"{project}/sources", resources.ProjectSourcesResource(store))
+    application.add_route(f"{runs}/{{run_id:id}}", resources.RunResource(store))
+    application.add_route(f"{runs}/{{run_id:id}}/append", resources.RunAppendResource(store))
+    application.add_route(f"{runs}/{{run_id:id}}/complete", resources.RunCompletionResource(store))
+    application.add_route(f"{runs}/{{run_id:id}}/threads", resources.RunThreadsResource(store))
+    application.add_route(f"{runs}/{{run_id:id}}/tests", resources.RunTestsResource(store))
+    application.add_route(f"{runs}/threads/{{thread_id:id}}/append", resources.ThreadAppendResource(store))
+    application.add_route(f"{runs}/threads/{{thread_id:id}}/complete", resources.ThreadCompletionResource(store))
+    application.add_route(f"{sources}/{{source_id:id}}", resources.SourceResource(store))
+    shelf = ArtifactContents(store, max_bytes=rules.max_artifact_bytes)
+    application.add_route(ARTIFACTS, ArtifactsResource(shelf))
+    application.add_route(f"{ARTIFACTS}/{{content_hash:hash}}", ArtifactResource(shelf))
+    application.add_route(f"{ARTIFACTS}/{{content_hash:hash}}/{{name}}", ArtifactResource(shelf))
     for address, resource in extension.routes if extension is not None else ():
         application.add_route(address, resource)
     return application
@@ -91,7 +91,7 @@ class _Hash(BaseConverter):
 def _answer_refusal(
     req: falcon.Request,
     resp: falcon.Response,
-    error: RefusalError,
+    error: ApiError,
     params: Mapping[str, Any],
 ) -> None:
     del req, params

@@ -16,13 +16,13 @@ import falcon
 from pytest_automation_report.api.artifacts import file_name
 from pytest_automation_report.server.store.artifact_rows import too_large
 from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES, content_address
-from pytest_automation_report.server.store.errors import RefusalError
+from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.media_types import DOWNLOAD
 
 if TYPE_CHECKING:
-    from pytest_automation_report.server.store.artifact_rows import Kept
-    from pytest_automation_report.server.store.artifacts import Shelf
+    from pytest_automation_report.server.store.artifact_rows import StoredContent
+    from pytest_automation_report.server.store.artifacts import ArtifactContents
 
 CONTENT_POLICY: Final = (
     "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
@@ -41,10 +41,10 @@ _HEADERS: Final = {
 }
 
 
-class Artifacts:
+class ArtifactsResource:
     """Where contents are put."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: ArtifactContents) -> None:
         self._shelf = shelf
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -67,17 +67,17 @@ class Artifacts:
         resp.data = json_text(told).encode("utf-8", "replace")
 
 
-class Artifact:
+class ArtifactResource:
     """One content; its name is only for people."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: ArtifactContents) -> None:
         self._shelf = shelf
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, content_hash: str, name: str = "file") -> None:
         """Send it, or a range of it."""
         kept = self._shelf.find(content_hash)
         if kept is None:
-            raise RefusalError(404, "This artifact is not kept here, or no longer.")
+            raise ApiError(404, "This artifact is not kept here, or no longer.")
         start, end = _stretch(req, kept)
         resp.set_headers(_HEADERS)
         tag = f'"{kept.hash}"'
@@ -94,7 +94,7 @@ class Artifact:
         resp.set_stream(self._shelf.read(kept.hash, start, end), end - start)
 
 
-def _stretch(req: falcon.Request, kept: Kept) -> tuple[int, int]:
+def _stretch(req: falcon.Request, kept: StoredContent) -> tuple[int, int]:
     """Return first byte and end of what is asked for; all of it, unless a range of bytes is."""
     asked = req.range if req.range_unit == "bytes" else None
     if asked is None:

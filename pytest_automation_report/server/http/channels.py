@@ -16,14 +16,14 @@ from waitress.channel import HTTPChannel  # type: ignore[import-untyped] # waitr
 from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped] # as above
 from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped] # as above
 
-from pytest_automation_report.server.store.errors import RefusalError
+from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.inputs import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    HeaderCheck: TypeAlias = Callable[[str | None], RefusalError | None]
+    HeaderCheck: TypeAlias = Callable[[str | None], ApiError | None]
     """Returns the refusal of a request with a body, by its Authorization header."""
 
 _JSON_HEADERS = (("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff"))
@@ -56,7 +56,7 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
         """Write the answer."""
         task: Any = self
         error = task.request.error
-        if isinstance(error, RefusalError):
+        if isinstance(error, ApiError):
             self.status = f"{error.status} {HTTPStatus(error.status).phrase}"
             message = error.message
             task.response_headers.extend(error.headers.items())

@@ -19,7 +19,7 @@ from pytest_automation_report.server.http.schemas import (
     is_url,
     test_schema,
 )
-from pytest_automation_report.server.store.errors import RefusalError
+from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.inputs import INT64_MAX, StoredTest, entries_text, test_from
 
 if TYPE_CHECKING:
@@ -41,15 +41,13 @@ def tests_from(tests: object, statuses: StatusTable, mistakes: Mistakes) -> list
     """Return the tests of an append in their order; add the mistakes of those that are not valid.
 
     marshmallow takes long for each entry, so that after 2,000 entries of invalid tests the others are only counted.
-    Raises `RefusalError` (413) for more than `MAX_TESTS`, which clients answer by smaller appends.
+    Raises `ApiError` (413) for more than `MAX_TESTS`, which clients answer by smaller appends.
     """
     if type(tests) is not list:
         mistakes.add("tests", ["This property may not be null." if tests is None else "Must be a list."])
         return []
     if len(tests) > MAX_TESTS:
-        raise RefusalError(
-            413, f"The request has {len(tests)} tests; at most {MAX_TESTS} are taken: send fewer at once."
-        )
+        raise ApiError(413, f"The request has {len(tests)} tests; at most {MAX_TESTS} are taken: send fewer at once.")
     rows: list[StoredTest] = []
     examined = 0
     for position, test in enumerate(tests):

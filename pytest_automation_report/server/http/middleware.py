@@ -18,7 +18,7 @@ import falcon
 from pytest_automation_report.api.artifacts import KEEPS_HEADER
 from pytest_automation_report.server.http.hosts import is_answered
 from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES, MAX_TOTAL_BYTES
-from pytest_automation_report.server.store.errors import RefusalError, invalid
+from pytest_automation_report.server.store.errors import ApiError, validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,7 +69,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ServerOptions:
     """What is asked of requests beyond the contract.
 
     ``hosts`` are answered for besides this machine's own names, ``None``: all; ``observe`` is told of every answer;
@@ -97,10 +97,10 @@ class Extension:
     answer_link: Callable[[falcon.Request, falcon.Response], bool] | None = None
 
 
-class Gate:
+class RequestGuard:
     """Refuses what comes from elsewhere, what has no token, what is too much and what has no such method."""
 
-    def __init__(self, token: Token, rules: Rules, extension: Extension | None = None) -> None:
+    def __init__(self, token: Token, rules: ServerOptions, extension: Extension | None = None) -> None:
         self._token = TokenCheck(token)
         self._hosts = rules.hosts
         self._extension = extension
@@ -122,12 +122,12 @@ class Gate:
         resp.set_header(KEEPS_HEADER, str(MAX_CONTENT_BYTES))
         wait = self._limit.wait_seconds() if self._limit is not None else 0
         if wait:
-            raise RefusalError(429, "Too many requests in this minute.", headers={"Retry-After": str(wait)})
+            raise ApiError(429, "Too many requests in this minute.", headers={"Retry-After": str(wait)})
         key = req.get_header("Idempotency-Key")
         if key is None or (req.method != "POST" and not _is_idempotency_key(key)):
             return
         if not _is_idempotency_key(key):
-            raise invalid({"Idempotency-Key": ["Must be 1 to 255 visible ASCII characters."]})
+            raise validation_error({"Idempotency-Key": ["Must be 1 to 255 visible ASCII characters."]})
         if req.method == "POST":
             req.context["idempotency_key"] = key
         resp.set_header("Idempotency-Key", key)
@@ -160,13 +160,13 @@ class Gate:
     def _check_host(self, req: falcon.Request) -> None:
         """Refuse what a browser sends for a page of another site whose name leads to this machine."""
         if self._hosts is not None and not is_answered(req.get_header("Host"), self._hosts):
-            raise RefusalError(403, "This server does not answer for this host; serve it with --allow-host NAME.")
+            raise ApiError(403, "This server does not answer for this host; serve it with --allow-host NAME.")
 
     def _answer_other_site(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Refuse what a browser sends for a page of another site; a click on a link there may be answered."""
         answer_link = None if self._extension is None else self._extension.answer_link
         if answer_link is None or not _is_click(req) or not answer_link(req, resp):
-            raise RefusalError(403, "This server does not answer requests of other sites.")
+            raise ApiError(403, "This server does not answer requests of other sites.")
         resp.complete = True
 
 
@@ -182,17 +182,17 @@ class TokenCheck:
     def __init__(self, token: Token) -> None:
         self._token = token.value.encode("utf-8", "surrogatepass")
 
-    def refusal(self, authorization: str | None) -> RefusalError | None:
+    def refusal(self, authorization: str | None) -> ApiError | None:
         """Return the refusal (401) of a request with this header; None if it has the token."""
         scheme, _, value = (authorization or "").partition(" ")
         given = value.strip().encode("latin-1", "replace")
         if scheme.lower() == "bearer" and hmac.compare_digest(given, self._token):
             return None
         headers = {"WWW-Authenticate": "Bearer"}
-        return RefusalError(401, "Send the token of this server: Authorization: Bearer TOKEN.", headers=headers)
+        return ApiError(401, "Send the token of this server: Authorization: Bearer TOKEN.", headers=headers)
 
 
-class Observer:
+class AccessLog:
     """Tells of every answer, refused or not, with the time that it took."""
 
     def __init__(self, token: Token, observe: Callable[[Exchange], None]) -> None:

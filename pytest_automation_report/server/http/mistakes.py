@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.server.store.errors import RefusalError, invalid
+from pytest_automation_report.server.store.errors import ApiError, validation_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,14 +37,14 @@ class Mistakes:
         self._is_exact = False
 
     def refuse(self) -> None:
-        """Raise `RefusalError` (422) if there was a mistake."""
+        """Raise `ApiError` (422) if there was a mistake."""
         if not self._listed:
             return
         if not self._unlisted:
-            raise invalid(self._listed)
+            raise validation_error(self._listed)
         amount = self._unlisted if self._is_exact else f"at least {self._unlisted}"
         message = f"The request has values that cannot be used: the first {len(self._listed)}, and {amount} more."
-        raise RefusalError(422, message, self._listed)
+        raise ApiError(422, message, self._listed)
 
 
 def _by_path(path: str, messages: object) -> Iterator[tuple[str, list[str]]]:

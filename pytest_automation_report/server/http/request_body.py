@@ -12,7 +12,7 @@ import zlib
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from pytest_automation_report.server.store.errors import RefusalError
+from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.inputs import INT64_MAX
 
 if TYPE_CHECKING:
@@ -46,28 +46,28 @@ _MAYBE_UNSAFE = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 def received(req: falcon.Request, missing: bytes | None = None) -> bytes:
     """Return the body of a request; ``missing`` stands for one that was not sent, where that is allowed.
 
-    Raises `RefusalError` for a body that is too large, of another type, or compressed otherwise than by gzip.
+    Raises `ApiError` for a body that is too large, of another type, or compressed otherwise than by gzip.
     """
     length = req.content_length or 0
     if length > MAX_BODY_BYTES:
-        raise RefusalError(413, f"The request body has {length} bytes; at most {MAX_BODY_BYTES} are read.")
+        raise ApiError(413, f"The request body has {length} bytes; at most {MAX_BODY_BYTES} are read.")
     body = req.bounded_stream.read(length) if length else b""
     if not body:
         if missing is None:
-            raise RefusalError(400, "The request has no body; send a JSON object.")
+            raise ApiError(400, "The request has no body; send a JSON object.")
         return missing
     if (req.content_type or "").partition(";")[0].strip().lower() != "application/json":
-        raise RefusalError(415, "The request body must be sent as application/json.")
+        raise ApiError(415, "The request body must be sent as application/json.")
     encoding = req.get_header("Content-Encoding", default="identity").strip().lower()
     if encoding == "identity":
         return body
     if encoding in ("gzip", "x-gzip"):
         return _gunzipped(body)
-    raise RefusalError(415, "The request body must be sent as it is or compressed by gzip.")
+    raise ApiError(415, "The request body must be sent as it is or compressed by gzip.")
 
 
 def object_from(body: bytes) -> Json:
-    """Return the JSON object that a body holds; raises `RefusalError` (400) when it holds none.
+    """Return the JSON object that a body holds; raises `ApiError` (400) when it holds none.
 
     One with more values than `MAX_VALUES` is 413.
     """
@@ -77,11 +77,11 @@ def object_from(body: bytes) -> Json:
         if _MAYBE_UNSAFE.search(body):
             value = _visible(value)
     except (ValueError, RecursionError) as error:
-        raise RefusalError(400, f"The request body is not readable JSON: {_reason(error)}") from error
+        raise ApiError(400, f"The request body is not readable JSON: {_reason(error)}") from error
     if not isinstance(value, dict):
-        raise RefusalError(400, "The request body is JSON, but no object.")
+        raise ApiError(400, "The request body is JSON, but no object.")
     if _is_too_deep(value):
-        raise RefusalError(400, f"The request body is nested too deeply: more than {MAX_DEPTH} levels.")
+        raise ApiError(400, f"The request body is nested too deeply: more than {MAX_DEPTH} levels.")
     return value
 
 
@@ -103,17 +103,17 @@ def _gunzipped(body: bytes) -> bytes:
             if member.eof:
                 member, members = zlib.decompressobj(_GZIP), members + 1
             if members > MAX_MEMBERS:
-                raise RefusalError(400, f"The request body has more than {MAX_MEMBERS} gzip members.")
+                raise ApiError(400, f"The request body has more than {MAX_MEMBERS} gzip members.")
             piece = view[position : position + _PIECE_BYTES]
             parts.append(member.decompress(piece, room + 1))
             room -= len(parts[-1])
             if room < 0:
-                raise RefusalError(413, f"The request body holds more than {MAX_BODY_BYTES} bytes.")
+                raise ApiError(413, f"The request body holds more than {MAX_BODY_BYTES} bytes.")
             position += len(piece) - len(member.unused_data)
     except zlib.error as error:
-        raise RefusalError(400, "The request body is not gzip data.") from error
+        raise ApiError(400, "The request body is not gzip data.") from error
     if not member.eof:
-        raise RefusalError(400, "The request body is cut gzip data.")
+        raise ApiError(400, "The request body is cut gzip data.")
     return b"".join(parts)
 
 
@@ -121,7 +121,7 @@ def _check_values(body: bytes) -> None:
     """Refuse a body of very many values before they are made: an empty object of two bytes takes 64 of memory."""
     if sum(map(body.count, _MARKS)) > MAX_VALUES and _has_too_many_values(body):
         message = f"The request body has more than {MAX_VALUES} values: send fewer at once."
-        raise RefusalError(413, message)
+        raise ApiError(413, message)
 
 
 def _has_too_many_values(body: bytes) -> bool:

@@ -11,10 +11,10 @@ from pytest_automation_report.server.http import schemas, views
 from pytest_automation_report.server.http.fast_validation import tests_from
 from pytest_automation_report.server.http.mistakes import Mistakes
 from pytest_automation_report.server.http.request_body import object_from, received
-from pytest_automation_report.server.store.errors import RefusalError
+from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.inputs import attachments_from, json_text, run_from, thread_from
 from pytest_automation_report.server.store.reads import Reader
-from pytest_automation_report.server.store.store import Answer, Identity
+from pytest_automation_report.server.store.store import IdempotentRequest, StoredResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,7 +46,7 @@ _THREAD = schemas.ThreadBody()
 _THREAD_COMPLETION = schemas.ThreadCompletionBody()
 
 
-class Health:
+class HealthResource:
     """Whether the server answers; needs no token and tells nothing."""
 
     def on_get(self, _: falcon.Request, resp: falcon.Response) -> None:
@@ -63,7 +63,7 @@ class _Resource:
         req: falcon.Request,
         resp: falcon.Response,
         body: bytes,
-        work: Callable[[Writer], Answer],
+        work: Callable[[Writer], StoredResponse],
     ) -> None:
         """Do the work once for each idempotency key, and answer."""
         _answer(resp, self._store.change(work, _identity(req, body)))
@@ -77,7 +77,7 @@ class _Resource:
         return earlier is not None
 
 
-class ProjectRuns(_Resource):
+class ProjectRunsResource(_Resource):
     """The runs of a project; with strict references a new one names only what is known."""
 
     def __init__(self, store: Store, *, are_references_strict: bool = False) -> None:
@@ -124,14 +124,14 @@ class ProjectRuns(_Resource):
         body = received(req)
         run = run_from(schemas.loaded(_RUN, object_from(body)))
 
-        def work(writer: Writer) -> Answer:
+        def work(writer: Writer) -> StoredResponse:
             made = writer.create_run(project_id, run, are_references_strict=self._are_references_strict)
-            return Answer(201, {"id": made})
+            return StoredResponse(201, {"id": made})
 
         self._change(req, resp, body, work)
 
 
-class Run(_Resource):
+class RunResource(_Resource):
     """One run."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
@@ -146,7 +146,7 @@ class Run(_Resource):
         _show(resp, {"result": views.run_view(record), "expands": expands})
 
 
-class RunAppend(_Resource):
+class RunAppendResource(_Resource):
     """Where a run gets more fields, artifacts and links."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
@@ -156,7 +156,7 @@ class RunAppend(_Resource):
         self._change(req, resp, body, _done(lambda writer: writer.append_to_run(run_id, attachments)))
 
 
-class RunCompletion(_Resource):
+class RunCompletionResource(_Resource):
     """Where a run is completed."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
@@ -166,17 +166,17 @@ class RunCompletion(_Resource):
         self._change(req, resp, body, _done(lambda writer: writer.complete_run(run_id, measure_elapsed=measure)))
 
 
-class RunThreads(_Resource):
+class RunThreadsResource(_Resource):
     """The threads of a run."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Create one."""
         body = received(req, missing=b"{}")
         thread = thread_from(schemas.loaded(_THREAD, object_from(body)))
-        self._change(req, resp, body, lambda writer: Answer(201, {"id": writer.create_thread(run_id, thread)}))
+        self._change(req, resp, body, lambda writer: StoredResponse(201, {"id": writer.create_thread(run_id, thread)}))
 
 
-class RunTests(_Resource):
+class RunTestsResource(_Resource):
     """The results of a run."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
@@ -186,7 +186,7 @@ class RunTests(_Resource):
         _show(resp, views.page_view(page, views.test_view))
 
 
-class ThreadAppend(_Resource):
+class ThreadAppendResource(_Resource):
     """Where a thread gets its tests."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, thread_id: int) -> None:
@@ -195,7 +195,7 @@ class ThreadAppend(_Resource):
         statuses = self._store.read(lambda reader: reader.thread_statuses(thread_id))
         try:
             addition = _addition(object_from(body), statuses)
-        except RefusalError:
+        except ApiError:
             # What was taken before the project renamed a status is still what it was.
             if not self._repeat(req, resp, body):
                 raise
@@ -203,7 +203,7 @@ class ThreadAppend(_Resource):
         self._change(req, resp, body, _done(lambda writer: writer.append_to_thread(thread_id, addition)))
 
 
-class ThreadCompletion(_Resource):
+class ThreadCompletionResource(_Resource):
     """Where a thread is completed."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, thread_id: int) -> None:
@@ -214,7 +214,7 @@ class ThreadCompletion(_Resource):
         self._change(req, resp, body, _done(lambda writer: writer.complete_thread(thread_id, observed, computed)))
 
 
-class ProjectSources(_Resource):
+class ProjectSourcesResource(_Resource):
     """The sources of a project."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
@@ -229,7 +229,7 @@ class ProjectSources(_Resource):
         _show(resp, {**views.page_view(page, views.source_view), "expands": expands})
 
 
-class Source(_Resource):
+class SourceResource(_Resource):
     """One source."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
@@ -257,12 +257,12 @@ def _parts(runs: Sequence[Json]) -> Iterator[list[int]]:
         yield part
 
 
-def _identity(req: falcon.Request, body: bytes) -> Identity | None:
+def _identity(req: falcon.Request, body: bytes) -> IdempotentRequest | None:
     key = req.context.get("idempotency_key")
-    return None if key is None else Identity.of(key, req.method, req.path, body)
+    return None if key is None else IdempotentRequest.of(key, req.method, req.path, body)
 
 
-def _answer(resp: falcon.Response, answer: Answer) -> None:
+def _answer(resp: falcon.Response, answer: StoredResponse) -> None:
     resp.status = answer.status
     if answer.body is not None:
         resp.data = json_text(answer.body).encode()
@@ -272,12 +272,12 @@ def _show(resp: falcon.Response, value: Json) -> None:
     resp.data = json_text(value).encode()
 
 
-def _done(work: Callable[[Writer], None]) -> Callable[[Writer], Answer]:
+def _done(work: Callable[[Writer], None]) -> Callable[[Writer], StoredResponse]:
     """Return the work with the answer of operations that give nothing back."""
 
-    def _work(writer: Writer) -> Answer:
+    def _work(writer: Writer) -> StoredResponse:
         work(writer)
-        return Answer(204)
+        return StoredResponse(204)
 
     return _work
 

@@ -17,7 +17,7 @@ from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.channels import Deadlines
 from pytest_automation_report.server.http.hosts import answered_hosts, listening_address
-from pytest_automation_report.server.http.middleware import Rules, TokenCheck
+from pytest_automation_report.server.http.middleware import ServerOptions, TokenCheck
 from pytest_automation_report.server.http.waitress_loop import Loop
 from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES
 from pytest_automation_report.server.store.private_files import TOKEN_LENGTH, kept_secret
@@ -45,7 +45,7 @@ _TOKEN_FORM = f"at least {TOKEN_LENGTH} visible ASCII characters without spaces,
 _UNREAD_BYTES = 1 << 30
 """How much of an answer may wait, in a temporary file, for its reader: a slow one must not keep a thread busy."""
 
-_RULES = Rules()
+_RULES = ServerOptions()
 _DEADLINES = Deadlines()
 
 
@@ -58,7 +58,7 @@ class ServeOptions:
 
     is_remote_allowed: bool = False
     host_names: tuple[str, ...] = ()
-    rules: Rules = _RULES
+    rules: ServerOptions = _RULES
     deadlines: Deadlines = _DEADLINES
     connections: int = CONNECTIONS
     extension: Extension | None = None

@@ -30,12 +30,12 @@ _RUN_PAGE: Final = queries.RunPageQuery()
 _RUN_FILTERS: Final = ("status", "source_id", "tags")
 
 
-class _Screen:
+class _Page:
     def __init__(self, store: Store) -> None:
         self._store = store
 
 
-class Home(_Screen):
+class HomePage(_Page):
     """The runs of the only project, or the projects."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -47,7 +47,7 @@ class Home(_Screen):
             _show(resp, page("projects.html", projects=self._store.read(partial(_project_rows, projects))))
 
 
-class Project(_Screen):
+class ProjectPage(_Page):
     """The runs of a project."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
@@ -55,7 +55,7 @@ class Project(_Screen):
         _show(resp, _project_page(self._store, project_id, req.params))
 
 
-class Run(_Screen):
+class RunPage(_Page):
     """One run."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
@@ -64,7 +64,7 @@ class Run(_Screen):
         _show(resp, page("run.html", **self._store.read(lambda reader: _run_values(reader, state))))
 
 
-class RunChanges(_Screen):
+class RunChangesPage(_Page):
     """What changes on the page of a run while it is open."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
@@ -80,7 +80,7 @@ class RunChanges(_Screen):
             _show(resp, text)
 
 
-class Test(_Screen):
+class TestPage(_Page):
     """One test of a run."""
 
     __test__ = False  # pytest must not collect it

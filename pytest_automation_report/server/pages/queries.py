@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from peewee import fn
 
 from pytest_automation_report.server.store.database import first_order, within
-from pytest_automation_report.server.store.errors import absent
-from pytest_automation_report.server.store.tables import Case, Project, Result, Run, Source
+from pytest_automation_report.server.store.errors import not_found
+from pytest_automation_report.server.store.tables import CaseRow, ProjectRow, ResultRow, RunRow, SourceRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ HISTORY_ROWS: Final = 20
 
 _SOURCES_SHOWN: Final = 200
 _PROJECTS_SHOWN: Final = 200
-_ROW = (Result.id, Result.name, Result.folder, Result.status, Result.elapsed, Result.thread)
+_ROW = (ResultRow.id, ResultRow.name, ResultRow.folder, ResultRow.status, ResultRow.elapsed, ResultRow.thread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,15 @@ class PageReader:
 
     def projects(self) -> list[int]:
         """Return the ids of the projects, lowest first."""
-        query: Any = Project.select(Project.id).order_by(Project.id).limit(_PROJECTS_SHOWN)
+        query: Any = ProjectRow.select(ProjectRow.id).order_by(ProjectRow.id).limit(_PROJECTS_SHOWN)
         return [row["id"] for row in self._rows(query)]
 
     def latest_runs(self, project_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
         """Return, for each of these projects that has runs, how many it has and the id of the latest one."""
-        query: Any = Run.select(Run.project, fn.COUNT(Run.id).alias("amount"), fn.MAX(Run.id).alias("latest"))
-        rows = self._rows(query.where(Run.project.in_(project_ids)).group_by(Run.project))
+        query: Any = RunRow.select(
+            RunRow.project, fn.COUNT(RunRow.id).alias("amount"), fn.MAX(RunRow.id).alias("latest")
+        )
+        rows = self._rows(query.where(RunRow.project.in_(project_ids)).group_by(RunRow.project))
         return {row["project"]: (row["amount"], row["latest"]) for row in rows}
 
     def home(self, project_id: int) -> str:
@@ -80,12 +82,12 @@ class PageReader:
 
     def sources(self, project_id: int) -> list[Json]:
         """Return id and name of the first sources of a project, by name."""
-        query: Any = Source.select(Source.id, Source.name).where(Source.project == project_id)
-        return self._rows(query.order_by(Source.name).limit(_SOURCES_SHOWN))
+        query: Any = SourceRow.select(SourceRow.id, SourceRow.name).where(SourceRow.project == project_id)
+        return self._rows(query.order_by(SourceRow.name).limit(_SOURCES_SHOWN))
 
     def source_names(self, source_ids: Collection[int]) -> dict[int, str]:
         """Return the names of some sources by their ids."""
-        query = Source.select(Source.id, Source.name).where(Source.id.in_(source_ids))
+        query = SourceRow.select(SourceRow.id, SourceRow.name).where(SourceRow.id.in_(source_ids))
         return {row["id"]: str(row["name"]) for row in self._rows(query)}
 
     def source_name(self, source_id: int) -> str:
@@ -121,18 +123,18 @@ class PageReader:
 
         Never the fields of all tests are in memory at once.
         """
-        length: Any = fn.LENGTH(Result.fields)
-        query: Any = Result.select(Result.id, Result.fields).where(Result.id.in_(result_ids))
+        length: Any = fn.LENGTH(ResultRow.fields)
+        query: Any = ResultRow.select(ResultRow.id, ResultRow.fields).where(ResultRow.id.in_(result_ids))
         rows: Iterator[Json] = query.where(length <= READ_LENGTH).dicts().iterator(self._database)
         yield from rows
 
     def folders(self, run_id: int, statuses: Sequence[int], search: Search, page: int) -> Rows:
         """Return a page of the folders of a run: name, and how many tests of which status it has."""
-        tests = matching(Result.select().where(Result.run == run_id, Result.status.in_(statuses)), search)
-        named = tests.select(Result.folder).distinct().order_by(Result.folder)
+        tests = matching(ResultRow.select().where(ResultRow.run == run_id, ResultRow.status.in_(statuses)), search)
+        named = tests.select(ResultRow.folder).distinct().order_by(ResultRow.folder)
         names = [row["folder"] for row in self._rows(named.limit(PAGE_ROWS + 1).offset((page - 1) * PAGE_ROWS))]
-        counted = tests.select(Result.folder, Result.status, fn.COUNT(Result.id).alias("amount"))
-        counted = counted.where(Result.folder.in_(names[:PAGE_ROWS])).group_by(Result.folder, Result.status)
+        counted = tests.select(ResultRow.folder, ResultRow.status, fn.COUNT(ResultRow.id).alias("amount"))
+        counted = counted.where(ResultRow.folder.in_(names[:PAGE_ROWS])).group_by(ResultRow.folder, ResultRow.status)
         amounts: dict[str, dict[int, int]] = {name: {} for name in names[:PAGE_ROWS]}
         for row in self._rows(counted):
             amounts[row["folder"]][row["status"]] = row["amount"]
@@ -141,9 +143,11 @@ class PageReader:
 
     def test(self, result_id: int) -> Json:
         """Return one test with all that is kept of it, and its key."""
-        rows = self._rows(Result.select(Result, Case.key, Case.source).join(Case).where(Result.id == result_id))
+        rows = self._rows(
+            ResultRow.select(ResultRow, CaseRow.key, CaseRow.source).join(CaseRow).where(ResultRow.id == result_id)
+        )
         if not rows:
-            raise absent("test")
+            raise not_found("test")
         return rows[0]
 
     def history(self, case_id: int) -> list[Json]:
@@ -156,21 +160,28 @@ class PageReader:
 
 def stretch(run_id: int, status: int, *, limit: int, offset: int, database: Database | None = None) -> Any:  # noqa: ANN401 - peewee's queries have no common type
     """Return the query for some tests of one status of a run, in a database or a SQLite file."""
-    rows = within(Result.select(*_ROW).where(Result.run == run_id), Result.status, status, database)
-    return rows.order_by(*first_order(Result.status, database), Result.id).limit(limit).offset(offset)
+    rows = within(ResultRow.select(*_ROW).where(ResultRow.run == run_id), ResultRow.status, status, database)
+    return rows.order_by(*first_order(ResultRow.status, database), ResultRow.id).limit(limit).offset(offset)
 
 
 def matching(query: Any, search: Search) -> Any:  # noqa: ANN401 - peewee's queries have no common type
     """Return a query of results with the conditions of a search."""
     if search.text:
-        query = query.where(Result.name.contains(search.text) | Result.folder.contains(search.text))
+        query = query.where(ResultRow.name.contains(search.text) | ResultRow.folder.contains(search.text))
     if search.folder is not None:
-        query = query.where(Result.folder == search.folder)
+        query = query.where(ResultRow.folder == search.folder)
     return query
 
 
 def outcomes(case_id: int) -> Any:  # noqa: ANN401 - peewee's queries have no common type
     """Return the query for the last outcomes of a test."""
-    columns = (Result.id, Result.status, Result.elapsed, Result.created, Run.id.alias("run_id"), Run.name)
-    rows = Result.select(*columns).join(Run).where(Result.case == case_id)
-    return rows.order_by(Result.id.desc()).limit(HISTORY_ROWS)
+    columns = (
+        ResultRow.id,
+        ResultRow.status,
+        ResultRow.elapsed,
+        ResultRow.created,
+        RunRow.id.alias("run_id"),
+        RunRow.name,
+    )
+    rows = ResultRow.select(*columns).join(RunRow).where(ResultRow.case == case_id)
+    return rows.order_by(ResultRow.id.desc()).limit(HISTORY_ROWS)

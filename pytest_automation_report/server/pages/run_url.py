@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from pytest_automation_report.server.http.request_body import visible
-from pytest_automation_report.server.store.errors import invalid
+from pytest_automation_report.server.store.errors import validation_error
 from pytest_automation_report.server.store.statuses import STATUS_SLOTS
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def run_state(run_id: int, parameters: Mapping[str, Any]) -> RunState:
     if given.get("group", "") not in ("", "folder"):
         errors["group"] = ["Must be folder."]
     if errors:
-        raise invalid(errors)
+        raise validation_error(errors)
     return RunState(
         run_id,
         statuses,

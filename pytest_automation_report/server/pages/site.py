@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.server.http.hosts import is_answered
 from pytest_automation_report.server.http.middleware import HEALTH, Extension
-from pytest_automation_report.server.pages.handlers import Home, Project, Run, RunChanges, Test
+from pytest_automation_report.server.pages.handlers import HomePage, ProjectPage, RunChangesPage, RunPage, TestPage
 from pytest_automation_report.server.pages.rendering import ASSETS, Asset, page
 from pytest_automation_report.server.store.artifact_urls import PATH as ARTIFACTS
-from pytest_automation_report.server.store.errors import RefusalError
+from pytest_automation_report.server.store.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ PASS_SECONDS: Final = 30 * 24 * 3600
 _CODE_BYTES: Final = 24
 
 
-class Entrance:
+class PageAccess:
     """Gives out links that open once, and the passes that browsers keep; owned by one server, safe from any thread.
 
     A pass is signed with a secret of its own and has an age, so that it is good after a restart too and nothing has to
@@ -115,13 +115,13 @@ class Pages:
     """
 
     def __init__(self, store: Store, secret: Token, *, told: Callable[[str], None] = lambda _: None) -> None:
-        self._entrance = Entrance(secret)
+        self._entrance = PageAccess(secret)
         self._routes: Mapping[str, object] = {
-            "/": Home(store),
-            "/projects/{project_id:id}": Project(store),
-            "/runs/{run_id:id}": Run(store),
-            "/runs/{run_id:id}/live": RunChanges(store),
-            "/results/{result_id:id}": Test(store),
+            "/": HomePage(store),
+            "/projects/{project_id:id}": ProjectPage(store),
+            "/runs/{run_id:id}": RunPage(store),
+            "/runs/{run_id:id}/live": RunChangesPage(store),
+            "/results/{result_id:id}": TestPage(store),
             _WEB_ADDRESS: _Moved(),
             f"{_OPENING}{{code}}": _Opening(self._entrance, told),
             **{path: _Served(asset) for path, asset in ASSETS.items()},
@@ -144,7 +144,7 @@ class Pages:
         if req.path in ASSETS or req.path.startswith(_OPENING):
             return True
         if not any(self._entrance.is_pass(text) for text in req.get_cookie_values(_cookie(req)) or ()):
-            raise RefusalError(403, "")
+            raise ApiError(403, "")
         return True
 
     def _finish(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -183,17 +183,17 @@ def _answer_link(req: falcon.Request, resp: falcon.Response) -> bool:
 class _Opening:
     """Where a link leads: it opens the pages once."""
 
-    def __init__(self, entrance: Entrance, told: Callable[[str], None]) -> None:
+    def __init__(self, entrance: PageAccess, told: Callable[[str], None]) -> None:
         self._entrance = entrance
         self._told = told
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, code: str) -> None:
         """Give the browser its pass; a fetch that no user sees uses nothing up."""
         if _is_unseen(req):
-            raise RefusalError(403, "The link is for a page that somebody looks at.")
+            raise ApiError(403, "The link is for a page that somebody looks at.")
         made = self._entrance.new_pass(code)
         if made is None:
-            raise RefusalError(403, "")
+            raise ApiError(403, "")
         resp.set_cookie(
             _cookie(req),
             made,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.queries import Rows
     from pytest_automation_report.server.pages.run_url import RunState
-    from pytest_automation_report.server.store.artifact_rows import Kept
+    from pytest_automation_report.server.store.artifact_rows import StoredContent
     from pytest_automation_report.server.store.reads import RunRecord
 
 Tone: TypeAlias = Literal["pass", "fail", "skip", "warn", "block", "idle", "live"]
@@ -185,7 +185,7 @@ def folder_rows(rows: Rows, table: StatusTable) -> list[dict[str, Any]]:
     ]
 
 
-def test_details(row: Mapping[str, Any], table: StatusTable, contents: Mapping[str, Kept]) -> dict[str, Any]:
+def test_details(row: Mapping[str, Any], table: StatusTable, contents: Mapping[str, StoredContent]) -> dict[str, Any]:
     """Return what the page of a test tells; ``contents`` are those of its artifacts that the store keeps."""
     fields = [_whole(each) for each in json.loads(row["fields"] or "[]")]
     told = next((each for each in fields if each["meta"].get("message")), None)
@@ -214,7 +214,7 @@ def _block(field: Json) -> dict[str, Any]:
     return {**field, "steps": found, "is_attempt": field["name"].startswith("Attempt ")}
 
 
-def _shown_artifact(artifact: Json, contents: Mapping[str, Kept]) -> Json:
+def _shown_artifact(artifact: Json, contents: Mapping[str, StoredContent]) -> Json:
     """Return an artifact with what a page does with its content, where the store keeps it."""
     wanted = content_hash(artifact["url"])
     if wanted is None:

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-    from pytest_automation_report.server.store.artifact_rows import Kept
+    from pytest_automation_report.server.store.artifact_rows import StoredContent
     from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
 
-class Shelf:
+class ArtifactContents:
     """The contents of one store; safe to use from several threads, like the store.
 
     ``max_bytes`` is how much all contents may have together.
@@ -28,7 +28,7 @@ class Shelf:
         self._store = store
         self._max_bytes = max_bytes
 
-    def put(self, source: BinaryIO) -> Kept:
+    def put(self, source: BinaryIO) -> StoredContent:
         """Keep what a file has from here to its end, once, and return it; the file must be seekable.
 
         Raises `RefusalError` when it is too large (413), when there is no room for it or when it changes while it is
@@ -48,7 +48,7 @@ class Shelf:
         self._store.write(work)
         return found
 
-    def find(self, content_hash: str) -> Kept | None:
+    def find(self, content_hash: str) -> StoredContent | None:
         """Return a content by its hash, where it is kept."""
         return self._store.read(lambda reader: kept(reader.database, [content_hash])).get(content_hash)
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from peewee import SqliteDatabase, fn
 
-from pytest_automation_report.server.store.errors import RefusalError
-from pytest_automation_report.server.store.tables import Attachment, Project, Run, Thread
+from pytest_automation_report.server.store.errors import ApiError
+from pytest_automation_report.server.store.tables import AttachmentRow, ProjectRow, RunRow, ThreadRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,15 +30,16 @@ if TYPE_CHECKING:
     from peewee import Database
 
 
-class UndoneError(Exception):
+class TransactionRolledBackError(Exception):
     """The database itself undid a transaction that would succeed when it is done again."""
 
 
 class Transactions(Protocol):
     """The ways into one database; safe to use from several threads.
 
-    ``notes`` tells, in sentences, what its user should know about the database. Each way raises `RefusalError` (429)
-    when it cannot be entered, and `UndoneError` when all that was done in it is undone and can be done again.
+    ``notes`` tells, in sentences, what its user should know about the database. Each way raises `ApiError` (429)
+    when it cannot be entered, and `TransactionRolledBackError` when all that was done in it is undone and can be
+    repeated.
     """
 
     notes: tuple[str, ...]
@@ -52,7 +53,7 @@ class Transactions(Protocol):
         raise NotImplementedError
 
     def compact(self) -> None:
-        """Give back the space of what was removed; raises `RefusalError` (429) while others use the store."""
+        """Give back the space of what was removed; raises `ApiError` (429) while others use the store."""
 
     def close(self) -> None:
         """Close every connection; harmless when they are closed."""
@@ -94,18 +95,18 @@ def locked(query: Any, database: Database) -> Any:  # noqa: ANN401 - peewee's qu
 
 def lock_run(database: Database, run_id: int) -> None:
     """Keep a run for this transaction; nothing happens when there is no such run."""
-    _lock(Run.select(Run.id).where(Run.id == run_id), database)
+    _lock(RunRow.select(RunRow.id).where(RunRow.id == run_id), database)
 
 
 def lock_run_of(database: Database, thread_id: int) -> None:
     """Keep the run of a thread for this transaction; nothing happens when there is no such thread."""
-    run_id = Thread.select(Thread.run).where(Thread.id == thread_id)
-    _lock(Run.select(Run.id).where(Run.id == run_id), database)
+    run_id = ThreadRow.select(ThreadRow.run).where(ThreadRow.id == thread_id)
+    _lock(RunRow.select(RunRow.id).where(RunRow.id == run_id), database)
 
 
 def lock_project(database: Database, project_id: int) -> None:
     """Keep a project for this transaction, so that its statuses and milestones change one after another."""
-    _lock(Project.select(Project.id).where(Project.id == project_id), database)
+    _lock(ProjectRow.select(ProjectRow.id).where(ProjectRow.id == project_id), database)
 
 
 def share_tests(database: Database, source_id: int) -> None:
@@ -163,14 +164,14 @@ def used_bytes(database: Database) -> int:
 
 
 def check_room(database: Database, max_bytes: int) -> None:
-    """Raise `RefusalError` (422) when a database has reached its limit.
+    """Raise `ApiError` (422) when a database has reached its limit.
 
     It is a refusal and no failure: the contract knows no other answer that clients neither repeat at once nor take for
     an unknown outcome; what was refused is kept by its sender, and can be sent again when there is room.
     """
     used = used_bytes(database)
     if used >= max_bytes:
-        raise RefusalError(
+        raise ApiError(
             422,
             f"The store is full: it has {used} bytes and may have {max_bytes}. Remove old runs with automation-report"
             " store prune, or serve it with a larger --max-size.",
@@ -178,17 +179,17 @@ def check_room(database: Database, max_bytes: int) -> None:
 
 
 def check_threads(amount: int) -> None:
-    """Raise `RefusalError` (422) when a run has as many threads as one can have."""
+    """Raise `ApiError` (422) when a run has as many threads as one can have."""
     if amount >= MAX_THREADS:
-        raise RefusalError(422, f"The automation run has {amount} threads, and can have no more; create another run.")
+        raise ApiError(422, f"The automation run has {amount} threads, and can have no more; create another run.")
 
 
 def check_attached(database: Database, run_id: int) -> None:
-    """Raise `RefusalError` (422) when the fields, artifacts and links of a run are too long together."""
-    length: Any = fn.SUM(fn.LENGTH(Attachment.body))
-    attached = Attachment.select(length).where(Attachment.run == run_id).scalar(database)
+    """Raise `ApiError` (422) when the fields, artifacts and links of a run are too long together."""
+    length: Any = fn.SUM(fn.LENGTH(AttachmentRow.body))
+    attached = AttachmentRow.select(length).where(AttachmentRow.run == run_id).scalar(database)
     if attached is not None and attached > MAX_ATTACHED:
-        raise RefusalError(
+        raise ApiError(
             422, f"The fields, artifacts and links of an automation run can have {MAX_ATTACHED} characters together."
         )
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-class RefusalError(Exception):
+class ApiError(Exception):
     """A request gets an answer of 4xx; nothing of it was stored.
 
     ``errors`` maps dotted paths of the body, or names of query parameters, to texts.
@@ -28,32 +28,32 @@ class RefusalError(Exception):
         self.headers = headers or {}
 
 
-def absent(noun: str) -> RefusalError:
+def not_found(noun: str) -> ApiError:
     """Return the refusal of a request whose address names a record that is not there."""
-    return RefusalError(404, f"There is no {noun} with this id.")
+    return ApiError(404, f"There is no {noun} with this id.")
 
 
-def closed(noun: str) -> RefusalError:
+def already_completed(noun: str) -> ApiError:
     """Return the refusal of a change to something that is completed."""
-    return RefusalError(422, f"The {noun} is completed and takes no changes.")
+    return ApiError(422, f"The {noun} is completed and takes no changes.")
 
 
-def invalid(errors: Mapping[str, Sequence[str]]) -> RefusalError:
+def validation_error(errors: Mapping[str, Sequence[str]]) -> ApiError:
     """Return the refusal of a request with values that cannot be used."""
-    return RefusalError(422, "The request has values that cannot be used.", errors)
+    return ApiError(422, "The request has values that cannot be used.", errors)
 
 
-def in_progress() -> RefusalError:
+def in_progress() -> ApiError:
     """Return the refusal of a request whose idempotency key is being used by another one just now."""
-    return RefusalError(409, "A request with this idempotency key is being answered.", headers={"Retry-After": "1"})
+    return ApiError(409, "A request with this idempotency key is being answered.", headers={"Retry-After": "1"})
 
 
-def unreachable() -> RefusalError:
+def unreachable() -> ApiError:
     """Return the refusal of a request while the database is away: nothing was done, so it is safe to repeat."""
-    return RefusalError(429, "The database of the store cannot be reached.", headers={"Retry-After": "5"})
+    return ApiError(429, "The database of the store cannot be reached.", headers={"Retry-After": "5"})
 
 
-class DiskFullError(RefusalError):
+class DiskFullError(ApiError):
     """A change found the disk of the store full (429): the transaction was undone, so it is safe to repeat."""
 
     def __init__(self) -> None:
@@ -61,6 +61,6 @@ class DiskFullError(RefusalError):
         super().__init__(429, message, headers={"Retry-After": "30"})
 
 
-def busy() -> RefusalError:
+def try_again() -> ApiError:
     """Return the refusal of a request that found the store locked: nothing was done, so it is safe to repeat."""
-    return RefusalError(429, "The store is busy with other writers.", headers={"Retry-After": "1"})
+    return ApiError(429, "The store is busy with other writers.", headers={"Retry-After": "1"})

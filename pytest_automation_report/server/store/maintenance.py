@@ -27,15 +27,15 @@ from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SE
 from pytest_automation_report.server.store.statuses import COUNT_NAMES, ResultClass, slot_name
 from pytest_automation_report.server.store.tables import (
     TABLES,
-    Attachment,
-    Case,
-    Content,
-    ContentPart,
-    ContentUse,
-    Result,
-    Run,
-    RunTag,
-    Thread,
+    AttachmentRow,
+    CaseRow,
+    ContentPartRow,
+    ContentRow,
+    ContentUseRow,
+    ResultRow,
+    RunRow,
+    RunTagRow,
+    ThreadRow,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class IntegrityReport:
     """What was looked at, and a sentence for each thing that is wrong."""
 
     runs: int
@@ -59,9 +59,9 @@ class Findings:
     problems: tuple[str, ...]
 
 
-def check(store: Store) -> Findings:
+def check(store: Store) -> IntegrityReport:
     """Look at everything in a store; takes time in proportion to its results."""
-    found: list[Findings] = []
+    found: list[IntegrityReport] = []
     try:
         store.read(lambda reader: found.append(_findings(reader.database)))
     except STORAGE_ERRORS:
@@ -71,20 +71,20 @@ def check(store: Store) -> Findings:
     return found[0]
 
 
-def _findings(database: Database) -> Findings:
+def _findings(database: Database) -> IntegrityReport:
     damage: tuple[str, ...] = ()
     try:
         damage = tuple(_damage(database))
         findings = _counts(database)
     except STORAGE_ERRORS as error:
-        return Findings(0, 0, 0, (*damage, f"the store is damaged so that not all of it can be read: {error}"))
+        return IntegrityReport(0, 0, 0, (*damage, f"the store is damaged so that not all of it can be read: {error}"))
     return replace(findings, problems=(*damage, *findings.problems))
 
 
-def _counts(database: Database) -> Findings:
+def _counts(database: Database) -> IntegrityReport:
     problems: list[str] = []
-    threads = list(_rows(Thread.select(), database))
-    runs = list(_rows(Run.select(), database))
+    threads = list(_rows(ThreadRow.select(), database))
+    runs = list(_rows(RunRow.select(), database))
     counted = _counted(database)
     sums: dict[int, Counter[str]] = defaultdict(Counter)
     for thread in threads:
@@ -97,7 +97,7 @@ def _counts(database: Database) -> Findings:
     problems += _strays(database)
     problems += _incomplete(database)
     results = sum(each["total_count"] for each in counted.values())
-    return Findings(len(runs), len(threads), results, tuple(problems))
+    return IntegrityReport(len(runs), len(threads), results, tuple(problems))
 
 
 def _damage(database: Database) -> Iterator[str]:
@@ -128,9 +128,15 @@ def _orphans(database: Database) -> Iterator[str]:
 def _counted(database: Database) -> Mapping[int, Counter[str]]:
     """Count the results of each thread as the contract does."""
     query = (
-        Result.select(Result.thread, Result.status, Result.result_class, Run.project, fn.COUNT(Result.id).alias("n"))
-        .join(Run)
-        .group_by(Result.thread, Result.status, Result.result_class, Run.project)
+        ResultRow.select(
+            ResultRow.thread,
+            ResultRow.status,
+            ResultRow.result_class,
+            RunRow.project,
+            fn.COUNT(ResultRow.id).alias("n"),
+        )
+        .join(RunRow)
+        .group_by(ResultRow.thread, ResultRow.status, ResultRow.result_class, RunRow.project)
     )
     counted: dict[int, Counter[str]] = defaultdict(Counter)
     statuses: dict[int, Any] = {}
@@ -156,15 +162,21 @@ def _differences(title: str, row: Json, counted: Mapping[str, int], names: Itera
 
 
 def _strays(database: Database) -> Iterator[str]:
-    query = Result.select(Result.id, Result.run, Thread.run.alias("other")).join(Thread).where(Result.run != Thread.run)
+    query = (
+        ResultRow.select(ResultRow.id, ResultRow.run, ThreadRow.run.alias("other"))
+        .join(ThreadRow)
+        .where(ResultRow.run != ThreadRow.run)
+    )
     for row in _rows(query, database):
         yield f"result {row['id']} is of run {row['run']}, but its thread is of run {row['other']}"
 
 
 def _incomplete(database: Database) -> Iterator[str]:
-    kept = fn.COALESCE(fn.SUM(fn.LENGTH(ContentPart.data)), 0)
-    query = Content.select(Content.hash, Content.size, kept.alias("kept")).join(ContentPart, JOIN.LEFT_OUTER)
-    for row in _rows(query.group_by(Content.id).having(kept != Content.size), database):
+    kept = fn.COALESCE(fn.SUM(fn.LENGTH(ContentPartRow.data)), 0)
+    query = ContentRow.select(ContentRow.hash, ContentRow.size, kept.alias("kept")).join(
+        ContentPartRow, JOIN.LEFT_OUTER
+    )
+    for row in _rows(query.group_by(ContentRow.id).having(kept != ContentRow.size), database):
         yield f"artifact {row['hash']} has {row['size']} bytes, but {row['kept']} are kept"
 
 
@@ -207,27 +219,27 @@ def runs_before(database: Database, moment: int, now: int) -> list[OldRun]:
 def remove_run(run_id: int, writer: Writer) -> int:
     """Remove a run with all that belongs to it, when it is still there; return how many results went."""
     lock_run(writer.database, run_id)
-    removed: int = Result.delete().where(Result.run == run_id).execute(writer.database)
-    for table in (Attachment, ContentUse, RunTag, Thread):
+    removed: int = ResultRow.delete().where(ResultRow.run == run_id).execute(writer.database)
+    for table in (AttachmentRow, ContentUseRow, RunTagRow, ThreadRow):
         table.delete().where(table.run == run_id).execute(writer.database)
-    Run.delete().where(Run.id == run_id).execute(writer.database)
+    RunRow.delete().where(RunRow.id == run_id).execute(writer.database)
     return removed
 
 
 def remove_unused_tests(source_id: int, writer: Writer) -> int:
     """Remove the tests of a source that no result refers to any more; return how many."""
     lock_tests(writer.database, source_id)
-    used = Result.select(Result.id).where(Result.case == Case.id)
-    unused: Any = (Case.source == source_id) & ~fn.EXISTS(used)
-    removed: int = Case.delete().where(unused).execute(writer.database)
+    used = ResultRow.select(ResultRow.id).where(ResultRow.case == CaseRow.id)
+    unused: Any = (CaseRow.source == source_id) & ~fn.EXISTS(used)
+    removed: int = CaseRow.delete().where(unused).execute(writer.database)
     return removed
 
 
 def _runs(database: Database) -> Iterable[Json]:
     """Return all runs, newest first."""
-    query: Any = Run.select(
-        Run.id, Run.source, Run.name, Run.created, Run.updated, Run.is_completed, Run.total_count
-    ).order_by(Run.created.desc(), Run.id.desc())
+    query: Any = RunRow.select(
+        RunRow.id, RunRow.source, RunRow.name, RunRow.created, RunRow.updated, RunRow.is_completed, RunRow.total_count
+    ).order_by(RunRow.created.desc(), RunRow.id.desc())
     rows: Iterable[Json] = query.dicts().execute(database)
     return rows
 
@@ -237,8 +249,8 @@ def _removable(database: Database, rows: Iterable[Json], now: int) -> Iterator[O
 
     A client that remembers an id must never reach another run with it.
     """
-    last_run = Run.select(fn.MAX(Run.id)).scalar(database)
-    query: Any = Thread.select(Thread.run).order_by(Thread.id.desc()).limit(1)
+    last_run = RunRow.select(fn.MAX(RunRow.id)).scalar(database)
+    query: Any = ThreadRow.select(ThreadRow.run).order_by(ThreadRow.id.desc()).limit(1)
     last_of_thread = next((row["run"] for row in query.dicts().execute(database)), None)
     for row in rows:
         touched = row["updated"] or row["created"]

@@ -19,8 +19,8 @@ from peewee import InterfaceError, OperationalError, PeeweeException, Postgresql
 from psycopg.conninfo import conninfo_to_dict
 
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.store.database import UndoneError, execute
-from pytest_automation_report.server.store.errors import DiskFullError, busy, unreachable
+from pytest_automation_report.server.store.database import TransactionRolledBackError, execute
+from pytest_automation_report.server.store.errors import DiskFullError, try_again, unreachable
 from pytest_automation_report.server.store.migrations import migrate
 from pytest_automation_report.server.store.tables import SCHEMA_VERSION, TABLES
 
@@ -284,9 +284,9 @@ def _raise_repeatable(error: PeeweeException, database: PostgresqlDatabase) -> N
     if state == _DISK_FULL:
         raise DiskFullError from error
     if state == _LOCK_NOT_AVAILABLE:
-        raise busy() from error
+        raise try_again() from error
     if state in _UNDONE or _connection(database).closed:
-        raise UndoneError from error
+        raise TransactionRolledBackError from error
 
 
 def _connection(database: PostgresqlDatabase) -> psycopg.Connection[Any]:

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from peewee import JOIN, fn
 
 from pytest_automation_report.server.store.database import first_order, within
-from pytest_automation_report.server.store.errors import absent
+from pytest_automation_report.server.store.errors import not_found
 from pytest_automation_report.server.store.references import USER_ID, project_statuses, referenced
 from pytest_automation_report.server.store.statuses import ResultClass
 from pytest_automation_report.server.store.tables import (
-    Attachment,
-    Case,
-    Project,
-    Result,
-    Run,
-    RunTag,
-    Source,
-    Thread,
+    AttachmentRow,
+    CaseRow,
+    ProjectRow,
+    ResultRow,
+    RunRow,
+    RunTagRow,
+    SourceRow,
+    ThreadRow,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 _MILLISECOND = 1000
-_RAN = fn.MAX(Run.created)
+_RAN = fn.MAX(RunRow.created)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,36 +70,38 @@ class Reader:
     @property
     def has_runs(self) -> bool:
         """Whether any project has a run."""
-        return bool(self._rows(Run.select(Run.id).limit(1)))
+        return bool(self._rows(RunRow.select(RunRow.id).limit(1)))
 
     def run(self, run_id: int, most_threads: int | None = None) -> RunRecord:
         """Return a run with its first threads, by default with all; the cost does not depend on its results."""
-        row = self._row(Run.select().where(Run.id == run_id))
+        row = self._row(RunRow.select().where(RunRow.id == run_id))
         if row is None:
-            raise absent("automation run")
+            raise not_found("automation run")
         if most_threads is None:
             return self._records([row])[0]
         if most_threads == 0:
             return self._bare_records([row])[0]
-        threads = self._rows(Thread.select().where(Thread.run == run_id).order_by(Thread.id).limit(most_threads))
+        threads = self._rows(
+            ThreadRow.select().where(ThreadRow.run == run_id).order_by(ThreadRow.id).limit(most_threads)
+        )
         ids = [thread["id"] for thread in threads]
-        shown = Attachment.thread.is_null() | Attachment.thread.in_(ids)
-        attached = Attachment.select().where((Attachment.run == run_id) & shown).order_by(Attachment.id)
+        shown = AttachmentRow.thread.is_null() | AttachmentRow.thread.in_(ids)
+        attached = AttachmentRow.select().where((AttachmentRow.run == run_id) & shown).order_by(AttachmentRow.id)
         return RunRecord(row, threads, self._rows(attached))
 
     def runs(self, run_ids: Sequence[int], *, has_threads: bool) -> dict[int, RunRecord]:
         """Return those of some runs that are there, by their ids, with their threads or without."""
-        rows = self._rows(Run.select().where(Run.id.in_(run_ids)))
+        rows = self._rows(RunRow.select().where(RunRow.id.in_(run_ids)))
         records = self._records(rows) if has_threads else self._bare_records(rows)
         return {record.row["id"]: record for record in records}
 
     def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[RunRecord]:
         """Return a page of the runs of a project without their threads, in the order of their creation."""
         self._check_project(project_id)
-        runs = Run.select().where(Run.project == project_id)
+        runs = RunRow.select().where(RunRow.project == project_id)
         for condition in _run_conditions(query):
             runs = runs.where(condition)
-        page = self._page(runs, (Run.created, Run.id), query, runs.count(self._database))
+        page = self._page(runs, (RunRow.created, RunRow.id), query, runs.count(self._database))
         return Page(page.number, page.size, page.total, self._bare_records(page.items))
 
     def references(
@@ -114,94 +116,98 @@ class Reader:
 
     def thread_statuses(self, thread_id: int) -> StatusTable:
         """Return the result statuses of the project that a thread belongs to."""
-        row = self._row(Thread.select(Run.project).join(Run).where(Thread.id == thread_id))
+        row = self._row(ThreadRow.select(RunRow.project).join(RunRow).where(ThreadRow.id == thread_id))
         if row is None:
-            raise absent("thread")
+            raise not_found("thread")
         return project_statuses(self._database, row["project"])
 
     def test_page(self, run_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of the results of a run."""
-        counted = self._row(Run.select().where(Run.id == run_id))
+        counted = self._row(RunRow.select().where(RunRow.id == run_id))
         if counted is None:
-            raise absent("automation run")
-        results = Result.select(
-            Result.id,
-            Result.thread,
-            Result.case,
-            Result.name,
-            Result.folder,
-            Result.result_class,
-            Result.elapsed,
-            Result.created,
-            Case.key,
-        ).join(Case)
-        column: Any = Result.run
+            raise not_found("automation run")
+        results = ResultRow.select(
+            ResultRow.id,
+            ResultRow.thread,
+            ResultRow.case,
+            ResultRow.name,
+            ResultRow.folder,
+            ResultRow.result_class,
+            ResultRow.elapsed,
+            ResultRow.created,
+            CaseRow.key,
+        ).join(CaseRow)
+        column: Any = ResultRow.run
         value = run_id
         if query["thread_id"] is not None:
-            results = results.where(Result.run == run_id)
-            column, value = (Result.thread, query["thread_id"])
-            counted = self._row(Thread.select().where((Thread.id == query["thread_id"]) & (Thread.run == run_id)))
+            results = results.where(ResultRow.run == run_id)
+            column, value = (ResultRow.thread, query["thread_id"])
+            counted = self._row(
+                ThreadRow.select().where((ThreadRow.id == query["thread_id"]) & (ThreadRow.run == run_id))
+            )
         if query["status_id"] is not None:
-            results = results.where(Result.result_class.in_(query["status_id"]))
+            results = results.where(ResultRow.result_class.in_(query["status_id"]))
         total = _counted(counted, query["status_id"]) if counted else 0
         found = within(results, column, value, self._database)
         before = first_order(column, self._database, is_descending=query["order"] == "desc")
-        return self._page(found, (_RESULT_ORDERS[query["sort"]], Result.id), query, total, before)
+        return self._page(found, (_RESULT_ORDERS[query["sort"]], ResultRow.id), query, total, before)
 
     def source(self, source_id: int) -> Json:
         """Return a source with what its runs tell about it."""
-        row = self._row(self._sources().where(Source.id == source_id))
+        row = self._row(self._sources().where(SourceRow.id == source_id))
         if row is None:
-            raise absent("automation source")
+            raise not_found("automation source")
         return self._with_last_run(row)
 
     def source_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of the sources of a project; none can be retired yet."""
         self._check_project(project_id)
-        sources = self._sources().where(Source.project == project_id)
-        total = Source.select().where(Source.project == project_id).count(self._database)
+        sources = self._sources().where(SourceRow.project == project_id)
+        total = SourceRow.select().where(SourceRow.project == project_id).count(self._database)
         if query["is_retired"] in ("1", "true"):
             return Page(query["page"], query["per_page"], 0, [])
-        first = _RAN if query["sort"] == "automation_sources:ran_at" else Source.created
-        page = self._page(sources, (first, Source.id), query, total)
+        first = _RAN if query["sort"] == "automation_sources:ran_at" else SourceRow.created
+        page = self._page(sources, (first, SourceRow.id), query, total)
         return Page(page.number, page.size, total, [self._with_last_run(row) for row in page.items])
 
     def _sources(self) -> Any:  # noqa: ANN401 - peewee's queries have no common type
         return (
-            Source.select(
-                Source.id,
-                Source.project,
-                Source.name,
-                Source.created,
-                fn.COUNT(Run.id).alias("run_count"),
-                fn.MAX(Run.created).alias("ran"),
-                fn.AVG(Run.total_count).alias("test_average"),
-                fn.AVG(Run.elapsed).alias("elapsed_average"),
+            SourceRow.select(
+                SourceRow.id,
+                SourceRow.project,
+                SourceRow.name,
+                SourceRow.created,
+                fn.COUNT(RunRow.id).alias("run_count"),
+                fn.MAX(RunRow.created).alias("ran"),
+                fn.AVG(RunRow.total_count).alias("test_average"),
+                fn.AVG(RunRow.elapsed).alias("elapsed_average"),
             )
-            .join(Run, JOIN.LEFT_OUTER)
-            .group_by(Source.id)
+            .join(RunRow, JOIN.LEFT_OUTER)
+            .group_by(SourceRow.id)
         )
 
     def _with_last_run(self, source: Json) -> Json:
-        runs = Run.select(Run.status).where(Run.source == source["id"])
-        last = self._row(runs.order_by(Run.created.desc(), Run.id.desc()).limit(1))
+        runs = RunRow.select(RunRow.status).where(RunRow.source == source["id"])
+        last = self._row(runs.order_by(RunRow.created.desc(), RunRow.id.desc()).limit(1))
         return {**source, "last_run_status": last["status"] if last else None}
 
     def _check_project(self, project_id: int) -> None:
-        if self._row(Project.select(Project.id).where(Project.id == project_id)) is None:
-            raise absent("project with automation runs")
+        if self._row(ProjectRow.select(ProjectRow.id).where(ProjectRow.id == project_id)) is None:
+            raise not_found("project with automation runs")
 
     def _bare_records(self, runs: Sequence[Json]) -> list[RunRecord]:
         """Return runs without threads: a page of them has to cost the same however many jobs were in each."""
         ids = [run["id"] for run in runs]
-        own = Attachment.select().where(Attachment.run.in_(ids) & Attachment.thread.is_null())
-        attached = _by_run(self._rows(own.order_by(Attachment.id)), ids)
+        own = AttachmentRow.select().where(AttachmentRow.run.in_(ids) & AttachmentRow.thread.is_null())
+        attached = _by_run(self._rows(own.order_by(AttachmentRow.id)), ids)
         return [RunRecord(run, (), attached[run["id"]]) for run in runs]
 
     def _records(self, runs: Sequence[Json]) -> list[RunRecord]:
         ids = [run["id"] for run in runs]
-        threads = _by_run(self._rows(Thread.select().where(Thread.run.in_(ids)).order_by(Thread.id)), ids)
-        attached = _by_run(self._rows(Attachment.select().where(Attachment.run.in_(ids)).order_by(Attachment.id)), ids)
+        threads = _by_run(self._rows(ThreadRow.select().where(ThreadRow.run.in_(ids)).order_by(ThreadRow.id)), ids)
+        attached = _by_run(
+            self._rows(AttachmentRow.select().where(AttachmentRow.run.in_(ids)).order_by(AttachmentRow.id)), ids
+        )
         return [RunRecord(run, threads[run["id"]], attached[run["id"]]) for run in runs]
 
     def _page(
@@ -229,15 +235,15 @@ class Reader:
 
 
 _RESULT_ORDERS: Mapping[str, Any] = {
-    "automation_run_tests:id": Result.id,
-    "automation_run_tests:name": Result.name,
-    "automation_run_tests:status": Result.result_class,
-    "automation_run_tests:elapsed": Result.elapsed,
-    "automation_run_tests:created_at": Result.created,
+    "automation_run_tests:id": ResultRow.id,
+    "automation_run_tests:name": ResultRow.name,
+    "automation_run_tests:status": ResultRow.result_class,
+    "automation_run_tests:elapsed": ResultRow.elapsed,
+    "automation_run_tests:created_at": ResultRow.created,
 }
 
 
-_WITHOUT_INDEX = (Result.elapsed, _RAN)
+_WITHOUT_INDEX = (ResultRow.elapsed, _RAN)
 """What is null where there is nothing: less than all numbers, also where the database would see it otherwise."""
 
 
@@ -257,22 +263,22 @@ def _run_conditions(query: Mapping[str, Any]) -> list[Any]:
     """
     after, before = query["created_after"], query["created_before"]
     chosen = (
-        (Run.status, query["status"]),
-        (Run.status, query["state"]),
-        (Run.source, query["source_id"]),
-        (Run.config, query["config_id"]),
-        (Run.milestone, query["milestone_id"]),
+        (RunRow.status, query["status"]),
+        (RunRow.status, query["state"]),
+        (RunRow.source, query["source_id"]),
+        (RunRow.config, query["config_id"]),
+        (RunRow.milestone, query["milestone_id"]),
     )
     conditions: list[Any] = [column.in_(values) for column, values in chosen if values is not None]
     if query["tags"] is not None:
-        tagged = RunTag.select(RunTag.run).where((RunTag.run == Run.id) & RunTag.tag.in_(query["tags"]))
+        tagged = RunTagRow.select(RunTagRow.run).where((RunTagRow.run == RunRow.id) & RunTagRow.tag.in_(query["tags"]))
         conditions.append(fn.EXISTS(tagged))
     if after is not None:
-        conditions.append(Run.created >= (after // _MILLISECOND + 1) * _MILLISECOND)
+        conditions.append(RunRow.created >= (after // _MILLISECOND + 1) * _MILLISECOND)
     if before is not None:
-        conditions.append(Run.created < -(-before // _MILLISECOND) * _MILLISECOND)
+        conditions.append(RunRow.created < -(-before // _MILLISECOND) * _MILLISECOND)
     if query["created_by"] is not None and USER_ID not in query["created_by"]:
-        conditions.append(Run.id.is_null())
+        conditions.append(RunRow.id.is_null())
     return conditions
 
 

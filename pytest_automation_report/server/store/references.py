@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from peewee import fn
 
 from pytest_automation_report.server.store.statuses import BUILT_IN, DEFAULT_STATUSES, ResultStatus, StatusTable
-from pytest_automation_report.server.store.tables import Config, Milestone, MilestoneTag, ProjectStatus, Source
+from pytest_automation_report.server.store.tables import (
+    ConfigRow,
+    MilestoneRow,
+    MilestoneTagRow,
+    ProjectStatusRow,
+    SourceRow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,10 +40,10 @@ USER_ID: Final = 1
 USER_NAME: Final = "Embedded server"
 """The name of that user."""
 
-_TABLES: Mapping[Reference, tuple[str, type[Source | Config | Milestone]]] = {
-    "automation_sources": ("source", Source),
-    "configs": ("config", Config),
-    "milestones": ("milestone", Milestone),
+_TABLES: Mapping[Reference, tuple[str, type[SourceRow | ConfigRow | MilestoneRow]]] = {
+    "automation_sources": ("source", SourceRow),
+    "configs": ("config", ConfigRow),
+    "milestones": ("milestone", MilestoneRow),
 }
 
 
@@ -50,7 +56,9 @@ def referenced(
 
 def project_statuses(database: Database, project_id: int) -> StatusTable:
     """Return the result statuses of a project."""
-    query: Any = ProjectStatus.select().where(ProjectStatus.project == project_id).order_by(ProjectStatus.number)
+    query: Any = (
+        ProjectStatusRow.select().where(ProjectStatusRow.project == project_id).order_by(ProjectStatusRow.number)
+    )
     table = DEFAULT_STATUSES
     changed = {row["number"]: _status(row) for row in query.dicts().execute(database)}
     if changed:
@@ -100,23 +108,25 @@ def tagged_milestone(database: Database, project_id: int, tags: Sequence[str]) -
     """Return the id of the project's milestone that has one of these tags: of several the one that was made last."""
     if not tags:
         return None
-    query: Any = MilestoneTag.select(fn.MAX(MilestoneTag.milestone)).join(Milestone)
-    found: int | None = query.where(Milestone.project == project_id, MilestoneTag.tag.in_(tags)).scalar(database)
+    query: Any = MilestoneTagRow.select(fn.MAX(MilestoneTagRow.milestone)).join(MilestoneRow)
+    found: int | None = query.where(MilestoneRow.project == project_id, MilestoneTagRow.tag.in_(tags)).scalar(database)
     return found
 
 
 def set_tags(database: Database, milestone_id: int, tags: Iterable[str]) -> None:
     """Give a milestone these tags, and no others."""
-    MilestoneTag.delete().where(MilestoneTag.milestone == milestone_id).execute(database)
+    MilestoneTagRow.delete().where(MilestoneTagRow.milestone == milestone_id).execute(database)
     for tag in dict.fromkeys(tags):
-        MilestoneTag.insert(milestone=milestone_id, tag=tag).execute(database)
+        MilestoneTagRow.insert(milestone=milestone_id, tag=tag).execute(database)
 
 
 def milestones(database: Database, project_id: int) -> list[Json]:
     """Return the milestones of a project with their tags, in the order in which they were made."""
-    named: Any = Milestone.select(Milestone.id, Milestone.name).where(Milestone.project == project_id)
-    found = {row["id"]: {**row, "tags": list[str]()} for row in named.order_by(Milestone.id).dicts().execute(database)}
-    tags: Any = MilestoneTag.select().where(MilestoneTag.milestone.in_(list(found))).order_by(MilestoneTag.tag)
+    named: Any = MilestoneRow.select(MilestoneRow.id, MilestoneRow.name).where(MilestoneRow.project == project_id)
+    found = {
+        row["id"]: {**row, "tags": list[str]()} for row in named.order_by(MilestoneRow.id).dicts().execute(database)
+    }
+    tags: Any = MilestoneTagRow.select().where(MilestoneTagRow.milestone.in_(list(found))).order_by(MilestoneTagRow.tag)
     for row in tags.dicts().execute(database):
         found[row["milestone"]]["tags"].append(row["tag"])
     return list(found.values())

@@ -22,7 +22,7 @@ from peewee import OperationalError, PeeweeException, SchemaManager, SqliteDatab
 
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import execute
-from pytest_automation_report.server.store.errors import DiskFullError, busy
+from pytest_automation_report.server.store.errors import DiskFullError, try_again
 from pytest_automation_report.server.store.migrations import migrate
 from pytest_automation_report.server.store.private_files import check_state_folder
 from pytest_automation_report.server.store.tables import SCHEMA_VERSION, TABLES
@@ -146,7 +146,7 @@ class Connections:
             finally:
                 is_cut = _is_log_cut(database)
         if not is_cut:
-            raise busy()
+            raise try_again()
 
     def close(self) -> None:
         """Close both connections; harmless when they are closed."""
@@ -185,7 +185,7 @@ def _refusing() -> Iterator[None]:
             raise DiskFullError from error
         if not _is_locked(error):
             raise
-        raise busy() from error
+        raise try_again() from error
 
 
 def _network_note(path: Path, kind: str) -> str:
@@ -200,7 +200,7 @@ def _begin(database: SqliteDatabase, transaction: ExitStack) -> None:
     for _ in range(_BEGIN_ATTEMPTS):
         if _is_begun(database, transaction):
             return
-    raise busy()
+    raise try_again()
 
 
 def _is_begun(database: SqliteDatabase, transaction: ExitStack) -> bool:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.store.database import UndoneError, is_mine
-from pytest_automation_report.server.store.errors import busy, in_progress, invalid
+from pytest_automation_report.server.store.database import TransactionRolledBackError, is_mine
+from pytest_automation_report.server.store.errors import in_progress, try_again, validation_error
 from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.reads import Reader
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
-from pytest_automation_report.server.store.tables import AppliedRequest
+from pytest_automation_report.server.store.tables import AppliedRequestRow
 from pytest_automation_report.server.store.writes import Writer
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     """What a change is answered with."""
 
     status: int
@@ -46,14 +46,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class IdempotentRequest:
     """What makes a request the same as an earlier one: its idempotency key, and a hash of all that it asks for."""
 
     key: str
     fingerprint: str
 
     @classmethod
-    def of(cls, key: str, method: str, path: str, body: bytes) -> Identity:
+    def of(cls, key: str, method: str, path: str, body: bytes) -> IdempotentRequest:
         """Return the identity of a request."""
         asked = sha256(f"{method} {path}\n".encode("utf-8", "surrogatepass") + body)
         return cls(key, asked.hexdigest())
@@ -89,7 +89,9 @@ class Store:
         self._keys: set[str] = set()
         self._keys_lock = threading.Lock()
 
-    def change(self, work: Callable[[Writer], Answer], identity: Identity | None = None) -> Answer:
+    def change(
+        self, work: Callable[[Writer], StoredResponse], identity: IdempotentRequest | None = None
+    ) -> StoredResponse:
         """Do some work in one transaction and return its answer, once it is on disk.
 
         A request with an identity is done once: later ones get the first one's answer, those that come while it is
@@ -108,7 +110,7 @@ class Store:
         """Do some work in one transaction and return what it gives, once it is on disk."""
         return _done(self._connections.writing, lambda database: work(Writer(database, self._clock(), self._max_bytes)))
 
-    def answer_to(self, identity: Identity) -> Answer | None:
+    def answer_to(self, identity: IdempotentRequest) -> StoredResponse | None:
         """Return what a request was answered with before."""
         return _done(self._connections.reading, lambda database: _earlier(database, identity, self._clock()))
 
@@ -125,7 +127,7 @@ class Store:
         self._connections.close()
 
     @contextmanager
-    def _once_at_a_time(self, identity: Identity) -> Iterator[None]:
+    def _once_at_a_time(self, identity: IdempotentRequest) -> Iterator[None]:
         """Refuse a key that this process is using just now."""
         with self._keys_lock:
             if identity.key in self._keys:
@@ -137,7 +139,9 @@ class Store:
             with self._keys_lock:
                 self._keys.discard(identity.key)
 
-    def _once(self, database: Database, work: Callable[[Writer], Answer], identity: Identity) -> Answer:
+    def _once(
+        self, database: Database, work: Callable[[Writer], StoredResponse], identity: IdempotentRequest
+    ) -> StoredResponse:
         """Do the work unless it was done; other processes wait for each other in SQLite, and elsewhere are refused."""
         now = self._clock()
         if not is_mine(database, f"key {identity.key}"):
@@ -149,9 +153,9 @@ class Store:
         self._remember(database, identity, answer, now)
         return answer
 
-    def _remember(self, database: Database, identity: Identity, answer: Answer, now: int) -> None:
-        AppliedRequest.delete().where(AppliedRequest.key == identity.key).execute(database)
-        AppliedRequest.insert(
+    def _remember(self, database: Database, identity: IdempotentRequest, answer: StoredResponse, now: int) -> None:
+        AppliedRequestRow.delete().where(AppliedRequestRow.key == identity.key).execute(database)
+        AppliedRequestRow.insert(
             key=identity.key,
             fingerprint=identity.fingerprint,
             status=answer.status,
@@ -161,7 +165,7 @@ class Store:
         self._until_purge -= 1
         if self._until_purge <= 0 and is_mine(database, "purge"):
             self._until_purge = _PURGE_EVERY
-            AppliedRequest.delete().where(AppliedRequest.created < now - _KEPT_MICROSECONDS).execute(database)
+            AppliedRequestRow.delete().where(AppliedRequestRow.created < now - _KEPT_MICROSECONDS).execute(database)
 
 
 def _connections(place: Path | PostgresDatabase, mounts: Path, *, must_exist: bool) -> Transactions:
@@ -184,15 +188,15 @@ def _connections(place: Path | PostgresDatabase, mounts: Path, *, must_exist: bo
 def _done(enter: Callable[[], AbstractContextManager[Database]], work: Callable[[Database], Found]) -> Found:
     """Do some work in a transaction, again when the database itself undid it."""
     for _ in range(_TRIES):
-        with suppress(UndoneError), enter() as database:
+        with suppress(TransactionRolledBackError), enter() as database:
             return work(database)
-    raise busy()
+    raise try_again()
 
 
-def _earlier(database: Database, identity: Identity, now: int) -> Answer | None:
+def _earlier(database: Database, identity: IdempotentRequest, now: int) -> StoredResponse | None:
     rows: Any = (
-        AppliedRequest.select()
-        .where((AppliedRequest.key == identity.key) & (AppliedRequest.created >= now - _KEPT_MICROSECONDS))
+        AppliedRequestRow.select()
+        .where((AppliedRequestRow.key == identity.key) & (AppliedRequestRow.created >= now - _KEPT_MICROSECONDS))
         .dicts()
         .execute(database)
     )
@@ -200,5 +204,5 @@ def _earlier(database: Database, identity: Identity, now: int) -> Answer | None:
     if row is None:
         return None
     if row["fingerprint"] != identity.fingerprint:
-        raise invalid({"Idempotency-Key": ["This key was used for a request with other content."]})
-    return Answer(row["status"], None if row["body"] is None else json.loads(row["body"]))
+        raise validation_error({"Idempotency-Key": ["This key was used for a request with other content."]})
+    return StoredResponse(row["status"], None if row["body"] is None else json.loads(row["body"]))

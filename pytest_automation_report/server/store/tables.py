@@ -6,6 +6,8 @@ given its database when it is executed. Times are microseconds since 1970 in UTC
 
 from __future__ import annotations
 
+import re
+
 from peewee import (
     BigAutoField,
     BigIntegerField,
@@ -24,13 +26,20 @@ SCHEMA_VERSION = 6
 """Version of these tables; each earlier one has a migration, a higher one was made by a newer release."""
 
 
+def _table_name(model: type[Model]) -> str:
+    """Return the name of a model's table: that of its class in snake case, without the suffix of the layer."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", model.__name__.removesuffix("Row")).lower()
+
+
 class Table(Model):
     """What all tables share."""
 
     class Meta:
         """What peewee takes from here."""
 
-        legacy_table_names = False
+        # A class is named by its layer (`RunRow`), a table by what it holds (`run`), so that
+        # the stores of earlier versions stay readable.
+        table_function = _table_name
 
 
 class Counted(Table):
@@ -43,51 +52,51 @@ class Counted(Table):
     total_count = BigIntegerField(default=0)
 
 
-class Project(Table):
+class ProjectRow(Table):
     """A project; any id that a run was created in."""
 
     id = BigIntegerField(primary_key=True)
     created = BigIntegerField()
 
 
-class Source(Table):
+class SourceRow(Table):
     """A named suite of a project: test identities belong to it."""
 
     id = BigAutoField()
-    project = ForeignKeyField(Project)
+    project = ForeignKeyField(ProjectRow)
     name = TextField()
     created = BigIntegerField()
 
 
-Source.add_index(Source.project, Source.name, unique=True)
+SourceRow.add_index(SourceRow.project, SourceRow.name, unique=True)
 
 
-class Config(Table):
+class ConfigRow(Table):
     """A named configuration of a project."""
 
     id = BigAutoField()
-    project = ForeignKeyField(Project)
+    project = ForeignKeyField(ProjectRow)
     name = TextField()
 
 
-Config.add_index(Config.project, Config.name, unique=True)
+ConfigRow.add_index(ConfigRow.project, ConfigRow.name, unique=True)
 
 
-class Milestone(Table):
+class MilestoneRow(Table):
     """A named milestone of a project."""
 
     id = BigAutoField()
-    project = ForeignKeyField(Project)
+    project = ForeignKeyField(ProjectRow)
     name = TextField()
 
 
-Milestone.add_index(Milestone.project, Milestone.name, unique=True)
+MilestoneRow.add_index(MilestoneRow.project, MilestoneRow.name, unique=True)
 
 
-class MilestoneTag(Table):
+class MilestoneTagRow(Table):
     """A tag whose runs belong to a milestone unless they name another one."""
 
-    milestone = ForeignKeyField(Milestone, index=False)
+    milestone = ForeignKeyField(MilestoneRow, index=False)
     tag = TextField()
 
     class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee takes it from each class by itself
@@ -96,15 +105,15 @@ class MilestoneTag(Table):
         primary_key = CompositeKey("milestone", "tag")
 
 
-class Run(Counted):
+class RunRow(Counted):
     """An automation run; ``tags`` is a JSON list."""
 
     id = BigAutoField()
-    project = ForeignKeyField(Project)
-    source = ForeignKeyField(Source)
+    project = ForeignKeyField(ProjectRow)
+    source = ForeignKeyField(SourceRow)
     name = TextField()
-    config = ForeignKeyField(Config, null=True)
-    milestone = ForeignKeyField(Milestone, null=True)
+    config = ForeignKeyField(ConfigRow, null=True)
+    milestone = ForeignKeyField(MilestoneRow, null=True)
     tags = TextField()
     status = IntegerField(default=int(RunStatus.RUNNING))
     is_completed = BooleanField(default=False)
@@ -116,13 +125,13 @@ class Run(Counted):
     completed = BigIntegerField(null=True)
 
 
-Run.add_index(Run.project, Run.created)
+RunRow.add_index(RunRow.project, RunRow.created)
 
 
-class RunTag(Table):
+class RunTagRow(Table):
     """A tag of a run, for the filter; the run itself keeps its tags as they were sent."""
 
-    run = ForeignKeyField(Run, index=False)
+    run = ForeignKeyField(RunRow, index=False)
     tag = TextField()
 
     class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee takes it from each class by itself
@@ -131,10 +140,10 @@ class RunTag(Table):
         primary_key = CompositeKey("run", "tag")
 
 
-class ProjectStatus(Table):
+class ProjectStatusRow(Table):
     """A result status that a project changed or added; ``aliases`` is a JSON list."""
 
-    project = ForeignKeyField(Project, index=False)
+    project = ForeignKeyField(ProjectRow, index=False)
     number = IntegerField()
     name = TextField()
     aliases = TextField()
@@ -149,11 +158,11 @@ class ProjectStatus(Table):
         primary_key = CompositeKey("project", "number")
 
 
-class Thread(Counted):
+class ThreadRow(Counted):
     """A thread of a run; ``position`` counts from 1."""
 
     id = BigAutoField()
-    run = ForeignKeyField(Run)
+    run = ForeignKeyField(RunRow)
     position = BigIntegerField()
     status = IntegerField(default=int(RunStatus.RUNNING))
     is_completed = BooleanField(default=False)
@@ -163,34 +172,34 @@ class Thread(Counted):
     completed = BigIntegerField(null=True)
 
 
-class Attachment(Table):
+class AttachmentRow(Table):
     """A field, artifact or link of a run, or of one of its threads; ``body`` is a JSON object."""
 
     id = BigAutoField()
-    run = ForeignKeyField(Run)
-    thread = ForeignKeyField(Thread, null=True, index=False)
+    run = ForeignKeyField(RunRow)
+    thread = ForeignKeyField(ThreadRow, null=True, index=False)
     kind = TextField()
     body = TextField()
 
 
-class Case(Table):
+class CaseRow(Table):
     """A test across runs: one for each key of a source."""
 
     id = BigAutoField()
-    source = ForeignKeyField(Source, index=False)
+    source = ForeignKeyField(SourceRow, index=False)
     key = TextField()
 
 
-Case.add_index(Case.source, Case.key, unique=True)
+CaseRow.add_index(CaseRow.source, CaseRow.key, unique=True)
 
 
-class Result(Table):
+class ResultRow(Table):
     """One test of a thread; ``fields`` and ``artifacts`` are JSON lists or null."""
 
     id = BigAutoField()
-    run = ForeignKeyField(Run)
-    thread = ForeignKeyField(Thread)
-    case = ForeignKeyField(Case)
+    run = ForeignKeyField(RunRow)
+    thread = ForeignKeyField(ThreadRow)
+    case = ForeignKeyField(CaseRow)
     name = TextField()
     folder = TextField()
     status = IntegerField()
@@ -204,10 +213,10 @@ class Result(Table):
     created = BigIntegerField()
 
 
-Result.add_index(Result.run, Result.status)
+ResultRow.add_index(ResultRow.run, ResultRow.status)
 
 
-class Content(Table):
+class ContentRow(Table):
     """The content of an artifact that the store keeps; ``hash`` is its SHA-256 in hexadecimal, ``size`` in bytes."""
 
     id = BigAutoField()
@@ -217,10 +226,10 @@ class Content(Table):
     created = BigIntegerField()
 
 
-class ContentPart(Table):
+class ContentPartRow(Table):
     """A stretch of a content; ``position`` counts from 0."""
 
-    content = ForeignKeyField(Content, index=False)
+    content = ForeignKeyField(ContentRow, index=False)
     position = BigIntegerField()
     data = BlobField()
 
@@ -230,10 +239,10 @@ class ContentPart(Table):
         primary_key = CompositeKey("content", "position")
 
 
-class ContentUse(Table):
+class ContentUseRow(Table):
     """A content that something in a run refers to, there or not; ``hash`` is that of the content."""
 
-    run = ForeignKeyField(Run, index=False)
+    run = ForeignKeyField(RunRow, index=False)
     hash = TextField(index=True)
 
     class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee takes it from each class by itself
@@ -242,7 +251,7 @@ class ContentUse(Table):
         primary_key = CompositeKey("run", "hash")
 
 
-class AppliedRequest(Table):
+class AppliedRequestRow(Table):
     """The answer to a request that was sent with an idempotency key."""
 
     key = TextField(primary_key=True)
@@ -253,22 +262,22 @@ class AppliedRequest(Table):
 
 
 TABLES: tuple[type[Table], ...] = (
-    Project,
-    Source,
-    Config,
-    Milestone,
-    MilestoneTag,
-    Run,
-    RunTag,
-    ProjectStatus,
-    Thread,
-    Attachment,
-    Case,
-    Result,
-    Content,
-    ContentPart,
-    ContentUse,
-    AppliedRequest,
+    ProjectRow,
+    SourceRow,
+    ConfigRow,
+    MilestoneRow,
+    MilestoneTagRow,
+    RunRow,
+    RunTagRow,
+    ProjectStatusRow,
+    ThreadRow,
+    AttachmentRow,
+    CaseRow,
+    ResultRow,
+    ContentRow,
+    ContentPartRow,
+    ContentUseRow,
+    AppliedRequestRow,
 )
 """All tables, in an order in which they can be created."""
 

@@ -16,21 +16,21 @@ from pytest_automation_report.server.store.database import (
     lock_run_of,
     locked,
 )
-from pytest_automation_report.server.store.errors import absent, closed, invalid
+from pytest_automation_report.server.store.errors import already_completed, not_found, validation_error
 from pytest_automation_report.server.store.inputs import INT64_MAX, json_text
 from pytest_automation_report.server.store.inserts import add_results
 from pytest_automation_report.server.store.references import project_statuses, set_tags, tagged_milestone
 from pytest_automation_report.server.store.statuses import RunStatus, final_status
 from pytest_automation_report.server.store.tables import (
-    Attachment,
-    Config,
-    Milestone,
-    Project,
-    ProjectStatus,
-    Run,
-    RunTag,
-    Source,
-    Thread,
+    AttachmentRow,
+    ConfigRow,
+    MilestoneRow,
+    ProjectRow,
+    ProjectStatusRow,
+    RunRow,
+    RunTagRow,
+    SourceRow,
+    ThreadRow,
 )
 
 if TYPE_CHECKING:
@@ -77,18 +77,18 @@ class Writer:
         self.check_room()
         self._add_project(project_id)
         self._check_references(project_id, run, are_names_checked=are_references_strict)
-        run_id: int = Run.insert(
+        run_id: int = RunRow.insert(
             project=project_id,
             source=self._source(project_id, run.source),
             name=run.name,
-            config=self._referenced(Config, project_id, run.config_id, run.config),
-            milestone=self._referenced(Milestone, project_id, run.milestone_id, run.milestone)
+            config=self._referenced(ConfigRow, project_id, run.config_id, run.config),
+            milestone=self._referenced(MilestoneRow, project_id, run.milestone_id, run.milestone)
             or tagged_milestone(self._database, project_id, run.tag_names),
             tags=run.tags,
             created=self._now,
         ).execute(self._database)
         for tag in run.tag_names:
-            RunTag.insert(run=run_id, tag=tag).execute(self._database)
+            RunTagRow.insert(run=run_id, tag=tag).execute(self._database)
         self._attach(run_id, None, run.attachments)
         return run_id
 
@@ -102,27 +102,27 @@ class Writer:
     def complete_run(self, run_id: int, *, measure_elapsed: bool) -> None:
         """Complete a run and its open threads."""
         run = self._open_run(run_id)
-        open_threads = Thread.select(Thread.id, Thread.failure_count).where(
-            (Thread.run == run_id) & (Thread.is_completed == False),  # noqa: E712 - SQL, not Python
+        open_threads = ThreadRow.select(ThreadRow.id, ThreadRow.failure_count).where(
+            (ThreadRow.run == run_id) & (ThreadRow.is_completed == False),  # noqa: E712 - SQL, not Python
         )
         for thread in self._rows(open_threads):
             self._close_thread(thread)
         elapsed = max(0, self._now - run["created"]) if measure_elapsed else self._longest_thread(run_id)
-        Run.update(
+        RunRow.update(
             is_completed=True,
             completed=self._now,
             updated=self._now,
             elapsed=elapsed,
             thread_active_count=0,
             status=final_status(run["failure_count"]),
-        ).where(Run.id == run_id).execute(self._database)
+        ).where(RunRow.id == run_id).execute(self._database)
 
     def create_thread(self, run_id: int, thread: ThreadSubmission) -> int:
         """Add a thread to an open run; return its id."""
         self.check_room()
         run = self._open_run(run_id)
         check_threads(run["thread_count"])
-        thread_id: int = Thread.insert(
+        thread_id: int = ThreadRow.insert(
             run=run_id,
             position=run["thread_count"] + 1,
             created=self._now,
@@ -130,11 +130,11 @@ class Writer:
             elapsed_computed=thread.computed,
         ).execute(self._database)
         self._attach(run_id, thread_id, thread.attachments)
-        Run.update(
-            thread_count=Run.thread_count + 1,
-            thread_active_count=Run.thread_active_count + 1,
+        RunRow.update(
+            thread_count=RunRow.thread_count + 1,
+            thread_active_count=RunRow.thread_active_count + 1,
             updated=self._now,
-        ).where(Run.id == run_id).execute(self._database)
+        ).where(RunRow.id == run_id).execute(self._database)
         return thread_id
 
     def append_to_thread(self, thread_id: int, addition: ThreadSubmission) -> None:
@@ -147,19 +147,19 @@ class Writer:
         use(self._database, thread["run"], set[str]().union(*mentioned))
         add_results(self._database, thread, addition.tests, addition.statuses, self._now)
         amounts = addition.statuses.increments(test.status for test in addition.tests)
-        counts = {name: getattr(Thread, name) + amount for name, amount in amounts.items()}
+        counts = {name: getattr(ThreadRow, name) + amount for name, amount in amounts.items()}
         if totals or counts:
-            Thread.update(**totals, **counts).where(Thread.id == thread_id).execute(self._database)
-        counts = {name: getattr(Run, name) + amount for name, amount in amounts.items()}
-        Run.update(**counts, updated=self._now).where(Run.id == thread["run"]).execute(self._database)
+            ThreadRow.update(**totals, **counts).where(ThreadRow.id == thread_id).execute(self._database)
+        counts = {name: getattr(RunRow, name) + amount for name, amount in amounts.items()}
+        RunRow.update(**counts, updated=self._now).where(RunRow.id == thread["run"]).execute(self._database)
 
     def complete_thread(self, thread_id: int, observed: int | None, computed: int | None) -> None:
         """Complete a thread; durations, in microseconds, replace its totals so far."""
         thread = self._open_thread(thread_id)
         finals = {"elapsed_observed": observed, "elapsed_computed": computed}
         self._close_thread(thread, {name: value for name, value in finals.items() if value is not None})
-        Run.update(thread_active_count=Run.thread_active_count - 1, updated=self._now).where(
-            Run.id == thread["run"],
+        RunRow.update(thread_active_count=RunRow.thread_active_count - 1, updated=self._now).where(
+            RunRow.id == thread["run"],
         ).execute(self._database)
 
     def set_status(self, project_id: int, status: ResultStatus) -> None:
@@ -167,10 +167,10 @@ class Writer:
         self._add_project(project_id)
         lock_project(self._database, project_id)
         project_statuses(self._database, project_id).changed(status)
-        ProjectStatus.delete().where(
-            (ProjectStatus.project == project_id) & (ProjectStatus.number == status.id)
+        ProjectStatusRow.delete().where(
+            (ProjectStatusRow.project == project_id) & (ProjectStatusRow.number == status.id)
         ).execute(self._database)
-        ProjectStatus.insert(
+        ProjectStatusRow.insert(
             project=project_id,
             number=status.id,
             name=status.name,
@@ -185,72 +185,74 @@ class Writer:
         """Give a milestone the tags whose runs belong to it, make it where it is missing, and return its id."""
         self._add_project(project_id)
         lock_project(self._database, project_id)
-        new = Milestone.insert(project=project_id, name=name)
-        milestone = self._made(Milestone, project_id, Milestone.name == name, new)
+        new = MilestoneRow.insert(project=project_id, name=name)
+        milestone = self._made(MilestoneRow, project_id, MilestoneRow.name == name, new)
         set_tags(self._database, milestone, tags)
         return milestone
 
     def _close_thread(self, thread: Json, finals: Json | None = None) -> None:
-        Thread.update(
+        ThreadRow.update(
             is_completed=True,
             completed=self._now,
             status=final_status(thread["failure_count"]),
             **(finals or {}),
-        ).where(Thread.id == thread["id"]).execute(self._database)
+        ).where(ThreadRow.id == thread["id"]).execute(self._database)
 
     def _open_run(self, run_id: int) -> Json:
         row = self._row(
             locked(
-                Run.select(Run.created, Run.status, Run.failure_count, Run.thread_count).where(Run.id == run_id),
+                RunRow.select(RunRow.created, RunRow.status, RunRow.failure_count, RunRow.thread_count).where(
+                    RunRow.id == run_id
+                ),
                 self._database,
             )
         )
         if row is None:
-            raise absent("automation run")
+            raise not_found("automation run")
         if row["status"] != RunStatus.RUNNING:
-            raise closed("automation run")
+            raise already_completed("automation run")
         return row
 
     def _open_thread(self, thread_id: int) -> Json:
         lock_run_of(self._database, thread_id)
         row = self._row(
-            Thread.select(
-                Thread.id,
-                Thread.run,
-                Thread.status,
-                Thread.failure_count,
-                Thread.elapsed_observed,
-                Thread.elapsed_computed,
-                Run.source,
+            ThreadRow.select(
+                ThreadRow.id,
+                ThreadRow.run,
+                ThreadRow.status,
+                ThreadRow.failure_count,
+                ThreadRow.elapsed_observed,
+                ThreadRow.elapsed_computed,
+                RunRow.source,
             )
-            .join(Run)
-            .where(Thread.id == thread_id),
+            .join(RunRow)
+            .where(ThreadRow.id == thread_id),
         )
         if row is None:
-            raise absent("thread")
+            raise not_found("thread")
         if row["status"] != RunStatus.RUNNING:
-            raise closed("thread")
+            raise already_completed("thread")
         return row
 
     def _longest_thread(self, run_id: int) -> int | None:
-        elapsed = fn.COALESCE(Thread.elapsed_observed, Thread.elapsed_computed)
-        longest: int | None = Thread.select(fn.MAX(elapsed)).where(Thread.run == run_id).scalar(self._database)
+        elapsed = fn.COALESCE(ThreadRow.elapsed_observed, ThreadRow.elapsed_computed)
+        longest: int | None = ThreadRow.select(fn.MAX(elapsed)).where(ThreadRow.run == run_id).scalar(self._database)
         return longest
 
     def _source(self, project_id: int, name: str) -> int:
-        new = Source.insert(project=project_id, name=name, created=self._now)
-        return self._made(Source, project_id, Source.name == name, new)
+        new = SourceRow.insert(project=project_id, name=name, created=self._now)
+        return self._made(SourceRow, project_id, SourceRow.name == name, new)
 
     def _add_project(self, project_id: int) -> None:
-        if self._row(Project.select(Project.id).where(Project.id == project_id)) is None:
-            Project.insert(id=project_id, created=self._now).on_conflict_ignore().execute(self._database)
+        if self._row(ProjectRow.select(ProjectRow.id).where(ProjectRow.id == project_id)) is None:
+            ProjectRow.insert(id=project_id, created=self._now).on_conflict_ignore().execute(self._database)
 
     def _check_references(self, project_id: int, run: RunSubmission, *, are_names_checked: bool) -> None:
         """Refuse ids, and where asked names, of configurations and milestones that the project does not have."""
         errors: dict[str, list[str]] = {}
-        given: Sequence[tuple[type[Config | Milestone], int | None, str | None]] = (
-            (Config, run.config_id, run.config),
-            (Milestone, run.milestone_id, run.milestone),
+        given: Sequence[tuple[type[ConfigRow | MilestoneRow], int | None, str | None]] = (
+            (ConfigRow, run.config_id, run.config),
+            (MilestoneRow, run.milestone_id, run.milestone),
         )
         for table, wanted, name in given:
             noun = table.__name__.lower()
@@ -260,14 +262,14 @@ class Writer:
             if are_names_checked and is_name_used and not self._exists(table, project_id, table.name == name):
                 errors[noun] = [f"There is no {noun} of this name in this project."]
         if errors:
-            raise invalid(errors)
+            raise validation_error(errors)
 
-    def _exists(self, table: type[Config | Milestone], project_id: int, condition: object) -> bool:
+    def _exists(self, table: type[ConfigRow | MilestoneRow], project_id: int, condition: object) -> bool:
         return self._row(table.select(table.id).where((table.project == project_id) & condition)) is not None
 
     def _referenced(
         self,
-        table: type[Config | Milestone],
+        table: type[ConfigRow | MilestoneRow],
         project_id: int,
         wanted: int | None,
         name: str | None,
@@ -277,7 +279,13 @@ class Writer:
             return wanted
         return self._made(table, project_id, table.name == name, table.insert(project=project_id, name=name))
 
-    def _made(self, table: type[Source | Config | Milestone], project_id: int, condition: object, new: Any) -> int:  # noqa: ANN401 - peewee's queries have no common type
+    def _made(
+        self,
+        table: type[SourceRow | ConfigRow | MilestoneRow],
+        project_id: int,
+        condition: object,
+        new: Any,  # noqa: ANN401 - peewee's queries have no common type
+    ) -> int:
         """Return the id of a record of a project, which is made when it is not there; others may make it just now."""
         wanted: Any = table.select(table.id).where((table.project == project_id) & condition)
         if self._row(wanted) is None:
@@ -289,7 +297,7 @@ class Writer:
 
     def _attach(self, run_id: int, thread_id: int | None, attachments: Sequence[StoredAttachment]) -> None:
         for attachment in attachments:
-            Attachment.insert(
+            AttachmentRow.insert(
                 run=run_id,
                 thread=thread_id,
                 kind=attachment.kind,
@@ -301,7 +309,7 @@ class Writer:
         use(self._database, run_id, set[str]().union(*map(hashes_in, artifacts)))
 
     def _touch(self, run_id: int) -> None:
-        Run.update(updated=self._now).where(Run.id == run_id).execute(self._database)
+        RunRow.update(updated=self._now).where(RunRow.id == run_id).execute(self._database)
 
     def _rows(self, query: Any) -> Iterable[Json]:  # noqa: ANN401 - peewee's queries have no common type
         rows: list[Json] = list(query.dicts().execute(self._database))
@@ -322,5 +330,5 @@ def _totals(thread: Json, addition: ThreadSubmission) -> dict[str, int]:
         name: ["The total of the thread would be too large."] for name, total in totals.items() if total > INT64_MAX
     }
     if too_large:
-        raise invalid(too_large)
+        raise validation_error(too_large)
     return totals
