@@ -108,7 +108,7 @@ class _Attaching:
 
     def _kept(self, content: Path | bytes, shown: str) -> Artifact | Field:
         """Return the reference to a copy in the spool."""
-        clean, stash = self._notes.clean, self._notes.stash
+        cleaner, stash = self._notes.cleaner, self._notes.stash
         if stash is None:
             is_data = isinstance(content, bytes)
             return self._told(f"{shown}, not kept: nothing publishes them" if is_data else shown)
@@ -117,9 +117,9 @@ class _Attaching:
         except ValueError as error:
             self._notes.miss(f"that are not kept ({error})", shown)
             return self._told(f"{shown} (not kept: {error})")
-        mime_type = clean.string(self._mime_type) if self._mime_type else None
-        address = spooled_address(name, clean.string(shown))
-        return Artifact(clean.string(safe_str(self._name)) or NO_NAME, address, None, mime_type, size)
+        mime_type = cleaner.string(self._mime_type) if self._mime_type else None
+        address = spooled_address(name, cleaner.string(shown))
+        return Artifact(cleaner.string(safe_str(self._name)) or NO_NAME, address, None, mime_type, size)
 
     def _templated(self, path: Path) -> str | None:
         """Return the address that the template gives a file below the root folder."""
@@ -133,14 +133,14 @@ class _Attaching:
         return address if is_address(address) else None
 
     def _told(self, text: str) -> Field:
-        return property_field(safe_str(self._name), text, self._notes.clean)
+        return property_field(safe_str(self._name), text, self._notes.cleaner)
 
 
 def _reference(
     notes: AnnotationCollector, address: str, name: str, mime_type: str | None, size: int | None
 ) -> Artifact | Field:
-    made = artifact_from(safe_str(name), address, mime_type, size, notes.clean)
-    return property_field(safe_str(name), address, notes.clean) if made is None else made
+    made = artifact_from(safe_str(name), address, mime_type, size, notes.cleaner)
+    return property_field(safe_str(name), address, notes.cleaner) if made is None else made
 
 
 def _is_published(item: pytest.Item | pytest.Session | None) -> bool:

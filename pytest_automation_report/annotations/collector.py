@@ -126,10 +126,10 @@ class AnnotationCollector:
     """
 
     __slots__ = ("_dropped", "_first", "_is_set_up", "_missed", "_number", "_pads", "_surplus", "_thread",
-                 "artifact_url", "clean", "is_open", "item", "stash", "told_at_once", "troubles")  # fmt: skip
+                 "artifact_url", "cleaner", "is_open", "item", "stash", "told_at_once", "troubles")  # fmt: skip
 
-    def __init__(self, clean: TextCleaner, stash: Keeping | None = None, artifact_url: str = "") -> None:
-        self.clean = clean
+    def __init__(self, cleaner: TextCleaner, stash: Keeping | None = None, artifact_url: str = "") -> None:
+        self.cleaner = cleaner
         self.stash = stash
         self.artifact_url = artifact_url
         self.told_at_once: Callable[[Artifact], None] | None = None

@@ -119,10 +119,10 @@ def _here() -> AutomationReport:
 
 
 def _text(pad: AttemptAnnotations, name: object) -> str:
-    return pad.notes.clean.string(safe_str(name))
+    return pad.notes.cleaner.string(safe_str(name))
 
 
 def _add_field(pad: AttemptAnnotations, name: object, value: object, kind: FieldType | None) -> None:
-    clean, title, text = pad.notes.clean, safe_str(name), safe_str(value)
-    made = property_field(title, text, clean) if kind is None else typed_field(title, text, kind, clean)
+    cleaner, title, text = pad.notes.cleaner, safe_str(name), safe_str(value)
+    made = property_field(title, text, cleaner) if kind is None else typed_field(title, text, kind, cleaner)
     pad.add(field=made)

@@ -38,7 +38,7 @@ class Markers:
     def __init__(self, rules: RecordingOptions, notes: AnnotationCollector) -> None:
         self._rules = rules
         self._notes = notes
-        self._clean = notes.clean
+        self._cleaner = notes.cleaner
         self._troubles = notes.troubles
         self._names = frozenset((*(f"{_PREFIX}{each}" for each in _WRITTEN), *rules.markers))
         self._parent: object = None
@@ -93,15 +93,15 @@ class Markers:
         if mark.name != short and short in _TEMPLATED:
             return self._references(short, *mark.args, **mark.kwargs)
         values = [*map(safe_str, mark.args), *(f"{name}={safe_str(value)}" for name, value in mark.kwargs.items())]
-        return [property_field(mark.name, ", ".join(values) or "yes", self._clean)]
+        return [property_field(mark.name, ", ".join(values) or "yes", self._cleaner)]
 
     def _field(self, name: object, value: object, type: Any = None) -> list[Field]:  # noqa: A002, ANN401 - the marker's word
         if type is None:
-            return [property_field(safe_str(name), safe_str(value), self._clean)]
-        return [typed_field(safe_str(name), safe_str(value), kind_of(type), self._clean)]
+            return [property_field(safe_str(name), safe_str(value), self._cleaner)]
+        return [typed_field(safe_str(name), safe_str(value), kind_of(type), self._cleaner)]
 
     def _link(self, url: object, name: object = "Link") -> list[Field]:
-        return [typed_field(safe_str(name), safe_str(url), FieldType.URL, self._clean)]
+        return [typed_field(safe_str(name), safe_str(url), FieldType.URL, self._cleaner)]
 
     def _artifact(
         self, item: pytest.Item, content: Made, name: str | None = None, mime_type: str | None = None
@@ -120,4 +120,4 @@ class Markers:
         template = self._rules.link_templates.get(short)
         texts = map(safe_str, ids)
         values = texts if template is None else (template.replace("{}", quote(each, safe="")) for each in texts)
-        return [property_field(_TEMPLATED[short], each, self._clean) for each in values]
+        return [property_field(_TEMPLATED[short], each, self._cleaner) for each in values]

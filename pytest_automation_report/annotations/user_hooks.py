@@ -91,11 +91,11 @@ class UserErrors:
             return None
 
     def checked(
-        self, hook: str, check: Callable[[object, TextCleaner], _Answer], answer: object, clean: TextCleaner
+        self, hook: str, check: Callable[[object, TextCleaner], _Answer], answer: object, cleaner: TextCleaner
     ) -> _Answer | None:
         """Return what a hook's answer comes to, None when it cannot be used."""
         try:
-            return check(answer, clean)
+            return check(answer, cleaner)
         except (TypeError, ValueError, AttributeError) as error:
             self.refuse(hook, error)
             return None
@@ -131,7 +131,7 @@ class AddedToRun:
     resources: Resources = Resources()  # noqa: RUF009 - frozen and empty
 
 
-def added_to_test(answer: object, clean: TextCleaner) -> Annotations | None:
+def added_to_test(answer: object, cleaner: TextCleaner) -> Annotations | None:
     """Return what a hook adds to a result."""
     if answer is None:
         return None
@@ -146,7 +146,7 @@ def added_to_test(answer: object, clean: TextCleaner) -> Annotations | None:
             raise ValueError(f"folder {folder!r} is no text")
         folder = string(folder)
     references = (each for each in answer.artifacts if not isinstance(each, ArtifactFile))
-    return Annotations(_fields(answer.fields, clean), _artifacts(references, clean), key=key, folder=folder)
+    return Annotations(_fields(answer.fields, cleaner), _artifacts(references, cleaner), key=key, folder=folder)
 
 
 def files_of(answer: object) -> tuple[ArtifactFile, ...]:
@@ -155,7 +155,7 @@ def files_of(answer: object) -> tuple[ArtifactFile, ...]:
     return tuple(each for each in artifacts if isinstance(each, ArtifactFile))
 
 
-def added_to_run(answer: object, clean: TextCleaner) -> AddedToRun:
+def added_to_run(answer: object, cleaner: TextCleaner) -> AddedToRun:
     """Return what a hook adds to a run."""
     if answer is None:
         return AddedToRun()
@@ -166,9 +166,9 @@ def added_to_run(answer: object, clean: TextCleaner) -> AddedToRun:
         if not (isinstance(tag, str) and _TAG.fullmatch(tag)):
             raise ValueError(f"tag {tag!r} is not of letters, digits, underscores and dashes")
     resources = Resources(
-        fields=_fields(answer.fields, clean),
-        links=tuple(_link(each, clean) for each in answer.links),
-        artifacts=_artifacts((each for each in answer.artifacts if not isinstance(each, ArtifactFile)), clean),
+        fields=_fields(answer.fields, cleaner),
+        links=tuple(_link(each, cleaner) for each in answer.links),
+        artifacts=_artifacts((each for each in answer.artifacts if not isinstance(each, ArtifactFile)), cleaner),
     )
     return AddedToRun("" if answer.name is None else string(safe_str(answer.name)), tuple(answer.tags), resources)
 
@@ -180,42 +180,42 @@ def _key(given: object) -> str:
     return given if _KEY.fullmatch(given) else sha256(given.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _fields(given: Iterable[object], clean: TextCleaner) -> tuple[Field, ...]:
-    return tuple(_field(each, clean) for each in given)
+def _fields(given: Iterable[object], cleaner: TextCleaner) -> tuple[Field, ...]:
+    return tuple(_field(each, cleaner) for each in given)
 
 
-def _field(given: object, clean: TextCleaner) -> Field:
+def _field(given: object, cleaner: TextCleaner) -> Field:
     if not isinstance(given, Field):
         raise TypeError(f"{type(given).__name__} is no Field")
-    made = typed_field(safe_str(given.name), safe_str(given.value), kind_of(given.type), clean)
+    made = typed_field(safe_str(given.name), safe_str(given.value), kind_of(given.type), cleaner)
     spelt = ((safe_str(name), safe_str(value)) for name, value in given.meta.items())
-    meta = {clean.string(name): clean.string(clean.beside(name, value)) for name, value in spelt}
+    meta = {cleaner.string(name): cleaner.string(cleaner.beside(name, value)) for name, value in spelt}
     return replace(made, meta=meta, is_highlight=bool(given.is_highlight))
 
 
-def _artifacts(given: Iterable[object], clean: TextCleaner) -> tuple[Artifact, ...]:
+def _artifacts(given: Iterable[object], cleaner: TextCleaner) -> tuple[Artifact, ...]:
     found = []
     for each in given:
         if not isinstance(each, Artifact):
             raise TypeError(f"{type(each).__name__} is no Artifact")
         size = each.size if isinstance(each.size, int) and each.size >= 0 else None
         mime_type = None if each.mime_type is None else safe_str(each.mime_type)
-        made = artifact_from(safe_str(each.name), safe_str(each.url), mime_type, size, clean)
+        made = artifact_from(safe_str(each.name), safe_str(each.url), mime_type, size, cleaner)
         if made is None:
             raise ValueError(f"artifact {safe_str(each.name)!r}: {safe_str(each.url)!r} is no web address")
-        found.append(replace(made, note=_note(each.note, clean)))
+        found.append(replace(made, note=_note(each.note, cleaner)))
     return tuple(found)
 
 
-def _link(given: object, clean: TextCleaner) -> Link:
+def _link(given: object, cleaner: TextCleaner) -> Link:
     if not isinstance(given, Link):
         raise TypeError(f"{type(given).__name__} is no Link")
     address = safe_str(given.url)
     if not is_address(address):
         raise ValueError(f"link {safe_str(given.name)!r}: {address!r} is no web address")
-    address = clean.address(address)
-    return Link(clean.string(safe_str(given.name)) or address, address, _note(given.note, clean))
+    address = cleaner.address(address)
+    return Link(cleaner.string(safe_str(given.name)) or address, address, _note(given.note, cleaner))
 
 
-def _note(note: object, clean: TextCleaner) -> str | None:
-    return None if note is None else cut_end(clean.string(safe_str(note)), NOTE_UNITS)
+def _note(note: object, cleaner: TextCleaner) -> str | None:
+    return None if note is None else cut_end(cleaner.string(safe_str(note)), NOTE_UNITS)

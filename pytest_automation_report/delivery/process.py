@@ -75,7 +75,7 @@ class SessionFollower:
         """Take all new records."""
         for worker, records in self.files.added(self._is_full):
             for placed in records:
-                self.lanes.take(worker, placed)
+                self.lanes.apply(worker, placed)
             lane = self.lanes.lane(worker)
             lane.position = self.files.position(worker)
             if lane.pid and worker not in self._workers and self.controller is not None:
@@ -89,7 +89,7 @@ class SessionFollower:
         return len(self.lanes.lane(worker).queue) >= _READ_AHEAD
 
     @property
-    def is_over(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether the session has ended; it may be that not all was read, since results wait to be sent."""
         has_ended = self.lanes.is_decided or self.lanes.end is not None
         return has_ended or (self.files.is_behind and self._is_left_alone())
@@ -103,7 +103,7 @@ class SessionFollower:
         if self.lanes.is_decided or self.files.is_behind:
             return
         if self.lanes.end is not None:
-            self.lanes.decide("interrupted")
+            self.lanes.finalize("interrupted")
         elif self._is_left_alone():
             self._died_at = now if self._died_at is None else self._died_at
             is_waiting = any(each.is_alive() for each in self._workers.values())
@@ -114,7 +114,7 @@ class SessionFollower:
         """Read what the processes wrote last: one that ended in order between two looks has written its end."""
         self.read()
         if not self.files.is_behind:
-            self.lanes.decide("died" if self.lanes.end is None else "interrupted", self.moment())
+            self.lanes.finalize("died" if self.lanes.end is None else "interrupted", self.moment())
 
     def close(self) -> None:
         """Close the descriptors of processes and of what they have captured."""
@@ -182,13 +182,13 @@ class Sender:
         book = delivery.book
         if self.unknown != "hold":
             book.write("unheld", dropped=self.unknown == "drop")
-        if self.is_in_new_run and book.state.run is not None and self._is_settled(following, delivery):
+        if self.is_in_new_run and book.state.run is not None and self._reconcile_open_intents(following, delivery):
             for number in list(book.state.open_intents):
                 book.write(DECISIONS[self.unknown], i=number, why="its run was left for a new one")
-            delivery.patience.go_on()
+            delivery.patience.resume()
             book.write("new-run")
 
-    def _is_settled(self, following: SessionFollower, delivery: Scheduler) -> bool:
+    def _reconcile_open_intents(self, following: SessionFollower, delivery: Scheduler) -> bool:
         """Settle what is open in the run that is to be left; return whether the server has told what it can."""
         following.read()
         clock, state, answers, progress_at = self.world.clock, delivery.state, -1, 0.0
@@ -237,9 +237,9 @@ class Sender:
             progress_at += clock() - began  # a large file is no lack of progress
             if following.lanes.is_decided:
                 delivery.note = note_from(following.lanes)
-            if not over_at and following.is_over:
+            if not over_at and following.has_ended:
                 over_at = clock()
-                delivery.patience.hurry()
+                delivery.patience.skip_backoff()
             if delivery.is_finished or (
                 over_at and (delivery.stopped or self._is_out_of_time(over_at, progress_at, is_busy=delivery.is_busy))
             ):
@@ -275,7 +275,7 @@ class Sender:
 
     def _account(self, following: SessionFollower, delivery: Scheduler) -> None:
         """Write what became of each worker's results, for the summary and for whoever reads the spool."""
-        book, left = delivery.book, self._left(following, delivery)
+        book, left = delivery.book, self._count_unsent(following, delivery)
         for worker, lane in following.lanes.by_worker.items():
             account = book.state.account(worker)
             book.write(
@@ -301,7 +301,7 @@ class Sender:
         )
 
     @staticmethod
-    def _left(following: SessionFollower, delivery: Scheduler) -> Counter[str]:
+    def _count_unsent(following: SessionFollower, delivery: Scheduler) -> Counter[str]:
         """Count by worker what is still to be sent, also in files that were not read to their end."""
         left: Counter[str] = Counter()
         while True:

@@ -64,9 +64,12 @@ class WorkerQueues:
         return max(0, expected - sum(lane.seen - lane.modules for lane in self.by_worker.values()))
 
     @property
-    def has_begun(self) -> bool:
+    def has_results(self) -> bool:
         """Whether there is something to report."""
-        return any(lane.seen or lane.open or lane.unclosed or lane.suspended for lane in self.by_worker.values())
+        return any(
+            lane.seen or lane.open or lane.pending_rerun or lane.crashed_pending_rerun
+            for lane in self.by_worker.values()
+        )
 
     @property
     def is_closing(self) -> bool:
@@ -79,7 +82,7 @@ class WorkerQueues:
             self.by_worker[worker] = WorkerQueue(worker, self._orphans.get(worker, ()))
         return self.by_worker[worker]
 
-    def take(self, worker: str, placed: PositionedRecord) -> None:
+    def apply(self, worker: str, placed: PositionedRecord) -> None:
         """Add one record of the worker's file; kinds of later versions are passed over."""
         lane, members = self.lane(worker), placed.record.members
         match placed.record.kind:
@@ -128,7 +131,7 @@ class WorkerQueues:
         if field_ not in self.properties and len(self.properties) < _MOST_PROPERTIES:
             self.properties.append(field_)
 
-    def decide(self, kind: Literal["died", "interrupted"], moment: int = 0) -> None:
+    def finalize(self, kind: Literal["died", "interrupted"], moment: int = 0) -> None:
         """Make results of all that is still open, since the session is over; ``kind`` says how that came.
 
         ``moment`` is when that was seen, in microseconds of the session's clock, 0 if nobody has looked.
@@ -137,14 +140,14 @@ class WorkerQueues:
         for lane in self.by_worker.values():
             if lane.open is not None:
                 words = self._last_words(lane.worker) if kind == "died" else ""
-                self._emit(lane, self._orphan(lane, lane.open, kind, words, max(lane.ended, moment)))
+                self._enqueue(lane, self._orphan(lane, lane.open, kind, words, max(lane.ended, moment)))
             self._close_attempt(lane)
             lane.is_closed = True
         for lane in self.by_worker.values():
-            suspended, lane.suspended = lane.suspended, None
+            suspended, lane.crashed_pending_rerun = lane.crashed_pending_rerun, None
             if suspended is not None:
                 self._crashed[suspended.nodeid].pop()
-                self._emit(lane, suspended)
+                self._enqueue(lane, suspended)
         self._emit_not_run()
         self.is_decided = True
 
@@ -155,7 +158,7 @@ class WorkerQueues:
             test, lane = not_run_test(nodeid, self._rules), self.lane(NOT_RUN)
             lane.began = lane.ended = ended
             lane.modules += 1
-            self._emit(
+            self._enqueue(
                 lane,
                 Result(NOT_RUN, offset, -1, nodeid, test.key, UNTESTED, 0, ended, encoded(test)),
             )
@@ -180,8 +183,8 @@ class WorkerQueues:
         if lane.began is None:
             lane.began = start.moment
         if lane.open is not None:
-            self._emit(lane, self._orphan(lane, lane.open, "died", _LOST, start.moment))
-        if lane.unclosed is not None and lane.unclosed.nodeid != start.nodeid:
+            self._enqueue(lane, self._orphan(lane, lane.open, "died", _LOST, start.moment))
+        if lane.pending_rerun is not None and lane.pending_rerun.nodeid != start.nodeid:
             self._close_attempt(lane)
         lane.open, lane.ended = start, max(lane.ended, start.moment)
         lane.added.clear()
@@ -194,21 +197,21 @@ class WorkerQueues:
             offset = placed.offset if placed.begun < 0 else placed.begun
             self._start(lane, Start(offset, number, members["began"], nodeid, members["file"], members.get("line")))
         if lane.open is not None and number in lane.orphans:
-            self._emit(lane, self._orphan(lane, lane.open, "died", "", moment))
+            self._enqueue(lane, self._orphan(lane, lane.open, "died", "", moment))
             return
         elapsed = members["elapsed"]
         ident, test = passed_test(nodeid, (members["file"], members.get("line"), ""), self._rules, elapsed)
-        lane.open, lane.unclosed = None, None
+        lane.open, lane.pending_rerun = None, None
         lane.ended = max(lane.ended, moment)
         result = Result(lane.worker, placed.offset, number, nodeid, ident.key, "passed", elapsed, moment, encoded(test))
-        self._emit(lane, result)
+        self._enqueue(lane, result)
 
     def _finish(self, lane: WorkerQueue, placed: PositionedRecord) -> None:
         members, start = placed.record.members, lane.open
         if start is None or start.number != members["n"]:
             start = None
         elif start.number in lane.orphans:
-            self._emit(lane, self._orphan(lane, start, "died", "", members["t"]))
+            self._enqueue(lane, self._orphan(lane, start, "died", "", members["t"]))
             return
         result = Result(
             worker=lane.worker,
@@ -222,21 +225,21 @@ class WorkerQueues:
             test=placed.record.test,
             is_with_files=MARK in placed.record.test,
         )
-        lane.open, lane.unclosed = None, None
+        lane.open, lane.pending_rerun = None, None
         lane.ended = max(lane.ended, result.moment)
         if lane.began is None:
             lane.began = result.moment - result.elapsed
         if start is None:
             lane.modules += 1
         if members["final"]:
-            self._emit(lane, result)
+            self._enqueue(lane, result)
         else:
-            lane.unclosed = result
+            lane.pending_rerun = result
 
     def _close(self, lane: WorkerQueue, moment: int, detail: str) -> None:
         if lane.open is not None:
             lane.interrupted = lane.open.nodeid
-            self._emit(lane, self._orphan(lane, lane.open, "interrupted", detail, moment))
+            self._enqueue(lane, self._orphan(lane, lane.open, "interrupted", detail, moment))
         self._close_attempt(lane)
         lane.ended = max(lane.ended, moment)
         lane.is_closed = True
@@ -252,13 +255,13 @@ class WorkerQueues:
         if members["outcome"] in {"rerun", AGAIN}:
             if members["outcome"] == AGAIN:
                 self._failed.add(start.nodeid)
-            attempts = [] if lane.unclosed is None else [_test_from(lane.unclosed)]
+            attempts = [] if lane.pending_rerun is None else [_test_from(lane.pending_rerun)]
             self._crashed.setdefault(start.nodeid, []).extend([*attempts, _test_from(result)])
-            lane.open = lane.unclosed = None
+            lane.open = lane.pending_rerun = None
             self._release(result.nodeid)
-            lane.suspended = result
+            lane.crashed_pending_rerun = result
         else:
-            self._emit(lane, result)
+            self._enqueue(lane, result)
             lane.is_closed = True
 
     def _pop_crashed(self, nodeid: str) -> list[Test]:
@@ -274,8 +277,8 @@ class WorkerQueues:
         It is kept back until then, with its lane open, since it is the result if no other attempt comes.
         """
         for lane in self.by_worker.values():
-            if lane.suspended is not None and lane.suspended.nodeid == nodeid:
-                lane.suspended, lane.is_closed = None, True
+            if lane.crashed_pending_rerun is not None and lane.crashed_pending_rerun.nodeid == nodeid:
+                lane.crashed_pending_rerun, lane.is_closed = None, True
 
     def _orphan(self, lane: WorkerQueue, start: Start, kind: Unfinished, detail: str, moment: int) -> Result:
         finished = unfinished_test(
@@ -302,13 +305,13 @@ class WorkerQueues:
             is_with_files=MARK in text,
         )
 
-    def _emit(self, lane: WorkerQueue, result: Result) -> None:
+    def _enqueue(self, lane: WorkerQueue, result: Result) -> None:
         if result.is_orphan:
             earlier = self._pop_crashed(result.nodeid)
-            if lane.unclosed is not None and lane.unclosed.nodeid == result.nodeid:
-                earlier = [*earlier, _test_from(lane.unclosed)]
+            if lane.pending_rerun is not None and lane.pending_rerun.nodeid == result.nodeid:
+                earlier = [*earlier, _test_from(lane.pending_rerun)]
             result = self._merged(result, earlier)
-            lane.open = lane.unclosed = None
+            lane.open = lane.pending_rerun = None
         lane.counts[result.status] += 1
         lane.queue.append(result)
 
@@ -325,9 +328,9 @@ class WorkerQueues:
 
     def _close_attempt(self, lane: WorkerQueue) -> None:
         """Make the last rerun attempt the result: nothing came after it."""
-        if lane.unclosed is not None:
-            self._emit(lane, lane.unclosed)
-            lane.unclosed = None
+        if lane.pending_rerun is not None:
+            self._enqueue(lane, lane.pending_rerun)
+            lane.pending_rerun = None
 
 
 def _start_from(placed: PositionedRecord) -> Start:

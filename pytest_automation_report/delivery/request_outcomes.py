@@ -77,7 +77,7 @@ class ResponseHandler:
         return self._settlement is not None and self._settlement.is_waiting
 
     @property
-    def is_storm(self) -> bool:
+    def is_circuit_open(self) -> bool:
         """Whether appends go unanswered: each more would cost a thread."""
         return self._unanswered >= _STORM
 
@@ -115,7 +115,7 @@ class ResponseHandler:
             made = call()
         except UnknownAnswerError as error:
             self._unanswered += is_append
-            self.patience.meet(error)
+            self.patience.handle_error(error)
         except RefusedError as error:
             self._refused(intent, error, posted.batch)
         except (NotSentError, ThrottledError, TokenRefusedError, StoreError) as error:
@@ -131,7 +131,7 @@ class ResponseHandler:
         try:
             made = call()
         except (ClientError, StoreError) as error:
-            self.patience.meet(error)
+            self.patience.handle_error(error)
             return None
         self.patience.succeeded()
         return made
@@ -143,7 +143,7 @@ class ResponseHandler:
         except (NotSentError, UnknownAnswerError) as error:
             self.patience.probed(str(error))
         except (ThrottledError, TokenRefusedError, StoreError) as error:
-            self.patience.meet(error)
+            self.patience.handle_error(error)
         except RefusedError as error:
             self.world.log(f"{error}: an answer all the same")
             self._unanswered = 0
@@ -162,7 +162,7 @@ class ResponseHandler:
             is_run_completed = error is settlement.refusal
             if is_run_completed:
                 self._end_refused()
-            self.patience.meet(error, is_run_completed=is_run_completed)
+            self.patience.handle_error(error, is_run_completed=is_run_completed)
             return True
         if is_settled:
             self._end_settlement(intent)
@@ -171,7 +171,7 @@ class ResponseHandler:
     def _not_taken(self, intent: Intent, error: Trouble) -> None:
         """Go on after a request that has changed nothing."""
         self.book.write("not", i=intent.number)
-        self.patience.meet(error)
+        self.patience.handle_error(error)
 
     def _refused(self, intent: Intent, error: RefusedError, batch: Batch | None) -> None:
         if intent.operation in {"complete_thread", "complete_run"} and error.status == _UNPROCESSABLE:

@@ -69,8 +69,8 @@ class WorkerQueue:
     is_closed: bool = False
     open: Start | None = None
     added: list[Artifact] = field(default_factory=list)
-    unclosed: Result | None = None
-    suspended: Result | None = None
+    pending_rerun: Result | None = None
+    crashed_pending_rerun: Result | None = None
     interrupted: str = ""
     captured: Sequence[Sequence[object]] = ()
     modules: int = 0

@@ -49,7 +49,7 @@ class RetryPolicy:
         """Whether nothing is to be sent now."""
         return bool(self.stopped) or self.world.clock() < max(self._until, self._asked_until)
 
-    def hurry(self) -> None:
+    def skip_backoff(self) -> None:
         """End a wait of our own; one that the server asked for goes on."""
         self._until = 0.0
 
@@ -57,7 +57,7 @@ class RetryPolicy:
         """Begin anew with short waits."""
         self._failures = 0
 
-    def meet(self, error: Trouble, *, is_run_completed: bool = False) -> None:
+    def handle_error(self, error: Trouble, *, is_run_completed: bool = False) -> None:
         """Wait after what a request has met, or send nothing more where waiting would not help.
 
         ``is_run_completed`` if the server has shown that it takes nothing more for that reason.
@@ -116,7 +116,7 @@ class RetryPolicy:
         more = {"gone": True} if self._is_gone else {}
         self.book.write("trouble", why=why, **{"class": trouble}, **more)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Send again, as if nothing had been met."""
         self.stopped, self._until, self._asked_until, self._failures = "", 0.0, 0.0, 0
         self._is_gone = False

@@ -135,7 +135,7 @@ class Scheduler:
     def _has_begun(self) -> bool:
         """Whether there is something to tell; a job without a test is told, too, in a run that waits for it."""
         is_awaited = self.session.joined_run is not None and self.lanes.end is not None
-        return self.lanes.has_begun or self.session.is_closing or is_awaited
+        return self.lanes.has_results or self.session.is_closing or is_awaited
 
     @property
     def _leaves_open(self) -> bool:
@@ -226,7 +226,7 @@ class Scheduler:
         thread = account.thread
         if thread is None:
             return lambda: self._create_thread(lane)
-        if self._aftermath.is_storm:
+        if self._aftermath.is_circuit_open:
             return lambda: self._aftermath.probe(thread)
         return lambda: self._append(lane, account, batch)
 

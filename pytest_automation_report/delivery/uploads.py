@@ -151,9 +151,9 @@ class Uploads:
             call()
         except UnknownAnswerError as error:
             self._in_doubt = self._in_doubt or name
-            self.patience.meet(error)
+            self.patience.handle_error(error)
         except (NotSentError, ThrottledError, TokenRefusedError, StoreError) as error:
-            self.patience.meet(error)
+            self.patience.handle_error(error)
         except RefusedError as error:
             if name:
                 self._give_up(name, f"the server would not take it ({error})")

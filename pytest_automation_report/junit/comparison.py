@@ -50,8 +50,8 @@ def _results(folder: SessionFolder, rules: RecordingOptions) -> dict[str, list[R
     lanes = WorkerQueues(replace(rules, report_not_run=False))  # the XML has no tests that were not run
     for worker, records in SpoolReader(folder).added():
         for placed in records:
-            lanes.take(worker, placed)
-    lanes.decide("interrupted")
+            lanes.apply(worker, placed)
+    lanes.finalize("interrupted")
     found: dict[str, list[Result]] = {}
     for lane in lanes.by_worker.values():
         for result in lane.queue:

@@ -164,7 +164,7 @@ class _Reader:
 
     def __init__(self, rules: RecordingOptions) -> None:
         self._rules = rules
-        self._clean = cleaner_for(rules)
+        self._cleaner = cleaner_for(rules)
         self._case: _Case | None = None
         self._found: list[JunitResult] = []
         self.top = _Top()
@@ -192,7 +192,7 @@ class _Reader:
         node = self._nodes.pop()
         if node.role == "case" and self._case is not None:
             case, self._case = self._case, None
-            result = _result(case, self._rules, self._clean)
+            result = _result(case, self._rules, self._cleaner)
             if result is not None:
                 self.total += result.test.elapsed or 0
                 self._found.append(result)
@@ -259,7 +259,7 @@ def _in_case(case: _Case, name: str, attributes: Mapping[str, str]) -> _Node:
     return _Node("other")
 
 
-def _result(case: _Case, rules: RecordingOptions, clean: TextCleaner) -> JunitResult | None:
+def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> JunitResult | None:
     """Return the result of a case, ``None`` for one without a name."""
     attributes = case.attributes
     name = attributes.get("name", "")
@@ -271,7 +271,7 @@ def _result(case: _Case, rules: RecordingOptions, clean: TextCleaner) -> JunitRe
     status: Status = "passed"
     for each in _STATUSES:
         status = each if each in case.statuses else status
-    fields, artifacts = _additions(case, clean)
+    fields, artifacts = _additions(case, cleaner)
     test = Test(
         key=key_of(folder, name),
         name=string(name),
@@ -287,13 +287,13 @@ def _result(case: _Case, rules: RecordingOptions, clean: TextCleaner) -> JunitRe
     return JunitResult(fit_to_limits(test), status)
 
 
-def _additions(case: _Case, clean: TextCleaner) -> tuple[list[Field], list[Artifact]]:
+def _additions(case: _Case, cleaner: TextCleaner) -> tuple[list[Field], list[Artifact]]:
     """Return the fields and artifacts of a case: what decided its status first."""
     fields = [
         found
         for status in _STATUSES
         for text in case.statuses.get(status, ())
-        if (found := _status_field(status, text, clean)) is not None
+        if (found := _status_field(status, text, cleaner)) is not None
     ]
     properties: list[Property] = []
     for tag, name in _OUTPUTS.items():
@@ -301,12 +301,12 @@ def _additions(case: _Case, clean: TextCleaner) -> tuple[list[Field], list[Artif
             rest, said = said_in(case.outputs[tag].joined())
             properties += said
             if rest:
-                fields.append(Field(name, clean.console(rest), FieldType.CONSOLE))
+                fields.append(Field(name, cleaner.console(rest), FieldType.CONSOLE))
     properties += (each for text in case.properties if (each := _property(text)) is not None)
-    return _with_properties(fields, properties, clean)
+    return _with_properties(fields, properties, cleaner)
 
 
-def _status_field(status: Status, text: _Text, clean: TextCleaner) -> Field | None:
+def _status_field(status: Status, text: _Text, cleaner: TextCleaner) -> Field | None:
     """Return the field that tells of a status: the text, else the message, else the type."""
     message, kind = text.attributes.get("message", ""), text.attributes.get("type", "")
     value = text.joined()
@@ -314,7 +314,9 @@ def _status_field(status: Status, text: _Text, clean: TextCleaner) -> Field | No
         value, message, kind = (message, "", kind) if message else (kind, "", "")
     if not value:
         return None
-    return console_field(status.capitalize(), clean.console(value), clean.paragraph(message), clean.paragraph(kind))
+    return console_field(
+        status.capitalize(), cleaner.console(value), cleaner.paragraph(message), cleaner.paragraph(kind)
+    )
 
 
 def _property(text: _Text) -> Property | None:
@@ -327,7 +329,7 @@ def _property(text: _Text) -> Property | None:
 
 
 def _with_properties(
-    fields: list[Field], properties: Iterable[Property], clean: TextCleaner
+    fields: list[Field], properties: Iterable[Property], cleaner: TextCleaner
 ) -> tuple[list[Field], list[Artifact]]:
     """Return the fields with those that properties make, and the artifacts and steps that properties stand for."""
     artifacts: list[Artifact] = []
@@ -336,37 +338,37 @@ def _with_properties(
     for each in properties:
         step = _STEP.match(each.name)
         if _ATTACHMENT.match(each.name):
-            artifact = _artifact(each.value, clean)
+            artifact = _artifact(each.value, cleaner)
             if artifact is not None:
                 artifacts.append(artifact)
             else:
-                attached.append(property_field(each.name, each.value, clean))
+                attached.append(property_field(each.name, each.value, cleaner))
         elif step is not None:
-            steps.append(((step[1] or "").strip(SPACE), clean.console(each.value)))
+            steps.append(((step[1] or "").strip(SPACE), cleaner.console(each.value)))
         else:
-            fields.append(_property_field(each, clean))
+            fields.append(_property_field(each, cleaner))
     return [*fields, *attached, *_steps(steps)], artifacts
 
 
-def _artifact(value: str, clean: TextCleaner) -> Artifact | None:
+def _artifact(value: str, cleaner: TextCleaner) -> Artifact | None:
     """Return the reference to an attachment that has a web address."""
     if not is_web(value):
         return None
     name = re.split(r"[?#]", value, maxsplit=1)[0].rpartition("/")[2]
-    return artifact_from(name or "attachment", value, _TYPES.guess_type(name)[0], None, clean)
+    return artifact_from(name or "attachment", value, _TYPES.guess_type(name)[0], None, cleaner)
 
 
-def _property_field(each: Property, clean: TextCleaner) -> Field:
+def _property_field(each: Property, cleaner: TextCleaner) -> Field:
     """Return the field of a property; its name may begin with the type that it is to have."""
     hint = _HINT.fullmatch(each.name)
     if hint is None:
         return (
-            typed_field(each.name, each.value, FieldType.TEXT, clean)
+            typed_field(each.name, each.value, FieldType.TEXT, cleaner)
             if each.is_text
-            else property_field(each.name, each.value, clean)
+            else property_field(each.name, each.value, cleaner)
         )
     kind: FieldKind = hint[1]  # type: ignore[assignment]
-    return typed_field(each.name[len(kind) + 1 :], each.value, kind_of(kind), clean)
+    return typed_field(each.name[len(kind) + 1 :], each.value, kind_of(kind), cleaner)
 
 
 def _steps(steps: Sequence[tuple[str, str]]) -> list[Field]:

@@ -145,7 +145,7 @@ class Submission:
             self._folder.write_session(session)
             lock = self._folder.locked()
             assert lock is not None
-            return self._folder.shown(), session, lock
+            return self._folder.publish(), session, lock
         except OSError as error:
             raise SpoolError(f"{self._folder.path} cannot be written: {error.strerror or error}") from error
 

@@ -34,14 +34,14 @@ def is_address(text: str) -> bool:
     return is_web(text) and utf16_length(text) <= STRING_UNITS
 
 
-def property_field(name: str, value: str, clean: TextCleaner) -> Field:
+def property_field(name: str, value: str, cleaner: TextCleaner) -> Field:
     """Return one property: an address, one line, or a text where it has more lines or is longer than a line may be."""
-    value = clean.beside(name, value)
-    name = clean.string(name) or NO_NAME
+    value = cleaner.beside(name, value)
+    name = cleaner.string(name) or NO_NAME
     is_line = len(value) <= STRING_UNITS and not value.count("\n") and utf16_length(visible(value)) <= STRING_UNITS
     if not is_line:
-        return Field(name, clean.console(value), FieldType.TEXT)
-    shown = clean.address(value) if _ADDRESS.fullmatch(value) else clean.string(value)
+        return Field(name, cleaner.console(value), FieldType.TEXT)
+    shown = cleaner.address(value) if _ADDRESS.fullmatch(value) else cleaner.string(value)
     return Field(name, shown, FieldType.URL if _ADDRESS.fullmatch(shown) else FieldType.STRING)
 
 
@@ -53,30 +53,34 @@ def kind_of(kind: FieldType | FieldKind | int) -> FieldType:
     return found
 
 
-def typed_field(name: str, value: str, kind: FieldType, clean: TextCleaner) -> Field:
+def typed_field(name: str, value: str, kind: FieldType, cleaner: TextCleaner) -> Field:
     """Return a field of this type, or of the nearest one that can hold the value whole."""
     if kind is FieldType.URL:
-        return property_field(name, value, clean)
-    value = clean.beside(name, value)
-    name = clean.string(name) or NO_NAME
+        return property_field(name, value, cleaner)
+    value = cleaner.beside(name, value)
+    name = cleaner.string(name) or NO_NAME
     if kind is FieldType.STRING:
-        return Field(name, clean.string(value), kind)
+        return Field(name, cleaner.string(value), kind)
     if kind is FieldType.HTML and utf16_length(value[: TEXT_UNITS + 1]) > TEXT_UNITS:
         kind = FieldType.TEXT  # markup that is cut is broken
-    return Field(name, clean.console(value), kind)
+    return Field(name, cleaner.console(value), kind)
 
 
 def artifact_from(
-    name: str, address: str, mime_type: str | None, size: int | None, clean: TextCleaner
+    name: str, address: str, mime_type: str | None, size: int | None, cleaner: TextCleaner
 ) -> Artifact | None:
     """Return a reference to a stored file of ``size`` bytes, None when the address cannot be followed."""
-    address = clean.address(address) if len(address) <= STRING_UNITS else address
+    address = cleaner.address(address) if len(address) <= STRING_UNITS else address
     if not is_address(address):
         return None
-    return Artifact(clean.string(name) or NO_NAME, address, None, clean.string(mime_type) if mime_type else None, size)
+    return Artifact(
+        cleaner.string(name) or NO_NAME, address, None, cleaner.string(mime_type) if mime_type else None, size
+    )
 
 
-def printed_annotations(sections: Iterable[tuple[str, str]], clean: TextCleaner) -> tuple[list[Field], list[Artifact]]:
+def printed_annotations(
+    sections: Iterable[tuple[str, str]], cleaner: TextCleaner
+) -> tuple[list[Field], list[Artifact]]:
     """Return what a test's output says about it by ``[[PROPERTY|name=value]]`` and ``[[ATTACHMENT|address]]``."""
     fields: list[Field] = []
     artifacts: list[Artifact] = []
@@ -86,22 +90,22 @@ def printed_annotations(sections: Iterable[tuple[str, str]], clean: TextCleaner)
         for word, text in _PRINTED.findall(content):
             if word == "PROPERTY":
                 name, _, value = text.partition("=")
-                fields.append(property_field(name.strip(), value.strip(), clean))
+                fields.append(property_field(name.strip(), value.strip(), cleaner))
                 continue
             address = text.strip()
             file_name = re.split(r"[?#]", address, maxsplit=1)[0].rstrip("/\\").replace("\\", "/").rpartition("/")[2]
-            artifact = artifact_from(file_name or address, address, None, None, clean)
+            artifact = artifact_from(file_name or address, address, None, None, cleaner)
             if artifact is None:
-                fields.append(property_field("Attachment", address, clean))
+                fields.append(property_field("Attachment", address, cleaner))
             else:
                 artifacts.append(artifact)
     return fields, artifacts
 
 
-def clean_field(field: Field, clean: TextCleaner) -> Field:
+def clean_field(field: Field, cleaner: TextCleaner) -> Field:
     """Return a complete field with its value made fit to be shown: secrets hidden, cut to the limits."""
     if field.value is None:
         return field
-    value = clean.beside(field.name, field.value)
-    value = clean.address(value) if field.type is FieldType.URL else clean.console(value)
+    value = cleaner.beside(field.name, field.value)
+    value = cleaner.address(value) if field.type is FieldType.URL else cleaner.console(value)
     return field if value == field.value else replace(field, value=value)

@@ -330,12 +330,12 @@ def _phase_fields(told: Sequence[Phase], subtests: Subtests | None) -> list[Fiel
 def _property_fields(
     entries: Sequence[tuple[str, object]],
     before: Sequence[tuple[str, object]],
-    clean: TextCleaner,
+    cleaner: TextCleaner,
 ) -> list[Field]:
     """Return the fields of what ``record_property`` was given in this attempt."""
     pairs = [(safe_str(name), safe_str(value)) for name, value in entries]
     added = _after(pairs, [(safe_str(name), safe_str(value)) for name, value in before])
-    return [property_field(name, value, clean) for name, value in added]
+    return [property_field(name, value, cleaner) for name, value in added]
 
 
 def _after(entries: Sequence[_Entry], before: Sequence[_Entry]) -> Sequence[_Entry]:

@@ -57,10 +57,10 @@ def collection_test(report: CollectionReport, rules: RecordingOptions) -> Attemp
         module = identity(report.nodeid).name
         folder = string(f"{rules.prefix}.{module}") if rules.prefix else module
         ident = replace(ident, folder=folder)
-    clean = cleaner_for(rules)
+    cleaner = cleaner_for(rules)
     status: Status = "skipped" if report.outcome == "skipped" else "error"
-    told = _skipped_collection(report, clean) if status == "skipped" else _failed_collection(report, clean)
-    fields = [told, *(output_fields(report.sections, clean) if rules.keeps_output(status) else ())]
+    told = _skipped_collection(report, cleaner) if status == "skipped" else _failed_collection(report, cleaner)
+    fields = [told, *(output_fields(report.sections, cleaner) if rules.keeps_output(status) else ())]
     path = string(report.nodeid.partition("::")[0]) or None
     test = Test(ident.key, ident.name, ident.folder, rules.alias(status), file=path, fields=tuple(fields))
     return AttemptResult(ident, fit_to_limits(test), is_final=True, status=status)
@@ -82,10 +82,10 @@ def unfinished_test(
     ``observed`` the microseconds since it began.
     """
     ident = identity(nodeid, prefix=rules.prefix)
-    clean = cleaner_for(rules)
+    cleaner = cleaner_for(rules)
     sentence = _sentence(kind, worker)
-    told = console_field("Error", clean.console(sentence, "\n\n" if detail else "", detail), sentence)
-    fields = (told, *node_id_fields(ident, clean))
+    told = console_field("Error", cleaner.console(sentence, "\n\n" if detail else "", detail), sentence)
+    fields = (told, *node_id_fields(ident, cleaner))
     file, line = place(location)
     elapsed = None if observed is None else max(0, observed)
     test = Test(ident.key, ident.name, ident.folder, rules.alias("error"), elapsed, file, line, fields)
@@ -119,7 +119,7 @@ def place(location: Location) -> tuple[str | None, int | None]:
     return string(path) or None, None if line is None or line < 0 else line + 1
 
 
-def output_fields(sections: Iterable[tuple[str, str]], clean: TextCleaner) -> list[Field]:
+def output_fields(sections: Iterable[tuple[str, str]], cleaner: TextCleaner) -> list[Field]:
     """Return the console fields of what was captured, one a stream, phases in their order."""
     fields: list[Field] = []
     entries = list(sections)
@@ -133,13 +133,13 @@ def output_fields(sections: Iterable[tuple[str, str]], clean: TextCleaner) -> li
             if content and title.startswith(heading):
                 parts.extend((between, content) if parts and between else (content,))
         if parts:
-            fields.append(Field(name, clean.console(*parts), FieldType.CONSOLE))
+            fields.append(Field(name, cleaner.console(*parts), FieldType.CONSOLE))
     return fields
 
 
-def node_id_fields(ident: TestIdentity, clean: TextCleaner) -> tuple[Field, ...]:
+def node_id_fields(ident: TestIdentity, cleaner: TextCleaner) -> tuple[Field, ...]:
     """Return the field with pytest's own spelling of a node id, where folder and name no longer show it."""
-    return (Field("Node id", clean.string(ident.raw)),) if ident.is_respelled else ()
+    return (Field("Node id", cleaner.string(ident.raw)),) if ident.is_respelled else ()
 
 
 def _sentence(kind: Unfinished, worker: str) -> str:
@@ -151,16 +151,16 @@ def _sentence(kind: Unfinished, worker: str) -> str:
     return "This test was interrupted (Ctrl-C, pytest.exit or -x) before it finished."
 
 
-def _failed_collection(report: CollectionReport, clean: TextCleaner) -> Field:
+def _failed_collection(report: CollectionReport, cleaner: TextCleaner) -> Field:
     """Return the field that tells why a node could not be collected."""
     text = report.longreprtext or "pytest could not collect this and gave no text."
     raised = _RAISED.findall(text)
     message = raised[-1] if raised else "collection failure"
     kind = exception_type(message) if raised else ""
-    return console_field("Error", clean.console(text), clean.paragraph(message), kind)
+    return console_field("Error", cleaner.console(text), cleaner.paragraph(message), kind)
 
 
-def _skipped_collection(report: CollectionReport, clean: TextCleaner) -> Field:
+def _skipped_collection(report: CollectionReport, cleaner: TextCleaner) -> Field:
     """Return the field that tells why a module was skipped."""
     text, reason = skip_texts(report.longrepr, report.longreprtext)
-    return console_field("Skipped", clean.console(text), clean.paragraph(reason), "pytest.skip")
+    return console_field("Skipped", cleaner.console(text), cleaner.paragraph(reason), "pytest.skip")

@@ -61,7 +61,7 @@ def describe(notes: AnnotationCollector, item: pytest.Item, report: pytest.TestR
     hook = getattr(item.ihook, DESCRIBE_TEST)
     answers = notes.troubles.ask(DESCRIBE_TEST, lambda: hook(item=item, report=report)) or ()
     for answer in reversed(answers):  # the hook nearest to the test answers first, and its key is to count
-        added = notes.troubles.checked(DESCRIBE_TEST, added_to_test, answer, notes.clean)
+        added = notes.troubles.checked(DESCRIBE_TEST, added_to_test, answer, notes.cleaner)
         if added is not None:
             pad.described.append(added)
             for each in files_of(answer):
@@ -164,9 +164,9 @@ _RECORDER: Final = "automation-report-suite-properties"
 class SuiteProperties:
     """Write suite properties of one process to its spool file; ``write`` appends a record."""
 
-    def __init__(self, write: Callable[[bytes], None], clean: TextCleaner) -> None:
+    def __init__(self, write: Callable[[bytes], None], cleaner: TextCleaner) -> None:
         self._write = write
-        self._clean = clean
+        self._cleaner = cleaner
 
     def watch(self, config: pytest.Config) -> None:
         """Replace pytest's fixture in this session, unless pytest's plugin that has it is switched off."""
@@ -177,7 +177,7 @@ class SuiteProperties:
 
     def record(self, name: str, value: object) -> None:
         """Write one property."""
-        made = property_field(safe_str(name), safe_str(value), self._clean)
+        made = property_field(safe_str(name), safe_str(value), self._cleaner)
         self._write(plain_record("property", field=made.body()))
 
 

@@ -31,10 +31,10 @@ def described_run(
     """
     hook = getattr(config.hook, DESCRIBE_RUN)
     answers = troubles.ask(DESCRIBE_RUN, lambda: hook(config=config)) or ()
-    clean = cleaner_for(rules)
+    cleaner = cleaner_for(rules)
     files: list[ArtifactFile] = []
     for answer in reversed(answers):
-        added = troubles.checked(DESCRIBE_RUN, added_to_run, answer, clean)
+        added = troubles.checked(DESCRIBE_RUN, added_to_run, answer, cleaner)
         if added is None:
             continue
         files += files_of(answer)

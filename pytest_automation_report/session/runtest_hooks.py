@@ -169,7 +169,7 @@ class RuntestHooks:
     def watch(self, config: pytest.Config) -> None:
         """Let the tests of this process add to their results."""
         config.pluginmanager.register(self._notes, NOTES)
-        SuiteProperties(self.write, self._notes.clean).watch(config)
+        SuiteProperties(self.write, self._notes.cleaner).watch(config)
         activate(self._notes)
         captured = captured_files(config) if self._rules.keeps_output("error") else []
         if captured:
@@ -293,14 +293,14 @@ class RuntestHooks:
     def _last_words(self) -> str:
         """Return what interrupted the test that is open, and what it printed last, as far as pytest has captured it."""
         sections: Sequence[tuple[str, str, str]] = getattr(self._notes.item, "_report_sections", ())
-        clean = self._notes.clean.console
+        cleaner = self._notes.cleaner.console
         printed = [
             # Cleaned before it is cut: of a secret that is cut nothing would be found.
-            f"Captured {stream} {when}\n{clean(content[-_LAST_LOOKED_AT:])[-_LAST_CHARACTERS:]}"
+            f"Captured {stream} {when}\n{cleaner(content[-_LAST_LOOKED_AT:])[-_LAST_CHARACTERS:]}"
             for when, stream, content in (sections if self._rules.keeps_output("error") else ())
             if content
         ]
-        return "\n\n".join([*filter(None, (clean(self._interrupted),)), *printed])
+        return "\n\n".join([*filter(None, (cleaner(self._interrupted),)), *printed])
 
     def _count_unclosed(self) -> None:
         """Count a rerun attempt that no other followed: it is the result."""
@@ -318,11 +318,11 @@ class RuntestHooks:
             self._count_unclosed()
         if self._collected:
             self._writer.write(self._collected)  # once more, at the end: who counts reads both ends of a file alone
-        clean, faults = self._notes.clean.string, self.faults
-        told = [clean(each) for each in self._notes.told()]
+        cleaner, faults = self._notes.cleaner.string, self.faults
+        told = [cleaner(each) for each in self._notes.told()]
         more: dict[str, object] = {**self.failures.members(), **({"told": told} if told else {}), **detail}
         if faults.count:
-            more |= {"faults": faults.count, "texts": [clean(each) for each in faults.texts]}
+            more |= {"faults": faults.count, "texts": [cleaner(each) for each in faults.texts]}
         self._writer.write(plain_record("close", t=self._clock.now(), counts=dict(self.counts), **more))
 
     def shut(self) -> None:
@@ -356,7 +356,7 @@ def worker_recording(given: dict[str, Any], worker: str) -> WorkerRecording | No
     """
     folder = SessionFolder(Path(given["folder"]))
     try:
-        writer = folder.writer(worker) if folder.is_here else None
+        writer = folder.writer(worker) if folder.has_manifest else None
     except (OSError, SpoolError):
         writer = None
     if writer is None:

@@ -142,8 +142,8 @@ class SessionHooks:
         template = files_template(configuration, environ, config.rootpath)
         self._store = store
         self._rules = rules_from(configuration, prefix, secrets, artifact_url=template)
-        self._clean = cleaner_for(self._rules)
-        self._report = TerminalReport(config, self._environ, self._clean, self.faults)
+        self._cleaner = cleaner_for(self._rules)
+        self._report = TerminalReport(config, self._environ, self._cleaner, self.faults)
         self._troubles = self._report.troubles
         self._troubles += configuration.troubles
         self._clock = Clock()
@@ -237,11 +237,11 @@ class SessionHooks:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember what interrupts the session."""
         if isinstance(excinfo.value, pytest.exit.Exception):
-            self._interruption = self._clean.string(f"ended by pytest.exit: {excinfo.value}")
+            self._interruption = self._cleaner.string(f"ended by pytest.exit: {excinfo.value}")
         elif type(excinfo.value) is KeyboardInterrupt:
             self._interruption = "interrupted by Ctrl-C"
         else:  # pytest and xdist stop by exceptions derived from it: too many failures, errors in collection
-            self._interruption = self._clean.string(f"stopped: {excinfo.value}")
+            self._interruption = self._cleaner.string(f"stopped: {excinfo.value}")
 
     @pytest.hookimpl(trylast=True)
     @guarded
@@ -321,7 +321,7 @@ class SessionHooks:
             return
         self._is_ended = True
         self._restore()
-        reason = self._interruption or self._clean.string(_reason(session, exitstatus))
+        reason = self._interruption or self._cleaner.string(_reason(session, exitstatus))
         self._recording.close()
         if self._remote is not None:
             self._remote.close()

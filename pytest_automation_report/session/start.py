@@ -158,7 +158,7 @@ def _written(
     )
     try:
         folder.write_session(session)
-        return folder.shown(), session
+        return folder.publish(), session
     except OSError as error:
         folder.remove()
         raise SpoolError(f"{folder.path} cannot be written: {error.strerror or error}") from error
@@ -222,11 +222,11 @@ def _new_run(
 ) -> NewRun:
     """Return the run, without secrets in its texts."""
     run = configured_run(configuration, facts, own=software)
-    clean = cleaner_for(rules)
+    cleaner = cleaner_for(rules)
     return replace(
         run,
         resources=Resources(
-            fields=tuple(clean_field(field, clean) for field in run.resources.fields),
-            links=tuple(replace(each, url=clean.address(each.url)) for each in run.resources.links),
+            fields=tuple(clean_field(field, cleaner) for field in run.resources.fields),
+            links=tuple(replace(each, url=cleaner.address(each.url)) for each in run.resources.links),
         ),
     )

@@ -34,7 +34,7 @@ class TerminalReport:
     """
 
     def __init__(
-        self, config: pytest.Config, environ: Mapping[str, str], clean: TextCleaner, faults: InternalErrors
+        self, config: pytest.Config, environ: Mapping[str, str], cleaner: TextCleaner, faults: InternalErrors
     ) -> None:
         self.faults = faults
         self.troubles: list[str] = []
@@ -43,7 +43,7 @@ class TerminalReport:
         self._here = config.invocation_params.dir
         self._root = config.rootpath
         self._environ = environ
-        self._clean = clean
+        self._cleaner = cleaner
         self._is_told = False
         self._compared: list[str] = []
         self._last: list[str] = []
@@ -141,7 +141,7 @@ class TerminalReport:
 
     def _all_troubles(self) -> list[str]:
         faults = [f"error in reporting: {each}" for each in self.faults.texts]
-        return [*self.troubles, *map(self._clean.string, (*self.hook_troubles.texts, *faults))]
+        return [*self.troubles, *map(self._cleaner.string, (*self.hook_troubles.texts, *faults))]
 
 
 def _write(stream: TextIO | None, lines: Sequence[str]) -> None:

@@ -174,8 +174,8 @@ class RemoteWorkerRecorder(RuntestHooks):
         self._open_nodeid = ""
         for text in carried["told"]:
             self._notes.troubles.add(text)
-        clean = self._notes.clean
-        added = [each and _cleaned(Annotations.from_json(each), clean) for each in carried["added"]]
+        cleaner = self._notes.cleaner
+        added = [each and _cleaned(Annotations.from_json(each), cleaner) for each in carried["added"]]
         self.finish_attempt(nodeid, added)
 
     def give_up(self) -> None:
@@ -205,12 +205,12 @@ def _as_in_worker(report: Any) -> Any:  # noqa: ANN401 - a report that other plu
     return copied
 
 
-def _cleaned(added: Annotations, clean: TextCleaner) -> Annotations:
+def _cleaned(added: Annotations, cleaner: TextCleaner) -> Annotations:
     """Return what a test on another host has added without the secrets that only this process knows."""
     return replace(
         added,
-        fields=tuple(clean_field(field, clean) for field in added.fields),
-        steps=tuple((status, clean.string(name)) for status, name in added.steps),
+        fields=tuple(clean_field(field, cleaner) for field in added.fields),
+        steps=tuple((status, cleaner.string(name)) for status, name in added.steps),
     )
 
 

@@ -94,7 +94,7 @@ class SessionFolder:
         return self.path / "rejected.jsonl"
 
     @property
-    def is_here(self) -> bool:
+    def has_manifest(self) -> bool:
         """Whether the session was spooled on this host (or on a disk that it shares)."""
         return self._session_path.exists()
 
@@ -146,7 +146,7 @@ class SessionFolder:
 
     def writer(self, worker: str) -> SpoolWriter:
         """Return a writer of this worker's records, which makes the session again where a test deletes it."""
-        if self._known is None and self.is_here:
+        if self._known is None and self.has_manifest:
             self.read_session()
         return SpoolWriter(self.records(worker), None if self._known is None else self._session_file(*self._known))
 
@@ -253,7 +253,7 @@ class SessionFolder:
         finally:
             os.close(folder)
 
-    def shown(self) -> SessionFolder:
+    def publish(self) -> SessionFolder:
         """Return the folder by the name under which it can be sent: all that belongs into it is there."""
         path = self.path.with_name(self.id)
         self.path.rename(path)

@@ -112,7 +112,7 @@ def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now:
             is_old = 0 < keep_days * DAY_SECONDS < age_of(folder, now)
             if is_old and (why := foreign_in(folder.path)):
                 alone.append(f"{folder.path.name}: {why}")
-            if not (folder.is_here or folder.workers()) or state_of(folder) in {"running", "sending"}:
+            if not (folder.has_manifest or folder.workers()) or state_of(folder) in {"running", "sending"}:
                 continue
             if is_delivered(folder) and not discard_session(folder):
                 continue  # its pytest was killed before it could remove it: neither kept nor lost

@@ -132,11 +132,11 @@ def test_end_is_known_before_all_is_read(tmp_path: Path) -> None:
         with stepping(written) as stepper:
             stepper.read()
             assert stepper.following.files.is_behind
-            assert not stepper.following.is_over
+            assert not stepper.following.has_ended
             written.end()
             stepper.read()
             assert stepper.following.files.is_behind
-            assert [stepper.following.is_over] == [True]
+            assert [stepper.following.has_ended] == [True]
 
 
 def test_crash_after_results_that_are_not_read_yet(tmp_path: Path) -> None:

@@ -264,16 +264,16 @@ def test_longest_pause_counts(written: WrittenSession) -> None:
             stepper.clock.now += 40
         patience.later("again", "no route")
         patience.throttled(ThrottledError("no", 1.0))
-        patience.hurry()
+        patience.skip_backoff()
         assert not waits(stepper, 1.6)
         patience.throttled(ThrottledError("no", 60.0))
         patience.throttled(ThrottledError("no", 1.0))
         patience.later("again", "no route")
-        patience.hurry()
+        patience.skip_backoff()
         assert waits(stepper, 59)
         assert not waits(stepper, 2)
         patience.later("again", "no route")
-        patience.hurry()
+        patience.skip_backoff()
         assert not waits(stepper, 0)
 
 

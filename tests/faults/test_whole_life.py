@@ -85,7 +85,7 @@ def test_session_is_removed_when_pytest_dies_after_its_delivery(
         start_sender(handed_over(written, controller.pid))
         eventually(lambda: ledger_from(written.folder.ledger).is_done, "all is delivered")
         sender = ledger_from(written.folder.ledger).sender_pid
-        assert written.folder.is_here
+        assert written.folder.has_manifest
         controller.kill()
     wait_for_death(sender)
     assert not written.folder.path.exists()
@@ -184,7 +184,7 @@ def test_dead_server_leaves_the_session(tmp_path: Path, server: ScriptedServer) 
     server.down()
     run(handed_over(written, dead()))
     assert "3 results left" in written.folder.log.read_text()
-    assert written.folder.is_here
+    assert written.folder.has_manifest
 
 
 @pytest.mark.parametrize("what", ["named", "other", "missing", "folder"])

@@ -35,7 +35,7 @@ class Files:
         """Give these records of this worker to the lanes."""
         decoder = self._decoders.setdefault(worker, Decoder())
         for placed in decoder.feed(b"".join(records)):
-            self.lanes.take(worker, placed)
+            self.lanes.apply(worker, placed)
         self.lanes.lane(worker).position = decoder.position
 
     def results(self, worker: str = "gw0") -> list[tuple[str, str, list[str]]]:
@@ -72,7 +72,7 @@ def test_finished_attempt_is_a_result() -> None:
     files.write("gw0", _start(1, "a"), _finish(1, "a"))
     (result,) = files.lanes.lane("gw0").queue
     assert (result.nodeid, result.key, result.status, result.elapsed) == ("t.py::a", "ka", "passed", 5)
-    assert files.lanes.has_begun
+    assert files.lanes.has_results
 
 
 def _pass(number: int, name: str, *, moment: int = 10) -> bytes:
@@ -133,7 +133,7 @@ def test_rerun_attempt_without_a_next_is_the_result(after: str) -> None:
     elif after == "close":
         files.write("gw0", plain_record("close", t=9, counts={}))
     else:
-        files.lanes.decide("died")
+        files.lanes.finalize("died")
     assert files.results()[0] == ("a", "failure", ["Failure"])
 
 
@@ -142,7 +142,7 @@ def test_open_attempt_is_an_error_at_the_end(kind: Any, words: str) -> None:  # 
     """A test that was running when the session ended is an error that says how."""
     files = Files()
     files.write("main", _start(1, "a"), _finish(1, "a"), _start(2, "b"))
-    files.lanes.decide(kind)
+    files.lanes.finalize(kind)
     assert files.results("main") == [("a", "passed", []), ("b", "error", ["Error"])]
     assert words in files.lanes.lane("main").queue[1].test
 
@@ -154,7 +154,7 @@ def test_crash_is_the_result_of_the_running_test() -> None:
     files.write("controller", _crash("gw0", "a"))
     assert files.results() == [("a", "error", ["Error"])]
     assert "gw0 crashed" in files.lanes.lane("gw0").queue[0].test
-    files.lanes.decide("interrupted")
+    files.lanes.finalize("interrupted")
     assert len(files.results()) == 1
 
 
@@ -209,7 +209,7 @@ def test_crash_that_is_run_again_is_an_earlier_attempt(is_crash_read_last: bool)
     files.lanes.merge_crashed()
     assert files.results("gw0") == []
     assert files.results("gw1") == [("a", "passed", ["Attempts", "Attempt 1"])]
-    files.lanes.decide("interrupted")
+    files.lanes.finalize("interrupted")
     assert files.results("gw0") == []
 
 
@@ -232,7 +232,7 @@ def test_crash_that_is_never_run_again_is_the_result() -> None:
     files = Files()
     files.write("gw0", _start(1, "a"))
     files.write("controller", _crash("gw0", "a", "rerun"))
-    files.lanes.decide("died")
+    files.lanes.finalize("died")
     assert files.results() == [("a", "error", ["Error"])]
 
 
@@ -245,7 +245,7 @@ def test_crash_on_every_attempt_is_one_result_in_the_last_lane() -> None:
     files.write("controller", _crash("gw1", "a", "rerun"))
     files.write("gw2", _start(1, "a"))
     files.write("controller", _crash("gw2", "a"))
-    files.lanes.decide("interrupted")
+    files.lanes.finalize("interrupted")
     assert (files.results("gw0"), files.results("gw1")) == ([], [])
     assert files.results("gw2") == [("a", "error", ["Error", "Attempts", "Attempt 1", "Attempt 2"])]
 
@@ -256,7 +256,7 @@ def test_two_crashes_without_a_third_run_are_one_result() -> None:
     for worker in ("gw0", "gw1"):
         files.write(worker, _start(1, "a"))
         files.write("controller", _crash(worker, "a", "rerun"))
-    files.lanes.decide("died")
+    files.lanes.finalize("died")
     assert files.results("gw0") == []
     assert files.results("gw1") == [("a", "error", ["Error", "Attempts", "Attempt 1"])]
 
@@ -266,7 +266,7 @@ def test_worker_that_ends_in_order_interrupts_its_test() -> None:
     files = Files()
     files.write("gw0", _start(1, "a"), plain_record("close", t=9, counts={}))
     files.write("controller", _crash("gw0", "a"))
-    files.lanes.decide("interrupted")
+    files.lanes.finalize("interrupted")
     assert files.results() == [("a", "error", ["Error"])]
     assert "interrupted" in files.lanes.lane("gw0").queue[0].test
 

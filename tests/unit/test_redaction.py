@@ -304,11 +304,11 @@ def test_a_megabyte_of_nothing_but_secrets_takes_no_longer_than_a_blink(unit: st
 def _least_seconds(unit: str) -> float:
     """Return the CPU that 1 MB takes, the least of some tries: others work on this machine, too."""
     text = (unit * (1 + (1 << 20) // len(unit)))[: 1 << 20]
-    clean = cleaner_for(RecordingOptions())
+    cleaner = cleaner_for(RecordingOptions())
     least = 1.0
     for _ in range(5):
         began = process_time()
-        clean.console(text)
+        cleaner.console(text)
         least = min(least, process_time() - began)
         if least < 0.005:
             break
@@ -537,11 +537,11 @@ def test_rules_carry_no_secret() -> None:
 
 def test_an_address_that_is_to_be_followed_keeps_its_signature() -> None:
     """A signed address of a file still leads to it; a user, a token and the patterns are hidden in it all the same."""
-    clean = cleaner_for(RecordingOptions(redact=("pin-[0-9]+",)))
+    cleaner = cleaner_for(RecordingOptions(redact=("pin-[0-9]+",)))
     signed = f"https://files.example.org/pin-1/a.png?X-Amz-Signature={WORD}"
-    assert clean.address(signed) == signed.replace("pin-1", MARK)
-    assert clean.string(signed).endswith(f"Signature={MARK}")
-    assert clean.address("https://u:p@h/x?token=x1") == f"https://{MARK}@h/x?token={MARK}"
+    assert cleaner.address(signed) == signed.replace("pin-1", MARK)
+    assert cleaner.string(signed).endswith(f"Signature={MARK}")
+    assert cleaner.address("https://u:p@h/x?token=x1") == f"https://{MARK}@h/x?token={MARK}"
 
 
 @pytest.mark.parametrize(
@@ -561,11 +561,11 @@ def test_an_address_that_is_to_be_followed_keeps_its_signature() -> None:
 )
 def test_fields_named_like_secrets_are_hidden(name: str, value: str, is_hidden: bool) -> None:  # noqa: FBT001 - a column
     """A property or a field whose name says secret shows no value, of whatever type it is; nothing else changes."""
-    clean = cleaner_for(RecordingOptions())
+    cleaner = cleaner_for(RecordingOptions())
     expected = MARK if is_hidden else value
-    assert property_field(name, value, clean).value == expected
-    assert typed_field(name, value, FieldType.TEXT, clean).value == expected
-    assert clean_field(Field(name, value), clean).value == expected
+    assert property_field(name, value, cleaner).value == expected
+    assert typed_field(name, value, FieldType.TEXT, cleaner).value == expected
+    assert clean_field(Field(name, value), cleaner).value == expected
     assert property_field(name, value, cleaner_for(RecordingOptions(redact_builtin=False))).value == value
 
 
@@ -573,8 +573,8 @@ def test_nothing_is_looked_for_when_all_is_off() -> None:
     """Without patterns, secrets and built-in shapes there is nothing to do."""
     assert not Redaction(is_builtin=False)
     assert Redaction(secrets=["t0ken"], is_builtin=False)
-    clean = cleaner_for(RecordingOptions(redact_builtin=False))
-    assert clean.console(TOKENS[0]) == clean.address(TOKENS[0]) == TOKENS[0]
+    cleaner = cleaner_for(RecordingOptions(redact_builtin=False))
+    assert cleaner.console(TOKENS[0]) == cleaner.address(TOKENS[0]) == TOKENS[0]
     known = Redaction(secrets=["t0ken"], is_builtin=False)  # what is known is hidden all the same, and nothing else
     assert known(f"t0ken {TOKENS[0]}") == known.address(f"t0ken {TOKENS[0]}") == f"{MARK} {TOKENS[0]}"
 

@@ -97,7 +97,7 @@ def test_sessions_are_told_oldest_first_without_hidden_and_linked_ones(tmp_path:
     assert [each.path for each in session_folders(spool)] == [early.path, late.path]
     assert [each.path for each in hidden_folders(spool)] == [hidden.path]
     assert [each.path.name[:4] for each in (hidden, early)] == [".202", "2026"]
-    shown = hidden.shown()
+    shown = hidden.publish()
     assert [each.path for each in session_folders(spool)] == [shown.path, early.path, late.path]
     shown.remove()
     assert not shown.path.exists()
@@ -111,13 +111,13 @@ def test_deleted_session_is_restored_with_its_age(folder: SessionFolder) -> None
     again = SessionFolder(folder.path)
     again.remove()
     folder.restore(SESSION)
-    assert folder.is_here
+    assert folder.has_manifest
     assert folder.read_session() == REMADE
     assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
     again.remove()
     again.restore(SESSION)
-    assert again.is_here
+    assert again.has_manifest
 
 
 def test_age_of_what_was_deleted_stays(folder: SessionFolder) -> None:
@@ -131,7 +131,7 @@ def test_age_of_what_was_deleted_stays(folder: SessionFolder) -> None:
     hidden = new_session_folder(folder.path.parent, "20260102T030405", is_hidden=True)
     hidden.write_session(SESSION)
     began = hidden.began_ns
-    shown = hidden.shown()
+    shown = hidden.publish()
     shutil.rmtree(shown.path)
     shown.restore(SESSION)
     assert shown.began_ns == began
@@ -163,7 +163,7 @@ def test_copy_of_a_session_is_read(folder: SessionFolder) -> None:
     path = folder.path / "session.json"
     whole = path.rename(path.with_name("session.json~12"))
     whole.with_name("session.json~13").write_bytes(whole.read_bytes()[:10])
-    assert folder.is_here
+    assert folder.has_manifest
     assert folder.read_session() == SESSION
     assert folder.began_ns == whole.stat().st_mtime_ns
     whole.unlink()
