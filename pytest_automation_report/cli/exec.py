@@ -34,7 +34,7 @@ from pytest_automation_report.cli.run_links import user_shell
 from pytest_automation_report.cli.send import delivered, left_by
 from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, join_or_create_run
 from pytest_automation_report.cli.submit import RESULT_SETTINGS, fill, matches, rules_of
-from pytest_automation_report.delivery.handover import limits_from
+from pytest_automation_report.delivery.handover import timeouts_from
 from pytest_automation_report.errors import AutomationReportError, ClientError, SpoolError
 from pytest_automation_report.junit.results import JunitResult
 from pytest_automation_report.junit.submission import Submission
@@ -177,7 +177,7 @@ def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], **options: A
     The exit code is that of COMMAND, or 128 and the number of the signal that ended it. Errors of reporting are shown
     and change no exit code. Results that were not delivered stay in the spool for "automation-report send".
     """
-    interrupts = Interrupts(limits_from(os.environ).same_signal)
+    interrupts = Interrupts(timeouts_from(os.environ).same_signal)
     interrupts.install()
     configuration, token = configuration_of(options)
     job = configuration.job or f"exec-{secrets.token_hex(6)}"

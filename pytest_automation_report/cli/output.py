@@ -104,10 +104,10 @@ class Progress:
         if self._clock() - self._last < (_BAR_SECONDS if is_terminal else _LINE_SECONDS):
             return
         self._last = self._clock()
-        read = sum(each.seen for each in delivery.lanes.by_worker.values())
+        read = sum(each.seen for each in delivery.queues.by_worker.values())
         sent = delivery.state.total("acknowledged")
         if not is_terminal:
-            more = " so far" if not delivery.lanes.is_decided else ""
+            more = " so far" if not delivery.queues.is_decided else ""
             echo_stderr(f"sent {sent:,} of {read:,} results{more}")
             return
         if self._bar is None:

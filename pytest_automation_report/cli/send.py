@@ -26,8 +26,8 @@ from pytest_automation_report.cli.output import Progress, echo_result
 from pytest_automation_report.cli.run_links import tell_link, tell_look
 from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.connection import connected
-from pytest_automation_report.delivery.handover import Runtime, limits_from
-from pytest_automation_report.delivery.in_flight import most_under_way
+from pytest_automation_report.delivery.handover import Runtime, timeouts_from
+from pytest_automation_report.delivery.in_flight import max_in_flight
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.settings.artifact_store import artifact_store
@@ -165,14 +165,14 @@ def _lock(folder: SessionFolder) -> int | None:
 
     Raises `FileNotFoundError` if that has sent everything.
     """
-    limits = limits_from(os.environ)
-    seconds = limits.exit_all + limits.alone
+    timeouts = timeouts_from(os.environ)
+    seconds = timeouts.exit_all + timeouts.alone
     end = time.monotonic() + seconds
     lock = folder.locked()
     if lock is None:
         echo_stderr(f"{folder.id}: waits for the sender that is at work on it, {seconds:g} seconds at most")
     while lock is None and time.monotonic() < end:
-        time.sleep(limits.poll)
+        time.sleep(timeouts.poll)
         lock = folder.locked()
     if lock is not None and folder.is_empty:  # the sender was done, and removed it, just before this one had the lock
         os.close(lock)
@@ -219,23 +219,23 @@ def delivered(
     """Send what a session's folder holds, told as it goes and at its end; the caller holds the folder's lock."""
     before = ledger_from(folder.ledger)
     acknowledged, dropped = before.total("acknowledged"), before.total("dropped")
-    world = Runtime(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
-    limits = limits_from(os.environ)
+    runtime = Runtime(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
+    timeouts = timeouts_from(os.environ)
     with (
-        connected(configuration.endpoint, token, deadline_seconds=limits.request) as client,
+        connected(configuration.endpoint, token, deadline_seconds=timeouts.request) as client,
         Progress(sys.stderr, time.monotonic) as progress,
     ):
         delivery = Sender(
             folder,
             session,
-            limits,
+            timeouts,
             client,
-            world,
+            runtime,
             on_progress=progress.show,
-            keeper=artifact_store_for(_store(configuration), time.monotonic),
+            artifact_store=artifact_store_for(_store(configuration), time.monotonic),
             unknown=how.unknown,
             is_in_new_run=how.is_in_new_run,
-            most_under_way=most_under_way(configuration.endpoint),
+            max_in_flight=max_in_flight(configuration.endpoint),
         ).run()
     state = delivery.state
     if how.prints_run and state.run is not None:

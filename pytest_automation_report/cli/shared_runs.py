@@ -12,7 +12,7 @@ import click
 from pytest_automation_report.api.run_pages import learn_kind, run_pages
 from pytest_automation_report.cli.context import FACTS, configured, echo_stderr, new_run
 from pytest_automation_report.delivery.connection import connected
-from pytest_automation_report.delivery.handover import Runtime, limits_from
+from pytest_automation_report.delivery.handover import Runtime, timeouts_from
 from pytest_automation_report.delivery.reconciliation import NOTE_FIELD
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.errors import NotSentError, RefusedError, ThrottledError, UnknownAnswerError
@@ -62,9 +62,9 @@ def join_or_create_run(client: Client, run: NewRun, sharing: RunSharing) -> int:
 
     Trouble with the server is waited out for `DEADLINE_SECONDS`, then it passes through; refusals do at once.
     """
-    limits, end = limits_from(os.environ), time.monotonic() + DEADLINE_SECONDS
-    world = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
-    joining = SharedRunLookup(client, run, sharing.tag, limits, world, sharing.is_first)
+    timeouts, end = timeouts_from(os.environ), time.monotonic() + DEADLINE_SECONDS
+    runtime = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
+    joining = SharedRunLookup(client, run, sharing.tag, timeouts, runtime, sharing.is_first)
     found = None
     while found is None:
         try:
@@ -72,9 +72,9 @@ def join_or_create_run(client: Client, run: NewRun, sharing: RunSharing) -> int:
         except _NOW_AND_THEN:
             if time.monotonic() > end:
                 raise
-            time.sleep(limits.retry_base * world.random())
+            time.sleep(timeouts.retry_base * runtime.random())
         if joining.is_waiting:
-            time.sleep(limits.poll)
+            time.sleep(timeouts.poll)
     return found
 
 
@@ -99,7 +99,7 @@ def retry_until(call: Callable[[], _T], seconds: float, *, also: tuple[type[Exce
 
     What it waits for is told; the last error passes through, and so do refusals at once.
     """
-    limits, end = limits_from(os.environ), time.monotonic() + seconds
+    timeouts, end = timeouts_from(os.environ), time.monotonic() + seconds
     awaited: tuple[type[Exception], ...] = (*_NOW_AND_THEN, *also)
     last, before = 0.0, ""
     while True:
@@ -112,7 +112,7 @@ def retry_until(call: Callable[[], _T], seconds: float, *, also: tuple[type[Exce
         if said != before or now - last >= _TOLD_SECONDS:
             echo_stderr(f"{said}; tried again for {pluralize(round(end - now), 'second')}")
             last, before = now, said
-        time.sleep(min(limits.join_poll, max(0.0, end - now)))
+        time.sleep(min(timeouts.join_poll, max(0.0, end - now)))
 
 
 def completed_jobs(run: Run) -> set[str]:
@@ -130,7 +130,7 @@ def wait_for(client: Client, run_id: int, *, jobs: int | None, end: float) -> bo
 
     Trouble with the server is told and waited out, refusals pass through. ``end`` is a time of the monotonic clock.
     """
-    limits, last, before = limits_from(os.environ), 0.0, ""
+    timeouts, last, before = timeouts_from(os.environ), 0.0, ""
     while True:
         said = ""
         try:
@@ -148,7 +148,7 @@ def wait_for(client: Client, run_id: int, *, jobs: int | None, end: float) -> bo
             last, before = now, said
         if now >= end:
             return False
-        time.sleep(min(limits.join_poll, max(0.0, end - now)))
+        time.sleep(min(timeouts.join_poll, max(0.0, end - now)))
 
 
 def _has(thread: Thread, name: str) -> bool:

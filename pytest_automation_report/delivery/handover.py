@@ -52,7 +52,7 @@ class Timeouts:
     same_signal: float = 1.0
 
 
-def limits_from(environ: Mapping[str, str], **given: float) -> Timeouts:
+def timeouts_from(environ: Mapping[str, str], **given: float) -> Timeouts:
     """Return the limits with these values, and with those that the environment overrides."""
     return Timeouts(**{**given, **json.loads(environ.get(LIMITS_VARIABLE, "{}"))})
 
@@ -83,7 +83,7 @@ class SenderConfig:
     endpoint: Endpoint
     token: Token
     controller: int
-    limits: Timeouts = field(default_factory=Timeouts)
+    timeouts: Timeouts = field(default_factory=Timeouts)
     store: ArtifactStoreConfig | None = None
     hiding: RedactionSettings = field(default_factory=RedactionSettings)
     captured: tuple[tuple[str, int, int, int], ...] = ()
@@ -97,7 +97,7 @@ class SenderConfig:
                 "endpoint": asdict(self.endpoint),
                 "token": self.token.value,
                 "controller": self.controller,
-                "limits": asdict(self.limits),
+                "limits": asdict(self.timeouts),
                 "store": None if self.store is None else asdict(self.store),
                 "hiding": asdict(self.hiding),
                 "captured": self.captured,
@@ -115,7 +115,7 @@ class SenderConfig:
             endpoint=Endpoint(**document["endpoint"]),
             token=Token(document["token"]),
             controller=document["controller"],
-            limits=Timeouts(**document["limits"]),
+            timeouts=Timeouts(**document["limits"]),
             store=None if document["store"] is None else ArtifactStoreConfig(**document["store"]),
             hiding=RedactionSettings(
                 **{**hiding, "patterns": tuple(hiding["patterns"]), "secrets": tuple(hiding["secrets"])}

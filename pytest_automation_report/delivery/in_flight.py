@@ -24,7 +24,7 @@ Call: TypeAlias = "Callable[[], int | None]"
 """A request; it returns the id of what was made, if anything was, or raises what it met."""
 
 
-def most_under_way(endpoint: Endpoint) -> int:
+def max_in_flight(endpoint: Endpoint) -> int:
     """Return how many requests to a server at the same time are of use; the embedded store answers in process."""
     return 1 if endpoint.is_embedded else CONNECTIONS
 

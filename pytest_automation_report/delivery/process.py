@@ -19,7 +19,7 @@ from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.handover import Runtime
-from pytest_automation_report.delivery.in_flight import most_under_way
+from pytest_automation_report.delivery.in_flight import max_in_flight
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import DECISIONS
 from pytest_automation_report.delivery.rejections import RejectedResults
@@ -63,8 +63,8 @@ class SessionFollower:
     """
 
     files: SpoolReader
-    lanes: WorkerQueues
-    limits: Timeouts
+    queues: WorkerQueues
+    timeouts: Timeouts
     controller: Process | None
     captured: CapturedOutput | None = None
     moment: Callable[[], int] = lambda: 0
@@ -75,23 +75,23 @@ class SessionFollower:
         """Take all new records."""
         for worker, records in self.files.added(self._is_full):
             for placed in records:
-                self.lanes.apply(worker, placed)
-            lane = self.lanes.lane(worker)
-            lane.position = self.files.position(worker)
-            if lane.pid and worker not in self._workers and self.controller is not None:
-                self._workers[worker] = Process(lane.pid)
-            if lane.captured and self.captured is not None:
-                self.captured.watch(worker, lane.pid, lane.captured)
-                lane.captured = ()
-        self.lanes.merge_crashed()
+                self.queues.apply(worker, placed)
+            queue = self.queues.of(worker)
+            queue.position = self.files.position(worker)
+            if queue.pid and worker not in self._workers and self.controller is not None:
+                self._workers[worker] = Process(queue.pid)
+            if queue.captured and self.captured is not None:
+                self.captured.watch(worker, queue.pid, queue.captured)
+                queue.captured = ()
+        self.queues.merge_crashed()
 
     def _is_full(self, worker: str) -> bool:
-        return len(self.lanes.lane(worker).queue) >= _READ_AHEAD
+        return len(self.queues.of(worker).results) >= _READ_AHEAD
 
     @property
     def has_ended(self) -> bool:
         """Whether the session has ended; it may be that not all was read, since results wait to be sent."""
-        has_ended = self.lanes.is_decided or self.lanes.end is not None
+        has_ended = self.queues.is_decided or self.queues.end is not None
         return has_ended or (self.files.is_behind and self._is_left_alone())
 
     def _is_left_alone(self) -> bool:
@@ -100,21 +100,21 @@ class SessionFollower:
 
     def decide_end(self, now: float) -> None:
         """Decide what never finished, once the session has ended or all its processes are dead."""
-        if self.lanes.is_decided or self.files.is_behind:
+        if self.queues.is_decided or self.files.is_behind:
             return
-        if self.lanes.end is not None:
-            self.lanes.finalize("interrupted")
+        if self.queues.end is not None:
+            self.queues.finalize("interrupted")
         elif self._is_left_alone():
             self._died_at = now if self._died_at is None else self._died_at
             is_waiting = any(each.is_alive() for each in self._workers.values())
-            if not is_waiting or now - self._died_at > self.limits.worker_grace:
+            if not is_waiting or now - self._died_at > self.timeouts.worker_grace:
                 self._decide_after_death()
 
     def _decide_after_death(self) -> None:
         """Read what the processes wrote last: one that ended in order between two looks has written its end."""
         self.read()
         if not self.files.is_behind:
-            self.lanes.finalize("died" if self.lanes.end is None else "interrupted", self.moment())
+            self.queues.finalize("died" if self.queues.end is None else "interrupted", self.moment())
 
     def close(self) -> None:
         """Close the descriptors of processes and of what they have captured."""
@@ -129,16 +129,16 @@ class Sender:
 
     folder: SessionFolder
     session: SessionManifest
-    limits: Timeouts
+    timeouts: Timeouts
     client: Client
-    world: Runtime
+    runtime: Runtime
     controller: Process | None = None
     on_progress: Callable[[Scheduler], None] = lambda _: None
     unknown: Unknown = "hold"
-    keeper: ArtifactStore | None = None
+    artifact_store: ArtifactStore | None = None
     is_in_new_run: bool = False
     captured: CapturedOutput | None = None
-    most_under_way: int = 1
+    max_in_flight: int = 1
     moment: Callable[[], int] = lambda: 0
     _alone_at: float | None = None
     _locks: list[int] = field(default_factory=list)
@@ -146,77 +146,77 @@ class Sender:
     def run(self) -> Scheduler:
         """Deliver until there is nothing left to do or no time; return what became of it."""
         show = functools.partial(self.folder.file_of(self.session).show, Disk())
-        book = LedgerFile(self.folder.ledger, self._restore, show)
-        if book.is_new and self.controller is None and self.session.is_doubtful:
-            book.write("doubted")
-        orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
+        ledger = LedgerFile(self.folder.ledger, self._restore, show)
+        if ledger.is_new and self.controller is None and self.session.is_doubtful:
+            ledger.write("doubted")
+        orphans = {worker: account.orphans for worker, account in ledger.state.accounts.items()}
         words = () if self.captured is None else (self.captured.last_words,)
-        lanes = WorkerQueues(rules_of(self.session), orphans, *words)
+        queues = WorkerQueues(rules_of(self.session), orphans, *words)
         following = SessionFollower(
-            SpoolReader(self.folder), lanes, self.limits, self.controller, self.captured, self.moment
+            SpoolReader(self.folder), queues, self.timeouts, self.controller, self.captured, self.moment
         )
         rejects = RejectedResults(self.folder.rejected)
         delivery = Scheduler(
-            self.client, book, lanes, self.session, self.limits, self.world, rejects,
-            unknown=self.unknown, keeper=self.keeper, most_under_way=self.most_under_way,
+            self.client, ledger, queues, self.session, self.timeouts, self.runtime, rejects,
+            unknown=self.unknown, artifact_store=self.artifact_store, max_in_flight=self.max_in_flight,
         )  # fmt: skip
         try:
-            book.write("ready", pid=os.getpid())
-            if book.state.is_doubted and self.unknown != "send":
-                self._hold(following, book)
+            ledger.write("ready", pid=os.getpid())
+            if ledger.state.is_doubted and self.unknown != "send":
+                self._hold(following, ledger)
             self._prepare(following, delivery)
-            if book.state.is_doubted:
-                delivery.patience.stop("unknown", _DOUBT)
+            if ledger.state.is_doubted:
+                delivery.retry_policy.stop("unknown", _DOUBT)
             self._loop(following, delivery)
             delivery.await_answers()
             self._account(following, delivery)
         finally:
             following.close()
-            book.close()
+            ledger.close()
             for lock in self._locks:
                 os.close(lock)
         return delivery
 
     def _prepare(self, following: SessionFollower, delivery: Scheduler) -> None:
         """Do with an earlier life's unknown results, and with its run, what is asked for."""
-        book = delivery.book
+        ledger = delivery.ledger
         if self.unknown != "hold":
-            book.write("unheld", dropped=self.unknown == "drop")
-        if self.is_in_new_run and book.state.run is not None and self._reconcile_open_intents(following, delivery):
-            for number in list(book.state.open_intents):
-                book.write(DECISIONS[self.unknown], i=number, why="its run was left for a new one")
-            delivery.patience.resume()
-            book.write("new-run")
+            ledger.write("unheld", dropped=self.unknown == "drop")
+        if self.is_in_new_run and ledger.state.run is not None and self._reconcile_open_intents(following, delivery):
+            for number in list(ledger.state.open_intents):
+                ledger.write(DECISIONS[self.unknown], i=number, why="its run was left for a new one")
+            delivery.retry_policy.resume()
+            ledger.write("new-run")
 
     def _reconcile_open_intents(self, following: SessionFollower, delivery: Scheduler) -> bool:
         """Settle what is open in the run that is to be left; return whether the server has told what it can."""
         following.read()
-        clock, state, answers, progress_at = self.world.clock, delivery.state, -1, 0.0
+        clock, state, answers, progress_at = self.runtime.clock, delivery.state, -1, 0.0
         while state.open_intents and not delivery.stopped:
             if state.answers != answers or delivery.is_busy:
                 answers, progress_at = state.answers, clock()
-            if clock() - progress_at > self.limits.send_progress:
-                delivery.patience.stop(state.trouble_class or "again", state.trouble or "there is no progress")
+            if clock() - progress_at > self.timeouts.send_progress:
+                delivery.retry_policy.stop(state.trouble_class or "again", state.trouble or "there is no progress")
             elif not delivery.settle():
-                time.sleep(self.limits.poll)
+                time.sleep(self.timeouts.poll)
         return not delivery.stopped or state.trouble_class == "refused"
 
-    def _hold(self, following: SessionFollower, book: LedgerFile) -> None:
+    def _hold(self, following: SessionFollower, ledger: LedgerFile) -> None:
         """Hold all results: an earlier sender may have sent them, and nobody can tell since its ledger is gone."""
-        if book.state.open_intent is not None:  # a sender was killed in the middle of this
-            book.write("held", i=book.state.open_intent.number, why=_DOUBT)
+        if ledger.state.open_intent is not None:  # a sender was killed in the middle of this
+            ledger.write("held", i=ledger.state.open_intent.number, why=_DOUBT)
         while True:
             following.read()
-            for worker, lane in following.lanes.by_worker.items():
-                account = book.state.account(worker)
-                found = [each for each in lane.queue if not account.is_settled(each.offset)]
-                lane.queue.clear()
+            for worker, queue in following.queues.by_worker.items():
+                account = ledger.state.account(worker)
+                found = [each for each in queue.results if not account.is_settled(each.offset)]
+                queue.results.clear()
                 if found:
                     span = found[0].offset, found[-1].offset, len(found)
                     orphans = tuple(each.number for each in found if each.is_orphan)
-                    at = self.world.wall()
-                    intent = book.intend("append_thread", at=at, worker=worker, span=span, orphans=orphans)
-                    book.write("held", i=intent.number, why=_DOUBT)
+                    at = self.runtime.wall()
+                    intent = ledger.intend("append_thread", at=at, worker=worker, span=span, orphans=orphans)
+                    ledger.write("held", i=intent.number, why=_DOUBT)
             if not following.files.is_behind:
                 return
 
@@ -229,60 +229,60 @@ class Sender:
         self._locks.append(lock)
 
     def _loop(self, following: SessionFollower, delivery: Scheduler) -> None:
-        clock, progress_at, answers, over_at = self.world.clock, self.world.clock(), 0, 0.0
+        clock, progress_at, answers, over_at = self.runtime.clock, self.runtime.clock(), 0, 0.0
         while True:
             began = clock()
             following.read()
             following.decide_end(clock())
             progress_at += clock() - began  # a large file is no lack of progress
-            if following.lanes.is_decided:
-                delivery.note = note_from(following.lanes)
+            if following.queues.is_decided:
+                delivery.note = note_from(following.queues)
             if not over_at and following.has_ended:
                 over_at = clock()
-                delivery.patience.skip_backoff()
+                delivery.retry_policy.skip_backoff()
             if delivery.is_finished or (
                 over_at and (delivery.stopped or self._is_out_of_time(over_at, progress_at, is_busy=delivery.is_busy))
             ):
                 return
             if not delivery.step():
-                self._wait(following, delivery.underway, looks=1 if over_at else _LOOKS)
+                self._wait(following, delivery.in_flight, looks=1 if over_at else _LOOKS)
             if delivery.state.answers != answers:
                 answers, progress_at = delivery.state.answers, clock()
             self.on_progress(delivery)
 
     def _is_out_of_time(self, over_at: float, progress_at: float, *, is_busy: bool) -> bool:
-        now = self.world.clock()
+        now = self.runtime.clock()
         if self.controller is None:
-            return now - progress_at > self.limits.send_progress and not is_busy
+            return now - progress_at > self.timeouts.send_progress and not is_busy
         if self._alone_at is None and not self.controller.is_alive():
             self._alone_at = now
-        is_too_long = now - over_at > self.limits.exit_all + self.limits.alone
-        return is_too_long or (self._alone_at is not None and now - self._alone_at > self.limits.alone)
+        is_too_long = now - over_at > self.timeouts.exit_all + self.timeouts.alone
+        return is_too_long or (self._alone_at is not None and now - self._alone_at > self.timeouts.alone)
 
-    def _wait(self, following: SessionFollower, underway: InFlightRequests[PendingRequest], looks: int) -> None:
+    def _wait(self, following: SessionFollower, in_flight: InFlightRequests[PendingRequest], looks: int) -> None:
         """Wait until there may be something to do: few results in one go cost as much as many."""
-        if underway:
-            underway.wait(self.limits.poll)
+        if in_flight:
+            in_flight.wait(self.timeouts.poll)
             return
         self.client.rest()
         if self.controller is None:
-            time.sleep(self.limits.poll)
+            time.sleep(self.timeouts.poll)
             return
         for _ in range(looks):
-            self.controller.wait(self.limits.poll)
+            self.controller.wait(self.timeouts.poll)
             if following.files.has_news() or not self.controller.is_alive():
                 return
 
     def _account(self, following: SessionFollower, delivery: Scheduler) -> None:
         """Write what became of each worker's results, for the summary and for whoever reads the spool."""
-        book, left = delivery.book, self._count_unsent(following, delivery)
-        for worker, lane in following.lanes.by_worker.items():
-            account = book.state.account(worker)
-            book.write(
+        ledger, left = delivery.ledger, self._count_unsent(following, delivery)
+        for worker, queue in following.queues.by_worker.items():
+            account = ledger.state.account(worker)
+            ledger.write(
                 "lane",
                 worker=worker,
-                seen=lane.seen,
-                counts=dict(lane.counts),
+                seen=queue.seen,
+                counts=dict(queue.counts),
                 acknowledged=account.acknowledged.count,
                 rejected=account.rejected.count,
                 held=account.held.count,
@@ -290,14 +290,14 @@ class Sender:
             )
         is_finished = delivery.is_finished
         # Before the last record: with it pytest may remove the folder, and the log would be created in there again.
-        self.world.log("done" if is_finished else f"{left.total()} results left: {delivery.stopped}")
-        book.write(
+        self.runtime.log("done" if is_finished else f"{left.total()} results left: {delivery.stopped}")
+        ledger.write(
             "done",
             complete=is_finished,
             left=left.total(),
             damaged=following.files.damaged,
             torn=following.files.torn,
-            why=delivery.stopped or book.state.trouble,
+            why=delivery.stopped or ledger.state.trouble,
         )
 
     @staticmethod
@@ -305,12 +305,12 @@ class Sender:
         """Count by worker what is still to be sent, also in files that were not read to their end."""
         left: Counter[str] = Counter()
         while True:
-            for worker, lane in following.lanes.by_worker.items():
-                left[worker] += delivery.unsettled(lane)
-            if following.lanes.is_decided or not following.files.is_behind:
+            for worker, queue in following.queues.by_worker.items():
+                left[worker] += delivery.unsettled(queue)
+            if following.queues.is_decided or not following.files.is_behind:
                 return left
-            for lane in following.lanes.by_worker.values():
-                lane.queue.clear()
+            for queue in following.queues.by_worker.values():
+                queue.results.clear()
             following.read()
 
 
@@ -325,11 +325,11 @@ def rules_of(session: SessionManifest) -> RecordingOptions:
         raise SpoolError(f"session {session.id}: its recording options cannot be read: {error!r}") from error
 
 
-def note_from(lanes: WorkerQueues) -> str:
+def note_from(queues: WorkerQueues) -> str:
     """Return how the session ended, for people."""
-    if lanes.end is None:
+    if queues.end is None:
         return DIED_NOTE
-    return str(lanes.end["reason"])
+    return str(queues.end["reason"])
 
 
 def _moment(epoch: float | None) -> int:
@@ -343,12 +343,12 @@ def _remove_after_pytest(folder: SessionFolder, handover: SenderConfig) -> None:
     One that was killed, or that waits no longer, leaves the folder behind; one that lives may still read it.
     """
     controller = Process(handover.controller)
-    end = time.monotonic() + handover.limits.alone
+    end = time.monotonic() + handover.timeouts.alone
     try:
         while controller.is_alive():
             if not folder.path.exists() or time.monotonic() > end:
                 return
-            controller.wait(handover.limits.poll)
+            controller.wait(handover.timeouts.poll)
     finally:
         controller.close()
     folder.remove()
@@ -368,18 +368,19 @@ def run(handover: SenderConfig) -> None:
         return
     try:
         session = folder.read_session()
-        world = Runtime(clock=time.monotonic, random=random.random, log=log.write)
+        runtime = Runtime(clock=time.monotonic, random=random.random, log=log.write)
         controller = Process(handover.controller)
         log.write(f"sender {os.getpid()} follows session {session.id} of pytest {handover.controller}")
-        with connected(handover.endpoint, handover.token, deadline_seconds=handover.limits.request) as client:
-            keeper, captured = (
-                artifact_store_for(handover.store, world.clock),
+        with connected(handover.endpoint, handover.token, deadline_seconds=handover.timeouts.request) as client:
+            artifact_store, captured = (
+                artifact_store_for(handover.store, runtime.clock),
                 CapturedOutput(handover.hiding.redaction()),
             )
             captured.take(MAIN, handover.captured)
             delivery = Sender(
-                folder, session, handover.limits, client, world, controller, keeper=keeper, captured=captured,
-                most_under_way=most_under_way(handover.endpoint), moment=functools.partial(_moment, handover.epoch),
+                folder, session, handover.timeouts, client, runtime, controller, artifact_store=artifact_store,
+                captured=captured, max_in_flight=max_in_flight(handover.endpoint),
+                moment=functools.partial(_moment, handover.epoch),
             ).run()  # fmt: skip
         if delivery.is_finished and not delivery.has_kept:
             _remove_after_pytest(folder, handover)

@@ -57,26 +57,26 @@ class WorkerQueues:
     @property
     def not_run(self) -> int:
         """Number of tests that were collected and have no result; 0 when nobody has told how many there are."""
-        collected = [lane.collected for lane in self.by_worker.values() if lane.collected is not None]
+        collected = [queue.collected for queue in self.by_worker.values() if queue.collected is not None]
         if not collected:
             return 0
         expected = sum(collected) if self._is_each else max(collected)
-        return max(0, expected - sum(lane.seen - lane.modules for lane in self.by_worker.values()))
+        return max(0, expected - sum(queue.seen - queue.modules for queue in self.by_worker.values()))
 
     @property
     def has_results(self) -> bool:
         """Whether there is something to report."""
         return any(
-            lane.seen or lane.open or lane.pending_rerun or lane.crashed_pending_rerun
-            for lane in self.by_worker.values()
+            queue.seen or queue.open or queue.pending_rerun or queue.crashed_pending_rerun
+            for queue in self.by_worker.values()
         )
 
     @property
     def is_closing(self) -> bool:
         """Whether all workers that there are have ended; pytest-xdist takes its time between that and its own end."""
-        return all(lane.is_closed for worker, lane in self.by_worker.items() if worker not in {CONTROLLER, NOT_RUN})
+        return all(queue.is_closed for worker, queue in self.by_worker.items() if worker not in {CONTROLLER, NOT_RUN})
 
-    def lane(self, worker: str) -> WorkerQueue:
+    def of(self, worker: str) -> WorkerQueue:
         """Return the worker's lane, a new one when there is none."""
         if worker not in self.by_worker:
             self.by_worker[worker] = WorkerQueue(worker, self._orphans.get(worker, ()))
@@ -84,42 +84,42 @@ class WorkerQueues:
 
     def apply(self, worker: str, placed: PositionedRecord) -> None:
         """Add one record of the worker's file; kinds of later versions are passed over."""
-        lane, members = self.lane(worker), placed.record.members
+        queue, members = self.of(worker), placed.record.members
         match placed.record.kind:
             case "open":
-                lane.pid = members["pid"]
-                lane.began = members.get("began", lane.began)
+                queue.pid = members["pid"]
+                queue.began = members.get("began", queue.began)
             case "collected":
-                lane.collected = members["count"]
+                queue.collected = members["count"]
             case "plan":
                 self._is_each = members["each"]
             case "start":
-                self._start(lane, _start_from(placed))
+                self._start(queue, _start_from(placed))
             case "pass":
-                self._pass(lane, placed)
+                self._pass(queue, placed)
             case "finish":
-                self._finish(lane, placed)
+                self._finish(queue, placed)
             case "close":
-                lane.more = members.get("more", 0)
-                self._close(lane, members["t"], members.get("detail", ""))
+                queue.more = members.get("more", 0)
+                self._close(queue, members["t"], members.get("detail", ""))
             case "crash":
                 self._crash(members)
             case "end":
                 self.end = members
             case _:
-                self._take_more(lane, placed)
+                self._take_more(queue, placed)
 
-    def _take_more(self, lane: WorkerQueue, placed: PositionedRecord) -> None:
+    def _take_more(self, queue: WorkerQueue, placed: PositionedRecord) -> None:
         """Add one record of what no finished test's result depends on."""
         members = placed.record.members
         match placed.record.kind:
             case "ids":
                 self._not_run.collect(placed.offset, members["ids"])
             case "artifact":
-                if lane.open is not None and lane.open.number == members["n"]:
-                    lane.added.append(Artifact(**members["artifact"]))
+                if queue.open is not None and queue.open.number == members["n"]:
+                    queue.added.append(Artifact(**members["artifact"]))
             case "captured":
-                lane.captured = members["files"]
+                queue.captured = members["files"]
             case "property":
                 if "artifact" not in members:
                     self._add_property(Field.from_body(members["field"]))
@@ -137,17 +137,17 @@ class WorkerQueues:
         ``moment`` is when that was seen, in microseconds of the session's clock, 0 if nobody has looked.
         """
         self.merge_crashed()
-        for lane in self.by_worker.values():
-            if lane.open is not None:
-                words = self._last_words(lane.worker) if kind == "died" else ""
-                self._enqueue(lane, self._orphan(lane, lane.open, kind, words, max(lane.ended, moment)))
-            self._close_attempt(lane)
-            lane.is_closed = True
-        for lane in self.by_worker.values():
-            suspended, lane.crashed_pending_rerun = lane.crashed_pending_rerun, None
+        for queue in self.by_worker.values():
+            if queue.open is not None:
+                words = self._last_words(queue.worker) if kind == "died" else ""
+                self._enqueue(queue, self._orphan(queue, queue.open, kind, words, max(queue.ended, moment)))
+            self._close_attempt(queue)
+            queue.is_closed = True
+        for queue in self.by_worker.values():
+            suspended, queue.crashed_pending_rerun = queue.crashed_pending_rerun, None
             if suspended is not None:
                 self._crashed[suspended.nodeid].pop()
-                self._enqueue(lane, suspended)
+                self._enqueue(queue, suspended)
         self._emit_not_run()
         self.is_decided = True
 
@@ -155,11 +155,11 @@ class WorkerQueues:
         """Make results of the tests that nothing has begun, in a lane of their own; they count as not reported."""
         ended = max((each.ended for each in self.by_worker.values()), default=0)
         for offset, nodeid in self._not_run.left():
-            test, lane = not_run_test(nodeid, self._rules), self.lane(NOT_RUN)
-            lane.began = lane.ended = ended
-            lane.modules += 1
+            test, queue = not_run_test(nodeid, self._rules), self.of(NOT_RUN)
+            queue.began = queue.ended = ended
+            queue.modules += 1
             self._enqueue(
-                lane,
+                queue,
                 Result(NOT_RUN, offset, -1, nodeid, test.key, UNTESTED, 0, ended, encoded(test)),
             )
 
@@ -169,52 +169,54 @@ class WorkerQueues:
         To be called when all records that are there have been taken: a crash report may be read after the result of the
         attempt that followed it.
         """
-        for lane in self.by_worker.values() if self._crashed else ():
-            for place in range(len(lane.queue)):
-                result = lane.queue[place]
+        for queue in self.by_worker.values() if self._crashed else ():
+            for place in range(len(queue.results)):
+                result = queue.results[place]
                 earlier = self._pop_crashed(result.nodeid)
                 if earlier:
-                    lane.queue[place] = self._merged(result, earlier)
-                    lane.counts[result.status] -= 1
-                    lane.counts[lane.queue[place].status] += 1
+                    queue.results[place] = self._merged(result, earlier)
+                    queue.counts[result.status] -= 1
+                    queue.counts[queue.results[place].status] += 1
 
-    def _start(self, lane: WorkerQueue, start: Start) -> None:
+    def _start(self, queue: WorkerQueue, start: Start) -> None:
         self._not_run.begin(start.nodeid)
-        if lane.began is None:
-            lane.began = start.moment
-        if lane.open is not None:
-            self._enqueue(lane, self._orphan(lane, lane.open, "died", _LOST, start.moment))
-        if lane.pending_rerun is not None and lane.pending_rerun.nodeid != start.nodeid:
-            self._close_attempt(lane)
-        lane.open, lane.ended = start, max(lane.ended, start.moment)
-        lane.added.clear()
+        if queue.began is None:
+            queue.began = start.moment
+        if queue.open is not None:
+            self._enqueue(queue, self._orphan(queue, queue.open, "died", _LOST, start.moment))
+        if queue.pending_rerun is not None and queue.pending_rerun.nodeid != start.nodeid:
+            self._close_attempt(queue)
+        queue.open, queue.ended = start, max(queue.ended, start.moment)
+        queue.added.clear()
 
-    def _pass(self, lane: WorkerQueue, placed: PositionedRecord) -> None:
+    def _pass(self, queue: WorkerQueue, placed: PositionedRecord) -> None:
         """Take a result that is made here; its START may have been left out."""
         members = placed.record.members
         number, nodeid, moment = members["n"], members["id"], members["t"]
-        if lane.open is None or lane.open.number != number:
+        if queue.open is None or queue.open.number != number:
             offset = placed.offset if placed.begun < 0 else placed.begun
-            self._start(lane, Start(offset, number, members["began"], nodeid, members["file"], members.get("line")))
-        if lane.open is not None and number in lane.orphans:
-            self._enqueue(lane, self._orphan(lane, lane.open, "died", "", moment))
+            self._start(queue, Start(offset, number, members["began"], nodeid, members["file"], members.get("line")))
+        if queue.open is not None and number in queue.orphans:
+            self._enqueue(queue, self._orphan(queue, queue.open, "died", "", moment))
             return
         elapsed = members["elapsed"]
         ident, test = passed_test(nodeid, (members["file"], members.get("line"), ""), self._rules, elapsed)
-        lane.open, lane.pending_rerun = None, None
-        lane.ended = max(lane.ended, moment)
-        result = Result(lane.worker, placed.offset, number, nodeid, ident.key, "passed", elapsed, moment, encoded(test))
-        self._enqueue(lane, result)
+        queue.open, queue.pending_rerun = None, None
+        queue.ended = max(queue.ended, moment)
+        result = Result(
+            queue.worker, placed.offset, number, nodeid, ident.key, "passed", elapsed, moment, encoded(test)
+        )
+        self._enqueue(queue, result)
 
-    def _finish(self, lane: WorkerQueue, placed: PositionedRecord) -> None:
-        members, start = placed.record.members, lane.open
+    def _finish(self, queue: WorkerQueue, placed: PositionedRecord) -> None:
+        members, start = placed.record.members, queue.open
         if start is None or start.number != members["n"]:
             start = None
-        elif start.number in lane.orphans:
-            self._enqueue(lane, self._orphan(lane, start, "died", "", members["t"]))
+        elif start.number in queue.orphans:
+            self._enqueue(queue, self._orphan(queue, start, "died", "", members["t"]))
             return
         result = Result(
-            worker=lane.worker,
+            worker=queue.worker,
             offset=placed.offset,
             number=members["n"],
             nodeid=start.nodeid if start else "",
@@ -225,44 +227,44 @@ class WorkerQueues:
             test=placed.record.test,
             is_with_files=MARK in placed.record.test,
         )
-        lane.open, lane.pending_rerun = None, None
-        lane.ended = max(lane.ended, result.moment)
-        if lane.began is None:
-            lane.began = result.moment - result.elapsed
+        queue.open, queue.pending_rerun = None, None
+        queue.ended = max(queue.ended, result.moment)
+        if queue.began is None:
+            queue.began = result.moment - result.elapsed
         if start is None:
-            lane.modules += 1
+            queue.modules += 1
         if members["final"]:
-            self._enqueue(lane, result)
+            self._enqueue(queue, result)
         else:
-            lane.pending_rerun = result
+            queue.pending_rerun = result
 
-    def _close(self, lane: WorkerQueue, moment: int, detail: str) -> None:
-        if lane.open is not None:
-            lane.interrupted = lane.open.nodeid
-            self._enqueue(lane, self._orphan(lane, lane.open, "interrupted", detail, moment))
-        self._close_attempt(lane)
-        lane.ended = max(lane.ended, moment)
-        lane.is_closed = True
+    def _close(self, queue: WorkerQueue, moment: int, detail: str) -> None:
+        if queue.open is not None:
+            queue.interrupted = queue.open.nodeid
+            self._enqueue(queue, self._orphan(queue, queue.open, "interrupted", detail, moment))
+        self._close_attempt(queue)
+        queue.ended = max(queue.ended, moment)
+        queue.is_closed = True
 
     def _crash(self, members: Mapping[str, Any]) -> None:
-        lane, nodeid, moment = self.lane(members["worker"]), members["id"], members["t"]
+        queue, nodeid, moment = self.of(members["worker"]), members["id"], members["t"]
         self._not_run.begin(nodeid)
-        if lane.interrupted == nodeid or (lane.is_closed and lane.open is None):
+        if queue.interrupted == nodeid or (queue.is_closed and queue.open is None):
             return
-        start = lane.open or Start(lane.position, -1, moment, nodeid, members["file"], members.get("line"))
-        detail = "\n\n".join(filter(None, (members["text"], self._last_words(lane.worker))))
-        result = self._orphan(lane, start, "crashed", detail, moment)
+        start = queue.open or Start(queue.position, -1, moment, nodeid, members["file"], members.get("line"))
+        detail = "\n\n".join(filter(None, (members["text"], self._last_words(queue.worker))))
+        result = self._orphan(queue, start, "crashed", detail, moment)
         if members["outcome"] in {"rerun", AGAIN}:
             if members["outcome"] == AGAIN:
                 self._failed.add(start.nodeid)
-            attempts = [] if lane.pending_rerun is None else [_test_from(lane.pending_rerun)]
+            attempts = [] if queue.pending_rerun is None else [_test_from(queue.pending_rerun)]
             self._crashed.setdefault(start.nodeid, []).extend([*attempts, _test_from(result)])
-            lane.open = lane.pending_rerun = None
+            queue.open = queue.pending_rerun = None
             self._release(result.nodeid)
-            lane.crashed_pending_rerun = result
+            queue.crashed_pending_rerun = result
         else:
-            self._enqueue(lane, result)
-            lane.is_closed = True
+            self._enqueue(queue, result)
+            queue.is_closed = True
 
     def _pop_crashed(self, nodeid: str) -> list[Test]:
         """Return the crashed attempts of a test that now has a result."""
@@ -276,11 +278,11 @@ class WorkerQueues:
 
         It is kept back until then, with its lane open, since it is the result if no other attempt comes.
         """
-        for lane in self.by_worker.values():
-            if lane.crashed_pending_rerun is not None and lane.crashed_pending_rerun.nodeid == nodeid:
-                lane.crashed_pending_rerun, lane.is_closed = None, True
+        for queue in self.by_worker.values():
+            if queue.crashed_pending_rerun is not None and queue.crashed_pending_rerun.nodeid == nodeid:
+                queue.crashed_pending_rerun, queue.is_closed = None, True
 
-    def _orphan(self, lane: WorkerQueue, start: Start, kind: Unfinished, detail: str, moment: int) -> Result:
+    def _orphan(self, queue: WorkerQueue, start: Start, kind: Unfinished, detail: str, moment: int) -> Result:
         finished = unfinished_test(
             start.nodeid,
             (start.file, start.line, ""),
@@ -288,11 +290,13 @@ class WorkerQueues:
             kind=kind,
             detail=detail,
             observed=max(0, moment - start.moment),
-            worker=lane.worker,
+            worker=queue.worker,
         )
-        text = encoded(fit_to_limits(replace(finished.test, artifacts=tuple(lane.added) if start is lane.open else ())))
+        text = encoded(
+            fit_to_limits(replace(finished.test, artifacts=tuple(queue.added) if start is queue.open else ()))
+        )
         return Result(
-            worker=lane.worker,
+            worker=queue.worker,
             offset=start.offset,
             number=start.number,
             nodeid=start.nodeid,
@@ -305,15 +309,15 @@ class WorkerQueues:
             is_with_files=MARK in text,
         )
 
-    def _enqueue(self, lane: WorkerQueue, result: Result) -> None:
+    def _enqueue(self, queue: WorkerQueue, result: Result) -> None:
         if result.is_orphan:
             earlier = self._pop_crashed(result.nodeid)
-            if lane.pending_rerun is not None and lane.pending_rerun.nodeid == result.nodeid:
-                earlier = [*earlier, _test_from(lane.pending_rerun)]
+            if queue.pending_rerun is not None and queue.pending_rerun.nodeid == result.nodeid:
+                earlier = [*earlier, _test_from(queue.pending_rerun)]
             result = self._merged(result, earlier)
-            lane.open = lane.pending_rerun = None
-        lane.counts[result.status] += 1
-        lane.queue.append(result)
+            queue.open = queue.pending_rerun = None
+        queue.counts[result.status] += 1
+        queue.results.append(result)
 
     def _merged(self, result: Result, earlier: list[Test]) -> Result:
         """Return a result with the attempts before it; what pytest has counted as a failure stays one."""
@@ -326,11 +330,11 @@ class WorkerQueues:
         text = encoded(with_earlier_attempts(test, earlier))
         return result._replace(test=text, is_with_files=MARK in text)
 
-    def _close_attempt(self, lane: WorkerQueue) -> None:
+    def _close_attempt(self, queue: WorkerQueue) -> None:
         """Make the last rerun attempt the result: nothing came after it."""
-        if lane.pending_rerun is not None:
-            self._enqueue(lane, lane.pending_rerun)
-            lane.pending_rerun = None
+        if queue.pending_rerun is not None:
+            self._enqueue(queue, queue.pending_rerun)
+            queue.pending_rerun = None
 
 
 def _start_from(placed: PositionedRecord) -> Start:

@@ -105,10 +105,10 @@ class Reconciliation:
 
     intent: Intent
     client: Client
-    book: LedgerFile
+    ledger: LedgerFile
     session: SessionManifest
-    limits: Timeouts
-    world: Runtime
+    timeouts: Timeouts
+    runtime: Runtime
     batch: Sequence[Result] = ()
     unknown: Unknown = "hold"
     refusal: RefusedError | None = None
@@ -121,7 +121,7 @@ class Reconciliation:
     @property
     def is_waiting(self) -> bool:
         """Whether time must pass until the server can be asked."""
-        return self.world.clock() < self._next_read
+        return self.runtime.clock() < self._next_read
 
     def step(self) -> bool:
         """Send at most one request, or read one list; return whether the intent is settled now."""
@@ -150,7 +150,7 @@ class Reconciliation:
                     return self._run(has_threads=False).is_completed
         except RefusedError as error:
             # Completing again tells: a second refusal means that it is completed. A note is worth no second copy.
-            self.world.log(f"{error}: {self.intent.operation} cannot be looked at")
+            self.runtime.log(f"{error}: {self.intent.operation} cannot be looked at")
             return self.refusal is not None or self.intent.operation in {"append_run", "note_thread"}
 
     def _recount(self, refusal: RefusedError) -> bool:
@@ -159,14 +159,14 @@ class Reconciliation:
             run = self._run()
             thread = run.thread(self.intent.thread)
         except RefusedError as error:
-            self.world.log(f"{error}: the refusal is taken to be of the whole append")
+            self.runtime.log(f"{error}: the refusal is taken to be of the whole append")
             return self._decide("not")
         if run.is_completed:
             self._decide("not")
             raise refusal
         if thread is None or thread.is_completed:
             self._decide("not")
-            self.book.write("fenced", worker=self.intent.worker)
+            self.ledger.write("fenced", worker=self.intent.worker)
             return True
         return self._decide_by(thread.counts.total - self.intent.known)
 
@@ -180,7 +180,7 @@ class Reconciliation:
         if not thread.is_completed:
             self._is_fenced = False  # the fence's own answer was lost before it was applied
             return False
-        if self.book.state.fencing == "settles" and self._has_to_settle():
+        if self.ledger.state.fencing == "settles" and self._has_to_settle():
             return False
         total = thread.counts.total
         return self._has_repeated(total) and self._decide_by(total - self.intent.known)
@@ -192,7 +192,7 @@ class Reconciliation:
             return self._decide("not" if arrived == 0 else "ack")
         why = "the batch itself is not known any more"
         if 0 < arrived < intent.count == len(self.batch):
-            run = self.book.state.run
+            run = self.ledger.state.run
             assert run is not None
             ranges, why = arrived_ranges(self.client, run, intent.thread, arrived, self.batch)
             if ranges is not None:
@@ -206,20 +206,20 @@ class Reconciliation:
 
     def _fence(self) -> bool:
         """Complete the thread, and learn once whether that keeps results out: an append without tests tells."""
-        knows = self.client.knows_keys or self.book.state.fencing is not None
-        if not (knows or self._has_tried) and self.book.state.account(self.intent.worker).thread is not None:
+        knows = self.client.knows_keys or self.ledger.state.fencing is not None
+        if not (knows or self._has_tried) and self.ledger.state.account(self.intent.worker).thread is not None:
             self._takes_nothing, self._has_tried = bool(self._is_taken()), True
             return False
-        self.book.write("fencing", worker=self.intent.worker, thread=self.intent.thread)
+        self.ledger.write("fencing", worker=self.intent.worker, thread=self.intent.thread)
         try:
             self.client.complete_thread(self.intent.thread)
         except RefusedError as error:
             if error.status != _UNPROCESSABLE:
                 raise
-            self.world.log(f"thread {self.intent.thread} is closed already: {error}")
+            self.runtime.log(f"thread {self.intent.thread} is closed already: {error}")
         if not knows and self._takes_nothing:
             self._learn()
-        self.book.write("fenced", worker=self.intent.worker)
+        self.ledger.write("fenced", worker=self.intent.worker)
         self._is_fenced = True
         return False
 
@@ -227,8 +227,8 @@ class Reconciliation:
         """Keep whether completed threads of this server take appends, unless that goes unanswered."""
         is_taken = self._is_taken()
         if is_taken is not None:
-            self.book.write("fencing-is", fencing="settles" if is_taken else "fences")
-            self.world.log(f"completed threads of this server {'settle' if is_taken else 'fence'}")
+            self.ledger.write("fencing-is", fencing="settles" if is_taken else "fences")
+            self.runtime.log(f"completed threads of this server {'settle' if is_taken else 'fence'}")
 
     def _is_taken(self) -> bool | None:
         """Whether the thread takes an append without tests, ``None`` when that goes unanswered."""
@@ -237,16 +237,16 @@ class Reconciliation:
         except RefusedError:
             return False
         except UnknownAnswerError as error:
-            self.world.log(f"{error}: it is not learnt whether completed threads take results")
+            self.runtime.log(f"{error}: it is not learnt whether completed threads take results")
             return None
         return True
 
     def _has_to_settle(self) -> bool:
         """Whether a late copy of the request could still land: no fence keeps it out."""
-        left = min(self.limits.settle, self.intent.at + self.limits.settle - self.world.wall())
+        left = min(self.timeouts.settle, self.intent.at + self.timeouts.settle - self.runtime.wall())
         if left > 0:
-            self._next_read = self.world.clock() + left
-            self.world.log(f"thread {self.intent.thread} takes results though completed: it settles in {left:.0f} s")
+            self._next_read = self.runtime.clock() + left
+            self.runtime.log(f"thread {self.intent.thread} takes results though completed: it settles in {left:.0f} s")
         return left > 0
 
     def _settle_run(self) -> bool:
@@ -254,9 +254,9 @@ class Reconciliation:
         try:
             runs = [run for page in run_pages(self.client, status=(_RUNNING,)) for run in page.result]
         except RefusedError as error:
-            self.world.log(f"{error}: a run may be left behind empty")
+            self.runtime.log(f"{error}: a run may be left behind empty")
             return self._decide("not")
-        found = [run.id for run in runs if self._is_ours(run) and run.id not in self.book.state.left_runs]
+        found = [run.id for run in runs if self._is_ours(run) and run.id not in self.ledger.state.left_runs]
         if found:
             return self._decide("ack", id=min(found))
         if not self._has_repeated(0):
@@ -271,11 +271,11 @@ class Reconciliation:
         if self._last_read == value:
             return True
         self._last_read = value
-        self._next_read = self.world.clock() + self.limits.read_back
+        self._next_read = self.runtime.clock() + self.timeouts.read_back
         return False
 
     def _run(self, *, has_threads: bool = True) -> Run:
-        run = self.book.state.run
+        run = self.ledger.state.run
         assert run is not None
         return self.client.run(run, has_threads=has_threads)
 
@@ -287,6 +287,6 @@ class Reconciliation:
         return thread
 
     def _decide(self, kind: str, **members: object) -> bool:
-        self.book.write(kind, i=self.intent.number, **members)
-        self.world.log(f"settled {self.intent.operation}: {kind} {members or ''}")
+        self.ledger.write(kind, i=self.intent.number, **members)
+        self.runtime.log(f"settled {self.intent.operation}: {kind} {members or ''}")
         return True

@@ -142,13 +142,13 @@ class RefusalHandling:
         self._fruitless = 0
         self._by_worker: dict[str, BisectionState] = {}
 
-    def batch(self, lane: WorkerQueue, account: WorkerProgress) -> Batch:
+    def batch(self, queue: WorkerQueue, account: WorkerProgress) -> Batch:
         """Return the next batch of a lane, the head of whose queue is still to be sent."""
-        portion = self._portion(lane.worker)
-        waiting: Iterable[Result] = (each for each in lane.queue if not account.is_settled(each.offset))
+        portion = self._portion(queue.worker)
+        waiting: Iterable[Result] = (each for each in queue.results if not account.is_settled(each.offset))
         most = self._most_tests
         if portion.until >= 0:
-            suspects = list(takewhile(lambda each: each.offset <= portion.until, lane.queue))
+            suspects = list(takewhile(lambda each: each.offset <= portion.until, queue.results))
             suspects = [each for each in suspects if not account.is_settled(each.offset)]
             if suspects:
                 waiting, most = suspects, self._suspected(portion, len(suspects))
@@ -157,13 +157,13 @@ class RefusalHandling:
         batch = batch_from(map(self._shaper(portion), waiting), most_tests=most, most_bytes=self._most_bytes)
         return replace(batch, is_full=True) if portion.until >= 0 else batch
 
-    def took(self, lane: WorkerQueue, batch: Batch, seconds: float) -> None:
+    def took(self, queue: WorkerQueue, batch: Batch, seconds: float) -> None:
         """Learn from an append that the server took in this time."""
         self._fruitless = 0
-        forms = self._portion(lane.worker).forms
+        forms = self._portion(queue.worker).forms
         for each in batch.results if forms else ():
             forms.pop(each.offset, None)
-        if self._may_grow and seconds > SLOW_SECONDS and len(lane.queue) - len(batch.results) >= self._most_tests:
+        if self._may_grow and seconds > SLOW_SECONDS and len(queue.results) - len(batch.results) >= self._most_tests:
             self._most_tests = min(MOST_TESTS, 4 * self._most_tests)
 
     def refused(self, worker: str, batch: Batch, error: RefusedError) -> RefusalDecision:

@@ -57,16 +57,16 @@ class ResponseHandler:
     """Sends a delivery's requests and draws the consequences of the answers; owned by the delivery."""
 
     client: Client
-    book: LedgerFile
-    lanes: WorkerQueues
+    ledger: LedgerFile
+    queues: WorkerQueues
     session: SessionManifest
-    limits: Timeouts
-    world: Runtime
+    timeouts: Timeouts
+    runtime: Runtime
     rejects: RejectedResults
     unknown: Unknown
-    patience: RetryPolicy
+    retry_policy: RetryPolicy
     portions: RefusalHandling
-    underway: InFlightRequests[PendingRequest]
+    in_flight: InFlightRequests[PendingRequest]
     _settlement: Reconciliation | None = None
     _refusals: dict[int, tuple[RefusedError, Batch | None]] = field(default_factory=dict)
     _unanswered: int = 0
@@ -89,25 +89,25 @@ class ResponseHandler:
         The answer is there when this returns, unless several requests may be under way: then `conclude` takes it.
         """
         posted = PendingRequest(intent, batch, then)
-        if self.underway.most > 1:
-            self.underway.start(posted, call)
+        if self.in_flight.most > 1:
+            self.in_flight.start(posted, call)
         else:
             self._conclude(posted, call)
 
     def conclude(self) -> bool:
         """Draw the consequences of the answers that have come; return whether there was one."""
         has_come = False
-        for posted, call in self.underway.answers():
+        for posted, call in self.in_flight.answers():
             has_come = True
             self._conclude(posted, call)
-            if self.patience.is_waiting:
-                self.patience.tell()
+            if self.retry_policy.is_waiting:
+                self.retry_policy.tell()
         return has_come
 
     @property
     def has_stranded(self) -> bool:
         """Whether there is an open intent whose answer is awaited no more: it must be settled."""
-        return len(self.book.state.open_intents) > len(self.underway)
+        return len(self.ledger.state.open_intents) > len(self.in_flight)
 
     def _conclude(self, posted: PendingRequest, call: Call) -> None:
         intent, is_append = posted.intent, posted.batch is not None
@@ -115,15 +115,15 @@ class ResponseHandler:
             made = call()
         except UnknownAnswerError as error:
             self._unanswered += is_append
-            self.patience.handle_error(error)
+            self.retry_policy.handle_error(error)
         except RefusedError as error:
             self._refused(intent, error, posted.batch)
         except (NotSentError, ThrottledError, TokenRefusedError, StoreError) as error:
             self._not_taken(intent, error)
         else:
-            self.book.write("ack", i=intent.number, id=made)
+            self.ledger.write("ack", i=intent.number, id=made)
             self._unanswered = 0 if is_append else self._unanswered
-            self.patience.succeeded()
+            self.retry_policy.succeeded()
             posted.then()
 
     def attempt(self, call: Callable[[], int | None]) -> int | None:
@@ -131,9 +131,9 @@ class ResponseHandler:
         try:
             made = call()
         except (ClientError, StoreError) as error:
-            self.patience.handle_error(error)
+            self.retry_policy.handle_error(error)
             return None
-        self.patience.succeeded()
+        self.retry_policy.succeeded()
         return made
 
     def probe(self, thread: int) -> None:
@@ -141,14 +141,14 @@ class ResponseHandler:
         try:
             self.client.append_thread(thread, b"{}")
         except (NotSentError, UnknownAnswerError) as error:
-            self.patience.probed(str(error))
+            self.retry_policy.probed(str(error))
         except (ThrottledError, TokenRefusedError, StoreError) as error:
-            self.patience.handle_error(error)
+            self.retry_policy.handle_error(error)
         except RefusedError as error:
-            self.world.log(f"{error}: an answer all the same")
+            self.runtime.log(f"{error}: an answer all the same")
             self._unanswered = 0
         else:
-            self.patience.probed("")
+            self.retry_policy.probed("")
             self._unanswered = 0
 
     def settle(self, intent: Intent) -> bool:
@@ -162,7 +162,7 @@ class ResponseHandler:
             is_run_completed = error is settlement.refusal
             if is_run_completed:
                 self._end_refused()
-            self.patience.handle_error(error, is_run_completed=is_run_completed)
+            self.retry_policy.handle_error(error, is_run_completed=is_run_completed)
             return True
         if is_settled:
             self._end_settlement(intent)
@@ -170,38 +170,38 @@ class ResponseHandler:
 
     def _not_taken(self, intent: Intent, error: Trouble) -> None:
         """Go on after a request that has changed nothing."""
-        self.book.write("not", i=intent.number)
-        self.patience.handle_error(error)
+        self.ledger.write("not", i=intent.number)
+        self.retry_policy.handle_error(error)
 
     def _refused(self, intent: Intent, error: RefusedError, batch: Batch | None) -> None:
         if intent.operation in {"complete_thread", "complete_run"} and error.status == _UNPROCESSABLE:
             self._refusals[intent.number] = error, batch  # the intent stays open: it is settled
-            self.world.log(f"{error}: reading whether it is completed already")
+            self.runtime.log(f"{error}: reading whether it is completed already")
         elif intent.operation == "append_thread" and error.status in _ABOUT_TESTS:
             self._refusals[intent.number] = error, batch
-            self.world.log(f"{reason_of(error)}: reading whether a part of it arrived")
+            self.runtime.log(f"{reason_of(error)}: reading whether a part of it arrived")
         elif intent.operation in {"append_run", "note_thread"} and error.status >= _BAD_REQUEST:
-            self.book.write("rejected", i=intent.number, why=reason_of(error))
-            self.world.log(f"rejected: {reason_of(error)}")
+            self.ledger.write("rejected", i=intent.number, why=reason_of(error))
+            self.runtime.log(f"rejected: {reason_of(error)}")
         else:
             self._not_taken(intent, error)
 
     def _new_settlement(self, intent: Intent) -> Reconciliation:
         batch = []
         if intent.operation == "append_thread":
-            account = self.book.state.account(intent.worker)
+            account = self.ledger.state.account(intent.worker)
             batch = [
                 each
-                for each in self.lanes.lane(intent.worker).queue
+                for each in self.queues.of(intent.worker).results
                 if intent.first <= each.offset <= intent.last and not account.is_settled(each.offset)
             ]
         return Reconciliation(
             intent,
             self.client,
-            self.book,
+            self.ledger,
             self.session,
-            self.limits,
-            self.world,
+            self.timeouts,
+            self.runtime,
             batch=batch,
             unknown=self.unknown,
             refusal=self._refusals.get(intent.number, (None,))[0],
@@ -209,18 +209,18 @@ class ResponseHandler:
 
     def _end_refused(self) -> None:
         """Go on after the run was seen to be completed: it took nothing of all that it refused at the same time."""
-        for number in self._refusals.keys() & self.book.state.open_intents:
-            self.book.write("not", i=number)
+        for number in self._refusals.keys() & self.ledger.state.open_intents:
+            self.ledger.write("not", i=number)
         self._refusals.clear()
 
     def _end_settlement(self, intent: Intent) -> None:
         """Go on after an intent was settled; a refused append of which nothing arrived is not sent again as it was."""
         self._settlement = None
         refusal, batch = self._refusals.pop(intent.number, (None, None))
-        self.patience.succeeded()
+        self.retry_policy.succeeded()
         if refusal is None or batch is None:
             return
-        account = self.book.state.account(intent.worker)
+        account = self.ledger.state.account(intent.worker)
         if account.thread == intent.thread and account.in_thread == intent.known:
             self._draw(intent.worker, batch, refusal)
 
@@ -228,11 +228,13 @@ class ResponseHandler:
         """Draw the consequences of a refused append."""
         consequence = self.portions.refused(worker, batch, refusal)
         for status, before, now in consequence.words:
-            self.book.write("alias", status=status, before=before, now=now)
-            self.world.log(f"the server does not know the status {before!r}: {now!r} from now on")
+            self.ledger.write("alias", status=status, before=before, now=now)
+            self.runtime.log(f"the server does not know the status {before!r}: {now!r} from now on")
         for each in consequence.rejections:
             self.rejects.add(each.result, each.why)
-            self.book.write("aside", worker=worker, offset=each.result.offset, why=f"{each.result.nodeid}: {each.why}")
-            self.world.log(f"rejected: {each.result.nodeid}: {each.why}")
+            self.ledger.write(
+                "aside", worker=worker, offset=each.result.offset, why=f"{each.result.nodeid}: {each.why}"
+            )
+            self.runtime.log(f"rejected: {each.result.nodeid}: {each.why}")
         if consequence.is_final:
-            self.patience.stop("refused", reason_of(refusal))
+            self.retry_policy.stop("refused", reason_of(refusal))

@@ -59,7 +59,7 @@ class WorkerQueue:
 
     worker: str
     orphans: Container[int] = ()
-    queue: deque[Result] = field(default_factory=deque)
+    results: deque[Result] = field(default_factory=deque)
     counts: Counter[str] = field(default_factory=Counter)
     pid: int = 0
     collected: int | None = None

@@ -33,9 +33,9 @@ class RetryPolicy:
     A wait of our own and one that the server asked for end by themselves, each at its moment.
     """
 
-    book: LedgerFile
-    limits: Timeouts
-    world: Runtime
+    ledger: LedgerFile
+    timeouts: Timeouts
+    runtime: Runtime
     stopped: str = ""
     _until: float = 0.0
     _asked_until: float = 0.0
@@ -47,7 +47,7 @@ class RetryPolicy:
     @property
     def is_waiting(self) -> bool:
         """Whether nothing is to be sent now."""
-        return bool(self.stopped) or self.world.clock() < max(self._until, self._asked_until)
+        return bool(self.stopped) or self.runtime.clock() < max(self._until, self._asked_until)
 
     def skip_backoff(self) -> None:
         """End a wait of our own; one that the server asked for goes on."""
@@ -75,30 +75,30 @@ class RetryPolicy:
 
     def throttled(self, error: ThrottledError | InProgressError) -> None:
         """Wait as long as the server asks for."""
-        asked = self.limits.throttle if error.retry_after_seconds is None else error.retry_after_seconds
-        self._pause("throttled", str(error), asked + self.limits.retry_base * self.world.random())
+        asked = self.timeouts.throttle if error.retry_after_seconds is None else error.retry_after_seconds
+        self._pause("throttled", str(error), asked + self.timeouts.retry_base * self.runtime.random())
 
     def later(self, trouble: str, why: str) -> None:
         """Wait at random, up to twice as long each time; what failed at the same time as another waits with it."""
         ceiling = 0.0
         if not self.is_waiting:
-            ceiling = min(self.limits.retry_cap, self.limits.retry_base * 2.0 ** min(self._failures, 30))
+            ceiling = min(self.timeouts.retry_cap, self.timeouts.retry_base * 2.0 ** min(self._failures, 30))
             self._failures += 1
-        self._pause(trouble, why, ceiling * self.world.random())
+        self._pause(trouble, why, ceiling * self.runtime.random())
 
     def probed(self, why: str) -> None:
         """Wait for the next probe; an empty ``why`` says that the server has answered."""
         if not why:
             self._probes = 0
             return
-        seconds = min(self.limits.probe_cap, self.limits.probe * 2.0 ** min(self._probes, 30))
+        seconds = min(self.timeouts.probe_cap, self.timeouts.probe * 2.0 ** min(self._probes, 30))
         self._probes += 1
         self._pause("unknown", why, seconds)
 
     def _is_run_gone(self, error: RefusedError) -> bool:
         """Whether a refusal says that the run is unknown, or completed: 422 names no property that is wrong then."""
         is_of_run = error.status in _UNKNOWN or (error.status == _UNPROCESSABLE and not error.errors)
-        return is_of_run and self.book.state.run is not None
+        return is_of_run and self.ledger.state.run is not None
 
     def stop(self, trouble: str, why: str, *, is_run_gone: bool = False) -> None:
         """Send nothing more; the first reason counts, whatever else was under way then.
@@ -108,13 +108,13 @@ class RetryPolicy:
         if not self.stopped:
             self.stopped, self._told, self._is_gone = why, (trouble, why), is_run_gone
         self.tell()
-        self.world.log(f"stopped: {why}")
+        self.runtime.log(f"stopped: {why}")
 
     def tell(self) -> None:
         """Write what is waited for, or why nothing more is sent: again, when an answer after it has taken it back."""
         trouble, why = self._told
         more = {"gone": True} if self._is_gone else {}
-        self.book.write("trouble", why=why, **{"class": trouble}, **more)
+        self.ledger.write("trouble", why=why, **{"class": trouble}, **more)
 
     def resume(self) -> None:
         """Send again, as if nothing had been met."""
@@ -122,7 +122,7 @@ class RetryPolicy:
         self._is_gone = False
 
     def _pause(self, trouble: str, why: str, seconds: float) -> None:
-        now = self.world.clock()
+        now = self.runtime.clock()
         if trouble == "throttled":
             self._asked_until = max(self._asked_until, now + seconds)
         else:
@@ -130,7 +130,7 @@ class RetryPolicy:
         if not self.stopped:
             self._told = trouble, why
         self.tell()
-        self.world.log(f"{trouble}: {why}; next try in {max(self._until, self._asked_until) - now:.1f} s")
+        self.runtime.log(f"{trouble}: {why}; next try in {max(self._until, self._asked_until) - now:.1f} s")
 
 
 def reason_of(error: RefusedError) -> str:

@@ -48,23 +48,23 @@ class Scheduler:
     """Sends what the lanes hold; owned by the sender that holds the session's lock.
 
     ``note`` says how the session ended, for the run; ``unknown`` what is done with results that nobody can tell of.
-    ``keeper`` keeps files in the place of the server. ``most_under_way`` is how many requests may be under way at the
-    same time once all workers have ended, never two to the same thread.
+    ``artifact_store`` keeps files in the place of the server. ``max_in_flight`` is how many requests may be under way
+    at the same time once all workers have ended, never two to the same thread.
     """
 
     client: Client
-    book: LedgerFile
-    lanes: WorkerQueues
+    ledger: LedgerFile
+    queues: WorkerQueues
     session: SessionManifest
-    limits: Timeouts
-    world: Runtime
+    timeouts: Timeouts
+    runtime: Runtime
     rejects: RejectedResults
     unknown: Unknown = "hold"
-    keeper: ArtifactStore | None = None
-    most_under_way: int = 1
-    underway: InFlightRequests[PendingRequest] = field(default_factory=InFlightRequests)
+    artifact_store: ArtifactStore | None = None
+    max_in_flight: int = 1
+    in_flight: InFlightRequests[PendingRequest] = field(default_factory=InFlightRequests)
     note: str = ""
-    patience: RetryPolicy = field(init=False)
+    retry_policy: RetryPolicy = field(init=False)
     _portions: RefusalHandling = field(init=False)
     _aftermath: ResponseHandler = field(init=False)
     _joining: SharedRunLookup = field(init=False)
@@ -74,42 +74,49 @@ class Scheduler:
     _turn: int = 0
 
     def __post_init__(self) -> None:
-        self.patience = RetryPolicy(self.book, self.limits, self.world)
-        self._portions = RefusalHandling(self.book.state.aliases)
-        self._uploads = Uploads(self.book.folder, self.client, self.book, self.world, self.patience, self.keeper)
+        self.retry_policy = RetryPolicy(self.ledger, self.timeouts, self.runtime)
+        self._portions = RefusalHandling(self.ledger.state.aliases)
+        self._uploads = Uploads(
+            self.ledger.folder,
+            self.client,
+            self.ledger,
+            self.runtime,
+            self.retry_policy,
+            self.artifact_store,
+        )
         self._aftermath = ResponseHandler(
-            self.client, self.book, self.lanes, self.session, self.limits, self.world, self.rejects, self.unknown,
-            self.patience, self._portions, self.underway,
+            self.client, self.ledger, self.queues, self.session, self.timeouts, self.runtime, self.rejects, self.unknown,
+            self.retry_policy, self._portions, self.in_flight,
         )  # fmt: skip
 
         self._joining = SharedRunLookup(
-            self.client, self.session.run, self.session.run_tag, self.limits, self.world, self.session.is_first
+            self.client, self.session.run, self.session.run_tag, self.timeouts, self.runtime, self.session.is_first
         )
 
     @property
     def state(self) -> LedgerState:
         """The ledger's state."""
-        return self.book.state
+        return self.ledger.state
 
     @property
     def left(self) -> int:
         """Number of results that the server does not have (as far as is known) and that are still to be sent."""
-        return sum(self.unsettled(lane) for lane in self.lanes.by_worker.values())
+        return sum(self.unsettled(queue) for queue in self.queues.by_worker.values())
 
-    def unsettled(self, lane: WorkerQueue) -> int:
+    def unsettled(self, queue: WorkerQueue) -> int:
         """Return how many results of those that a lane holds are still to be sent."""
-        account = self.state.account(lane.worker)
-        return sum(not account.is_settled(each.offset) for each in lane.queue)
+        account = self.state.account(queue.worker)
+        return sum(not account.is_settled(each.offset) for each in queue.results)
 
     @property
     def stopped(self) -> str:
         """Why nothing more is sent in this life of the sender, empty while it goes on."""
-        return self.patience.stopped
+        return self.retry_policy.stopped
 
     @property
     def is_busy(self) -> bool:
         """Whether an answer is awaited, or time must pass until the server can tell what became of a request."""
-        return bool(self.underway) or self._aftermath.is_settling
+        return bool(self.in_flight) or self._aftermath.is_settling
 
     @property
     def has_kept(self) -> bool:
@@ -120,12 +127,12 @@ class Scheduler:
     @property
     def is_finished(self) -> bool:
         """Whether all results have their end and, when the run is ours, it is completed."""
-        state, lanes = self.state, self.lanes
-        if not lanes.is_decided or state.open_intent is not None:
+        state, queues = self.state, self.queues
+        if not queues.is_decided or state.open_intent is not None:
             return False
-        for lane in lanes.by_worker.values():
-            self._prune(lane, state.account(lane.worker))
-            if lane.queue:
+        for queue in queues.by_worker.values():
+            self._prune(queue, state.account(queue.worker))
+            if queue.results:
                 return False
         if not self._has_begun:
             return True
@@ -134,8 +141,8 @@ class Scheduler:
     @property
     def _has_begun(self) -> bool:
         """Whether there is something to tell; a job without a test is told, too, in a run that waits for it."""
-        is_awaited = self.session.joined_run is not None and self.lanes.end is not None
-        return self.lanes.has_results or self.session.is_closing or is_awaited
+        is_awaited = self.session.joined_run is not None and self.queues.end is not None
+        return self.queues.has_results or self.session.is_closing or is_awaited
 
     @property
     def _leaves_open(self) -> bool:
@@ -144,27 +151,27 @@ class Scheduler:
 
     def await_answers(self) -> None:
         """Wait for all that is under way, as long as each request may take."""
-        while self.underway:
-            self.underway.wait(self.limits.poll)
+        while self.in_flight:
+            self.in_flight.wait(self.timeouts.poll)
             self._aftermath.conclude()
 
     def settle(self) -> bool:
         """Look into the first open intent, with at most one request; return whether there was something to do."""
         intent = self.state.open_intent
-        if intent is None or self.underway or self.patience.is_waiting:
+        if intent is None or self.in_flight or self.retry_policy.is_waiting:
             return False
         return self._aftermath.settle(intent)
 
     def step(self) -> bool:
         """Take the answers that have come, or send at most one request; return whether there was something to do."""
-        self.underway.most = self.most_under_way if self.lanes.is_closing else 1
+        self.in_flight.most = self.max_in_flight if self.queues.is_closing else 1
         if self._aftermath.conclude():
             return True
-        if self.patience.is_waiting:
+        if self.retry_policy.is_waiting:
             return False
         if self._aftermath.has_stranded:
             return self.settle()
-        action = None if self.underway.is_full else self._next_action()
+        action = None if self.in_flight.is_full else self._next_action()
         if action is None:
             return False
         action()
@@ -175,21 +182,21 @@ class Scheduler:
         if not self._has_begun:
             return None
         if state.run is None:
-            return None if self.underway else self._begin_run()
-        workers = list(self.lanes.by_worker)
+            return None if self.in_flight else self._begin_run()
+        workers = list(self.queues.by_worker)
         busy = {each.worker for each in state.open_intents.values()}
         for step in range(len(workers)):
             turn = (self._turn + step) % len(workers)
             worker = workers[turn]
-            action = None if worker in busy else self._lane_action(self.lanes.by_worker[worker])
+            action = None if worker in busy else self._lane_action(self.queues.by_worker[worker])
             if action is not None:
                 self._turn = turn + 1
                 return action
-        return self._ending_action() if self.lanes.is_decided and not state.is_complete else None
+        return self._ending_action() if self.queues.is_decided and not state.is_complete else None
 
     def _ending_action(self) -> Callable[[], None] | None:
         """Return what ends the session on the server: a note, then, when all else has its end, the completion."""
-        if not self.underway:
+        if not self.in_flight:
             if self.state.is_noted:
                 return None if self._leaves_open else self._complete_run
             return self._begin_note if self._leaves_open else self._storing_of_run() or self._note_run
@@ -198,7 +205,7 @@ class Scheduler:
 
     def _storing_of_run(self) -> Callable[[], None] | None:
         """Return what stores the next file that is not of a test."""
-        return self._uploads.storing(filter(is_spooled, self.lanes.artifacts))
+        return self._uploads.storing(filter(is_spooled, self.queues.artifacts))
 
     def _begin_run(self) -> Callable[[], None] | None:
         """Return how this session comes to its run."""
@@ -209,50 +216,52 @@ class Scheduler:
             return None if self._joining.is_waiting else self._join_shared
         return self._create_run
 
-    def _lane_action(self, lane: WorkerQueue) -> Callable[[], None] | None:
-        account = self.state.account(lane.worker)
-        self._prune(lane, account)
-        if not lane.queue:
-            self._waiting_since.pop(lane.worker, None)
-            return self._closing_action(lane, account)
-        since = self._waiting_since.setdefault(lane.worker, self.world.clock())
-        batch = self._portions.batch(lane, account)
+    def _lane_action(self, queue: WorkerQueue) -> Callable[[], None] | None:
+        account = self.state.account(queue.worker)
+        self._prune(queue, account)
+        if not queue.results:
+            self._waiting_since.pop(queue.worker, None)
+            return self._closing_action(queue, account)
+        since = self._waiting_since.setdefault(queue.worker, self.runtime.clock())
+        batch = self._portions.batch(queue, account)
         storing = self._uploads.action(batch.results)
         if storing is not None:
-            return None if self.underway else storing  # it may take long, and answers would wait for it
-        age = self.world.clock() - since
-        if not flush_reason(batch, age_seconds=age, age_limit_seconds=self.limits.batch_age, is_closing=lane.is_closed):
+            return None if self.in_flight else storing  # it may take long, and answers would wait for it
+        age = self.runtime.clock() - since
+        if not flush_reason(
+            batch, age_seconds=age, age_limit_seconds=self.timeouts.batch_age, is_closing=queue.is_closed
+        ):
             return None
         thread = account.thread
         if thread is None:
-            return lambda: self._create_thread(lane)
+            return lambda: self._create_thread(queue)
         if self._aftermath.is_circuit_open:
             return lambda: self._aftermath.probe(thread)
-        return lambda: self._append(lane, account, batch)
+        return lambda: self._append(queue, account, batch)
 
-    def _closing_action(self, lane: WorkerQueue, account: WorkerProgress) -> Callable[[], None] | None:
+    def _closing_action(self, queue: WorkerQueue, account: WorkerProgress) -> Callable[[], None] | None:
         """Return what ends a thread; in a run of others the last one waits for what there is to say at the end."""
-        if not lane.is_closed or account.thread is None:
+        if not queue.is_closed or account.thread is None:
             return None
         if self._leaves_open and not self.state.is_noted and self._open_threads == 1:
             if not self._is_all_sent:
                 return None
-            return self._storing_of_run() or (lambda: self._note_thread(lane, account))
-        return lambda: self._complete_thread(lane, account)
+            return self._storing_of_run() or (lambda: self._note_thread(queue, account))
+        return lambda: self._complete_thread(queue, account)
 
-    def _prune(self, lane: WorkerQueue, account: WorkerProgress) -> None:
+    def _prune(self, queue: WorkerQueue, account: WorkerProgress) -> None:
         """Take off what an earlier life of the sender has settled."""
-        while lane.queue and account.is_settled(lane.queue[0].offset):
-            self._marks[lane.worker] = lane.queue.popleft().moment
+        while queue.results and account.is_settled(queue.results[0].offset):
+            self._marks[queue.worker] = queue.results.popleft().moment
 
     def _join_run(self) -> None:
-        self.book.write("joined", run=self.session.joined_run)
+        self.ledger.write("joined", run=self.session.joined_run)
 
     def _join_shared(self) -> None:
         """Take a step to the run that jobs share."""
         found = self._aftermath.attempt(self._joining.step)
         if found is not None:
-            self.book.write("joined", run=found)
+            self.ledger.write("joined", run=found)
 
     def _create_run(self) -> None:
         intent = self._intend("create_run")
@@ -265,20 +274,20 @@ class Scheduler:
     def _last_words(self) -> Resources:
         """Return what is known at the session's end: of the run, or of a thread where others share the run."""
         own = [Field(NOTE_FIELD, self.note)]
-        if self.lanes.not_run:
-            own.append(Field(NOT_RUN_FIELD, str(self.lanes.not_run)))
-        artifacts, fields = self._uploads.addressed(self.lanes.artifacts)
-        return Resources(fields=(*own, *self.lanes.properties, *fields), artifacts=artifacts)
+        if self.queues.not_run:
+            own.append(Field(NOT_RUN_FIELD, str(self.queues.not_run)))
+        artifacts, fields = self._uploads.addressed(self.queues.artifacts)
+        return Resources(fields=(*own, *self.queues.properties, *fields), artifacts=artifacts)
 
     def _begin_note(self) -> None:
         """Make a thread to say the last words in: none is open any more, or there never was one."""
-        self._create_thread(next(iter(self.lanes.by_worker.values())))
+        self._create_thread(next(iter(self.queues.by_worker.values())))
 
-    def _note_thread(self, lane: WorkerQueue, account: WorkerProgress) -> None:
+    def _note_thread(self, queue: WorkerQueue, account: WorkerProgress) -> None:
         thread = account.thread
         assert thread is not None
         intent, body = (
-            self._intend("note_thread", worker=lane.worker, thread=thread),
+            self._intend("note_thread", worker=queue.worker, thread=thread),
             encoded(self._last_words().body()),
         )
         self._aftermath.post(intent, lambda: self.client.append_thread(thread, body, key=self._key(intent)))
@@ -289,18 +298,18 @@ class Scheduler:
             intent, lambda: self.client.complete_run(run, measure_elapsed=is_measured, key=self._key(intent))
         )
 
-    def _create_thread(self, lane: WorkerQueue) -> None:
-        run, intent = self._run, self._intend("create_thread", worker=lane.worker)
+    def _create_thread(self, queue: WorkerQueue) -> None:
+        run, intent = self._run, self._intend("create_thread", worker=queue.worker)
         own = self.session.thread_fields if self._leaves_open else ()
-        resources = Resources(fields=(Field(WORKER_FIELD, lane.worker), *own))
+        resources = Resources(fields=(Field(WORKER_FIELD, queue.worker), *own))
         self._aftermath.post(intent, lambda: self.client.create_thread(run, resources, key=self._key(intent)))
 
-    def _complete_thread(self, lane: WorkerQueue, account: WorkerProgress) -> None:
+    def _complete_thread(self, queue: WorkerQueue, account: WorkerProgress) -> None:
         thread = account.thread
         assert thread is not None
-        observed = account.thread_observed + max(0, lane.ended - self._mark(lane))
-        computed = max(0, account.thread_computed + lane.more)
-        intent = self._intend("complete_thread", worker=lane.worker, thread=thread)
+        observed = account.thread_observed + max(0, queue.ended - self._mark(queue))
+        computed = max(0, account.thread_computed + queue.more)
+        intent = self._intend("complete_thread", worker=queue.worker, thread=thread)
         self._aftermath.post(
             intent,
             lambda: self.client.complete_thread(
@@ -311,31 +320,31 @@ class Scheduler:
             ),
         )
 
-    def _append(self, lane: WorkerQueue, account: WorkerProgress, batch: Batch) -> None:
+    def _append(self, queue: WorkerQueue, account: WorkerProgress, batch: Batch) -> None:
         thread = account.thread
         assert thread is not None
-        observed = max(0, batch.results[-1].moment - self._mark(lane))
+        observed = max(0, batch.results[-1].moment - self._mark(queue))
         intent = self._intend(
             "append_thread",
-            worker=lane.worker,
+            worker=queue.worker,
             thread=thread,
             span=(batch.first, batch.last, len(batch.results)),
             orphans=tuple(each.number for each in batch.results if each.is_orphan),
             elapsed=(observed, batch.computed),
         )
-        sent, began = self._uploads.resolved(batch), self.world.clock()
+        sent, began = self._uploads.resolved(batch), self.runtime.clock()
         body = sent.body(observed if self.session.is_measured else None)
 
         def taken() -> None:
             self._uploads.release(batch)
-            self._portions.took(lane, batch, self.world.clock() - began)
+            self._portions.took(queue, batch, self.runtime.clock() - began)
 
         call = lambda: self.client.append_thread(thread, body, key=self._key(intent))  # noqa: E731
         self._aftermath.post(intent, call, sent, taken)
-        self._waiting_since[lane.worker] = self.world.clock()
+        self._waiting_since[queue.worker] = self.runtime.clock()
 
-    def _mark(self, lane: WorkerQueue) -> int:
-        return self._marks.get(lane.worker, lane.began if lane.began is not None else lane.ended)
+    def _mark(self, queue: WorkerQueue) -> int:
+        return self._marks.get(queue.worker, queue.began if queue.began is not None else queue.ended)
 
     @property
     def _run(self) -> int:
@@ -347,7 +356,7 @@ class Scheduler:
         return hashlib.sha256(f"{self.session.id}:{intent.number}".encode()).hexdigest()
 
     def _intend(self, operation: Operation, **members: Any) -> Intent:  # noqa: ANN401 - the book's own
-        return self.book.intend(operation, at=self.world.wall(), **members)
+        return self.ledger.intend(operation, at=self.runtime.wall(), **members)
 
     @property
     def _open_threads(self) -> int:
@@ -360,4 +369,4 @@ class Scheduler:
 
     @property
     def _is_all_sent(self) -> bool:
-        return self.lanes.is_decided and not any(lane.queue for lane in self.lanes.by_worker.values())
+        return self.queues.is_decided and not any(queue.results for queue in self.queues.by_worker.values())

@@ -43,8 +43,8 @@ class SharedRunLookup:
     client: Client
     run: NewRun
     tag: str
-    limits: Timeouts
-    world: Runtime
+    timeouts: Timeouts
+    runtime: Runtime
     is_first: bool | None = None
     _stage: _Stage = "count"
     _all: int | None = None
@@ -59,7 +59,7 @@ class SharedRunLookup:
     @property
     def is_waiting(self) -> bool:
         """Whether time must pass until the server can be asked."""
-        return self.world.clock() < self._next
+        return self.runtime.clock() < self._next
 
     def step(self) -> int | None:
         """Send at most one request, or read one list; return the run's id once it is found."""
@@ -98,7 +98,7 @@ class SharedRunLookup:
         try:
             return self.client.count_runs(tags=(self.tag,), status=status, key=self._key)
         except RefusedError as error:
-            self.world.log(f"{error}: runs cannot be counted")
+            self.runtime.log(f"{error}: runs cannot be counted")
             return 0
 
     def _look(self) -> int | None:
@@ -114,11 +114,11 @@ class SharedRunLookup:
 
     def _has_to_wait(self) -> bool:
         """Whether the first job may still create the run."""
-        now = self.world.clock()
+        now = self.runtime.clock()
         self._began = now if self._began is None else self._began
-        if self.is_first is not False or now - self._began >= self.limits.join_wait:
+        if self.is_first is not False or now - self._began >= self.timeouts.join_wait:
             return False
-        self._next = now + self.limits.join_poll
+        self._next = now + self.timeouts.join_poll
         return True
 
     def _create(self) -> int | None:
@@ -129,7 +129,7 @@ class SharedRunLookup:
             found = [each.id for each in self._runs() if not each.is_completed]
             if error.status != _UNPROCESSABLE or not found:
                 raise
-            self.world.log(f"{error}: another job has created run {min(found)}")
+            self.runtime.log(f"{error}: another job has created run {min(found)}")
             return min(found)
         except ClientError:
             self._stage = "count"  # it may have been created all the same
@@ -144,7 +144,7 @@ class SharedRunLookup:
         oldest = min([self._made, *(each.id for each in self._runs() if not each.is_completed)])
         if self._seen != oldest:
             self._seen = oldest
-            self._next = self.world.clock() + self.limits.read_back
+            self._next = self.runtime.clock() + self.timeouts.read_back
             return None
         if oldest == self._made:
             return oldest
@@ -163,7 +163,7 @@ class SharedRunLookup:
                 return None
             self.client.complete_run(self._made, measure_elapsed=False)
         except RefusedError as error:
-            self.world.log(f"{error}: run {self._made} stays as it is, empty")
+            self.runtime.log(f"{error}: run {self._made} stays as it is, empty")
         return self._oldest
 
     def _runs(self) -> list[Run]:

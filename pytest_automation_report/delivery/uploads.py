@@ -51,14 +51,17 @@ _FRESH_SECONDS: Final = 12 * 3600.0
 
 @dataclass(slots=True)
 class Uploads:
-    """The files of one session; owned by its delivery. ``keeper`` is the user's own store, where there is one."""
+    """The files of one session; owned by its delivery.
+
+    ``artifact_store`` is the user's own store, where there is one.
+    """
 
     session: Path
     client: Client
-    book: LedgerFile
-    world: Runtime
-    patience: RetryPolicy
-    keeper: ArtifactStore | None = None
+    ledger: LedgerFile
+    runtime: Runtime
+    retry_policy: RetryPolicy
+    artifact_store: ArtifactStore | None = None
     _stored: dict[str, StoredFile] = field(default_factory=dict)
     _given_up: dict[str, str] = field(default_factory=dict)
     _artifacts: dict[str, list[Artifact]] = field(default_factory=dict)
@@ -67,8 +70,8 @@ class Uploads:
     _has_asked: bool = False
 
     def __post_init__(self) -> None:
-        oldest = self.world.wall() - _FRESH_SECONDS
-        for name, members in self.book.state.stored.items():
+        oldest = self.runtime.wall() - _FRESH_SECONDS
+        for name, members in self.ledger.state.stored.items():
             if members["at"] > oldest or not self._is_here(name):
                 self._stored[name] = StoredFile(members["url"], members["type"])
 
@@ -82,7 +85,7 @@ class Uploads:
             name = _name(artifact)
             if name in self._stored or name in self._given_up:
                 continue
-            if self._in_doubt or not (self.keeper or self.client.has_answered or self._has_asked):
+            if self._in_doubt or not (self.artifact_store or self.client.has_answered or self._has_asked):
                 return self._ask
             return partial(self._store, name, artifact)
         return None
@@ -118,7 +121,7 @@ class Uploads:
 
     def _ask(self) -> None:
         """Look whether the server answers: what it is was not learnt yet, or an upload went unanswered."""
-        run = self.book.state.run
+        run = self.ledger.state.run
         assert run is not None
         if not self._answers(lambda: self.client.run(run, has_threads=False)):
             return
@@ -130,20 +133,24 @@ class Uploads:
                 self._give_up(name, "the server does not answer when it is given it")
 
     def _store(self, name: str, artifact: Artifact) -> None:
-        keeper = self.keeper or (None if self.client.artifact_bytes is None else ServerStore(self.client))
-        if keeper is None:
+        artifact_store = self.artifact_store or (
+            None if self.client.artifact_bytes is None else ServerStore(self.client)
+        )
+        if artifact_store is None:
             self._give_up(name, NOBODY)
             return
         try:
             with opened(self.session, name) as file:
                 size = os.fstat(file.fileno()).st_size
-                self._answers(lambda: self._took(name, keeper.put(file, size, artifact.name, artifact.mime_type)), name)
+                self._answers(
+                    lambda: self._took(name, artifact_store.put(file, size, artifact.name, artifact.mime_type)), name
+                )
         except (SpoolError, ArtifactStoreError) as error:
             self._give_up(name, str(error))
 
     def _took(self, name: str, stored: StoredFile) -> None:
         self._stored[name] = stored
-        self.book.write("stored", name=name, url=stored.url, type=stored.mime_type, at=self.world.wall())
+        self.ledger.write("stored", name=name, url=stored.url, type=stored.mime_type, at=self.runtime.wall())
 
     def _answers(self, call: Callable[[], object], name: str = "") -> bool:
         """Make a request, that of a file where one is named; return whether it was answered."""
@@ -151,22 +158,22 @@ class Uploads:
             call()
         except UnknownAnswerError as error:
             self._in_doubt = self._in_doubt or name
-            self.patience.handle_error(error)
+            self.retry_policy.handle_error(error)
         except (NotSentError, ThrottledError, TokenRefusedError, StoreError) as error:
-            self.patience.handle_error(error)
+            self.retry_policy.handle_error(error)
         except RefusedError as error:
             if name:
                 self._give_up(name, f"the server would not take it ({error})")
             return True
         else:
-            self.patience.succeeded()
+            self.retry_policy.succeeded()
             return True
         return False
 
     def _give_up(self, name: str, why: str) -> None:
         self._given_up[name] = why
-        self.book.write("unstored", name=name, why=why)
-        self.world.log(f"artifact {name}: {why}")
+        self.ledger.write("unstored", name=name, why=why)
+        self.runtime.log(f"artifact {name}: {why}")
 
     def _with_addresses(self, result: Result) -> Result:
         if not result.is_with_files:

@@ -47,14 +47,14 @@ def comparison_lines(folder: SessionFolder, rules: RecordingOptions, path: Path,
 
 def _results(folder: SessionFolder, rules: RecordingOptions) -> dict[str, list[Result]]:
     """Return the session's results by key."""
-    lanes = WorkerQueues(replace(rules, report_not_run=False))  # the XML has no tests that were not run
+    queues = WorkerQueues(replace(rules, report_not_run=False))  # the XML has no tests that were not run
     for worker, records in SpoolReader(folder).added():
         for placed in records:
-            lanes.apply(worker, placed)
-    lanes.finalize("interrupted")
+            queues.apply(worker, placed)
+    queues.finalize("interrupted")
     found: dict[str, list[Result]] = {}
-    for lane in lanes.by_worker.values():
-        for result in lane.queue:
+    for queue in queues.by_worker.values():
+        for result in queue.results:
             found.setdefault(result.key, []).append(result)
     return found
 

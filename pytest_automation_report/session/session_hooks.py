@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.delivery.handover import RedactionSettings, SenderConfig, limits_from
+from pytest_automation_report.delivery.handover import RedactionSettings, SenderConfig, timeouts_from
 from pytest_automation_report.delivery.launch import LaunchError, start_sender
 from pytest_automation_report.errors import UNLOADED, SpoolError
 from pytest_automation_report.recording.options import cleaner_for
@@ -83,8 +83,8 @@ def reporting_for(config: pytest.Config, environ: Mapping[str, str], trouble: st
         _remember(configuration, token, environ, config.rootpath)
     if trouble:
         configuration = replace(configuration, troubles=(trouble, *configuration.troubles))
-    limits = limits_from(environ, exit_all=configuration.exit_wait)
-    return SessionHooks(configuration, token, limits, config, secrets=secrets, environ=environ, store=store)
+    timeouts = timeouts_from(environ, exit_all=configuration.exit_wait)
+    return SessionHooks(configuration, token, timeouts, config, secrets=secrets, environ=environ, store=store)
 
 
 def _remember(configuration: Configuration, token: Token, environ: Mapping[str, str], root: Path) -> None:
@@ -123,7 +123,7 @@ class SessionHooks:
         self,
         configuration: Configuration,
         token: Token | None,
-        limits: Timeouts,
+        timeouts: Timeouts,
         config: pytest.Config,
         *,
         secrets: tuple[str, ...],
@@ -133,7 +133,7 @@ class SessionHooks:
         self.faults = InternalErrors()
         self._configuration = configuration
         self._token = token
-        self._limits = limits
+        self._limits = timeouts
         self._environ = dict(environ)  # as it is before tests change it
         self._session: SessionManifest | None = None
         self._sleep, self._monotonic, self._wall = time.sleep, time.monotonic, time.time
@@ -264,12 +264,12 @@ class SessionHooks:
         view = LedgerTail(self._folder.ledger)
         if self._is_started:
             is_interrupted = self._interruption.startswith("interrupted")
-            limits = self._limits
+            timeouts = self._limits
             if self._recording.losses.records:  # the end is not on disk: the sender learns it when this process ends
-                limits = replace(limits, exit_progress=limits.exit_down)
+                timeouts = replace(timeouts, exit_progress=timeouts.exit_down)
             wait_for_sender(
                 view,
-                limits,
+                timeouts,
                 is_interrupted=is_interrupted,
                 clock=self._monotonic,
                 sleep=self._sleep,
@@ -374,7 +374,7 @@ class SessionHooks:
             endpoint=configuration.endpoint,
             token=self._token,
             controller=os.getpid(),
-            limits=self._limits,
+            timeouts=self._limits,
             store=self._store,
             hiding=RedactionSettings(self._rules.redact, self._rules.secrets, self._rules.redact_builtin),
             captured=tuple(captured_files(config)) if self._remote is None and keeps_output else (),

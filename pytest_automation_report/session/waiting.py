@@ -59,7 +59,7 @@ class LedgerTail:
 
 def wait_for_sender(
     view: LedgerTail,
-    limits: Timeouts,
+    timeouts: Timeouts,
     *,
     is_interrupted: bool,
     clock: Callable[[], float],
@@ -73,7 +73,7 @@ def wait_for_sender(
     takes a while on a busy machine. A further Ctrl-C ends the wait. ``notify`` is called once with the longest wait in
     seconds, when it has lasted for a second.
     """
-    longest = limits.exit_interrupted if is_interrupted else limits.exit_all
+    longest = timeouts.exit_interrupted if is_interrupted else timeouts.exit_all
     sender: Process | None = None
     began = progress = clock()
     answers, notice = 0, _Notice(notify)
@@ -91,14 +91,14 @@ def wait_for_sender(
             if state.answers != answers or (sender is None and state.is_ready):
                 answers, progress = state.answers, now
             is_down = state.trouble_class in {"again", "unknown"}
-            if now - progress >= limits.exit_progress or (is_down and now - began >= limits.exit_down):
+            if now - progress >= timeouts.exit_progress or (is_down and now - began >= timeouts.exit_down):
                 if not state.is_ready:
                     _tell(view, f"the sender did not become ready{_last_words(view)}")
                 return
             notice.show_after(now - began, longest)
             if sender is None and state.is_ready:
                 sender = Process(state.sender_pid)
-            sleep(limits.poll / 2)
+            sleep(timeouts.poll / 2)
     except KeyboardInterrupt:
         return
     finally:

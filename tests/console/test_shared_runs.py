@@ -101,14 +101,14 @@ def _race(address: str, jobs: int) -> list[int | None]:
     """Let so many jobs look for a run of one key, none of which has looked before all are there; return their runs."""
     together = threading.Barrier(jobs)
     found: list[int | None] = [None] * jobs
-    limits = Timeouts(read_back=0.2, join_poll=0.05)
+    timeouts = Timeouts(read_back=0.2, join_poll=0.05)
     run = NewRun("shared", "suite", tags=(TAG,))
 
     def job(place: int) -> None:
-        world = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
+        runtime = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
         with new_session(proxies={}, ca_file="") as session:
             client = Client(session, address, Token(TOKEN), project_id=1)
-            joining = SharedRunLookup(client, run, TAG, limits, world)
+            joining = SharedRunLookup(client, run, TAG, timeouts, runtime)
             assert [joining.step(), joining.step()] == [None, None]  # it has seen that there is no run
             together.wait(30)
             while found[place] is None:
@@ -145,7 +145,7 @@ class _Clock:
     def __init__(self) -> None:
         self.now = 0.0
 
-    def world(self) -> Runtime:
+    def runtime(self) -> Runtime:
         return Runtime(clock=lambda: self.now, random=lambda: 0.5, log=lambda _: None)
 
 
@@ -155,14 +155,14 @@ def test_shards_wait_for_the_first(server: CheckedServer, *, comes: bool) -> Non
     clock, run = _Clock(), NewRun("shared", "suite", tags=(TAG,))
     with new_session(proxies={}, ca_file="") as session:
         client = Client(session, server.address, Token(TOKEN), project_id=1)
-        limits = Timeouts(join_poll=2.0, join_wait=30.0)
-        second = SharedRunLookup(client, run, TAG, limits, clock.world(), is_first=False)
+        timeouts = Timeouts(join_poll=2.0, join_wait=30.0)
+        second = SharedRunLookup(client, run, TAG, timeouts, clock.runtime(), is_first=False)
         for _ in range(20):
             assert second.step() is None
             clock.now += 1.0
         assert server.runs() == []
         if comes:
-            first = SharedRunLookup(client, run, TAG, limits, clock.world(), is_first=True)
+            first = SharedRunLookup(client, run, TAG, timeouts, clock.runtime(), is_first=True)
             assert [first.step() for _ in range(3)] == [None, None, 1]
         clock.now += 3.0 if comes else 12.0
         found = [second.step() for _ in range(5)]
@@ -185,7 +185,7 @@ def test_jobs_that_differ_in_the_run_they_would_make_share_it(
     """A job whose run would have other fields, and whose creation is refused for it, goes to the run that is there."""
     with checked_server() as other, new_session(proxies={}, ca_file="") as session:
         client = Client(session, other.address, Token(TOKEN), project_id=1)
-        joining = SharedRunLookup(client, NewRun("a", "suite", tags=(TAG,)), TAG, Timeouts(), _Clock().world())
+        joining = SharedRunLookup(client, NewRun("a", "suite", tags=(TAG,)), TAG, Timeouts(), _Clock().runtime())
         assert [joining.step(), joining.step()] == [None, None]
         made = client.create_run(NewRun("b", "suite", tags=(TAG,)))
         other.script([Rule("POST", r"automation/runs$", answer(422, {"message": "This key was used."}))])

@@ -58,7 +58,7 @@ class Clock:
     number: float = 0.5
     lines: list[str] = field(default_factory=list)
 
-    def world(self) -> Runtime:
+    def runtime(self) -> Runtime:
         """Return the world that the delivery sees."""
         return Runtime(
             clock=lambda: self.now,
@@ -209,7 +209,7 @@ class Stepper:
         """Take what is new in the spool."""
         self.following.read()
         self.following.decide_end(self.clock.now)
-        if self.following.lanes.is_decided:
+        if self.following.queues.is_decided:
             self.delivery.note = "all tests passed"
 
     def step(self) -> bool:
@@ -232,7 +232,7 @@ class Stepper:
 def stepping(
     written: WrittenSession,
     clock: Clock | None = None,
-    limits: Timeouts | None = None,
+    timeouts: Timeouts | None = None,
     *,
     request_seconds: float = 5.0,
     unknown: Unknown = "hold",
@@ -242,27 +242,27 @@ def stepping(
 
     With a list for what is ``pending``, up to four requests are under way at the same time.
     """
-    clock, limits = clock or Clock(), limits or Timeouts()
-    book = LedgerFile(written.folder.ledger)
-    orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
-    lanes = WorkerQueues(RecordingOptions.from_json(written.session.rules), orphans)
+    clock, timeouts = clock or Clock(), timeouts or Timeouts()
+    ledger = LedgerFile(written.folder.ledger)
+    orphans = {worker: account.orphans for worker, account in ledger.state.accounts.items()}
+    queues = WorkerQueues(RecordingOptions.from_json(written.session.rules), orphans)
     # This process stands for a pytest that lives: nothing is decided before the session's end is written.
-    following = SessionFollower(SpoolReader(written.folder), lanes, limits, Process(os.getpid()))
+    following = SessionFollower(SpoolReader(written.folder), queues, timeouts, Process(os.getpid()))
     endpoint = Endpoint(written.session.origin, written.session.project_id)
     try:
         with connected(endpoint, Token(TOKEN), deadline_seconds=request_seconds) as client:
             rejects = RejectedResults(written.folder.rejected)
-            underway: InFlightRequests[PendingRequest] = (
+            in_flight: InFlightRequests[PendingRequest] = (
                 InFlightRequests() if pending is None else InFlightRequests(pending.append)
             )
             delivery = Scheduler(
-                client, book, lanes, written.session, limits, clock.world(), rejects,
-                unknown=unknown, most_under_way=1 if pending is None else 4, underway=underway,
+                client, ledger, queues, written.session, timeouts, clock.runtime(), rejects,
+                unknown=unknown, max_in_flight=1 if pending is None else 4, in_flight=in_flight,
             )  # fmt: skip
             yield Stepper(delivery, following, clock)
     finally:
         following.close()
-        book.close()
+        ledger.close()
         written.close()
 
 
@@ -281,7 +281,7 @@ def lived(
     *,
     controller: Process | None = None,
     is_in_new_run: bool = False,
-    most_under_way: int = 1,
+    max_in_flight: int = 1,
     on_progress: Callable[[Scheduler], None] = lambda _: None,
     **more: float,
 ) -> Scheduler:
@@ -289,20 +289,22 @@ def lived(
 
     ``more`` are limits of its own, in seconds.
     """
-    limits = Timeouts(**{**SHORT_LIMITS, "send_progress": 0.5, "alone": 0.5, "retry_cap": 0.05, "poll": 0.005, **more})
-    world = Runtime(clock=clock_for(30.0), random=lambda: 0.5, log=lambda _: None)
+    timeouts = Timeouts(
+        **{**SHORT_LIMITS, "send_progress": 0.5, "alone": 0.5, "retry_cap": 0.05, "poll": 0.005, **more}
+    )
+    runtime = Runtime(clock=clock_for(30.0), random=lambda: 0.5, log=lambda _: None)
     with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
         return Sender(
             written.folder,
             written.session,
-            limits,
+            timeouts,
             client,
-            world,
+            runtime,
             controller,
             on_progress,
             unknown=unknown,
             is_in_new_run=is_in_new_run,
-            most_under_way=most_under_way,
+            max_in_flight=max_in_flight,
         ).run()
 
 

@@ -23,10 +23,10 @@ from pytest_automation_report.delivery.process import Sender
 
 def live(written: WrittenSession) -> None:
     """Be a sender until all is delivered."""
-    world = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
-    limits = Timeouts(**SHORT_LIMITS)
-    with connected(Endpoint(written.session.origin, 1), Token(TOKEN), deadline_seconds=limits.request) as client:
-        delivery = Sender(written.folder, written.session, limits, client, world).run()
+    runtime = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
+    timeouts = Timeouts(**SHORT_LIMITS)
+    with connected(Endpoint(written.session.origin, 1), Token(TOKEN), deadline_seconds=timeouts.request) as client:
+        delivery = Sender(written.folder, written.session, timeouts, client, runtime).run()
     os._exit(0 if delivery.is_finished and not delivery.has_kept else 1)
 
 

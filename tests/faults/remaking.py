@@ -67,11 +67,11 @@ def deliver(path: Path, address: str) -> None:
             written.end()
             die_at_rename()
 
-    world = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
-    limits = Timeouts(**SHORT_LIMITS)
-    with connected(Endpoint(address, 1), Token(TOKEN), deadline_seconds=limits.request) as client:
+    runtime = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
+    timeouts = Timeouts(**SHORT_LIMITS)
+    with connected(Endpoint(address, 1), Token(TOKEN), deadline_seconds=timeouts.request) as client:
         controller = Process(os.getpid())
-        Sender(written.folder, written.session, limits, client, world, controller, on_progress=delete).run()
+        Sender(written.folder, written.session, timeouts, client, runtime, controller, on_progress=delete).run()
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def test_trouble_with_what_can_be_repeated(
         assert aftermath.attempt(fail) is None
         assert stepper.delivery.state.trouble_class == trouble
         assert bool(stepper.delivery.stopped) is is_stopped
-        assert stepper.delivery.patience.is_waiting
+        assert stepper.delivery.retry_policy.is_waiting
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_trouble_while_finding_out(server: ScriptedServer, written: WrittenSessi
         assert stepper.delivery.state.trouble_class == trouble
         if trouble == "throttled":
             stepper.clock.now += 6.5
-            assert stepper.delivery.patience.is_waiting
+            assert stepper.delivery.retry_policy.is_waiting
         if trouble:
             stepper.run()
             assert_whole(server, numbered(3))

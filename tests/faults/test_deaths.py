@@ -199,9 +199,9 @@ def test_death(tmp_path: Path, seed: int) -> None:
         assert max(arrived.values(), default=1) == 1, replay
         missing = begun(tmp_path).keys() - arrived.keys()
         assert not missing, f"{sorted(missing)} {replay}"
-        lanes = 2 if death.arguments else 1
-        assert len(arrived.keys() - begun(tmp_path).keys()) <= lanes, replay
-        assert sum(test["status"] != "passed" for test in results) <= 2 * lanes, replay
+        queues = 2 if death.arguments else 1
+        assert len(arrived.keys() - begun(tmp_path).keys()) <= queues, replay
+        assert sum(test["status"] != "passed" for test in results) <= 2 * queues, replay
         if exit_status == 0:
             assert arrived.keys() == begun(tmp_path).keys(), replay
             assert len(arrived) == TESTS, replay

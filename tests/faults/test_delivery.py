@@ -80,7 +80,7 @@ def test_wait_that_the_server_asks_for(server: ScriptedServer, written: WrittenS
         requests = len(server.log)
         stepper.clock.now += 6.99
         assert not stepper.step()
-        stepper.delivery.patience.skip_backoff()
+        stepper.delivery.retry_policy.skip_backoff()
         assert not stepper.step()
         assert len(server.log) == requests
         stepper.clock.now += 0.52
@@ -145,7 +145,7 @@ def test_end_of_the_session_ends_our_own_wait(server: ScriptedServer, written: W
         assert stepper.step()
         assert not stepper.step()
         server.up()
-        stepper.delivery.patience.skip_backoff()
+        stepper.delivery.retry_policy.skip_backoff()
         assert stepper.step()
         stepper.run()
     assert_whole(server, numbered(3))
@@ -193,7 +193,7 @@ def test_late_finish_of_a_test_that_was_reported_as_died(tmp_path: Path, server:
     written.start("test_slow")
     with stepping(written) as stepper:
         stepper.read()
-        stepper.following.lanes.finalize("died")
+        stepper.following.queues.finalize("died")
         step_until(stepper, lambda: len(server.results) == 1)
     again = WrittenSession.reopened(written)
     again.finish("test_slow")
@@ -208,8 +208,8 @@ def test_late_finish_of_a_test_that_was_reported_as_died(tmp_path: Path, server:
 def test_limits_of_the_real_world_are_kept(server: ScriptedServer, written: WrittenSession) -> None:
     """The pause between two reads of a count is the limit's, by the clock."""
     server.script([Rule("POST", POSTS["append_thread"], answer(500))])
-    limits = replace(Timeouts(), read_back=2.0)
-    with stepping(written, Clock(number=0.0), limits) as stepper:
+    timeouts = replace(Timeouts(), read_back=2.0)
+    with stepping(written, Clock(number=0.0), timeouts) as stepper:
         step_until(stepper, lambda: sum(each.method == "GET" for each in server.log) == 1)
         for _ in range(3):
             assert not stepper.step()

@@ -221,8 +221,8 @@ def test_life_accounts_for_all(tmp_path: Path) -> None:
             0,
             0,
         )
-        lane = state.lanes["main"]
-        assert (lane["seen"], lane["acknowledged"], lane["left"], lane["counts"]) == (3, 3, 0, {"passed": 3})
+        queue = state.lanes["main"]
+        assert (queue["seen"], queue["acknowledged"], queue["left"], queue["counts"]) == (3, 3, 0, {"passed": 3})
         assert_whole(server, numbered(3))
 
 
@@ -368,14 +368,14 @@ def test_store_that_cannot_be_opened(tmp_path: Path, is_open: bool) -> None:  # 
     written.end()
     written.close()
     if is_open:
-        book = LedgerFile(written.folder.ledger)
-        book.intend("create_run", at=time.time())
-        book.close()
+        ledger = LedgerFile(written.folder.ledger)
+        ledger.intend("create_run", at=time.time())
+        ledger.close()
     database = tmp_path / "store.db"
     database.write_bytes(b"no database" * 1000)
-    world = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
+    runtime = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
     with connected(Endpoint(EMBEDDED_ORIGIN, 1, str(database)), Token(TOKEN), deadline_seconds=5.0) as client:
-        delivery = Sender(written.folder, written.session, Timeouts(**SHORT_LIMITS), client, world).run()
+        delivery = Sender(written.folder, written.session, Timeouts(**SHORT_LIMITS), client, runtime).run()
     assert delivery.state.trouble_class == "store"
     assert str(database) in delivery.stopped
     assert delivery.state.done["left"] == 3
@@ -386,18 +386,18 @@ def test_store_that_cannot_be_opened(tmp_path: Path, is_open: bool) -> None:  # 
 def test_ledger_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a ledger on disk no request goes out: a full disk and a short write are errors that name the file."""
     path = tmp_path / "ledger"
-    book = LedgerFile(path)
+    ledger = LedgerFile(path)
     try:
         with monkeypatch.context() as patched:
             patched.setattr("os.write", lambda *_: 3)
             with pytest.raises(SpoolError, match="only 3 of"):
-                book.intend("create_run", at=1.0)
+                ledger.intend("create_run", at=1.0)
             patched.setattr("os.write", full)
             with pytest.raises(SpoolError, match="No space left on device"):
-                book.intend("create_run", at=1.0)
-        assert book.state.open_intent is None
+                ledger.intend("create_run", at=1.0)
+        assert ledger.state.open_intent is None
     finally:
-        book.close()
+        ledger.close()
 
 
 def full(*_: object) -> int:
@@ -411,8 +411,8 @@ def test_end_of_a_session_is_noticed_at_the_next_look(tmp_path: Path, end: str) 
     with checked_server() as server, subprocess.Popen(["sleep", "60"]) as leader:
         written = WrittenSession(tmp_path, server.address)
         written.add("test_only")
-        limits = Timeouts(**{**SHORT_LIMITS, "poll": look, "batch_age": 0.0, "worker_grace": 0.0})
-        world = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
+        timeouts = Timeouts(**{**SHORT_LIMITS, "poll": look, "batch_age": 0.0, "worker_grace": 0.0})
+        runtime = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
 
         def stop(delivery: Scheduler) -> None:
             if not ended and delivery.state.total("acknowledged"):
@@ -425,7 +425,7 @@ def test_end_of_a_session_is_noticed_at_the_next_look(tmp_path: Path, end: str) 
         waiting = threading.Timer(0.1 * look, end_it)
         try:
             with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
-                Sender(written.folder, written.session, limits, client, world, Process(leader.pid), stop).run()
+                Sender(written.folder, written.session, timeouts, client, runtime, Process(leader.pid), stop).run()
         finally:
             leader.kill()
         assert time.monotonic() - ended[0] < 3 * look

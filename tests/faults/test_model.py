@@ -47,7 +47,7 @@ class SenderModel(RuleBasedStateMachine):
     Requests that are under way at the same time arrive in any order: `pending` holds those that have not arrived.
     """
 
-    most_under_way = 1
+    max_in_flight = 1
     most_seen = 0
 
     def __init__(self) -> None:
@@ -181,25 +181,25 @@ class SenderModel(RuleBasedStateMachine):
 
     def born(self) -> Stepper:
         """Begin a new life of the sender."""
-        limits = Timeouts(batch_age=0.0)
-        book = LedgerFile(self.written.folder.ledger)
-        self.stack.callback(book.close)
-        orphans = {worker: account.orphans for worker, account in book.state.accounts.items()}
-        lanes = WorkerQueues(RecordingOptions(), orphans)
+        timeouts = Timeouts(batch_age=0.0)
+        ledger = LedgerFile(self.written.folder.ledger)
+        self.stack.callback(ledger.close)
+        orphans = {worker: account.orphans for worker, account in ledger.state.accounts.items()}
+        queues = WorkerQueues(RecordingOptions(), orphans)
         session = self.stack.enter_context(requests.Session())
         session.mount(ORIGIN, self.network)
         client = Client(session, ORIGIN, Token(TOKEN), project_id=1)
-        following = SessionFollower(SpoolReader(self.written.folder), lanes, limits, _LIVING)
+        following = SessionFollower(SpoolReader(self.written.folder), queues, timeouts, _LIVING)
         delivery = Scheduler(
             client,
-            book,
-            lanes,
+            ledger,
+            queues,
             self.written.session,
-            limits,
-            self.clock.world(),
+            timeouts,
+            self.clock.runtime(),
             RejectedResults(self.written.folder.rejected),
-            most_under_way=self.most_under_way,
-            underway=InFlightRequests(self.pending.append),
+            max_in_flight=self.max_in_flight,
+            in_flight=InFlightRequests(self.pending.append),
         )
         self.life = Stepper(delivery, following, self.clock, lambda: self.delivered(0))
         return self.life
@@ -208,7 +208,7 @@ class SenderModel(RuleBasedStateMachine):
 class ManyRequests(SenderModel):
     """The same with several requests under way at the same time."""
 
-    most_under_way = 4
+    max_in_flight = 4
 
 
 class _Living(Process):
@@ -246,13 +246,13 @@ def check(examples: int, model: type[SenderModel] = SenderModel, *, is_shrunk: b
 def test_nothing_lost_nothing_doubled(pytestconfig: pytest.Config, model: type[SenderModel]) -> None:
     """Whatever happens to requests and to the sender, the server has each result once in the end, and never twice."""
     check(int(pytestconfig.getoption("--examples") or 0), model)
-    assert (model.most_seen > 1) is (model.most_under_way > 1)
+    assert (model.most_seen > 1) is (model.max_in_flight > 1)
 
 
 def no_fence(settlement: Reconciliation) -> bool:
     """Take the thread for completed."""
-    settlement.book.write("fenced", worker=settlement.intent.worker)
-    thread = settlement.book.state.run
+    settlement.ledger.write("fenced", worker=settlement.intent.worker)
+    thread = settlement.ledger.state.run
     assert thread is not None
     settlement._is_fenced = True
     return False
@@ -264,14 +264,14 @@ def one_read(settlement: Reconciliation, value: int) -> bool:
     return True
 
 
-def no_intent(book: LedgerFile, kind: str, **members: object) -> None:
+def no_intent(ledger: LedgerFile, kind: str, **members: object) -> None:
     """Write everything but the intents, which are known to the living sender alone."""
     if kind == "intent":
         from pytest_automation_report.spool.records import Record  # noqa: PLC0415 - for this broken ledger alone
 
-        book.state.apply(Record("intent", dict(members)))
+        ledger.state.apply(Record("intent", dict(members)))
     else:
-        _WRITE(book, kind, **members)
+        _WRITE(ledger, kind, **members)
 
 
 _WRITE = LedgerFile.write

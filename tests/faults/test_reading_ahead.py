@@ -76,7 +76,7 @@ def test_life_with_a_refused_token_ends_at_once(tmp_path: Path) -> None:
 
 def longest_queue(stepper: Stepper) -> int:
     """Return how many results of one worker wait in memory."""
-    return max((len(lane.queue) for lane in stepper.following.lanes.by_worker.values()), default=0)
+    return max((len(queue.results) for queue in stepper.following.queues.by_worker.values()), default=0)
 
 
 def of_worker(worker: str, count: int) -> list[str]:
@@ -117,9 +117,9 @@ def test_reading_is_progress(tmp_path: Path) -> None:
         written.add("test_it")
         written.end()
         # A clock by which a megabyte takes a second, and nothing else takes time.
-        world = Runtime(clock=lambda: bytes_read() / 1e6, random=lambda: 0.5, log=lambda _: None)
+        runtime = Runtime(clock=lambda: bytes_read() / 1e6, random=lambda: 0.5, log=lambda _: None)
         with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
-            delivery = Sender(written.folder, written.session, Timeouts(send_progress=30.0), client, world).run()
+            delivery = Sender(written.folder, written.session, Timeouts(send_progress=30.0), client, runtime).run()
         assert delivery.is_finished
         assert_whole(server, ["test_it"])
 

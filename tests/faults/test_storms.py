@@ -62,7 +62,7 @@ def test_storm(tmp_path: Path, server: ScriptedServer, seed: int) -> None:
         first, count = chance.randint(1, 5), chance.randint(1, 2)
         server.script([Rule("POST", chance.choice(PATHS), chance.choice(FAULTS), first, count)])
     for _ in range(30):
-        delivery = lived(written, server, most_under_way=4)
+        delivery = lived(written, server, max_in_flight=4)
         assert max(Counter(names(server)).values(), default=1) == 1
         if delivery.is_finished:
             break

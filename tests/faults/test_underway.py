@@ -25,7 +25,7 @@ from faults.deliveries import (
 from faults.oracle import assert_whole, checked_server, names
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
 from pytest_automation_report.delivery.handover import Timeouts
-from pytest_automation_report.delivery.in_flight import InFlightRequests, most_under_way
+from pytest_automation_report.delivery.in_flight import InFlightRequests, max_in_flight
 from pytest_automation_report.errors import ThrottledError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def going_on(stepper: Stepper, pending: Pending) -> None:
 def waits(stepper: Stepper, seconds: float) -> bool:
     """Let time pass; return whether the sender still waits then."""
     stepper.clock.now += seconds
-    return stepper.delivery.patience.is_waiting
+    return stepper.delivery.retry_policy.is_waiting
 
 
 @pytest.mark.parametrize("place", [0, -1], ids=["in-order", "last-first"])
@@ -105,7 +105,7 @@ def test_settling_waits_for_what_is_under_way(tmp_path: Path, server: ScriptedSe
         stepper.clock.now += 60
         assert not stepper.step()
         assert len(server.log) == requests
-        assert len(pending) == len(stepper.delivery.underway) > 0
+        assert len(pending) == len(stepper.delivery.in_flight) > 0
         stepper.idle = lambda: bool(pending and [pending.pop(0)()])
         stepper.run()
     assert_whole(server, NAMES[:3])
@@ -198,9 +198,9 @@ def test_pause_stays_the_reason(tmp_path: Path, server: ScriptedServer) -> None:
 def test_first_reason_counts(written: WrittenSession) -> None:
     """Why nothing more is sent is what was met first."""
     with stepping(written) as stepper:
-        patience, state = stepper.delivery.patience, stepper.delivery.state
-        patience.stop("token", "no")
-        patience.stop("refused", "gone")
+        retry_policy, state = stepper.delivery.retry_policy, stepper.delivery.state
+        retry_policy.stop("token", "no")
+        retry_policy.stop("refused", "gone")
         assert (state.trouble_class, state.trouble, stepper.delivery.stopped) == ("token", "no", "no")
 
 
@@ -227,7 +227,7 @@ def test_refused_token_beside_other_requests(tmp_path: Path, server: ScriptedSer
 def test_slow_answer_is_no_lack_of_progress(tmp_path: Path, server: ScriptedServer) -> None:
     """The command does not give up while an answer is awaited, however long the last one is ago."""
     server.script([Rule("POST", APPEND, delayed(0.8))])  # longer than the time without progress
-    delivery = lived(session_of_workers(tmp_path, server, 3), server, most_under_way=4)
+    delivery = lived(session_of_workers(tmp_path, server, 3), server, max_in_flight=4)
     assert delivery.is_finished
     assert_whole(server, NAMES[:3])
 
@@ -258,32 +258,32 @@ def test_files_are_stored_when_nothing_is_under_way(tmp_path: Path) -> None:
 def test_longest_pause_counts(written: WrittenSession) -> None:
     """A pause that the server asks for is kept when another request fails; our own wait ends with the session."""
     with stepping(written, Clock(number=1.0)) as stepper:
-        patience = stepper.delivery.patience
+        retry_policy = stepper.delivery.retry_policy
         for _ in range(3):
-            patience.later("again", "no route")
+            retry_policy.later("again", "no route")
             stepper.clock.now += 40
-        patience.later("again", "no route")
-        patience.throttled(ThrottledError("no", 1.0))
-        patience.skip_backoff()
+        retry_policy.later("again", "no route")
+        retry_policy.throttled(ThrottledError("no", 1.0))
+        retry_policy.skip_backoff()
         assert not waits(stepper, 1.6)
-        patience.throttled(ThrottledError("no", 60.0))
-        patience.throttled(ThrottledError("no", 1.0))
-        patience.later("again", "no route")
-        patience.skip_backoff()
+        retry_policy.throttled(ThrottledError("no", 60.0))
+        retry_policy.throttled(ThrottledError("no", 1.0))
+        retry_policy.later("again", "no route")
+        retry_policy.skip_backoff()
         assert waits(stepper, 59)
         assert not waits(stepper, 2)
-        patience.later("again", "no route")
-        patience.skip_backoff()
+        retry_policy.later("again", "no route")
+        retry_policy.skip_backoff()
         assert not waits(stepper, 0)
 
 
 def test_failures_at_the_same_time_are_one(written: WrittenSession) -> None:
     """Requests that fail together make the next wait no longer than one of them would."""
     with stepping(written, Clock(number=1.0)) as stepper:
-        patience, seconds = stepper.delivery.patience, Timeouts().retry_base
+        retry_policy, seconds = stepper.delivery.retry_policy, Timeouts().retry_base
         for factor in (1, 2, 4):
             for _ in range(4):
-                patience.later("again", "no route")
+                retry_policy.later("again", "no route")
             assert waits(stepper, 0.9 * factor * seconds)
             assert not waits(stepper, 0.2 * factor * seconds)
 
@@ -300,7 +300,7 @@ def test_round_trips_at_the_end(tmp_path: Path, server: ScriptedServer, workers:
 
     def live() -> None:
         try:
-            assert lived(written, server, most_under_way=4).is_finished
+            assert lived(written, server, max_in_flight=4).is_finished
         except BaseException as error:  # noqa: BLE001 - raised by the test
             failures.append(error)
 
@@ -353,24 +353,24 @@ def test_round_trips_of_whole_processes(tmp_path: Path, server: ScriptedServer, 
 
 def test_embedded_store_has_one_request_at_a_time() -> None:
     """A store that answers in the sender's own process gets one request after the other."""
-    assert most_under_way(Endpoint(EMBEDDED_ORIGIN, 1, "store.sqlite3")) == 1
-    assert most_under_way(Endpoint("https://example.test", 1)) == 4
+    assert max_in_flight(Endpoint(EMBEDDED_ORIGIN, 1, "store.sqlite3")) == 1
+    assert max_in_flight(Endpoint("https://example.test", 1)) == 4
 
 
 def test_call_ends_where_it_is_concluded() -> None:
     """What a request raises in its own thread is raised where its answer is taken, whatever it is."""
-    underway: InFlightRequests[str] = InFlightRequests()
-    underway.most = 2
+    in_flight: InFlightRequests[str] = InFlightRequests()
+    in_flight.most = 2
 
     def fail() -> int:
         raise KeyboardInterrupt
 
-    underway.start("fails", fail)
-    underway.start("made", lambda: 7)
+    in_flight.start("fails", fail)
+    in_flight.start("made", lambda: 7)
     found: dict[str, Call] = {}
-    while underway:
-        underway.wait(10.0)
-        found.update(underway.answers())
+    while in_flight:
+        in_flight.wait(10.0)
+        found.update(in_flight.answers())
     assert found["made"]() == 7
     with pytest.raises(KeyboardInterrupt):
         found["fails"]()
@@ -379,12 +379,12 @@ def test_call_ends_where_it_is_concluded() -> None:
 def test_wait_ends_without_an_answer() -> None:
     """Nobody waits for an answer longer than asked, and an answer that is there is not waited for."""
     work: Pending = []
-    underway: InFlightRequests[int] = InFlightRequests(work.append)
-    underway.start(1, lambda: None)
-    underway.wait(0.001)
-    assert list(underway.answers()) == []
+    in_flight: InFlightRequests[int] = InFlightRequests(work.append)
+    in_flight.start(1, lambda: None)
+    in_flight.wait(0.001)
+    assert list(in_flight.answers()) == []
     work[0]()
-    underway.wait(10.0)
-    underway.wait(10.0)
-    assert [number for number, _ in underway.answers()] == [1]
-    assert len(underway) == 0
+    in_flight.wait(10.0)
+    in_flight.wait(10.0)
+    assert [number for number, _ in in_flight.answers()] == [1]
+    assert len(in_flight) == 0

@@ -79,7 +79,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 def test_a_wait_is_shown_once_after_a_second(ledger: Ledger) -> None:
     """A wait of more than a second is shown once, with its limit; a shorter one is not."""
-    ledger.plan = [(0.5, lambda: ledger.write("done", complete=True, lanes={}))]
+    ledger.plan = [(0.5, lambda: ledger.write("done", complete=True, queues={}))]
     ledger.wait()
     assert ledger.notices == []
     ledger.path.unlink()

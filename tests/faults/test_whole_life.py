@@ -45,7 +45,7 @@ def handed_over(written: WrittenSession, controller: int) -> SenderConfig:
         endpoint=Endpoint(written.session.origin, 1),
         token=Token(TOKEN),
         controller=controller,
-        limits=Timeouts(**SHORT_LIMITS),
+        timeouts=Timeouts(**SHORT_LIMITS),
         hiding=RedactionSettings(("pin-[0-9]+",), ("s3cr3t-value",), is_builtin=False),
     )
     assert SenderConfig.from_json(handover.to_json()) == handover
@@ -66,7 +66,7 @@ def test_delivered_session_is_removed_when_pytest_is_gone(
     """What is delivered is left to pytest, which tells of it and removes it; when that has died its sender does."""
     written.close()
     handover = handed_over(written, os.getpid())
-    run(replace(handover, limits=replace(handover.limits, alone=0.1)))
+    run(replace(handover, timeouts=replace(handover.timeouts, alone=0.1)))
     log = written.folder.log.read_text()
     assert f"follows session {written.session.id} of pytest {os.getpid()}" in log
     assert log.endswith("done\n")
@@ -100,9 +100,9 @@ def test_nothing_is_written_after_the_last_record(server: ScriptedServer, writte
     def log(line: str) -> None:
         lines.append((line, ledger_from(written.folder.ledger).is_done))
 
-    world = Runtime(clock=time.monotonic, random=random.random, log=log)
+    runtime = Runtime(clock=time.monotonic, random=random.random, log=log)
     with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
-        Sender(written.folder, written.session, Timeouts(**SHORT_LIMITS), client, world).run()
+        Sender(written.folder, written.session, Timeouts(**SHORT_LIMITS), client, runtime).run()
     assert lines[-1] == ("done", False)
     assert ledger_from(written.folder.ledger).is_done
 

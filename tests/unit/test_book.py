@@ -34,36 +34,36 @@ def test_what_is_announced_is_on_disk_first(path: Path, monkeypatch: pytest.Monk
         os.fsync(descriptor)
 
     monkeypatch.setattr(module, "_sync", note)
-    book = LedgerFile(path)
+    ledger = LedgerFile(path)
     for kind, members in (
         ("ready", {"pid": 1}), ("trouble", {"why": "", "class": ""}), ("lane", {"worker": "gw0"}), ("done", {}),
         ("stored", {"name": "a"}), ("unstored", {"name": "a", "why": ""}), ("joined", {"run": 5}),
         ("fenced", {"worker": "gw0"}),
     ):  # fmt: skip
-        book.write(kind, **members)
-    intent = book.intend("create_thread", at=1.0, worker="gw0")
-    book.write("ack", i=intent.number, id=7)
-    book.close()
+        ledger.write(kind, **members)
+    intent = ledger.intend("create_thread", at=1.0, worker="gw0")
+    ledger.write("ack", i=intent.number, id=7)
+    ledger.close()
     assert synced == ["joined", "fenced", "intent", "ack"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_intents_have_what_is_known(path: Path) -> None:
     """An intent says how much its thread had before it, and no more than it was given."""
-    book = LedgerFile(path)
-    assert book.folder == path.parent
-    assert book.intend("create_run", at=1.0) == Intent(1, "create_run", at=1.0)
-    book.write("ack", i=1, id=12)
-    assert book.intend("create_thread", at=2.0, worker="gw0") == Intent(2, "create_thread", "gw0", at=2.0)
-    book.write("ack", i=2, id=5)
-    made = book.intend(
+    ledger = LedgerFile(path)
+    assert ledger.folder == path.parent
+    assert ledger.intend("create_run", at=1.0) == Intent(1, "create_run", at=1.0)
+    ledger.write("ack", i=1, id=12)
+    assert ledger.intend("create_thread", at=2.0, worker="gw0") == Intent(2, "create_thread", "gw0", at=2.0)
+    ledger.write("ack", i=2, id=5)
+    made = ledger.intend(
         "append_thread", at=3.0, worker="gw0", thread=5, span=(10, 90, 3), orphans=(4,), elapsed=(70, 60)
     )
     assert made == Intent(3, "append_thread", "gw0", 5, 10, 90, 3, 0, (4,), 70, 60, 3.0)
-    book.write("ack", i=3, id=None)
-    assert book.intend("append_thread", at=4.0, worker="gw0", thread=5, span=(91, 99, 1)).known == 3
-    state = book.state
-    book.close()
+    ledger.write("ack", i=3, id=None)
+    assert ledger.intend("append_thread", at=4.0, worker="gw0", thread=5, span=(91, 99, 1)).known == 3
+    state = ledger.state
+    ledger.close()
     assert ledger_from(path) == state
 
 
@@ -75,13 +75,13 @@ def test_ledger_that_is_deleted_is_made_again(path: Path) -> None:
         path.parent.mkdir()
         seen.append(("deleted", []))
 
-    book = LedgerFile(path, deleted, lambda: seen.append(("copied", [each.name for each in path.parent.iterdir()])))
-    book.write("joined", run=12)
+    ledger = LedgerFile(path, deleted, lambda: seen.append(("copied", [each.name for each in path.parent.iterdir()])))
+    ledger.write("joined", run=12)
     before = path.read_bytes()
     shutil.rmtree(path.parent)
     for answer in (1, 2):
-        book.write("stored", name=f"file-{answer}", url="u")
-    book.close()
+        ledger.write("stored", name=f"file-{answer}", url="u")
+    ledger.close()
     assert seen == [("deleted", []), ("copied", ["ledger~"])]
     assert [each.name for each in path.parent.iterdir()] == ["ledger"]
     lines = path.read_bytes().splitlines(keepends=True)
@@ -106,28 +106,28 @@ def test_copy_beside_a_ledger_is_nothing(path: Path) -> None:
 
 def test_ledger_that_takes_a_part(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A record that the disk takes in part is an error; the next one begins on a line of its own."""
-    book = LedgerFile(path)
-    book.write("joined", run=12)
+    ledger = LedgerFile(path)
+    ledger.write("joined", run=12)
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:-3]))
     with pytest.raises(SpoolError, match=r"ledger cannot be written: only \d+ of \d+ bytes were taken"):
-        book.write("joined", run=13)
-    assert book.state.run == 12
+        ledger.write("joined", run=13)
+    assert ledger.state.run == 12
     monkeypatch.setattr(os, "write", write)
-    book.write("joined", run=14)
+    ledger.write("joined", run=14)
     assert ledger_from(path).run == 14
-    book.write("joined", run=15)
-    book.close()
+    ledger.write("joined", run=15)
+    ledger.close()
     assert b"\n\n" not in path.read_bytes()
     assert ledger_from(path).run == 15
 
 
 def test_ledger_of_another_kind(path: Path) -> None:
     """A folder in a ledger's place is told, and one that cannot be made as well; a closed one takes nothing."""
-    book = LedgerFile(path)
-    book.close()
+    ledger = LedgerFile(path)
+    ledger.close()
     with pytest.raises(SpoolError, match="cannot be written: Bad file descriptor"):
-        book.write("joined", run=12)
+        ledger.write("joined", run=12)
     path.unlink()
     path.mkdir()
     with pytest.raises(SpoolError, match="cannot be used: it is no file"):

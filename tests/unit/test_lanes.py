@@ -28,19 +28,19 @@ class Files:
     """Records of several workers, given to lanes as they would be read."""
 
     def __init__(self, rules: RecordingOptions | None = None, **orphans: set[int]) -> None:
-        self.lanes = WorkerQueues(rules or RecordingOptions(), orphans)
+        self.queues = WorkerQueues(rules or RecordingOptions(), orphans)
         self._decoders: dict[str, Decoder] = {}
 
     def write(self, worker: str, *records: bytes) -> None:
         """Give these records of this worker to the lanes."""
         decoder = self._decoders.setdefault(worker, Decoder())
         for placed in decoder.feed(b"".join(records)):
-            self.lanes.apply(worker, placed)
-        self.lanes.lane(worker).position = decoder.position
+            self.queues.apply(worker, placed)
+        self.queues.of(worker).position = decoder.position
 
     def results(self, worker: str = "gw0") -> list[tuple[str, str, list[str]]]:
         """Return the worker's results: name, status, names of fields."""
-        return [_told(each) for each in self.lanes.lane(worker).queue]
+        return [_told(each) for each in self.queues.of(worker).results]
 
 
 def _told(result: Result) -> tuple[str, str, list[str]]:
@@ -70,9 +70,9 @@ def test_finished_attempt_is_a_result() -> None:
     """A final FINISH makes a result that goes to the server as it was written."""
     files = Files()
     files.write("gw0", _start(1, "a"), _finish(1, "a"))
-    (result,) = files.lanes.lane("gw0").queue
+    (result,) = files.queues.of("gw0").results
     assert (result.nodeid, result.key, result.status, result.elapsed) == ("t.py::a", "ka", "passed", 5)
-    assert files.lanes.has_results
+    assert files.queues.has_results
 
 
 def _pass(number: int, name: str, *, moment: int = 10) -> bytes:
@@ -87,22 +87,22 @@ def test_passed_attempt_is_a_result() -> None:
             files = Files(rules)
             for piece in pieces:
                 files.write("gw0", piece)
-            lane = files.lanes.lane("gw0")
-            (result,) = lane.queue
+            queue = files.queues.of("gw0")
+            (result,) = queue.results
             assert (result.nodeid, result.status, result.elapsed, result.moment) == ("t.py::a", "passed", 5, 10)
             key = sha256(b"p.t.a").hexdigest()
             assert result.key == key
             assert json.loads(result.test) == {
                 "key": key, "name": "a", "folder": "p.t", "status": "ok", "elapsed": 5, "file": "t.py", "line": 4,
             }  # fmt: skip
-            assert (lane.counts, lane.modules, lane.open, lane.began, lane.ended) == (
+            assert (queue.counts, queue.modules, queue.open, queue.began, queue.ended) == (
                 {"passed": 1},
                 0,
                 None,
-                lane.began,
+                queue.began,
                 10,
             )
-            assert lane.began in {0, 4}
+            assert queue.began in {0, 4}
 
 
 def test_pass_ends_what_was_before() -> None:
@@ -133,7 +133,7 @@ def test_rerun_attempt_without_a_next_is_the_result(after: str) -> None:
     elif after == "close":
         files.write("gw0", plain_record("close", t=9, counts={}))
     else:
-        files.lanes.finalize("died")
+        files.queues.finalize("died")
     assert files.results()[0] == ("a", "failure", ["Failure"])
 
 
@@ -142,9 +142,9 @@ def test_open_attempt_is_an_error_at_the_end(kind: Any, words: str) -> None:  # 
     """A test that was running when the session ended is an error that says how."""
     files = Files()
     files.write("main", _start(1, "a"), _finish(1, "a"), _start(2, "b"))
-    files.lanes.finalize(kind)
+    files.queues.finalize(kind)
     assert files.results("main") == [("a", "passed", []), ("b", "error", ["Error"])]
-    assert words in files.lanes.lane("main").queue[1].test
+    assert words in files.queues.of("main").results[1].test
 
 
 def test_crash_is_the_result_of_the_running_test() -> None:
@@ -153,8 +153,8 @@ def test_crash_is_the_result_of_the_running_test() -> None:
     files.write("gw0", _start(1, "a"))
     files.write("controller", _crash("gw0", "a"))
     assert files.results() == [("a", "error", ["Error"])]
-    assert "gw0 crashed" in files.lanes.lane("gw0").queue[0].test
-    files.lanes.finalize("interrupted")
+    assert "gw0 crashed" in files.queues.of("gw0").results[0].test
+    files.queues.finalize("interrupted")
     assert len(files.results()) == 1
 
 
@@ -163,7 +163,7 @@ def _added(number: int, name: str) -> bytes:
 
 
 def _artifacts(files: Files, worker: str) -> list[tuple[str, str | None]]:
-    (result,) = files.lanes.lane(worker).queue
+    (result,) = files.queues.of(worker).results
     return [(each["name"], each.get("note")) for each in json.loads(result.test).get("artifacts", [])]
 
 
@@ -171,7 +171,7 @@ def test_crashed_attempt_keeps_its_own_artifacts() -> None:
     """What the running attempt had added stands with it: not what others added, at most what a result can hold."""
     files = Files()
     files.write("gw0", _start(1, "a"), _added(1, "of a"), _finish(1, "a"))
-    files.lanes.lane("gw0").queue.clear()
+    files.queues.of("gw0").results.clear()
     files.write("gw0", _added(1, "late"), _start(2, "b"), _added(1, "other"))
     files.write("gw0", *(_added(2, f"{number}") for number in range(40)))
     files.write("controller", _crash("gw0", "b"))
@@ -184,7 +184,7 @@ def test_artifacts_of_a_crashed_attempt_that_ran_again() -> None:
     files.write("gw0", _start(1, "a"), _added(1, "first"))
     files.write("controller", _crash("gw0", "a", "rerun"))
     files.write("gw1", _start(1, "a"), _finish(1, "a"))
-    files.lanes.merge_crashed()
+    files.queues.merge_crashed()
     assert _artifacts(files, "gw1") == [("first", "attempt 1")]
 
 
@@ -206,10 +206,10 @@ def test_crash_that_is_run_again_is_an_earlier_attempt(is_crash_read_last: bool)
     files.write("gw1", _start(1, "a"), _finish(1, "a"))
     if is_crash_read_last:
         files.write("controller", _crash("gw0", "a", "rerun"))
-    files.lanes.merge_crashed()
+    files.queues.merge_crashed()
     assert files.results("gw0") == []
     assert files.results("gw1") == [("a", "passed", ["Attempts", "Attempt 1"])]
-    files.lanes.finalize("interrupted")
+    files.queues.finalize("interrupted")
     assert files.results("gw0") == []
 
 
@@ -219,9 +219,9 @@ def test_failed_then_crashed_then_passed_is_one_result() -> None:
     files.write("gw0", _start(1, "a"), _finish(1, "a", status="failure", is_final=False), _start(2, "a"))
     files.write("controller", _crash("gw0", "a", "rerun"))
     files.write("gw1", _start(1, "a"), _finish(1, "a"))
-    files.lanes.merge_crashed()
+    files.queues.merge_crashed()
     assert files.results("gw1") == [("a", "passed", ["Attempts", "Attempt 1", "Attempt 2"])]
-    number, first, second = json.loads(files.lanes.lane("gw1").queue[0].test)["fields"]
+    number, first, second = json.loads(files.queues.of("gw1").results[0].test)["fields"]
     assert "assert 0" in first["value"]
     assert "gw0 crashed" in second["value"]
     assert number["value"] == "3"
@@ -232,7 +232,7 @@ def test_crash_that_is_never_run_again_is_the_result() -> None:
     files = Files()
     files.write("gw0", _start(1, "a"))
     files.write("controller", _crash("gw0", "a", "rerun"))
-    files.lanes.finalize("died")
+    files.queues.finalize("died")
     assert files.results() == [("a", "error", ["Error"])]
 
 
@@ -245,7 +245,7 @@ def test_crash_on_every_attempt_is_one_result_in_the_last_lane() -> None:
     files.write("controller", _crash("gw1", "a", "rerun"))
     files.write("gw2", _start(1, "a"))
     files.write("controller", _crash("gw2", "a"))
-    files.lanes.finalize("interrupted")
+    files.queues.finalize("interrupted")
     assert (files.results("gw0"), files.results("gw1")) == ([], [])
     assert files.results("gw2") == [("a", "error", ["Error", "Attempts", "Attempt 1", "Attempt 2"])]
 
@@ -256,7 +256,7 @@ def test_two_crashes_without_a_third_run_are_one_result() -> None:
     for worker in ("gw0", "gw1"):
         files.write(worker, _start(1, "a"))
         files.write("controller", _crash(worker, "a", "rerun"))
-    files.lanes.finalize("died")
+    files.queues.finalize("died")
     assert files.results("gw0") == []
     assert files.results("gw1") == [("a", "error", ["Error", "Attempts", "Attempt 1"])]
 
@@ -266,22 +266,22 @@ def test_worker_that_ends_in_order_interrupts_its_test() -> None:
     files = Files()
     files.write("gw0", _start(1, "a"), plain_record("close", t=9, counts={}))
     files.write("controller", _crash("gw0", "a"))
-    files.lanes.finalize("interrupted")
+    files.queues.finalize("interrupted")
     assert files.results() == [("a", "error", ["Error"])]
-    assert "interrupted" in files.lanes.lane("gw0").queue[0].test
+    assert "interrupted" in files.queues.of("gw0").results[0].test
 
 
 def test_session_is_closing_once_all_workers_have_ended() -> None:
     """A session is on its way to its end when each worker has told its own; the controller's comes long after."""
     files, told = Files(), []
     files.write("controller", plain_record("plan", each=False))
-    files.lanes.lane(NOT_RUN)  # of the tests without a result, which ends with all others
+    files.queues.of(NOT_RUN)  # of the tests without a result, which ends with all others
     files.write("gw0", _start(1, "a"))
     files.write("gw1", _start(1, "b"))
     for worker in ("gw0", "gw1"):
-        told.append(files.lanes.is_closing)
+        told.append(files.queues.is_closing)
         files.write(worker, _finish(1, "a"), plain_record("close", t=20, counts={}))
-    assert [*told, files.lanes.is_closing] == [False, False, True]
+    assert [*told, files.queues.is_closing] == [False, False, True]
 
 
 def test_lost_finish_is_told() -> None:
@@ -289,7 +289,7 @@ def test_lost_finish_is_told() -> None:
     files = Files()
     files.write("gw0", _start(1, "a"), _start(2, "b"), _finish(2, "b"))
     assert files.results() == [("a", "error", ["Error"]), ("b", "passed", [])]
-    assert "damaged or could not be written" in files.lanes.lane("gw0").queue[0].test
+    assert "damaged or could not be written" in files.queues.of("gw0").results[0].test
 
 
 def test_attempt_reported_as_unfinished_stays_so() -> None:
@@ -297,7 +297,7 @@ def test_attempt_reported_as_unfinished_stays_so() -> None:
     files = Files(gw0={2})
     files.write("gw0", _start(1, "a"), _finish(1, "a"), _start(2, "b"), _finish(2, "b"), _start(3, "c"))
     assert files.results() == [("a", "passed", []), ("b", "error", ["Error"])]
-    offsets = [each.offset for each in files.lanes.lane("gw0").queue]
+    offsets = [each.offset for each in files.queues.of("gw0").results]
     assert offsets == sorted(offsets)
 
 
@@ -312,7 +312,7 @@ def test_attempt_reported_as_unfinished_keeps_its_place(is_cut: bool) -> None:  
     ):
         files.write("gw0", piece)
     assert files.results() == [("a", "passed", []), ("b", "error", ["Error"])]
-    orphan = files.lanes.lane("gw0").queue[1]
+    orphan = files.queues.of("gw0").results[1]
     assert (orphan.offset, orphan.is_orphan) == (len(_start(1, "a") + _pass(1, "a")), True)
 
 

@@ -149,15 +149,15 @@ def test_ranges_tell_every_offset(pieces: list[tuple[int, int]]) -> None:
 def test_book_on_disk_tells_the_same_state(tmp_path: Path) -> None:
     """A ledger read from disk tells what its writer knew, also behind a torn record."""
     path = tmp_path / "ledger"
-    book = LedgerFile(path)
-    intent = book.intend("create_run", at=1.5)
-    book.write("ack", i=intent.number, id=12)
-    book.close()
+    ledger = LedgerFile(path)
+    intent = ledger.intend("create_run", at=1.5)
+    ledger.write("ack", i=intent.number, id=12)
+    ledger.close()
     with path.open("ab") as file:
         file.write(b"0000ffff torn")
-    book = LedgerFile(path)
-    book.intend("create_thread", at=2.5, worker="gw0")
-    book.close()
+    ledger = LedgerFile(path)
+    ledger.intend("create_thread", at=2.5, worker="gw0")
+    ledger.close()
     state = ledger_from(path)
     assert state.run == 12
     assert state.open_intent is not None
