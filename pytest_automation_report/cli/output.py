@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from pytest_automation_report.delivery.scheduler import Scheduler
+    from pytest_automation_report.delivery.dispatcher import Dispatcher
 
 _UNITS: Final = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 _GAP: Final = "  "
@@ -98,7 +98,7 @@ class Progress:
     ) -> None:
         self._exits.close()
 
-    def show(self, delivery: Scheduler) -> None:
+    def show(self, delivery: Dispatcher) -> None:
         """Show where the delivery is, if it is time to."""
         is_terminal = self._stream is not None and self._stream.isatty()
         if self._clock() - self._last < (_BAR_SECONDS if is_terminal else _LINE_SECONDS):

@@ -42,8 +42,8 @@ from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token
+    from pytest_automation_report.delivery.dispatcher import Dispatcher
     from pytest_automation_report.delivery.reconciliation import Unknown
-    from pytest_automation_report.delivery.scheduler import Scheduler
     from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.ledger import LedgerState
@@ -263,7 +263,7 @@ def _told_on_the_way(folder: SessionFolder, state: LedgerState, dropped: int) ->
         echo_stderr(f"{folder.id}: {gone} dropped, as asked: nobody can tell whether the server has them")
 
 
-def _told(folder: SessionFolder, delivery: Scheduler, sent: int, configuration: Configuration) -> Exit:
+def _told(folder: SessionFolder, delivery: Dispatcher, sent: int, configuration: Configuration) -> Exit:
     state = delivery.state
     arrived = f"{pluralize(sent, 'result')} sent{'' if state.run is None else f' to run {state.run}'}"
     if state.done.get("torn"):

@@ -16,8 +16,25 @@ from pytest_automation_report.text.redaction import Redaction
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pytest_automation_report.api.client import Client
+    from pytest_automation_report.delivery.queues import WorkerQueues
+    from pytest_automation_report.spool.ledger_file import LedgerFile
+    from pytest_automation_report.spool.manifest import SessionManifest
+
 LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
 """By this variable, which is no setting, the project's own tests shrink the limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryContext:
+    """What each part of a delivery works with; one for a life of the sender."""
+
+    client: Client
+    ledger: LedgerFile
+    queues: WorkerQueues
+    session: SessionManifest
+    timeouts: Timeouts
+    runtime: Runtime
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.connection import connected
-from pytest_automation_report.delivery.handover import Runtime
+from pytest_automation_report.delivery.dispatcher import Dispatcher
+from pytest_automation_report.delivery.handover import DeliveryContext, Runtime
 from pytest_automation_report.delivery.in_flight import max_in_flight
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import DECISIONS
 from pytest_automation_report.delivery.rejections import RejectedResults
-from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import MAIN, SessionFolder
@@ -133,7 +133,7 @@ class Sender:
     client: Client
     runtime: Runtime
     controller: Process | None = None
-    on_progress: Callable[[Scheduler], None] = lambda _: None
+    on_progress: Callable[[Dispatcher], None] = lambda _: None
     unknown: Unknown = "hold"
     artifact_store: ArtifactStore | None = None
     is_in_new_run: bool = False
@@ -143,7 +143,7 @@ class Sender:
     _alone_at: float | None = None
     _locks: list[int] = field(default_factory=list)
 
-    def run(self) -> Scheduler:
+    def run(self) -> Dispatcher:
         """Deliver until there is nothing left to do or no time; return what became of it."""
         show = functools.partial(self.folder.file_of(self.session).show, Disk())
         ledger = LedgerFile(self.folder.ledger, self._restore, show)
@@ -156,10 +156,14 @@ class Sender:
             SpoolReader(self.folder), queues, self.timeouts, self.controller, self.captured, self.moment
         )
         rejects = RejectedResults(self.folder.rejected)
-        delivery = Scheduler(
-            self.client, ledger, queues, self.session, self.timeouts, self.runtime, rejects,
-            unknown=self.unknown, artifact_store=self.artifact_store, max_in_flight=self.max_in_flight,
-        )  # fmt: skip
+        context = DeliveryContext(self.client, ledger, queues, self.session, self.timeouts, self.runtime)
+        delivery = Dispatcher(
+            context,
+            rejects,
+            unknown=self.unknown,
+            artifact_store=self.artifact_store,
+            max_in_flight=self.max_in_flight,
+        )
         try:
             ledger.write("ready", pid=os.getpid())
             if ledger.state.is_doubted and self.unknown != "send":
@@ -168,7 +172,7 @@ class Sender:
             if ledger.state.is_doubted:
                 delivery.retry_policy.stop("unknown", _DOUBT)
             self._loop(following, delivery)
-            delivery.await_answers()
+            delivery.await_responses()
             self._account(following, delivery)
         finally:
             following.close()
@@ -177,7 +181,7 @@ class Sender:
                 os.close(lock)
         return delivery
 
-    def _prepare(self, following: SessionFollower, delivery: Scheduler) -> None:
+    def _prepare(self, following: SessionFollower, delivery: Dispatcher) -> None:
         """Do with an earlier life's unknown results, and with its run, what is asked for."""
         ledger = delivery.ledger
         if self.unknown != "hold":
@@ -188,7 +192,7 @@ class Sender:
             delivery.retry_policy.resume()
             ledger.write("new-run")
 
-    def _reconcile_open_intents(self, following: SessionFollower, delivery: Scheduler) -> bool:
+    def _reconcile_open_intents(self, following: SessionFollower, delivery: Dispatcher) -> bool:
         """Settle what is open in the run that is to be left; return whether the server has told what it can."""
         following.read()
         clock, state, answers, progress_at = self.runtime.clock, delivery.state, -1, 0.0
@@ -197,7 +201,7 @@ class Sender:
                 answers, progress_at = state.answers, clock()
             if clock() - progress_at > self.timeouts.send_progress:
                 delivery.retry_policy.stop(state.trouble_class or "again", state.trouble or "there is no progress")
-            elif not delivery.settle():
+            elif not delivery.reconcile():
                 time.sleep(self.timeouts.poll)
         return not delivery.stopped or state.trouble_class == "refused"
 
@@ -228,7 +232,7 @@ class Sender:
             raise SpoolError(f"{self.folder.path} was deleted, and another sender has taken it since")
         self._locks.append(lock)
 
-    def _loop(self, following: SessionFollower, delivery: Scheduler) -> None:
+    def _loop(self, following: SessionFollower, delivery: Dispatcher) -> None:
         clock, progress_at, answers, over_at = self.runtime.clock, self.runtime.clock(), 0, 0.0
         while True:
             began = clock()
@@ -236,7 +240,7 @@ class Sender:
             following.decide_end(clock())
             progress_at += clock() - began  # a large file is no lack of progress
             if following.queues.is_decided:
-                delivery.note = note_from(following.queues)
+                delivery.scheduler.note = note_from(following.queues)
             if not over_at and following.has_ended:
                 over_at = clock()
                 delivery.retry_policy.skip_backoff()
@@ -273,7 +277,7 @@ class Sender:
             if following.files.has_news() or not self.controller.is_alive():
                 return
 
-    def _account(self, following: SessionFollower, delivery: Scheduler) -> None:
+    def _account(self, following: SessionFollower, delivery: Dispatcher) -> None:
         """Write what became of each worker's results, for the summary and for whoever reads the spool."""
         ledger, left = delivery.ledger, self._count_unsent(following, delivery)
         for worker, queue in following.queues.by_worker.items():
@@ -301,12 +305,12 @@ class Sender:
         )
 
     @staticmethod
-    def _count_unsent(following: SessionFollower, delivery: Scheduler) -> Counter[str]:
+    def _count_unsent(following: SessionFollower, delivery: Dispatcher) -> Counter[str]:
         """Count by worker what is still to be sent, also in files that were not read to their end."""
         left: Counter[str] = Counter()
         while True:
             for worker, queue in following.queues.by_worker.items():
-                left[worker] += delivery.unsettled(queue)
+                left[worker] += delivery.scheduler.unsettled(queue)
             if following.queues.is_decided or not following.files.is_behind:
                 return left
             for queue in following.queues.by_worker.values():

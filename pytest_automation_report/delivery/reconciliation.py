@@ -22,11 +22,9 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.responses import Run, RunTest, Thread
-    from pytest_automation_report.delivery.handover import Runtime, Timeouts
+    from pytest_automation_report.delivery.handover import DeliveryContext
     from pytest_automation_report.delivery.results import Result
     from pytest_automation_report.spool.ledger import Intent
-    from pytest_automation_report.spool.ledger_file import LedgerFile
-    from pytest_automation_report.spool.manifest import SessionManifest
 
 Ranges: TypeAlias = list[tuple[int, int, int]]
 """First offset, last offset and number of results of each piece."""
@@ -96,42 +94,51 @@ _UNPROCESSABLE: Final = 422
 _NO_TESTS: Final = b"{}"
 
 
+Outcome: TypeAlias = Literal["pending", "done", "run_completed"]
+"""What a step has found: not enough yet; the intent is closed; the same, since somebody has completed the run."""
+
+_Stage: TypeAlias = Literal["probe_open", "complete", "probe_completed", "read"]
+
+
 @dataclass(slots=True)
 class Reconciliation:
-    """Settles one intent in steps; errors of the client pass through, and the step is repeated later.
+    """Closes one intent in steps of at most one request; errors of the client pass through, and the step is repeated.
 
-    ``batch`` is what the intent's append had; ``refusal`` the answer of a request that was refused.
+    ``batch`` holds the results of the intent's append; ``refusal`` is the response of a request that was refused.
+
+    An append whose response is unknown goes through these stages::
+
+        probe_open -> complete -> probe_completed -> read -> read again, until two reads agree -> decided
+              (once a server)         (once)           ^--- complete again, when the thread is open after all
+
+    ``complete`` is the fence: a completed thread takes no late copy of the request. Whether that holds for this server
+    is not documented, so it is learnt once, by an append without tests to the open thread and to the completed one.
     """
 
     intent: Intent
-    client: Client
-    ledger: LedgerFile
-    session: SessionManifest
-    timeouts: Timeouts
-    runtime: Runtime
+    context: DeliveryContext
     batch: Sequence[Result] = ()
     unknown: Unknown = "hold"
     refusal: RefusedError | None = None
-    _is_fenced: bool = False
-    _has_tried: bool = False
-    _takes_nothing: bool = False
+    _stage: _Stage = "probe_open"
+    _takes_empty_appends: bool = False
     _last_read: int | None = None
     _next_read: float = 0.0
 
     @property
     def is_waiting(self) -> bool:
         """Whether time must pass until the server can be asked."""
-        return self.runtime.clock() < self._next_read
+        return self.context.runtime.clock() < self._next_read
 
-    def step(self) -> bool:
-        """Send at most one request, or read one list; return whether the intent is settled now."""
+    def step(self) -> Outcome:
+        """Send at most one request, or read one list; return what is known of the intent now."""
         if self.is_waiting:
-            return False
+            return "pending"
         match self.intent.operation:
             case "append_thread":
-                return self._settle_append() if self.refusal is None else self._recount(self.refusal)
+                return self._reconcile_append() if self.refusal is None else self._read_back_refused()
             case "create_run":
-                return self._settle_run()
+                return self._reconcile_run()
             case _:
                 return self._decide("ack" if self._is_applied() else "not")
 
@@ -139,7 +146,7 @@ class Reconciliation:
         try:
             match self.intent.operation:
                 case "create_thread":
-                    return False  # an empty thread does no harm; a new one is simply made
+                    return False  # an empty thread does no harm; a new one is simply created
                 case "complete_thread":
                     return self._thread().is_completed
                 case "append_run":
@@ -149,135 +156,159 @@ class Reconciliation:
                 case _:
                     return self._run(has_threads=False).is_completed
         except RefusedError as error:
-            # Completing again tells: a second refusal means that it is completed. A note is worth no second copy.
-            self.runtime.log(f"{error}: {self.intent.operation} cannot be looked at")
+            # Completing again tells it: a second refusal means that it is completed. A note is worth no second copy.
+            self._log(f"{error}: {self.intent.operation} cannot be looked at")
             return self.refusal is not None or self.intent.operation in {"append_run", "note_thread"}
 
-    def _recount(self, refusal: RefusedError) -> bool:
-        """Look, once, whether a refused append has left something behind, or was refused for its thread's sake."""
+    def _read_back_refused(self) -> Outcome:
+        """Read, once, whether a refused append was partly applied, or refused because its thread is completed."""
         try:
             run = self._run()
             thread = run.thread(self.intent.thread)
         except RefusedError as error:
-            self.runtime.log(f"{error}: the refusal is taken to be of the whole append")
+            self._log(f"{error}: the refusal is taken to be of the whole append")
             return self._decide("not")
         if run.is_completed:
             self._decide("not")
-            raise refusal
+            return "run_completed"
         if thread is None or thread.is_completed:
             self._decide("not")
-            self.ledger.write("fenced", worker=self.intent.worker)
-            return True
-        return self._decide_by(thread.counts.total - self.intent.known)
+            self.context.ledger.write("fenced", worker=self.intent.worker)
+            return "done"
+        return self._decide_by_count(thread.counts.total - self.intent.known)
 
-    def _settle_append(self) -> bool:
-        if not self._is_fenced:
-            return self._fence()
+    def _reconcile_append(self) -> Outcome:
+        match self._stage:
+            case "probe_open" if self._is_probe_of_use:
+                self._takes_empty_appends = self._takes_empty_append() is True
+                self._stage = "complete"
+            case "probe_open" | "complete":
+                self._complete_thread()
+            case "probe_completed":
+                self._learn_fencing()
+                self._fenced()
+            case "read":
+                return self._read_count()
+        return "pending"
+
+    @property
+    def _is_probe_of_use(self) -> bool:
+        """Whether it is to be learnt if completed threads take appends: unknown so far, and the thread is open.
+
+        A server that knows idempotency keys cannot apply a late copy twice.
+        """
+        ledger = self.context.ledger.state
+        is_known = self.context.client.knows_keys or ledger.fencing is not None
+        return not is_known and ledger.account(self.intent.worker).thread is not None
+
+    def _complete_thread(self) -> None:
+        self.context.ledger.write("fencing", worker=self.intent.worker, thread=self.intent.thread)
+        try:
+            self.context.client.complete_thread(self.intent.thread)
+        except RefusedError as error:
+            if error.status != _UNPROCESSABLE:
+                raise
+            self._log(f"thread {self.intent.thread} is closed already: {error}")
+        # A server that refuses empty appends to an open thread teaches nothing by refusing them to a completed one.
+        if self._takes_empty_appends and self._is_probe_of_use:
+            self._stage = "probe_completed"
+        else:
+            self._fenced()
+
+    def _fenced(self) -> None:
+        self.context.ledger.write("fenced", worker=self.intent.worker)
+        self._stage = "read"
+
+    def _learn_fencing(self) -> None:
+        """Keep whether completed threads of this server take appends, unless the probe goes unanswered."""
+        is_taken = self._takes_empty_append()
+        if is_taken is not None:
+            self.context.ledger.write("fencing-is", fencing="settles" if is_taken else "fences")
+            self._log(f"completed threads of this server {'settle' if is_taken else 'fence'}")
+
+    def _takes_empty_append(self) -> bool | None:
+        """Append nothing to the thread; return whether that was taken, None when the response is unknown."""
+        try:
+            self.context.client.append_thread(self.intent.thread, _NO_TESTS)
+        except RefusedError:
+            return False
+        except UnknownAnswerError as error:
+            self._log(f"{error}: it is not learnt whether completed threads take results")
+            return None
+        return True
+
+    def _read_count(self) -> Outcome:
+        """Read how many results the thread has, and decide once two reads agree."""
         try:
             thread = self._thread()
         except RefusedError as error:
-            return self._set_aside(f"the server does not show what arrived in thread {self.intent.thread} ({error})")
+            return self._hold(f"the server does not show what arrived in thread {self.intent.thread} ({error})")
         if not thread.is_completed:
-            self._is_fenced = False  # the fence's own answer was lost before it was applied
-            return False
-        if self.ledger.state.fencing == "settles" and self._has_to_settle():
-            return False
+            self._stage = "complete"  # the response to the completion was lost before it was applied
+            return "pending"
+        if self.context.ledger.state.fencing == "settles" and self._has_to_settle():
+            return "pending"
         total = thread.counts.total
-        return self._has_repeated(total) and self._decide_by(total - self.intent.known)
+        return self._decide_by_count(total - self.intent.known) if self._has_repeated(total) else "pending"
 
-    def _decide_by(self, arrived: int) -> bool:
-        """Decide by the number of results that the thread has more than before."""
+    def _decide_by_count(self, arrived: int) -> Outcome:
+        """Decide by the number of results that the thread has more than before the append."""
         intent = self.intent
         if arrived in {0, intent.count}:
             return self._decide("not" if arrived == 0 else "ack")
         why = "the batch itself is not known any more"
         if 0 < arrived < intent.count == len(self.batch):
-            run = self.ledger.state.run
+            run = self.context.ledger.state.run
             assert run is not None
-            ranges, why = arrived_ranges(self.client, run, intent.thread, arrived, self.batch)
+            ranges, why = arrived_ranges(self.context.client, run, intent.thread, arrived, self.batch)
             if ranges is not None:
                 return self._decide("part", ranges=ranges)
-        return self._set_aside(
+        return self._hold(
             f"{arrived} of the {intent.count} results of one request arrived in thread {intent.thread}: {why}"
         )
 
-    def _set_aside(self, why: str) -> bool:
+    def _hold(self, why: str) -> Outcome:
+        """Do with results whose delivery stays unconfirmed what the user has decided: hold them by default."""
         return self._decide(DECISIONS[self.unknown], why=why)
 
-    def _fence(self) -> bool:
-        """Complete the thread, and learn once whether that keeps results out: an append without tests tells."""
-        knows = self.client.knows_keys or self.ledger.state.fencing is not None
-        if not (knows or self._has_tried) and self.ledger.state.account(self.intent.worker).thread is not None:
-            self._takes_nothing, self._has_tried = bool(self._is_taken()), True
-            return False
-        self.ledger.write("fencing", worker=self.intent.worker, thread=self.intent.thread)
-        try:
-            self.client.complete_thread(self.intent.thread)
-        except RefusedError as error:
-            if error.status != _UNPROCESSABLE:
-                raise
-            self.runtime.log(f"thread {self.intent.thread} is closed already: {error}")
-        if not knows and self._takes_nothing:
-            self._learn()
-        self.ledger.write("fenced", worker=self.intent.worker)
-        self._is_fenced = True
-        return False
-
-    def _learn(self) -> None:
-        """Keep whether completed threads of this server take appends, unless that goes unanswered."""
-        is_taken = self._is_taken()
-        if is_taken is not None:
-            self.ledger.write("fencing-is", fencing="settles" if is_taken else "fences")
-            self.runtime.log(f"completed threads of this server {'settle' if is_taken else 'fence'}")
-
-    def _is_taken(self) -> bool | None:
-        """Whether the thread takes an append without tests, ``None`` when that goes unanswered."""
-        try:
-            self.client.append_thread(self.intent.thread, _NO_TESTS)
-        except RefusedError:
-            return False
-        except UnknownAnswerError as error:
-            self.runtime.log(f"{error}: it is not learnt whether completed threads take results")
-            return None
-        return True
-
     def _has_to_settle(self) -> bool:
-        """Whether a late copy of the request could still land: no fence keeps it out."""
-        left = min(self.timeouts.settle, self.intent.at + self.timeouts.settle - self.runtime.wall())
+        """Whether a late copy of the request could still be applied: no fence keeps it out."""
+        timeouts, runtime = self.context.timeouts, self.context.runtime
+        left = min(timeouts.settle, self.intent.at + timeouts.settle - runtime.wall())
         if left > 0:
-            self._next_read = self.runtime.clock() + left
-            self.runtime.log(f"thread {self.intent.thread} takes results though completed: it settles in {left:.0f} s")
+            self._next_read = runtime.clock() + left
+            self._log(f"thread {self.intent.thread} takes results though completed: it settles in {left:.0f} s")
         return left > 0
 
-    def _settle_run(self) -> bool:
+    def _reconcile_run(self) -> Outcome:
         """Adopt the run that carries this session's id, if the server has one."""
+        left_runs = self.context.ledger.state.left_runs
         try:
-            runs = [run for page in run_pages(self.client, status=(_RUNNING,)) for run in page.result]
+            pages = run_pages(self.context.client, status=(_RUNNING,))
+            runs = [run for page in pages for run in page.result]
         except RefusedError as error:
-            self.runtime.log(f"{error}: a run may be left behind empty")
+            self._log(f"{error}: a run may be left behind empty")
             return self._decide("not")
-        found = [run.id for run in runs if self._is_ours(run) and run.id not in self.ledger.state.left_runs]
-        if found:
-            return self._decide("ack", id=min(found))
-        if not self._has_repeated(0):
-            return False
-        return self._decide("not")
+        ours = [run.id for run in runs if self._is_ours(run) and run.id not in left_runs]
+        if ours:
+            return self._decide("ack", id=min(ours))
+        return self._decide("not") if self._has_repeated(0) else "pending"
 
     def _is_ours(self, run: Run) -> bool:
-        return any(each.name == SESSION_ID_FIELD and each.value == self.session.id for each in run.fields)
+        return any(field.name == SESSION_ID_FIELD and field.value == self.context.session.id for field in run.fields)
 
     def _has_repeated(self, value: int) -> bool:
         """Whether two reads in a row, a while apart, agree."""
         if self._last_read == value:
             return True
         self._last_read = value
-        self._next_read = self.runtime.clock() + self.timeouts.read_back
+        self._next_read = self.context.runtime.clock() + self.context.timeouts.read_back
         return False
 
     def _run(self, *, has_threads: bool = True) -> Run:
-        run = self.ledger.state.run
+        run = self.context.ledger.state.run
         assert run is not None
-        return self.client.run(run, has_threads=has_threads)
+        return self.context.client.run(run, has_threads=has_threads)
 
     def _thread(self) -> Thread:
         run = self._run()
@@ -286,7 +317,10 @@ class Reconciliation:
             raise RefusedError(f"run {run.id} has no thread {self.intent.thread} any more", 404)
         return thread
 
-    def _decide(self, kind: str, **members: object) -> bool:
-        self.ledger.write(kind, i=self.intent.number, **members)
-        self.runtime.log(f"settled {self.intent.operation}: {kind} {members or ''}")
-        return True
+    def _decide(self, kind: str, **members: object) -> Outcome:
+        self.context.ledger.write(kind, i=self.intent.number, **members)
+        self._log(f"reconciled {self.intent.operation}: {kind} {members or ''}")
+        return "done"
+
+    def _log(self, text: str) -> None:
+        self.context.runtime.log(text)

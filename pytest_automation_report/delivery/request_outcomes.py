@@ -1,7 +1,4 @@
-"""What came of each request, and what follows from it (floor 3).
-
-A request that was not answered, or that was refused perhaps in part, is looked into before anything else is sent.
-"""
+"""Handle each response: acknowledge, back off, set aside or reconcile."""
 
 from __future__ import annotations
 
@@ -24,110 +21,112 @@ from pytest_automation_report.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_automation_report.api.client import Client
     from pytest_automation_report.delivery.batches import Batch
-    from pytest_automation_report.delivery.handover import Runtime, Timeouts
-    from pytest_automation_report.delivery.in_flight import Call, InFlightRequests
-    from pytest_automation_report.delivery.queues import WorkerQueues
+    from pytest_automation_report.delivery.handover import DeliveryContext
+    from pytest_automation_report.delivery.in_flight import Call
     from pytest_automation_report.delivery.reconciliation import Unknown
     from pytest_automation_report.delivery.rejections import RefusalHandling, RejectedResults
+    from pytest_automation_report.delivery.requests import Request
     from pytest_automation_report.delivery.retries import RetryPolicy, Trouble
+    from pytest_automation_report.delivery.uploads import Uploads
     from pytest_automation_report.spool.ledger import Intent
-    from pytest_automation_report.spool.ledger_file import LedgerFile
-    from pytest_automation_report.spool.manifest import SessionManifest
 
 _BAD_REQUEST: Final = 400
 _UNPROCESSABLE: Final = 422
 _ABOUT_TESTS: Final = frozenset({_BAD_REQUEST, TOO_LARGE, _UNPROCESSABLE})
-_STORM: Final = 2
-"""So many appends in a row without an answer, and only an append without tests goes out until one is answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
-    """A POST, with its batch if it is an append; ``then`` is called once the server has taken it."""
+    """A request whose intent stands in the ledger; ``sent`` is an append's batch as it went out.
+
+    ``began`` is when it was sent, by the sender's clock in seconds.
+    """
 
     intent: Intent
-    batch: Batch | None
-    then: Callable[[], None]
+    request: Request
+    sent: Batch | None
+    began: float
+
+    @property
+    def is_append(self) -> bool:
+        """Whether it adds results."""
+        return self.sent is not None
 
 
 @dataclass(slots=True)
 class ResponseHandler:
-    """Sends a delivery's requests and draws the consequences of the answers; owned by the delivery."""
+    """Writes to the ledger what became of each request, and acts on it; owned by the dispatcher.
 
-    client: Client
-    ledger: LedgerFile
-    queues: WorkerQueues
-    session: SessionManifest
-    timeouts: Timeouts
-    runtime: Runtime
-    rejects: RejectedResults
-    unknown: Unknown
+    A response of the classes *applied*, *try again* and *refused* closes its intent. One that is *unknown* leaves it
+    open, and so do refusals that may have been partly applied: both are reconciled.
+    """
+
+    context: DeliveryContext
     retry_policy: RetryPolicy
-    portions: RefusalHandling
-    in_flight: InFlightRequests[PendingRequest]
-    _settlement: Reconciliation | None = None
-    _refusals: dict[int, tuple[RefusedError, Batch | None]] = field(default_factory=dict)
-    _unanswered: int = 0
+    refusals: RefusalHandling
+    uploads: Uploads
+    rejected: RejectedResults
+    unknown: Unknown
+    _reconciliation: Reconciliation | None = None
+    # Refused requests whose intents are open until it is read whether a part of them was applied, by intent.
+    _to_read_back: dict[int, tuple[RefusedError, Batch | None]] = field(default_factory=dict)
 
     @property
-    def is_settling(self) -> bool:
-        """Whether time must pass until the server can tell what became of a request."""
-        return self._settlement is not None and self._settlement.is_waiting
+    def is_reconciling(self) -> bool:
+        """Whether time must pass until the server can show what became of a request."""
+        return self._reconciliation is not None and self._reconciliation.is_waiting
 
-    @property
-    def is_circuit_open(self) -> bool:
-        """Whether appends go unanswered: each more would cost a thread."""
-        return self._unanswered >= _STORM
-
-    def post(
-        self, intent: Intent, call: Call, batch: Batch | None = None, then: Callable[[], None] = lambda: None
-    ) -> None:
-        """Send what the intent says, an append with this batch; ``then`` is called once the server has taken it.
-
-        The answer is there when this returns, unless several requests may be under way: then `conclude` takes it.
-        """
-        posted = PendingRequest(intent, batch, then)
-        if self.in_flight.most > 1:
-            self.in_flight.start(posted, call)
-        else:
-            self._conclude(posted, call)
-
-    def conclude(self) -> bool:
-        """Draw the consequences of the answers that have come; return whether there was one."""
-        has_come = False
-        for posted, call in self.in_flight.answers():
-            has_come = True
-            self._conclude(posted, call)
-            if self.retry_policy.is_waiting:
-                self.retry_policy.tell()
-        return has_come
-
-    @property
-    def has_stranded(self) -> bool:
-        """Whether there is an open intent whose answer is awaited no more: it must be settled."""
-        return len(self.ledger.state.open_intents) > len(self.in_flight)
-
-    def _conclude(self, posted: PendingRequest, call: Call) -> None:
-        intent, is_append = posted.intent, posted.batch is not None
+    def close(self, pending: PendingRequest, call: Call) -> None:
+        """Make the call of a request, or take its result, and close its intent where the response allows that."""
         try:
             made = call()
         except UnknownAnswerError as error:
-            self._unanswered += is_append
+            if pending.is_append:
+                self.retry_policy.append_unanswered()
             self.retry_policy.handle_error(error)
         except RefusedError as error:
-            self._refused(intent, error, posted.batch)
+            self._refused(pending, error)
         except (NotSentError, ThrottledError, TokenRefusedError, StoreError) as error:
-            self._not_taken(intent, error)
+            self._not_applied(pending.intent, error)
         else:
-            self.ledger.write("ack", i=intent.number, id=made)
-            self._unanswered = 0 if is_append else self._unanswered
-            self.retry_policy.succeeded()
-            posted.then()
+            self.context.ledger.write("ack", i=pending.intent.number, id=made)
+            self._applied(pending)
+
+    def _applied(self, pending: PendingRequest) -> None:
+        self.retry_policy.succeeded()
+        batch = pending.request.batch
+        if batch is None:
+            return
+        self.retry_policy.append_answered()
+        self.uploads.release(batch)
+        queue = self.context.queues.of(pending.intent.worker)
+        self.refusals.took(queue, batch, self.context.runtime.clock() - pending.began)
+
+    def _not_applied(self, intent: Intent, error: Trouble) -> None:
+        """Go on after a request that has changed nothing."""
+        self.context.ledger.write("not", i=intent.number)
+        self.retry_policy.handle_error(error)
+
+    def _refused(self, pending: PendingRequest, error: RefusedError) -> None:
+        intent, log = pending.intent, self.context.runtime.log
+        if intent.operation in {"complete_thread", "complete_run"} and error.status == _UNPROCESSABLE:
+            # It may be completed already, by a copy of the request or by somebody else: that is what was wanted.
+            self._to_read_back[intent.number] = error, None
+            log(f"{error}: reading whether it is completed already")
+        elif intent.operation == "append_thread" and error.status in _ABOUT_TESTS:
+            # Nobody promises that a refused append is refused whole.
+            self._to_read_back[intent.number] = error, pending.sent
+            log(f"{reason_of(error)}: reading whether a part of it arrived")
+        elif intent.operation in {"append_run", "note_thread"} and error.status >= _BAD_REQUEST:
+            # The note is worth less than the run's completion: given up, and reported.
+            self.context.ledger.write("rejected", i=intent.number, why=reason_of(error))
+            log(f"rejected: {reason_of(error)}")
+        else:
+            self._not_applied(intent, error)
 
     def attempt(self, call: Callable[[], int | None]) -> int | None:
-        """Send something that can be sent again whatever became of it; return what it returns, ``None`` on trouble."""
+        """Make a request that may be made again whatever became of it; return its result, None after an error."""
         try:
             made = call()
         except (ClientError, StoreError) as error:
@@ -137,104 +136,86 @@ class ResponseHandler:
         return made
 
     def probe(self, thread: int) -> None:
-        """Ask whether appends are answered again, by one that adds nothing."""
+        """Learn by an append that adds nothing whether appends are answered again."""
         try:
-            self.client.append_thread(thread, b"{}")
+            self.context.client.append_thread(thread, b"{}")
         except (NotSentError, UnknownAnswerError) as error:
             self.retry_policy.probed(str(error))
         except (ThrottledError, TokenRefusedError, StoreError) as error:
             self.retry_policy.handle_error(error)
         except RefusedError as error:
-            self.runtime.log(f"{error}: an answer all the same")
-            self._unanswered = 0
+            self.context.runtime.log(f"{error}: an answer all the same")
+            self.retry_policy.append_answered()
         else:
             self.retry_policy.probed("")
-            self._unanswered = 0
+            self.retry_policy.append_answered()
 
-    def settle(self, intent: Intent) -> bool:
-        """Find out, with at most one request, what became of an intent; return whether there was something to do."""
-        settlement = self._settlement
-        if settlement is None or settlement.intent.number != intent.number:
-            settlement = self._settlement = self._new_settlement(intent)
+    def reconcile(self, intent: Intent) -> bool:
+        """Find out, with at most one request, what became of an intent; return whether something is known now."""
+        reconciliation = self._reconciliation
+        if reconciliation is None or reconciliation.intent.number != intent.number:
+            reconciliation = self._reconciliation = self._new_reconciliation(intent)
         try:
-            is_settled = settlement.step()
+            outcome = reconciliation.step()
         except (ClientError, StoreError) as error:
-            is_run_completed = error is settlement.refusal
-            if is_run_completed:
-                self._end_refused()
-            self.retry_policy.handle_error(error, is_run_completed=is_run_completed)
+            self.retry_policy.handle_error(error)
             return True
-        if is_settled:
-            self._end_settlement(intent)
-        return is_settled
+        match outcome:
+            case "pending":
+                return False
+            case "done":
+                self._end_reconciliation(intent)
+            case "run_completed":
+                self._end_after_completed_run(reconciliation)
+        return True
 
-    def _not_taken(self, intent: Intent, error: Trouble) -> None:
-        """Go on after a request that has changed nothing."""
-        self.ledger.write("not", i=intent.number)
-        self.retry_policy.handle_error(error)
-
-    def _refused(self, intent: Intent, error: RefusedError, batch: Batch | None) -> None:
-        if intent.operation in {"complete_thread", "complete_run"} and error.status == _UNPROCESSABLE:
-            self._refusals[intent.number] = error, batch  # the intent stays open: it is settled
-            self.runtime.log(f"{error}: reading whether it is completed already")
-        elif intent.operation == "append_thread" and error.status in _ABOUT_TESTS:
-            self._refusals[intent.number] = error, batch
-            self.runtime.log(f"{reason_of(error)}: reading whether a part of it arrived")
-        elif intent.operation in {"append_run", "note_thread"} and error.status >= _BAD_REQUEST:
-            self.ledger.write("rejected", i=intent.number, why=reason_of(error))
-            self.runtime.log(f"rejected: {reason_of(error)}")
-        else:
-            self._not_taken(intent, error)
-
-    def _new_settlement(self, intent: Intent) -> Reconciliation:
-        batch = []
+    def _new_reconciliation(self, intent: Intent) -> Reconciliation:
+        context, batch = self.context, []
         if intent.operation == "append_thread":
-            account = self.ledger.state.account(intent.worker)
+            account = context.ledger.state.account(intent.worker)
             batch = [
-                each
-                for each in self.queues.of(intent.worker).results
-                if intent.first <= each.offset <= intent.last and not account.is_settled(each.offset)
+                result
+                for result in context.queues.of(intent.worker).results
+                if intent.first <= result.offset <= intent.last and not account.is_settled(result.offset)
             ]
         return Reconciliation(
             intent,
-            self.client,
-            self.ledger,
-            self.session,
-            self.timeouts,
-            self.runtime,
+            context,
             batch=batch,
             unknown=self.unknown,
-            refusal=self._refusals.get(intent.number, (None,))[0],
+            refusal=self._to_read_back.get(intent.number, (None,))[0],
         )
 
-    def _end_refused(self) -> None:
-        """Go on after the run was seen to be completed: it took nothing of all that it refused at the same time."""
-        for number in self._refusals.keys() & self.ledger.state.open_intents:
-            self.ledger.write("not", i=number)
-        self._refusals.clear()
+    def _end_after_completed_run(self, reconciliation: Reconciliation) -> None:
+        """Stop: somebody has completed the run, so it took nothing of all that it refused at the same time."""
+        for number in self._to_read_back.keys() & self.context.ledger.state.open_intents:
+            self.context.ledger.write("not", i=number)
+        self._to_read_back.clear()
+        assert reconciliation.refusal is not None
+        self.retry_policy.handle_error(reconciliation.refusal, is_run_completed=True)
 
-    def _end_settlement(self, intent: Intent) -> None:
-        """Go on after an intent was settled; a refused append of which nothing arrived is not sent again as it was."""
-        self._settlement = None
-        refusal, batch = self._refusals.pop(intent.number, (None, None))
+    def _end_reconciliation(self, intent: Intent) -> None:
+        """Go on; a refused append of which nothing arrived is not sent again as it was."""
+        self._reconciliation = None
+        refusal, batch = self._to_read_back.pop(intent.number, (None, None))
         self.retry_policy.succeeded()
         if refusal is None or batch is None:
             return
-        account = self.ledger.state.account(intent.worker)
+        account = self.context.ledger.state.account(intent.worker)
         if account.thread == intent.thread and account.in_thread == intent.known:
-            self._draw(intent.worker, batch, refusal)
+            self._act_on_refusal(intent.worker, batch, refusal)
 
-    def _draw(self, worker: str, batch: Batch, refusal: RefusedError) -> None:
-        """Draw the consequences of a refused append."""
-        consequence = self.portions.refused(worker, batch, refusal)
-        for status, before, now in consequence.words:
-            self.ledger.write("alias", status=status, before=before, now=now)
-            self.runtime.log(f"the server does not know the status {before!r}: {now!r} from now on")
-        for each in consequence.rejections:
-            self.rejects.add(each.result, each.why)
-            self.ledger.write(
-                "aside", worker=worker, offset=each.result.offset, why=f"{each.result.nodeid}: {each.why}"
-            )
-            self.runtime.log(f"rejected: {each.result.nodeid}: {each.why}")
-        if consequence.is_final:
+    def _act_on_refusal(self, worker: str, batch: Batch, refusal: RefusedError) -> None:
+        """Rename statuses, set results aside or stop, as the refusal of a whole append demands."""
+        ledger, log = self.context.ledger, self.context.runtime.log
+        decision = self.refusals.refused(worker, batch, refusal)
+        for status, before, now in decision.words:
+            ledger.write("alias", status=status, before=before, now=now)
+            log(f"the server does not know the status {before!r}: {now!r} from now on")
+        for rejection in decision.rejections:
+            result, why = rejection.result, rejection.why
+            self.rejected.add(result, why)
+            ledger.write("aside", worker=worker, offset=result.offset, why=f"{result.nodeid}: {why}")
+            log(f"rejected: {result.nodeid}: {why}")
+        if decision.is_final:
             self.retry_policy.stop("refused", reason_of(refusal))

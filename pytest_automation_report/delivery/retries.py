@@ -26,6 +26,13 @@ Trouble: TypeAlias = ClientError | StoreError
 """What a request can meet."""
 
 
+_CIRCUIT_OPENS_AT: Final = 2
+"""Appends in a row without a response, from which on only an append without tests is sent until one is answered.
+
+Each append whose response is unknown completes its thread, since nothing else keeps a late copy of it out.
+"""
+
+
 @dataclass(slots=True)
 class RetryPolicy:
     """One pause for all threads after trouble; ``stopped`` says why nothing more is sent in this life of the sender.
@@ -43,11 +50,25 @@ class RetryPolicy:
     _is_gone: bool = False
     _failures: int = 0
     _probes: int = 0
+    _unanswered_appends: int = 0
 
     @property
     def is_waiting(self) -> bool:
         """Whether nothing is to be sent now."""
         return bool(self.stopped) or self.runtime.clock() < max(self._until, self._asked_until)
+
+    @property
+    def is_circuit_open(self) -> bool:
+        """Whether appends go unanswered; each more would cost a thread, so only probes are sent."""
+        return self._unanswered_appends >= _CIRCUIT_OPENS_AT
+
+    def append_unanswered(self) -> None:
+        """Count an append whose response is unknown."""
+        self._unanswered_appends += 1
+
+    def append_answered(self) -> None:
+        """Close the circuit: an append, or a probe, was answered."""
+        self._unanswered_appends = 0
 
     def skip_backoff(self) -> None:
         """End a wait of our own; one that the server asked for goes on."""

@@ -11,13 +11,13 @@ import json
 import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.artifacts import StoredFile
 from pytest_automation_report.api.limits import fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, Test, encoded
 from pytest_automation_report.delivery.artifact_stores import ArtifactStoreError, ServerStore
+from pytest_automation_report.delivery.requests import Request
 from pytest_automation_report.errors import (
     NotSentError,
     RefusedError,
@@ -75,19 +75,21 @@ class Uploads:
             if members["at"] > oldest or not self._is_here(name):
                 self._stored[name] = StoredFile(members["url"], members["type"])
 
-    def action(self, results: Iterable[Result]) -> Callable[[], None] | None:
-        """Return what stores the next file of these results with at most one request, None when all have their end."""
-        return self.storing(each for result in results if result.is_with_files for each in self._of(result))
+    def next_for(self, results: Iterable[Result]) -> Request | None:
+        """Return the request for the next file of these results, None when all of them are stored or given up."""
+        return self.next_upload(artifact for result in results if result.is_with_files for artifact in self._of(result))
 
-    def storing(self, artifacts: Iterable[Artifact]) -> Callable[[], None] | None:
-        """Return what stores the next of these that wait in the spool, as `action` does."""
+    def next_upload(self, artifacts: Iterable[Artifact]) -> Request | None:
+        """Return the request for the next of these artifacts, which wait in the spool, as `next_for` does."""
         for artifact in artifacts:
             name = _name(artifact)
             if name in self._stored or name in self._given_up:
                 continue
+            # Whether the server keeps files is learnt from the headers of any response; after an upload without a
+            # response, from another request whether the server or the file is to blame.
             if self._in_doubt or not (self.artifact_store or self.client.has_answered or self._has_asked):
-                return self._ask
-            return partial(self._store, name, artifact)
+                return Request("check_server")
+            return Request("store_artifact", artifact=artifact)
         return None
 
     def resolved(self, batch: Batch) -> Batch:
@@ -119,8 +121,8 @@ class Uploads:
             return False
         return True
 
-    def _ask(self) -> None:
-        """Look whether the server answers: what it is was not learnt yet, or an upload went unanswered."""
+    def check_server(self) -> None:
+        """Learn whether the server answers, and which one it is; after an upload without a response count that try."""
         run = self.ledger.state.run
         assert run is not None
         if not self._answers(lambda: self.client.run(run, has_threads=False)):
@@ -132,7 +134,9 @@ class Uploads:
             if self._tries[name] >= _TRIES:
                 self._give_up(name, "the server does not answer when it is given it")
 
-    def _store(self, name: str, artifact: Artifact) -> None:
+    def store(self, artifact: Artifact) -> None:
+        """Store a file that waits in the spool, or give it up where nothing takes it."""
+        name = _name(artifact)
         artifact_store = self.artifact_store or (
             None if self.client.artifact_bytes is None else ServerStore(self.client)
         )

@@ -13,12 +13,12 @@ from sessions import SHORT_LIMITS, TOKEN
 
 from pytest_automation_report.api.models import Artifact, Endpoint, Field, NewRun, Resources, Test, Token, encoded
 from pytest_automation_report.delivery.connection import connected
-from pytest_automation_report.delivery.handover import Runtime, Timeouts
+from pytest_automation_report.delivery.dispatcher import Dispatcher
+from pytest_automation_report.delivery.handover import DeliveryContext, Runtime, Timeouts
 from pytest_automation_report.delivery.in_flight import InFlightRequests
 from pytest_automation_report.delivery.process import Sender, SessionFollower
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.rejections import RejectedResults
-from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.artifacts import FOLDER, spooled_address
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder
@@ -200,7 +200,7 @@ def session_of_workers(
 class Stepper:
     """One life of a sender: its delivery and what it follows."""
 
-    delivery: Scheduler
+    delivery: Dispatcher
     following: SessionFollower
     clock: Clock
     idle: Callable[[], bool] = lambda: False
@@ -210,7 +210,7 @@ class Stepper:
         self.following.read()
         self.following.decide_end(self.clock.now)
         if self.following.queues.is_decided:
-            self.delivery.note = "all tests passed"
+            self.delivery.scheduler.note = "all tests passed"
 
     def step(self) -> bool:
         """Take what is new, then send at most one request."""
@@ -255,10 +255,9 @@ def stepping(
             in_flight: InFlightRequests[PendingRequest] = (
                 InFlightRequests() if pending is None else InFlightRequests(pending.append)
             )
-            delivery = Scheduler(
-                client, ledger, queues, written.session, timeouts, clock.runtime(), rejects,
-                unknown=unknown, max_in_flight=1 if pending is None else 4, in_flight=in_flight,
-            )  # fmt: skip
+            context = DeliveryContext(client, ledger, queues, written.session, timeouts, clock.runtime())
+            max_in_flight = 1 if pending is None else 4
+            delivery = Dispatcher(context, rejects, unknown=unknown, max_in_flight=max_in_flight, in_flight=in_flight)
             yield Stepper(delivery, following, clock)
     finally:
         following.close()
@@ -282,9 +281,9 @@ def lived(
     controller: Process | None = None,
     is_in_new_run: bool = False,
     max_in_flight: int = 1,
-    on_progress: Callable[[Scheduler], None] = lambda _: None,
+    on_progress: Callable[[Dispatcher], None] = lambda _: None,
     **more: float,
-) -> Scheduler:
+) -> Dispatcher:
     """Let a whole sender live on this session, as the console command does, and return its delivery.
 
     ``more`` are limits of its own, in seconds.

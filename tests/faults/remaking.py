@@ -27,7 +27,7 @@ from pytest_automation_report.spool.records import plain_record
 from pytest_automation_report.spool.writer import SpoolWriter
 
 if TYPE_CHECKING:
-    from pytest_automation_report.delivery.scheduler import Scheduler
+    from pytest_automation_report.delivery.dispatcher import Dispatcher
 
 
 def die_at_rename() -> None:
@@ -60,7 +60,7 @@ def deliver(path: Path, address: str) -> None:
     written = WrittenSession(path, address)
     written.add("test_early")
 
-    def delete(delivery: Scheduler) -> None:
+    def delete(delivery: Dispatcher) -> None:
         if delivery.state.total("acknowledged") == 1:
             shutil.rmtree(written.folder.path)
             written.add("test_late")  # which makes its own file again

@@ -62,9 +62,9 @@ def test_trouble_with_what_can_be_repeated(
         raise error
 
     with stepping(written) as stepper:
-        aftermath = stepper.delivery._aftermath
-        assert aftermath.attempt(lambda: 12) == 12
-        assert aftermath.attempt(fail) is None
+        responses = stepper.delivery.responses
+        assert responses.attempt(lambda: 12) == 12
+        assert responses.attempt(fail) is None
         assert stepper.delivery.state.trouble_class == trouble
         assert bool(stepper.delivery.stopped) is is_stopped
         assert stepper.delivery.retry_policy.is_waiting

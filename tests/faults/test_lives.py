@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from faults.deliveries import Pending
+    from pytest_automation_report.delivery.dispatcher import Dispatcher
     from pytest_automation_report.delivery.reconciliation import Unknown
-    from pytest_automation_report.delivery.scheduler import Scheduler
 
 APPEND, CREATE = OPERATIONS["append-thread"], OPERATIONS["create-run"]
 RUN, TESTS, RUNS = r"/runs/\d+$", r"/runs/\d+/tests$", r"projects/1/automation/runs$"
@@ -414,7 +414,7 @@ def test_end_of_a_session_is_noticed_at_the_next_look(tmp_path: Path, end: str) 
         timeouts = Timeouts(**{**SHORT_LIMITS, "poll": look, "batch_age": 0.0, "worker_grace": 0.0})
         runtime = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
 
-        def stop(delivery: Scheduler) -> None:
+        def stop(delivery: Dispatcher) -> None:
             if not ended and delivery.state.total("acknowledged"):
                 ended.append(time.monotonic())
                 waiting.start()

@@ -21,13 +21,13 @@ from faults.deliveries import Clock, Stepper, WrittenSession
 from faults.network import FATES, Fate, Killed, Network
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.delivery.handover import Timeouts
+from pytest_automation_report.delivery.dispatcher import Dispatcher
+from pytest_automation_report.delivery.handover import DeliveryContext, Timeouts
 from pytest_automation_report.delivery.in_flight import InFlightRequests
 from pytest_automation_report.delivery.process import SessionFollower
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import Reconciliation
 from pytest_automation_report.delivery.rejections import RejectedResults
-from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.liveness import Process
@@ -190,13 +190,9 @@ class SenderModel(RuleBasedStateMachine):
         session.mount(ORIGIN, self.network)
         client = Client(session, ORIGIN, Token(TOKEN), project_id=1)
         following = SessionFollower(SpoolReader(self.written.folder), queues, timeouts, _LIVING)
-        delivery = Scheduler(
-            client,
-            ledger,
-            queues,
-            self.written.session,
-            timeouts,
-            self.clock.runtime(),
+        context = DeliveryContext(client, ledger, queues, self.written.session, timeouts, self.clock.runtime())
+        delivery = Dispatcher(
+            context,
             RejectedResults(self.written.folder.rejected),
             max_in_flight=self.max_in_flight,
             in_flight=InFlightRequests(self.pending.append),
@@ -249,18 +245,15 @@ def test_nothing_lost_nothing_doubled(pytestconfig: pytest.Config, model: type[S
     assert (model.most_seen > 1) is (model.max_in_flight > 1)
 
 
-def no_fence(settlement: Reconciliation) -> bool:
+def no_fence(reconciliation: Reconciliation) -> None:
     """Take the thread for completed."""
-    settlement.ledger.write("fenced", worker=settlement.intent.worker)
-    thread = settlement.ledger.state.run
-    assert thread is not None
-    settlement._is_fenced = True
-    return False
+    reconciliation.context.ledger.write("fenced", worker=reconciliation.intent.worker)
+    reconciliation._stage = "read"
 
 
-def one_read(settlement: Reconciliation, value: int) -> bool:
+def one_read(reconciliation: Reconciliation, value: int) -> bool:
     """Believe the first count."""
-    del settlement, value
+    del reconciliation, value
     return True
 
 
@@ -280,7 +273,7 @@ _WRITE = LedgerFile.write
 @pytest.mark.parametrize(
     ("owner", "name", "broken"),
     [
-        pytest.param(Reconciliation, "_fence", no_fence, id="fence"),
+        pytest.param(Reconciliation, "_complete_thread", no_fence, id="fence"),
         pytest.param(Reconciliation, "_has_repeated", one_read, id="second-read"),
         pytest.param(LedgerFile, "write", no_intent, id="intent"),
     ],

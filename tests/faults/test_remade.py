@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from scripted.server import ScriptedServer
 
+    from pytest_automation_report.delivery.dispatcher import Dispatcher
     from pytest_automation_report.delivery.reconciliation import Unknown
-    from pytest_automation_report.delivery.scheduler import Scheduler
 
 
 def remake(folder: Path, who: str, *more: str) -> None:
@@ -89,7 +89,7 @@ def test_sender_makes_a_session_again(tmp_path: Path) -> None:
         written.end()
         written.close()
 
-        def delete(delivery: Scheduler) -> None:
+        def delete(delivery: Dispatcher) -> None:
             if delivery.state.total("acknowledged") == 1 and written.folder.records("main").exists():
                 shutil.rmtree(written.folder.path)
 
@@ -107,7 +107,7 @@ def remade(tmp_path: Path, server: ScriptedServer, *, is_sent: bool, is_followed
     written = WrittenSession(tmp_path, server.address, is_followed=is_followed)
     written.add("test_early")
 
-    def die(delivery: Scheduler) -> None:
+    def die(delivery: Dispatcher) -> None:
         if delivery.state.total("acknowledged") == 1:
             raise KilledError
 

@@ -154,7 +154,7 @@ def test_answers_are_awaited_when_nothing_more_is_sent(tmp_path: Path, server: S
         assert stepper.delivery.stopped
         for each in pending:
             each()
-        stepper.delivery.await_answers()
+        stepper.delivery.await_responses()
         assert len(names(server)) == 2 == stepper.delivery.state.total("acknowledged")
         assert stepper.delivery.state.open_intent is None
 
@@ -170,7 +170,7 @@ def test_refused_token_stays_the_reason(tmp_path: Path, server: ScriptedServer, 
         assert stepper.step()
         for each in pending:
             each()
-        stepper.delivery.await_answers()
+        stepper.delivery.await_responses()
         state = stepper.delivery.state
         assert (state.trouble_class, state.trouble) == ("token", stepper.delivery.stopped)
 

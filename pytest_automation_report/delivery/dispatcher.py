@@ -1,0 +1,189 @@
+"""Send what the scheduler chooses: one request at a time while tests run, several at a session's end.
+
+Every request goes the same way: it is chosen, its intent is written to the ledger, the client makes it, and what became
+of it is written to the ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_automation_report.delivery.in_flight import InFlightRequests
+from pytest_automation_report.delivery.rejections import RefusalHandling
+from pytest_automation_report.delivery.request_outcomes import PendingRequest, ResponseHandler
+from pytest_automation_report.delivery.requests import call_for
+from pytest_automation_report.delivery.retries import RetryPolicy
+from pytest_automation_report.delivery.scheduler import Scheduler
+from pytest_automation_report.delivery.shared_run import SharedRunLookup
+from pytest_automation_report.delivery.uploads import Uploads
+
+if TYPE_CHECKING:
+    from pytest_automation_report.delivery.artifact_stores import ArtifactStore
+    from pytest_automation_report.delivery.handover import DeliveryContext
+    from pytest_automation_report.delivery.queues import WorkerQueues
+    from pytest_automation_report.delivery.reconciliation import Unknown
+    from pytest_automation_report.delivery.rejections import RejectedResults
+    from pytest_automation_report.delivery.requests import Request
+    from pytest_automation_report.spool.ledger import Intent, LedgerState
+    from pytest_automation_report.spool.ledger_file import LedgerFile
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Sends a session's results; owned by the sender that holds the session's lock.
+
+    ``unknown`` is what is done with results of which the server cannot show whether they arrived. ``artifact_store``
+    takes files in the server's place. ``max_in_flight`` is how many requests may be in flight at the same time once all
+    workers have ended, never two of the same worker.
+    """
+
+    context: DeliveryContext
+    rejected: RejectedResults
+    unknown: Unknown = "hold"
+    artifact_store: ArtifactStore | None = None
+    max_in_flight: int = 1
+    in_flight: InFlightRequests[PendingRequest] = field(default_factory=InFlightRequests)
+    retry_policy: RetryPolicy = field(init=False)
+    scheduler: Scheduler = field(init=False)
+    responses: ResponseHandler = field(init=False)
+    _uploads: Uploads = field(init=False)
+    _lookup: SharedRunLookup = field(init=False)
+
+    def __post_init__(self) -> None:
+        context, session = self.context, self.context.session
+        refusals = RefusalHandling(context.ledger.state.aliases)
+        self.retry_policy = RetryPolicy(context.ledger, context.timeouts, context.runtime)
+        self._uploads = Uploads(
+            context.ledger.folder,
+            context.client,
+            context.ledger,
+            context.runtime,
+            self.retry_policy,
+            self.artifact_store,
+        )
+        self._lookup = SharedRunLookup(
+            context.client, session.run, session.run_tag, context.timeouts, context.runtime, session.is_first
+        )
+        self.scheduler = Scheduler(context, self.retry_policy, refusals, self._uploads, self._lookup)
+        self.responses = ResponseHandler(
+            context, self.retry_policy, refusals, self._uploads, self.rejected, self.unknown
+        )
+
+    @property
+    def ledger(self) -> LedgerFile:
+        """The session's ledger."""
+        return self.context.ledger
+
+    @property
+    def queues(self) -> WorkerQueues:
+        """The results that wait, by worker."""
+        return self.context.queues
+
+    @property
+    def state(self) -> LedgerState:
+        """The ledger's state."""
+        return self.context.ledger.state
+
+    @property
+    def stopped(self) -> str:
+        """Why nothing more is sent in this life of the sender, empty while it goes on."""
+        return self.retry_policy.stopped
+
+    @property
+    def left(self) -> int:
+        """Number of results that the server does not have (as far as is known) and that are still to be sent."""
+        return sum(self.scheduler.unsettled(queue) for queue in self.context.queues.by_worker.values())
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a response is awaited, or time must pass until the server can show what became of a request."""
+        return bool(self.in_flight) or self.responses.is_reconciling
+
+    @property
+    def has_kept(self) -> bool:
+        """Whether results were rejected, are held since their delivery is unconfirmed, or are damaged."""
+        accounts = self.state.accounts.values()
+        is_aside = any(account.rejected.count or account.held.count for account in accounts)
+        return is_aside or bool(self.state.done.get("damaged"))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all results have their end and, when the run is ours, it is completed."""
+        return self.scheduler.is_finished
+
+    def step(self) -> bool:
+        """Take the responses that have come, or send at most one request; return whether there was something to do."""
+        # While tests run, more than one request in flight would cost CPU time that the tests need, for nothing.
+        self.in_flight.most = self.max_in_flight if self.context.queues.is_closing else 1
+        if self._take_responses():
+            return True
+        if self.retry_policy.is_waiting:
+            return False
+        request = self.scheduler.choose(len(self.in_flight), is_full=self.in_flight.is_full)
+        return request is not None and self._send(request)
+
+    def reconcile(self) -> bool:
+        """Look into the first open intent, with at most one request; return whether there was something to do."""
+        intent = self.state.open_intent
+        if intent is None or self.in_flight or self.retry_policy.is_waiting:
+            return False
+        return self.responses.reconcile(intent)
+
+    def await_responses(self) -> None:
+        """Wait for all that is in flight, as long as each request may take."""
+        while self.in_flight:
+            self.in_flight.wait(self.context.timeouts.poll)
+            self._take_responses()
+
+    def _send(self, request: Request) -> bool:
+        """Make a request; return whether that has changed anything."""
+        match request.operation:
+            case "reconcile":
+                return self.reconcile()
+            case "use_run":
+                self.ledger.write("joined", run=self.context.session.joined_run)
+            case "find_shared_run":
+                run = self.responses.attempt(self._lookup.step)
+                if run is not None:
+                    self.ledger.write("joined", run=run)
+            case "check_server":
+                self._uploads.check_server()
+            case "store_artifact":
+                assert request.artifact is not None
+                self._uploads.store(request.artifact)
+            case "probe_thread":
+                self.responses.probe(request.thread)
+            case operation:
+                # On disk before it is made: whoever reads the ledger after a kill knows what may have arrived.
+                intent = self.ledger.intend(operation, at=self.context.runtime.wall(), **request.intent_members())
+                self._post(intent, request)
+        return True
+
+    def _post(self, intent: Intent, request: Request) -> None:
+        """Make the request of an intent; its response is handled at once, unless several may be in flight."""
+        context = self.context
+        sent = None if request.batch is None else self._uploads.resolved(request.batch)
+        pending = PendingRequest(intent, request, sent, began=context.runtime.clock())
+        key = self._idempotency_key(intent)
+        call = call_for(request, context.client, context.session, self.state.run, sent=sent, key=key)
+        if self.in_flight.most > 1:
+            self.in_flight.start(pending, call)
+        else:
+            self.responses.close(pending, call)
+
+    def _take_responses(self) -> bool:
+        """Handle the responses that have come; return whether there was one."""
+        has_come = False
+        for pending, call in self.in_flight.answers():
+            has_come = True
+            self.responses.close(pending, call)
+            # A response that came after a failure has written its own record: the reason of the wait is shown again.
+            if self.retry_policy.is_waiting:
+                self.retry_policy.tell()
+        return has_come
+
+    def _idempotency_key(self, intent: Intent) -> str:
+        """Return the Idempotency-Key of a request: the same for the same intent of the same session."""
+        return hashlib.sha256(f"{self.context.session.id}:{intent.number}".encode()).hexdigest()

@@ -1,0 +1,110 @@
+"""A request that the scheduler has chosen, and the client's call that makes it.
+
+Requests that change something on the server stand in the ledger before they are made, under the operation's name, and
+what became of them after. The others may be made again whatever became of them, so they need no record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from pytest_automation_report.api.client import encoded
+
+if TYPE_CHECKING:
+    from pytest_automation_report.api.client import Client
+    from pytest_automation_report.api.models import Artifact, Resources
+    from pytest_automation_report.delivery.batches import Batch
+    from pytest_automation_report.delivery.in_flight import Call
+    from pytest_automation_report.spool.ledger import Operation
+    from pytest_automation_report.spool.manifest import SessionManifest
+
+RepeatableOperation: TypeAlias = Literal[
+    "use_run",  # take the run that the session was told to join; asks nothing
+    "find_shared_run",  # one step on the way to the run that jobs share
+    "check_server",  # read the run, to learn which server this is, or whether it answers again
+    "store_artifact",  # upload a file: a second upload changes nothing
+    "probe_thread",  # append nothing, to learn whether appends are answered again
+    "reconcile",  # find out what became of the first request whose response is unknown
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to make; which of the other members count follows from its operation.
+
+    ``worker`` names the queue that it is for. ``observed`` and ``computed`` are elapsed times in microseconds, of the
+    batch for an append and of the whole thread for its completion. ``batch`` holds results as they wait, before files
+    have got their addresses.
+    """
+
+    operation: Operation | RepeatableOperation
+    worker: str = ""
+    thread: int = 0
+    batch: Batch | None = None
+    observed: int = 0
+    computed: int = 0
+    resources: Resources | None = None
+    artifact: Artifact | None = None
+
+    def intent_members(self) -> dict[str, Any]:
+        """Return what the ledger records of the request beside its operation, as `LedgerFile.intend` takes it."""
+        members: dict[str, Any] = {"worker": self.worker, "thread": self.thread}
+        if self.batch is not None:
+            members["span"] = self.batch.first, self.batch.last, len(self.batch.results)
+            members["orphans"] = tuple(result.number for result in self.batch.results if result.is_orphan)
+            members["elapsed"] = self.observed, self.computed
+        return members
+
+
+def call_for(
+    request: Request, client: Client, session: SessionManifest, run: int | None, *, sent: Batch | None, key: str
+) -> Call:
+    """Return the client's call that makes a request of the ledger; ``key`` is its Idempotency-Key.
+
+    ``sent`` is an append's batch as it goes out, with the addresses of its files. ``run`` is the session's run, None
+    before it is created.
+    """
+    if request.operation == "create_run":
+        return partial(client.create_run, session.run, key=key)
+    if request.thread:
+        return _thread_call(request, client, sent, is_measured=session.is_measured, key=key)
+    assert run is not None
+    return _run_call(request, client, run, is_measured=session.is_measured, key=key)
+
+
+def _run_call(request: Request, client: Client, run: int, *, is_measured: bool, key: str) -> Call:
+    match request.operation:
+        case "create_thread":
+            return partial(client.create_thread, run, _resources(request), key=key)
+        case "append_run":
+            return partial(client.append_run, run, _resources(request), key=key)
+        case "complete_run":
+            return partial(client.complete_run, run, measure_elapsed=is_measured, key=key)
+    raise AssertionError(f"{request.operation} asks nothing of a run")
+
+
+def _thread_call(request: Request, client: Client, sent: Batch | None, *, is_measured: bool, key: str) -> Call:
+    # Times that nobody has measured, as of an imported result file, are left out: the server adds up what it gets.
+    observed = request.observed if is_measured else None
+    match request.operation:
+        case "append_thread":
+            assert sent is not None
+            return partial(client.append_thread, request.thread, sent.body(observed), key=key)
+        case "note_thread":
+            return partial(client.append_thread, request.thread, encoded(_resources(request).body()), key=key)
+        case "complete_thread":
+            return partial(
+                client.complete_thread,
+                request.thread,
+                elapsed_observed=observed,
+                elapsed_computed=request.computed,
+                key=key,
+            )
+    raise AssertionError(f"{request.operation} asks nothing of a thread")
+
+
+def _resources(request: Request) -> Resources:
+    assert request.resources is not None
+    return request.resources

@@ -1,0 +1,56 @@
+"""The page of the architecture is true: its rooms, files and kinds of records are those of the code."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest_automation_report
+from pytest_automation_report.delivery.queues import WorkerQueues
+from pytest_automation_report.spool.ledger import LedgerState
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGE = Path(pytest_automation_report.__file__).parent
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def _section(heading: str) -> str:
+    return PAGE.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def _first_cells(heading: str, column: int = 0) -> list[str]:
+    """Return the names in backticks in a column of a section's table."""
+    rows = [line for line in _section(heading).splitlines() if line.startswith("| ")][2:]
+    return [name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[column + 1])]
+
+
+def _cases(owner: type) -> set[str]:
+    """Return the kinds of records that the `match` statements of a class name."""
+    source = inspect.getsource(owner)
+    lines = re.findall(r"case ((?:\"[a-z-]+\"(?: \| )?)+):", source)
+    return {kind for line in lines for kind in re.findall(r'"(.+?)"', line)}
+
+
+def test_every_file_that_the_page_names_is_there() -> None:
+    """Paths in the page are files or folders of the package or of the repository."""
+    paths = set(re.findall(r"`([a-z_/]+(?:\.py|\.md|/))`", PAGE))
+    assert len(paths) > 30
+    missing = [path for path in sorted(paths) if not any((root / path).exists() for root in (PACKAGE, ROOT))]
+    assert missing == []
+
+
+def test_every_room_is_in_the_table() -> None:
+    """The table of rooms names each folder and each module at the top of the package, and nothing else."""
+    there = {
+        path.name + ("/" if path.is_dir() else "")
+        for path in PACKAGE.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert set(_first_cells("Rooms", 1)) == there
+
+
+def test_every_kind_of_record_is_described() -> None:
+    """The tables of records name each kind that a reader of the spool or of the ledger acts on."""
+    assert _cases(WorkerQueues) <= set(_first_cells("Records of the spool"))
+    assert _cases(LedgerState) <= set(_first_cells("Records of the ledger"))
