@@ -181,7 +181,7 @@ class Dispatcher:
             self.responses.close(pending, call)
             # A response that came after a failure has written its own record: the reason of the wait is shown again.
             if self.retry_policy.is_waiting:
-                self.retry_policy.tell()
+                self.retry_policy.record_error()
         return has_come
 
     def _idempotency_key(self, intent: Intent) -> str:

@@ -1,7 +1,7 @@
-"""The sender's main loop: follow the session's files, deliver, end (floor 3).
+"""The sender's main loop: follow a session's spool files, deliver the results, end.
 
-It ends by itself, always: when all is delivered; when the time after the session's end is up; when the server has
-said that it will take nothing more and the session is over.
+The sender always ends by itself: when everything is delivered, when its time after the session's end is up, or when the
+session is over and the server accepts nothing more.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.captured_output import CapturedOutput
@@ -24,6 +24,7 @@ from pytest_automation_report.delivery.in_flight import max_in_flight
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import DECISIONS
 from pytest_automation_report.delivery.rejections import RejectedResults
+from pytest_automation_report.delivery.retries import Deadlines
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import MAIN, SessionFolder
@@ -42,47 +43,53 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.in_flight import InFlightRequests
     from pytest_automation_report.delivery.reconciliation import Unknown
     from pytest_automation_report.delivery.request_outcomes import PendingRequest
+    from pytest_automation_report.delivery.results import WorkerQueue
     from pytest_automation_report.spool.manifest import SessionManifest
 
 DIED_NOTE: Final = "pytest died before the session ended"
 
-_DOUBT: Final = "a test deleted the spool while it ran, and with it the ledger that says what was sent"
+_LEDGER_LOST: Final = "a test deleted the spool while it ran, and with it the ledger that says what was sent"
 
 _READ_AHEAD: Final = 1000
-"""Results of a lane, waiting to be sent, from which on its file is not read further: the spool is the queue."""
+"""Number of a worker's waiting results at which its file is not read further: the spool is the queue, not memory."""
 
-_LOOKS: Final = 5
-"""So many times the sender only looks whether there is news before it reads what there is."""
+_LOOKS_WHILE_TESTS_RUN: Final = 5
+"""How many times the sender only looks for news before it reads the files, to save CPU time that the tests need."""
+
+_ReconciledRun: TypeAlias = Literal["reconciled", "refused", "unreachable"]
+"""How the reconciliation of a run's open intents ended: all closed; the server refuses to answer; no answer."""
 
 
 @dataclass(slots=True)
 class SessionFollower:
-    """A session's files turned into lanes, and whether the session goes on; owned by the sender.
+    """Reads a session's files into queues and notices the session's end; owned by the sender.
 
-    ``moment`` is asked for the time of the session's clock, in microseconds, 0 if that cannot be known.
+    ``controller`` is the leading pytest process, None if there is none to follow, as in `automation-report send`.
+    ``session_time_us`` returns the time of the session's clock in microseconds, 0 if that is unknown.
     """
 
     files: SpoolReader
     queues: WorkerQueues
     timeouts: Timeouts
     controller: Process | None
-    captured: CapturedOutput | None = None
-    moment: Callable[[], int] = lambda: 0
-    _workers: dict[str, Process] = field(default_factory=dict)
-    _died_at: float | None = None
+    captured_output: CapturedOutput | None = None
+    session_time_us: Callable[[], int] = lambda: 0
+    _processes: dict[str, Process] = field(default_factory=dict)
+    _controller_died_at: float | None = None
 
     def read(self) -> None:
-        """Take all new records."""
+        """Apply all new records."""
         for worker, records in self.files.added(self._is_full):
             for placed in records:
                 self.queues.apply(worker, placed)
             queue = self.queues.of(worker)
             queue.position = self.files.position(worker)
-            if queue.pid and worker not in self._workers and self.controller is not None:
-                self._workers[worker] = Process(queue.pid)
-            if queue.captured and self.captured is not None:
-                self.captured.watch(worker, queue.pid, queue.captured)
-                queue.captured = ()
+            # Both are opened while the process lives: later its id, and its files without a name, are gone.
+            if queue.pid and worker not in self._processes and self.controller is not None:
+                self._processes[worker] = Process(queue.pid)
+            if queue.captured_files and self.captured_output is not None:
+                self.captured_output.watch(worker, queue.pid, queue.captured_files)
+                queue.captured_files = ()
         self.queues.merge_crashed()
 
     def _is_full(self, worker: str) -> bool:
@@ -90,42 +97,50 @@ class SessionFollower:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the session has ended; it may be that not all was read, since results wait to be sent."""
+        """Whether the session has ended, even if files are not read to their end yet, since too many results wait."""
         has_ended = self.queues.is_decided or self.queues.end is not None
         return has_ended or (self.files.is_behind and self._is_left_alone())
 
     def _is_left_alone(self) -> bool:
-        """Whether the process that led the session is gone, or there was none to follow."""
+        """Whether the leading process is gone, or there is none to follow."""
         return self.controller is None or not self.controller.is_alive()
 
     def decide_end(self, now: float) -> None:
-        """Decide what never finished, once the session has ended or all its processes are dead."""
+        """Turn open attempts into results, once the session has ended or all its processes are dead.
+
+        Workers that outlive the leading process get ``worker_grace`` seconds to end. ``now`` is the sender's clock.
+        """
         if self.queues.is_decided or self.files.is_behind:
             return
         if self.queues.end is not None:
             self.queues.finalize("interrupted")
         elif self._is_left_alone():
-            self._died_at = now if self._died_at is None else self._died_at
-            is_waiting = any(each.is_alive() for each in self._workers.values())
-            if not is_waiting or now - self._died_at > self.timeouts.worker_grace:
+            self._controller_died_at = now if self._controller_died_at is None else self._controller_died_at
+            has_living_workers = any(process.is_alive() for process in self._processes.values())
+            if not has_living_workers or now - self._controller_died_at > self.timeouts.worker_grace:
                 self._decide_after_death()
 
     def _decide_after_death(self) -> None:
-        """Read what the processes wrote last: one that ended in order between two looks has written its end."""
+        """Read once more, then decide: a process that ended in order since the last read has written its END."""
         self.read()
         if not self.files.is_behind:
-            self.queues.finalize("died" if self.queues.end is None else "interrupted", self.moment())
+            self.queues.finalize("died" if self.queues.end is None else "interrupted", self.session_time_us())
 
     def close(self) -> None:
-        """Close the descriptors of processes and of what they have captured."""
-        for each in (self.controller, *self._workers.values(), self.captured):
-            if each is not None:
-                each.close()
+        """Close the descriptors of processes and of captured output."""
+        for resource in (self.controller, *self._processes.values(), self.captured_output):
+            if resource is not None:
+                resource.close()
 
 
 @dataclass(slots=True)
 class Sender:
-    """One life of a sender on one session's folder, which it holds the lock of."""
+    """One life of a sender; its owner holds the lock of the session's folder.
+
+    ``unknown`` is what is done with results of which the server cannot show whether they arrived. With
+    ``is_in_new_run`` what remains goes to a new run. ``max_in_flight`` and ``artifact_store`` are the dispatcher's,
+    ``session_time_us`` and ``captured_output`` the follower's.
+    """
 
     folder: SessionFolder
     session: SessionManifest
@@ -137,29 +152,22 @@ class Sender:
     unknown: Unknown = "hold"
     artifact_store: ArtifactStore | None = None
     is_in_new_run: bool = False
-    captured: CapturedOutput | None = None
+    captured_output: CapturedOutput | None = None
     max_in_flight: int = 1
-    moment: Callable[[], int] = lambda: 0
-    _alone_at: float | None = None
+    session_time_us: Callable[[], int] = lambda: 0
     _locks: list[int] = field(default_factory=list)
 
     def run(self) -> Dispatcher:
-        """Deliver until there is nothing left to do or no time; return what became of it."""
+        """Deliver until everything is sent or time is up; return the dispatcher, whose state shows the result."""
         show = functools.partial(self.folder.file_of(self.session).show, Disk())
         ledger = LedgerFile(self.folder.ledger, self._restore, show)
         if ledger.is_new and self.controller is None and self.session.is_doubtful:
+            # A test deleted the spool, and with it the ledger of a sender that may have sent any of the results.
             ledger.write("doubted")
-        orphans = {worker: account.orphans for worker, account in ledger.state.accounts.items()}
-        words = () if self.captured is None else (self.captured.last_words,)
-        queues = WorkerQueues(rules_of(self.session), orphans, *words)
-        following = SessionFollower(
-            SpoolReader(self.folder), queues, self.timeouts, self.controller, self.captured, self.moment
-        )
-        rejects = RejectedResults(self.folder.rejected)
-        context = DeliveryContext(self.client, ledger, queues, self.session, self.timeouts, self.runtime)
-        delivery = Dispatcher(
-            context,
-            rejects,
+        follower = self._new_follower(ledger)
+        dispatcher = Dispatcher(
+            DeliveryContext(self.client, ledger, follower.queues, self.session, self.timeouts, self.runtime),
+            RejectedResults(self.folder.rejected),
             unknown=self.unknown,
             artifact_store=self.artifact_store,
             max_in_flight=self.max_in_flight,
@@ -167,104 +175,133 @@ class Sender:
         try:
             ledger.write("ready", pid=os.getpid())
             if ledger.state.is_doubted and self.unknown != "send":
-                self._hold(following, ledger)
-            self._prepare(following, delivery)
+                self._hold_all(follower, ledger)
+            self._prepare(follower, dispatcher)
             if ledger.state.is_doubted:
-                delivery.retry_policy.stop("unknown", _DOUBT)
-            self._loop(following, delivery)
-            delivery.await_responses()
-            self._account(following, delivery)
+                dispatcher.retry_policy.stop("unknown", _LEDGER_LOST)
+            self._loop(follower, dispatcher)
+            dispatcher.await_responses()
+            self._write_totals(follower, dispatcher)
         finally:
-            following.close()
+            follower.close()
             ledger.close()
             for lock in self._locks:
                 os.close(lock)
-        return delivery
+        return dispatcher
 
-    def _prepare(self, following: SessionFollower, delivery: Dispatcher) -> None:
-        """Do with an earlier life's unknown results, and with its run, what is asked for."""
-        ledger = delivery.ledger
+    def _new_follower(self, ledger: LedgerFile) -> SessionFollower:
+        orphans = {worker: account.orphans for worker, account in ledger.state.accounts.items()}
+        last_words = () if self.captured_output is None else (self.captured_output.last_words,)
+        return SessionFollower(
+            SpoolReader(self.folder),
+            WorkerQueues(options_of(self.session), orphans, *last_words),
+            self.timeouts,
+            self.controller,
+            self.captured_output,
+            self.session_time_us,
+        )
+
+    def _prepare(self, follower: SessionFollower, dispatcher: Dispatcher) -> None:
+        """Apply what the user decided about held results of an earlier sender, and about its run."""
+        ledger = dispatcher.ledger
         if self.unknown != "hold":
             ledger.write("unheld", dropped=self.unknown == "drop")
-        if self.is_in_new_run and ledger.state.run is not None and self._reconcile_open_intents(following, delivery):
+        if not self.is_in_new_run or ledger.state.run is None:
+            return
+        # A run that refuses to answer is left all the same. One that cannot be reached may still show what arrived in
+        # it: to leave it now could send results twice.
+        if self._reconcile_open_intents(follower, dispatcher) != "unreachable":
             for number in list(ledger.state.open_intents):
                 ledger.write(DECISIONS[self.unknown], i=number, why="its run was left for a new one")
-            delivery.retry_policy.resume()
+            dispatcher.retry_policy.resume()
             ledger.write("new-run")
 
-    def _reconcile_open_intents(self, following: SessionFollower, delivery: Dispatcher) -> bool:
-        """Settle what is open in the run that is to be left; return whether the server has told what it can."""
-        following.read()
-        clock, state, answers, progress_at = self.runtime.clock, delivery.state, -1, 0.0
-        while state.open_intents and not delivery.stopped:
-            if state.answers != answers or delivery.is_busy:
-                answers, progress_at = state.answers, clock()
-            if clock() - progress_at > self.timeouts.send_progress:
-                delivery.retry_policy.stop(state.trouble_class or "again", state.trouble or "there is no progress")
-            elif not delivery.reconcile():
+    def _reconcile_open_intents(self, follower: SessionFollower, dispatcher: Dispatcher) -> _ReconciledRun:
+        """Reconcile every open intent of the run that is about to be left, which may take minutes."""
+        follower.read()
+        state, deadlines = dispatcher.state, Deadlines(self.timeouts, self.runtime.clock)
+        while state.open_intents and not dispatcher.stopped:
+            deadlines.note_responses(state.answers)
+            if dispatcher.is_busy:
+                deadlines.touch()
+            if deadlines.is_stalled:
+                dispatcher.retry_policy.stop(state.trouble_class or "again", state.trouble or "there is no progress")
+            elif not dispatcher.reconcile():
                 time.sleep(self.timeouts.poll)
-        return not delivery.stopped or state.trouble_class == "refused"
+        if not dispatcher.stopped:
+            return "reconciled"
+        return "refused" if state.trouble_class == "refused" else "unreachable"
 
-    def _hold(self, following: SessionFollower, ledger: LedgerFile) -> None:
-        """Hold all results: an earlier sender may have sent them, and nobody can tell since its ledger is gone."""
-        if ledger.state.open_intent is not None:  # a sender was killed in the middle of this
-            ledger.write("held", i=ledger.state.open_intent.number, why=_DOUBT)
+    def _hold_all(self, follower: SessionFollower, ledger: LedgerFile) -> None:
+        """Hold all results: an earlier sender may have sent them, and its ledger, which would show it, is lost."""
+        if ledger.state.open_intent is not None:  # a sender was killed between the two records below
+            ledger.write("held", i=ledger.state.open_intent.number, why=_LEDGER_LOST)
         while True:
-            following.read()
-            for worker, queue in following.queues.by_worker.items():
-                account = ledger.state.account(worker)
-                found = [each for each in queue.results if not account.is_settled(each.offset)]
-                queue.results.clear()
-                if found:
-                    span = found[0].offset, found[-1].offset, len(found)
-                    orphans = tuple(each.number for each in found if each.is_orphan)
-                    at = self.runtime.wall()
-                    intent = ledger.intend("append_thread", at=at, worker=worker, span=span, orphans=orphans)
-                    ledger.write("held", i=intent.number, why=_DOUBT)
-            if not following.files.is_behind:
+            follower.read()
+            for worker, queue in follower.queues.by_worker.items():
+                self._hold_results(worker, queue, ledger)
+            if not follower.files.is_behind:
                 return
 
+    def _hold_results(self, worker: str, queue: WorkerQueue, ledger: LedgerFile) -> None:
+        """Hold what waits in a queue by an intent that is never sent: the ledger knows results by their intents."""
+        account = ledger.state.account(worker)
+        results = [result for result in queue.results if not account.is_settled(result.offset)]
+        queue.results.clear()  # makes room for the next part of the file
+        if results:
+            span = results[0].offset, results[-1].offset, len(results)
+            orphans = tuple(result.attempt_number for result in results if result.is_orphan)
+            intent = ledger.intend("append_thread", at=self.runtime.wall(), worker=worker, span=span, orphans=orphans)
+            ledger.write("held", i=intent.number, why=_LEDGER_LOST)
+
     def _restore(self) -> None:
-        """Make and lock the folder that a test has deleted: the lock on the deleted file would keep nobody out."""
+        """Create and lock the folder that a test has deleted: a lock on the deleted file excludes nobody."""
         self.folder.file_of(self.session).copy(Disk())
         lock = self.folder.locked()
         if lock is None:
-            raise SpoolError(f"{self.folder.path} was deleted, and another sender has taken it since")
+            raise SpoolError(f"{self.folder.path} was deleted, and another sender has locked it since")
         self._locks.append(lock)
 
-    def _loop(self, following: SessionFollower, delivery: Dispatcher) -> None:
-        clock, progress_at, answers, over_at = self.runtime.clock, self.runtime.clock(), 0, 0.0
-        while True:
-            began = clock()
-            following.read()
-            following.decide_end(clock())
-            progress_at += clock() - began  # a large file is no lack of progress
-            if following.queues.is_decided:
-                delivery.scheduler.note = note_from(following.queues)
-            if not over_at and following.has_ended:
-                over_at = clock()
-                delivery.retry_policy.skip_backoff()
-            if delivery.is_finished or (
-                over_at and (delivery.stopped or self._is_out_of_time(over_at, progress_at, is_busy=delivery.is_busy))
-            ):
-                return
-            if not delivery.step():
-                self._wait(following, delivery.in_flight, looks=1 if over_at else _LOOKS)
-            if delivery.state.answers != answers:
-                answers, progress_at = delivery.state.answers, clock()
-            self.on_progress(delivery)
+    def _loop(self, follower: SessionFollower, dispatcher: Dispatcher) -> None:
+        """Read, then send or wait, until everything is sent or time is up."""
+        deadlines = Deadlines(self.timeouts, self.runtime.clock, self.controller)
+        self._read(follower, dispatcher, deadlines)
+        while not self._is_over(dispatcher, deadlines):
+            if not dispatcher.step():
+                looks = _LOOKS_WHILE_TESTS_RUN if deadlines.session_ended_at is None else 1
+                self._wait(follower, dispatcher.in_flight, looks)
+            deadlines.note_responses(dispatcher.state.answers)
+            self.on_progress(dispatcher)
+            self._read(follower, dispatcher, deadlines)
 
-    def _is_out_of_time(self, over_at: float, progress_at: float, *, is_busy: bool) -> bool:
-        now = self.runtime.clock()
-        if self.controller is None:
-            return now - progress_at > self.timeouts.send_progress and not is_busy
-        if self._alone_at is None and not self.controller.is_alive():
-            self._alone_at = now
-        is_too_long = now - over_at > self.timeouts.exit_all + self.timeouts.alone
-        return is_too_long or (self._alone_at is not None and now - self._alone_at > self.timeouts.alone)
+    def _read(self, follower: SessionFollower, dispatcher: Dispatcher, deadlines: Deadlines) -> None:
+        """Read what is new, and act on the session's end when it is seen for the first time."""
+        began = self.runtime.clock()
+        follower.read()
+        follower.decide_end(self.runtime.clock())
+        deadlines.exclude(self.runtime.clock() - began)  # to read a large file is not a lack of progress
+        if follower.queues.is_decided:
+            dispatcher.scheduler.note = note_from(follower.queues)
+        if deadlines.session_ended_at is None and follower.has_ended:
+            deadlines.start_end()
+            # pytest waits from now on: try at once, though a backoff may have begun while tests ran.
+            dispatcher.retry_policy.skip_backoff()
 
-    def _wait(self, following: SessionFollower, in_flight: InFlightRequests[PendingRequest], looks: int) -> None:
-        """Wait until there may be something to do: few results in one go cost as much as many."""
+    @staticmethod
+    def _is_over(dispatcher: Dispatcher, deadlines: Deadlines) -> bool:
+        """Whether to end: all is sent, or the session has ended and its time is up or nothing more can be sent."""
+        if dispatcher.is_finished:
+            return True
+        # While tests run the sender stays, even if it has stopped to send: it watches processes and output.
+        if deadlines.session_ended_at is None:
+            return False
+        return bool(dispatcher.stopped) or deadlines.is_expired(is_busy=dispatcher.is_busy)
+
+    def _wait(self, follower: SessionFollower, in_flight: InFlightRequests[PendingRequest], looks: int) -> None:
+        """Wait until there may be something to do, for ``looks`` poll intervals at most.
+
+        A request with few results costs as much as one with many, so it pays to let results gather.
+        """
         if in_flight:
             in_flight.wait(self.timeouts.poll)
             return
@@ -274,13 +311,13 @@ class Sender:
             return
         for _ in range(looks):
             self.controller.wait(self.timeouts.poll)
-            if following.files.has_news() or not self.controller.is_alive():
+            if follower.files.has_news() or not self.controller.is_alive():
                 return
 
-    def _account(self, following: SessionFollower, delivery: Dispatcher) -> None:
-        """Write what became of each worker's results, for the summary and for whoever reads the spool."""
-        ledger, left = delivery.ledger, self._count_unsent(following, delivery)
-        for worker, queue in following.queues.by_worker.items():
+    def _write_totals(self, follower: SessionFollower, dispatcher: Dispatcher) -> None:
+        """Write each worker's totals and the end of this life to the ledger, for pytest's summary and `status`."""
+        ledger, unsent = dispatcher.ledger, self._count_unsent(follower, dispatcher)
+        for worker, queue in follower.queues.by_worker.items():
             account = ledger.state.account(worker)
             ledger.write(
                 "lane",
@@ -290,38 +327,43 @@ class Sender:
                 acknowledged=account.acknowledged.count,
                 rejected=account.rejected.count,
                 held=account.held.count,
-                left=left[worker],
+                left=unsent[worker],
             )
-        is_finished = delivery.is_finished
+        is_finished = dispatcher.is_finished
         # Before the last record: with it pytest may remove the folder, and the log would be created in there again.
-        self.runtime.log("done" if is_finished else f"{left.total()} results left: {delivery.stopped}")
+        self.runtime.log("done" if is_finished else f"{unsent.total()} results left: {dispatcher.stopped}")
         ledger.write(
             "done",
             complete=is_finished,
-            left=left.total(),
-            damaged=following.files.damaged,
-            torn=following.files.torn,
-            why=delivery.stopped or ledger.state.trouble,
+            left=unsent.total(),
+            damaged=follower.files.damaged,
+            torn=follower.files.torn,
+            why=dispatcher.stopped or ledger.state.trouble,
         )
 
     @staticmethod
-    def _count_unsent(following: SessionFollower, delivery: Dispatcher) -> Counter[str]:
-        """Count by worker what is still to be sent, also in files that were not read to their end."""
-        left: Counter[str] = Counter()
+    def _count_unsent(follower: SessionFollower, dispatcher: Dispatcher) -> Counter[str]:
+        """Count the unsent results by worker, including those in files that were not read to their end.
+
+        The queues are emptied on the way, since nothing is sent any more: a file of 100,000 results is counted in
+        pieces and never held in memory as a whole. Results are counted, not records: only the queues know which records
+        of reruns and crashes are one result.
+        """
+        unsent: Counter[str] = Counter()
         while True:
-            for worker, queue in following.queues.by_worker.items():
-                left[worker] += delivery.scheduler.unsettled(queue)
-            if following.queues.is_decided or not following.files.is_behind:
-                return left
-            for queue in following.queues.by_worker.values():
+            for worker, queue in follower.queues.by_worker.items():
+                unsent[worker] += dispatcher.scheduler.unsettled(queue)
+            if follower.queues.is_decided or not follower.files.is_behind:
+                return unsent
+            for queue in follower.queues.by_worker.values():
                 queue.results.clear()
-            following.read()
+            follower.read()
 
 
-def rules_of(session: SessionManifest) -> RecordingOptions:
-    """Return the recording options of a session; raises `SpoolError` when its manifest holds none.
+def options_of(session: SessionManifest) -> RecordingOptions:
+    """Parse the recording options of a session; raises `SpoolError` if its manifest has none that can be read.
 
-    Parsed here and not when the manifest is read: the spool knows nothing of recording.
+    Parsed here and not with the manifest, since `spool` does not import `recording`.
     """
     try:
         return RecordingOptions.from_json(session.rules)
@@ -330,37 +372,38 @@ def rules_of(session: SessionManifest) -> RecordingOptions:
 
 
 def note_from(queues: WorkerQueues) -> str:
-    """Return how the session ended, for people."""
+    """Return how the session ended, as the run's note shows it."""
     if queues.end is None:
         return DIED_NOTE
     return str(queues.end["reason"])
 
 
-def _moment(epoch: float | None) -> int:
-    """Return the time of the clock of a session that runs on this machine, in microseconds."""
+def _session_time_us(epoch: float | None) -> int:
+    """Return the time of the session's clock in microseconds, 0 if the session does not run on this machine."""
     return 0 if epoch is None else max(0, int((time.perf_counter() - epoch) * 1_000_000))
 
 
-def _remove_after_pytest(folder: SessionFolder, handover: SenderConfig) -> None:
-    """Remove a delivered session as soon as pytest is gone, if it does not do so itself.
+def _remove_after_pytest(folder: SessionFolder, config: SenderConfig) -> None:
+    """Remove a delivered session when pytest is gone, unless pytest removes it first.
 
-    One that was killed, or that waits no longer, leaves the folder behind; one that lives may still read it.
+    A pytest that was killed, or that waits no longer, leaves the folder behind. One that lives may still read it, so it
+    stays after ``alone`` seconds.
     """
-    controller = Process(handover.controller)
-    end = time.monotonic() + handover.timeouts.alone
+    controller = Process(config.controller)
+    end = time.monotonic() + config.timeouts.alone
     try:
         while controller.is_alive():
             if not folder.path.exists() or time.monotonic() > end:
                 return
-            controller.wait(handover.timeouts.poll)
+            controller.wait(config.timeouts.poll)
     finally:
         controller.close()
     folder.remove()
 
 
-def run(handover: SenderConfig) -> None:
-    """Deliver one session; the sender process's whole life after its start."""
-    folder = SessionFolder(Path(handover.folder))
+def run(config: SenderConfig) -> None:
+    """Deliver one session: the whole life of a sender process after its start."""
+    folder = SessionFolder(Path(config.folder))
     log = Log(folder.log)
     try:
         lock = folder.locked()
@@ -371,25 +414,33 @@ def run(handover: SenderConfig) -> None:
         log.write("another sender holds this session")
         return
     try:
-        session = folder.read_session()
-        runtime = Runtime(clock=time.monotonic, random=random.random, log=log.write)
-        controller = Process(handover.controller)
-        log.write(f"sender {os.getpid()} follows session {session.id} of pytest {handover.controller}")
-        with connected(handover.endpoint, handover.token, deadline_seconds=handover.timeouts.request) as client:
-            artifact_store, captured = (
-                artifact_store_for(handover.store, runtime.clock),
-                CapturedOutput(handover.hiding.redaction()),
-            )
-            captured.take(MAIN, handover.captured)
-            delivery = Sender(
-                folder, session, handover.timeouts, client, runtime, controller, artifact_store=artifact_store,
-                captured=captured, max_in_flight=max_in_flight(handover.endpoint),
-                moment=functools.partial(_moment, handover.epoch),
-            ).run()  # fmt: skip
-        if delivery.is_finished and not delivery.has_kept:
-            _remove_after_pytest(folder, handover)
+        dispatcher = _deliver(folder, config, log)
+        if dispatcher.is_finished and not dispatcher.has_kept:
+            _remove_after_pytest(folder, config)
     except BaseException as error:
         log.write(f"{LAST_WORDS}{error!r}")
         raise
     finally:
         os.close(lock)
+
+
+def _deliver(folder: SessionFolder, config: SenderConfig, log: Log) -> Dispatcher:
+    session = folder.read_session()
+    runtime = Runtime(clock=time.monotonic, random=random.random, log=log.write)
+    controller = Process(config.controller)
+    log.write(f"sender {os.getpid()} follows session {session.id} of pytest {config.controller}")
+    with connected(config.endpoint, config.token, deadline_seconds=config.timeouts.request) as client:
+        captured_output = CapturedOutput(config.hiding.redaction())
+        captured_output.take(MAIN, config.captured)
+        return Sender(
+            folder,
+            session,
+            config.timeouts,
+            client,
+            runtime,
+            controller,
+            artifact_store=artifact_store_for(config.store, runtime.clock),
+            captured_output=captured_output,
+            max_in_flight=max_in_flight(config.endpoint),
+            session_time_us=functools.partial(_session_time_us, config.epoch),
+        ).run()

@@ -1,15 +1,15 @@
-"""From records to results, a lane for each worker (floor 3, pure).
+"""Turn spool records into results, with a queue for each worker.
 
-A result is closed by a FINISH that was not a rerun, by the crash report of its worker, or by the end of the session.
-What the recorder cannot know while it runs is decided here: attempts that never finished, attempts whose worker
-crashed and that another worker ran again, attempts after which nothing came.
+A FINISH that no rerun follows closes a result; so do the crash report of its worker and the end of the session. The
+recorder cannot know everything while it runs, so three cases are decided here: attempts that never finished, attempts
+whose worker crashed and whose test ran again on another one, and reruns that never came.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.limits import fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, Test, encoded
@@ -28,71 +28,76 @@ if TYPE_CHECKING:
 
 Unfinished: TypeAlias = Literal["crashed", "died", "interrupted"]
 
-_MOST_PROPERTIES = 100
-_LOST = "the process went on to other tests, but the record of this result is damaged or could not be written"
+_MAX_PROPERTIES: Final = 100
+_LOST: Final = "the process went on to other tests, but the record of this result is damaged or could not be written"
 
 
 class WorkerQueues:
-    """All lanes of a session; ``last_words`` tells what a worker's process has printed last, once it has died."""
+    """The queues of all workers of a session; owned by the sender.
+
+    ``orphans`` are the attempts, by worker, that an earlier sender reported as never finished. ``last_words`` returns
+    the last output of a worker's process, once it has died.
+    """
 
     def __init__(
         self,
-        rules: RecordingOptions,
+        options: RecordingOptions,
         orphans: Mapping[str, Container[int]] | None = None,
         last_words: Callable[[str], str] = lambda _: "",
     ) -> None:
-        self._rules = rules
-        self._last_words = last_words if rules.keeps_output("error") else lambda _: ""
+        self._options = options
+        self._last_words = last_words if options.keeps_output("error") else lambda _: ""
         self._orphans = orphans or {}
-        self._crashed: dict[str, list[Test]] = {}
-        self._failed: set[str] = set()
+        # Attempts that crashed their workers, by node id: they go into the result of the next attempt, in any queue.
+        self._crashed_attempts: dict[str, list[Test]] = {}
+        # Tests whose crash pytest-xdist counts as a failure although it runs them again.
+        self._counted_as_failed: set[str] = set()
         self.by_worker: dict[str, WorkerQueue] = {}
         self.end: Mapping[str, Any] | None = None
         self.properties: list[Field] = []
         self.artifacts: list[Artifact] = []
+        # No record can change a result any more: everything that was open has been turned into results.
         self.is_decided = False
-        self._is_each = False
-        self._not_run = NotRun(rules.report_not_run)
+        self._is_dist_each = False
+        self._not_run = NotRun(options.report_not_run)
 
     @property
     def not_run(self) -> int:
-        """Number of tests that were collected and have no result; 0 when nobody has told how many there are."""
+        """Number of tests that were collected and have no result; 0 if no process recorded how many there are."""
         collected = [queue.collected for queue in self.by_worker.values() if queue.collected is not None]
         if not collected:
             return 0
-        expected = sum(collected) if self._is_each else max(collected)
-        return max(0, expected - sum(queue.seen - queue.modules for queue in self.by_worker.values()))
+        # With `--dist each` every worker runs all tests; otherwise all workers collect the same tests and share them.
+        expected = sum(collected) if self._is_dist_each else max(collected)
+        return max(0, expected - sum(queue.seen - queue.collection_results for queue in self.by_worker.values()))
 
     @property
     def has_results(self) -> bool:
-        """Whether there is something to report."""
-        return any(
-            queue.seen or queue.open or queue.pending_rerun or queue.crashed_pending_rerun
-            for queue in self.by_worker.values()
-        )
+        """Whether there is a result to report, now or when a test ends."""
+        return any(queue.has_activity for queue in self.by_worker.values())
 
     @property
     def is_closing(self) -> bool:
-        """Whether all workers that there are have ended; pytest-xdist takes its time between that and its own end."""
+        """Whether all workers so far have ended; pytest-xdist needs a while from there to its own end."""
         return all(queue.is_closed for worker, queue in self.by_worker.items() if worker not in {CONTROLLER, NOT_RUN})
 
     def of(self, worker: str) -> WorkerQueue:
-        """Return the worker's lane, a new one when there is none."""
+        """Return the worker's queue; create it if it is missing."""
         if worker not in self.by_worker:
             self.by_worker[worker] = WorkerQueue(worker, self._orphans.get(worker, ()))
         return self.by_worker[worker]
 
     def apply(self, worker: str, placed: PositionedRecord) -> None:
-        """Add one record of the worker's file; kinds of later versions are passed over."""
+        """Apply one record of the worker's file; kinds of later versions are ignored."""
         queue, members = self.of(worker), placed.record.members
         match placed.record.kind:
             case "open":
                 queue.pid = members["pid"]
-                queue.began = members.get("began", queue.began)
+                queue.started_us = members.get("began", queue.started_us)
             case "collected":
                 queue.collected = members["count"]
             case "plan":
-                self._is_each = members["each"]
+                self._is_dist_each = members["each"]
             case "start":
                 self._start(queue, _start_from(placed))
             case "pass":
@@ -100,241 +105,263 @@ class WorkerQueues:
             case "finish":
                 self._finish(queue, placed)
             case "close":
-                queue.more = members.get("more", 0)
+                queue.elapsed_correction_us = members.get("more", 0)
                 self._close(queue, members["t"], members.get("detail", ""))
             case "crash":
                 self._crash(members)
             case "end":
                 self.end = members
             case _:
-                self._take_more(queue, placed)
+                self._apply_attachment(queue, placed)
 
-    def _take_more(self, queue: WorkerQueue, placed: PositionedRecord) -> None:
-        """Add one record of what no finished test's result depends on."""
+    def _apply_attachment(self, queue: WorkerQueue, placed: PositionedRecord) -> None:
+        """Apply a record that changes no finished test: names of tests, artifacts, output files, properties."""
         members = placed.record.members
         match placed.record.kind:
             case "ids":
                 self._not_run.collect(placed.offset, members["ids"])
             case "artifact":
-                if queue.open is not None and queue.open.number == members["n"]:
-                    queue.added.append(Artifact(**members["artifact"]))
+                if queue.open is not None and queue.open.attempt_number == members["n"]:
+                    queue.open_artifacts.append(Artifact(**members["artifact"]))
             case "captured":
-                queue.captured = members["files"]
+                queue.captured_files = members["files"]
             case "property":
                 if "artifact" not in members:
                     self._add_property(Field.from_body(members["field"]))
-                elif len(self.artifacts) < _MOST_PROPERTIES:
+                elif len(self.artifacts) < _MAX_PROPERTIES:
                     self.artifacts.append(Artifact(**members["artifact"]))
 
-    def _add_property(self, field_: Field) -> None:
-        """Take a field of the run, each once however many workers have recorded it."""
-        if field_ not in self.properties and len(self.properties) < _MOST_PROPERTIES:
-            self.properties.append(field_)
+    def _add_property(self, field: Field) -> None:
+        """Add a field of the run; every worker records a session's properties, so each is added once."""
+        if field not in self.properties and len(self.properties) < _MAX_PROPERTIES:
+            self.properties.append(field)
 
-    def finalize(self, kind: Literal["died", "interrupted"], moment: int = 0) -> None:
-        """Make results of all that is still open, since the session is over; ``kind`` says how that came.
+    def finalize(self, kind: Literal["died", "interrupted"], seen_us: int = 0) -> None:
+        """Turn everything that is still open into results, since the session is over.
 
-        ``moment`` is when that was seen, in microseconds of the session's clock, 0 if nobody has looked.
+        ``kind`` is how the session ended. ``seen_us`` is when the sender noticed it, in microseconds since the session
+        began, 0 if unknown.
         """
         self.merge_crashed()
         for queue in self.by_worker.values():
             if queue.open is not None:
-                words = self._last_words(queue.worker) if kind == "died" else ""
-                self._enqueue(queue, self._orphan(queue, queue.open, kind, words, max(queue.ended, moment)))
-            self._close_attempt(queue)
+                detail = self._last_words(queue.worker) if kind == "died" else ""
+                self._close_orphan(queue, queue.open, kind, detail, ended_us=max(queue.ended_us, seen_us))
+            self._close_pending_rerun(queue)
             queue.is_closed = True
+        # Last: an orphan above may be the attempt that a crashed one waits for, and then releases it.
         for queue in self.by_worker.values():
-            suspended, queue.crashed_pending_rerun = queue.crashed_pending_rerun, None
-            if suspended is not None:
-                self._crashed[suspended.nodeid].pop()
-                self._enqueue(queue, suspended)
-        self._emit_not_run()
+            crashed, queue.crashed_pending_rerun = queue.crashed_pending_rerun, None
+            if crashed is not None:
+                # The attempt is the result now, so it leaves the list of attempts before the result.
+                self._crashed_attempts[crashed.nodeid].pop()
+                self._enqueue_orphan(queue, crashed)
+        self._enqueue_not_run()
         self.is_decided = True
 
-    def _emit_not_run(self) -> None:
-        """Make results of the tests that nothing has begun, in a lane of their own; they count as not reported."""
-        ended = max((each.ended for each in self.by_worker.values()), default=0)
-        for offset, nodeid in self._not_run.left():
-            test, queue = not_run_test(nodeid, self._rules), self.of(NOT_RUN)
-            queue.began = queue.ended = ended
-            queue.modules += 1
-            self._enqueue(
-                queue,
-                Result(NOT_RUN, offset, -1, nodeid, test.key, UNTESTED, 0, ended, encoded(test)),
+    def _enqueue_not_run(self) -> None:
+        """Add a result for each test that never began, in a separate queue."""
+        ended_us = max((queue.ended_us for queue in self.by_worker.values()), default=0)
+        for offset, nodeid in self._not_run.missing():
+            test, queue = not_run_test(nodeid, self._options), self.of(NOT_RUN)
+            queue.started_us = queue.ended_us = ended_us
+            # Counted as a result without an attempt, so that the test stays in the number of tests not run.
+            queue.collection_results += 1
+            queue.add(
+                Result(
+                    worker=NOT_RUN,
+                    offset=offset,
+                    attempt_number=-1,
+                    nodeid=nodeid,
+                    key=test.key,
+                    status=UNTESTED,
+                    elapsed=0,
+                    ended_us=ended_us,
+                    test=encoded(test),
+                )
             )
 
     def merge_crashed(self) -> None:
-        """Give results that wait to be sent the attempts of the same test that crashed other workers before.
+        """Add the attempts that crashed other workers to the waiting results of the same tests.
 
-        To be called when all records that are there have been taken: a crash report may be read after the result of the
-        attempt that followed it.
+        Call it when all available records have been applied: the crash report of an attempt stands in the controller's
+        file, and may be read after the result of the next attempt, which stands in the file of another worker.
         """
-        for queue in self.by_worker.values() if self._crashed else ():
-            for place in range(len(queue.results)):
-                result = queue.results[place]
+        if not self._crashed_attempts:
+            return
+        for queue in self.by_worker.values():
+            for index, result in enumerate(tuple(queue.results)):
                 earlier = self._pop_crashed(result.nodeid)
                 if earlier:
-                    queue.results[place] = self._merged(result, earlier)
-                    queue.counts[result.status] -= 1
-                    queue.counts[queue.results[place].status] += 1
+                    queue.replace(index, self._merged(result, earlier))
 
     def _start(self, queue: WorkerQueue, start: Start) -> None:
         self._not_run.begin(start.nodeid)
-        if queue.began is None:
-            queue.began = start.moment
+        if queue.started_us is None:
+            queue.started_us = start.started_us
         if queue.open is not None:
-            self._enqueue(queue, self._orphan(queue, queue.open, "died", _LOST, start.moment))
+            self._close_orphan(queue, queue.open, "died", _LOST, ended_us=start.started_us)
         if queue.pending_rerun is not None and queue.pending_rerun.nodeid != start.nodeid:
-            self._close_attempt(queue)
-        queue.open, queue.ended = start, max(queue.ended, start.moment)
-        queue.added.clear()
+            self._close_pending_rerun(queue)
+        queue.start(start)
 
     def _pass(self, queue: WorkerQueue, placed: PositionedRecord) -> None:
-        """Take a result that is made here; its START may have been left out."""
+        """Create the result of a passed test: the recorder leaves that to the sender, to save the tests' time."""
         members = placed.record.members
-        number, nodeid, moment = members["n"], members["id"], members["t"]
-        if queue.open is None or queue.open.number != number:
+        number, nodeid, ended_us = members["n"], members["id"], members["t"]
+        if queue.open is None or queue.open.attempt_number != number:
+            # The reader drops a START whose PASS follows it at once; `begun` is the offset of the dropped record.
             offset = placed.offset if placed.begun < 0 else placed.begun
             self._start(queue, Start(offset, number, members["began"], nodeid, members["file"], members.get("line")))
         if queue.open is not None and number in queue.orphans:
-            self._enqueue(queue, self._orphan(queue, queue.open, "died", "", moment))
+            self._close_orphan(queue, queue.open, "died", "", ended_us=ended_us)
             return
         elapsed = members["elapsed"]
-        ident, test = passed_test(nodeid, (members["file"], members.get("line"), ""), self._rules, elapsed)
-        queue.open, queue.pending_rerun = None, None
-        queue.ended = max(queue.ended, moment)
-        result = Result(
-            queue.worker, placed.offset, number, nodeid, ident.key, "passed", elapsed, moment, encoded(test)
+        identity, test = passed_test(nodeid, (members["file"], members.get("line"), ""), self._options, elapsed)
+        queue.finish(ended_us)
+        # Positional: this runs for almost every test of a session, and keywords cost time.
+        queue.add(
+            Result(
+                queue.worker, placed.offset, number, nodeid, identity.key, "passed", elapsed, ended_us, encoded(test)
+            )
         )
-        self._enqueue(queue, result)
 
     def _finish(self, queue: WorkerQueue, placed: PositionedRecord) -> None:
         members, start = placed.record.members, queue.open
-        if start is None or start.number != members["n"]:
-            start = None
-        elif start.number in queue.orphans:
-            self._enqueue(queue, self._orphan(queue, start, "died", "", members["t"]))
+        if start is None or start.attempt_number != members["n"]:
+            start = None  # a result without an attempt: a module that cannot be collected
+        elif start.attempt_number in queue.orphans:
+            self._close_orphan(queue, start, "died", "", ended_us=members["t"])
             return
         result = Result(
             worker=queue.worker,
             offset=placed.offset,
-            number=members["n"],
+            attempt_number=members["n"],
             nodeid=start.nodeid if start else "",
             key=members["key"],
             status=members["status"],
             elapsed=members["elapsed"],
-            moment=members["t"],
+            ended_us=members["t"],
             test=placed.record.test,
-            is_with_files=MARK in placed.record.test,
+            has_files=MARK in placed.record.test,
         )
-        queue.open, queue.pending_rerun = None, None
-        queue.ended = max(queue.ended, result.moment)
-        if queue.began is None:
-            queue.began = result.moment - result.elapsed
+        queue.finish(result.ended_us)
+        if queue.started_us is None:
+            queue.started_us = result.ended_us - result.elapsed
         if start is None:
-            queue.modules += 1
+            queue.collection_results += 1
         if members["final"]:
-            self._enqueue(queue, result)
+            queue.add(result)
         else:
             queue.pending_rerun = result
 
-    def _close(self, queue: WorkerQueue, moment: int, detail: str) -> None:
+    def _close(self, queue: WorkerQueue, ended_us: int, detail: str) -> None:
         if queue.open is not None:
-            queue.interrupted = queue.open.nodeid
-            self._enqueue(queue, self._orphan(queue, queue.open, "interrupted", detail, moment))
-        self._close_attempt(queue)
-        queue.ended = max(queue.ended, moment)
-        queue.is_closed = True
+            queue.interrupted_nodeid = queue.open.nodeid
+            self._close_orphan(queue, queue.open, "interrupted", detail, ended_us=ended_us)
+        self._close_pending_rerun(queue)
+        queue.close(ended_us)
 
     def _crash(self, members: Mapping[str, Any]) -> None:
-        queue, nodeid, moment = self.of(members["worker"]), members["id"], members["t"]
+        """Apply the controller's report that a worker crashed in a test."""
+        queue, nodeid, ended_us = self.of(members["worker"]), members["id"], members["t"]
         self._not_run.begin(nodeid)
-        if queue.interrupted == nodeid or (queue.is_closed and queue.open is None):
+        # A worker that could still write CLOSE has reported the test itself.
+        if queue.interrupted_nodeid == nodeid or (queue.is_closed and queue.open is None):
             return
-        start = queue.open or Start(queue.position, -1, moment, nodeid, members["file"], members.get("line"))
+        # Without a START, which a full disk may have cost, the report is all there is: -1 is no attempt's number.
+        start = queue.open or Start(queue.position, -1, ended_us, nodeid, members["file"], members.get("line"))
         detail = "\n\n".join(filter(None, (members["text"], self._last_words(queue.worker))))
-        result = self._orphan(queue, start, "crashed", detail, moment)
-        if members["outcome"] in {"rerun", AGAIN}:
-            if members["outcome"] == AGAIN:
-                self._failed.add(start.nodeid)
-            attempts = [] if queue.pending_rerun is None else [_test_from(queue.pending_rerun)]
-            self._crashed.setdefault(start.nodeid, []).extend([*attempts, _test_from(result)])
-            queue.open = queue.pending_rerun = None
-            self._release(result.nodeid)
-            queue.crashed_pending_rerun = result
-        else:
-            self._enqueue(queue, result)
+        result = self._unfinished_result(queue, start, "crashed", detail, ended_us=ended_us)
+        if members["outcome"] not in {"rerun", AGAIN}:
+            self._enqueue_orphan(queue, result)
             queue.is_closed = True
+            return
+        if members["outcome"] == AGAIN:
+            self._counted_as_failed.add(start.nodeid)
+        attempts = [] if queue.pending_rerun is None else [_test_from(queue.pending_rerun)]
+        self._crashed_attempts.setdefault(start.nodeid, []).extend([*attempts, _test_from(result)])
+        # In this order: the test may have crashed another worker before, whose attempt is followed by this one.
+        self._release_crashed(result.nodeid)
+        queue.crash(result)
 
     def _pop_crashed(self, nodeid: str) -> list[Test]:
-        """Return the crashed attempts of a test that now has a result."""
-        earlier = self._crashed.pop(nodeid, [])
+        """Return and forget the crashed attempts of a test that now has a result; empty if there are none."""
+        earlier = self._crashed_attempts.pop(nodeid, [])
         if earlier:
-            self._release(nodeid)
+            self._release_crashed(nodeid)
         return earlier
 
-    def _release(self, nodeid: str) -> None:
-        """Let go of the last crashed attempt of a test: another attempt came after it.
-
-        It is kept back until then, with its lane open, since it is the result if no other attempt comes.
-        """
+    def _release_crashed(self, nodeid: str) -> None:
+        """Close the queue whose worker this test crashed last: another attempt has followed."""
         for queue in self.by_worker.values():
             if queue.crashed_pending_rerun is not None and queue.crashed_pending_rerun.nodeid == nodeid:
-                queue.crashed_pending_rerun, queue.is_closed = None, True
+                queue.release()
 
-    def _orphan(self, queue: WorkerQueue, start: Start, kind: Unfinished, detail: str, moment: int) -> Result:
-        finished = unfinished_test(
-            start.nodeid,
-            (start.file, start.line, ""),
-            self._rules,
-            kind=kind,
-            detail=detail,
-            observed=max(0, moment - start.moment),
-            worker=queue.worker,
-        )
-        text = encoded(
-            fit_to_limits(replace(finished.test, artifacts=tuple(queue.added) if start is queue.open else ()))
-        )
-        return Result(
-            worker=queue.worker,
-            offset=start.offset,
-            number=start.number,
-            nodeid=start.nodeid,
-            key=finished.identity.key,
-            status=finished.status,
-            elapsed=finished.test.elapsed or 0,
-            moment=max(moment, start.moment),
-            test=text,
-            is_orphan=True,
-            is_with_files=MARK in text,
-        )
+    def _close_orphan(self, queue: WorkerQueue, start: Start, kind: Unfinished, detail: str, *, ended_us: int) -> None:
+        """Add the result of an attempt that never finished."""
+        self._enqueue_orphan(queue, self._unfinished_result(queue, start, kind, detail, ended_us=ended_us))
 
-    def _enqueue(self, queue: WorkerQueue, result: Result) -> None:
-        if result.is_orphan:
-            earlier = self._pop_crashed(result.nodeid)
-            if queue.pending_rerun is not None and queue.pending_rerun.nodeid == result.nodeid:
-                earlier = [*earlier, _test_from(queue.pending_rerun)]
-            result = self._merged(result, earlier)
-            queue.open = queue.pending_rerun = None
-        queue.counts[result.status] += 1
-        queue.results.append(result)
+    def _enqueue_orphan(self, queue: WorkerQueue, orphan: Result) -> None:
+        """Add an orphan with all attempts before it, and end the queue's attempt.
+
+        All attempts are merged here at once, the pending rerun last: no other result of the test will follow.
+        """
+        earlier = self._pop_crashed(orphan.nodeid)
+        if queue.pending_rerun is not None and queue.pending_rerun.nodeid == orphan.nodeid:
+            earlier = [*earlier, _test_from(queue.pending_rerun)]
+        queue.open = queue.pending_rerun = None
+        queue.add(self._merged(orphan, earlier))
 
     def _merged(self, result: Result, earlier: list[Test]) -> Result:
-        """Return a result with the attempts before it; what pytest has counted as a failure stays one."""
+        """Return a result with the attempts before it.
+
+        A test that pytest has counted as failed stays failed, with the first field of its last crash, even if it passed
+        when it ran again: pytest's own summary and exit code say so, too.
+        """
         if not earlier:
             return result
         test = _test_from(result)
-        if result.nodeid in self._failed and result.status != "error":
-            test = replace(test, status=self._rules.alias("error"), fields=(*earlier[-1].fields[:1], *test.fields))
+        if result.nodeid in self._counted_as_failed and result.status != "error":
+            test = replace(test, status=self._options.alias("error"), fields=(*earlier[-1].fields[:1], *test.fields))
             result = result._replace(status="error")
         text = encoded(with_earlier_attempts(test, earlier))
-        return result._replace(test=text, is_with_files=MARK in text)
+        return result._replace(test=text, has_files=MARK in text)
 
-    def _close_attempt(self, queue: WorkerQueue) -> None:
-        """Make the last rerun attempt the result: nothing came after it."""
-        if queue.pending_rerun is not None:
-            self._enqueue(queue, queue.pending_rerun)
-            queue.pending_rerun = None
+    def _close_pending_rerun(self, queue: WorkerQueue) -> None:
+        """Make the last rerun the result: no other attempt has followed it."""
+        result = queue.take_pending_rerun()
+        if result is not None:
+            queue.add(result)
+
+    def _unfinished_result(
+        self, queue: WorkerQueue, start: Start, kind: Unfinished, detail: str, *, ended_us: int
+    ) -> Result:
+        unfinished = unfinished_test(
+            start.nodeid,
+            (start.file, start.line, ""),
+            self._options,
+            kind=kind,
+            detail=detail,
+            observed=max(0, ended_us - start.started_us),
+            worker=queue.worker,
+        )
+        # A crash report without a START is of no attempt that runs: artifacts cannot belong to it.
+        artifacts = tuple(queue.open_artifacts) if start is queue.open else ()
+        text = encoded(fit_to_limits(replace(unfinished.test, artifacts=artifacts)))
+        return Result(
+            worker=queue.worker,
+            offset=start.offset,
+            attempt_number=start.attempt_number,
+            nodeid=start.nodeid,
+            key=unfinished.identity.key,
+            status=unfinished.status,
+            elapsed=unfinished.test.elapsed or 0,
+            ended_us=max(ended_us, start.started_us),
+            test=text,
+            is_orphan=True,
+            has_files=MARK in text,
+        )
 
 
 def _start_from(placed: PositionedRecord) -> Start:

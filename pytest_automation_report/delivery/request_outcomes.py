@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.reconciliation import Unknown
     from pytest_automation_report.delivery.rejections import RefusalHandling, RejectedResults
     from pytest_automation_report.delivery.requests import Request
-    from pytest_automation_report.delivery.retries import RetryPolicy, Trouble
+    from pytest_automation_report.delivery.retries import RequestError, RetryPolicy
     from pytest_automation_report.delivery.uploads import Uploads
     from pytest_automation_report.spool.ledger import Intent
 
@@ -103,7 +103,7 @@ class ResponseHandler:
         queue = self.context.queues.of(pending.intent.worker)
         self.refusals.took(queue, batch, self.context.runtime.clock() - pending.began)
 
-    def _not_applied(self, intent: Intent, error: Trouble) -> None:
+    def _not_applied(self, intent: Intent, error: RequestError) -> None:
         """Go on after a request that has changed nothing."""
         self.context.ledger.write("not", i=intent.number)
         self.retry_policy.handle_error(error)
@@ -140,14 +140,14 @@ class ResponseHandler:
         try:
             self.context.client.append_thread(thread, b"{}")
         except (NotSentError, UnknownAnswerError) as error:
-            self.retry_policy.probed(str(error))
+            self.retry_policy.probe_failed(str(error))
         except (ThrottledError, TokenRefusedError, StoreError) as error:
             self.retry_policy.handle_error(error)
         except RefusedError as error:
             self.context.runtime.log(f"{error}: an answer all the same")
             self.retry_policy.append_answered()
         else:
-            self.retry_policy.probed("")
+            self.retry_policy.probe_answered()
             self.retry_policy.append_answered()
 
     def reconcile(self, intent: Intent) -> bool:

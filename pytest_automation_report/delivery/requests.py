@@ -53,7 +53,7 @@ class Request:
         members: dict[str, Any] = {"worker": self.worker, "thread": self.thread}
         if self.batch is not None:
             members["span"] = self.batch.first, self.batch.last, len(self.batch.results)
-            members["orphans"] = tuple(result.number for result in self.batch.results if result.is_orphan)
+            members["orphans"] = tuple(result.attempt_number for result in self.batch.results if result.is_orphan)
             members["elapsed"] = self.observed, self.computed
         return members
 

@@ -1,7 +1,4 @@
-"""Results that wait to be sent, and what one worker has reported so far (floor 3).
-
-The tests that a session did not come to, by name, where it is to report them (floor 3).
-"""
+"""The results that wait to be sent, by worker, and the tests that a session collected but never began."""
 
 from __future__ import annotations
 
@@ -15,32 +12,34 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Artifact
 
 
-# One of each is made for every test: a tuple is made in half the time that a frozen dataclass takes.
+# `Result` and `Start` are created once for every test: a tuple is created in half the time of a frozen dataclass.
 class Result(NamedTuple):
-    """One result; ``moment`` and ``elapsed`` in microseconds, ``test`` as the server's JSON.
+    """One result that waits to be sent; ``test`` is the JSON that the server gets.
 
-    ``is_with_files`` tells that it names files which have to be stored before it can be sent.
+    ``offset`` is the place of its record in the worker's file, and identifies it within the worker. ``elapsed`` is in
+    microseconds, ``ended_us`` in microseconds since the session began. An *orphan* is an attempt that never finished:
+    its result is created here, from its START. ``has_files`` if the test refers to files that must be uploaded first.
     """
 
     worker: str
     offset: int
-    number: int
+    attempt_number: int
     nodeid: str
     key: str
     status: str
     elapsed: int
-    moment: int
+    ended_us: int
     test: str
     is_orphan: bool = False
-    is_with_files: bool = False
+    has_files: bool = False
 
 
 class Start(NamedTuple):
     """An attempt that has begun."""
 
     offset: int
-    number: int
-    moment: int
+    attempt_number: int
+    started_us: int
     nodeid: str
     file: str
     line: int | None
@@ -48,13 +47,35 @@ class Start(NamedTuple):
 
 @dataclass(slots=True)
 class WorkerQueue:
-    """What one worker reported so far; owned by `Lanes`.
+    """The results of one worker and the state of the test that it runs; owned by `WorkerQueues`.
 
-    ``began`` and ``ended`` are moments in microseconds; ``counts`` is by pytest's statuses; ``orphans`` are the
-    numbers of attempts that an earlier sender reported as never finished, whatever the file says by now; ``captured``
-    are the files into which its output goes; ``modules`` is the number of results that no attempt led to; ``added`` are
-    the artifacts of the open attempt; ``more`` what the tests' own time is to be corrected by, in microseconds, since a
-    file of results has told the time of the whole.
+    ::
+
+                START              PASS or final FINISH: a result
+        idle ------------> running ------------------------------------> idle
+                            | | |
+                            | | |  FINISH that a rerun follows
+                            | | +-----------------------------> pending rerun
+                            | |
+                            | |    crash report: a result
+                            | +------------------------------------> closed
+                            |
+                            |      crash report, the test runs again
+                            +---------------------> crashed, pending rerun
+
+        pending rerun ------------> running    START of the same test
+        pending rerun ------------> idle       START of another test: the attempt is the result
+        crashed, pending rerun ---> closed     another worker reports the test
+
+    CLOSE, and the end of the session, lead from every state to *closed*: an attempt that runs becomes an orphan, a
+    pending rerun becomes the result. *Crashed, pending rerun* keeps the queue open: if no other worker reports the
+    test, the crashed attempt is its result.
+
+    ``started_us`` and ``ended_us`` are in microseconds since the session began. ``counts`` is by pytest's statuses.
+    ``orphans`` holds the numbers of attempts that an earlier sender reported as never finished: that stands, even if
+    the file has a result by now. ``collection_results`` counts results without an attempt, as of a module that cannot
+    be imported. ``elapsed_correction_us`` is added to the sum of the tests' times, since an imported file may state
+    another time for the whole.
     """
 
     worker: str
@@ -63,46 +84,98 @@ class WorkerQueue:
     counts: Counter[str] = field(default_factory=Counter)
     pid: int = 0
     collected: int | None = None
-    began: int | None = None
-    ended: int = 0
+    started_us: int | None = None
+    ended_us: int = 0
     position: int = 0
     is_closed: bool = False
     open: Start | None = None
-    added: list[Artifact] = field(default_factory=list)
+    open_artifacts: list[Artifact] = field(default_factory=list)
     pending_rerun: Result | None = None
     crashed_pending_rerun: Result | None = None
-    interrupted: str = ""
-    captured: Sequence[Sequence[object]] = ()
-    modules: int = 0
-    more: int = 0
+    # The test that CLOSE cut short: a crash report of it, which follows, must not become a second result.
+    interrupted_nodeid: str = ""
+    captured_files: Sequence[Sequence[object]] = ()
+    collection_results: int = 0
+    elapsed_correction_us: int = 0
 
     @property
     def seen(self) -> int:
-        """Number of results of this lane, sent or not."""
+        """Number of results of this worker, sent or not."""
         return sum(self.counts.values())
+
+    @property
+    def has_activity(self) -> bool:
+        """Whether the worker has results, or runs a test that will have one."""
+        return bool(self.seen or self.open or self.pending_rerun or self.crashed_pending_rerun)
+
+    def add(self, result: Result) -> None:
+        """Append a result."""
+        self.counts[result.status] += 1
+        self.results.append(result)
+
+    def replace(self, index: int, result: Result) -> None:
+        """Put another result in the place of a waiting one."""
+        self.counts[self.results[index].status] -= 1
+        self.counts[result.status] += 1
+        self.results[index] = result
+
+    def start(self, start: Start) -> None:
+        """Begin an attempt; a pending rerun of the same test stays pending until the attempt ends."""
+        self.open = start
+        self.ended_us = max(self.ended_us, start.started_us)
+        self.open_artifacts.clear()
+
+    def finish(self, ended_us: int) -> None:
+        """End the attempt that runs; its result replaces a pending rerun of the same test."""
+        self.open = self.pending_rerun = None
+        self.ended_us = max(self.ended_us, ended_us)
+
+    def take_pending_rerun(self) -> Result | None:
+        """Return and forget the pending rerun: no other attempt has followed it."""
+        result, self.pending_rerun = self.pending_rerun, None
+        return result
+
+    def crash(self, result: Result) -> None:
+        """Hold back the crashed attempt of a test that another worker runs again."""
+        self.open = self.pending_rerun = None
+        self.crashed_pending_rerun = result
+
+    def release(self) -> None:
+        """Close the queue of a crashed worker: another attempt of its last test has a result."""
+        self.crashed_pending_rerun = None
+        self.is_closed = True
+
+    def close(self, ended_us: int) -> None:
+        """Close the queue: the worker adds no results."""
+        self.ended_us = max(self.ended_us, ended_us)
+        self.is_closed = True
 
 
 @dataclass(slots=True)
 class NotRun:
-    """Compares what was collected with what has begun; holds nothing where ``is_asked`` is false."""
+    """Finds the tests that were collected but never began; holds nothing unless ``is_enabled``."""
 
-    is_asked: bool
-    _collected: dict[str, int] = field(default_factory=dict)
+    is_enabled: bool
+    _offset_by_nodeid: dict[str, int] = field(default_factory=dict)
     _begun: set[str] = field(default_factory=set)
 
     def collect(self, offset: int, nodeids: Sequence[str]) -> None:
-        """Take the tests of one record; each has an offset of its own, since its name takes more bytes than one."""
-        if self.is_asked:
-            for place, nodeid in enumerate(nodeids):
-                self._collected.setdefault(nodeid, offset + place)
+        """Add the tests of one record.
+
+        Each test needs an offset that no other result has, though they share one record: the record's offset plus the
+        test's index is unique, since a name is longer than one byte.
+        """
+        if self.is_enabled:
+            for index, nodeid in enumerate(nodeids):
+                self._offset_by_nodeid.setdefault(nodeid, offset + index)
 
     def begin(self, nodeid: str) -> None:
-        """Note that a test has begun, in whatever process."""
-        if self.is_asked:
+        """Note that a test has begun, in any process."""
+        if self.is_enabled:
             self._begun.add(nodeid)
 
-    def left(self) -> Iterator[tuple[int, str]]:
-        """Yield offset and node id of each test that nothing has begun, in the order of their collection."""
-        for nodeid, offset in self._collected.items():
+    def missing(self) -> Iterator[tuple[int, str]]:
+        """Yield offset and node id of each test that never began, in the order of collection."""
+        for nodeid, offset in self._offset_by_nodeid.items():
             if nodeid not in self._begun:
                 yield offset, nodeid

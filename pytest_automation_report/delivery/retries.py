@@ -1,8 +1,8 @@
-"""When the sender tries again, and when it stops (floor 3)."""
+"""Decide when the sender tries again, when it stops to send, and when it ends."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_automation_report.errors import (
@@ -16,15 +16,17 @@ from pytest_automation_report.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_automation_report.delivery.handover import Runtime, Timeouts
     from pytest_automation_report.spool.ledger_file import LedgerFile
+    from pytest_automation_report.spool.liveness import Process
 
-_UNKNOWN: Final = frozenset({404, 410})
+_NOT_FOUND_OR_GONE: Final = frozenset({404, 410})
 _UNPROCESSABLE: Final = 422
 
-Trouble: TypeAlias = ClientError | StoreError
-"""What a request can meet."""
-
+RequestError: TypeAlias = ClientError | StoreError
+"""An error with which a request can fail."""
 
 _CIRCUIT_OPENS_AT: Final = 2
 """Appends in a row without a response, from which on only an append without tests is sent until one is answered.
@@ -35,19 +37,21 @@ Each append whose response is unknown completes its thread, since nothing else k
 
 @dataclass(slots=True)
 class RetryPolicy:
-    """One pause for all threads after trouble; ``stopped`` says why nothing more is sent in this life of the sender.
+    """One pause for all workers after an error; owned by the dispatcher.
 
-    A wait of our own and one that the server asked for end by themselves, each at its moment.
+    ``stopped`` is why nothing more is sent in this life of the sender, empty while it goes on. Our own backoff and a
+    wait that the server asked for run side by side, and each ends at its own time: only ours may be skipped.
     """
 
     ledger: LedgerFile
     timeouts: Timeouts
     runtime: Runtime
     stopped: str = ""
-    _until: float = 0.0
-    _asked_until: float = 0.0
-    _told: tuple[str, str] = ("", "")
-    _is_gone: bool = False
+    _backoff_until: float = 0.0
+    _throttled_until: float = 0.0
+    # Class and reason of the last error, as the ledger's record "trouble" has them: pytest's summary shows them.
+    _last_error: tuple[str, str] = ("", "")
+    _is_run_gone: bool = False
     _failures: int = 0
     _probes: int = 0
     _unanswered_appends: int = 0
@@ -55,7 +59,7 @@ class RetryPolicy:
     @property
     def is_waiting(self) -> bool:
         """Whether nothing is to be sent now."""
-        return bool(self.stopped) or self.runtime.clock() < max(self._until, self._asked_until)
+        return bool(self.stopped) or self.runtime.clock() < max(self._backoff_until, self._throttled_until)
 
     @property
     def is_circuit_open(self) -> bool:
@@ -71,90 +75,157 @@ class RetryPolicy:
         self._unanswered_appends = 0
 
     def skip_backoff(self) -> None:
-        """End a wait of our own; one that the server asked for goes on."""
-        self._until = 0.0
+        """End our own backoff; a wait that the server asked for goes on."""
+        self._backoff_until = 0.0
 
     def succeeded(self) -> None:
-        """Begin anew with short waits."""
+        """Reset the backoff: the next error waits for a short time."""
         self._failures = 0
 
-    def handle_error(self, error: Trouble, *, is_run_completed: bool = False) -> None:
-        """Wait after what a request has met, or send nothing more where waiting would not help.
+    def handle_error(self, error: RequestError, *, is_run_completed: bool = False) -> None:
+        """Back off after a failed request, or stop if a retry cannot help.
 
-        ``is_run_completed`` if the server has shown that it takes nothing more for that reason.
+        ``is_run_completed`` if the server has shown that the run is completed, so that it accepts nothing more.
         """
         if isinstance(error, (ThrottledError, InProgressError)):
-            self.throttled(error)
+            self.wait_as_asked(error)
         elif isinstance(error, StoreError):
             self.stop("store", str(error))
         elif isinstance(error, TokenRefusedError):
             self.stop("token", str(error))
         elif isinstance(error, RefusedError):
-            self.stop("refused", reason_of(error), is_run_gone=is_run_completed or self._is_run_gone(error))
+            self.stop("refused", reason_of(error), is_run_gone=is_run_completed or self._is_about_run(error))
         else:
-            self.later("again" if isinstance(error, NotSentError) else "unknown", str(error))
+            self.back_off("again" if isinstance(error, NotSentError) else "unknown", str(error))
 
-    def throttled(self, error: ThrottledError | InProgressError) -> None:
-        """Wait as long as the server asks for."""
+    def wait_as_asked(self, error: ThrottledError | InProgressError) -> None:
+        """Wait as long as the server asks for, and up to ``retry_base`` longer: senders must not return all at once."""
         asked = self.timeouts.throttle if error.retry_after_seconds is None else error.retry_after_seconds
         self._pause("throttled", str(error), asked + self.timeouts.retry_base * self.runtime.random())
 
-    def later(self, trouble: str, why: str) -> None:
-        """Wait at random, up to twice as long each time; what failed at the same time as another waits with it."""
+    def back_off(self, error_class: str, reason: str) -> None:
+        """Wait a random time, whose upper bound doubles with each failure ("full jitter").
+
+        A failure during a wait is of a request that was in flight with the one that failed first: it neither lengthens
+        the wait nor counts again.
+        """
         ceiling = 0.0
         if not self.is_waiting:
+            # 30 bounds the power: a float overflows after 1,023 failures, which a night without a server can bring.
             ceiling = min(self.timeouts.retry_cap, self.timeouts.retry_base * 2.0 ** min(self._failures, 30))
             self._failures += 1
-        self._pause(trouble, why, ceiling * self.runtime.random())
+        self._pause(error_class, reason, ceiling * self.runtime.random())
 
-    def probed(self, why: str) -> None:
-        """Wait for the next probe; an empty ``why`` says that the server has answered."""
-        if not why:
-            self._probes = 0
-            return
+    def probe_answered(self) -> None:
+        """Begin the next series of probes with a short wait."""
+        self._probes = 0
+
+    def probe_failed(self, reason: str) -> None:
+        """Wait for the next probe, twice as long each time."""
         seconds = min(self.timeouts.probe_cap, self.timeouts.probe * 2.0 ** min(self._probes, 30))
         self._probes += 1
-        self._pause("unknown", why, seconds)
+        self._pause("unknown", reason, seconds)
 
-    def _is_run_gone(self, error: RefusedError) -> bool:
-        """Whether a refusal says that the run is unknown, or completed: 422 names no property that is wrong then."""
-        is_of_run = error.status in _UNKNOWN or (error.status == _UNPROCESSABLE and not error.errors)
-        return is_of_run and self.ledger.state.run is not None
+    def _is_about_run(self, error: RefusedError) -> bool:
+        """Whether a refusal means that the run is unknown or completed: such a 422 names no wrong property."""
+        is_about_run = error.status in _NOT_FOUND_OR_GONE or (error.status == _UNPROCESSABLE and not error.errors)
+        return is_about_run and self.ledger.state.run is not None
 
-    def stop(self, trouble: str, why: str, *, is_run_gone: bool = False) -> None:
-        """Send nothing more; the first reason counts, whatever else was under way then.
+    def stop(self, error_class: str, reason: str, *, is_run_gone: bool = False) -> None:
+        """Send nothing more; the first reason counts, even if requests in flight fail for others.
 
-        With ``is_run_gone`` the rest can only go to a new run.
+        With ``is_run_gone`` the remaining results can only go to a new run.
         """
         if not self.stopped:
-            self.stopped, self._told, self._is_gone = why, (trouble, why), is_run_gone
-        self.tell()
-        self.runtime.log(f"stopped: {why}")
+            self.stopped, self._last_error, self._is_run_gone = reason, (error_class, reason), is_run_gone
+        self.record_error()
+        self.runtime.log(f"stopped: {reason}")
 
-    def tell(self) -> None:
-        """Write what is waited for, or why nothing more is sent: again, when an answer after it has taken it back."""
-        trouble, why = self._told
-        more = {"gone": True} if self._is_gone else {}
-        self.ledger.write("trouble", why=why, **{"class": trouble}, **more)
+    def record_error(self) -> None:
+        """Write the reason of the wait, or of the stop, to the ledger.
+
+        Also again after a later response: its record clears the ledger's error, although the wait goes on.
+        """
+        error_class, reason = self._last_error
+        gone = {"gone": True} if self._is_run_gone else {}
+        self.ledger.write("trouble", why=reason, **{"class": error_class}, **gone)
 
     def resume(self) -> None:
-        """Send again, as if nothing had been met."""
-        self.stopped, self._until, self._asked_until, self._failures = "", 0.0, 0.0, 0
-        self._is_gone = False
+        """Send again, as if there had been no error."""
+        self.stopped, self._backoff_until, self._throttled_until, self._failures = "", 0.0, 0.0, 0
+        self._is_run_gone = False
 
-    def _pause(self, trouble: str, why: str, seconds: float) -> None:
+    def _pause(self, error_class: str, reason: str, seconds: float) -> None:
         now = self.runtime.clock()
-        if trouble == "throttled":
-            self._asked_until = max(self._asked_until, now + seconds)
+        if error_class == "throttled":
+            self._throttled_until = max(self._throttled_until, now + seconds)
         else:
-            self._until = max(self._until, now + seconds)
+            self._backoff_until = max(self._backoff_until, now + seconds)
         if not self.stopped:
-            self._told = trouble, why
-        self.tell()
-        self.runtime.log(f"{trouble}: {why}; next try in {max(self._until, self._asked_until) - now:.1f} s")
+            self._last_error = error_class, reason
+        self.record_error()
+        wait_seconds = max(self._backoff_until, self._throttled_until) - now
+        self.runtime.log(f"{error_class}: {reason}; next try in {wait_seconds:.1f} s")
+
+
+@dataclass(slots=True)
+class Deadlines:
+    """The time that a sender has after the session's end; owned by the sender's loop.
+
+    A sender that pytest started has a ``controller``, the process of that pytest. It has
+    ``exit_all + alone`` seconds in all, but only ``alone`` seconds once pytest is gone. A sender of the console command
+    has no limit in all: it ends after ``send_progress`` seconds without a response.
+    """
+
+    timeouts: Timeouts
+    clock: Callable[[], float]
+    controller: Process | None = None
+    session_ended_at: float | None = None
+    _controller_gone_at: float | None = None
+    _progress_at: float = field(init=False)
+    _responses: int = 0
+
+    def __post_init__(self) -> None:
+        self._progress_at = self.clock()
+
+    def start_end(self) -> None:
+        """Start the time after the session's end."""
+        self.session_ended_at = self.clock()
+
+    def touch(self) -> None:
+        """Note that there is progress now."""
+        self._progress_at = self.clock()
+
+    def note_responses(self, count: int) -> None:
+        """Note progress if the ledger's number of responses has changed."""
+        if count != self._responses:
+            self._responses = count
+            self.touch()
+
+    def exclude(self, seconds: float) -> None:
+        """Leave a time that the sender needed for itself out of the time without progress."""
+        self._progress_at += seconds
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether there was no progress for too long."""
+        return self.clock() - self._progress_at > self.timeouts.send_progress
+
+    def is_expired(self, *, is_busy: bool) -> bool:
+        """Whether the sender's time is up; ``is_busy`` if a response, or a time the server needs, is awaited."""
+        if self.session_ended_at is None:
+            return False
+        if self.controller is None:
+            return self.is_stalled and not is_busy
+        now = self.clock()
+        if self._controller_gone_at is None and not self.controller.is_alive():
+            self._controller_gone_at = now
+        if now - self.session_ended_at > self.timeouts.exit_all + self.timeouts.alone:
+            return True
+        return self._controller_gone_at is not None and now - self._controller_gone_at > self.timeouts.alone
 
 
 def reason_of(error: RefusedError) -> str:
-    """Return what a server said in refusing a request, for one line."""
+    """Return the reason of a refusal in one line: the error, and the first three messages of the response."""
     entries = [f"{path}: {texts[0]}" for path, texts in list(error.errors.items())[:3] if texts]
     return "; ".join([str(error), *entries])

@@ -152,7 +152,7 @@ class Scheduler:
         return self._append_request(queue, account.thread, batch)
 
     def _append_request(self, queue: WorkerQueue, thread: int, batch: Batch) -> Request:
-        observed = max(0, batch.results[-1].moment - self._mark(queue))
+        observed = max(0, batch.results[-1].ended_us - self._mark(queue))
         return Request("append_thread", queue.worker, thread, batch=batch, observed=observed, computed=batch.computed)
 
     def _thread_request(self, queue: WorkerQueue) -> Request:
@@ -172,18 +172,18 @@ class Scheduler:
             if not self._is_all_sent:
                 return None
             return self._run_upload() or self._note_request("note_thread", queue.worker, account.thread)
-        observed = account.thread_observed + max(0, queue.ended - self._mark(queue))
+        observed = account.thread_observed + max(0, queue.ended_us - self._mark(queue))
         # An imported result file has told the time of the whole, which may be less than the sum of its tests.
-        computed = max(0, account.thread_computed + queue.more)
+        computed = max(0, account.thread_computed + queue.elapsed_correction_us)
         return Request("complete_thread", queue.worker, account.thread, observed=observed, computed=computed)
 
     def _drop_settled(self, queue: WorkerQueue, account: WorkerProgress) -> None:
         """Take results off the queue's head that the ledger has an end for, as after a restart of the sender."""
         while queue.results and account.is_settled(queue.results[0].offset):
-            self._marks[queue.worker] = queue.results.popleft().moment
+            self._marks[queue.worker] = queue.results.popleft().ended_us
 
     def _mark(self, queue: WorkerQueue) -> int:
-        return self._marks.get(queue.worker, queue.began if queue.began is not None else queue.ended)
+        return self._marks.get(queue.worker, queue.ended_us if queue.started_us is None else queue.started_us)
 
     @property
     def _open_threads(self) -> int:

@@ -77,7 +77,7 @@ class Uploads:
 
     def next_for(self, results: Iterable[Result]) -> Request | None:
         """Return the request for the next file of these results, None when all of them are stored or given up."""
-        return self.next_upload(artifact for result in results if result.is_with_files for artifact in self._of(result))
+        return self.next_upload(artifact for result in results if result.has_files for artifact in self._of(result))
 
     def next_upload(self, artifacts: Iterable[Artifact]) -> Request | None:
         """Return the request for the next of these artifacts, which wait in the spool, as `next_for` does."""
@@ -94,14 +94,14 @@ class Uploads:
 
     def resolved(self, batch: Batch) -> Batch:
         """Return a batch, all of whose files have their end, with their addresses, or with what is told instead."""
-        if not any(each.is_with_files for each in batch.results):
+        if not any(each.has_files for each in batch.results):
             return batch
         return replace(batch, results=tuple(map(self._with_addresses, batch.results)))
 
     def release(self, batch: Batch) -> None:
         """Let go of the files of results that the server has; ``batch`` is as it was before its addresses came in."""
         for result in batch.results:
-            for name in map(_name, self._of(result) if result.is_with_files else ()):
+            for name in map(_name, self._of(result) if result.has_files else ()):
                 if name in self._stored:
                     remove(self.session, name)
             self._artifacts.pop(result.test, None)
@@ -180,7 +180,7 @@ class Uploads:
         self.runtime.log(f"artifact {name}: {why}")
 
     def _with_addresses(self, result: Result) -> Result:
-        if not result.is_with_files:
+        if not result.has_files:
             return result
         test = Test.from_body(json.loads(result.test))
         artifacts, fields = self.addressed(test.artifacts)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_automation_report.api.models import Artifact, Field, NewRun, Test
-from pytest_automation_report.delivery.process import rules_of
+from pytest_automation_report.delivery.process import options_of
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import SessionFolder
@@ -136,4 +136,4 @@ def test_session_without_usable_recording_options(folder: SessionFolder, rules: 
     path = folder.path / "session.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "rules": rules}))
     with pytest.raises(SpoolError, match="recording options cannot be read"):
-        rules_of(folder.read_session())
+        options_of(folder.read_session())

@@ -89,20 +89,20 @@ def test_passed_attempt_is_a_result() -> None:
                 files.write("gw0", piece)
             queue = files.queues.of("gw0")
             (result,) = queue.results
-            assert (result.nodeid, result.status, result.elapsed, result.moment) == ("t.py::a", "passed", 5, 10)
+            assert (result.nodeid, result.status, result.elapsed, result.ended_us) == ("t.py::a", "passed", 5, 10)
             key = sha256(b"p.t.a").hexdigest()
             assert result.key == key
             assert json.loads(result.test) == {
                 "key": key, "name": "a", "folder": "p.t", "status": "ok", "elapsed": 5, "file": "t.py", "line": 4,
             }  # fmt: skip
-            assert (queue.counts, queue.modules, queue.open, queue.began, queue.ended) == (
+            assert (queue.counts, queue.collection_results, queue.open, queue.started_us, queue.ended_us) == (
                 {"passed": 1},
                 0,
                 None,
-                queue.began,
+                queue.started_us,
                 10,
             )
-            assert queue.began in {0, 4}
+            assert queue.started_us in {0, 4}
 
 
 def test_pass_ends_what_was_before() -> None:
