@@ -79,7 +79,7 @@ def recorded(rules: RecordingOptions, output: str) -> str:
         sections = [("Captured stdout call", output)] if output else []
         text = "def test_total():\n>       assert 1 == 2\nE       assert 1 == 2\n" if is_failed else ""
         recorder.add(Report(node, when, "failed" if is_failed else "passed", None, text, sections, [], 0.001))
-    finished = recorder.finish(node, observed=3000)
+    finished = recorder.finish(node, observed_us=3000)
     assert finished is not None
     return encoded(finished.test)
 

@@ -343,7 +343,7 @@ class WorkerQueues:
             self._options,
             kind=kind,
             detail=detail,
-            observed=max(0, ended_us - start.started_us),
+            observed_us=max(0, ended_us - start.started_us),
             worker=queue.worker,
         )
         # A crash report without a START is of no attempt that runs: artifacts cannot belong to it.

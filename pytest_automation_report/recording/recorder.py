@@ -1,7 +1,14 @@
-"""Pytest's reports in, one result out (floor 1): the only place where pytest's words become the server's.
+"""Turn pytest's reports of one attempt into one result of the API.
 
-Pure: the caller brings the clock. pytest-rerunfailures and flaky log a start and a finish for each attempt,
-pytest-retry one pair for all; both ways end as one result that carries the attempts before it.
+Nothing above this folder knows pytest's phases, and nothing below it knows the server's statuses. The caller passes all
+times, so that a test that patches the clock cannot change a result.
+
+Plugins repeat tests in two ways, and both end as one result that carries the attempts before it:
+
+- pytest-rerunfailures and flaky log a start and a finish for each attempt. `Recorder` keeps the attempts that are not
+  final (`PreviousAttempts`) until the next start of the same test.
+- pytest-retry logs one start and one finish for all attempts. `_Attempt` then sees a second report of the call, and
+  keeps the first one as a `HiddenAttempt`.
 """
 
 from __future__ import annotations
@@ -21,9 +28,9 @@ from pytest_automation_report.recording.steps import Subtests, context_of, steps
 from pytest_automation_report.recording.synthetic_results import (
     AttemptResult,
     Location,
+    file_and_line,
     node_id_fields,
     output_fields,
-    place,
 )
 from pytest_automation_report.text.limits import STRING_UNITS, string
 from pytest_automation_report.text.redaction import safe_str
@@ -37,16 +44,21 @@ if TYPE_CHECKING:
 
 _Entry = TypeVar("_Entry")
 
+# The outcome that pytest-rerunfailures reports of a phase after which the test runs again.
 _RERUN = "rerun"
 _NO_CALL = (
     "The test did not finish: pytest reported no outcome of its call. "
-    "(A plugin that repeats tests, flaky for one, keeps back the outcome of an attempt that it repeats.)"
+    "(A plugin that repeats tests, such as flaky, hides the outcome of an attempt that it repeats.)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PreviousAttempts:
-    """The attempts in a row of one test before the running one, and what they have left in pytest's item."""
+    """The attempts of one test that were not final, and the output and properties that they left in pytest's item.
+
+    ``number`` is the number of the last of these attempts. pytest keeps one item for all attempts, so each report also
+    holds the ``sections`` and ``properties`` of the attempts before it.
+    """
 
     number: int = 0
     tests: tuple[Test, ...] = ()
@@ -54,98 +66,121 @@ class PreviousAttempts:
     properties: Sequence[tuple[str, object]] = ()
 
 
-_NOTHING = PreviousAttempts()
-_PASSED = dict.fromkeys(PHASES)
-"""What is told of an attempt whose phases have all passed."""
+@dataclass(frozen=True, slots=True)
+class HiddenAttempt:
+    """One attempt that a plugin repeated between pytest's start and finish of a test: its call and its subtests.
+
+    ``call`` is None for a call that passed.
+    """
+
+    call: Phase | None
+    subtests: Subtests | None
+
+    def notable_phases(self) -> list[Phase]:
+        """Return the phases that did not simply pass."""
+        return [] if self.call is None else [self.call]
+
+    def status(self) -> Status:
+        """Return the worst status of the call and of the subtests."""
+        has_failed = self.subtests is not None and self.subtests.has_failed
+        return worst(["failure" if has_failed else "passed", *(phase_.status for phase_ in self.notable_phases())])
+
+
+_NO_ATTEMPTS = PreviousAttempts()
+# The phases of an attempt that passed without anything to report: most attempts, so that one comparison finds them.
+_ALL_PASSED = dict.fromkeys(PHASES)
 
 
 class _Attempt:
-    """What was reported of the running attempt of one test."""
+    """The reports of the running attempt of one test."""
 
-    __slots__ = ("before", "durations", "earlier", "location", "phases", "properties", "sections", "subtests")
+    __slots__ = ("before", "durations", "hidden", "location", "phases", "properties", "sections", "subtests")
 
     def __init__(self, before: PreviousAttempts, location: Location) -> None:
         self.before = before
         self.location = location
+        # None stands for a phase that simply passed.
         self.phases: dict[str, Phase | None] = {}
         self.durations: dict[str, float] = {}
         self.sections: Sequence[tuple[str, str]] = ()
         self.properties: Sequence[tuple[str, object]] = ()
         self.subtests: Subtests | None = None
-        self.earlier: tuple[tuple[Phase | None, Subtests | None], ...] = ()
+        self.hidden: tuple[HiddenAttempt, ...] = ()
 
-    def told(self) -> list[Phase]:
-        """Return the phases that say more than passed, in the order of a test's life."""
-        phases = [each for each in self.phases.values() if each is not None]
+    def notable_phases(self) -> list[Phase]:
+        """Return the phases that did not simply pass, in the order in which pytest runs them."""
+        phases = [phase_ for phase_ in self.phases.values() if phase_ is not None]
         if len(phases) > 1:
-            phases.sort(key=lambda each: PHASES.index(each.when) if each.when in PHASES else len(PHASES))
+            phases.sort(key=lambda phase_: PHASES.index(phase_.when) if phase_.when in PHASES else len(PHASES))
         return phases
 
     def is_without_call(self) -> bool:
-        """Return whether the test should have run and nothing says how that ended."""
+        """Return whether the call is missing although setup passed, so that the test's outcome is not known."""
         if "call" in self.phases or not self.phases.keys() <= set(PHASES):
             return False
         setup = self.phases.get("setup")
         return setup is None or setup.status == "passed"
 
-    def verdict(self, told: Sequence[Phase]) -> tuple[Status, bool]:
-        """Return the status of the worst phase or subtest, and whether no other attempt is announced.
+    def verdict(self, phases: Sequence[Phase]) -> tuple[Status, bool]:
+        """Return the worst status of phases and subtests, and whether this attempt is final.
 
-        One without a call may be repeated by a plugin that hides it.
+        An attempt without a call is not final: flaky hides the call of an attempt that it repeats.
         """
         is_without_call = self.is_without_call()
-        statuses: list[Status] = [each.status for each in told]
+        statuses: list[Status] = [phase_.status for phase_ in phases]
         if is_without_call:
             statuses.append("error")
         if self.subtests is not None and self.subtests.has_failed:
             statuses.append("failure")
-        return worst(statuses), not is_without_call and all(each.outcome != _RERUN for each in told)
+        return worst(statuses), not is_without_call and all(phase_.outcome != _RERUN for phase_ in phases)
 
-    def begin_again(self) -> None:
-        """Take what is known so far for an attempt before this one: a plugin runs the call again."""
-        self.earlier = (*self.earlier, (self.phases.pop("call"), self.subtests))
+    def hide_call(self) -> None:
+        """Store the call and its subtests as a hidden attempt, since a plugin runs the call again."""
+        self.hidden = (*self.hidden, HiddenAttempt(self.phases.pop("call"), self.subtests))
         self.subtests = None
         self.before = replace(self.before, sections=self.sections, properties=self.properties)
 
-    def elapsed(self, observed: int) -> int:
-        """Return the microseconds of the phases, or the observed ones where a test has moved pytest's clock."""
-        observed = max(0, observed)
+    def elapsed_us(self, observed_us: int) -> int:
+        """Return the sum of the phases' durations, or the observed time if a test moved pytest's clock."""
+        observed_us = max(0, observed_us)
         durations = self.durations.values()
-        total = sum(durations) * 1e6
-        if 0 < total <= observed and min(durations) >= 0:
-            return min(round(total), observed)
-        return observed
+        total_us = sum(durations) * 1e6
+        # Phases cannot last longer than the attempt around them: such a sum comes from a frozen or moved clock.
+        if 0 < total_us <= observed_us and min(durations) >= 0:
+            return min(round(total_us), observed_us)
+        return observed_us
 
 
 class Recorder:
-    """Makes one result of what pytest reports about each attempt of a test; owned by the process that runs the tests.
+    """Build one result from pytest's reports of each attempt; owned by the process that runs the tests.
 
-    ``groups`` maps node ids that pytest-xdist has given a ``@group`` to those without; its owner may go on filling it.
-    Raises ``re.error`` for a redaction that is no regular expression.
+    ``groups`` maps node ids to which pytest-xdist added a ``@group`` to those without; its owner may go on filling it.
+    Raises ``re.error`` for a redaction that is not a regular expression.
     """
 
-    def __init__(self, rules: RecordingOptions, groups: Mapping[str, str] | None = None) -> None:
-        self._rules = rules
+    def __init__(self, options: RecordingOptions, groups: Mapping[str, str] | None = None) -> None:
+        self._options = options
         self._groups = {} if groups is None else groups
-        self._texts = cleaner_for(rules)
+        self._cleaner = cleaner_for(options)
         self._open: dict[str, _Attempt] = {}
         self._before: dict[str, PreviousAttempts] = {}
-        self._is_output_kept = rules.keeps_output("passed") or rules.output_annotations
-        self._most_shown = (
-            STRING_UNITS - len(rules.prefix) if rules.prefix.isascii() and rules.prefix.isprintable() else 0
-        )
+        self._needs_output = options.keeps_output("passed") or options.output_annotations
+        # A prefix that must be respelled makes each folder differ from its node id: 0 then excludes all node ids.
+        is_plain_prefix = options.prefix.isascii() and options.prefix.isprintable()
+        self._max_plain_length = STRING_UNITS - len(options.prefix) if is_plain_prefix else 0
 
     def start(self, nodeid: str, location: Location) -> int:
-        """Begin an attempt of a test and return its number: 1, or one more than that of an attempt not final."""
-        before = self._before.pop(nodeid, _NOTHING)
+        """Begin an attempt of a test and return its number: 1, or one more than a last attempt that was not final."""
+        before = self._before.pop(nodeid, _NO_ATTEMPTS)
         abandoned = self._open.get(nodeid)
         if abandoned is not None:
+            # A second start without a finish: the attempt counts, its reports are lost.
             before = replace(abandoned.before, number=abandoned.before.number + 1)
         self._open[nodeid] = _Attempt(before, location)
         return before.number + 1
 
     def add(self, report: Report) -> None:
-        """Take a report of a phase or of a subtest."""
+        """Add the report of a phase or of a subtest to its attempt."""
         nodeid = report.nodeid
         attempt = self._open.get(nodeid)
         if attempt is None:
@@ -157,189 +192,223 @@ class Recorder:
             return
         when = report.when or ""
         if when == "call" and "call" in attempt.phases:
-            attempt.begin_again()
-        attempt.phases[when] = phase(report, self._texts)
+            attempt.hide_call()
+        attempt.phases[when] = phase(report, self._cleaner)
         attempt.durations[when] = report.duration
         attempt.sections = report.sections
         attempt.properties = report.user_properties
 
-    def passed(self, nodeid: str, *, observed: int) -> int | None:
-        """End an attempt that passed with nothing to say and return its microseconds; None, and not ended, for others.
+    def finish_plain_pass(self, nodeid: str, *, observed_us: int) -> int | None:
+        """End an attempt whose result is fully described by node id and location; return its microseconds.
 
-        ``observed`` in microseconds. What a node id does not show of its test as it is, is said, too.
+        Most attempts are such passes. The caller writes them as a short PASS record, and the sender builds the result:
+        that keeps the time for each test in pytest's process small. Returns None, and ends nothing, for an attempt
+        that has anything else to report: output, properties, earlier attempts, or a node id that folder and name do
+        not show unchanged.
         """
         attempt = self._open.get(nodeid)
         if (
             attempt is None
-            or attempt.phases != _PASSED
-            or attempt.before is not _NOTHING
+            or attempt.phases != _ALL_PASSED
+            or attempt.before is not _NO_ATTEMPTS
             or attempt.subtests is not None
             or attempt.properties
-            or (attempt.sections and self._is_output_kept)
-            or not self._is_shown(self._groups.get(nodeid, nodeid))
+            or (attempt.sections and self._needs_output)
+            or not self._is_plain(self._groups.get(nodeid, nodeid))
         ):
             return None
         del self._open[nodeid]
-        return attempt.elapsed(observed)
+        return attempt.elapsed_us(observed_us)
 
-    def _is_shown(self, nodeid: str) -> bool:
-        """Whether folder and name show this node id; not certain for some that do, which are made with the others."""
+    def _is_plain(self, nodeid: str) -> bool:
+        """Whether folder and name certainly show this node id unchanged.
+
+        The check is cheap and may be False for a node id that is shown unchanged: `finish` handles such a test.
+        """
         return (
-            0 < len(nodeid) < self._most_shown
+            0 < len(nodeid) < self._max_plain_length
             and nodeid.isascii()
             and nodeid.isprintable()
             and not nodeid.endswith("::")
         )
 
-    def finish(self, nodeid: str, *, observed: int, added: Sequence[Annotations | None] = ()) -> AttemptResult | None:
-        """End an attempt and return its result, None when it was never started; ``observed`` in microseconds.
+    def finish(
+        self, nodeid: str, *, observed_us: int, annotations: Sequence[Annotations | None] = ()
+    ) -> AttemptResult | None:
+        """End an attempt and return its result, None if it was never started.
 
-        ``added`` is what the user has added: last to this attempt, before that to those that a plugin has run within
-        the same start and finish.
+        ``annotations`` are the user's: the last entry belongs to this attempt, those before it to the hidden attempts
+        within the same start and finish.
         """
         attempt = self._open.pop(nodeid, None)
         if attempt is None:
             return None
-        ident = identity(self._groups.get(nodeid, nodeid), prefix=self._rules.prefix)
-        told = attempt.told()
-        status, is_final = attempt.verdict(told)
-        file, line = place(attempt.location)
-        fields, artifacts = self._fields(attempt, told, ident, status, added[-1] if added else None)
-        if added:
-            ident = _moved(ident, merged(added))
-        own = fit_to_limits(
+        ident = identity(self._groups.get(nodeid, nodeid), prefix=self._options.prefix)
+        ident = _with_user_key(ident, merged(annotations))
+        phases = attempt.notable_phases()
+        status, is_final = attempt.verdict(phases)
+        fields, artifacts = self._fields(attempt, phases, ident, status, annotations[-1] if annotations else None)
+        file, line = file_and_line(attempt.location)
+        test = fit_to_limits(
             Test(
-                ident.key,
-                ident.name,
-                ident.folder,
-                self._rules.alias(status),
-                attempt.elapsed(observed),
-                file,
-                line,
-                fields,
-                artifacts,
+                key=ident.key,
+                name=ident.name,
+                folder=ident.folder,
+                status=self._options.alias(status),
+                elapsed=attempt.elapsed_us(observed_us),
+                file=file,
+                line=line,
+                fields=fields,
+                artifacts=artifacts,
             )
         )
-        earlier = (*attempt.before.tests, *self._tests_before(attempt, own, added[:-1]))
+        earlier = (*attempt.before.tests, *self._hidden_tests(attempt, test, annotations[:-1]))
         number = attempt.before.number + 1
         if not is_final:
-            self._before[nodeid] = PreviousAttempts(number, (*earlier, own), attempt.sections, attempt.properties)
-        failing_line = next((each.line for each in told if each.line is not None), None)
-        return AttemptResult(ident, with_earlier_attempts(own, earlier), is_final, status, number, failing_line)
+            self._before[nodeid] = PreviousAttempts(number, (*earlier, test), attempt.sections, attempt.properties)
+        return AttemptResult(
+            identity=ident,
+            test=with_earlier_attempts(test, earlier),
+            is_final=is_final,
+            status=status,
+            number=number,
+            line=next((phase_.line for phase_ in phases if phase_.line is not None), None),
+        )
 
     def _add_subtest(self, attempt: _Attempt, report: Report, context: Context) -> None:
-        """Count a subtest, whose output pytest keeps apart from its test's."""
+        """Count a subtest and keep its output, which pytest does not add to the output of its test."""
         if "call" in attempt.phases:
-            # The subtests of a call are reported before it.
-            attempt.begin_again()
+            # pytest reports the subtests of a call before the call itself: these belong to the next attempt.
+            attempt.hide_call()
         if attempt.subtests is None:
             attempt.subtests = Subtests()
-        attempt.subtests.add(report, context, self._texts)
-        if self._rules.output != "none":
-            sections = _after(report.sections, attempt.before.sections)
-            attempt.subtests.output.extend(each for each in sections if each[0].endswith(" call"))
+        attempt.subtests.add(report, context, self._cleaner)
+        if self._options.output != "none":
+            sections = _without_earlier(report.sections, attempt.before.sections)
+            attempt.subtests.output.extend(section for section in sections if section[0].endswith(" call"))
 
     def _fields(
-        self, attempt: _Attempt, told: Sequence[Phase], ident: TestIdentity, status: Status, added: Annotations | None
+        self,
+        attempt: _Attempt,
+        phases: Sequence[Phase],
+        ident: TestIdentity,
+        status: Status,
+        annotations: Annotations | None,
     ) -> tuple[tuple[Field, ...], tuple[Artifact, ...]]:
-        """Return the fields of an attempt, those that tell of failure first, and its artifacts."""
+        """Return the fields of an attempt, with those about failures first, and its artifacts."""
         subtests = attempt.subtests
-        highlights = _phase_fields(told, subtests)
+        highlights = _phase_fields(phases, subtests)
         if attempt.is_without_call():
             highlights.append(console_field("Error", _NO_CALL, _NO_CALL))
-        others = [*node_id_fields(ident, self._texts)]
+        others: list[Field] = []
+        artifacts: list[Artifact] = []
         if attempt.sections or subtests is not None:
-            others[:0] = self._output(attempt, status)
+            others += self._output_fields(attempt, status)
+        others += node_id_fields(ident, self._cleaner)
         if attempt.properties:
-            others += _property_fields(attempt.properties, attempt.before.properties, self._texts)
-        artifacts: tuple[Artifact, ...] = ()
-        if self._rules.output_annotations:
-            said, references = self._printed(attempt)
-            others, artifacts = [*others, *said], tuple(references)
-        if added is not None:
-            others, artifacts = [*others, *added.fields], (*artifacts, *added.artifacts)
+            others += _property_fields(attempt.properties, attempt.before.properties, self._cleaner)
+        if self._options.output_annotations:
+            printed_fields, printed_artifacts = self._printed_annotations(attempt)
+            others += printed_fields
+            artifacts += printed_artifacts
+        if annotations is not None:
+            others += annotations.fields
+            artifacts += annotations.artifacts
         if subtests is not None:
-            highlights += subtests.fields(FIELD_LIMIT - len(highlights) - len(others), added)
-        elif added is not None and added.steps:
-            others.insert(0, steps_field(added.steps, added.counts))
-        return (*highlights, *others), artifacts
+            # Last, since failing subtests fill the places that all other fields leave free.
+            highlights += subtests.fields(FIELD_LIMIT - len(highlights) - len(others), annotations)
+        elif annotations is not None and annotations.steps:
+            others.insert(0, steps_field(annotations.steps, annotations.counts))
+        return (*highlights, *others), tuple(artifacts)
 
-    def _printed(self, attempt: _Attempt) -> tuple[list[Field], list[Artifact]]:
-        """Return what an attempt's output says about its test."""
-        sections = _after(attempt.sections, attempt.before.sections)
-        subtests = attempt.subtests.output if attempt.subtests is not None else []
-        return printed_annotations([*sections, *subtests], self._texts)
+    def _printed_annotations(self, attempt: _Attempt) -> tuple[list[Field], list[Artifact]]:
+        """Return the fields and artifacts that a test printed as ``[[PROPERTY|...]]`` and ``[[ATTACHMENT|...]]``."""
+        sections = _without_earlier(attempt.sections, attempt.before.sections)
+        subtest_sections = attempt.subtests.output if attempt.subtests is not None else []
+        return printed_annotations([*sections, *subtest_sections], self._cleaner)
 
-    def _output(self, attempt: _Attempt, status: Status) -> list[Field]:
-        """Return the console fields of what an attempt's own phases and subtests printed, in their order."""
-        if not self._rules.keeps_output(status):
+    def _output_fields(self, attempt: _Attempt, status: Status) -> list[Field]:
+        """Return the console fields of an attempt's own output, in the order in which it was printed."""
+        if not self._options.keeps_output(status):
             return []
-        sections = _after(attempt.sections, attempt.before.sections)
-        printed_annotations = attempt.subtests.output if attempt.subtests is not None else []
-        setup = [each for each in sections if each[0].endswith(" setup")]
-        later = [each for each in sections if not each[0].endswith(" setup")]
-        return output_fields([*setup, *printed_annotations, *later], self._texts)
+        sections = _without_earlier(attempt.sections, attempt.before.sections)
+        subtest_sections = attempt.subtests.output if attempt.subtests is not None else []
+        setup = [section for section in sections if section[0].endswith(" setup")]
+        later = [section for section in sections if not section[0].endswith(" setup")]
+        return output_fields([*setup, *subtest_sections, *later], self._cleaner)
 
-    def _tests_before(self, attempt: _Attempt, test: Test, added: Sequence[Annotations | None]) -> list[Test]:
-        """Return a test for each attempt that a plugin has run before the last within one start and finish."""
+    def _hidden_tests(self, attempt: _Attempt, test: Test, annotations: Sequence[Annotations | None]) -> list[Test]:
+        """Return a test for each hidden attempt: a copy of the last one with its own status, fields and artifacts."""
         tests: list[Test] = []
-        last = len(attempt.earlier) - 1
-        for place_, (call, subtests) in enumerate(attempt.earlier):
-            # pytest-retry reports the first attempt and the last: what those between have added stands with the first.
-            more = merged(added[place_ : place_ + 1] if place_ < last else added[place_:])
-            told = [call] if call is not None else []
-            failed = subtests is not None and subtests.has_failed
-            status = worst(["failure" if failed else "passed", *(each.status for each in told)])
-            fields = _phase_fields(told, subtests)
-            if subtests is not None:
-                fields += subtests.fields(FIELD_LIMIT - len(fields), more)
-            elif more is not None and more.steps:
-                fields.append(steps_field(more.steps, more.counts))
-            fields += more.fields if more is not None else ()
-            artifacts = more.artifacts if more is not None else ()
-            alias = self._rules.alias(status)
+        for hidden, added in zip(attempt.hidden, _distributed(annotations, len(attempt.hidden)), strict=True):
+            fields = _phase_fields(hidden.notable_phases(), hidden.subtests)
+            if hidden.subtests is not None:
+                fields += hidden.subtests.fields(FIELD_LIMIT - len(fields), added)
+            elif added is not None and added.steps:
+                fields.append(steps_field(added.steps, added.counts))
+            fields += added.fields if added is not None else ()
+            artifacts = added.artifacts if added is not None else ()
+            alias = self._options.alias(hidden.status())
             tests.append(fit_to_limits(replace(test, status=alias, fields=tuple(fields), artifacts=artifacts)))
         return tests
 
 
-def _moved(ident: TestIdentity, added: Annotations | None) -> TestIdentity:
-    """Return the identity with the key and folder that were added."""
-    if added is None or (added.key is None and added.folder is None):
+def _distributed(annotations: Sequence[Annotations | None], count: int) -> list[Annotations | None]:
+    """Distribute the annotations of hidden attempts over the ``count`` of them that pytest reported.
+
+    The last one gets all that remain. pytest-retry runs, for example, four attempts and reports the first and the
+    last: then there is one hidden attempt, and it gets the annotations of the first three.
+    """
+    if not count:
+        return []
+    last = count - 1
+    return [*(merged(annotations[index : index + 1]) for index in range(last)), merged(annotations[last:])]
+
+
+def _with_user_key(ident: TestIdentity, annotations: Annotations | None) -> TestIdentity:
+    """Return the identity with the key and the folder that the user set."""
+    if annotations is None or (annotations.key is None and annotations.folder is None):
         return ident
-    key = ident.key if added.key is None else added.key
-    return replace(ident, key=key, folder=ident.folder if added.folder is None else added.folder)
+    key = ident.key if annotations.key is None else annotations.key
+    folder = ident.folder if annotations.folder is None else annotations.folder
+    return replace(ident, key=key, folder=folder)
 
 
-def _phase_fields(told: Sequence[Phase], subtests: Subtests | None) -> list[Field]:
-    """Return a field for each phase that says more than passed."""
+def _phase_fields(phases: Sequence[Phase], subtests: Subtests | None) -> list[Field]:
+    """Return a field for each phase that did not simply pass."""
     fields: list[Field] = []
-    for each in told:
-        if each.status == "passed":
-            fields.append(Field("Unexpected pass", string(each.message or "The test is marked xfail and passed.")))
-        elif each.status == "skipped":
-            fields.append(each.field("Skipped"))
-        elif each.status == "failure":
-            if not (each.only_counts_subtests and subtests is not None and subtests.has_failed):
-                fields.append(each.field("Failure"))
+    for phase_ in phases:
+        if phase_.status == "passed":
+            text = string(phase_.message or "The test is marked xfail and passed.")
+            fields.append(Field("Unexpected pass", text))
+        elif phase_.status == "skipped":
+            fields.append(phase_.field("Skipped"))
+        elif phase_.status == "failure":
+            # Each failing subtest has its own field: a call that only counts them would repeat that.
+            if not (phase_.only_counts_subtests and subtests is not None and subtests.has_failed):
+                fields.append(phase_.field("Failure"))
         else:
             is_second = any(field.name == "Error" for field in fields)
-            fields.append(each.field(f"Error [{each.when}]" if is_second else "Error"))
+            fields.append(phase_.field(f"Error [{phase_.when}]" if is_second else "Error"))
     return fields
 
 
 def _property_fields(
-    entries: Sequence[tuple[str, object]],
-    before: Sequence[tuple[str, object]],
+    properties: Sequence[tuple[str, object]],
+    earlier: Sequence[tuple[str, object]],
     cleaner: TextCleaner,
 ) -> list[Field]:
-    """Return the fields of what ``record_property`` was given in this attempt."""
-    pairs = [(safe_str(name), safe_str(value)) for name, value in entries]
-    added = _after(pairs, [(safe_str(name), safe_str(value)) for name, value in before])
-    return [property_field(name, value, cleaner) for name, value in added]
+    """Return a field for each call of ``record_property`` in this attempt."""
+    pairs = [(safe_str(name), safe_str(value)) for name, value in properties]
+    own_pairs = _without_earlier(pairs, [(safe_str(name), safe_str(value)) for name, value in earlier])
+    return [property_field(name, value, cleaner) for name, value in own_pairs]
 
 
-def _after(entries: Sequence[_Entry], before: Sequence[_Entry]) -> Sequence[_Entry]:
-    """Return what was added since an earlier attempt: pytest's item hands on what earlier attempts have left in it."""
-    if before and list(entries[: len(before)]) == list(before):
-        return entries[len(before) :]
+def _without_earlier(entries: Sequence[_Entry], earlier: Sequence[_Entry]) -> Sequence[_Entry]:
+    """Return the entries that this attempt added; pytest's item also holds those of earlier attempts, in front.
+
+    Returns all entries if they do not begin with the earlier ones: then a plugin cleared the item between attempts.
+    """
+    if earlier and list(entries[: len(earlier)]) == list(earlier):
+        return entries[len(earlier) :]
     return entries

@@ -1,4 +1,8 @@
-"""Results that no run of a test's own phases gives (floor 1): collection errors, skipped modules, tests cut short."""
+"""Build results without the phases of a test: collection errors, skipped modules, crashed, plain and not-run tests.
+
+pytest's processes use `collection_test`; the sender uses the others, since the process that could have reported the
+test is dead, left out what the sender can work out, or never reached the test.
+"""
 
 from __future__ import annotations
 
@@ -20,24 +24,28 @@ if TYPE_CHECKING:
     from pytest_automation_report.text.redaction import TextCleaner
 
 Location: TypeAlias = "tuple[str, int | None, str] | None"
-"""Where pytest says a test is: path, line (0-based), its name there."""
+"""pytest's ``location`` of a test: path, line (0-based), name in the file."""
 
 Unfinished: TypeAlias = Literal["crashed", "died", "interrupted"]
-"""How a test was cut short."""
+"""Why a test has a start and no end.
+
+``crashed``: its xdist worker died. ``died``: its pytest process died. ``interrupted``: pytest stopped in the test.
+"""
 
 UNTESTED = "untested"
-"""Status of a test that was not run."""
+"""Status of a test that was collected and never started."""
 
+# A line of pytest's traceback that shows an exception.
 _RAISED = re.compile(r"^E   (\S.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """One attempt of one test and what came of it.
+    """The result of one attempt of one test.
 
-    ``test`` can stand as the result of its test. ``is_final`` is False when another attempt is to be expected; the
-    test is then the result only if none comes. ``number`` counts the attempts from 1. ``line`` is the line of the
-    test's file at which it failed, None where that is not known.
+    ``test`` is complete: it can be sent as the test's result. ``is_final`` is False if the plugin announced another
+    attempt; then ``test`` counts only if no other attempt follows. ``number`` counts the attempts from 1. ``line`` is
+    the 1-based line of the test's file at which it failed, None if that is not known.
     """
 
     identity: TestIdentity
@@ -48,71 +56,75 @@ class AttemptResult:
     line: int | None = None
 
 
-def collection_test(report: CollectionReport, rules: RecordingOptions) -> AttemptResult | None:
-    """Return the result that stands for a module (or other node) that could not be collected, None if it could."""
+def collection_test(report: CollectionReport, options: RecordingOptions) -> AttemptResult | None:
+    """Return the result of a module (or other node) that pytest could not collect, or skipped; None for others."""
     if report.outcome == "passed":
         return None
-    ident = identity(report.nodeid, prefix=rules.prefix)
+    ident = identity(report.nodeid, prefix=options.prefix)
     if "::" not in report.nodeid:
+        # pytest's XML writes a module's name as the class, too, so the result stands in a folder of that name.
         module = identity(report.nodeid).name
-        folder = string(f"{rules.prefix}.{module}") if rules.prefix else module
+        folder = string(f"{options.prefix}.{module}") if options.prefix else module
         ident = replace(ident, folder=folder)
-    cleaner = cleaner_for(rules)
+    cleaner = cleaner_for(options)
     status: Status = "skipped" if report.outcome == "skipped" else "error"
-    told = _skipped_collection(report, cleaner) if status == "skipped" else _failed_collection(report, cleaner)
-    fields = [told, *(output_fields(report.sections, cleaner) if rules.keeps_output(status) else ())]
+    cause = _skip_field(report, cleaner) if status == "skipped" else _collection_error_field(report, cleaner)
+    fields = [cause, *(output_fields(report.sections, cleaner) if options.keeps_output(status) else ())]
     path = string(report.nodeid.partition("::")[0]) or None
-    test = Test(ident.key, ident.name, ident.folder, rules.alias(status), file=path, fields=tuple(fields))
+    test = Test(ident.key, ident.name, ident.folder, options.alias(status), file=path, fields=tuple(fields))
     return AttemptResult(ident, fit_to_limits(test), is_final=True, status=status)
 
 
 def unfinished_test(
     nodeid: str,
     location: Location,
-    rules: RecordingOptions,
+    options: RecordingOptions,
     *,
     kind: Unfinished,
     detail: str,
-    observed: int | None,
+    observed_us: int | None,
     worker: str,
 ) -> AttemptResult:
-    """Return the error that stands for a test that was running when its process ended.
+    """Return the error result of a test that was running when its process ended.
 
-    ``nodeid`` has no ``@group`` of pytest-xdist, ``detail`` is what is known besides (a crash report, printed output),
-    ``observed`` the microseconds since it began.
+    ``nodeid`` must not have pytest-xdist's ``@group``. ``detail`` is further text for the error: a crash report, the
+    last captured output. ``observed_us`` is the time since the test's start, None if that is not known.
     """
-    ident = identity(nodeid, prefix=rules.prefix)
-    cleaner = cleaner_for(rules)
+    ident = identity(nodeid, prefix=options.prefix)
+    cleaner = cleaner_for(options)
     sentence = _sentence(kind, worker)
-    told = console_field("Error", cleaner.console(sentence, "\n\n" if detail else "", detail), sentence)
-    fields = (told, *node_id_fields(ident, cleaner))
-    file, line = place(location)
-    elapsed = None if observed is None else max(0, observed)
-    test = Test(ident.key, ident.name, ident.folder, rules.alias("error"), elapsed, file, line, fields)
+    error = console_field("Error", cleaner.console(sentence, "\n\n" if detail else "", detail), sentence)
+    fields = (error, *node_id_fields(ident, cleaner))
+    file, line = file_and_line(location)
+    elapsed_us = None if observed_us is None else max(0, observed_us)
+    test = Test(ident.key, ident.name, ident.folder, options.alias("error"), elapsed_us, file, line, fields)
     return AttemptResult(ident, fit_to_limits(test), is_final=True, status="error")
 
 
-def passed_test(nodeid: str, location: Location, rules: RecordingOptions, elapsed: int) -> tuple[TestIdentity, Test]:
-    """Return the result of a test that passed and has nothing else to say, with whose it is.
+def passed_test(
+    nodeid: str, location: Location, options: RecordingOptions, elapsed_us: int
+) -> tuple[TestIdentity, Test]:
+    """Return identity and result of a test that passed without anything else to report (a PASS record).
 
-    Of a node id that is shown otherwise nothing is told: by then the secrets that it may hold are not known any more.
+    It has no field with the node id, as other results have: the sender does not know the secrets that a node id may
+    hold. `Recorder.finish_plain_pass` therefore accepts only node ids that folder and name show unchanged.
     """
-    ident = identity(nodeid, prefix=rules.prefix)
-    file, line = place(location)
-    return ident, Test(ident.key, ident.name, ident.folder, rules.alias("passed"), elapsed, file, line)
+    ident = identity(nodeid, prefix=options.prefix)
+    file, line = file_and_line(location)
+    return ident, Test(ident.key, ident.name, ident.folder, options.alias("passed"), elapsed_us, file, line)
 
 
-def not_run_test(nodeid: str, rules: RecordingOptions) -> Test:
-    """Return the result that stands for a test that was collected and never begun."""
-    ident = identity(nodeid, prefix=rules.prefix)
+def not_run_test(nodeid: str, options: RecordingOptions) -> Test:
+    """Return the result of a test that was collected and never started (setting ``report_not_run``)."""
+    ident = identity(nodeid, prefix=options.prefix)
     path = string(nodeid.partition("::")[0]) or None
-    why = Field("Not run", "The session ended before it came to this test.")
-    fields = (why, *node_id_fields(ident, cleaner_for(rules)))
+    cause = Field("Not run", "The session ended before this test started.")
+    fields = (cause, *node_id_fields(ident, cleaner_for(options)))
     return fit_to_limits(Test(ident.key, ident.name, ident.folder, UNTESTED, file=path, fields=fields))
 
 
-def place(location: Location) -> tuple[str | None, int | None]:
-    """Return the path and the 1-based line of a location, None for what it does not tell."""
+def file_and_line(location: Location) -> tuple[str | None, int | None]:
+    """Return the path and the 1-based line of a location, None for each that is not known."""
     if location is None:
         return None, None
     path, line, _ = location
@@ -120,30 +132,33 @@ def place(location: Location) -> tuple[str | None, int | None]:
 
 
 def output_fields(sections: Iterable[tuple[str, str]], cleaner: TextCleaner) -> list[Field]:
-    """Return the console fields of what was captured, one a stream, phases in their order."""
+    """Return one console field for each captured stream, with the phases in their order.
+
+    pytest ends printed texts as the test printed them, but strips log texts: only those need a line break between.
+    """
     fields: list[Field] = []
-    entries = list(sections)
-    for name, heading, between in (
+    sections = list(sections)
+    for name, heading, separator in (
         ("Output", "Captured stdout", ""),
         ("Errors", "Captured stderr", ""),
         ("Log", "Captured log", "\n"),
     ):
         parts: list[str] = []
-        for title, content in entries:
+        for title, content in sections:
             if content and title.startswith(heading):
-                parts.extend((between, content) if parts and between else (content,))
+                parts.extend((separator, content) if parts and separator else (content,))
         if parts:
             fields.append(Field(name, cleaner.console(*parts), FieldType.CONSOLE))
     return fields
 
 
 def node_id_fields(ident: TestIdentity, cleaner: TextCleaner) -> tuple[Field, ...]:
-    """Return the field with pytest's own spelling of a node id, where folder and name no longer show it."""
+    """Return a field with pytest's node id, nothing if folder and name show it unchanged."""
     return (Field("Node id", cleaner.string(ident.raw)),) if ident.is_respelled else ()
 
 
 def _sentence(kind: Unfinished, worker: str) -> str:
-    """Return what happened to a test that was cut short."""
+    """Return one sentence about the end of an unfinished test."""
     if kind == "crashed":
         return f"The worker {string(worker)} crashed while it ran this test (os._exit, a signal or a lost machine)."
     if kind == "died":
@@ -151,16 +166,16 @@ def _sentence(kind: Unfinished, worker: str) -> str:
     return "This test was interrupted (Ctrl-C, pytest.exit or -x) before it finished."
 
 
-def _failed_collection(report: CollectionReport, cleaner: TextCleaner) -> Field:
-    """Return the field that tells why a node could not be collected."""
+def _collection_error_field(report: CollectionReport, cleaner: TextCleaner) -> Field:
+    """Return the field with the traceback of a collection error."""
     text = report.longreprtext or "pytest could not collect this and gave no text."
-    raised = _RAISED.findall(text)
-    message = raised[-1] if raised else "collection failure"
-    kind = exception_type(message) if raised else ""
-    return console_field("Error", cleaner.console(text), cleaner.paragraph(message), kind)
+    exceptions = _RAISED.findall(text)
+    message = exceptions[-1] if exceptions else "collection failure"
+    type_name = exception_type(message) if exceptions else ""
+    return console_field("Error", cleaner.console(text), cleaner.paragraph(message), type_name)
 
 
-def _skipped_collection(report: CollectionReport, cleaner: TextCleaner) -> Field:
-    """Return the field that tells why a module was skipped."""
+def _skip_field(report: CollectionReport, cleaner: TextCleaner) -> Field:
+    """Return the field with the reason why a module was skipped."""
     text, reason = skip_texts(report.longrepr, report.longreprtext)
     return console_field("Skipped", cleaner.console(text), cleaner.paragraph(reason), "pytest.skip")

@@ -238,13 +238,13 @@ class RuntestHooks:
         """Write the result of an attempt, with what its user has added."""
         now = self._clock.now()
         is_plain = nodeid == self._open and not added
-        elapsed = self._recorder.passed(nodeid, observed=now - self._began) if is_plain else None
+        elapsed = self._recorder.finish_plain_pass(nodeid, observed_us=now - self._began) if is_plain else None
         if elapsed is not None:
             self._open = None
             if self._writer.write(pass_record(self._number, now, self._began, elapsed, self._about)):
                 self.counts["passed"] += 1
             return
-        finished = self._recorder.finish(nodeid, observed=now - self._began, added=added)
+        finished = self._recorder.finish(nodeid, observed_us=now - self._began, annotations=added)
         self._open = None
         if finished is not None:
             self._unclosed = None if finished.is_final else (nodeid, finished.status)

@@ -127,7 +127,9 @@ class ControllerHooks:
         nodeid = _without_group(report.nodeid) if self._is_grouped else report.nodeid
         place = (report.location[0], self._lines.get(report.nodeid), nodeid)
         if report.outcome == "failed" and not self._is_pending:
-            known = unfinished_test(nodeid, place, self._rules, kind="crashed", detail="", observed=None, worker=worker)
+            known = unfinished_test(
+                nodeid, place, self._rules, kind="crashed", detail="", observed_us=None, worker=worker
+            )
             self.failures.add(known.test, known.status)
         self._controller.write(
             plain_record(

@@ -104,7 +104,7 @@ class Recording:
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         observed = round((time.perf_counter() - self._begun) * 1e6)
-        self._keep(self.recorder.finish(nodeid, observed=observed))
+        self._keep(self.recorder.finish(nodeid, observed_us=observed))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         self._keep(collection_test(report, self.rules))

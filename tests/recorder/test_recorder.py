@@ -33,7 +33,7 @@ def ran(*reports: MadeReport, recorder: Recorder | None = None, observed: int = 
     recorder.start(NODE, PLACE)
     for each in reports:
         recorder.add(each)
-    finished = recorder.finish(NODE, observed=observed)
+    finished = recorder.finish(NODE, observed_us=observed)
     assert finished is not None
     return finished
 
@@ -125,10 +125,10 @@ def test_reports_without_a_start_still_make_a_result() -> None:
     recorder = Recorder(RecordingOptions())
     for each in plain(location=PLACE):
         recorder.add(each)
-    finished = recorder.finish(NODE, observed=5000)
+    finished = recorder.finish(NODE, observed_us=5000)
     assert finished is not None
     assert (finished.status, finished.test.line) == ("passed", 5)
-    assert recorder.finish(NODE, observed=5000) is None
+    assert recorder.finish(NODE, observed_us=5000) is None
 
 
 def test_a_report_that_is_changed_afterwards_does_not_change_the_result() -> None:
@@ -140,7 +140,7 @@ def test_a_report_that_is_changed_afterwards_does_not_change_the_result() -> Non
     recorder.add(shared)
     shared.outcome, shared.longreprtext = "failed", "second"
     recorder.add(shared)
-    finished = recorder.finish(NODE, observed=5000)
+    finished = recorder.finish(NODE, observed_us=5000)
     assert finished is not None
     assert values(finished.test) == {"Failure": "second", "Attempts": "2", "Attempt 1": "first"}
 
@@ -153,7 +153,7 @@ def test_groups_of_xdist_are_taken_off() -> None:
     groups[NODE + "@g"] = NODE
     for each in plain(nodeid=NODE + "@g"):
         recorder.add(each)
-    finished = recorder.finish(NODE + "@g", observed=5000)
+    finished = recorder.finish(NODE + "@g", observed_us=5000)
     assert finished is not None
     assert finished.identity == identity(NODE)
     assert finished.test.fields == ()
@@ -169,7 +169,7 @@ def test_interleaved_tests_are_kept_apart() -> None:
         recorder.add(one)
         two.outcome = "failed" if two.when == "call" else "passed"
         recorder.add(two)
-    first, second = recorder.finish(NODE, observed=1), recorder.finish(other, observed=1)
+    first, second = recorder.finish(NODE, observed_us=1), recorder.finish(other, observed_us=1)
     assert first is not None
     assert second is not None
     assert (first.status, second.status) == ("passed", "failure")
@@ -212,7 +212,7 @@ def test_unfinished_tests_are_errors_in_clear_words(kind: Any, words: str) -> No
         RecordingOptions("p", statuses={"error": "broken"}, redact=("se[a-z]+et",)),
         kind=kind,
         detail="signal 9\n\x1b[1msecret",
-        observed=7,
+        observed_us=7,
         worker="gw0",
     )
     (field,) = finished.test.fields
@@ -223,9 +223,9 @@ def test_unfinished_tests_are_errors_in_clear_words(kind: Any, words: str) -> No
     assert finished.is_final
     assert (finished.status, finished.test.status, finished.test.elapsed) == ("error", "broken", 7)
     assert finished.identity == identity(NODE, prefix="p")
-    bare = unfinished_test(NODE, None, RecordingOptions(), kind=kind, detail="", observed=None, worker="main")
+    bare = unfinished_test(NODE, None, RecordingOptions(), kind=kind, detail="", observed_us=None, worker="main")
     assert bare.test.elapsed is None
-    before = unfinished_test(NODE, None, RecordingOptions(), kind=kind, detail="", observed=-1, worker="main")
+    before = unfinished_test(NODE, None, RecordingOptions(), kind=kind, detail="", observed_us=-1, worker="main")
     assert before.test.elapsed == 0
     assert (bare.test.file, bare.test.line) == (None, None)
 
@@ -323,8 +323,8 @@ def test_test_that_passed_is_the_same_by_either_way(
         recorder.start(nodeid, ("a.py", line, "x"))
         for each in plain(nodeid=nodeid, duration=0.001):
             recorder.add(each)
-    finished = recorders[0].finish(nodeid, observed=10_000)
-    elapsed = recorders[1].passed(nodeid, observed=10_000)
+    finished = recorders[0].finish(nodeid, observed_us=10_000)
+    elapsed = recorders[1].finish_plain_pass(nodeid, observed_us=10_000)
     assert finished is not None
     if elapsed is not None:
         assert passed_test(nodeid, ("a.py", line, ""), rules.for_sender(), elapsed) == (
@@ -334,7 +334,7 @@ def test_test_that_passed_is_the_same_by_either_way(
         assert (finished.status, finished.is_final, finished.number) == ("passed", True, 1)
     is_simple = nodeid.startswith("a.py::t[") and nodeid.isascii() and nodeid.isprintable() and len(prefix) == 1
     assert elapsed is not None or not is_simple or prefix == "\u20ac"
-    assert recorders[1].passed(nodeid, observed=10_000) is None or elapsed is None
+    assert recorders[1].finish_plain_pass(nodeid, observed_us=10_000) is None or elapsed is None
 
 
 @dataclass
@@ -366,12 +366,12 @@ SAID = {"sections": [("Captured stdout call", "x")]}
 def test_what_has_more_to_say_is_no_plain_pass(reports: tuple[MadeReport, ...], rules: RecordingOptions) -> None:
     """An attempt of which more is to be told is left for its whole result; so is what never began."""
     recorder = Recorder(rules)
-    assert recorder.passed(NODE, observed=5) is None
+    assert recorder.finish_plain_pass(NODE, observed_us=5) is None
     recorder.start(NODE, PLACE)
     for each in reports:
         recorder.add(each)
-    assert recorder.passed(NODE, observed=5) is None
-    assert recorder.finish(NODE, observed=5) is not None
+    assert recorder.finish_plain_pass(NODE, observed_us=5) is None
+    assert recorder.finish(NODE, observed_us=5) is not None
 
 
 def test_output_that_nobody_keeps_says_nothing() -> None:
@@ -381,6 +381,6 @@ def test_output_that_nobody_keeps_says_nothing() -> None:
         recorder.start(NODE, PLACE)
         for each in plain(**SAID, outcome=outcome):
             recorder.add(each)
-        assert recorder.passed(NODE, observed=5) == expected
+        assert recorder.finish_plain_pass(NODE, observed_us=5) == expected
         if expected is None:
-            assert recorder.finish(NODE, observed=5) is not None
+            assert recorder.finish(NODE, observed_us=5) is not None

@@ -146,7 +146,7 @@ def test_a_hundred_steps_are_all_shown() -> None:
         for _ in range(number):
             recorder.add(MadeReport("call", context=SimpleNamespace(msg="s", kwargs={})))
         recorder.add(MadeReport("call"))
-        finished = recorder.finish(NODE, observed=10_000)
+        finished = recorder.finish(NODE, observed_us=10_000)
         assert finished is not None
         steps = next(each.value for each in finished.test.fields if each.name == "Steps")
         assert steps is not None
@@ -165,7 +165,7 @@ def test_descriptions_that_have_no_text_do_not_hurt() -> None:
     recorder.start(NODE, None)
     recorder.add(MadeReport("call", context=SimpleNamespace(msg="\ud800\x00", kwargs={"bad": Bad()})))
     recorder.add(MadeReport("call"))
-    finished = recorder.finish(NODE, observed=10_000)
+    finished = recorder.finish(NODE, observed_us=10_000)
     assert finished is not None
     assert "bad=&lt;Bad without a text: RuntimeError&gt;" in encoded(finished.test)
     assert encoded(finished.test).isascii()
@@ -180,7 +180,7 @@ def test_the_remark_that_subtests_failed_is_no_failure_of_its_own(text: str) -> 
             context = SimpleNamespace(msg="s", kwargs={})
             recorder.add(MadeReport("call", "failed", longreprtext="why", context=context))
         recorder.add(MadeReport("call", "failed", longreprtext=text))
-        finished = recorder.finish(NODE, observed=10_000)
+        finished = recorder.finish(NODE, observed_us=10_000)
         assert finished is not None
         assert finished.status == "failure"
         assert [each.name for each in finished.test.fields] == expected
@@ -193,7 +193,7 @@ def test_subtests_belong_to_their_attempt() -> None:
     for outcome, main in (("failed", "retried"), ("passed", "passed")):
         recorder.add(MadeReport("call", outcome, longreprtext="why", context=context))
         recorder.add(MadeReport("call", main))
-    finished = recorder.finish(NODE, observed=10_000)
+    finished = recorder.finish(NODE, observed_us=10_000)
     assert finished is not None
     assert finished.status == "passed"
     shown = {each.name: each.value for each in finished.test.fields}
@@ -207,7 +207,7 @@ def test_a_subtest_that_fails_in_the_last_attempt_fails_the_test() -> None:
     recorder.add(MadeReport("call", "retried", longreprtext="first"))
     recorder.add(MadeReport("call", "failed", longreprtext="why", context=SimpleNamespace(msg="s", kwargs={})))
     recorder.add(MadeReport("call"))
-    finished = recorder.finish(NODE, observed=10_000)
+    finished = recorder.finish(NODE, observed_us=10_000)
     assert finished is not None
     assert finished.status == "failure"
     assert [each.name for each in finished.test.fields] == [
