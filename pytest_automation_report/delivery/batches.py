@@ -1,4 +1,4 @@
-"""Which results go into the next append, and when it is due (floor 3, pure)."""
+"""Form the batch of the next append, and decide whether to send it now."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.delivery.results import Result
 
-Cause: TypeAlias = Literal["full", "age", "close"]
+FlushReason: TypeAlias = Literal["full", "age", "close"]
 
 BATCH_BYTES: Final = 4 << 20
+"""Longest body of an append in bytes, except that a single result is sent whatever its size."""
+
 _ENVELOPE_BYTES: Final = 200
+"""Upper bound of the body's length without its tests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Results for one append, in order; no key twice, so that a part of it could be told by its keys."""
+    """Results for one append, in order.
+
+    No key occurs twice: if only a part of the batch arrives, keys show which part.
+    """
 
     results: tuple[Result, ...]
     is_full: bool
@@ -38,45 +44,48 @@ class Batch:
     @property
     def computed(self) -> int:
         """Sum of the tests' durations in microseconds."""
-        return sum(each.elapsed for each in self.results)
+        return sum(result.elapsed for result in self.results)
 
     @property
     def size(self) -> int:
-        """About the length of the body in bytes."""
-        return _ENVELOPE_BYTES + sum(len(each.test) + 1 for each in self.results)
+        """Estimated length of the body in bytes."""
+        return _ENVELOPE_BYTES + sum(len(result.test) + 1 for result in self.results)
 
     def body(self, observed: int | None) -> bytes:
-        """Return the contract's AppendToAutomationRunThread.
+        """Return the contract's AppendToAutomationRunThread as JSON.
 
-        ``observed``: microseconds since the batch before, ``None`` when nobody has measured them.
+        ``observed`` is the time since the batch before in microseconds, None if it was not measured.
         """
-        tests = ",".join(each.test for each in self.results)
-        told = "" if observed is None else f'"elapsed_observed":{observed},'
-        return f'{{{told}"elapsed_computed":{self.computed},"tests":[{tests}]}}'.encode("ascii")
+        # Joined as text: for 100 tests that takes 0.07 ms, and to parse and dump them again 1.04 ms.
+        tests = ",".join(result.test for result in self.results)
+        observed_member = "" if observed is None else f'"elapsed_observed":{observed},'
+        return f'{{{observed_member}"elapsed_computed":{self.computed},"tests":[{tests}]}}'.encode("ascii")
 
 
-def batch_from(queue: Iterable[Result], *, most_tests: int = BATCH_TESTS, most_bytes: int = BATCH_BYTES) -> Batch:
-    """Return the longest batch that the head of this queue, which is not empty, can make.
+def batch_from(
+    results: Iterable[Result], *, max_tests: int = BATCH_TESTS, max_bytes: int = BATCH_BYTES, is_full: bool = False
+) -> Batch:
+    """Return the longest batch from the head of the waiting results, of which there must be at least one.
 
-    It has at least one result, whatever its size.
+    The first result is part of it whatever its size. With ``is_full`` the batch counts as full even if it is not.
     """
-    taken: list[Result] = []
+    batch: list[Result] = []
     keys: set[str] = set()
     size = _ENVELOPE_BYTES
-    for result in queue:
-        more = len(result.test) + 1
-        if taken and (len(taken) == most_tests or size + more > most_bytes or result.key in keys):
-            return Batch(tuple(taken), is_full=True)
-        taken.append(result)
+    for result in results:
+        result_bytes = len(result.test) + 1  # the JSON is ASCII; 1 is the comma
+        if batch and (len(batch) == max_tests or size + result_bytes > max_bytes or result.key in keys):
+            return Batch(tuple(batch), is_full=True)
+        batch.append(result)
         keys.add(result.key)
-        size += more
-    return Batch(tuple(taken), is_full=len(taken) >= most_tests)
+        size += result_bytes
+    return Batch(tuple(batch), is_full=is_full or len(batch) >= max_tests)
 
 
-def flush_reason(batch: Batch, *, age_seconds: float, age_limit_seconds: float, is_closing: bool) -> Cause | None:
-    """Return why the batch is to be sent now, or ``None`` when it can wait for more results.
+def flush_reason(batch: Batch, *, age_seconds: float, age_limit_seconds: float, is_closing: bool) -> FlushReason | None:
+    """Return why the batch is to be sent now, None if it can wait for more results.
 
-    ``age_seconds`` is how long its first result has waited; ``is_closing`` that its lane gets no more results.
+    ``age_seconds`` is how long its first result has waited. ``is_closing`` if its worker adds no more results.
     """
     if batch.is_full:
         return "full"

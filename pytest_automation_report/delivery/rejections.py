@@ -1,13 +1,9 @@
-"""What a result looks like for a server that will not take it as it is (floor 3, pure).
+"""Handle refused appends: find the results that the server cannot take, reduce them, and set the rest aside.
 
-A shorter form of a result is worth more than none: its key, name and status are its history.
-
-How much goes into the next append, and what a refusal means for it (floor 3, pure).
-
-A server that refuses an append refuses all of it. Which results it cannot take is read from the paths in its answer,
-and found by halves when there are none; those are sent in a shorter form, then set aside. The others arrive.
-
-The file of a session's folder with the results that the server cannot take (floor 3).
+A server that refuses an append refuses all of it. The response may name the wrong results by their paths; if not, they
+are found by bisection. A wrong result is sent again in a reduced form, since its key, name and status are worth more
+than nothing. If even that is refused, it is rejected: written to a file of the session's folder, never sent again. All
+other results arrive.
 """
 
 from __future__ import annotations
@@ -17,7 +13,7 @@ import os
 import re
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from pytest_automation_report.api.limits import BATCH_TESTS
 from pytest_automation_report.api.models import Field, FieldType, Test, encoded
@@ -34,16 +30,31 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.ledger import WorkerProgress
 
 Reduction: TypeAlias = Literal["whole", "cut", "bare"]
-"""Whole as recorded; with the texts of its fields cut; with nothing but one field that says what is missing."""
+"""How far a result is reduced: as recorded; with its texts cut; with one field alone that names the reason."""
+
+TOO_LARGE: Final = 413
+
+SLOW_SECONDS: Final = 0.1
+"""Time of an append from which on later ones get more results, if more are waiting: a slow server costs fewer trips."""
+
+MAX_TESTS: Final = 1_000
+"""Most tests of an append to a slow server. If it refuses one, no later append has more than the usual number."""
 
 CUT_UNITS: Final = 1_000
-"""Longest field value of the cut form, in UTF-16 units."""
+"""Longest field value of a cut result, in UTF-16 units."""
 
 LEFT_OUT_FIELD: Final = "Left out"
-"""Name of the field that says why a result has no others."""
+"""Name of the field that a bare result has in the place of all others."""
 
-# The words that servers are known to take for an outcome, ours first; administrators rename them.
-_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+# The server rejects everything, not single results, when more than this many in a row are refused in every form.
+_MAX_REJECTED_IN_A_ROW: Final = 10
+
+# "tests.3.fields.0.value" and "tests[3].status": the index of a result, and the part of it that is wrong.
+_PATH: Final = re.compile(r"tests(?:\.|\[)(\d+)\]?(?:\.(.*))?")
+_REDUCIBLE_PARTS: Final = ("fields", "artifacts")
+
+# Aliases that servers are known to accept for an outcome, the contract's first; administrators rename them.
+_KNOWN_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "passed": ("passed", "pass", "success", "ok"),
     "failure": ("failure", "failed", "fail"),
     "error": ("error", "failure", "failed", "fail"),
@@ -51,248 +62,278 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def next_word(status: str, refused: tuple[str, ...]) -> str | None:
-    """Return an alias to try for one of pytest's statuses after these, ``None`` when there is no other."""
-    return next((each for each in _WORDS.get(status, ()) if each not in refused), None)
+def reduced(result: Result, reduction: Reduction, reason: str = "", alias: str | None = None) -> Result:
+    """Return a result in a reduced form, and with another alias if one is given.
 
-
-def alias_of(result: Result) -> str:
-    """Return the alias that a result was recorded with."""
-    return str(json.loads(result.test)["status"])
-
-
-def shaped(result: Result, form: Reduction, why: str = "", alias: str | None = None) -> Result:
-    """Return a result in another form, with another alias where one is given; ``why`` is the server's reason."""
-    if form == "whole" and alias is None:
+    ``reason`` is why the server refused it: a bare result shows it.
+    """
+    if reduction == "whole" and alias is None:
         return result
     test = Test.from_body(json.loads(result.test))
-    if form == "bare":
-        test = replace(test, fields=(Field(LEFT_OUT_FIELD, string(why)),), artifacts=())
-    elif form == "cut":
-        test = replace(test, fields=tuple(_cut(each) for each in test.fields))
+    if reduction == "bare":
+        test = replace(test, fields=(Field(LEFT_OUT_FIELD, string(reason)),), artifacts=())
+    elif reduction == "cut":
+        test = replace(test, fields=tuple(_cut(field) for field in test.fields))
     if alias is not None:
         test = replace(test, status=alias)
     return result._replace(test=encoded(test))
 
 
 def _cut(field: Field) -> Field:
-    """Return a field with a short value; markup becomes text, since it breaks when it is cut."""
+    """Return a field with a short value; HTML becomes text, since it is broken when it is cut."""
     if field.value is None or len(field.value) <= CUT_UNITS:
         return field
-    kind = FieldType.TEXT if field.type is FieldType.HTML else field.type
-    return replace(field, value=cut_middle(field.value, CUT_UNITS), type=kind)
+    field_type = FieldType.TEXT if field.type is FieldType.HTML else field.type
+    return replace(field, value=cut_middle(field.value, CUT_UNITS), type=field_type)
 
 
-TOO_LARGE: Final = 413
+class AliasChange(NamedTuple):
+    """An alias that is sent from now on for one of pytest's statuses, in the place of one that the server refused."""
 
-SLOW_SECONDS: Final = 0.1
-"""An append that takes longer is worth more results than the usual ones, when more are waiting."""
+    status: str
+    before: str
+    now: str
 
-MOST_TESTS: Final = 1_000
-"""Most tests of an append to a slow server; back to the usual ones when the server refuses such an append."""
 
-_FRUITLESS: Final = 10
-_PATH: Final = re.compile(r"tests(?:\.|\[)(\d+)\]?(?:\.(.*))?")
-_CONTENT: Final = ("fields", "artifacts")
+class StatusAliases:
+    """The aliases to send instead of those that the server does not know; owned by `RefusalHandling`.
+
+    ``by_status`` is by pytest's status, and has no entry for a status whose alias was never refused.
+    """
+
+    def __init__(self, by_status: Mapping[str, str]) -> None:
+        self.by_status = dict(by_status)
+        self._refused: dict[str, tuple[str, ...]] = {}
+
+    def next_for(self, status: str, refused: str) -> str | None:
+        """Return the alias to send after the server refused one, None if no other is left to try.
+
+        All results of a status get the same alias.
+        """
+        current = self.by_status.get(status)
+        if current is not None and current != refused:
+            return current  # another result of the same response, or another worker's, has changed it already
+        tried = (*(alias for alias in self._refused.get(status, ()) if alias != refused), refused)
+        self._refused[status] = tried
+        untried = (alias for alias in _KNOWN_ALIASES.get(status, ()) if alias not in tried)
+        following = next(untried, None)
+        if following is not None:
+            self.by_status[status] = following
+        return following
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A result that the server cannot take in any form, and its reason."""
+    """A result that the server refuses in every form, and its reason."""
 
     result: Result
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalDecision:
-    """What follows from a refusal; with ``is_final`` nothing more is to be sent.
-
-    ``words`` are pytest's statuses that go by another alias from now on, as (status, alias before, alias now).
-    """
+    """How to go on after a refused append; with ``is_final`` nothing more is to be sent."""
 
     rejections: tuple[Rejection, ...] = ()
-    words: tuple[tuple[str, str, str], ...] = ()
+    alias_changes: tuple[AliasChange, ...] = ()
     is_final: bool = False
 
 
 @dataclass(slots=True)
 class BisectionState:
-    """What is known of one worker's waiting results.
+    """The search for the results of one worker that the server cannot take; owned by `RefusalHandling`.
 
-    Among those up to the offset ``until`` is one that the server cannot take; ``size`` is how many they were when that
-    was found, ``most`` how many of them go into the next append. ``forms`` are by offset, each with its reason.
+    A wrong result lies at or before the offset ``until``, -1 if none is searched for. ``size`` suspects were left when
+    ``next_size`` was last set; the next append has ``next_size`` of them. ``reductions`` are by offset, each with the
+    server's reason.
     """
 
     until: int = -1
     size: int = 0
-    most: int = 0
-    forms: dict[int, tuple[Reduction, str]] = field(default_factory=dict)
+    next_size: int = 0
+    reductions: dict[int, tuple[Reduction, str]] = field(default_factory=dict)
+
+    def begin(self, batch: Batch) -> None:
+        """Begin, or go on, with a refused batch: the next append has half of it."""
+        self.until, self.size = batch.last, len(batch.results)
+        self.next_size = self.size // 2
+
+    def size_for(self, suspects: int) -> int:
+        """Return how many suspects the next append has: half of those that remain since some were taken."""
+        if suspects < self.size:
+            self.size, self.next_size = suspects, max(1, suspects // 2)
+        return self.next_size
+
+    def reduction_of(self, result: Result) -> Reduction:
+        """Return how far a result is reduced so far."""
+        return self.reductions.get(result.offset, ("whole", ""))[0]
 
 
 class RefusalHandling:
-    """The portions of all workers; ``aliases`` are by pytest's status where a server made us use others."""
+    """Forms the batches of all workers, and learns from refused ones; owned by the dispatcher.
+
+    ``aliases`` are those that the ledger has, by pytest's status: the server refused others in an earlier life.
+    """
 
     def __init__(self, aliases: Mapping[str, str]) -> None:
-        self.aliases = dict(aliases)
-        self._refused: dict[str, tuple[str, ...]] = {}
-        self._most_tests = BATCH_TESTS
-        self._most_bytes = BATCH_BYTES
+        self._aliases = StatusAliases(aliases)
+        self._max_tests = BATCH_TESTS
+        self._max_bytes = BATCH_BYTES
         self._may_grow = True
-        self._fruitless = 0
-        self._by_worker: dict[str, BisectionState] = {}
+        self._rejected_in_a_row = 0
+        self._bisections: dict[str, BisectionState] = {}
 
     def batch(self, queue: WorkerQueue, account: WorkerProgress) -> Batch:
-        """Return the next batch of a lane, the head of whose queue is still to be sent."""
-        portion = self._portion(queue.worker)
-        waiting: Iterable[Result] = (each for each in queue.results if not account.is_settled(each.offset))
-        most = self._most_tests
-        if portion.until >= 0:
-            suspects = list(takewhile(lambda each: each.offset <= portion.until, queue.results))
-            suspects = [each for each in suspects if not account.is_settled(each.offset)]
-            if suspects:
-                waiting, most = suspects, self._suspected(portion, len(suspects))
-            else:
-                portion.until = -1
-        batch = batch_from(map(self._shaper(portion), waiting), most_tests=most, most_bytes=self._most_bytes)
-        return replace(batch, is_full=True) if portion.until >= 0 else batch
+        """Form the next batch of a worker, the head of whose queue is still to be sent."""
+        bisection = self._bisection(queue.worker)
+        suspects = [
+            result
+            for result in takewhile(lambda result: result.offset <= bisection.until, queue.results)
+            if not account.is_settled(result.offset)
+        ]
+        if suspects:
+            # Full, whatever its size: to find the wrong result does not wait for more results.
+            return batch_from(
+                map(self._reducer(bisection), suspects),
+                max_tests=bisection.size_for(len(suspects)),
+                max_bytes=self._max_bytes,
+                is_full=True,
+            )
+        bisection.until = -1
+        # Lazy: of 1,000 waiting results no more are looked at than a batch holds, and that for each new result.
+        waiting: Iterable[Result] = (result for result in queue.results if not account.is_settled(result.offset))
+        return batch_from(map(self._reducer(bisection), waiting), max_tests=self._max_tests, max_bytes=self._max_bytes)
 
-    def took(self, queue: WorkerQueue, batch: Batch, seconds: float) -> None:
-        """Learn from an append that the server took in this time."""
-        self._fruitless = 0
-        forms = self._portion(queue.worker).forms
-        for each in batch.results if forms else ():
-            forms.pop(each.offset, None)
-        if self._may_grow and seconds > SLOW_SECONDS and len(queue.results) - len(batch.results) >= self._most_tests:
-            self._most_tests = min(MOST_TESTS, 4 * self._most_tests)
+    def append_applied(self, queue: WorkerQueue, batch: Batch, seconds: float) -> None:
+        """Learn from an append that the server applied within this time."""
+        self._rejected_in_a_row = 0
+        reductions = self._bisection(queue.worker).reductions
+        if reductions:
+            for result in batch.results:
+                reductions.pop(result.offset, None)
+        if self._may_grow and seconds > SLOW_SECONDS and len(queue.results) - len(batch.results) >= self._max_tests:
+            self._max_tests = min(MAX_TESTS, 4 * self._max_tests)
 
-    def refused(self, worker: str, batch: Batch, error: RefusedError) -> RefusalDecision:
-        """Learn from an append that the server would not take, with nothing of it applied."""
-        portion = self._portion(worker)
-        named = _named(error, len(batch.results))
+    def append_refused(self, worker: str, batch: Batch, error: RefusedError) -> RefusalDecision:
+        """Decide how to go on after an append that the server refused as a whole."""
+        bisection = self._bisection(worker)
+        named = _named_results(error, len(batch.results))
         if len(batch.results) > BATCH_TESTS and not named:
-            self._most_tests, self._may_grow = BATCH_TESTS, False
+            # The size alone may be the reason: the same results are tried in batches of the usual number first.
+            self._max_tests, self._may_grow = BATCH_TESTS, False
             return RefusalDecision()
         if named:
-            return self._judged(portion, batch, error, named)
+            return self._decide_named(bisection, batch, error, named)
         if error.errors and not any(path.startswith("tests") for path in error.errors):
-            return RefusalDecision(is_final=True)
+            return RefusalDecision(is_final=True)  # wrong is the request itself: other results change nothing
         if len(batch.results) == 1:
-            return self._single(portion, batch.results[0], error)
+            return self._decide_single(bisection, batch.results[0], error)
         if error.status == TOO_LARGE:
-            self._most_bytes = min(self._most_bytes, batch.size // 2)
+            self._max_bytes = min(self._max_bytes, batch.size // 2)
         else:
-            portion.until, portion.size = batch.last, len(batch.results)
-            portion.most = portion.size // 2
+            bisection.begin(batch)
         return RefusalDecision()
 
-    def _portion(self, worker: str) -> BisectionState:
-        return self._by_worker.setdefault(worker, BisectionState())
+    def _bisection(self, worker: str) -> BisectionState:
+        return self._bisections.setdefault(worker, BisectionState())
 
-    def _shaper(self, portion: BisectionState) -> Callable[[Result], Result]:
-        if not portion.forms and not self.aliases:
+    def _reducer(self, bisection: BisectionState) -> Callable[[Result], Result]:
+        """Return the function that gives a waiting result the form in which it is sent."""
+        if not bisection.reductions and not self._aliases.by_status:
             return _unchanged
 
-        def shape(result: Result) -> Result:
-            form, why = portion.forms.get(result.offset, ("whole", ""))
-            return shaped(result, form, why, self.aliases.get(result.status))
+        def reduce(result: Result) -> Result:
+            reduction, reason = bisection.reductions.get(result.offset, ("whole", ""))
+            return reduced(result, reduction, reason, self._aliases.by_status.get(result.status))
 
-        return shape
+        return reduce
 
-    @staticmethod
-    def _suspected(portion: BisectionState, count: int) -> int:
-        """Return how many suspects to send: half of those that are left since some were taken."""
-        if count < portion.size:
-            portion.size, portion.most = count, max(1, count // 2)
-        return portion.most
-
-    def _judged(
-        self, portion: BisectionState, batch: Batch, error: RefusedError, named: Mapping[int, tuple[str, ...]]
+    def _decide_named(
+        self, bisection: BisectionState, batch: Batch, error: RefusedError, named: Mapping[int, tuple[str, ...]]
     ) -> RefusalDecision:
-        """Shorten, rename or set aside the results that the server's answer names."""
-        rejections, words = [], []
+        """Rename, reduce or reject the results that the response names."""
+        rejections: list[Rejection] = []
+        alias_changes: list[AliasChange] = []
         for index, parts in named.items():
             result = batch.results[index]
-            why = _reason(error, index)
+            reason = _reason(error, index)
             if "status" in parts:
-                word = self._renamed(result)
-                if word is None:
-                    rejections.append(Rejection(result, why))
-                elif word not in words:
-                    words.append(word)
-            elif self._is_content(parts) and portion.forms.get(result.offset, ("whole", ""))[0] != "bare":
-                portion.forms[result.offset] = ("bare", why)
+                change = self._alias_change(result)
+                if change is None:
+                    rejections.append(Rejection(result, reason))
+                elif change not in alias_changes:
+                    alias_changes.append(change)
+            elif _is_reducible(parts) and bisection.reduction_of(result) != "bare":
+                bisection.reductions[result.offset] = ("bare", reason)
             else:
-                rejections.append(Rejection(result, why))
-        return RefusalDecision(tuple(rejections), tuple(words))
+                rejections.append(Rejection(result, reason))
+        return RefusalDecision(tuple(rejections), tuple(alias_changes))
 
-    def _renamed(self, result: Result) -> tuple[str, str, str] | None:
-        """Return the other alias for a status that the server does not know, the same for all its results."""
-        refused_alias = alias_of(result)
-        status, now = result.status, self.aliases.get(result.status)
-        if now is not None and now != refused_alias:
-            return (status, refused_alias, now)
-        tried = (*(each for each in self._refused.get(status, ()) if each != refused_alias), refused_alias)
-        self._refused[status] = tried
-        word = next_word(status, tried)
-        if word is None:
-            return None
-        self.aliases[status] = word
-        return (status, refused_alias, word)
+    def _alias_change(self, result: Result) -> AliasChange | None:
+        """Return the next alias for a result whose alias the server does not know, None if there is none."""
+        refused = str(json.loads(result.test)["status"])
+        now = self._aliases.next_for(result.status, refused)
+        return None if now is None else AliasChange(result.status, refused, now)
 
-    def _single(self, portion: BisectionState, result: Result, error: RefusedError) -> RefusalDecision:
-        """Send a refused result in its next shorter form; set it aside after the last."""
-        form, _ = portion.forms.get(result.offset, ("whole", ""))
-        why = _reason(error, 0)
-        if form == "whole" and error.status == TOO_LARGE:
-            portion.forms[result.offset] = ("cut", why)
+    def _decide_single(self, bisection: BisectionState, result: Result, error: RefusedError) -> RefusalDecision:
+        """Reduce a result that was refused alone: whole, then cut if it is too large, then bare, then rejected."""
+        reduction, reason = bisection.reduction_of(result), _reason(error, 0)
+        if reduction == "whole" and error.status == TOO_LARGE:
+            bisection.reductions[result.offset] = ("cut", reason)
             return RefusalDecision()
-        if form != "bare":
-            portion.forms[result.offset] = ("bare", why)
+        if reduction != "bare":
+            bisection.reductions[result.offset] = ("bare", reason)
             return RefusalDecision()
-        self._fruitless += 1
-        if self._fruitless > _FRUITLESS:
+        self._rejected_in_a_row += 1
+        if self._rejected_in_a_row > _MAX_REJECTED_IN_A_ROW:
             return RefusalDecision(is_final=True)
-        return RefusalDecision((Rejection(result, why),))
+        return RefusalDecision((Rejection(result, reason),))
 
-    @staticmethod
-    def _is_content(parts: tuple[str, ...]) -> bool:
-        return all(each.startswith(_CONTENT) for each in parts)
+
+def _is_reducible(parts: tuple[str, ...]) -> bool:
+    """Whether only such parts of a result are wrong that a bare one leaves out."""
+    return all(part.startswith(_REDUCIBLE_PARTS) for part in parts)
 
 
 def _unchanged(result: Result) -> Result:
     return result
 
 
-def _named(error: RefusedError, count: int) -> dict[int, tuple[str, ...]]:
-    """Return the results that the answer names, by their index, each with the parts of it that are wrong."""
-    found: dict[int, tuple[str, ...]] = {}
+def _named_results(error: RefusedError, count: int) -> dict[int, tuple[str, ...]]:
+    """Return the results that the response names: by index in the batch, each with the parts of it that are wrong."""
+    parts_by_index: dict[int, tuple[str, ...]] = {}
     for path in error.errors:
         match = _PATH.fullmatch(path)
         if match and int(match[1]) < count:
-            found[int(match[1])] = (*found.get(int(match[1]), ()), match[2] or "")
-    return dict(sorted(found.items()))
+            index = int(match[1])
+            parts_by_index[index] = (*parts_by_index.get(index, ()), match[2] or "")
+    return dict(sorted(parts_by_index.items()))
 
 
 def _reason(error: RefusedError, index: int) -> str:
-    """Return why the server would not take one result."""
+    """Return why the server refused one result: the error, and up to three messages about this result."""
     matches = ((_PATH.fullmatch(path), path, texts) for path, texts in error.errors.items())
-    own = [f"{path}: {texts[0]}" for match, path, texts in matches if match and int(match[1]) == index and texts]
-    return "; ".join([str(error), *own[:3]])
+    messages = [f"{path}: {texts[0]}" for match, path, texts in matches if match and int(match[1]) == index and texts]
+    return "; ".join([str(error), *messages[:3]])
 
 
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class RejectedResults:
-    """Adds a JSON object a line, for people: the worker, the node id, the server's reason, the test as it was sent."""
+    """The file with a session's rejected results, for people to read; owned by the sender.
+
+    Each line is a JSON object: the worker, the node id, the server's reason, and the test as it was sent.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def add(self, result: Result, why: str) -> None:
-        """Add a result; raise `OSError` when the file cannot be written."""
-        line = json.dumps({"worker": result.worker, "id": result.nodeid, "why": why, "test": json.loads(result.test)})
+    def add(self, result: Result, reason: str) -> None:
+        """Append a result; raises `OSError` if the file cannot be written."""
+        line = json.dumps(
+            {"worker": result.worker, "id": result.nodeid, "why": reason, "test": json.loads(result.test)}
+        )
         descriptor = os.open(self._path, _FLAGS, 0o600)
         with os.fdopen(descriptor, "a", encoding="ascii") as file:
             file.write(f"{line}\n")

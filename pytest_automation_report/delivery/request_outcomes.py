@@ -101,7 +101,7 @@ class ResponseHandler:
         self.retry_policy.append_answered()
         self.uploads.release(batch)
         queue = self.context.queues.of(pending.intent.worker)
-        self.refusals.took(queue, batch, self.context.runtime.clock() - pending.began)
+        self.refusals.append_applied(queue, batch, self.context.runtime.clock() - pending.began)
 
     def _not_applied(self, intent: Intent, error: RequestError) -> None:
         """Go on after a request that has changed nothing."""
@@ -208,14 +208,15 @@ class ResponseHandler:
     def _act_on_refusal(self, worker: str, batch: Batch, refusal: RefusedError) -> None:
         """Rename statuses, set results aside or stop, as the refusal of a whole append demands."""
         ledger, log = self.context.ledger, self.context.runtime.log
-        decision = self.refusals.refused(worker, batch, refusal)
-        for status, before, now in decision.words:
-            ledger.write("alias", status=status, before=before, now=now)
-            log(f"the server does not know the status {before!r}: {now!r} from now on")
+        decision = self.refusals.append_refused(worker, batch, refusal)
+        for change in decision.alias_changes:
+            ledger.write("alias", **change._asdict())
+            log(f"the server does not know the status {change.before!r}: {change.now!r} from now on")
         for rejection in decision.rejections:
-            result, why = rejection.result, rejection.why
-            self.rejected.add(result, why)
-            ledger.write("aside", worker=worker, offset=result.offset, why=f"{result.nodeid}: {why}")
-            log(f"rejected: {result.nodeid}: {why}")
+            result, reason = rejection.result, rejection.reason
+            # The file first: after a kill in between, the result is rejected again, and stands in the file twice.
+            self.rejected.add(result, reason)
+            ledger.write("aside", worker=worker, offset=result.offset, why=f"{result.nodeid}: {reason}")
+            log(f"rejected: {result.nodeid}: {reason}")
         if decision.is_final:
             self.retry_policy.stop("refused", reason_of(refusal))

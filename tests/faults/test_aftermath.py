@@ -16,7 +16,7 @@ from faults.oracle import assert_whole, checked_server, names
 from faults.test_settlement import OPERATIONS, HalfServer
 from pytest_automation_report.api.models import Field, FieldType, Test, encoded
 from pytest_automation_report.delivery.reconciliation import ranges_of
-from pytest_automation_report.delivery.rejections import shaped
+from pytest_automation_report.delivery.rejections import reduced
 from pytest_automation_report.delivery.results import Result
 from pytest_automation_report.errors import (
     InProgressError,
@@ -317,12 +317,12 @@ def test_forms_of_a_result() -> None:
     )
     test = Test("0" * 64, "test_it", "tests", "passed", 5, fields=fields)
     result = Result("main", 7, 1, "id", test.key, "passed", 5, 9, encoded(test))
-    assert shaped(result, "whole") is result
-    cut = Test.from_body(json.loads(shaped(result, "cut").test))
+    assert reduced(result, "whole") is result
+    cut = Test.from_body(json.loads(reduced(result, "cut").test))
     assert [len(each.value or "") < 5000 for each in cut.fields] == [True] * 3
     assert [each.type for each in cut.fields] == [FieldType.STRING, FieldType.HTML, FieldType.TEXT]
     assert cut.fields[1] == fields[1]
-    bare = Test.from_body(json.loads(shaped(result, "bare", "too large", "ok").test))
+    bare = Test.from_body(json.loads(reduced(result, "bare", "too large", "ok").test))
     assert [each.value for each in bare.fields] == ["too large"]
     assert (bare.status, bare.key, bare.name) == ("ok", test.key, "test_it")
-    assert shaped(result, "bare").offset == 7
+    assert reduced(result, "bare").offset == 7
