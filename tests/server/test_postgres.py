@@ -12,7 +12,7 @@ from peewee import InterfaceError, fn
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store import postgres
 from pytest_automation_report.server.store.artifact_urls import content_address
-from pytest_automation_report.server.store.database import execute, is_mine, lock_contents, lock_run
+from pytest_automation_report.server.store.database import execute, try_lock, lock_contents, lock_run
 from pytest_automation_report.server.store.errors import ApiError, DiskFullError
 from pytest_automation_report.server.store.inputs import StoredTest, ThreadSubmission, json_text, run_from
 from pytest_automation_report.server.store.maintenance import check, remove_unused_tests
@@ -78,7 +78,7 @@ def test_an_answered_key_is_answered_while_another_server_has_its_lock(service: 
     identity = IdempotentRequest("k", "f")
     first = service.store.change(lambda _: StoredResponse(201, {"id": 7}), identity)
     with closing(Store(service.place)) as other, other._connections.writing() as database:
-        assert is_mine(database, "key k")
+        assert try_lock(database, "key k")
         assert service.store.change(lambda _: NOTHING, identity) == first
 
 

@@ -1,4 +1,4 @@
-"""The addresses of the API: each turns a request into one change or one question of the store (floor 2)."""
+"""Answer the API's URLs: one class per URL, which reads or changes the store in one transaction."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     References: TypeAlias = dict[Reference, list[Json]]
 
 _THREADS_AT_ONCE: Final = 2_000
-"""How many threads of a page's runs are in memory together, unless one run has more."""
+"""How many threads of a page's runs are in memory at once, unless one run has more."""
 
 _RUN_PAGE = queries.RunPageQuery()
 _RUN_QUERY = queries.RunQuery()
@@ -47,10 +47,10 @@ _THREAD_COMPLETION = schemas.ThreadCompletionBody()
 
 
 class HealthResource:
-    """Whether the server answers; needs no token and tells nothing."""
+    """Health check of the server; needs no token."""
 
     def on_get(self, _: falcon.Request, resp: falcon.Response) -> None:
-        """Say so."""
+        """Answer 200."""
         resp.data = b'{"status":"ok"}'
 
 
@@ -58,34 +58,43 @@ class _Resource:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def _change(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        body: bytes,
-        work: Callable[[Writer], StoredResponse],
-    ) -> None:
-        """Do the work once for each idempotency key, and answer."""
-        _answer(resp, self._store.change(work, _identity(req, body)))
+    def _create(self, req: falcon.Request, resp: falcon.Response, body: bytes, create: Callable[[Writer], int]) -> None:
+        """Create a record once for each idempotency key, and answer 201 with its id."""
 
-    def _repeat(self, req: falcon.Request, resp: falcon.Response, body: bytes) -> bool:
-        """Answer a request as it was answered before; return whether it was."""
-        identity = _identity(req, body)
-        earlier = None if identity is None else self._store.answer_to(identity)
+        def work(writer: Writer) -> StoredResponse:
+            return StoredResponse(201, {"id": create(writer)})
+
+        _answer(resp, self._store.change(work, _idempotent_request(req, body)))
+
+    def _change(
+        self, req: falcon.Request, resp: falcon.Response, body: bytes, change: Callable[[Writer], None]
+    ) -> None:
+        """Change a record once for each idempotency key, and answer 204."""
+
+        def work(writer: Writer) -> StoredResponse:
+            change(writer)
+            return StoredResponse(204)
+
+        _answer(resp, self._store.change(work, _idempotent_request(req, body)))
+
+    def _has_repeated(self, req: falcon.Request, resp: falcon.Response, body: bytes) -> bool:
+        """Answer a request that was applied before with its stored response; False if it was not applied."""
+        request = _idempotent_request(req, body)
+        earlier = None if request is None else self._store.earlier_response(request)
         if earlier is not None:
             _answer(resp, earlier)
         return earlier is not None
 
 
 class ProjectRunsResource(_Resource):
-    """The runs of a project; with strict references a new one names only what is known."""
+    """The runs of a project; with strict references a new run may only name existing records."""
 
     def __init__(self, store: Store, *, are_references_strict: bool = False) -> None:
         super().__init__(store)
         self._are_references_strict = are_references_strict
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
-        """List them."""
+        """Answer with a page of the project's runs."""
         query = queries.query_from(_RUN_PAGE, req.params)
         has_threads = queries.is_set(query, "threads")
 
@@ -93,49 +102,52 @@ class ProjectRunsResource(_Resource):
             page = reader.run_page(project_id, query)
             rows = [record.row for record in page.items]
             expands = reader.references(rows, project_id, query["expands"])
-            parts = list(_parts(rows)) if has_threads else []
-            if len(parts) == 1:  # as nearly always: then the page is of one moment
-                whole = reader.runs(parts[0], has_threads=True)
-                page = replace(page, items=[whole[run_id] for run_id in parts[0]])
-            return page, expands, parts
+            chunks = list(_run_chunks(rows)) if has_threads else []
+            if len(chunks) == 1:  # nearly always: the whole page then comes from one snapshot
+                records = reader.runs(chunks[0], has_threads=True)
+                page = replace(page, items=[records[run_id] for run_id in chunks[0]])
+            return page, expands, chunks
 
-        page, expands, parts = self._store.read(question)
-        if len(parts) > 1:
-            resp.stream = self._streamed(page, expands, parts)
+        page, expands, chunks = self._store.read(question)
+        if len(chunks) > 1:
+            resp.stream = self._stream_page(page, expands, chunks)
         else:
-            _show(resp, {**views.page_view(page, views.run_view), "expands": expands})
+            _set_json(resp, {**views.page_view(page, views.run_view), "expands": expands})
 
-    def _streamed(self, page: Page[RunRecord], expands: References, parts: Sequence[Sequence[int]]) -> Iterator[bytes]:
-        """Give a page in pieces: never more threads in memory than one part has, and each run as of one moment."""
+    def _stream_page(
+        self, page: Page[RunRecord], expands: References, chunks: Sequence[Sequence[int]]
+    ) -> Iterator[bytes]:
+        """Yield the JSON of a page in pieces, with the threads of one chunk in memory at a time.
+
+        Each chunk is read in its own transaction: runs of different chunks may be of different moments.
+        """
         envelope = {**views.page_view(replace(page, items=()), views.run_view), "expands": expands}
         envelope.pop("result")
         yield f'{json_text(envelope)[:-1]},"result":['.encode()
         separator = b""
-        for run_ids in parts:
+        for run_ids in chunks:
             records = self._store.read(partial(Reader.runs, run_ids=run_ids, has_threads=True))
             for run_id in run_ids:
-                if run_id in records:  # it may have been removed since the page was read
+                if run_id in records:  # a run may have been removed since the page was read
                     yield separator + json_text(views.run_view(records[run_id])).encode()
                     separator = b","
         yield b"]}"
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
-        """Create one."""
+        """Create a run."""
         body = received(req)
         run = run_from(schemas.loaded(_RUN, object_from(body)))
-
-        def work(writer: Writer) -> StoredResponse:
-            made = writer.create_run(project_id, run, are_references_strict=self._are_references_strict)
-            return StoredResponse(201, {"id": made})
-
-        self._change(req, resp, body, work)
+        is_strict = self._are_references_strict
+        self._create(
+            req, resp, body, lambda writer: writer.create_run(project_id, run, are_references_strict=is_strict)
+        )
 
 
 class RunResource(_Resource):
     """One run."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Show it, with its threads unless they are not asked for."""
+        """Answer with the run, and with its threads unless ``threads=0``."""
         query = queries.query_from(_RUN_QUERY, req.params)
 
         def question(reader: Reader) -> tuple[RunRecord, References]:
@@ -143,82 +155,83 @@ class RunResource(_Resource):
             return record, reader.references([record.row], record.row["project"], query["expands"])
 
         record, expands = self._store.read(question)
-        _show(resp, {"result": views.run_view(record), "expands": expands})
+        _set_json(resp, {"result": views.run_view(record), "expands": expands})
 
 
 class RunAppendResource(_Resource):
-    """Where a run gets more fields, artifacts and links."""
+    """Appends to a run."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Add them."""
+        """Add fields, artifacts and links to the run."""
         body = received(req)
         attachments = attachments_from(schemas.loaded(_RUN_APPEND, object_from(body)))
-        self._change(req, resp, body, _done(lambda writer: writer.append_to_run(run_id, attachments)))
+        self._change(req, resp, body, lambda writer: writer.append_to_run(run_id, attachments))
 
 
 class RunCompletionResource(_Resource):
-    """Where a run is completed."""
+    """The completion of a run."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Complete it, and its open threads."""
+        """Complete the run and its open threads."""
         body = received(req, missing=b"{}")
         measure = schemas.loaded(_RUN_COMPLETION, object_from(body)).get("measure_elapsed", False)
-        self._change(req, resp, body, _done(lambda writer: writer.complete_run(run_id, measure_elapsed=measure)))
+        self._change(req, resp, body, lambda writer: writer.complete_run(run_id, measure_elapsed=measure))
 
 
 class RunThreadsResource(_Resource):
     """The threads of a run."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Create one."""
+        """Create a thread."""
         body = received(req, missing=b"{}")
         thread = thread_from(schemas.loaded(_THREAD, object_from(body)))
-        self._change(req, resp, body, lambda writer: StoredResponse(201, {"id": writer.create_thread(run_id, thread)}))
+        self._create(req, resp, body, lambda writer: writer.create_thread(run_id, thread))
 
 
 class RunTestsResource(_Resource):
     """The results of a run."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """List them."""
+        """Answer with a page of the run's results."""
         query = queries.query_from(_TEST_PAGE, req.params)
         page = self._store.read(lambda reader: reader.test_page(run_id, query))
-        _show(resp, views.page_view(page, views.test_view))
+        _set_json(resp, views.page_view(page, views.test_view))
 
 
 class ThreadAppendResource(_Resource):
-    """Where a thread gets its tests."""
+    """Appends to a thread."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, thread_id: int) -> None:
-        """Add them, all or nothing."""
+        """Add all tests of the body to the thread, or none of them."""
         body = received(req)
+        # Read in a transaction before the write: validation of a large body must not hold the write lock.
         statuses = self._store.read(lambda reader: reader.thread_statuses(thread_id))
         try:
-            addition = _addition(object_from(body), statuses)
+            addition = _addition_from(object_from(body), statuses)
         except ApiError:
-            # What was taken before the project renamed a status is still what it was.
-            if not self._repeat(req, resp, body):
+            # A repetition is valid even if the project has renamed a status of its tests since the first request.
+            if not self._has_repeated(req, resp, body):
                 raise
             return
-        self._change(req, resp, body, _done(lambda writer: writer.append_to_thread(thread_id, addition)))
+        self._change(req, resp, body, lambda writer: writer.append_to_thread(thread_id, addition))
 
 
 class ThreadCompletionResource(_Resource):
-    """Where a thread is completed."""
+    """The completion of a thread."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, thread_id: int) -> None:
-        """Complete it."""
+        """Complete the thread."""
         body = received(req, missing=b"{}")
         final = schemas.loaded(_THREAD_COMPLETION, object_from(body))
         observed, computed = final.get("elapsed_observed"), final.get("elapsed_computed")
-        self._change(req, resp, body, _done(lambda writer: writer.complete_thread(thread_id, observed, computed)))
+        self._change(req, resp, body, lambda writer: writer.complete_thread(thread_id, observed, computed))
 
 
 class ProjectSourcesResource(_Resource):
     """The sources of a project."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
-        """List them."""
+        """Answer with a page of the project's sources."""
         query = queries.query_from(_SOURCE_PAGE, req.params)
 
         def question(reader: Reader) -> tuple[Page[Json], References]:
@@ -226,14 +239,14 @@ class ProjectSourcesResource(_Resource):
             return page, reader.references(page.items, project_id, query["expands"])
 
         page, expands = self._store.read(question)
-        _show(resp, {**views.page_view(page, views.source_view), "expands": expands})
+        _set_json(resp, {**views.page_view(page, views.source_view), "expands": expands})
 
 
 class SourceResource(_Resource):
     """One source."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
-        """Show it."""
+        """Answer with the source."""
         query = queries.query_from(_SOURCE_QUERY, req.params)
 
         def question(reader: Reader) -> tuple[Json, References]:
@@ -241,51 +254,43 @@ class SourceResource(_Resource):
             return source, reader.references([source], source["project"], query["expands"])
 
         row, expands = self._store.read(question)
-        _show(resp, {"result": views.source_view(row), "expands": expands})
+        _set_json(resp, {"result": views.source_view(row), "expands": expands})
 
 
-def _parts(runs: Sequence[Json]) -> Iterator[list[int]]:
-    """Give the ids of a page's runs in order, in parts whose threads may be in memory together."""
-    part, threads = list[int](), 0
+def _run_chunks(runs: Sequence[Json]) -> Iterator[list[int]]:
+    """Split the runs of a page, in order, into chunks of ids whose threads fit into memory together."""
+    run_ids, thread_count = list[int](), 0
     for run in runs:
-        if part and threads + run["thread_count"] > _THREADS_AT_ONCE:
-            yield part
-            part, threads = [], 0
-        part.append(run["id"])
-        threads += run["thread_count"]
-    if part:
-        yield part
+        if run_ids and thread_count + run["thread_count"] > _THREADS_AT_ONCE:
+            yield run_ids
+            run_ids, thread_count = [], 0
+        run_ids.append(run["id"])
+        thread_count += run["thread_count"]
+    if run_ids:
+        yield run_ids
 
 
-def _identity(req: falcon.Request, body: bytes) -> IdempotentRequest | None:
+def _idempotent_request(req: falcon.Request, body: bytes) -> IdempotentRequest | None:
+    """Return the request's idempotency key with its hash; None if it has no key."""
     key = req.context.get("idempotency_key")
     return None if key is None else IdempotentRequest.of(key, req.method, req.path, body)
 
 
-def _answer(resp: falcon.Response, answer: StoredResponse) -> None:
-    resp.status = answer.status
-    if answer.body is not None:
-        resp.data = json_text(answer.body).encode()
+def _answer(resp: falcon.Response, response: StoredResponse) -> None:
+    resp.status = response.status
+    if response.body is not None:
+        resp.data = json_text(response.body).encode()
 
 
-def _show(resp: falcon.Response, value: Json) -> None:
+def _set_json(resp: falcon.Response, value: Json) -> None:
     resp.data = json_text(value).encode()
 
 
-def _done(work: Callable[[Writer], None]) -> Callable[[Writer], StoredResponse]:
-    """Return the work with the answer of operations that give nothing back."""
-
-    def _work(writer: Writer) -> StoredResponse:
-        work(writer)
-        return StoredResponse(204)
-
-    return _work
-
-
-def _addition(body: Mapping[str, Any], statuses: StatusTable) -> ThreadSubmission:
+def _addition_from(body: Mapping[str, Any], statuses: StatusTable) -> ThreadSubmission:
     mistakes = Mistakes()
-    rest = {name: value for name, value in body.items() if name != "tests"}
-    properties = schemas.checked(_THREAD, rest, mistakes)
+    # Tests are checked apart from the rest, without marshmallow: it is a hundred times slower.
+    properties_body = {name: value for name, value in body.items() if name != "tests"}
+    properties = schemas.checked(_THREAD, properties_body, mistakes)
     tests = tests_from(body.get("tests", []), statuses, mistakes)
     mistakes.refuse()
     return thread_from(properties, tests, statuses)

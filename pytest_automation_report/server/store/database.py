@@ -129,7 +129,7 @@ def lock_contents(database: Database) -> None:
     _advise(database, "pg_advisory_xact_lock", "contents")
 
 
-def is_mine(database: Database, name: str) -> bool:
+def try_lock(database: Database, name: str) -> bool:
     """Return whether something of this name is this transaction's, and not another one's that is under way."""
     return _advise(database, "pg_try_advisory_xact_lock", name) is not False
 

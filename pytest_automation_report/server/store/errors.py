@@ -1,4 +1,4 @@
-"""What the server answers instead of doing what was asked (floor 2)."""
+"""Define the errors that the server answers with a 4xx status."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """A request gets an answer of 4xx; nothing of it was stored.
+    """An error that is answered with a 4xx status; nothing of the request was stored.
 
-    ``errors`` maps dotted paths of the body, or names of query parameters, to texts.
+    ``errors`` maps dotted paths of the body, or names of query parameters, to messages.
     """
 
     def __init__(
@@ -29,32 +29,35 @@ class ApiError(Exception):
 
 
 def not_found(noun: str) -> ApiError:
-    """Return the refusal of a request whose address names a record that is not there."""
+    """Return the error (404) for a URL whose record does not exist."""
     return ApiError(404, f"There is no {noun} with this id.")
 
 
 def already_completed(noun: str) -> ApiError:
-    """Return the refusal of a change to something that is completed."""
+    """Return the error (422) for a change to a completed run or thread."""
     return ApiError(422, f"The {noun} is completed and takes no changes.")
 
 
 def validation_error(errors: Mapping[str, Sequence[str]]) -> ApiError:
-    """Return the refusal of a request with values that cannot be used."""
+    """Return the error (422) for a request with invalid values."""
     return ApiError(422, "The request has values that cannot be used.", errors)
 
 
 def in_progress() -> ApiError:
-    """Return the refusal of a request whose idempotency key is being used by another one just now."""
+    """Return the error (409) for an idempotency key that another request is using at this moment."""
     return ApiError(409, "A request with this idempotency key is being answered.", headers={"Retry-After": "1"})
 
 
 def unreachable() -> ApiError:
-    """Return the refusal of a request while the database is away: nothing was done, so it is safe to repeat."""
+    """Return the error (429) for a database that cannot be reached.
+
+    Clients repeat a request after 429. After a 5xx they would have to find out first whether it was applied.
+    """
     return ApiError(429, "The database of the store cannot be reached.", headers={"Retry-After": "5"})
 
 
 class DiskFullError(ApiError):
-    """A change found the disk of the store full (429): the transaction was undone, so it is safe to repeat."""
+    """The store's disk is full (429): the transaction was rolled back, so the request is safe to repeat."""
 
     def __init__(self) -> None:
         message = "The disk is full: free space where the store is. Nothing of this request was stored."
@@ -62,5 +65,5 @@ class DiskFullError(ApiError):
 
 
 def try_again() -> ApiError:
-    """Return the refusal of a request that found the store locked: nothing was done, so it is safe to repeat."""
+    """Return the error (429) for a locked store: nothing was stored, so the request is safe to repeat."""
     return ApiError(429, "The store is busy with other writers.", headers={"Retry-After": "1"})

@@ -1,4 +1,8 @@
-"""The store: what the server keeps, in a SQLite file or a PostgreSQL database (floor 2)."""
+"""Open a store, in a SQLite file or a PostgreSQL database, and run transactions on it.
+
+A transaction is given as a function: the store runs it again when PostgreSQL rolls it back, and does not run it when
+the same request was answered before.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.store.database import TransactionRolledBackError, is_mine
+from pytest_automation_report.server.store.database import TransactionRolledBackError, try_lock
 from pytest_automation_report.server.store.errors import in_progress, try_again, validation_error
 from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.reads import Reader
@@ -30,16 +34,21 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.database import Transactions
 
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 
-_KEPT_MICROSECONDS = 7 * 24 * 3600 * 1_000_000
-_PURGE_EVERY = 256
-_TRIES = 5
+_KEEP_RESPONSES_US = 7 * 24 * 3600 * 1_000_000
+"""How long the response to an idempotency key is stored; clients that repeat a request do so within hours."""
+
+_PURGE_EVERY_REQUESTS = 256
+"""Expired responses are deleted once in so many requests, so that most requests pay nothing for it."""
+
+_MAX_ATTEMPTS = 5
+"""How often a transaction is run that the database keeps rolling back."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """What a change is answered with."""
+    """Status and body of the response to a change."""
 
     status: int
     body: Json | None = None
@@ -47,162 +56,182 @@ class StoredResponse:
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """What makes a request the same as an earlier one: its idempotency key, and a hash of all that it asks for."""
+    """An idempotency key with a hash of the request's method, path and body.
+
+    A second request with the same key and the same hash is a repetition; with another hash it is a mistake.
+    """
 
     key: str
     fingerprint: str
 
     @classmethod
     def of(cls, key: str, method: str, path: str, body: bytes) -> IdempotentRequest:
-        """Return the identity of a request."""
-        asked = sha256(f"{method} {path}\n".encode("utf-8", "surrogatepass") + body)
-        return cls(key, asked.hexdigest())
+        """Return the key and the hash of a request."""
+        fingerprint = sha256(f"{method} {path}\n".encode("utf-8", "surrogatepass") + body)
+        return cls(key, fingerprint.hexdigest())
 
 
-def _now() -> int:
+def _now_us() -> int:
     return time.time_ns() // 1000
 
 
 class Store:
-    """One store, in a file or a database; owned by the process that opened it, safe to use from several threads.
+    """One open store; several threads may use it, and several processes may have the same store open.
 
-    Several processes may have the same one open. ``clock`` gives microseconds since 1970, ``mounts`` is the table of
-    mounted file systems; ``notes`` tells what its user should know about the place of a file. A store that has reached
-    ``max_bytes`` takes nothing more that makes it larger (422). With ``must_exist`` no new store is made.
-    Raises `StoreError` when the place cannot be opened, is not a store, or was made by a newer release.
+    ``clock`` returns microseconds since 1970. ``mounts`` is the table of mounted file systems. ``notes`` has sentences
+    for the user about the location of the file. A store that has reached ``max_bytes`` refuses (422) every change that
+    would make it larger. With ``must_exist`` no new store is created.
+    Raises `StoreError` when the location cannot be opened, is not a store, or belongs to a newer release.
     """
 
     def __init__(
         self,
-        place: Path | PostgresDatabase,
+        location: Path | PostgresDatabase,
         *,
-        clock: Callable[[], int] = _now,
+        clock: Callable[[], int] = _now_us,
         mounts: Path = MOUNTS,
         max_bytes: int | None = None,
         must_exist: bool = False,
     ) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
-        self._connections = _connections(place, mounts, must_exist=must_exist)
+        self._connections = _connections(location, mounts, must_exist=must_exist)
         self.notes = self._connections.notes
-        self._until_purge = 1
-        self._keys: set[str] = set()
+        # The first request with a key purges: a store may have been closed for longer than responses are kept.
+        self._requests_until_purge = 1
+        self._keys_in_use: set[str] = set()
         self._keys_lock = threading.Lock()
 
     def change(
-        self, work: Callable[[Writer], StoredResponse], identity: IdempotentRequest | None = None
+        self, work: Callable[[Writer], StoredResponse], request: IdempotentRequest | None = None
     ) -> StoredResponse:
-        """Do some work in one transaction and return its answer, once it is on disk.
+        """Run a change in one transaction and return its response, once it is on disk.
 
-        A request with an identity is done once: later ones get the first one's answer, those that come while it is
-        being done are refused (409). A `RefusalError` out of ``work`` leaves nothing behind, the identity included.
+        A request with an idempotency key is applied once: a repetition gets the stored response, and one that arrives
+        while the first is being applied is refused (409). An `ApiError` out of ``work`` undoes all of it, and the key
+        stays free.
         """
-        if identity is None:
+        if request is None:
             return self.write(work)
-        # Jobs that join a run send the same key at the same moment: once it is answered, none waits for another.
-        earlier = self.answer_to(identity)
+        # Jobs that join a run send the same key at the same moment. This read needs no write lock, so once the first
+        # of them is answered the others do not wait for each other.
+        earlier = self.earlier_response(request)
         if earlier is not None:
             return earlier
-        with self._once_at_a_time(identity):
-            return _done(self._connections.writing, lambda database: self._once(database, work, identity))
+        with self._hold_key(request.key):
+            return _run_transaction(
+                self._connections.writing, lambda database: self._apply_once(database, work, request)
+            )
 
-    def write(self, work: Callable[[Writer], Found]) -> Found:
-        """Do some work in one transaction and return what it gives, once it is on disk."""
-        return _done(self._connections.writing, lambda database: work(Writer(database, self._clock(), self._max_bytes)))
+    def write(self, work: Callable[[Writer], Value]) -> Value:
+        """Run a change in one transaction and return its value, once it is on disk."""
+        return _run_transaction(
+            self._connections.writing, lambda database: work(Writer(database, self._clock(), self._max_bytes))
+        )
 
-    def answer_to(self, identity: IdempotentRequest) -> StoredResponse | None:
-        """Return what a request was answered with before."""
-        return _done(self._connections.reading, lambda database: _earlier(database, identity, self._clock()))
+    def earlier_response(self, request: IdempotentRequest) -> StoredResponse | None:
+        """Return the stored response of a request; None if it was not applied yet."""
+        return _run_transaction(
+            self._connections.reading, lambda database: _earlier_response(database, request, self._clock())
+        )
 
-    def read(self, question: Callable[[Reader], Found]) -> Found:
-        """Answer a question from the store as it is at one moment."""
-        return _done(self._connections.reading, lambda database: question(Reader(database)))
+    def read(self, question: Callable[[Reader], Value]) -> Value:
+        """Run queries on one snapshot of the store and return their value."""
+        return _run_transaction(self._connections.reading, lambda database: question(Reader(database)))
 
     def compact(self) -> None:
-        """Give back the space of what was removed; raises `RefusalError` (429) while others use the store."""
+        """Return the space of removed rows to the disk; raises `ApiError` (429) while others use the store."""
         self._connections.compact()
 
     def close(self) -> None:
-        """Close the store; a closed one cannot be used again, closing it twice is harmless."""
+        """Close the store for good; closing it twice is harmless."""
         self._connections.close()
 
     @contextmanager
-    def _once_at_a_time(self, identity: IdempotentRequest) -> Iterator[None]:
-        """Refuse a key that this process is using just now."""
+    def _hold_key(self, key: str) -> Iterator[None]:
+        """Refuse (409) an idempotency key that another thread of this process is using."""
         with self._keys_lock:
-            if identity.key in self._keys:
+            if key in self._keys_in_use:
                 raise in_progress()
-            self._keys.add(identity.key)
+            self._keys_in_use.add(key)
         try:
             yield
         finally:
             with self._keys_lock:
-                self._keys.discard(identity.key)
+                self._keys_in_use.discard(key)
 
-    def _once(
-        self, database: Database, work: Callable[[Writer], StoredResponse], identity: IdempotentRequest
+    def _apply_once(
+        self, database: Database, work: Callable[[Writer], StoredResponse], request: IdempotentRequest
     ) -> StoredResponse:
-        """Do the work unless it was done; other processes wait for each other in SQLite, and elsewhere are refused."""
+        """Run a change unless its key was used, and store the response with the change.
+
+        Of two processes with the same key, the second one waits in SQLite and is refused (409) in PostgreSQL.
+        """
         now = self._clock()
-        if not is_mine(database, f"key {identity.key}"):
+        if not try_lock(database, f"key {request.key}"):
             raise in_progress()
-        earlier = _earlier(database, identity, now)
+        # The key may have been used between the read in `change` and this transaction.
+        earlier = _earlier_response(database, request, now)
         if earlier is not None:
             return earlier
-        answer = work(Writer(database, now, self._max_bytes))
-        self._remember(database, identity, answer, now)
-        return answer
+        response = work(Writer(database, now, self._max_bytes))
+        self._store_response(database, request, response, now)
+        return response
 
-    def _remember(self, database: Database, identity: IdempotentRequest, answer: StoredResponse, now: int) -> None:
-        AppliedRequestRow.delete().where(AppliedRequestRow.key == identity.key).execute(database)
+    def _store_response(
+        self, database: Database, request: IdempotentRequest, response: StoredResponse, now: int
+    ) -> None:
+        # An expired response may still have this key.
+        AppliedRequestRow.delete().where(AppliedRequestRow.key == request.key).execute(database)
         AppliedRequestRow.insert(
-            key=identity.key,
-            fingerprint=identity.fingerprint,
-            status=answer.status,
+            key=request.key,
+            fingerprint=request.fingerprint,
+            status=response.status,
             created=now,
-            body=None if answer.body is None else json_text(answer.body),
+            body=None if response.body is None else json_text(response.body),
         ).execute(database)
-        self._until_purge -= 1
-        if self._until_purge <= 0 and is_mine(database, "purge"):
-            self._until_purge = _PURGE_EVERY
-            AppliedRequestRow.delete().where(AppliedRequestRow.created < now - _KEPT_MICROSECONDS).execute(database)
+        self._requests_until_purge -= 1
+        # Two purges at once would lock the same rows in different orders.
+        if self._requests_until_purge <= 0 and try_lock(database, "purge"):
+            self._requests_until_purge = _PURGE_EVERY_REQUESTS
+            AppliedRequestRow.delete().where(AppliedRequestRow.created < now - _KEEP_RESPONSES_US).execute(database)
 
 
-def _connections(place: Path | PostgresDatabase, mounts: Path, *, must_exist: bool) -> Transactions:
-    """Return the connections to a file or a database."""
-    if not isinstance(place, PostgresDatabase):
-        if must_exist and not place.exists():
-            raise StoreError(f"{place}: there is no store; name the file of one")
-        return Connections(place, mounts)
+def _connections(location: Path | PostgresDatabase, mounts: Path, *, must_exist: bool) -> Transactions:
+    if not isinstance(location, PostgresDatabase):
+        if must_exist and not location.exists():
+            raise StoreError(f"{location}: there is no store; name the file of one")
+        return Connections(location, mounts)
     try:
         from pytest_automation_report.server.store.postgres import PostgresConnections  # noqa: PLC0415 - files need no driver
     except ImportError as error:
+        # Only a missing driver is the user's to install; an error in a module of ours is a bug and shows itself.
         if (error.name or "psycopg").partition(".")[0] != "psycopg":
             raise
         raise StoreError(
-            f"{place}: the driver for PostgreSQL is missing ({error}): pip install 'psycopg[binary]>=3.1'"
+            f"{location}: the driver for PostgreSQL is missing ({error}): pip install 'psycopg[binary]>=3.1'"
         ) from error
-    return PostgresConnections(place, must_exist=must_exist)
+    return PostgresConnections(location, must_exist=must_exist)
 
 
-def _done(enter: Callable[[], AbstractContextManager[Database]], work: Callable[[Database], Found]) -> Found:
-    """Do some work in a transaction, again when the database itself undid it."""
-    for _ in range(_TRIES):
+def _run_transaction(enter: Callable[[], AbstractContextManager[Database]], work: Callable[[Database], Value]) -> Value:
+    """Run ``work`` in a transaction, and again when the database rolled it back because of a concurrent one."""
+    for _ in range(_MAX_ATTEMPTS):
         with suppress(TransactionRolledBackError), enter() as database:
             return work(database)
     raise try_again()
 
 
-def _earlier(database: Database, identity: IdempotentRequest, now: int) -> StoredResponse | None:
+def _earlier_response(database: Database, request: IdempotentRequest, now: int) -> StoredResponse | None:
     rows: Any = (
         AppliedRequestRow.select()
-        .where((AppliedRequestRow.key == identity.key) & (AppliedRequestRow.created >= now - _KEPT_MICROSECONDS))
+        .where((AppliedRequestRow.key == request.key) & (AppliedRequestRow.created >= now - _KEEP_RESPONSES_US))
         .dicts()
         .execute(database)
     )
     row = next(iter(rows), None)
     if row is None:
         return None
-    if row["fingerprint"] != identity.fingerprint:
+    if row["fingerprint"] != request.fingerprint:
         raise validation_error({"Idempotency-Key": ["This key was used for a request with other content."]})
     return StoredResponse(row["status"], None if row["body"] is None else json.loads(row["body"]))

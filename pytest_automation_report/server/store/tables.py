@@ -1,7 +1,7 @@
-"""The tables of the store (floor 2).
+"""Define the tables of the store as peewee models.
 
-The models are bound to no database: several stores live in one process and in several threads, so every query is
-given its database when it is executed. Times are microseconds since 1970 in UTC, durations microseconds.
+The models are bound to no database: one process may have several stores open, in several threads, so every query gets
+its database when it is executed. Times are microseconds since 1970 in UTC, durations are microseconds.
 """
 
 from __future__ import annotations
@@ -23,28 +23,29 @@ from peewee import (
 from pytest_automation_report.server.store.statuses import COUNT_NAMES, RunStatus
 
 SCHEMA_VERSION = 6
-"""Version of these tables; each earlier one has a migration, a higher one was made by a newer release."""
+"""Version of these tables. Each earlier version has a migration; a higher one belongs to a newer release."""
 
 
 def _table_name(model: type[Model]) -> str:
-    """Return the name of a model's table: that of its class in snake case, without the suffix of the layer."""
+    """Return the name of a model's table: its class name in snake case, without the suffix ``Row``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", model.__name__.removesuffix("Row")).lower()
 
 
 class Table(Model):
-    """What all tables share."""
+    """Base of all tables."""
 
     class Meta:
-        """What peewee takes from here."""
+        """Options that peewee reads."""
 
-        # A class is named by its layer (`RunRow`), a table by what it holds (`run`), so that
-        # the stores of earlier versions stay readable.
+        # The classes got the suffix `Row` after the first releases; the tables keep their names, so that the stores of
+        # these releases stay readable.
         table_function = _table_name
 
 
 class Counted(Table):
-    """A record with the contract's result counts; they are kept with every write so that reading is one row."""
+    """A record with the contract's result counts, updated with every append so that a read needs one row."""
 
+    # 25 fields, one for each result status.
     locals().update({name: BigIntegerField(default=0) for name in COUNT_NAMES})
     success_count = BigIntegerField(default=0)
     failure_count = BigIntegerField(default=0)
@@ -53,14 +54,14 @@ class Counted(Table):
 
 
 class ProjectRow(Table):
-    """A project; any id that a run was created in."""
+    """A project; it exists from the first run that is created in it."""
 
     id = BigIntegerField(primary_key=True)
     created = BigIntegerField()
 
 
 class SourceRow(Table):
-    """A named suite of a project: test identities belong to it."""
+    """A named suite of a project; keys of tests are unique in it."""
 
     id = BigAutoField()
     project = ForeignKeyField(ProjectRow)
@@ -94,13 +95,13 @@ MilestoneRow.add_index(MilestoneRow.project, MilestoneRow.name, unique=True)
 
 
 class MilestoneTagRow(Table):
-    """A tag whose runs belong to a milestone unless they name another one."""
+    """A tag of a milestone; runs with it belong to the milestone unless they name another one."""
 
     milestone = ForeignKeyField(MilestoneRow, index=False)
     tag = TextField()
 
-    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee takes it from each class by itself
-        """What peewee takes from here."""
+    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee reads it in each class by itself
+        """Options that peewee reads."""
 
         primary_key = CompositeKey("milestone", "tag")
 
@@ -129,13 +130,13 @@ RunRow.add_index(RunRow.project, RunRow.created)
 
 
 class RunTagRow(Table):
-    """A tag of a run, for the filter; the run itself keeps its tags as they were sent."""
+    """A tag of a run, for the filter by tags; ``RunRow.tags`` has the same tags in the order they were sent."""
 
     run = ForeignKeyField(RunRow, index=False)
     tag = TextField()
 
-    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee takes it from each class by itself
-        """What peewee takes from here."""
+    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee reads it in each class by itself
+        """Options that peewee reads."""
 
         primary_key = CompositeKey("run", "tag")
 
@@ -152,14 +153,14 @@ class ProjectStatusRow(Table):
     is_passed = BooleanField()
     is_failed = BooleanField()
 
-    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee takes it from each class by itself
-        """What peewee takes from here."""
+    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee reads it in each class by itself
+        """Options that peewee reads."""
 
         primary_key = CompositeKey("project", "number")
 
 
 class ThreadRow(Counted):
-    """A thread of a run; ``position`` counts from 1."""
+    """A thread of a run; ``position`` counts from 1 within the run."""
 
     id = BigAutoField()
     run = ForeignKeyField(RunRow)
@@ -183,7 +184,7 @@ class AttachmentRow(Table):
 
 
 class CaseRow(Table):
-    """A test across runs: one for each key of a source."""
+    """The identity of a test across runs: one row for each key of a source."""
 
     id = BigAutoField()
     source = ForeignKeyField(SourceRow, index=False)
@@ -194,7 +195,10 @@ CaseRow.add_index(CaseRow.source, CaseRow.key, unique=True)
 
 
 class ResultRow(Table):
-    """One test of a thread; ``fields`` and ``artifacts`` are JSON lists or null."""
+    """The result of one test in a thread; ``fields`` and ``artifacts`` are JSON lists or null.
+
+    ``result_class`` follows from ``status`` and is stored because statuses of a project can change.
+    """
 
     id = BigAutoField()
     run = ForeignKeyField(RunRow)
@@ -217,7 +221,7 @@ ResultRow.add_index(ResultRow.run, ResultRow.status)
 
 
 class ContentRow(Table):
-    """The content of an artifact that the store keeps; ``hash`` is its SHA-256 in hexadecimal, ``size`` in bytes."""
+    """The content of a stored artifact; ``hash`` is its SHA-256 in hexadecimal, ``size`` is in bytes."""
 
     id = BigAutoField()
     hash = TextField(unique=True)
@@ -227,32 +231,32 @@ class ContentRow(Table):
 
 
 class ContentPartRow(Table):
-    """A stretch of a content; ``position`` counts from 0."""
+    """A part of a content; ``position`` counts from 0."""
 
     content = ForeignKeyField(ContentRow, index=False)
     position = BigIntegerField()
     data = BlobField()
 
-    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee takes it from each class by itself
-        """What peewee takes from here."""
+    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee reads it in each class by itself
+        """Options that peewee reads."""
 
         primary_key = CompositeKey("content", "position")
 
 
 class ContentUseRow(Table):
-    """A content that something in a run refers to, there or not; ``hash`` is that of the content."""
+    """A reference from a run to a content, which may be missing; contents without one are removed by `store prune`."""
 
     run = ForeignKeyField(RunRow, index=False)
     hash = TextField(index=True)
 
-    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee takes it from each class by itself
-        """What peewee takes from here."""
+    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee reads it in each class by itself
+        """Options that peewee reads."""
 
         primary_key = CompositeKey("run", "hash")
 
 
 class AppliedRequestRow(Table):
-    """The answer to a request that was sent with an idempotency key."""
+    """The response to a request that had an idempotency key."""
 
     key = TextField(primary_key=True)
     fingerprint = TextField()
@@ -279,14 +283,14 @@ TABLES: tuple[type[Table], ...] = (
     ContentUseRow,
     AppliedRequestRow,
 )
-"""All tables, in an order in which they can be created."""
+"""All tables; each one stands after the tables that it refers to, so that they can be created in this order."""
 
 INSERT_CASE = 'INSERT INTO "case" ("source_id", "key") VALUES (?, ?) ON CONFLICT DO NOTHING'
-"""Makes a test of a source known; raw, like `INSERT_RESULT`."""
+"""Insert a test of a source unless it exists; raw SQL, like `INSERT_RESULT`."""
 
 INSERT_RESULT = (
     'INSERT INTO "result" ("run_id", "thread_id", "case_id", "name", "folder", "status", "result_class", "elapsed",'
     ' "file", "line", "assertions", "fields", "artifacts", "created")'
     ' VALUES (?, ?, (SELECT "id" FROM "case" WHERE "source_id" = ? AND "key" = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
 )
-"""Adds one result; raw because peewee's own multi-row insert costs several times the storage itself."""
+"""Insert one result; raw SQL because peewee's multi-row insert takes several times as long as the storage itself."""

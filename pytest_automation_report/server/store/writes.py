@@ -1,4 +1,7 @@
-"""Every change of the store, inside a write transaction that its caller holds (floor 2)."""
+"""Change the store, inside a write transaction that the caller holds.
+
+Counts of runs and threads are updated with every append, so that a page reads one row and no results.
+"""
 
 from __future__ import annotations
 
@@ -44,9 +47,9 @@ if TYPE_CHECKING:
 
 
 class Writer:
-    """The changes that one transaction may make; ``now`` is in microseconds since 1970.
+    """The changes of one write transaction; ``now`` is in microseconds since 1970.
 
-    Every method raises `RefusalError` for what the contract does not allow, and then nothing may be committed.
+    Every method raises `ApiError` for a change that the contract does not allow. The caller must then roll back.
     """
 
     def __init__(self, database: Database, now: int, max_bytes: int | None = None) -> None:
@@ -56,23 +59,26 @@ class Writer:
 
     @property
     def database(self) -> Database:
-        """The connection in its transaction, for changes that only upkeep makes."""
+        """The connection in its transaction, for changes that only maintenance makes."""
         return self._database
 
     @property
     def now(self) -> int:
-        """The moment of the transaction, in microseconds since 1970."""
+        """The time of the transaction, in microseconds since 1970."""
         return self._now
 
     def check_room(self) -> None:
-        """Refuse what makes the store larger when it has reached its limit; runs and threads can still be completed."""
+        """Raise `ApiError` (422) when the store has reached its size limit.
+
+        Completion of runs and threads does not call this, so that CI jobs can end in order on a full store.
+        """
         if self._max_bytes is not None:
             check_room(self._database, self._max_bytes)
 
     def create_run(self, project_id: int, run: RunSubmission, *, are_references_strict: bool = False) -> int:
-        """Add a run, and the project, source, configuration and milestone that it names; return its id.
+        """Create a run and return its id; create the project, source, configuration and milestone if missing.
 
-        With strict references a configuration or milestone has to be there already.
+        With strict references, the configuration and the milestone must exist already.
         """
         self.check_room()
         self._add_project(project_id)
@@ -93,14 +99,17 @@ class Writer:
         return run_id
 
     def append_to_run(self, run_id: int, attachments: Sequence[StoredAttachment]) -> None:
-        """Add fields, artifacts and links to an open run."""
+        """Add fields, artifacts and links to a run that is not completed."""
         self.check_room()
         self._open_run(run_id)
         self._attach(run_id, None, attachments)
         self._touch(run_id)
 
     def complete_run(self, run_id: int, *, measure_elapsed: bool) -> None:
-        """Complete a run and its open threads."""
+        """Complete a run and its open threads.
+
+        The run's elapsed time is measured since its creation, or is that of its longest thread.
+        """
         run = self._open_run(run_id)
         open_threads = ThreadRow.select(ThreadRow.id, ThreadRow.failure_count).where(
             (ThreadRow.run == run_id) & (ThreadRow.is_completed == False),  # noqa: E712 - SQL, not Python
@@ -118,7 +127,7 @@ class Writer:
         ).where(RunRow.id == run_id).execute(self._database)
 
     def create_thread(self, run_id: int, thread: ThreadSubmission) -> int:
-        """Add a thread to an open run; return its id."""
+        """Add a thread to a run that is not completed; return the thread's id."""
         self.check_room()
         run = self._open_run(run_id)
         check_threads(run["thread_count"])
@@ -138,34 +147,36 @@ class Writer:
         return thread_id
 
     def append_to_thread(self, thread_id: int, addition: ThreadSubmission) -> None:
-        """Add tests, fields, artifacts and durations to an open thread, all or nothing."""
+        """Add tests, fields, artifacts and durations to a thread that is not completed."""
         self.check_room()
         thread = self._open_thread(thread_id)
-        totals = _totals(thread, addition)
+        totals = _elapsed_totals(thread, addition)
         self._attach(thread["run"], thread_id, addition.attachments)
-        mentioned = (hashes_in(test.artifacts) for test in addition.tests if test.artifacts)
-        use(self._database, thread["run"], set[str]().union(*mentioned))
+        artifact_hashes = (hashes_in(test.artifacts) for test in addition.tests if test.artifacts)
+        use(self._database, thread["run"], set[str]().union(*artifact_hashes))
         add_results(self._database, thread, addition.tests, addition.statuses, self._now)
-        amounts = addition.statuses.increments(test.status for test in addition.tests)
-        counts = {name: getattr(ThreadRow, name) + amount for name, amount in amounts.items()}
+        # The database itself computes `count = count + n`, so the counts need not be read first.
+        increments = addition.statuses.increments(test.status for test in addition.tests)
+        counts = {name: getattr(ThreadRow, name) + amount for name, amount in increments.items()}
         if totals or counts:
             ThreadRow.update(**totals, **counts).where(ThreadRow.id == thread_id).execute(self._database)
-        counts = {name: getattr(RunRow, name) + amount for name, amount in amounts.items()}
+        counts = {name: getattr(RunRow, name) + amount for name, amount in increments.items()}
         RunRow.update(**counts, updated=self._now).where(RunRow.id == thread["run"]).execute(self._database)
 
     def complete_thread(self, thread_id: int, observed: int | None, computed: int | None) -> None:
-        """Complete a thread; durations, in microseconds, replace its totals so far."""
+        """Complete a thread; durations, in microseconds, replace the totals of its appends unless they are None."""
         thread = self._open_thread(thread_id)
-        finals = {"elapsed_observed": observed, "elapsed_computed": computed}
-        self._close_thread(thread, {name: value for name, value in finals.items() if value is not None})
+        durations = {"elapsed_observed": observed, "elapsed_computed": computed}
+        self._close_thread(thread, {name: value for name, value in durations.items() if value is not None})
         RunRow.update(thread_active_count=RunRow.thread_active_count - 1, updated=self._now).where(
             RunRow.id == thread["run"],
         ).execute(self._database)
 
     def set_status(self, project_id: int, status: ResultStatus) -> None:
-        """Keep a project's own form of a result status; raises ``ValueError`` for one that it cannot have."""
+        """Add or replace a result status of a project; raises ``ValueError`` for an invalid one."""
         self._add_project(project_id)
         lock_project(self._database, project_id)
+        # Only for its checks: the table itself is not stored.
         project_statuses(self._database, project_id).changed(status)
         ProjectStatusRow.delete().where(
             (ProjectStatusRow.project == project_id) & (ProjectStatusRow.number == status.id)
@@ -182,23 +193,24 @@ class Writer:
         ).execute(self._database)
 
     def set_milestone(self, project_id: int, name: str, tags: Iterable[str]) -> int:
-        """Give a milestone the tags whose runs belong to it, make it where it is missing, and return its id."""
+        """Set the tags of a milestone, which is created if missing, and return its id; runs join it by these tags."""
         self._add_project(project_id)
         lock_project(self._database, project_id)
-        new = MilestoneRow.insert(project=project_id, name=name)
-        milestone = self._made(MilestoneRow, project_id, MilestoneRow.name == name, new)
-        set_tags(self._database, milestone, tags)
-        return milestone
+        insert = MilestoneRow.insert(project=project_id, name=name)
+        milestone_id = self._find_or_create(MilestoneRow, project_id, MilestoneRow.name == name, insert)
+        set_tags(self._database, milestone_id, tags)
+        return milestone_id
 
-    def _close_thread(self, thread: Json, finals: Json | None = None) -> None:
+    def _close_thread(self, thread: Json, durations: Json | None = None) -> None:
         ThreadRow.update(
             is_completed=True,
             completed=self._now,
             status=final_status(thread["failure_count"]),
-            **(finals or {}),
+            **(durations or {}),
         ).where(ThreadRow.id == thread["id"]).execute(self._database)
 
     def _open_run(self, run_id: int) -> Json:
+        """Lock a run and return its row; raises `ApiError` if it is missing (404) or completed (422)."""
         row = self._row(
             locked(
                 RunRow.select(RunRow.created, RunRow.status, RunRow.failure_count, RunRow.thread_count).where(
@@ -214,6 +226,8 @@ class Writer:
         return row
 
     def _open_thread(self, thread_id: int) -> Json:
+        """Lock the run of a thread and return the thread's row; raises `ApiError` like `_open_run`."""
+        # The lock comes first: a row that is read before it may be completed by another writer in between.
         lock_run_of(self._database, thread_id)
         row = self._row(
             ThreadRow.select(
@@ -240,25 +254,27 @@ class Writer:
         return longest
 
     def _source(self, project_id: int, name: str) -> int:
-        new = SourceRow.insert(project=project_id, name=name, created=self._now)
-        return self._made(SourceRow, project_id, SourceRow.name == name, new)
+        insert = SourceRow.insert(project=project_id, name=name, created=self._now)
+        return self._find_or_create(SourceRow, project_id, SourceRow.name == name, insert)
 
     def _add_project(self, project_id: int) -> None:
         if self._row(ProjectRow.select(ProjectRow.id).where(ProjectRow.id == project_id)) is None:
             ProjectRow.insert(id=project_id, created=self._now).on_conflict_ignore().execute(self._database)
 
     def _check_references(self, project_id: int, run: RunSubmission, *, are_names_checked: bool) -> None:
-        """Refuse ids, and where asked names, of configurations and milestones that the project does not have."""
+        """Raise `ApiError` (422) for ids of configurations and milestones that the project does not have.
+
+        With ``are_names_checked`` it is raised for unknown names, too.
+        """
         errors: dict[str, list[str]] = {}
-        given: Sequence[tuple[type[ConfigRow | MilestoneRow], int | None, str | None]] = (
-            (ConfigRow, run.config_id, run.config),
-            (MilestoneRow, run.milestone_id, run.milestone),
+        references: Sequence[tuple[str, type[ConfigRow | MilestoneRow], int | None, str | None]] = (
+            ("config", ConfigRow, run.config_id, run.config),
+            ("milestone", MilestoneRow, run.milestone_id, run.milestone),
         )
-        for table, wanted, name in given:
-            noun = table.__name__.lower()
-            if wanted is not None and not self._exists(table, project_id, table.id == wanted):
-                errors[f"{noun}_id"] = [f"There is no {noun} with the id {wanted} in this project."]
-            is_name_used = wanted is None and name is not None
+        for noun, table, record_id, name in references:
+            if record_id is not None and not self._exists(table, project_id, table.id == record_id):
+                errors[f"{noun}_id"] = [f"There is no {noun} with the id {record_id} in this project."]
+            is_name_used = record_id is None and name is not None
             if are_names_checked and is_name_used and not self._exists(table, project_id, table.name == name):
                 errors[noun] = [f"There is no {noun} of this name in this project."]
         if errors:
@@ -271,29 +287,30 @@ class Writer:
         self,
         table: type[ConfigRow | MilestoneRow],
         project_id: int,
-        wanted: int | None,
+        record_id: int | None,
         name: str | None,
     ) -> int | None:
-        """Return the id of a configuration or milestone: a checked id, or a name that is made on first use."""
-        if wanted is not None or name is None:
-            return wanted
-        return self._made(table, project_id, table.name == name, table.insert(project=project_id, name=name))
+        """Return the id of a configuration or milestone, which is created by its name if missing; an id wins."""
+        if record_id is not None or name is None:
+            return record_id
+        return self._find_or_create(table, project_id, table.name == name, table.insert(project=project_id, name=name))
 
-    def _made(
+    def _find_or_create(
         self,
         table: type[SourceRow | ConfigRow | MilestoneRow],
         project_id: int,
         condition: object,
-        new: Any,  # noqa: ANN401 - peewee's queries have no common type
+        insert: Any,  # noqa: ANN401 - peewee's queries have no common type
     ) -> int:
-        """Return the id of a record of a project, which is made when it is not there; others may make it just now."""
-        wanted: Any = table.select(table.id).where((table.project == project_id) & condition)
-        if self._row(wanted) is None:
-            new.on_conflict_ignore().execute(self._database)
-        row = self._row(wanted)
+        """Return the id of a project's record, which is inserted if missing."""
+        select: Any = table.select(table.id).where((table.project == project_id) & condition)
+        if self._row(select) is None:
+            # In PostgreSQL another writer may insert the same record at this moment; then this insert does nothing.
+            insert.on_conflict_ignore().execute(self._database)
+        row = self._row(select)
         assert row is not None
-        found: int = row["id"]
-        return found
+        record_id: int = row["id"]
+        return record_id
 
     def _attach(self, run_id: int, thread_id: int | None, attachments: Sequence[StoredAttachment]) -> None:
         for attachment in attachments:
@@ -305,7 +322,7 @@ class Writer:
             ).execute(self._database)
         if attachments:
             check_attached(self._database, run_id)
-        artifacts = (each.body for each in attachments if each.kind == "artifacts")
+        artifacts = (attachment.body for attachment in attachments if attachment.kind == "artifacts")
         use(self._database, run_id, set[str]().union(*map(hashes_in, artifacts)))
 
     def _touch(self, run_id: int) -> None:
@@ -319,8 +336,11 @@ class Writer:
         return next(iter(self._rows(query)), None)
 
 
-def _totals(thread: Json, addition: ThreadSubmission) -> dict[str, int]:
-    """Return the new durations of a thread; SQLite would turn a sum beyond 64 bits into a fraction."""
+def _elapsed_totals(thread: Json, addition: ThreadSubmission) -> dict[str, int]:
+    """Return the durations of a thread after an addition, in microseconds; raises `ApiError` (422) beyond 64 bits.
+
+    SQLite itself would turn a larger sum into a floating-point number.
+    """
     totals = {
         name: (thread[name] or 0) + amount
         for name, amount in (("elapsed_observed", addition.observed), ("elapsed_computed", addition.computed))
