@@ -12,7 +12,7 @@ from peewee import InterfaceError, fn
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store import postgres
 from pytest_automation_report.server.store.artifact_urls import content_address
-from pytest_automation_report.server.store.database import execute, try_lock, lock_contents, lock_run
+from pytest_automation_report.server.store.database import execute, lock_contents, lock_run, try_lock
 from pytest_automation_report.server.store.errors import ApiError, DiskFullError
 from pytest_automation_report.server.store.inputs import StoredTest, ThreadSubmission, json_text, run_from
 from pytest_automation_report.server.store.maintenance import check, remove_unused_tests
