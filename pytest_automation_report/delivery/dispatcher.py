@@ -116,7 +116,7 @@ class Dispatcher:
     def step(self) -> bool:
         """Take the responses that have come, or send at most one request; return whether there was something to do."""
         # While tests run, more than one request in flight would cost CPU time that the tests need, for nothing.
-        self.in_flight.most = self.max_in_flight if self.context.queues.is_closing else 1
+        self.in_flight.max_count = self.max_in_flight if self.context.queues.is_closing else 1
         if self._take_responses():
             return True
         if self.retry_policy.is_waiting:
@@ -168,7 +168,7 @@ class Dispatcher:
         pending = PendingRequest(intent, request, sent, began=context.runtime.clock())
         key = self._idempotency_key(intent)
         call = call_for(request, context.client, context.session, self.state.run, sent=sent, key=key)
-        if self.in_flight.most > 1:
+        if self.in_flight.max_count > 1:
             self.in_flight.start(pending, call)
         else:
             self.responses.close(pending, call)
@@ -176,7 +176,7 @@ class Dispatcher:
     def _take_responses(self) -> bool:
         """Handle the responses that have come; return whether there was one."""
         has_come = False
-        for pending, call in self.in_flight.answers():
+        for pending, call in self.in_flight.finished():
             has_come = True
             self.responses.close(pending, call)
             # A response that came after a failure has written its own record: the reason of the wait is shown again.

@@ -1,15 +1,15 @@
-"""Requests that are under way at the same time, to different threads of the server (floor 3).
+"""Make several requests at the same time, each for another worker.
 
-A request spends its time in the network, so what a session leaves to its end is sent in a few round trips, however many
-workers it had. The threads here do nothing but make one request each: intents are written before, and what came of them
-after, by the sender's own thread.
+A request spends its time in the network, so the end of a session is sent in a few round trips however many workers it
+had. Each thread here makes one request and nothing else: the ledger is written by the sender's own thread alone.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeAlias, TypeVar
 
 from pytest_automation_report.api.transport import CONNECTIONS
 
@@ -21,30 +21,32 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Call: TypeAlias = "Callable[[], int | None]"
-"""A request; it returns the id of what was made, if anything was, or raises what it met."""
+"""A request; returns the id of the created object, None if it creates none, or raises the request's error."""
 
 
 def max_in_flight(endpoint: Endpoint) -> int:
-    """Return how many requests to a server at the same time are of use; the embedded store answers in process."""
+    """Return how many simultaneous requests to a server are of use: one to the embedded store, which has no network."""
     return 1 if endpoint.is_embedded else CONNECTIONS
 
 
-def in_thread(work: Callable[[], None]) -> None:
-    """Do this work in a thread of its own, which ends with the process."""
+def start_thread(work: Callable[[], None]) -> None:
+    """Run a function in a separate thread, which ends with the process at the latest."""
     threading.Thread(target=work, daemon=True).start()
 
 
 class InFlightRequests(Generic[T]):
-    """Up to ``most`` requests, each with what the caller knows it by.
+    """Up to ``max_count`` requests whose responses are awaited, each with the caller's value for it.
 
-    One thread calls all methods, and may change ``most``. ``spawn`` is given a request to make, and returns at once.
+    All methods are called by one thread, which may change ``max_count``. ``spawn`` starts the work of one request and
+    returns at once.
     """
 
-    def __init__(self, spawn: Callable[[Callable[[], None]], None] = in_thread) -> None:
-        self.most = 1
+    def __init__(self, spawn: Callable[[Callable[[], None]], None] = start_thread) -> None:
+        self.max_count = 1
         self._spawn = spawn
         self._count = 0
-        self._answers: queue.SimpleQueue[tuple[T, Call]] = queue.SimpleQueue()
+        self._finished: queue.SimpleQueue[tuple[T, Call]] = queue.SimpleQueue()
+        # A queue cannot be waited for without taking from it: `wait` puts here what it took.
         self._next: tuple[T, Call] | None = None
 
     def __len__(self) -> int:
@@ -52,43 +54,47 @@ class InFlightRequests(Generic[T]):
 
     @property
     def is_full(self) -> bool:
-        """Whether an answer must come before another request can be made."""
-        return self._count >= self.most
+        """Whether a response must come before another request can be made."""
+        return self._count >= self.max_count
 
-    def start(self, known_by: T, call: Call) -> None:
-        """Make a request."""
+    def start(self, pending: T, call: Call) -> None:
+        """Make a request; ``pending`` comes back with its response."""
         self._count += 1
-        self._spawn(lambda: self._answers.put((known_by, _repeated(call))))
+        self._spawn(lambda: self._finished.put((pending, _finished_call(call))))
 
     def wait(self, seconds: float) -> None:
-        """Wait so long for an answer, unless there is one."""
+        """Wait for a response, at most this long; returns at once if there is one."""
         if self._next is None:
             try:
-                self._next = self._answers.get(timeout=seconds)
+                self._next = self._finished.get(timeout=seconds)
             except queue.Empty:
                 return
 
-    def answers(self) -> Iterator[tuple[T, Call]]:
-        """Yield what the requests are known by whose answers have come; the call returns or raises it (again)."""
+    def finished(self) -> Iterator[tuple[T, Call]]:
+        """Yield the requests whose responses have come.
+
+        The yielded call does not make the request again: it returns its result or raises its error.
+        """
         while True:
             self.wait(0.0)
             if self._next is None:
                 return
-            answer, self._next = self._next, None
+            finished, self._next = self._next, None
             self._count -= 1
-            yield answer
+            yield finished
 
 
-def _repeated(call: Call) -> Call:
-    """Make a call now, and return one that ends as it did, whatever that was."""
+def _finished_call(call: Call) -> Call:
+    """Make a request now; return a function that returns its result or raises its error.
+
+    So an error crosses from the request's thread to the sender's, where the same code handles it as without threads.
+    """
     try:
-        made = call()
-    except BaseException as error:  # noqa: BLE001 - raised where it is asked for
-        met = error
-    else:
-        return lambda: made
+        result = call()
+    except BaseException as error:  # noqa: BLE001 - raised in the sender's thread
+        return partial(_raise, error)
+    return lambda: result
 
-    def raise_() -> int | None:
-        raise met
 
-    return raise_
+def _raise(error: BaseException) -> NoReturn:
+    raise error

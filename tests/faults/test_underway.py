@@ -360,7 +360,7 @@ def test_embedded_store_has_one_request_at_a_time() -> None:
 def test_call_ends_where_it_is_concluded() -> None:
     """What a request raises in its own thread is raised where its answer is taken, whatever it is."""
     in_flight: InFlightRequests[str] = InFlightRequests()
-    in_flight.most = 2
+    in_flight.max_count = 2
 
     def fail() -> int:
         raise KeyboardInterrupt
@@ -370,7 +370,7 @@ def test_call_ends_where_it_is_concluded() -> None:
     found: dict[str, Call] = {}
     while in_flight:
         in_flight.wait(10.0)
-        found.update(in_flight.answers())
+        found.update(in_flight.finished())
     assert found["made"]() == 7
     with pytest.raises(KeyboardInterrupt):
         found["fails"]()
@@ -382,9 +382,9 @@ def test_wait_ends_without_an_answer() -> None:
     in_flight: InFlightRequests[int] = InFlightRequests(work.append)
     in_flight.start(1, lambda: None)
     in_flight.wait(0.001)
-    assert list(in_flight.answers()) == []
+    assert list(in_flight.finished()) == []
     work[0]()
     in_flight.wait(10.0)
     in_flight.wait(10.0)
-    assert [number for number, _ in in_flight.answers()] == [1]
+    assert [number for number, _ in in_flight.finished()] == [1]
     assert len(in_flight) == 0
