@@ -1,4 +1,20 @@
-"""Earlier attempts of a test, folded into the one result that counts (floor 1)."""
+"""Fold the earlier attempts of a test into the one result that counts.
+
+The server stores one result of a test. Under reruns that is the last attempt, and each attempt before it becomes one
+console field of it::
+
+    Attempts    3                          the number of attempts, with the last one
+    Attempt 1   AssertionError: ...        failure, user's fields and steps of the first attempt
+    Attempt 2   AssertionError: ...
+
+Artifacts of earlier attempts get a note: ``attempt 2``, or ``attempt 2: their own note``.
+
+Two processes do this. pytest's process folds the attempts that it has seen itself. If an xdist worker dies between two
+attempts, another worker runs the test again and numbers its attempts from 1: then the sender folds the result of the
+dead worker into the later one. What it gets are results that may already be folded, so `_folded_attempts` reads fields
+and notes back by their names. These names are the format: they are also what users see, and earlier versions wrote
+them, so they cannot change.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +31,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ATTEMPTS = "Attempts"
-"""Name of the field that counts the attempts."""
+"""Name of the field with the number of attempts."""
 
-_NUMBERED = re.compile(r"Attempt ([1-9][0-9]{0,8})")
-_DIGITS = re.compile(r"[1-9][0-9]{0,8}")
-# However many fields a test has of its own, this many attempts are shown.
-_FEWEST_SHOWN = 3
-_NOTED = re.compile(r"attempt ([1-9][0-9]{0,8})(?:: (.*))?", re.DOTALL)
-# What an attempt has that its user has not added.
+# Bounded, since a user's field may have such a name and thousands of digits, which int() refuses.
+_NUMBER = "[1-9][0-9]{0,8}"
+_ATTEMPT_NAME = re.compile(f"Attempt ({_NUMBER})")
+_TOTAL = re.compile(_NUMBER)
+_ATTEMPT_NOTE = re.compile(rf"attempt ({_NUMBER})(?:: (.*))?", re.DOTALL)
+# This many attempts are shown even if the test's own fields fill all places.
+_MIN_SHOWN = 3
+# Names of fields that we make: a field with another name was added by the user.
 _OUR_NAMES = frozenset({"Output", "Errors", "Log", "Node id", "Subtests", "Unexpected pass"})
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
+class _EarlierAttempt:
     """The text and the artifacts of one attempt that was not the last."""
 
     text: str
@@ -36,108 +54,123 @@ class _Attempt:
 
 
 def with_earlier_attempts(test: Test, earlier: Sequence[Test]) -> Test:
-    """Return the test with a field for each earlier attempt, oldest first, and their number with its own.
+    """Return the test with a field for each earlier attempt, oldest first, and a field with their number.
 
-    ``earlier`` has one test an attempt; one that already carries the attempts before it is not counted twice.
+    ``earlier`` has one test for each attempt, oldest first. Both ``test`` and those in ``earlier`` may have attempts
+    folded in already; an attempt that several of them carry counts once.
     """
     if not earlier:
         return test
-    told, last = _in_order(earlier)
-    own, total = _carried(test)
-    artifacts = [each for each in test.artifacts if _NOTED.fullmatch(each.note or "") is None]
-    told.update({number + last: attempt for number, attempt in own.items()})
-    highlights = [each for each in test.fields if each.is_highlight and not _is_about_attempts(each)]
-    others = [each for each in test.fields if not each.is_highlight and not _is_about_attempts(each)]
-    room = max(_FEWEST_SHOWN, FIELD_LIMIT - len(highlights) - len(others) - 1)
-    numbered = [
-        Field(f"Attempt {each}", told[each].text, FieldType.CONSOLE, told[each].meta) for each in sorted(told)[-room:]
+    attempts, earlier_total = _numbered_attempts(earlier)
+    # The test's own attempts were numbered from 1 by its process: they follow the earlier ones.
+    folded, own_total = _folded_attempts(test)
+    attempts.update({number + earlier_total: attempt for number, attempt in folded.items()})
+    numbers = sorted(attempts)
+    own_fields = [field_ for field_ in test.fields if not _is_about_attempts(field_)]
+    highlights = [field_ for field_ in own_fields if field_.is_highlight]
+    others = [field_ for field_ in own_fields if not field_.is_highlight]
+    # One place is for the number of attempts. If places are few, the latest attempts are shown.
+    max_shown = max(_MIN_SHOWN, FIELD_LIMIT - len(own_fields) - 1)
+    attempt_fields = [
+        Field(f"Attempt {number}", attempts[number].text, FieldType.CONSOLE, attempts[number].meta)
+        for number in numbers[-max_shown:]
     ]
-    artifacts += [_noted(each, number) for number in sorted(told) for each in told[number].artifacts]
-    fields = (*highlights, Field(ATTEMPTS, str(last + total)), *numbered, *others)
+    total = Field(ATTEMPTS, str(earlier_total + own_total))
+    artifacts = [
+        *_own_artifacts(test),
+        *(_with_attempt_note(artifact, number) for number in numbers for artifact in attempts[number].artifacts),
+    ]
+    fields = (*highlights, total, *attempt_fields, *others)
     return fit_to_limits(replace(test, fields=fields, artifacts=tuple(artifacts)))
 
 
-def _in_order(earlier: Sequence[Test]) -> tuple[dict[int, _Attempt], int]:
-    """Return all attempts that the tests tell of, each once, by number, and the last number."""
-    found: dict[int, _Attempt] = {}
+def _numbered_attempts(tests: Sequence[Test]) -> tuple[dict[int, _EarlierAttempt], int]:
+    """Return all attempts of these tests by number, those folded into them included, and the last number."""
+    attempts: dict[int, _EarlierAttempt] = {}
     last = 0
-    for test in earlier:
-        carried, total = _carried(test)
-        known = [found[number] == attempt for number, attempt in carried.items() if number in found]
-        # One process numbers its attempts on and each carries those before; another process begins again.
-        offset = 0 if total == last + 1 and all(known) else last
-        found.update({number + offset: attempt for number, attempt in carried.items()})
+    for test in tests:
+        folded, total = _folded_attempts(test)
+        # A process numbers its attempts on, and each carries all before it: such a test is the next one, and what it
+        # carries is known. A test with other attempts or another number comes from a process that began again at 1.
+        is_known = all(attempts[number] == attempt for number, attempt in folded.items() if number in attempts)
+        offset = 0 if total == last + 1 and is_known else last
+        attempts.update({number + offset: attempt for number, attempt in folded.items()})
         last = total + offset
-        found[last] = _told(test)
-    return found, last
+        attempts[last] = _attempt_of(test)
+    return attempts, last
 
 
-def _carried(test: Test) -> tuple[dict[int, _Attempt], int]:
-    """Return the attempts before it that a test tells of, by number, and the total that it gives (1 without)."""
-    attempts: dict[int, _Attempt] = {}
+def _folded_attempts(test: Test) -> tuple[dict[int, _EarlierAttempt], int]:
+    """Return the attempts that were folded into a test, by number, and its number of attempts (1 if it has none)."""
+    attempts: dict[int, _EarlierAttempt] = {}
     total = 1
-    for each in test.fields:
-        if (number := _number(each)) is not None:
-            attempts[number] = _Attempt(each.value or "", each.meta, _artifacts_of(test, number))
-        elif _is_total(each):
-            total = int(each.value or "1")
+    for field_ in test.fields:
+        number = _attempt_number(field_)
+        if number is not None:
+            attempts[number] = _EarlierAttempt(field_.value or "", field_.meta, _folded_artifacts(test, number))
+        elif _is_total(field_):
+            total = int(field_.value or "1")
     return attempts, total
 
 
-def _told(test: Test) -> _Attempt:
-    """Return an attempt's own text: what its highlighted console fields say, and what its user has added to it."""
-    texts = [each for each in test.fields if each.is_highlight and each.type is FieldType.CONSOLE]
-    meta = {**(texts[0].meta if texts else {}), "status": test.status}
-    if not texts:
+def _attempt_of(test: Test) -> _EarlierAttempt:
+    """Return a test as an earlier attempt: one text of its highlighted console fields and of the user's fields."""
+    failures = [field_ for field_ in test.fields if field_.is_highlight and field_.type is FieldType.CONSOLE]
+    meta = {**(failures[0].meta if failures else {}), "status": test.status}
+    if not failures:
         text = f"This attempt ended as {test.status}."
-    elif len(texts) == 1:
-        text = texts[0].value or ""
+    elif len(failures) == 1:
+        text = failures[0].value or ""
     else:
-        text = "\n\n".join(f"{each.name}\n{each.value}" for each in texts)
-    names = {each.name for each in test.fields}
-    added = [_added(each) for each in test.fields if _is_added(each, is_with_subtests="Subtests" in names)]
-    if added:
-        text = "\n\n".join((text, "\n".join(added)))
-    artifacts = tuple(each for each in test.artifacts if _NOTED.fullmatch(each.note or "") is None)
-    return _Attempt(console(text), meta, artifacts)
+        text = "\n\n".join(f"{field_.name}\n{field_.value}" for field_ in failures)
+    has_subtests = any(field_.name == "Subtests" for field_ in test.fields)
+    user_fields = [field_ for field_ in test.fields if _is_users(field_, has_subtests=has_subtests)]
+    if user_fields:
+        text = "\n\n".join((text, "\n".join(map(_field_text, user_fields))))
+    return _EarlierAttempt(console(text), meta, tuple(_own_artifacts(test)))
 
 
-def _is_added(field_: Field, *, is_with_subtests: bool) -> bool:
-    """Whether a field is one that the test's user has added; among subtests steps are not the user's alone."""
+def _is_users(field_: Field, *, has_subtests: bool) -> bool:
+    """Whether the test's user added a field. In a test with subtests the steps field also shows the subtests: no."""
     if field_.is_highlight or field_.name in _OUR_NAMES or _is_about_attempts(field_):
         return False
-    return not (is_with_subtests and field_.name == "Steps")
+    return not (has_subtests and field_.name == "Steps")
 
 
-def _added(field_: Field) -> str:
-    """Return a field as text."""
+def _field_text(field_: Field) -> str:
+    """Return a field as text: ``name: value``, or one line for each step."""
     value = field_.value or ""
     return steps_text(value) if value.startswith("<test-steps>") else f"{field_.name}: {value}"
 
 
-def _artifacts_of(test: Test, number: int) -> tuple[Artifact, ...]:
-    """Return the artifacts of an earlier attempt that a test carries, with their own notes."""
-    noted = [(each, _NOTED.fullmatch(each.note or "")) for each in test.artifacts]
-    return tuple(replace(each, note=found[2]) for each, found in noted if found and int(found[1]) == number)
+def _own_artifacts(test: Test) -> list[Artifact]:
+    """Return the artifacts that do not belong to an earlier attempt."""
+    return [artifact for artifact in test.artifacts if _ATTEMPT_NOTE.fullmatch(artifact.note or "") is None]
 
 
-def _noted(artifact: Artifact, number: int) -> Artifact:
-    """Return an artifact with a note that names its attempt."""
+def _folded_artifacts(test: Test, number: int) -> tuple[Artifact, ...]:
+    """Return the artifacts of an earlier attempt that was folded into a test, with their own notes again."""
+    matches = [(artifact, _ATTEMPT_NOTE.fullmatch(artifact.note or "")) for artifact in test.artifacts]
+    return tuple(replace(artifact, note=match[2]) for artifact, match in matches if match and int(match[1]) == number)
+
+
+def _with_attempt_note(artifact: Artifact, number: int) -> Artifact:
+    """Return an artifact with the number of its attempt in its note."""
     note = f"attempt {number}: {artifact.note}" if artifact.note else f"attempt {number}"
     return replace(artifact, note=cut_end(note, NOTE_UNITS))
 
 
-def _number(field_: Field) -> int | None:
-    """Return the number of the attempt that a field tells of, None for any other field."""
-    found = _NUMBERED.fullmatch(field_.name) if field_.type is FieldType.CONSOLE else None
-    return int(found.group(1)) if found else None
+def _attempt_number(field_: Field) -> int | None:
+    """Return the number of the attempt that a field shows, None for any other field."""
+    match = _ATTEMPT_NAME.fullmatch(field_.name) if field_.type is FieldType.CONSOLE else None
+    return int(match[1]) if match else None
 
 
 def _is_total(field_: Field) -> bool:
-    """Whether a field is the number of attempts."""
-    return field_.name == ATTEMPTS and _DIGITS.fullmatch(field_.value or "") is not None
+    """Whether a field shows the number of attempts."""
+    return field_.name == ATTEMPTS and _TOTAL.fullmatch(field_.value or "") is not None
 
 
 def _is_about_attempts(field_: Field) -> bool:
-    """Whether a field was written by this module."""
-    return _is_total(field_) or _number(field_) is not None
+    """Whether this module made a field."""
+    return _is_total(field_) or _attempt_number(field_) is not None
