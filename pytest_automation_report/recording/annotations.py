@@ -1,4 +1,8 @@
-"""What a user adds to one attempt of a test (floor 1): a value of clean texts that can travel on a report."""
+"""The fields, artifacts and steps that a user adds to one attempt of a test.
+
+All texts are clean: they were cut and redacted when they were added. The value can be sent from an xdist worker on
+another host to its controller.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,15 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
 
 StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
+"""Status of a step, as the server's markup has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
     """Fields, artifacts and steps of one attempt.
 
-    ``steps`` are the first ones, in the order in which they are shown, ``counts`` are of all; ``key`` and ``folder``
-    take the place of the result's own where they are given.
+    ``steps`` holds the first steps in their order; ``counts`` are of all steps. ``key`` and ``folder`` replace those of
+    the result unless they are None.
     """
 
     fields: tuple[Field, ...] = ()
@@ -31,11 +36,11 @@ class Annotations:
     folder: str | None = None
 
     def to_json(self) -> Json:
-        """Return plain data that any process can carry."""
+        """Return plain data: execnet carries nothing else between xdist's processes."""
         return {
-            "fields": [each.body() for each in self.fields],
-            "artifacts": [each.body() for each in self.artifacts],
-            "steps": [list(each) for each in self.steps],
+            "fields": [field_.body() for field_ in self.fields],
+            "artifacts": [artifact.body() for artifact in self.artifacts],
+            "steps": [list(step) for step in self.steps],
             "counts": dict(self.counts),
             "key": self.key,
             "folder": self.folder,
@@ -43,10 +48,10 @@ class Annotations:
 
     @classmethod
     def from_json(cls, body: Json) -> Annotations:
-        """Return what `to_json` wrote."""
+        """Return the annotations that `to_json` wrote."""
         return cls(
-            fields=tuple(Field.from_body(each) for each in body["fields"]),
-            artifacts=tuple(Artifact(**each) for each in body["artifacts"]),
+            fields=tuple(Field.from_body(field_) for field_ in body["fields"]),
+            artifacts=tuple(Artifact(**artifact) for artifact in body["artifacts"]),
             steps=tuple((status, name) for status, name in body["steps"]),
             counts=dict(body["counts"]),
             key=body["key"],
@@ -55,19 +60,19 @@ class Annotations:
 
 
 def merged(parts: Iterable[Annotations | None]) -> Annotations | None:
-    """Return several as one, None when there is nothing; the last key and folder count."""
-    found = [each for each in parts if each is not None]
-    if len(found) < 2:  # noqa: PLR2004 - one needs no joining
-        return found[0] if found else None
+    """Merge several annotations into one, None if there are none; the last key and the last folder win."""
+    present = [part for part in parts if part is not None]
+    if len(present) < 2:  # noqa: PLR2004 - nothing to merge
+        return present[0] if present else None
     counts: dict[StepStatus, int] = {}
-    for each in found:
-        for status, number in each.counts.items():
-            counts[status] = counts.get(status, 0) + number
+    for part in present:
+        for status, count in part.counts.items():
+            counts[status] = counts.get(status, 0) + count
     return Annotations(
-        fields=tuple(one for each in found for one in each.fields),
-        artifacts=tuple(one for each in found for one in each.artifacts),
-        steps=tuple(one for each in found for one in each.steps),
+        fields=tuple(field_ for part in present for field_ in part.fields),
+        artifacts=tuple(artifact for part in present for artifact in part.artifacts),
+        steps=tuple(step for part in present for step in part.steps),
         counts=counts,
-        key=next((each.key for each in reversed(found) if each.key is not None), None),
-        folder=next((each.folder for each in reversed(found) if each.folder is not None), None),
+        key=next((part.key for part in reversed(present) if part.key is not None), None),
+        folder=next((part.folder for part in reversed(present) if part.folder is not None), None),
     )

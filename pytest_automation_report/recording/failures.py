@@ -1,6 +1,6 @@
-"""The first failures of a session, in few words (floor 1): what a job's summary shows of them.
+"""Collect the first failures of a process for the summary of the CI job.
 
-Bounded in number and in length, since each process keeps its own until its end, and writes them into one record.
+Number and length are bounded: each process stores its failures until its end, and writes them into one record.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ if TYPE_CHECKING:
 __all__ = ["FAILED", "SHOWN", "FailedTest", "Failures"]
 
 SHOWN: Final = 50
-"""Most failures that are kept."""
+"""Most failures of one process that are stored."""
 
 FAILED: Final = frozenset({"failure", "error"})
+"""Statuses of a failed test."""
 
-_BYTES: Final = 20_000
-_UNITS: Final = 240
+_MAX_BYTES: Final = 20_000
+_TEXT_UNITS: Final = 240
 
 
 @dataclass(frozen=True, slots=True)
 class FailedTest:
-    """One test that failed: what it is called, and the first line of what it failed with.
+    """A failed test: its name, and the first line of its failure.
 
-    ``line`` is the 1-based line at which it failed, of the test itself where that is not known.
+    ``line`` is the 1-based line at which it failed, or the line of the test if that is not known.
     """
 
     status: Status
@@ -42,20 +43,20 @@ class FailedTest:
 
     @property
     def title(self) -> str:
-        """What the test is called in one line; a module's result has its name twice."""
+        """Folder and name in one line; for a module both are the same, and stand once."""
         return self.name if self.folder in {"", self.name} else f"{self.folder}.{self.name}"
 
     @classmethod
     def of_test(cls, test: Test, status: Status, line: int | None = None) -> FailedTest:
-        """Return the failure of a result, at this line of its file; its texts are clean already."""
-        told = next((each for each in test.fields if each.is_highlight), None)
-        text = "" if told is None else told.meta.get("message") or told.value or ""
+        """Return the failure of a result, at this line of its file if it is known; the texts are clean already."""
+        failure = next((field for field in test.fields if field.is_highlight), None)
+        text = "" if failure is None else failure.meta.get("message") or failure.value or ""
         return cls(
             status,
-            cut_end(test.folder, _UNITS),
-            cut_end(test.name, _UNITS),
-            cut_end(text.strip().partition("\n")[0], _UNITS),
-            cut_end(test.file or "", _UNITS),
+            cut_end(test.folder, _TEXT_UNITS),
+            cut_end(test.name, _TEXT_UNITS),
+            cut_end(text.strip().partition("\n")[0], _TEXT_UNITS),
+            cut_end(test.file or "", _TEXT_UNITS),
             test.line if line is None else line,
         )
 
@@ -71,24 +72,24 @@ class FailedTest:
 
 
 class Failures:
-    """The first failures of one process, in the order in which they came; owned by its recording."""
+    """The first failures of one process, in their order; owned by its runtest hooks."""
 
-    __slots__ = ("_room", "kept")
+    __slots__ = ("_remaining_bytes", "kept")
 
     def __init__(self) -> None:
         self.kept: list[FailedTest] = []
-        self._room = _BYTES
+        self._remaining_bytes = _MAX_BYTES
 
     def add(self, test: Test, status: Status, line: int | None = None) -> None:
-        """Keep the failure of a result, at this line of its file, while there is room."""
-        if len(self.kept) == SHOWN or self._room <= 0:
+        """Store the failure of a result while there is room."""
+        if len(self.kept) == SHOWN or self._remaining_bytes <= 0:
             return
         failure = FailedTest.of_test(test, status, line)
         texts = (failure.folder, failure.name, failure.message, failure.file)
-        # Twice for quotes and backslashes, six times for each unit that JSON spells \\uXXXX.
-        self._room -= sum(len(each) * 2 if each.isascii() else utf16_length(each) * 6 for each in texts)
+        # The longest that ASCII JSON can be: two bytes for a quote or a backslash, six for a unit as \uXXXX.
+        self._remaining_bytes -= sum(len(text) * 2 if text.isascii() else utf16_length(text) * 6 for text in texts)
         self.kept.append(failure)
 
     def members(self) -> Mapping[str, object]:
-        """Return what a record tells of them, nothing when there are none."""
-        return {"failures": [each.to_json() for each in self.kept]} if self.kept else {}
+        """Return the member of a record with all failures, nothing if there are none."""
+        return {"failures": [failure.to_json() for failure in self.kept]} if self.kept else {}

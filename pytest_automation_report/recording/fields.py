@@ -1,4 +1,4 @@
-"""Named values as the fields that show them best (floor 1): addresses can be followed, several lines stay lines."""
+"""Turn named values into the field types that show them best: URLs as links, several lines as text."""
 
 from __future__ import annotations
 
@@ -15,46 +15,49 @@ if TYPE_CHECKING:
     from pytest_automation_report.text.redaction import TextCleaner
 
 FieldKind: TypeAlias = Literal["string", "text", "html", "console", "url"]
-"""How a field is shown, in words."""
+"""Types of a field, as users write them."""
 
 NO_NAME: Final = "(no name)"
+"""Name of a field or an artifact whose own name is empty: the server requires one."""
 
-_KINDS: Final[Mapping[str, FieldType]] = {each.name.lower(): each for each in FieldType}
+_TYPES: Final[Mapping[str, FieldType]] = {type_.name.lower(): type_ for type_ in FieldType}
 _ADDRESS: Final = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
+# As the JUnit plugins of CI servers read it: alone at the end of a line.
 _PRINTED: Final = re.compile(r"\[\[(PROPERTY|ATTACHMENT)\|([^\r\n]*?)\]\](?=[ \t]*(?:\r?\n|\Z))")
 
 
 def is_web(text: str) -> bool:
-    """Whether a text is a web address, however long."""
+    """Whether a text is a web address of any length."""
     return _ADDRESS.fullmatch(text) is not None
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is a web address that fits where the server takes one: half an address leads nowhere."""
+    """Whether a text is a web address that fits into the server's limit; a cut one would lead nowhere."""
     return is_web(text) and utf16_length(text) <= STRING_UNITS
 
 
 def property_field(name: str, value: str, cleaner: TextCleaner) -> Field:
-    """Return one property: an address, one line, or a text where it has more lines or is longer than a line may be."""
+    """Return a property as a URL, a string or, if it has several lines or is too long for a string, a text."""
     value = cleaner.beside(name, value)
     name = cleaner.string(name) or NO_NAME
     is_line = len(value) <= STRING_UNITS and not value.count("\n") and utf16_length(visible(value)) <= STRING_UNITS
     if not is_line:
         return Field(name, cleaner.console(value), FieldType.TEXT)
-    shown = cleaner.address(value) if _ADDRESS.fullmatch(value) else cleaner.string(value)
-    return Field(name, shown, FieldType.URL if _ADDRESS.fullmatch(shown) else FieldType.STRING)
+    clean_value = cleaner.address(value) if _ADDRESS.fullmatch(value) else cleaner.string(value)
+    # Redaction or a cut may have left a text that is not an address any more.
+    return Field(name, clean_value, FieldType.URL if _ADDRESS.fullmatch(clean_value) else FieldType.STRING)
 
 
 def kind_of(kind: FieldType | FieldKind | int) -> FieldType:
-    """Return the type that a word, or one of the server's numbers, stands for; ValueError for any other."""
-    found = _KINDS.get(kind) if isinstance(kind, str) else FieldType(kind)
-    if found is None:
-        raise ValueError(f"{kind!r} is no type of field: write {', '.join(_KINDS)}")
-    return found
+    """Return the field type for one of the words or one of the server's numbers; ValueError for any other."""
+    type_ = _TYPES.get(kind) if isinstance(kind, str) else FieldType(kind)
+    if type_ is None:
+        raise ValueError(f"{kind!r} is not a type of field: write {', '.join(_TYPES)}")
+    return type_
 
 
 def typed_field(name: str, value: str, kind: FieldType, cleaner: TextCleaner) -> Field:
-    """Return a field of this type, or of the nearest one that can hold the value whole."""
+    """Return a field of this type, or of the nearest type that can hold the whole value."""
     if kind is FieldType.URL:
         return property_field(name, value, cleaner)
     value = cleaner.beside(name, value)
@@ -69,7 +72,7 @@ def typed_field(name: str, value: str, kind: FieldType, cleaner: TextCleaner) ->
 def artifact_from(
     name: str, address: str, mime_type: str | None, size: int | None, cleaner: TextCleaner
 ) -> Artifact | None:
-    """Return a reference to a stored file of ``size`` bytes, None when the address cannot be followed."""
+    """Return a reference to a stored file of ``size`` bytes, None if the address cannot be followed."""
     address = cleaner.address(address) if len(address) <= STRING_UNITS else address
     if not is_address(address):
         return None
@@ -81,7 +84,10 @@ def artifact_from(
 def printed_annotations(
     sections: Iterable[tuple[str, str]], cleaner: TextCleaner
 ) -> tuple[list[Field], list[Artifact]]:
-    """Return what a test's output says about it by ``[[PROPERTY|name=value]]`` and ``[[ATTACHMENT|address]]``."""
+    """Return fields and artifacts that a test printed: ``[[PROPERTY|name=value]]`` and ``[[ATTACHMENT|address]]``.
+
+    An attachment whose address cannot be followed becomes a field.
+    """
     fields: list[Field] = []
     artifacts: list[Artifact] = []
     for heading, content in sections:
@@ -103,7 +109,7 @@ def printed_annotations(
 
 
 def clean_field(field: Field, cleaner: TextCleaner) -> Field:
-    """Return a complete field with its value made fit to be shown: secrets hidden, cut to the limits."""
+    """Return a field with its value clean: without secrets, cut to the limits."""
     if field.value is None:
         return field
     value = cleaner.beside(field.name, field.value)

@@ -1,7 +1,7 @@
-"""Which test a result belongs to (floor 1): names and keys as pytest's JUnit XML would lead to them.
+"""Derive folder, name and key of a test from its node id, exactly as pytest's JUnit XML leads to them.
 
-A source on the server keeps the history of its tests by key, and the keys that exist were made from pytest's XML.
-So the spelling of class and test name is repeated here, oddities included, in the form of the latest pytest.
+The server finds the history of a test by its key, and the keys of earlier runs came from pytest's XML. So the spelling
+of class and test name is repeated here, its oddities included, as the latest pytest writes them.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from hashlib import sha256
 
 from pytest_automation_report.text.limits import string
 
-# What XML 1.0 does not have, and DEL; written the other way round it takes 2 ms to compile at each start.
+# Characters that XML 1.0 does not allow, and DEL. As the complement of the allowed ones it would take 2 ms to compile
+# at each start of pytest.
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _NO_NAME = "(no name)"
 
 
 @dataclass(frozen=True, slots=True)
 class TestIdentity:
-    """Folder, name and key of a test on the server, and its node id as pytest spells it.
+    """Folder, name and key of a test on the server, and its node id (``raw``).
 
-    ``is_respelled`` tells that folder or name, cleaned and cut, no longer show the node id as it is.
+    ``is_respelled`` is True if folder and name, escaped and cut, do not show the node id unchanged.
     """
 
     folder: str
@@ -33,12 +34,12 @@ class TestIdentity:
 
 
 def identity(nodeid: str, *, prefix: str = "") -> TestIdentity:
-    """Return the identity of a node; ``prefix`` stands before the folder as ``--junit-prefix`` does in the XML."""
+    """Return the identity of a node; ``prefix`` stands before the folder, as ``--junit-prefix`` in pytest's XML."""
     path, colons, inner = nodeid.partition("::")
     module = _dotted(path)
     if colons:
-        spelled, bracket, params = inner.partition("[")
-        scopes, _, last = spelled.rpartition("::")
+        names, bracket, params = inner.partition("[")
+        scopes, _, last = names.rpartition("::")
         if bracket:
             last = f"{last}[{params.removesuffix(']')}]"
         classname = f"{module}.{scopes.replace('::', '.')}" if scopes else module
@@ -46,6 +47,7 @@ def identity(nodeid: str, *, prefix: str = "") -> TestIdentity:
             classname = f"{prefix}.{classname}"
     else:
         last, classname = module, prefix
+    # The key is made of the whole name; only the shown one is cut.
     name = last if last.isascii() and last.isprintable() else _NOT_IN_XML.sub(_visual_escape, last)
     shown = string(name) or _NO_NAME
     folder = string(classname) if classname else shown
@@ -59,18 +61,18 @@ def identity(nodeid: str, *, prefix: str = "") -> TestIdentity:
 
 
 def key_of(folder: str, name: str) -> str:
-    """Return the hash of a test's address; a lone surrogate has no UTF-8 and is still told from others."""
+    """Return the key: SHA-256 of ``folder.name``. Lone surrogates have no UTF-8, but must not make two keys equal."""
     address = f"{folder}.{name}" if folder else name
     return sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @lru_cache(maxsize=1024)
 def _dotted(path: str) -> str:
-    """Return a file's path as a dotted module name."""
+    """Return the path of a file as a dotted module name."""
     return path.replace("/", ".").removesuffix(".py")
 
 
 def _visual_escape(match: re.Match[str]) -> str:
-    """Return pytest's stand-in for a character that XML cannot hold."""
+    """Return pytest's escape for a character that XML does not allow."""
     code = ord(match.group())
     return f"#x{code:02X}" if code <= 0xFF else f"#x{code:04X}"  # noqa: PLR2004 - the largest two-digit escape

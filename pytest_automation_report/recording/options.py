@@ -1,4 +1,8 @@
-"""How results are made from reports (floor 1): what the settings say, as one value that workers can be sent."""
+"""The settings that decide how results are recorded, as one value.
+
+The leading process builds it from the settings, sends it to xdist workers and writes it into ``session.json`` for the
+sender.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +18,25 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json, Status
 
 Output: TypeAlias = Literal["failed", "all", "none"]
-"""Which tests keep their captured output."""
+"""Tests whose captured output is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingOptions:
-    """What the recorder is told.
+    """Settings of the recorder.
 
-    ``prefix`` stands before folders, ``statuses`` maps each status to its alias on the wire, ``redact`` holds regular
-    expressions whose matches are hidden in fields (never in key, name or folder). ``markers`` names the user's markers
-    that become fields, ``link_templates`` maps ``case`` and ``issue`` to addresses with ``{}`` in them,
-    ``output_annotations`` tells whether captured output is searched for what it says about its test,
-    ``report_not_run`` whether tests that a session did not come to are reported, ``redact_builtin`` whether all that
-    looks like a credential is hidden. ``artifact_url`` is the template of the addresses of files that the CI uploads
-    from where they are; of others at most ``artifact_size`` bytes are kept, and ``artifact_total`` of all that wait to
-    be sent; ``browser_artifacts`` tells whether files of browsers attach themselves. ``secrets`` are values to hide;
-    each process finds its own, they are written nowhere.
+    ``prefix`` stands before folders, as ``--junit-prefix`` does in pytest's XML.
+    ``statuses`` maps each status to its alias on the wire.
+    ``redact`` holds regular expressions whose matches are hidden in fields, never in key, name or folder.
+    ``redact_builtin``: hide everything that looks like a credential.
+    ``secrets``: values to hide. Each process collects its own from its environment; they are never written to disk.
+    ``markers``: names of the user's markers that become fields.
+    ``link_templates`` maps ``case`` and ``issue`` to URLs with ``{}`` in them.
+    ``output_annotations``: search captured output for ``[[PROPERTY|...]]`` and ``[[ATTACHMENT|...]]``.
+    ``report_not_run``: report the tests that were collected and never started.
+    ``artifact_url``: template of the URLs of files that the CI provider uploads; such files are not copied.
+    ``artifact_size``: most bytes of one copied file; ``artifact_total``: of all copies that wait for their upload.
+    ``browser_artifacts``: attach screenshots, videos and traces of browser plugins.
     """
 
     prefix: str = ""
@@ -48,15 +55,15 @@ class RecordingOptions:
     report_not_run: bool = False
 
     def alias(self, status: Status) -> str:
-        """Return what a status is called on the wire; its own name when no alias is given."""
+        """Return the status's name on the wire: its alias, or the status itself without one."""
         return self.statuses.get(status, status)
 
     def keeps_output(self, status: Status) -> bool:
-        """Whether a test with this status keeps its captured output."""
+        """Whether the captured output of a test with this status is recorded."""
         return self.output == "all" or (self.output == "failed" and status in {"failure", "error"})
 
     def to_json(self) -> Json:
-        """Return the rules as a JSON object, without the secrets."""
+        """Return the options as a JSON object, without the secrets."""
         return {
             "prefix": self.prefix,
             "output": self.output,
@@ -74,12 +81,12 @@ class RecordingOptions:
         }
 
     def for_sender(self) -> RecordingOptions:
-        """Return the rules without what hides secrets: what reaches the sender has been cleaned before."""
+        """Return the options without redaction: texts are clean before they reach the sender."""
         return replace(self, redact=(), redact_builtin=False, secrets=())
 
     @classmethod
     def from_json(cls, body: Json) -> RecordingOptions:
-        """Return the rules that `to_json` wrote."""
+        """Return the options that `to_json` wrote; an earlier version may have written fewer."""
         return cls(
             body["prefix"],
             body["output"],
@@ -97,6 +104,6 @@ class RecordingOptions:
         )
 
 
-def cleaner_for(rules: RecordingOptions) -> TextCleaner:
-    """Return what cleans texts by these rules; raises ``re.error`` for a redaction that is no regular expression."""
-    return cached_cleaner(rules.redact, rules.secrets, rules.redact_builtin)
+def cleaner_for(options: RecordingOptions) -> TextCleaner:
+    """Return the cleaner for these options; raises ``re.error`` for a redaction that is not a regular expression."""
+    return cached_cleaner(options.redact, options.secrets, options.redact_builtin)

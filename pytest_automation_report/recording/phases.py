@@ -1,7 +1,7 @@
-"""What one report of pytest says, taken at the moment it arrives (floor 1).
+"""Turn one report of pytest (setup, call, teardown or subtest) into status, text, message and line.
 
-Plugins that repeat tests change a report after they have logged it (pytest-retry turns its first report into the last
-one), so nothing that is needed later is left in the report.
+Everything is read from a report when it arrives, and nothing later: plugins that repeat tests change a report after
+they have logged it (pytest-retry turns its first report into the last one).
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 PHASES = ("setup", "call", "teardown")
 
+# A crash message that begins with the name of an exception: ``pkg.SomeError: text`` or the name alone.
 _EXCEPTION = re.compile(r"((?:[^\W\d]\w*\.)*[^\W\d]\w*)(?::|\s*\Z|\s*\n)")
+# pytest's own text for a test whose call passed and whose subtests failed.
 _SUBTESTS_FAILED = re.compile(r"contains \d+ failed subtests?\Z")
 _SEVERITY: dict[Status, int] = {"passed": 0, "skipped": 1, "failure": 2, "error": 3}
-_SKIP_ENTRY = 3
+# pytest reports a skip as (path, line, reason).
+_SKIP_ENTRY_LENGTH = 3
+# The last line that pytest prints for a failed doctest.
 _DOCTEST = re.compile(r"^.+:(?P<line>\d+): (?:DocTestFailure|UnexpectedException)\s*\Z", re.MULTILINE)
-"""The last line of what pytest prints of a doctest that failed."""
 
 
 class CollectionReport(Protocol):
@@ -35,27 +38,27 @@ class CollectionReport(Protocol):
     @property
     @abstractmethod
     def nodeid(self) -> str:
-        """Id of the node."""
+        """Node id."""
 
     @property
     @abstractmethod
     def outcome(self) -> str:
-        """``passed``, ``failed``, ``skipped``, or a word of a plugin that repeats tests."""
+        """``passed``, ``failed``, ``skipped``, or ``rerun`` and the like from plugins that repeat tests."""
 
     @property
     @abstractmethod
     def longrepr(self) -> object:
-        """What pytest would print about a failure."""
+        """Traceback or skip reason, as an object that pytest can print."""
 
     @property
     @abstractmethod
     def longreprtext(self) -> str:
-        """The same as text."""
+        """``longrepr`` as text."""
 
     @property
     @abstractmethod
     def sections(self) -> Sequence[tuple[str, str]]:
-        """What was captured since the test began: headings and texts."""
+        """Headings and texts captured since the first attempt of the test began."""
 
 
 class Report(CollectionReport, Protocol):
@@ -64,118 +67,133 @@ class Report(CollectionReport, Protocol):
     @property
     @abstractmethod
     def when(self) -> str | None:
-        """Phase of the test."""
+        """Phase: ``setup``, ``call`` or ``teardown``."""
 
     @property
     @abstractmethod
     def user_properties(self) -> Sequence[tuple[str, object]]:
-        """What ``record_property`` was given since the test began."""
+        """Names and values from ``record_property`` since the first attempt of the test began."""
 
     @property
     @abstractmethod
     def duration(self) -> float:
-        """Seconds, by a clock that tests may have frozen."""
+        """Seconds, measured by a clock that tests may have frozen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One report that has something to say; its texts are clean and cut.
+    """A phase that did not simply pass: texts without secrets, cut to the limits.
 
-    ``message`` is what JUnit XML has as attribute, of a doctest the example that failed; ``kind`` is the exception's
-    type where it is known; ``is_bare`` tells that pytest gave no text. ``line`` is the 1-based line of the test's own
-    file at which it failed, None where that is not known.
+    ``message`` is the ``message`` attribute of pytest's JUnit XML; for a doctest it is the example that failed.
+    ``type_name`` is the exception's type, empty if not known. ``is_bare`` is True if pytest's report had no text.
+    ``line`` is the 1-based line of the test's own file at which it failed, None if not known.
     """
 
     when: str
     outcome: str
     text: str
     message: str = ""
-    kind: str = ""
+    type_name: str = ""
     is_bare: bool = False
     line: int | None = None
 
     @property
     def status(self) -> Status:
-        """The status that this phase alone would give its test; an unknown outcome is never a pass."""
+        """Status of a test with this phase alone. An unknown outcome counts as failed, never as passed."""
         if self.outcome in {"passed", "skipped"}:
             return "passed" if self.outcome == "passed" else "skipped"
         return "failure" if self.when == "call" else "error"
 
     @property
     def only_counts_subtests(self) -> bool:
-        """Whether this says no more of a test with failed subtests than that it has some."""
+        """Whether the text only counts failed subtests, or is missing."""
         return self.is_bare or _SUBTESTS_FAILED.match(self.text) is not None
 
     def field(self, name: str) -> Field:
         """Return the highlighted console field that shows this phase."""
-        return console_field(name, self.text, self.message, self.kind)
+        return console_field(name, self.text, self.message, self.type_name)
 
 
-def phase(report: Report, texts: TextCleaner) -> Phase | None:
-    """Return what a report says, None for a plain pass."""
+def phase(report: Report, cleaner: TextCleaner) -> Phase | None:
+    """Read a report; return None for a phase that simply passed."""
     when, outcome = report.when or "", report.outcome
-    reason = getattr(report, "wasxfail", None)
-    if reason is not None and outcome in {"passed", "skipped"}:
-        message = texts.paragraph(str(reason).removeprefix("reason: "))
+    xfail_reason = getattr(report, "wasxfail", None)
+    # An xfail with another outcome is a strict one that passed: pytest reports that as a failure.
+    if xfail_reason is not None and outcome in {"passed", "skipped"}:
+        message = cleaner.paragraph(str(xfail_reason).removeprefix("reason: "))
         text = message or "The test is marked xfail."
         return Phase(when, outcome, text, message, "pytest.xfail")
     if outcome == "passed":
         return None
     if outcome == "skipped":
-        return _skipped(when, report, texts)
-    told = report.longreprtext
-    text = texts.console(told)
+        text, reason = skip_texts(report.longrepr, report.longreprtext)
+        return Phase(when, outcome, cleaner.console(text), cleaner.paragraph(reason), "pytest.skip")
+    return _failed_phase(when, report, cleaner)
+
+
+def _failed_phase(when: str, report: Report, cleaner: TextCleaner) -> Phase:
+    """Read the report of a failed phase; any outcome that is not known counts as one."""
+    raw_text = report.longreprtext
+    text = cleaner.console(raw_text)
     crash = getattr(report.longrepr, "reprcrash", None)
-    reason = str(crash.message) if crash is not None else text
-    is_bare = not text
-    text = text or f"pytest reported the outcome {outcome!r} of the {when} and no text."
-    kind = exception_type(reason) if crash is not None else ""
-    doctest = _DOCTEST.search(told) if crash is None else None
-    if doctest is not None:
-        reason = _doctest_reason(told[: doctest.start()])
-    line = _failing_line(report) if doctest is None else int(doctest["line"])
-    return Phase(when, outcome, text, texts.paragraph(_junit_message(when, reason)), kind, is_bare, line)
+    # A doctest has no crash entry: its text is all there is.
+    doctest = _DOCTEST.search(raw_text) if crash is None else None
+    if crash is not None:
+        reason = str(crash.message)
+    elif doctest is not None:
+        reason = _doctest_reason(raw_text[: doctest.start()])
+    else:
+        reason = text
+    return Phase(
+        when,
+        report.outcome,
+        text or f"pytest reported the outcome {report.outcome!r} of the {when} and no text.",
+        message=cleaner.paragraph(_junit_message(when, reason)),
+        type_name=exception_type(reason) if crash is not None else "",
+        is_bare=not text,
+        line=_failing_line(report) if doctest is None else int(doctest["line"]),
+    )
 
 
 def _doctest_reason(text: str) -> str:
-    """Return the example of a doctest that failed, and what came of it, in one line."""
+    """Return the last example of a failed doctest and its result in one line."""
     before, prompt, example = text.rpartition(">>> ")
     statement, _, result = (example if prompt else before).partition("\n")
-    first = result.strip().partition("\n")[0]
-    # Of an exception the first line says all; what was expected and what came fills several lines.
-    told = first if first.startswith("UNEXPECTED EXCEPTION") else " ".join(result.split())
-    return f"{statement.strip()}: {told}"
+    first_line = result.strip().partition("\n")[0]
+    # Of an exception the first line is enough; "Expected ... Got ..." needs all lines.
+    is_exception = first_line.startswith("UNEXPECTED EXCEPTION")
+    return f"{statement.strip()}: {first_line if is_exception else ' '.join(result.split())}"
 
 
 def _failing_line(report: Report) -> int | None:
-    """Return the last line of the test's own file in the traceback, None where there is none."""
+    """Return the last line of the traceback that is in the test's own file, None if there is none."""
     location: tuple[str, object, str] | None = getattr(report, "location", None)
     entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", ())
     if not location:
         return None
     for entry in reversed(entries):
-        place = getattr(entry, "reprfileloc", None)  # missing with --tb=native
-        if place is not None and _is_same_file(str(place.path), location[0]):
-            return int(place.lineno)
+        file_location = getattr(entry, "reprfileloc", None)  # missing with --tb=native
+        if file_location is not None and _is_same_file(str(file_location.path), location[0]):
+            return int(file_location.lineno)
     return None
 
 
 def _is_same_file(path: str, other: str) -> bool:
-    """Return whether paths from the current folder and from pytest's root folder can be of one file."""
-    ends = [tuple(each for each in PurePath(name).parts if each not in {"..", "."}) for name in (path, other)]
-    short, long = sorted(ends, key=len)
+    """Whether two paths can belong to one file: one is relative to the current folder, one to pytest's root folder."""
+    parts = [tuple(part for part in PurePath(name).parts if part not in {"..", "."}) for name in (path, other)]
+    short, long = sorted(parts, key=len)
     return bool(short) and long[-len(short) :] == short
 
 
-def console_field(name: str, text: str, message: str, kind: str = "") -> Field:
-    """Return a highlighted console field with its text cleaned already."""
-    meta = {key: value for key, value in (("message", message), ("type", kind)) if value}
+def console_field(name: str, text: str, message: str, type_name: str = "") -> Field:
+    """Return a highlighted console field; the texts must be clean already."""
+    meta = {key: value for key, value in (("message", message), ("type", type_name)) if value}
     return Field(name, text, FieldType.CONSOLE, meta, is_highlight=True)
 
 
 def skip_texts(longrepr: object, fallback: str) -> tuple[str, str]:
-    """Return ``path:line: reason`` and the reason of a skip."""
-    if isinstance(longrepr, tuple) and len(longrepr) == _SKIP_ENTRY:
+    """Return ``path:line: reason`` and the reason of a skip; ``fallback`` for both if pytest reported it otherwise."""
+    if isinstance(longrepr, tuple) and len(longrepr) == _SKIP_ENTRY_LENGTH:
         path, line, reason = longrepr
         reason = str(reason).removeprefix("Skipped: ")
         return f"{path}:{line}: {reason}", reason
@@ -183,24 +201,21 @@ def skip_texts(longrepr: object, fallback: str) -> tuple[str, str]:
 
 
 def exception_type(message: str) -> str:
-    """Return the exception's type where a crash message begins with one; pytest leaves it out for a bare assert."""
+    """Return the exception type at the beginning of a crash message, empty if there is none.
+
+    pytest leaves it out for a bare assert.
+    """
     if message.startswith("assert "):
         return "AssertionError"
-    found = _EXCEPTION.match(message)
-    return found.group(1) if found else ""
+    match = _EXCEPTION.match(message)
+    return match[1] if match else ""
 
 
 def worst(statuses: Sequence[Status]) -> Status:
-    """Return the status that decides a test, ``passed`` when there is none."""
+    """Return the worst of these statuses, ``passed`` if there is none."""
     return max(statuses, key=_SEVERITY.__getitem__) if statuses else "passed"
 
 
-def _skipped(when: str, report: Report, texts: TextCleaner) -> Phase:
-    """Return what the report of a skipped phase says."""
-    text, reason = skip_texts(report.longrepr, report.longreprtext)
-    return Phase(when, "skipped", texts.console(text), texts.paragraph(reason), "pytest.skip")
-
-
 def _junit_message(when: str, reason: str) -> str:
-    """Return the message attribute that JUnit XML has for a failed phase."""
+    """Return the ``message`` attribute that pytest's JUnit XML would have for a failed phase."""
     return f'failed on {when} with "{reason}"' if when in {"setup", "teardown"} else reason

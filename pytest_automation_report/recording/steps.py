@@ -1,4 +1,7 @@
-"""The steps and subtests of a test (floor 1): each is counted, each failing subtest has its own traceback."""
+"""Turn the steps and subtests of a test into fields: counts, the steps' markup, one traceback a failing subtest.
+
+A test can have any number of both. All are counted; texts are stored only as long as the result has room for them.
+"""
 
 from __future__ import annotations
 
@@ -22,28 +25,31 @@ if TYPE_CHECKING:
     from pytest_automation_report.text.redaction import TextCleaner
 
 _STEP_UNITS = 300
-# Room for the last step, which counts those that have no place.
+# Reserved for the last step, which counts the steps that are not shown.
 _REST_UNITS = 200
-_FIRST, _LAST = "<test-steps>", "</test-steps>"
+_OPENING_TAG, _CLOSING_TAG = "<test-steps>", "</test-steps>"
 _STEP = re.compile(r'<test-step status="(\w+)">(.*?)</test-step>', re.DOTALL)
 
 
 class Context(Protocol):
-    """What a subtest was called with."""
+    """The arguments of a subtest."""
 
     @property
     @abstractmethod
     def msg(self) -> object:
-        """The first argument, None without one."""
+        """The message, None if there is none."""
 
     @property
     @abstractmethod
     def kwargs(self) -> Mapping[str, object]:
-        """The named arguments."""
+        """The keyword arguments."""
 
 
 def context_of(report: Report) -> Context | None:
-    """Return the context of a subtest's report, None for the report of a test."""
+    """Return the context of a subtest's report, None for the report of a phase.
+
+    By its attributes and not by its class: pytest 9 and pytest-subtests have a class each.
+    """
     context = getattr(report, "context", None)
     if context is None or not hasattr(context, "kwargs") or not hasattr(context, "msg"):
         return None
@@ -51,9 +57,10 @@ def context_of(report: Report) -> Context | None:
 
 
 class Subtests:
-    """Counts the subtests of one attempt; owned by the recorder."""
+    """Count the subtests of one attempt and collect their failures; owned by the recorder."""
 
     def __init__(self) -> None:
+        # Captured output: headings and texts, in their order.
         self.output: list[tuple[str, str]] = []
         self._counts: Counter[StepStatus] = Counter()
         self._steps: list[tuple[StepStatus, str]] = []
@@ -64,49 +71,60 @@ class Subtests:
         """Whether any subtest failed."""
         return self._counts["failed"] > 0
 
-    def add(self, report: Report, context: Context, texts: TextCleaner) -> None:
-        """Count one subtest and take its texts while there is room for them."""
+    def add(self, report: Report, context: Context, cleaner: TextCleaner) -> None:
+        """Count one subtest, and store its texts while there is room for them."""
         status = _status(report.outcome)
-        described = texts.string(_description(context))
+        description = cleaner.string(_description(context))
         self._counts[status] += 1
         if len(self._steps) < STEP_LIMIT:
-            self._steps.append((status, described))
-        if status == "failed" and len(self._failures) < FIELD_LIMIT and (told := phase(report, texts)) is not None:
-            self._failures.append((described, told))
+            self._steps.append((status, description))
+        if status == "failed" and len(self._failures) < FIELD_LIMIT:
+            failure = phase(report, cleaner)
+            if failure is not None:
+                self._failures.append((description, failure))
 
-    def fields(self, room: int, added: Annotations | None = None) -> list[Field]:
-        """Return at most ``room`` fields (3 at least): the counts, the steps, and the failures first to last.
+    def fields(self, max_fields: int, annotations: Annotations | None = None) -> list[Field]:
+        """Return the failures, first to last, the counts and the steps: ``max_fields`` fields at most, but 3 at least.
 
-        The steps that a user has added stand before the subtests.
+        The steps of ``annotations`` stand before the subtests.
         """
-        total = sum(self._counts.values())
-        counted = Field("Subtests", f"{total}: {_sums(self._counts)}")
-        before, all_counts = (added.steps, self._counts + Counter(added.counts)) if added else ((), self._counts)
-        steps = steps_field([*before, *self._steps], all_counts)
-        room = max(1, room - 2)
-        shown = self._failures if self._counts["failed"] <= room else self._failures[: room - 1]
-        failures = [told.field(string(f"Failure [{described}]")) for described, told in shown]
-        if (missing := self._counts["failed"] - len(shown)) > 0:
-            failures.append(Field("Failures left out", f"{missing} more failing subtests", is_highlight=True))
-        return [*failures, counted, steps]
+        failed = self._counts["failed"]
+        user_steps = annotations.steps if annotations is not None else ()
+        counts = self._counts + Counter(annotations.counts) if annotations is not None else self._counts
+        total = Field("Subtests", f"{sum(self._counts.values())}: {_count_text(self._counts)}")
+        steps = steps_field([*user_steps, *self._steps], counts)
+        # Two places are for the counts and the steps; if failures are left out, one more shows how many.
+        max_failures = max(1, max_fields - 2)
+        shown = self._failures if failed <= max_failures else self._failures[: max_failures - 1]
+        failures = [failure.field(string(f"Failure [{description}]")) for description, failure in shown]
+        if failed > len(shown):
+            failures.append(
+                Field("Failures left out", f"{failed - len(shown)} more failing subtests", is_highlight=True)
+            )
+        return [*failures, total, steps]
 
 
 def steps_field(steps: Sequence[tuple[StepStatus, str]], counts: Mapping[StepStatus, int]) -> Field:
-    """Return the field of the server's markup for steps, whole at every length; ``counts`` are of all steps."""
-    markup = [_FIRST]
-    room = TEXT_UNITS - len(_FIRST) - len(_LAST) - _REST_UNITS
+    """Return the field with the server's markup for steps; ``counts`` are of all steps, ``steps`` may be fewer.
+
+    The markup is complete at every length: cut markup would be shown as text. Steps that do not fit are counted in a
+    last step.
+    """
+    markup = [_OPENING_TAG]
+    remaining_units = TEXT_UNITS - len(_OPENING_TAG) - len(_CLOSING_TAG) - _REST_UNITS
     shown: Counter[StepStatus] = Counter()
-    for status, described in steps[: STEP_LIMIT if sum(counts.values()) <= STEP_LIMIT else STEP_LIMIT - 1]:
-        step = _step(status, cut_end(described, _STEP_UNITS))
-        room -= utf16_length(step)
-        if room < 0:
+    max_shown = STEP_LIMIT if sum(counts.values()) <= STEP_LIMIT else STEP_LIMIT - 1
+    for status, description in steps[:max_shown]:
+        step = _step(status, cut_end(description, _STEP_UNITS))
+        remaining_units -= utf16_length(step)
+        if remaining_units < 0:
             break
         markup.append(step)
         shown[status] += 1
     rest = Counter(counts) - shown
     if rest:
-        markup.append(_step(_worst(rest), f"{sum(rest.values())} more: {_sums(rest)}"))
-    return Field("Steps", "".join((*markup, _LAST)), FieldType.HTML)
+        markup.append(_step(_worst(rest), f"{sum(rest.values())} more: {_count_text(rest)}"))
+    return Field("Steps", "".join((*markup, _CLOSING_TAG)), FieldType.HTML)
 
 
 def steps_text(markup: str) -> str:
@@ -115,32 +133,32 @@ def steps_text(markup: str) -> str:
 
 
 def _status(outcome: str) -> StepStatus:
-    """Return a step's status; an unknown outcome is never a pass."""
+    """Return the status of a step. An unknown outcome counts as failed, never as passed."""
     if outcome == "passed":
         return "passed"
     return "skipped" if outcome == "skipped" else "failed"
 
 
 def _worst(counts: Counter[StepStatus]) -> StepStatus:
-    """Return the status that stands for several steps."""
+    """Return one status for several steps: failed before passed before skipped."""
     if counts["failed"]:
         return "failed"
     return "passed" if counts["passed"] else "skipped"
 
 
-def _sums(counts: Counter[StepStatus]) -> str:
-    """Return the counts that are not zero in words."""
+def _count_text(counts: Counter[StepStatus]) -> str:
+    """Return the counts that are not zero as text: ``3 passed, 1 failed``."""
     statuses: tuple[StepStatus, ...] = ("passed", "failed", "skipped")
-    return ", ".join(f"{counts[each]} {each}" for each in statuses if counts[each])
+    return ", ".join(f"{counts[status]} {status}" for status in statuses if counts[status])
 
 
 def _step(status: StepStatus, text: str) -> str:
-    """Return one step's markup."""
+    """Return the markup of one step."""
     return f'<test-step status="{status}">{escape(text)}</test-step>'
 
 
 def _description(context: Context) -> str:
-    """Return what tells a subtest from the others: its message and its arguments."""
+    """Return the message and the arguments of a subtest, which distinguish it from the others."""
     arguments = ", ".join(f"{name}={safe_str(value)}" for name, value in context.kwargs.items())
     if context.msg is None:
         return arguments or "<subtest>"
