@@ -20,26 +20,30 @@ HEAD = """\
 
 Written from the code's own table by `python docs/settings_page.py`.
 
-Each setting has four spellings: `pytest --automation-report-project-id 1`, `automation_report_project_id` in
-pytest.ini, pytest.toml, pyproject.toml, tox.ini or setup.cfg, `AUTOMATION_REPORT_PROJECT_ID` in the environment, and
-`--project-id` for the console command. The command line wins over the environment, and that over the ini file; empty
-means unset. Lists are separated by commas on the command line and in the environment, and are one value a line in ini
-files; pairs are `name=value`. In native TOML (pytest.toml, `[tool.pytest]`) numbers, flags and lists are written as
-such, without quotes.
+A setting is written as `automation_report_project_id` in pytest.ini, pytest.toml, pyproject.toml, tox.ini or setup.cfg,
+or as `AUTOMATION_REPORT_PROJECT_ID` in the environment. On pytest's command line every setting can stand behind `-o`
+(`-o automation_report_project_id=1`). pytest offers the settings that people type most as options too
+(`--automation-report-project-id 1`); the column "option" names them. The console command has options of its own
+(`--project-id 1`).
+
+The command line wins over the environment, and the environment over the ini file; an option wins over `-o`, and empty
+means unset. Lists are separated by commas in options and in the environment, and are one value a line in ini files and
+behind `-o`; pairs are `name=value`. In native TOML (pytest.toml, `[tool.pytest]`) numbers, flags and lists are written
+without quotes.
 
 Reporting is switched on by `--automation-report`, by `automation_report = true` in the ini file or by
 `AUTOMATION_REPORT=1`, and off by `--no-automation-report` or `AUTOMATION_REPORT=0`. With `automation_report_when = ci`
 the switch in an ini file counts only where a CI provider is detected.
 
-What you mistype on the command line or in an ini file is a usage error before the first test. When something is wrong
-with the environment, the token or the server, the session shows it once, the tests run, and the results are kept.
+A wrong value on the command line or in an ini file is a usage error before the first test. A wrong value in the
+environment, a missing token or a failing server is shown once: the tests run, and the results are kept.
 
-Flags can be turned off by their opposite, such as `--no-automation-report-strict`. Proxies and CA files are also taken
-from `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` and `SSL_CERT_FILE`, as they are
-when pytest starts.
+The flag `strict` is turned off by `--no-automation-report-strict`, every other flag by `false`, as in
+`-o automation_report_job_summary=false`. Proxies and CA files are also read from `HTTPS_PROXY`, `HTTP_PROXY`,
+`NO_PROXY`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` and `SSL_CERT_FILE` when pytest starts.
 
-| setting | kind | default | what it is |
-| --- | --- | --- | --- |
+| setting | option | kind | default | what it is |
+| --- | --- | --- | --- | --- |
 """
 
 
@@ -53,14 +57,17 @@ def row(setting: Setting) -> str:
     kind = " or ".join(f"`{each}`" for each in setting.choices) or setting.kind
     default = _default(setting)
     shown = default if setting.kind == "flag" or not default else f"`{default}`"
-    return f"| [`{setting.name}`](#{setting.name}) | {kind} | {shown} | {setting.help} |"
+    option = "yes" if setting.is_option else ""
+    return f"| [`{setting.name}`](#{setting.name}) | {option} | {kind} | {shown} | {setting.help} |"
 
 
 def section(setting: Setting) -> str:
-    """Return what the page says of one setting: what it is, its values and default, and its four spellings."""
+    """Return a setting's section of the page: its help, its values and default, and its spellings."""
     values = " or ".join(f"`{each}`" for each in setting.choices) or _values(setting)
     default = _default(setting)
-    option = f"`{setting.option}`" + (f" and `{setting.off_option}`" if setting.kind == "flag" else "")
+    option = f"`-o {setting.ini}=...`"
+    if setting.is_option:
+        option = f"`{setting.option}`" + (f" and `{setting.off_option}`" if setting.kind == "flag" else "")
     return "\n".join(
         [
             f"## {setting.name}",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers as values
-from pytest_automation_report.settings.table import SWITCH_OPTION, setting
+from pytest_automation_report.settings.table import SWITCH_OPTION, is_override, setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,4 +87,8 @@ def spelled_like(name: str, given: RawSetting) -> str:
         return other.environment
     if given.place == "ini file":
         return other.ini
-    return other.option if given.origin.startswith(SWITCH_OPTION) else other.plain_option
+    if is_override(given.origin):
+        return f"-o {other.ini}"
+    if not given.origin.startswith(SWITCH_OPTION):
+        return other.plain_option
+    return other.option if other.is_option else f"-o {other.ini}"

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.settings.table import SETTINGS, Setting, file_value
+from pytest_automation_report.settings.table import SETTINGS, Setting, file_value, is_override
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,17 +37,19 @@ class RawSetting:
 
 
 def read_given(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, RawSetting]:
-    """Return what was given in a pytest session, by the settings' names.
+    """Return the settings of a pytest session, by name: option, then ``-o``, then environment, then ini file.
 
-    Every ini value is read, also one that another place overrides, so that a wrong one is told in every run. Raises
+    Every ini value is read, also one that another place overrides, so that every run reports a wrong one. Raises
     SettingError where pytest cannot read it.
     """
     found: dict[str, RawSetting] = {}
     for each in SETTINGS:
         value, origin = file_value(config, each.ini, each.kind)
-        option = config.getoption(each.ini)
+        option = config.getoption(each.ini) if each.is_option else None
+        override = _from_file(each, value, origin, "command line") if is_override(origin) else None
         given = (
             _from_option(each, option, each.off_option if option is False else each.option)
+            or override
             or _from_environment(each, environ)
             or _from_file(each, value, origin)
         )
@@ -103,14 +105,14 @@ def _from_environment(each: Setting, environ: Mapping[str, str]) -> RawSetting |
     return _given(value, each.environment, "environment")
 
 
-def _from_file(each: Setting, value: object, origin: str) -> RawSetting | None:
-    """Return what an ini file gave: lists have one value a line, or are lists already."""
+def _from_file(each: Setting, value: object, origin: str, place: SettingSource = "ini file") -> RawSetting | None:
+    """Return the setting from an ini value: lists have one value a line, or are lists already."""
     if each.kind in ("list", "pairs") and isinstance(value, str):
         value = value.split("\n")
     if isinstance(value, (list, tuple)):
         texts = [item for item in value if isinstance(item, str)]
         value = _cleaned(texts) if len(texts) == len(value) else tuple(value)
-    return _given(value, origin, "ini file")
+    return _given(value, origin, place)
 
 
 def _given(value: object, origin: str, place: SettingSource) -> RawSetting | None:

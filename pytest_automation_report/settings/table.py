@@ -30,6 +30,7 @@ __all__ = [
     "file_value",
     "flag_word",
     "ini_word",
+    "is_override",
     "looks_like_ours",
     "setting",
     "switch",
@@ -44,6 +45,11 @@ PREFIX: Final = "automation_report_"
 
 LOCAL_URL: Final = "local"
 """Value of the setting ``url`` for the embedded store, where an ini file or variable names a server."""
+
+_GROUP_TITLE: Final = (
+    f"reporting (other settings: {PREFIX}... in the list of ini options below, or -o {PREFIX}NAME=VALUE;"
+    " see docs/settings.md)"
+)
 
 SWITCH_NAME: Final = "automation_report"
 SWITCH_OPTION: Final = "--automation-report"
@@ -75,15 +81,20 @@ _INI_REMEDIES: Final[Mapping[Kind, str]] = {
     "list": "write one value a line, in TOML a list of texts",
     "pairs": "write one name=value a line, in TOML a list of texts",
 }
+_OVERRIDE: Final = "-o "
+"""What an origin begins with when the value stands behind pytest's own option ``-o``, which overrides the ini file."""
+
 _ON_WORDS: Final = frozenset({"1", "true", "yes", "on", "y", "t"})
 _OFF_WORDS: Final = frozenset({"0", "false", "no", "off", "n", "f"})
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting; its spellings follow from its name.
+    """Describe one setting; its spellings follow from its name.
 
-    ``default`` is what an unset setting means before anything is derived from the project or the CI provider.
+    ``default`` is the value of an unset setting, before anything is derived from the project or the CI provider.
+    ``is_option`` is true when pytest offers the setting as an option of its own. The others would bury pytest's own
+    options in ``pytest --help``: they are written in ini files, environment variables or behind ``-o``.
     """
 
     name: str
@@ -91,10 +102,11 @@ class Setting:
     default: str | float | tuple[str, ...] | None
     help: str
     choices: tuple[str, ...] = ()
+    is_option: bool = False
 
     @property
     def option(self) -> str:
-        """Pytest's command line option."""
+        """Pytest's command line option; pytest knows it only when ``is_option`` is true."""
         return f"--automation-report-{self.name.replace('_', '-')}"
 
     @property
@@ -141,15 +153,29 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "text",
         "",
         "Address of the Testmo instance, with or without /api/v1; without it, or with `local`, to the embedded server",
+        is_option=True,
     ),
-    Setting("project_id", "integer", None, "Id of the project on the server; required with an address, else 1"),
+    Setting(
+        "project_id",
+        "integer",
+        None,
+        "Id of the project on the server; required with an address, else 1",
+        is_option=True,
+    ),
     Setting(
         "source",
         "text",
         "",
         "Name that groups runs and keeps the history of tests; default: the project's name in pyproject.toml",
+        is_option=True,
     ),
-    Setting("name", "text", "", "Name of the run; default: source, branch and build in CI, else source and local time"),
+    Setting(
+        "name",
+        "text",
+        "",
+        "Name of the run; default: source, branch and build in CI, else source and local time",
+        is_option=True,
+    ),
     Setting(
         "folder_prefix", "text", "", "Text that stands before every test's folder; default: that of --junit-prefix"
     ),
@@ -159,18 +185,26 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "live",
         "When results are sent: while the tests run, or later by 'automation-report send'",
         ("live", "later"),
+        is_option=True,
     ),
-    Setting("tags", "list", (), "Tags of the run: letters, digits, underscore and dash"),
+    Setting("tags", "list", (), "Tags of the run: letters, digits, underscore and dash", is_option=True),
     Setting("config", "text", "", "Name of the run's configuration on the server"),
     Setting("config_id", "integer", None, "Id of the run's configuration on the server"),
     Setting("milestone", "text", "", "Name of the run's milestone on the server"),
     Setting("milestone_id", "integer", None, "Id of the run's milestone on the server"),
-    Setting("run_id", "integer", None, "Id of a run that exists: join it, add results to it and leave it open"),
+    Setting(
+        "run_id",
+        "integer",
+        None,
+        "Id of a run that exists: join it, add results to it and leave it open",
+        is_option=True,
+    ),
     Setting(
         "run_key",
         "text",
         "",
         "Key of a run that several jobs share, as {build}: the first creates it, the others find it, it stays open",
+        is_option=True,
     ),
     Setting("job", "text", "", "Name of the job in a run that several share; default: one of its own for each session"),
     Setting(
@@ -192,9 +226,16 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting("job_url", "text", "", "Web address of the CI job"),
     Setting("commit_url", "text", "", "Web address of the commit"),
-    Setting("fields", "pairs", (), "Fields of the run"),
-    Setting("links", "pairs", (), "Links of the run: web addresses, each with a name"),
-    Setting("output", "choice", "failed", "Which tests keep their captured output", ("failed", "all", "none")),
+    Setting("fields", "pairs", (), "Fields of the run", is_option=True),
+    Setting("links", "pairs", (), "Links of the run: web addresses, each with a name", is_option=True),
+    Setting(
+        "output",
+        "choice",
+        "failed",
+        "Which tests keep their captured output",
+        ("failed", "all", "none"),
+        is_option=True,
+    ),
     Setting(
         "output_annotations",
         "flag",
@@ -245,7 +286,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         default=False,
         help="Report the tests that a session did not come to, each as a result with the status untested",
     ),
-    Setting("strict", "flag", default=False, help="Let a session fail whose results could not all be delivered"),
+    Setting(
+        "strict",
+        "flag",
+        default=False,
+        help="Let a session fail whose results could not all be delivered",
+        is_option=True,
+    ),
     Setting(
         "preflight",
         "flag",
@@ -273,10 +320,18 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "",
         "Bucket (s3://, gs://, az://) or folder that artifacts are stored in; signed addresses without artifact_url",
     ),
-    Setting("token_file", "text", "", "File that holds the API token, used when the environment holds none"),
+    Setting(
+        "token_file", "text", "", "File that holds the API token, used when the environment holds none", is_option=True
+    ),
     Setting("ca_file", "text", "", "File of the certificates to trust instead of the built-in ones"),
     Setting("allow_http", "flag", default=False, help="Allow an address without TLS that is not on this machine"),
-    Setting("spool", "text", "", "Folder that keeps results until they are sent; default: .automation-report/spool"),
+    Setting(
+        "spool",
+        "text",
+        "",
+        "Folder that keeps results until they are sent; default: .automation-report/spool",
+        is_option=True,
+    ),
     Setting("keep_spool", "integer", 14, "Days that the spool keeps results that nobody sends; 0 keeps them for ever"),
     Setting(
         "database",
@@ -284,6 +339,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "",
         "Database file of the embedded server; `serve`, `store`, `status` and `milestone` also take a"
         " postgresql:// address; default: .automation-report/store.sqlite3",
+        is_option=True,
     ),
 )
 
@@ -311,11 +367,11 @@ class Switch:
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Register the switch and every setting as options and ini values of pytest.
+    """Register the switch, every setting's ini value and the options of the settings that have one.
 
-    Every default is ``None``, so that an unset value can be told from one that was set to its default.
+    Every default is ``None``, so that an unset value differs from one that was set to its default.
     """
-    group = parser.getgroup("automation-report", "reporting to the Testmo automation runs API")
+    group = parser.getgroup("automation-report", _GROUP_TITLE)
     group.addoption(
         SWITCH_OPTION,
         dest=SWITCH_NAME,
@@ -333,11 +389,14 @@ def add_options(parser: pytest.Parser) -> None:
     )
     parser.addini(SWITCH_NAME, "Report sessions (see automation_report_when).", type="bool", default=None)
     for each in SETTINGS:
-        _add_setting(parser, group, each)
+        parser.addini(each.ini, each.help + ".", type=each.ini_type, default=None)
+        if each.is_option:
+            _add_option(group, each)
+    _add_removed_options(group)
 
 
-def _add_setting(parser: pytest.Parser, group: pytest.OptionGroup, each: Setting) -> None:
-    """Register one setting; argparse checks nothing, so that all messages about wrong values are ours."""
+def _add_option(group: pytest.OptionGroup, each: Setting) -> None:
+    """Register one setting's option; argparse checks nothing, so that all messages about wrong values are ours."""
     text = each.help.replace("%", "%%") + "."
     if each.kind == "flag":
         group.addoption(each.option, dest=each.ini, action="store_const", const=True, default=None, help=text)
@@ -355,7 +414,50 @@ def _add_setting(parser: pytest.Parser, group: pytest.OptionGroup, each: Setting
         )
     else:
         group.addoption(each.option, dest=each.ini, default=None, metavar=each.metavar, help=text)
-    parser.addini(each.ini, each.help + ".", type=each.ini_type, default=None)
+
+
+def _add_removed_options(group: pytest.OptionGroup) -> None:
+    """Register the options that settings had once, hidden: using one is a usage error that names the ini setting.
+
+    Without them pytest would complain of an unrecognized argument, which names no remedy. All of them are one hidden
+    option of pytest, since each option costs time at every start.
+    """
+    import argparse  # noqa: PLC0415  # pytest has imported it; the console command never needs it
+
+    class RefuseRemovedOption(argparse.Action):
+        def __call__(
+            self,
+            parser: argparse.ArgumentParser,
+            namespace: argparse.Namespace,
+            values: object,
+            option_string: str | None = None,
+        ) -> None:
+            del namespace, values
+            parser.error(_removed_option_message(option_string or ""))
+
+    removed = [each for each in SETTINGS if not each.is_option]
+    names = [each.option for each in removed]
+    names += [each.off_option for each in removed if each.kind == "flag"]
+    group.addoption(
+        *names,
+        dest=f"{PREFIX}removed_option",
+        action=RefuseRemovedOption,
+        nargs="?",
+        default=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,
+    )
+
+
+def _removed_option_message(option: str) -> str:
+    """Return the message for an option that pytest no longer offers, with the same setting's other spellings."""
+    is_off = option.startswith("--no-")
+    ini = option.removeprefix("--no-" if is_off else "--").replace("-", "_")
+    each = _BY_NAME[ini.removeprefix(PREFIX)]
+    value = ("false" if is_off else "true") if each.kind == "flag" else each.metavar
+    return (
+        f"{option} is not an option of pytest: set {each.ini} in the ini file or {each.environment} in the"
+        f" environment, or write -o {each.ini}={value}"
+    )
 
 
 def flag_word(text: str) -> bool | None:
@@ -420,8 +522,11 @@ def switch(config: pytest.Config, environ: Mapping[str, str]) -> Switch:
 def _counts_here(config: pytest.Config, environ: Mapping[str, str]) -> bool:
     """Return whether a switch in an ini file counts on this machine."""
     when = setting("when")
-    places = (config.getoption(when.ini), environ.get(when.environment), file_value(config, when.ini, when.kind)[0])
-    words = (place.strip() for place in places if isinstance(place, str))
+    value, origin = file_value(config, when.ini, when.kind)
+    values = [environ.get(when.environment), value]
+    # A value behind -o was typed for this session, so that it goes before the environment.
+    values = values[::-1] if is_override(origin) else values
+    words = (value.strip() for value in values if isinstance(value, str))
     if next((word for word in words if word), when.default) != "ci":
         return True
     from pytest_automation_report.ci.detection import is_ci  # noqa: PLC0415  # others must not pay for it
@@ -457,8 +562,13 @@ def file_origin(config: pytest.Config, name: str) -> str:
     """Return where an ini value came from, in the user's own spelling."""
     overrides: list[str] = config.getoption("override_ini") or []
     if any(each.partition("=")[0].strip() == name for each in overrides):
-        return f"-o {name}"
+        return f"{_OVERRIDE}{name}"
     return f"{config.inipath.name}: {name}" if config.inipath else name
+
+
+def is_override(origin: str) -> bool:
+    """Return whether this origin of a value is ``-o``, pytest's own option that overrides an ini value."""
+    return origin.startswith(_OVERRIDE)
 
 
 def _refused_value(message: str) -> object:

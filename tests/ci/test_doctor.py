@@ -303,7 +303,7 @@ def test_process_1(tmp_path: Path, name: str | None, pid: int, parent: int, stat
     assert ("docker run --init" in found.remedy) is (state == "warning")
 
 
-PREFLIGHT = "--automation-report-preflight"
+PREFLIGHT = "-oautomation_report_preflight=true"
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)])
@@ -320,7 +320,7 @@ def test_preflight_that_fails(project: Project) -> None:
     project.write("test_suite.py", "raise SystemExit('collected')\n")
     ran = project.report(PREFLIGHT, address="http://127.0.0.1:1")
     assert ran.exit == 4
-    assert ran.err.startswith("ERROR: --automation-report-preflight: http://127.0.0.1:1 cannot be used: connection: ")
+    assert ran.err.startswith("ERROR: -o automation_report_preflight: http://127.0.0.1:1 cannot be used: connection: ")
     assert "Connection refused: check the address (url)" in ran.err
     assert "collected" not in ran.text
     assert not project.state.exists()
@@ -343,7 +343,9 @@ def test_preflight_without_a_token(project: Project, server: CheckedServer) -> N
     """A session whose results would be kept for want of a token does not begin; one that is sent later does."""
     ran = project.report(PREFLIGHT, address=server.address, env=clean_environment())
     assert ran.exit == 4
-    assert f"ERROR: {PREFLIGHT}: results cannot be sent: no token: set AUTOMATION_REPORT_TOKEN" in ran.err
+    assert ran.err.startswith(
+        "ERROR: -o automation_report_preflight: results cannot be sent: no token: set AUTOMATION_REPORT_TOKEN"
+    )
     later = "--automation-report-delivery=later"
     assert project.report(PREFLIGHT, later, address=server.address, env=clean_environment()).exit == 0
 

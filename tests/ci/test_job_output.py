@@ -82,7 +82,7 @@ def test_summary(project: Project, server: CheckedServer, tmp_path: Path, argume
     """A job's summary has totals, a link to the run and the failures, whatever pytest shows; what was there stays."""
     summary = tmp_path / "summary.md"
     summary.write_text("before")
-    option = "--no-automation-report-ci-annotations"
+    option = "-oautomation_report_ci_annotations=false"
     ran = project.report(option, *arguments, address=server.address, env=environment(tmp_path))
     assert ran.exit == 1, ran.text
     name = server.runs()[0]["name"]
@@ -104,7 +104,7 @@ def test_summary(project: Project, server: CheckedServer, tmp_path: Path, argume
 def test_no_summary(project: Project, tmp_path: Path) -> None:
     """There is no summary where it is switched off, and none of a session that is not reported."""
     env = environment(tmp_path)
-    assert project.report("--no-automation-report-job-summary", env=env).exit == 1
+    assert project.report("-oautomation_report_job_summary=false", env=env).exit == 1
     assert project.pytest(env=env).exit == 1
     assert project.report("-k", "nothing", env=env).exit == 5
     assert not (tmp_path / "summary.md").exists()
@@ -119,7 +119,7 @@ def test_embedded_summary_has_no_link(project: Project, tmp_path: Path) -> None:
 def test_undelivered_results(project: Project, tmp_path: Path) -> None:
     """A summary tells what was not delivered, why, and the command that sends it."""
     env = environment(tmp_path)
-    ran = project.report("-k", "ok", "--automation-report-ci-annotations", address="http://127.0.0.1:1", env=env)
+    ran = project.report("-k", "ok", "-oautomation_report_ci_annotations=true", address="http://127.0.0.1:1", env=env)
     lines = lines_of(tmp_path / "summary.md")
     assert lines[2] == "**1 passed**"
     assert lines[4].startswith("- 1 result kept in .automation-report/spool/")
@@ -196,9 +196,9 @@ def test_github_marks(project: Project, tmp_path: Path, arguments: tuple[str, ..
 
 
 def test_github_marks_can_be_switched_off(project: Project, tmp_path: Path) -> None:
-    """With ``--no-automation-report-ci-annotations`` GitHub marks nothing; other providers mark only when asked to."""
+    """With ``automation_report_ci_annotations = false`` GitHub marks nothing; others mark only when asked to."""
     for option, env in (
-        ("--no-automation-report-ci-annotations", environment(tmp_path)),
+        ("-oautomation_report_ci_annotations=false", environment(tmp_path)),
         ("-v", session_environment(TF_BUILD="True")),
     ):
         ran = project.report(option, env=env)
@@ -223,7 +223,7 @@ def test_doctests_are_marked_at_their_example(project: Project, tmp_path: Path) 
 
 def test_azure_and_teamcity_marks(project: Project, tmp_path: Path) -> None:
     """Azure and TeamCity get lines of their own."""
-    option = "--automation-report-ci-annotations"
+    option = "-oautomation_report_ci_annotations=true"
     env = session_environment(TF_BUILD="True", BUILD_SOURCESDIRECTORY=str(tmp_path / "repository"))
     ran = project.report(option, "-k", "error", env=env)
     mark = "##vso[task.logissue type=error;sourcepath=shop/test_suite.py;linenumber=13;]"
@@ -235,7 +235,7 @@ def test_azure_and_teamcity_marks(project: Project, tmp_path: Path) -> None:
 def test_gitlab_links(project: Project, server: CheckedServer) -> None:
     """GitLab gets a report of links to the run, in a file that the job can name."""
     env = session_environment(GITLAB_CI="true", CI_JOB_URL="https://gitlab.example.org/jobs/5")
-    option = "--automation-report-ci-annotations"
+    option = "-oautomation_report_ci_annotations=true"
     assert project.report(option, "-k", "error", address=server.address, env=env).exit == 1
     report = project.state / LINKS_FILE
     (links,) = json.loads(report.read_text()).values()
@@ -270,7 +270,7 @@ def _buildkite(path: str, **more: str) -> dict[str, str]:
 
 def test_buildkite_annotation(project: Project, tmp_path: Path, agent: Path) -> None:
     """Buildkite's agent is given the page, once for each job."""
-    option = "--automation-report-ci-annotations"
+    option = "-oautomation_report_ci_annotations=true"
     path = f"{agent.parent}{os.pathsep}{os.environ['PATH']}"
     assert project.report(option, env=_buildkite(path)).exit == 1
     assert (tmp_path / "arguments").read_text().split() == [
@@ -284,6 +284,6 @@ def test_buildkite_annotation(project: Project, tmp_path: Path, agent: Path) -> 
 
 def test_buildkite_without_agent(project: Project, tmp_path: Path) -> None:
     """Where there is no agent, that is told and changes nothing else."""
-    ran = project.report("--automation-report-ci-annotations", "-k", "ok", env=_buildkite(str(tmp_path)))
+    ran = project.report("-oautomation_report_ci_annotations=true", "-k", "ok", env=_buildkite(str(tmp_path)))
     assert ran.exit == 0
     assert "the build is not annotated: buildkite-agent is not in the PATH" in ran.out

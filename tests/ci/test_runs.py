@@ -48,7 +48,7 @@ def test_pull_request(project: Path, server: CheckedServer, tmp_path: Path, work
     event = tmp_path / "event.json"
     event.write_text(EVENT)
     environ = {**PUSHES["GitHub"], **JOBS["GitHub"]["pull request"].more, "GITHUB_EVENT_PATH": str(event)}
-    options = ("--automation-report-branch-tag", "--automation-report-tags=nightly")
+    options = ("-oautomation_report_branch_tag=true", "--automation-report-tags=nightly")
     ran = run_session(project, *workers, *options, address=server.address, env={**session_environment(), **environ})
     assert ran.exit == 0, ran.text
     fields, links, run = told(server)
@@ -100,7 +100,7 @@ def test_git_where_ci_tells_nothing(project: Path, server: CheckedServer) -> Non
 def test_less_is_told(project: Path, server: CheckedServer, facts: str, names: list[str]) -> None:
     """A run tells nothing of git, or nothing but what was said, when it is to."""
     git(project, "init", "--quiet", "--initial-branch", "main")
-    options = (f"--automation-report-facts={facts}", "--automation-report-shard=2")
+    options = (f"-oautomation_report_facts={facts}", "-oautomation_report_shard=2")
     ran = run_session(project, *options, address=server.address, env=session_environment(CI="true", BUILD="9"))
     assert ran.exit == 0, ran.text
     assert [each for each in told(server)[0] if each != "Ended"] == names
@@ -139,12 +139,12 @@ def test_what_is_said_counts(project: Path, server: CheckedServer) -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--automation-report-shard=6/5", "--automation-report-shard: '6/5' cannot be used: write its number"),
-        ("--automation-report-shard=0", "--automation-report-shard: '0' cannot be used: write its number"),
-        ("--automation-report-attempt=0", "--automation-report-attempt: '0' cannot be used: write a whole number"),
+        ("-oautomation_report_shard=6/5", "-o automation_report_shard: '6/5' cannot be used: write its number"),
+        ("-oautomation_report_shard=0", "-o automation_report_shard: '0' cannot be used: write its number"),
+        ("-oautomation_report_attempt=0", "-o automation_report_attempt: 0 cannot be used: write a whole number"),
         (
-            "--automation-report-job-url=https://ann:secret@[",
-            "--automation-report-job-url: 'https://***@[' cannot be used: write a web address",
+            "-oautomation_report_job_url=https://ann:secret@[",
+            "-o automation_report_job_url: 'https://***@[' cannot be used: write a web address",
         ),
     ],
 )

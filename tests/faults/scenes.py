@@ -27,7 +27,7 @@ PROXY_PASSWORD = "canary-of-the-proxy"
 class Scene:
     """What stands between a session and its results, and how all of it is made good again.
 
-    ``options`` are those of the console command; pytest has them under its own prefix.
+    ``options`` are those of the console command, each with its value; pytest has them behind ``-o``.
     """
 
     server: ScriptedServer

@@ -213,7 +213,10 @@ def test_row(tmp_path: Path, row: Row) -> None:
         scene = row.scene(stack, tmp_path, server)
         server.script(row.rules)
         env = session_environment(row.all_limits, **scene.env)
-        options = [each.replace("--", "--automation-report-") for each in scene.options]
+        settings = [option.removeprefix("--").replace("-", "_") for option in scene.options[::2]]
+        options = [
+            f"-oautomation_report_{name}={value}" for name, value in zip(settings, scene.options[1::2], strict=True)
+        ]
         with Running(tmp_path, *options, address=scene.address, env=env) as running:
             running.until(lambda: project.is_at(LATEST), "the test at the gate")
             project.let_through(LATEST)

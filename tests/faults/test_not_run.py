@@ -37,7 +37,7 @@ def test_it():
 def test_after(number): pass
 """
 
-NOT_RUN = "--automation-report-report-not-run"
+NOT_RUN = "-oautomation_report_report_not_run=true"
 
 
 def names(server: CheckedServer) -> dict[str, set[str]]:

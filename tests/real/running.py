@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Target: TypeAlias = Literal["loopback", "embedded"]
 State: TypeAlias = "Mapping[str, object]"
 
-_COMMON = ("--automation-report", "--automation-report-exit-wait=600", "--automation-report-source=suite")
+_COMMON = ("--automation-report", "-oautomation_report_exit_wait=600", "--automation-report-source=suite")
 _UNNAMED = re.compile(r"/tmp/#\d+")
 
 

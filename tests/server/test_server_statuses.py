@@ -162,9 +162,9 @@ def test_a_session_reports_with_the_words_of_its_project(tmp_path: Path, contrac
     database = tmp_path / "store.db"
     _changed(database, "failed", "--aliases", "kaputt")
     _changed(database, "passed", "--aliases", "prima")
-    words = "passed=prima,failure=kaputt,error=kaputt"
+    words = "passed=prima\nfailure=kaputt\nerror=kaputt"
     environment = session_environment(AUTOMATION_REPORT_DATABASE=str(database))
-    ran = run_session(tmp_path, "--automation-report-statuses", words, env=environment)
+    ran = run_session(tmp_path, f"-oautomation_report_statuses={words}", env=environment)
     assert ran.exit == 1, ran.text
     service = Service(database, contract)
     run = service.run(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -129,10 +130,14 @@ def toml_lines() -> str:
 
 
 def arguments() -> list[str]:
+    """Return the arguments of pytest that set every sample, behind -o where a setting has no option."""
     found = []
     for name, sample in SAMPLES.items():
         option = f"--automation-report-{name.replace('_', '-')}"
-        if isinstance(sample.given, bool):
+        if not setting(name).is_option:
+            text = "\n".join(sample.given) if isinstance(sample.given, list) else text_of(sample)
+            found.append(f"-oautomation_report_{name}={text}")
+        elif isinstance(sample.given, bool):
             found.append(option if sample.given else f"--no-{option[2:]}")
         elif isinstance(sample.given, list):
             found += [f"{option}={each}" for each in sample.given]
@@ -209,11 +214,12 @@ def test_files(pytester: pytest.Pytester, spelling: str) -> None:
 
 
 def test_options(pytester: pytest.Pytester) -> None:
-    """Every setting can be given as an option, lists by repeating it."""
+    """Every setting can be given on the command line: as an option, lists by repeating it, or behind -o."""
     (pytester.path / "ca.pem").touch()
     found = read(pytester, *arguments())
     check_all(found, pytester.path)
-    assert list(found.origins.values()) == list(dict.fromkeys(each.partition("=")[0] for each in arguments()))
+    spelled = dict.fromkeys(each.partition("=")[0].replace("-oautomation", "-o automation") for each in arguments())
+    assert list(found.origins.values()) == list(spelled)
 
 
 def test_environment(pytester: pytest.Pytester) -> None:
@@ -272,9 +278,9 @@ def test_defaults(pytester: pytest.Pytester) -> None:
 
 def test_empty_is_unset_everywhere(pytester: pytest.Pytester) -> None:
     """An empty or blank value in any place leaves the decision to the next place."""
-    names = [each.name for each in SETTINGS if each.kind != "flag"]
-    pytester.makeini("[pytest]\n" + "".join(f"automation_report_{name} =\n" for name in names))
-    options = [f"--automation-report-{name.replace('_', '-')}=" for name in names]
+    named = [each for each in SETTINGS if each.kind != "flag"]
+    pytester.makeini("[pytest]\n" + "".join(f"{each.ini} =\n" for each in named))
+    options = [f"{each.option}=" if each.is_option else f"-o{each.ini}=" for each in named]
     environ = {f"AUTOMATION_REPORT_{each.name.upper()}": "  " for each in SETTINGS}
     found = read(pytester, *options, environ=environ)
     assert (found.origins, found.troubles) == ({}, ())
@@ -299,16 +305,25 @@ def test_precedence(pytester: pytest.Pytester) -> None:
     environ = {"AUTOMATION_REPORT_NAME": "environment", "AUTOMATION_REPORT_CONFIG": "environment"}
     found = read(pytester, "--automation-report-name", "option", environ=environ)
     assert (found.name, found.config, found.milestone) == ("option", "environment", "ini")
+    found = read(pytester, "-oautomation_report_config=override", environ=environ)
+    assert (found.name, found.config, found.milestone) == ("environment", "override", "ini")
+    found = read(pytester, "-oautomation_report_name=override", "--automation-report-name=option", environ=environ)
+    assert found.name == "option"
 
 
 def test_flags_can_be_turned_off(pytester: pytest.Pytester) -> None:
-    """A flag that an ini file turned on can be turned off by option and by environment."""
-    pytester.makeini("[pytest]\nautomation_report_strict = true\nautomation_report_allow_http = yes\n")
-    found = read(pytester, "--no-automation-report-allow-http", environ={"AUTOMATION_REPORT_STRICT": "0"})
-    assert (found.strict, found.allow_http) == (False, False)
+    """A flag that an ini file turned on can be turned off by option, by -o and by environment."""
+    pytester.makeini(
+        "[pytest]\nautomation_report_strict = true\nautomation_report_allow_http = yes\n"
+        "automation_report_preflight = yes\n"
+    )
+    options = ("--no-automation-report-strict", "-oautomation_report_allow_http=false")
+    found = read(pytester, *options, environ={"AUTOMATION_REPORT_PREFLIGHT": "0"})
+    assert (found.strict, found.allow_http, found.preflight) == (False, False, False)
     assert found.origins == {
-        "strict": "AUTOMATION_REPORT_STRICT",
-        "allow_http": "--no-automation-report-allow-http",
+        "strict": "--no-automation-report-strict",
+        "allow_http": "-o automation_report_allow_http",
+        "preflight": "AUTOMATION_REPORT_PREFLIGHT",
     }
 
 
@@ -320,11 +335,9 @@ def test_lists_on_the_command_line(pytester: pytest.Pytester) -> None:
         "--automation-report-tags",
         "c, a",
         r"--automation-report-fields=one=1\, 2,two=",
-        r"--automation-report-redact=x{2\,3}",
     )
     assert found.tags == ("a", "b", "c")
     assert found.fields == (Field("one", "1, 2"), Field("two", ""))
-    assert found.redact == ("x{2,3}",)
 
 
 def test_commas_in_ini_files_belong_to_the_value(pytester: pytest.Pytester) -> None:
@@ -336,9 +349,10 @@ def test_commas_in_ini_files_belong_to_the_value(pytester: pytest.Pytester) -> N
 
 def test_overrides_and_addopts(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pytest's own ways, -o and PYTEST_ADDOPTS, give settings too, and -o is named as the origin."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "--automation-report-config=addopts")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--automation-report-name=addopts -oautomation_report_redact=x{2,3}")
     found = read(pytester, "-o", "automation_report_project_id=5")
-    assert (found.config, found.project_id) == ("addopts", 5)
+    assert (found.name, found.redact, found.project_id) == ("addopts", ("x{2,3}",), 5)
+    assert found.origins["redact"] == "-o automation_report_redact"
     assert found.origins["project_id"] == "-o automation_report_project_id"
 
 
@@ -434,13 +448,13 @@ def test_switch(
     assert found.trouble == ""
 
 
-@pytest.mark.parametrize("when", ["ini", "option", "environment"])
+@pytest.mark.parametrize("when", ["ini", "override", "environment"])
 def test_switch_only_in_ci(pytester: pytest.Pytester, when: str) -> None:
     """With when = ci, an ini switch counts only where a CI provider is detected; other switches always count."""
     line = "automation_report_when = ci\n" if when == "ini" else ""
     pytester.makeini(f"[pytest]\nautomation_report = true\n{line}")
-    options = ("--automation-report-when=ci",) if when == "option" else ()
-    environ = {"AUTOMATION_REPORT_WHEN": " ci "} if when == "environment" else {}
+    options = ("-oautomation_report_when=ci",) if when == "override" else ()
+    environ = {"AUTOMATION_REPORT_WHEN": {"environment": " ci ", "override": "always"}.get(when, "")}
     config = parsed(pytester, *options)
     assert not switch(config, environ).is_on
     assert switch(config, {**environ, "GITLAB_CI": "true"}).is_on
@@ -466,14 +480,21 @@ def test_switch_that_cannot_be_understood(pytester: pytest.Pytester) -> None:
     )
 
 
-def test_help_lists_every_option_and_ini_value(pytester: pytest.Pytester) -> None:
-    """Pytest --help shows every option and every ini value."""
+OPTIONS = (
+    "url", "project_id", "source", "name", "delivery", "tags", "run_id", "run_key", "fields", "links", "output",
+    "strict", "token_file", "spool", "database",
+)  # fmt: skip
+
+
+def test_help_lists_few_options_and_every_ini_value(pytester: pytest.Pytester) -> None:
+    """Pytest --help shows the options of the settings that have one, every ini value, and where to read on."""
     shown = in_a_process(pytester, PROBE, "--help")
-    for each in SETTINGS:
-        assert each.option in shown
-        assert each.ini in shown
-        assert each.kind != "flag" or each.off_option in shown
-    assert {"--automation-report", "--no-automation-report"} <= set(shown.split())
+    assert tuple(each.name for each in SETTINGS if each.is_option) == OPTIONS
+    options = {"--automation-report", "--no-automation-report", "--no-automation-report-strict"}
+    options |= {f"--automation-report-{name.replace('_', '-')}" for name in OPTIONS}
+    assert {word for word in re.findall(r"--[\w-]+", shown) if "automation-report" in word} == options
+    assert {each.ini for each in SETTINGS} <= set(re.findall(r"\w+", shown))
+    assert "-o automation_report_NAME=VALUE; see docs/settings.md" in shown
 
 
 def test_spellings_follow_from_the_name() -> None:

@@ -238,7 +238,7 @@ def test_waiting_files_have_a_limit_together(project: Project) -> None:
         automation_report.artifact(bytes([number]) * 600, f"file {number}")
     """),
     )
-    ran = project.report("--automation-report-delivery", "later", "--automation-report-artifact-total", "2KB")
+    ran = project.report("--automation-report-delivery", "later", "-oautomation_report_artifact_total=2KB")
     assert ran.exit == 0, ran.text
     (session,) = project.sessions
     assert sorted((each.name, each.stat().st_size) for each in (session / "files").iterdir()) == [
@@ -283,7 +283,7 @@ def test_names_are_redacted(project: Project, server: CheckedServer) -> None:
         automation_report.artifact(tmp_path / "s3cret-3.txt")
     """),
     )
-    ran = project.report("--automation-report-redact", "s3cret-[0-9]", address=server.address)
+    ran = project.report("-oautomation_report_redact=s3cret-[0-9]", address=server.address)
     assert ran.exit == 0, ran.text
     assert "s3cret" not in str(server.log)
     ((_, test),) = server.tests()

@@ -232,7 +232,7 @@ def test_it_can_be_turned_off(project: Project, server: CheckedServer) -> None:
     """With the setting off, nothing of a browser is asked or added."""
     project.write("selenium.py", "")
     project.write("test_suite.py", f"PNG = {PNG!r}\n{DRIVER}")
-    ran = project.report("--no-automation-report-browser-artifacts", address=server.address, env=with_path(project))
+    ran = project.report("-oautomation_report_browser_artifacts=false", address=server.address, env=with_path(project))
     assert ran.exit == 1, ran.text
     assert all("artifacts" not in test for _, test in server.tests())
     assert "driver.png" not in ran.out

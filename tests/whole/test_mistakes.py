@@ -21,11 +21,15 @@ OPTION = "--automation-report-"
         pytest.param([f"{OPTION}url=ftp://x"], "", [f"{OPTION}url", "ftp://x", "https"], id="address"),
         pytest.param([f"{OPTION}url=https://x"], "", [f"{OPTION}project-id", "https://x"], id="no project"),
         pytest.param([f"{OPTION}project-id=one"], "", [f"{OPTION}project-id", "'one'", "number"], id="integer"),
-        pytest.param([f"{OPTION}exit-wait=-1"], "", [f"{OPTION}exit-wait", "'-1'", "3600"], id="seconds"),
+        pytest.param(
+            ["-oautomation_report_exit_wait=-1"], "", ["-o automation_report_exit_wait", "-1.0", "3600"], id="seconds"
+        ),
         pytest.param([f"{OPTION}delivery=soon"], "", [f"{OPTION}delivery", "'soon'", "later"], id="choice"),
         pytest.param([f"{OPTION}tags=a b"], "", [f"{OPTION}tags", "'a b'", "letters"], id="list"),
         pytest.param([f"{OPTION}fields=plain"], "", [f"{OPTION}fields", "'plain'", "="], id="pairs"),
-        pytest.param([f"{OPTION}redact=("], "", [f"{OPTION}redact", "'('", "expression"], id="pattern"),
+        pytest.param(
+            ["-oautomation_report_redact=("], "", ["-o automation_report_redact", "'('", "expression"], id="pattern"
+        ),
         pytest.param([], "automation_report_strict = perhaps", ["pytest.ini", "_strict", "'perhaps'"], id="flag"),
         pytest.param([], "automation_report_run_id = 0", ["pytest.ini", "_run_id", "0", "number"], id="ini integer"),
     ],
@@ -42,6 +46,41 @@ def test_typed_mistake_ends_before_collection(
     assert "Traceback" not in ran.text
     assert "collected" not in ran.text
     assert not project.state.exists()
+
+
+REMOVED = [
+    pytest.param("redact=x", "automation_report_redact", "AUTOMATION_REPORT_REDACT", "VALUE", id="list"),
+    pytest.param("when", "automation_report_when", "AUTOMATION_REPORT_WHEN", "{always,ci}", id="choice"),
+    pytest.param("preflight", "automation_report_preflight", "AUTOMATION_REPORT_PREFLIGHT", "true", id="flag"),
+]
+
+
+@pytest.mark.parametrize("place", ["arguments", "variable", "ini file"])
+@pytest.mark.parametrize(("option", "ini", "variable", "value"), REMOVED)
+def test_option_that_pytest_does_not_offer(
+    option: str, ini: str, variable: str, value: str, place: str, project: Project
+) -> None:
+    """An option for a setting that has none is a usage error that names the setting's other spellings."""
+    given = f"{OPTION}{option}"
+    if place == "ini file":
+        project.write("pytest.ini", f"[pytest]\naddopts = {given}\n")
+    env = session_environment(PYTEST_ADDOPTS=given) if place == "variable" else session_environment()
+    ran = project.pytest(*([given] if place == "arguments" else []), env=env)
+    assert ran.exit == 4, ran.text
+    assert (
+        f"error: {given.partition('=')[0]} is not an option of pytest: set {ini} in the ini file or {variable} in the"
+        f" environment, or write -o {ini}={value}"
+    ) in ran.err
+    assert "unrecognized" not in ran.text
+    assert "Traceback" not in ran.text
+    assert "collected" not in ran.text
+
+
+def test_flag_that_pytest_does_not_offer_is_turned_off_behind_o(project: Project) -> None:
+    """The opposite of a flag that is no option is a usage error that says to write false."""
+    ran = project.pytest("--no-automation-report-job-summary")
+    assert ran.exit == 4, ran.text
+    assert "or write -o automation_report_job_summary=false" in ran.err
 
 
 def test_mistake_in_the_switch_of_an_ini_file_ends_before_collection(project: Project) -> None:

@@ -134,7 +134,7 @@ def test_secrets_stay_where_hiding_is_off(tmp_path: Path) -> None:
     token = f"own-{secrets.token_hex(12)}"  # it is printed by the test, which no other token of these tests may be
     suite = f"def test_it():\n    print('{SECRET} {token} pin-1 Authorization: Bearer {BEARER}')\n    assert 0\n"
     project = Project(tmp_path / "project", suite)
-    options = ["--no-automation-report-redact-builtin", "--automation-report-redact=pin-[0-9]"]
+    options = ["-oautomation_report_redact_builtin=false", "-oautomation_report_redact=pin-[0-9]"]
     env = {**session_environment(DEPLOY_PASSWORD=SECRET), "AUTOMATION_REPORT_TOKEN": token}
     with CheckedServer(tmp_path / "store.sqlite3", token) as server:
         project.report(*options, address=server.address, env=env)

@@ -108,7 +108,7 @@ def test_files_that_nobody_keeps_are_named(project: Project) -> None:
     with ScriptedServer(token=TOKEN) as testmo:
         ran = project.report(address=testmo.address)
         assert ran.exit == 0, ran.text
-        ran = project.report("--automation-report-artifact-url", "https://ci.example/{path}", address=testmo.address)
+        ran = project.report("-oautomation_report_artifact_url=https://ci.example/{path}", address=testmo.address)
         assert ran.exit == 0, ran.text
         appended = (each for each in testmo.log if each.path.endswith("/append") and "/threads/" not in each.path)
         plain, templated = (json.loads(each.body) for each in appended)

@@ -38,7 +38,7 @@ def _told(folder: Path, *arguments: str) -> list[str]:
 def test_same_session_is_the_same(tmp_path: Path, processes: str) -> None:
     """The XML and the run of one session have the same keys and statuses, a failed teardown and skips included."""
     (tmp_path / "test_suite.py").write_text(_SUITE)
-    arguments = ("-n", processes, "--junitxml=out/junit.xml", "--automation-report-compare-junit", "out/junit.xml")
+    arguments = ("-n", processes, "--junitxml=out/junit.xml", "-oautomation_report_compare_junit=out/junit.xml")
     assert _told(tmp_path, *arguments) == ["compared with out/junit.xml: keys and statuses are the same (4 compared)"]
 
 
@@ -53,7 +53,7 @@ def test_differences_are_named(tmp_path: Path) -> None:
         "    text = path.read_text().replace('name=\"test_passes\"', 'name=\"test_other\"')\n"
         "    path.write_text(text.replace('<skipped', '<error').replace('</skipped', '</error'))\n"
     )
-    assert _told(tmp_path, "--junitxml=junit.xml", "--automation-report-compare-junit=junit.xml") == [
+    assert _told(tmp_path, "--junitxml=junit.xml", "-oautomation_report_compare_junit=junit.xml") == [
         "compared with junit.xml: 4 of 5 tests differ",
         "  only in junit.xml: test_suite.test_other (passed)",
         "  test_suite.test_skips[1]: error in junit.xml, skipped in the run",
@@ -67,7 +67,7 @@ def test_reruns_compare_by_their_last_attempt(tmp_path: Path) -> None:
     suite = "runs = []\ndef test_again():\n    runs.append(1)\n    assert len(runs) == 2\n"
     (tmp_path / "test_suite.py").write_text(suite)
     arguments = ("--reruns=1", "-p", "no:pytest-retry", "-p", "no:flaky", "--junitxml=junit.xml")
-    assert _told(tmp_path, *arguments, "--automation-report-compare-junit=junit.xml") == [
+    assert _told(tmp_path, *arguments, "-oautomation_report_compare_junit=junit.xml") == [
         "compared with junit.xml: keys and statuses are the same (1 compared)"
     ]
 
@@ -84,7 +84,7 @@ def test_file_that_cannot_be_compared_is_told(tmp_path: Path, kind: str) -> None
         suite = f"def test_a():\n    with open({str(path)!r}, 'w') as file: file.write('<!DOCTYPE a><a/>')\n"
         (tmp_path / "test_suite.py").write_text(suite)
     words = {"missing": "No such file", "old": "did not write junit.xml: add --junitxml", "broken": "document type"}
-    ran = run_session(tmp_path, "--automation-report-compare-junit=junit.xml")
+    ran = run_session(tmp_path, "-oautomation_report_compare_junit=junit.xml")
     assert ran.exit == 0
     (line,) = (line for line in ran.out.splitlines() if line.startswith("not compared: "))
     assert words[kind] in line
@@ -96,5 +96,5 @@ def test_comparison_is_told_without_a_terminal(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "inner" / "test_suite.py").write_text("def test_a(): pass\n")
     arguments = ("-p", "no:terminal", "-p", "no:pytest-retry", "--junitxml=junit.xml")
-    ran = run_session(tmp_path / "inner", *arguments, "--automation-report-compare-junit=junit.xml")
+    ran = run_session(tmp_path / "inner", *arguments, "-oautomation_report_compare_junit=junit.xml")
     assert "keys and statuses are the same (1 compared)" in ran.err
