@@ -1,8 +1,15 @@
-"""The contract's limits on texts and lists, and how a text is made to keep them (floor 0).
+"""Cut texts to the API's limits, make control characters visible and remove terminal sequences.
 
-Pure and linear in the length of its input. Long texts are narrowed to their ends before anything expensive looks at
-them, so that 100 MB of output cost the memory of a few limits and no more.
-Lengths called units are UTF-16 code units, which is what the API's clients count.
+All functions are linear in the length of their input. A long text is first narrowed to its ends, and only these are
+cleaned: 100 MB of output cost the memory of a few limits. A narrowed text is cut again at the new edges, where half a
+secret or half an escape sequence may stand that no pattern recognises. For `console` this looks so::
+
+    the text    | head window |............................| tail window |
+    cleaned     | head  |edge |............................|edge |  tail |
+    the result  | head | ... 1,234 characters cut ... |             tail |
+                       ^------- omitted characters -------^
+
+Lengths named ``units`` are UTF-16 code units, which the API counts. Lengths named ``characters`` are Python's.
 """
 
 from __future__ import annotations
@@ -23,19 +30,21 @@ TEXT_UNITS = 16_384
 NOTE_UNITS = 80
 """Longest note, in units."""
 
+Redact: TypeAlias = Callable[[str], str]
+"""A function that returns a text without its secrets."""
 
-Redaction: TypeAlias = Callable[[str], str]
-"""Takes a text and returns it without its secrets."""
-
+# Characters of a text that are cleaned. Four times the limit for a string, since cleaning may shorten it.
 _STRING_WINDOW = 4 * STRING_UNITS
 _TEXT_WINDOW = TEXT_UNITS
-# What stands at the edge of a narrowed text may be half a secret or half an escape sequence: it is not shown.
+# Characters at the edge of a narrowed text that are dropped after cleaning: more than nearly all secrets have.
 _EDGE = 256
+# Encoding a long text in pieces keeps memory flat.
 _CHUNK = 65_536
 
-_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-# Colours and cursor moves (CSI), titles and links (OSC), choice of a character set; nothing else, so that an escape
-# character that a test is about stays visible.
+# C0 and C1 controls but tab and newline, marks that change the direction of writing, lone surrogates.
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Colours and cursor moves (CSI), titles and links (OSC), choice of a character set. Nothing else is removed: an escape
+# character that a test is about must stay visible.
 _ANSI = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[()*+][0-9A-Z]")
 
 
@@ -43,20 +52,21 @@ def utf16_length(text: str) -> int:
     """Return the length of a text in UTF-16 units; a lone surrogate counts one."""
     if text.isascii():
         return len(text)
-    chunks = range(0, len(text), _CHUNK)
-    return sum(len(text[each : each + _CHUNK].encode("utf-16-le", "surrogatepass")) // 2 for each in chunks)
+    starts = range(0, len(text), _CHUNK)
+    return sum(len(text[start : start + _CHUNK].encode("utf-16-le", "surrogatepass")) // 2 for start in starts)
 
 
 def visible(text: str) -> str:
-    r"""Return a text whose control characters, bidi controls and lone surrogates are spelled ``\x00`` or ``\ud800``.
+    r"""Return a text with control characters, bidi controls and lone surrogates escaped (``\x00``, ``\ud800``).
 
     Newlines and tabs stay, ``\r\n`` becomes ``\n``. The result can always be encoded as UTF-8.
     """
+    # Most texts need no change, and `isprintable` finds that faster than a regular expression.
     if text.replace("\n", "").replace("\t", "").isprintable():
         return text
     if "\r\n" in text:
         text = text.replace("\r\n", "\n")
-    return _HIDDEN.sub(_spelling, text)
+    return _INVISIBLE.sub(_escaped, text)
 
 
 def without_ansi(text: str) -> str:
@@ -65,132 +75,152 @@ def without_ansi(text: str) -> str:
 
 
 def cut_middle(text: str, units: int) -> str:
-    """Return the text, or its head and tail around a line that says how many characters are missing."""
-    if _fits(text, units):
+    """Return the text, or its head and tail around a line with the number of characters that were cut."""
+    if fits(text, units):
         return text
-    return _middle(text, -len(text), text, units)
+    # Head and tail are both the whole text: they overlap, so the number of characters between them is negative.
+    return _joined_ends(text, -len(text), text, units)
 
 
 def cut_end(text: str, units: int) -> str:
-    """Return the text, or its head and a remark that says how many characters are missing."""
-    return _end(text, 0, units)
+    """Return the text, or its head and a remark with the number of characters that were cut."""
+    return _cut_head(text, 0, units)
 
 
-def string(text: str, redact: Redaction | None = None) -> str:
-    r"""Return a text as one visible line (newlines spelled ``\n``) of at most `STRING_UNITS`."""
+def fits(text: str, units: int) -> bool:
+    """Whether a text has at most this many units; a text that is certainly too long is not encoded to count them."""
+    return len(text) * 2 <= units or (len(text) <= units and utf16_length(text) <= units)
+
+
+def string(text: str, redact: Redact | None = None) -> str:
+    r"""Return a text as one visible line (newlines escaped as ``\n``) of at most `STRING_UNITS`."""
     if redact is None and len(text) <= STRING_UNITS and text.isascii() and text.isprintable():
         return text
-    head, skipped = _start(text)
+    head, omitted_characters = _string_window(text)
     head = visible(redact(head) if redact else head).replace("\n", "\\n")
-    return _end(*_without_edge(head, skipped), STRING_UNITS)
+    return _cut_head(*_without_edge(head, omitted_characters), STRING_UNITS)
 
 
-def paragraph(text: str, redact: Redaction | None = None) -> str:
-    """Return a text without ANSI sequences, visible, with its lines kept, of at most `STRING_UNITS`."""
-    head, skipped = _start(text)
-    return _end(*_without_edge(_clean(head, redact), skipped), STRING_UNITS)
+def paragraph(text: str, redact: Redact | None = None) -> str:
+    """Return a text without ANSI sequences, visible, with its line breaks, of at most `STRING_UNITS`."""
+    head, omitted_characters = _string_window(text)
+    return _cut_head(*_without_edge(_clean(head, redact), omitted_characters), STRING_UNITS)
 
 
-def console(*parts: str, redact: Redaction | None = None) -> str:
-    """Return the parts as one text without ANSI sequences, visible, cut in its middle to `TEXT_UNITS`."""
+def console(*parts: str, redact: Redact | None = None) -> str:
+    """Return the parts as one text without ANSI sequences, visible, cut in its middle to `TEXT_UNITS`.
+
+    The module's docstring shows how a long text is cut.
+    """
     length = sum(map(len, parts))
     if length <= 2 * _TEXT_WINDOW:
         return cut_middle(_clean("".join(parts), redact), TEXT_UNITS)
-    head, tail = _ends(parts)
-    head, skipped = _without_edge(_clean(head, redact), length - 2 * _TEXT_WINDOW)
+    head, tail = _windows(parts)
+    head, omitted_characters = _without_edge(_clean(head, redact), length - 2 * _TEXT_WINDOW)
     tail = _clean(tail, redact)
-    return _middle(head, skipped + min(_EDGE, len(tail)), tail[_EDGE:], TEXT_UNITS)
+    tail_edge, tail = tail[:_EDGE], tail[_EDGE:]
+    return _joined_ends(head, omitted_characters + len(tail_edge), tail, TEXT_UNITS)
 
 
-def _spelling(match: re.Match[str]) -> str:
-    """Return the escape that Python would write for a character."""
+def _escaped(match: re.Match[str]) -> str:
+    """Return Python's escape for a character."""
     code = ord(match.group())
     return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"  # noqa: PLR2004 - the largest two-digit escape
 
 
-def _clean(text: str, redact: Redaction | None) -> str:
-    """Return the text without ANSI, then without secrets (which colours may cut in two), then visible."""
+def _clean(text: str, redact: Redact | None) -> str:
+    """Return the text without ANSI sequences and secrets, visible.
+
+    The order matters: a colour in the middle of a secret would hide it from redaction.
+    """
     plain = without_ansi(text)
     return visible(redact(plain) if redact else plain)
 
 
-def _fits(text: str, units: int) -> bool:
-    """Whether a text has at most so many units; long texts are not measured."""
-    return len(text) * 2 <= units or (len(text) <= units and utf16_length(text) <= units)
-
-
-def _start(text: str) -> tuple[str, int]:
-    """Return the part of a text that can matter for a string, and how many characters follow it."""
+def _string_window(text: str) -> tuple[str, int]:
+    """Return the beginning of a text that can matter for a string, and the number of characters after it."""
     return text[:_STRING_WINDOW], max(0, len(text) - _STRING_WINDOW)
 
 
-def _ends(parts: Sequence[str]) -> tuple[str, str]:
-    """Return the first and the last characters of the parts together, without joining them all."""
+def _windows(parts: Sequence[str]) -> tuple[str, str]:
+    """Return the first and the last `_TEXT_WINDOW` characters of the parts, without joining all of them."""
     first: list[str] = []
-    last: list[str] = []
-    room = _TEXT_WINDOW
+    remaining = _TEXT_WINDOW
     for part in parts:
-        first.append(part[:room])
-        room -= len(first[-1])
-        if not room:
+        first.append(part[:remaining])
+        remaining -= len(first[-1])
+        if not remaining:
             break
-    room = _TEXT_WINDOW
+    last: list[str] = []
+    remaining = _TEXT_WINDOW
     for part in reversed(parts):
-        last.append(part[-room:])
-        room -= len(last[-1])
-        if not room:
+        last.append(part[-remaining:])
+        remaining -= len(last[-1])
+        if not remaining:
             break
     return "".join(first), "".join(reversed(last))
 
 
-def _without_edge(head: str, skipped: int) -> tuple[str, int]:
-    """Return a narrowed head without its last characters, and how many are missing after it."""
-    if not skipped:
+def _without_edge(head: str, omitted_characters: int) -> tuple[str, int]:
+    """Return a head without its edge, and the number of characters omitted after it.
+
+    A head after which nothing was omitted is the whole text, and has no edge.
+    """
+    if not omitted_characters:
         return head, 0
-    kept = head[:-_EDGE]
-    return kept, skipped + len(head) - len(kept)
+    inner = head[:-_EDGE]
+    return inner, omitted_characters + len(head) - len(inner)
 
 
-def _middle(head: str, skipped: int, tail: str, units: int) -> str:
-    """Return the ends of a text around a remark; ``skipped`` characters lie between head and tail."""
-    longest = _remark(len(head) + skipped + len(tail))
-    room = units - len(longest)
-    if room <= 0:
-        return _head(head, units)
-    first = _head(head, room // 2)
-    last = _tail(tail, room - utf16_length(first))
-    missing = skipped + len(head) - len(first) + len(tail) - len(last)
-    return f"{first}{_remark(missing)}{last}"
+def _joined_ends(head: str, omitted_characters: int, tail: str, units: int) -> str:
+    """Return head and tail of a text, cut to ``units`` in all, around a remark.
+
+    ``omitted_characters`` is the number of characters between head and tail.
+    """
+    # The remark for the largest number that can occur is the longest one.
+    longest_remark = _middle_remark(len(head) + omitted_characters + len(tail))
+    remaining_units = units - len(longest_remark)
+    if remaining_units <= 0:
+        return _longest_head(head, units)
+    shown_head = _longest_head(head, remaining_units // 2)
+    shown_tail = _longest_tail(tail, remaining_units - utf16_length(shown_head))
+    cut_characters = omitted_characters + (len(head) - len(shown_head)) + (len(tail) - len(shown_tail))
+    return f"{shown_head}{_middle_remark(cut_characters)}{shown_tail}"
 
 
-def _remark(characters: int) -> str:
-    """Return the line that stands for what was cut."""
-    return f"\n... {characters:,} characters cut ...\n"
+def _middle_remark(cut_characters: int) -> str:
+    """Return the line that replaces the characters that were cut."""
+    return f"\n... {cut_characters:,} characters cut ...\n"
 
 
-def _end(head: str, skipped: int, units: int) -> str:
-    """Return the head of a text and a remark; ``skipped`` characters follow the head."""
-    if not skipped and _fits(head, units):
+def _cut_head(head: str, omitted_characters: int, units: int) -> str:
+    """Return the head of a text, cut to ``units`` with a remark; ``omitted_characters`` follow the head."""
+    if not omitted_characters and fits(head, units):
         return head
-    room = units - len(f" ... {len(head) + skipped:,} characters cut")
-    if room <= 0:
-        return _head(head, units)
-    first = _head(head, room)
-    return f"{first} ... {len(head) - len(first) + skipped:,} characters cut"
+    remaining_units = units - len(_end_remark(len(head) + omitted_characters))
+    if remaining_units <= 0:
+        return _longest_head(head, units)
+    shown = _longest_head(head, remaining_units)
+    return f"{shown}{_end_remark(len(head) - len(shown) + omitted_characters)}"
 
 
-def _head(text: str, units: int) -> str:
-    """Return the longest start of a text that has at most so many units."""
-    piece = text[:units]
-    while (excess := utf16_length(piece) - units) > 0:
-        # A character has one or two units: so many characters must go at least.
-        piece = piece[: len(piece) - (excess + 1) // 2]
-    return piece
+def _end_remark(cut_characters: int) -> str:
+    """Return the remark behind a text whose end was cut."""
+    return f" ... {cut_characters:,} characters cut"
 
 
-def _tail(text: str, units: int) -> str:
-    """Return the longest end of a text that has at most so many units."""
-    piece = text[max(0, len(text) - units) :]
-    while (excess := utf16_length(piece) - units) > 0:
-        piece = piece[(excess + 1) // 2 :]
-    return piece
+def _longest_head(text: str, units: int) -> str:
+    """Return the longest beginning of a text that has at most this many units."""
+    head = text[:units]
+    while (excess_units := utf16_length(head) - units) > 0:
+        # A character has one or two units, so at least half as many characters must go.
+        head = head[: len(head) - (excess_units + 1) // 2]
+    return head
+
+
+def _longest_tail(text: str, units: int) -> str:
+    """Return the longest end of a text that has at most this many units."""
+    tail = text[max(0, len(text) - units) :]
+    while (excess_units := utf16_length(tail) - units) > 0:
+        tail = tail[(excess_units + 1) // 2 :]
+    return tail
