@@ -1,7 +1,20 @@
-"""What an answer means (floor 2): applied, or which of the errors says why not.
+"""Classify a response: a success, or one of four classes of errors.
 
-The one rule is `classify`. It is pure, so that every class can be tried without a server: a result is delivered twice
-or lost exactly where this rule is wrong.
+`classify` is the only rule. It opens no connection, so that tests can try every case: a result is lost or delivered
+twice exactly where this rule is wrong.
+
+=================================================  ==========================================================
+response                                           result
+=================================================  ==========================================================
+the documented status, a body that can be parsed   the parsed body
+the documented status, any other body              unknown: `UnknownAnswerError`
+429                                                again: `ThrottledError`
+401, 403                                           refused: `TokenRefusedError`
+3xx, and 4xx but those named here                  refused: `RefusedError`
+409 with ``Retry-After``, whole request sent       unknown: `InProgressError`
+408, 409, 5xx, another 2xx                         unknown if the whole request left this machine, else again
+no response                                        unknown if the whole request left this machine, else again
+=================================================  ==========================================================
 """
 
 from __future__ import annotations
@@ -29,20 +42,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TEXT_CHARACTERS = 200
-"""How much of a text of the server goes into a message, in characters."""
+"""Longest text of the server in a message, in characters."""
 
 _TOO_MANY_REQUESTS = 429
 _TOKEN_REFUSED = (401, 403)
 _CONFLICT = 409
-_UNSETTLED = (408, _CONFLICT)
-"""Time-out and conflict: the request may be under way all the same."""
+# Time-out and conflict: the server may apply the request all the same.
+_UNKNOWN_4XX = (408, _CONFLICT)
 
 _NO_CONTENT = 204
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One request, as far as its answer's meaning depends on it; ``success`` is the documented status."""
+class RequestInfo:
+    """The parts of a request that its response's class depends on; ``success`` is the documented status."""
 
     method: Literal["GET", "POST"]
     path: str
@@ -51,7 +64,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An answer that arrived whole; the three headers are empty when missing."""
+    """A response that arrived completely; the three headers are empty if missing."""
 
     status: int
     body: bytes = b""
@@ -62,7 +75,7 @@ class HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class NoResponse:
-    """No answer, or one that did not arrive whole; ``reason`` says why in a few words."""
+    """A response that is missing, incomplete or cannot be read, with the reason in a few words."""
 
     reason: str
 
@@ -70,23 +83,26 @@ class NoResponse:
 Outcome: TypeAlias = "HttpResponse | NoResponse"
 
 
-def classify(call: Call, outcome: Outcome, parse: Callable[[object], T], *, was_sent: bool, secret: str = "") -> T:
-    """Return what ``parse`` makes of a documented success; raise the error of its class for everything else.
+def classify(
+    request: RequestInfo, outcome: Outcome, parse: Callable[[object], T], *, was_sent: bool, secret: str = ""
+) -> T:
+    """Return the parsed body of a documented success; raise the error of its class for everything else.
 
-    ``parse`` gets the JSON value of the body, ``None`` for a 204, and raises `ValueError` for what it cannot take.
-    ``was_sent``: the request's last byte left this machine. ``secret`` is shown in no message, whoever wrote it there.
+    ``parse`` gets the JSON value of the body, None for a 204, and raises `ValueError` for a value of the wrong shape.
+    ``was_sent`` is True if the last byte of the request left this machine. ``secret`` is removed from all messages,
+    also if the server repeats it.
     """
-    if isinstance(outcome, HttpResponse) and outcome.status == call.success and was_sent:
+    if isinstance(outcome, HttpResponse) and outcome.status == request.success and was_sent:
         try:
-            return parse(None if call.success == _NO_CONTENT else decoded(outcome.body))
+            return parse(None if request.success == _NO_CONTENT else decoded(outcome.body))
         except ValueError as error:
-            reason = f"{outcome.status} with a body that makes no sense ({error})"
-        raise UnknownAnswerError(_message(call, reason, secret))
-    raise _error(call, outcome, was_sent=was_sent, secret=secret)
+            reason = f"{outcome.status} with an invalid body ({error})"
+        raise UnknownAnswerError(_message(request, reason, secret))
+    raise _error(request, outcome, was_sent=was_sent, secret=secret)
 
 
 def decoded(body: bytes) -> object:
-    """Return the JSON value of a body; raise `ValueError` for anything else, however deep or large."""
+    """Return the JSON value of a body; raise `ValueError` for anything else, also for values nested too deep."""
     try:
         return json.loads(body, parse_constant=_refuse_constant)
     except RecursionError:
@@ -94,60 +110,65 @@ def decoded(body: bytes) -> object:
 
 
 def retry_after_seconds(value: str, date: str) -> float | None:
-    """Return the wait that a ``Retry-After`` header asks for: never negative, ``None`` when it cannot be read.
+    """Return the seconds of a ``Retry-After`` header: never negative, None for a header that cannot be read.
 
-    A moment is taken relative to the ``Date`` header of the same answer, so that no clock of ours matters.
+    A date is compared with the ``Date`` header of the same response, so that our own clock may be wrong.
     """
     value = value.strip()
     if re.fullmatch(r"[-+]?[0-9]+(\.[0-9]+)?", value):
         return max(0.0, float(value))
     try:
-        return max(0.0, (_moment(value) - _moment(date)).total_seconds())
-    except (ValueError, TypeError, IndexError, OverflowError):  # what the e-mail parser raises for other texts
+        return max(0.0, (_parsed_date(value) - _parsed_date(date)).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):  # the e-mail parser raises all of these
         return None
 
 
 def displayable(text: str, secret: str = "") -> str:
-    """Return a foreign text for one line of a message: cut, control characters escaped, without the secret."""
+    """Return a foreign text as one line for a message: cut, with control characters escaped, without the secret."""
     if secret:
         text = text.replace(secret, "***")
     text = text[:TEXT_CHARACTERS]
     if not text.isprintable():
-        text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+        text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
     return text[:TEXT_CHARACTERS]
 
 
-def _error(call: Call, outcome: Outcome, *, was_sent: bool, secret: str) -> ClientError:
-    """Return the error for everything that is no documented success."""
+def _error(request: RequestInfo, outcome: Outcome, *, was_sent: bool, secret: str) -> ClientError:
+    """Return the error for a response that is not the documented success; see the table at the top."""
     if isinstance(outcome, NoResponse):
-        message = _message(call, outcome.reason, secret)
+        message = _message(request, outcome.reason, secret)
         return UnknownAnswerError(message) if was_sent else NotSentError(message)
     status = outcome.status
     text, errors = _error_texts(outcome.body, secret)
-    what = str(status) if status >= 300 or status == call.success else f"{status} instead of {call.success}"  # noqa: PLR2004
-    message = _message(call, f"{what}: {text}" if text else what, secret)
-    wait = retry_after_seconds(outcome.retry_after, outcome.date)
+    # Another 2xx looks like a success: only then the message names the status that was expected.
+    is_plain = status >= 300 or status == request.success  # noqa: PLR2004 - the first redirect
+    shown = str(status) if is_plain else f"{status} instead of {request.success}"
+    message = _message(request, f"{shown}: {text}" if text else shown, secret)
+    wait_seconds = retry_after_seconds(outcome.retry_after, outcome.date)
     if status == _TOO_MANY_REQUESTS:
-        return ThrottledError(message, wait)
+        return ThrottledError(message, wait_seconds)
     if status in _TOKEN_REFUSED:
         return TokenRefusedError(message, status)
     if 300 <= status < 400:  # noqa: PLR2004 - the range of redirects
         target = f" to {outcome.location}" if outcome.location else ""
-        reason = f"redirected ({status}{target}): the address is configured wrongly"
-        return RefusedError(_message(call, reason, secret), status)
-    if 400 <= status < 500 and status not in _UNSETTLED:  # noqa: PLR2004 - the range of refusals
+        reason = f"redirected ({status}{target}): the server's URL is wrong"
+        return RefusedError(_message(request, reason, secret), status)
+    if 400 <= status < 500 and status not in _UNKNOWN_4XX:  # noqa: PLR2004 - the range of refusals
         return RefusedError(message, status, errors)
-    # A cut JSON object never parses, so nothing of it can have been applied, unless the server claims just that.
-    return NotSentError(message) if not was_sent and status != call.success else _unknown(status, message, wait)
+    # A request cut in the middle is no valid JSON, so the server cannot have applied it, unless it claims so.
+    is_unsent = not was_sent and status != request.success
+    return NotSentError(message) if is_unsent else _unknown_error(status, message, wait_seconds)
 
 
-def _unknown(status: int, message: str, wait: float | None) -> UnknownAnswerError:
-    """Return the error of an unknown outcome; a conflict with a wait comes from a server that is up."""
-    return UnknownAnswerError(message) if status != _CONFLICT or wait is None else InProgressError(message, wait)
+def _unknown_error(status: int, message: str, wait_seconds: float | None) -> UnknownAnswerError:
+    """Return the error for an unknown outcome. Only a server that is up sends a conflict with a wait."""
+    if status != _CONFLICT or wait_seconds is None:
+        return UnknownAnswerError(message)
+    return InProgressError(message, wait_seconds)
 
 
 def _error_texts(body: bytes, secret: str) -> tuple[str, dict[str, list[str]]]:
-    """Return the message and the errors of an error body, as far as it has them."""
+    """Return ``message`` and ``errors`` of an error body, empty if it has none."""
     try:
         document = decoded(body)
     except ValueError:
@@ -158,18 +179,18 @@ def _error_texts(body: bytes, secret: str) -> tuple[str, dict[str, list[str]]]:
     texts: dict[str, list[str]] = {}
     for name, values in errors.items() if isinstance(errors, dict) else ():
         listed = values if isinstance(values, list) else [values]
-        texts[displayable(name, secret)] = [displayable(each, secret) for each in listed if isinstance(each, str)]
+        texts[displayable(name, secret)] = [displayable(value, secret) for value in listed if isinstance(value, str)]
     return displayable(message, secret) if isinstance(message, str) else "", texts
 
 
-def _message(call: Call, reason: str, secret: str) -> str:
-    return f"{call.method} {call.path}: {displayable(reason, secret)}"
+def _message(request: RequestInfo, reason: str, secret: str) -> str:
+    return f"{request.method} {request.path}: {displayable(reason, secret)}"
 
 
-def _moment(text: str) -> datetime:
-    moment = parsedate_to_datetime(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+def _parsed_date(text: str) -> datetime:
+    date = parsedate_to_datetime(text)
+    return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
 
 
 def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

@@ -1,7 +1,7 @@
-"""All operations of the automation runs API, typed, over one requests session (floor 2).
+"""Send the requests of the automation runs API over one requests session.
 
-A method makes exactly one request and returns what the server says, or raises one of the `ClientError` classes; what
-to do then is the caller's decision. The token is a header of each request and nothing else.
+Each method makes exactly one request. It returns the parsed response or raises one of the `ClientError` classes; the
+caller decides whether to repeat the request. The token goes into a header of each request and nowhere else.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from pytest_automation_report.api.artifacts import ARTIFACTS_PATH, KEEPS_HEADER, StoredFile
-from pytest_automation_report.api.classification import Call, HttpResponse, NoResponse, Outcome, classify
+from pytest_automation_report.api.classification import HttpResponse, NoResponse, Outcome, RequestInfo, classify
 from pytest_automation_report.api.exchange import CONNECT_SECONDS, GRACE_SECONDS, Exchange
 from pytest_automation_report.api.responses import Run, RunPage, Source, SourcePage, TestPage, created_id
 from pytest_automation_report.api.transport import WatchedAdapter
@@ -30,17 +30,14 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json, NewRun, Resources, Token
 
 ANSWER_BYTES = 16 * 1024 * 1024
-"""The longest answer that is read, in bytes; a run of a thousand threads has more than one million."""
+"""The longest response body that is read, in bytes. A run of a thousand threads has more than one million."""
 
-_PIECE_BYTES = 64 * 1024
-
-_SLOWEST_BYTES = 128 * 1024
-"""A file is given the time that a line of so many bytes a second would take."""
-
-_TYPE_OF_BODY = ("application/json", "application/octet-stream")
-
+_CHUNK_BYTES = 64 * 1024
+# The deadline of an upload grows with the file: it is enough for a connection of this speed.
+_MIN_UPLOAD_BYTES_PER_SECOND = 128 * 1024
 _NO_CONTENT = 204
-_PAST_THE_END = 1_000_000
+# A page behind all runs: its response has the total and no run.
+_PAGE_PAST_THE_END = 1_000_000
 
 Order: TypeAlias = Literal["asc", "desc"]
 RunExpand: TypeAlias = Literal["automation_sources", "configs", "milestones", "statuses", "users"]
@@ -53,12 +50,12 @@ T = TypeVar("T")
 
 
 class Client:
-    """The server at one origin, for one project.
+    """Client of one project on one server.
 
-    ``origin`` has a scheme and a host and no path; ``session`` stays the caller's, who closes it. One exchange takes
-    at most ``deadline_seconds``, name look-up, connecting and reading the answer included (not with a session whose
-    adapter calls the server in process). Raises `SettingError` for a token that cannot stand in a header. Every method
-    raises `NotSentError`, `ThrottledError`, `RefusedError`, `TokenRefusedError` or `UnknownAnswerError`.
+    ``origin`` has a scheme and a host and no path. The caller owns ``session`` and closes it. One request and its
+    response have ``deadline_seconds`` in all, with name look-up and connecting; the deadline does not hold for the
+    embedded server, which runs in this process. Raises `SettingError` for a token that cannot stand in a header. Every
+    method raises `NotSentError`, `ThrottledError`, `RefusedError`, `TokenRefusedError` or `UnknownAnswerError`.
     """
 
     def __init__(
@@ -71,6 +68,7 @@ class Client:
         self._token = token
         self._project_id = project_id
         self._deadline_seconds = deadline_seconds
+        # The next three are learnt from the headers of responses, and never forgotten.
         self._knows_keys = False
         self._artifact_bytes: int | None = None
         self._has_answered = False
@@ -80,37 +78,38 @@ class Client:
 
     @property
     def knows_keys(self) -> bool:
-        """Whether the server has shown that it knows idempotency keys, by naming ours in an answer."""
+        """Whether the server supports idempotency keys: it returned one of ours in a response."""
         return self._knows_keys
 
     @property
     def has_answered(self) -> bool:
-        """Whether the server has answered any request, so that what it has shown is known."""
+        """Whether the server answered a request, so that the other properties are known."""
         return self._has_answered
 
     @property
     def artifact_bytes(self) -> int | None:
-        """The largest file that the server keeps, in bytes; None unless it is one of ours, as its answers show."""
+        """Size of the largest file that the server stores, in bytes; None for a server that is not our embedded one."""
         return self._artifact_bytes
 
     def rest(self) -> None:
-        """Close connections that are kept and have not been used for a second; no request may be under way.
+        """Close idle connections; no request may be in flight.
 
-        A session may run its first test for an hour: until then it takes none of the server's connections.
+        The first test of a session may run for an hour: until it ends, the sender occupies no connection of the server.
         """
         for adapter in self._session.adapters.values():
             if isinstance(adapter, WatchedAdapter):
                 adapter.rest()
 
     def put_artifact(self, content: BinaryIO, size: int, name: str) -> StoredFile:
-        """Have a server of ours keep a file of ``size`` bytes; one that it has is not kept twice.
+        """Upload a file of ``size`` bytes to our embedded server, which stores equal contents once.
 
-        Never to be called where `artifact_bytes` is None: no other server knows this call.
+        Must not be called while `artifact_bytes` is None: no other server has this operation.
         """
-        call = Call("POST", ARTIFACTS_PATH, 201)
-        seconds = self._deadline_seconds + size / _SLOWEST_BYTES
+        info = RequestInfo("POST", ARTIFACTS_PATH, 201)
+        seconds = self._deadline_seconds + size / _MIN_UPLOAD_BYTES_PER_SECOND
+        # requests would send an empty file in chunks, without a Content-Length.
         body = content if size else b""
-        return self._call(call, StoredFile.from_json, body=body, query={"name": name}, deadline_seconds=seconds)
+        return self._call(info, StoredFile.from_json, body=body, query={"name": name}, deadline_seconds=seconds)
 
     def create_run(self, run: NewRun, *, key: str = "") -> int:
         """Create a run and return its id."""
@@ -121,7 +120,10 @@ class Client:
         self._do(f"/automation/runs/{run_id}/append", encoded(resources.body()), key)
 
     def complete_run(self, run_id: int, *, measure_elapsed: bool, key: str = "") -> None:
-        """Complete a run and all its threads; its time is the one since its creation, or its longest thread's."""
+        """Complete a run and all its threads.
+
+        Its elapsed time becomes the time since its creation, or without ``measure_elapsed`` that of its longest thread.
+        """
         self._do(f"/automation/runs/{run_id}/complete", encoded({"measure_elapsed": measure_elapsed}), key)
 
     def create_thread(
@@ -133,12 +135,12 @@ class Client:
         elapsed_computed: int | None = None,
         key: str = "",
     ) -> int:
-        """Create a thread with first totals in microseconds; return its id.
+        """Create a thread with its first elapsed times, in microseconds; return its id.
 
         Raises `ValueError` for links, which threads do not have.
         """
         if resources.links:
-            raise ValueError("a thread takes no links")
+            raise ValueError("a thread cannot have links")
         body = {**_elapsed(elapsed_observed, elapsed_computed), **resources.body()}
         return self._create(f"/automation/runs/{run_id}/threads", body, key)
 
@@ -154,7 +156,7 @@ class Client:
         elapsed_computed: int | None = None,
         key: str = "",
     ) -> None:
-        """Complete a thread, with final totals in microseconds where they are given."""
+        """Complete a thread, with its final elapsed times in microseconds unless they are None."""
         body = encoded(_elapsed(elapsed_observed, elapsed_computed))
         self._do(f"/automation/runs/threads/{thread_id}/complete", body, key)
 
@@ -175,28 +177,29 @@ class Client:
         expands: Iterable[RunExpand] = (),
         has_threads: bool = True,
     ) -> RunPage:
-        """Return a page of the project's runs; the filters add up, the values of one are alternatives.
+        """Return a page of the project's runs that match all filters; a filter matches if one of its values does.
 
-        Without ``has_threads`` a server that is known to be one of ours leaves the runs' threads out.
-        Raises `ValueError` for a moment without a time zone.
+        With ``has_threads=False`` our embedded server leaves the threads of the runs out; other servers always return
+        them. Raises `ValueError` for a time without a time zone.
         """
         query = _query({
             "page": page, "per_page": per_page, "order": order,
             "status": status, "source_id": source_id, "tags": tags, "config_id": config_id,
             "milestone_id": milestone_id, "created_by": created_by,
-            "created_after": _moment(created_after), "created_before": _moment(created_before),
+            "created_after": _timestamp(created_after), "created_before": _timestamp(created_before),
             "expands": expands, "threads": self._threads(has_threads=has_threads),
         })  # fmt: skip
         return self._read(f"/projects/{self._project_id}/automation/runs", query, RunPage.from_json)
 
     def count_runs(self, *, tags: Iterable[str], status: Iterable[int] = (), key: str = "") -> int:
-        """Return how many runs have one of these tags and statuses, at the price of none: a page past the end is read.
+        """Return the number of runs with one of these tags and one of these statuses.
 
-        With a ``key`` the client learns whether the server knows idempotency keys.
+        The request is for a page behind the last one, so that the response has no run. With a ``key`` the client also
+        learns whether the server supports idempotency keys.
         """
-        query = _query({"page": _PAST_THE_END, "per_page": 15, "tags": tags, "status": status})
+        query = _query({"page": _PAGE_PAST_THE_END, "per_page": 15, "tags": tags, "status": status})
         path = f"/projects/{self._project_id}/automation/runs"
-        return self._call(Call("GET", f"/api/v1{path}", 200), RunPage.from_json, query=query, key=key).total
+        return self._call(RequestInfo("GET", f"/api/v1{path}", 200), RunPage.from_json, query=query, key=key).total
 
     def runs_document(
         self,
@@ -206,22 +209,22 @@ class Client:
         status: Iterable[int] = (),
         created_before: datetime | None = None,
     ) -> Json:
-        """Return a page of the project's runs as the server's own document; a server of ours leaves the threads out.
+        """Return a page of the project's runs as the server's JSON; our embedded server leaves the threads out.
 
         Raises `ValueError` as `runs` does.
         """
         query = _query({
-            "page": page, "per_page": per_page, "status": status, "created_before": _moment(created_before),
+            "page": page, "per_page": per_page, "status": status, "created_before": _timestamp(created_before),
             "threads": self._threads(has_threads=False),
         })  # fmt: skip
         return self._read(f"/projects/{self._project_id}/automation/runs", query, _checked(RunPage.from_json))
 
     def run_document(self, run_id: int) -> Json:
-        """Return a run with its threads as the server's own document."""
+        """Return a run with its threads as the server's JSON."""
         return self._read(f"/automation/runs/{run_id}", {}, _checked(Run.from_row))
 
     def run(self, run_id: int, *, expands: Iterable[RunExpand] = (), has_threads: bool = True) -> Run:
-        """Return a run with its threads; without ``has_threads`` as `runs` does."""
+        """Return a run with its threads; ``has_threads`` as in `runs`."""
         query = _query({"expands": expands, "threads": self._threads(has_threads=has_threads)})
         return self._read(f"/automation/runs/{run_id}", query, Run.from_row)
 
@@ -265,21 +268,21 @@ class Client:
         return self._read(f"/automation/sources/{source_id}", _query({"expands": expands}), Source.from_row)
 
     def _threads(self, *, has_threads: bool) -> str | None:
-        """Return the parameter that leaves threads out; no server but ours knows it, and another might refuse it."""
+        """Return the parameter that leaves threads out, None for a server that might refuse it: all but our own."""
         return None if has_threads or self._artifact_bytes is None else "0"
 
     def _create(self, path: str, body: Json, key: str) -> int:
-        return self._call(Call("POST", f"/api/v1{path}", 201), created_id, body=encoded(body), key=key)
+        return self._call(RequestInfo("POST", f"/api/v1{path}", 201), created_id, body=encoded(body), key=key)
 
     def _do(self, path: str, body: bytes, key: str) -> None:
-        self._call(Call("POST", f"/api/v1{path}", 204), _nothing, body=body, key=key)
+        self._call(RequestInfo("POST", f"/api/v1{path}", 204), _nothing, body=body, key=key)
 
     def _read(self, path: str, query: _Query, parse: Callable[[object], T]) -> T:
-        return self._call(Call("GET", f"/api/v1{path}", 200), parse, query=query)
+        return self._call(RequestInfo("GET", f"/api/v1{path}", 200), parse, query=query)
 
     def _call(
         self,
-        call: Call,
+        info: RequestInfo,
         parse: Callable[[object], T],
         *,
         body: bytes | BinaryIO | None = None,
@@ -287,22 +290,26 @@ class Client:
         key: str = "",
         deadline_seconds: float | None = None,
     ) -> T:
-        """Make one request and return what ``parse`` makes of its documented success."""
-        headers = {"Content-Type": _TYPE_OF_BODY[call.path == ARTIFACTS_PATH]} if body is not None else {}
+        """Make one request and return ``parse`` of the response's JSON, or raise the error of the response's class."""
+        headers = {}
+        if body is not None:
+            is_file = info.path == ARTIFACTS_PATH
+            headers["Content-Type"] = "application/octet-stream" if is_file else "application/json"
         if key:
             headers["Idempotency-Key"] = key
         request = requests.Request(
-            call.method, self._origin + call.path, headers=headers, data=body, params=query, auth=_Bearer(self._token)
+            info.method, self._origin + info.path, headers=headers, data=body, params=query, auth=_Bearer(self._token)
         )
         with Exchange(deadline_seconds or self._deadline_seconds) as exchange:
             outcome = self._outcome(request, exchange)
         if exchange.is_overdue:
-            outcome = NoResponse(f"no whole answer within {exchange.deadline_seconds:g} s")
-        # Raised here, where no exception is being handled: those of requests carry the request with its token.
-        return classify(call, outcome, parse, was_sent=exchange.was_sent is not False, secret=self._token.value)
+            outcome = NoResponse(f"no complete response within {exchange.deadline_seconds:g} s")
+        # Raised here, outside of all handlers: an exception of requests holds the request with its token, and would
+        # become the context of ours.
+        return classify(info, outcome, parse, was_sent=exchange.was_sent is not False, secret=self._token.value)
 
     def _outcome(self, request: requests.Request, exchange: Exchange) -> Outcome:
-        """Send a request and read its answer; of all errors, only the embedded store's own leave."""
+        """Send a request and read its response. Only errors of the embedded store are raised; others are returned."""
         timeout = (min(CONNECT_SECONDS, exchange.deadline_seconds), exchange.deadline_seconds + GRACE_SECONDS)
         try:
             prepared = self._session.prepare_request(request)
@@ -310,25 +317,30 @@ class Client:
             with response:
                 key = request.headers.get("Idempotency-Key")
                 if key is not None and response.headers.get("Idempotency-Key") == key:
-                    self._knows_keys = True  # never back: requests to one client may be under way at the same time
-                self._learn(response)
-                return _answer(response)
+                    # Never set back: several requests may be in flight at the same time.
+                    self._knows_keys = True
+                self._learn_kind(response)
+                return _response(response)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             if exchange.was_sent is None and isinstance(error, ValueError):
-                exchange.was_sent = False  # requests refuses an address or a header before it looks at the network
+                # requests rejects an address or a header before it opens a connection.
+                exchange.was_sent = False
             return NoResponse(reason(error))
 
-    def _learn(self, response: requests.Response) -> None:
-        """Take note of whether the server keeps files; what a proxy answers in its place says nothing."""
-        most = response.headers.get(KEEPS_HEADER, "")
-        if most.isascii() and most.isdigit():
-            self._artifact_bytes = int(most)
+    def _learn_kind(self, response: requests.Response) -> None:
+        """Learn from a response whether the server stores files, which only our embedded one does.
+
+        A proxy may answer in the server's place with an error, so only a success counts as the server's answer.
+        """
+        max_bytes = response.headers.get(KEEPS_HEADER, "")
+        if max_bytes.isascii() and max_bytes.isdigit():
+            self._artifact_bytes = int(max_bytes)
         if response.ok:
             self._has_answered = True
 
 
 class _Bearer(AuthBase):
-    """Sets the header of the token; as an ``auth`` it also keeps requests from looking for a ``.netrc``."""
+    """Set the ``Authorization`` header. Being an ``auth``, it also stops requests from reading a ``.netrc``."""
 
     def __init__(self, token: Token) -> None:
         self._token = token
@@ -339,34 +351,35 @@ class _Bearer(AuthBase):
 
 
 def encoded(body: Json) -> bytes:
-    """Return a body as the JSON that goes on the wire; raise `ValueError` for numbers that JSON does not have."""
+    """Return a body as compact ASCII JSON; raise `ValueError` for NaN and infinity."""
     return json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def reason(error: BaseException) -> str:
-    """Return in a few words why a request failed: the innermost cause, without addresses, which may hold passwords."""
+    """Return the innermost cause of a failed request in a few words, without URLs: they may hold passwords."""
     if isinstance(error, ValueError):
-        return f"the address, or its proxy's, cannot be used ({type(error).__name__})"
-    kind = {"ProxyError": "proxy: ", "SSLError": "TLS: "}.get(type(error).__name__, "")
+        return f"the server's or the proxy's URL cannot be used ({type(error).__name__})"
+    prefix = {"ProxyError": "proxy: ", "SSLError": "TLS: "}.get(type(error).__name__, "")
     for _ in range(10):  # a chain of causes can be a ring
-        inner = [error.__cause__, getattr(error, "reason", None), *reversed(error.args)]
-        cause = next((each for each in inner if isinstance(each, BaseException)), None)
+        # requests and urllib3 have the cause as an attribute or as an argument.
+        candidates = [error.__cause__, getattr(error, "reason", None), *reversed(error.args)]
+        cause = next((candidate for candidate in candidates if isinstance(candidate, BaseException)), None)
         if cause is None:
             break
         error = cause
-    return f"{kind}{(isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__}"
+    return f"{prefix}{(isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__}"
 
 
-def _answer(response: requests.Response) -> Outcome:
-    """Return the answer when it is one that can be read."""
+def _response(response: requests.Response) -> Outcome:
+    """Read the body of a response, if it is neither encoded nor too long."""
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in {"", "identity"} and response.status_code != _NO_CONTENT:
-        return NoResponse("the answer is encoded, which was not asked for")
+        return NoResponse("the response is encoded, which the request did not allow")
     body = bytearray()
-    for piece in response.iter_content(_PIECE_BYTES):
-        body += piece
+    for chunk in response.iter_content(_CHUNK_BYTES):
+        body += chunk
         if len(body) > ANSWER_BYTES:
-            return NoResponse(f"answer larger than {ANSWER_BYTES >> 20} MiB")
+            return NoResponse(f"response larger than {ANSWER_BYTES >> 20} MiB")
     headers = response.headers
     return HttpResponse(
         response.status_code,
@@ -377,33 +390,33 @@ def _answer(response: requests.Response) -> Outcome:
     )
 
 
-def _elapsed(observed: int | None, computed: int | None) -> Json:
-    values = {"elapsed_observed": observed, "elapsed_computed": computed}
+def _elapsed(observed_us: int | None, computed_us: int | None) -> Json:
+    values = {"elapsed_observed": observed_us, "elapsed_computed": computed_us}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def _query(values: Mapping[str, str | int | Iterable[object] | None]) -> _Query:
-    """Return the parameters that have a value, lists with commas."""
+    """Return the query parameters that have a value; lists are joined with commas."""
     query: _Query = {}
     for name, value in values.items():
-        text = str(value) if isinstance(value, (str, int)) else ",".join(str(each) for each in value or ())
+        text = str(value) if isinstance(value, (str, int)) else ",".join(map(str, value or ()))
         if text:
             query[name] = text
     return query
 
 
-def _moment(moment: datetime | None) -> str | None:
-    """Return a moment as the contract writes it, in UTC with milliseconds."""
-    if moment is None:
+def _timestamp(time: datetime | None) -> str | None:
+    """Return a time in the contract's format: UTC with milliseconds."""
+    if time is None:
         return None
-    if moment.tzinfo is None:
+    if time.tzinfo is None:
         raise ValueError("created_after and created_before need a time zone")
-    text = moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+    text = time.astimezone(timezone.utc).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 
 
 def _checked(read: Callable[[object], object]) -> Callable[[object], Json]:
-    """Return a reader that gives back the document itself, once it was seen to be a good one."""
+    """Return a parser that checks a document with ``read`` and returns it unchanged."""
 
     def document(obj: object) -> Json:
         read(obj)
@@ -413,4 +426,4 @@ def _checked(read: Callable[[object], object]) -> Callable[[object], Json]:
 
 
 def _nothing(_: object) -> None:
-    """Read the answer to a request that answers nothing."""
+    """Parse the empty body of a 204."""

@@ -1,9 +1,10 @@
-"""One request on its way: was it handed over whole, and when is it cut off (floor 2).
+"""Enforce one deadline for a request and its response, and find out whether the whole request was sent.
 
-Socket time-outs are for each read, so a server that sends a byte a second would never end. An `Exchange` shuts the
-socket down at one wall-clock deadline. It also learns from the connection whether the last byte of the request left,
-on which the difference between "repeat it" and "it may have been applied" rests. The connections find their exchange
-in a context variable, since neither requests nor urllib3 has a way to hand one down.
+The time-out of a socket holds for each read, so a server that sends a byte a second could occupy the sender for ever.
+An `Exchange` shuts the socket down at one deadline. It also learns from the connection whether the last byte of the
+request was handed to the system: if not, the request can be repeated; if so, the server may have applied it.
+
+A connection finds its exchange in a context variable, since neither requests nor urllib3 can pass an object down.
 """
 
 from __future__ import annotations
@@ -36,30 +37,31 @@ if TYPE_CHECKING:
 
 
 CONNECT_SECONDS = 5.0
-"""How long one address of a host may take to answer."""
+"""Longest time to connect to one address of a host."""
 
 IDLE_SECONDS = 1.0
-"""A kept connection that rested longer is not used again: its server may be about to close it."""
+"""An idle connection is not used again after this time: its server may be about to close it."""
 
 GRACE_SECONDS = 1.0
-"""How much longer than the deadline a socket waits, so that it is the deadline that ends an exchange, and says so."""
+"""Time that a socket waits longer than the deadline, so that the deadline ends the exchange and sets ``is_overdue``."""
 
-_LEAST_SECONDS = 0.001
-"""A time-out of 0 would mean a socket that never waits."""
+# A time-out of 0 would make a socket non-blocking.
+_MIN_SECONDS = 0.001
 
 _CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
 
 def current_exchange() -> Exchange | None:
-    """Return the exchange within which the caller runs."""
+    """Return the exchange in which the caller runs, None outside of one."""
     return _CURRENT.get()
 
 
 class Exchange:
-    """One request and its answer, a context manager around both.
+    """Context manager around one request and its response.
 
-    ``was_sent`` is ``None`` while nobody who can know has said anything, ``is_overdue`` becomes true when the deadline
-    has cut the exchange off. Used by one thread; the deadline's own thread ends with the exchange.
+    ``was_sent`` is None until a connection has set it: False when a request begins, True when its last byte was handed
+    to the system. ``is_overdue`` becomes True when the deadline ended the exchange. ``ended_at`` is the monotonic time
+    of the end. One thread uses an exchange; the timer's thread ends with it.
     """
 
     def __init__(self, deadline_seconds: float) -> None:
@@ -67,9 +69,10 @@ class Exchange:
         self.was_sent: bool | None = None
         self.is_overdue = False
         self.ended_at: float | None = None
-        self._end = monotonic() + deadline_seconds
+        self._deadline_at = monotonic() + deadline_seconds
         self._lock = threading.Lock()
-        self._line: socket.socket | None = None
+        # Our own descriptor of the connection's socket.
+        self._socket: socket.socket | None = None
         self._timer: threading.Timer | None = None
         self._token: Token[Exchange | None] | None = None
 
@@ -82,9 +85,9 @@ class Exchange:
     ) -> None:
         with self._lock:
             self.ended_at = monotonic()
-            line, self._line = self._line, None
-        if line:
-            line.close()
+            watched, self._socket = self._socket, None
+        if watched:
+            watched.close()
         if self._timer:
             self._timer.cancel()
             self._timer.join()
@@ -92,60 +95,61 @@ class Exchange:
             _CURRENT.reset(self._token)
 
     def remaining_seconds(self) -> float:
-        """Return the time until the deadline, as a socket takes it: never 0."""
-        return max(_LEAST_SECONDS, self._end - monotonic())
+        """Return the seconds until the deadline, at least a millisecond, as sockets require."""
+        return max(_MIN_SECONDS, self._deadline_at - monotonic())
 
     def is_over(self) -> bool:
         """Return whether the deadline has passed."""
-        return monotonic() >= self._end
+        return monotonic() >= self._deadline_at
 
     def watch(self, sock: HasDescriptor) -> None:
-        """Shut this socket down at the deadline; raise `TimeoutError` when that is now."""
+        """Shut this socket down at the deadline; raise `TimeoutError` if that has passed already."""
         # A second descriptor of the same socket: TLS detaches the first from its object, and http.client closes
         # its own before the body is read.
-        line = socket.socket(fileno=os.dup(sock.fileno()))
+        watched = socket.socket(fileno=os.dup(sock.fileno()))
         with self._lock:
-            old, self._line = self._line, line
-        if old:
-            old.close()
+            previous, self._socket = self._socket, watched
+        if previous:
+            previous.close()
         if self.is_over():
             raise TimeoutError("the deadline has passed")
         if self._timer is None:
-            self._timer = threading.Timer(self.remaining_seconds(), self._cut)
+            self._timer = threading.Timer(self.remaining_seconds(), self._shut_down)
             self._timer.daemon = True
             self._timer.start()
 
-    def _cut(self) -> None:
+    def _shut_down(self) -> None:
+        """End the exchange at the deadline; runs in the timer's thread."""
         with self._lock:
             if self.ended_at is not None:
                 return
             self.is_overdue = True
-            if self._line:
-                with suppress(OSError):  # the other side was faster: the read has ended by itself
-                    self._line.shutdown(socket.SHUT_RDWR)
+            if self._socket:
+                with suppress(OSError):  # the server closed the connection first
+                    self._socket.shutdown(socket.SHUT_RDWR)
 
 
 class WatchedConnection(HTTPConnection):
-    """An HTTP connection that tells the exchange what it does."""
+    """An HTTP connection that reports to the current exchange, and obeys its deadline."""
 
     _exchange: Exchange | None = None
 
     @property
     def is_connected(self) -> bool:
-        """Whether a kept connection can be used again; urllib3 asks before it does."""
+        """Whether an idle connection can be used again; urllib3 asks before it does."""
         ended_at = self._exchange.ended_at if self._exchange else None
         is_fresh = ended_at is None or monotonic() - ended_at <= IDLE_SECONDS
         return is_fresh and super().is_connected
 
     def connect(self) -> None:
-        """Connect, then let the socket wait for the deadline instead of the shorter time for connecting."""
+        """Connect, then replace the short time-out for connecting by the time until the deadline."""
         super().connect()
         exchange = current_exchange()
         if exchange and self.sock:
             self.sock.settimeout(exchange.remaining_seconds() + GRACE_SECONDS)
 
     def request(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on as they come
-        """Send a request and note that its last byte was handed over."""
+        """Send a request, and note in the exchange when its last byte was handed to the system."""
         exchange = self._exchange = current_exchange()
         if exchange is None:
             super().request(*args, **kwargs)
@@ -158,12 +162,20 @@ class WatchedConnection(HTTPConnection):
         exchange.was_sent = True
 
     def _new_conn(self) -> socket.socket:
+        """Open the socket: urllib3's own method, with the deadline of the exchange.
+
+        `HTTPConnection.connect` of urllib3 2 calls this private method for each new connection, before TLS and before
+        a proxy's CONNECT. The original resolves the name without a time-out and gives each address the full time-out.
+        Here all of it must end by the deadline, so the exchange watches each socket before it connects. The raised
+        errors are those of the original, since urllib3 and requests translate only these. The exchange comes from the
+        context variable, and without one (a session that is not ours) the original runs.
+        """
         exchange = current_exchange()
         if exchange is None:
             return super()._new_conn()
         reason: Exception = OSError("no address")
-        for family, kind, protocol, _, address in self._addresses(exchange):
-            sock = socket.socket(family, kind, protocol)
+        for family, type_, protocol, _, address in self._resolve(exchange):
+            sock = socket.socket(family, type_, protocol)
             try:
                 exchange.watch(sock)
                 for option in self.socket_options or ():
@@ -181,19 +193,22 @@ class WatchedConnection(HTTPConnection):
             raise ConnectTimeoutError(self, f"Connection to {self.host} timed out") from reason
         raise NewConnectionError(self, f"Failed to establish a new connection: {reason}") from reason
 
-    def _addresses(self, exchange: Exchange) -> list[Any]:
-        """Return where the host can be reached, in a thread of its own: a name server can take minutes."""
-        found: queue.SimpleQueue[list[Any] | OSError | UnicodeError] = queue.SimpleQueue()
+    def _resolve(self, exchange: Exchange) -> list[Any]:
+        """Return the addresses of the host, looked up in a separate thread: a name server can take minutes.
+
+        A thread that is not done by the deadline is left alone; nothing can interrupt ``getaddrinfo``.
+        """
+        results: queue.SimpleQueue[list[Any] | OSError | UnicodeError] = queue.SimpleQueue()
 
         def look_up() -> None:
             try:
-                found.put(socket.getaddrinfo(self._dns_host.strip("[]"), self.port, type=socket.SOCK_STREAM))
+                results.put(socket.getaddrinfo(self._dns_host.strip("[]"), self.port, type=socket.SOCK_STREAM))
             except (OSError, UnicodeError) as error:
-                found.put(error)
+                results.put(error)
 
         threading.Thread(target=look_up, daemon=True).start()
         try:
-            addresses = found.get(timeout=exchange.remaining_seconds())
+            addresses = results.get(timeout=exchange.remaining_seconds())
         except queue.Empty:
             raise ConnectTimeoutError(self, f"The name {self.host} was not resolved in time") from None
         if isinstance(addresses, socket.gaierror):
@@ -204,4 +219,4 @@ class WatchedConnection(HTTPConnection):
 
 
 class WatchedTlsConnection(WatchedConnection, HTTPSConnection):
-    """The same over TLS."""
+    """`WatchedConnection` over TLS."""

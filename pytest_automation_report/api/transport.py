@@ -1,7 +1,7 @@
-"""The requests session that our requests go through (floor 2): nothing from the environment, nothing by surprise.
+"""Create the requests session for our requests. It depends on its arguments alone, and not on the environment.
 
-No ``.netrc``, no proxy or CA variables (the settings have read those), no redirects, no cookies, no repeats, a kept
-connection for each request at the same time, proxies never for loopback.
+It reads no ``.netrc`` and no variables of proxies or certificates (the settings did), follows no redirects, stores no
+cookies, repeats no requests and uses no proxy for loopback. It keeps one connection for each concurrent request.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONNECTIONS = 4
-"""Connections that are kept: so many requests can be under way at the same time without making new ones."""
+"""Idle connections that are kept: this many requests can be in flight without opening new ones."""
 
 _PORTS = {"http": 80, "https": 443}
 
 
 class WatchedPool(HTTPConnectionPool):
-    """A pool of connections that tell the exchange what they do."""
+    """A pool of watched connections."""
 
     ConnectionCls: Any = WatchedConnection
 
 
 class WatchedTlsPool(HTTPSConnectionPool):
-    """The same over TLS."""
+    """A pool of watched connections over TLS."""
 
     ConnectionCls: Any = WatchedTlsConnection
 
@@ -50,7 +50,7 @@ _POOLS = {"http": WatchedPool, "https": WatchedTlsPool}
 
 
 class WatchedAdapter(HTTPAdapter):
-    """Sends over watched connections, directly or through an HTTP proxy."""
+    """Send over watched connections, directly or through an HTTP proxy."""
 
     def __init__(self) -> None:
         super().__init__(pool_connections=1, pool_maxsize=CONNECTIONS, max_retries=0)
@@ -58,15 +58,15 @@ class WatchedAdapter(HTTPAdapter):
         self._used_at: float | None = None
 
     def rest(self) -> None:
-        """Close the kept connections if they would not be used again; no request may be under way."""
+        """Close the connections if they have been idle too long to be used again; no request may be in flight."""
         if self._used_at is not None and monotonic() - self._used_at > IDLE_SECONDS:
             self._used_at = None
             self.close()
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:  # noqa: ANN401 - requests' own signature
-        """Return the pools for a proxy; raise for a kind whose connections cannot be watched."""
+        """Return the connection pools for a proxy; raise for SOCKS, whose connections cannot be watched."""
         if not proxy.lower().startswith(("http://", "https://")):
-            raise InvalidProxyURL("only http and https proxies can be used")
+            raise InvalidProxyURL("only http and https proxies are supported")
         manager = super().proxy_manager_for(proxy, **kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
@@ -78,7 +78,7 @@ class WatchedAdapter(HTTPAdapter):
         verify: bool | str,  # noqa: FBT001 - requests' own signature
         cert: str | tuple[str, str] | None,
     ) -> None:
-        """Set the connection up for TLS: the last step before the network, so nothing has been sent so far."""
+        """Set up TLS, and note that nothing was sent so far: requests calls this just before it opens a connection."""
         exchange = current_exchange()
         if exchange:
             exchange.was_sent = False
@@ -91,7 +91,7 @@ class WatchedAdapter(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,
         **options: Any,  # noqa: ANN401
     ) -> requests.Response:
-        """Send a request through the proxy that is meant for its address."""
+        """Send a request, through a proxy if one applies to its address."""
         try:
             return super().send(request, proxies=proxies_for(request.url or "", proxies or {}), **options)
         finally:
@@ -99,16 +99,16 @@ class WatchedAdapter(HTTPAdapter):
 
 
 class DirectSession(requests.Session):
-    """A session that looks at no redirect, not even to describe it: requests would read its whole body first."""
+    """A session that ignores redirects: to describe one, requests would read its whole body first, of any length."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return no target, whatever the answer says."""
+        """Return None for each response."""
         del resp
         return None
 
 
 def new_session(*, proxies: Mapping[str, str], ca_file: str) -> requests.Session:
-    """Return a session that obeys its arguments alone; whoever asks for it closes it.
+    """Return a session that depends on its arguments alone; the caller closes it.
 
     ``proxies`` has values for ``http``, ``https`` and ``no_proxy``; ``ca_file`` is the path of a CA bundle, empty for
     the built-in one.
@@ -122,6 +122,7 @@ def new_session(*, proxies: Mapping[str, str], ca_file: str) -> requests.Session
         {
             "User-Agent": f"pytest-automation-report/{__version__}",
             "Accept": "application/json",
+            # Responses are bounded in length, and a small compressed one could hide a huge one.
             "Accept-Encoding": "identity",
         }
     )
@@ -132,10 +133,10 @@ def new_session(*, proxies: Mapping[str, str], ca_file: str) -> requests.Session
 
 
 def proxies_for(url: str, proxies: Mapping[str, str]) -> dict[str, str]:
-    """Return the proxy for an address by its scheme; empty for loopback and for what ``no_proxy`` names.
+    """Return the proxy for a URL by its scheme, nothing for loopback and for hosts in ``no_proxy``.
 
-    ``no_proxy`` lists hosts, domains (with or without a leading dot), addresses and networks, each but the last with
-    an optional port; ``*`` is everything. Raises `ValueError` for a proxy without a host.
+    ``no_proxy`` lists hosts, domains (with or without a leading dot), addresses and networks; all but networks may have
+    a port. ``*`` matches every host. Raises `ValueError` for a proxy without a host.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
@@ -143,8 +144,8 @@ def proxies_for(url: str, proxies: Mapping[str, str]) -> dict[str, str]:
     if not proxy or _is_loopback(host):
         return {}
     port = parts.port or _PORTS.get(parts.scheme, 0)
-    entries = (each.strip().lower() for each in proxies.get("no_proxy", "").split(","))
-    if any(_names(each, host, port) for each in entries if each):
+    entries = (entry.strip().lower() for entry in proxies.get("no_proxy", "").split(","))
+    if any(_matches(entry, host, port) for entry in entries if entry):
         return {}
     if not urlsplit(proxy if "://" in proxy else f"http://{proxy}").hostname:
         raise InvalidProxyURL("the proxy has no host")
@@ -156,8 +157,8 @@ def _is_loopback(host: str) -> bool:
     return address.is_loopback if address else host == "localhost" or host.endswith(".localhost")
 
 
-def _names(entry: str, host: str, port: int) -> bool:
-    """Return whether an entry of ``no_proxy`` names the host."""
+def _matches(entry: str, host: str, port: int) -> bool:
+    """Whether an entry of ``no_proxy`` matches host and port."""
     if entry == "*":
         return True
     address = _address(host)
@@ -166,9 +167,10 @@ def _names(entry: str, host: str, port: int) -> bool:
             return address in ip_network(entry, strict=False)
         except ValueError:
             return False
-    name, colon, wanted = entry.rpartition(":")
-    if colon and wanted.isdigit() and (":" not in name or name.endswith("]")):
-        if int(wanted) != port:
+    name, colon, entry_port = entry.rpartition(":")
+    # An IPv6 address without brackets has colons and no port.
+    if colon and entry_port.isdigit() and (":" not in name or name.endswith("]")):
+        if int(entry_port) != port:
             return False
         entry = name
     if address:

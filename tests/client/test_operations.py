@@ -198,7 +198,7 @@ def test_reads(
 def test_reads_of_nonsense(mocked: responses.RequestsMock, client: Client, document: object) -> None:
     """A 200 that is no run is an unknown answer, never a run."""
     mocked.get(f"{ORIGIN}/api/v1/automation/runs/4", json=document)
-    with pytest.raises(UnknownAnswerError, match="200 with a body that makes no sense"):
+    with pytest.raises(UnknownAnswerError, match="200 with an invalid body"):
         client.run(4)
 
 
@@ -261,7 +261,7 @@ def test_bad_origins(client_for: ClientFor, origin: str) -> None:
 
 def test_threads_have_no_links(client: Client) -> None:
     """Links for a thread are a mistake of the caller, and nothing is sent."""
-    with pytest.raises(ValueError, match="a thread takes no links"):
+    with pytest.raises(ValueError, match="a thread cannot have links"):
         client.create_thread(4, Resources(links=(Link("l", "https://l"),)))
 
 

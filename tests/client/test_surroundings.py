@@ -113,7 +113,7 @@ def test_tls_deadline(
     client = client_for(server.address, ca_file=ca_file, deadline_seconds=0.6)
     error = failure(lambda: client.create_run(RUN))
     assert type(error) is UnknownAnswerError
-    assert "no whole answer within 0.6 s" in str(error)
+    assert "no complete response within 0.6 s" in str(error)
 
 
 def test_tls_handshake_deadline(client_for: ClientFor) -> None:

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.api.classification import (
-    Call,
     HttpResponse,
     NoResponse,
     Outcome,
+    RequestInfo,
     classify,
     displayable,
     retry_after_seconds,
@@ -27,12 +27,12 @@ from pytest_automation_report.errors import (
     UnknownAnswerError,
 )
 
-CREATE = Call("POST", "/runs", 201)
-APPEND = Call("POST", "/append", 204)
-READ = Call("GET", "/runs/1", 200)
+CREATE = RequestInfo("POST", "/runs", 201)
+APPEND = RequestInfo("POST", "/append", 204)
+READ = RequestInfo("GET", "/runs/1", 200)
 
 
-def error_of(call: Call, outcome: Outcome, *, was_sent: bool = True, secret: str = "") -> ClientError:
+def error_of(call: RequestInfo, outcome: Outcome, *, was_sent: bool = True, secret: str = "") -> ClientError:
     with pytest.raises(ClientError) as caught:
         classify(call, outcome, created_id, was_sent=was_sent, secret=secret)
     assert caught.value.__context__ is None, "an exception of requests would carry the request with its token"
@@ -55,7 +55,7 @@ def class_of(status: int) -> type[ClientError]:
 
 
 @pytest.mark.parametrize("call", [CREATE, APPEND, READ])
-def test_each_status(call: Call) -> None:
+def test_each_status(call: RequestInfo) -> None:
     """Every status that is not the documented success has exactly the class that the rule gives it."""
     for status in {*range(100, 600), 999} - {call.success}:
         error = error_of(call, HttpResponse(status))
@@ -81,8 +81,8 @@ def test_success_that_makes_no_sense(body: bytes) -> None:
 def test_reason_why_it_makes_no_sense() -> None:
     """The message says what is wrong with a body, by a reason of ours; one without a body says that, too."""
     deep = str(error_of(READ, HttpResponse(200, b"[" * 100_000)))
-    assert deep == "GET /runs/1: 200 with a body that makes no sense (nested too deep)"
-    assert str(error_of(READ, HttpResponse(200, b"[NaN]"))).endswith("(NaN is no JSON)")
+    assert deep == "GET /runs/1: 200 with an invalid body (nested too deep)"
+    assert str(error_of(READ, HttpResponse(200, b"[NaN]"))).endswith("(NaN is not JSON)")
     assert "line 1 column 1 (char 0)" in str(error_of(READ, HttpResponse(200)))
 
 
@@ -141,10 +141,10 @@ def test_redirects(status: int) -> None:
     error = error_of(APPEND, HttpResponse(status, location="https://login.example/"))
     assert isinstance(error, RefusedError)
     assert error.status == status
-    expected = f"redirected ({status} to https://login.example/): the address is configured wrongly"
+    expected = f"redirected ({status} to https://login.example/): the server's URL is wrong"
     assert str(error) == f"POST /append: {expected}"
     nowhere = error_of(APPEND, HttpResponse(status))
-    assert str(nowhere) == f"POST /append: redirected ({status}): the address is configured wrongly"
+    assert str(nowhere) == f"POST /append: redirected ({status}): the server's URL is wrong"
 
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
@@ -198,7 +198,7 @@ def test_any_retry_after(value: str, date: str) -> None:
 
 
 @pytest.mark.parametrize("call", [APPEND, READ])
-def test_long_and_dirty_texts(call: Call) -> None:
+def test_long_and_dirty_texts(call: RequestInfo) -> None:
     """What a server writes stays on one short line and cannot steer a terminal or a CI log."""
     text = "\n::add-mask::x\x1b[31m\x00\u202e\ud800" + "a" * 1000
     error = error_of(call, HttpResponse(422, json.dumps({"message": text, "errors": {"a\n": [text]}}).encode()))
@@ -238,11 +238,17 @@ METHODS: list[Literal["GET", "POST"]] = ["GET", "POST"]
     st.binary(max_size=30),
     st.booleans(),
 )
-def test_any_answer(method: Literal["GET", "POST"], call: Call, status: int, body: bytes, was_sent: bool) -> None:  # noqa: FBT001 - drawn
+def test_any_answer(
+    method: Literal["GET", "POST"],
+    call: RequestInfo,
+    status: int,
+    body: bytes,
+    was_sent: bool,  # noqa: FBT001 - drawn
+) -> None:
     """Whatever arrives, the result is the documented success or one of our errors."""
     outcome = HttpResponse(status, body, retry_after="x", location="y")
     try:
-        classify(Call(method, call.path, call.success), outcome, created_id, was_sent=was_sent)
+        classify(RequestInfo(method, call.path, call.success), outcome, created_id, was_sent=was_sent)
     except ClientError:
         return
     assert status == call.success

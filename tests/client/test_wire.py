@@ -169,7 +169,7 @@ def test_deadline_is_told(server: ScriptedServer, client_for: ClientFor) -> None
     """The message for a server that is too slow names the time it had."""
     server.script([Rule("GET", "", hang())])
     error = error_within(3, lambda: client_for(server.address, deadline_seconds=0.3).run(1))
-    assert str(error) == "GET /api/v1/automation/runs/1: no whole answer within 0.3 s"
+    assert str(error) == "GET /api/v1/automation/runs/1: no complete response within 0.3 s"
 
 
 @pytest.mark.parametrize("size", [16 * 1024 * 1024 - 100, 17 * 1024 * 1024])
@@ -181,7 +181,7 @@ def test_long_answers(server: ScriptedServer, client: Client, size: int) -> None
         assert client.run(1).id == 1
     else:
         error = error_within(5, lambda: client.run(1))
-        assert str(error) == "GET /api/v1/automation/runs/1: answer larger than 16 MiB"
+        assert str(error) == "GET /api/v1/automation/runs/1: response larger than 16 MiB"
         assert type(error) is UnknownAnswerError
 
 
@@ -196,7 +196,7 @@ def test_endless_redirect(client_for: ClientFor) -> None:
 
     with RawServer(behave) as raw:
         error = error_within(5, lambda: client_for(raw.address).run(1))
-    assert str(error).endswith("answer larger than 16 MiB")
+    assert str(error).endswith("response larger than 16 MiB")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -269,7 +269,7 @@ def test_body_without_length_that_stops(client_for: ClientFor) -> None:
 
     with RawServer(behave) as raw:
         client = client_for(raw.address, deadline_seconds=0.5)
-        assert "no whole answer within 0.5 s" in str(error_within(3, lambda: client.run(1)))
+        assert "no complete response within 0.5 s" in str(error_within(3, lambda: client.run(1)))
 
 
 def test_server_that_does_not_read(client_for: ClientFor) -> None:
