@@ -1,20 +1,22 @@
-"""Every error that the package raises on purpose (floor 0).
+"""Define all exceptions that the package raises on purpose.
 
 The tree::
 
     AutomationReportError
-    |- SettingError             what the user typed is wrong
+    |- SettingError             a setting has a value that cannot be used
     |- ResultFileError          a file of results cannot be used
     |- SpoolError               a spool cannot be read, written or locked
     |- StoreError               the embedded store cannot be opened
-    |- TokenMissingError        a request to the server needs a token, and there is none
-    `- ClientError              a request to the server did not succeed
-       |- NotSentError          class "again": the request never left this machine whole
+    |- TokenMissingError        a request needs a token, and none is set
+    `- ClientError              a request did not succeed
+       |- NotSentError          class "again": the whole request never left this machine
        |- ThrottledError        class "again": 429
-       |- RefusedError          class "refused": 3xx and every other 4xx
-       |- TokenRefusedError     class "refused": 401 and 403, which tell nothing about the request
-       `- UnknownAnswerError    class "unknown": the server may or may not have applied it
-          `- InProgressError   409 with ``Retry-After``: the server is busy with it, so wait and look again
+       |- RefusedError          class "refused": 3xx, and 4xx but 401, 403, 408, 409 and 429
+       |- TokenRefusedError     class "refused": 401 and 403; the request itself may be valid
+       `- UnknownAnswerError    class "unknown": the server may or may not have applied the request
+          `- InProgressError    409 with ``Retry-After``: the server is still applying it, so wait and look again
+
+`api.classification` sorts each response into one of the three classes.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 UNLOADED: Final = "automation_report_unloaded"
-"""Name under which an xdist worker tells its controller why it could not load what records its tests."""
+"""Key of xdist's worker output for the error with which a worker could not load the recording hooks."""
 
 
 class AutomationReportError(Exception):
@@ -35,8 +37,8 @@ class AutomationReportError(Exception):
 class SettingError(AutomationReportError):
     """A setting has a value that cannot be used.
 
-    The message names the setting in the spelling its user used, the value, and what to write instead. ``reason`` stands
-    in the place of the value where there is none to blame: the setting is missing, or no setting has that name.
+    The message has the setting as the user wrote it (``spelling``), the value and the ``remedy``. ``reason`` replaces
+    the value if no value is wrong: the setting is missing, or no setting has that name.
     """
 
     def __init__(self, spelling: str, value: object, remedy: str, *, reason: str = "") -> None:
@@ -47,19 +49,19 @@ class SettingError(AutomationReportError):
 
 
 class ResultFileError(AutomationReportError):
-    """A file of results cannot be used; the message names it, the line where one is wrong, and why."""
+    """A file of results cannot be used; the message has its name, the wrong line if there is one, and the reason."""
 
 
 class SpoolError(AutomationReportError):
-    """A spool folder or one of its files cannot be used; the message says which and why."""
+    """A spool folder or one of its files cannot be used; the message has its path and the reason."""
 
 
 class StoreError(AutomationReportError):
-    """The embedded store cannot be opened; the message says which file and why."""
+    """The embedded store cannot be opened; the message has its file and the reason."""
 
 
 class TokenMissingError(AutomationReportError):
-    """A command needs a token; the message names the variable or file that should hold one."""
+    """A command needs a token; the message has the variable or file where it can be set."""
 
 
 class ClientError(AutomationReportError):
@@ -67,13 +69,13 @@ class ClientError(AutomationReportError):
 
 
 class NotSentError(ClientError):
-    """The request never left this machine whole (DNS, connect, TLS, proxy, cut body): safe to repeat."""
+    """The whole request never left this machine (DNS, connect, TLS, proxy, cut body): safe to repeat."""
 
 
 class ThrottledError(ClientError):
     """The server answered 429.
 
-    ``retry_after_seconds`` is what its ``Retry-After`` header asks for, ``None`` without a usable one.
+    ``retry_after_seconds`` is the value of its ``Retry-After`` header, None if that is missing or invalid.
     """
 
     def __init__(self, message: str, retry_after_seconds: float | None) -> None:
@@ -82,7 +84,7 @@ class ThrottledError(ClientError):
 
 
 class RefusedError(ClientError):
-    """The server refused the request for good (3xx, or any 4xx but 401, 403 and 429).
+    """The server refused the request, and would refuse it again (3xx, or 4xx but 401, 403, 408, 409 and 429).
 
     ``status`` is the HTTP status, ``errors`` the server's map of property paths to messages (may be empty).
     """
@@ -96,7 +98,8 @@ class RefusedError(ClientError):
 class TokenRefusedError(ClientError):
     """The server answered 401 or 403: the token is wrong, revoked, or its user may not do this.
 
-    It is no `RefusedError`: who can go on after a refusal cannot go on without a token. ``status`` is the HTTP status.
+    Not a `RefusedError`: a caller can skip a refused request and send others, but not without a valid token.
+    ``status`` is the HTTP status.
     """
 
     def __init__(self, message: str, status: int) -> None:
@@ -105,13 +108,14 @@ class TokenRefusedError(ClientError):
 
 
 class UnknownAnswerError(ClientError):
-    """The server may or may not have applied the request (time-out, reset, 5xx, an answer that makes no sense)."""
+    """The server may or may not have applied the request (time-out, reset, 5xx, an invalid response)."""
 
 
 class InProgressError(UnknownAnswerError):
     """The server answered 409 with ``Retry-After``: it is still working on a request with the same idempotency key.
 
-    The other copy may be applied, so the outcome stays unknown, but the server is up: wait ``retry_after_seconds``.
+    The other request may still be applied, so the outcome is unknown, but the server is up: wait
+    ``retry_after_seconds``.
     """
 
     def __init__(self, message: str, retry_after_seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Classify a response: a success, or one of four classes of errors.
+"""Classify a response: a success, or an error of the class again, refused or unknown.
 
 `classify` is the only rule. It opens no connection, so that tests can try every case: a result is lost or delivered
 twice exactly where this rule is wrong.

@@ -1,7 +1,7 @@
-"""The members of a JSON object that somebody else wrote, read by name and type (floor 0).
+"""Read untrusted JSON member by member, with checks of type and range.
 
-Here is decided what a server may leave out or write in another way; `answers` says which member is read how. It
-never recurses, so that no nesting can exhaust the stack.
+This module decides which other spellings and which missing values are accepted; `responses` decides which member is
+read in which way. Nothing recurses, so that deep nesting cannot exhaust the stack.
 """
 
 from __future__ import annotations
@@ -13,48 +13,49 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
 
-_LARGEST = 2**63 - 1
-"""The contract's integers have 64 bits."""
+# The contract's integers have 64 bits.
+_MAX_INTEGER = 2**63 - 1
 
 
 class JsonReader:
-    """The members of one JSON object, read by name; errors name the path from the answer's root."""
+    """Reader of one JSON object; its errors have the path of the member from the response's root."""
 
     __slots__ = ("path", "values")
 
     def __init__(self, obj: object, path: str = "") -> None:
         if not isinstance(obj, dict):
-            raise ValueError(f"{path.rstrip('.') or 'answer'}: an object expected, not {type(obj).__name__}")  # noqa: TRY004 - one type of error for all bad answers
+            raise ValueError(f"{path.rstrip('.') or 'response'}: an object expected, not {type(obj).__name__}")  # noqa: TRY004 - one type of error for all bad answers
         self.values: Json = obj
         self.path = path
 
     def refuse(self, name: str, expected: str) -> NoReturn:
-        """Raise the error that says what was expected of a member."""
-        found = type(self.values[name]).__name__ if name in self.values else "missing"
-        raise ValueError(f"{self.path}{name}: {expected} expected, not {found}")
+        """Raise `ValueError` for a member: its path, the expected type and the type found."""
+        actual = type(self.values[name]).__name__ if name in self.values else "missing"
+        raise ValueError(f"{self.path}{name}: {expected} expected, not {actual}")
 
     def identity(self, name: str) -> int:
-        """Return an id that must be there."""
+        """Return a required id."""
         value = self.values.get(name)
-        if type(value) is not int or not 0 < value <= _LARGEST:
+        # `type() is` and not isinstance: True is an int.
+        if type(value) is not int or not 0 < value <= _MAX_INTEGER:
             self.refuse(name, "an id")
         return value
 
     def identity_or_none(self, name: str) -> int | None:
-        """Return an id, or ``None`` where there is none."""
+        """Return an id, None if it is missing or null."""
         return None if self.values.get(name) is None else self.identity(name)
 
     def count(self, name: str, *, is_required: bool = False) -> int:
-        """Return a number of things; a missing one is 0 unless it is required."""
+        """Return a number of things; 0 if it is missing and not required."""
         value = self.values.get(name)
         if value is None and not is_required:
             return 0
-        if type(value) is not int or not 0 <= value <= _LARGEST:
+        if type(value) is not int or not 0 <= value <= _MAX_INTEGER:
             self.refuse(name, "a count")
         return value
 
     def flag(self, name: str, *, is_required: bool = False) -> bool:
-        """Return a truth value, which servers write as ``true``, ``false``, ``1`` or ``0``."""
+        """Return a flag: ``true``, ``false``, ``1`` or ``0``; False if it is missing and not required."""
         value = self.values.get(name)
         if value is None and not is_required:
             return False
@@ -63,21 +64,21 @@ class JsonReader:
         return bool(value)
 
     def number_or_none(self, name: str) -> int | None:
-        """Return a whole number of which nothing depends: another type reads as ``None``."""
+        """Return an integer on which no decision depends; None for another type."""
         value = self.values.get(name)
-        return value if type(value) is int and abs(value) <= _LARGEST else None
+        return value if type(value) is int and abs(value) <= _MAX_INTEGER else None
 
     def text_or_none(self, name: str) -> str | None:
-        """Return a text on which nothing depends: another type reads as ``None``."""
+        """Return a text on which no decision depends; None for another type."""
         value = self.values.get(name)
         return value if isinstance(value, str) else None
 
     def text(self, name: str) -> str:
-        """Return a text on which nothing depends: another type reads as empty."""
+        """Return a text on which no decision depends; an empty one for another type."""
         return self.text_or_none(name) or ""
 
     def items(self, name: str, *, is_required: bool = False) -> list[Any]:
-        """Return a list; a missing one is empty unless it is required."""
+        """Return a list; an empty one if it is missing and not required."""
         value = self.values.get(name)
         if value is None and not is_required:
             return []
@@ -86,18 +87,18 @@ class JsonReader:
         return value
 
     def objects(self, name: str, *, is_required: bool = False) -> Iterable[JsonReader]:
-        """Yield the objects of a list."""
-        for index, each in enumerate(self.items(name, is_required=is_required)):
-            yield JsonReader(each, f"{self.path}{name}.{index}.")
+        """Yield a reader for each object of a list."""
+        for index, item in enumerate(self.items(name, is_required=is_required)):
+            yield JsonReader(item, f"{self.path}{name}.{index}.")
 
     def inner(self, name: str) -> JsonReader:
-        """Return an object that must be there."""
+        """Return a reader for a required object."""
         if not isinstance(self.values.get(name), dict):
             self.refuse(name, "an object")
         return JsonReader(self.values[name], f"{self.path}{name}.")
 
     def mapping(self, name: str) -> Json:
-        """Return an object for which ``null`` and ``[]`` may stand when it is empty."""
+        """Return an object; PHP servers write an empty one as ``null`` or ``[]``."""
         value = self.values.get(name)
         if value is None or value == []:
             return {}

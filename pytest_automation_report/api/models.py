@@ -1,10 +1,7 @@
-"""What goes to the server, as values (floor 0): the words of the contract, nothing of pytest.
+"""The request bodies of the API as values, in the words of the contract, and the JSON of a test.
 
-Texts in these values are already clean and cut (``limits``). Durations are whole microseconds.
-
-A test as the line of JSON that is spooled and sent (floor 1); made once, a few microseconds each.
-
-The encoders are taken when this module is imported: tests patch ``json``, and their patches must not reach results.
+Texts in these values are clean and cut already (`text.limits`). Elapsed times are whole microseconds. The JSON of a
+test is made once: the text in the spool is the text that the server gets.
 """
 
 from __future__ import annotations
@@ -19,20 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Status: TypeAlias = Literal["passed", "failure", "error", "skipped"]
-"""The four statuses that pytest's outcomes map to; their aliases on the wire can be set."""
+"""The four statuses of pytest's outcomes; a setting can give each an alias for the wire."""
 
 Json: TypeAlias = "dict[str, Any]"
-"""A JSON object as ``json`` makes and takes it."""
+"""A JSON object."""
 
 EMBEDDED_ORIGIN = "http+local://store"
-"""Address of the embedded server mounted on a requests session; requests wants a host in it."""
+"""Origin of the embedded server when it is mounted on a requests session.
+
+requests requires a host in it, and drops query parameters for schemes that do not begin with ``http``.
+"""
 
 SERVE_PORT = 8000
-"""Port on which ``automation-report serve`` shows the embedded store when no other is asked for."""
+"""Default port of ``automation-report serve``."""
 
 
 class FieldType(IntEnum):
-    """How the server shows a field's value (contract: FieldType)."""
+    """Type that decides how the server shows a field's value (contract: FieldType)."""
 
     STRING = 1
     TEXT = 2
@@ -62,7 +62,7 @@ class Field:
 
     @classmethod
     def from_body(cls, body: Json) -> Field:
-        """Return the field that `body` made this JSON of."""
+        """Return the field whose `body` is this JSON."""
         return cls(
             body["name"], body["value"], FieldType(body["type"]), body.get("meta", {}), body.get("is_highlight", False)
         )
@@ -70,7 +70,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A reference to a file that is stored elsewhere; ``size`` in bytes."""
+    """A reference to a stored file; ``size`` is in bytes."""
 
     name: str
     url: str
@@ -139,14 +139,14 @@ class Test:
             }
         )
         if self.fields:
-            body["fields"] = [each.body() for each in self.fields]
+            body["fields"] = [field_.body() for field_ in self.fields]
         if self.artifacts:
-            body["artifacts"] = [each.body() for each in self.artifacts]
+            body["artifacts"] = [artifact.body() for artifact in self.artifacts]
         return body
 
     @classmethod
     def from_body(cls, body: Json) -> Test:
-        """Return the test that `body` made this JSON of."""
+        """Return the test whose `body` is this JSON."""
         return cls(
             key=body["key"],
             name=body["name"],
@@ -155,15 +155,15 @@ class Test:
             elapsed=body.get("elapsed"),
             file=body.get("file"),
             line=body.get("line"),
-            fields=tuple(Field.from_body(each) for each in body.get("fields", ())),
-            artifacts=tuple(Artifact(**each) for each in body.get("artifacts", ())),
+            fields=tuple(Field.from_body(field_) for field_ in body.get("fields", ())),
+            artifacts=tuple(Artifact(**artifact) for artifact in body.get("artifacts", ())),
             assertions=body.get("assertions"),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What can be added to a run or, without links, to a thread."""
+    """Fields, links and artifacts of a run; a thread can have all but links."""
 
     fields: tuple[Field, ...] = ()
     links: tuple[Link, ...] = ()
@@ -174,16 +174,16 @@ class Resources:
         body: Json = {}
         for name, values in (("fields", self.fields), ("links", self.links), ("artifacts", self.artifacts)):
             if values:
-                body[name] = [each.body() for each in values]
+                body[name] = [value.body() for value in values]
         return body
 
     @classmethod
     def from_body(cls, body: Json) -> Resources:
-        """Return the resources that `body` made this JSON of; other members are passed over."""
+        """Return the resources whose `body` is this JSON; other members are ignored."""
         return cls(
-            fields=tuple(Field.from_body(each) for each in body.get("fields", ())),
-            links=tuple(Link(**each) for each in body.get("links", ())),
-            artifacts=tuple(Artifact(**each) for each in body.get("artifacts", ())),
+            fields=tuple(Field.from_body(field_) for field_ in body.get("fields", ())),
+            links=tuple(Link(**link) for link in body.get("links", ())),
+            artifacts=tuple(Artifact(**artifact) for artifact in body.get("artifacts", ())),
         )
 
 
@@ -218,7 +218,7 @@ class NewRun:
 
     @classmethod
     def from_body(cls, body: Json) -> NewRun:
-        """Return the run that `body` made this JSON of."""
+        """Return the run whose `body` is this JSON."""
         return cls(
             name=body["name"],
             source=body["source"],
@@ -245,10 +245,10 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactStoreConfig:
-    """The user's own store of files: a bucket's address, or the absolute path of a folder.
+    """The user's own store of artifacts: the address of a bucket, or the absolute path of a folder.
 
-    ``url`` is the template of the addresses under which they are read, empty for addresses that the bucket signs.
-    ``environ`` holds the variables that open the bucket; ``repr`` does not show them.
+    ``url`` is the template of the URLs of stored files; if it is empty, the bucket signs a URL for each file.
+    ``environ`` holds the environment variables with the bucket's credentials; ``repr`` does not show them.
     """
 
     address: str
@@ -258,11 +258,11 @@ class ArtifactStoreConfig:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where results go: a server's origin, or the embedded store's database file.
+    """The destination of results: a server's origin, or the embedded store's database file.
 
-    ``origin`` is a scheme, host and port without a path, or `EMBEDDED_ORIGIN`, and then ``database`` is the absolute
-    path of the SQLite file. ``proxies`` maps ``http``, ``https`` and ``no_proxy`` to values as requests takes them;
-    ``ca_file`` is the path of a CA bundle, empty for the built-in one.
+    ``origin`` is scheme, host and port without a path. With `EMBEDDED_ORIGIN`, ``database`` is the absolute path of the
+    SQLite file. ``proxies`` maps ``http``, ``https`` and ``no_proxy`` to values for requests. ``ca_file`` is the path
+    of a CA bundle, empty for the built-in one.
     """
 
     origin: str
@@ -278,15 +278,17 @@ class Endpoint:
 
 
 def _present(body: Json) -> Json:
-    """Return the entries that have a value."""
+    """Return the members that are not None."""
     return {name: value for name, value in body.items() if value is not None}
 
 
+# Bound at import: tests patch ``json``, and their patches must not reach results.
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
 
 def encoded(test: Test) -> str:
     """Return the test's body as compact ASCII JSON."""
+    # Most tests have neither fields nor artifacts: for these a format string is several times faster than `body`.
     if test.fields or test.artifacts or test.assertions is not None:
         return _encode(test.body())
     elapsed = "" if test.elapsed is None else f',"elapsed":{test.elapsed}'
@@ -300,7 +302,7 @@ def encoded(test: Test) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PostgresDatabase:
-    """A PostgreSQL database; ``url`` may hold a password, so that only ``shown`` is for eyes and logs."""
+    """A PostgreSQL database; ``url`` may hold a password, so messages and logs must use ``shown``."""
 
     url: str = field(repr=False)
     shown: str

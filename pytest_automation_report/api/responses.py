@@ -1,8 +1,8 @@
-"""What the server answers, as values (floor 0): the words of the contract, read with care.
+"""The response bodies of the API as values, in the words of the contract.
 
-Strict where a wrong value would lead to a wrong decision (ids, counts, ``is_completed``), tolerant elsewhere: servers
-leave members out, or send ``null``, ``[]`` or ``0`` for "nothing". Every reader raises `ValueError` with the path of
-the member that it cannot take. Durations are whole microseconds; moments are the server's own texts.
+Parsing is strict for members on which decisions depend (ids, counts, ``is_completed``). Elsewhere it is tolerant:
+servers leave members out, or write ``null``, ``[]`` or ``0`` for "nothing". Each ``from_json`` raises `ValueError` with
+the path of the wrong member. Elapsed times are whole microseconds; points in time are the server's own texts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CUSTOM_STATUSES = 24
-"""How many ``statusN_count`` members there are beside ``untested_count``."""
+"""Number of ``statusN_count`` members beside ``untested_count``."""
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """One lane of a run, with what arrived in it."""
+    """A thread of a run, with the counts of its tests."""
 
     id: int
     index: int
@@ -59,13 +59,13 @@ class Thread:
 
     @classmethod
     def from_json(cls, obj: object) -> Thread:
-        """Read a thread; raise `ValueError` without a good id, ``is_completed`` or total."""
+        """Read a thread; raise `ValueError` without a valid id, ``is_completed`` or total."""
         return _thread(JsonReader(obj))
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run with its threads; ``expands`` holds the related records that were asked for."""
+    """A run with its threads; ``expands`` has the related records that the request named."""
 
     id: int
     project_id: int | None
@@ -95,23 +95,23 @@ class Run:
 
     @classmethod
     def from_json(cls, obj: object) -> Run:
-        """Read a run; raise `ValueError` without a good id, ``is_completed`` or total, or with a bad thread."""
+        """Read a run; raise `ValueError` without a valid id, ``is_completed`` or total, or with an invalid thread."""
         return _run(JsonReader(obj), {})
 
     @classmethod
     def from_row(cls, obj: object) -> Run:
-        """Read the object with ``result`` and ``expands`` in which a single run comes."""
+        """Read the response for a single run: an object with ``result`` and ``expands``."""
         row = JsonReader(obj)
         return _run(row.inner("result"), row.mapping("expands"))
 
     def thread(self, thread_id: int) -> Thread | None:
-        """Return the thread of that id, ``None`` where the run has no such thread."""
-        return next((each for each in self.threads if each.id == thread_id), None)
+        """Return the thread with this id, None if the run has no such thread."""
+        return next((thread for thread in self.threads if thread.id == thread_id), None)
 
 
 @dataclass(frozen=True, slots=True)
 class RunTest:
-    """One result of a run, as far as the server tells: only the ids are sure."""
+    """One result of a run; servers may leave out everything but the ids."""
 
     id: int | None
     automation_case_id: int | None
@@ -126,7 +126,7 @@ class RunTest:
 
     @classmethod
     def from_json(cls, obj: object) -> RunTest:
-        """Read a result; raise `ValueError` for an id that is none."""
+        """Read a result; raise `ValueError` for an invalid id."""
         return _run_test(JsonReader(obj))
 
 
@@ -153,19 +153,19 @@ class Source:
 
     @classmethod
     def from_json(cls, obj: object) -> Source:
-        """Read a source; raise `ValueError` without a good id."""
+        """Read a source; raise `ValueError` without a valid id."""
         return _source(JsonReader(obj), {})
 
     @classmethod
     def from_row(cls, obj: object) -> Source:
-        """Read the object with ``result`` and ``expands`` in which a single source comes."""
+        """Read the response for a single source: an object with ``result`` and ``expands``."""
         row = JsonReader(obj)
         return _source(row.inner("result"), row.mapping("expands"))
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a list; the page numbers are ``None`` where there is nothing to page through."""
+    """One page of a list; the page numbers are None if there is no such page."""
 
     page: int | None
     prev_page: int | None
@@ -184,8 +184,8 @@ class RunPage(Page[Run]):
 
     @classmethod
     def from_json(cls, obj: object) -> RunPage:
-        """Read the page; raise `ValueError` without a list of good runs."""
-        return cls(**_page(JsonReader(obj), lambda each: _run(each, {})))
+        """Read the page; raise `ValueError` without a list of valid runs."""
+        return cls(**_page(JsonReader(obj), lambda reader: _run(reader, {})))
 
 
 class TestPage(Page[RunTest]):
@@ -207,12 +207,12 @@ class SourcePage(Page[Source]):
 
     @classmethod
     def from_json(cls, obj: object) -> SourcePage:
-        """Read the page; raise `ValueError` without a list of good sources."""
-        return cls(**_page(JsonReader(obj), lambda each: _source(each, {})))
+        """Read the page; raise `ValueError` without a list of valid sources."""
+        return cls(**_page(JsonReader(obj), lambda reader: _source(reader, {})))
 
 
 def created_id(obj: object) -> int:
-    """Return the id of what a POST has created; raise `ValueError` when it is none."""
+    """Return the id of the object that a POST created; raise `ValueError` for an invalid one."""
     return JsonReader(obj).identity("id")
 
 
@@ -221,14 +221,14 @@ def _page(members: JsonReader, read: Callable[[JsonReader], T]) -> dict[str, Any
         **{name: members.identity_or_none(name) for name in ("page", "prev_page", "next_page", "last_page")},
         "per_page": members.count("per_page"),
         "total": members.count("total"),
-        "result": tuple(read(each) for each in members.objects("result", is_required=True)),
+        "result": tuple(read(item) for item in members.objects("result", is_required=True)),
         "expands": members.mapping("expands"),
     }
 
 
 def _counts(members: JsonReader) -> Counts:
     return Counts(
-        # A total that is missing must not read as "nothing arrived".
+        # Required: reconciliation would take a missing total for "nothing arrived", and send all again.
         total=members.count("total_count", is_required=True),
         success=members.count("success_count"),
         failure=members.count("failure_count"),
@@ -249,7 +249,7 @@ def _thread(members: JsonReader) -> Thread:
         counts=_counts(members),
         fields=_fields(members),
         artifacts=_artifacts(members),
-        **_moments(members, "created", "completed"),
+        **_events(members, "created", "completed"),
     )
 
 
@@ -265,17 +265,17 @@ def _run(members: JsonReader, expands: Json) -> Run:
         config_id=members.number_or_none("config_id"),
         milestone_id=members.number_or_none("milestone_id"),
         elapsed=members.number_or_none("elapsed"),
-        threads=tuple(_thread(each) for each in members.objects("threads")),
+        threads=tuple(_thread(thread) for thread in members.objects("threads")),
         fields=_fields(members),
         links=tuple(
-            Link(each.text("name"), each.text("url"), each.text_or_none("note")) for each in members.objects("links")
+            Link(link.text("name"), link.text("url"), link.text_or_none("note")) for link in members.objects("links")
         ),
         artifacts=_artifacts(members),
-        tags=tuple(each for each in members.items("tags") if isinstance(each, str)),
+        tags=tuple(tag for tag in members.items("tags") if isinstance(tag, str)),
         thread_count=members.count("thread_count"),
         thread_active_count=members.count("thread_active_count"),
         thread_completed_count=members.count("thread_completed_count"),
-        **_moments(members, "created", "updated", "completed"),
+        **_events(members, "created", "updated", "completed"),
         expands=expands,
     )
 
@@ -306,13 +306,13 @@ def _source(members: JsonReader, expands: Json) -> Source:
         test_count_average=members.number_or_none("test_count_average"),
         elapsed_average=members.number_or_none("elapsed_average"),
         ran_at=members.text_or_none("ran_at"),
-        **_moments(members, "created", "updated", "retired"),
+        **_events(members, "created", "updated", "retired"),
         expands=expands,
     )
 
 
-def _moments(members: JsonReader, *events: str) -> dict[str, Any]:
-    """Return when and by which user id each event happened."""
+def _events(members: JsonReader, *events: str) -> dict[str, Any]:
+    """Return time and user id of each event."""
     return {
         **{f"{event}_at": members.text_or_none(f"{event}_at") for event in events},
         **{f"{event}_by": members.number_or_none(f"{event}_by") for event in events},
@@ -320,17 +320,17 @@ def _moments(members: JsonReader, *events: str) -> dict[str, Any]:
 
 
 def _fields(members: JsonReader) -> tuple[Field, ...]:
-    return tuple(_field(each) for each in members.objects("fields"))
+    return tuple(_field(field_) for field_ in members.objects("fields"))
 
 
 def _field(members: JsonReader) -> Field:
-    kind = members.number_or_none("type")
+    type_ = members.number_or_none("type")
     meta = members.values.get("meta")
     return Field(
         name=members.text("name"),
         value=members.text_or_none("value"),
-        # A type that only a newer server knows is shown as its text.
-        type=FieldType(kind) if kind in set(FieldType) else FieldType.TEXT,
+        # A newer server may have types that we do not know: these are read as text.
+        type=FieldType(type_) if type_ in set(FieldType) else FieldType.TEXT,
         meta={name: text for name, text in meta.items() if isinstance(text, str)} if isinstance(meta, dict) else {},
     )
 
@@ -338,11 +338,11 @@ def _field(members: JsonReader) -> Field:
 def _artifacts(members: JsonReader) -> tuple[Artifact, ...]:
     return tuple(
         Artifact(
-            name=each.text("name"),
-            url=each.text("url"),
-            note=each.text_or_none("note"),
-            mime_type=each.text_or_none("mime_type"),
-            size=each.number_or_none("size"),
+            name=artifact.text("name"),
+            url=artifact.text("url"),
+            note=artifact.text_or_none("note"),
+            mime_type=artifact.text_or_none("mime_type"),
+            size=artifact.number_or_none("size"),
         )
-        for each in members.objects("artifacts")
+        for artifact in members.objects("artifacts")
     )

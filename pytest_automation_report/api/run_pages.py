@@ -1,6 +1,7 @@
-"""Lists of runs in small pages, without threads where the server can leave them out (floor 2).
+"""List runs in small pages, and without their threads if the server can leave them out.
 
-A run of the API has all its threads with it: 25 runs that a thousand jobs have joined are more than an answer may have.
+The API returns each run with all its threads: a page of 25 runs with a thousand jobs each would be longer than the
+client reads (`client.ANSWER_BYTES`).
 """
 
 from __future__ import annotations
@@ -16,30 +17,30 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.responses import RunPage
 
 PAGE_RUNS: Final = 15
-"""The smallest page of the API."""
+"""Runs of one page; the API allows no smaller one."""
 
-_MOST_PAGES: Final = 7
+_MAX_PAGES: Final = 7
 
 
 def learn_kind(client: Client) -> None:
-    """Learn whether the server can leave threads out, unless it has answered before, by a list without a run."""
+    """Learn whether the server can leave threads out, by a request for an empty page; once is enough."""
     if client.has_answered:
         return
     try:
         client.count_runs(tags=())
     except RefusedError:
-        # Its headers have shown what it is; where the list itself is refused, too, its reader hears why.
+        # The headers of a refusal are enough. If the server refuses the list itself, too, the caller gets that error.
         return
 
 
 def run_pages(
     client: Client, *, tags: Iterable[str] = (), status: Iterable[int] = (), expands: Iterable[RunExpand] = ()
 ) -> Iterator[RunPage]:
-    """Give the pages of the newest hundred runs with these tags and statuses, newest first, one request for each."""
+    """Yield the newest hundred runs with these tags and statuses in pages, newest first; each page is one request."""
     tags, status, expands = tuple(tags), tuple(status), tuple(expands)
-    for number in range(1, _MOST_PAGES + 1):
+    for page_number in range(1, _MAX_PAGES + 1):
         page = client.runs(
-            page=number, per_page=PAGE_RUNS, tags=tags, status=status, expands=expands, has_threads=False
+            page=page_number, per_page=PAGE_RUNS, tags=tags, status=status, expands=expands, has_threads=False
         )
         yield page
         if page.next_page is None or not page.result:

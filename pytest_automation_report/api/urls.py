@@ -1,6 +1,6 @@
-"""Addresses that users give: of the server, of links, of proxies (floor 1).
+"""Parse and check the URLs that users set: of the server, of links, of proxies.
 
-A module of its own, because an address can hold a password: nothing in here ever puts one into a message.
+A URL can hold a password, so no message of this module has a URL that `shown_address` did not clean.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network(":
 
 
 def origin_from(address: str, spelling: str, *, is_http_allowed: bool, http_remedy: str) -> str:
-    """Return the scheme, host and port of a server's address, the host of an international name in its ASCII form.
+    """Return scheme, host and port of a server's URL; an international host name in its ASCII form.
 
-    Raises SettingError for anything that is no plain web address; ``http_remedy`` names the setting that allows an
-    address without TLS on another machine.
+    Raises SettingError for anything but a plain web address. ``http_remedy`` is the hint for a URL without TLS on
+    another machine: it names the setting that allows it.
     """
     try:
         split = urlsplit(address)
@@ -47,8 +47,8 @@ def origin_from(address: str, spelling: str, *, is_http_allowed: bool, http_reme
 
 
 def shown_address(address: str) -> str:
-    """Return an address for a message: without what can be a secret, so no user, password, query or fragment."""
-    shown = re.sub(r"[?#].*", lambda found: found[0][0] + "***", address, flags=re.DOTALL)
+    """Return a URL for a message: without user, password, query and fragment, which may be secrets."""
+    shown = re.sub(r"[?#].*", lambda match: match[0][0] + "***", address, flags=re.DOTALL)
     if "@" not in address:
         return shown
     scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", address)
@@ -57,7 +57,7 @@ def shown_address(address: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine by its very spelling, which no name server can change."""
+    """Whether a host is this machine by its spelling alone, which no name server can change."""
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
@@ -66,13 +66,13 @@ def is_loopback(host: str) -> bool:
 
 
 def is_loopback_origin(origin: str) -> bool:
-    """Return whether an origin, as `origin_from` makes it, is this machine by its very spelling."""
+    """Whether an origin of `origin_from` is this machine by its spelling alone."""
     host = origin.partition("://")[2]
     return is_loopback(host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0])
 
 
 def web_address_trouble(address: str) -> str:
-    """Return why a text is no web address that a page can link to, empty when it is one."""
+    """Return the hint for a text that a page cannot link to, empty for a valid web address."""
     if _BAD_CHARACTERS.search(address):
         return "write a web address without spaces"
     try:
@@ -84,13 +84,13 @@ def web_address_trouble(address: str) -> str:
 
 
 def proxies_from(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the proxies of the standard variables by scheme, as requests takes them, and troubles by scheme.
+    """Return the proxies of the standard variables by scheme, as requests expects them, and warnings by scheme.
 
-    Spelled small before spelled large. ``HTTP_PROXY`` does not count in a CGI process, where a client can set it with a
-    header. A trouble names the variable and never its value, which may hold a password.
+    Variables in lower case come before those in upper case. ``HTTP_PROXY`` is ignored in a CGI process, where a client
+    can set it with a header. A warning has the variable's name and never its value, which may hold a password.
     """
     proxies: dict[str, str] = {}
-    troubles: dict[str, str] = {}
+    warnings: dict[str, str] = {}
     for scheme in _DEFAULT_PORTS:
         name, value = _standard(environ, f"{scheme}_proxy")
         if not value:
@@ -101,22 +101,22 @@ def proxies_from(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, 
         if _is_proxy(proxy):
             proxies[scheme] = proxy
         else:
-            troubles[scheme] = f"{name}: its value is no address of a proxy: write http://HOST:PORT"
+            warnings[scheme] = f"{name}: its value is not a proxy URL: write http://HOST:PORT"
     exceptions = _standard(environ, "no_proxy")[1]
     if exceptions:
         proxies["no_proxy"] = exceptions
-    return proxies, troubles
+    return proxies, warnings
 
 
 def _standard(environ: Mapping[str, str], name: str) -> tuple[str, str]:
-    """Return the spelling of a standard variable that counts, and its value; set small and empty means none."""
+    """Return name and value of a standard variable; an empty one in lower case hides the one in upper case."""
     is_in_cgi = name == "http_proxy" and "REQUEST_METHOD" in environ
     spelling = name if name in environ or is_in_cgi else name.upper()
     return spelling, environ.get(spelling, "").strip()
 
 
 def _is_proxy(proxy: str) -> bool:
-    """Return whether a text is the address of an HTTP proxy, which may hold a user and a password."""
+    """Whether a text is the URL of an HTTP proxy; it may have a user and a password."""
     if _BAD_CHARACTERS.search(proxy):
         return False
     try:
@@ -128,7 +128,7 @@ def _is_proxy(proxy: str) -> bool:
 
 
 def _remedy(address: str, split: SplitResult) -> str:
-    """Return what to write instead of a server's address, empty when it can be used."""
+    """Return the hint for a server's URL that cannot be used, empty for a valid one."""
     checks = (
         (split.scheme not in _DEFAULT_PORTS, "write https:// (or http://) in front of the host"),
         ("@" in split.netloc, "write it without user and password; the token comes from AUTOMATION_REPORT_TOKEN"),
@@ -140,7 +140,7 @@ def _remedy(address: str, split: SplitResult) -> str:
 
 
 def _spelling_remedy(address: str) -> str:
-    """Return what to write instead of a text that is no address at all, empty when it looks like one."""
+    """Return the hint for a text that is not a URL at all, empty if it looks like one."""
     if "://" not in address:
         return f"write https://{shown_address(address.lstrip('/'))}"
     if _BAD_CHARACTERS.search(address):
@@ -149,10 +149,10 @@ def _spelling_remedy(address: str) -> str:
 
 
 def _host(split: SplitResult) -> str:
-    """Return the host as it goes into requests; ValueError when it is none."""
+    """Return the host as requests expects it; ValueError for an invalid one."""
     host = split.hostname or ""
     if "[" in split.netloc:
-        # A zone such as fe80::1%eth0 means something on one machine only.
+        # A zone such as fe80::1%eth0 is valid on one machine only: the slash makes the address invalid.
         return str(ipaddress.IPv6Address(host.replace("%", "/")))
     if not host.isascii():
         import idna  # noqa: PLC0415  # requests brings it, and encodes as it does; few hosts need it

@@ -100,7 +100,7 @@ def test_pages() -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        (None, "answer: an object expected, not NoneType"),
+        (None, "response: an object expected, not NoneType"),
         ({"result": {**RUN, "id": "7"}}, "result.id: an id expected, not str"),
         ({"result": {**RUN, "id": True}}, "result.id: an id expected, not bool"),
         ({"result": {**RUN, "id": 0}}, "result.id: an id expected, not int"),

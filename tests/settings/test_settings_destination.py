@@ -143,7 +143,7 @@ def test_proxies(tmp_path: Path, environ: dict[str, str], proxies: dict[str, str
 def test_a_wrong_proxy_is_told_without_its_value(tmp_path: Path, value: str) -> None:
     """A proxy that cannot be used keeps results from being sent; its text may hold a password and stays unseen."""
     found = resolve(tmp_path, REMOTE, {"HTTPS_PROXY": value})
-    assert found.troubles == ("HTTPS_PROXY: its value is no address of a proxy: write http://HOST:PORT",)
+    assert found.troubles == ("HTTPS_PROXY: its value is not a proxy URL: write http://HOST:PORT",)
     assert (found.is_sendable, found.endpoint.proxies) == (False, {})
 
 
