@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
+    from waitress.adjustments import Adjustments  # type: ignore[import-untyped] # as above
+
     HeaderCheck: TypeAlias = Callable[[str | None], ApiError | None]
     """Returns the refusal of a request with a body, by its Authorization header."""
 
@@ -98,7 +100,7 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no t
 
     error: Any = None
 
-    def __init__(self, adj: object, check: HeaderCheck) -> None:
+    def __init__(self, adj: Adjustments, check: HeaderCheck) -> None:
         super().__init__(adj)
         self._check = check
         self._is_checked = False
@@ -129,6 +131,8 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
     error_task_class = JsonErrorTask
     is_refused = False
     close_when_flushed = False
+    server: Any  # waitress's own server, of which it declares less than it has
+    socket: Any  # None only before a connection is there
     _part: tuple[object, bool] = (None, False)
     _is_draining = False
 
@@ -136,7 +140,8 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         super().__init__(*args, **options)
         self._since = time.monotonic()
 
-    def parser_class(self, adj: object) -> StrictParser:
+    # waitress calls it as it would the class that it expects here
+    def parser_class(self, adj: Adjustments) -> StrictParser:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Return the parser of the next request."""
         return StrictParser(adj, self.server.header_check)
 
@@ -160,7 +165,7 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         if not (self.is_refused and self.close_when_flushed):
             super().handle_write()
             return
-        self._flush_exception(self._flush_some)
+        self._flush_exception(self._flush_some)  # pyright: ignore[reportAttributeAccessIssue] # not declared by waitress
         if self.will_close:
             self.handle_close()
         elif not self.total_outbufs_len:
