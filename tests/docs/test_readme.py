@@ -74,7 +74,7 @@ def _row(setting: Setting) -> str:
 
 
 def test_settings_table_is_the_codes() -> None:
-    """What the README's table of settings says is what the code's table says, in its order."""
+    """The rows of the README's table of settings are rows of the code's table, in its order."""
     rows = [line for line in README.splitlines() if re.match(r"\| `\w+` \|.*\|.*\|.*\|$", line)]
     assert len(rows) > 10  # the page of settings has them all
     assert rows == [_row(each) for each in SETTINGS if _row(each) in rows]
@@ -219,7 +219,7 @@ def test_commands_for_jobs_of_one_key_run(shop: Path) -> None:
 
 def test_comparison_runs(shop: Path) -> None:
     """Both report once, as the page of the migration says, and nothing differs."""
-    done = _bash(block("docs/migration.md", "compare-junit"), shop, _environment())
+    done = _bash(block("docs/migration.md", "compare_junit"), shop, _environment())
     assert done.returncode == 1, done.stdout + done.stderr
     assert "compared with junit.xml: keys and statuses are the same (15 compared)" in done.stdout
 
