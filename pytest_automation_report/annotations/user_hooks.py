@@ -189,7 +189,7 @@ def _field(given: object, cleaner: TextCleaner) -> Field:
         raise TypeError(f"{type(given).__name__} is no Field")
     made = typed_field(safe_str(given.name), safe_str(given.value), kind_of(given.type), cleaner)
     spelt = ((safe_str(name), safe_str(value)) for name, value in given.meta.items())
-    meta = {cleaner.string(name): cleaner.string(cleaner.beside(name, value)) for name, value in spelt}
+    meta = {cleaner.string(name): cleaner.string(cleaner.redact_by_name(name, value)) for name, value in spelt}
     return replace(made, meta=meta, is_highlight=bool(given.is_highlight))
 
 

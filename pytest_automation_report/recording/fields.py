@@ -38,7 +38,7 @@ def is_address(text: str) -> bool:
 
 def property_field(name: str, value: str, cleaner: TextCleaner) -> Field:
     """Return a property as a URL, a string or, if it has several lines or is too long for a string, a text."""
-    value = cleaner.beside(name, value)
+    value = cleaner.redact_by_name(name, value)
     name = cleaner.string(name) or NO_NAME
     is_line = len(value) <= STRING_UNITS and not value.count("\n") and utf16_length(visible(value)) <= STRING_UNITS
     if not is_line:
@@ -60,7 +60,7 @@ def typed_field(name: str, value: str, kind: FieldType, cleaner: TextCleaner) ->
     """Return a field of this type, or of the nearest type that can hold the whole value."""
     if kind is FieldType.URL:
         return property_field(name, value, cleaner)
-    value = cleaner.beside(name, value)
+    value = cleaner.redact_by_name(name, value)
     name = cleaner.string(name) or NO_NAME
     if kind is FieldType.STRING:
         return Field(name, cleaner.string(value), kind)
@@ -112,6 +112,6 @@ def clean_field(field: Field, cleaner: TextCleaner) -> Field:
     """Return a field with its value clean: without secrets, cut to the limits."""
     if field.value is None:
         return field
-    value = cleaner.beside(field.name, field.value)
+    value = cleaner.redact_by_name(field.name, field.value)
     value = cleaner.address(value) if field.type is FieldType.URL else cleaner.console(value)
     return field if value == field.value else replace(field, value=value)

@@ -1,8 +1,9 @@
-"""What credentials look like, and texts without them (floor 0, pure): addresses, headers, keys, tokens of providers.
+"""Hide everything that looks like a credential: tokens of providers, private keys, URLs, headers, named values.
 
-Nearly all texts hold no credential, so each shape has literal texts without which it cannot occur: those are looked for
-first, and a regular expression is compiled when its literal was met. Every expression is linear in the length of a
-text: a literal begins it, one class of characters follows, and no repetition stands within another that could share it.
+Nearly all texts have no credential. Each pattern therefore has a literal without which it cannot match: the literal is
+searched first, and the regular expression is compiled only when its literal was found. Every expression is linear in
+the length of a text: it begins with a literal, one class of characters follows, and no repetition contains another one
+that matches the same characters.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.text.named_secrets import named_values
 from pytest_automation_report.text.secret_heuristics import MARK, Strength, is_innocent, is_placeholder
-from pytest_automation_report.text.secret_positions import placed_values
+from pytest_automation_report.text.secret_positions import values_by_position
 from pytest_automation_report.text.secret_urls import without_parameters, without_users
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["MARK", "without_credentials"]
 
-# Python takes five times as long to look for a longer literal than this: its end is looked for first.
+# Python needs five times as long to search a longer literal, so the last characters of one are searched first.
 _PROBE: Final = 5
-_KEY_CHARACTERS: Final = 20_000
-_KEY_LINE_CHARACTERS: Final = 40
+_MAX_KEY_LENGTH: Final = 20_000
+_MIN_KEY_LINE_LENGTH: Final = 40
 
-# Where a word begins, also behind an escape that `repr` has written: `\neyJ...`.
+# The beginning of a word, also behind an escape sequence of `repr`: `\neyJ...`.
 _EDGE: Final = r"(?:(?<![\w-]{literal})|(?<=\\[nrt]{literal}))"
 
 _TOKENS: Final[tuple[tuple[str, str], ...]] = (
@@ -68,7 +69,7 @@ _TOKENS: Final[tuple[tuple[str, str], ...]] = (
     ("sntrys_", r"[\w=+/-]{40,}"),
     ("testmo_api_", r"[\w.=-]{20,}"),
 )
-"""Prefixes of tokens, and what follows them."""
+"""Prefixes of tokens, and the expression for the rest of each."""
 
 _PROBES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     (
@@ -82,7 +83,7 @@ _PROBES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("sk-(?:ant|proj)-", ("sk-",)),
     ("_pat_", ("github_pat_", "dckr_pat_")),
 )
-"""Expressions without which no token with one of these prefixes occurs: one search instead of many."""
+"""Expressions that match wherever a token with one of the prefixes stands: one search instead of many."""
 
 _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     # JSON Web Tokens: header, payload and signature, or five parts when encrypted.
@@ -91,7 +92,7 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     (".atlasv1.", r"[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,}"),
     (":AA", r"[0-9]{8,10}:AA[\w-]{33}"),
 )
-"""Literals, and the expressions that match what they stand in."""
+"""Literals, and the expressions for the tokens that contain them."""
 
 _AFTER: Final[tuple[tuple[str, str], ...]] = (
     ("slack", "(hooks.slack.com/(?:services|workflows)/)[A-Za-z0-9/]{20,}"),
@@ -101,7 +102,7 @@ _AFTER: Final[tuple[tuple[str, str], ...]] = (
         for word in ("Bearer", "bearer")
     ),
 )
-"""The same, with a first group that stays in front of the mark."""
+"""Literals, and expressions whose first group stays in front of the mark."""
 
 _BASIC: Final = r"(Basic\s{1,4})([A-Za-z0-9+/]{8,}={0,2})"
 _HEADER_LITERALS: Final = ("thori", "ookie", "THORI", "OOKIE")
@@ -111,16 +112,17 @@ _HEADER: Final = (
     r"(?:\s{0,4}:\s{0,4}|(?<=[\"'])\s{0,4},\s{0,4}|(?<=[nN])=)(?:[bfru]{1,2}(?=[\"']))?([\"']?)"
 )
 _SCHEMES: Final = r"(?:aws4-hmac-sha256|apikey|basic|bearer|digest|dpop|hmac|key|negotiate|ntlm|token)\s+(?=\S)"
-# A name with an underscore, an attribute, a call, an annotation: `{"Authorization": auth_token}`, `cookie: str | None`.
+# Code instead of a value, as in `{"Authorization": auth_token}` and `cookie: str | None`.
 _EXPRESSION: Final = (
     r"[A-Za-z]+(?:[._][A-Za-z_]+)+[(\[),}\s]*$|(?:[A-Za-z_]+\.)*[A-Za-z_]+[(\[]|[A-Za-z]+(?: \|| =)|authorization\b"
 )
-# A switch or a number is no session.
+# A switch or a short number is not a session.
 _PLAIN_COOKIE: Final = r"[\w-]+=(?:[0-9]{1,3}|true|false|yes|no|on|off)"
 _NO_VALUES: Final = frozenset({"", "None", "null", "undefined"})
 _SIGNED: Final = r"(?:X-(?:Amz|Goog)-[\w-]{1,30}|sig(?:nature)?)=\Z"
-_SIGNED_CHARACTERS: Final = 48
-_SURE_VALUES: Final = 16
+_SIGNED_WINDOW: Final = 48
+# Values of one text that are also hidden elsewhere in it: each costs one more search.
+_MAX_SURE_VALUES: Final = 16
 
 _compiled: Final[Callable[[str], re.Pattern[str]]] = lru_cache(maxsize=None)(re.compile)
 _compiled_any_case: Final[Callable[[str], re.Pattern[str]]] = lru_cache(maxsize=None)(
@@ -129,10 +131,10 @@ _compiled_any_case: Final[Callable[[str], re.Pattern[str]]] = lru_cache(maxsize=
 
 
 def without_credentials(text: str, *, is_address: bool = False) -> str:
-    """Return the text with `MARK` in the place of everything that has the shape of a credential.
+    """Return the text with `MARK` instead of everything that looks like a credential.
 
-    An address that is to be followed keeps its signature, which opens one file for a time and without which it leads
-    nowhere.
+    With ``is_address`` the text is a URL that users will open: it keeps its signature, which gives access to one file
+    for a limited time.
     """
     text = _without_named(_without_keys(text) if "TE KE" in text else text, is_address=is_address)
     text = _without_tokens(text)
@@ -146,20 +148,20 @@ def without_credentials(text: str, *, is_address: bool = False) -> str:
 
 
 def _without_named(text: str, *, is_address: bool) -> str:
-    """Return the text without the values of names that say secret, there and wherever else they stand in it."""
-    found = sorted((*named_values(text), *placed_values(text)))
-    if not found:
+    """Return the text without the secrets beside names, and without the same values elsewhere in it."""
+    spans = sorted((*named_values(text), *values_by_position(text)))
+    if not spans:
         return text
     pieces: list[str] = []
     sure: dict[str, None] = {}
     done = 0
-    for begin, end, is_sure in found:
-        start = max(begin, done)  # one may begin within the one before
+    for begin, end, is_sure in spans:
+        start = max(begin, done)  # spans may overlap
         if start >= end or (is_address and _is_signature(text, start)):
             continue
         pieces += [text[done:start], MARK]
         done = end
-        if is_sure and start == begin and len(sure) < _SURE_VALUES:
+        if is_sure and start == begin and len(sure) < _MAX_SURE_VALUES:
             sure[text[start:end]] = None
     text = "".join((*pieces, text[done:]))
     for value in sorted(sure, key=len, reverse=True):
@@ -168,13 +170,13 @@ def _without_named(text: str, *, is_address: bool) -> str:
 
 
 def _is_signature(text: str, start: int) -> bool:
-    before = text[max(0, start - _SIGNED_CHARACTERS) : start]
+    before = text[max(0, start - _SIGNED_WINDOW) : start]
     return _compiled_any_case(_SIGNED).search(before) is not None
 
 
 @lru_cache(maxsize=1)
 def _probed() -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
-    """Return the tokens in groups, each with the expression to look for first; alone, a token's prefix is that."""
+    """Return the tokens in groups, each with its probe: a shared expression, or the prefix of a single token."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for literal, tail in _TOKENS:
         probe = next((probe for probe, prefixes in _PROBES if literal.startswith(prefixes)), literal)
@@ -183,9 +185,11 @@ def _probed() -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
 
 
 def _without_tokens(text: str) -> str:
-    """Return the text without what the tables of tokens match."""
+    """Return the text without the tokens of the tables."""
     for probe, entries in _probed():
-        if _compiled(probe).search(text) if entries[1:] else probe[-_PROBE:] in text:
+        # A single token's probe is its prefix, a literal; the probe of several is an expression.
+        has_token = _compiled(probe).search(text) if len(entries) > 1 else probe[-_PROBE:] in text
+        if has_token:
             for literal, tail in entries:
                 if literal[-_PROBE:] in text:
                     text = _compiled(re.escape(literal) + tail).sub(MARK, text)
@@ -203,7 +207,7 @@ def _after(match: re.Match[str]) -> str:
 
 
 def _basic(match: re.Match[str]) -> str:
-    """Return the word and the mark where what follows is a user and a password in base64, and no other word."""
+    """Return `Basic` and the mark if user and password in base64 follow, else the text unchanged."""
     try:
         is_pair = b":" in a2b_base64(match[2] + "=" * (-len(match[2]) % 4))
     except Base64Error:
@@ -212,40 +216,39 @@ def _basic(match: re.Match[str]) -> str:
 
 
 def _without_headers(text: str) -> str:
-    """Return the text without the values of ``Authorization`` and ``Cookie`` headers, however they are written."""
+    """Return the text without the values of ``Authorization`` and ``Cookie`` headers, in any spelling."""
     pattern = _compiled_any_case(_HEADER)
     pieces: list[str] = []
     done = 0
-    for place in _compiled(_HEADER_NAME).finditer(text):
-        found = pattern.match(text, place.start()) if place.start() >= done else None
-        if found is not None:
-            end = _end_of_value(text, found)
-            value = _hidden_value(found[1].lower(), text[found.end() : end], is_quoted=bool(found[3]))
-            pieces += [text[done : found.end()], value]
+    for name in _compiled(_HEADER_NAME).finditer(text):
+        header = pattern.match(text, name.start()) if name.start() >= done else None
+        if header is not None:
+            end = _end_of_value(text, header)
+            value = _hidden_value(header[1].lower(), text[header.end() : end], is_quoted=bool(header[3]))
+            pieces += [text[done : header.end()], value]
             done = end
     return "".join((*pieces, text[done:])) if pieces else text
 
 
-def _end_of_value(text: str, found: re.Match[str]) -> int:
-    """Return where a header's value ends: at the quote that closes it, at the end of its line or its word."""
-    closing, opening = found[2], found[3]
-    if opening:
-        end = rf"(?:[^\\\r\n{opening}]|\\.)*"
-    elif found[0].endswith("="):
-        end = rf"(?:{_SCHEMES})?[^\s\"']*"
-    elif closing:  # the name of a mapping, whose value is no text: None, a number, a list
-        end = r"[\[(][^\r\n]*|[^\s,}\])]*"
-    else:
-        # A header within quotes, as curl is given it, ends with them.
-        around = text[found.start() - 1] if found.start() else ""
-        quote = around if around in {'"', "'"} else ""
-        end = rf"(?:[^\\\r\n{quote}]|\\[^rn])*"
-    match = _compiled_any_case(end).match(text, found.end())
-    return found.end() if match is None else match.end()
+def _end_of_value(text: str, header: re.Match[str]) -> int:
+    """Return the end of a header's value, which depends on its spelling."""
+    name_quote, value_quote = header[2], header[3]
+    if value_quote:  # "Cookie": "value"
+        value = rf"(?:[^\\\r\n{value_quote}]|\\.)*"
+    elif header[0].endswith("="):  # authorization=value
+        value = rf"(?:{_SCHEMES})?[^\s\"']*"
+    elif name_quote:  # "Cookie": None, or a number or a list
+        value = r"[\[(][^\r\n]*|[^\s,}\])]*"
+    else:  # Cookie: value, up to the end of the line, or of the quotes around the header: curl -H "Cookie: value"
+        before = text[header.start() - 1] if header.start() else ""
+        quote = before if before in {'"', "'"} else ""
+        value = rf"(?:[^\\\r\n{quote}]|\\[^rn])*"
+    match = _compiled_any_case(value).match(text, header.end())
+    return header.end() if match is None else match.end()
 
 
 def _hidden_value(name: str, value: str, *, is_quoted: bool) -> str:
-    """Return the value of a header without its secret; a word, a placeholder or code is none."""
+    """Return the value of a header without its secret; words, placeholders and code stay."""
     if value.strip() in _NO_VALUES or (not is_quoted and _compiled(_EXPRESSION).match(value)):
         return value
     if name == "cookie":
@@ -260,40 +263,41 @@ def _hidden_value(name: str, value: str, *, is_quoted: bool) -> str:
 
 
 def _without_keys(text: str) -> str:
-    """Return the text without private keys, whole or cut at either end."""
+    """Return the text without private keys, also those that were cut at one end."""
     pieces: list[str] = []
     done = 0
-    for found in _compiled("-----(BEGIN|END) ([A-Z0-9 ]{0,30})PRIVATE KEY(?: BLOCK)?-----").finditer(text):
-        if found.start() < done:
+    for line in _compiled("-----(BEGIN|END) ([A-Z0-9 ]{0,30})PRIVATE KEY(?: BLOCK)?-----").finditer(text):
+        if line.start() < done:
             continue
-        if found[1] == "BEGIN":
-            pieces += [text[done : found.start()], MARK]
-            done = _end_of_key(text, found.end())
-        else:
-            pieces += [_without_key_lines(text[done : found.start()]), MARK]
-            done = found.end()
+        if line[1] == "BEGIN":
+            pieces += [text[done : line.start()], MARK]
+            done = _end_of_key(text, line.end())
+        else:  # an END without a BEGIN: the beginning of the key was cut off
+            pieces += [_without_key_lines(text[done : line.start()]), MARK]
+            done = line.end()
     return "".join((*pieces, text[done:])) if pieces else text
 
 
 def _end_of_key(text: str, start: int) -> int:
-    """Return where a key ends: behind its last line, or where it was cut."""
+    """Return the end of a private key: behind its END line, or at its last character if it was cut."""
     pattern = _compiled("-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
-    found = pattern.search(text, start, start + _KEY_CHARACTERS)
-    if found is not None:
-        return found.end()
+    last_line = pattern.search(text, start, start + _MAX_KEY_LENGTH)
+    if last_line is not None:
+        return last_line.end()
     cut = _compiled(r"[A-Za-z0-9+/=\s\\:,-]*").match(text, start)
     return start if cut is None else cut.end()
 
 
 def _without_key_lines(text: str) -> str:
-    """Return the text without the lines at its end that are a key whose beginning was cut off."""
+    """Return the text without the key lines at its end."""
     lines = text.split("\n")
-    place = len(lines)
-    while place and (not lines[place - 1].strip() or _is_key_line(lines[place - 1], is_last=place >= len(lines) - 1)):
-        place -= 1
-    return "\n".join((*lines[:place], "")) if place < len(lines) else text
+    count = len(lines)
+    while count and (not lines[count - 1].strip() or _is_key_line(lines[count - 1], is_last=count >= len(lines) - 1)):
+        count -= 1
+    return "\n".join((*lines[:count], "")) if count < len(lines) else text
 
 
 def _is_key_line(line: str, *, is_last: bool) -> bool:
-    shortest = 1 if is_last else _KEY_LINE_CHARACTERS
-    return _compiled(rf"\s*[A-Za-z0-9+/=]{{{shortest},}}\s*").fullmatch(line) is not None
+    # Only the last line of a key is shorter than the others.
+    min_length = 1 if is_last else _MIN_KEY_LINE_LENGTH
+    return _compiled(rf"\s*[A-Za-z0-9+/=]{{{min_length},}}\s*").fullmatch(line) is not None

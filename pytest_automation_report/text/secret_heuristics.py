@@ -1,4 +1,8 @@
-"""Judge a value that stands beside a name: a secret, or a word, a number, a placeholder, a message, a piece of code."""
+"""Judge whether a value beside a name is a secret, or a word, number, placeholder, message or piece of code.
+
+The more surely a name stands for a secret (`Strength`), the fewer values beside it count as innocent. Words and
+expressions come from the output of real tests, tools and servers; the tests have examples of both kinds.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +18,17 @@ MARK: Final = "[redacted]"
 
 
 class Strength(IntEnum):
-    """How surely a name has a secret beside it."""
+    """Probability that the value beside a name is a secret."""
 
     WEAK = 0
-    """`auth`, `app_key`: only where the value looks random."""
+    """`auth`, `app_key`: only if the value looks random."""
     MEDIUM = 1
-    """`token`, `secret`, `pass`: not where the value is one word or a number."""
+    """`token`, `secret`, `pass`: unless the value is one word or a number."""
     STRONG = 2
-    """`password`: unless the value says nothing."""
+    """`password`: unless the value is empty, a placeholder or a message."""
 
 
-# Values of programs and names of types; remarks of servers and forms on a value; how a sentence goes on behind a name.
+# Constants and types of programs; remarks of servers and forms about a value; words that follow a name in a sentence.
 _CONSTANTS_TEXT: Final = (
     "none null nil true false undefined unset empty yes no on off default n/a na nan self str bytes int bool float "
     "string text any object optional[str] secretstr basic bearer digest inherit "
@@ -35,12 +39,11 @@ _CONSTANTS_TEXT: Final = (
     "without when via"
 )
 _CONSTANTS: Final = frozenset(_CONSTANTS_TEXT.split())
-_LONGEST_WORD: Final = 16
-_SHORTEST_RANDOM: Final = 16
-_SHORTEST_IN_SENTENCE: Final = 8
-_LONGEST_NUMBER: Final = {Strength.STRONG: 3, Strength.MEDIUM: 5, Strength.WEAK: 30}
+_MAX_WORD_LENGTH: Final = 16
+_MIN_RANDOM_LENGTH: Final = 16
+_MAX_DIGITS: Final = {Strength.STRONG: 3, Strength.MEDIUM: 5, Strength.WEAK: 30}
 
-# Nothing but signs, masks, numbers; names in braces, which a program fills in.
+# Punctuation, masks (`****`), colours; names in braces, which a program fills in.
 _MASK: Final = re.compile(r"[^\w]*|[*xX•.#-]+|#[0-9A-Fa-f]{3,8}|<[^<>]*>|\[[A-Za-z ]+\]|\*{2,}.*|.*\*{4,}")
 _PLACEHOLDER: Final = re.compile(
     r"\$\{.*|\$\(.*|\{\{.*|\{[\w.!:]*\}?|%\(\w+\)?s?|%[srd]|\$[A-Za-z_]\w*|%\w+%|your[_ -].*|<.*|![a-z]+ .*|@\w+@",
@@ -72,14 +75,14 @@ _JOINED: Final = re.compile(r"[A-Za-z]*[0-9]{0,4}(?:[_./-][A-Za-z]*[0-9]{0,4})+"
 _TOKEN_LIKE: Final = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[\w.~+/=!@#$%^&*-]+")
 
 
-def looks_random(value: str, shortest: int = _SHORTEST_RANDOM) -> bool:
-    """Whether a value is one long word of letters and digits, as programs generate keys."""
+def looks_random(value: str, shortest: int = _MIN_RANDOM_LENGTH) -> bool:
+    """Whether a value is one long word of letters and digits, as generated keys are."""
     if len(value) < shortest or _TOKEN_LIKE.fullmatch(value) is None or _UUID.fullmatch(value):
         return False
     return not ((value.islower() or value.isupper()) and _JOINED.fullmatch(value))
 
 
-# The same lines come again and again in what tests print.
+# Cached, since the output of tests repeats the same lines.
 @lru_cache(maxsize=128)
 def is_code(value: str) -> bool:
     """Whether an unquoted value is an expression of a program: a call, a subscript, an attribute, an operation."""
@@ -93,24 +96,24 @@ def is_prose(value: str) -> bool:
 
 
 def is_placeholder(value: str) -> bool:
-    """Whether a value is a mask or a name that is filled in later, and no value."""
+    """Whether a value is a mask, or a name that a program replaces by the value."""
     return _MASK.fullmatch(value) is not None or _PLACEHOLDER.fullmatch(value) is not None
 
 
 @lru_cache(maxsize=128)
 def is_innocent(value: str, strength: Strength) -> bool:
-    """Whether a value beside a name of this strength is certainly no secret."""
+    """Whether a value beside a name of this strength is certainly not a secret."""
     whole = value.strip()
     value = whole.rstrip(",;:)]}.")
     if value.lower() in _CONSTANTS or is_placeholder(whole) or (value != whole and is_placeholder(value)):
         return True
     if _NUMBER.fullmatch(value):
-        return len(value) <= _LONGEST_NUMBER[strength]
+        return len(value) <= _MAX_DIGITS[strength]
     if " " in value and _MESSAGE.match(value):
         return True
     if strength is Strength.STRONG:
         return False
     if strength is Strength.MEDIUM:
-        is_word = len(value) < _LONGEST_WORD and _WORDS.fullmatch(value) is not None
+        is_word = len(value) < _MAX_WORD_LENGTH and _WORDS.fullmatch(value) is not None
         return is_word or _NAME.fullmatch(value) is not None
     return not looks_random(value)

@@ -1,4 +1,7 @@
-"""Find secrets by their places: arguments of commands, lines of password files, remarks of pytest and botocore."""
+"""Find secrets by their position: arguments of commands, lines of password files, output of pytest and botocore.
+
+Each expression has a literal without which it cannot match: that is searched first, since most texts have none.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,20 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.text.named_secrets import Found
+from pytest_automation_report.text.named_secrets import SecretSpan
 from pytest_automation_report.text.secret_heuristics import Strength, is_innocent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["placed_values"]
+__all__ = ["values_by_position"]
 
 _VALUE: Final = r"(?:'(?P<single>[^'\n]+)'|\"(?P<double>[^\"\n]+)\"|(?P<bare>[^\s'\"|;&]+))"
 _ARGUMENTS: Final = r"(?:[ \t]{1,4}[^\s|;&]{1,100}){0,8}?[ \t]{1,4}"
 _NAME: Final = r"(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret|private)[_-]?key)"
-# An option of a command, but in its help: there a word in capitals stands for the value, or a sentence goes on.
+# Not the help of a command: there a word in capitals stands for the value, or a sentence follows.
 _NO_HELP: Final = r"(?![-\[<]|[A-Z_]+\b|[a-z]+[ ][a-z]+[ .,])"
-_PLACES: Final = (
+_POSITIONS: Final = (
     ("--", rf"--(?<![\w-]--)(?=[a-z])[a-z_-]{{0,30}}(?i:{_NAME})[ \t]{{1,4}}{_NO_HELP}{_VALUE}"),
     ("login", rf"login\s{{1,8}}\S{{1,60}}\s{{1,8}}password\s{{1,8}}{_VALUE}"),
     ("mysql", rf"mysql(?:dump|admin|import)?{_ARGUMENTS}-p{_VALUE}"),
@@ -33,7 +36,7 @@ _PLACES: Final = (
     ("pass:", r"-(?:passin|passout|pass|k)[ \t]{1,4}['\"]?pass:(?P<bare>[^\s'\"]+)"),
     # The line of a `.pgpass` file: host, port, database, user, password.
     (":5432", r"(?m:^)[^\s:]{1,200}:5432:[^\s:]{1,100}:[^\s:]{1,100}:(?P<bare>[^\r\n]+)"),
-    # What botocore logs of the signature it has computed.
+    # The signature of a request in the log of botocore.
     ("ure:\n", "ignature:\n(?P<bare>[0-9a-f]{64})"),
 )
 _compiled: Final[Callable[[str], re.Pattern[str]]] = lru_cache(maxsize=None)(re.compile)
@@ -46,24 +49,24 @@ _NAMED: Final = re.compile(
 _NAME_CHARACTERS: Final = 40
 
 
-def placed_values(text: str) -> Iterator[Found]:
-    """Yield the secrets in the text that only their places show."""
-    for literal, pattern in _PLACES:
+def values_by_position(text: str) -> Iterator[SecretSpan]:
+    """Yield the secrets that are known by their position alone."""
+    for literal, pattern in _POSITIONS:
         if literal in text:
             for match in _compiled(pattern).finditer(text):
                 group = next(name for name in ("single", "double", "bare") if match.groupdict().get(name) is not None)
                 if not is_innocent(match[group], Strength.STRONG):
-                    yield Found(*match.span(group))
+                    yield SecretSpan(*match.span(group))
     if "where" in text:
-        yield from _compared(text)
+        yield from _values_in_assertions(text)
 
 
-def _compared(text: str) -> Iterator[Found]:
-    """Yield what pytest shows beside an attribute that is named like a secret: `where 'x' = user.password`."""
+def _values_in_assertions(text: str) -> Iterator[SecretSpan]:
+    """Yield values in pytest's explanation of an assertion: `where 'x' = user.password`."""
     for match in _WHERE.finditer(text):
         value = _QUOTED[match["quote"]].match(text, match.end())
         if value is not None:
             end = text.find("\n", value.end())
             end = len(text) if end < 0 else end
             if _NAMED.search(text[max(value.end(), end - _NAME_CHARACTERS) : end]):
-                yield Found(*value.span(1), is_sure=True)
+                yield SecretSpan(*value.span(1), is_sure=True)

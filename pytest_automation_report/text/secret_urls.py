@@ -1,4 +1,4 @@
-"""Hide users and passwords in addresses, and parameters whose names say secret."""
+"""Hide users and passwords in URLs, and the values of query parameters with the names of secrets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SURE_NAMES: Final = (
     "access_token|api[_-]?key|apikey|client_secret|id_token|passwd|password|private_token|pwd|refresh_token|secret|"
     "token"
 )
-# Of these, `?key=name`, `?pass=12` and `?auth=basic` are no secrets.
+# The value decides: `?key=name`, `?pass=12` and `?auth=basic` are not secrets.
 _OTHER_NAMES: Final = "auth|key|pass"
 _SIGNATURE_NAMES: Final = (
     "sig|signature|X-Amz-Credential|X-Amz-Security-Token|X-Amz-Signature|X-Goog-Credential|X-Goog-Signature"
@@ -25,20 +25,20 @@ _PARAMETER: Final = re.compile(
 
 _USER: Final = re.compile(r"://([^\s/?#@:\"'<>\\\[]*)([:@])")
 _PORT: Final = re.compile(r"[0-9]{1,5}(?=[/?#\s\"'<>),;\]}`\\]|\Z)")
-# The last sign before a host: passwords hold the same sign, too.
+# An "@" before a host. Passwords may contain it, so the last one counts.
 _AT: Final = re.compile(r"@(?=(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?(?:[/?#\s\"'<>(),;\]}`\\&]|\Z))")
-# The scheme of an address and the quote before it, read backwards.
+# The scheme of a URL and the quote before it, read backwards.
 _SCHEME: Final = re.compile(r"[\w+.:-]*([\"'`]\\{0,3})?")
 _QUOTED: Final = {quote: re.compile(rf"(?:[^\\\n{quote}]|\\.)*") for quote in "\"'`"}
 _RUN: Final = re.compile(r"[^\s<>]*")
 _LINE: Final = re.compile(r"[^\r\n]*")
-_LONGEST_PASSWORD: Final = 256
-_LONGEST_SCHEME: Final = 40
-_LONGEST_USER_NAME: Final = 16
+_MAX_PASSWORD_LENGTH: Final = 256
+_MAX_SCHEME_LENGTH: Final = 40
+_MIN_TOKEN_LENGTH: Final = 16
 
 
 def without_parameters(text: str, *, is_signed: bool) -> str:
-    """Return the text without the values of parameters named like secrets; ``is_signed`` keeps signatures."""
+    """Return the text without the values of secret parameters; ``is_signed`` keeps signatures."""
 
     def hidden(match: re.Match[str]) -> str:
         if match["other"]:
@@ -51,16 +51,17 @@ def without_parameters(text: str, *, is_signed: bool) -> str:
 
 
 def without_users(text: str) -> str:
-    """Return the text without users and passwords in addresses; a short user alone is no secret."""
+    """Return the text without users and passwords in URLs; a short user without a password stays."""
     pieces: list[str] = []
     done = 0
-    following = text.find("@")
-    while following >= 0 and (match := _USER.search(text, done)) is not None:
-        if following < match.end() - 1:
-            following = text.find("@", match.end() - 1)
-            if following < 0:
+    # A URL has a user only if an "@" follows: looking for the next one first passes over nearly all URLs.
+    next_at = text.find("@")
+    while next_at >= 0 and (match := _USER.search(text, done)) is not None:
+        if next_at < match.end() - 1:
+            next_at = text.find("@", match.end() - 1)
+            if next_at < 0:
                 break
-        end = _end_of_user(text, match, following)
+        end = _end_of_user(text, match, next_at)
         if end is None:
             pieces.append(text[done : match.end()])
             done = match.end()
@@ -70,23 +71,24 @@ def without_users(text: str) -> str:
     return "".join((*pieces, text[done:])) if pieces else text
 
 
-def _end_of_user(text: str, match: re.Match[str], following: int) -> int | None:
-    """Return the place of the sign behind a user and a password; ``following`` is that of the next such sign."""
+def _end_of_user(text: str, match: re.Match[str], next_at: int) -> int | None:
+    """Return the index of the "@" behind user and password, None if there is no secret; ``next_at`` is the next "@"."""
     if match[2] == "@":
-        return match.end() - 1 if len(match[1]) >= _LONGEST_USER_NAME else None
+        # Without a password a long user is a token: `https://TOKEN@github.com`.
+        return match.end() - 1 if len(match[1]) >= _MIN_TOKEN_LENGTH else None
     start = match.end()
-    if following - start > _LONGEST_PASSWORD or text[start].isspace() or _PORT.match(text, start):
+    if next_at - start > _MAX_PASSWORD_LENGTH or text[start].isspace() or _PORT.match(text, start):
         return None
-    places = [found.start() for found in _AT.finditer(text, start, _end_of_address(text, match))]
-    return places[-1] if places and not is_placeholder(text[start : places[-1]]) else None
+    ends = [at.start() for at in _AT.finditer(text, start, _end_of_url(text, match))]
+    return ends[-1] if ends and not is_placeholder(text[start : ends[-1]]) else None
 
 
-def _end_of_address(text: str, match: re.Match[str]) -> int:
-    """Return where an address ends: at the quote that closes it, else at a space, which a password may have."""
+def _end_of_url(text: str, match: re.Match[str]) -> int:
+    """Return the end of a URL: its closing quote, else a space; a space within a password is recognised."""
     start = match.end()
-    other = text.find("://", start, start + _LONGEST_PASSWORD)
-    last = start + _LONGEST_PASSWORD if other < 0 else other
-    scheme = _SCHEME.match(text[max(0, match.start() - _LONGEST_SCHEME) : match.start()][::-1])
+    next_url = text.find("://", start, start + _MAX_PASSWORD_LENGTH)
+    last = start + _MAX_PASSWORD_LENGTH if next_url < 0 else next_url
+    scheme = _SCHEME.match(text[max(0, match.start() - _MAX_SCHEME_LENGTH) : match.start()][::-1])
     quote = scheme[1] if scheme else None
     if quote is not None:
         if len(quote) == 1:
@@ -94,6 +96,7 @@ def _end_of_address(text: str, match: re.Match[str]) -> int:
         closing = text.find(quote[::-1], start, last)
         return last if closing < 0 else closing
     end = _end(_RUN, text, start, last)
+    # Up to the space there is a path or an "@", so the URL is complete; otherwise the space belongs to the password.
     if "/" in text[start:end] or text.find("@", start, end) >= 0:
         return end
     return _end(_LINE, text, start, last)
