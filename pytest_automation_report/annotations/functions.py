@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.annotations.artifacts import attach, check_content
 from pytest_automation_report.annotations.collector import Step
 from pytest_automation_report.api.models import FieldType
-from pytest_automation_report.recording.fields import kind_of, property_field, typed_field
+from pytest_automation_report.recording.fields import field_type_of, property_field, typed_field
 from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class AutomationReport:
         Without a type an address can be followed, several lines stay lines, all else is one line. A type is
         ``"string"``, ``"text"``, ``"html"``, ``"console"``, ``"url"`` or a `FieldType`; ValueError for any other.
         """
-        kind = None if type is None else kind_of(type)
+        kind = None if type is None else field_type_of(type)
         if self._pad is not None:
             _add_field(self._pad, name, value, kind)
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from pytest_automation_report.annotations.artifacts import attachment, check_content
 from pytest_automation_report.api.models import Artifact, Field, FieldType
 from pytest_automation_report.recording.annotations import Annotations
-from pytest_automation_report.recording.fields import is_web, kind_of, property_field, typed_field
+from pytest_automation_report.recording.fields import field_type_of, is_web, property_field, typed_field
 from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Markers:
     def _field(self, name: object, value: object, type: Any = None) -> list[Field]:  # noqa: A002, ANN401 - the marker's word
         if type is None:
             return [property_field(safe_str(name), safe_str(value), self._cleaner)]
-        return [typed_field(safe_str(name), safe_str(value), kind_of(type), self._cleaner)]
+        return [typed_field(safe_str(name), safe_str(value), field_type_of(type), self._cleaner)]
 
     def _link(self, url: object, name: object = "Link") -> list[Field]:
         return [typed_field(safe_str(name), safe_str(url), FieldType.URL, self._cleaner)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from pytest_automation_report.annotations.hook_values import Additions, ArtifactFile, RunAdditions
 from pytest_automation_report.api.models import Artifact, Field, Link, Resources
 from pytest_automation_report.recording.annotations import Annotations
-from pytest_automation_report.recording.fields import artifact_from, is_address, kind_of, typed_field
+from pytest_automation_report.recording.fields import artifact_from, field_type_of, is_address, typed_field
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
 from pytest_automation_report.text.redaction import safe_str
 
@@ -187,7 +187,7 @@ def _fields(given: Iterable[object], cleaner: TextCleaner) -> tuple[Field, ...]:
 def _field(given: object, cleaner: TextCleaner) -> Field:
     if not isinstance(given, Field):
         raise TypeError(f"{type(given).__name__} is no Field")
-    made = typed_field(safe_str(given.name), safe_str(given.value), kind_of(given.type), cleaner)
+    made = typed_field(safe_str(given.name), safe_str(given.value), field_type_of(given.type), cleaner)
     spelt = ((safe_str(name), safe_str(value)) for name, value in given.meta.items())
     meta = {cleaner.string(name): cleaner.string(cleaner.redact_by_name(name, value)) for name, value in spelt}
     return replace(made, meta=meta, is_highlight=bool(given.is_highlight))

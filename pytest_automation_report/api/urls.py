@@ -15,7 +15,7 @@ from pytest_automation_report.errors import SettingError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["is_loopback", "is_loopback_origin", "origin_from", "proxies_from", "shown_address", "web_address_trouble"]
+__all__ = ["is_loopback", "is_loopback_origin", "origin_from", "proxies_from", "shown_address", "web_address_hint"]
 
 _BAD_CHARACTERS: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]|\s")
 _LABEL: Final = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -71,7 +71,7 @@ def is_loopback_origin(origin: str) -> bool:
     return is_loopback(host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0])
 
 
-def web_address_trouble(address: str) -> str:
+def web_address_hint(address: str) -> str:
     """Return the hint for a text that a page cannot link to, empty for a valid web address."""
     if _BAD_CHARACTERS.search(address):
         return "write a web address without spaces"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 from pytest_automation_report.api.models import Field, Link
-from pytest_automation_report.api.urls import web_address_trouble
+from pytest_automation_report.api.urls import web_address_hint
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def repository_page(remote: str | None) -> str | None:
     is_web = split.scheme in {"http", "https"}
     origin = f"{split.scheme}://{host}" if is_web else f"https://{host}"
     page = f"{origin}{f':{port}' if port and is_web else ''}/{path}"
-    return None if web_address_trouble(page) else page
+    return None if web_address_hint(page) else page
 
 
 def commit_page(repository: str, commit: str) -> str | None:
@@ -203,13 +203,13 @@ def _links(facts: BuildInfo) -> list[Link]:
     return [
         Link(name, url, note)
         for name, url, note in found
-        if url and not web_address_trouble(url) and utf16_length(url) <= STRING_UNITS
+        if url and not web_address_hint(url) and utf16_length(url) <= STRING_UNITS
     ]
 
 
 def without_user(url: str | None) -> str | None:
     """Return a web address without user and password, ``None`` for what is no web address."""
-    if not url or web_address_trouble(url):
+    if not url or web_address_hint(url):
         return None
     split = urlsplit(url)
     return split._replace(netloc=split.netloc.rpartition("@")[2]).geturl()

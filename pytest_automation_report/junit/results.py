@@ -17,7 +17,7 @@ from xml.parsers import expat
 from pytest_automation_report.api.limits import STEP_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Status, Test
 from pytest_automation_report.junit.parsing import JunitError, Property, parsed, said_in
-from pytest_automation_report.recording.fields import artifact_from, is_web, kind_of, property_field, typed_field
+from pytest_automation_report.recording.fields import artifact_from, field_type_of, is_web, property_field, typed_field
 from pytest_automation_report.recording.identity import key_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field
@@ -368,7 +368,7 @@ def _property_field(each: Property, cleaner: TextCleaner) -> Field:
             else property_field(each.name, each.value, cleaner)
         )
     kind: FieldKind = hint[1]  # type: ignore[assignment]
-    return typed_field(each.name[len(kind) + 1 :], each.value, kind_of(kind), cleaner)
+    return typed_field(each.name[len(kind) + 1 :], each.value, field_type_of(kind), cleaner)
 
 
 def _steps(steps: Sequence[tuple[str, str]]) -> list[Field]:

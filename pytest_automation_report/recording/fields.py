@@ -48,7 +48,7 @@ def property_field(name: str, value: str, cleaner: TextCleaner) -> Field:
     return Field(name, clean_value, FieldType.URL if _ADDRESS.fullmatch(clean_value) else FieldType.STRING)
 
 
-def kind_of(kind: FieldType | FieldKind | int) -> FieldType:
+def field_type_of(kind: FieldType | FieldKind | int) -> FieldType:
     """Return the field type for one of the words or one of the server's numbers; ValueError for any other."""
     type_ = _TYPES.get(kind) if isinstance(kind, str) else FieldType(kind)
     if type_ is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from pytest_automation_report.api.artifacts import BUCKETS, OF_FILE, OF_RUN, braced, is_bucket
 from pytest_automation_report.api.models import Field, FieldType, Link
-from pytest_automation_report.api.urls import shown_address, web_address_trouble
+from pytest_automation_report.api.urls import shown_address, web_address_hint
 from pytest_automation_report.ci.facts import Shard, without_user
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.table import flag_word
@@ -188,7 +188,7 @@ def tags(given: RawSetting) -> tuple[str, ...]:
 def fields(given: RawSetting) -> tuple[Field, ...]:
     """Return fields of a run: web addresses as such, all other values as strings."""
     return tuple(
-        Field(string(name), string(value), FieldType.STRING if web_address_trouble(value) else FieldType.URL)
+        Field(string(name), string(value), FieldType.STRING if web_address_hint(value) else FieldType.URL)
         for name, value in _pairs(given)
     )
 
@@ -197,7 +197,7 @@ def links(given: RawSetting) -> tuple[Link, ...]:
     """Return links of a run; their addresses are never cut, since half an address leads nowhere."""
     found: list[Link] = []
     for name, address in _pairs(given):
-        trouble = web_address_trouble(address)
+        trouble = web_address_hint(address)
         if not trouble and utf16_length(address) > STRING_UNITS:
             trouble = f"write a web address of at most {STRING_UNITS} characters"
         if trouble:
@@ -220,7 +220,7 @@ def templates(given: RawSetting) -> dict[str, str]:
     for name, address in _pairs(given):
         if name not in _TEMPLATED:
             raise SettingError(given.origin, f"{name}=", f"in front of = write {' or '.join(_TEMPLATED)}")
-        trouble = web_address_trouble(address)
+        trouble = web_address_hint(address)
         if not trouble and "{}" not in address:
             trouble = "write {} where the id belongs"
         if trouble:
@@ -264,7 +264,7 @@ def patterns(given: RawSetting) -> tuple[str, ...]:
 def web_address(given: RawSetting) -> str:
     """Return a web address, or a template of one."""
     value = text(given)
-    trouble = web_address_trouble(value)
+    trouble = web_address_hint(value)
     if trouble:
         raise SettingError(given.origin, shown_address(value), trouble)
     return value
@@ -283,7 +283,7 @@ def artifact_template(given: RawSetting) -> str:
     """Return the web address, or the template of the addresses, of files that are kept elsewhere."""
     known = (*OF_FILE, *OF_RUN)
     value = text(given)
-    trouble = web_address_trouble(value.replace("{job_url}", "https://host", 1) if value.startswith("{job_") else value)
+    trouble = web_address_hint(value.replace("{job_url}", "https://host", 1) if value.startswith("{job_") else value)
     if trouble:
         raise SettingError(given.origin, shown_address(value), trouble)
     if any(each not in known for each in braced(value)):
