@@ -291,7 +291,7 @@ class Client:
         deadline_seconds: float | None = None,
     ) -> T:
         """Make one request and return ``parse`` of the response's JSON, or raise the error of the response's class."""
-        headers = {}
+        headers: dict[str, str] = {}
         if body is not None:
             is_file = info.path == ARTIFACTS_PATH
             headers["Content-Type"] = "application/octet-stream" if is_file else "application/json"
@@ -310,9 +310,11 @@ class Client:
 
     def _outcome(self, request: requests.Request, exchange: Exchange) -> Outcome:
         """Send a request and read its response. Only errors of the embedded store are raised; others are returned."""
+        # Longer than the deadline: the exchange ends a slow request, and marks it as overdue.
         timeout = (min(CONNECT_SECONDS, exchange.deadline_seconds), exchange.deadline_seconds + GRACE_SECONDS)
         try:
             prepared = self._session.prepare_request(request)
+            # Streamed, so that a response that is too long is never read as a whole.
             response = self._session.send(prepared, stream=True, timeout=timeout, allow_redirects=False)
             with response:
                 key = request.headers.get("Idempotency-Key")

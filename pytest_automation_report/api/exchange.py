@@ -89,6 +89,7 @@ class Exchange:
         if watched:
             watched.close()
         if self._timer:
+            # Joined, so that no thread of ours remains; outside of the lock, which the timer may be waiting for.
             self._timer.cancel()
             self._timer.join()
         if self._token:
@@ -122,7 +123,7 @@ class Exchange:
         """End the exchange at the deadline; runs in the timer's thread."""
         with self._lock:
             if self.ended_at is not None:
-                return
+                return  # the response was complete when the timer fired
             self.is_overdue = True
             if self._socket:
                 with suppress(OSError):  # the server closed the connection first
@@ -155,6 +156,7 @@ class WatchedConnection(HTTPConnection):
             super().request(*args, **kwargs)
             return
         exchange.was_sent = False
+        # A connection that is used again has a socket already: this exchange must watch it, too.
         if self.sock:
             exchange.watch(self.sock)
         self.timeout = exchange.remaining_seconds() + GRACE_SECONDS

@@ -53,6 +53,7 @@ class WatchedAdapter(HTTPAdapter):
     """Send over watched connections, directly or through an HTTP proxy."""
 
     def __init__(self) -> None:
+        # urllib3 must not repeat a request that the server may have applied: the sender decides that.
         super().__init__(pool_connections=1, pool_maxsize=CONNECTIONS, max_retries=0)
         self.poolmanager.pool_classes_by_scheme = _POOLS
         self._used_at: float | None = None
@@ -117,6 +118,7 @@ def new_session(*, proxies: Mapping[str, str], ca_file: str) -> requests.Session
     session.trust_env = False
     session.verify = ca_file or True
     session.proxies.update(proxies)
+    # Two requests must not depend on each other by a cookie.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     session.headers.update(
         {

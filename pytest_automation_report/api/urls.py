@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["is_loopback", "is_loopback_origin", "origin_from", "proxies_from", "shown_address", "web_address_hint"]
 
 _BAD_CHARACTERS: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]|\s")
+# Wider than the standard: names of containers and of test machines have underscores.
 _LABEL: Final = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME: Final = re.compile(rf"(?=.{{1,254}}\Z){_LABEL}(\.{_LABEL})*\.?")
 _DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
@@ -42,6 +43,7 @@ def origin_from(address: str, spelling: str, *, is_http_allowed: bool, http_reme
         remedy = f"the token would travel in the clear: {http_remedy}"
     if remedy:
         raise SettingError(spelling, shown_address(address), remedy)
+    # An IPv6 address stands in brackets; a default port is left out, so that equal servers have equal origins.
     literal = f"[{host}]" if ":" in host else host
     return f"{scheme}://{literal}" + ("" if port in (None, _DEFAULT_PORTS[scheme]) else f":{port}")
 
@@ -51,6 +53,7 @@ def shown_address(address: str) -> str:
     shown = re.sub(r"[?#].*", lambda match: match[0][0] + "***", address, flags=re.DOTALL)
     if "@" not in address:
         return shown
+    # The last "@": a password may contain one. This must also hide the password of a URL that cannot be parsed.
     scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", address)
     rest = address.rpartition("@")[2]
     return (scheme[0] if scheme else "") + "***@" + re.sub(r"[?#].*", "", rest, flags=re.DOTALL)
@@ -110,6 +113,7 @@ def proxies_from(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, 
 
 def _standard(environ: Mapping[str, str], name: str) -> tuple[str, str]:
     """Return name and value of a standard variable; an empty one in lower case hides the one in upper case."""
+    # A CGI server sets HTTP_PROXY from a request's "Proxy" header ("httpoxy").
     is_in_cgi = name == "http_proxy" and "REQUEST_METHOD" in environ
     spelling = name if name in environ or is_in_cgi else name.upper()
     return spelling, environ.get(spelling, "").strip()

@@ -23,6 +23,7 @@ SHOWN: Final = 50
 FAILED: Final = frozenset({"failure", "error"})
 """Statuses of a failed test."""
 
+# Of the record with all failures; about the length of one long result.
 _MAX_BYTES: Final = 20_000
 _TEXT_UNITS: Final = 240
 

@@ -38,6 +38,7 @@ def is_address(text: str) -> bool:
 
 def property_field(name: str, value: str, cleaner: TextCleaner) -> Field:
     """Return a property as a URL, a string or, if it has several lines or is too long for a string, a text."""
+    # With the raw name: the clean one may be cut or redacted.
     value = cleaner.redact_by_name(name, value)
     name = cleaner.string(name) or NO_NAME
     is_line = len(value) <= STRING_UNITS and not value.count("\n") and utf16_length(visible(value)) <= STRING_UNITS
@@ -91,10 +92,11 @@ def printed_annotations(
     fields: list[Field] = []
     artifacts: list[Artifact] = []
     for heading, content in sections:
+        # Only printed text: a log line that quotes such a mark is none. The search for "[[" passes over most output.
         if not heading.startswith(("Captured stdout", "Captured stderr")) or "[[" not in content:
             continue
-        for word, text in _PRINTED.findall(content):
-            if word == "PROPERTY":
+        for mark, text in _PRINTED.findall(content):
+            if mark == "PROPERTY":
                 name, _, value = text.partition("=")
                 fields.append(property_field(name.strip(), value.strip(), cleaner))
                 continue

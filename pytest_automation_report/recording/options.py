@@ -87,6 +87,7 @@ class RecordingOptions:
     @classmethod
     def from_json(cls, body: Json) -> RecordingOptions:
         """Return the options that `to_json` wrote; an earlier version may have written fewer."""
+        # Members with a default were added later: a session in the spool may come from an earlier version.
         return cls(
             body["prefix"],
             body["output"],

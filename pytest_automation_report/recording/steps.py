@@ -141,6 +141,7 @@ def _status(outcome: str) -> StepStatus:
 
 def _worst(counts: Counter[StepStatus]) -> StepStatus:
     """Return one status for several steps: failed before passed before skipped."""
+    # "passed" before "skipped": the rest of the steps counts as skipped only if nothing in it ran.
     if counts["failed"]:
         return "failed"
     return "passed" if counts["passed"] else "skipped"

@@ -169,6 +169,7 @@ def _sentence(kind: Unfinished, worker: str) -> str:
 def _collection_error_field(report: CollectionReport, cleaner: TextCleaner) -> Field:
     """Return the field with the traceback of a collection error."""
     text = report.longreprtext or "pytest could not collect this and gave no text."
+    # The last one: pytest shows a chain of exceptions in the order in which they were raised.
     exceptions = _RAISED.findall(text)
     message = exceptions[-1] if exceptions else "collection failure"
     type_name = exception_type(message) if exceptions else ""

@@ -317,5 +317,5 @@ def safe_str(value: object) -> str:
 
 @lru_cache(maxsize=16)
 def cached_cleaner(redact: tuple[str, ...], secrets: tuple[str, ...], is_builtin: bool) -> TextCleaner:  # noqa: FBT001 - a part of the cache's key
-    """Return one cleaner for equal arguments: compiling patterns and spellings takes longer than most tests."""
+    """Return one cleaner for equal arguments, so that patterns and spellings are prepared once in a process."""
     return TextCleaner(Redaction(redact, secrets=secrets, is_builtin=is_builtin))
