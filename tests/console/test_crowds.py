@@ -76,7 +76,8 @@ def test_a_run_is_found_by_its_key_among_runs_of_many_threads(
             if run != 3:
                 store.write(partial(Writer.complete_run, run_id=run, measure_elapsed=False))
     ran = console(project.root, "run", "append", "--run-key", "build-7", "--fields", "A=b", *place)
-    assert (ran.exit, ran.err) == (0, "added to run 3\n"), ran.text
+    look_at = f"look at it: {server.address}/automation/runs/view/3\n"
+    assert (ran.exit, ran.err) == (0, f"added to run 3\n{look_at}"), ran.text
     assert _largest(server) < ANSWER_BYTES // 16
 
 
