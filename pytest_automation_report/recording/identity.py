@@ -33,7 +33,7 @@ class TestIdentity:
     is_respelled: bool = False
 
 
-def identity(nodeid: str, *, prefix: str = "") -> TestIdentity:
+def identity_of(nodeid: str, *, prefix: str = "") -> TestIdentity:
     """Return the identity of a node; ``prefix`` stands before the folder, as ``--junit-prefix`` in pytest's XML."""
     path, colons, inner = nodeid.partition("::")
     module = _dotted(path)

@@ -114,7 +114,7 @@ class Phase:
         return console_field(name, self.text, self.message, self.type_name)
 
 
-def phase(report: Report, cleaner: TextCleaner) -> Phase | None:
+def read_phase(report: Report, cleaner: TextCleaner) -> Phase | None:
     """Read a report; return None for a phase that simply passed."""
     when, outcome = report.when or "", report.outcome
     xfail_reason = getattr(report, "wasxfail", None)
@@ -211,7 +211,7 @@ def exception_type(message: str) -> str:
     return match[1] if match else ""
 
 
-def worst(statuses: Sequence[Status]) -> Status:
+def worst_status(statuses: Sequence[Status]) -> Status:
     """Return the worst of these statuses, ``passed`` if there is none."""
     return max(statuses, key=_SEVERITY.__getitem__) if statuses else "passed"
 

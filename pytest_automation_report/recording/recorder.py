@@ -21,9 +21,9 @@ from pytest_automation_report.api.models import Artifact, Field, Status, Test
 from pytest_automation_report.recording.annotations import Annotations, merged
 from pytest_automation_report.recording.attempts import with_earlier_attempts
 from pytest_automation_report.recording.fields import printed_annotations, property_field
-from pytest_automation_report.recording.identity import TestIdentity, identity
+from pytest_automation_report.recording.identity import TestIdentity, identity_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
-from pytest_automation_report.recording.phases import PHASES, Phase, console_field, phase, worst
+from pytest_automation_report.recording.phases import PHASES, Phase, console_field, read_phase, worst_status
 from pytest_automation_report.recording.steps import Subtests, context_of, steps_field
 from pytest_automation_report.recording.synthetic_results import (
     AttemptResult,
@@ -83,7 +83,7 @@ class HiddenAttempt:
     def status(self) -> Status:
         """Return the worst status of the call and of the subtests."""
         has_failed = self.subtests is not None and self.subtests.has_failed
-        return worst(["failure" if has_failed else "passed", *(phase_.status for phase_ in self.notable_phases())])
+        return worst_status(["failure" if has_failed else "passed", *(phase.status for phase in self.notable_phases())])
 
 
 _NO_ATTEMPTS = PreviousAttempts()
@@ -109,9 +109,9 @@ class _Attempt:
 
     def notable_phases(self) -> list[Phase]:
         """Return the phases that did not simply pass, in the order in which pytest runs them."""
-        phases = [phase_ for phase_ in self.phases.values() if phase_ is not None]
+        phases = [phase for phase in self.phases.values() if phase is not None]
         if len(phases) > 1:
-            phases.sort(key=lambda phase_: PHASES.index(phase_.when) if phase_.when in PHASES else len(PHASES))
+            phases.sort(key=lambda phase: PHASES.index(phase.when) if phase.when in PHASES else len(PHASES))
         return phases
 
     def is_without_call(self) -> bool:
@@ -127,12 +127,12 @@ class _Attempt:
         An attempt without a call is not final: flaky hides the call of an attempt that it repeats.
         """
         is_without_call = self.is_without_call()
-        statuses: list[Status] = [phase_.status for phase_ in phases]
+        statuses: list[Status] = [phase.status for phase in phases]
         if is_without_call:
             statuses.append("error")
         if self.subtests is not None and self.subtests.has_failed:
             statuses.append("failure")
-        return worst(statuses), not is_without_call and all(phase_.outcome != _RERUN for phase_ in phases)
+        return worst_status(statuses), not is_without_call and all(phase.outcome != _RERUN for phase in phases)
 
     def hide_call(self) -> None:
         """Store the call and its subtests as a hidden attempt, since a plugin runs the call again."""
@@ -193,7 +193,7 @@ class Recorder:
         when = report.when or ""
         if when == "call" and "call" in attempt.phases:
             attempt.hide_call()
-        attempt.phases[when] = phase(report, self._cleaner)
+        attempt.phases[when] = read_phase(report, self._cleaner)
         attempt.durations[when] = report.duration
         attempt.sections = report.sections
         attempt.properties = report.user_properties
@@ -243,17 +243,17 @@ class Recorder:
         attempt = self._open.pop(nodeid, None)
         if attempt is None:
             return None
-        ident = identity(self._groups.get(nodeid, nodeid), prefix=self._options.prefix)
-        ident = _with_user_key(ident, merged(annotations))
+        identity = identity_of(self._groups.get(nodeid, nodeid), prefix=self._options.prefix)
+        identity = _with_user_key(identity, merged(annotations))
         phases = attempt.notable_phases()
         status, is_final = attempt.verdict(phases)
-        fields, artifacts = self._fields(attempt, phases, ident, status, annotations[-1] if annotations else None)
+        fields, artifacts = self._fields(attempt, phases, identity, status, annotations[-1] if annotations else None)
         file, line = file_and_line(attempt.location)
         test = fit_to_limits(
             Test(
-                key=ident.key,
-                name=ident.name,
-                folder=ident.folder,
+                key=identity.key,
+                name=identity.name,
+                folder=identity.folder,
                 status=self._options.alias(status),
                 elapsed=attempt.elapsed_us(observed_us),
                 file=file,
@@ -267,12 +267,12 @@ class Recorder:
         if not is_final:
             self._before[nodeid] = PreviousAttempts(number, (*earlier, test), attempt.sections, attempt.properties)
         return AttemptResult(
-            identity=ident,
+            identity=identity,
             test=with_earlier_attempts(test, earlier),
             is_final=is_final,
             status=status,
             number=number,
-            line=next((phase_.line for phase_ in phases if phase_.line is not None), None),
+            line=next((phase.line for phase in phases if phase.line is not None), None),
         )
 
     def _add_subtest(self, attempt: _Attempt, report: Report, context: Context) -> None:
@@ -291,7 +291,7 @@ class Recorder:
         self,
         attempt: _Attempt,
         phases: Sequence[Phase],
-        ident: TestIdentity,
+        identity: TestIdentity,
         status: Status,
         annotations: Annotations | None,
     ) -> tuple[tuple[Field, ...], tuple[Artifact, ...]]:
@@ -304,7 +304,7 @@ class Recorder:
         artifacts: list[Artifact] = []
         if attempt.sections or subtests is not None:
             others += self._output_fields(attempt, status)
-        others += node_id_fields(ident, self._cleaner)
+        others += node_id_fields(identity, self._cleaner)
         if attempt.properties:
             others += _property_fields(attempt.properties, attempt.before.properties, self._cleaner)
         if self._options.output_annotations:
@@ -365,31 +365,31 @@ def _distributed(annotations: Sequence[Annotations | None], count: int) -> list[
     return [*(merged(annotations[index : index + 1]) for index in range(last)), merged(annotations[last:])]
 
 
-def _with_user_key(ident: TestIdentity, annotations: Annotations | None) -> TestIdentity:
+def _with_user_key(identity: TestIdentity, annotations: Annotations | None) -> TestIdentity:
     """Return the identity with the key and the folder that the user set."""
     if annotations is None or (annotations.key is None and annotations.folder is None):
-        return ident
-    key = ident.key if annotations.key is None else annotations.key
-    folder = ident.folder if annotations.folder is None else annotations.folder
-    return replace(ident, key=key, folder=folder)
+        return identity
+    key = identity.key if annotations.key is None else annotations.key
+    folder = identity.folder if annotations.folder is None else annotations.folder
+    return replace(identity, key=key, folder=folder)
 
 
 def _phase_fields(phases: Sequence[Phase], subtests: Subtests | None) -> list[Field]:
     """Return a field for each phase that did not simply pass."""
     fields: list[Field] = []
-    for phase_ in phases:
-        if phase_.status == "passed":
-            text = string(phase_.message or "The test is marked xfail and passed.")
+    for phase in phases:
+        if phase.status == "passed":
+            text = string(phase.message or "The test is marked xfail and passed.")
             fields.append(Field("Unexpected pass", text))
-        elif phase_.status == "skipped":
-            fields.append(phase_.field("Skipped"))
-        elif phase_.status == "failure":
+        elif phase.status == "skipped":
+            fields.append(phase.field("Skipped"))
+        elif phase.status == "failure":
             # Each failing subtest has its own field: a call that only counts them would repeat that.
-            if not (phase_.only_counts_subtests and subtests is not None and subtests.has_failed):
-                fields.append(phase_.field("Failure"))
+            if not (phase.only_counts_subtests and subtests is not None and subtests.has_failed):
+                fields.append(phase.field("Failure"))
         else:
             is_second = any(field.name == "Error" for field in fields)
-            fields.append(phase_.field(f"Error [{phase_.when}]" if is_second else "Error"))
+            fields.append(phase.field(f"Error [{phase.when}]" if is_second else "Error"))
     return fields
 
 

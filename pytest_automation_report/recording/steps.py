@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from pytest_automation_report.api.limits import FIELD_LIMIT, STEP_LIMIT
 from pytest_automation_report.api.models import Field, FieldType
-from pytest_automation_report.recording.phases import phase
+from pytest_automation_report.recording.phases import read_phase
 from pytest_automation_report.text.limits import TEXT_UNITS, cut_end, string, utf16_length
 from pytest_automation_report.text.redaction import safe_str
 
@@ -79,7 +79,7 @@ class Subtests:
         if len(self._steps) < STEP_LIMIT:
             self._steps.append((status, description))
         if status == "failed" and len(self._failures) < FIELD_LIMIT:
-            failure = phase(report, cleaner)
+            failure = read_phase(report, cleaner)
             if failure is not None:
                 self._failures.append((description, failure))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pytest_automation_report.api.limits import fit_to_limits
 from pytest_automation_report.api.models import Field, FieldType, Status, Test
-from pytest_automation_report.recording.identity import TestIdentity, identity
+from pytest_automation_report.recording.identity import TestIdentity, identity_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
 from pytest_automation_report.text.limits import string
@@ -60,19 +60,19 @@ def collection_test(report: CollectionReport, options: RecordingOptions) -> Atte
     """Return the result of a module (or other node) that pytest could not collect, or skipped; None for others."""
     if report.outcome == "passed":
         return None
-    ident = identity(report.nodeid, prefix=options.prefix)
+    identity = identity_of(report.nodeid, prefix=options.prefix)
     if "::" not in report.nodeid:
         # pytest's XML writes a module's name as the class, too, so the result stands in a folder of that name.
-        module = identity(report.nodeid).name
+        module = identity_of(report.nodeid).name
         folder = string(f"{options.prefix}.{module}") if options.prefix else module
-        ident = replace(ident, folder=folder)
+        identity = replace(identity, folder=folder)
     cleaner = cleaner_for(options)
     status: Status = "skipped" if report.outcome == "skipped" else "error"
     cause = _skip_field(report, cleaner) if status == "skipped" else _collection_error_field(report, cleaner)
     fields = [cause, *(output_fields(report.sections, cleaner) if options.keeps_output(status) else ())]
     path = string(report.nodeid.partition("::")[0]) or None
-    test = Test(ident.key, ident.name, ident.folder, options.alias(status), file=path, fields=tuple(fields))
-    return AttemptResult(ident, fit_to_limits(test), is_final=True, status=status)
+    test = Test(identity.key, identity.name, identity.folder, options.alias(status), file=path, fields=tuple(fields))
+    return AttemptResult(identity, fit_to_limits(test), is_final=True, status=status)
 
 
 def unfinished_test(
@@ -90,15 +90,15 @@ def unfinished_test(
     ``nodeid`` must not have pytest-xdist's ``@group``. ``detail`` is further text for the error: a crash report, the
     last captured output. ``observed_us`` is the time since the test's start, None if that is not known.
     """
-    ident = identity(nodeid, prefix=options.prefix)
+    identity = identity_of(nodeid, prefix=options.prefix)
     cleaner = cleaner_for(options)
     sentence = _sentence(kind, worker)
     error = console_field("Error", cleaner.console(sentence, "\n\n" if detail else "", detail), sentence)
-    fields = (error, *node_id_fields(ident, cleaner))
+    fields = (error, *node_id_fields(identity, cleaner))
     file, line = file_and_line(location)
     elapsed_us = None if observed_us is None else max(0, observed_us)
-    test = Test(ident.key, ident.name, ident.folder, options.alias("error"), elapsed_us, file, line, fields)
-    return AttemptResult(ident, fit_to_limits(test), is_final=True, status="error")
+    test = Test(identity.key, identity.name, identity.folder, options.alias("error"), elapsed_us, file, line, fields)
+    return AttemptResult(identity, fit_to_limits(test), is_final=True, status="error")
 
 
 def passed_test(
@@ -109,18 +109,18 @@ def passed_test(
     It has no field with the node id, as other results have: the sender does not know the secrets that a node id may
     hold. `Recorder.finish_plain_pass` therefore accepts only node ids that folder and name show unchanged.
     """
-    ident = identity(nodeid, prefix=options.prefix)
+    identity = identity_of(nodeid, prefix=options.prefix)
     file, line = file_and_line(location)
-    return ident, Test(ident.key, ident.name, ident.folder, options.alias("passed"), elapsed_us, file, line)
+    return identity, Test(identity.key, identity.name, identity.folder, options.alias("passed"), elapsed_us, file, line)
 
 
 def not_run_test(nodeid: str, options: RecordingOptions) -> Test:
     """Return the result of a test that was collected and never started (setting ``report_not_run``)."""
-    ident = identity(nodeid, prefix=options.prefix)
+    identity = identity_of(nodeid, prefix=options.prefix)
     path = string(nodeid.partition("::")[0]) or None
     cause = Field("Not run", "The session ended before this test started.")
-    fields = (cause, *node_id_fields(ident, cleaner_for(options)))
-    return fit_to_limits(Test(ident.key, ident.name, ident.folder, UNTESTED, file=path, fields=fields))
+    fields = (cause, *node_id_fields(identity, cleaner_for(options)))
+    return fit_to_limits(Test(identity.key, identity.name, identity.folder, UNTESTED, file=path, fields=fields))
 
 
 def file_and_line(location: Location) -> tuple[str | None, int | None]:
@@ -152,9 +152,9 @@ def output_fields(sections: Iterable[tuple[str, str]], cleaner: TextCleaner) -> 
     return fields
 
 
-def node_id_fields(ident: TestIdentity, cleaner: TextCleaner) -> tuple[Field, ...]:
+def node_id_fields(identity: TestIdentity, cleaner: TextCleaner) -> tuple[Field, ...]:
     """Return a field with pytest's node id, nothing if folder and name show it unchanged."""
-    return (Field("Node id", cleaner.string(ident.raw)),) if ident.is_respelled else ()
+    return (Field("Node id", cleaner.string(identity.raw)),) if identity.is_respelled else ()
 
 
 def _sentence(kind: Unfinished, worker: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_automation_report.recording.identity import identity
+from pytest_automation_report.recording.identity import identity_of
 from pytest_automation_report.session.runtest_hooks import ungrouped
 from pytest_automation_report.session.start import session_configuration
 from pytest_automation_report.settings.table import LOCAL_URL
@@ -126,7 +126,7 @@ class Rerun:
     def _has_failed(self, nodeid: str) -> bool:
         """Whether a test has failed, or its module could not be collected."""
         module = nodeid.partition("::")[0]
-        return any(identity(each, prefix=self._prefix).key in self._keys for each in (nodeid, module))
+        return any(identity_of(each, prefix=self._prefix).key in self._keys for each in (nodeid, module))
 
 
 def _failed(

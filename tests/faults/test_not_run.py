@@ -10,7 +10,7 @@ from checked import CheckedServer
 from sessions import TOKEN, run_session, send
 
 from faults.running import eventually, spools
-from pytest_automation_report.recording.identity import identity
+from pytest_automation_report.recording.identity import identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def names(server: CheckedServer) -> dict[str, set[str]]:
     assert max(Counter(each["key"] for each in tests).values()) == 1
     found: dict[str, set[str]] = {}
     for each in tests:
-        assert each["key"] == identity(f"test_suite.py::{each['name']}").key
+        assert each["key"] == identity_of(f"test_suite.py::{each['name']}").key
         found.setdefault(each["status"], set()).add(each["name"])
     return found
 

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 import pytest
 from recording import record
 
-from pytest_automation_report.recording.identity import identity
+from pytest_automation_report.recording.identity import identity_of
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.text.limits import STRING_UNITS
 
@@ -99,24 +99,24 @@ def test_names_and_keys_are_those_of_the_junit_xml(pytester: pytest.Pytester, pr
 )
 def test_identity_of_a_node(nodeid: str, folder: str, name: str) -> None:
     """A node id gives folder and name by the rules of the XML, also where the XML could not be read back."""
-    found = identity(nodeid)
+    found = identity_of(nodeid)
     assert (found.folder, found.name, found.raw) == (folder, name, nodeid)
 
 
 def test_the_key_of_a_node_without_a_class_is_that_of_its_name() -> None:
     """A module has no class name in the XML, so its key is made of its name alone, unless a prefix stands there."""
-    assert identity("tests/test_a.py").key == sha256(b"tests.test_a").hexdigest()
-    assert identity("tests/test_a.py", prefix="p").key == sha256(b"p.tests.test_a").hexdigest()
+    assert identity_of("tests/test_a.py").key == sha256(b"tests.test_a").hexdigest()
+    assert identity_of("tests/test_a.py", prefix="p").key == sha256(b"p.tests.test_a").hexdigest()
 
 
 def test_the_key_is_made_before_anything_is_cut_or_cleaned() -> None:
     """Tests whose long or invisible ids look the same afterwards still have keys of their own."""
-    one, other = identity("a.py::" + "x" * 2000 + "1"), identity("a.py::" + "x" * 2000 + "2")
+    one, other = identity_of("a.py::" + "x" * 2000 + "1"), identity_of("a.py::" + "x" * 2000 + "2")
     assert one.name == other.name
     assert len(one.name) <= STRING_UNITS
     assert one.key != other.key
-    assert identity("a\ud800.py::t").key != identity("a\ud801.py::t").key
-    assert identity("a\ud800.py::t").folder == "a\\ud800"
+    assert identity_of("a\ud800.py::t").key != identity_of("a\ud801.py::t").key
+    assert identity_of("a\ud800.py::t").folder == "a\\ud800"
 
 
 @pytest.mark.parametrize(
@@ -133,4 +133,4 @@ def test_the_key_is_made_before_anything_is_cut_or_cleaned() -> None:
 )
 def test_respelled_names_are_known(nodeid: str, is_respelled: bool) -> None:  # noqa: FBT001 - a column of the table
     """It is told where folder and name do not show the node id as it is."""
-    assert identity(nodeid).is_respelled is is_respelled
+    assert identity_of(nodeid).is_respelled is is_respelled

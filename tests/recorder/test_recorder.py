@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from recording import MadeReport
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Status, Test, encoded
-from pytest_automation_report.recording.identity import identity
+from pytest_automation_report.recording.identity import identity_of
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.recording.synthetic_results import (
@@ -155,7 +155,7 @@ def test_groups_of_xdist_are_taken_off() -> None:
         recorder.add(each)
     finished = recorder.finish(NODE + "@g", observed_us=5000)
     assert finished is not None
-    assert finished.identity == identity(NODE)
+    assert finished.identity == identity_of(NODE)
     assert finished.test.fields == ()
 
 
@@ -222,7 +222,7 @@ def test_unfinished_tests_are_errors_in_clear_words(kind: Any, words: str) -> No
     assert words in field.meta["message"]
     assert finished.is_final
     assert (finished.status, finished.test.status, finished.test.elapsed) == ("error", "broken", 7)
-    assert finished.identity == identity(NODE, prefix="p")
+    assert finished.identity == identity_of(NODE, prefix="p")
     bare = unfinished_test(NODE, None, RecordingOptions(), kind=kind, detail="", observed_us=None, worker="main")
     assert bare.test.elapsed is None
     before = unfinished_test(NODE, None, RecordingOptions(), kind=kind, detail="", observed_us=-1, worker="main")
@@ -240,7 +240,7 @@ def test_collection_results() -> None:
     finished = collection_test(collected("tests/test_a.py", "failed"), RecordingOptions("p"))
     assert finished is not None
     assert (finished.test.folder, finished.test.name) == ("p.tests.test_a", "tests.test_a")
-    assert finished.test.key == identity("tests/test_a.py", prefix="p").key
+    assert finished.test.key == identity_of("tests/test_a.py", prefix="p").key
     assert values(finished.test) == {"Error": "boom", "Output": "printed\n"}
     inner = collection_test(collected("tests/test_a.py::TestA", "failed"), RecordingOptions())
     assert inner is not None

@@ -8,7 +8,7 @@ import pytest
 from checked import CheckedServer
 from sessions import TOKEN, send, session_environment
 
-from pytest_automation_report.recording.identity import identity
+from pytest_automation_report.recording.identity import identity_of
 from pytest_automation_report.text.credential_patterns import MARK
 from whole.projects import Project
 
@@ -122,7 +122,7 @@ def test_no_secret_is_spooled_or_sent(tmp_path: Path, workers: str) -> None:
         assert TOKEN not in shown
     assert bodies.count(MARK) > 30
     (printed,) = [each for each in tests if each["name"] == name]
-    assert printed["key"] == identity(f"test_suite.py::{name}").key
+    assert printed["key"] == identity_of(f"test_suite.py::{name}").key
     section = kept.out.partition("= automation report =")[2].partition("\n")[2].partition("\n=")[0]
     assert "8 tests collected" in section
     assert workers != "0" or f"ValueError: {MARK}" in section
