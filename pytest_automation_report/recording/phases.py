@@ -118,7 +118,7 @@ def read_phase(report: Report, cleaner: TextCleaner) -> Phase | None:
     """Read a report; return None for a phase that simply passed."""
     when, outcome = report.when or "", report.outcome
     xfail_reason = getattr(report, "wasxfail", None)
-    # An xfail with another outcome is a strict one that passed: pytest reports that as a failure.
+    # With another outcome a plugin has changed the report: like every unknown outcome, that is a failure.
     if xfail_reason is not None and outcome in {"passed", "skipped"}:
         message = cleaner.paragraph(str(xfail_reason).removeprefix("reason: "))
         text = message or "The test is marked xfail."

@@ -247,21 +247,8 @@ class Recorder:
         identity = _with_user_key(identity, merged(annotations))
         phases = attempt.notable_phases()
         status, is_final = attempt.verdict(phases)
-        fields, artifacts = self._fields(attempt, phases, identity, status, annotations[-1] if annotations else None)
-        file, line = file_and_line(attempt.location)
-        test = fit_to_limits(
-            Test(
-                key=identity.key,
-                name=identity.name,
-                folder=identity.folder,
-                status=self._options.alias(status),
-                elapsed=attempt.elapsed_us(observed_us),
-                file=file,
-                line=line,
-                fields=fields,
-                artifacts=artifacts,
-            )
-        )
+        own_annotations = annotations[-1] if annotations else None
+        test = self._build_test(attempt, phases, identity, status, own_annotations, observed_us)
         earlier = (*attempt.before.tests, *self._hidden_tests(attempt, test, annotations[:-1]))
         number = attempt.before.number + 1
         if not is_final:
@@ -274,6 +261,31 @@ class Recorder:
             number=number,
             line=next((phase.line for phase in phases if phase.line is not None), None),
         )
+
+    def _build_test(
+        self,
+        attempt: _Attempt,
+        phases: Sequence[Phase],
+        identity: TestIdentity,
+        status: Status,
+        annotations: Annotations | None,
+        observed_us: int,
+    ) -> Test:
+        """Return the result of one attempt, without the attempts before it."""
+        fields, artifacts = self._fields(attempt, phases, identity, status, annotations)
+        file, line = file_and_line(attempt.location)
+        test = Test(
+            key=identity.key,
+            name=identity.name,
+            folder=identity.folder,
+            status=self._options.alias(status),
+            elapsed=attempt.elapsed_us(observed_us),
+            file=file,
+            line=line,
+            fields=fields,
+            artifacts=artifacts,
+        )
+        return fit_to_limits(test)
 
     def _add_subtest(self, attempt: _Attempt, report: Report, context: Context) -> None:
         """Count a subtest and keep its output, which pytest does not add to the output of its test."""
