@@ -1,9 +1,4 @@
-"""Who keeps the files of results (floor 3): a server of ours, or a store of the user's own.
-
-The user's own store of files (floor 3): a folder, or a bucket.
-
-Files of results in a bucket of the user's own (floor 3): S3, Google Cloud Storage, Azure.
-"""
+"""The stores that keep files of results: a server of ours, a folder of the user's, or a bucket of the user's."""
 
 from __future__ import annotations
 
@@ -26,19 +21,22 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import ArtifactStoreConfig
 
 PIECE_BYTES: Final = 1 << 20
-"""How much of a file is read at once."""
-_NAME_CHARACTERS: Final = 50  # each may become twelve in an address, which has to fit
+"""Number of bytes of a file that are read at once."""
+
+_NAME_CHARACTERS: Final = 50  # each may become twelve in a URL, which has a limit
+
+_UNKNOWN_MEDIA_TYPE: Final = "application/octet-stream"
 
 
 class ArtifactStoreError(Exception):
-    """A file cannot be kept, and trying again would not help; the message says why, in a few words."""
+    """A file cannot be stored, and a retry would not help; the message is a short reason."""
 
 
 class ArtifactStore(Protocol):
-    """Takes files; a content that it has is not kept twice, so that an upload may be repeated at any time."""
+    """Stores files; the same content is stored once, so that an upload may be repeated at any time."""
 
     def put(self, file: BinaryIO, size: int, name: str, mime_type: str | None) -> StoredFile:
-        """Keep a file and return where it can be read.
+        """Store a file of ``size`` bytes and return where it can be read.
 
         Raises `ArtifactStoreError`, or one of the client's errors.
         """
@@ -47,21 +45,21 @@ class ArtifactStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServerStore:
-    """The server that results go to, where it is one of ours."""
+    """The server that results go to, if it is one of ours."""
 
     client: Client
 
     def put(self, file: BinaryIO, size: int, name: str, mime_type: str | None) -> StoredFile:
-        """Keep a file beside the results."""
-        del mime_type  # the server looks at the content itself
-        most = self.client.artifact_bytes or 0
-        if size > most:
-            raise ArtifactStoreError(f"the server keeps no file of more than {most:,} bytes")
+        """Store a file beside the results."""
+        del mime_type  # the server detects it from the content
+        max_bytes = self.client.artifact_bytes or 0
+        if size > max_bytes:
+            raise ArtifactStoreError(f"the server keeps no file of more than {max_bytes:,} bytes")
         return self.client.put_artifact(file, size, name[-_NAME_CHARACTERS:])
 
 
 def key_of(file: BinaryIO, name: str) -> str:
-    """Return where a file stands in a store: below its hash, under its own name as far as every system takes it."""
+    """Return the key of a file in a store: its hash, a slash, and its name in characters that every system accepts."""
     digest = sha256()
     while piece := file.read(PIECE_BYTES):
         digest.update(piece)
@@ -69,8 +67,8 @@ def key_of(file: BinaryIO, name: str) -> str:
     return f"{digest.hexdigest()}/{file_name(name)[-_NAME_CHARACTERS:]}"
 
 
-def stored_at(url: str, name: str, mime_type: str | None) -> StoredFile:
-    """Return what a store keeps at an address; raises `ArtifactStoreError` when results cannot refer to that."""
+def stored_file(url: str, name: str, mime_type: str | None) -> StoredFile:
+    """Describe a file that a store has at a URL; raises `ArtifactStoreError` if results cannot refer to that URL."""
     try:
         return StoredFile(url, mime_type or guess_type(name)[0] or "")
     except ValueError as error:
@@ -79,39 +77,39 @@ def stored_at(url: str, name: str, mime_type: str | None) -> StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class FolderStore:
-    """A folder on this machine that something else, the CI for one, makes readable at addresses by a template."""
+    """A folder on this machine, whose files somebody else serves, such as the CI; ``template`` is of their URLs."""
 
     folder: Path
     template: str
 
     def put(self, file: BinaryIO, size: int, name: str, mime_type: str | None) -> StoredFile:
-        """Keep a file under its hash, whole or not at all."""
+        """Store a file under its hash, completely or not at all."""
         del size
         key = key_of(file, name)
         path = self.folder / key
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_name(f"{path.name}.{os.getpid()}.part")
+            # Renamed when complete: two senders may store the same file, and a reader must not see half of it.
             with part.open("wb") as copy:
                 shutil.copyfileobj(file, copy, PIECE_BYTES)
             part.replace(path)
         except OSError as error:
             raise ArtifactStoreError(f"{self.folder} cannot be written: {error.strerror or error}") from error
-        return stored_at(address_of(self.template, key, name), name, mime_type)
+        return stored_file(address_of(self.template, key, name), name, mime_type)
 
 
-def artifact_store_for(store: ArtifactStoreConfig | None, clock: Callable[[], float]) -> ArtifactStore | None:
-    """Return who keeps the files for the user, None where nobody but the server does; ``clock`` is in seconds."""
-    if store is None:
+def artifact_store_for(config: ArtifactStoreConfig | None, clock: Callable[[], float]) -> ArtifactStore | None:
+    """Create the user's own store, None if the user has none; ``clock`` is in seconds."""
+    if config is None:
         return None
-    if not is_bucket(store.address):
-        return FolderStore(Path(store.address), store.url)
-
-    return BucketStore(store, clock)
+    if not is_bucket(config.address):
+        return FolderStore(Path(config.address), config.url)
+    return BucketStore(config, clock)
 
 
 SIGNED_FOR: Final = timedelta(days=7)
-"""How long an address that the bucket signs can be read: the longest that S3 allows."""
+"""How long a URL that the bucket signs is valid: the longest time that S3 allows."""
 
 _RETRIES: Final = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
 _TIMEOUTS: Final = {"timeout": "30s", "connect_timeout": "5s"}
@@ -119,20 +117,21 @@ _PAUSE_SECONDS: Final = 60.0
 
 
 class BucketStore:
-    """Keeps files in a bucket, with retries; one that fails all the same is left alone for a minute.
+    """Stores files in a bucket of S3, Google Cloud Storage or Azure, with retries.
 
-    The variables that open the bucket become those of this process, which is the sender's own.
+    After a failure nothing is tried for a minute: the results of a session must not each wait for the same error. The
+    environment variables that open the bucket are set in this process, which is the sender.
     """
 
-    def __init__(self, store: ArtifactStoreConfig, clock: Callable[[], float]) -> None:
-        self._store = store
+    def __init__(self, config: ArtifactStoreConfig, clock: Callable[[], float]) -> None:
+        self._config = config
         self._clock = clock
         self._bucket: Any = None
         self._failed_at: float | None = None
         self._failure = ""
 
     def put(self, file: BinaryIO, size: int, name: str, mime_type: str | None) -> StoredFile:
-        """Keep a file under its hash."""
+        """Store a file under its hash."""
         import obstore  # noqa: PLC0415 - an extra that only a session with a bucket needs
         from obstore.exceptions import BaseError  # noqa: PLC0415 - as above
 
@@ -142,34 +141,33 @@ class BucketStore:
         key = key_of(file, name)
         try:
             if self._bucket is None:
-                self._bucket = self._opened()
-            attributes = {"Content-Type": stored_at("https://host", name, mime_type).mime_type or _UNKNOWN}
+                self._bucket = self._open()
+            attributes = {"Content-Type": stored_file("https://host", name, mime_type).mime_type or _UNKNOWN_MEDIA_TYPE}
             obstore.put(self._bucket, key, file, attributes=attributes)
-            url = self._address(key, name)
+            url = self._url(key, name)
         except (BaseError, ValueError, OSError) as error:
-            self._failed_at, self._failure = self._clock(), f"{self._store.address}: {_words(error)}"
+            self._failed_at, self._failure = self._clock(), f"{self._config.address}: {_first_line(error)}"
             raise ArtifactStoreError(self._failure) from error
-        return stored_at(url, name, mime_type)
+        return stored_file(url, name, mime_type)
 
-    def _opened(self) -> Any:  # noqa: ANN401 - a store of any kind
+    def _open(self) -> Any:  # noqa: ANN401 - a store of any kind
         from obstore.store import from_url  # noqa: PLC0415 - an extra that only a session with a bucket needs
 
-        os.environ.update(self._store.environ)
+        os.environ.update(self._config.environ)
         is_plain = os.environ.get("AWS_ALLOW_HTTP", "").lower() in {"1", "true"}
-        opened: Any = from_url  # it has an overload for each kind of store; which one this is the address tells
-        return opened(self._store.address, client_options={**_TIMEOUTS, "allow_http": is_plain}, retry_config=_RETRIES)
+        open_bucket: Any = from_url  # untyped: it has an overload for each kind of bucket, and the URL selects it
+        return open_bucket(
+            self._config.address, client_options={**_TIMEOUTS, "allow_http": is_plain}, retry_config=_RETRIES
+        )
 
-    def _address(self, key: str, name: str) -> str:
-        if self._store.url:
-            return address_of(self._store.url, key, name)
+    def _url(self, key: str, name: str) -> str:
+        if self._config.url:
+            return address_of(self._config.url, key, name)
         import obstore  # noqa: PLC0415 - an extra that only a session with a bucket needs
 
         return str(obstore.sign(self._bucket, "GET", key, SIGNED_FOR))
 
 
-_UNKNOWN: Final = "application/octet-stream"
-
-
-def _words(error: Exception) -> str:
-    """Return the first line of an error, which is as much as a summary shows."""
+def _first_line(error: Exception) -> str:
+    """Return the first line of an error's message, 200 characters at most: pytest's summary shows no more."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,4 +1,4 @@
-"""From an endpoint to a client (floor 3): the only place that knows local from remote."""
+"""Connect a client to an endpoint: the only place that distinguishes the embedded server from a remote one."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def connected(
     deadline_seconds: float,
     on_answer: Callable[[Mapping[str, str]], None] | None = None,
 ) -> Iterator[Client]:
-    """Yield a client of this endpoint; the embedded store's server is mounted on its session, without a socket.
+    """Yield a client of this endpoint.
 
-    ``deadline_seconds`` bounds each request as a whole. The server's packages are imported for the embedded store only.
-    ``on_answer`` is given the headers of each answer.
+    The embedded server is mounted on the client's HTTP session, without a socket. ``deadline_seconds`` bounds each
+    request as a whole. ``on_answer`` is called with the headers of each response.
     """
     with new_session(proxies=endpoint.proxies, ca_file=endpoint.ca_file) as session:
         if endpoint.is_embedded:
-            from pytest_automation_report.server.http.requests_adapter import StoreAdapter  # noqa: PLC0415 - remote needs none of it
+            from pytest_automation_report.server.http.requests_adapter import StoreAdapter  # noqa: PLC0415 - a remote server needs no server packages
 
             session.mount(EMBEDDED_ORIGIN.partition("//")[0] + "//", StoreAdapter(Path(endpoint.database), token))
         if on_answer is not None:

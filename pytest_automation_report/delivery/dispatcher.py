@@ -1,7 +1,7 @@
-"""Send what the scheduler chooses: one request at a time while tests run, several at a session's end.
+"""Send the requests that the scheduler chooses: one at a time while tests run, several at a session's end.
 
-Every request goes the same way: it is chosen, its intent is written to the ledger, the client makes it, and what became
-of it is written to the ledger.
+Every request goes the same way: the scheduler chooses it, its intent is written to the ledger, the client makes it, and
+its outcome is written to the ledger.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 class Dispatcher:
     """Sends a session's results; owned by the sender that holds the session's lock.
 
-    ``unknown`` is what is done with results of which the server cannot show whether they arrived. ``artifact_store``
-    takes files in the server's place. ``max_in_flight`` is how many requests may be in flight at the same time once all
-    workers have ended, never two of the same worker.
+    ``unknown`` is what to do with results of which the server cannot show whether they arrived. ``artifact_store``
+    stores files instead of the server. ``max_in_flight`` is how many requests may be in flight once all workers have
+    ended, never two of the same worker.
     """
 
     context: DeliveryContext
@@ -93,12 +93,12 @@ class Dispatcher:
 
     @property
     def left(self) -> int:
-        """Number of results that the server does not have (as far as is known) and that are still to be sent."""
+        """Number of results that are still to be sent."""
         return sum(self.scheduler.unsettled(queue) for queue in self.context.queues.by_worker.values())
 
     @property
     def is_busy(self) -> bool:
-        """Whether a response is awaited, or time must pass until the server can show what became of a request."""
+        """Whether a response is awaited, or time must pass until the server can show whether a request was applied."""
         return bool(self.in_flight) or self.responses.is_reconciling
 
     @property
@@ -110,11 +110,11 @@ class Dispatcher:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all results have their end and, when the run is ours, it is completed."""
+        """Whether each result is acknowledged, rejected, held or dropped, and our own run is completed."""
         return self.scheduler.is_finished
 
     def step(self) -> bool:
-        """Take the responses that have come, or send at most one request; return whether there was something to do."""
+        """Handle the responses that have come, or send at most one request; return whether there was work."""
         # While tests run, more than one request in flight would cost CPU time that the tests need, for nothing.
         self.in_flight.max_count = self.max_in_flight if self.context.queues.is_closing else 1
         if self._take_responses():
@@ -125,14 +125,14 @@ class Dispatcher:
         return request is not None and self._send(request)
 
     def reconcile(self) -> bool:
-        """Look into the first open intent, with at most one request; return whether there was something to do."""
+        """Reconcile the first open intent with at most one request; return whether there was something to do."""
         intent = self.state.open_intent
         if intent is None or self.in_flight or self.retry_policy.is_waiting:
             return False
         return self.responses.reconcile(intent)
 
     def await_responses(self) -> None:
-        """Wait for all that is in flight, as long as each request may take."""
+        """Wait for all responses; each request has a deadline of its own."""
         while self.in_flight:
             self.in_flight.wait(self.context.timeouts.poll)
             self._take_responses()
@@ -156,7 +156,7 @@ class Dispatcher:
             case "probe_thread":
                 self.responses.probe(request.thread)
             case operation:
-                # On disk before it is made: whoever reads the ledger after a kill knows what may have arrived.
+                # On disk before it is made: after a kill the next sender knows which request may have arrived.
                 intent = self.ledger.intend(operation, at=self.context.runtime.wall(), **request.intent_members())
                 self._post(intent, request)
         return True
@@ -179,11 +179,11 @@ class Dispatcher:
         for pending, call in self.in_flight.finished():
             has_come = True
             self.responses.close(pending, call)
-            # A response that came after a failure has written its own record: the reason of the wait is shown again.
+            # A success beside a failure clears the ledger's error, though the wait goes on: record the reason again.
             if self.retry_policy.is_waiting:
                 self.retry_policy.record_error()
         return has_come
 
     def _idempotency_key(self, intent: Intent) -> str:
-        """Return the Idempotency-Key of a request: the same for the same intent of the same session."""
+        """Return the Idempotency-Key of a request, which is unique for an intent of a session."""
         return hashlib.sha256(f"{self.context.session.id}:{intent.number}".encode()).hexdigest()

@@ -1,6 +1,6 @@
-"""What pytest hands over to the sender on its standard input (floor 3): the only place where secrets travel.
+"""The values that the sender works with: its configuration, timeouts, clock and log.
 
-What the sender takes from outside, as an argument (floor 3).
+pytest writes the configuration to the sender's standard input. Only there are secrets passed from process to process.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.manifest import SessionManifest
 
 LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
-"""By this variable, which is no setting, the project's own tests shrink the limits."""
+"""Environment variable, not a setting, with which the project's own tests shorten the timeouts."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryContext:
-    """What each part of a delivery works with; one for a life of the sender."""
+    """The objects that all parts of a delivery share; created once for each life of the sender."""
 
     client: Client
     ledger: LedgerFile
@@ -39,61 +39,57 @@ class DeliveryContext:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """All durations of the sender and of pytest's wait for it, in seconds; tests shrink them.
+    """All durations of the sender, and of pytest's wait for it, in seconds; tests shorten them."""
 
-    ``settle`` is how long a request may be under way to a server whose completed threads take results, ``join_wait``
-    how long a job waits for the first one to create their run. ``exit_*`` bound pytest's wait at the session's end: in
-    all, without progress, while the server is known to be down, and after Ctrl-C. ``alone`` is how long the sender goes
-    on when nobody waits any more. Signals to ``exec`` are one for ``same_signal`` after the first.
-    """
-
-    request: float = 30.0
-    batch_age: float = 5.0
+    request: float = 30.0  # one request as a whole
+    batch_age: float = 5.0  # the longest that a result waits for others while tests run
     poll: float = 0.05
-    retry_base: float = 0.5
+    retry_base: float = 0.5  # the upper bound of the first backoff, and its cap
     retry_cap: float = 30.0
-    probe: float = 5.0
+    probe: float = 5.0  # between appends without tests, while appends go unanswered, and its cap
     probe_cap: float = 60.0
-    throttle: float = 60.0
-    read_back: float = 2.0
-    settle: float = 120.0
+    throttle: float = 60.0  # after a 429 without a Retry-After
+    read_back: float = 2.0  # between two reads that must agree
+    settle: float = 120.0  # how long a late copy of a request may arrive at a completed thread that takes results
     join_poll: float = 2.0
-    join_wait: float = 30.0
-    worker_grace: float = 15.0
+    join_wait: float = 30.0  # how long a job waits for the first one to create their run
+    worker_grace: float = 15.0  # how long workers may outlive the leading process
+    # pytest's wait at the session's end: in all, without progress, while the server is down, and after Ctrl-C.
     exit_all: float = 30.0
     exit_progress: float = 5.0
     exit_down: float = 1.0
     exit_interrupted: float = 3.0
-    alone: float = 30.0
-    send_progress: float = 30.0
-    same_signal: float = 1.0
+    alone: float = 30.0  # how long the sender goes on when pytest does not wait for it any more
+    send_progress: float = 30.0  # how long `automation-report send` goes on without a response
+    same_signal: float = 1.0  # signals to `exec` within this time count as one
 
 
-def timeouts_from(environ: Mapping[str, str], **given: float) -> Timeouts:
-    """Return the limits with these values, and with those that the environment overrides."""
-    return Timeouts(**{**given, **json.loads(environ.get(LIMITS_VARIABLE, "{}"))})
+def timeouts_from(environ: Mapping[str, str], **overrides: float) -> Timeouts:
+    """Return the timeouts with these overrides, and with those of the environment, which come first."""
+    return Timeouts(**{**overrides, **json.loads(environ.get(LIMITS_VARIABLE, "{}"))})
 
 
 @dataclass(frozen=True, slots=True)
 class RedactionSettings:
-    """What is hidden in a text that only the sender sees; ``secrets`` are values, ``patterns`` a user's expressions."""
+    """The redaction of texts that only the sender sees: a user's patterns, secret values and the built-in patterns."""
 
     patterns: tuple[str, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
     is_builtin: bool = True
 
     def redaction(self) -> Redaction:
-        """Return what hides it."""
+        """Create the redaction."""
         return Redaction(self.patterns, secrets=self.secrets, is_builtin=self.is_builtin)
 
 
 @dataclass(frozen=True, slots=True)
 class SenderConfig:
-    """Everything a sender needs to know; ``controller`` is the process id of the pytest that it outlives.
+    """Everything that pytest hands over to the sender.
 
-    ``captured`` are the files into which that captures what its tests print, which the sender inherits open: of each
-    the stream's name, its descriptor, device and inode. ``epoch`` is the moment when the session's clock began, in
-    seconds of the performance counter, which all processes of a machine share.
+    ``controller`` is the process id of the leading pytest process. ``captured`` are the files in which that process
+    captures the output of tests and which the sender inherits open: of each the stream's name, its descriptor, device
+    and inode. ``epoch`` is when the session's clock began, in seconds of the performance counter, which all processes
+    of a machine share; None if that is unknown.
     """
 
     folder: str
@@ -107,7 +103,7 @@ class SenderConfig:
     epoch: float | None = None
 
     def to_json(self) -> str:
-        """Return the hand-over as JSON, token and secrets included: for a pipe, never for a file."""
+        """Return the configuration as JSON, with token and secrets: for a pipe, never for a file."""
         return json.dumps(
             {
                 "folder": self.folder,
@@ -124,7 +120,7 @@ class SenderConfig:
 
     @classmethod
     def from_json(cls, text: str) -> SenderConfig:
-        """Return the hand-over that `to_json` wrote."""
+        """Parse the JSON of `to_json`."""
         document = json.loads(text)
         hiding = document["hiding"]
         return cls(
@@ -144,7 +140,11 @@ class SenderConfig:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """A monotonic clock and the time since the epoch, both in seconds; random numbers from 0 to 1; a log for lines."""
+    """The outside world of the sender, which tests replace.
+
+    ``clock`` is monotonic, ``wall`` the time since 1970, both in seconds. ``random`` returns numbers from 0 to 1, and
+    ``log`` writes a line.
+    """
 
     clock: Callable[[], float]
     random: Callable[[], float]

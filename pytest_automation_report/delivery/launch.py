@@ -1,9 +1,10 @@
-"""Starts the sender from pytest (floor 3): a process that is no child of pytest's and that nothing of pytest's reaches.
+"""Start the sender from pytest, as a process that is independent of pytest and of the tested project.
 
-The interpreter starts isolated and without ``site`` (so no ``.pth`` file, no coverage, no environment of the tested
-project runs in it), forks once so that pytest's own child ends at once, and reads from its standard input where our
-package and what it needs are. This module is imported in pytest's process: it must not import what only the sender
-needs.
+The interpreter starts isolated and without ``site``, so that no ``.pth`` file, no coverage tool and no environment
+variable of the tested project has an effect on it. It forks once, so that pytest's own child ends at once and the
+sender is not pytest's child. It reads from its standard input where this package and its dependencies are installed.
+
+Imported in pytest's process, so this module must not import anything that only the sender needs.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.delivery.handover import SenderConfig
 
+# Packages that the sender imports, for any server, for a bucket and for the embedded server.
 NEEDED: Final = ("pytest_automation_report", "requests", "urllib3", "certifi", "idna")
 NEEDED_FOR_BUCKETS: Final = "obstore"
 NEEDED_EMBEDDED: Final = ("falcon", "peewee", "marshmallow")
-# What some versions of those need: on the path where it is installed.
-_OFTEN_NEEDED: Final = ("charset_normalizer", "chardet", "packaging", "typing_extensions", "backports")
+# Dependencies of some versions of those: their folders are added if they are installed.
+_OPTIONAL: Final = ("charset_normalizer", "chardet", "packaging", "typing_extensions", "backports")
 
-# Without these some interpreters do not find their own libraries.
+# The only variables that are passed on: without them some interpreters do not find their own libraries.
 _LOADER_VARIABLES: Final = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 _BOOT: Final = """\
@@ -38,36 +40,37 @@ import os, sys
 if os.fork():
     os._exit(0)
 import json
-given = b''
+data = b''
 while True:
     piece = os.read(0, 65536)
     if not piece:
         break
-    given += piece
-given = json.loads(given)
-sys.path += given['folders']
+    data += piece
+start = json.loads(data)
+sys.path += start['folders']
 os.dup2(os.open(os.devnull, os.O_RDWR), 0)
 from pytest_automation_report.delivery.handover import SenderConfig
 from pytest_automation_report.delivery.process import run
-run(SenderConfig.from_json(given['handover']))
-os._exit(0)  # all is closed; to take each module down would be an eighth of what a short session costs
+run(SenderConfig.from_json(start['config']))
+os._exit(0)  # all is closed, and to unload each module would be an eighth of the cost of a short session
 """
 
 
 class LaunchError(Exception):
-    """The sender could not be started; the message says why."""
+    """The sender could not be started; the message is the reason."""
 
 
-def start_sender(handover: SenderConfig) -> None:
-    """Start a sender of this session and return when it is on its own; raises `LaunchError`."""
-    needed = (*NEEDED, *(NEEDED_EMBEDDED if handover.endpoint.is_embedded else ()))
-    if handover.store is not None and is_bucket(handover.store.address):
+def start_sender(config: SenderConfig) -> None:
+    """Start the sender of a session and return when it is independent; raises `LaunchError`."""
+    needed = (*NEEDED, *(NEEDED_EMBEDDED if config.endpoint.is_embedded else ()))
+    if config.store is not None and is_bucket(config.store.address):
         needed = (*needed, NEEDED_FOR_BUCKETS)
-    given = json.dumps({"folders": folders_of(needed), "handover": handover.to_json()}).encode()
+    data = json.dumps({"folders": folders_of(needed), "config": config.to_json()}).encode()
     flags = ["-I", "-S", *(["-B"] if sys.flags.dont_write_bytecode else [])]
-    command = [sys.executable, *flags, "-X", "utf8", "-c", _BOOT, Path(handover.folder).name]
+    # The folder's name is not read: it shows in a list of processes which session the sender is of.
+    command = [sys.executable, *flags, "-X", "utf8", "-c", _BOOT, Path(config.folder).name]
     try:
-        middle = subprocess.Popen(  # noqa: S603 - our own interpreter and text
+        starter = subprocess.Popen(  # noqa: S603 - our own interpreter and text
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -75,29 +78,32 @@ def start_sender(handover: SenderConfig) -> None:
             cwd="/",
             env=loader_environment(),
             start_new_session=True,
-            pass_fds=[number for _, number, _, _ in handover.captured],
+            pass_fds=[number for _, number, _, _ in config.captured],
         )
-        middle.communicate(given)
+        starter.communicate(data)
     except OSError as error:
         raise LaunchError(f"{sys.executable} could not be started: {error.strerror or error}") from error
-    if middle.returncode != 0:
-        raise LaunchError(f"{sys.executable} ended with status {middle.returncode} before the sender was on its own")
+    if starter.returncode != 0:
+        raise LaunchError(f"{sys.executable} ended with status {starter.returncode} before the sender was independent")
 
 
 def loader_environment() -> dict[str, str]:
-    """Return what of this environment an interpreter needs to find its own libraries."""
+    """Return the environment for an isolated interpreter."""
     return {name: os.environ[name] for name in _LOADER_VARIABLES if name in os.environ}
 
 
 def folders_of(packages: Iterable[str]) -> list[str]:
-    """Return the folders that hold these packages, once each, in order; raises `LaunchError` for a missing one."""
+    """Return the folders that hold these packages and the optional ones, each once, in order.
+
+    Raises `LaunchError` if a package is missing.
+    """
     folders: dict[str, None] = {}
     for name in packages:
         folder = _folder_of(name)
         if folder is None:
             raise LaunchError(f"the package {name} is not installed for {sys.executable}")
         folders[folder] = None
-    folders.update(dict.fromkeys(folder for name in _OFTEN_NEEDED if (folder := _folder_of(name)) is not None))
+    folders.update(dict.fromkeys(folder for name in _OPTIONAL if (folder := _folder_of(name)) is not None))
     return list(folders)
 
 

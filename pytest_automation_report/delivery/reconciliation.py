@@ -1,16 +1,17 @@
-"""Which results of a batch a thread has (floor 3).
+"""Find out whether a request with an unknown response was applied, or a refused one in part.
 
-Finds out what became of a POST whose answer nobody saw, or that was refused perhaps in part (floor 3).
-
-An append with no answer: its thread is completed first (the fence: a late copy of the request can no longer land), then
-the thread's total is read until two reads agree. All of the batch is there, or nothing, or a part that the thread's own
-list names; where the server cannot tell, the batch is held: never sent again by itself.
+After an append without a response its thread is completed first: the *fence*, behind which a late copy of the request
+has no effect. Then the thread's total is read until two reads agree. All of the batch has arrived, or nothing, or a
+part of it, which the list of the thread's results shows. If the server cannot show it, the batch is held: it is not
+sent again until the user decides that.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.run_pages import run_pages
@@ -35,10 +36,10 @@ _PER_PAGE: Final = 250
 def arrived_ranges(
     client: Client, run: int, thread: int, arrived: int, batch: Sequence[Result]
 ) -> tuple[Ranges | None, str]:
-    """Return which of a batch's results are the thread's latest, or ``None`` and why nobody can tell.
+    """Return which results of a batch have arrived, or None and the reason why the server does not show it.
 
-    Only this sender writes to the thread, so its latest results are of the last batch, in which no key stands twice.
-    Raises the errors of the client, except that reading is refused.
+    ``arrived`` is their number. Only this sender writes to the thread, so its latest results belong to the last batch,
+    and no key occurs twice in a batch. Raises the errors of the client, except a refusal to read.
     """
     try:
         rows = _latest(client, run, thread, arrived)
@@ -47,62 +48,63 @@ def arrived_ranges(
     ids = [row.id or 0 for row in rows]
     if len(rows) != arrived or 0 in ids or sorted(set(ids), reverse=True) != ids:
         return None, "the server's list of the run's results cannot be followed"
-    found = {row.key or (row.folder, row.name) for row in rows}
-    is_there = [each.key in found or _place(each) in found for each in batch]
-    if sum(is_there) != arrived:
+    # A server may show no keys: folder and name are what a key is made of.
+    arrived_tests = {row.key or (row.folder, row.name) for row in rows}
+    has_arrived = [result.key in arrived_tests or _folder_and_name(result) in arrived_tests for result in batch]
+    if sum(has_arrived) != arrived:
         return None, "the latest results of the thread are not those of one batch"
-    return ranges_of(is_there, batch), ""
+    return ranges_of(has_arrived, batch), ""
 
 
-def _place(result: Result) -> tuple[str, str]:
+def _folder_and_name(result: Result) -> tuple[str, str]:
     test = json.loads(result.test)
     return test["folder"], test["name"]
 
 
-def ranges_of(is_there: Sequence[bool], batch: Sequence[Result]) -> Ranges:
-    """Return the results that are there, those that stand side by side in the batch as one piece."""
-    pieces: list[list[int]] = []
-    for here, result in zip(is_there, batch, strict=True):
-        if not here:
-            pieces.append([])
-        elif pieces and pieces[-1]:
-            pieces[-1].append(result.offset)
-        else:
-            pieces.append([result.offset])
-    return [(piece[0], piece[-1], len(piece)) for piece in pieces if piece]
+def ranges_of(has_arrived: Sequence[bool], batch: Sequence[Result]) -> Ranges:
+    """Return the ranges of results that have arrived: neighbours in the batch share a range."""
+    pairs = zip(has_arrived, batch, strict=True)
+    groups = [[result.offset for _, result in group] for is_there, group in groupby(pairs, itemgetter(0)) if is_there]
+    return [(offsets[0], offsets[-1], len(offsets)) for offsets in groups]
 
 
 def _latest(client: Client, run: int, thread: int, count: int) -> list[RunTest]:
-    """Return the thread's latest results, the last one first."""
+    """Read the latest results of a thread, the last one first."""
     rows: list[RunTest] = []
     page: int | None = 1
     while page is not None and len(rows) < count:
-        answer = client.run_tests(run, page=page, per_page=_PER_PAGE, thread_id=thread, sort="id", order="desc")
-        rows += answer.result
-        page = answer.next_page if answer.result and answer.next_page == page + 1 else None
+        response = client.run_tests(run, page=page, per_page=_PER_PAGE, thread_id=thread, sort="id", order="desc")
+        rows += response.result
+        # A page without results, or another page than the next one, would never end.
+        page = response.next_page if response.result and response.next_page == page + 1 else None
     return rows[:count]
 
 
 NOTE_FIELD: Final = "Session"
+"""Name of the field with the reason of the session's end: it shows whether the note has arrived."""
 
 Unknown: TypeAlias = Literal["hold", "send", "drop"]
-"""What is done with results of which nobody can tell whether they arrived."""
+"""What to do with results of which the server does not show whether they arrived."""
 
 DECISIONS: Final = {"hold": "held", "send": "not", "drop": "dropped"}
+"""The ledger's record for each of these decisions."""
+
 _RUNNING: Final = 4
 _UNPROCESSABLE: Final = 422
 _NO_TESTS: Final = b"{}"
 
 
 Outcome: TypeAlias = Literal["pending", "done", "run_completed"]
-"""What a step has found: not enough yet; the intent is closed; the same, since somebody has completed the run."""
+"""The result of a step: more steps are needed; the intent is closed; it is, since another process completed the run."""
 
 _Stage: TypeAlias = Literal["probe_open", "complete", "probe_completed", "read"]
 
 
 @dataclass(slots=True)
 class Reconciliation:
-    """Closes one intent in steps of at most one request; errors of the client pass through, and the step is repeated.
+    """Closes one intent in steps of at most one request; owned by the response handler.
+
+    Errors of the client pass through, and the step is repeated.
 
     ``batch`` holds the results of the intent's append; ``refusal`` is the response of a request that was refused.
 
@@ -111,8 +113,9 @@ class Reconciliation:
         probe_open -> complete -> probe_completed -> read -> read again, until two reads agree -> decided
               (once a server)         (once)           ^--- complete again, when the thread is open after all
 
-    ``complete`` is the fence: a completed thread takes no late copy of the request. Whether that holds for this server
-    is not documented, so it is learnt once, by an append without tests to the open thread and to the completed one.
+    ``complete`` is the fence: a completed thread refuses a late copy of the request. The contract does not promise
+    that, so it is tested once for each server, with an append without tests to the open thread and to the completed
+    one.
     """
 
     intent: Intent
@@ -121,17 +124,17 @@ class Reconciliation:
     unknown: Unknown = "hold"
     refusal: RefusedError | None = None
     _stage: _Stage = "probe_open"
-    _takes_empty_appends: bool = False
+    _accepts_empty_appends: bool = False
     _last_read: int | None = None
     _next_read: float = 0.0
 
     @property
     def is_waiting(self) -> bool:
-        """Whether time must pass until the server can be asked."""
+        """Whether time must pass before the next step."""
         return self.context.runtime.clock() < self._next_read
 
     def step(self) -> Outcome:
-        """Send at most one request, or read one list; return what is known of the intent now."""
+        """Send at most one request, or read one list; return whether that has closed the intent."""
         if self.is_waiting:
             return "pending"
         match self.intent.operation:
@@ -156,8 +159,8 @@ class Reconciliation:
                 case _:
                     return self._run(has_threads=False).is_completed
         except RefusedError as error:
-            # Completing again tells it: a second refusal means that it is completed. A note is worth no second copy.
-            self._log(f"{error}: {self.intent.operation} cannot be looked at")
+            # Refused twice, completion and reading: it is completed. A note counts as arrived: it must not come twice.
+            self._log(f"{error}: whether {self.intent.operation} was applied cannot be read")
             return self.refusal is not None or self.intent.operation in {"append_run", "note_thread"}
 
     def _read_back_refused(self) -> Outcome:
@@ -166,7 +169,7 @@ class Reconciliation:
             run = self._run()
             thread = run.thread(self.intent.thread)
         except RefusedError as error:
-            self._log(f"{error}: the refusal is taken to be of the whole append")
+            self._log(f"{error}: the append is assumed to be refused as a whole")
             return self._decide("not")
         if run.is_completed:
             self._decide("not")
@@ -180,7 +183,7 @@ class Reconciliation:
     def _reconcile_append(self) -> Outcome:
         match self._stage:
             case "probe_open" if self._is_probe_of_use:
-                self._takes_empty_appends = self._takes_empty_append() is True
+                self._accepts_empty_appends = self._accepts_empty_append() is True
                 self._stage = "complete"
             case "probe_open" | "complete":
                 self._complete_thread()
@@ -193,7 +196,7 @@ class Reconciliation:
 
     @property
     def _is_probe_of_use(self) -> bool:
-        """Whether it is to be learnt if completed threads take appends: unknown so far, and the thread is open.
+        """Whether to test if completed threads accept appends: it is unknown so far, and the thread is open.
 
         A server that knows idempotency keys cannot apply a late copy twice.
         """
@@ -209,8 +212,8 @@ class Reconciliation:
             if error.status != _UNPROCESSABLE:
                 raise
             self._log(f"thread {self.intent.thread} is closed already: {error}")
-        # A server that refuses empty appends to an open thread teaches nothing by refusing them to a completed one.
-        if self._takes_empty_appends and self._is_probe_of_use:
+        # A server that refuses empty appends to an open thread proves nothing by refusing them to a completed one.
+        if self._accepts_empty_appends and self._is_probe_of_use:
             self._stage = "probe_completed"
         else:
             self._fenced()
@@ -220,20 +223,20 @@ class Reconciliation:
         self._stage = "read"
 
     def _learn_fencing(self) -> None:
-        """Keep whether completed threads of this server take appends, unless the probe goes unanswered."""
-        is_taken = self._takes_empty_append()
-        if is_taken is not None:
-            self.context.ledger.write("fencing-is", fencing="settles" if is_taken else "fences")
-            self._log(f"completed threads of this server {'settle' if is_taken else 'fence'}")
+        """Record whether completed threads of this server accept appends, unless the probe has no response."""
+        accepts = self._accepts_empty_append()
+        if accepts is not None:
+            self.context.ledger.write("fencing-is", fencing="settles" if accepts else "fences")
+            self._log(f"completed threads of this server {'accept' if accepts else 'refuse'} results")
 
-    def _takes_empty_append(self) -> bool | None:
-        """Append nothing to the thread; return whether that was taken, None when the response is unknown."""
+    def _accepts_empty_append(self) -> bool | None:
+        """Append without tests; return whether the server accepts that, None if the response is unknown."""
         try:
             self.context.client.append_thread(self.intent.thread, _NO_TESTS)
         except RefusedError:
             return False
         except UnknownAnswerError as error:
-            self._log(f"{error}: it is not learnt whether completed threads take results")
+            self._log(f"{error}: whether completed threads accept results stays unknown")
             return None
         return True
 
@@ -246,59 +249,62 @@ class Reconciliation:
         if not thread.is_completed:
             self._stage = "complete"  # the response to the completion was lost before it was applied
             return "pending"
-        if self.context.ledger.state.fencing == "settles" and self._has_to_settle():
+        if self.context.ledger.state.fencing == "settles" and self._wait_to_settle():
             return "pending"
         total = thread.counts.total
-        return self._decide_by_count(total - self.intent.known) if self._has_repeated(total) else "pending"
+        return self._decide_by_count(total - self.intent.known) if self._agrees_with_last_read(total) else "pending"
 
     def _decide_by_count(self, arrived: int) -> Outcome:
-        """Decide by the number of results that the thread has more than before the append."""
+        """Decide by the number of results that the thread has gained since the append was sent."""
         intent = self.intent
         if arrived in {0, intent.count}:
             return self._decide("not" if arrived == 0 else "ack")
-        why = "the batch itself is not known any more"
+        reason = "the batch itself is not known any more"
         if 0 < arrived < intent.count == len(self.batch):
             run = self.context.ledger.state.run
             assert run is not None
-            ranges, why = arrived_ranges(self.context.client, run, intent.thread, arrived, self.batch)
+            ranges, reason = arrived_ranges(self.context.client, run, intent.thread, arrived, self.batch)
             if ranges is not None:
                 return self._decide("part", ranges=ranges)
         return self._hold(
-            f"{arrived} of the {intent.count} results of one request arrived in thread {intent.thread}: {why}"
+            f"{arrived} of the {intent.count} results of one request arrived in thread {intent.thread}: {reason}"
         )
 
-    def _hold(self, why: str) -> Outcome:
-        """Do with results whose delivery stays unconfirmed what the user has decided: hold them by default."""
-        return self._decide(DECISIONS[self.unknown], why=why)
+    def _hold(self, reason: str) -> Outcome:
+        """Hold results whose delivery stays unconfirmed, or send or drop them if the user has decided that."""
+        return self._decide(DECISIONS[self.unknown], why=reason)
 
-    def _has_to_settle(self) -> bool:
-        """Whether a late copy of the request could still be applied: no fence keeps it out."""
+    def _wait_to_settle(self) -> bool:
+        """Wait if a late copy of the request could still be applied, as without a fence; return whether to wait."""
         timeouts, runtime = self.context.timeouts, self.context.runtime
-        left = min(timeouts.settle, self.intent.at + timeouts.settle - runtime.wall())
-        if left > 0:
-            self._next_read = runtime.clock() + left
-            self._log(f"thread {self.intent.thread} takes results though completed: it settles in {left:.0f} s")
-        return left > 0
+        # At most the whole time: the wall clock may have been set back since the request was sent.
+        seconds = min(timeouts.settle, self.intent.at + timeouts.settle - runtime.wall())
+        if seconds > 0:
+            self._next_read = runtime.clock() + seconds
+            self._log(
+                f"thread {self.intent.thread} accepts results though completed: waiting {seconds:.0f} s for late copies"
+            )
+        return seconds > 0
 
     def _reconcile_run(self) -> Outcome:
-        """Adopt the run that carries this session's id, if the server has one."""
+        """Use the run with this session's id, if the server has one; decide that there is none once two reads agree."""
         left_runs = self.context.ledger.state.left_runs
         try:
             pages = run_pages(self.context.client, status=(_RUNNING,))
             runs = [run for page in pages for run in page.result]
         except RefusedError as error:
-            self._log(f"{error}: a run may be left behind empty")
+            self._log(f"{error}: an empty run may remain")
             return self._decide("not")
-        ours = [run.id for run in runs if self._is_ours(run) and run.id not in left_runs]
-        if ours:
-            return self._decide("ack", id=min(ours))
-        return self._decide("not") if self._has_repeated(0) else "pending"
+        own_runs = [run.id for run in runs if self._is_ours(run) and run.id not in left_runs]
+        if own_runs:
+            return self._decide("ack", id=min(own_runs))
+        return self._decide("not") if self._agrees_with_last_read(0) else "pending"
 
     def _is_ours(self, run: Run) -> bool:
         return any(field.name == SESSION_ID_FIELD and field.value == self.context.session.id for field in run.fields)
 
-    def _has_repeated(self, value: int) -> bool:
-        """Whether two reads in a row, a while apart, agree."""
+    def _agrees_with_last_read(self, value: int) -> bool:
+        """Return whether this read agrees with the last one; if not, wait a while before the next read."""
         if self._last_read == value:
             return True
         self._last_read = value
@@ -318,6 +324,7 @@ class Reconciliation:
         return thread
 
     def _decide(self, kind: str, **members: object) -> Outcome:
+        """Close the intent with this record of the ledger."""
         self.context.ledger.write(kind, i=self.intent.number, **members)
         self._log(f"reconciled {self.intent.operation}: {kind} {members or ''}")
         return "done"

@@ -1,4 +1,4 @@
-"""Handle each response: acknowledge, back off, set aside or reconcile."""
+"""Handle each response: acknowledge, back off, reject or reconcile."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ _ABOUT_TESTS: Final = frozenset({_BAD_REQUEST, TOO_LARGE, _UNPROCESSABLE})
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
-    """A request whose intent stands in the ledger; ``sent`` is an append's batch as it went out.
+    """A request whose intent is in the ledger and whose response is awaited.
 
-    ``began`` is when it was sent, by the sender's clock in seconds.
+    ``sent`` is the batch of an append as it was sent, None for other requests. ``began`` is when it was sent, by the
+    sender's clock in seconds.
     """
 
     intent: Intent
@@ -56,10 +57,10 @@ class PendingRequest:
 
 @dataclass(slots=True)
 class ResponseHandler:
-    """Writes to the ledger what became of each request, and acts on it; owned by the dispatcher.
+    """Writes the outcome of each request to the ledger and acts on it; owned by the dispatcher.
 
-    A response of the classes *applied*, *try again* and *refused* closes its intent. One that is *unknown* leaves it
-    open, and so do refusals that may have been partly applied: both are reconciled.
+    A response of the classes *applied*, *try again* and *refused* closes its intent. An *unknown* one leaves the intent
+    open, and so does a refusal of a request that may have been applied in part: both are reconciled.
     """
 
     context: DeliveryContext
@@ -69,16 +70,16 @@ class ResponseHandler:
     rejected: RejectedResults
     unknown: Unknown
     _reconciliation: Reconciliation | None = None
-    # Refused requests whose intents are open until it is read whether a part of them was applied, by intent.
+    # Refused requests by intent: an intent stays open until a read shows whether a part of the request was applied.
     _to_read_back: dict[int, tuple[RefusedError, Batch | None]] = field(default_factory=dict)
 
     @property
     def is_reconciling(self) -> bool:
-        """Whether time must pass until the server can show what became of a request."""
+        """Whether time must pass until the server can show whether a request was applied."""
         return self._reconciliation is not None and self._reconciliation.is_waiting
 
     def close(self, pending: PendingRequest, call: Call) -> None:
-        """Make the call of a request, or take its result, and close its intent where the response allows that."""
+        """Make the call of a request, or get its result if it was made; close its intent if that is possible."""
         try:
             made = call()
         except UnknownAnswerError as error:
@@ -104,29 +105,29 @@ class ResponseHandler:
         self.refusals.append_applied(queue, batch, self.context.runtime.clock() - pending.began)
 
     def _not_applied(self, intent: Intent, error: RequestError) -> None:
-        """Go on after a request that has changed nothing."""
+        """Handle a request that has changed nothing: it may be sent again."""
         self.context.ledger.write("not", i=intent.number)
         self.retry_policy.handle_error(error)
 
     def _refused(self, pending: PendingRequest, error: RefusedError) -> None:
         intent, log = pending.intent, self.context.runtime.log
         if intent.operation in {"complete_thread", "complete_run"} and error.status == _UNPROCESSABLE:
-            # It may be completed already, by a copy of the request or by somebody else: that is what was wanted.
+            # It may be completed already, by a copy of the request or by another process: then there is nothing to do.
             self._to_read_back[intent.number] = error, None
-            log(f"{error}: reading whether it is completed already")
+            log(f"{error}: checking whether it is completed already")
         elif intent.operation == "append_thread" and error.status in _ABOUT_TESTS:
-            # Nobody promises that a refused append is refused whole.
+            # The contract does not promise that a refused append is refused as a whole.
             self._to_read_back[intent.number] = error, pending.sent
-            log(f"{reason_of(error)}: reading whether a part of it arrived")
+            log(f"{reason_of(error)}: checking whether a part of it arrived")
         elif intent.operation in {"append_run", "note_thread"} and error.status >= _BAD_REQUEST:
-            # The note is worth less than the run's completion: given up, and reported.
+            # Without the note the run can still be completed: the note is given up, and the summary shows that.
             self.context.ledger.write("rejected", i=intent.number, why=reason_of(error))
             log(f"rejected: {reason_of(error)}")
         else:
             self._not_applied(intent, error)
 
     def attempt(self, call: Callable[[], int | None]) -> int | None:
-        """Make a request that may be made again whatever became of it; return its result, None after an error."""
+        """Make a request that may be repeated whatever its outcome; return its result, None after an error."""
         try:
             made = call()
         except (ClientError, StoreError) as error:
@@ -136,7 +137,7 @@ class ResponseHandler:
         return made
 
     def probe(self, thread: int) -> None:
-        """Learn by an append that adds nothing whether appends are answered again."""
+        """Append without tests, to learn whether the server answers appends again."""
         try:
             self.context.client.append_thread(thread, b"{}")
         except (NotSentError, UnknownAnswerError) as error:
@@ -144,14 +145,14 @@ class ResponseHandler:
         except (ThrottledError, TokenRefusedError, StoreError) as error:
             self.retry_policy.handle_error(error)
         except RefusedError as error:
-            self.context.runtime.log(f"{error}: an answer all the same")
+            self.context.runtime.log(f"{error}: a response all the same")
             self.retry_policy.append_answered()
         else:
             self.retry_policy.probe_answered()
             self.retry_policy.append_answered()
 
     def reconcile(self, intent: Intent) -> bool:
-        """Find out, with at most one request, what became of an intent; return whether something is known now."""
+        """Reconcile an intent with at most one request; return whether the ledger or the wait has changed."""
         reconciliation = self._reconciliation
         if reconciliation is None or reconciliation.intent.number != intent.number:
             reconciliation = self._reconciliation = self._new_reconciliation(intent)
@@ -187,7 +188,7 @@ class ResponseHandler:
         )
 
     def _end_after_completed_run(self, reconciliation: Reconciliation) -> None:
-        """Stop: somebody has completed the run, so it took nothing of all that it refused at the same time."""
+        """Stop, since another process has completed the run: nothing of the requests that it refused was applied."""
         for number in self._to_read_back.keys() & self.context.ledger.state.open_intents:
             self.context.ledger.write("not", i=number)
         self._to_read_back.clear()
@@ -195,7 +196,7 @@ class ResponseHandler:
         self.retry_policy.handle_error(reconciliation.refusal, is_run_completed=True)
 
     def _end_reconciliation(self, intent: Intent) -> None:
-        """Go on; a refused append of which nothing arrived is not sent again as it was."""
+        """Go on; a refused append of which nothing arrived is not sent again unchanged."""
         self._reconciliation = None
         refusal, batch = self._to_read_back.pop(intent.number, (None, None))
         self.retry_policy.succeeded()
@@ -206,7 +207,7 @@ class ResponseHandler:
             self._act_on_refusal(intent.worker, batch, refusal)
 
     def _act_on_refusal(self, worker: str, batch: Batch, refusal: RefusedError) -> None:
-        """Rename statuses, set results aside or stop, as the refusal of a whole append demands."""
+        """Rename statuses, reject results or stop after the refusal of a whole append."""
         ledger, log = self.context.ledger, self.context.runtime.log
         decision = self.refusals.append_refused(worker, batch, refusal)
         for change in decision.alias_changes:

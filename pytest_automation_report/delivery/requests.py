@@ -1,7 +1,8 @@
-"""A request that the scheduler has chosen, and the client's call that makes it.
+"""Describe a request that the scheduler has chosen, and build the client's call that makes it.
 
-Requests that change something on the server stand in the ledger before they are made, under the operation's name, and
-what became of them after. The others may be made again whatever became of them, so they need no record.
+A request that changes something on the server is written to the ledger before it is made, under the operation's name,
+and its outcome is written afterwards. All other requests may be repeated, whatever their outcome, so they need no
+record.
 """
 
 from __future__ import annotations
@@ -21,22 +22,22 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.manifest import SessionManifest
 
 RepeatableOperation: TypeAlias = Literal[
-    "use_run",  # take the run that the session was told to join; asks nothing
+    "use_run",  # join the run that the settings name; no request at all
     "find_shared_run",  # one step on the way to the run that jobs share
     "check_server",  # read the run, to learn which server this is, or whether it answers again
     "store_artifact",  # upload a file: a second upload changes nothing
-    "probe_thread",  # append nothing, to learn whether appends are answered again
-    "reconcile",  # find out what became of the first request whose response is unknown
+    "probe_thread",  # append without tests, to learn whether appends are answered again
+    "reconcile",  # find out whether the first request with an unknown response was applied
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to make; which of the other members count follows from its operation.
+    """One request to make; its operation determines which of the other members are used.
 
-    ``worker`` names the queue that it is for. ``observed`` and ``computed`` are elapsed times in microseconds, of the
-    batch for an append and of the whole thread for its completion. ``batch`` holds results as they wait, before files
-    have got their addresses.
+    ``worker`` names its queue. ``observed`` and ``computed`` are elapsed times in microseconds: of the batch for an
+    append, of the whole thread for its completion. ``batch`` holds the results as they wait, without the URLs of their
+    files.
     """
 
     operation: Operation | RepeatableOperation
@@ -49,7 +50,7 @@ class Request:
     artifact: Artifact | None = None
 
     def intent_members(self) -> dict[str, Any]:
-        """Return what the ledger records of the request beside its operation, as `LedgerFile.intend` takes it."""
+        """Return the arguments of `LedgerFile.intend` for this request, except its operation and time."""
         members: dict[str, Any] = {"worker": self.worker, "thread": self.thread}
         if self.batch is not None:
             members["span"] = self.batch.first, self.batch.last, len(self.batch.results)
@@ -61,9 +62,9 @@ class Request:
 def call_for(
     request: Request, client: Client, session: SessionManifest, run: int | None, *, sent: Batch | None, key: str
 ) -> Call:
-    """Return the client's call that makes a request of the ledger; ``key`` is its Idempotency-Key.
+    """Build the client's call for a request that is in the ledger; ``key`` is its Idempotency-Key.
 
-    ``sent`` is an append's batch as it goes out, with the addresses of its files. ``run`` is the session's run, None
+    ``sent`` is the batch of an append as it is sent, with the URLs of its files. ``run`` is the session's run, None
     before it is created.
     """
     if request.operation == "create_run":
@@ -82,11 +83,11 @@ def _run_call(request: Request, client: Client, run: int, *, is_measured: bool, 
             return partial(client.append_run, run, _resources(request), key=key)
         case "complete_run":
             return partial(client.complete_run, run, measure_elapsed=is_measured, key=key)
-    raise AssertionError(f"{request.operation} asks nothing of a run")
+    raise AssertionError(f"{request.operation} is no request to a run")
 
 
 def _thread_call(request: Request, client: Client, sent: Batch | None, *, is_measured: bool, key: str) -> Call:
-    # Times that nobody has measured, as of an imported result file, are left out: the server adds up what it gets.
+    # Without a measured time, as for an imported result file, it is left out: the server adds up all times it gets.
     observed = request.observed if is_measured else None
     match request.operation:
         case "append_thread":
@@ -102,7 +103,7 @@ def _thread_call(request: Request, client: Client, sent: Batch | None, *, is_mea
                 elapsed_computed=request.computed,
                 key=key,
             )
-    raise AssertionError(f"{request.operation} asks nothing of a thread")
+    raise AssertionError(f"{request.operation} is no request to a thread")
 
 
 def _resources(request: Request) -> Resources:

@@ -1,4 +1,7 @@
-"""Choose the next request of a delivery."""
+"""Choose the next request of a delivery.
+
+Deciding and sending are separate: the scheduler reads the queues and the ledger, and sends nothing.
+"""
 
 from __future__ import annotations
 
@@ -23,24 +26,24 @@ if TYPE_CHECKING:
 
 WORKER_FIELD: Final = "Worker"
 NOT_RUN_FIELD: Final = "Not run"
-"""Name of the run's field that counts the tests without a result."""
+"""Name of the run's field with the number of tests without a result."""
 
 
 @dataclass(slots=True)
 class Scheduler:
-    """Decides what a delivery sends next; owned by its dispatcher, which sends it.
+    """Chooses the requests of a delivery; owned by the dispatcher, which sends them.
 
-    The rules in their order, of which the first that yields a request counts:
+    The rules are tried in this order, and the first that yields a request counts:
 
     1. a request whose response is unknown is reconciled, alone, before anything else is sent;
-    2. before there is anything to report, nothing is sent;
+    2. nothing is sent before there is something to report;
     3. the run is joined, found or created, alone: every other request needs its id;
-    4. each worker gets its turn, beginning behind the one that had the last: its waiting results (first their files,
+    4. each worker has its turn, beginning after the worker of the last request: its waiting results (first their files,
        then a thread, then the append), or the completion of its thread once the worker has ended;
-    5. when every worker is through: the files of the run, a note that says how the session ended, the completion.
+    5. when all workers are done: the files of the run, the note with the reason of the session's end, the completion.
 
-    A worker has one request in flight at most, so that the order of its results is kept. ``note`` says how the session
-    ended, empty until that is known.
+    A worker has one request in flight at most, to keep the order of its results. ``note`` is how the session ended,
+    empty until that is known.
     """
 
     context: DeliveryContext
@@ -50,9 +53,9 @@ class Scheduler:
     lookup: SharedRunLookup
     note: str = ""
     _waiting_since: dict[str, float] = field(default_factory=dict)
-    # Moment, in microseconds into the session, of the last result of a worker that has left its queue: what the next
-    # batch reports as observed begins there.
-    _marks: dict[str, int] = field(default_factory=dict)
+    # End of the last result that has left a worker's queue, in microseconds since the session began: the observed time
+    # of the next batch begins there.
+    _observed_until_us: dict[str, int] = field(default_factory=dict)
     _turn: int = 0
 
     @property
@@ -61,9 +64,9 @@ class Scheduler:
         return self.context.ledger.state
 
     def choose(self, in_flight: int, *, is_full: bool) -> Request | None:
-        """Return the next request, None when there is nothing to send now.
+        """Return the next request, None if there is nothing to send now.
 
-        ``in_flight`` is the number of requests whose responses are awaited; ``is_full`` whether there may be no more.
+        ``in_flight`` is the number of requests whose responses are awaited, ``is_full`` whether that is the maximum.
         """
         if len(self.state.open_intents) > in_flight:
             return None if in_flight else Request("reconcile")
@@ -75,7 +78,7 @@ class Scheduler:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all results have their end and, when the run is ours, it is completed."""
+        """Whether each result is acknowledged, rejected, held or dropped, and our own run is completed."""
         state, queues = self.state, self.context.queues
         if not queues.is_decided or state.open_intent is not None:
             return False
@@ -88,30 +91,33 @@ class Scheduler:
         return state.is_complete or (self._leaves_run_open and state.is_noted and not self._open_threads)
 
     def unsettled(self, queue: WorkerQueue) -> int:
-        """Return how many of a queue's results are still to be sent."""
+        """Count the results of a queue that are still to be sent."""
         account = self.state.account(queue.worker)
         return sum(not account.is_settled(result.offset) for result in queue.results)
 
     @property
     def _has_something_to_report(self) -> bool:
-        """Whether a run is worth its creation; a job without a test reports, too, to a run that waits for all jobs."""
+        """Whether to report at all: a session without a test creates no run.
+
+        A job without a test reports, too, if its run exists already: that run waits for all its jobs.
+        """
         session, queues = self.context.session, self.context.queues
         is_awaited = session.joined_run is not None and queues.end is not None
         return queues.has_results or session.is_closing or is_awaited
 
     @property
     def _leaves_run_open(self) -> bool:
-        """Whether the run is somebody else's to complete."""
+        """Whether another process completes the run: the one that created it, or a command."""
         return self.state.is_joined and not self.context.session.is_closing
 
     # Rule 3: the run.
 
     def _run_request(self) -> Request | None:
-        session, left = self.context.session, self.state.left_runs
-        if session.joined_run is not None and session.joined_run not in left:
+        session, left_runs = self.context.session, self.state.left_runs
+        if session.joined_run is not None and session.joined_run not in left_runs:
             return Request("use_run")
-        # After `send --new-run` the jobs' shared run is the one that was left: this session makes its own.
-        if session.run_tag and not left:
+        # After `send --new-run` the jobs' shared run is the one that was left: this session creates a separate run.
+        if session.run_tag and not left_runs:
             return None if self.lookup.is_waiting else Request("find_shared_run")
         return Request("create_run")
 
@@ -140,7 +146,7 @@ class Scheduler:
         batch = self.refusals.batch(queue, account)
         upload = self.uploads.next_for(batch.results)
         if upload is not None:
-            return None if in_flight else upload  # it may take long, and responses would wait for it
+            return None if in_flight else upload  # an upload may take long, and responses would wait for it
         limit = self.context.timeouts.batch_age
         if not flush_reason(batch, age_seconds=age, age_limit_seconds=limit, is_closing=queue.is_closed):
             return None
@@ -152,19 +158,19 @@ class Scheduler:
         return self._append_request(queue, account.thread, batch)
 
     def _append_request(self, queue: WorkerQueue, thread: int, batch: Batch) -> Request:
-        observed = max(0, batch.results[-1].ended_us - self._mark(queue))
+        observed = max(0, batch.results[-1].ended_us - self._observed_from_us(queue))
         return Request("append_thread", queue.worker, thread, batch=batch, observed=observed, computed=batch.computed)
 
     def _thread_request(self, queue: WorkerQueue) -> Request:
-        # In a run of several jobs a thread says whose it is; in a run of its own the worker's name is enough.
-        own = self.context.session.thread_fields if self._leaves_run_open else ()
-        resources = Resources(fields=(Field(WORKER_FIELD, queue.worker), *own))
+        # In a run of several jobs a thread needs the fields of its job; otherwise the worker's name is enough.
+        job_fields = self.context.session.thread_fields if self._leaves_run_open else ()
+        resources = Resources(fields=(Field(WORKER_FIELD, queue.worker), *job_fields))
         return Request("create_thread", queue.worker, resources=resources)
 
     def _closing_request(self, queue: WorkerQueue, account: WorkerProgress) -> Request | None:
-        """Return what ends a worker's thread, None while the worker may add results or there is no thread.
+        """Return the request that ends a worker's thread, None while the worker may add results or if it has no thread.
 
-        In a run of several jobs the last open thread waits for the note: the run's own fields belong to all jobs.
+        In a run of several jobs the last open thread stays open for the note: the run's own fields belong to all jobs.
         """
         if not queue.is_closed or account.thread is None:
             return None
@@ -172,22 +178,24 @@ class Scheduler:
             if not self._is_all_sent:
                 return None
             return self._run_upload() or self._note_request("note_thread", queue.worker, account.thread)
-        observed = account.thread_observed + max(0, queue.ended_us - self._mark(queue))
-        # An imported result file has told the time of the whole, which may be less than the sum of its tests.
+        observed = account.thread_observed + max(0, queue.ended_us - self._observed_from_us(queue))
+        # Not negative: an imported result file may state a time for the whole that is less than the sum of its tests.
         computed = max(0, account.thread_computed + queue.elapsed_correction_us)
         return Request("complete_thread", queue.worker, account.thread, observed=observed, computed=computed)
 
     def _drop_settled(self, queue: WorkerQueue, account: WorkerProgress) -> None:
-        """Take results off the queue's head that the ledger has an end for, as after a restart of the sender."""
+        """Remove results from the head of the queue that are not to be sent any more: acknowledged, rejected, held."""
         while queue.results and account.is_settled(queue.results[0].offset):
-            self._marks[queue.worker] = queue.results.popleft().ended_us
+            self._observed_until_us[queue.worker] = queue.results.popleft().ended_us
 
-    def _mark(self, queue: WorkerQueue) -> int:
-        return self._marks.get(queue.worker, queue.ended_us if queue.started_us is None else queue.started_us)
+    def _observed_from_us(self, queue: WorkerQueue) -> int:
+        """Return where the observed time of the next batch begins, in microseconds since the session began."""
+        began_us = queue.ended_us if queue.started_us is None else queue.started_us
+        return self._observed_until_us.get(queue.worker, began_us)
 
     @property
     def _open_threads(self) -> int:
-        """Number of threads that are open and stay so, whatever is in flight."""
+        """Number of threads that are open and stay open, even if all requests in flight succeed."""
         intents = self.state.open_intents.values()
         closing = {intent.worker for intent in intents if intent.operation == "complete_thread"}
         accounts = self.state.accounts.items()
@@ -201,7 +209,10 @@ class Scheduler:
     # Rule 5: the end.
 
     def _ending_request(self, in_flight: int) -> Request | None:
-        """Return what ends the session on the server; the note may go beside the last results, all else alone."""
+        """Return the next request that ends the session on the server.
+
+        The note may be sent beside the last results, which saves a round trip; all other requests are sent alone.
+        """
         state = self.state
         if not self.context.queues.is_decided or state.is_complete:
             return None
@@ -217,15 +228,15 @@ class Scheduler:
         return self._run_upload() or self._note_request("append_run")
 
     def _note_request(self, operation: Operation, worker: str = "", thread: int = 0) -> Request:
-        """Return the request that adds what is known at the session's end: how it ended, properties, files."""
+        """Return the request that adds the note: how the session ended, tests not run, properties, files."""
         queues = self.context.queues
-        own = [Field(NOTE_FIELD, self.note)]
+        session_fields = [Field(NOTE_FIELD, self.note)]
         if queues.not_run:
-            own.append(Field(NOT_RUN_FIELD, str(queues.not_run)))
+            session_fields.append(Field(NOT_RUN_FIELD, str(queues.not_run)))
         artifacts, fields = self.uploads.addressed(queues.artifacts)
-        resources = Resources(fields=(*own, *queues.properties, *fields), artifacts=artifacts)
+        resources = Resources(fields=(*session_fields, *queues.properties, *fields), artifacts=artifacts)
         return Request(operation, worker, thread, resources=resources)
 
     def _run_upload(self) -> Request | None:
-        """Return the upload of the next file that belongs to no test."""
+        """Return the upload of the next file that belongs to the run, None if there is none left."""
         return self.uploads.next_upload(filter(is_spooled, self.context.queues.artifacts))

@@ -1,8 +1,8 @@
-"""Stores the files of results before these are sent, and puts their addresses into them (floor 3).
+"""Upload the files of results before the results are sent, and put their URLs into the results.
 
-Files are read from the session's own folder alone. An upload changes nothing that a second one would change again, so
-it needs no intent in the ledger: after a kill it is simply repeated. What nobody can store never keeps a result back:
-the result then has a field that names the file.
+Files are read from the session's own folder alone. A second upload of a file changes nothing, so uploads need no intent
+in the ledger: after a kill they are simply repeated. A file that cannot be stored never holds a result back: the result
+then has a field that names the file and the reason.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.retries import RetryPolicy
     from pytest_automation_report.spool.ledger_file import LedgerFile
 
-NOBODY: Final = "nothing keeps files there (set artifact_url or artifact_store, or implement the hook)"
+NO_STORE: Final = "the server stores no files (set artifact_url or artifact_store, or implement the hook)"
 
-_TRIES: Final = 3
+_MAX_TRIES: Final = 3
 _FRESH_SECONDS: Final = 12 * 3600.0
-"""How long an upload is relied on: stores drop what no result refers to, and addresses can expire."""
+"""How long an earlier upload is relied on: stores remove files without a result, and URLs can expire."""
 
 
 @dataclass(slots=True)
 class Uploads:
-    """The files of one session; owned by its delivery.
+    """The files of one session; owned by the dispatcher.
 
-    ``artifact_store`` is the user's own store, where there is one.
+    ``folder`` is the session's. ``artifact_store`` is the user's own store, None to use the server's.
     """
 
-    session: Path
+    folder: Path
     client: Client
     ledger: LedgerFile
     runtime: Runtime
@@ -64,100 +64,113 @@ class Uploads:
     artifact_store: ArtifactStore | None = None
     _stored: dict[str, StoredFile] = field(default_factory=dict)
     _given_up: dict[str, str] = field(default_factory=dict)
+    # The spooled artifacts of a result, by the result's JSON: a waiting result is asked for them again and again.
     _artifacts: dict[str, list[Artifact]] = field(default_factory=dict)
     _tries: Counter[str] = field(default_factory=Counter)
+    # The file whose upload had no response: another request shows whether the server or the file is to blame.
     _in_doubt: str = ""
-    _has_asked: bool = False
+    _has_checked_server: bool = False
 
     def __post_init__(self) -> None:
         oldest = self.runtime.wall() - _FRESH_SECONDS
         for name, members in self.ledger.state.stored.items():
-            if members["at"] > oldest or not self._is_here(name):
+            # An old upload is relied on, too, if the file itself is gone: there is nothing better.
+            if members["at"] > oldest or not self._is_in_spool(name):
                 self._stored[name] = StoredFile(members["url"], members["type"])
 
     def next_for(self, results: Iterable[Result]) -> Request | None:
         """Return the request for the next file of these results, None when all of them are stored or given up."""
-        return self.next_upload(artifact for result in results if result.has_files for artifact in self._of(result))
+        return self.next_upload(
+            artifact for result in results if result.has_files for artifact in self._spooled_artifacts(result)
+        )
 
     def next_upload(self, artifacts: Iterable[Artifact]) -> Request | None:
-        """Return the request for the next of these artifacts, which wait in the spool, as `next_for` does."""
+        """Return the request for the next of these spooled artifacts, None when all of them are stored or given up."""
         for artifact in artifacts:
             name = _name(artifact)
             if name in self._stored or name in self._given_up:
                 continue
-            # Whether the server keeps files is learnt from the headers of any response; after an upload without a
-            # response, from another request whether the server or the file is to blame.
-            if self._in_doubt or not (self.artifact_store or self.client.has_answered or self._has_asked):
+            # The headers of any response show whether the server stores files, so one must have come before.
+            if self._in_doubt or not (self.artifact_store or self.client.has_answered or self._has_checked_server):
                 return Request("check_server")
             return Request("store_artifact", artifact=artifact)
         return None
 
     def resolved(self, batch: Batch) -> Batch:
-        """Return a batch, all of whose files have their end, with their addresses, or with what is told instead."""
-        if not any(each.has_files for each in batch.results):
+        """Return a batch with the URLs of its files, or with fields for those without; all are stored or given up."""
+        if not any(result.has_files for result in batch.results):
             return batch
-        return replace(batch, results=tuple(map(self._with_addresses, batch.results)))
+        return replace(batch, results=tuple(map(self._resolved_result, batch.results)))
 
     def release(self, batch: Batch) -> None:
-        """Let go of the files of results that the server has; ``batch`` is as it was before its addresses came in."""
+        """Remove the files of results that the server has; ``batch`` is as it was before `resolved`."""
         for result in batch.results:
-            for name in map(_name, self._of(result) if result.has_files else ()):
+            for name in map(_name, self._spooled_artifacts(result) if result.has_files else ()):
                 if name in self._stored:
-                    remove(self.session, name)
+                    remove(self.folder, name)
             self._artifacts.pop(result.test, None)
 
-    def _of(self, result: Result) -> list[Artifact]:
-        """Return the artifacts of a result that wait in the spool."""
+    def _spooled_artifacts(self, result: Result) -> list[Artifact]:
+        """Return the artifacts of a result whose files wait in the spool."""
         if result.test not in self._artifacts:
             bodies = json.loads(result.test).get("artifacts", ())
-            found = (Artifact(**each) for each in bodies)
-            self._artifacts[result.test] = list(filter(is_spooled, found))
+            artifacts = (Artifact(**body) for body in bodies)
+            self._artifacts[result.test] = list(filter(is_spooled, artifacts))
         return self._artifacts[result.test]
 
-    def _is_here(self, name: str) -> bool:
+    def _is_in_spool(self, name: str) -> bool:
         try:
-            opened(self.session, name).close()
+            opened(self.folder, name).close()
         except SpoolError:
             return False
         return True
 
     def check_server(self) -> None:
-        """Learn whether the server answers, and which one it is; after an upload without a response count that try."""
+        """Read the run, to learn whether the server responds and stores files.
+
+        If it responds, an upload before without a response counts as a failed try: the file is to blame.
+        """
         run = self.ledger.state.run
         assert run is not None
-        if not self._answers(lambda: self.client.run(run, has_threads=False)):
+        if not self._request(lambda: self.client.run(run, has_threads=False)):
             return
-        self._has_asked = True
+        self._has_checked_server = True
         if self._in_doubt:
             name, self._in_doubt = self._in_doubt, ""
             self._tries[name] += 1
-            if self._tries[name] >= _TRIES:
+            if self._tries[name] >= _MAX_TRIES:
                 self._give_up(name, "the server does not answer when it is given it")
 
     def store(self, artifact: Artifact) -> None:
-        """Store a file that waits in the spool, or give it up where nothing takes it."""
-        name = _name(artifact)
-        artifact_store = self.artifact_store or (
-            None if self.client.artifact_bytes is None else ServerStore(self.client)
-        )
-        if artifact_store is None:
-            self._give_up(name, NOBODY)
+        """Store a spooled file, or give it up if no store takes it."""
+        name, store = _name(artifact), self._store()
+        if store is None:
+            self._give_up(name, NO_STORE)
             return
         try:
-            with opened(self.session, name) as file:
+            with opened(self.folder, name) as file:
                 size = os.fstat(file.fileno()).st_size
-                self._answers(
-                    lambda: self._took(name, artifact_store.put(file, size, artifact.name, artifact.mime_type)), name
+                self._request(
+                    lambda: self._record_stored(name, store.put(file, size, artifact.name, artifact.mime_type)), name
                 )
         except (SpoolError, ArtifactStoreError) as error:
             self._give_up(name, str(error))
 
-    def _took(self, name: str, stored: StoredFile) -> None:
+    def _store(self) -> ArtifactStore | None:
+        """Return the store to use: the user's own one, else the server's, None if that stores no files."""
+        if self.artifact_store is not None:
+            return self.artifact_store
+        return None if self.client.artifact_bytes is None else ServerStore(self.client)
+
+    def _record_stored(self, name: str, stored: StoredFile) -> None:
         self._stored[name] = stored
         self.ledger.write("stored", name=name, url=stored.url, type=stored.mime_type, at=self.runtime.wall())
 
-    def _answers(self, call: Callable[[], object], name: str = "") -> bool:
-        """Make a request, that of a file where one is named; return whether it was answered."""
+    def _request(self, call: Callable[[], object], name: str = "") -> bool:
+        """Make a request; return whether the server has responded.
+
+        ``name`` is the file that it uploads, empty if it uploads none.
+        """
         try:
             call()
         except UnknownAnswerError as error:
@@ -174,12 +187,12 @@ class Uploads:
             return True
         return False
 
-    def _give_up(self, name: str, why: str) -> None:
-        self._given_up[name] = why
-        self.ledger.write("unstored", name=name, why=why)
-        self.runtime.log(f"artifact {name}: {why}")
+    def _give_up(self, name: str, reason: str) -> None:
+        self._given_up[name] = reason
+        self.ledger.write("unstored", name=name, why=reason)
+        self.runtime.log(f"artifact {name}: {reason}")
 
-    def _with_addresses(self, result: Result) -> Result:
+    def _resolved_result(self, result: Result) -> Result:
         if not result.has_files:
             return result
         test = Test.from_body(json.loads(result.test))
@@ -187,19 +200,26 @@ class Uploads:
         test = replace(test, fields=(*test.fields, *fields), artifacts=artifacts)
         return result._replace(test=encoded(fit_to_limits(test)))
 
-    def addressed(self, given: Iterable[Artifact]) -> tuple[tuple[Artifact, ...], tuple[Field, ...]]:
-        """Return artifacts, all of whose files have their end, with their addresses, and fields for those without."""
-        artifacts, fields = [], []
-        for each in given:
-            found = spooled_file(each.url)
-            if found is None:
-                artifacts.append(each)
-            elif (stored := self._stored.get(found[0])) is not None:
-                mime_type = each.mime_type or stored.mime_type or None
-                artifacts.append(replace(each, url=stored.url, mime_type=mime_type))
+    def addressed(self, artifacts: Iterable[Artifact]) -> tuple[tuple[Artifact, ...], tuple[Field, ...]]:
+        """Return artifacts with their URLs, and fields in the place of those that are not stored.
+
+        All of their files must be stored or given up. Artifacts that are no spooled files stay as they are.
+        """
+        resolved: list[Artifact] = []
+        fields: list[Field] = []
+        for artifact in artifacts:
+            spooled = spooled_file(artifact.url)
+            if spooled is None:
+                resolved.append(artifact)
+                continue
+            name, description = spooled
+            stored = self._stored.get(name)
+            if stored is None:
+                fields.append(_not_stored_field(artifact, description, self._given_up.get(name, NO_STORE)))
             else:
-                fields.append(_told(each, found[1], self._given_up.get(found[0], NOBODY)))
-        return tuple(artifacts), tuple(fields)
+                mime_type = artifact.mime_type or stored.mime_type or None
+                resolved.append(replace(artifact, url=stored.url, mime_type=mime_type))
+        return tuple(resolved), tuple(fields)
 
 
 def is_spooled(artifact: Artifact) -> bool:
@@ -208,12 +228,13 @@ def is_spooled(artifact: Artifact) -> bool:
 
 
 def _name(artifact: Artifact) -> str:
-    found = spooled_file(artifact.url)
-    assert found is not None
-    return found[0]
+    spooled = spooled_file(artifact.url)
+    assert spooled is not None
+    return spooled[0]
 
 
-def _told(artifact: Artifact, shown: str, why: str) -> Field:
-    """Return the field that a result has in the place of an artifact."""
+def _not_stored_field(artifact: Artifact, description: str, reason: str) -> Field:
+    """Return the field in the place of an artifact; without any store the reason is in pytest's summary alone."""
     name = f"{artifact.name} ({artifact.note})" if artifact.note else artifact.name
-    return Field(string(name), string(shown if why == NOBODY else f"{shown} (not stored: {why})"))
+    value = description if reason == NO_STORE else f"{description} (not stored: {reason})"
+    return Field(string(name), string(value))

@@ -274,7 +274,7 @@ _WRITE = LedgerFile.write
     ("owner", "name", "broken"),
     [
         pytest.param(Reconciliation, "_complete_thread", no_fence, id="fence"),
-        pytest.param(Reconciliation, "_has_repeated", one_read, id="second-read"),
+        pytest.param(Reconciliation, "_agrees_with_last_read", one_read, id="second-read"),
         pytest.param(LedgerFile, "write", no_intent, id="intent"),
     ],
 )

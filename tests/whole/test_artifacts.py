@@ -192,7 +192,7 @@ def test_another_server_is_never_given_a_file(project: Project, testmo: Scripted
     assert fields["a.txt"].endswith("/a.txt")
     assert fields["dump"] == "8,000 bytes"
     assert all("artifacts" not in test for test in tests.values())
-    told = "3 artifacts named in results, but not stored: nothing keeps files there"
+    told = "3 artifacts named in results, but not stored: the server stores no files"
     assert ran.out.count("not stored") == 1
     assert told in ran.out
     assert project.sessions == []
