@@ -114,13 +114,19 @@ def test_server_that_cannot_be_reached_or_refuses_the_token(project: Project, tm
     assert "set AUTOMATION_REPORT_TOKEN" in told_in_one_line(ran)
 
 
-def test_settings_of_ini_file_and_environment_count(project: Project, server: CheckedServer) -> None:
+def test_settings_of_ini_file_and_environment_count(
+    project: Project, server: CheckedServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """The console command takes settings from pytest's ini file, from below the root too, and variables over them."""
     lines = [f"automation_report_url = {server.address}", "automation_report_project_id = 3"]
     lines += ["automation_report_source = ini", "automation_report_name = from ini", "automation_report_tags = a"]
     project.write("pytest.ini", "\n".join(["[pytest]", *lines]))
     (project.root / "below").mkdir()
-    env = session_environment(AUTOMATION_REPORT_NAME="from environment")
+    # A command sends no token to an address that only an ini file names: the user's own list confirms it.
+    home = tmp_path_factory.mktemp("home")
+    (home / "pytest-automation-report").mkdir()
+    (home / "pytest-automation-report" / "addresses").write_text(f"{server.address}\n")
+    env = session_environment(AUTOMATION_REPORT_NAME="from environment", XDG_CONFIG_HOME=str(home))
     made = console(project.root / "below", "run", "create", "--tags", "b", env=env)
     assert (made.exit, made.out) == (0, "1\n"), made.text
     (body,) = server.runs()
