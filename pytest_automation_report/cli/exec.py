@@ -1,23 +1,19 @@
-"""Run the command of ``exec`` in the foreground (floor 4): with our input and output, and the signals we get.
-
-``automation-report exec``: a command whose results, its own or those in files, are one run (floor 4).
-"""
+"""Run a command as one run: ``automation-report exec`` sends the results of its sessions, or those in files."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import signal
-import subprocess
-import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pytest_automation_report.api.models import Test, Token
+from pytest_automation_report.api.models import Field, FieldType, Test, Token
+from pytest_automation_report.cli.command_output import CommandOutput
+from pytest_automation_report.cli.command_process import run_command, signal_name
 from pytest_automation_report.cli.context import (
     CONNECTION,
     NEW_RUN,
@@ -29,7 +25,7 @@ from pytest_automation_report.cli.context import (
     setting_options,
     with_exit_codes,
 )
-from pytest_automation_report.cli.interrupts import ENDING, OF_COMMAND, Interrupted, Interrupts
+from pytest_automation_report.cli.interrupts import Interrupted, Interrupts
 from pytest_automation_report.cli.run_links import user_shell
 from pytest_automation_report.cli.send import delivered, left_by
 from pytest_automation_report.cli.shared_runs import connected_to, jobs_of, join_or_create_run
@@ -39,6 +35,7 @@ from pytest_automation_report.errors import AutomationReportError, ClientError, 
 from pytest_automation_report.junit.results import JunitResult
 from pytest_automation_report.junit.submission import Submission
 from pytest_automation_report.recording.identity import key_of
+from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.phases import console_field
 from pytest_automation_report.settings.table import setting
 from pytest_automation_report.settings.token import token_from
@@ -49,109 +46,16 @@ from pytest_automation_report.text.terminal import pluralize
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_automation_report.cli.command_process import Ended
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.spool.folder import SessionFolder
 
-NOT_FOUND: Final = 127
-NOT_STARTED: Final = 126
-"""Exit codes that shells have for commands that are not there, and for those that cannot be run."""
-
-_SIGNAL_CODES: Final = 128
-_FORWARDED: Final = ENDING | OF_COMMAND
-_OF_TERMINALS: Final = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGWINCH})
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a command ended: its exit code as a shell tells it, its time in microseconds, and that in words."""
-
-    code: int
-    microseconds: int
-    words: str
-
-
-def run_command(command: Sequence[str], environ: Mapping[str, str], interrupts: Interrupts) -> Ended:
-    """Run a command to its end and forward signals to it, unless a signal to end came before.
-
-    What a terminal sends goes to the command by itself: it is in the same group of processes.
-    """
-    began = time.monotonic()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, no child's end is ever told
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_FORWARDED, signal.SIGCHLD})
-    try:
-        code, words = _outcome(command, environ, before, interrupts)
-        if code < 0 or code > _SIGNAL_CODES:
-            # Who signals each process of a job may reach us after the command, which its signal has ended.
-            interrupts.note(abs(code) % _SIGNAL_CODES)
-    finally:
-        interrupts.allowed = 0
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    exit_code = code if code >= 0 else _SIGNAL_CODES - code
-    return Ended(exit_code, round((time.monotonic() - began) * 1e6), f"{command[0]} {words}")
-
-
-def _outcome(
-    command: Sequence[str], environ: Mapping[str, str], mask: set[signal.Signals | int], interrupts: Interrupts
-) -> tuple[int, str]:
-    """Return the command's exit code, negative for a signal, and how it ended in words."""
-    if interrupts.last is not None:
-        return -interrupts.last, f"was not started: {signal_name(interrupts.last)} came first"
-    try:
-        code = _run(command, environ, mask, interrupts)
-    except OSError as error:
-        code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_STARTED
-        return code, f"could not be started: {error.strerror or error}"
-    return code, f"ended with exit code {code}" if code >= 0 else f"was ended by {signal_name(-code)}"
-
-
-def _run(
-    command: Sequence[str], environ: Mapping[str, str], mask: set[signal.Signals | int], interrupts: Interrupts
-) -> int:
-    """Return the command's exit code, negative for a signal."""
-
-    def take_signals() -> None:
-        for number in _FORWARDED:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, signal.SIG_DFL)  # our handler would swallow one that comes before the exec
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-    process = subprocess.Popen(  # noqa: S603 - the command is the user's own
-        command,
-        env=dict(environ),
-        preexec_fn=take_signals,  # noqa: PLW1509 - there are no threads
-    )
-    while process.poll() is None:
-        number, is_from_terminal = _next_signal()
-        is_new = number in OF_COMMAND or (number in ENDING and interrupts.note(number)[1])
-        if is_new and not is_from_terminal and process.poll() is None:
-            process.send_signal(number)
-    for number in signal.sigpending() & ENDING:  # sent to the command's whole group, which it did not survive
-        signal.sigwait({number})
-        interrupts.note(number)
-    return process.returncode
-
-
-def _next_signal() -> tuple[int, bool]:
-    """Wait for a signal; return it, and whether the command has got it from the terminal already."""
-    waited = {*_FORWARDED, signal.SIGCHLD}
-    if sys.platform == "darwin":
-        number = int(signal.sigwait(waited))
-        return number, number in _OF_TERMINALS and os.isatty(0)
-    found = signal.sigwaitinfo(waited)
-    return found.si_signo, found.si_signo in _OF_TERMINALS and found.si_code > 0
-
-
-def signal_name(number: int) -> str:
-    """Return the name of a signal; its number where it has none."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
 FOLDER: Final = "automation-report exec"
 """Folder of the result that stands for a command which left none."""
+
+OUTPUT_FIELD: Final = "Output"
+"""Name of the run's or thread's field with the command's output, as the official tool has it."""
 
 _DEFECT: Final = "error in reporting, please report it; it changes no exit code: "
 _HANDED_ON: Final = ("url", "project_id", "token_file", "ca_file", "allow_http", "database", "spool", "source")
@@ -166,9 +70,12 @@ _HANDED_ON: Final = ("url", "project_id", "token_file", "ca_file", "allow_http",
     metavar="FILES",
     help="JUnit XML files that COMMAND writes. Can be repeated; may be patterns.",
 )
+@click.option(
+    "--no-output", is_flag=True, help="Do not send what COMMAND prints; it then writes to this terminal or file itself."
+)
 @setting_options(*CONNECTION, *NEW_RUN, *SHARING, *RESULT_SETTINGS)
 @with_exit_codes
-def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], no_output: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
     """Run COMMAND and report it as one run, which is completed however COMMAND ends.
 
     With --results the JUnit XML files that COMMAND wrote are sent. Sessions of pytest with --automation-report join the
@@ -179,7 +86,8 @@ def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], **options: A
     """
     interrupts = Interrupts(timeouts_from(os.environ).same_signal)
     interrupts.install()
-    configuration, token = configuration_of(options)
+    # A setting without an option here: where tests keep no output, the command's is not sent either.
+    configuration, token = configuration_of({**options, "output": None})
     job = configuration.job or f"exec-{secrets.token_hex(6)}"
     reported = _Reported(replace(configuration, job=job), token, command, interrupts)
     before = _snapshot(patterns)
@@ -193,15 +101,28 @@ def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], **options: A
         return 128 + (interrupts.last or signal.SIGINT)
     except Exception as error:  # noqa: BLE001 - a defect of ours must not keep the command from running
         echo_stderr(f"{_DEFECT}{error.__class__.__name__}: {error}")
-    ended = run_command(command, {**os.environ, **_handed_on(options), **reported.environment()}, interrupts)
+    output = None if no_output or configuration.output == "none" else _opened_output()
+    environ = {**os.environ, **_handed_on(options), **reported.environment()}
+    ended = run_command(command, environ, interrupts, output)
     echo_stderr(f"{ended.words} after {ended.microseconds / 1e6:.1f} s")
     try:
-        reported.end(ended, _written(patterns, before))
+        reported.end(ended, _written(patterns, before), output)
     except (AutomationReportError, OSError) as error:
         echo_stderr(f"reporting failed, which changes no exit code: {error}")
     except Exception as error:  # noqa: BLE001 - as above: the exit code is the command's
         echo_stderr(f"{_DEFECT}{error.__class__.__name__}: {error}")
     return ended.code
+
+
+def _opened_output() -> CommandOutput | None:
+    """Return what the command writes into, None where that cannot be made: the command then has our own streams."""
+    output = CommandOutput()
+    try:
+        output.open()
+    except OSError as error:
+        echo_stderr(f"the command's output is not sent: {error.strerror or error}")
+        return None
+    return output
 
 
 @dataclass(slots=True)
@@ -251,7 +172,7 @@ class _Reported:
         known = {setting("job").environment: self.configuration.job}
         return known if self.run is None else {**known, setting("run_id").environment: str(self.run)}
 
-    def end(self, ended: Ended, files: Sequence[Path]) -> None:
+    def end(self, ended: Ended, files: Sequence[Path], output: CommandOutput | None) -> None:
         """Send what the command left, and complete the run when it is its own.
 
         A signal to end interrupts requests alone: all that is to be sent is in the spool before exec ends.
@@ -264,6 +185,9 @@ class _Reported:
             looked = self._looked(is_empty=not submission.results)
             if ended.code and not submission.results and not looked.has_results:
                 submission.add(_failure(self.command, ended, rules))
+            field = None if output is None else _output_field(output, ended, rules)
+            if field is not None:
+                submission.add_property(field)
         except BaseException:
             submission.discard()
             raise
@@ -354,6 +278,17 @@ def _failure(command: Sequence[str], ended: Ended, rules: RecordingOptions) -> J
     fields = (console_field("Error", text, text),)
     test = Test(key_of(folder, name), name, folder, rules.alias("error"), ended.microseconds, fields=fields)
     return JunitResult(test, "error")
+
+
+def _output_field(output: CommandOutput, ended: Ended, rules: RecordingOptions) -> Field | None:
+    """Return the field with the command's output, None if it printed nothing; its arguments may hold secrets."""
+    head, missing, tail = output.text()
+    if not (head.strip() or tail.strip()):
+        return None
+    how = f"{ended.words} after {ended.microseconds / 1e6:.1f} s"
+    head, tail = head.lstrip("\n"), tail.rstrip()
+    parts = (head, f"{tail}\n\n{how}") if missing else (f"{head.rstrip()}\n\n{how}", "")
+    return Field(OUTPUT_FIELD, cleaner_for(rules).console_ends(parts[0], missing, parts[1]), FieldType.CONSOLE)
 
 
 def _handed_on(options: Mapping[str, Any]) -> dict[str, str]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_automation_report.api.models import Endpoint, NewRun
+    from pytest_automation_report.api.models import Endpoint, Field, NewRun
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.run import RunSharing
     from pytest_automation_report.spool.folder import SessionFolder
@@ -110,6 +110,10 @@ class Submission:
                 test=encoded(result.test),
             )
         )
+
+    def add_property(self, field: Field) -> None:
+        """Add a field of the run, or of the thread in a run of others; its texts are clean."""
+        self._write(plain_record("property", field=field.body()))
 
     def finished(
         self,

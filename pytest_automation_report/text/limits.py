@@ -116,7 +116,14 @@ def console(*parts: str, redact: Redact | None = None) -> str:
     if length <= 2 * _TEXT_WINDOW:
         return cut_middle(_clean("".join(parts), redact), TEXT_UNITS)
     head, tail = _windows(parts)
-    head, omitted_characters = _without_edge(_clean(head, redact), length - 2 * _TEXT_WINDOW)
+    return console_ends(head, length - 2 * _TEXT_WINDOW, tail, redact=redact)
+
+
+def console_ends(head: str, missing: int, tail: str, redact: Redaction | None = None) -> str:
+    """Return a text as `console` does, of which only the ends are left, with ``missing`` characters between them."""
+    if not missing:
+        return cut_middle(_clean(head + tail, redact), TEXT_UNITS)
+    head, omitted_characters = _without_edge(_clean(head, redact), missing)
     tail = _clean(tail, redact)
     tail_edge, tail = tail[:_EDGE], tail[_EDGE:]
     return _joined_ends(head, omitted_characters + len(tail_edge), tail, TEXT_UNITS)

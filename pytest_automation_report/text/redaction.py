@@ -290,6 +290,10 @@ class TextCleaner:
         """Return the parts as one text of several lines, cut in its middle."""
         return limits.console(*parts, redact=self._redact)
 
+    def console_ends(self, head: str, missing: int, tail: str) -> str:
+        """Return a console text of which only the ends are left, with ``missing`` characters between them."""
+        return limits.console_ends(head, missing, tail, redact=self._redact)
+
     def paragraph(self, text: str) -> str:
         """Return a short text with its line breaks."""
         return limits.paragraph(text, self._redact)

@@ -1,0 +1,265 @@
+"""Pass a command's output on to the user's streams as it comes, and keep its beginning and its end for the run."""
+
+from __future__ import annotations
+
+import codecs
+import fcntl
+import os
+import pty
+import select
+import sys
+import termios
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+STDOUT: Final = 1
+STDERR: Final = 2
+
+KEPT_CHARACTERS: Final = 1 << 16
+"""How much of the beginning, and of the end, is kept: four times what fits into a field, since colours are removed."""
+
+_CHUNK_BYTES: Final = 1 << 16
+_PIPE_BYTES: Final = 1 << 20
+"""The most that a pipe or a terminal holds: all that a command wrote has come with so many bytes after its end."""
+
+_IDLE_MILLISECONDS: Final = 50
+_POLL_SECONDS: Final = 0.05
+
+
+class TextEnds:
+    """Keeps the beginning and the end of a text that comes in pieces; threads may add to it at the same time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._head = ""
+        self._tail: list[str] = []
+        self._tail_length = 0
+        self._dropped = 0
+
+    def add(self, text: str) -> None:
+        """Append a piece."""
+        with self._lock:
+            room = KEPT_CHARACTERS - len(self._head)
+            if room:
+                self._head += text[:room]
+                text = text[room:]
+            if text:
+                self._tail.append(text)
+                self._tail_length += len(text)
+                # Seldom, so that a command that writes single characters does not cost a copy for each of them.
+                if self._tail_length > 2 * KEPT_CHARACTERS:
+                    self._shorten()
+
+    def ends(self) -> tuple[str, int, str]:
+        """Return the beginning, how many characters are missing after it, and the end."""
+        with self._lock:
+            self._shorten()
+            return self._head, self._dropped, "".join(self._tail)
+
+    def _shorten(self) -> None:
+        text = "".join(self._tail)
+        kept = text[-KEPT_CHARACTERS:]
+        self._dropped += len(text) - len(kept)
+        self._tail, self._tail_length = [kept], len(kept)
+
+
+@dataclass(slots=True)
+class _Channel:
+    """One stream of the command: what it writes into ``command_end`` is read from ``source`` and goes to ``target``."""
+
+    target: int
+    source: int
+    command_end: int
+    is_terminal: bool
+    is_drained: threading.Event = field(default_factory=threading.Event)
+
+
+class CommandOutput:
+    """The output of one command: shown as it comes, its ends kept; owned by the function that runs the command.
+
+    The command gets a terminal where the user's stream is one, so that it keeps its colours and its width, and a pipe
+    otherwise. Where both streams of the user are the same, the command's are the same, too: all stays in its order.
+    A stream of the user that is closed stays closed. One that breaks (a full disk, a reader that has gone) is closed
+    for the command as well, which ends it as it would have ended without us.
+    """
+
+    def __init__(self) -> None:
+        self._ends = TextEnds()
+        self._channels: list[_Channel] = []
+        self._by_stream: dict[int, _Channel] = {}
+        self._lock = threading.Lock()
+        self._ended_reader = self._ended_writer = -1
+
+    def open(self) -> None:
+        """Create what the command will write into; raises `OSError`, and leaves nothing open, if that fails."""
+        try:
+            self._ended_reader, self._ended_writer = os.pipe()
+            streams = [
+                number
+                for number, stream in ((STDOUT, sys.__stdout__), (STDERR, sys.__stderr__))
+                if stream is not None and _is_open(number)
+            ]
+            for number in streams:
+                if number == STDERR and STDOUT in streams and os.path.sameopenfile(STDOUT, STDERR):
+                    self._by_stream[STDERR] = self._by_stream[STDOUT]
+                else:
+                    self._by_stream[number] = _channel_to(number)
+                    self._channels.append(self._by_stream[number])
+        except OSError:
+            self.close()
+            raise
+
+    def command_end(self, stream: int) -> int | None:
+        """Return the descriptor that the command writes to instead of a stream, None where it keeps ours."""
+        channel = self._by_stream.get(stream)
+        return None if channel is None else channel.command_end
+
+    def start(self) -> None:
+        """Begin to pass on, in threads, once the command has been started: nothing may be forked beside threads."""
+        for channel in self._channels:
+            os.close(channel.command_end)
+            channel.command_end = -1
+            threading.Thread(target=self._pump, args=(channel,), daemon=True).start()
+
+    def drain(self, is_interrupted: Callable[[], bool]) -> None:
+        """Wait until all that the command wrote before its end has been passed on, or the user wants to wait no more.
+
+        Processes that the command has left behind may write on; nobody waits for them, and their output is not kept.
+        """
+        os.close(self._ended_writer)
+        self._ended_writer = -1
+        for channel in self._channels:
+            while not channel.is_drained.wait(_POLL_SECONDS):
+                if is_interrupted():
+                    return
+
+    def resize(self) -> bool:
+        """Give the command's terminals the size of the user's; return whether the command has any."""
+        with self._lock:
+            terminals = [channel for channel in self._channels if channel.is_terminal and channel.source >= 0]
+            for channel in terminals:
+                _copy_size(channel)
+        return bool(terminals)
+
+    def text(self) -> tuple[str, int, str]:
+        """Return the beginning, how many characters are missing after it, and the end, as a terminal shows them."""
+        head, missing, tail = self._ends.ends()
+        if not missing:
+            head, tail = head + tail, ""
+        return "\n".join(_visible_lines(head)), missing, "\n".join(_visible_lines(tail))
+
+    def close(self) -> None:
+        """Close what was opened for a command that could not be started."""
+        for channel in self._channels:
+            os.close(channel.source)
+            os.close(channel.command_end)
+        self._channels.clear()
+        self._by_stream.clear()
+        for descriptor in (self._ended_reader, self._ended_writer):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._ended_reader = self._ended_writer = -1
+
+    def _pump(self, channel: _Channel) -> None:
+        # Bytes that are no UTF-8 are spelled as control characters are: \xff.
+        decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        for data in self._chunks(channel):
+            if not channel.is_drained.is_set():
+                self._ends.add(decoder.decode(data))
+            if not _has_written(channel.target, data):
+                break
+        with self._lock:
+            os.close(channel.source)
+            channel.source = -1
+        channel.is_drained.set()
+
+    def _chunks(self, channel: _Channel) -> Iterator[bytes]:
+        """Yield what comes, to the stream's end; note when all has come that was written before the command's end."""
+        waiting = select.poll()
+        waiting.register(channel.source, select.POLLIN)
+        waiting.register(self._ended_reader, select.POLLIN)
+        timeout, remaining = None, _PIPE_BYTES
+        while True:
+            ready = {descriptor for descriptor, _ in waiting.poll(timeout)}
+            if self._ended_reader in ready:
+                waiting.unregister(self._ended_reader)
+                timeout = _IDLE_MILLISECONDS  # a terminal may hold its last bytes back for a moment
+            if channel.source in ready:
+                data = _read(channel.source)
+                if not data:
+                    return
+                yield data
+                remaining -= len(data) if timeout else 0
+            if timeout and (not ready or remaining <= 0):
+                channel.is_drained.set()
+                timeout = None
+
+
+def _channel_to(target: int) -> _Channel:
+    if not os.isatty(target):
+        return _Channel(target, *os.pipe(), is_terminal=False)
+    channel = _Channel(target, *pty.openpty(), is_terminal=True)
+    try:
+        attributes = termios.tcgetattr(target)
+        attributes[1] &= ~termios.OPOST  # the user's own terminal adds the carriage returns
+        termios.tcsetattr(channel.command_end, termios.TCSANOW, attributes)
+    except termios.error:
+        pass  # the user's terminal has gone: what is written to it will say so
+    _copy_size(channel)
+    return channel
+
+
+def _copy_size(channel: _Channel) -> None:
+    try:
+        size = fcntl.ioctl(channel.target, termios.TIOCGWINSZ, bytes(8))
+        fcntl.ioctl(channel.source, termios.TIOCSWINSZ, size)
+    except OSError:
+        pass  # the user's terminal has gone: it has no size any more
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _read(source: int) -> bytes:
+    """Return what can be read, nothing at the end: that of a terminal is an error."""
+    try:
+        return os.read(source, _CHUNK_BYTES)
+    except OSError:
+        return b""
+
+
+def _has_written(target: int, data: bytes) -> bool:
+    """Write everything; return False where the stream takes no more."""
+    view = memoryview(data)
+    waiting = select.poll()
+    waiting.register(target, select.POLLOUT)
+    try:
+        while view:
+            waiting.poll()  # another process may have made the user's terminal or pipe non-blocking
+            view = view[_write(target, view) :]
+    except OSError:
+        return False
+    return True
+
+
+def _write(target: int, data: memoryview) -> int:
+    """Return how much was written, nothing where a non-blocking stream has become full meanwhile."""
+    try:
+        return os.write(target, data)
+    except BlockingIOError:
+        return 0
+
+
+def _visible_lines(text: str) -> Iterator[str]:
+    """Yield the lines; of one that was written over, such as a progress bar, its last state."""
+    for line in text.split("\n"):
+        yield line.rstrip("\r").rpartition("\r")[2]

@@ -1,0 +1,155 @@
+"""Run the command of ``exec`` in the foreground: with our input, our process group and the signals we get."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.cli.command_output import STDERR, STDOUT
+from pytest_automation_report.cli.interrupts import ENDING, OF_COMMAND
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_automation_report.cli.command_output import CommandOutput
+    from pytest_automation_report.cli.interrupts import Interrupts
+
+NOT_FOUND: Final = 127
+NOT_STARTED: Final = 126
+"""Exit codes that shells have for commands that are not there, and for those that cannot be run."""
+
+_SIGNAL_CODES: Final = 128
+_FORWARDED: Final = ENDING | OF_COMMAND
+_OF_TERMINALS: Final = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGWINCH})
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended: its exit code as a shell tells it, its time in microseconds, and that in words."""
+
+    code: int
+    microseconds: int
+    words: str
+
+
+def run_command(
+    command: Sequence[str], environ: Mapping[str, str], interrupts: Interrupts, output: CommandOutput | None
+) -> Ended:
+    """Run a command to its end and forward signals to it, unless a signal to end came before.
+
+    Without ``output`` the command writes to our streams itself.
+
+    What a terminal sends goes to the command by itself: it is in the same group of processes.
+    """
+    began = time.monotonic()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, no child's end is ever told
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_FORWARDED, signal.SIGCHLD})
+    try:
+        code, words = _outcome(command, environ, before, interrupts, output)
+        if code < 0 or code > _SIGNAL_CODES:
+            # Who signals each process of a job may reach us after the command, which its signal has ended.
+            interrupts.note(abs(code) % _SIGNAL_CODES)
+    finally:
+        interrupts.allowed = 0
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    exit_code = code if code >= 0 else _SIGNAL_CODES - code
+    return Ended(exit_code, round((time.monotonic() - began) * 1e6), f"{command[0]} {words}")
+
+
+def _outcome(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    mask: set[signal.Signals | int],
+    interrupts: Interrupts,
+    output: CommandOutput | None,
+) -> tuple[int, str]:
+    """Return the command's exit code, negative for a signal, and how it ended in words."""
+    if interrupts.last is not None:
+        if output is not None:
+            output.close()
+        return -interrupts.last, f"was not started: {signal_name(interrupts.last)} came first"
+    try:
+        process = _started(command, environ, mask, output)
+    except OSError as error:
+        code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_STARTED
+        return code, f"could not be started: {error.strerror or error}"
+    code = _wait(process, interrupts, output)
+    return code, f"ended with exit code {code}" if code >= 0 else f"was ended by {signal_name(-code)}"
+
+
+def _started(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    mask: set[signal.Signals | int],
+    output: CommandOutput | None,
+) -> subprocess.Popen[bytes]:
+    """Start the command; raises `OSError` if it cannot be started."""
+
+    def take_signals() -> None:
+        for number in _FORWARDED:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)  # our handler would swallow one that comes before the exec
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the command is the user's own
+            command,
+            env=dict(environ),
+            stdout=None if output is None else output.command_end(STDOUT),
+            stderr=None if output is None else output.command_end(STDERR),
+            preexec_fn=take_signals,  # noqa: PLW1509 - there are no threads
+        )
+    except OSError:
+        if output is not None:
+            output.close()
+        raise
+    if output is not None:
+        output.start()
+    return process
+
+
+def _wait(process: subprocess.Popen[bytes], interrupts: Interrupts, output: CommandOutput | None) -> int:
+    """Wait for the command's end; return its exit code, negative for a signal."""
+    while process.poll() is None:
+        number, is_from_terminal = _next_signal()
+        if number == signal.SIGWINCH and output is not None and output.resize():
+            is_from_terminal = False  # the command may have looked at its terminal's size before it was changed
+        is_new = number in OF_COMMAND or (number in ENDING and interrupts.note(number)[1])
+        if is_new and not is_from_terminal and process.poll() is None:
+            process.send_signal(number)
+    _take_pending(interrupts)  # sent to the command's whole group, which it did not survive
+    if output is not None:
+        output.drain(lambda: _take_pending(interrupts))
+    return process.returncode
+
+
+def _take_pending(interrupts: Interrupts) -> bool:
+    """Note the signals to end that have come; return whether one of them is not of the group before it."""
+    is_first = False
+    for number in signal.sigpending() & ENDING:
+        signal.sigwait({number})
+        is_first = interrupts.note(number)[0] or is_first
+    return is_first
+
+
+def _next_signal() -> tuple[int, bool]:
+    """Wait for a signal; return it, and whether the command has got it from the terminal already."""
+    waited = {*_FORWARDED, signal.SIGCHLD}
+    if sys.platform == "darwin":
+        number = int(signal.sigwait(waited))
+        return number, number in _OF_TERMINALS and os.isatty(0)
+    found = signal.sigwaitinfo(waited)
+    return found.si_signo, found.si_signo in _OF_TERMINALS and found.si_code > 0
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal; its number where it has none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
