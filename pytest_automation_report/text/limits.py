@@ -119,7 +119,7 @@ def console(*parts: str, redact: Redact | None = None) -> str:
     return console_ends(head, length - 2 * _TEXT_WINDOW, tail, redact=redact)
 
 
-def console_ends(head: str, missing: int, tail: str, redact: Redaction | None = None) -> str:
+def console_ends(head: str, missing: int, tail: str, redact: Redact | None = None) -> str:
     """Return a text as `console` does, of which only the ends are left, with ``missing`` characters between them."""
     if not missing:
         return cut_middle(_clean(head + tail, redact), TEXT_UNITS)
