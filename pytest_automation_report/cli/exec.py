@@ -212,6 +212,8 @@ class _Reported:
             else:
                 with self.interrupts.interruptible():
                     delivered(folder, session, self.configuration, self.token)
+                    if not results and self.is_own:
+                        self._tell_counts()
         except Interrupted:
             self._tell_interrupted(results, folder)
         finally:
@@ -240,6 +242,21 @@ class _Reported:
         where = "" if self.run is None else f" for run {self.run}"
         echo_stderr(f"{by}: {amount}{where} {'is' if results == 1 else 'are'} {place}", colour="yellow")
         echo_stderr(f"send {'it' if results == 1 else 'them'} with: {command}")
+
+    def _tell_counts(self) -> None:
+        """Print how many results the command's own sessions have brought into its run; none are in our spool."""
+        assert self.token is not None
+        assert self.run is not None
+        try:
+            with connected_to(self.configuration, self.token) as client:
+                counts = client.run(self.run).counts
+        except ClientError as error:
+            echo_stderr(f"run {self.run} cannot be looked at: {error}")
+            return
+        others = counts.total - counts.success - counts.failure
+        parts = [(counts.success, "passed"), (counts.failure, "failed"), (others, "others")]
+        by_status = ", ".join(f"{count} {word}" for count, word in parts if count)
+        echo_stderr(f"run {self.run}: {pluralize(counts.total, 'result')}{f': {by_status}' if by_status else ''}")
 
     def _inner(self) -> Exit:
         """Send what sessions of this run have left in the spool: the run is not to be completed before."""

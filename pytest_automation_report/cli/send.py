@@ -7,6 +7,7 @@ import os
 import random
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -37,7 +38,7 @@ from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.liveness import process_start_time
 from pytest_automation_report.spool.log import Log
 from pytest_automation_report.spool.sessions import remove_empty
-from pytest_automation_report.summary.lines import unstored_lines
+from pytest_automation_report.summary.lines import counts_by_status, unstored_lines
 from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
@@ -265,13 +266,15 @@ def _told_on_the_way(folder: SessionFolder, state: LedgerState, dropped: int) ->
 
 def _told(folder: SessionFolder, delivery: Dispatcher, sent: int, configuration: Configuration) -> Exit:
     state = delivery.state
-    arrived = f"{pluralize(sent, 'result')} sent{'' if state.run is None else f' to run {state.run}'}"
+    counts = _counts_of(delivery)
+    arrived = _arrived(delivery, sent, has_results=bool(counts))
     if state.done.get("torn"):
         echo_stderr(
             f"{folder.id}: {state.done['torn']} of its files end in the middle of a record: its process was killed"
         )
     if delivery.is_finished and not delivery.has_kept:
         echo_stderr(f"{folder.id}: {arrived}, nothing is left")
+        _echo_counts(folder, counts)
         if why := folder.remove():
             echo_stderr(f"{folder.id}: its folder is left alone: {why}")
         if state.run is not None:
@@ -291,7 +294,30 @@ def _told(folder: SessionFolder, delivery: Dispatcher, sent: int, configuration:
     text = f"{folder.id}: {arrived}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}"
     if state.run is not None and sent:
         tell_link(configuration, state.run)
-    echo_stderr(text, colour="yellow")
+    _echo_counts(folder, counts)
+    echo_stderr(text, colour="yellow")  # last: it is what the user has to act on
     if state.trouble_class == "token":
         return Exit.TOKEN
     return Exit.REFUSED if rejected or state.trouble_class == "refused" else Exit.KEPT
+
+
+def _counts_of(delivery: Dispatcher) -> Counter[str]:
+    """Return the session's results by pytest's statuses, those that earlier senders sent included."""
+    counts: Counter[str] = Counter()
+    for queue in delivery.queues.by_worker.values():
+        counts.update(queue.counts)
+    return counts
+
+
+def _arrived(delivery: Dispatcher, sent: int, *, has_results: bool) -> str:
+    """Return how much was sent, and where; of a session without results, as one that ends a run, what it was for."""
+    run = delivery.state.run
+    if has_results or run is None:
+        return f"{pluralize(sent, 'result')} sent{'' if run is None else f' to run {run}'}"
+    return f"run {run} is completed" if delivery.state.is_complete else f"no results of its own for run {run}"
+
+
+def _echo_counts(folder: SessionFolder, counts: Counter[str]) -> None:
+    """Print the results by status, if there are any."""
+    if counts:
+        echo_stderr(f"{folder.id}: {pluralize(counts.total(), 'result')}: {counts_by_status(counts)}")

@@ -276,8 +276,13 @@ def _troubles(ending: SessionOutcome | None, troubles: Sequence[str]) -> list[st
     return [*dict.fromkeys((*lines, *_lost(ending.losses)))]
 
 
+def counts_by_status(counts: Mapping[str, int]) -> str:
+    """Return results by pytest's statuses in words: ``10 passed, 1 failed``."""
+    return ", ".join(f"{counts[status]} {word}" for status, word in _WORDS.items() if counts.get(status))
+
+
 def _counted(tally: SessionCounts) -> str:
-    statuses = ", ".join(f"{tally.counts[each]} {_WORDS[each]}" for each in _WORDS if tally.counts.get(each))
+    statuses = counts_by_status(tally.counts)
     where = f" in {pluralize(tally.threads, 'thread')}" if tally.threads else ""
     return f"{tally.acknowledged} of {pluralize(tally.seen, 'result')} delivered{where}: {statuses}"
 

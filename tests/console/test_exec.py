@@ -49,6 +49,9 @@ def test_sessions_of_the_command_join_its_run(project: Project, server: CheckedS
     ran = console(project.root, "exec", *place, "--name", "by exec", "--", *PYTEST)
     assert ran.exit == 0, ran.text
     assert "joining run 1" in ran.out
+    assert "0 results" not in ran.err
+    assert "run 1 is completed, nothing is left" in ran.err
+    assert "run 1: 1 result: 1 passed" in ran.err
     assert [each["name"] for each in server.runs()] == ["by exec"]
     assert sent_to(server) == [("test_ok", "passed")]
     assert completions(server) == [{"measure_elapsed": True}]

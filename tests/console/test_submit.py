@@ -42,7 +42,9 @@ def test_submit_makes_a_run_of_its_own_and_completes_it(
     ran = console(project.root, "submit", "a.xml", "b.xml", *place, *described)
     assert (ran.exit, ran.out) == (0, "1\n"), ran.text
     assert re.fullmatch(
-        r"[\w-]+: 3 results sent to run 1, nothing is left\nlook at it: http://.*/automation/runs/view/1\n", ran.err
+        r"([\w-]+): 3 results sent to run 1, nothing is left\n\1: 3 results: 2 passed, 1 failed\n"
+        r"look at it: http://.*/automation/runs/view/1\n",
+        ran.err,
     )
     (run,) = server.runs()
     assert (run["name"], run["source"], run["tags"]) == ("nightly", "suite", ["one", "two"])
@@ -192,14 +194,23 @@ def test_refusals_have_exit_codes_of_their_own(project: Project, place: list[str
     assert len(project.sessions) == 2
 
 
-def test_settings_of_the_ini_file_shape_the_results(project: Project, server: CheckedServer) -> None:
-    """Address, prefix, aliases and patterns to hide are taken from pytest's ini file, as pytest itself takes them."""
+def test_settings_of_the_ini_file_shape_the_results(
+    project: Project, server: CheckedServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Address (listed by the user), prefix, aliases and patterns to hide come from the ini file, as pytest has them."""
     lines = [f"automation_report_url = {server.address}", "automation_report_project_id = 1"]
     lines += ["automation_report_source = suite", "automation_report_folder_prefix = job"]
     lines += ["automation_report_statuses = failure=failed", "automation_report_redact = bec\\w+"]
     project.write("pytest.ini", "\n".join(["[pytest]", *lines]))
     written(project.root / "a.xml", ["one"], failed="one")
-    ran = console(project.root, "submit", "a.xml")
+    # Of an address that only an ini file names the token is kept away, unless the user's own list has it.
+    home = tmp_path_factory.mktemp("home")
+    own = home / "pytest-automation-report" / "addresses"
+    own.parent.mkdir()
+    own.write_text(f"{server.address}\n")
+    own.chmod(0o600)
+    env = session_environment(XDG_CONFIG_HOME=str(home))
+    ran = console(project.root, "submit", "a.xml", env=env)
     assert ran.exit == 0, ran.text
     ((_, test),) = server.tests()
     assert (test["folder"], test["status"]) == ("job.tests.mod", "failed")
