@@ -89,14 +89,14 @@ def _with_merge(facts: BuildInfo, environ: Mapping[str, str], provider: Provider
 
 
 def _ref(environ: Mapping[str, str], provider: Provider, request: int | None) -> BuildInfo:
-    """Return branch, tag or pull request by the first variable that says what was built."""
+    """Return the branch, tag or pull request in the first variable that is set; the formats are tried in order."""
     text = _first(environ, provider.branch) or ""
     pull = _PULL_REF.fullmatch(text)
     if pull:
         return BuildInfo(pull_request=int(pull[1]))
-    named = re.fullmatch(provider.pull_ref, text) if provider.pull_ref else None
-    if named and int(named[1]) == request:
-        return BuildInfo()
+    number = _number_in_ref(text, provider)
+    if number and int(number) == request:
+        return BuildInfo()  # the provider's name of the request that is known already: no branch
     for prefix in (*_TAG_PREFIXES, *provider.tag_prefixes):
         if text.startswith(prefix):
             return BuildInfo(tag=text[len(prefix) :] or None)
@@ -112,11 +112,21 @@ def _commit(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
 
 
 def _request(environ: Mapping[str, str], provider: Provider) -> int | None:
-    """Return the pull request's number; some variables hold its address, or ``false``."""
+    """Return the pull request's number, ``None`` if there is none; some variables hold ``false`` then."""
     text = _first(environ, provider.pull_request) or ""
-    named = re.fullmatch(provider.pull_ref, text) if provider.pull_ref else None
-    found = named[1] if named else text.rstrip("/").rpartition("/")[2] if "://" in text else text
-    return int(found) if _NUMBER.fullmatch(found) else None
+    number = _number_in_ref(text, provider) or _number_in_url(text) or text
+    return int(number) if _NUMBER.fullmatch(number) else None
+
+
+def _number_in_ref(text: str, provider: Provider) -> str:
+    """Return the number in the provider's own name of a pull request's branch, such as ``pr/12``."""
+    match = re.fullmatch(provider.pull_ref, text) if provider.pull_ref else None
+    return match[1] if match else ""
+
+
+def _number_in_url(text: str) -> str:
+    """Return the last part of a pull request's URL."""
+    return text.rstrip("/").rpartition("/")[2] if "://" in text else ""
 
 
 def _attempt(environ: Mapping[str, str], provider: Provider) -> int | None:

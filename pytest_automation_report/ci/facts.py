@@ -6,7 +6,7 @@ Values only, so that pytest and the console command tell the same. What nobody t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
@@ -100,26 +100,32 @@ class BuildInfo:
 
 
 def with_fallbacks(first: BuildInfo, *others: BuildInfo | None) -> BuildInfo:
-    """Return the first facts, with what they leave unknown taken from the others in turn.
-
-    What belongs together is taken together: no branch where a tag is known, no commit where that of a merge is.
-    """
+    """Fill the missing values of `first` from `others`, in order."""
     for other in others:
-        if other is None:
-            continue
-        missing = {
-            each.name: value
-            for each in fields(first)
-            if getattr(first, each.name) is None and (value := getattr(other, each.name)) is not None
-        }
-        if first.branch or first.tag:
-            missing.pop("branch", None)
-            missing.pop("tag", None)
-        if first.commit or first.merge_commit:
-            missing.pop("commit", None)
-            missing.pop("merge_commit", None)
-        first = replace(first, **missing)
+        if other is not None:
+            first = _with_fallback(first, other)
     return first
+
+
+def _with_fallback(first: BuildInfo, other: BuildInfo) -> BuildInfo:
+    # Two pairs are filled as pairs: a branch of one source and a tag or a merge commit of another do not belong
+    # to the same build.
+    has_ref = bool(first.branch or first.tag)
+    has_commit = bool(first.commit or first.merge_commit)
+    return BuildInfo(
+        provider=other.provider if first.provider is None else first.provider,
+        branch=other.branch if first.branch is None and not has_ref else first.branch,
+        tag=other.tag if first.tag is None and not has_ref else first.tag,
+        commit=other.commit if first.commit is None and not has_commit else first.commit,
+        merge_commit=other.merge_commit if first.merge_commit is None and not has_commit else first.merge_commit,
+        pull_request=other.pull_request if first.pull_request is None else first.pull_request,
+        build=other.build if first.build is None else first.build,
+        attempt=other.attempt if first.attempt is None else first.attempt,
+        shard=other.shard if first.shard is None else first.shard,
+        url=other.url if first.url is None else first.url,
+        repository=other.repository if first.repository is None else first.repository,
+        commit_url=other.commit_url if first.commit_url is None else first.commit_url,
+    )
 
 
 def with_facts(run: NewRun, facts: BuildInfo, *, own: Sequence[Field] = (), is_branch_tag: bool = False) -> NewRun:

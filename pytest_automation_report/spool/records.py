@@ -1,9 +1,8 @@
-"""The lines that spool and ledger are made of: length, CRC32 and JSON (floor 0, pure).
+"""Frame and parse the records of spool and ledger: length, CRC32 and JSON, one record per line.
 
 A record is one line of ASCII, ``LLLLLLLL CCCCCCCC {json}`` and a newline: eight hexadecimal digits for the length of
-the JSON in bytes, eight for its CRC32. JSON in ASCII holds no raw newline, so a reader that meets a damaged record
-goes on at the next line. What pytest's process and the sender write is made here, so that both sides read the same
-words.
+the JSON in bytes, eight for its CRC32. JSON in ASCII holds no raw newline, so a reader skips a damaged record and
+continues at the next line. Pytest's process and the sender both use this module, so they agree on the format.
 """
 
 from __future__ import annotations
@@ -19,26 +18,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 FORMAT: Final = 1
-"""Version of the records; a reader refuses a newer one."""
+"""Version of the records; a reader refuses every other version."""
 
 AGAIN: Final = "again"
-"""Outcome of a crash that counts as a failure although the test is to run again, as xdist does for scopes."""
+"""Outcome of a crash that counts as a failure although the test runs again, as xdist does for scopes."""
 
-_HEADER: Final = 18
-_LONGEST_BYTES: Final = 64 << 20
-_NAMES: Final = 500
+_HEADER_BYTES: Final = 18
+# A line without an end is not collected in memory for longer than this.
+_MAX_LINE_BYTES: Final = 64 << 20
+# Sessions may collect 100,000 tests: several lines of 500 names stay far below the longest line.
+_NAMES_PER_RECORD: Final = 500
+# A FINISH ends with its test, so the test's JSON can be cut off and sent without decoding it.
 _TEST_MARK: Final = ',"test":'
 _START: Final = b'{"k":"start",'
 _PASS: Final = b'{"k":"pass",'
 
-# Tests patch `json`: what pytest's process needs is taken once, when this module is imported.
+# Users' tests patch `json`: pytest's process takes its functions once, when this module is imported.
 _decode: Final[Callable[[str], tuple[Any, int]]] = json.JSONDecoder().raw_decode
 encode: Final[Callable[[object], str]] = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record as read: its kind, its members, and the undecoded JSON of its test where it has one."""
+    """One record: its kind, its members, and the undecoded JSON of its test, empty for other kinds than FINISH."""
 
     kind: str
     members: Mapping[str, Any]
@@ -47,7 +49,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class PositionedRecord:
-    """A record and the offset of its first byte in its file; ``begun`` is that of a PASS's START if it is left out."""
+    """A record and the offset of its first byte in its file.
+
+    ``begun`` is the offset of the START that was dropped because this PASS follows it, -1 if none was dropped.
+    """
 
     offset: int
     record: Record
@@ -55,15 +60,15 @@ class PositionedRecord:
 
 
 def framed(payload: str) -> bytes:
-    """Return the line, in bytes, that holds this ASCII JSON object."""
+    """Frame an ASCII JSON object as a line with its length and CRC32."""
     data = payload.encode("ascii")
     return b"%b%b\n" % (_header(data), data)
 
 
 def unframed(line: bytes) -> str | None:
-    """Return the JSON of a line without its newline, or ``None`` when the line is damaged."""
-    payload = line[_HEADER:]
-    if line[:_HEADER] != _header(payload):
+    """Return the JSON of a line that ends before its newline, or ``None`` if the line is damaged."""
+    payload = line[_HEADER_BYTES:]
+    if line[:_HEADER_BYTES] != _header(payload):
         return None
     try:
         return payload.decode("ascii")
@@ -76,7 +81,7 @@ def _header(payload: bytes) -> bytes:
 
 
 def record_from(payload: str) -> Record | None:
-    """Return the record in this JSON, or ``None`` when it is no object with a kind."""
+    """Parse a record from its JSON; ``None`` if that is not an object with a kind."""
     head, mark, test = payload.partition(_TEST_MARK)
     text = head + "}" if mark else head
     try:
@@ -90,14 +95,22 @@ def record_from(payload: str) -> Record | None:
 
 @dataclass(slots=True)
 class Decoder:
-    """Turns the bytes of one file, in whatever pieces they come, into records; owned by whoever reads the file.
+    """Decode the bytes of one file, in pieces of any size, into records; owned by the reader of that file.
 
-    A line that is longer than any record is damaged, and none of it is kept.
+    The bytes of a worker's file, with a START that its PASS follows::
+
+        0                          100                        230
+        | LLLLLLLL CCCCCCCC {start} | LLLLLLLL CCCCCCCC {pass} | LLLLLLLL CCC
+        '-- dropped ----------------'-- offset=100, begun=0 ----'-- _tail: wait for the next piece
+
+    ``position`` is the offset behind the last complete line (230 here). A line that is longer than any record is
+    damaged: it is counted once, none of it is stored, and decoding continues behind its newline.
     """
 
     damaged: int = 0
     position: int = 0
     _tail: bytes = b""
+    # Inside a line longer than any record: everything up to the next newline belongs to it and is skipped.
     _is_endless: bool = False
 
     @property
@@ -106,81 +119,104 @@ class Decoder:
         return bool(self._tail)
 
     def rewind(self) -> None:
-        """Forget the piece of a record that stands at the end: it is read again, or its writer has taken it back."""
+        """Forget the unfinished record at the end: it is read again, or its writer has removed it."""
         self._tail = b""
 
     def feed(self, chunk: bytes) -> list[PositionedRecord]:
-        """Return the records that these next bytes complete; damaged lines are counted, blank ones skipped.
+        """Decode the records that the next bytes complete; count damaged lines and skip blank ones.
 
-        A START whose PASS follows is left out: it says nothing more, and there are as many as there are tests.
+        A START that its PASS follows is dropped: it adds nothing, and there is one for each test.
         """
-        found: list[PositionedRecord] = []
         *lines, self._tail = (self._tail + chunk).split(b"\n")
-        begun = -1
+        records = self._decode_lines(lines)
+        self._skip_endless_line()
+        return records
+
+    def _decode_lines(self, lines: list[bytes]) -> list[PositionedRecord]:
+        records: list[PositionedRecord] = []
+        start_offset = -1  # of the START on the line before, if it was dropped
         for line, following in zip_longest(lines, lines[1:], fillvalue=b""):
             offset = self.position
             self.position += len(line) + 1
             if self._is_endless or not line:
                 self._is_endless = False
                 continue
-            if line.startswith(_START, _HEADER) and _is_pass_of(line, following):
-                begun = offset
+            # Compared as bytes before anything is decoded: half of all lines are such STARTs.
+            if line.startswith(_START, _HEADER_BYTES) and _is_pass_of(line, following):
+                start_offset = offset
                 continue
             payload = unframed(line)
             record = None if payload is None else record_from(payload)
             if record is None:
                 self.damaged += 1
             else:
-                found.append(PositionedRecord(offset, record, begun))
-            begun = -1
-        if self._is_endless or len(self._tail) > _LONGEST_BYTES:
+                records.append(PositionedRecord(offset, record, start_offset))
+            start_offset = -1
+        return records
+
+    def _skip_endless_line(self) -> None:
+        """Drop the unfinished line if it is too long for a record; count it when that is first noticed."""
+        if self._is_endless or len(self._tail) > _MAX_LINE_BYTES:
             self.damaged += not self._is_endless
             self._is_endless = True
             self.position += len(self._tail)
             self._tail = b""
-        return found
 
 
 def _is_pass_of(start: bytes, line: bytes) -> bool:
-    """Whether a line is the whole PASS of the attempt that this START begins."""
-    number = start[_HEADER + len(_START) :].partition(b",")[0]
-    return line.startswith(b"%b%b," % (_PASS, number), _HEADER) and unframed(line) is not None
+    """Return whether a line is the undamaged PASS of the attempt that this START begins."""
+    number = start[_HEADER_BYTES + len(_START) :].partition(b",")[0]
+    return line.startswith(b"%b%b," % (_PASS, number), _HEADER_BYTES) and unframed(line) is not None
 
 
 def plain_record(kind: str, **members: object) -> bytes:
-    """Return a record without a test; for everything that is not written once a test."""
+    """Encode a record that holds no test; for every kind that is not written once per test.
+
+    Slower than the functions below, which format the JSON by hand because they run for each test.
+    """
     return framed(encode({"k": kind, **members}))
 
 
 def collected_names(nodeids: Sequence[str]) -> Iterator[bytes]:
-    """Yield the records that name all tests that were collected."""
-    for first in range(0, len(nodeids), _NAMES):
-        yield plain_record("ids", ids=list(nodeids[first : first + _NAMES]))
+    """Yield the IDS records, which name all collected tests.
+
+    Written only for ``report_not_run``: the sender then reports each test that has no result as untested.
+    """
+    for first in range(0, len(nodeids), _NAMES_PER_RECORD):
+        yield plain_record("ids", ids=list(nodeids[first : first + _NAMES_PER_RECORD]))
 
 
 def attempt_header(nodeid: str, file: str, line: int | None) -> str:
-    """Return the members that say which test an attempt is of; made once, for its START and its PASS.
+    """Encode the members that identify an attempt's test; done once, for its START and its PASS.
 
-    A line that is no integer, as an item of a plugin may have, is none: it must not cost the result.
+    Items of other plugins may have a line that is not an integer. It becomes null, so that the result is still sent.
     """
     return f'"id":{_quoted(nodeid)},"file":{_quoted(file)},"line":{line if type(line) is int else "null"}'
 
 
 def start_record(number: int, moment: int, attempt_header: str) -> bytes:
-    """Return START: attempt ``number`` of this process begins, ``moment`` microseconds into the session."""
+    """Encode START: attempt ``number`` of this process begins, ``moment`` microseconds into the session.
+
+    Exists so that a test that kills its process is known: a START without PASS or FINISH is reported as a crash.
+    """
     return framed(f'{{"k":"start","n":{number},"t":{moment},{attempt_header}}}')
 
 
 def pass_record(number: int, moment: int, began: int, elapsed: int, attempt_header: str) -> bytes:
-    """Return PASS: attempt ``number`` is over and passed, with nothing to say but how long that took.
+    """Encode PASS: attempt ``number`` passed, without texts, fields or artifacts.
 
-    It holds all that its START does, so that either may be damaged; who sends it makes the result, many at once.
+    The usual case, kept cheap for pytest: the sender builds the result later, many at a time. PASS repeats the members
+    of its START, so that either of the two may be damaged. Moments and ``elapsed`` are in microseconds.
     """
     return framed(f'{{"k":"pass","n":{number},"t":{moment},"began":{began},"elapsed":{elapsed},{attempt_header}}}')
 
 
 def finish_record(number: int, moment: int, *, key: str, status: str, elapsed: int, is_final: bool, test: str) -> bytes:
-    """Return FINISH: attempt ``number`` is over; ``test`` is the result as the JSON that the server gets."""
+    """Encode FINISH: attempt ``number`` has ended, with any other result than a plain PASS.
+
+    ``test`` is the JSON that is sent to the server. Key, status and elapsed stand outside of it, so that the sender can
+    batch and count results without decoding them. ``is_final`` is false if the test runs again.
+    """
     final = "true" if is_final else "false"
     return framed(
         f'{{"k":"finish","n":{number},"t":{moment},"key":{_quoted(key)},"status":"{status}","elapsed":{elapsed},'

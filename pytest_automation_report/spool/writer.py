@@ -1,4 +1,4 @@
-"""Appends a process's records to its file in the spool, whatever tests do to disk and descriptors (floor 2)."""
+"""Append a process's records to its spool file, whatever tests do to the disk and to descriptors."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COPY: Final = "~"
-"""What the name of a file ends with as long as it is being made again; its writer may die then."""
+"""Suffix of a file while it is being restored; its writer may die before it is renamed."""
 
 SESSION_FILE: Final = "session.json"
-"""What a session's folder can be sent by: without it nobody knows where its records go."""
+"""The manifest's file name. Without that file the destination of a session's records is unknown."""
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-_WAITING_RECORDS: Final = 1000
+_MAX_WAITING_RECORDS: Final = 1000
 _PIECE_BYTES: Final = 1 << 20
+# Records up to this size hold hardly any texts: their short form would save nothing.
 _LONG_BYTES: Final = 1024
-_ROOM_BYTES: Final = 256 << 10
-"""So much of a disk is left to outcomes: about 500 of them."""
+_RESERVED_BYTES: Final = 256 << 10
+"""Free space that long records do not use: enough for about 500 outcomes without texts."""
 
 _RESULTS: Final = (b'{"k":"finish"', b'{"k":"pass"')
 
 
 class Disk:
-    """The functions of ``os`` that writing needs, as they are when this is made: tests patch modules."""
+    """The functions of ``os`` needed for writing, saved when the object is created: users' tests patch modules."""
 
     __slots__ = (
         "close", "fstat", "fstatvfs", "ftruncate", "getpid", "lstat", "makedirs", "mkdir", "open", "pread", "rename",
@@ -45,10 +46,10 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class ManifestFile:
-    """What is needed to make a session's folder again without its session: any process that writes there can.
+    """Restore a deleted ``session.json`` and its folder; every process that writes there can do so.
 
-    ``path`` is the file's, ``written_ns`` the moment when it was first written, in nanoseconds since 1970, 0 where that
-    is not known. Of the ``ignored`` folders those that have to be made get a ``.gitignore``.
+    ``path`` is the path of the file. ``written_ns`` is the time when it was first written, in nanoseconds since 1970,
+    0 if unknown. Those of the ``ignored`` folders that have to be created get a ``.gitignore``.
     """
 
     path: str
@@ -57,28 +58,29 @@ class ManifestFile:
     ignored: tuple[str, ...]
 
     def restore(self, disk: Disk) -> None:
-        """Make the folder and the file where a test has deleted them; raises OSError where that cannot be done."""
+        """Create the folder and the file if a test has deleted them; raises OSError if that fails."""
         self.copy(disk)
         self.show(disk)
 
     def copy(self, disk: Disk) -> None:
-        """Write the missing file under a name of this process's own: nobody takes a part of it for the file.
+        """Write the missing file under a name that holds this process's id, so that no reader sees a part of it.
 
-        Readers take a copy when no process lives to give it its name. Raises OSError where it cannot be written.
+        Readers use the copy if its process died before renaming it. Raises OSError if it cannot be written.
         """
         try:
             disk.lstat(self.path)
         except FileNotFoundError:
-            for each in self.ignored:
-                ignore(disk, each)
+            for folder in self.ignored:
+                ignore(disk, folder)
             disk.makedirs(self.path.rpartition("/")[0], 0o700, exist_ok=True)
-            made = self._copy_of(disk)
-            _put(disk, made, self.data)
+            copy = self._copy_of(disk)
+            _write_file(disk, copy, self.data)
             if self.written_ns:
-                disk.utime(made, ns=(self.written_ns, self.written_ns))
+                # Age decides when a session expires: restoring it must not make it younger.
+                disk.utime(copy, ns=(self.written_ns, self.written_ns))
 
     def show(self, disk: Disk) -> None:
-        """Give the copy its name; does nothing where there was no need of one."""
+        """Rename the copy to its final name; does nothing if there is no copy."""
         with suppress(FileNotFoundError):
             disk.rename(self._copy_of(disk), self.path)
 
@@ -87,20 +89,20 @@ class ManifestFile:
 
 
 def ignore(disk: Disk, folder: str) -> None:
-    """Make a private folder that git ignores, with its parents; does nothing when it is there."""
+    """Create a private folder that git ignores, with its parents; does nothing if it exists."""
     disk.makedirs(folder.rpartition("/")[0] or ".", exist_ok=True)
     try:
         disk.mkdir(folder, 0o700)
     except FileExistsError:
         return
-    _put(disk, f"{folder}/.gitignore", b"*\n")
+    _write_file(disk, f"{folder}/.gitignore", b"*\n")
 
 
-def _put(disk: Disk, path: str, data: bytes) -> None:
+def _write_file(disk: Disk, path: str, data: bytes) -> None:
     descriptor = disk.open(path, _FLAGS | os.O_TRUNC, 0o600)
     try:
         if disk.write(descriptor, data) != len(data):
-            raise OSError(None, f"{path}: the disk does not take all of it")
+            raise OSError(None, f"{path}: the disk did not accept all bytes")
     finally:
         disk.close(descriptor)
 
@@ -108,37 +110,37 @@ def _put(disk: Disk, path: str, data: bytes) -> None:
 def restored(
     disk: Disk, descriptor: int, path: str, *, last: bytes = b"", on_copied: Callable[[], None] = lambda: None
 ) -> int:
-    """Return the descriptor of a new file at ``path`` with all that the deleted file of ``descriptor`` holds.
+    """Create a new file at ``path`` with the content of the deleted file of ``descriptor``; return its descriptor.
 
-    A deleted file can be read as long as a descriptor of it is open. Readers see the old file or the new one, whose
-    offsets are the same, or the copy when this process dies before it has its name. ``last`` is written behind the
-    copy; ``on_copied`` is called before that gets its name. Raises OSError where that cannot be done; the old
-    descriptor stays open then.
+    A deleted file can be read while a descriptor of it is open. Readers see the old file or the new one, with the same
+    offsets, or the copy if this process dies before it renames it. ``last`` is written behind the copied bytes;
+    ``on_copied`` is called before the copy is renamed. Raises OSError on failure; the old descriptor stays open then.
     """
     disk.makedirs(path.rpartition("/")[0], 0o700, exist_ok=True)
-    made = disk.open(path + COPY, _FLAGS | os.O_TRUNC, 0o600)
+    copy = disk.open(path + COPY, _FLAGS | os.O_TRUNC, 0o600)
     try:
-        _copy(disk, descriptor, made, last)
+        _copy_content(disk, descriptor, copy, last)
         on_copied()
         disk.rename(path + COPY, path)
     except BaseException:
-        disk.close(made)
+        disk.close(copy)
         raise
     disk.close(descriptor)
-    return made
+    return copy
 
 
-def _copy(disk: Disk, descriptor: int, made: int, last: bytes) -> None:
+def _copy_content(disk: Disk, source: int, target: int, last: bytes) -> None:
     offset = 0
-    while piece := disk.pread(descriptor, _PIECE_BYTES, offset):
-        offset += disk.write(made, piece)
-    if last and disk.write(made, last) != len(last):
-        raise OSError(None, "the disk does not take the end of a copy")
+    # The offset grows by the bytes written, so a short write is continued where it stopped.
+    while piece := disk.pread(source, _PIECE_BYTES, offset):
+        offset += disk.write(target, piece)
+    if last and disk.write(target, last) != len(last):
+        raise OSError(None, "the disk did not accept the end of a copy")
 
 
 @dataclass(frozen=True, slots=True)
 class WriteLosses:
-    """What the disk did not take: results that exist in memory alone, other records, results without their texts."""
+    """Count what could not be written: results and other records that are only in memory, results without texts."""
 
     results: int = 0
     records: int = 0
@@ -147,26 +149,38 @@ class WriteLosses:
 
     @classmethod
     def together(cls, parts: Iterable[WriteLosses]) -> WriteLosses:
-        """Return the losses of several processes as one."""
-        found = list(parts)
+        """Add up the losses of several processes; the first reason stands for all."""
+        losses = list(parts)
         return cls(
-            results=sum(each.results for each in found),
-            records=sum(each.records for each in found),
-            shortened=sum(each.shortened for each in found),
-            trouble=next((each.trouble for each in found if each.trouble), ""),
+            results=sum(part.results for part in losses),
+            records=sum(part.records for part in losses),
+            shortened=sum(part.shortened for part in losses),
+            trouble=next((part.trouble for part in losses if part.trouble), ""),
         )
 
 
 class SpoolWriter:
-    """Appends records to one process's file; owned by the process that made it.
+    """Append records to one process's file; owned by the process that created it.
 
-    ``session`` is the file that makes the records a session's, where that is known; it is made again before they are.
+    ``session`` is the manifest to restore before the records, ``None`` if it is unknown.
 
-    Tests patch modules, close descriptors, delete folders and fork. So every function that writing needs is held by
-    the instance, the descriptor is compared with the file before each record, a deleted file is made again with all
-    that it held, and a forked child writes nothing. Where the disk takes a record no more, the short form of it is
-    tried, which goes without texts; what cannot be written either is kept in memory (the last 1,000 records) and tried
-    again before the next one.
+    Users' tests patch modules, close descriptors, delete folders and fork. So the instance holds every function that it
+    needs, compares its descriptor with its file before each record, restores a deleted file with its content, and
+    writes nothing in a forked child.
+
+    Results must survive a full disk. How `write` handles one record::
+
+        waiting records | disk                | action                                    | counted as
+        ----------------+---------------------+-------------------------------------------+----------------------
+        none            | has space           | append it                                 |
+        none            | nearly full, long   | append its short form (without texts)     | shortened
+        none            | write fails         | try the short form, else queue it         | failures, shortened
+        some            | has space           | append those that wait first, then it     |
+        some            | write fails         | queue the short form at the end           | failures, shortened
+        1,000           | write fails         | drop the oldest, queue the short form     | dropped, if a result
+
+    Records never overtake each other: a reader relies on their order. A write that was cut short leaves the file *torn*
+    until its rest is truncated; the next record then begins with a newline, so that only the torn one is damaged.
     """
 
     _descriptor: int
@@ -190,16 +204,16 @@ class SpoolWriter:
         self.shortened = 0
         self.dropped = 0
         self.trouble = ""
-        self._take(self._open())
+        self._use_descriptor(self._open())
 
     @property
     def waiting(self) -> int:
-        """Number of records that could not be written so far and are kept in memory."""
+        """Number of records that are kept in memory because they could not be written so far."""
         return len(self._waiting)
 
     @property
     def losses(self) -> WriteLosses:
-        """What would be lost if the process ended now, and what is already."""
+        """Losses so far, and those that would be added if the process ended now."""
         results = sum(map(_is_result, self._waiting))
         records = len(self._waiting) - results
         is_whole = not (self._waiting or self.dropped or self.shortened)
@@ -211,44 +225,56 @@ class SpoolWriter:
         return self._path.rpartition("/")[0]
 
     def write(self, record: bytes, short: Callable[[], bytes] | None = None) -> bool:
-        """Append one record with one write, and return whether this process may; never raises for what the disk does.
+        """Append one record with one write; False in a forked child. Never raises for errors of the disk.
 
-        ``short`` makes the form of the record that is written where the disk does not take the whole.
+        ``short`` builds the form of the record that is written if the disk has no space for the whole.
         """
+        # A forked child shares the descriptor: its records would be counted twice.
         if self._disk.getpid() != self._pid:
             return False
         try:
             self._ensure_file()
-            while self._waiting:
-                self._append(self._waiting[0])
-                self._waiting.popleft()
-            if short is not None and len(record) > _LONG_BYTES and self._is_short_of_room():
+            self._flush_waiting()
+            if short is not None and len(record) > _LONG_BYTES and self._is_nearly_full():
                 self.shortened += 1
                 self.trouble, record = f"{self._path}: the disk is nearly full", short()
             self._append(record)
         except OSError as error:
             self.failures += 1
             self.trouble = f"{self._path}: {error.strerror or error}"
-            self._save(record if short is None else short(), is_short=short is not None)
+            if short is None:
+                self._queue(record)
+            else:
+                self._write_or_queue_short(short())
         return True
 
     def close(self) -> None:
-        """Close the descriptor if it is still the spool's."""
-        if self._disk.getpid() == self._pid and self._found() is not None:
+        """Close the descriptor if it still belongs to the spool's file."""
+        if self._disk.getpid() == self._pid and self._stat_of_file() is not None:
             os.close(self._descriptor)
         self._descriptor = -1
 
-    def _save(self, record: bytes, *, is_short: bool) -> None:
-        """Write a record in its short form, or keep it; none passes one that waits."""
-        self.shortened += is_short
-        if is_short and not self._waiting:
+    def _flush_waiting(self) -> None:
+        """Append the records that wait, oldest first; one leaves the queue only after it was written."""
+        while self._waiting:
+            self._append(self._waiting[0])
+            self._waiting.popleft()
+
+    def _write_or_queue_short(self, record: bytes) -> None:
+        """Append the short form of a record, or queue it; it never overtakes a record that waits."""
+        self.shortened += 1
+        if not self._waiting:
             try:
                 self._append(record)
             except OSError:
-                self.failures += 1  # told by the trouble of the first attempt
+                self.failures += 1  # `trouble` holds the reason of the first attempt
             else:
                 return
-        if len(self._waiting) == _WAITING_RECORDS:
+        self._queue(record)
+
+    def _queue(self, record: bytes) -> None:
+        """Keep a record in memory until the disk accepts it; the oldest is dropped when there are too many."""
+        if len(self._waiting) == _MAX_WAITING_RECORDS:
             self.dropped += _is_result(self._waiting.popleft())
         self._waiting.append(record)
 
@@ -259,41 +285,44 @@ class SpoolWriter:
             self._is_torn = False
             self._size += written
             return
+        # Stays set if truncating fails.
         self._is_torn = True
-        # What is left of the record would take the room of a shorter one.
+        # The rest of the record would use the space of a shorter one.
         self._disk.ftruncate(self._descriptor, self._size)
         self._is_torn = False
-        raise OSError(None, f"only {written} of {len(data)} bytes were taken")
+        raise OSError(None, f"the disk accepted only {written} of {len(data)} bytes")
 
-    def _is_short_of_room(self) -> bool:
-        """Whether the disk has room for outcomes alone; asked for records with texts only, it costs a microsecond."""
-        found = self._disk.fstatvfs(self._descriptor)
-        return found.f_blocks > 0 and found.f_bavail * found.f_frsize < _ROOM_BYTES
+    def _is_nearly_full(self) -> bool:
+        """Return whether the free space is reserved for outcomes; costs a microsecond, so only long records ask."""
+        filesystem = self._disk.fstatvfs(self._descriptor)
+        # A file system that reports no blocks shows nothing about its free space.
+        return filesystem.f_blocks > 0 and filesystem.f_bavail * filesystem.f_frsize < _RESERVED_BYTES
 
     def _ensure_file(self) -> None:
-        found = self._found()
-        if found is None:
-            self._take(self._open())
-        elif found.st_nlink:
-            self._size = found.st_size
-        else:
-            self._take(self._restored())
+        status = self._stat_of_file()
+        if status is None:
+            self._use_descriptor(self._open())
+        elif status.st_nlink:
+            self._size = status.st_size
+        else:  # no name is left: a test has deleted the file
+            self._use_descriptor(self._restored())
 
     def _restored(self) -> int:
-        """Return the descriptor of the records made again, with the session that they belong to."""
+        """Restore the deleted records with the session's manifest; return the new descriptor."""
         if self._session is None:
             return restored(self._disk, self._descriptor, self._path)
+        # The manifest appears only after the copy of the records is complete: no reader sees it without them.
         self._session.copy(self._disk)
         show = functools.partial(self._session.show, self._disk)
         return restored(self._disk, self._descriptor, self._path, on_copied=show)
 
-    def _found(self) -> os.stat_result | None:
-        """Return what the descriptor is of, None when a test has closed it or it is of another file by now."""
+    def _stat_of_file(self) -> os.stat_result | None:
+        """Return the status of the spool's file, ``None`` if a test closed the descriptor or reused its number."""
         try:
-            found = self._disk.fstat(self._descriptor)
+            status = self._disk.fstat(self._descriptor)
         except OSError:
             return None
-        return found if found.st_ino == self._inode and found.st_dev == self._device else None
+        return status if status.st_ino == self._inode and status.st_dev == self._device else None
 
     def _open(self) -> int:
         try:
@@ -304,11 +333,11 @@ class SpoolWriter:
             self._disk.makedirs(self._path.rpartition("/")[0], 0o700, exist_ok=True)
             return self._disk.open(self._path, _FLAGS, 0o600)
 
-    def _take(self, descriptor: int) -> None:
+    def _use_descriptor(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        found = self._disk.fstat(descriptor)
-        self._device, self._inode, self._size = found.st_dev, found.st_ino, found.st_size
+        status = self._disk.fstat(descriptor)
+        self._device, self._inode, self._size = status.st_dev, status.st_ino, status.st_size
 
 
 def _is_result(record: bytes) -> bool:
-    return any(each in record[:40] for each in _RESULTS)
+    return any(kind in record[:40] for kind in _RESULTS)

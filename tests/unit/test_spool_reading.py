@@ -181,7 +181,7 @@ def test_copy_that_the_disk_does_not_take_is_none(folder: SessionFolder) -> None
     left.write_bytes(b"x" * 10_000)
     disk = Disk()
     disk.write = lambda descriptor, data: os.write(descriptor, bytes(data)[:7])
-    with pytest.raises(OSError, match="the disk does not take all of it"):
+    with pytest.raises(OSError, match="the disk did not accept all bytes"):
         file.restore(disk)
     assert not path.exists()
     file.restore(Disk())
