@@ -1,4 +1,4 @@
-"""What was checked before anything is sent, and what to do about it (floor 0): one value a check, for any process."""
+"""The result of one check: its state, the finding and the remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ State: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: its name, how it went, what was found, and what to do about it (empty when there is nothing to do)."""
+    """One check: its name, its state, the finding, and the remedy, empty if there is nothing to do."""
 
     name: str
     state: State
@@ -24,7 +24,7 @@ class Check:
 
     @property
     def line(self) -> str:
-        """The check as one line for people."""
+        """The check as one line of text."""
         return f"{self.name}: {self.told}{f': {self.remedy}' if self.remedy else ''}"
 
     def to_json(self) -> Json:
@@ -33,10 +33,10 @@ class Check:
 
     @classmethod
     def from_json(cls, body: Json) -> Check:
-        """Return the check that `to_json` wrote."""
+        """Parse the JSON object of `to_json`."""
         return cls(str(body["name"]), body["state"], str(body["told"]), str(body["remedy"]))
 
 
-def skipped(names: tuple[str, ...], why: str) -> list[Check]:
-    """Return checks that could not be made."""
-    return [Check(name, "skipped", why) for name in names]
+def skipped(names: tuple[str, ...], reason: str) -> list[Check]:
+    """Return these checks as skipped, all for the same reason."""
+    return [Check(name, "skipped", reason) for name in names]

@@ -1,7 +1,6 @@
-"""Checks of the way to a server (floor 3): name, TLS, proxy, token, project, clock; reading requests only.
+"""Check the way to a server: proxy, name, TLS, token, project, clock. Only reading requests are made.
 
-Each step is bounded in time, and the first that fails says what to do: those after it are skipped, since they would
-only say it again in other words.
+Each step has a time limit. After the first one that fails the others are skipped: they would fail for the same reason.
 """
 
 from __future__ import annotations
@@ -37,20 +36,20 @@ if TYPE_CHECKING:
 __all__ = ["connection_checks"]
 
 STEP_SECONDS: Final = 10.0
-"""How long each step may take."""
+"""Time limit of each step."""
 
 _DIRECT: Final = "none for this address"
 _SKEW_SECONDS: Final = 60.0
 _NOT_FOUND: Final = 404
 _NEW_PROJECT: Final = "There is no project with automation runs with this id."
-"""What the embedded server says of a project that it makes with the first run."""
+"""Message of the embedded server for a project that it creates with the first run."""
 _FORBIDDEN: Final = 403
 _PORTS: Final = {"http": 80, "https": 443}
 _AFTER_NAME: Final = ("TLS", "connection", "token", "project", "clock")
 
 
 def connection_checks(endpoint: Endpoint, token: Token, *, step_seconds: float = STEP_SECONDS) -> list[Check]:
-    """Return what became of each step on the way to a server; of the embedded one, how its database is."""
+    """Check each step on the way to a server, or the database of the embedded one."""
     if endpoint.is_embedded:
         return [_database_check(endpoint)]
     found = [_proxy_check(endpoint)]
@@ -85,7 +84,7 @@ def _proxy_check(endpoint: Endpoint) -> Check:
 
 
 def _name_check(endpoint: Endpoint, step_seconds: float) -> Check:
-    """Look the server's name up, in a thread of its own: a name server can take minutes."""
+    """Look the server's name up, in a separate thread: a name server can need minutes, and has no time limit."""
     host, port = _place(endpoint)
     answers: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
 
@@ -107,7 +106,7 @@ def _name_check(endpoint: Endpoint, step_seconds: float) -> Check:
 
 
 def _tls_check(endpoint: Endpoint, step_seconds: float) -> Check:
-    """Open a secure connection with the certificates that requests trust, and close it."""
+    """Open a TLS connection with the certificates that `requests` trusts, and close it."""
     import certifi  # noqa: PLC0415 - what requests trusts without a file of the user's
 
     host, port = _place(endpoint)
@@ -134,7 +133,7 @@ def _validity(secure: ssl.SSLSocket) -> str:
 
 
 def _request_checks(endpoint: Endpoint, token: Token, step_seconds: float) -> list[Check]:
-    """Read one source of the project: that needs the token, the project and the right to see it."""
+    """Read a source of the project: that needs the token, the project and the permission to read it."""
     dates: list[tuple[str, float]] = []
     try:
         with connected(
@@ -156,7 +155,7 @@ def _request_checks(endpoint: Endpoint, token: Token, step_seconds: float) -> li
 
 
 def _refused(endpoint: Endpoint, error: Exception) -> list[Check]:
-    """Return what an error means for each of the steps that one request takes."""
+    """Return the checks that an error of the one request stands for."""
     answers = Check("connection", "ok", "the server answers")
     accepted = Check("token", "ok", "accepted")
     status = error.status if isinstance(error, (RefusedError, TokenRefusedError)) else 0
@@ -182,7 +181,7 @@ def _refused(endpoint: Endpoint, error: Exception) -> list[Check]:
 
 
 def _clock_check(dates: list[tuple[str, float]]) -> Check:
-    """Compare this machine's clock with the server's, as its answer tells it."""
+    """Compare this machine's clock with the Date header of the server's response."""
     text, received = dates[-1] if dates else ("", 0.0)
     try:
         skew = received - parsedate_to_datetime(text).timestamp()

@@ -1,4 +1,4 @@
-"""Checks of what is on this machine (floor 3): spool, store, process 1, versions. Nothing is left or changed."""
+"""Check this machine: spool, embedded store, process 1, versions. Nothing is changed and no file remains."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _MEGABYTE: Final = 1_000_000
 
 
 def spool_check(spool: Path) -> Check:
-    """Tell the sessions that wait in the spool, and whether it can be read."""
+    """Check that the spool can be read and locked, and count the sessions that wait in it."""
     try:
         folders = [each for each in session_folders(spool) if not is_delivered(each)]
         unreadable = [each.id for each in folders if not _is_readable(each)]
@@ -59,13 +59,13 @@ def spool_check(spool: Path) -> Check:
 
 
 def _lock_hindrance(spool: Path) -> str:
-    """Return why no session in the spool could be locked, empty when it could or when that cannot be tried."""
+    """Return why sessions in the spool cannot be locked, empty if they can or if that cannot be tried."""
     folder = next(each for each in (spool, *spool.absolute().parents) if each.is_dir())
     try:
         with TemporaryFile(dir=folder) as file:
             return _hindrance(file.fileno())
     except OSError:
-        return ""  # where nothing can be written, sessions look for another place
+        return ""  # sessions use another place if this one is not writable
 
 
 def _hindrance(descriptor: int) -> str:
@@ -85,9 +85,9 @@ def _is_readable(folder: SessionFolder) -> bool:
 
 
 def database_check(path: Path, *, application: int, newest: int) -> Check:
-    """Tell the embedded store's size, the version of its tables and whether it is whole.
+    """Check the embedded store: its size, the version of its tables and its integrity.
 
-    ``application`` is the id by which our files are known, ``newest`` the version that this release reads.
+    ``application`` is the application id of our database files, ``newest`` the latest version that this release reads.
     """
     if not path.exists():
         return Check("database", "ok", f"{path} is made with the first report")
@@ -110,7 +110,7 @@ def database_check(path: Path, *, application: int, newest: int) -> Check:
 
 
 def process_check(pid: int, parent: int, process_1: Path = Path("/proc/1/comm")) -> Check:
-    """Tell whether the sender would outlive pytest: it does not where process 1 is no init and ends with the tests."""
+    """Check that the sender can outlive pytest: it cannot if process 1 is not an init and ends with the tests."""
     try:
         name = process_1.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
@@ -123,7 +123,7 @@ def process_check(pid: int, parent: int, process_1: Path = Path("/proc/1/comm"))
 
 
 def versions() -> Mapping[str, str]:
-    """Return the versions of what reporting depends on; what is not installed is left out."""
+    """Return the versions of the packages that reporting depends on, without those that are not installed."""
     found = {"pytest-automation-report": __version__, "Python": platform.python_version(), "system": sys.platform}
     return {**found, **{name: text for name in _PACKAGES if (text := _version(name))}}
 

@@ -1,6 +1,6 @@
-"""Checks before the first test (floor 3), in a process of their own: pytest's must not load what they need.
+"""Run the checks of the connection before the first test, in a separate process.
 
-Imported in pytest's process, so this module imports nothing of the client.
+This module is imported in pytest's process, which must not load the HTTP client: the separate process does.
 """
 
 from __future__ import annotations
@@ -27,44 +27,44 @@ if TYPE_CHECKING:
 __all__ = ["preflight_checks"]
 
 WHOLE_SECONDS: Final = 40.0
-"""How long all checks together may take: each of their steps has a limit of its own."""
+"""Time limit of all checks together; each step has a separate one."""
 
 _BOOT: Final = """\
 'pytest_automation_report preflight'
 import json, sys
-given = json.loads(sys.stdin.buffer.read())
-sys.path += given['folders']
+start = json.loads(sys.stdin.buffer.read())
+sys.path += start['folders']
 from pytest_automation_report.checks.connection import connection_checks
 from pytest_automation_report.api.models import Endpoint, Token
-found = connection_checks(Endpoint(**given['endpoint']), Token(given['token']))
-print(json.dumps([each.to_json() for each in found]))
+checks = connection_checks(Endpoint(**start['endpoint']), Token(start['token']))
+print(json.dumps([check.to_json() for check in checks]))
 """
 
 
 def preflight_checks(endpoint: Endpoint, token: Token) -> list[Check]:
-    """Return what became of the checks of the way to a server; one that says so where they could not be made."""
+    """Run the checks of the connection; return their results, or one failed check if they could not be run."""
     try:
         needed = (*NEEDED, *(NEEDED_EMBEDDED if endpoint.is_embedded else ()))
-        given = {"folders": folders_of(needed), "endpoint": asdict(endpoint), "token": token.value}
+        start = {"folders": folders_of(needed), "endpoint": asdict(endpoint), "token": token.value}
         done = subprocess.run(  # noqa: S603 - our own interpreter and text; the token goes through a pipe
             [sys.executable, "-I", "-S", *(["-B"] if sys.flags.dont_write_bytecode else []), "-X", "utf8", "-c", _BOOT],
-            input=json.dumps(given).encode(),
+            input=json.dumps(start).encode(),
             capture_output=True,
             cwd="/",
             env=loader_environment(),
             timeout=WHOLE_SECONDS,
             check=True,
         )
-        return [Check.from_json(each) for each in json.loads(done.stdout)]
+        return [Check.from_json(body) for body in json.loads(done.stdout)]
     except subprocess.TimeoutExpired:
-        return [_not_made(f"they took longer than {WHOLE_SECONDS:g} s")]
+        return [_not_run(f"they took longer than {WHOLE_SECONDS:g} s")]
     except subprocess.CalledProcessError as error:
         lines = error.stderr.decode("utf-8", errors="replace").strip().splitlines() or [f"status {error.returncode}"]
-        return [_not_made(lines[-1])]
+        return [_not_run(lines[-1])]
     except (LaunchError, OSError, ValueError) as error:
-        return [_not_made(str(error))]
+        return [_not_run(str(error))]
 
 
-def _not_made(why: str) -> Check:
+def _not_run(reason: str) -> Check:
     program = Path(sys.executable).name
-    return Check("preflight", "failed", f"the checks could not be made by {program}: {why}", "leave preflight out")
+    return Check("preflight", "failed", f"the checks could not be made by {program}: {reason}", "leave preflight out")

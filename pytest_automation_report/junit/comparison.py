@@ -1,6 +1,6 @@
-"""What differs between a session's results and the JUnit XML that pytest wrote of it (floor 3).
+"""Compare a session's results with the JUnit XML that pytest wrote for the same session.
 
-The results are read from the spool by the sender's own rules, so that what is compared is what is sent.
+The results are read from the spool with the sender's own code, so the comparison is with the results that are sent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SHOWN: Final = 10
 
 
 def comparison_lines(folder: SessionFolder, rules: RecordingOptions, path: Path, shown_path: str) -> list[str]:
-    """Return what the summary says of the session in this folder and the XML at this path, first how much differs."""
+    """Compare a session with an XML file; return lines for the summary, the first with the number of differences."""
     try:
         if path.stat().st_mtime_ns < folder.began_ns:
             return [f"not compared: this session did not write {shown_path}: add --junitxml={shown_path}"]
@@ -37,12 +37,12 @@ def comparison_lines(folder: SessionFolder, rules: RecordingOptions, path: Path,
     except JunitError as error:
         return [f"not compared: {shown_path}: {string(str(error))}"]
     results = _results(folder, rules)
-    found = [string(each) for each in _differences(results, cases, shown_path)]
-    if not found:
+    differences = [string(line) for line in _differences(results, cases, shown_path)]
+    if not differences:
         return [f"compared with {shown_path}: keys and statuses are the same ({len(cases)} compared)"]
-    more = [f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
-    head = f"compared with {shown_path}: {len(found)} of {len(cases.keys() | results.keys())} tests differ"
-    return [head, *(f"  {each}" for each in found[:_SHOWN]), *more]
+    more = [f"  and {len(differences) - _SHOWN} more"] if len(differences) > _SHOWN else []
+    head = f"compared with {shown_path}: {len(differences)} of {len(cases.keys() | results.keys())} tests differ"
+    return [head, *(f"  {line}" for line in differences[:_SHOWN]), *more]
 
 
 def _results(folder: SessionFolder, rules: RecordingOptions) -> dict[str, list[Result]]:
@@ -52,26 +52,26 @@ def _results(folder: SessionFolder, rules: RecordingOptions) -> dict[str, list[R
         for placed in records:
             queues.apply(worker, placed)
     queues.finalize("interrupted")
-    found: dict[str, list[Result]] = {}
+    results: dict[str, list[Result]] = {}
     for queue in queues.by_worker.values():
         for result in queue.results:
-            found.setdefault(result.key, []).append(result)
-    return found
+            results.setdefault(result.key, []).append(result)
+    return results
 
 
 def _differences(results: Mapping[str, list[Result]], cases: Mapping[str, JunitCase], shown_path: str) -> Iterable[str]:
-    """Yield each key that only one has, and each whose status is not the same, with its name."""
+    """Yield a line for each test that only one of them has, and for each test with another status."""
     for key, case in cases.items():
         if key not in results:
             yield f"only in {shown_path}: {case.name} ({case.worst})"
             continue
-        # Reruns leave a case for each attempt, and the result is the last; a failed teardown leaves a second case.
-        statuses = {each.status for each in results[key]}
+        # Reruns leave a case for each attempt, and the last one is the result; a failed teardown leaves a second case.
+        statuses = {result.status for result in results[key]}
         if not statuses & {case.worst, case.last}:
             yield f"{case.name}: {case.worst} in {shown_path}, {', '.join(sorted(statuses))} in the run"
-    for key, found in results.items():
+    for key, same_key in results.items():
         if key not in cases:
-            yield f"only in the run: {_name(found[0])} ({found[0].status})"
+            yield f"only in the run: {_name(same_key[0])} ({same_key[0].status})"
 
 
 def _name(result: Result) -> str:

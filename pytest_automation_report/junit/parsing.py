@@ -1,8 +1,7 @@
-"""Pytest's JUnit XML as keys and statuses (floor 1, pure), to be compared with what the run has.
+"""Parse JUnit XML: keys and statuses for a comparison, and properties in the output of tests.
 
-The file comes from a disk that tests can write to: a document type is refused, and with it every entity of its own.
-
-What tests print for the official command-line tool, taken out of the output in JUnit XML (floor 1, pure).
+Tests can write to the disk that the file comes from. A document type is therefore refused, and with it every entity
+that the document could define. The properties are those that tests print for Testmo's official command-line tool.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _SEVERITY: Final[tuple[Status, ...]] = ("passed", "skipped", "failure", "error")
 
 
 class JunitError(ValueError):
-    """The XML cannot be used; the message says why."""
+    """The XML cannot be used; the message is the reason."""
 
 
 @dataclass(slots=True)
@@ -38,9 +37,9 @@ class JunitCase:
 
 
 def junit_cases(pieces: Iterable[bytes]) -> dict[str, JunitCase]:
-    """Return the cases of a JUnit XML document, which comes in pieces, by the key that the server knows them by.
+    """Return the cases of a JUnit XML document, which comes in pieces, by their keys on the server.
 
-    Raises `JunitError` for what is no well-formed XML, or has a document type.
+    Raises `JunitError` if the XML is not well-formed or has a document type.
     """
     reader = _Reader()
     parser = expat.ParserCreate()
@@ -48,13 +47,13 @@ def junit_cases(pieces: Iterable[bytes]) -> dict[str, JunitCase]:
     parser.EndElementHandler = reader.end
     for _ in parsed(parser, pieces):
         pass
-    return reader.found
+    return reader.cases
 
 
 def parsed(parser: expat.XMLParserType, pieces: Iterable[bytes]) -> Iterator[None]:
-    """Give a parser a document that comes in pieces, and yield after each of them and at the end.
+    """Parse a document that comes in pieces; yield after each piece and at the end.
 
-    Raises `JunitError` for what is no well-formed XML, has a document type, or an encoding that expat cannot read.
+    Raises `JunitError` if the XML is not well-formed, has a document type, or an encoding that expat cannot read.
     """
     parser.StartDoctypeDeclHandler = _refuse_doctype
     for piece in pieces:
@@ -78,24 +77,24 @@ def _parse(parser: expat.XMLParserType, piece: bytes, *, is_last: bool) -> None:
 
 @dataclass(slots=True)
 class _Reader:
-    """Takes the elements of one document; text between them does not matter."""
+    """Handles the elements of one document; text between them is ignored."""
 
-    found: dict[str, JunitCase] = field(default_factory=dict)
+    cases: dict[str, JunitCase] = field(default_factory=dict)
     _open: JunitCase | None = None
     _status: Status = "passed"
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
-        """Begin a case, or note how the open one ended."""
+        """Begin a case, or note the status of the open one."""
         if name == "testcase" and "classname" in attributes and "name" in attributes:
             folder, own = attributes["classname"], attributes["name"]
             case = JunitCase(f"{folder}.{own}" if folder else own)
-            self._open = self.found.setdefault(key_of(folder, own), case)
+            self._open = self.cases.setdefault(key_of(folder, own), case)
             self._status = "passed"
         elif name in _OUTCOMES:
             self._status = _worse(self._status, _OUTCOMES[name])
 
     def end(self, name: str) -> None:
-        """End a case; pytest writes one without a name for a test that was cut short, which is passed over."""
+        """End a case; one without a name is ignored: pytest writes it for a test that was cut short."""
         if name == "testcase" and self._open is not None:
             case, self._open = self._open, None
             case.cases += 1
@@ -108,7 +107,7 @@ def _worse(one: Status, other: Status) -> Status:
 
 
 def _refuse_doctype(name: str, *_: object) -> None:
-    """Refuse a document's type, as a handler of expat's; raises `JunitError`."""
+    """Refuse a document type, as a handler of expat; raises `JunitError`."""
     raise JunitError(f"it has a document type ({name[:40]}), which no test tool writes")
 
 
@@ -121,7 +120,7 @@ _END: Final = "[[/PROPERTY]]"
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A named value of a case; ``is_text`` tells that it was written as a text of several lines."""
+    """A named value of a case; ``is_text`` if it was written as a text of several lines."""
 
     name: str
     value: str
@@ -129,31 +128,31 @@ class Property:
 
 
 def said_in(output: str) -> tuple[str, list[Property]]:
-    """Return the output without the lines that say something, and what they say, in their order.
+    """Split an output into its text and the properties that tests have printed in it, in their order.
 
-    Attachments are properties of the name ``attachment``.
+    Attachments become properties with the name ``attachment``.
     """
     if "[[" not in output:
         return output.strip(), []
-    rest: list[str] = []
-    said: list[Property] = []
+    text_lines: list[str] = []
+    properties: list[Property] = []
     lines = iter(_LINE.split(output))
     for line in lines:
         if "[[" not in line:
-            rest.append(line)
-        elif (found := _ATTACHMENT.match(line)) is not None:
-            said.append(Property("attachment", found[1].strip()))
-        elif (found := _SINGLE.fullmatch(line)) is not None:
-            said.append(Property(found[1].strip(), found[2].strip()))
-        elif (found := _BEGIN.fullmatch(line)) is not None:
+            text_lines.append(line)
+        elif (match := _ATTACHMENT.match(line)) is not None:
+            properties.append(Property("attachment", match[1].strip()))
+        elif (match := _SINGLE.fullmatch(line)) is not None:
+            properties.append(Property(match[1].strip(), match[2].strip()))
+        elif (match := _BEGIN.fullmatch(line)) is not None:
             inner: list[str] = []
-            for each in lines:
-                if _END in each:
+            for inner_line in lines:
+                if _END in inner_line:
                     break
-                inner.append(each)
+                inner.append(inner_line)
             value = "\n".join(inner).strip()
             if value:
-                said.append(Property(found[1].strip(), value, is_text=True))
+                properties.append(Property(match[1].strip(), value, is_text=True))
         else:
-            rest.append(line)
-    return "\n".join(rest).strip(), said
+            text_lines.append(line)
+    return "\n".join(text_lines).strip(), properties

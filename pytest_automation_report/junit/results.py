@@ -1,8 +1,8 @@
-"""JUnit XML of any tool as results (floor 1, pure): what the official command-line tool makes of the same file.
+"""Turn the JUnit XML of any tool into results, as Testmo's official command-line tool does.
 
-Whole files of 100,000 cases are read in pieces; what is kept of them is the case that is open. Elements count where
-that tool looks for them: cases in suites, suites in suites. A document type is refused, and with it every entity of
-the document's own.
+A file of 100,000 cases is read in pieces, and only the open case is in memory. Elements count where that tool looks for
+them: cases in suites, suites in suites. A document type is refused, and with it every entity that the document could
+define.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 __all__ = ["JunitDocument", "JunitError", "JunitResult"]
 
 FOLDER: Final = "Unnamed folder"
-"""The folder of cases that have no class."""
+"""Folder of cases without a class."""
 
 DEEPEST: Final = 256
-"""How deep the elements of a document may be nested."""
+"""Maximum depth of nested elements."""
 
 SPACE: Final = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
-"""What the official tool takes for space around texts."""
+"""Characters that the official tool strips from texts."""
 
 _Role: TypeAlias = Literal["suite", "case", "status", "output", "properties", "property", "other"]
 
@@ -57,14 +57,14 @@ _TYPES.add_type("text/plain", ".log")
 
 @dataclass(frozen=True, slots=True)
 class JunitResult:
-    """One case: the test that goes to the server, and its status before any alias."""
+    """One case: the test as it is sent, and its status before any alias."""
 
     test: Test
     status: Status
 
 
 class JunitDocument:
-    """Reads one document; owned by whoever has its bytes."""
+    """Reads one document; owned by the caller that has its bytes."""
 
     def __init__(self, rules: RecordingOptions) -> None:
         self._reader = _Reader(rules)
@@ -72,8 +72,8 @@ class JunitDocument:
     def results(self, pieces: Iterable[bytes]) -> Iterator[JunitResult]:
         """Yield the document's results in its order.
 
-        Raises `JunitError`, which names the line, for what is no well-formed XML or has a document type, and for
-        another kind of document.
+        Raises `JunitError`, which names the line, if the XML is not well-formed, has a document type, or is another
+        kind of document.
         """
         reader = self._reader
         parser = expat.ParserCreate()
@@ -85,38 +85,38 @@ class JunitDocument:
         parser.StartCdataSectionHandler = reader.begin_verbatim
         parser.EndCdataSectionHandler = reader.end_verbatim
         for _ in parsed(parser, pieces):
-            yield from reader.taken()
+            yield from reader.take_results()
         if reader.root not in _ROOTS:
             raise JunitError(f"it holds no JUnit results: its outermost element is <{reader.root[:40]}>")
 
     @property
     def elapsed(self) -> int:
-        """Microseconds of the whole: what the outermost element tells, else the sum of the cases."""
-        told = self._reader.top.told()
-        return self._reader.total if told is None else told
+        """Time of the whole document in microseconds: the outermost element's time, else the sum of the cases."""
+        stated = self._reader.top.stated_elapsed()
+        return self._reader.total if stated is None else stated
 
 
 @dataclass(slots=True)
 class _Top:
-    """An element that may be the outermost one that tells the time: the only child of the only child of the root."""
+    """An element whose time may be that of the whole document: the root, or the only suite in such an element."""
 
     attributes: Mapping[str, str] = field(default_factory=dict)
     cases: int = 0
     suites: int = 0
     child: _Top | None = None
 
-    def told(self) -> int | None:
-        """Return the microseconds that this element, or the one that stands for it, tells; ``None`` without any."""
+    def stated_elapsed(self) -> int | None:
+        """Return the time of this element, or of its only suite, in microseconds; None if neither has one."""
         if "time" in self.attributes or "duration" in self.attributes:
             return _elapsed(self.attributes)
         if self.cases or self.suites != 1 or self.child is None:
             return None
-        return self.child.told()
+        return self.child.stated_elapsed()
 
 
 @dataclass(slots=True)
 class _Text:
-    """The text of one element: space around each of its runs is taken off, but for what stands verbatim."""
+    """The text of one element; each of its runs is stripped, except CDATA sections."""
 
     name: str
     attributes: Mapping[str, str]
@@ -141,7 +141,7 @@ class _Text:
 
 @dataclass(slots=True)
 class _Case:
-    """What was read of the open case."""
+    """The parts of the open case that were read so far."""
 
     attributes: Mapping[str, str]
     statuses: dict[Status, list[_Text]] = field(default_factory=dict)
@@ -152,7 +152,7 @@ class _Case:
 
 @dataclass(slots=True)
 class _Node:
-    """An open element: what it is there for, and where its text goes."""
+    """An open element: its role, and the text that its characters are added to."""
 
     role: _Role
     top: _Top | None = None
@@ -160,22 +160,22 @@ class _Node:
 
 
 class _Reader:
-    """Takes the events of one document."""
+    """Handles the parser's events of one document."""
 
     def __init__(self, rules: RecordingOptions) -> None:
         self._rules = rules
         self._cleaner = cleaner_for(rules)
         self._case: _Case | None = None
-        self._found: list[JunitResult] = []
+        self._results: list[JunitResult] = []
         self.top = _Top()
         self.root = ""
         self.total = 0
         self._nodes = [_Node("suite", self.top)]
 
-    def taken(self) -> list[JunitResult]:
-        """Return the results that were not taken so far."""
-        found, self._found = self._found, []
-        return found
+    def take_results(self) -> list[JunitResult]:
+        """Return and forget the results since the last call."""
+        results, self._results = self._results, []
+        return results
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         """Begin an element."""
@@ -195,10 +195,10 @@ class _Reader:
             result = _result(case, self._rules, self._cleaner)
             if result is not None:
                 self.total += result.test.elapsed or 0
-                self._found.append(result)
+                self._results.append(result)
 
     def characters(self, data: str) -> None:
-        """Take text."""
+        """Add characters to the text of the open element."""
         text = self._nodes[-1].text
         if text is not None:
             text.add(data)
@@ -232,7 +232,7 @@ class _Reader:
             top = _Top(attributes)
             if parent.top is not None:
                 parent.top.suites += 1
-                # With a second suite none of them stands for the whole, and nobody asks what is in them.
+                # With a second suite, neither has the time of the whole document.
                 parent.top.child = top if parent.top.suites == 1 else None
             return _Node("suite", top if parent.top is not None and parent.top.child is top else None)
         if name == "testcase":
@@ -244,7 +244,7 @@ class _Reader:
 
 
 def _in_case(case: _Case, name: str, attributes: Mapping[str, str]) -> _Node:
-    """Return the node of a case's child; of outputs and lists of properties the first counts."""
+    """Return the node of a child of a case; of several outputs or lists of properties the first counts."""
     text = _Text(name, attributes)
     for status in _STATUSES:
         if name == status:
@@ -260,7 +260,7 @@ def _in_case(case: _Case, name: str, attributes: Mapping[str, str]) -> _Node:
 
 
 def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> JunitResult | None:
-    """Return the result of a case, ``None`` for one without a name."""
+    """Return the result of a case, None if it has no name."""
     attributes = case.attributes
     name = attributes.get("name", "")
     if not name:
@@ -269,8 +269,8 @@ def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> Junit
     if rules.prefix:
         folder = f"{rules.prefix}.{folder}" if folder else rules.prefix
     status: Status = "passed"
-    for each in _STATUSES:
-        status = each if each in case.statuses else status
+    for candidate in _STATUSES:  # in the order of severity: the worst one counts
+        status = candidate if candidate in case.statuses else status
     fields, artifacts = _additions(case, cleaner)
     test = Test(
         key=key_of(folder, name),
@@ -288,26 +288,26 @@ def _result(case: _Case, rules: RecordingOptions, cleaner: TextCleaner) -> Junit
 
 
 def _additions(case: _Case, cleaner: TextCleaner) -> tuple[list[Field], list[Artifact]]:
-    """Return the fields and artifacts of a case: what decided its status first."""
+    """Return the fields and artifacts of a case, the reasons of its status first."""
     fields = [
-        found
+        status_field
         for status in _STATUSES
         for text in case.statuses.get(status, ())
-        if (found := _status_field(status, text, cleaner)) is not None
+        if (status_field := _status_field(status, text, cleaner)) is not None
     ]
     properties: list[Property] = []
     for tag, name in _OUTPUTS.items():
         if tag in case.outputs:
-            rest, said = said_in(case.outputs[tag].joined())
-            properties += said
-            if rest:
-                fields.append(Field(name, cleaner.console(rest), FieldType.CONSOLE))
-    properties += (each for text in case.properties if (each := _property(text)) is not None)
+            output, printed = said_in(case.outputs[tag].joined())
+            properties += printed
+            if output:
+                fields.append(Field(name, cleaner.console(output), FieldType.CONSOLE))
+    properties += (named for text in case.properties if (named := _property(text)) is not None)
     return _with_properties(fields, properties, cleaner)
 
 
 def _status_field(status: Status, text: _Text, cleaner: TextCleaner) -> Field | None:
-    """Return the field that tells of a status: the text, else the message, else the type."""
+    """Return the field with the reason of a status: the text, else the message, else the type; None without any."""
     message, kind = text.attributes.get("message", ""), text.attributes.get("type", "")
     value = text.joined()
     if not value:
@@ -320,7 +320,7 @@ def _status_field(status: Status, text: _Text, cleaner: TextCleaner) -> Field | 
 
 
 def _property(text: _Text) -> Property | None:
-    """Return a property of a case, ``None`` for one without a name or value."""
+    """Return a property of a case, None if it has no name or value."""
     name, value = text.attributes.get("name", ""), text.attributes.get("value", "")
     if value:
         return Property(name, value) if name else None
@@ -331,27 +331,27 @@ def _property(text: _Text) -> Property | None:
 def _with_properties(
     fields: list[Field], properties: Iterable[Property], cleaner: TextCleaner
 ) -> tuple[list[Field], list[Artifact]]:
-    """Return the fields with those that properties make, and the artifacts and steps that properties stand for."""
+    """Add properties to the fields: as fields, as steps, or as artifacts, which are returned separately."""
     artifacts: list[Artifact] = []
     attached: list[Field] = []
     steps: list[tuple[str, str]] = []
-    for each in properties:
-        step = _STEP.match(each.name)
-        if _ATTACHMENT.match(each.name):
-            artifact = _artifact(each.value, cleaner)
+    for named in properties:
+        step = _STEP.match(named.name)
+        if _ATTACHMENT.match(named.name):
+            artifact = _artifact(named.value, cleaner)
             if artifact is not None:
                 artifacts.append(artifact)
             else:
-                attached.append(property_field(each.name, each.value, cleaner))
+                attached.append(property_field(named.name, named.value, cleaner))
         elif step is not None:
-            steps.append(((step[1] or "").strip(SPACE), cleaner.console(each.value)))
+            steps.append(((step[1] or "").strip(SPACE), cleaner.console(named.value)))
         else:
-            fields.append(_property_field(each, cleaner))
+            fields.append(_property_field(named, cleaner))
     return [*fields, *attached, *_steps(steps)], artifacts
 
 
 def _artifact(value: str, cleaner: TextCleaner) -> Artifact | None:
-    """Return the reference to an attachment that has a web address."""
+    """Return the artifact of an attachment, None if its value is not a web address."""
     if not is_web(value):
         return None
     name = re.split(r"[?#]", value, maxsplit=1)[0].rpartition("/")[2]
@@ -359,7 +359,7 @@ def _artifact(value: str, cleaner: TextCleaner) -> Artifact | None:
 
 
 def _property_field(each: Property, cleaner: TextCleaner) -> Field:
-    """Return the field of a property; its name may begin with the type that it is to have."""
+    """Return the field of a property; a prefix of its name may select the field's type."""
     hint = _HINT.fullmatch(each.name)
     if hint is None:
         return (
@@ -372,7 +372,7 @@ def _property_field(each: Property, cleaner: TextCleaner) -> Field:
 
 
 def _steps(steps: Sequence[tuple[str, str]]) -> list[Field]:
-    """Return the field of the steps, whole ones only; their texts may be markup and stay as they are."""
+    """Return the field with as many whole steps as fit; their texts may be HTML and stay unchanged."""
     first, last = "<test-steps>", "</test-steps>"
     room, markup = TEXT_UNITS - len(first) - len(last), []
     for status, text in steps[:STEP_LIMIT]:
@@ -386,7 +386,7 @@ def _steps(steps: Sequence[tuple[str, str]]) -> list[Field]:
 
 
 def _elapsed(attributes: Mapping[str, str]) -> int | None:
-    """Return the microseconds that an element tells, ``None`` when it tells none that can be read."""
+    """Return the time of an element in microseconds, None if it has none that can be read."""
     for name in ("time", "duration"):
         text = attributes.get(name, "").replace(",", ".", 1)
         if _NUMBER.fullmatch(text) is not None:
@@ -397,5 +397,5 @@ def _elapsed(attributes: Mapping[str, str]) -> int | None:
 
 
 def _whole(text: str) -> int | None:
-    """Return a number that counts something, ``None`` for any other text."""
+    """Parse a number that is not negative; None for any other text."""
     return int(text) if _WHOLE.fullmatch(text) is not None and int(text) >= 0 else None

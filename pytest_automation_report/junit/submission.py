@@ -1,7 +1,7 @@
-"""Result files as a session in the spool (floor 3): from there on they are delivered as those of pytest are.
+"""Write result files to the spool as a session, which is then delivered as a session of pytest is.
 
-Nothing is sent of a file that cannot be read to its end, and nobody sends a session before it is whole: its folder is
-hidden until then, so that a command that was killed in the middle can simply be repeated.
+Nothing of a file is sent if it cannot be read to its end. The session's folder is hidden until it is complete, so no
+sender picks it up before, and a command that was killed can simply be repeated.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.writer import SpoolWriter
 
 PIPE_SECONDS = 10.0
-"""How long a pipe may be without a program that writes to it."""
+"""How long a pipe may have no program that writes to it."""
 
 _PIECE_BYTES = 1 << 16
 
@@ -42,7 +42,7 @@ _PIECE_BYTES = 1 << 16
 class Submission:
     """A session that is being filled; owned by the command that fills it.
 
-    ``observed`` is the microseconds that somebody has measured from outside, ``None`` when nobody has.
+    ``observed`` is the time in microseconds that the command has measured, None if it has measured none.
     """
 
     spool: Path
@@ -75,8 +75,8 @@ class Submission:
     def add_file(self, path: Path) -> int:
         """Add the results of a JUnit XML file and return their number.
 
-        Raises `ResultFileError`, and adds nothing, for a file that cannot be read, is no whole XML or holds no JUnit
-        results; `SpoolError` when the disk takes no more.
+        Raises `ResultFileError`, and adds nothing, if the file cannot be read, is not complete XML or has no JUnit
+        results. Raises `SpoolError` if the disk is full.
         """
         document = JunitDocument(self.rules)
         mark, before = self._folder.records(MAIN).stat().st_size, (self.counts.copy(), self._computed, self._number)
@@ -125,7 +125,7 @@ class Submission:
         joined_run: int | None = None,
         is_closing: bool = False,
     ) -> tuple[SessionFolder, SessionManifest, int]:
-        """End the session and return it with the descriptor that holds its lock, so that nobody else sends it."""
+        """End the session; return its folder, its manifest and the descriptor of its lock, which stays locked."""
         ended, more = self.observed or 0, self._elapsed - self._computed if self.files else 0
         self._write(plain_record("close", t=ended, counts=dict(self.counts), more=more))
         self._write(plain_record("end", t=ended, exit=0, reason=note))
@@ -154,7 +154,7 @@ class Submission:
             raise SpoolError(f"{self._folder.path} cannot be written: {error.strerror or error}") from error
 
     def discard(self) -> None:
-        """Remove what was filled so far."""
+        """Remove the session."""
         self._writer.close()
         self._folder.remove()
 
@@ -165,15 +165,15 @@ class Submission:
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
-    """Yield what a file or a pipe holds, in pieces.
+    """Yield the content of a file or a pipe in pieces.
 
-    Raises `ResultFileError` for a device, which may have no end, and for a pipe that no program writes to.
+    Raises `ResultFileError` for a device, which may have no end, and for a pipe without a writer.
     """
     mode = path.stat().st_mode
     if stat.S_ISREG(mode):
         yield from bytes_from(path, 0)
     elif stat.S_ISFIFO(mode):
-        # Without this flag opening waits for a writer, for ever where there is none.
+        # Without this flag `open` waits for a writer, and forever if there is none.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with open(descriptor, "rb", buffering=0) as pipe:  # noqa: PTH123 - a descriptor has no Path
             first = _first_piece(descriptor, path)
@@ -186,7 +186,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
 
 
 def _first_piece(descriptor: int, path: Path) -> bytes:
-    """Return the first bytes of a pipe once a program writes any; wait no longer than for a program to start."""
+    """Return the first bytes of a pipe; waits ``PIPE_SECONDS`` for a writer, and for as long as a writer needs."""
     waiting = select.poll()
     waiting.register(descriptor, select.POLLIN)
     waiting.poll(PIPE_SECONDS * 1000)
