@@ -20,7 +20,7 @@ from pytest_automation_report.server.http.hosts import answered_hosts, listening
 from pytest_automation_report.server.http.middleware import ServerOptions, TokenCheck
 from pytest_automation_report.server.http.waitress_loop import Loop
 from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES
-from pytest_automation_report.server.store.private_files import TOKEN_LENGTH, kept_secret
+from pytest_automation_report.server.store.private_files import TOKEN_LENGTH, read_or_create_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -128,7 +128,7 @@ def server_token(environ: Mapping[str, str], database: Path, token_file: Path | 
         return Token(given)
     if token_file is not None:
         return _token_from(token_file)
-    return Token(kept_secret(database.with_name(f"{database.name}.token"), "token"))
+    return Token(read_or_create_secret(database.with_name(f"{database.name}.token"), "token"))
 
 
 def passes_secret(database: Path, *, is_new: bool = False, note: Callable[[str], None] = lambda _: None) -> Token:
@@ -141,7 +141,7 @@ def passes_secret(database: Path, *, is_new: bool = False, note: Callable[[str],
     try:
         if is_new:
             path.unlink(missing_ok=True)
-        return Token(kept_secret(path, "secret"))
+        return Token(read_or_create_secret(path, "secret"))
     except OSError as error:
         raise StoreError(f"{path}: the passes cannot be revoked: {_words(error)}") from error
     except StoreError as error:

@@ -12,7 +12,7 @@ from pytest_automation_report.server.pages import view_models as pictures
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, PageReader, Search
 from pytest_automation_report.server.pages.rendering import page
 from pytest_automation_report.server.pages.run_url import given_once, run_state
-from pytest_automation_report.server.store.artifact_rows import kept
+from pytest_automation_report.server.store.artifact_rows import stored_contents
 from pytest_automation_report.server.store.artifact_urls import hashes_in
 
 if TYPE_CHECKING:
@@ -91,15 +91,15 @@ class TestPage(_Page):
         def question(reader: Reader) -> dict[str, Any]:
             own = PageReader(reader.database)
             row = own.test(result_id)
-            run = reader.run(row["run"], most_threads=0)
+            run = reader.run(row["run"], max_threads=0)
             table = reader.statuses(run.row["project"])
             history = [
                 {**each, "status": pictures.shown_status(table, each["status"])} for each in own.history(row["case"])
             ]
             summary = pictures.run_summary(run, table, own.source_name(row["source"]))
             home = own.home(run.row["project"])
-            kept_contents = kept(reader.database, hashes_in(row["artifacts"]))
-            details = pictures.test_details(row, table, kept_contents)
+            contents = stored_contents(reader.database, hashes_in(row["artifacts"]))
+            details = pictures.test_details(row, table, contents)
             return {"home": home, "run": summary, "history": history, **details}
 
         _show(resp, page("test.html", **self._store.read(question)))
@@ -153,7 +153,7 @@ def _project_page(store: Store, project_id: int, parameters: Mapping[str, Any]) 
 
 
 def _run_values(reader: Reader, state: RunState) -> dict[str, Any]:
-    own, record = PageReader(reader.database), reader.run(state.run_id, most_threads=pictures.THREADS_SHOWN)
+    own, record = PageReader(reader.database), reader.run(state.run_id, max_threads=pictures.THREADS_SHOWN)
     table = reader.statuses(record.row["project"])
     run = pictures.run_summary(record, table, own.source_name(record.row["source"]))
     amounts = {part["status"].id: part["amount"] for part in run["parts"]}

@@ -1,7 +1,7 @@
-"""The rows of contents that the store itself keeps (floor 2), inside a transaction that its caller holds.
+"""Read and write the rows of stored contents, inside a transaction that the caller holds.
 
-They are rows of the database and not files beside it: a copy of the store has its pictures, several servers of one
-database show the same, and no name from outside ever meets a file system.
+Contents are rows of the database and not files beside it: a copy of the store includes them, several servers of one
+database show the same ones, and no name from a client is ever used in a file system.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
 
-_DAY_MICROSECONDS: Final = 24 * 3600 * 1_000_000
+_DAY_US: Final = 24 * 3600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class StoredContent:
-    """A content that the store keeps; ``size`` in bytes, ``media_type`` is what it is, not what somebody called it."""
+    """A stored content; ``size`` is in bytes, ``media_type`` is detected from its bytes and not sent by a client."""
 
     hash: str
     size: int
@@ -39,12 +39,12 @@ class StoredContent:
 
     @property
     def mime_type(self) -> str:
-        """The type without its parameters."""
+        """The media type without its parameters."""
         return self.media_type.partition(";")[0]
 
 
-def kept(database: Database, hashes: Iterable[str]) -> dict[str, StoredContent]:
-    """Return those of some contents that are kept, by their hashes."""
+def stored_contents(database: Database, hashes: Iterable[str]) -> dict[str, StoredContent]:
+    """Return those of these contents that are stored, by hash."""
     query: Any = ContentRow.select(ContentRow.hash, ContentRow.size, ContentRow.media_type).where(
         ContentRow.hash.in_(list(hashes))
     )
@@ -53,7 +53,7 @@ def kept(database: Database, hashes: Iterable[str]) -> dict[str, StoredContent]:
 
 
 def use(database: Database, run_id: int, hashes: Collection[str]) -> None:
-    """Note that a run refers to these contents, so that they stay as long as the run."""
+    """Record that a run refers to these contents, so that they are stored as long as the run."""
     if hashes:
         share_contents(database)
     for content_hash in sorted(hashes):
@@ -61,18 +61,21 @@ def use(database: Database, run_id: int, hashes: Collection[str]) -> None:
 
 
 def remove_unused(database: Database, now: int) -> int:
-    """Remove the contents that no run refers to and that were put there more than a day ago; return how many."""
+    """Remove the contents that no run refers to and that were uploaded more than a day ago; return their number.
+
+    A client uploads an artifact before it sends the result that refers to it, so a recent content may still get a run.
+    """
     lock_contents(database)
-    used = ContentUseRow.select(ContentUseRow.hash).where(ContentUseRow.hash == ContentRow.hash)
-    unused: Any = (ContentRow.created < now - _DAY_MICROSECONDS) & ~fn.EXISTS(used)
-    gone = ContentRow.select(ContentRow.id).where(unused)
-    ContentPartRow.delete().where(ContentPartRow.content.in_(gone)).execute(database)
-    removed: int = ContentRow.delete().where(unused).execute(database)
+    uses = ContentUseRow.select(ContentUseRow.hash).where(ContentUseRow.hash == ContentRow.hash)
+    is_unused: Any = (ContentRow.created < now - _DAY_US) & ~fn.EXISTS(uses)
+    unused_ids = ContentRow.select(ContentRow.id).where(is_unused)
+    ContentPartRow.delete().where(ContentPartRow.content.in_(unused_ids)).execute(database)
+    removed: int = ContentRow.delete().where(is_unused).execute(database)
     return removed
 
 
-def measured(source: BinaryIO) -> StoredContent:
-    """Return what the rest of a file is; raises `ApiError` (413) for one that is too large."""
+def measure(source: BinaryIO) -> StoredContent:
+    """Return hash, size and type of the rest of a file; raises `ApiError` (413) for one that is too large."""
     digest, size, head = sha256(), 0, b""
     for part in _parts(source):
         head = head or part[:HEAD_BYTES]
@@ -84,19 +87,20 @@ def measured(source: BinaryIO) -> StoredContent:
 
 
 def too_large() -> ApiError:
-    """Return the refusal of a content that is too large."""
+    """Return the error (413) for a content that is too large."""
     return ApiError(413, f"An artifact may have at most {MAX_CONTENT_BYTES} bytes.")
 
 
 def renew(database: Database, content_hash: str, now: int) -> bool:
-    """Note that a content was put there again; return whether it is kept."""
+    """Refresh the upload time of a stored content; False if it is not stored."""
+    # The lock lasts until the content is added, so that another upload of it waits and then finds it.
     lock_contents(database)
-    again: Any = ContentRow.update(created=now).where(ContentRow.hash == content_hash)
-    return bool(again.execute(database))
+    update: Any = ContentRow.update(created=now).where(ContentRow.hash == content_hash)
+    return bool(update.execute(database))
 
 
-def check_shelf(database: Database, size: int, max_bytes: int) -> None:
-    """Refuse (422) a content of this size when all together would have more than they may."""
+def check_artifact_room(database: Database, size: int, max_bytes: int) -> None:
+    """Raise `ApiError` (422) when all contents with one of this size would be larger than ``max_bytes``."""
     used = int(ContentRow.select(fn.SUM(ContentRow.size)).scalar(database) or 0)
     if used + size > max_bytes:
         raise ApiError(
@@ -106,20 +110,20 @@ def check_shelf(database: Database, size: int, max_bytes: int) -> None:
         )
 
 
-def add(database: Database, source: BinaryIO, found: StoredContent, now: int) -> None:
-    """Keep a content that was measured; raises `ApiError` (422) when it is no longer what it was."""
-    row: Any = ContentRow.insert(hash=found.hash, size=found.size, media_type=found.media_type, created=now)
-    content: int = row.execute(database)
+def add(database: Database, source: BinaryIO, content: StoredContent, now: int) -> None:
+    """Insert a content that was measured; raises `ApiError` (422) if the file has changed since."""
+    insert: Any = ContentRow.insert(hash=content.hash, size=content.size, media_type=content.media_type, created=now)
+    content_id: int = insert.execute(database)
     digest = sha256()
     for position, part in enumerate(_parts(source)):
         digest.update(part)
-        ContentPartRow.insert(content=content, position=position, data=part).execute(database)
-    if digest.hexdigest() != found.hash:
+        ContentPartRow.insert(content=content_id, position=position, data=part).execute(database)
+    if digest.hexdigest() != content.hash:
         raise ApiError(422, "The artifact changed while it was read.")
 
 
 def part_of(database: Database, content_hash: str, position: int) -> bytes:
-    """Return a part of a content; raises `ApiError` (404) when it is not kept."""
+    """Return a part of a content; raises `ApiError` (404) if it is not stored."""
     query: Any = ContentPartRow.select(ContentPartRow.data).join(ContentRow)
     query = query.where(ContentRow.hash == content_hash, ContentPartRow.position == position)
     rows = list(query.dicts().execute(database))
@@ -129,7 +133,7 @@ def part_of(database: Database, content_hash: str, position: int) -> bytes:
 
 
 def _parts(source: BinaryIO) -> Iterator[bytes]:
-    """Yield what a file has in parts of one size, whatever it gives at once."""
+    """Yield a file in parts of one size; a single read of a socket's stream may return less."""
     part = b""
     while more := source.read(PART_BYTES - len(part)):
         part += more

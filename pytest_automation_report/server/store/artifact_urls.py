@@ -1,7 +1,7 @@
-"""The addresses of contents that the store itself keeps (floor 2, pure).
+"""Build and parse the URLs of artifacts that the store itself holds.
 
-A result refers to its artifacts by address. One that the store keeps has an address that is the same wherever the
-store is served: its hash, and a name for people. No part of an address is ever a path.
+A result refers to its artifacts by URL. The URL of a stored artifact has its hash and a name for people. It is the
+same wherever the store is served, and no part of it is ever used as a path of a file.
 """
 
 from __future__ import annotations
@@ -14,43 +14,45 @@ from pytest_automation_report.api.artifacts import ARTIFACTS_PATH, file_name
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 
 PATH: Final = ARTIFACTS_PATH
-"""Where contents are put, and below which they are read."""
+"""Path of uploads; stored contents are read below it."""
 
 ADDRESS: Final = f"{EMBEDDED_ORIGIN}{PATH}/"
-"""What the address of every content that a store keeps begins with."""
+"""Beginning of the URL of every stored content."""
 
 MAX_CONTENT_BYTES: Final = 32 * 1024 * 1024
-"""Largest content that is kept."""
+"""Size limit of one content."""
 
 MAX_TOTAL_BYTES: Final = 2 * 1024 * 1024 * 1024
-"""How much all contents of a store may have together, unless its server was told otherwise."""
+"""Default limit of all contents of a store together."""
 
 PART_BYTES: Final = 256 * 1024
-"""Size of all parts of a content but the last."""
+"""Size of each part of a content but the last; one part is in memory at a time."""
 
 _content = re.compile(rf"{re.escape(ADDRESS)}([0-9a-f]{{64}})(?:/([A-Za-z0-9._~%-]{{1,900}}))?").fullmatch
 _contents = re.compile(rf"{re.escape(ADDRESS)}([0-9a-f]{{64}})").findall
 
 
 def content_address(content_hash: str, name: str) -> str:
-    """Return the address of a content; the name is only for people, and may be anything."""
+    """Return the URL of a content; the name is only for people and may be any text."""
     return f"{ADDRESS}{content_hash}/{quote(file_name(name), safe='')}"
 
 
 def content_hash(address: str) -> str | None:
-    """Return the hash in the address of a content; None for every other address."""
+    """Return the hash in the URL of a stored content; None for every other URL."""
     match = _content(address)
     return match[1] if match else None
 
 
 def content_path(address: str) -> str | None:
-    """Return the path at which this server shows what an address refers to; None where it refers to no content."""
+    """Return the path at which this server shows a stored content; None for every other URL."""
     match = _content(address)
     if match is None:
         return None
-    return f"{PATH}/{match[1]}" if match[2] in (None, ".", "..") else f"{PATH}/{match[1]}/{match[2]}"
+    # A browser would resolve `.` and `..` and ask for another path.
+    has_name = match[2] not in (None, ".", "..")
+    return f"{PATH}/{match[1]}/{match[2]}" if has_name else f"{PATH}/{match[1]}"
 
 
 def hashes_in(text: str | None) -> set[str]:
-    """Return the hashes of all contents that a text refers to."""
+    """Return the hashes of all stored contents whose URLs stand in a text."""
     return set(_contents(text)) if text and ADDRESS in text else set()

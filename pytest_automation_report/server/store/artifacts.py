@@ -1,11 +1,18 @@
-"""The contents of artifacts that the store keeps (floor 2): put once, read in parts."""
+"""Store the contents of artifacts, each one once, and read them in parts."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.server.store.artifact_rows import add, check_shelf, kept, measured, part_of, renew
+from pytest_automation_report.server.store.artifact_rows import (
+    add,
+    check_artifact_room,
+    measure,
+    part_of,
+    renew,
+    stored_contents,
+)
 from pytest_automation_report.server.store.artifact_urls import MAX_TOTAL_BYTES, PART_BYTES
 
 if TYPE_CHECKING:
@@ -19,49 +26,48 @@ if TYPE_CHECKING:
 
 
 class ArtifactContents:
-    """The contents of one store; safe to use from several threads, like the store.
-
-    ``max_bytes`` is how much all contents may have together.
-    """
+    """The stored contents of one store, at most ``max_bytes`` together; several threads may use it."""
 
     def __init__(self, store: Store, *, max_bytes: int = MAX_TOTAL_BYTES) -> None:
         self._store = store
         self._max_bytes = max_bytes
 
     def put(self, source: BinaryIO) -> StoredContent:
-        """Keep what a file has from here to its end, once, and return it; the file must be seekable.
+        """Store a seekable file from its position to its end, unless its content is stored already; return it.
 
-        Raises `RefusalError` when it is too large (413), when there is no room for it or when it changes while it is
-        read (422); nothing of it is kept then.
+        Raises `ApiError` and stores nothing when the file is too large (413), does not fit into the store (422), or
+        changes while it is read (422).
         """
+        # The file is read twice: hash and size decide whether it is stored, before the write lock is taken.
         start = source.tell()
-        found = measured(source)
+        content = measure(source)
 
         def work(writer: Writer) -> None:
-            if renew(writer.database, found.hash, writer.now):
+            if renew(writer.database, content.hash, writer.now):
                 return
             writer.check_room()
-            check_shelf(writer.database, found.size, self._max_bytes)
+            check_artifact_room(writer.database, content.size, self._max_bytes)
             source.seek(start)
-            add(writer.database, source, found, writer.now)
+            add(writer.database, source, content, writer.now)
 
         self._store.write(work)
-        return found
+        return content
 
     def find(self, content_hash: str) -> StoredContent | None:
-        """Return a content by its hash, where it is kept."""
-        return self._store.read(lambda reader: kept(reader.database, [content_hash])).get(content_hash)
+        """Return a stored content by its hash; None if it is missing."""
+        return self._store.read(lambda reader: stored_contents(reader.database, [content_hash])).get(content_hash)
 
     def read(self, content_hash: str, start: int, end: int) -> Iterator[bytes]:
         """Yield the bytes of a content from ``start`` to before ``end``, in parts.
 
-        Raises `RefusalError` (404) at the first part that is there no more.
+        Raises `ApiError` (404) when a part was removed in the meantime.
         """
+        # One transaction for each part: a slow client must not hold one open.
         for position in range(start // PART_BYTES, -(-end // PART_BYTES)):
-            first = position * PART_BYTES
-            data = self._store.read(partial(_part, content_hash, position))
-            yield data[max(0, start - first) : end - first]
+            part_start = position * PART_BYTES
+            data = self._store.read(partial(_read_part, content_hash, position))
+            yield data[max(0, start - part_start) : end - part_start]
 
 
-def _part(content_hash: str, position: int, reader: Reader) -> bytes:
+def _read_part(content_hash: str, position: int, reader: Reader) -> bytes:
     return part_of(reader.database, content_hash, position)

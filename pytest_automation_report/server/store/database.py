@@ -1,16 +1,13 @@
-"""What the store asks of the database that it is in (floor 2); how it is done is the database's affair.
+"""Hide the differences between SQLite and PostgreSQL: transactions, raw statements, locks, size limits.
 
-Statements in a database's own words (floor 2), for what peewee has no words for or is too slow at.
+SQLite has one writer at a time, so its transactions need no further locks, and the functions for locks do nothing.
+PostgreSQL has many. Each takes its locks in this order, so that two writers cannot deadlock: idempotency key, run,
+contents, tests, rows. The lock of a run covers its threads and counts.
 
-Reading the rows of one run, thread or status in the order of an index (floor 2).
+Transactions of PostgreSQL that write are READ COMMITTED: a statement sees the commits from before it began. So a
+writer takes the lock first and then reads the rows that its decision depends on.
 
-The locks that several writers of one database take (floor 2), always in this order: key, run, contents, tests, rows.
-
-SQLite has one writer at a time, so that its transactions need none of them. In PostgreSQL a writer holds the row of
-the run for as long as its transaction: that covers the run's threads and counts. Statements see what was committed
-before they begin, so that what a decision rests on is read after the lock was taken.
-
-How large a store is and the limit that its server may set, and the limit of a run's threads (floor 2).
+``database.for_update`` (peewee's flag for SELECT ... FOR UPDATE) is true for PostgreSQL alone.
 """
 
 from __future__ import annotations
@@ -31,47 +28,46 @@ if TYPE_CHECKING:
 
 
 class TransactionRolledBackError(Exception):
-    """The database itself undid a transaction that would succeed when it is done again."""
+    """The database rolled a transaction back that can succeed when it is run again."""
 
 
 class Transactions(Protocol):
-    """The ways into one database; safe to use from several threads.
+    """The transactions of one database; several threads may use it.
 
-    ``notes`` tells, in sentences, what its user should know about the database. Each way raises `ApiError` (429)
-    when it cannot be entered, and `TransactionRolledBackError` when all that was done in it is undone and can be
-    repeated.
+    ``notes`` has sentences for the user about the location of the database. A transaction raises `ApiError` (429) when
+    it cannot begin, and `TransactionRolledBackError` when it was rolled back and can be run again.
     """
 
     notes: tuple[str, ...]
 
     def writing(self) -> AbstractContextManager[Database]:
-        """Change the store; what was done is kept when the block ends without an error."""
+        """Enter a transaction that changes the store; it is committed when the block ends without an error."""
         raise NotImplementedError
 
     def reading(self) -> AbstractContextManager[Database]:
-        """See the store as it is at one moment, whatever is written meanwhile."""
+        """Enter a transaction that reads one snapshot of the store."""
         raise NotImplementedError
 
     def compact(self) -> None:
-        """Give back the space of what was removed; raises `ApiError` (429) while others use the store."""
+        """Return the space of removed rows to the disk; raises `ApiError` (429) while others use the store."""
 
     def close(self) -> None:
-        """Close every connection; harmless when they are closed."""
+        """Close every connection; closing twice is harmless."""
 
 
 def execute(database: Database, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-    """Execute a statement, and return the rows of one that gives rows."""
+    """Execute a statement and return its rows; an empty list for a statement without rows."""
     cursor: Any = database.execute_sql(sql, values)  # type: ignore[no-untyped-call] # peewee's stub leaves it out
     return list(cursor) if cursor.description else []
 
 
 def within(query: Any, column: Any, value: int, database: Database | None) -> Any:  # noqa: ANN401 - peewee's queries have no common type
-    """Return a query for those of its rows that have a value in a column.
+    """Restrict a query to the rows that have this value in a column; order it by `first_order` first.
 
-    PostgreSQL would rather walk along the primary key for a page of rows in the order of their ids, since it believes
-    that rows of one value are spread over the table; those of a run lie together, maybe at the other end. Ordered by
-    the column first, which only an index that begins with it does, and asked for as a range, since a single value
-    would be left out of the order, they are read where they are.
+    For a page of a run's rows in the order of their ids, PostgreSQL walks along the primary key, since it assumes that
+    the rows of one run are spread over the table. They lie together, maybe at its other end, so it would read millions
+    of rows in vain. An order by the column first can only be served by an index that begins with the column. With
+    ``column = value`` the planner drops the column from the order, so the condition is a range of one value.
     """
     if database is None or not database.for_update:
         return query.where(column == value)
@@ -79,59 +75,60 @@ def within(query: Any, column: Any, value: int, database: Database | None) -> An
 
 
 def first_order(column: Any, database: Database | None, *, is_descending: bool = False) -> tuple[Any, ...]:  # noqa: ANN401 - as above
-    """Return what rows that are `within` are ordered by before all else."""
+    """Return the columns that a query of `within` is ordered by first; none in SQLite."""
     if database is None or not database.for_update:
         return ()
     return (column.desc() if is_descending else column.asc(),)
 
 
-_ROW: Final = "FOR NO KEY UPDATE"
+# Not FOR UPDATE: that would make inserts of rows that refer to the run wait, in other transactions.
+_ROW_LOCK: Final = "FOR NO KEY UPDATE"
 
 
 def locked(query: Any, database: Database) -> Any:  # noqa: ANN401 - peewee's queries have no common type
-    """Return a query for rows of one table that keeps them for this transaction."""
-    return query.for_update(_ROW) if database.for_update else query
+    """Return a query that locks its rows until the end of the transaction."""
+    return query.for_update(_ROW_LOCK) if database.for_update else query
 
 
 def lock_run(database: Database, run_id: int) -> None:
-    """Keep a run for this transaction; nothing happens when there is no such run."""
+    """Lock a run until the end of the transaction; an unknown run is ignored."""
     _lock(RunRow.select(RunRow.id).where(RunRow.id == run_id), database)
 
 
 def lock_run_of(database: Database, thread_id: int) -> None:
-    """Keep the run of a thread for this transaction; nothing happens when there is no such thread."""
+    """Lock the run of a thread until the end of the transaction; an unknown thread is ignored."""
     run_id = ThreadRow.select(ThreadRow.run).where(ThreadRow.id == thread_id)
     _lock(RunRow.select(RunRow.id).where(RunRow.id == run_id), database)
 
 
 def lock_project(database: Database, project_id: int) -> None:
-    """Keep a project for this transaction, so that its statuses and milestones change one after another."""
+    """Lock a project until the end of the transaction, so that its statuses and milestones change one at a time."""
     _lock(ProjectRow.select(ProjectRow.id).where(ProjectRow.id == project_id), database)
 
 
 def share_tests(database: Database, source_id: int) -> None:
-    """Keep the tests of a source from being removed during this transaction."""
-    _advise(database, "pg_advisory_xact_lock_shared", f"tests {source_id}")
+    """Take the shared lock of a source's tests: none is removed until the end of the transaction."""
+    _advisory_lock(database, "pg_advisory_xact_lock_shared", f"tests {source_id}")
 
 
 def lock_tests(database: Database, source_id: int) -> None:
-    """Wait until nobody adds results to tests of a source, and keep it so during this transaction."""
-    _advise(database, "pg_advisory_xact_lock", f"tests {source_id}")
+    """Take the exclusive lock of a source's tests: no other transaction adds results to them."""
+    _advisory_lock(database, "pg_advisory_xact_lock", f"tests {source_id}")
 
 
 def share_contents(database: Database) -> None:
-    """Keep the contents of artifacts from being removed during this transaction."""
-    _advise(database, "pg_advisory_xact_lock_shared", "contents")
+    """Take the shared lock of all contents: none is removed until the end of the transaction."""
+    _advisory_lock(database, "pg_advisory_xact_lock_shared", "contents")
 
 
 def lock_contents(database: Database) -> None:
-    """Wait until nobody adds contents or refers to some, and keep it so during this transaction."""
-    _advise(database, "pg_advisory_xact_lock", "contents")
+    """Take the exclusive lock of all contents: no other transaction adds one or refers to one."""
+    _advisory_lock(database, "pg_advisory_xact_lock", "contents")
 
 
 def try_lock(database: Database, name: str) -> bool:
-    """Return whether something of this name is this transaction's, and not another one's that is under way."""
-    return _advise(database, "pg_try_advisory_xact_lock", name) is not False
+    """Take the lock of a name without waiting; False if another transaction holds it."""
+    return _advisory_lock(database, "pg_try_advisory_xact_lock", name) is not False
 
 
 def _lock(query: Any, database: Database) -> None:  # noqa: ANN401 - as above
@@ -139,24 +136,25 @@ def _lock(query: Any, database: Database) -> None:  # noqa: ANN401 - as above
         list(locked(query, database).execute(database))
 
 
-def _advise(database: Database, function: str, name: str) -> object:
+def _advisory_lock(database: Database, function: str, name: str) -> object:
+    """Call one of PostgreSQL's functions for advisory locks, whose names are 64-bit numbers."""
     if not database.for_update:
         return None
-    number = int.from_bytes(sha256(f"automation-report {name}".encode()).digest()[:8], "big", signed=True)
-    ((answer,),) = execute(database, f"SELECT {function}(%s)", (number,))
-    return answer
+    lock_id = int.from_bytes(sha256(f"automation-report {name}".encode()).digest()[:8], "big", signed=True)
+    ((result,),) = execute(database, f"SELECT {function}(%s)", (lock_id,))
+    return result
 
 
 MAX_THREADS: Final = 10_000
-"""How many threads a run can have: every answer about a run has all of them."""
+"""Maximum number of threads of a run, since a response with a run includes all of them."""
 
 
 MAX_ATTACHED: Final = 2 * 1024 * 1024
-"""Most characters that the fields, artifacts and links of a run and its threads may have: lists of runs show them."""
+"""Maximum number of characters of all fields, artifacts and links of a run and its threads, which lists include."""
 
 
 def used_bytes(database: Database) -> int:
-    """Return how many bytes a database takes; in a SQLite file, space that is free again does not count."""
+    """Return the size of a database in bytes; free pages of a SQLite file do not count."""
     if isinstance(database, SqliteDatabase):
         pages = _number(database, "PRAGMA page_count") - _number(database, "PRAGMA freelist_count")
         return pages * _number(database, "PRAGMA page_size")
@@ -164,10 +162,10 @@ def used_bytes(database: Database) -> int:
 
 
 def check_room(database: Database, max_bytes: int) -> None:
-    """Raise `ApiError` (422) when a database has reached its limit.
+    """Raise `ApiError` (422) when a database has reached its size limit.
 
-    It is a refusal and no failure: the contract knows no other answer that clients neither repeat at once nor take for
-    an unknown outcome; what was refused is kept by its sender, and can be sent again when there is room.
+    After a 429 or a 5xx, clients would repeat the request at once or could not know whether it was applied. After a
+    422 the sender stores the refused results, and its user can send them again when there is room.
     """
     used = used_bytes(database)
     if used >= max_bytes:
@@ -178,17 +176,17 @@ def check_room(database: Database, max_bytes: int) -> None:
         )
 
 
-def check_threads(amount: int) -> None:
-    """Raise `ApiError` (422) when a run has as many threads as one can have."""
-    if amount >= MAX_THREADS:
-        raise ApiError(422, f"The automation run has {amount} threads, and can have no more; create another run.")
+def check_threads(count: int) -> None:
+    """Raise `ApiError` (422) when a run with so many threads cannot get another one."""
+    if count >= MAX_THREADS:
+        raise ApiError(422, f"The automation run has {count} threads, and can have no more; create another run.")
 
 
 def check_attached(database: Database, run_id: int) -> None:
     """Raise `ApiError` (422) when the fields, artifacts and links of a run are too long together."""
-    length: Any = fn.SUM(fn.LENGTH(AttachmentRow.body))
-    attached = AttachmentRow.select(length).where(AttachmentRow.run == run_id).scalar(database)
-    if attached is not None and attached > MAX_ATTACHED:
+    total: Any = fn.SUM(fn.LENGTH(AttachmentRow.body))
+    length = AttachmentRow.select(total).where(AttachmentRow.run == run_id).scalar(database)
+    if length is not None and length > MAX_ATTACHED:
         raise ApiError(
             422, f"The fields, artifacts and links of an automation run can have {MAX_ATTACHED} characters together."
         )

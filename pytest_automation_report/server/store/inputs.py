@@ -1,4 +1,4 @@
-"""What a valid request asks the store to keep, as values (floor 2)."""
+"""Define the values that the store gets from a valid request body, and build them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.statuses import StatusTable
 
 INT64_MAX = 2**63 - 1
-"""Largest integer that the store can keep."""
+"""Largest integer that a column can hold."""
 
 Kind: TypeAlias = Literal["fields", "artifacts", "links"]
 
@@ -26,7 +26,10 @@ _PROPERTIES: Mapping[Kind, tuple[str, ...]] = {
 
 
 class StoredTest(NamedTuple):
-    """One test of an append; ``elapsed`` in microseconds, ``fields`` and ``artifacts`` as JSON lists."""
+    """One test of an append; ``status`` is an id, ``elapsed`` in microseconds, ``fields`` and ``artifacts`` are JSON.
+
+    The order is that of the columns in `inserts`.
+    """
 
     key: str
     name: str
@@ -41,7 +44,7 @@ class StoredTest(NamedTuple):
 
 
 class StoredAttachment(NamedTuple):
-    """One field, artifact or link of a run or thread; ``body`` as a JSON object."""
+    """One field, artifact or link of a run or thread; ``body`` is a JSON object."""
 
     kind: Kind
     body: str
@@ -49,7 +52,7 @@ class StoredAttachment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunSubmission:
-    """A run to create; an id wins over a name."""
+    """A run to create; ids win over names; ``tags`` is JSON, ``tag_names`` has each tag once."""
 
     name: str
     source: str
@@ -64,9 +67,9 @@ class RunSubmission:
 
 @dataclass(frozen=True, slots=True)
 class ThreadSubmission:
-    """What a new thread starts with, or what is added to one; durations in microseconds.
+    """The content of a new thread or of an append to a thread; durations in microseconds.
 
-    ``statuses`` are those that the tests were validated for.
+    The tests were validated with ``statuses`` and must be counted with the same ones.
     """
 
     observed: int | None
@@ -82,12 +85,12 @@ def json_text(value: object) -> str:
 
 
 def entries_text(kind: Kind, entries: Sequence[Mapping[str, Any]] | None) -> str | None:
-    """Return fields, artifacts or links as a JSON list, without properties that the contract does not have."""
+    """Return entries as a JSON list without properties that are not in the contract; None if there are no entries."""
     return json_text([_known(kind, entry) for entry in entries]) if entries else None
 
 
 def test_from(loaded: Mapping[str, Any], statuses: StatusTable) -> StoredTest:
-    """Return the test that a body holds which was validated for these statuses."""
+    """Return the test of a body that was validated with these statuses."""
     get = loaded.get
     return StoredTest(
         loaded["key"],
@@ -104,7 +107,7 @@ def test_from(loaded: Mapping[str, Any], statuses: StatusTable) -> StoredTest:
 
 
 def run_from(loaded: Mapping[str, Any]) -> RunSubmission:
-    """Return the run that a validated body holds; an empty name of a configuration or milestone means none."""
+    """Return the run of a validated body; an empty name of a configuration or milestone means none."""
     tags = loaded.get("tags", [])
     return RunSubmission(
         loaded["name"],
@@ -122,7 +125,7 @@ def run_from(loaded: Mapping[str, Any]) -> RunSubmission:
 def thread_from(
     loaded: Mapping[str, Any], tests: Sequence[StoredTest] = (), statuses: StatusTable = DEFAULT_STATUSES
 ) -> ThreadSubmission:
-    """Return the start of a thread, or the addition to one, that a validated body holds."""
+    """Return the new thread, or the addition to a thread, of a validated body."""
     return ThreadSubmission(
         loaded.get("elapsed_observed"),
         loaded.get("elapsed_computed"),
@@ -133,7 +136,7 @@ def thread_from(
 
 
 def attachments_from(loaded: Mapping[str, Any]) -> tuple[StoredAttachment, ...]:
-    """Return the fields, artifacts and links that a validated body holds."""
+    """Return the fields, artifacts and links of a validated body."""
     return tuple(
         StoredAttachment(kind, json_text(_known(kind, entry))) for kind in _PROPERTIES for entry in loaded.get(kind, ())
     )

@@ -1,4 +1,4 @@
-"""How the tests of an append become rows (floor 2): raw SQL, since peewee's own costs several times the storage."""
+"""Insert the tests of an append, with raw SQL: peewee's inserts take several times as long as the storage itself."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.inputs import StoredTest
     from pytest_automation_report.server.store.statuses import StatusTable
 
-# A key is looked up by a subquery and not by a join, for which PostgreSQL may read all tests of a source. New ones are
-# added in one order, so that writers of the same tests wait for each other in a row and never in a circle.
+# The id of a key is read by a subquery: for a join PostgreSQL may read all tests of a source. New keys are inserted in
+# the order of the keys: two writers that insert the same tests then lock them in the same order and cannot deadlock.
 _INSERT_CASES: Final = (
     'INSERT INTO "case" ("source_id", "key") SELECT %s, "key" FROM (SELECT DISTINCT unnest(%s::text[]) AS "key") AS t'
     ' WHERE (SELECT "id" FROM "case" AS c WHERE c."source_id" = %s AND c."key" = t."key") IS NULL'
@@ -36,30 +36,31 @@ _INSERT_RESULTS: Final = (
 
 
 def add_results(database: Database, thread: Json, tests: Sequence[StoredTest], statuses: StatusTable, now: int) -> None:
-    """Add the tests of an append to a thread, in their order, and make those known that are new to its source."""
+    """Insert the results of an append in their order, and the tests that are new to the thread's source."""
     if not tests:
         return
-    classes: Mapping[int, int] = {each.id: int(each.result_class) for each in statuses.statuses}
+    classes: Mapping[int, int] = {status.id: int(status.result_class) for status in statuses.statuses}
+    # Of the two databases only PostgreSQL knows FOR UPDATE.
     if database.for_update:
-        _add_at_once(database, thread, tests, classes, now)
+        _insert_in_postgres(database, thread, tests, classes, now)
     else:
-        _add_one_by_one(database, thread, tests, classes, now)
+        _insert_in_sqlite(database, thread, tests, classes, now)
 
 
-def _add_at_once(
+def _insert_in_postgres(
     database: Database, thread: Json, tests: Sequence[StoredTest], classes: Mapping[int, int], now: int
 ) -> None:
-    """Add them by two statements, since each one goes to PostgreSQL and back."""
+    """Insert all with two statements, since each statement is a round trip to the server."""
     source_id = thread["source"]
     share_tests(database, source_id)
-    keys, names, folders, numbers, *others = (list(column) for column in zip(*tests, strict=True))
+    keys, names, folders, status_ids, *others = (list(column) for column in zip(*tests, strict=True))
     execute(database, _INSERT_CASES, (source_id, keys, source_id))
-    known = (thread["run"], thread["id"], source_id, now)
-    columns = (keys, names, folders, numbers, [classes[number] for number in numbers], *others)
-    execute(database, _INSERT_RESULTS, (*known, *columns))
+    values = (thread["run"], thread["id"], source_id, now)
+    columns = (keys, names, folders, status_ids, [classes[status_id] for status_id in status_ids], *others)
+    execute(database, _INSERT_RESULTS, (*values, *columns))
 
 
-def _add_one_by_one(
+def _insert_in_sqlite(
     database: Database, thread: Json, tests: Sequence[StoredTest], classes: Mapping[int, int], now: int
 ) -> None:
     source_id, run_id, thread_id = thread["source"], thread["run"], thread["id"]

@@ -1,12 +1,4 @@
-"""Whether a store is whole, and whether the counts that it keeps are those of its results (floor 2).
-
-Removing old runs from a store (floor 2).
-
-A copy of a store's file as it is at one moment (floor 2).
-
-Copying the file itself would leave out what stands in the write-ahead log beside it, and could meet a write in its
-middle. The store is not brought up to date first: a copy from before an upgrade is what an upgrade needs.
-"""
+"""Check the integrity of a store, remove old runs from it, and back it up."""
 
 from __future__ import annotations
 
@@ -51,7 +43,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class IntegrityReport:
-    """What was looked at, and a sentence for each thing that is wrong."""
+    """Numbers of the checked records, and one sentence for each problem."""
 
     runs: int
     threads: int
@@ -60,73 +52,74 @@ class IntegrityReport:
 
 
 def check(store: Store) -> IntegrityReport:
-    """Look at everything in a store; takes time in proportion to its results."""
-    found: list[IntegrityReport] = []
+    """Check all records of a store; the time grows with the number of its results."""
+    reports: list[IntegrityReport] = []
     try:
-        store.read(lambda reader: found.append(_findings(reader.database)))
+        store.read(lambda reader: reports.append(_check_all(reader.database)))
     except STORAGE_ERRORS:
-        # SQLite ends a transaction by itself when it meets damage, so that it cannot be ended again.
-        if not found:
+        # SQLite ends the transaction by itself when it finds damage, and its second end, by peewee, is an error.
+        if not reports:
             raise
-    return found[0]
+    return reports[0]
 
 
-def _findings(database: Database) -> IntegrityReport:
+def _check_all(database: Database) -> IntegrityReport:
     damage: tuple[str, ...] = ()
     try:
-        damage = tuple(_damage(database))
-        findings = _counts(database)
+        damage = tuple(_find_damage(database))
+        report = _check_counts(database)
     except STORAGE_ERRORS as error:
         return IntegrityReport(0, 0, 0, (*damage, f"the store is damaged so that not all of it can be read: {error}"))
-    return replace(findings, problems=(*damage, *findings.problems))
+    return replace(report, problems=(*damage, *report.problems))
 
 
-def _counts(database: Database) -> IntegrityReport:
+def _check_counts(database: Database) -> IntegrityReport:
+    """Compare the stored counts of threads and runs with their results."""
     problems: list[str] = []
     threads = list(_rows(ThreadRow.select(), database))
     runs = list(_rows(RunRow.select(), database))
-    counted = _counted(database)
-    sums: dict[int, Counter[str]] = defaultdict(Counter)
+    thread_counts = _count_results(database)
+    run_counts: dict[int, Counter[str]] = defaultdict(Counter)
     for thread in threads:
-        sums[thread["run"]].update(counted[thread["id"]])
-        sums[thread["run"]].update(thread_count=1, thread_active_count=0 if thread["is_completed"] else 1)
-        problems += _differences(f"thread {thread['id']}", thread, counted[thread["id"]], COUNT_NAMES)
+        run_counts[thread["run"]].update(thread_counts[thread["id"]])
+        run_counts[thread["run"]].update(thread_count=1, thread_active_count=0 if thread["is_completed"] else 1)
+        problems += _compare_counts(f"thread {thread['id']}", thread, thread_counts[thread["id"]], COUNT_NAMES)
     names = (*COUNT_NAMES, "thread_count", "thread_active_count")
     for run in runs:
-        problems += _differences(f"run {run['id']}", run, sums[run["id"]], names)
-    problems += _strays(database)
-    problems += _incomplete(database)
-    results = sum(each["total_count"] for each in counted.values())
+        problems += _compare_counts(f"run {run['id']}", run, run_counts[run["id"]], names)
+    problems += _find_misplaced_results(database)
+    problems += _find_incomplete_contents(database)
+    results = sum(counts["total_count"] for counts in thread_counts.values())
     return IntegrityReport(len(runs), len(threads), results, tuple(problems))
 
 
-def _damage(database: Database) -> Iterator[str]:
-    """Ask SQLite about the file, and about references to what is not there; PostgreSQL's files are its own affair."""
+def _find_damage(database: Database) -> Iterator[str]:
+    """Check the file and its references with SQLite's own checks; PostgreSQL checks its files itself."""
     if database.for_update:
-        yield from _orphans(database)
+        yield from _find_orphans(database)
         return
-    texts = [text for (text,) in execute(database, "PRAGMA integrity_check") if text != "ok"]
-    yield from (f"the file is damaged: {text}" for text in texts)
-    if texts:
+    messages = [message for (message,) in execute(database, "PRAGMA integrity_check") if message != "ok"]
+    yield from (f"the file is damaged: {message}" for message in messages)
+    if messages:
         return
     for table, row, target, _ in execute(database, "PRAGMA foreign_key_check"):
         yield f"record {row} of {table} refers to a {target} that is not there"
 
 
-def _orphans(database: Database) -> Iterator[str]:
-    """Look for references to what is not there: PostgreSQL prevents them, unless an administrator switched that off."""
+def _find_orphans(database: Database) -> Iterator[str]:
+    """Find references to missing records; PostgreSQL prevents them unless an administrator switched that off."""
     for table in TABLES:
         for column, target in table._meta.refs.items():  # noqa: SLF001 - peewee's name for it
-            found = target.select(target.id).where(target.id == column)
-            orphans = table.select(table._meta.primary_key).where(column.is_null(is_null=False), ~fn.EXISTS(found))  # noqa: SLF001 - as above
+            targets = target.select(target.id).where(target.id == column)
+            orphans = table.select(table._meta.primary_key).where(column.is_null(is_null=False), ~fn.EXISTS(targets))  # noqa: SLF001 - as above
             for row in _rows(orphans, database):
                 record = "-".join(str(value) for value in row.values())
                 noun = target._meta.table_name  # noqa: SLF001 - as above
                 yield f"record {record} of {table._meta.table_name} refers to a {noun} that is not there"  # noqa: SLF001 - as above
 
 
-def _counted(database: Database) -> Mapping[int, Counter[str]]:
-    """Count the results of each thread as the contract does."""
+def _count_results(database: Database) -> Mapping[int, Counter[str]]:
+    """Count the results of each thread, by the names of the contract's counts."""
     query = (
         ResultRow.select(
             ResultRow.thread,
@@ -138,30 +131,31 @@ def _counted(database: Database) -> Mapping[int, Counter[str]]:
         .join(RunRow)
         .group_by(ResultRow.thread, ResultRow.status, ResultRow.result_class, RunRow.project)
     )
-    counted: dict[int, Counter[str]] = defaultdict(Counter)
+    counts_by_thread: dict[int, Counter[str]] = defaultdict(Counter)
     statuses: dict[int, Any] = {}
     for row in _rows(query, database):
         project = row["project"]
         if project not in statuses:
             statuses[project] = project_statuses(database, project).by_id
         status = statuses[project].get(row["status"])
-        counts = counted[row["thread"]]
+        counts = counts_by_thread[row["thread"]]
         counts[slot_name(row["status"])] += row["n"]
         counts["total_count"] += row["n"]
         counts["success_count"] += row["n"] if row["result_class"] == ResultClass.SUCCESS else 0
         counts["failure_count"] += row["n"] if row["result_class"] == ResultClass.FAILURE else 0
         counts["completed_count"] += row["n"] if status is not None and status.is_final else 0
-    return counted
+    return counts_by_thread
 
 
-def _differences(title: str, row: Json, counted: Mapping[str, int], names: Iterable[str]) -> Iterator[str]:
+def _compare_counts(title: str, row: Json, counts: Mapping[str, int], names: Iterable[str]) -> Iterator[str]:
     for name in names:
-        found = counted.get(name, 0)
-        if row[name] != found:
-            yield f"{title}: {name} is {row[name]}, counted are {found}"
+        count = counts.get(name, 0)
+        if row[name] != count:
+            yield f"{title}: {name} is {row[name]}, counted are {count}"
 
 
-def _strays(database: Database) -> Iterator[str]:
+def _find_misplaced_results(database: Database) -> Iterator[str]:
+    # `ResultRow.run` repeats the run of the thread, for the index of a run's results.
     query = (
         ResultRow.select(ResultRow.id, ResultRow.run, ThreadRow.run.alias("other"))
         .join(ThreadRow)
@@ -171,13 +165,13 @@ def _strays(database: Database) -> Iterator[str]:
         yield f"result {row['id']} is of run {row['run']}, but its thread is of run {row['other']}"
 
 
-def _incomplete(database: Database) -> Iterator[str]:
-    kept = fn.COALESCE(fn.SUM(fn.LENGTH(ContentPartRow.data)), 0)
-    query = ContentRow.select(ContentRow.hash, ContentRow.size, kept.alias("kept")).join(
+def _find_incomplete_contents(database: Database) -> Iterator[str]:
+    stored = fn.COALESCE(fn.SUM(fn.LENGTH(ContentPartRow.data)), 0)
+    query = ContentRow.select(ContentRow.hash, ContentRow.size, stored.alias("stored")).join(
         ContentPartRow, JOIN.LEFT_OUTER
     )
-    for row in _rows(query.group_by(ContentRow.id).having(kept != ContentRow.size), database):
-        yield f"artifact {row['hash']} has {row['size']} bytes, but {row['kept']} are kept"
+    for row in _rows(query.group_by(ContentRow.id).having(stored != ContentRow.size), database):
+        yield f"artifact {row['hash']} has {row['size']} bytes, but {row['stored']} are kept"
 
 
 def _rows(query: Any, database: Database) -> Iterable[Json]:  # noqa: ANN401 - peewee's queries have no common type
@@ -185,12 +179,12 @@ def _rows(query: Any, database: Database) -> Iterable[Json]:  # noqa: ANN401 - p
     return rows
 
 
-_DAY_MICROSECONDS = 24 * 3600 * 1_000_000
+_DAY_US = 24 * 3600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class OldRun:
-    """A run that can go; ``created`` in microseconds since 1970."""
+    """A run that can be removed; ``created`` in microseconds since 1970, ``results`` is their number."""
 
     id: int
     source: int
@@ -199,25 +193,25 @@ class OldRun:
     results: int
 
 
-def runs_beyond(database: Database, amount: int, now: int) -> list[OldRun]:
-    """Return the runs of each source that are older than its newest ``amount`` ones, oldest first."""
-    seen: dict[int, int] = {}
-    found = []
-    for row in _runs(database):
-        seen[row["source"]] = seen.get(row["source"], 0) + 1
-        if seen[row["source"]] > amount:
-            found.append(row)
-    return list(_removable(database, found, now))[::-1]
+def runs_beyond(database: Database, max_runs: int, now: int) -> list[OldRun]:
+    """Return all but the newest ``max_runs`` runs of each source, oldest first."""
+    counts: dict[int, int] = {}
+    old_runs = []
+    for row in _newest_runs_first(database):
+        counts[row["source"]] = counts.get(row["source"], 0) + 1
+        if counts[row["source"]] > max_runs:
+            old_runs.append(row)
+    return list(_removable(database, old_runs, now))[::-1]
 
 
-def runs_before(database: Database, moment: int, now: int) -> list[OldRun]:
-    """Return the runs that were created before a moment, in microseconds since 1970, oldest first."""
-    found = [row for row in _runs(database) if row["created"] < moment]
-    return list(_removable(database, found, now))[::-1]
+def runs_before(database: Database, time_us: int, now: int) -> list[OldRun]:
+    """Return the runs that were created before a time, in microseconds since 1970, oldest first."""
+    old_runs = [row for row in _newest_runs_first(database) if row["created"] < time_us]
+    return list(_removable(database, old_runs, now))[::-1]
 
 
 def remove_run(run_id: int, writer: Writer) -> int:
-    """Remove a run with all that belongs to it, when it is still there; return how many results went."""
+    """Remove a run with its threads, results and attachments; return the number of results, 0 for a missing run."""
     lock_run(writer.database, run_id)
     removed: int = ResultRow.delete().where(ResultRow.run == run_id).execute(writer.database)
     for table in (AttachmentRow, ContentUseRow, RunTagRow, ThreadRow):
@@ -227,16 +221,15 @@ def remove_run(run_id: int, writer: Writer) -> int:
 
 
 def remove_unused_tests(source_id: int, writer: Writer) -> int:
-    """Remove the tests of a source that no result refers to any more; return how many."""
+    """Remove the tests of a source that have no result any more; return their number."""
     lock_tests(writer.database, source_id)
-    used = ResultRow.select(ResultRow.id).where(ResultRow.case == CaseRow.id)
-    unused: Any = (CaseRow.source == source_id) & ~fn.EXISTS(used)
-    removed: int = CaseRow.delete().where(unused).execute(writer.database)
+    results = ResultRow.select(ResultRow.id).where(ResultRow.case == CaseRow.id)
+    is_unused: Any = (CaseRow.source == source_id) & ~fn.EXISTS(results)
+    removed: int = CaseRow.delete().where(is_unused).execute(writer.database)
     return removed
 
 
-def _runs(database: Database) -> Iterable[Json]:
-    """Return all runs, newest first."""
+def _newest_runs_first(database: Database) -> Iterable[Json]:
     query: Any = RunRow.select(
         RunRow.id, RunRow.source, RunRow.name, RunRow.created, RunRow.updated, RunRow.is_completed, RunRow.total_count
     ).order_by(RunRow.created.desc(), RunRow.id.desc())
@@ -245,29 +238,34 @@ def _runs(database: Database) -> Iterable[Json]:
 
 
 def _removable(database: Database, rows: Iterable[Json], now: int) -> Iterator[OldRun]:
-    """Leave out runs that are still being filled, and those whose ids the next run and thread would get again.
+    """Yield those of these runs that can be removed.
 
-    A client that remembers an id must never reach another run with it.
+    Not removed are runs that still get results, and the runs with the highest run id and thread id. SQLite would give
+    these ids to the next run and thread, and a client that remembers an id must never reach another run with it.
     """
-    last_run = RunRow.select(fn.MAX(RunRow.id)).scalar(database)
+    last_run_id = RunRow.select(fn.MAX(RunRow.id)).scalar(database)
     query: Any = ThreadRow.select(ThreadRow.run).order_by(ThreadRow.id.desc()).limit(1)
-    last_of_thread = next((row["run"] for row in query.dicts().execute(database)), None)
+    run_of_last_thread = next((row["run"] for row in query.dicts().execute(database)), None)
     for row in rows:
-        touched = row["updated"] or row["created"]
-        is_in_use = not row["is_completed"] and touched > now - _DAY_MICROSECONDS
-        if not is_in_use and row["id"] not in (last_run, last_of_thread):
+        changed = row["updated"] or row["created"]
+        # A run without a change for a day was left open by a job that was killed.
+        is_in_use = not row["is_completed"] and changed > now - _DAY_US
+        if not is_in_use and row["id"] not in (last_run_id, run_of_last_thread):
             yield OldRun(row["id"], row["source"], row["name"], row["created"], row["total_count"])
 
 
 def back_up(store: Path, target: Path) -> int:
-    """Copy a store that others may be using to a new file, for its owner only, and return the file's bytes.
+    """Copy a store, which may be in use, to a new file that only its owner can read; return the file's size in bytes.
 
-    The file has its name once it is whole and on disk. Raises `SettingError` for a file that is there or cannot be
-    made, and `StoreError` for a store that is none or cannot be read.
+    The file gets its name once it is complete and on disk. A plain copy of the store's file would miss the changes in
+    the write-ahead log, and could be made in the middle of a write. The tables are not migrated before, since a backup
+    is made before an upgrade.
+    Raises `SettingError` for a file that exists or cannot be created, and `StoreError` for a file that is no store or
+    cannot be read.
     """
     draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
-        _write(store, draft)
+        _write_backup(store, draft)
         os.link(draft, target)
     except FileExistsError as error:
         raise SettingError("FILE", str(target), "it is there already; name a new file") from error
@@ -280,14 +278,14 @@ def back_up(store: Path, target: Path) -> int:
     return target.stat().st_size
 
 
-def _write(store: Path, draft: Path) -> None:
+def _write_backup(store: Path, draft: Path) -> None:
     descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
         with closing(sqlite3.connect(store, timeout=BUSY_SECONDS, isolation_level=None)) as database:
             if database.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
                 raise StoreError(f"{store}: is no store of this program")
             database.execute("VACUUM INTO ?", (str(draft),))
-        # SQLite does not wait for the disk here.
+        # VACUUM INTO does not wait until the file is on disk.
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -1,7 +1,7 @@
-"""How a store of an earlier release becomes one of this release (floor 2).
+"""Migrate the tables of a store from an earlier release to this one.
 
-Each step is text that never changes again, whatever the tables of later releases look like. All steps of a store run
-in one transaction: it has its old version or the new one, and nothing between.
+The SQL of a migration never changes again, whatever the tables of later releases look like. All migrations of a store
+run in one transaction, so it has either its old version or the newest one.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 _COLUMN = re.compile(r'"(\w+)" (INTEGER|TEXT|BLOB)( NOT NULL PRIMARY KEY)?')
-_SMALL = ("number", "status", "result_class")
+_INT32_COLUMNS = ("number", "status", "result_class")
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step: what ``apply`` does takes a store from the version before to ``version``."""
+    """One step: ``apply`` changes the tables from the version before ``version`` to ``version``."""
 
     version: int
     name: str
@@ -33,26 +33,29 @@ class Migration:
 
 
 def migrate(database: Database, version: int) -> None:
-    """Take every step after this version, in order; the caller holds the transaction and keeps the version."""
+    """Apply every migration after this version, in order; the caller holds the transaction and stores the version."""
     for migration in MIGRATIONS:
         if migration.version > version:
             migration.apply(database)
 
 
 def _execute(database: Database, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-    """Execute SQLite's words; PostgreSQL has types of its own for them."""
+    """Execute a statement that is written for SQLite, with its types and placeholders translated for PostgreSQL."""
     if database.for_update:
         sql = _COLUMN.sub(_postgres_column, sql).replace("?", "%s")
     return execute(database, sql, values)
 
 
 def _postgres_column(column: re.Match[str]) -> str:
-    """Return the type that a column of this name has in the tables of a new store."""
-    name, kind, key = column[1], column[2], column[3] or ""
+    """Return a column of SQLite's SQL with the type that peewee gives it in a new PostgreSQL store."""
+    name, sqlite_type, key = column[1], column[2], column[3] or ""
     types = {"TEXT": 'TEXT COLLATE "C"', "BLOB": "BYTEA"}
-    if kind == "INTEGER" and name not in _SMALL:
-        types["INTEGER"] = "BOOLEAN" if name.startswith("is_") else "BIGSERIAL" if key else "BIGINT"
-    return f'"{name}" {types.get(kind, kind)}{key}'
+    if sqlite_type == "INTEGER" and name not in _INT32_COLUMNS:
+        if name.startswith("is_"):
+            types["INTEGER"] = "BOOLEAN"
+        else:
+            types["INTEGER"] = "BIGSERIAL" if key else "BIGINT"
+    return f'"{name}" {types.get(sqlite_type, sqlite_type)}{key}'
 
 
 def _tags_of_runs(database: Database) -> None:
@@ -116,4 +119,4 @@ MIGRATIONS = (
     Migration(5, "tags of milestones", _tags_of_milestones),
     Migration(6, "contents of artifacts", _contents_of_artifacts),
 )
-"""All steps, oldest first; version 1 is the first that was released."""
+"""All migrations, oldest first; version 1 was the first release."""

@@ -1,4 +1,4 @@
-"""Every question to the store, inside a read transaction that its caller holds (floor 2)."""
+"""Run the API's queries, inside a read transaction that the caller holds."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-_MILLISECOND = 1000
+_MILLISECOND_US = 1000
 _RAN = fn.MAX(RunRow.created)
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run with those of its threads that were asked for, and what was attached to both, in the order it came."""
+    """A run with the requested threads, and the attachments of both in the order of their arrival."""
 
     row: Json
     threads: Sequence[Json]
@@ -48,7 +48,7 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """One page of a list; ``number`` counts from 1, ``total`` is that of all pages."""
+    """One page of a list; ``number`` counts from 1, ``total`` is the number of items on all pages."""
 
     number: int
     size: int
@@ -57,14 +57,14 @@ class Page(Generic[Item]):
 
 
 class Reader:
-    """The questions that one read transaction answers; `RefusalError` (404) for what is not there."""
+    """The queries of one read transaction; each raises `ApiError` (404) for a record that does not exist."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     @property
     def database(self) -> Database:
-        """The connection in its transaction, for questions that only upkeep has."""
+        """The connection in its transaction, for queries of pages and of maintenance."""
         return self._database
 
     @property
@@ -72,31 +72,31 @@ class Reader:
         """Whether any project has a run."""
         return bool(self._rows(RunRow.select(RunRow.id).limit(1)))
 
-    def run(self, run_id: int, most_threads: int | None = None) -> RunRecord:
-        """Return a run with its first threads, by default with all; the cost does not depend on its results."""
+    def run(self, run_id: int, max_threads: int | None = None) -> RunRecord:
+        """Return a run with its first ``max_threads`` threads, or with all; no result is read."""
         row = self._row(RunRow.select().where(RunRow.id == run_id))
         if row is None:
             raise not_found("automation run")
-        if most_threads is None:
+        if max_threads is None:
             return self._records([row])[0]
-        if most_threads == 0:
+        if max_threads == 0:
             return self._bare_records([row])[0]
         threads = self._rows(
-            ThreadRow.select().where(ThreadRow.run == run_id).order_by(ThreadRow.id).limit(most_threads)
+            ThreadRow.select().where(ThreadRow.run == run_id).order_by(ThreadRow.id).limit(max_threads)
         )
         ids = [thread["id"] for thread in threads]
-        shown = AttachmentRow.thread.is_null() | AttachmentRow.thread.in_(ids)
-        attached = AttachmentRow.select().where((AttachmentRow.run == run_id) & shown).order_by(AttachmentRow.id)
-        return RunRecord(row, threads, self._rows(attached))
+        is_wanted = AttachmentRow.thread.is_null() | AttachmentRow.thread.in_(ids)
+        attachments = AttachmentRow.select().where((AttachmentRow.run == run_id) & is_wanted)
+        return RunRecord(row, threads, self._rows(attachments.order_by(AttachmentRow.id)))
 
     def runs(self, run_ids: Sequence[int], *, has_threads: bool) -> dict[int, RunRecord]:
-        """Return those of some runs that are there, by their ids, with their threads or without."""
+        """Return those of these runs that exist, by id, with their threads or without."""
         rows = self._rows(RunRow.select().where(RunRow.id.in_(run_ids)))
         records = self._records(rows) if has_threads else self._bare_records(rows)
         return {record.row["id"]: record for record in records}
 
     def run_page(self, project_id: int, query: Mapping[str, Any]) -> Page[RunRecord]:
-        """Return a page of the runs of a project without their threads, in the order of their creation."""
+        """Return a page of a project's runs without their threads, in the order of their creation."""
         self._check_project(project_id)
         runs = RunRow.select().where(RunRow.project == project_id)
         for condition in _run_conditions(query):
@@ -107,11 +107,11 @@ class Reader:
     def references(
         self, rows: Sequence[Json], project_id: int, wanted: Iterable[Reference]
     ) -> dict[Reference, list[Json]]:
-        """Return the wanted kinds of records that these runs or sources of a project refer to."""
+        """Return the records of the wanted kinds that these runs or sources of a project refer to."""
         return referenced(self._database, rows, project_id, wanted)
 
     def statuses(self, project_id: int) -> StatusTable:
-        """Return the result statuses of a project, known or not."""
+        """Return the result statuses of a project, which need not exist yet."""
         return project_statuses(self._database, project_id)
 
     def thread_statuses(self, thread_id: int) -> StatusTable:
@@ -123,8 +123,9 @@ class Reader:
 
     def test_page(self, run_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of the results of a run."""
-        counted = self._row(RunRow.select().where(RunRow.id == run_id))
-        if counted is None:
+        # The run, or the thread that is asked for: its counts give the total without counting rows.
+        counted_row = self._row(RunRow.select().where(RunRow.id == run_id))
+        if counted_row is None:
             raise not_found("automation run")
         results = ResultRow.select(
             ResultRow.id,
@@ -142,32 +143,33 @@ class Reader:
         if query["thread_id"] is not None:
             results = results.where(ResultRow.run == run_id)
             column, value = (ResultRow.thread, query["thread_id"])
-            counted = self._row(
+            counted_row = self._row(
                 ThreadRow.select().where((ThreadRow.id == query["thread_id"]) & (ThreadRow.run == run_id))
             )
         if query["status_id"] is not None:
             results = results.where(ResultRow.result_class.in_(query["status_id"]))
-        total = _counted(counted, query["status_id"]) if counted else 0
-        found = within(results, column, value, self._database)
-        before = first_order(column, self._database, is_descending=query["order"] == "desc")
-        return self._page(found, (_RESULT_ORDERS[query["sort"]], ResultRow.id), query, total, before)
+        total = _count_of_classes(counted_row, query["status_id"]) if counted_row else 0
+        results = within(results, column, value, self._database)
+        first_columns = first_order(column, self._database, is_descending=query["order"] == "desc")
+        return self._page(results, (_RESULT_ORDERS[query["sort"]], ResultRow.id), query, total, first_columns)
 
     def source(self, source_id: int) -> Json:
-        """Return a source with what its runs tell about it."""
+        """Return a source with the number, averages and last status of its runs."""
         row = self._row(self._sources().where(SourceRow.id == source_id))
         if row is None:
             raise not_found("automation source")
         return self._with_last_run(row)
 
     def source_page(self, project_id: int, query: Mapping[str, Any]) -> Page[Json]:
-        """Return a page of the sources of a project; none can be retired yet."""
+        """Return a page of a project's sources; a request for retired ones gets an empty page."""
         self._check_project(project_id)
         sources = self._sources().where(SourceRow.project == project_id)
         total = SourceRow.select().where(SourceRow.project == project_id).count(self._database)
+        # The embedded server cannot retire sources.
         if query["is_retired"] in ("1", "true"):
             return Page(query["page"], query["per_page"], 0, [])
-        first = _RAN if query["sort"] == "automation_sources:ran_at" else SourceRow.created
-        page = self._page(sources, (first, SourceRow.id), query, total)
+        sort_column = _RAN if query["sort"] == "automation_sources:ran_at" else SourceRow.created
+        page = self._page(sources, (sort_column, SourceRow.id), query, total)
         return Page(page.number, page.size, total, [self._with_last_run(row) for row in page.items])
 
     def _sources(self) -> Any:  # noqa: ANN401 - peewee's queries have no common type
@@ -188,43 +190,45 @@ class Reader:
 
     def _with_last_run(self, source: Json) -> Json:
         runs = RunRow.select(RunRow.status).where(RunRow.source == source["id"])
-        last = self._row(runs.order_by(RunRow.created.desc(), RunRow.id.desc()).limit(1))
-        return {**source, "last_run_status": last["status"] if last else None}
+        last_run = self._row(runs.order_by(RunRow.created.desc(), RunRow.id.desc()).limit(1))
+        return {**source, "last_run_status": last_run["status"] if last_run else None}
 
     def _check_project(self, project_id: int) -> None:
         if self._row(ProjectRow.select(ProjectRow.id).where(ProjectRow.id == project_id)) is None:
             raise not_found("project with automation runs")
 
     def _bare_records(self, runs: Sequence[Json]) -> list[RunRecord]:
-        """Return runs without threads: a page of them has to cost the same however many jobs were in each."""
+        """Return runs without their threads, so that the cost of a page does not depend on the number of CI jobs."""
         ids = [run["id"] for run in runs]
-        own = AttachmentRow.select().where(AttachmentRow.run.in_(ids) & AttachmentRow.thread.is_null())
-        attached = _by_run(self._rows(own.order_by(AttachmentRow.id)), ids)
-        return [RunRecord(run, (), attached[run["id"]]) for run in runs]
+        query = AttachmentRow.select().where(AttachmentRow.run.in_(ids) & AttachmentRow.thread.is_null())
+        attachments = _by_run(self._rows(query.order_by(AttachmentRow.id)), ids)
+        return [RunRecord(run, (), attachments[run["id"]]) for run in runs]
 
     def _records(self, runs: Sequence[Json]) -> list[RunRecord]:
         ids = [run["id"] for run in runs]
         threads = _by_run(self._rows(ThreadRow.select().where(ThreadRow.run.in_(ids)).order_by(ThreadRow.id)), ids)
-        attached = _by_run(
+        attachments = _by_run(
             self._rows(AttachmentRow.select().where(AttachmentRow.run.in_(ids)).order_by(AttachmentRow.id)), ids
         )
-        return [RunRecord(run, threads[run["id"]], attached[run["id"]]) for run in runs]
+        return [RunRecord(run, threads[run["id"]], attachments[run["id"]]) for run in runs]
 
     def _page(
         self,
         query: Any,  # noqa: ANN401 - peewee's queries have no common type
-        order: Sequence[Any],
-        wanted: Mapping[str, Any],
+        columns: Sequence[Any],
+        parameters: Mapping[str, Any],
         total: int,
-        before: Sequence[Any] = (),
+        first_columns: Sequence[Any] = (),
     ) -> Page[Json]:
-        number, size = wanted["page"], wanted["per_page"]
+        """Return a page of a query, ordered by ``first_columns`` and then by ``columns``."""
+        number, size = parameters["page"], parameters["per_page"]
         offset = (number - 1) * size
         items: Sequence[Json] = ()
-        if offset < total:  # also keeps offsets that no database takes away from it
-            is_descending = wanted["order"] == "desc"
-            ordered = [_descending(each) if is_descending else _ascending(each) for each in order]
-            items = self._rows(query.order_by(*before, *ordered).limit(size).offset(offset))
+        # A page after the last one needs no query, and its offset may be too large for the database.
+        if offset < total:
+            is_descending = parameters["order"] == "desc"
+            order = [_descending(column) if is_descending else _ascending(column) for column in columns]
+            items = self._rows(query.order_by(*first_columns, *order).limit(size).offset(offset))
         return Page(number, size, total, items)
 
     def _rows(self, query: Any) -> list[Json]:  # noqa: ANN401 - peewee's queries have no common type
@@ -243,55 +247,61 @@ _RESULT_ORDERS: Mapping[str, Any] = {
 }
 
 
-_WITHOUT_INDEX = (ResultRow.elapsed, _RAN)
-"""What is null where there is nothing: less than all numbers, also where the database would see it otherwise."""
+_NULLABLE = (ResultRow.elapsed, _RAN)
+"""Columns in which null sorts before all numbers: SQLite does so by itself, PostgreSQL has to be asked.
+
+Only these, since neither has an index: an index of PostgreSQL does not serve an order with `NULLS FIRST`.
+"""
 
 
-def _ascending(order: Any) -> Any:  # noqa: ANN401 - peewee's columns have no common type
-    return order.asc(nulls="FIRST") if any(order is each for each in _WITHOUT_INDEX) else order.asc()
+def _ascending(column: Any) -> Any:  # noqa: ANN401 - peewee's columns have no common type
+    is_nullable = any(column is nullable for nullable in _NULLABLE)
+    return column.asc(nulls="FIRST") if is_nullable else column.asc()
 
 
-def _descending(order: Any) -> Any:  # noqa: ANN401 - peewee's columns have no common type
-    return order.desc(nulls="LAST") if any(order is each for each in _WITHOUT_INDEX) else order.desc()
+def _descending(column: Any) -> Any:  # noqa: ANN401 - peewee's columns have no common type
+    is_nullable = any(column is nullable for nullable in _NULLABLE)
+    return column.desc(nulls="LAST") if is_nullable else column.desc()
 
 
 def _run_conditions(query: Mapping[str, Any]) -> list[Any]:
-    """Return what runs of a page have to fulfil.
+    """Return the conditions of a page's runs.
 
-    Times are shown in milliseconds and compared as they are shown: a run is later than the moment it shows itself
-    only from the next millisecond on.
+    Times are stored in microseconds and shown in milliseconds, so the bounds are rounded up: a run is created after
+    the time that is shown for it only from the next millisecond on.
     """
     after, before = query["created_after"], query["created_before"]
-    chosen = (
+    filters = (
         (RunRow.status, query["status"]),
         (RunRow.status, query["state"]),
         (RunRow.source, query["source_id"]),
         (RunRow.config, query["config_id"]),
         (RunRow.milestone, query["milestone_id"]),
     )
-    conditions: list[Any] = [column.in_(values) for column, values in chosen if values is not None]
+    conditions: list[Any] = [column.in_(values) for column, values in filters if values is not None]
     if query["tags"] is not None:
         tagged = RunTagRow.select(RunTagRow.run).where((RunTagRow.run == RunRow.id) & RunTagRow.tag.in_(query["tags"]))
         conditions.append(fn.EXISTS(tagged))
     if after is not None:
-        conditions.append(RunRow.created >= (after // _MILLISECOND + 1) * _MILLISECOND)
+        conditions.append(RunRow.created >= (after // _MILLISECOND_US + 1) * _MILLISECOND_US)
     if before is not None:
-        conditions.append(RunRow.created < -(-before // _MILLISECOND) * _MILLISECOND)
+        conditions.append(RunRow.created < -(-before // _MILLISECOND_US) * _MILLISECOND_US)
+    # One user creates all runs: for any other user the condition is false for every run.
     if query["created_by"] is not None and USER_ID not in query["created_by"]:
         conditions.append(RunRow.id.is_null())
     return conditions
 
 
-def _counted(row: Mapping[str, int], classes: frozenset[int] | None) -> int:
-    """Return how many results of some classes a run or thread has, from the counts that it keeps."""
+def _count_of_classes(row: Mapping[str, int], classes: frozenset[int] | None) -> int:
+    """Return the number of results of these classes, or of all, from the counts of a run or thread."""
     if classes is None:
         return row["total_count"]
-    amounts = {
+    counts = {
         ResultClass.NEUTRAL: row["total_count"] - row["success_count"] - row["failure_count"],
         ResultClass.SUCCESS: row["success_count"],
         ResultClass.FAILURE: row["failure_count"],
     }
-    return sum(amount for result_class, amount in amounts.items() if result_class in classes)
+    return sum(count for result_class, count in counts.items() if result_class in classes)
 
 
 def _by_run(rows: Sequence[Json], ids: Sequence[int]) -> dict[int, list[Json]]:

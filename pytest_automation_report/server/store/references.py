@@ -1,6 +1,7 @@
-"""The records that runs and sources refer to, for `expands` (floor 2).
+"""Read the records that runs and sources refer to, and the tags of milestones.
 
-Milestones that take runs by their tags (floor 2), inside a transaction that its caller holds.
+All functions run inside a transaction that the caller holds. The records are those of the API's ``expands``: sources,
+configurations, milestones, statuses and users.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ if TYPE_CHECKING:
 Reference: TypeAlias = Literal["automation_sources", "configs", "milestones", "statuses", "users"]
 
 RUN_REFERENCES: Final[tuple[Reference, ...]] = ("automation_sources", "configs", "milestones", "statuses", "users")
-"""What runs refer to."""
+"""Kinds of records that runs refer to."""
 
 SOURCE_REFERENCES: Final[tuple[Reference, ...]] = ("users",)
-"""What sources refer to."""
+"""Kinds of records that sources refer to."""
 
 USER_ID: Final = 1
-"""The one user of an embedded server."""
+"""Id of the only user of an embedded server."""
 
 USER_NAME: Final = "Embedded server"
-"""The name of that user."""
+"""Name of the only user."""
 
 _TABLES: Mapping[Reference, tuple[str, type[SourceRow | ConfigRow | MilestoneRow]]] = {
     "automation_sources": ("source", SourceRow),
@@ -50,23 +51,23 @@ _TABLES: Mapping[Reference, tuple[str, type[SourceRow | ConfigRow | MilestoneRow
 def referenced(
     database: Database, rows: Sequence[Json], project_id: int, wanted: Iterable[Reference]
 ) -> dict[Reference, list[Json]]:
-    """Return the wanted kinds of records that these runs or sources of a project refer to, each once and by id."""
+    """Return, for each wanted kind, the records that these runs or sources refer to, each once and ordered by id."""
     return {kind: _records(database, rows, project_id, kind) for kind in wanted}
 
 
 def project_statuses(database: Database, project_id: int) -> StatusTable:
-    """Return the result statuses of a project."""
+    """Return the result statuses of a project: the defaults, with those that the project changed or added."""
     query: Any = (
         ProjectStatusRow.select().where(ProjectStatusRow.project == project_id).order_by(ProjectStatusRow.number)
     )
-    table = DEFAULT_STATUSES
-    changed = {row["number"]: _status(row) for row in query.dicts().execute(database)}
-    if changed:
-        table = StatusTable(tuple(each for _, each in sorted({**table.by_id, **changed}.items())))
-    return table
+    changed = {row["number"]: _status_from(row) for row in query.dicts().execute(database)}
+    if not changed:
+        return DEFAULT_STATUSES
+    by_id = {**DEFAULT_STATUSES.by_id, **changed}
+    return StatusTable(tuple(by_id[status_id] for status_id in sorted(by_id)))
 
 
-def _status(row: Json) -> ResultStatus:
+def _status_from(row: Json) -> ResultStatus:
     return ResultStatus(
         row["number"],
         row["name"],
@@ -105,28 +106,29 @@ def _status_view(status: ResultStatus) -> Json:
 
 
 def tagged_milestone(database: Database, project_id: int, tags: Sequence[str]) -> int | None:
-    """Return the id of the project's milestone that has one of these tags: of several the one that was made last."""
+    """Return the id of the project's newest milestone that has one of these tags; None if there is none."""
     if not tags:
         return None
     query: Any = MilestoneTagRow.select(fn.MAX(MilestoneTagRow.milestone)).join(MilestoneRow)
-    found: int | None = query.where(MilestoneRow.project == project_id, MilestoneTagRow.tag.in_(tags)).scalar(database)
-    return found
+    query = query.where(MilestoneRow.project == project_id, MilestoneTagRow.tag.in_(tags))
+    milestone_id: int | None = query.scalar(database)
+    return milestone_id
 
 
 def set_tags(database: Database, milestone_id: int, tags: Iterable[str]) -> None:
-    """Give a milestone these tags, and no others."""
+    """Replace the tags of a milestone by these."""
     MilestoneTagRow.delete().where(MilestoneTagRow.milestone == milestone_id).execute(database)
     for tag in dict.fromkeys(tags):
         MilestoneTagRow.insert(milestone=milestone_id, tag=tag).execute(database)
 
 
 def milestones(database: Database, project_id: int) -> list[Json]:
-    """Return the milestones of a project with their tags, in the order in which they were made."""
-    named: Any = MilestoneRow.select(MilestoneRow.id, MilestoneRow.name).where(MilestoneRow.project == project_id)
-    found = {
-        row["id"]: {**row, "tags": list[str]()} for row in named.order_by(MilestoneRow.id).dicts().execute(database)
+    """Return the milestones of a project with their tags, in the order of their creation."""
+    rows: Any = MilestoneRow.select(MilestoneRow.id, MilestoneRow.name).where(MilestoneRow.project == project_id)
+    by_id = {
+        row["id"]: {**row, "tags": list[str]()} for row in rows.order_by(MilestoneRow.id).dicts().execute(database)
     }
-    tags: Any = MilestoneTagRow.select().where(MilestoneTagRow.milestone.in_(list(found))).order_by(MilestoneTagRow.tag)
+    tags: Any = MilestoneTagRow.select().where(MilestoneTagRow.milestone.in_(list(by_id))).order_by(MilestoneTagRow.tag)
     for row in tags.dicts().execute(database):
-        found[row["milestone"]]["tags"].append(row["tag"])
-    return list(found.values())
+        by_id[row["milestone"]]["tags"].append(row["tag"])
+    return list(by_id.values())

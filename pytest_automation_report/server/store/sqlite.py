@@ -1,9 +1,9 @@
-"""Whether a store's file is on a network file system (floor 2): the write-ahead log does not work there.
+"""Open a store in a SQLite file and run its transactions.
 
-The store in a SQLite file: opening it, and its transactions (floor 2).
-
-One connection writes and one reads, each for one thread at a time: readers in this process never wait for its writers,
-and no connection is left behind by threads that come and go. Other processes meet on SQLite's own locks.
+A store has one connection that writes and one that reads, each used by one thread at a time. So readers of a process
+never wait for its writers, and threads that end leave no connection open. Other processes are kept apart by SQLite's
+own locks. A file on a network file system gets a rollback journal instead of the write-ahead log (WAL), whose shared
+memory does not work across machines.
 """
 
 from __future__ import annotations
@@ -31,70 +31,73 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOUNTS = Path("/proc/mounts")
-"""Where Linux tells what is mounted; elsewhere there is no such file, and every file counts as local."""
+"""Table of mounted file systems on Linux; on other systems it is missing, and every file counts as local."""
 
-_NETWORK = frozenset(
+_NETWORK_TYPES = frozenset(
     (
         *("nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "davfs"),
         *("ceph", "glusterfs", "lustre", "beegfs", "gpfs", "panfs", "orangefs", "ocfs2", "gfs2"),
         *("9p", "virtiofs", "vboxsf", "vmhgfs"),
     )
 )
-_LOCAL_FUSE = frozenset({"fuse.fuse-overlayfs", "fuse.overlayfs", "fuse.mergerfs", "fuse.ntfs-3g", "fuse.bindfs"})
-_ESCAPED = re.compile(r"\\([0-7]{3})")
+# FUSE serves file systems of unknown programs; these are known to be local.
+_LOCAL_FUSE_TYPES = frozenset({"fuse.fuse-overlayfs", "fuse.overlayfs", "fuse.mergerfs", "fuse.ntfs-3g", "fuse.bindfs"})
+_OCTAL_ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 def network_type(path: Path, mounts: Path = MOUNTS) -> str | None:
-    """Return the type of the network file system that a file is on, ``None`` for a file on this machine."""
+    """Return the type of the network file system that a file is on; None for a local file."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return None
-    found, best = "", -1
-    place = path.resolve()
+    file_system, depth = "", -1
+    real_path = path.resolve()
     for line in lines:
-        _, point, kind, *_ = [*line.split(" "), "", "", ""]
-        folder = Path(_ESCAPED.sub(lambda match: chr(int(match[1], 8)), point))
-        # The last of several mounts on one point is the one that is seen.
-        if len(folder.parts) >= best and place.is_relative_to(folder):
-            found, best = kind, len(folder.parts)
-    return found if _is_network(found) else None
+        _, mount_point, mounted_type, *_ = [*line.split(" "), "", "", ""]
+        folder = Path(_OCTAL_ESCAPE.sub(lambda match: chr(int(match[1], 8)), mount_point))
+        # Of several mounts on one folder, the last one is visible.
+        if len(folder.parts) >= depth and real_path.is_relative_to(folder):
+            file_system, depth = mounted_type, len(folder.parts)
+    return file_system if _is_network(file_system) else None
 
 
-def _is_network(kind: str) -> bool:
-    return kind in _NETWORK or (kind.startswith("fuse.") and kind not in _LOCAL_FUSE)
+def _is_network(file_system: str) -> bool:
+    is_unknown_fuse = file_system.startswith("fuse.") and file_system not in _LOCAL_FUSE_TYPES
+    return file_system in _NETWORK_TYPES or is_unknown_fuse
 
 
 APPLICATION_ID = 0x41525031
-"""Marks a SQLite file as ours."""
+"""SQLite's application id of our stores, which marks a file as ours ("ARP1")."""
 
 BUSY_SECONDS = 5.0
-"""How long SQLite itself waits for another process' lock."""
+"""How long SQLite waits for the lock of another process."""
 
 _CACHE_KIBIBYTES = 8 * 1024
-"""Page cache of a connection; keys are hashes, so each append touches pages all over their index."""
+"""Page cache of a connection. Keys of tests are hashes, so an append reads pages from all over their index."""
 
-_LOG_BYTES = 16 * 1024 * 1024
-"""How large the log stays after a large transaction, such as the removal of a run; SQLite alone never cuts it."""
+_WAL_LIMIT_BYTES = 16 * 1024 * 1024
+"""The write-ahead log is cut to this size after a large transaction; SQLite by default never makes it smaller."""
 
 _FULL = "database or disk is full"
-_LEAST_BYTES = 64 * 1024
-"""With less room than this a store cannot be opened: its shared memory alone takes half of it."""
+_MIN_FREE_BYTES = 64 * 1024
+"""Free space that a store needs to be opened: its shared memory alone takes half of it."""
 
+# Twice `BUSY_SECONDS`: a prune of another process may hold the lock for longer than one wait.
 _BEGIN_ATTEMPTS = 2
 _OPEN_SECONDS = 10.0
 _OPEN_PAUSE_SECONDS = 0.02
 
 
 STORAGE_ERRORS = (PeeweeException, sqlite3.Error)
-"""What a damaged file raises: peewee turns only those errors into its own that come before the first row."""
+"""Errors of a damaged file. peewee wraps only those that come before the first row of a query."""
 
 
 class Connections:
-    """The connections to one store file; safe to use from several threads.
+    """The connections to one store file; several threads may use it.
 
-    ``notes`` tells, in sentences, what its user should know about the place of the file.
-    Raises `StoreError` when the file cannot be opened, is not a store, or was made by a newer release.
+    ``notes`` has sentences for the user about the location of the file.
+    Raises `StoreError` when the file cannot be opened, is not a store, or belongs to a newer release.
     """
 
     def __init__(self, path: Path, mounts: Path = MOUNTS) -> None:
@@ -104,52 +107,52 @@ class Connections:
         self._read_lock = threading.Lock()
         self.notes: tuple[str, ...] = ()
         try:
-            _make_file(path)
-            network = network_type(path, mounts)
-            self.notes = (_network_note(path, network),) if network else ()
-            _prepare(self._writer, path, "delete" if network else "wal")
+            _create_file(path)
+            file_system = network_type(path, mounts)
+            self.notes = (_network_note(path, file_system),) if file_system else ()
+            _prepare(self._writer, path, "delete" if file_system else "wal")
             self._reader.connect()
         except (OSError, PeeweeException) as error:
             self.close()
-            raise StoreError(f"{path}: cannot be opened as a store: {_opening_words(path, error)}") from error
+            raise StoreError(f"{path}: cannot be opened as a store: {_open_failure(path, error)}") from error
         except StoreError:
             self.close()
             raise
 
     @contextmanager
     def writing(self) -> Iterator[SqliteDatabase]:
-        """Hold the write lock of the store; what was done is kept when the block ends without an error."""
-        with self._write_lock, _refusing(), ExitStack() as transaction:
+        """Enter a transaction that changes the store; it is committed when the block ends without an error."""
+        with self._write_lock, _map_errors(), ExitStack() as transaction:
             _begin(self._writer, transaction)
             yield self._writer
 
     @contextmanager
-    def alone(self) -> Iterator[SqliteDatabase]:
-        """Use the writing connection without a transaction, for what SQLite does in none."""
-        with self._write_lock, _refusing():
+    def outside_transaction(self) -> Iterator[SqliteDatabase]:
+        """Use the writing connection without a transaction, for statements like VACUUM that need that."""
+        with self._write_lock, _map_errors():
             yield self._writer
 
     @contextmanager
     def reading(self) -> Iterator[SqliteDatabase]:
-        """See the store as it is at one moment, whatever is written meanwhile."""
-        with self._read_lock, _refusing(), self._reader.atomic():
+        """Enter a transaction that reads one snapshot of the store."""
+        with self._read_lock, _map_errors(), self._reader.atomic():
             yield self._reader
 
     def compact(self) -> None:
-        """Give back the space of what was removed; raises `RefusalError` (429) while others use the store.
+        """Return the space of removed rows to the disk; raises `ApiError` (429) while others use the store.
 
-        What was written anew stands in the log first, as large as the file: only when that is cut the disk has room.
+        VACUUM writes the whole file into the log first. Space on the disk gets free only when the log is cut.
         """
-        with self.alone() as database:
+        with self.outside_transaction() as database:
             try:
                 execute(database, "VACUUM")
             finally:
-                is_cut = _is_log_cut(database)
-        if not is_cut:
+                is_truncated = _truncate_log(database)
+        if not is_truncated:
             raise try_again()
 
     def close(self) -> None:
-        """Close both connections; harmless when they are closed."""
+        """Close both connections; closing twice is harmless."""
         with self._read_lock:
             self._reader.close()
         with self._write_lock:
@@ -163,9 +166,10 @@ def _connection(path: Path) -> SqliteDatabase:
             "synchronous": "FULL",
             "foreign_keys": 1,
             "cache_size": -_CACHE_KIBIBYTES,
-            "journal_size_limit": _LOG_BYTES,
+            "journal_size_limit": _WAL_LIMIT_BYTES,
         },
         timeout=BUSY_SECONDS,
+        # One connection for all threads instead of one for each: the locks of `Connections` keep the threads apart.
         thread_safe=False,
         autoconnect=False,
         check_same_thread=False,
@@ -173,10 +177,10 @@ def _connection(path: Path) -> SqliteDatabase:
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
-    """Turn what SQLite has undone into a refusal: it found a lock for too long, or no room on the disk.
+def _map_errors() -> Iterator[None]:
+    """Raise `ApiError` (429) for a transaction that SQLite rolled back because of a lock or a full disk.
 
-    Without the write-ahead log readers and writers wait for each other; a commit that waits in vain is undone.
+    With a rollback journal, readers and writers wait for each other, and a commit that waits too long is rolled back.
     """
     try:
         yield
@@ -188,23 +192,24 @@ def _refusing() -> Iterator[None]:
         raise try_again() from error
 
 
-def _network_note(path: Path, kind: str) -> str:
+def _network_note(path: Path, file_system: str) -> str:
     return (
-        f"{path} is on a network file system ({kind}): it is kept with a rollback journal, which is slower,"
+        f"{path} is on a network file system ({file_system}): it is kept with a rollback journal, which is slower,"
         " and only one machine may use it at a time"
     )
 
 
 def _begin(database: SqliteDatabase, transaction: ExitStack) -> None:
-    """Enter a write transaction; another process may hold the lock for longer than SQLite waits once."""
+    """Enter a write transaction, or raise `ApiError` (429) if another process holds the lock for too long."""
     for _ in range(_BEGIN_ATTEMPTS):
-        if _is_begun(database, transaction):
+        if _try_begin(database, transaction):
             return
     raise try_again()
 
 
-def _is_begun(database: SqliteDatabase, transaction: ExitStack) -> bool:
+def _try_begin(database: SqliteDatabase, transaction: ExitStack) -> bool:
     try:
+        # IMMEDIATE takes the write lock now. A lock that is taken at the first write could fail in the middle.
         transaction.enter_context(database.atomic("IMMEDIATE"))
     except OperationalError as error:
         if not _is_locked(error):
@@ -214,25 +219,28 @@ def _is_begun(database: SqliteDatabase, transaction: ExitStack) -> bool:
 
 
 def _is_full(error: BaseException | None) -> bool:
-    """Whether an error, or one that it came of, is that of a full disk.
+    """Return whether an error, or an error in its context, reports a full disk.
 
-    SQLite has undone the transaction then, so that peewee's own attempt fails in its turn.
+    SQLite rolls the transaction back by itself, so peewee's own rollback fails and hides the first error.
     """
     return error is not None and (_FULL in str(error) or _is_full(error.__context__))
 
 
-def _is_log_cut(database: SqliteDatabase) -> bool:
-    """Write all of the log into the file and give back its space; False while others read from it."""
+def _truncate_log(database: SqliteDatabase) -> bool:
+    """Copy the write-ahead log into the file and empty the log; False while others read from it."""
     ((is_busy, _, _),) = execute(database, "PRAGMA wal_checkpoint(TRUNCATE)")
     return not is_busy
 
 
-def _opening_words(path: Path, error: Exception) -> str:
-    """Return why a store cannot be opened; for its shared memory SQLite calls a full disk an I/O error."""
+def _open_failure(path: Path, error: Exception) -> str:
+    """Return the reason why a store cannot be opened.
+
+    When the shared memory of the log does not fit on the disk, SQLite reports an I/O error and no full disk.
+    """
     is_full = _is_full(error) or getattr(error, "errno", None) == errno.ENOSPC
     try:
-        free = os.statvfs(path.parent)
-        is_full = is_full or ("disk I/O" in str(error) and free.f_bavail * free.f_frsize < _LEAST_BYTES)
+        disk = os.statvfs(path.parent)
+        is_full = is_full or ("disk I/O" in str(error) and disk.f_bavail * disk.f_frsize < _MIN_FREE_BYTES)
     except OSError:
         return str(error)
     return "the disk is full: free space there, or set another database" if is_full else str(error)
@@ -242,21 +250,21 @@ def _is_locked(error: Exception) -> bool:
     return "locked" in str(error) or "busy" in str(error)
 
 
-def _make_file(path: Path) -> None:
-    """Create the file for its owner only; SQLite gives the files beside it the same permissions."""
+def _create_file(path: Path) -> None:
+    """Create the file, readable by its owner only; SQLite gives its journal the same permissions."""
     check_state_folder(path.parent)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
 
 
 def _prepare(database: SqliteDatabase, path: Path, journal: str) -> None:
-    """Connect and make the tables where they are missing.
+    """Connect and create the tables if they are missing.
 
-    Switching to the write-ahead log takes an exclusive lock for which SQLite does not wait, so that processes which
-    open a new file at the same moment have to take turns here.
+    The switch to the write-ahead log takes an exclusive lock, and SQLite does not wait for that one. So processes that
+    open a new file at the same moment have to try again here.
     """
     deadline = time.monotonic() + _OPEN_SECONDS
-    while not _is_prepared(database, path, journal, is_last=time.monotonic() > deadline):
+    while not _try_prepare(database, path, journal, is_last=time.monotonic() > deadline):
         _pause()
 
 
@@ -264,7 +272,8 @@ def _pause() -> None:
     time.sleep(_OPEN_PAUSE_SECONDS)
 
 
-def _is_prepared(database: SqliteDatabase, path: Path, journal: str, *, is_last: bool) -> bool:
+def _try_prepare(database: SqliteDatabase, path: Path, journal: str, *, is_last: bool) -> bool:
+    """Prepare the file once; False if another process has it locked, and an error if this was the last attempt."""
     try:
         database.connect(reuse_if_open=True)
         _check(database, path)
@@ -279,7 +288,7 @@ def _is_prepared(database: SqliteDatabase, path: Path, journal: str, *, is_last:
 
 
 def _check(database: SqliteDatabase, path: Path) -> None:
-    """Refuse, before anything in it is touched, a file that is not ours or too new for us."""
+    """Raise `StoreError` for a file of another program or of a newer release, before anything in it changes."""
     is_ours = database.application_id == APPLICATION_ID
     if not is_ours and (database.application_id or database.user_version or database.get_tables()):
         raise StoreError(f"{path}: this SQLite database belongs to something else; name another file for the store")
@@ -291,6 +300,7 @@ def _check(database: SqliteDatabase, path: Path) -> None:
 
 
 def _create_tables(database: SqliteDatabase, path: Path) -> None:
+    # Again, now with the write lock: another process may have created or migrated the tables since the first check.
     _check(database, path)
     version = database.user_version
     if version == SCHEMA_VERSION:

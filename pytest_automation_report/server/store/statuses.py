@@ -1,4 +1,8 @@
-"""Result statuses and how each one is counted (floor 2): the only place that knows the three numberings."""
+"""Define result statuses and the counts that each one adds to.
+
+There are three numberings: ids of result statuses (1 to 25, set by an instance), result classes (what a result means,
+1 to 4), and states of runs and threads (2 to 4). Only this module translates between them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 STATUS_SLOTS = 25
-"""How many result statuses an instance can have; ids count from 1."""
+"""Number of result statuses that an instance can have; ids count from 1."""
 
 
 class RunStatus(IntEnum):
@@ -23,7 +27,7 @@ class RunStatus(IntEnum):
 
 
 class ResultClass(IntEnum):
-    """What one result means, whatever its status is called."""
+    """Meaning of a result, which does not depend on the name of its status."""
 
     NEUTRAL = 1
     SUCCESS = 2
@@ -33,7 +37,7 @@ class ResultClass(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ResultStatus:
-    """One result status; ``aliases`` are the words that tests may be sent with, ``color`` is ``#rrggbb``."""
+    """One result status; clients send a test with one of its ``aliases``; ``color`` is ``#rrggbb``."""
 
     id: int
     name: str
@@ -46,7 +50,7 @@ class ResultStatus:
 
     @property
     def system_name(self) -> str:
-        """The status' name for programs; a renamed status keeps it."""
+        """The name for programs, which does not change when a status is renamed."""
         return _SYSTEM_NAMES.get(self.id, f"custom{self.id - len(_SYSTEM_NAMES)}")
 
     @property
@@ -58,7 +62,7 @@ class ResultStatus:
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """The names of the counts that a result with this status adds one to."""
+        """The names of the counts that grow by one with each result of this status."""
         sums = (
             ("success_count", self.is_passed),
             ("failure_count", self.is_failed),
@@ -78,10 +82,10 @@ _SYSTEM_NAMES: Mapping[int, str] = {
 }
 
 BUILT_IN = range(1, len(_SYSTEM_NAMES) + 1)
-"""Ids of the statuses that every project has; the others are free for a project's own."""
+"""Ids of the statuses that every project has; a project can add statuses with the other ids."""
 
 
-@dataclass(frozen=True)  # without slots, so that what follows from the statuses is found once
+@dataclass(frozen=True)  # without slots: cached_property needs a dictionary
 class StatusTable:
     """The result statuses of a project."""
 
@@ -89,37 +93,38 @@ class StatusTable:
 
     @cached_property
     def by_alias(self) -> Mapping[str, ResultStatus]:
-        """Status by alias; case matters."""
+        """Statuses by alias; case matters."""
         return {alias: status for status in self.statuses for alias in status.aliases}
 
     @cached_property
     def by_id(self) -> Mapping[int, ResultStatus]:
-        """Status by id."""
+        """Statuses by id."""
         return {status.id: status for status in self.statuses}
 
     def changed(self, status: ResultStatus) -> StatusTable:
-        """Return a table that has this status in place of the one with its id, or as a new one.
+        """Return a table in which this status replaces the one with its id, or is added.
 
-        Raises ``ValueError`` for what no project can have.
+        Raises ``ValueError`` for an id out of range, an empty alias, and an alias of another status.
         """
         if not 1 <= status.id <= STATUS_SLOTS:
             raise ValueError(f"a status id is a number from 1 to {STATUS_SLOTS}")
         if not status.aliases or not all(alias.strip() for alias in status.aliases):
             raise ValueError("a status needs at least one alias, and none is empty")
-        others = {each.id: each for each in self.statuses if each.id != status.id}
+        others = {other.id: other for other in self.statuses if other.id != status.id}
         for alias in status.aliases:
             for other in others.values():
                 if alias in other.aliases:
                     raise ValueError(f"the alias {alias!r} belongs to status {other.id} ({other.name})")
-        return StatusTable(tuple(each for _, each in sorted({**others, status.id: status}.items())))
+        by_id = {**others, status.id: status}
+        return StatusTable(tuple(by_id[status_id] for status_id in sorted(by_id)))
 
     def increments(self, status_ids: Iterable[int]) -> dict[str, int]:
-        """Return what results with these statuses add to which counts."""
-        amounts: dict[str, int] = {}
+        """Return by how much results with these statuses increase each count."""
+        increments: dict[str, int] = {}
         for status_id in status_ids:
             for name in self._counts[status_id]:
-                amounts[name] = amounts.get(name, 0) + 1
-        return amounts
+                increments[name] = increments.get(name, 0) + 1
+        return increments
 
     @cached_property
     def _counts(self) -> Mapping[int, tuple[str, ...]]:
@@ -136,11 +141,11 @@ DEFAULT_STATUSES = StatusTable(
         ResultStatus(6, "Skipped", ("skipped", "skip"), "#6b7f99"),
     )
 )
-"""The statuses of a project that changed none."""
+"""The statuses of a project that has not changed any."""
 
 
 def slot_name(status_id: int) -> str:
-    """Return the name of the count of a status: the contract numbers slots from the second status on."""
+    """Return the name of a status' count: in the contract, ``status1_count`` belongs to the status with id 2."""
     return "untested_count" if status_id == 1 else f"status{status_id - 1}_count"
 
 
@@ -155,5 +160,5 @@ COUNT_NAMES = (
 
 
 def final_status(failure_count: int) -> RunStatus:
-    """Return the status that a run or thread has once it is completed."""
+    """Return the state of a completed run or thread."""
     return RunStatus.FAILURE if failure_count else RunStatus.SUCCESS

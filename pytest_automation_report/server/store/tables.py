@@ -40,6 +40,8 @@ class Table(Model):
         # The classes got the suffix `Row` after the first releases; the tables keep their names, so that the stores of
         # these releases stay readable.
         table_function = _table_name
+        # Indexes are named after the table, too (`result_run_id`): peewee's default is the name of the class.
+        legacy_table_names = False
 
 
 class Counted(Table):
