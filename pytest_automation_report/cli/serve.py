@@ -109,7 +109,6 @@ def serve(  # noqa: PLR0913 - one for each option
     check_hosts(host, allow_host, is_remote_allowed=allow_remote)
     # A database has no folder: then the token is kept where the store of this project would be.
     token = server_token(os.environ, configuration.database, token_file)
-    passes = passes_secret(configuration.database, is_new=revoke_browsers, note=echo_stderr)
     made = Path(f"{configuration.database}.token")
     kept = token_file or (None if os.environ.get(TOKEN_VARIABLE, "").strip() else made)
     rules = ServerOptions(
@@ -121,6 +120,8 @@ def serve(  # noqa: PLR0913 - one for each option
     is_new = isinstance(place, Path) and not place.exists()
     store = Store(place, max_bytes=max_size)
     _check_run(store, run_id)
+    # After the store is open: a command that cannot serve leaves no file behind.
+    passes = passes_secret(configuration.database, is_new=revoke_browsers, note=echo_stderr)
     empty_note = _empty_note(store, place, is_new=is_new)
     looking = _Looking(run_id, is_opened=is_opened)
     pages = Pages(store, passes, told=looking.again)

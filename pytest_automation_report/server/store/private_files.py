@@ -24,16 +24,25 @@ is_visible = re.compile(r"[\x21-\x7e]+").fullmatch
 """Match a text that can stand in a header."""
 
 
-def check_state_folder(folder: Path) -> None:
-    """Raise `StoreError` if a project's folder for results is a link.
+def make_state_folder(folder: Path) -> None:
+    """Create the folder of a store for its owner only; git ignores a project's own folder for results.
 
-    A repository that somebody else wrote can bring such a link along, and files would be written where it points to.
+    Raises `StoreError` if that is a link: a repository that somebody else wrote can bring such a link along, and files
+    would be written where it points to.
     """
-    if folder.name == STATE_FOLDER and folder.is_symlink():
+    if folder.name != STATE_FOLDER:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return
+    if folder.is_symlink():
         raise StoreError(
             f"{folder} is a link, so that the store would be somewhere else: remove it, or name the place of the store"
             " with --database (automation_report_database)"
         )
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A server's token lies here: `git add .` must not take it, also when no session has made this folder before.
+    ignore = folder / ".gitignore"
+    if not os.path.lexists(ignore):
+        ignore.write_text("*\n", encoding="ascii")
 
 
 def read_or_create_secret(path: Path, noun: str) -> str:
@@ -42,8 +51,8 @@ def read_or_create_secret(path: Path, noun: str) -> str:
     Raises `StoreError` for a file that cannot be read or created, that another user owns or can read, or that is a
     link.
     """
-    check_state_folder(path.parent)
     try:
+        make_state_folder(path.parent)
         if not os.path.lexists(path):
             _create_secret(path)
         text = _read_private(path).strip()
@@ -82,7 +91,6 @@ def _read_private(path: Path) -> str:
 def _create_secret(path: Path) -> None:
     """Write a new secret to a draft and link that to its name, so that no process reads half of a secret."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 - a descriptor has no Path

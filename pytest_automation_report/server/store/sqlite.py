@@ -24,7 +24,7 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import execute
 from pytest_automation_report.server.store.errors import DiskFullError, try_again
 from pytest_automation_report.server.store.migrations import migrate
-from pytest_automation_report.server.store.private_files import check_state_folder
+from pytest_automation_report.server.store.private_files import make_state_folder
 from pytest_automation_report.server.store.tables import SCHEMA_VERSION, TABLES
 
 if TYPE_CHECKING:
@@ -252,8 +252,7 @@ def _is_locked(error: Exception) -> bool:
 
 def _create_file(path: Path) -> None:
     """Create the file, readable by its owner only; SQLite gives its journal the same permissions."""
-    check_state_folder(path.parent)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_state_folder(path.parent)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
 
 
