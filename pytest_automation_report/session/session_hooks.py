@@ -284,7 +284,7 @@ class SessionHooks:
             self._recording.counts,
             modules=self._recording.modules,
             is_each=is_each,
-            kept=self._remote.failures.kept if self._remote is not None else (),
+            crashed=self._remote.failures.kept if self._remote is not None else (),
         )
         ending = self._report.ending = self._ending_from(tally, view)
         tell_finished(session.config, ending, self._configuration, self._report.hook_troubles)

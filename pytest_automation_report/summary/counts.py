@@ -1,4 +1,8 @@
-"""Counts of a session from what its processes wrote (floor 3): the numbers that must add up."""
+"""Count a session's results from its spool files and its ledger, and check that the totals agree.
+
+Two sources count each result: the process that recorded it (its spool file) and the sender (the ledger). The ledger's
+numbers are used once the sender is done; before that it may not have read every file to its end.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +22,54 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_automation_report.spool.folder import SessionFolder
-    from pytest_automation_report.spool.ledger import LedgerState
+    from pytest_automation_report.spool.ledger import LedgerState, WorkerProgress
 
 _LEADING: Final = frozenset({CONTROLLER, MAIN})
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerCounts:
-    """One worker: results by its own count, results that its file led to, and what became of them.
+class _WorkerFile:
+    """The facts that one worker's spool file states about itself.
 
-    ``threads`` is the number of threads that the server has for it.
+    ``counts`` are results by status. ``expected`` is the number of tests that the worker collected, None if it did not
+    end its collection; ``repeated`` are the first tests that share a key. ``faults`` are errors of this package,
+    ``messages`` are warnings about users' annotations and hooks.
+    """
+
+    worker: str
+    counts: Mapping[str, int]
+    expected: int | None
+    repeated: tuple[tuple[str, int], ...]
+    faults: Sequence[str]
+    messages: Sequence[str]
+    failures: tuple[FailedTest, ...]
+
+    @classmethod
+    def read(cls, worker: str, path: Path) -> _WorkerFile:
+        """Read the COLLECTED and CLOSE records of a worker, or count its results if it did not end in order."""
+        # Both records stand in the first or last 64 KiB, so the end of a large session reads no whole file.
+        first, last = head_and_tail(path)
+        collected = next((entry.record.members for entry in (*last, *first) if entry.record.kind == "collected"), None)
+        closing = next((entry.record.members for entry in last if entry.record.kind == "close"), None)
+        closing = closing or _count_results(path)
+        repeated = () if collected is None else collected["repeated"]
+        return cls(
+            worker=worker,
+            counts=closing["counts"],
+            expected=None if collected is None else int(collected["count"]),
+            repeated=tuple((str(name), int(count)) for name, count in repeated),
+            faults=closing.get("texts", ()),
+            messages=closing.get("told", ()),
+            failures=tuple(FailedTest.from_json(failure) for failure in closing.get("failures", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCounts:
+    """Numbers of results of one worker.
+
+    ``reported`` is its own count, ``seen`` the sender's count of its spool file; the others are the results by the
+    outcome of their delivery. ``threads`` is the number of threads that the server has for it.
     """
 
     worker: str
@@ -37,6 +79,32 @@ class WorkerCounts:
     rejected: int
     held: int
     threads: int
+
+    @classmethod
+    def from_spool(cls, worker: str, counts: Mapping[str, int], progress: WorkerProgress) -> WorkerCounts:
+        """Count the results by the worker's own file, for a sender that is not done."""
+        reported = sum(counts.values())
+        return cls._from(worker, progress, reported=reported, seen=reported)
+
+    @classmethod
+    def from_ledger(
+        cls, worker: str, counts: Mapping[str, int], progress: WorkerProgress, final: Mapping[str, Any]
+    ) -> WorkerCounts:
+        """Count the results by the sender's final record of the worker, which is empty if the sender never read it."""
+        reported = sum(counts.values())
+        return cls._from(worker, progress, reported=reported, seen=final.get("seen", reported))
+
+    @classmethod
+    def _from(cls, worker: str, progress: WorkerProgress, *, reported: int, seen: int) -> WorkerCounts:
+        return cls(
+            worker=worker,
+            reported=reported,
+            seen=seen,
+            acknowledged=progress.acknowledged.count,
+            rejected=progress.rejected.count,
+            held=progress.held.count,
+            threads=len(progress.threads),
+        )
 
     @property
     def left(self) -> int:
@@ -48,9 +116,10 @@ class WorkerCounts:
 class SessionCounts:
     """A session's numbers.
 
-    ``expected`` is the number of tests that were to run (``None`` when collection did not end), ``modules`` how many
-    results stand for modules, ``counts`` are by pytest's statuses, ``repeated`` names tests that share a key, ``told``
-    is what processes have to tell about their users' annotations and hooks, ``failures`` are the first ones.
+    ``expected`` is the number of tests that were to run, None if the collection did not end. ``modules`` is the number
+    of results that stand for modules. ``counts`` are results by pytest's statuses. ``repeated`` are tests that share a
+    key. ``faults`` are errors of this package, ``told`` are warnings about users' annotations and hooks. ``failures``
+    are the first failed tests.
     """
 
     run: int | None
@@ -69,143 +138,142 @@ class SessionCounts:
     @property
     def seen(self) -> int:
         """Number of results."""
-        return sum(each.seen for each in self.lanes)
+        return sum(worker.seen for worker in self.lanes)
 
     @property
     def acknowledged(self) -> int:
         """Number of results that the server has confirmed."""
-        return sum(each.acknowledged for each in self.lanes)
+        return sum(worker.acknowledged for worker in self.lanes)
 
     @property
     def rejected(self) -> int:
-        """Number of results that the server will not take."""
-        return sum(each.rejected for each in self.lanes)
+        """Number of results that the server has refused for good."""
+        return sum(worker.rejected for worker in self.lanes)
 
     @property
     def held(self) -> int:
-        """Number of results of which nobody can tell whether they arrived."""
-        return sum(each.held for each in self.lanes)
+        """Number of results whose delivery is unconfirmed."""
+        return sum(worker.held for worker in self.lanes)
 
     @property
     def left(self) -> int:
         """Number of results that are kept to be sent."""
-        return sum(each.left for each in self.lanes)
+        return sum(worker.left for worker in self.lanes)
 
     @property
     def threads(self) -> int:
-        """Number of threads of the run that this session made."""
-        return sum(each.threads for each in self.lanes)
+        """Number of threads of the run that this session created."""
+        return sum(worker.threads for worker in self.lanes)
 
     @property
     def not_run(self) -> int:
-        """Number of tests that were collected and have no result; negative when there are more results than tests."""
+        """Number of collected tests without a result; negative if there are more results than tests."""
         return 0 if self.expected is None else self.expected - self.reported
 
     @property
     def reported(self) -> int:
         """Number of tests that were run and have a result."""
+        # UNTESTED results stand for tests that were not run; the sender adds them with `report_not_run`.
         return self.seen - self.modules - self.counts.get(UNTESTED, 0)
 
     @property
     def mismatches(self) -> list[str]:
-        """What does not add up: each a defect of ours or of the disk."""
-        found = [
-            f"{each.worker} recorded {each.reported} results, its file holds {each.seen}"
-            for each in self.lanes
-            if self.is_done and each.seen < each.reported
+        """Sums that disagree: each is a bug of this package or a damaged disk."""
+        mismatches = [
+            f"{worker.worker} recorded {worker.reported} results, its file holds {worker.seen}"
+            for worker in self.lanes
+            # More in the file than reported is no error: the sender adds results of crashed and of skipped tests.
+            if self.is_done and worker.seen < worker.reported
         ]
         if self.not_run < 0:
-            found.append(f"{-self.not_run} more results than tests")
+            mismatches.append(f"{-self.not_run} more results than tests")
         if self.is_done and self.is_complete and self.left:
-            found.append(f"{self.left} results are neither confirmed nor refused")
+            mismatches.append(f"{self.left} results are neither confirmed nor refused")
         if self.damaged:
-            found.append(f"{self.damaged} damaged records in the spool")
-        return found
+            mismatches.append(f"{self.damaged} damaged records in the spool")
+        return mismatches
 
     @property
     def is_removable(self) -> bool:
-        """Whether the spool holds nothing that anyone could still need."""
+        """Whether the session's spool folder holds nothing that is still needed."""
         return self.is_done and self.is_complete and not (self.rejected or self.held or self.left or self.damaged)
 
 
 def tally_from(
     folder: SessionFolder,
     state: LedgerState,
-    own: Mapping[str, int],
+    leading_counts: Mapping[str, int],
     *,
     modules: int,
     is_each: bool,
-    kept: Sequence[FailedTest] = (),
+    crashed: Sequence[FailedTest] = (),
 ) -> SessionCounts:
     """Return the session's numbers.
 
-    ``own`` are the results by status of the leading process; ``is_each`` that every worker was to run every test,
-    ``kept`` the failures that the leading process knows of besides its own file: tests whose worker crashed.
+    ``leading_counts`` are the results of the leading process by status. ``is_each`` means that every worker ran every
+    test (``--dist=each``). ``crashed`` are tests whose worker crashed; their failures stand in no worker's file.
     """
-    lanes, collected, totals, faults, failures = [], [], Counter(own), [], list(kept)
-    repeated: tuple[tuple[str, int], ...] = ()
-    told: dict[str, None] = {}
-    workers = folder.workers()
-    for worker in workers:
-        account, accounted = state.account(worker), state.lanes.get(worker, {})
-        first, last = head_and_tail(folder.written(worker))
-        noted = next((each.record.members for each in (*last, *first) if each.record.kind == "collected"), None)
-        if noted is not None:
-            collected.append(int(noted["count"]))
-            repeated = repeated or tuple((str(name), int(count)) for name, count in noted["repeated"])
-        closing = next((each.record.members for each in last if each.record.kind == "close"), None)
-        closing = closing or _closing_of(folder.written(worker))
-        counts = Counter(closing["counts"])
-        faults.extend(closing.get("texts", ()))
-        told.update(dict.fromkeys(closing.get("told", ())))
-        failures.extend(FailedTest.from_json(each) for each in closing.get("failures", ()))
-        if worker not in _LEADING:
-            totals.update(counts)
-        reported = sum(counts.values())
-        lanes.append(
-            WorkerCounts(
-                worker=worker,
-                reported=reported,
-                seen=accounted.get("seen", reported) if state.is_done else reported,
-                acknowledged=account.acknowledged.count,
-                rejected=account.rejected.count,
-                held=account.held.count,
-                threads=len(account.threads),
-            )
-        )
-    if state.is_done:
-        totals = Counter()
-        for each in state.lanes.values():
-            totals.update(each["counts"])
+    files = [_WorkerFile.read(worker, folder.written(worker)) for worker in folder.workers()]
+    # Crashed tests come first, so that the workers' own failures do not push them out of the bounded list.
+    failures = [*crashed, *(failure for file in files for failure in file.failures)]
     return SessionCounts(
         run=state.run,
-        lanes=tuple(lanes),
-        counts=dict(totals),
-        expected=_expected(collected, is_each=is_each),
+        lanes=tuple(_worker_counts(file, state) for file in files),
+        counts=_status_counts(files, state, leading_counts),
+        expected=_expected_tests(files, is_each=is_each),
         modules=modules,
-        repeated=repeated,
+        # Every worker collects the same tests, so the first list that names some is the whole list.
+        repeated=next((file.repeated for file in files if file.repeated), ()),
         is_done=state.is_done,
         is_complete=bool(state.done.get("complete", False)),
         damaged=int(state.done.get("damaged", 0)),
-        faults=tuple(faults),
-        told=tuple(told),
+        faults=tuple(fault for file in files for fault in file.faults),
+        # A dictionary for its order without duplicates: workers report the same warning about the same conftest.
+        told=tuple(dict.fromkeys(message for file in files for message in file.messages)),
         failures=tuple(failures[:SHOWN]),
     )
 
 
-def _expected(collected: list[int], *, is_each: bool) -> int | None:
+def _worker_counts(file: _WorkerFile, state: LedgerState) -> WorkerCounts:
+    progress = state.account(file.worker)
+    if state.is_done:
+        return WorkerCounts.from_ledger(file.worker, file.counts, progress, state.lanes.get(file.worker, {}))
+    return WorkerCounts.from_spool(file.worker, file.counts, progress)
+
+
+def _status_counts(
+    files: Sequence[_WorkerFile], state: LedgerState, leading_counts: Mapping[str, int]
+) -> Mapping[str, int]:
+    """Return the results by status: from the ledger if the sender is done, else from the workers' files."""
+    totals: Counter[str] = Counter()
+    if state.is_done:
+        for final in state.lanes.values():
+            totals.update(final["counts"])
+        return dict(totals)
+    totals.update(leading_counts)
+    for file in files:
+        # The leading process has its counts in memory: its file may lack records that the disk refused.
+        if file.worker not in _LEADING:
+            totals.update(file.counts)
+    return dict(totals)
+
+
+def _expected_tests(files: Sequence[_WorkerFile], *, is_each: bool) -> int | None:
+    """Return the number of tests that were to run, None if no worker ended its collection."""
+    collected = [file.expected for file in files if file.expected is not None]
     if not collected:
         return None
+    # Every xdist worker collects all tests and runs its share of them, unless each worker runs all.
     return sum(collected) if is_each else max(collected)
 
 
-def _closing_of(path: Path) -> Mapping[str, Any]:
-    """Return what a worker that did not end in order would have told at its end: results by status, first failures."""
+def _count_results(path: Path) -> Mapping[str, Any]:
+    """Count the results of a worker without a CLOSE record, in the form of that record."""
     counts: Counter[str] = Counter()
     failures = Failures()
     decoder = Decoder()
     for piece in bytes_from(path, 0):
-        for record in (each.record for each in decoder.feed(piece)):
+        for record in (entry.record for entry in decoder.feed(piece)):
             if record.kind == "pass":
                 counts["passed"] += 1
             elif record.kind == "finish" and record.members["final"]:
