@@ -1,8 +1,8 @@
-"""What the tests of this process add to their results, attempt by attempt (floor 1).
+"""Collect the annotations that tests add to their results, attempt by attempt.
 
-One test runs at a time in a process, so whatever thread or task adds something adds it to the test that runs. What a
-test's own ``automation_report`` adds belongs to that attempt, even from a thread that outlives it. A test that adds
-nothing costs a few attribute stores.
+One test runs at a time in a process, so an annotation from any thread or task belongs to the test that runs. An
+annotation through the fixture ``automation_report`` belongs to the fixture's attempt, even from a thread that outlives
+it. A test without annotations costs a few attribute stores.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _DEEPER: Final = "\u203a "
 
 
 class Keeping(Protocol):
-    """Where copies of files wait for the sender."""
+    """A store of file copies that wait for the sender."""
 
     def keep(self, content: Path | bytes) -> tuple[str, int]:
-        """Keep a copy of a file, or of bytes, and return its name and size; ValueError for what is too much."""
+        """Store a copy of a file, or of bytes, and return its name and size; ValueError if it is too large."""
         ...
 
 
 class OpenStep:
-    """One step that was begun."""
+    """One step, from its beginning on; ``status`` is None while it is open."""
 
     __slots__ = ("children", "name", "pad", "parent", "status", "thread")
 
@@ -60,7 +60,10 @@ _open_step: ContextVar[OpenStep | None] = ContextVar("automation_report_step", d
 
 
 class AttemptAnnotations:
-    """What one attempt adds; threads may add at once, since appending to a list is all or nothing."""
+    """Annotations of one attempt; owned by the collector.
+
+    Threads may add at the same time without a lock: `list.append` and `next` of a count are atomic.
+    """
 
     __slots__ = ("_kept", "_steps", "artifacts", "described", "fields", "is_closed", "item", "notes", "roots")
 
@@ -76,7 +79,7 @@ class AttemptAnnotations:
         self._steps: list[OpenStep] = []
 
     def add(self, *, field: Field | None = None, artifact: Artifact | None = None) -> None:
-        """Add one or the other, unless the attempt is over or has far more than a result can hold."""
+        """Add a field or an artifact; count it as dropped if the attempt is over or full."""
         if self.is_closed:
             self.notes.drop()
         elif next(self._kept) >= _MOST_KEPT:
@@ -88,7 +91,17 @@ class AttemptAnnotations:
             self.notes.tell(artifact)
 
     def begin_step(self, name: str) -> OpenStep | None:
-        """Begin a step below the open one of this context; None when it cannot be kept."""
+        """Begin a step below the open one of this context; return None if the attempt is over or full.
+
+        The context's chain of steps may hold steps that cannot be the parent; they are passed over:
+
+        - a step that has ended: a task copied the context inside ``with step("a")`` and runs on after the step;
+        - a step of another attempt: a thread of the test before this one kept its context;
+        - a step of a fixture with a wider scope: it yields inside ``with step("server")``, which belongs to the attempt
+          that set the fixture up, while later tests run in the same context.
+
+        Without a parent in the chain the step is a root.
+        """
         if self.is_closed:
             self.notes.drop()
             return None
@@ -104,25 +117,29 @@ class AttemptAnnotations:
         return mark
 
     def close(self) -> Annotations:
-        """Return all that was added; nothing is added any more."""
+        """Return the annotations and accept no more."""
         self.is_closed = True
-        shown: list[tuple[StepStatus, str]] = []
+        steps: list[tuple[StepStatus, str]] = []
         for mark, depth in _walk(self.roots, 0):
-            if len(shown) == STEP_LIMIT:
+            if len(steps) == STEP_LIMIT:
                 break
             unfinished = "" if mark.status else " (not finished)"
-            shown.append((mark.status or "skipped", f"{_DEEPER * depth}{mark.name}{unfinished}"))
-        counts = Counter[Any](each.status or "skipped" for each in self._steps)
-        own = Annotations(tuple(self.fields), tuple(self.artifacts), tuple(shown), dict(counts))
+            steps.append((mark.status or "skipped", f"{_DEEPER * depth}{mark.name}{unfinished}"))
+        # Counted apart from the shown steps, so that steps beyond the limit are in the numbers.
+        counts = Counter[Any](step.status or "skipped" for step in self._steps)
+        own = Annotations(tuple(self.fields), tuple(self.artifacts), tuple(steps), dict(counts))
         return merged([own, *self.described]) or own
 
 
 class AnnotationCollector:
-    """The attempt that runs and what it adds; owned by the recording of this process.
+    """Collects the annotations of the running attempt; owned by the runtest hooks of this process.
 
-    ``stash`` keeps copies of files, None where no sender reads them; ``artifact_url`` is the template of the addresses
-    of files that stay where they are, empty without one. ``told_at_once`` is called with each artifact when it is
-    added, since the attempt's end may never come.
+    ``stash`` stores copies of files, None if no sender reads them. ``artifact_url`` is the URL template of files
+    that stay in place, empty without one. ``told_at_once`` is called with each artifact when it is added, so that the
+    artifacts of a test whose process dies are known.
+
+    A plugin may run a test again inside one runtest protocol (pytest-retry), so one begin can lead to several attempts:
+    they have the numbers from ``_first`` to ``_number``.
     """
 
     __slots__ = ("_dropped", "_first", "_is_set_up", "_missed", "_number", "_pads", "_surplus", "_thread",
@@ -154,60 +171,70 @@ class AnnotationCollector:
         self.item = None
 
     def set_up(self, item: pytest.Item) -> None:
-        """Note whose setup begins: a second one, without a new beginning, is a plugin's (pytest-retry) next attempt."""
+        """Note the item whose setup begins; a second setup after one `begin` is the next attempt (pytest-retry)."""
         if self._is_set_up:
             self._number += 1
         self._is_set_up = True
         self.item = item
 
     def end(self) -> Sequence[Annotations | None]:
-        """End the attempt; return what was added, the last one's at the end, nothing when nothing was."""
+        """End the protocol; return the annotations of each of its attempts in order, or nothing if there are none."""
         self.is_open = False
         if not self._pads:
             return ()
-        found = [self._pads.get(each) for each in range(self._first, self._number + 1)]
+        attempts = [self._pads.get(number) for number in range(self._first, self._number + 1)]
         self._pads.clear()
-        return [None if each is None else each.close() for each in found]
+        return [None if attempt is None else attempt.close() for attempt in attempts]
 
     def pad(self) -> AttemptAnnotations | None:
-        """Return the pad of the attempt that runs, None between tests."""
+        """Return the annotations of the running attempt, None between tests."""
         if not self.is_open:
             return None
+        # `setdefault` is atomic: two threads that add first get the same object.
         return self._pads.get(self._number) or self._pads.setdefault(self._number, AttemptAnnotations(self, self.item))
 
     def pad_here(self) -> AttemptAnnotations | None:
-        """Return the pad for what comes from this thread or task: that of the step it is in, or of the running test."""
+        """Return the annotations that this thread or task adds to, None between tests.
+
+        The innermost open step of the context decides:
+
+        - no step, or one of an outer session: the running test. ``field("a", 1)`` in a test;
+        - a step begun in the thread that runs the tests: the running test. The step may be that of a session fixture
+          that yields inside ``with step("server")``; a field that a later test adds is not the fixture's;
+        - a step begun in another thread: the step's attempt. A thread of test 1 is still inside ``with step("upload")``
+          when test 2 runs; its field belongs to test 1.
+        """
         mark = _open_step.get()
         while mark is not None and mark.status is not None:
             mark = mark.parent
-        # In the thread that runs the tests a step of an earlier one is a fixture's of a wider scope.
         if mark is None or mark.pad.notes is not self or mark.thread == self._thread:
             return self.pad()
         return mark.pad
 
     def tell(self, artifact: Artifact) -> None:
-        """Tell of an artifact at once; what other threads add is told with the attempt's end alone."""
+        """Report an artifact at once; artifacts from other threads are reported at the attempt's end only."""
+        # The spool's writer has no lock, so only the thread that runs the tests writes.
         if self.told_at_once is not None and self.is_open and get_ident() == self._thread:
             self.told_at_once(artifact)
 
     def drop(self) -> None:
-        """Count what belongs to no running test."""
+        """Count an annotation that belongs to no running test."""
         next(self._dropped)
 
     def drop_surplus(self) -> None:
-        """Count what is more than a result can hold."""
+        """Count an annotation that exceeds the maximum of a result."""
         next(self._surplus)
 
-    def miss(self, why: str, shown: str) -> None:
-        """Take note of a file that a result does not have, and why."""
-        self._missed.setdefault(why, []).append(shown)
+    def miss(self, reason: str, path: str) -> None:
+        """Note a file that could not be attached, and the reason."""
+        self._missed.setdefault(reason, []).append(path)
 
     def told(self) -> list[str]:
-        """Return what the session's end has to tell; to be called once."""
+        """Return the warnings for the session's end; call it once, since reading the counters advances them."""
         texts = self.troubles.texts
         dropped, surplus = next(self._dropped), next(self._surplus)
-        for why, shown in self._missed.items():
-            texts.append(f"artifacts {why}: {len(shown)}, the first: {shown[0]}")
+        for reason, paths in self._missed.items():
+            texts.append(f"artifacts {reason}: {len(paths)}, the first: {paths[0]}")
         if dropped:
             texts.append(f"{dropped} annotations came when their test was not running and are left out")
         if surplus:
@@ -216,7 +243,7 @@ class AnnotationCollector:
 
 
 class Step:
-    """A part of a test, with a status of its own: a context manager; ``pad`` None does nothing."""
+    """Context manager for a part of a test with a separate status; does nothing if ``pad`` is None."""
 
     __slots__ = ("_marks", "_name", "_pad")
 
@@ -237,7 +264,7 @@ class Step:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the step: passed, skipped by pytest's skip or xfail, failed by any other exception, which goes on."""
+        """End the step as passed, skipped (pytest's skip and xfail) or failed; the exception is not swallowed."""
         if not self._marks:
             return
         mark, before = self._marks.pop()
@@ -250,6 +277,7 @@ class Step:
 def _status(error: BaseException | None) -> StepStatus:
     if error is None:
         return "passed"
+    # Not imported: a script that annotates outside of pytest must not load it.
     pytest: Any = sys.modules.get("pytest")
     unittest: Any = sys.modules.get("unittest")
     kinds = () if pytest is None else (pytest.skip.Exception, pytest.xfail.Exception)
@@ -258,7 +286,7 @@ def _status(error: BaseException | None) -> StepStatus:
 
 
 def _walk(marks: list[OpenStep], depth: int) -> Iterator[tuple[OpenStep, int]]:
-    """Yield the steps as a book's contents list them, each with its depth; deep ones without recursion."""
+    """Yield the steps depth first, each with its depth; without recursion, since steps may nest deeply."""
     waiting = [(mark, depth) for mark in reversed(marks)]
     while waiting:
         mark, depth = waiting.pop()

@@ -1,4 +1,4 @@
-"""Pytest's wait for the sender at the session's end (floor 3): by the ledger, within limits."""
+"""Wait for the sender at the session's end, by reading its ledger, within time limits."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _QUIET_SECONDS: Final = 1.0
 
 @dataclass(slots=True)
 class _Notice:
-    """A notice of a wait, given once."""
+    """A message about a wait, shown once."""
 
     notify: Callable[[float], None]
-    is_given: bool = False
+    is_shown: bool = False
 
     def show_after(self, waited: float, longest: float) -> None:
-        """Give it when the wait has lasted for a second."""
-        if waited >= _QUIET_SECONDS and not self.is_given:
-            self.is_given = True
+        """Show the message when the wait has lasted for a second."""
+        if waited >= _QUIET_SECONDS and not self.is_shown:
+            self.is_shown = True
             self.notify(longest)
 
 
 @dataclass(slots=True)
 class LedgerTail:
-    """The ledger as another process writes it; each `read` takes what is new."""
+    """The state of a ledger that another process writes; `read` applies its new records."""
 
     path: Path
     state: LedgerState = field(default_factory=LedgerState)
@@ -45,7 +45,7 @@ class LedgerTail:
     _read: int = 0
 
     def read(self) -> bool:
-        """Take the new records; return whether there were any."""
+        """Apply the new records; return whether there were any."""
         if not self.path.exists():
             return False
         is_new = False
@@ -66,12 +66,11 @@ def wait_for_sender(
     sleep: Callable[[float], None],
     notify: Callable[[float], None] = lambda _: None,
 ) -> None:
-    """Return when the sender is done, or when waiting longer is not worth it.
+    """Return when the sender is done, has died, or a time limit has passed.
 
-    Limits: in all (shorter after Ctrl-C), without an answer of the server, and while the server is known to be down. A
-    sender that has died, or never became ready, becomes the state's trouble. That it became ready is progress: a start
-    takes a while on a busy machine. A further Ctrl-C ends the wait. ``notify`` is called once with the longest wait in
-    seconds, when it has lasted for a second.
+    Three limits: the whole wait (shorter after Ctrl-C), the time without a response of the server, and the time while
+    the server is known to be down. If the sender has died or never became ready, the state gets a warning. A further
+    Ctrl-C ends the wait. ``notify`` is called once, after a second, with the longest wait in seconds.
     """
     longest = timeouts.exit_interrupted if is_interrupted else timeouts.exit_all
     sender: Process | None = None
@@ -79,23 +78,25 @@ def wait_for_sender(
     answers, notice = 0, _Notice(notify)
     try:
         while True:
-            # Asked first: what it wrote before it ended is then read below.
+            # Asked before the read: records that the sender wrote just before it ended are then read below.
             is_gone = sender is not None and not sender.is_alive()
             view.read()
             now, state = clock(), view.state
             if state.is_done or now - began >= longest:
                 return
             if is_gone:
-                _tell(view, f"the sender (process {state.sender_pid}) has died{_last_words(view)}")
+                _add_warning(view, f"the sender (process {state.sender_pid}) has died{_last_words(view)}")
                 return
+            # A response is progress, and so is the sender's start, which takes a while on a busy machine.
             if state.answers != answers or (sender is None and state.is_ready):
                 answers, progress = state.answers, now
             is_down = state.trouble_class in {"again", "unknown"}
             if now - progress >= timeouts.exit_progress or (is_down and now - began >= timeouts.exit_down):
                 if not state.is_ready:
-                    _tell(view, f"the sender did not become ready{_last_words(view)}")
+                    _add_warning(view, f"the sender did not become ready{_last_words(view)}")
                 return
             notice.show_after(now - began, longest)
+            # Its process id is in the ledger since it became ready; before that its death cannot be noticed.
             if sender is None and state.is_ready:
                 sender = Process(state.sender_pid)
             sleep(timeouts.poll / 2)
@@ -106,12 +107,12 @@ def wait_for_sender(
             sender.close()
 
 
-def _tell(view: LedgerTail, why: str) -> None:
-    view.state.apply(Record("trouble", {"class": "dead", "why": why}))
+def _add_warning(view: LedgerTail, reason: str) -> None:
+    view.state.apply(Record("trouble", {"class": "dead", "why": reason}))
 
 
 def _last_words(view: LedgerTail) -> str:
-    """Return why the sender died where it could still say so."""
+    """Return the reason that the sender logged before it died, empty if it could not."""
     lines = Log(view.path.with_name("sender.log")).tail(1)
-    _, mark, why = lines[0].partition(LAST_WORDS) if lines else ("", "", "")
-    return f": {why}" if mark else ""
+    _, mark, reason = lines[0].partition(LAST_WORDS) if lines else ("", "", "")
+    return f": {reason}" if mark else ""
