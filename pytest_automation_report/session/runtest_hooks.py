@@ -1,9 +1,7 @@
-"""Where pytest captures what tests print (floor 4): told once, so that a sender can read what a dead process left.
+"""Record the tests that run in this process: pytest calls the hooks, which append records to the spool.
 
-Records the tests that run in this process (floor 4): pytest's hooks in, lines in the spool out.
-
-It runs inside tests that mock clocks, files, sockets and modules, so what it needs at each test is held by the
-instance. It opens no socket, starts no thread and waits for nothing.
+The hooks run inside tests that patch clocks, files, sockets and modules, so the instance holds its own references to
+all that it needs at each test. It opens no socket, starts no thread and waits for nothing.
 """
 
 from __future__ import annotations
@@ -24,8 +22,10 @@ from pytest_automation_report.annotations.functions import NOTES, activate, deac
 from pytest_automation_report.annotations.markers import Markers
 from pytest_automation_report.api.models import Artifact, Field, encoded
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.recording.annotations import Annotations
 from pytest_automation_report.recording.attempts import ATTEMPTS
 from pytest_automation_report.recording.failures import FAILED, Failures
+from pytest_automation_report.recording.fields import clean_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.session.annotation_hooks import (
@@ -55,14 +55,15 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.annotations.hook_values import ArtifactFile
     from pytest_automation_report.api.models import Test
-    from pytest_automation_report.recording.annotations import Annotations
     from pytest_automation_report.recording.synthetic_results import AttemptResult
+    from pytest_automation_report.text.redaction import TextCleaner
 
 
 def captured_files(config: pytest.Config) -> list[tuple[str, int, int, int]]:
-    """Return of each captured stream its name, the descriptor of its file, and that file's device and inode.
+    """Return the name of each captured stream, the descriptor of its file, and that file's device and inode.
 
-    Empty where nothing is captured, or in memory (``--capture=sys``), or by a pytest that does it differently.
+    The sender reads the last output of a killed process by them. Empty without capturing, with capturing in memory
+    (``--capture=sys``), and with a pytest whose capturing works differently.
     """
     capturing = getattr(config.pluginmanager.getplugin("capturemanager"), "_global_capturing", None)
     found: list[tuple[str, int, int, int]] = []
@@ -79,7 +80,7 @@ def captured_files(config: pytest.Config) -> list[tuple[str, int, int, int]]:
 P = ParamSpec("P")
 
 LOSSES: Final = "automation_report_losses"
-"""Name under which a worker tells its controller what the disk did not take."""
+"""Key of xdist's worker output under which a worker sends its write losses to the controller."""
 
 _LEFT_OUT: Final = Field("Left out", "The disk took no more: the texts of this result are lost.")
 _FAULTS_SHOWN: Final = 3
@@ -102,12 +103,12 @@ class Clock:
         self.epoch = perf_counter() if epoch is None else epoch
 
     def now(self) -> int:
-        """Return the moment."""
+        """Return the microseconds since the session began."""
         return max(0, int((self._counter() - self.epoch) * 1_000_000))
 
 
 class InternalErrors:
-    """Errors of our own code inside pytest's hooks: counted and told at the end, never raised into a user's session."""
+    """Counts errors of this package inside pytest's hooks; they are reported at the end and never raised."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -308,8 +309,28 @@ class RuntestHooks:
             self.counts[self._unclosed[1]] += 1
             self._unclosed = None
 
+    def set_plain_nodeid(self, nodeid: str, plain: str) -> None:
+        """Set the node id without xdist's group, under which a test is reported."""
+        self._groups[nodeid] = plain
+
+    def finish_remote_attempt(
+        self, nodeid: str, added: Sequence[dict[str, Any] | None], warnings: Iterable[str]
+    ) -> None:
+        """Write the result of an attempt with the plain data that a worker on another host sent with it."""
+        for warning in warnings:
+            self._notes.troubles.add(warning)
+        cleaner = self._notes.cleaner
+        self.finish_attempt(
+            nodeid, [_cleaned(Annotations.from_json(body), cleaner) if body else None for body in added]
+        )
+
+    def abandon_attempt(self) -> None:
+        """Forget the open attempt and an attempt that waits for its rerun: the crash record has their result."""
+        self._open = None
+        self._unclosed = None
+
     def close(self) -> None:
-        """Note that this process ends in order; an attempt that is open was interrupted, and that is its result."""
+        """Write the CLOSE record. A test that is still running is recorded as interrupted."""
         detail: dict[str, object] = {}
         if self._open is not None:
             self.counts["error"] += 1
@@ -362,6 +383,15 @@ def worker_recording(given: dict[str, Any], worker: str) -> WorkerRecording | No
     if writer is None:
         return None
     return WorkerRecording(writer, worker_rules(given, os.environ), Clock(given["epoch"]), worker, InternalErrors())
+
+
+def _cleaned(added: Annotations, cleaner: TextCleaner) -> Annotations:
+    """Return annotations of a test on another host without the secrets that only this process knows."""
+    return replace(
+        added,
+        fields=tuple(clean_field(field, cleaner) for field in added.fields),
+        steps=tuple((status, cleaner.string(name)) for status, name in added.steps),
+    )
 
 
 def _record_of(finished: AttemptResult, number: int, moment: int, test: Test) -> bytes:

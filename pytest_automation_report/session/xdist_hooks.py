@@ -1,17 +1,15 @@
-"""What only the controller of xdist's workers knows (floor 4): crashes, and results of workers on other hosts."""
+"""Record in xdist's controller: crashes of workers, and tests of workers on other hosts."""
 
 from __future__ import annotations
 
 import ast
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_automation_report.recording.annotations import Annotations
 from pytest_automation_report.recording.failures import Failures
-from pytest_automation_report.recording.fields import clean_field
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.steps import context_of
 from pytest_automation_report.recording.synthetic_results import unfinished_test
@@ -27,14 +25,13 @@ if TYPE_CHECKING:
     from pytest_automation_report.session.runtest_hooks import Clock, InternalErrors
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.writer import SpoolWriter
-    from pytest_automation_report.text.redaction import TextCleaner
 
-_CRASHED: Final = "???"  # xdist's word
+_CRASHED: Final = "???"  # xdist's phase of a crash report
 _NOTHING_CARRIED: Final[Mapping[str, Any]] = {"added": [], "told": []}
 
 
 class ControllerHooks:
-    """Hooks of the controller for reports that workers send it."""
+    """Hooks of the controller for the reports that workers send."""
 
     def __init__(
         self,
@@ -60,12 +57,12 @@ class ControllerHooks:
     @pytest.hookimpl(optionalhook=True)
     @guarded
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ANN401 - see below
-        """Note how many tests there are where the worker cannot, and once their names; counts go by the files."""
+        """Write the number of tests for a worker that cannot write it, and once the names of all tests."""
         recording = self._recording(node.gateway.id)
         is_naming = self._rules.report_not_run and not self._folder.records(NOT_RUN).exists()
         if recording is None and not is_naming:
             return
-        names = [_without_group(each) if self._is_grouped else each for each in ids]
+        names = [_without_group(nodeid) if self._is_grouped else nodeid for nodeid in ids]
         if recording is not None:
             recording.write(collected_record(names))
         if is_naming:
@@ -74,7 +71,7 @@ class ControllerHooks:
     @pytest.hookimpl(optionalhook=True)
     @guarded
     def pytest_handlecrashitem(self, crashitem: str, sched: Any) -> None:  # noqa: ANN401 - xdist is not at hand without it
-        """Note whether the crashed test is to run again: xdist's schedulers by scope put it back into their queue."""
+        """Note whether the crashed test runs again: xdist's schedulers by scope put it back into their queue."""
         work = getattr(sched, "assigned_work", {}).values()
         units = [*getattr(sched, "workqueue", {}).values(), *(unit for each in work for unit in each.values())]
         self._is_pending = any(unit.get(crashitem) is False for unit in units)
@@ -82,14 +79,14 @@ class ControllerHooks:
     @pytest.hookimpl(trylast=True)
     @guarded
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
-        """Remember where a test is, in case that its worker crashes before it reports a phase."""
+        """Note the line of a test, for the case that its worker crashes before it reports a phase."""
         if any(self._recordings.values()):
             self._lines[nodeid] = location[1]
 
     @pytest.hookimpl(trylast=True)
     @guarded
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Record a crash; record a phase where the worker cannot."""
+        """Record a crash, or a phase of a worker that cannot write to the spool."""
         worker = getattr(report, "worker_id", None)
         if worker is None and str(report.when) == _CRASHED:  # pytest-forked uses the word too, in the worker
             self._record_crash(report)
@@ -99,14 +96,13 @@ class ControllerHooks:
             recording.add(report)
 
     def close(self) -> None:
-        """End the files that were written for others."""
+        """Close the files of the workers that could not write them."""
         for recording in self._recordings.values():
             if recording is not None:
                 recording.close()
-                recording.shut()
 
     def _recording(self, worker: str) -> RemoteWorkerRecorder | None:
-        """Return the recording of a worker that does not write itself, a new one when there is none."""
+        """Return the recorder of a worker, created at its first use; None if the worker writes to the spool itself."""
         if worker not in self._recordings:
             is_local = self._folder.records(worker).exists()
             self._recordings[worker] = None if is_local else self._new_recording(worker)
@@ -114,9 +110,8 @@ class ControllerHooks:
 
     def _new_recording(self, worker: str) -> RemoteWorkerRecorder:
         writer = self._folder.writer(worker)
-        recording = RemoteWorkerRecorder(writer, self._rules, self._clock, worker, self.faults)
-        recording.is_grouped = self._is_grouped
-        return recording
+        hooks = RuntestHooks(writer, self._rules, self._clock, worker, self.faults)
+        return RemoteWorkerRecorder(hooks, is_grouped=self._is_grouped)
 
     def _record_crash(self, report: Any) -> None:  # noqa: ANN401 - xdist hangs the worker's node on it
         node = getattr(report, "node", None)
@@ -147,57 +142,70 @@ class ControllerHooks:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What a subtest was called with, as its worker has spelled it."""
+    """The arguments of a subtest as its worker wrote them."""
 
     msg: object
     kwargs: Mapping[str, object]
 
 
-class RemoteWorkerRecorder(RuntestHooks):
-    """Records for one worker on another host, attempt by attempt: a teardown ends one."""
+class RemoteWorkerRecorder:
+    """Records the tests of one worker that cannot write to the spool, from the reports that it sends.
+
+    Owned by `ControllerHooks`. It drives the runtest hooks of that worker, which the controller does not register with
+    pytest. Phases mark the attempts: the report of another test begins one, a teardown ends it.
+    """
+
+    def __init__(self, hooks: RuntestHooks, *, is_grouped: bool) -> None:
+        self._hooks = hooks
+        self._is_grouped = is_grouped
+        self._open_nodeid = ""
+        # Set while an attempt waits for its rerun: pytest-rerunfailures before 16.7 sends no teardown of such an
+        # attempt, so it ends with the next setup of the same test.
+        self._pending_rerun: Mapping[str, Any] | None = None
 
     def add(self, report: pytest.TestReport) -> None:
         """Add a phase of the test that the worker runs."""
-        if self._left_open is not None and report.nodeid == self._open_nodeid and report.when == "setup":
-            self._finish(report.nodeid, self._left_open)
+        if self._pending_rerun is not None and report.nodeid == self._open_nodeid and report.when == "setup":
+            self._finish(report.nodeid, self._pending_rerun)
         carried = getattr(report, ADDED, _NOTHING_CARRIED)
-        self._left_open = carried if str(report.outcome) == "rerun" else None
+        self._pending_rerun = carried if str(report.outcome) == "rerun" else None
         if report.nodeid != self._open_nodeid:
             self._open_nodeid = report.nodeid
-            if self.is_grouped:
-                self._groups[report.nodeid] = _without_group(report.nodeid)
-            self.pytest_runtest_logstart(report.nodeid, report.location)
-        self.pytest_runtest_logreport(_as_in_worker(report))
+            if self._is_grouped:
+                self._hooks.set_plain_nodeid(report.nodeid, _without_group(report.nodeid))
+            self._hooks.pytest_runtest_logstart(report.nodeid, report.location)
+        self._hooks.pytest_runtest_logreport(_as_in_worker(report))
         if str(report.when) in {"teardown", _CRASHED}:
             self._finish(report.nodeid, carried)
 
-    def _finish(self, nodeid: str, carried: Mapping[str, Any]) -> None:
-        """End an attempt with what its worker has hung on a report."""
-        self._open_nodeid = ""
-        for text in carried["told"]:
-            self._notes.troubles.add(text)
-        cleaner = self._notes.cleaner
-        added = [each and _cleaned(Annotations.from_json(each), cleaner) for each in carried["added"]]
-        self.finish_attempt(nodeid, added)
-
     def give_up(self) -> None:
-        """Leave the attempt that is open to the crash report, which says what became of it."""
-        if self._left_open is not None:
-            self._finish(self._open_nodeid, self._left_open)
-        self._open_nodeid, self._left_open = "", None
-        self._open = None
-        self._unclosed = None
+        """Abandon the open attempt after a crash of the worker: the CRASH record has its result."""
+        if self._pending_rerun is not None:
+            # This attempt was over before the crash, so it keeps its own result.
+            self._finish(self._open_nodeid, self._pending_rerun)
+        self._open_nodeid, self._pending_rerun = "", None
+        self._hooks.abandon_attempt()
 
-    is_grouped: bool = False
-    _open_nodeid: str = ""
-    _left_open: Mapping[str, Any] | None = None
-    """What an attempt adds that is to run again: pytest-rerunfailures before 16.7 tells nothing of its teardown."""
+    def write(self, record: bytes) -> None:
+        """Append a record that is not about one test."""
+        self._hooks.write(record)
+
+    def close(self) -> None:
+        """Write the CLOSE record and close the file."""
+        self._hooks.close()
+        self._hooks.shut()
+
+    def _finish(self, nodeid: str, carried: Mapping[str, Any]) -> None:
+        """End an attempt with the annotations that its worker attached to a report."""
+        self._open_nodeid = ""
+        self._hooks.finish_remote_attempt(nodeid, carried["added"], carried["told"])
 
 
 def _as_in_worker(report: Any) -> Any:  # noqa: ANN401 - a report that other plugins have hung things on
-    """Return the report as it was in its worker: no line about the worker in its texts, values quoted once.
+    """Return a copy of the report as it was in its worker.
 
-    pytest quotes what a subtest was called with again when it reads the report.
+    Without the node, for which xdist adds a line about the worker to the texts. pytest quotes the arguments of a
+    subtest a second time when it reads a report, so they are unquoted once.
     """
     copied = copy.copy(report)
     copied.__dict__.pop("node", None)
@@ -207,19 +215,10 @@ def _as_in_worker(report: Any) -> Any:  # noqa: ANN401 - a report that other plu
     return copied
 
 
-def _cleaned(added: Annotations, cleaner: TextCleaner) -> Annotations:
-    """Return what a test on another host has added without the secrets that only this process knows."""
-    return replace(
-        added,
-        fields=tuple(clean_field(field, cleaner) for field in added.fields),
-        steps=tuple((status, cleaner.string(name)) for status, name in added.steps),
-    )
-
-
 def _without_group(nodeid: str) -> str:
-    """Return a node id without the ``@group`` that xdist has added, by xdist's own rule: it stands behind all else."""
+    """Return a node id without the ``@group`` that xdist has added; by xdist's own rule it stands at the end."""
     test, at, group = nodeid.rpartition("@")
-    return test if at and not any(each in group for each in ("]", "::", "/")) else nodeid
+    return test if at and not any(sign in group for sign in ("]", "::", "/")) else nodeid
 
 
 def _unquoted(value: object) -> object:
