@@ -1,4 +1,4 @@
-"""The hooks that this plugin offers (floor 1); loaded at every start of pytest, so it imports nothing else of ours.
+"""The hooks that this plugin offers; loaded at every start of pytest, so it imports nothing else of ours.
 
 A hook that raises changes no outcome and no exit code: the terminal summary tells it once, and what it would have added
 is missing. In a project where this plugin may be absent, mark implementations with ``optionalhook=True``.

@@ -1,4 +1,4 @@
-"""Pytest's entry point (floor 4): options, and the decision whether this session is reported.
+"""Pytest's entry point: options, and the decision whether this session is reported.
 
 Loaded at every start of pytest that has the package installed, so it imports the settings' table, the hooks'
 specifications and nothing else of ours.

@@ -1,4 +1,4 @@
-"""A recording server for tests of what is reported (floor 4): a plugin of its own, which those who need it enable.
+"""A recording server for tests of what is reported: a plugin of its own, which those who need it enable.
 
 ``pytest_plugins = ["pytest_automation_report.testing"]`` in a test module or in the root folder's conftest.py offers a
 fixture, `automation_report_server`. The server is the embedded one on a free port of this machine, strict to the API's

@@ -1,4 +1,4 @@
-"""From what a test adds as an artifact to what its result has of it (floor 1): a reference, or a field instead.
+"""From what a test adds as an artifact to what its result has of it: a reference, or a field instead.
 
 A file goes by the first of these ways that there is: the user's hook gives its address; a template makes one, for a
 file that the CI uploads from where it is; it waits in the spool for the sender, which stores it.

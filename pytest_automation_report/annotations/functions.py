@@ -1,4 +1,4 @@
-"""What tests call to add to their results (floor 1): functions, and the same bound to one attempt as a fixture.
+"""What tests call to add to their results: functions, and the same bound to one attempt as a fixture.
 
 In a session that is not reported everything does nothing; a value that can never be used raises in both, so that
 reporting changes no verdict.

@@ -1,4 +1,4 @@
-"""What users' hooks give and are given (floor 1): values that this package's hooks return and receive."""
+"""What users' hooks give and are given: values that this package's hooks return and receive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markers that become fields, links and artifacts of their tests (floor 1)."""
+"""Markers that become fields, links and artifacts of their tests."""
 
 from __future__ import annotations
 

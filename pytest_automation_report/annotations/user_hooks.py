@@ -1,6 +1,6 @@
-"""Calls of users' hooks (floor 1): one that fails is told once, and changes nothing else.
+"""Calls of users' hooks: one that fails is told once, and changes nothing else.
 
-What users' hooks have answered, made fit to be sent (floor 1); ValueError and TypeError for what cannot be.
+What users' hooks have answered, made fit to be sent; ValueError and TypeError for what cannot be.
 """
 
 from __future__ import annotations

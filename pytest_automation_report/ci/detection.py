@@ -1,4 +1,4 @@
-"""What CI providers tell about the job in their environment variables (floor 1).
+"""What CI providers tell about the job in their environment variables.
 
 Pure: the environment is an argument, and so is the function that reads the few files that variables name. Nothing in
 here raises an error for what a provider sets: what cannot be understood is unknown.

@@ -1,4 +1,4 @@
-"""Where a run is made: what was said first, then what CI tells, then git (floor 2).
+"""Where a run is made: what was said first, then what CI tells, then git.
 
 The one way for pytest and for the console command, so that a run tells the same whoever made it.
 """

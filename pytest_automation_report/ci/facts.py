@@ -1,4 +1,4 @@
-"""What is known about where a run was made (floor 1): the CI job, the branch, the commit; and what a run tells of it.
+"""What is known about where a run was made: the CI job, the branch, the commit; and what a run tells of it.
 
 Values only, so that pytest and the console command tell the same. What nobody tells is ``None``, never a guess.
 """

@@ -1,4 +1,4 @@
-"""What the git checkout tells that holds a project (floor 2): branch, commit and where it was fetched from.
+"""What the git checkout tells that holds a project: branch, commit and where it was fetched from.
 
 Git's files are read as they are: that takes a fraction of a millisecond, where a git process takes many, and works for
 shallow clones and for checkouts of another user, which git itself refuses. Git is asked only where a repository keeps

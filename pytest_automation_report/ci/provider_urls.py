@@ -1,4 +1,4 @@
-"""Web pages of jobs and repositories that providers tell in pieces only (floor 1).
+"""Web pages of jobs and repositories that providers tell in pieces only.
 
 Each function returns ``None`` when a piece is missing.
 """

@@ -1,4 +1,4 @@
-"""The table of CI providers (floor 1): where each of them keeps what it tells about a job.
+"""The table of CI providers: where each of them keeps what it tells about a job.
 
 A table of its own, since each provider names branch, commit and build differently and several set each other's
 variables. Rules about the values are in ``ci``.

@@ -1,4 +1,4 @@
-"""``python -m pytest_automation_report.cli``: the console command where its script is not on the path (floor 4)."""
+"""``python -m pytest_automation_report.cli``: the console command where its script is not on the path."""
 
 from __future__ import annotations
 

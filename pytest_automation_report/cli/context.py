@@ -1,6 +1,6 @@
-"""What all console commands share (floor 4): options from the settings' table, configuration, errors to exit codes.
+"""What all console commands share: options from the settings' table, configuration, errors to exit codes.
 
-Spans of time as they are typed (floor 4): 90s, 30m, 2h, 3d, 8w.
+Spans of time as they are typed: 90s, 30m, 2h, 3d, 8w.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``automation-report doctor``: what is configured, and whether it works (floor 4)."""
+"""``automation-report doctor``: what is configured, and whether it works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals that ask ``exec`` to end (floor 4): several in quick succession are one, and none loses a run's end."""
+"""Signals that ask ``exec`` to end: several in quick succession are one, and none loses a run's end."""
 
 from __future__ import annotations
 

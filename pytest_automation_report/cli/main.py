@@ -1,4 +1,4 @@
-"""The console command ``automation-report`` (floor 4).
+"""The console command ``automation-report``.
 
 Ids and JSON go to stdout alone; what a person reads goes to stderr. Exit codes: 0 done, 1 refused by the server, 2
 usage or configuration, 3 not delivered and kept, 4 token missing or refused.

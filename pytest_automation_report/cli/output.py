@@ -1,9 +1,9 @@
-"""Lists as people read them (floor 4): in columns on a terminal, with moments of their own clock.
+"""Lists as people read them: in columns on a terminal, with moments of their own clock.
 
 What a program reads stands on stdout alone. Where both outputs are one terminal it would stand there twice, so that it
 is left out.
 
-How far a delivery is (floor 4): a bar on a terminal, a line now and then in a log.
+How far a delivery is: a bar on a terminal, a line now and then in a log.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""``automation-report run failed``: what failed in a run, by the keys of the tests (floor 4).
+"""``automation-report run failed``: what failed in a run, by the keys of the tests.
 
-``automation-report run``: runs by hand, for pipelines whose jobs share one (floor 4).
+``automation-report run``: runs by hand, for pipelines whose jobs share one.
 """
 
 from __future__ import annotations

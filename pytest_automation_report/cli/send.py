@@ -1,4 +1,4 @@
-"""``automation-report send``: delivers what sessions left in the spool, with the sender's own code (floor 4)."""
+"""``automation-report send``: delivers what sessions left in the spool, with the sender's own code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``automation-report serve``: the embedded server on a port of this machine (floor 4)."""
+"""``automation-report serve``: the embedded server on a port of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that several jobs share, for the console command (floor 4): found by their key, and waited for."""
+"""Runs that several jobs share, for the console command: found by their key, and waited for."""
 
 from __future__ import annotations
 

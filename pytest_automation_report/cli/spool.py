@@ -1,4 +1,4 @@
-"""``automation-report spool``: what sessions have left in the spool, and its removal (floor 4)."""
+"""``automation-report spool``: what sessions have left in the spool, and its removal."""
 
 from __future__ import annotations
 

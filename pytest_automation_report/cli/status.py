@@ -1,4 +1,4 @@
-"""``automation-report status``: the result statuses of a project in the embedded store (floor 4)."""
+"""``automation-report status``: the result statuses of a project in the embedded store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``automation-report store``: keeps the embedded store small, and tells whether it is whole (floor 4)."""
+"""``automation-report store``: keeps the embedded store small, and tells whether it is whole."""
 
 from __future__ import annotations
 

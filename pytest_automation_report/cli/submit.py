@@ -1,4 +1,4 @@
-"""``automation-report submit``: results of any tool that writes JUnit XML, delivered as those of pytest (floor 4)."""
+"""``automation-report submit``: results of any tool that writes JUnit XML, delivered as those of pytest."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What users' hooks and markers add to a test, taken at the end of each attempt (floor 4), in the test's process.
+"""What users' hooks and markers add to a test, taken at the end of each attempt, in the test's process.
 
 These hooks of pytest are registered where they are needed only: each costs time at every phase of every test.
 
-Send the values of ``record_testsuite_property`` as fields of the run (floor 4).
+Send the values of ``record_testsuite_property`` as fields of the run.
 
 Pytest itself keeps such properties with ``--junitxml`` only, and of the main process only. Here those of xdist's
 workers on this machine count too; equal ones of several workers are one field.
@@ -10,7 +10,7 @@ workers on this machine count too; equal ones of several workers are one field.
 This module is registered as a plugin, in sessions that are reported only. Its fixture is a function of the module,
 since pytest 9.2 warns of session fixtures that are methods of an object.
 
-Files of browser tests that attach themselves to their attempt (floor 4): what pytest-playwright and Selenium have.
+Files of browser tests that attach themselves to their attempt: what pytest-playwright and Selenium have.
 
 pytest-playwright leaves screenshots, videos and traces in a folder of its own for each attempt, as its options say. Of
 a Selenium driver that a failed test has from a fixture a screenshot is taken, while it still shows the failure.

@@ -1,4 +1,4 @@
-"""Runs again what failed in an earlier run (floor 4): tests are known by their keys, read in a process of its own.
+"""Runs again what failed in an earlier run: tests are known by their keys, read in a process of its own.
 
 Pytest's process opens no socket and no store: the console command does, and prints the keys.
 """

@@ -1,4 +1,4 @@
-"""The hooks about a whole run (floor 4): what they add to it at its start, what they are told at its end."""
+"""The hooks about a whole run: what they add to it at its start, what they are told at its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One reported session (floor 4): pytest's hooks wired to spool, sender and summary, in the process that leads it."""
+"""One reported session: pytest's hooks wired to spool, sender and summary, in the process that leads it."""
 
 from __future__ import annotations
 

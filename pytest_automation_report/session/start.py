@@ -1,13 +1,13 @@
-"""Where a session is kept when the project's folder cannot be written (floor 1, pure): one place after the other.
+"""Where a session is kept when the project's folder cannot be written: one place after the other.
 
 The root folder of a project may be read-only, in containers above all. Then results are kept in the user's folder for
 the state of programs, else below the system's folder for temporary files.
 
-What a session begins with (floor 3): its configuration, its rules, its folder in the spool.
+What a session begins with: its configuration, its rules, its folder in the spool.
 
-What a session runs on (floor 4): Python, pytest, its plugins and the system, as fields of the run.
+What a session runs on: Python, pytest, its plugins and the system, as fields of the run.
 
-The run that a session creates (floor 4): what the settings say, where it is made, what hooks add.
+The run that a session creates: what the settings say, where it is made, what hooks add.
 """
 
 from __future__ import annotations

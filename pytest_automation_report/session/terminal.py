@@ -1,4 +1,4 @@
-"""What a session tells the people who started it (floor 4): its header, its summary, the page of its CI job."""
+"""What a session tells the people who started it: its header, its summary, the page of its CI job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where files of results go besides the server (floor 3): the user's own store, and addresses for what the CI keeps."""
+"""Where files of results go besides the server: the user's own store, and addresses for what the CI keeps."""
 
 from __future__ import annotations
 

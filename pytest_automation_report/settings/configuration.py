@@ -1,4 +1,4 @@
-"""What a session is configured to do: every setting resolved to one typed value, with its origin (floor 1).
+"""What a session is configured to do: every setting resolved to one typed value, with its origin.
 
 Mistakes in what a user typed (command line, ini file) are errors. The same mistakes in the environment are told once
 and the tests run: results are then kept instead of sent, since a guess could send them to the wrong place. Nothing in

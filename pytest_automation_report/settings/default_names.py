@@ -1,4 +1,4 @@
-"""Names that nobody gave: the source's from project or folder, the run's from CI or the clock (floor 1)."""
+"""Names that nobody gave: the source's from project or folder, the run's from CI or the clock."""
 
 from __future__ import annotations
 

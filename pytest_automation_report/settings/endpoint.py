@@ -1,6 +1,6 @@
-"""Where results go: address, project, proxies and certificates, resolved to one endpoint (floor 1).
+"""Where results go: address, project, proxies and certificates, resolved to one endpoint.
 
-The address of a PostgreSQL database, as a user writes it and as it may be shown (floor 1).
+The address of a PostgreSQL database, as a user writes it and as it may be shown.
 """
 
 from __future__ import annotations

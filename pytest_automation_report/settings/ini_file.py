@@ -1,4 +1,4 @@
-"""Reads pytest's ini file for the console command (floor 1), by pytest's own rules of which file counts.
+"""Reads pytest's ini file for the console command, by pytest's own rules of which file counts.
 
 Inside pytest, pytest reads it; the console command must not start pytest, with all plugins of the project, to send a
 spool.

@@ -1,4 +1,4 @@
-"""From what was given for one setting to its typed value (floor 1): one reader for each kind, each with its remedy.
+"""From what was given for one setting to its typed value: one reader for each kind, each with its remedy.
 
 Pure. Every reader raises SettingError that names the spelling, the value and what to write instead.
 """

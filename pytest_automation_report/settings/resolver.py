@@ -1,4 +1,4 @@
-"""The resolving of what was given, one setting at a time, and what goes wrong on the way (floor 1).
+"""The resolving of what was given, one setting at a time, and what goes wrong on the way.
 
 One place decides whose mistake stops the session: what was typed does, what stands in the environment is told.
 """

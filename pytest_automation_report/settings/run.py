@@ -1,9 +1,9 @@
-"""By what jobs find the one run that they share (floor 1, pure): the key, the tag that a list shows, the words.
+"""By what jobs find the one run that they share: the key, the tag that a list shows, the words.
 
 A list of runs can be asked for a tag. So the tag of a run's key holds the key in readable form, and a hash of it with
 the run's source: two suites of one build have runs of their own.
 
-The run that a session creates, and how it takes part in one of several jobs (floor 1, pure).
+The run that a session creates, and how it takes part in one of several jobs.
 
 The one way for pytest and for the console command.
 """

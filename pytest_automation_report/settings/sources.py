@@ -1,4 +1,4 @@
-"""What users gave for the settings, and where: command line, environment, ini file (floor 1).
+"""What users gave for the settings, and where: command line, environment, ini file.
 
 Apart from what the values mean (``configuration``), since pytest and the console command find them in different places
 but must resolve them alike: command line before environment before ini, and empty is unset everywhere.

@@ -1,4 +1,4 @@
-"""The one table of settings, the rules for their spellings, and the switch that turns reporting on (floor 1).
+"""The one table of settings, the rules for their spellings, and the switch that turns reporting on.
 
 Loaded at every start of pytest, reporting or not: it imports nothing else of the package until something is asked of it
 that a session without reporting never asks.

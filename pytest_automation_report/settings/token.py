@@ -1,4 +1,4 @@
-"""Where the API token comes from (floor 1), the environment or a file, and which values a process must not show.
+"""Where the API token comes from, the environment or a file, and which values a process must not show.
 
 No message in here shows a token or a part of one, also when it cannot be used.
 """

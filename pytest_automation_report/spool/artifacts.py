@@ -1,9 +1,9 @@
-"""The addresses of files that wait in the spool (floor 0, pure): a result has them until the files are stored.
+"""The addresses of files that wait in the spool: a result has them until the files are stored.
 
 A result is encoded once, when its attempt ends; where its files are to be read is known only when they were uploaded.
 So a file has an address that names it in the session's own folder, and nothing else: it is never a path.
 
-The files of a session's results, from the test that adds them to the sender that uploads them (floor 2).
+The files of a session's results, from the test that adds them to the sender that uploads them.
 
 They are copied into the session's own folder, under names of ours: so a file may change or go once it was added, each
 attempt keeps its own, and the sender never opens a path that a record names. A record can be forged, and the sender

@@ -1,4 +1,4 @@
-"""The spool: what a session's processes leave on disk for the sender (floor 2).
+"""The spool: what a session's processes leave on disk for the sender.
 
 One folder below the spool for each session. In it: ``session.json`` (what the run is and where it goes, never the
 token), one ``WORKER.records`` file for each writing process, and what the sender adds (``ledger``, ``lock``,

@@ -1,4 +1,4 @@
-"""What the sender has done, as its ledger tells it (floor 1, pure).
+"""What the sender has done, as its ledger tells it.
 
 The ledger is a file of records (``records``). Before each POST that changes something stands an ``intent``; after it
 what came of it: ``ack`` (the server has it), ``part`` (it has these ranges of a batch), ``not`` (it has not),

@@ -1,4 +1,4 @@
-"""The sender's ledger on disk (floor 3): each record is on disk before what it announces happens."""
+"""The sender's ledger on disk: each record is on disk before what it announces happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether another process lives (floor 3): by a descriptor of the process on Linux, by its id elsewhere.
+"""Whether another process lives: by a descriptor of the process on Linux, by its id elsewhere.
 
 Never by a pipe or a lock: children that a test forked would keep those open.
 """

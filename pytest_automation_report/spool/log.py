@@ -1,4 +1,4 @@
-"""The sender's log (floor 3): what it met, for whoever asks why results did not arrive; bounded, without the token."""
+"""The sender's log: what it met, for whoever asks why results did not arrive; bounded, without the token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one session reports, and where to (floor 1): written once, read by whoever sends it."""
+"""What one session reports, and where to: written once, read by whoever sends it."""
 
 from __future__ import annotations
 

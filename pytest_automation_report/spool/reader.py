@@ -1,4 +1,4 @@
-"""Follows all files of one session's folder (floor 3)."""
+"""Follows all files of one session's folder."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What sessions have left in the spool (floor 3): counted, and removed when nobody works on it.
+"""What sessions have left in the spool: counted, and removed when nobody works on it.
 
-What is known about each session in the spool (floor 3), for those who ask what there is to be sent.
+What is known about each session in the spool, for those who ask what there is to be sent.
 
 Apart from `keeping`, which pytest loads at each start: here a session's ledger and records are read.
 """

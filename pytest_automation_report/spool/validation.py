@@ -1,4 +1,4 @@
-"""Whether records of a spool hold what their kind needs (floor 3).
+"""Whether records of a spool hold what their kind needs.
 
 A checksum that is right says that a line is whole, not that a sender can do something with it: a spool is a file that
 may come from another machine. What does not hold is passed over and counted like what is damaged.

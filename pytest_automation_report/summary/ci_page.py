@@ -1,14 +1,14 @@
-"""Failures in the words of CI providers (floor 3, pure): lines on a job's output that become marks on its page.
+"""Failures in the words of CI providers: lines on a job's output that become marks on its page.
 
 A provider takes a line for a command by what it begins with. Foreign text gets into such a line as one line of visible
 signs, and escaped by the provider's own rules, so that it ends neither the command nor the line.
 
-What a CI job shows of a reported session besides its log (floor 3, pure): a page in Markdown.
+What a CI job shows of a reported session besides its log: a page in Markdown.
 
 Foreign text (names, messages) is spelled so that it can be nothing but text: each sign that Markdown or HTML could give
 a meaning is a numeric reference, which both show as the sign itself and neither reads as syntax.
 
-What a reported session leaves on the page of its CI job (floor 4): a summary, and marks where they are asked for.
+What a reported session leaves on the page of its CI job: a summary, and marks where they are asked for.
 
 Written once, at the session's end. What cannot be written is told, and changes nothing else.
 """

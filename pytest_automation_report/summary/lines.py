@@ -1,4 +1,4 @@
-"""What the terminal says about a reported session (floor 3, pure): values in, lines out."""
+"""What the terminal says about a reported session: values in, lines out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The WSGI application: its addresses, and the form of every error (floor 2)."""
+"""The WSGI application: its addresses, and the form of every error."""
 
 from __future__ import annotations
 

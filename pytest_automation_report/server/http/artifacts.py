@@ -1,4 +1,4 @@
-"""The addresses of artifacts that the store itself keeps (floor 2): an extension of ours, beside the contract's paths.
+"""The addresses of artifacts that the store itself keeps: an extension of ours, beside the contract's paths.
 
 ``POST /artifacts?name=NAME`` with the content as its body puts one there; its answer has the address that a test, run
 or thread refers to. ``GET /artifacts/HASH`` and ``GET /artifacts/HASH/NAME`` show it. Contents come from anywhere, so

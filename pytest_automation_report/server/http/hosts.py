@@ -1,4 +1,4 @@
-"""Which hosts the server listens on and answers for (floor 2).
+"""Which hosts the server listens on and answers for.
 
 A page of another site can have its own name point to this machine and then ask as if it were ours; its requests carry
 that name, so only names that are known to be ours are answered.

@@ -1,6 +1,6 @@
-"""How many requests a minute the server answers (floor 2); there is one token, so there is one count.
+"""How many requests a minute the server answers; there is one token, so there is one count.
 
-What every request passes before its address is looked at (floor 2).
+What every request passes before its address is looked at.
 """
 
 from __future__ import annotations

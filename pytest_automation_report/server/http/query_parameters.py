@@ -1,4 +1,4 @@
-"""Query parameters of the lists, with every mistake told at once (floor 2)."""
+"""Query parameters of the lists, with every mistake told at once."""
 
 from __future__ import annotations
 

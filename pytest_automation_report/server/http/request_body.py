@@ -1,4 +1,4 @@
-"""Reading a request's body as a JSON object (floor 2).
+"""Reading a request's body as a JSON object.
 
 Texts that no JSON reader or database is sure to take (NUL, lone surrogates) are made visible here, once, so that
 everything behind this module can store what it is given.

@@ -1,4 +1,4 @@
-"""The server mounted on a requests session: the same application without port, process or wait (floor 2)."""
+"""The server mounted on a requests session: the same application without port, process or wait."""
 
 from __future__ import annotations
 

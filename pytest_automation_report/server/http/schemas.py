@@ -1,4 +1,4 @@
-"""What the bodies of requests must look like, with every mistake told at once (floor 2).
+"""What the bodies of requests must look like, with every mistake told at once.
 
 marshmallow gives the errors; a big append in the common shape does not come here (`shapes`).
 """

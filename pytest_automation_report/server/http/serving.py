@@ -1,4 +1,4 @@
-"""The server on a loopback port, and the token that it asks for (floor 2)."""
+"""The server on a loopback port, and the token that it asks for."""
 
 from __future__ import annotations
 

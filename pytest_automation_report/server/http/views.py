@@ -1,4 +1,4 @@
-"""Rows of the store as the contract's JSON (floor 2)."""
+"""Rows of the store as the contract's JSON."""
 
 from __future__ import annotations
 

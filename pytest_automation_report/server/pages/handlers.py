@@ -1,4 +1,4 @@
-"""The addresses of the pages: each turns a request into one question of the store and a template (floor 2)."""
+"""The addresses of the pages: each turns a request into one question of the store and a template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The questions that pages ask and the API does not (floor 2), inside a read transaction that its caller holds.
+"""The questions that pages ask and the API does not, inside a read transaction that its caller holds.
 
 A page of a run is a few stretches of one index: the run's results by status, in the order of their arrival. The kept
 counts say where a page begins, so that no page costs more the more tests a run has. Only a search looks at each test.

@@ -1,6 +1,6 @@
-"""The style, the script and the icon of the pages (floor 2): packaged files in a fixed table.
+"""The style, the script and the icon of the pages: packaged files in a fixed table.
 
-Templates to text (floor 2): everything is escaped, and numbers and times are written for people.
+Templates to text: everything is escaped, and numbers and times are written for people.
 """
 
 from __future__ import annotations

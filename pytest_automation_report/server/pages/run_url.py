@@ -1,4 +1,4 @@
-"""What a page of a run shows, as its address says it (floor 2): every state of a page is a link."""
+"""What a page of a run shows, as its address says it: every state of a page is a link."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Who may see the pages (floor 2): browsers that came in by a link which opens once.
+"""Who may see the pages: browsers that came in by a link which opens once.
 
 The pages show what tests print, so that being on this machine is not enough: other users and other sites are, too.
 
-The pages as one thing that the application takes (floor 2): their addresses, who may see them, their headers.
+The pages as one thing that the application takes: their addresses, who may see them, their headers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What foreign texts become before a page shows them (floor 2, pure): lines of a kind, steps, addresses, commands.
+"""What foreign texts become before a page shows them: lines of a kind, steps, addresses, commands.
 
 Nothing here makes markup: the templates escape every value, whatever it looks like.
 """

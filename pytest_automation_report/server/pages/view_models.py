@@ -1,4 +1,4 @@
-"""What templates get (floor 2, pure): rows of the store as the words, tones and links of a page."""
+"""What templates get: rows of the store as the words, tones and links of a page."""
 
 from __future__ import annotations
 

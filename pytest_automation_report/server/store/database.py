@@ -177,7 +177,7 @@ def check_room(database: Database, max_bytes: int) -> None:
 
 
 def check_threads(count: int) -> None:
-    """Raise `ApiError` (422) when a run with so many threads cannot get another one."""
+    """Raise `ApiError` (422) when a run that has this number of threads cannot get another one."""
     if count >= MAX_THREADS:
         raise ApiError(422, f"The automation run has {count} threads, and can have no more; create another run.")
 

@@ -40,7 +40,7 @@ _KEEP_RESPONSES_US = 7 * 24 * 3600 * 1_000_000
 """How long the response to an idempotency key is stored; clients that repeat a request do so within hours."""
 
 _PURGE_EVERY_REQUESTS = 256
-"""Expired responses are deleted once in so many requests, so that most requests pay nothing for it."""
+"""Requests between two deletions of expired responses: most requests pay nothing for it."""
 
 _MAX_ATTEMPTS = 5
 """How often a transaction is run that the database keeps rolling back."""
