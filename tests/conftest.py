@@ -11,12 +11,13 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A shell starts what it runs in the background with SIGINT ignored, and so do some CI runners. Children inherit that:
-# tests of Ctrl-C would wait for ever.
+# A shell starts what it runs in the background with SIGINT and SIGQUIT ignored, and so do some CI runners. Children
+# inherit that: tests of Ctrl-C would wait for ever. nohup does the same with SIGHUP.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as under nohup
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+for ignored in (signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, signal.SIG_DFL)
 
 # A busy machine is no failure, and what fails on one machine fails on the next.
 settings.register_profile("project", deadline=None, derandomize=True)
