@@ -6,6 +6,7 @@ import signal
 import socket
 import sqlite3
 import stat
+import subprocess
 import threading
 import time
 from contextlib import closing
@@ -20,6 +21,7 @@ from pytest_automation_report.api.models import Token
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.http.serving import TOKEN_VARIABLE, passes_secret, serve, server_token
+from pytest_automation_report.server.store.private_files import read_or_create_secret
 from pytest_automation_report.server.store.store import Store
 from server.processes import line_of, python
 from server.service import a_test, command_runner
@@ -415,3 +417,17 @@ def test_a_kept_file_without_a_token_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"store\.db\.token"):
         server_token({}, tmp_path / "file" / "store.db", None)
+
+
+def test_a_folder_that_serve_makes_is_ignored_by_git(tmp_path: Path) -> None:
+    """The server's token lies in the project's folder for results, which git ignores from the first moment on."""
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    read_or_create_secret(tmp_path / ".automation-report" / "store.sqlite3.token", "token")
+    shown = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=all"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert shown.stdout == ""
