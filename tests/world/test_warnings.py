@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+# One worker runs the one file: with the tests on both, the order of their letters in the output is a matter of chance.
+WORKERS = ("-n", "2", "--dist", "loadfile")
+
+
+@pytest.mark.parametrize("workers", [(), WORKERS], ids=["alone", "workers"])
 @pytest.mark.parametrize("filters", [(), ("-W", "error")], ids=["shown", "errors"])
 def test_nothing_that_we_offer_warns(tmp_path: Path, filters: tuple[str, ...], workers: tuple[str, ...]) -> None:
     """A suite that uses every fixture, function, marker and hook of ours has no warning, outcome or count more."""
