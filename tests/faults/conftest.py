@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,3 +45,15 @@ def project(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "pytest.ini").write_text("[pytest]\n")
     return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a disk of 1 MB; skip the test where that is not allowed."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip("a small disk can be mounted by root alone, and not in every container")
+    yield path
+    subprocess.run(["umount", "-l", str(path)], check=True)

@@ -29,18 +29,6 @@ def server(tmp_path: Path) -> Iterator[CheckedServer]:
         yield server
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a disk of 1 MB; skip the test where that is not allowed."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("a small disk can be mounted by root alone, and not in every container")
-    yield path
-    subprocess.run(["umount", "-l", str(path)], check=True)
-
-
 def statuses(server: CheckedServer) -> Counter[str]:
     """Return how many tests arrived with each status; no test may have arrived twice."""
     tests = [test for _, test in server.tests()]

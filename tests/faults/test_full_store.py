@@ -14,7 +14,6 @@ from sessions import Ran, reporting_arguments, run, run_session, send, session_e
 from faults.running import spools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 CONSOLE = (sys.executable, "-m", "pytest_automation_report.cli")
@@ -34,18 +33,6 @@ def project(tmp_path: Path) -> Path:
     (root / "pytest.ini").write_text("[pytest]\n")
     (root / "test_it.py").write_text(SUITE)
     return root
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a disk of 1 MB; skip the test where that is not allowed."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("a small disk can be mounted by root alone, and not in every container")
-    yield path
-    subprocess.run(["umount", "-l", str(path)], check=True)
 
 
 @pytest.mark.parametrize("is_full_before", [False, True], ids=["meanwhile", "before"])
