@@ -36,40 +36,40 @@ def _size(context: click.Context, parameter: click.Parameter, given: str | None)
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address of this machine to listen on.")
+@click.option(
+    "--open",
+    "is_opened",
+    is_flag=True,
+    help="Open the pages in this machine's browser, on a free port if the usual one is in use.",
+)
+@click.option("--run", "run_id", type=click.IntRange(min=1), metavar="RUN_ID", help="Open this run.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=SERVE_PORT, show_default=True, help="Port; 0 takes any free one."
 )
-@click.option(
-    "--token-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File of the token that clients must have; default: AUTOMATION_REPORT_SERVER_TOKEN, else one made once "
-    "and kept beside the database.",
-)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address of this machine to listen on.")
 @click.option("--allow-remote", is_flag=True, help="Listen on an address that other machines reach: --host 0.0.0.0.")
 @click.option(
     "--allow-host", multiple=True, metavar="NAME", help="Answer requests for this host name, too. Can be repeated."
 )
-@click.option("--strict-references", is_flag=True, help="Refuse runs that name an unknown configuration or milestone.")
-@click.option("--rate-limit", type=click.IntRange(min=1), metavar="N", help="Answer N requests a minute; default: all.")
-@click.option("--max-size", callback=_size, metavar="SIZE", help="Take no more in a store of this size, such as 20GB.")
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File of the token that clients must send; default: AUTOMATION_REPORT_SERVER_TOKEN, else a new one that is "
+    "stored beside the database.",
+)
+@click.option("--max-size", callback=_size, metavar="SIZE", help="Largest size of the store, such as 20GB.")
 @click.option(
     "--max-artifacts",
     callback=_size,
     default="2GB",
     show_default=True,
     metavar="SIZE",
-    help="How much the artifacts that the store keeps may have together.",
+    help="Largest size of all stored artifacts together.",
 )
-@click.option(
-    "--open",
-    "is_opened",
-    is_flag=True,
-    help="Open the pages in this machine's browser; takes a free port where the usual one is in use.",
-)
-@click.option("--run", "run_id", type=click.IntRange(min=1), metavar="RUN_ID", help="Let the links open this run.")
-@click.option("--revoke-browsers", is_flag=True, help="Let no browser in by what it has kept: each needs a new link.")
-@click.option("-v", "--verbose", is_flag=True, help="Tell each request on stderr.")
+@click.option("--rate-limit", type=click.IntRange(min=1), metavar="N", help="Answer N requests a minute; default: all.")
+@click.option("--strict-references", is_flag=True, help="Refuse runs that name an unknown configuration or milestone.")
+@click.option("--revoke-browsers", is_flag=True, help="Forget all browsers that were let in: each needs a new link.")
+@click.option("-v", "--verbose", is_flag=True, help="Print each request to stderr.")
 @setting_options("database")
 @with_exit_codes
 def serve(  # noqa: PLR0913 - one for each option
@@ -91,7 +91,8 @@ def serve(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Serve the embedded store, or one in a PostgreSQL database, on this machine until Ctrl-C or SIGTERM.
 
-    The first line on stdout is the address, alone; stderr tells how to look at it and how to report to it.
+    The first line on stdout is the address alone. On stderr stand the link that opens the pages and the settings to
+    report here.
     """
     from pytest_automation_report.server.http.middleware import ServerOptions  # noqa: PLC0415 - sending needs no server
     from pytest_automation_report.server.http.serving import (  # noqa: PLC0415
