@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -304,8 +304,13 @@ def test_reader_that_reads_no_more_keeps_no_signal_away(
         (project.root / "ready").read_text()
         process.terminate()
         (project.root / "got").read_text()
-        process.terminate()
-        assert process.wait(60) == 5
+        # A signal that comes before the command's end is noticed is still the command's: the user asks again.
+        for _ in range(120):
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.5)
+                break
+        assert process.returncode == 5
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

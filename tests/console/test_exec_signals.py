@@ -200,7 +200,8 @@ def test_later_signal_while_the_run_is_created(project: Project, scripted: Scrip
         process.terminate()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGTERM, err
+    # On a busy machine both are pending when the process runs again, and the lower number is handled first.
+    assert process.returncode in {128 + signal.SIGTERM, 128 + signal.SIGINT}, err
     assert "the run may have been created: automation-report run list --open" in err
     assert not (project.root / "ran").exists()
 
