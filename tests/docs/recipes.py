@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from support.places import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-FOLDER = Path(__file__).parents[2] / "examples" / "ci"
+FOLDER = ROOT / "examples" / "ci"
 
 
 @dataclass(frozen=True)

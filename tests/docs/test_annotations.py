@@ -7,13 +7,13 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from checked import CheckedServer
-from scripted.server import ScriptedServer
-from sessions import TOKEN, run_session, session_environment
 
 import pytest_automation_report
 from docs.written import block, page
 from pytest_automation_report import hookspecs, plugin
+from support.checked_server import CheckedServer
+from support.scripted_server.server import ScriptedServer
+from support.sessions import TOKEN, run_session, session_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

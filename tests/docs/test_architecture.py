@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest_automation_report
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.spool.ledger import LedgerState
+from support.places import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 PACKAGE = Path(pytest_automation_report.__file__).parent
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from docs.test_promises import names_in
-from docs.written import ROOT, blocks
+from docs.written import blocks
+from support.places import ROOT
 
 WHOLE = "pytest --automation-report"
 """The one text that others begin with: it stands for the block that is nothing else."""
@@ -40,7 +41,7 @@ BLOCKS = {
         "# pytest.ini: a bucket": "docs/test_annotations.py::test_settings_for_artifacts_make_addresses",
     },
     "docs/architecture.md": {"pytest (leading process)": f"{NOT_RUN}a drawing"},
-    "docs/ci.md": {"# GitLab": "ci/test_job_output.py::test_gitlabs_file_is_where_the_page_says"},
+    "docs/ci.md": {"# GitLab": "sessions/ci/test_job_output.py::test_gitlabs_file_is_where_the_page_says"},
     "docs/console.md": {"bash_source": "docs/test_readme.py::test_shell_completes_commands"},
     "docs/delivery.md": {"the sender, a process of its own": f"{NOT_RUN}a drawing"},
     "docs/hooks.md": {
@@ -48,7 +49,7 @@ BLOCKS = {
             ("describe_run", "describe_test", "publish_artifact", "_finished"),
             'docs/test_pages_of_docs.py::test_hooks_examples_run "hooks.md", "python"',
         ),
-        "# test_our_hooks.py": "ci/test_testing.py::test_example_of_the_page_runs",
+        "# test_our_hooks.py": "sessions/test_testing.py::test_example_of_the_page_runs",
     },
     "docs/server.md": {
         "serve --open": "docs/test_server_page.py::test_serving_for_oneself",
@@ -57,11 +58,11 @@ BLOCKS = {
         "proxy_pass": "docs/test_server_page.py::test_nginx_before_it",
         "automation_report_url": "docs/test_server_page.py::test_nginx_before_it",
         "testmo automation": "docs/test_server_page.py::test_the_official_tool_reports_through_nginx",
-        "pip install": "server/test_postgres_team.py::test_the_pages_command_serves_a_database",
-        "docker compose": "server/test_postgres_team.py::test_the_pages_secrets_are_those_that_the_compose_file_wants",
+        "pip install": "sessions/server/test_postgres_team.py::test_the_pages_command_serves_a_database",
+        "docker compose": "sessions/server/test_postgres_team.py::test_secrets_are_those_that_the_compose_file_wants",
         "store backup": "docs/test_server_page.py::test_backup_and_restore",
         "rm -f": "docs/test_server_page.py::test_backup_and_restore",
-        "pg_dump": "server/test_postgres_team.py::test_the_pages_backup_is_restored",
+        "pg_dump": "sessions/server/test_postgres_team.py::test_the_pages_backup_is_restored",
         "store prune": "docs/test_server_page.py::test_upkeep",
         "status set": "docs/test_server_page.py::test_upkeep",
     },

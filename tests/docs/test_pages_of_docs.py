@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from checked import CheckedServer
-from sessions import TOKEN, clean_environment, run_session, session_environment
 
 from pytest_automation_report import hookspecs
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.settings.table import SETTINGS
+from support.checked_server import CheckedServer
+from support.places import ROOT
+from support.sessions import TOKEN, clean_environment, run_session, session_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parent.parent.parent
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
 HOOKS = [name for name in vars(hookspecs) if name.startswith("pytest_automation")]
 

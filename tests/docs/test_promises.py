@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-_NAMED = re.compile(r"`([a-z]+/test_\w+\.py)::(test_\w+)`")
+from support.places import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAMED = re.compile(r"`([a-z_/]+/test_\w+\.py)::(test_\w+)`")
 
 
 def table_below(file: str, heading: str) -> list[list[str]]:

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from checked import CheckedServer
-from sessions import clean_environment, run, run_session
 
 from docs.written import block, page
 from pytest_automation_report.cli.context import Exit
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.session.session_hooks import STRICT_EXIT_STATUS
 from pytest_automation_report.settings.table import SETTINGS, Setting
+from support.checked_server import CheckedServer
+from support.places import ROOT
+from support.sessions import clean_environment, run, run_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 

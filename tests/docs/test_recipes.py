@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from checked import CheckedServer
-from ci.environments import PUSHES
-from sessions import TOKEN, session_environment
 
 from docs.recipes import FOLDER, RECIPES, Job
+from support.checked_server import CheckedServer
+from support.ci_environments import PUSHES
+from support.places import ROOT
+from support.sessions import TOKEN, session_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
 
 # Stands in for the one that would install this package from a registry.
 PIP = '#!/bin/sh\necho "pip $*" >> "$PIP_LOG"\n'

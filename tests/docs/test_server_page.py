@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 import trustme
-from server.processes import line_of, running
-from sessions import TOKEN, run_session, send, session_environment
-from vendor.official import tool
 
-from docs.written import ROOT, bash, block, environment
+from compatibility.vendor.official import tool
+from docs.written import bash, block, environment
+from support.places import ROOT
+from support.processes import line_of, running
+from support.sessions import TOKEN, run_session, send, session_environment
 
 if TYPE_CHECKING:
     import subprocess

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from docs.written import ROOT, blocks
+from docs.written import blocks
+from support.places import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

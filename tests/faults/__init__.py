@@ -1,1 +1,1 @@
-"""Real kills, a bad server, and the sender's own steps: nothing lost, nothing doubled, nothing untold."""
+"""Something dies, lies or runs full: real kills, disks and networks."""

@@ -5,17 +5,17 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from canary import files_with
-from sessions import TOKEN
 
-from faults.deliveries import WrittenSession, ended_session
-from faults.oracle import checked_server
+from support.canary import files_with
+from support.deliveries import WrittenSession, ended_session
+from support.oracle import checked_server
+from support.sessions import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from scripted.server import ScriptedServer
+    from support.scripted_server.server import ScriptedServer
 
 
 @pytest.fixture(autouse=True)

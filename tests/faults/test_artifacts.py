@@ -8,14 +8,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
-from scripted.faults import Fault, Rule, answer, hang, lost_answer, reset_unapplied
-from scripted.server import ScriptedServer
-from sessions import TOKEN, run_session, session_environment
 
-from faults.oracle import assert_whole, checked_server, result, texts, told
-from faults.running import LATER, Running, sent, spools, unsent_session
 from faults.test_sender_killed import killed_in_every_request, sender_of
 from pytest_automation_report.spool.records import framed, unframed
+from support.oracle import assert_whole, checked_server, result, texts, told
+from support.running import LATER, Running, sent, spools, unsent_session
+from support.scripted_server.faults import Fault, Rule, answer, hang, lost_answer, reset_unapplied
+from support.scripted_server.server import ScriptedServer
+from support.sessions import TOKEN, run_session, session_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

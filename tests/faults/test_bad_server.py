@@ -5,13 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from scripted.faults import Rule, answer, applied_but, hang, html, late, lost_answer, reset_before, throttled
-from sessions import TOKEN, run_session, send, session_environment
 
-from faults.oracle import assert_one_run, assert_whole, checked_server, names, told
-from faults.projects import GatedProject
-from faults.running import Running, spools, wait_for_senders
-from faults.test_settlement import OPERATIONS, HalfServer
+from support.fault_projects import GatedProject
+from support.oracle import assert_one_run, assert_whole, checked_server, names, told
+from support.running import Running, spools, wait_for_senders
+from support.scripted_server.faults import (
+    Rule,
+    answer,
+    applied_but,
+    hang,
+    html,
+    late,
+    lost_answer,
+    reset_before,
+    throttled,
+)
+from support.sessions import TOKEN, run_session, send, session_environment
+from unit.delivery.test_settlement import OPERATIONS, HalfServer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,16 +6,16 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from sessions import run_session, send
 
-from faults.oracle import assert_one_run, assert_whole, checked_server, names, result, texts
-from faults.projects import GatedProject
-from faults.running import sent, spools, unsent_session
+from support.fault_projects import GatedProject
+from support.oracle import assert_one_run, assert_whole, checked_server, names, result, texts
+from support.running import sent, spools, unsent_session
+from support.sessions import run_session, send
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scripted.server import ScriptedServer
+    from support.scripted_server.server import ScriptedServer
 
 
 @pytest.fixture

@@ -18,17 +18,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from sessions import clean_environment, reporting_arguments, run, send, session_environment, skip_without_workers
 
-from faults.deliveries import numbered
-from faults.oracle import assert_whole, checked_server
-from faults.running import Running, spools, wait_for_senders
 from faults.test_sender_killed import sender_of
+from support.deliveries import numbered
+from support.oracle import assert_whole, checked_server
+from support.running import Running, spools, wait_for_senders
+from support.sessions import (
+    clean_environment,
+    reporting_arguments,
+    run,
+    send,
+    session_environment,
+    skip_without_workers,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scripted.server import ScriptedServer
+    from support.scripted_server.server import ScriptedServer
 
 TESTS = 24
 
@@ -163,7 +170,7 @@ def lives() -> list[str]:
 def test_sender_that_dies_again_and_again(tmp_path: Path, seed: int, lives: list[str]) -> None:
     """A sender that is killed at random moments, until it is done, has brought everything once."""
     with checked_server() as server:
-        command = [sys.executable, "-m", "faults.dying", server.address, str(tmp_path), str(seed), str(len(lives))]
+        command = [sys.executable, "-m", "support.dying", server.address, str(tmp_path), str(seed), str(len(lives))]
         done = run(command, tmp_path, clean_environment(PYTHONPATH=os.pathsep.join(sys.path)))
         assert done.exit == 0, f"seed {seed}: {done.text}"
         print(f"killed {int(done.out)} times")  # noqa: T201 - `-rP` shows the totals of a long run

@@ -10,17 +10,17 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from checked import CheckedServer
-from sessions import TOKEN, run, run_session, send, session_environment
 
-from faults.running import spools
 from pytest_automation_report.spool.records import Decoder
+from support.checked_server import CheckedServer
+from support.running import spools
+from support.sessions import TOKEN, run, run_session, send, session_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sessions import Ran
+    from support.sessions import Ran
 
 
 @pytest.fixture

@@ -8,11 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-from sessions import Ran, run, send, session_environment
-
-from faults.oracle import assert_whole, checked_server, names, told, told_command
-from faults.projects import FINISHED, GatedProject, StoppingProject
-from faults.running import Running, acknowledged, spools, wait_for_senders
+from support.fault_projects import FINISHED, GatedProject, StoppingProject
+from support.oracle import assert_whole, checked_server, names, told, told_command
+from support.running import Running, acknowledged, spools, wait_for_senders
+from support.sessions import Ran, run, send, session_environment
 
 SOON_OVER = {"exit_all": 2.0, "exit_down": 1.0, "alone": 0.1}
 """The sender does not stay for long after pytest, so that ``send`` gets the spool."""

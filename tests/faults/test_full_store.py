@@ -9,9 +9,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from sessions import Ran, reporting_arguments, run, run_session, send, session_environment
 
-from faults.running import spools
+from support.running import spools
+from support.sessions import Ran, reporting_arguments, run, run_session, send, session_environment
 
 if TYPE_CHECKING:
     from pathlib import Path

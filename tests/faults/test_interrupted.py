@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from checked import CheckedServer
-from sessions import TOKEN, run_session, session_environment
 
-from faults.running import eventually, wait_for_senders
+from support.checked_server import CheckedServer
+from support.running import eventually, wait_for_senders
+from support.sessions import TOKEN, run_session, session_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

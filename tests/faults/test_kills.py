@@ -9,17 +9,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from sessions import send
 
-from faults.oracle import assert_whole, checked_server, note, result, texts, told
-from faults.projects import FINISHED, WAITS, StoppingProject
-from faults.running import Running, spools, wait_for_senders
+from support.fault_projects import FINISHED, WAITS, StoppingProject
+from support.oracle import assert_whole, checked_server, note, result, texts, told
+from support.running import Running, spools, wait_for_senders
+from support.sessions import send
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scripted.server import ScriptedServer
-    from sessions import Ran
+    from support.scripted_server.server import ScriptedServer
+    from support.sessions import Ran
 
 TWO = ("-n", "2", "--dist", "loadfile")
 DIED = "The process that ran this test died before it finished"

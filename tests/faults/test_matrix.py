@@ -9,27 +9,28 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from scripted.faults import Fault, Rule, answer, applied_but, cut, html, lost_answer, throttled
-from scripted.proxy import Way
-from scripted.server import ScriptedServer, Seen
-from scripted.store import Reply
-from sessions import TOKEN, send, session_environment
 
-from faults.oracle import assert_whole, checked_server, names, told
-from faults.projects import GatedProject
-from faults.running import Running, acknowledged, spools, wait_for_senders
-from faults.scenes import PROXY_PASSWORD, Encrypted, Proxied, Tunnelled, plain
-from faults.test_settlement import OPERATIONS
+from support.fault_projects import GatedProject
+from support.fault_proxy import Way
+from support.oracle import assert_whole, checked_server, names, told
+from support.places import TESTS
+from support.running import Running, acknowledged, spools, wait_for_senders
+from support.scenes import PROXY_PASSWORD, Encrypted, Proxied, Tunnelled, plain
+from support.scripted_server.faults import Fault, Rule, answer, applied_but, cut, html, lost_answer, throttled
+from support.scripted_server.server import ScriptedServer, Seen
+from support.scripted_server.store import Reply
+from support.sessions import TOKEN, send, session_environment
+from unit.delivery.test_settlement import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-    from faults.scenes import Scene
+    from support.scenes import Scene
 
 APPEND, CREATE = OPERATIONS["append-thread"], OPERATIONS["create-run"]
 LATEST = 2
@@ -82,21 +83,21 @@ ELSEWHERE = {
     "1": ("faults/test_down.py", "test_down_from_the_start"),
     "2": ("faults/test_down.py", "test_down_in_the_middle_and_back"),
     "3": ("faults/test_down.py", "test_down_to_the_end"),
-    "4-three-threads": ("faults/test_settlement.py", "test_storm_costs_three_threads_at_most"),
+    "4-three-threads": ("unit/delivery/test_settlement.py", "test_storm_costs_three_threads_at_most"),
     "5": ("faults/test_bad_server.py", "test_late_copy_meets_a_closed_thread"),
-    "6-headers": ("faults/test_delivery.py", "test_wait_after_429"),
-    "6-one-pause": ("faults/test_delivery.py", "test_one_pause_for_all_threads"),
+    "6-headers": ("unit/delivery/test_delivery.py", "test_wait_after_429"),
+    "6-one-pause": ("unit/delivery/test_delivery.py", "test_one_pause_for_all_threads"),
     "7-401": ("faults/test_refusals.py", "test_token_revoked"),
     "7-403": ("faults/test_refusals.py", "test_permission_revoked"),
     "8": ("faults/test_refusals.py", "test_run_deleted_goes_to_a_new_one"),
-    "9": ("faults/test_portions.py", "test_single_result_too_large"),
-    "10": ("faults/test_portions.py", "test_unnamed_test_is_found_by_halves"),
-    "11": ("faults/test_portions.py", "test_unknown_status_is_renamed_for_all"),
-    "12-100-of-250": ("faults/test_portions.py", "test_refusal_after_a_part_was_taken"),
+    "9": ("unit/delivery/test_portions.py", "test_single_result_too_large"),
+    "10": ("unit/delivery/test_portions.py", "test_unnamed_test_is_found_by_halves"),
+    "11": ("unit/delivery/test_portions.py", "test_unknown_status_is_renamed_for_all"),
+    "12-100-of-250": ("unit/delivery/test_portions.py", "test_refusal_after_a_part_was_taken"),
     "17": ("faults/test_refusals.py", "test_redirect"),
-    "19": ("client/test_names.py", "test_slow_name_server"),
+    "19": ("unit/api/test_models.py", "test_slow_name_server"),
     "21": ("faults/test_disk.py", "test_full_disk_takes_all_outcomes"),
-    "21-ledger": ("faults/test_lives.py", "test_ledger_that_cannot_be_written"),
+    "21-ledger": ("unit/delivery/test_lives.py", "test_ledger_that_cannot_be_written"),
     "22": ("faults/test_disk.py", "test_results_are_kept_elsewhere"),
     "22-planted": ("faults/test_disk.py", "test_planted_folder_is_not_used"),
     "23": ("faults/test_disk.py", "test_deleted_spool_is_made_again"),
@@ -109,18 +110,18 @@ ELSEWHERE = {
     "30": ("faults/test_kills.py", "test_interrupted_session"),
     "30-twice": ("faults/test_waiting.py", "test_wait_ends_with_a_second_interruption"),
     "31": ("faults/test_kills.py", "test_cancelled_job"),
-    "32": ("world/test_not_run.py", "test_not_run_is_counted"),
+    "32": ("sessions/recording/test_not_run.py", "test_not_run_is_counted"),
     "32-exit": ("faults/test_kills.py", "test_session_ended_by_a_test"),
     "33": ("faults/test_kills.py", "test_exit_without_a_word"),
-    "33-timeout": ("world/test_company.py", "test_timeouts"),
-    "34": ("world/test_world.py", "test_child_that_escapes"),
-    "35": ("whole/test_switch.py", "test_session_without_results_leaves_nothing"),
-    "36": ("world/test_world.py", "test_mocked_world_changes_nothing"),
-    "37": ("recorder/test_limits.py", "test_huge_output_costs_little"),
-    "38": ("recorder/test_limits.py", "test_visible_text_can_always_be_sent"),
-    "39": ("faults/test_volume.py", "test_many_tests"),
-    "41": ("recorder/test_attempts.py", "test_rerunfailures_is_one_result_with_its_attempts"),
-    "42": ("whole/test_switch.py", "test_nested_session_reports_only_when_its_own_arguments_ask"),
+    "33-timeout": ("compatibility/world/test_company.py", "test_timeouts"),
+    "34": ("compatibility/world/test_world.py", "test_child_that_escapes"),
+    "35": ("sessions/startup/test_switch.py", "test_session_without_results_leaves_nothing"),
+    "36": ("compatibility/world/test_world.py", "test_mocked_world_changes_nothing"),
+    "37": ("unit/text/test_limits.py", "test_huge_output_costs_little"),
+    "38": ("unit/text/test_limits.py", "test_visible_text_can_always_be_sent"),
+    "39": ("performance/test_volume.py", "test_many_tests"),
+    "41": ("sessions/recording/test_attempts.py", "test_rerunfailures_is_one_result_with_its_attempts"),
+    "42": ("sessions/startup/test_switch.py", "test_nested_session_reports_only_when_its_own_arguments_ask"),
     "43-twice": ("faults/test_sender_killed.py", "test_two_commands_at_once"),
     "43-live": ("faults/test_sender_killed.py", "test_command_while_the_session_lives"),
     "43-newer": ("faults/test_damage.py", "test_newer_format"),
@@ -130,28 +131,31 @@ ELSEWHERE = {
 """Rows that other files test, each with its test below `tests`."""
 
 INPUTS = {
-    "input-address": ("settings/test_settings_mistakes.py", "test_typed_mistakes"),
-    "input-address-names": ("settings/test_settings_destination.py", "test_origins"),
-    "input-token": ("settings/test_settings_token.py", "test_tokens_that_cannot_be_used"),
-    "input-token-missing": ("settings/test_settings_token.py", "test_a_server_without_a_token_is_told"),
-    "input-numbers": ("settings/test_settings_mistakes.py", "test_values_at_the_edge"),
-    "input-texts": ("settings/test_settings_mistakes.py", "test_texts_that_are_too_long"),
-    "input-typed": ("whole/test_mistakes.py", "test_typed_mistake_ends_before_collection"),
-    "input-variables": ("whole/test_mistakes.py", "test_mistake_in_the_environment_is_told_once_and_results_are_kept"),
-    "input-ini": ("settings/test_settings_mistakes.py", "test_an_ini_value_of_a_wrong_type_is_told"),
-    "input-ini-file": ("whole/test_ini_files.py", "test_file_that_pytest_refuses_is_refused"),
-    "input-spool": ("unit/test_spool_reading.py", "test_spool_that_is_none"),
-    "input-spool-planted": ("unit/test_spool_reading.py", "test_planted_files"),
+    "input-address": ("unit/settings/test_mistakes.py", "test_typed_mistakes"),
+    "input-address-names": ("unit/settings/test_destination.py", "test_origins"),
+    "input-token": ("unit/settings/test_token.py", "test_tokens_that_cannot_be_used"),
+    "input-token-missing": ("unit/settings/test_token.py", "test_a_server_without_a_token_is_told"),
+    "input-numbers": ("unit/settings/test_mistakes.py", "test_values_at_the_edge"),
+    "input-texts": ("unit/settings/test_mistakes.py", "test_texts_that_are_too_long"),
+    "input-typed": ("sessions/settings/test_mistakes.py", "test_typed_mistake_ends_before_collection"),
+    "input-variables": (
+        "sessions/settings/test_mistakes.py",
+        "test_mistake_in_the_environment_is_told_once_and_results_are_kept",
+    ),
+    "input-ini": ("unit/settings/test_mistakes.py", "test_an_ini_value_of_a_wrong_type_is_told"),
+    "input-ini-file": ("sessions/settings/test_ini_files.py", "test_file_that_pytest_refuses_is_refused"),
+    "input-spool": ("unit/spool/test_reader.py", "test_spool_that_is_none"),
+    "input-spool-planted": ("unit/spool/test_reader.py", "test_planted_files"),
     "input-spool-damaged": ("faults/test_damage.py", "test_flipped_byte"),
     "input-spool-content": ("faults/test_poisoned.py", "test_records_of_wrong_content"),
-    "input-proxy": ("settings/test_settings_destination.py", "test_a_wrong_proxy_is_told_without_its_value"),
-    "input-certificates": ("settings/test_settings_destination.py", "test_missing_certificates"),
-    "input-poor-terminal": ("whole/test_poor_surroundings.py", "test_ascii_terminal_without_a_home"),
-    "input-no-terminal": ("whole/test_poor_surroundings.py", "test_terminal_that_takes_nothing"),
-    "input-answers": ("client/test_answers.py", "test_any_json"),
-    "input-long-answers": ("client/test_wire.py", "test_long_answers"),
-    "input-headers": ("client/test_wire.py", "test_endless_headers"),
-    "input-broken-http": ("client/test_wire.py", "test_broken_http"),
+    "input-proxy": ("unit/settings/test_destination.py", "test_a_wrong_proxy_is_told_without_its_value"),
+    "input-certificates": ("unit/settings/test_destination.py", "test_missing_certificates"),
+    "input-poor-terminal": ("sessions/startup/test_poor_surroundings.py", "test_ascii_terminal_without_a_home"),
+    "input-no-terminal": ("sessions/startup/test_poor_surroundings.py", "test_terminal_that_takes_nothing"),
+    "input-answers": ("unit/api/test_responses.py", "test_any_json"),
+    "input-long-answers": ("unit/api/test_exchange.py", "test_long_answers"),
+    "input-headers": ("unit/api/test_exchange.py", "test_endless_headers"),
+    "input-broken-http": ("unit/api/test_exchange.py", "test_broken_http"),
 }
 """Bad input of each kind, each with its test; threats have theirs in the table of `docs/security.md`."""
 
@@ -243,7 +247,7 @@ def test_row(tmp_path: Path, row: Row) -> None:
 def test_row_elsewhere(row: str) -> None:
     """Each other row, and each kind of bad input, has its test: the file that is named has it."""
     file, name = (ELSEWHERE | INPUTS)[row]
-    assert f"\ndef {name}(" in (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
+    assert f"\ndef {name}(" in (TESTS / file).read_text(encoding="utf-8")
 
 
 def test_real_limits(tmp_path: Path) -> None:

@@ -14,11 +14,7 @@ import requests
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from scripted.store import Store
-from sessions import TOKEN
 
-from faults.deliveries import Clock, Stepper, WrittenSession
-from faults.network import FATES, Fate, Killed, Network
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.delivery.dispatcher import Dispatcher
@@ -32,6 +28,10 @@ from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.reader import SpoolReader
+from support.deliveries import Clock, Stepper, WrittenSession
+from support.network import FATES, Fate, Killed, Network
+from support.scripted_server.store import Store
+from support.sessions import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,13 +8,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from scripted.server import ScriptedServer
-from sessions import TOKEN, clean_environment, run, run_session, send
 
-from faults.oracle import assert_one_run, names
-from faults.projects import GatedProject
-from faults.running import sent, spools, unsent_session
 from pytest_automation_report.spool.records import framed, plain_record
+from support.fault_projects import GatedProject
+from support.oracle import assert_one_run, names
+from support.running import sent, spools, unsent_session
+from support.scripted_server.server import ScriptedServer
+from support.sessions import TOKEN, clean_environment, run, run_session, send
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from contract import Contract
-from scripted.server import ScriptedServer
-from sessions import TOKEN, send
 
-from faults.oracle import texts
+from support.contract import Contract
+from support.oracle import texts
+from support.scripted_server.server import ScriptedServer
+from support.sessions import TOKEN, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

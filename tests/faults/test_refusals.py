@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from scripted.faults import Rule, answer, redirect
-from scripted.server import ScriptedServer
-from sessions import TOKEN, Ran, run_session, send, session_environment
 
-from faults.oracle import assert_one_run, assert_whole, checked_server, names, told, told_command
-from faults.projects import GatedProject
-from faults.running import Running, acknowledged, spools, wait_for_senders
-from faults.test_portions import PickyServer, naming, unknown_alias
-from faults.test_settlement import OPERATIONS
+from support.fault_projects import GatedProject
+from support.oracle import assert_one_run, assert_whole, checked_server, names, told, told_command
+from support.running import Running, acknowledged, spools, wait_for_senders
+from support.scripted_server.faults import Rule, answer, redirect
+from support.scripted_server.server import ScriptedServer
+from support.sessions import TOKEN, Ran, run_session, send, session_environment
+from unit.delivery.test_portions import PickyServer, naming, unknown_alias
+from unit.delivery.test_settlement import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

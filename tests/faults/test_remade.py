@@ -10,29 +10,28 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from sessions import clean_environment, run
 
-from faults.deliveries import SESSION_ID, WrittenSession, lived
-from faults.oracle import assert_whole, checked_server
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.records import plain_record, record_from
+from support.deliveries import SESSION_ID, WrittenSession, lived
+from support.oracle import assert_whole, checked_server
+from support.sessions import clean_environment, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scripted.server import ScriptedServer
-
     from pytest_automation_report.delivery.dispatcher import Dispatcher
     from pytest_automation_report.delivery.reconciliation import Unknown
+    from support.scripted_server.server import ScriptedServer
 
 
 def remake(folder: Path, who: str, *more: str) -> None:
     """Run the process that is killed."""
-    command = [sys.executable, "-m", "faults.remaking", who, str(folder), *more]
+    command = [sys.executable, "-m", "support.remaking", who, str(folder), *more]
     ran = run(command, folder, clean_environment(PYTHONPATH=os.pathsep.join(sys.path)))
     assert ran.exit == -signal.SIGKILL, ran.text
 

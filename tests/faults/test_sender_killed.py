@@ -10,20 +10,20 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from scripted.faults import Fault, Rule, hang, held
-from sessions import run_session, send, session_environment
 
-from faults.oracle import assert_whole, told
-from faults.projects import GatedProject
-from faults.running import LATER, Running, eventually, spools
-from faults.test_settlement import OPERATIONS
 from pytest_automation_report.spool.ledger_file import ledger_from
+from support.fault_projects import GatedProject
+from support.oracle import assert_whole, told
+from support.running import LATER, Running, eventually, spools
+from support.scripted_server.faults import Fault, Rule, hang, held
+from support.sessions import run_session, send, session_environment
+from unit.delivery.test_settlement import OPERATIONS
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from scripted.server import ScriptedServer
+    from support.scripted_server.server import ScriptedServer
 
 KILLER = """
 import os, pathlib, signal, pytest

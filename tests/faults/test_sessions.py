@@ -7,12 +7,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from checked import CheckedServer
-from scripted.server import ScriptedServer
-from sessions import TOKEN, reporting_arguments, run_session, session_environment
 
-from faults.projects import GatedProject
-from faults.running import Running, eventually, spools
+from support.checked_server import CheckedServer
+from support.fault_projects import GatedProject
+from support.running import Running, eventually, spools
+from support.scripted_server.server import ScriptedServer
+from support.sessions import TOKEN, reporting_arguments, run_session, session_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

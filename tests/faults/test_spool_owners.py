@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sessions import clean_environment, run
 
-from faults.oracle import assert_whole
-from faults.projects import GatedProject
-from faults.running import sent, unsent_session
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions, kept_session
+from support.fault_projects import GatedProject
+from support.oracle import assert_whole
+from support.running import sent, unsent_session
+from support.sessions import clean_environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scripted.server import ScriptedServer
+    from support.scripted_server.server import ScriptedServer
 
 NOBODY = 65534
 CONSOLE = (sys.executable, "-m", "pytest_automation_report.cli")

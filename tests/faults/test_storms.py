@@ -6,7 +6,9 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from scripted.faults import (
+from support.deliveries import WrittenSession, lived
+from support.oracle import names
+from support.scripted_server.faults import (
     Rule,
     answer,
     applied_but,
@@ -20,14 +22,12 @@ from scripted.faults import (
     throttled,
 )
 
-from faults.deliveries import WrittenSession, lived
-from faults.oracle import names
-
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
-    from scripted.server import ScriptedServer
+
+    from support.scripted_server.server import ScriptedServer
 
 RUN = 2
 FAULTS = (

@@ -6,10 +6,10 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from checked import CheckedServer
-from sessions import TOKEN, reporting_arguments, session_environment
 
-from faults.running import spools
+from support.checked_server import CheckedServer
+from support.running import spools
+from support.sessions import TOKEN, reporting_arguments, session_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

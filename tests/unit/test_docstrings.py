@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
-TESTS = Path(__file__).parent.parent
+from support.places import TESTS
 
 
 def test_every_test_promises_something_in_one_sentence() -> None:

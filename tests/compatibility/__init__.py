@@ -1,0 +1,1 @@
+"""Tests beside software that is not ours: other plugins, other tools, other people's suites."""

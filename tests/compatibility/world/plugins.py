@@ -1,0 +1,60 @@
+"""pytest plugins of others, each in a folder of its own, so that only the sessions that ask for one load it.
+
+Some get in each other's way (three that repeat tests), some act on every session that sees them (an order at random).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from compatibility.real.workplace import default_cache
+
+_PACKAGES: Final[dict[str, tuple[str, ...]]] = {
+    "allure-pytest": ("allure-pytest", "allure-python-commons", "attrs"),
+    "anyio": ("anyio", "sniffio", "exceptiongroup"),
+    "pyfakefs": ("pyfakefs",),
+    "pytest-asyncio": ("pytest-asyncio", "backports-asyncio-runner"),
+    "pytest-cov": ("pytest-cov",),
+    "pytest-forked": ("pytest-forked", "py"),
+    "pytest-html": ("pytest-html", "pytest-metadata", "jinja2", "markupsafe"),
+    "pytest-randomly": ("pytest-randomly",),
+    "pytest-repeat": ("pytest-repeat",),
+    "pytest-socket": ("pytest-socket",),
+    "pytest-subtests": ("pytest-subtests", "attrs"),
+    "pytest-timeout": ("pytest-timeout",),
+    "requests-mock": ("requests-mock",),
+}
+"""What is installed for each plugin; what else they need, the tests' own environment has."""
+
+
+def folder_of(plugin: str) -> Path:
+    """Return the folder to put on a session's path; skip the test where the registry does not give the plugin."""
+    folder = default_cache() / "plugins" / plugin
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=folder.parent))
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(made)]
+        done = subprocess.run([*command, *_PACKAGES[plugin]], capture_output=True, text=True, timeout=300, check=False)
+        if done.returncode:
+            shutil.rmtree(made)
+            lines = done.stderr.strip().splitlines() or ["pip failed"]
+            pytest.skip(f"{plugin} cannot be installed: {lines[-1]}")
+        try:
+            made.rename(folder)
+        except OSError:  # another session was quicker
+            shutil.rmtree(made)
+    return folder
+
+
+def search_path(*plugins: str) -> dict[str, str]:
+    """Return the environment in which a session sees these plugins."""
+    folders = [str(folder_of(each)) for each in plugins]
+    return {"PYTHONPATH": os.pathsep.join(folders)} if folders else {}

@@ -1,0 +1,103 @@
+"""Suites that mock or break the world they run in have the same outcomes with the plugin, and all are delivered."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from compatibility.world.differing import SUITES, check_same, check_same_output, check_told, differ
+from compatibility.world.plugins import search_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NO_RETRY = ("-p", "no:pytest-retry")
+"""That plugin asks for an option of the terminal's."""
+
+_NEEDED: dict[str, tuple[str, ...]] = {"network": ("requests-mock",), "disk": ("pyfakefs",)}
+_NAMES = ("clocks", "network", "disk", "processes", "descriptors")
+_KEEPS_PYTEST = ("--capture=sys", "-p", "no:logging", "-p", "no:faulthandler")
+"""For the suite that closes descriptors: what pytest itself could not do without is not among them then."""
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_mocked_world_changes_nothing(tmp_path: Path, name: str) -> None:
+    """A suite that mocks or breaks its world has the same outcomes when reported, and each reaches the server."""
+    arguments = _KEEPS_PYTEST if name == "descriptors" else ()
+    pair = differ(tmp_path, SUITES / f"suite_{name}.py", *arguments, env=search_path(*_NEEDED.get(name, ())))
+    check_same(pair)
+    check_same_output(pair)
+
+
+@pytest.mark.parametrize("name", ["clocks", "network", "disk", "processes"])
+def test_mocked_world_on_workers(tmp_path: Path, name: str) -> None:
+    """The same on two workers of pytest-xdist."""
+    arguments = ("-n", "2", "--dist", "loadfile")
+    pair = differ(tmp_path, SUITES / f"suite_{name}.py", *arguments, env=search_path(*_NEEDED.get(name, ())))
+    check_same(pair)
+    check_same_output(pair)
+
+
+@pytest.mark.parametrize("name", ["clocks", "disk", "processes"])
+def test_warnings_as_errors_and_no_sockets(tmp_path: Path, name: str) -> None:
+    """Under ``-W error`` and pytest-socket's ``--disable-socket`` no warning and no socket of ours fails a test."""
+    env = search_path("pytest-socket", *_NEEDED.get(name, ()))
+    pair = differ(tmp_path, SUITES / f"suite_{name}.py", "-W", "error", "--disable-socket", env=env)
+    check_same(pair)
+    check_same_output(pair)
+
+
+@pytest.mark.parametrize("name", ["clocks", "descriptors"])
+def test_no_terminal(tmp_path: Path, name: str) -> None:
+    """Without pytest's terminal plugin the session reports all the same, and says nothing when all went well."""
+    pair = differ(tmp_path, SUITES / f"suite_{name}.py", "-p", "no:terminal", *_KEEPS_PYTEST, *_NO_RETRY)
+    check_same(pair, is_summed_up=False)
+    assert pair.reported.ran.text == pair.bare.ran.text
+
+
+def test_proxies_of_the_machine(tmp_path: Path) -> None:
+    """Proxies in the environment change no test, and the server on this machine is reached where NO_PROXY says so."""
+    env = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
+    pair = differ(tmp_path, SUITES / "suite_network.py", env={**search_path("requests-mock"), **env})
+    check_same(pair)
+
+
+def test_child_that_escapes(tmp_path: Path) -> None:
+    """A forked child that runs the rest of the session reports nothing and ends nothing; the parent's results count."""
+    pair = differ(tmp_path, SUITES / "suite_escape.py")
+    assert pair.reported.ran.exit == pair.bare.ran.exit
+    names = [test["name"] for _, test in pair.tests]
+    assert sorted(names) == ["test_after", "test_before", "test_child_escapes", "test_last"]
+    assert pair.statuses()["test_after"] == "failure"
+    assert pair.run["fields"]["Session"] == "tests failed (exit status 1)"
+    assert pair.reported.ran.out.count("== automation report ==") == 1
+    check_told(pair)
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n", "1")], ids=["alone", "worker"])
+def test_process_is_as_without(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Threads, children, descriptors, environment, signals, filters: a test sees what it sees without the plugin.
+
+    But for one descriptor, that of the spool's file.
+    """
+    pair = differ(tmp_path, SUITES / "suite_state.py", *arguments, env={"STATE_FILE": "{folder}/state"})
+    check_same(pair)
+    for name in ("0", "1", "2", "teardown"):
+        bare, reported = (_state(each.folder, name) for each in (pair.bare, pair.reported))
+        assert (bare.pop("spools"), reported.pop("spools")) == (0, 1)
+        assert reported == bare
+
+
+def _state(folder: Path, name: str) -> dict[str, object]:
+    """Return what a test saw, without what tells one session from another."""
+    text = (folder / f"state.{name}").read_text().replace(str(folder), "FOLDER")
+    text = re.sub(r"/tmp/#\d+", "UNNAMED", text)
+    found: dict[str, object] = json.loads(text)
+    environment = found["environment"]
+    assert isinstance(environment, dict)
+    for each in ("AUTOMATION_REPORT_TOKEN", "_AUTOMATION_REPORT_LIMITS", "PYTEST_XDIST_TESTRUNUID"):
+        environment.pop(each, None)
+    return found

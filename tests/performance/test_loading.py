@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.sessions import reporting_arguments, run, session_environment
+
+if TYPE_CHECKING:
+    from support.checked_server import CheckedServer
+    from support.projects import Project
+
+# What a session must never pay for: the sender's and the server's packages.
+COSTLY = {
+    *("requests", "urllib3", "click", "falcon", "waitress", "peewee", "marshmallow", "jinja2"),
+    *("sqlite3", "_sqlite3"),
+}
+
+RUNNER = """
+import json, sys
+import pytest
+code = pytest.main(sys.argv[2:])
+with open(sys.argv[1], "w") as file:
+    json.dump(sorted(sys.modules), file)
+sys.exit(code)
+"""
+"""Runs pytest with all arguments but the first, which names a file for the names of all modules at the end."""
+
+
+def modules(project: Project, *arguments: str) -> set[str]:
+    """Return the modules that a session with these arguments has loaded at its end."""
+    runner = project.write("runner.py", RUNNER)
+    found = project.root / "modules.json"
+    ran = run([sys.executable, str(runner), str(found), *arguments], project.root, session_environment())
+    assert ran.exit == 0, ran.text
+    return set(json.loads(found.read_text()))
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
+def test_session_that_is_not_reported_loads_the_entry_alone(arguments: list[str], project: Project) -> None:
+    """Help, version and a session without reporting load plugin, settings' table and hooks, nothing besides."""
+    bare = modules(project, *arguments, "-p", "no:automation-report")
+    assert not bare & COSTLY, "another plugin loads what this test looks for"
+    assert modules(project, *arguments) - bare <= {
+        "pytest_automation_report",
+        "pytest_automation_report.hookspecs",
+        "pytest_automation_report.plugin",
+        "pytest_automation_report.settings",
+        "pytest_automation_report.settings.table",
+    }
+
+
+@pytest.mark.parametrize("is_remote", [False, True])
+def test_reported_session_loads_nothing_of_sender_and_server(
+    project: Project, server: CheckedServer, *, is_remote: bool
+) -> None:
+    """The process of a reported session loads neither the HTTP client nor the server nor a database."""
+    arguments = reporting_arguments(server.address if is_remote else None)[3:]
+    loaded = modules(project, *arguments)
+    assert "pytest_automation_report.session.runtest_hooks" in loaded
+    assert {each for each in loaded if each.partition(".")[0] in COSTLY} == set()
+
+
+def test_reported_session_loads_nothing_that_it_does_not_need(project: Project) -> None:
+    """A session without xdist's workers, a database's name or a project's file loads nothing that is for those."""
+    loaded = modules(project, *reporting_arguments()[3:]) - modules(project, "-p", "no:automation-report")
+    seldom = (
+        "session.xdist_hooks", "summary.ci_page", "junit.comparison", "checks.preflight", "session.rerun_failed",
+        "spool.ledger_file",
+    )  # fmt: skip
+    assert loaded & {"tomllib", "tomli", *(f"pytest_automation_report.{each}" for each in seldom)} == set()
+
+
+WORKER_SUITE = f"""
+import sys
+
+def test_modules():
+    assert "pytest_automation_report.session.runtest_hooks" in sys.modules
+    assert not {COSTLY!r} & set(sys.modules)
+"""
+
+
+def test_worker_loads_nothing_of_sender_and_server(project: Project, server: CheckedServer) -> None:
+    """A worker of a reported session loads neither the HTTP client nor the server nor a database."""
+    project.write("test_suite.py", WORKER_SUITE)
+    ran = project.report("-n1", address=server.address)
+    assert ran.exit == 0, ran.text
+    assert [worker for worker, _ in server.tests()] == ["gw0"]

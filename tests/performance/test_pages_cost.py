@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, outcomes, stretch
+from support.service import IN_A_FILE, a_test
+from support.visiting import Site, failing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TESTS = 10_000
+SECONDS = 0.3
+MANY_TESTS = 100_000
+MANY_SECONDS = 1.0
+
+
+def _plan(database: Path, query: Any) -> list[str]:  # noqa: ANN401 - peewee's queries have no common type
+    sql, values = query.sql()
+    with closing(sqlite3.connect(database)) as store:
+        return [row[3] for row in store.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+
+@IN_A_FILE
+def test_a_page_reads_its_stretch_of_one_index(site: Site, tmp_path: Path) -> None:
+    """Tests of a status, and the last outcomes of a test, come in order from an index: nothing is sorted or scanned."""
+    site.run_of(a_test())
+    (status,) = _plan(tmp_path / "store.db", stretch(1, 3, limit=PAGE_ROWS, offset=400))
+    assert re.fullmatch(r"SEARCH .* USING INDEX result_run_id_status \(run_id=\? AND status=\?\)", status)
+    history = _plan(tmp_path / "store.db", outcomes(1))
+    assert [re.sub(" AS t.", "", step) for step in history] == [
+        "SEARCH t1 USING INDEX result_case_id (case_id=?)",
+        "SEARCH t2 USING INTEGER PRIMARY KEY (rowid=?)",
+    ]
+
+
+def test_no_page_grows_with_the_number_of_tests(site: Site) -> None:
+    """With ten times the tests, threads of results and folders a page has as many rows as before."""
+    few = site.run_of(*(failing(each, folder=f"f{each}") for each in range(PAGE_ROWS + 1)))
+    many = site.run_of(*(failing(each, folder=f"f{each}") for each in range(5 * PAGE_ROWS)))
+    for query in ("", "?q=test", "?group=folder", "?status=3&page=2"):
+        sizes = [site.shown(f"/runs/{run}{query}").count("<li>") for run in (few, many)]
+        assert max(sizes) <= PAGE_ROWS
+        rows = [site.shown(f"/runs/{run}{query}").count("<tr>") for run in (few, many)]
+        assert max(rows) <= PAGE_ROWS + 4
+    for _ in range(HISTORY_ROWS + 5):
+        site.run_of(failing(0))
+    assert site.shown("/results/1").count('<span class="pairline">') == HISTORY_ROWS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("place", "amount", "seconds"),
+    [
+        ("sqlite", TESTS, SECONDS),
+        ("sqlite", MANY_TESTS, MANY_SECONDS),
+        ("postgresql", TESTS, SECONDS),  # many take half a minute to get there
+    ],
+    indirect=["place"],
+)
+def test_pages_of_large_runs_come_soon(site: Site, amount: int, seconds: float) -> None:
+    """Every page of a run comes in time, from the first to the last, searched and grouped."""
+    run = site.service.new_run()
+    thread = site.service.new_thread(run)
+    for first in range(0, amount, 250):
+        tests = [
+            failing(each) if each % 50 == 0 else a_test(each, folder=f"tests.test_{each % 997}")
+            for each in range(first, first + 250)
+        ]
+        site.service.append(thread, *tests)
+    last = amount // PAGE_ROWS
+    for query in (
+        "",
+        f"?page={last}",
+        "?status=2&page=7",
+        "?q=absent",
+        "?q=test_9",
+        "?group=folder",
+        "?folder=tests.a",
+    ):
+        begun = perf_counter()
+        site.shown(f"/runs/{run}{query}")
+        assert perf_counter() - begun < seconds, query
+    begun = perf_counter()
+    site.shown("/")
+    site.shown("/results/1")
+    assert perf_counter() - begun < seconds

@@ -1,0 +1,145 @@
+"""How PostgreSQL reads a store that has become large: along indexes, whatever the size of a run."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, PageReader, Search
+from support.service import IN_A_DATABASE, Service, a_test
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_automation_report.api.models import PostgresDatabase
+    from support.clusters import Cluster
+
+pytestmark = IN_A_DATABASE
+LARGE = 20_000
+SMALL = 200
+
+
+@pytest.fixture
+def grown(service: Service, cluster: Cluster) -> Service:
+    """Return a store with a small and a large run of one source, and twenty others of another."""
+    for number in range(22):
+        thread_id = service.new_thread(run_id := service.new_run(source="s" if number < 2 else "others"))
+        service.append(thread_id, a_test(0))
+        source_id, amount = (1 if number < 2 else 2), (LARGE if number == 1 else SMALL)
+        cluster.execute(
+            f"""
+            SET session_replication_role = replica;  -- these references need no check
+            INSERT INTO "case" (source_id, key) SELECT {source_id}, 'x' || n FROM generate_series(1, {amount}) AS n
+              ON CONFLICT DO NOTHING;
+            INSERT INTO result (run_id, thread_id, case_id, name, folder, status, result_class, elapsed, created)
+              SELECT {run_id}, {thread_id}, id, 'test_' || id, 'a', CASE WHEN id % 20 = 0 THEN 3 ELSE 2 END, 2, 5, 1
+              FROM "case" WHERE source_id = {source_id} AND key LIKE 'x%' ORDER BY id LIMIT {amount};
+            INSERT INTO result (run_id, thread_id, case_id, name, folder, status, result_class, elapsed, created)
+              SELECT {run_id}, {thread_id}, id, 'often', 'tests.a', 6, 1, 5, 1
+              FROM "case", generate_series(1, 100) WHERE source_id = 2 AND key = 'key0';
+            UPDATE run SET total_count = {amount} WHERE id = {run_id};
+            """
+        )
+    cluster.execute("VACUUM ANALYZE")
+    return service
+
+
+@pytest.fixture
+def asked(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[tuple[str, Any]]]]:
+    """Return a function that gives the statements since it was called last."""
+    caplog.set_level(logging.DEBUG, "peewee")
+
+    def told() -> list[tuple[str, Any]]:
+        found: list[Any] = [record.msg for record in caplog.records if record.name == "peewee"]
+        caplog.clear()
+        return [each for each in found if each[0].startswith(("SELECT", "INSERT", "UPDATE"))]
+
+    yield told
+    caplog.set_level(logging.WARNING, "peewee")
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from _nodes(inner)
+
+
+def _steps(place: PostgresDatabase, statements: list[tuple[str, Any]]) -> list[dict[str, Any]]:
+    """Return the steps in which PostgreSQL does these statements, each with the rows that it looked at."""
+    assert statements
+    steps: list[dict[str, Any]] = []
+    with psycopg.connect(place.url) as connection:
+        for sql, values in statements:
+            cursor = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}".encode(), values)
+            ((found,),) = cursor.fetchall()
+            steps += _nodes((found if isinstance(found, list) else json.loads(found))[0]["Plan"])
+        connection.rollback()
+    return steps
+
+
+def _rows(steps: list[dict[str, Any]]) -> float:
+    looked_at: list[float] = [
+        (step["Actual Rows"] + step.get("Rows Removed by Filter", 0)) * step["Actual Loops"]
+        for step in steps
+        if "Relation Name" in step
+    ]
+    return sum(looked_at)
+
+
+def _scanned(steps: list[dict[str, Any]]) -> set[str]:
+    """Return the tables that grow with results and of which every row was looked at."""
+    return {step["Relation Name"] for step in steps if step["Node Type"] == "Seq Scan"} & {"result", "case"}
+
+
+def test_what_is_read_does_not_grow_with_a_run(grown: Service, asked: Callable[[], list[tuple[str, Any]]]) -> None:
+    """A run, pages of its tests and what a page shows of it look at as many rows for 20,000 results as for 200."""
+
+    def page(run_id: int) -> None:
+        grown.store.read(lambda reader: PageReader(reader.database).tests(run_id, {3: 10, 2: 190}, 1))
+
+    questions: tuple[Callable[[int], object], ...] = (
+        grown.run,
+        lambda run_id: grown.get(f"/automation/runs/{run_id}/tests", "per_page=100"),
+        lambda run_id: grown.get(f"/automation/runs/{run_id}/tests", "per_page=100&order=asc"),
+        lambda run_id: grown.get(f"/automation/runs/{run_id}/tests", f"per_page=100&thread_id={run_id}"),
+        page,
+    )
+    for number, question in enumerate(questions):
+        costs = []
+        for run_id in (1, 2):
+            asked()
+            question(run_id)
+            steps = _steps(grown.place, asked())  # type: ignore[arg-type] # these tests have a database only
+            assert _scanned(steps) == set(), number
+            costs.append(_rows(steps))
+        assert costs[1] <= costs[0] * 1.2, (number, costs)
+
+
+def test_the_outcomes_of_a_test_come_from_an_index(
+    grown: Service, cluster: Cluster, asked: Callable[[], list[tuple[str, Any]]]
+) -> None:
+    """Of a test's 2,000 outcomes only those that are shown are read; a search stops where its page is full."""
+    ((often,),) = cluster.execute("SELECT id FROM \"case\" WHERE source_id = 2 AND key = 'key0'")
+    asked()
+    grown.store.read(lambda reader: PageReader(reader.database).history(often))
+    steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
+    assert _scanned(steps) == set()
+    assert _rows(steps) <= 3 * HISTORY_ROWS
+    grown.store.read(lambda reader: PageReader(reader.database).found_tests(2, [2], Search("test"), 1))
+    steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
+    assert _scanned(steps) == set()
+    assert _rows(steps) <= PAGE_ROWS + 1
+
+
+def test_an_append_looks_at_its_own_tests_only(grown: Service, asked: Callable[[], list[tuple[str, Any]]]) -> None:
+    """Known and new tests are looked up one by one among 20,000 of their source, counts are kept by their rows."""
+    tests = [*(a_test(each, key=f"x{each}") for each in range(1, 51)), *(a_test(each) for each in range(5_000, 5_050))]
+    asked()
+    grown.append(2, *tests)
+    steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
+    assert _scanned(steps) == set()
+    assert _rows(steps) <= 4 * len(tests) + 20

@@ -1,0 +1,305 @@
+"""Files that tests add: kept by a server of ours as they were when they were added, named by every other server."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from pytest_automation_report.server.store.artifact_urls import content_hash, content_path
+from pytest_automation_report.server.store.artifacts import ArtifactContents
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.tables import ResultRow
+from support.scripted_server.server import ScriptedServer
+from support.sessions import TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.checked_server import CheckedServer
+    from support.projects import Project
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+
+ALL_WAYS = """
+    import os
+    import pytest
+    from pytest_automation_report import artifact
+
+    @pytest.mark.automation_report_artifact("notes.txt")
+    @pytest.mark.automation_report_artifact(b"by the marker", "marked.txt")
+    def test_all(automation_report, tmp_path, monkeypatch):
+        page = tmp_path / "page.png"
+        page.write_bytes(PNG)
+        automation_report.artifact(page)
+        page.write_bytes(b"changed")
+        page.unlink()
+        artifact(b"in memory", "dump.txt", "text/x-dump")
+        artifact(lambda: b"made", "made.bin")
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "here.txt").write_text("from here")
+        artifact("here.txt", "renamed.txt")
+        artifact(b"", "empty")
+
+    def test_plain():
+        pass
+"""
+
+HOOK = """
+    import pytest
+    from pytest_automation_report import Additions, ArtifactFile
+
+    def pytest_automation_report_describe_test(item, report):
+        if item.name == "test_all":
+            return Additions(artifacts=[ArtifactFile(item.path.with_name("notes.txt"), "hooked.txt", "text/x-notes")])
+"""
+
+EXPECTED = {
+    "notes.txt": b"the notes",
+    "marked.txt": b"by the marker",
+    "page.png": PNG,
+    "dump.txt": b"in memory",
+    "made.bin": b"made",
+    "renamed.txt": b"from here",
+    "empty": b"",
+    "hooked.txt": b"the notes",
+}
+
+RERUN = """
+    import pytest
+
+    RUNS = []
+
+    @pytest.mark.flaky(reruns=2)
+    def test_flaky(automation_report, tmp_path_factory):
+        RUNS.append(1)
+        page = tmp_path_factory.getbasetemp() / "page.txt"
+        page.write_text(f"attempt {len(RUNS)}")
+        automation_report.artifact(page)
+        assert len(RUNS) == 3
+"""
+
+
+@pytest.fixture
+def testmo() -> Iterator[ScriptedServer]:
+    """Run a server that is none of ours: it has the contract's calls and no other."""
+    with ScriptedServer(token=TOKEN) as server:
+        yield server
+
+
+def suite(text: str) -> str:
+    """Return a suite with the picture that its tests add."""
+    lines = text.strip("\n").splitlines()
+    return "\n".join([f"PNG = {PNG!r}", *(line.removeprefix("    ") for line in lines)])
+
+
+def contents_at(server: CheckedServer, artifacts: list[dict[str, Any]]) -> dict[str, bytes]:
+    """Return what a client reads of each artifact at a server, by its name."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    found = {}
+    for each in artifacts:
+        path = content_path(each["url"])
+        answer = requests.get(f"{server.address}{path}", headers=headers, timeout=10)
+        assert answer.status_code == 200
+        found[each["name"]] = answer.content
+    return found
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n2",)])
+def test_every_way_to_add_a_file_is_kept(project: Project, server: CheckedServer, arguments: tuple[str, ...]) -> None:
+    """Path, bytes, function, marker and hook: a server of ours keeps what a file was when the test added it."""
+    project.write("notes.txt", "the notes")
+    project.write("test_suite.py", suite(ALL_WAYS))
+    project.write("conftest.py", suite(HOOK))
+    ran = project.report(*arguments, address=server.address)
+    assert ran.exit == 0, ran.text
+    tests = {test["name"]: test for _, test in server.tests()}
+    artifacts = tests["test_all"]["artifacts"]
+    assert contents_at(server, artifacts) == EXPECTED
+    by_name = {each["name"]: each for each in artifacts}
+    assert {name: each["size"] for name, each in by_name.items()} == {
+        name: len(content) for name, content in EXPECTED.items()
+    }
+    assert {name: each["mime_type"] for name, each in by_name.items() if "text/x" in each["mime_type"]} == {
+        "dump.txt": "text/x-dump",
+        "hooked.txt": "text/x-notes",
+    }
+    assert by_name["page.png"]["mime_type"] == "image/png"
+    assert "artifacts" not in tests["test_plain"]
+    assert "fields" not in tests["test_all"]
+    assert project.sessions == []
+    assert "artifact" not in ran.out
+
+
+def test_the_embedded_store_keeps_files(project: Project) -> None:
+    """Without an address the same goes to the embedded store; equal contents are kept once."""
+    project.write(
+        "test_suite.py",
+        suite("""
+    import pytest
+
+    @pytest.mark.parametrize("number", range(3))
+    def test_number(number, automation_report):
+        automation_report.artifact(PNG, f"page {number}.png")
+    """),
+    )
+    ran = project.report()
+    assert ran.exit == 0, ran.text
+    store = Store(project.state / "store.sqlite3")
+    try:
+        urls = [each["url"] for each in artifacts_in(store)]
+        assert [url.rpartition("/")[2] for url in urls] == [f"page%20{number}.png" for number in range(3)]
+        assert {content_hash(url) for url in urls} == {sha256(PNG).hexdigest()}
+        assert b"".join(ArtifactContents(store).read(sha256(PNG).hexdigest(), 0, len(PNG))) == PNG
+    finally:
+        store.close()
+
+
+def test_attempts_keep_their_own_files(project: Project, server: CheckedServer) -> None:
+    """Three attempts write one file again and again: the result has all three, each as it was, with its attempt."""
+    pytest.importorskip("pytest_rerunfailures")
+    project.write("test_suite.py", suite(RERUN))
+    ran = project.report("-p", "no:flaky", "-p", "no:pytest-retry", address=server.address)
+    assert ran.exit == 0, ran.text
+    ((_, test),) = server.tests()
+    found = {each.get("note", "last"): contents_at(server, [each])["page.txt"] for each in test["artifacts"]}
+    assert found == {"last": b"attempt 3", "attempt 1": b"attempt 1", "attempt 2": b"attempt 2"}
+
+
+def test_another_server_is_never_given_a_file(project: Project, testmo: ScriptedServer) -> None:
+    """Where nothing keeps files, results name them; only calls of the contract are sent, and it is told once."""
+    project.write(
+        "test_suite.py",
+        suite("""
+    def test_one(automation_report, tmp_path):
+        (tmp_path / "a.txt").write_text("a")
+        automation_report.artifact(tmp_path / "a.txt")
+        automation_report.artifact(b"12345678" * 1000, "dump")
+
+    def test_two(automation_report):
+        automation_report.artifact(b"1", "dump")
+    """),
+    )
+    ran = project.report(address=testmo.address)
+    assert ran.exit == 0, ran.text
+    assert all(each.path.startswith("/api/v1/") for each in testmo.log)
+    tests = {test["name"]: test for _, _, test in testmo.results}
+    fields = {each["name"]: each["value"] for each in tests["test_one"]["fields"]}
+    assert fields["a.txt"].endswith("/a.txt")
+    assert fields["dump"] == "8,000 bytes"
+    assert all("artifacts" not in test for test in tests.values())
+    told = "3 artifacts named in results, but not stored: the server stores no files"
+    assert ran.out.count("not stored") == 1
+    assert told in ran.out
+    assert project.sessions == []
+
+
+def test_what_is_too_large_or_gone_is_told(project: Project, server: CheckedServer) -> None:
+    """A file over the limits or none at all: the result's field says so, and the summary once."""
+    project.write(
+        "test_suite.py",
+        suite("""
+    def test_sizes(automation_report, tmp_path):
+        (tmp_path / "large.txt").write_bytes(b"x" * 3_001)
+        automation_report.artifact(tmp_path / "large.txt")
+        automation_report.artifact(b"x" * 3_000, "fits")
+        automation_report.artifact(tmp_path / "no.txt")
+        automation_report.artifact(tmp_path, "folder")
+        automation_report.artifact(lambda: 1 / 0, "broken")
+    """),
+    )
+    project.write("pytest.ini", "[pytest]\nautomation_report_artifact_size = 3KB\n")
+    ran = project.report(address=server.address)
+    assert ran.exit == 0, ran.text
+    ((_, test),) = server.tests()
+    assert [each["name"] for each in test["artifacts"]] == ["fits"]
+    fields = {each["name"]: each["value"] for each in test["fields"]}
+    assert fields["large.txt"].endswith("/large.txt (not kept: larger than 3,000 bytes (artifact_size))")
+    assert fields["no.txt"].endswith("/no.txt (no such file)")
+    assert fields["folder"].endswith("(no such file)")
+    assert ran.out.count("artifacts that are no files, or none any more: 2, the first: /") == 1
+    assert ran.out.count("artifacts that are not kept (larger than 3,000 bytes (artifact_size)): 1, the first: /") == 1
+    assert ran.out.count("artifact broken was not added: ZeroDivisionError: division by zero") == 1
+
+
+def test_waiting_files_have_a_limit_together(project: Project) -> None:
+    """What waits in the spool has a limit; it counts what is there, so that what was sent makes room."""
+    project.write(
+        "test_suite.py",
+        suite("""
+    import pytest
+
+    @pytest.mark.parametrize("number", range(4))
+    def test_number(number, automation_report):
+        automation_report.artifact(bytes([number]) * 600, f"file {number}")
+    """),
+    )
+    ran = project.report("--automation-report-delivery", "later", "-oautomation_report_artifact_total=2KB")
+    assert ran.exit == 0, ran.text
+    (session,) = project.sessions
+    assert sorted((each.name, each.stat().st_size) for each in (session / "files").iterdir()) == [
+        (f"main-{number}", 600) for number in (1, 2, 3)
+    ]
+    assert "artifacts that are not kept (more than 2,000 bytes would wait to be sent (artifact_total)): 1" in ran.out
+
+
+def test_files_are_kept_whatever_a_test_patches(project: Project, server: CheckedServer) -> None:
+    """A test that replaces the calls of ``os`` and ``open`` has its file all the same, and so has the one after it."""
+    project.write(
+        "test_suite.py",
+        suite("""
+    import builtins, os
+
+    def refuse(*_, **__):
+        raise AssertionError("patched")
+
+    def test_patched(automation_report, monkeypatch, tmp_path):
+        (tmp_path / "a.txt").write_text("under patches")
+        for name in ("open", "write", "mkdir", "close", "getpid", "scandir", "unlink"):
+            monkeypatch.setattr(os, name, refuse)
+        monkeypatch.setattr(builtins, "open", refuse)
+        automation_report.artifact(tmp_path / "a.txt")
+        automation_report.artifact(b"bytes", "b.txt")
+        monkeypatch.undo()
+    """),
+    )
+    ran = project.report(address=server.address)
+    assert ran.exit == 0, ran.text
+    ((_, test),) = server.tests()
+    assert contents_at(server, test["artifacts"]) == {"a.txt": b"under patches", "b.txt": b"bytes"}
+
+
+def test_names_are_redacted(project: Project, server: CheckedServer) -> None:
+    """What hides secrets hides them in the names and paths of files, and in their addresses."""
+    project.write(
+        "test_suite.py",
+        suite("""
+    def test_secret(automation_report, tmp_path):
+        automation_report.artifact(b"a", "s3cret-1.txt", "text/s3cret-2")
+        automation_report.artifact(tmp_path / "s3cret-3.txt")
+    """),
+    )
+    ran = project.report("-oautomation_report_redact=s3cret-[0-9]", address=server.address)
+    assert ran.exit == 0, ran.text
+    assert "s3cret" not in str(server.log)
+    ((_, test),) = server.tests()
+    assert test["artifacts"][0]["name"] == "[redacted].txt"
+    assert "s3cret" not in ran.out
+
+
+def test_a_session_without_files_makes_no_folder(project: Project) -> None:
+    """Whoever adds no file pays nothing: no folder, no record."""
+    ran = project.report("--automation-report-delivery", "later")
+    assert ran.exit == 0, ran.text
+    (session,) = project.sessions
+    assert not (session / "files").exists()
+
+
+def artifacts_in(store: Store) -> list[dict[str, Any]]:
+    """Return the artifacts of a store's results, in the order of the results."""
+    query: Any = ResultRow.select(ResultRow.artifacts).order_by(ResultRow.id)
+    rows = store.read(lambda reader: list(query.dicts().execute(reader.database)))
+    return [artifact for row in rows for artifact in json.loads(row["artifacts"] or "[]")]

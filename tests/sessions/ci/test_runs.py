@@ -1,0 +1,175 @@
+"""What sessions in CI and in git checkouts tell with their runs."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.checked_server import CheckedServer
+from support.ci_environments import EVENT, JOBS, MERGE, PUSHES, SHA
+from support.projects import console
+from support.sessions import TOKEN, run_session, session_environment
+from unit.ci.test_git import git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SOFTWARE = ["Python", "pytest", "Plugins", "OS"]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "pytest.ini").write_text("[pytest]\n")
+    (root / "test_suite.py").write_text("def test_ok():\n    pass\n")
+    return root
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[CheckedServer]:
+    with CheckedServer(tmp_path / "server.sqlite3", TOKEN) as server:
+        yield server
+
+
+def told(server: CheckedServer) -> tuple[dict[str, str], dict[str, str], Any]:
+    """Return the only run's fields and links by their names, and the run."""
+    (run,) = server.runs()
+    fields = {each["name"]: each["value"] for each in run["fields"]}
+    return fields, {each["name"]: each["url"] for each in run.get("links", ())}, run
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
+def test_pull_request(project: Path, server: CheckedServer, tmp_path: Path, workers: tuple[str, ...]) -> None:
+    """A session of a pull request tells branch, the author's commit, the build, and links to job and commit."""
+    event = tmp_path / "event.json"
+    event.write_text(EVENT)
+    environ = {**PUSHES["GitHub"], **JOBS["GitHub"]["pull request"].more, "GITHUB_EVENT_PATH": str(event)}
+    options = ("-oautomation_report_branch_tag=true", "--automation-report-tags=nightly")
+    ran = run_session(project, *workers, *options, address=server.address, env={**session_environment(), **environ})
+    assert ran.exit == 0, ran.text
+    fields, links, run = told(server)
+    assert list(fields) == [
+        "Session id", *SOFTWARE, "CI", "Branch", "Commit", "Merge commit", "Pull request", "Build", "Attempt",
+        *(["Ended"] if "Ended" in fields else []),
+    ]  # fmt: skip
+    assert (fields["CI"], fields["Branch"], fields["Commit"]) == ("GitHub", "feature/x", SHA)
+    assert (fields["Merge commit"], fields["Pull request"], fields["Build"], fields["Attempt"]) == (
+        MERGE,
+        "12",
+        "7",
+        "1",
+    )
+    assert links == {
+        "CI job": "https://github.com/ann/shop/actions/runs/99/attempts/1",
+        "Commit": f"https://github.com/ann/shop/commit/{SHA}",
+    }
+    assert run["tags"] == ["nightly", "feature-x"]
+    assert run["name"] == "suite feature/x #7"
+
+
+def test_software(project: Path, server: CheckedServer) -> None:
+    """A run tells the versions of Python, pytest and its plugins, and the system, as this interpreter has them."""
+    assert run_session(project, address=server.address).exit == 0
+    fields, _, _ = told(server)
+    assert fields["pytest"] == pytest.__version__
+    assert "pytest-automation-report 0.1.0" in fields["Plugins"].split(", ")
+    system = os.uname()
+    assert fields["OS"].endswith(f"{system.sysname} {system.release} {system.machine}")
+
+
+def test_git_where_ci_tells_nothing(project: Path, server: CheckedServer) -> None:
+    """Outside of CI, git tells branch, commit and the commit's page."""
+    git(project, "init", "--quiet", "--initial-branch", "main")
+    git(project, "commit", "--quiet", "--allow-empty", "--message", "one")
+    git(project, "remote", "add", "origin", "https://ann:secret@github.com/ann/shop.git")
+    assert run_session(project, address=server.address).exit == 0
+    fields, links, run = told(server)
+    commit = git(project, "rev-parse", "HEAD")
+    assert (fields["Branch"], fields["Commit"]) == ("main", commit)
+    assert links == {"Commit": f"https://github.com/ann/shop/commit/{commit}"}
+    assert run["name"].startswith("suite 20")
+
+
+@pytest.mark.parametrize(
+    ("facts", "names"), [("ci", ["Session id", *SOFTWARE, "CI", "Shard"]), ("none", ["Session id", "Shard"])]
+)
+def test_less_is_told(project: Path, server: CheckedServer, facts: str, names: list[str]) -> None:
+    """A run tells nothing of git, or nothing but what was said, when it is to."""
+    git(project, "init", "--quiet", "--initial-branch", "main")
+    options = (f"-oautomation_report_facts={facts}", "-oautomation_report_shard=2")
+    ran = run_session(project, *options, address=server.address, env=session_environment(CI="true", BUILD="9"))
+    assert ran.exit == 0, ran.text
+    assert [each for each in told(server)[0] if each != "Ended"] == names
+
+
+def test_what_is_said_counts(project: Path, server: CheckedServer) -> None:
+    """Each value that was said goes before the provider's, from any of the places that settings come from."""
+    said = {
+        "AUTOMATION_REPORT_CI": "Concourse",
+        "AUTOMATION_REPORT_BRANCH": "mine",
+        "AUTOMATION_REPORT_COMMIT": "c0ffee1",
+        "AUTOMATION_REPORT_PULL_REQUEST": "13",
+        "AUTOMATION_REPORT_BUILD": "b8",
+        "AUTOMATION_REPORT_ATTEMPT": "3",
+        "AUTOMATION_REPORT_SHARD": "2/5",
+        "AUTOMATION_REPORT_JOB_URL": "https://ann:secret@concourse.example.org/7",
+        "AUTOMATION_REPORT_COMMIT_URL": "https://git.example.org/c0ffee1",
+    }
+    environ = {**PUSHES["GitHub"], **JOBS["GitHub"]["tag"].more, **said}
+    assert run_session(project, address=server.address, env={**session_environment(), **environ}).exit == 0
+    fields, links, run = told(server)
+    values = {name: value for name, value in fields.items() if name not in {*SOFTWARE, "Session id", "Ended"}}
+    assert values == {
+        "CI": "Concourse",
+        "Branch": "mine",
+        "Commit": "c0ffee1",
+        "Pull request": "13",
+        "Build": "b8",
+        "Attempt": "3",
+        "Shard": "2/5",
+    }
+    assert links == {"CI job": "https://concourse.example.org/7", "Commit": "https://git.example.org/c0ffee1"}
+    assert run["name"] == "suite mine #b8"
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("-oautomation_report_shard=6/5", "-o automation_report_shard: '6/5' cannot be used: write its number"),
+        ("-oautomation_report_shard=0", "-o automation_report_shard: '0' cannot be used: write its number"),
+        ("-oautomation_report_attempt=0", "-o automation_report_attempt: 0 cannot be used: write a whole number"),
+        (
+            "-oautomation_report_job_url=https://ann:secret@[",
+            "-o automation_report_job_url: 'https://***@[' cannot be used: write a web address",
+        ),
+    ],
+)
+def test_mistakes(project: Path, option: str, message: str) -> None:
+    """A value that cannot be used ends the session before collection with its option, the value and what to write."""
+    ran = run_session(project, option)
+    assert ran.exit == 4
+    assert message in ran.err
+    assert "secret" not in ran.text
+
+
+def test_console_command_tells_the_same(project: Path, server: CheckedServer) -> None:
+    """A run that the console command creates tells the same facts."""
+    environ = {**PUSHES["GitLab"], **JOBS["GitLab"]["parallel"].more, "AUTOMATION_REPORT_BRANCH_TAG": "1"}
+    options = ("run", "create", "--url", server.address, "--project-id=1", "--source=suite", "--attempt=2")
+    ran = console(project, *options, env={**session_environment(), **environ})
+    assert ran.exit == 0, ran.text
+    fields, links, run = told(server)
+    assert fields == {
+        "CI": "GitLab",
+        "Branch": "main",
+        "Commit": SHA,
+        "Build": "7",
+        "Attempt": "2",
+        "Shard": "2/5",
+    }
+    assert set(links) == {"CI job", "Commit"}
+    assert run["tags"] == ["main"]

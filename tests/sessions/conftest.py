@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.checked_server import CheckedServer
+from support.installs import Shelf
+from support.projects import Project
+from support.sessions import TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CheckedServer]:
+    """Run a server that wants the sessions' token, its store away from the project."""
+    with CheckedServer(tmp_path_factory.mktemp("server") / "store.sqlite3", TOKEN) as server:
+        yield server
+
+
+@pytest.fixture
+def place(server: CheckedServer) -> list[str]:
+    """Return the options that say where the server is."""
+    return ["--url", server.address, "--project-id", "1", "--source", "suite"]
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    return Shelf(tmp_path_factory.mktemp("shelf"))

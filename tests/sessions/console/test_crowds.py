@@ -1,0 +1,94 @@
+"""Projects whose runs have more threads than an answer may have: commands and sessions find what they look for."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pytest_automation_report.api.client import ANSWER_BYTES, Client
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.api.run_pages import PAGE_RUNS, run_pages
+from pytest_automation_report.api.transport import new_session
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.writes import Writer
+from pytest_automation_report.settings.run import key_tag
+from support.crowds import crowd
+from support.oracle import checked_server
+from support.projects import console
+from support.sessions import TOKEN
+
+if TYPE_CHECKING:
+    from support.checked_server import CheckedServer
+    from support.projects import Project
+
+FAILING = """
+import os
+
+def test_ok(): pass
+
+def test_broken():
+    assert "FIXED" in os.environ
+"""
+
+
+def _crowded(server: CheckedServer, runs: int, threads: int, **properties: object) -> list[int]:
+    with closing(Store(server.database)) as store:
+        return crowd(store, runs, threads, **properties)
+
+
+def _largest(server: CheckedServer) -> int:
+    """Return how long the longest answer was, in bytes."""
+    return max(len(json.dumps(seen.answer)) for seen in server.log)
+
+
+def test_runs_of_many_threads_are_listed(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """25 runs of 1,000 threads each are a list of 25 lines, and a small JSON document that counts the threads."""
+    runs = _crowded(server, 25, 1_000)
+    ran = console(project.root, "run", "list", *place[:4])
+    assert (ran.exit, ran.out.split()) == (0, [str(run) for run in reversed(runs)]), ran.text
+    ran = console(project.root, "run", "list", "--json", *place[:4])
+    listed: list[dict[str, Any]] = json.loads(ran.out)["result"]
+    assert [(run["thread_count"], run["threads"]) for run in listed] == [(1_000, [])] * 25
+    assert _largest(server) < ANSWER_BYTES // 16
+
+
+def test_what_failed_is_found_behind_runs_of_many_threads(project: Project, server: CheckedServer) -> None:
+    """A hundred open runs of 170 threads came after the last session, whose failed test runs again."""
+    project.write("test_suite.py", FAILING)
+    assert project.report(address=server.address).exit == 1
+    _crowded(server, 100, 170)
+    again = project.report("--automation-report-rerun-failed", address=server.address)
+    assert "running again what failed in run 1: 1 test\n" in again.out, again.text
+    assert "1 failed, 1 deselected" in again.out
+    assert _largest(server) < ANSWER_BYTES // 16
+
+
+def test_a_run_is_found_by_its_key_among_runs_of_many_threads(
+    project: Project, server: CheckedServer, place: list[str]
+) -> None:
+    """A key with 20 completed runs of many threads finds the one that is open."""
+    _crowded(server, 20, 1_000, tags=[key_tag("suite", "build-7")])
+    with closing(Store(server.database)) as store:
+        for run in range(1, 21):
+            if run != 3:
+                store.write(partial(Writer.complete_run, run_id=run, measure_elapsed=False))
+    ran = console(project.root, "run", "append", "--run-key", "build-7", "--fields", "A=b", *place)
+    look_at = f"look at it: {server.address}/automation/runs/view/3\n"
+    assert (ran.exit, ran.err) == (0, f"added to run 3\n{look_at}"), ran.text
+    assert _largest(server) < ANSWER_BYTES // 16
+
+
+def test_runs_of_another_server_are_read_in_small_pages() -> None:
+    """The newest hundred runs are read, a few at a time and no earlier ones; a page is asked for when it is needed."""
+    with checked_server() as server, new_session(proxies={}, ca_file="") as session:
+        for number in range(130):
+            body = {"name": str(number), "source": "suite"}
+            server.store.apply("POST", "/api/v1/projects/1/automation/runs", "", body)
+        client = Client(session, server.address, Token(TOKEN), project_id=1)
+        assert next(run_pages(client)).result[0].name == "129"
+        assert len(server.log) == 1
+        pages = list(run_pages(client))
+        assert [len(page.result) for page in pages] == [PAGE_RUNS] * 7
+        assert [run.name for page in pages for run in page.result] == [str(number) for number in range(129, 24, -1)]

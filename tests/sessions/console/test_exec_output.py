@@ -1,0 +1,317 @@
+"""The command's output under ``automation-report exec``: the user sees it as it comes, and the run keeps its ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.projects import console
+from support.result_files import written
+from support.sessions import TOKEN, session_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from support.checked_server import CheckedServer
+    from support.projects import Project
+
+EXEC = [sys.executable, "-m", "pytest_automation_report.cli", "exec"]
+CONSOLE = 4
+LIMIT = 16_384
+
+
+def shell(script: str) -> list[str]:
+    return ["--", "bash", "-c", script]
+
+
+def outputs(server: CheckedServer) -> list[str]:
+    """Return the values of all fields of runs and threads that hold a command's output."""
+    bodies = [each.body for each in server.posts("/append") if "tests" not in each.body]
+    fields = [field for body in bodies for field in body.get("fields", ()) if field["name"] == "Output"]
+    assert {field["type"] for field in fields} <= {CONSOLE}
+    return [field["value"] for field in fields]
+
+
+def output_of(server: CheckedServer) -> str:
+    """Return the output in the run's field, without the last line, which says how the command ended."""
+    (value,) = outputs(server)
+    found = re.fullmatch(r"(.*)\n\nbash [^\n]+ after \d+\.\d s", value, re.DOTALL)
+    assert found is not None, value
+    return found[1]
+
+
+@contextmanager
+def terminal(
+    project: Project, arguments: Sequence[str], *, is_stderr: bool = True
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Run ``exec`` with a terminal of 77 columns as its stdout, or as both of its outputs."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
+    process = subprocess.Popen(
+        [*EXEC, *arguments],
+        cwd=project.root,
+        env=session_environment({"same_signal": 0.0}),
+        stdout=follower,
+        stderr=follower if is_stderr else subprocess.PIPE,
+        start_new_session=True,
+    )
+    os.close(follower)
+    try:
+        yield process, leader
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        os.close(leader)
+
+
+def read_to_end(leader: int) -> str:
+    data = b""
+    try:
+        while piece := os.read(leader, 65_536):
+            data += piece
+    except OSError:  # the end of a terminal
+        pass
+    return data.decode()
+
+
+def test_output_is_a_field_of_the_run(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """What the command prints on both streams is shown on ours, and sent with how it ended."""
+    ran = console(project.root, "exec", *place, *shell("echo one; echo two >&2; exit 3"))
+    assert (ran.exit, ran.out) == (3, "one\n"), ran.text
+    assert "two\n" in ran.err
+    (value,) = outputs(server)
+    assert sorted(value.splitlines()[:2]) == ["one", "two"]
+    assert re.search(r"\n\nbash ended with exit code 3 after \d+\.\d s$", value)
+
+
+def test_streams_that_are_one_stay_in_order(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """With ``2>&1`` the command's streams are one, too: what it prints keeps its order, shown and sent."""
+    command = [*EXEC, *place, *shell("for each in {1..200}; do echo out $each; echo err $each >&2; done")]
+    ran = subprocess.run(
+        command,
+        cwd=project.root,
+        env=session_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    expected = "\n".join(f"out {each}\nerr {each}" for each in range(1, 201))
+    assert f"{expected}\nbash ended with exit code 0" in ran.stdout
+    assert output_of(server) == expected
+
+
+def test_output_comes_at_once(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """A line is shown before the command goes on: here it waits for an answer to it."""
+    os.mkfifo(project.root / "answer")
+    command = [*EXEC, *place, *shell("echo question; read answer < answer; echo $answer")]
+    with subprocess.Popen(command, cwd=project.root, env=session_environment(), stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"question\n"
+        (project.root / "answer").write_text("42\n")
+        assert process.stdout.read() == b"42\n"
+    assert output_of(server) == "question\n42"
+
+
+def test_no_more_memory_for_100_megabytes(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """Of very much output both ends are sent, within the limit, and the memory of exec does not grow with it."""
+    peak = "grep VmHWM /proc/$PPID/status >&2"
+    script = f"echo begin; {peak}; yes 0123456789 | head -c 100000000; {peak}; echo; echo end"
+    command = [*EXEC, *place, *shell(script)]
+    ran = subprocess.run(
+        command,
+        cwd=project.root,
+        env=session_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    before, after = (int(each) for each in re.findall(r"VmHWM:\s+(\d+) kB", ran.stderr))
+    assert after < before + 8 * 1024
+    (value,) = outputs(server)
+    assert LIMIT - 100 < len(value) <= LIMIT
+    assert value.startswith("begin\n")
+    assert re.search(r"\n\.\.\. 9\d,\d{3},\d{3} characters cut \.\.\.\n", value)
+    assert "\nend\n\nbash ended with exit code 0" in value
+
+
+def test_all_bytes_pass(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """Binary output reaches our stdout unchanged; sent is what can be seen of it, a letter in two writes as one."""
+    (project.root / "bytes").write_bytes(bytes(range(256)))
+    script = r"cat bytes; printf '\xc3'; sleep 0.2; printf '\xa9'"
+    ran = subprocess.run(
+        [*EXEC, *place, *shell(script)], cwd=project.root, env=session_environment(), capture_output=True, check=False
+    )
+    assert ran.stdout == bytes(range(256)) + "\xe9".encode()
+    sent = output_of(server)
+    assert sent.startswith(r"\x00\x01")
+    assert sent.endswith("\\xfe\\xff\xe9")
+
+
+def test_output_of_a_killed_command(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """What a command printed before a signal ended it is shown and sent."""
+    ran = console(project.root, "exec", *place, *shell("printf last; kill -9 $$"))
+    assert (ran.exit, ran.out) == (137, "last"), ran.text
+    assert "bash was ended by SIGKILL after" in outputs(server)[0]
+    assert output_of(server) == "last"
+
+
+def test_secrets_are_hidden(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """The token, and what ``redact`` matches, are not sent; the user's own terminal has all that was printed."""
+    env = session_environment(AUTOMATION_REPORT_REDACT="be[cd]ause")
+    command = [*EXEC, *place, *shell("echo $AUTOMATION_REPORT_TOKEN, because")]
+    ran = subprocess.run(command, cwd=project.root, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.stdout == f"{TOKEN}, because\n"
+    assert TOKEN not in ran.stderr
+    assert output_of(server) == "[redacted], [redacted]"
+    assert all(TOKEN not in str(each.body) for each in server.log)
+
+
+def test_progress_bars_and_colours(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """Colours are left out, and of a line that is written over its last state is sent."""
+    script = r"printf '\e[32m10%%\r50%%\r100%%\e[0m\r\n'; for each in {1..20000}; do printf '%s\r' $each; done"
+    console(project.root, "exec", *place, *shell(script))
+    assert output_of(server) == "100%\n20000"
+
+
+@pytest.mark.parametrize("way", ["option", "setting"])
+def test_output_can_be_left_out(project: Project, server: CheckedServer, place: list[str], way: str) -> None:
+    """With --no-output, or ``output`` set to none, the command has our own streams, and nothing of it is sent."""
+    options = ["--no-output"] if way == "option" else []
+    env = session_environment() if options else session_environment(AUTOMATION_REPORT_OUTPUT="none")
+    script = "echo shown; test /proc/$$/fd/1 -ef /proc/$PPID/fd/1 && echo same"
+    ran = console(project.root, "exec", *place, *options, *shell(script), env=env)
+    assert ran.out.split() == ["shown", "same"], ran.text
+    assert outputs(server) == []
+
+
+def test_silence_is_no_field(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """A command that prints nothing adds no field."""
+    console(project.root, "exec", *place, *shell("echo"))
+    assert outputs(server) == []
+
+
+def test_output_in_a_run_of_others(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """In a run that others have made the output is a field of the command's thread."""
+    run_id = console(project.root, "run", "create", *place).out.strip()
+    written(project.root / "made.xml", ["one"])
+    options = ["--run-id", run_id, *place[:4], "--results", "out.xml"]
+    console(project.root, "exec", *options, *shell("echo mine; mv made.xml out.xml"))
+    assert output_of(server) == "mine"
+    (noted,) = [each.path for each in server.posts("/append") if "Output" in str(each.body)]
+    assert "/threads/" in noted
+
+
+@pytest.mark.parametrize("is_stderr", [True, False])
+def test_terminal_stays_one(project: Project, server: CheckedServer, place: list[str], is_stderr: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """Where stdout is a terminal the command's is one, of the same size; stderr is one where ours is."""
+    script = "test -t 0; echo $?; test -t 1; echo $?; test -t 2; echo $?; stty size <&1"
+    with terminal(project, [*place, *shell(script)], is_stderr=is_stderr) as (process, leader):
+        text = read_to_end(leader)
+        process.wait(60)
+    assert "\r\r" not in text
+    lines = output_of(server).splitlines()
+    assert lines[1:] == ["0", "0" if is_stderr else "1", "33 77"]
+    assert "\r\n".join(lines) in text
+
+
+def test_window_changes_reach_the_command(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """When the user's terminal gets another size, so does the command's, before it gets SIGWINCH."""
+    script = "trap 'stty size <&1; exit 0' WINCH; echo ready; while :; do sleep 0.05; done"
+    with terminal(project, [*place, *shell(script)]) as (process, leader):
+        seen = b""
+        while b"ready" not in seen:
+            seen += os.read(leader, 1024)
+        fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", 44, 99, 0, 0))
+        process.send_signal(signal.SIGWINCH)
+        assert "44 99" in read_to_end(leader)
+        assert process.wait(60) == 0
+    assert output_of(server) == "ready\n44 99"
+
+
+def test_processes_left_behind_are_not_waited_for(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """A process that the command leaves behind holds its output open, and writes on: exec ends all the same."""
+    script = "yes more >&2 & sleep 60 & echo $! > sleeping; echo done"
+    command = [*EXEC, *place, *shell(script)]
+    ran = subprocess.run(
+        command,
+        cwd=project.root,
+        env=session_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=50,
+        check=False,
+        text=True,
+    )
+    os.kill(int((project.root / "sleeping").read_text()), signal.SIGKILL)
+    assert (ran.returncode, ran.stdout) == (0, "done\n")
+    assert len(server.posts("/runs/1/complete")) == 1
+
+
+def test_reader_that_has_gone_ends_the_command(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """As without exec, a command whose reader has gone is ended by SIGPIPE; what it printed is sent."""
+    command = [*EXEC, *place, *shell("exec yes")]
+    with subprocess.Popen(command, cwd=project.root, env=session_environment(), stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"y\n"
+        process.stdout.close()
+        assert process.wait(60) == 128 + signal.SIGPIPE
+    assert output_of(server).startswith("y\ny\n")
+
+
+def test_full_disk_is_no_success(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """A command whose output cannot be written does not succeed: its stream is closed."""
+    script = "for each in {1..100}; do echo $each || exit 9; sleep 0.05; done"
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        ran = subprocess.run(
+            [*EXEC, *place, *shell(f"trap '' PIPE; {script}")],
+            cwd=project.root,
+            env=session_environment(),
+            stdout=full,
+            timeout=60,
+            check=False,
+        )
+    assert ran.returncode == 9
+    assert output_of(server).startswith("1")
+
+
+def test_reader_that_reads_no_more_keeps_no_signal_away(
+    project: Project, server: CheckedServer, place: list[str]
+) -> None:
+    """With a pager that waits, signals reach the command, and a later one ends the wait for the pager."""
+    command = [*EXEC, *place, *shell("trap 'echo got > got; exit 5' TERM; echo > ready; yes & wait")]
+    os.mkfifo(project.root / "ready")
+    os.mkfifo(project.root / "got")
+    env = session_environment({"same_signal": 0.0})
+    process = subprocess.Popen(command, cwd=project.root, env=env, stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        (project.root / "ready").read_text()
+        process.terminate()
+        (project.root / "got").read_text()
+        # A signal that comes before the command's end is noticed is still the command's: the user asks again.
+        for _ in range(120):
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.5)
+                break
+        assert process.returncode == 5
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert len(server.posts("/runs/1/complete")) == 1

@@ -1,0 +1,336 @@
+"""Commands in a checkout that somebody else wrote: its ini file and its spool get no token of the user's."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from support.answering import answering
+from support.checked_server import CheckedServer
+from support.projects import Project, console
+from support.sessions import TOKEN, session_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PLACE = "automation_report_project_id = 1\nautomation_report_source = suite\n"
+COMMANDS = {
+    "run list": ["run", "list"],
+    "run create": ["run", "create"],
+    "run show": ["run", "show", "1"],
+    "run append": ["run", "append", "1", "--fields", "a=b"],
+    "run complete": ["run", "complete", "1"],
+    "run wait": ["run", "wait", "1", "--timeout", "1s"],
+    "run failed": ["run", "failed"],
+    "send": ["send"],
+    "submit": ["submit", "junit.xml"],
+    "doctor": ["doctor"],
+}
+JUNIT = '<testsuite name="s"><testcase classname="a" name="b" time="1"/></testsuite>'
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return a home folder outside of the checkout, with a secret in it."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / ".vault-token").write_text(TOKEN)
+    return folder
+
+
+@pytest.fixture
+def env(home: Path) -> dict[str, str]:
+    """Return an environment with a token and a home folder in which nothing is known yet."""
+    return {**session_environment(), "HOME": str(home), "XDG_STATE_HOME": "", "XDG_CONFIG_HOME": ""}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Project:
+    project = Project(tmp_path / "checkout")
+    project.write("junit.xml", JUNIT)
+    return project
+
+
+def without_token(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name != "AUTOMATION_REPORT_TOKEN"}
+
+
+def write_ini(checkout: Project, *lines: str) -> Path:
+    return checkout.write("pytest.ini", "[pytest]\n" + PLACE + "".join(f"{line}\n" for line in lines))
+
+
+def address_line(server: CheckedServer) -> str:
+    return f"automation_report_url = {server.address}"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_sends_a_token_to_an_unconfirmed_address(
+    command: str, checkout: Project, server: CheckedServer, env: dict[str, str]
+) -> None:
+    """A command stops before its first request when only an ini file names the address, and shows which one."""
+    ini = write_ini(checkout, address_line(server))
+    ran = console(checkout.root, *COMMANDS[command], env=env)
+    assert ran.exit == 2, ran.text
+    assert server.log == []
+    for part in (str(ini), "automation_report_url", f"--url {server.address}", "AUTOMATION_REPORT_URL"):
+        assert part in ran.err
+
+
+TOKENS: dict[str, tuple[dict[str, str], list[str], list[str]]] = {
+    "AUTOMATION_REPORT_TOKEN": ({"AUTOMATION_REPORT_TOKEN": TOKEN}, [], []),
+    "TESTMO_TOKEN": ({"TESTMO_TOKEN": TOKEN}, [], []),
+    "token file of the environment": ({"AUTOMATION_REPORT_TOKEN_FILE": "~/.vault-token"}, [], []),
+    "token file of the command line": ({}, ["--token-file", "~/.vault-token"], []),
+    "token file of the ini file": ({}, [], ["automation_report_token_file = junit.token"]),
+}
+
+
+@pytest.mark.parametrize("place", TOKENS)
+def test_no_token_goes_to_an_unconfirmed_address(
+    place: str, checkout: Project, server: CheckedServer, env: dict[str, str]
+) -> None:
+    """Wherever the token comes from, an address that only an ini file names does not get it."""
+    variables, options, lines = TOKENS[place]
+    checkout.write("junit.token", TOKEN)
+    write_ini(checkout, address_line(server), *lines)
+    ran = console(checkout.root, "run", "list", *options, env={**without_token(env), **variables})
+    assert ran.exit == 2, ran.text
+    assert f"the token is not sent to {server.address}" in ran.err
+    assert server.log == []
+
+
+def test_exec_runs_its_command_and_sends_nothing(checkout: Project, server: CheckedServer, env: dict[str, str]) -> None:
+    """``exec`` keeps its results when the address is unconfirmed; the exit code is the command's."""
+    write_ini(checkout, address_line(server))
+    ran = console(checkout.root, "exec", "--", "sh", "-c", "exit 7", env=env)
+    assert ran.exit == 7, ran.text
+    assert f"the token is not sent to {server.address}" in ran.err
+    assert server.log == []
+    assert len(checkout.sessions) == 1
+
+
+@pytest.mark.parametrize("file", ["pyproject.toml", "tox.ini", "setup.cfg", "../pytest.ini"])
+def test_the_message_names_the_file(file: str, checkout: Project, server: CheckedServer, env: dict[str, str]) -> None:
+    """The message has the whole path of the ini file, whichever of pytest's it is."""
+    (checkout.root / "pytest.ini").unlink()
+    head = {"pyproject.toml": "[tool.pytest.ini_options]", "setup.cfg": "[tool:pytest]"}.get(file, "[pytest]")
+    quoted = f'"{server.address}"' if file.endswith(".toml") else server.address
+    path = checkout.write(file, f"{head}\nautomation_report_url = {quoted}\nautomation_report_project_id = 1\n")
+    ran = console(checkout.root, "run", "list", env=env)
+    assert ran.exit == 2, ran.text
+    assert os.path.normpath(path) in ran.err
+    assert server.log == []
+
+
+@pytest.mark.parametrize("way", ["option", "variable", "listed"])
+def test_a_confirmed_address_gets_the_token(
+    way: str, checkout: Project, server: CheckedServer, env: dict[str, str], home: Path
+) -> None:
+    """An option, a variable or a line of the user's own file confirms an address; from then on the ini file does."""
+    write_ini(checkout, address_line(server))
+    options = ["--url", server.address] if way == "option" else []
+    variables = {"AUTOMATION_REPORT_URL": server.address} if way == "variable" else {}
+    own = home / ".config" / "pytest-automation-report" / "addresses"
+    if way == "listed":
+        own.parent.mkdir(parents=True)
+        own.write_text(f"# ours\n\n  {server.address}/api/v1/\n")
+        own.chmod(0o600)
+    ran = console(checkout.root, "run", "create", *options, env={**env, **variables})
+    assert ran.exit == 0, ran.text
+    own.unlink(missing_ok=True)
+    again = console(checkout.root, "run", "create", env=env)
+    assert again.exit == 0, again.text
+    assert len(server.log) == 2
+    assert all(TOKEN not in file.read_text() for file in home.rglob("addresses"))
+
+
+def test_another_token_has_to_be_confirmed_again(checkout: Project, server: CheckedServer, env: dict[str, str]) -> None:
+    """A use confirms the address for the token that was used, and for no other token of the user's."""
+    write_ini(checkout, address_line(server))
+    assert console(checkout.root, "run", "create", "--url", server.address, env=env).exit == 0
+    ran = console(checkout.root, "run", "create", env={**env, "AUTOMATION_REPORT_TOKEN": "another-canary-token"})
+    assert ran.exit == 2, ran.text
+    assert len(server.log) == 1
+
+
+def test_an_address_that_pytest_has_used_is_confirmed(
+    checkout: Project, server: CheckedServer, env: dict[str, str]
+) -> None:
+    """Under pytest the ini file's address counts as before, and after the session ``send`` works without an option."""
+    write_ini(checkout, address_line(server))
+    ran = checkout.pytest("--automation-report", env=env)
+    assert ran.exit == 0, ran.text
+    assert "1 of 1 result delivered" in ran.out
+    sent = console(checkout.root, "send", env=env)
+    assert sent.exit == 0, sent.text
+    assert console(checkout.root, "run", "create", env=env).exit == 0
+
+
+def test_tests_are_chosen_by_a_run_of_an_unconfirmed_address(
+    checkout: Project, server: CheckedServer, env: dict[str, str]
+) -> None:
+    """``--automation-report-rerun-failed`` asks the ini file's address: it is pytest that asks."""
+    write_ini(checkout, address_line(server))
+    ran = checkout.pytest("--automation-report-rerun-failed", env=env)
+    assert "404: There is no project" in ran.err, ran.text
+    assert server.log != []
+
+
+@pytest.mark.parametrize("why", ["others can write it", "it is in the checkout"])
+def test_a_list_that_others_may_have_written_does_not_count(
+    why: str, checkout: Project, server: CheckedServer, env: dict[str, str], home: Path
+) -> None:
+    """A list of addresses that others can write, or that lies in the checkout, confirms nothing, and is named."""
+    write_ini(checkout, address_line(server))
+    folder = checkout.root if why == "it is in the checkout" else home
+    own = folder / ".config" / "pytest-automation-report" / "addresses"
+    own.parent.mkdir(parents=True)
+    own.write_text(f"{server.address}\n")
+    own.chmod(0o666 if folder == home else 0o600)
+    ran = console(checkout.root, "run", "list", env={**env, "HOME": str(folder)})
+    assert ran.exit == 2, ran.text
+    assert f"{own} does not count" in ran.err
+    assert server.log == []
+
+
+def test_a_mistake_in_the_list_is_named(
+    checkout: Project, server: CheckedServer, env: dict[str, str], home: Path
+) -> None:
+    """A line of the user's list that is not an address is a usage error with file, line and remedy."""
+    write_ini(checkout, address_line(server))
+    own = home / ".config" / "pytest-automation-report" / "addresses"
+    own.parent.mkdir(parents=True)
+    own.write_text("# ours\nreports.example\n")
+    own.chmod(0o600)
+    ran = console(checkout.root, "run", "create", env=env)
+    assert ran.exit == 2, ran.text
+    assert f"{own}, line 2: 'reports.example' cannot be used: write https://reports.example" in ran.err
+
+
+OUTSIDE = {
+    "home": "~/.vault-token",
+    "absolute": "{home}/.vault-token",
+    "parent": "../home/.vault-token",
+    "link": "innocent",
+    "folder link": "folder/.vault-token",
+}
+
+
+@pytest.mark.parametrize("way", OUTSIDE)
+def test_an_ini_file_names_no_token_file_outside_of_its_project(
+    way: str, checkout: Project, server: CheckedServer, env: dict[str, str], home: Path
+) -> None:
+    """A token file of an ini file is below the project's folder, links followed; else the command stops."""
+    (checkout.root / "innocent").symlink_to(home / ".vault-token")
+    (checkout.root / "folder").symlink_to(home)
+    ini = write_ini(checkout, f"automation_report_token_file = {OUTSIDE[way].format(home=home)}")
+    ran = console(checkout.root, "run", "create", "--url", server.address, env=without_token(env))
+    assert ran.exit == 2, ran.text
+    for part in (str(ini), "automation_report_token_file", "--token-file", "AUTOMATION_REPORT_TOKEN_FILE"):
+        assert part in ran.err
+    assert server.log == []
+
+
+def test_a_token_file_of_the_project(checkout: Project, server: CheckedServer, env: dict[str, str]) -> None:
+    """A token file below the project's folder works from the ini file, and the user may name any other."""
+    checkout.write("secret/token", TOKEN)
+    write_ini(checkout, "automation_report_token_file = secret/token")
+    place = ["run", "create", "--url", server.address]
+    assert console(checkout.root, *place, env=without_token(env)).exit == 0
+    write_ini(checkout, "automation_report_token_file = ~/.vault-token")
+    assert console(checkout.root, *place, "--token-file", "~/.vault-token", env=without_token(env)).exit == 0
+    assert console(checkout.root, *place, env=env).exit == 0  # the environment has a token: the file is not read
+    assert len(server.log) == 3
+
+
+def test_pytest_reads_the_token_file_of_an_ini_file(
+    checkout: Project, server: CheckedServer, env: dict[str, str]
+) -> None:
+    """Under pytest, which runs the checkout's code anyway, an ini file may name any token file."""
+    write_ini(checkout, address_line(server), "automation_report_token_file = ~/.vault-token")
+    ran = checkout.pytest("--automation-report", env=without_token(env))
+    assert ran.exit == 0, ran.text
+    assert "1 of 1 result delivered" in ran.out
+
+
+def test_an_ini_file_chooses_no_certificates(checkout: Project, env: dict[str, str], home: Path) -> None:
+    """Certificates that only an ini file names are trusted once the user has named them, and no others after them."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    for folder in (checkout.root, home):
+        authority.cert_pem.write_to_path(folder / "ca.pem")
+    ini = write_ini(checkout, "automation_report_ca_file = ca.pem")
+    with answering(tls=context) as (address, seen):
+        place = ["run", "list", "--url", address]
+        ran = console(checkout.root, *place, env=env)
+        assert ran.exit == 2, ran.text
+        for part in (str(ini), "automation_report_ca_file", "--ca-file", "AUTOMATION_REPORT_CA_FILE"):
+            assert part in ran.err
+        assert seen == []
+        named = console(checkout.root, *place, "--ca-file", str(home / "ca.pem"), env=env)
+        assert named.exit == 0, named.text
+        assert console(checkout.root, *place, env=env).exit == 0
+        asked = list(seen)
+        assert asked != []
+        trustme.CA().cert_pem.write_to_path(checkout.root / "ca.pem", append=True)
+        assert console(checkout.root, *place, env=env).exit == 2
+        assert seen == asked
+
+
+def test_an_ini_file_allows_no_plain_http(checkout: Project, env: dict[str, str]) -> None:
+    """The address that the user names is not reached in the clear because an ini file allows it."""
+    ini = write_ini(checkout, "automation_report_allow_http = true")
+    ran = console(checkout.root, "run", "list", "--url", "http://reports.invalid", env=env)
+    assert ran.exit == 2, ran.text
+    for part in ("http://reports.invalid", str(ini), "automation_report_allow_http", "--allow-http"):
+        assert part in ran.err
+
+
+def test_a_forged_spool_chooses_no_address(
+    checkout: Project, server: CheckedServer, env: dict[str, str], tmp_path: Path
+) -> None:
+    """A session in the checkout's spool that names an address is kept: it confirms nothing, and nobody is asked."""
+    write_ini(checkout)
+    kept = checkout.report("--automation-report-delivery=later", address=server.address, env=without_token(env))
+    assert kept.exit == 0, kept.text
+    (session,) = checkout.sessions
+    assert json.loads((session / "session.json").read_text())["origin"] == server.address
+    with CheckedServer(tmp_path / "own.sqlite3", TOKEN) as own:
+        for options in ([], ["--url", own.address], ["--url", own.address, "--new-run", "--unknown=send"]):
+            ran = console(checkout.root, "send", *options, env=env)
+            assert ran.exit == 3, ran.text
+            assert f"it is for {server.address}" in ran.err
+            assert "any address" in ran.err
+        write_ini(checkout, address_line(server))
+        assert console(checkout.root, "send", env=env).exit == 2
+        assert server.log == own.log == []
+
+
+@pytest.mark.parametrize("command", [["store", "check"], ["status", "list"], ["milestone", "list"], ["serve"]])
+def test_an_ini_file_names_no_database_server(command: list[str], checkout: Project, env: dict[str, str]) -> None:
+    """The password for a database goes to no server that only an ini file names."""
+    ini = write_ini(checkout, "automation_report_database = postgresql://ann:geheim@127.0.0.1:9/reports")
+    ran = console(checkout.root, *command, env={**env, "PGPASSWORD": "geheim-too"})
+    assert ran.exit == 2, ran.text
+    for part in (str(ini), "automation_report_database", "--database", "AUTOMATION_REPORT_DATABASE"):
+        assert part in ran.err
+    assert "geheim" not in ran.err
+
+
+def test_many_uses_take_little_place(checkout: Project, server: CheckedServer, env: dict[str, str], home: Path) -> None:
+    """The file of used addresses is private and keeps its newest lines, so that new tokens for ever do not fill it."""
+    used = home / ".local" / "state" / "pytest-automation-report" / "addresses"
+    used.parent.mkdir(parents=True)
+    used.write_text("https://reports.example 0123456789abcdef 0123456789abcdef0123456789abcdef\n" * 5000)
+    used.chmod(0o600)
+    write_ini(checkout, address_line(server))
+    assert console(checkout.root, "run", "create", "--url", server.address, env=env).exit == 0
+    assert used.stat().st_size < 100_000
+    assert used.stat().st_mode & 0o777 == 0o600
+    assert console(checkout.root, "run", "create", env=env).exit == 0

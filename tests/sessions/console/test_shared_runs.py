@@ -1,0 +1,315 @@
+"""Several jobs in one run: found by its key, created once, completed when all are in."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.models import NewRun, Token
+from pytest_automation_report.api.responses import RunPage
+from pytest_automation_report.api.transport import new_session
+from pytest_automation_report.delivery.handover import Runtime, Timeouts
+from pytest_automation_report.delivery.shared_run import LEFT_FIELD, SharedRunLookup
+from pytest_automation_report.errors import UnknownAnswerError
+from pytest_automation_report.settings.run import key_tag
+from support.oracle import checked_server
+from support.projects import console, paused
+from support.result_files import written
+from support.scripted_server.faults import Rule, answer
+from support.sessions import TOKEN, reporting_arguments, session_environment
+
+if TYPE_CHECKING:
+    from support.checked_server import CheckedServer
+    from support.projects import Project
+
+KEY = ["--run-key", "build-7"]
+TAG = key_tag("suite", "build-7")
+
+
+def _session(project: Project, server: CheckedServer, *arguments: str, **env: str) -> subprocess.Popen[str]:
+    command = [*reporting_arguments(server.address), "--automation-report-run-key", "build-{build}", *arguments]
+    return subprocess.Popen(
+        command,
+        cwd=project.root,
+        env=session_environment({"join_poll": 0.1}, AUTOMATION_REPORT_BUILD="7", **env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _shown(project: Project, place: list[str]) -> dict[str, object]:
+    document = json.loads(console(project.root, "run", "show", *KEY, "--json", *place).out)
+    shown: dict[str, object] = document["result"]
+    return shown
+
+
+def test_sessions_of_one_key_share_one_run(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """Sessions that start together are threads of one run, made once, and say in them who they are and how they ended.
+
+    The run stays open until it is completed by its key, once however often that is asked for.
+    """
+    shards = [_session(project, server, AUTOMATION_REPORT_SHARD=f"{number}/3") for number in (1, 2, 3)]
+    outputs = [each.communicate(timeout=120)[0] for each in shards]
+    assert [each.returncode for each in shards] == [0, 0, 0], outputs
+    assert all("in the run of the key build-7\n" in each for each in outputs)
+    assert {each.answer["id"] for each in server.posts("/automation/runs")} == {1}
+    run = server.runs()[0]
+    assert (run["name"], TAG in run["tags"]) == ("suite build-7", True)
+    assert {each["name"] for each in run.get("fields", ())} & {"Session id", "Shard"} == set()
+    shown = _shown(project, place)
+    assert (shown["is_completed"], shown["total_count"]) == (False, 3)
+    threads: list[dict[str, list[dict[str, str]]]] = shown["threads"]  # type: ignore[assignment]
+    fields = [{each["name"]: each["value"] for each in thread["fields"]} for thread in threads]
+    assert sorted(each["Shard"] for each in fields) == ["1/3", "2/3", "3/3"]
+    assert [each["Session"] for each in fields] == ["all tests passed (exit status 0)"] * 3
+    assert len({each["Job"] for each in fields}) == 3
+    for word in ("is completed", "was completed before"):
+        ran = console(project.root, "run", "complete", *KEY, "--expect-jobs", "3", "--timeout", "20s", *place)
+        assert (ran.exit, ran.out) == (0, ""), ran.text
+        assert f"run 1 {word}\nlook at it: {server.address}/automation/runs/view/1\n" in ran.err
+    assert project.sessions == []
+
+
+def test_twenty_jobs_in_the_same_second_make_one_run(project: Project) -> None:
+    """Jobs that find no run at the same moment create it with one idempotency key: there is one run."""
+    env = session_environment(AUTOMATION_REPORT_SERVER_TOKEN=TOKEN)
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=project.root, env=env, stdout=pipe, stderr=pipe, text=True) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().rstrip("\n")
+        found = _race(address, 20)
+        with new_session(proxies={}, ca_file="") as session:
+            page = Client(session, address, Token(TOKEN), project_id=1).runs()
+        server.terminate()
+        server.communicate(timeout=30)
+    assert found == [1] * 20
+    assert page.total == 1
+
+
+def _race(address: str, jobs: int) -> list[int | None]:
+    """Let so many jobs look for a run of one key, none of which has looked before all are there; return their runs."""
+    together = threading.Barrier(jobs)
+    found: list[int | None] = [None] * jobs
+    timeouts = Timeouts(read_back=0.2, join_poll=0.05)
+    run = NewRun("shared", "suite", tags=(TAG,))
+
+    def job(place: int) -> None:
+        runtime = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
+        with new_session(proxies={}, ca_file="") as session:
+            client = Client(session, address, Token(TOKEN), project_id=1)
+            joining = SharedRunLookup(client, run, TAG, timeouts, runtime)
+            assert [joining.step(), joining.step()] == [None, None]  # it has seen that there is no run
+            together.wait(30)
+            while found[place] is None:
+                with suppress(UnknownAnswerError):  # another job's creation with the same key is under way
+                    found[place] = joining.step()
+
+    threads = [threading.Thread(target=job, args=[place]) for place in range(jobs)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(60)
+    return found
+
+
+def test_server_without_keys_ends_with_the_oldest_run() -> None:
+    """Where several were created, all jobs go to the oldest; the others are completed, empty, and say why."""
+    with checked_server() as server:
+        found = _race(server.address, 5)
+        assert len(set(found)) == 1
+        with new_session(proxies={}, ca_file="") as session:
+            page = Client(session, server.address, Token(TOKEN), project_id=1).runs(order="asc")
+    runs = [each for each in page.result if TAG in each.tags]
+    assert len(runs) == 5
+    assert {each.id for each in runs if not each.is_completed} == set(found) == {min(each.id for each in runs)}
+    for each in runs[1:]:
+        assert each.counts.total == 0
+        (why,) = [field.value for field in each.fields if field.name == LEFT_FIELD]
+        assert f"run {found[0]}" in str(why)
+
+
+class _Clock:
+    """A clock that a test sets, and what a job does by it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def runtime(self) -> Runtime:
+        return Runtime(clock=lambda: self.now, random=lambda: 0.5, log=lambda _: None)
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_shards_wait_for_the_first(server: CheckedServer, *, comes: bool) -> None:
+    """A job that is not the first shard waits for its run, but not for ever: then it creates one itself."""
+    clock, run = _Clock(), NewRun("shared", "suite", tags=(TAG,))
+    with new_session(proxies={}, ca_file="") as session:
+        client = Client(session, server.address, Token(TOKEN), project_id=1)
+        timeouts = Timeouts(join_poll=2.0, join_wait=30.0)
+        second = SharedRunLookup(client, run, TAG, timeouts, clock.runtime(), is_first=False)
+        for _ in range(20):
+            assert second.step() is None
+            clock.now += 1.0
+        assert server.runs() == []
+        if comes:
+            first = SharedRunLookup(client, run, TAG, timeouts, clock.runtime(), is_first=True)
+            assert [first.step() for _ in range(3)] == [None, None, 1]
+        clock.now += 3.0 if comes else 12.0
+        found = [second.step() for _ in range(5)]
+        assert 1 in found
+        assert len({each.answer["id"] for each in server.posts("/automation/runs")}) == 1
+
+
+def test_key_of_a_completed_run_makes_a_new_one(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """``run create`` with a key gives the open run of that key, and a new one once that is completed."""
+    made = [console(project.root, "run", "create", *KEY, *place).out for _ in range(2)]
+    assert made == ["1\n", "1\n"]
+    assert console(project.root, "run", "complete", *KEY, *place).exit == 0
+    assert console(project.root, "run", "create", *KEY, *place).out == "2\n"
+    assert {each.answer["id"] for each in server.posts("/automation/runs")} == {1, 2}
+
+
+def test_jobs_that_differ_in_the_run_they_would_make_share_it(
+    project: Project, server: CheckedServer, place: list[str]
+) -> None:
+    """A job whose run would have other fields, and whose creation is refused for it, goes to the run that is there."""
+    with checked_server() as other, new_session(proxies={}, ca_file="") as session:
+        client = Client(session, other.address, Token(TOKEN), project_id=1)
+        joining = SharedRunLookup(client, NewRun("a", "suite", tags=(TAG,)), TAG, Timeouts(), _Clock().runtime())
+        assert [joining.step(), joining.step()] == [None, None]
+        made = client.create_run(NewRun("b", "suite", tags=(TAG,)))
+        other.script([Rule("POST", r"automation/runs$", answer(422, {"message": "This key was used."}))])
+        assert joining.step() == made
+    written(project.root / "a.xml", ["one"])
+    for who in ("me", "you"):
+        ran = console(project.root, "submit", "a.xml", *KEY, "--fields", f"Who={who}", *place)
+        assert (ran.exit, ran.out) == (0, "1\n"), ran.text
+    assert len(server.posts("/threads")) == 2
+
+
+def test_completion_waits_for_all_jobs(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """A run with a job that is still running stays open, with exit code 3 and the number of jobs that are in."""
+    run_id = console(project.root, "run", "create", *place).out.strip()
+    written(project.root / "a.xml", ["one"])
+    assert console(project.root, "submit", "a.xml", "--run-id", run_id, *place[:4]).exit == 0
+    with paused(project, "--automation-report-run-id", run_id, address=server.address):
+        early = console(project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "0s", *place[:4])
+        assert (early.exit, early.out) == (3, ""), early.text
+        assert early.err.startswith(f"run {run_id}: 1 of 2 jobs are in\n")
+        assert "stays open" in early.err
+        listed = console(project.root, "run", "list", "--open", "--older-than", "0s", *place[:4])
+        assert (listed.exit, listed.out) == (0, f"{run_id}\n"), listed.text
+        young = console(project.root, "run", "list", "--open", "--older-than", "1h", *place[:4])
+        assert (young.exit, young.out, young.err) == (0, "", "no runs\n")
+    waited = console(project.root, "run", "wait", run_id, "--expect-jobs", "2", "--timeout", "30s", *place[:4])
+    assert (waited.exit, waited.out) == (0, f"{run_id}\n"), waited.text
+    done = console(project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "30s", *place[:4])
+    assert done.exit == 0, done.text
+    document = json.loads(console(project.root, "run", "list", "--json", *place[:4]).out)
+    (run,) = RunPage.from_json(document).result
+    assert run.is_completed
+
+
+def test_completion_waits_for_the_server_and_for_the_first_job(project: Project) -> None:
+    """A last job that comes while the server is down, or before any other job, waits for both within its time."""
+    with checked_server() as server:
+        server.down()
+        words = ["run", "complete", "--expect-jobs", "1", "--timeout", "60s", *KEY]
+        words += ["--url", server.address, "--project-id", "1", "--source", "suite"]
+        with subprocess.Popen(
+            [sys.executable, "-m", "pytest_automation_report.cli", *words],
+            cwd=project.root,
+            env=session_environment({"join_poll": 0.1}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as last:
+            assert last.stderr is not None
+            assert "Connection refused; tried again for" in last.stderr.readline()
+            server.up()
+            assert "there is no run of the key 'build-7'" in last.stderr.readline()
+            ran = project.report("--automation-report-run-key", "build-7", address=server.address)
+            assert ran.exit == 0, ran.text
+            out, err = last.communicate(timeout=60)
+    assert (last.returncode, out) == (0, ""), err
+    assert re.search(r"^run (\d+) is completed$", err, re.MULTILINE), err
+
+
+def test_completion_that_waits_in_vain_says_what_to_do(project: Project, place: list[str]) -> None:
+    """What is waited for is told once while it stays as it is, and how to complete the run without the other jobs."""
+    run_id = console(project.root, "run", "create", *place).out.strip()
+    ran = console(project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "1s", *place[:4])
+    assert ran.exit == 3
+    assert ran.err.splitlines() == [
+        f"run {run_id}: 0 of 2 jobs are in",
+        f"run {run_id} stays open: not all jobs were in after 1 second",
+        f"to complete it all the same: automation-report run complete {run_id}",
+    ]
+
+
+def test_job_without_tests_is_in(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """A shard that has nothing to run is a job that is in: it says so in a thread without results, as the run does."""
+    run_id = console(project.root, "run", "create", *place).out.strip()
+    project.write("test_suite.py", "")
+    ran = project.report("--automation-report-run-id", run_id, address=server.address)
+    assert ran.exit == 5, ran.text
+    done = console(project.root, "run", "complete", run_id, "--expect-jobs", "1", "--timeout", "0s", *place[:4])
+    assert done.exit == 0, done.text
+    shown = console(project.root, "run", "show", run_id, *place[:4])
+    assert re.search(r"^  thread \d+: 0 results \(", shown.err, re.MULTILINE), shown.text
+    assert re.search(r"^  1 job is in: \S+$", shown.err, re.MULTILINE), shown.text
+
+
+def test_what_is_left_out_is_told_in_a_shared_run(project: Project, server: CheckedServer, place: list[str]) -> None:
+    """In a run of others, what a session did not run and its suite's properties stand in a thread of its own."""
+    run_id = console(project.root, "run", "create", *place).out.strip()
+    suite = "def test_a(record_testsuite_property):\n    record_testsuite_property('seed', '7')\n    assert 0\n"
+    project.write("test_suite.py", suite + "def test_b(): pass\n")
+    ran = project.report("-x", "--automation-report-run-id", run_id, address=server.address)
+    assert ran.exit == 1, ran.text
+    (noted,) = [each for each in server.posts("/append") if "fields" in each.body]
+    fields = {each["name"]: each["value"] for each in noted.body["fields"]}
+    assert fields["Session"].startswith("tests failed")
+    assert (fields["Not run"], fields["seed"]) == ("1", "7")
+    assert "/threads/" in noted.path
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "part"),
+    [
+        ("{nobody}", 4, "nothing is known as {nobody}; write one of {build}"),
+        ("{pull_request}", 0, "{pull_request} is not known here: a run of its own is made"),
+    ],
+)
+def test_key_that_cannot_be_filled(project: Project, server: CheckedServer, key: str, code: int, part: str) -> None:
+    """A place that means nothing is a usage error; one that is not known here leads to a run of the session's own."""
+    ran = project.report("--automation-report-run-key", key, address=server.address)
+    assert ran.exit == code, ran.text
+    assert part in ran.text
+    assert "in the run of the key" not in ran.text
+    assert len(server.runs()) == (1 if code == 0 else 0)
+
+
+def test_key_from_the_ini_file_is_that_of_every_command(project: Project, server: CheckedServer) -> None:
+    """The key, its places and the source stand in the ini file: no command needs more."""
+    lines = [f"automation_report_url = {server.address}", "automation_report_project_id = 1"]
+    lines += ["automation_report_source = suite", "automation_report_run_key = build-{build}"]
+    project.write("pytest.ini", "\n".join(["[pytest]", *lines]))
+    env = session_environment(AUTOMATION_REPORT_BUILD="7")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--automation-report"]
+    done = subprocess.run(command, cwd=project.root, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = console(project.root, "run", "complete", "--expect-jobs", "1", "--timeout", "10s", env=env)
+    assert ran.exit == 0, ran.text
+    (run,) = server.runs()
+    assert TAG in run["tags"]

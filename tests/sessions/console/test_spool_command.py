@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.projects import MIXED, Project, console, paused
+from support.sessions import session_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LATER = "--automation-report-delivery=later"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project", MIXED)
+
+
+def aged(session: Path, days: float) -> None:
+    """Make all files of a session so many days old."""
+    moment = time.time() - days * 86_400
+    for each in session.iterdir():
+        os.utime(each, (moment, moment))
+
+
+def test_list_tells_what_is_kept(project: Project) -> None:
+    """Each session is a line, or an object of JSON, with its numbers, age and server."""
+    project.report(LATER)
+    (session,) = project.sessions
+    listed = console(project.root, "spool", "list")
+    assert listed.exit == 0, listed.text
+    store = project.state / "store.sqlite3"
+    assert listed.out == f"{session.name}  kept  under a minute  3 to be sent for {store}, project 1\n"
+    assert listed.err == "1 session\n"
+    aged(session, 2.5)
+    (found,) = json.loads(console(project.root, "spool", "list", "--json").out)
+    assert found["id"] == session.name
+    assert (found["state"], found["results"], found["left"], found["acknowledged"]) == ("kept", 3, 3, 0)
+    assert (found["project_id"], found["address"], round(found["age_seconds"] / 8640)) == (1, str(store), 25)
+    assert found["size_bytes"] == sum(each.stat().st_size for each in session.iterdir())
+
+
+def test_list_of_nothing(project: Project) -> None:
+    """An empty spool is told, as JSON it is an empty list."""
+    assert console(project.root, "spool", "list").err == "the spool is empty\n"
+    assert console(project.root, "spool", "list", "--json").out == "[]\n"
+
+
+def test_session_that_never_began_is_nobodys(project: Project) -> None:
+    """What pytest leaves when it is killed before its session is whole is not sent, and removed after a day."""
+    project.report(LATER)
+    (session,) = project.sessions
+    hidden = session.rename(session.with_name(f".{session.name}"))
+    project.report()
+    sent = console(project.root, "send")
+    assert (sent.exit, hidden.exists()) == (0, True), sent.text
+    aged(hidden, 1.1)
+    os.utime(hidden, (0, 0))
+    project.report()
+    assert not hidden.exists()
+
+
+DYING = """
+import os, signal
+
+def pytest_configure():
+    opened = os.open
+
+    def dying(path, *args, **kwargs):
+        if os.fspath(path).endswith("session.json"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return opened(path, *args, **kwargs)
+
+    os.open = dying
+"""
+
+
+def test_nobody_sees_a_session_before_it_is_whole(project: Project) -> None:
+    """Pytest that is killed between the session's folder and what it is leaves nothing to send, list or explain."""
+    (project.root / "conftest.py").write_text(DYING)
+    assert project.report(LATER).exit == -signal.SIGKILL
+    (left,) = (project.state / "spool").glob(".2*")
+    assert list(left.iterdir()) == []
+    assert console(project.root, "spool", "list").err == "the spool is empty\n"
+    assert console(project.root, "send").exit == 0
+
+
+def test_unreadable_session_is_listed_with_its_trouble(project: Project) -> None:
+    """A session that cannot be read is listed, says why, and can be dropped."""
+    project.report(LATER)
+    (session,) = project.sessions
+    (session / "session.json").write_text('{"format": 99}')
+    listed = console(project.root, "spool", "list")
+    assert "unreadable" in listed.out
+    assert "written by another version (format 99" in listed.out
+    assert console(project.root, "spool", "drop", session.name).exit == 0
+    assert project.sessions == []
+
+
+def test_drop_removes_what_is_named(project: Project) -> None:
+    """Dropped sessions are gone, their ids are printed, the others stay."""
+    project.report(LATER)
+    project.report(LATER)
+    first, second = sorted(project.sessions)
+    dropped = console(project.root, "spool", "drop", first.name)
+    assert (dropped.exit, dropped.out, dropped.err) == (0, f"{first.name}\n", "1 of 1 sessions removed\n")
+    assert project.sessions == [second]
+    assert console(project.root, "spool", "drop", "--all").out == f"{second.name}\n"
+    assert project.sessions == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "name the ids of sessions (see 'automation-report spool list'), or write --all"),
+        (["x", "--all"], "name the ids of sessions (see 'automation-report spool list'), or write --all"),
+        (["../x"], "ID: '../x' cannot be used: write an id of 'automation-report spool list'"),
+    ],
+)
+def test_drop_wants_ids_of_sessions(project: Project, arguments: list[str], words: str) -> None:
+    """What names no session is a mistake that says what to write, and nothing is removed."""
+    project.report(LATER)
+    dropped = console(project.root, "spool", "drop", *arguments)
+    assert dropped.exit == 2, dropped.text
+    assert words in dropped.err
+    assert len(project.sessions) == 1
+
+
+def test_session_that_somebody_works_on_stays(project: Project) -> None:
+    """A session whose pytest runs, or that a sender holds, is neither dropped nor pruned."""
+    with paused(project, LATER):
+        (session,) = project.sessions
+        assert f"{session.name}  running" in console(project.root, "spool", "list").out
+        dropped = console(project.root, "spool", "drop", "--all")
+        assert (dropped.exit, dropped.out) == (3, "")
+        assert f"{session.name}: kept: its pytest is still running" in dropped.err
+    lock = os.open(session / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        aged(session, 20)
+        assert f"{session.name}  sending" in console(project.root, "spool", "list").out
+        pruned = console(project.root, "spool", "prune")
+        assert (pruned.exit, pruned.out) == (3, "")
+        assert f"{session.name}: kept: a sender is at work on it" in pruned.err
+    finally:
+        os.close(lock)
+    assert project.sessions == [session]
+
+
+def test_prune_removes_what_is_old(project: Project) -> None:
+    """Sessions are removed after the days that are set; a dry run only names them; 0 days keep for ever."""
+    project.report(LATER)
+    project.report(LATER)
+    old, new = sorted(project.sessions)
+    aged(old, 14.1)
+    aged(new, 13.9)
+    assert console(project.root, "spool", "prune", "--keep-spool=0").out == ""
+    assert console(project.root, "spool", "prune", "--dry-run").out == f"{old.name}\n"
+    assert len(project.sessions) == 2
+    assert console(project.root, "spool", "prune").out == f"{old.name}\n"
+    assert console(project.root, "spool", "prune", "--keep-spool=13").out == f"{new.name}\n"
+    assert project.sessions == []
+
+
+def test_next_session_tells_of_those_before(project: Project) -> None:
+    """What earlier sessions left is told in one line with the command that sends it, and removed when it is old."""
+    project.report(LATER)
+    project.report(LATER)
+    first, second = sorted(project.sessions)
+    ran = project.report()
+    send = f"automation-report send --spool={project.state / 'spool'} --url=local"
+    send = f"{send} --database={project.state / 'store.sqlite3'} --project-id=1"
+    assert f"2 earlier sessions are kept in .automation-report/spool: send with {send}\n" in ran.out, ran.text
+    assert "removed" not in ran.out
+    aged(first, 15)
+    ran = project.report("-o", "automation_report_keep_spool=14")
+    assert f"1 earlier session is kept in .automation-report/spool: send with {send}\n" in ran.out, ran.text
+    assert "1 earlier session removed, kept for 14 days without being sent\n" in ran.out
+    assert project.sessions == [second]
+    assert "earlier" not in project.report("-q").out
+    console(project.root, "spool", "drop", "--all")
+    assert "earlier" not in project.report().out
+
+
+@pytest.mark.parametrize("names", [(), ("sender.log",), ("lock",), ("ledger", "sender.log", "lock")])
+def test_folder_without_a_session_is_nothing(project: Project, names: tuple[str, ...]) -> None:
+    """A folder in which a killed process has left nothing to send is passed over, and removed."""
+
+    def left() -> Path:
+        folder = project.state / "spool" / "20260102T030405-00000001"
+        folder.mkdir(parents=True, mode=0o700)
+        for name in names:
+            (folder / name).touch()
+        return folder
+
+    folder = left()
+    assert console(project.root, "spool", "list").err == "the spool is empty\n"
+    assert "spool: nothing waits in" in console(project.root, "doctor").text
+    assert folder.exists()
+    sent = console(project.root, "send")
+    assert (sent.exit, "nothing to send" in sent.err, folder.exists()) == (0, True, False), sent.text
+    left()
+    assert "earlier" not in project.report().out
+    assert not folder.exists()
+    left()
+    assert console(project.root, "spool", "prune").exit == 0
+    assert not folder.exists()
+
+
+def test_folders_that_are_no_sessions_stay(project: Project) -> None:
+    """What is not ours in the spool's folder is never removed by itself."""
+    foreign = project.state / "spool" / "foreign"
+    foreign.mkdir(parents=True)
+    (foreign / "file").touch()
+    aged(foreign, 100)
+    assert project.report().exit == 1
+    assert (foreign / "file").exists()
+
+
+def test_help_names_the_commands(project: Project) -> None:
+    """The group's help tells its three commands."""
+    shown = console(project.root, "spool", "--help", env=session_environment()).out
+    assert all(each in shown for each in ("list", "drop", "prune"))

@@ -1,0 +1,114 @@
+"""Lists on a terminal: in columns, nothing twice; in pipes the same ids and documents as ever."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.cli.output import age, moment
+from sessions.console.test_telling import read_all
+from support.projects import MIXED, Project, console
+from support.sessions import session_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def on_terminal(folder: Path, *arguments: str) -> str:
+    """Run the console command with both outputs on one terminal; return what stands there."""
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "pytest_automation_report.cli", *arguments]
+    with subprocess.Popen(
+        command, cwd=folder, env=session_environment(), stdout=follower, stderr=follower, stdin=subprocess.DEVNULL
+    ):
+        os.close(follower)
+        return read_all(leader).replace("\r\n", "\n")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project with two runs in its store, and a third session kept in its spool."""
+    project = Project(tmp_path_factory.mktemp("project"), MIXED)
+    assert project.report().exit == 1
+    assert console(project.root, "run", "create", "--source", "others").out == "2\n"
+    assert project.report("--automation-report-delivery", "later").exit == 1
+    return project
+
+
+def test_lists_are_tables_for_people(project: Project) -> None:
+    """Runs, sessions, statuses and milestones stand in columns, each once."""
+    runs = on_terminal(project.root, "run", "list", "--older-than", "0s").splitlines()
+    assert runs[0].split() == ["run", "state", "results", "failed", "created", "name"]
+    time = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    assert re.fullmatch(rf"  2  open             0       0  {time}  others {time}", runs[-2])
+    assert re.fullmatch(rf"  1  completed        3       1  {time}  \S+ {time}", runs[-1])
+    session, told = on_terminal(project.root, "spool", "list").splitlines()[1:]
+    (folder,) = project.sessions
+    assert session.startswith(f"{folder.name}  kept   under a minute  3 to be sent")
+    assert told == "1 session"
+    statuses = on_terminal(project.root, "status", "list").splitlines()
+    assert "  ".join(statuses[2].split()) == "2  Passed  passed  passed,  pass,  success,  ok"
+    assert on_terminal(project.root, "milestone", "list") == "no milestones\n"
+    console(project.root, "milestone", "set", "Release 2", "--tags", "a,b")
+    assert on_terminal(project.root, "milestone", "list") == "id  milestone  tags\n 1  Release 2  a, b\n"
+
+
+def test_what_only_programs_need_is_left_out(project: Project) -> None:
+    """Ids, keys and documents for programs do not stand beside the lines that say the same."""
+    shown = on_terminal(project.root, "run", "show", "1")
+    assert shown.startswith("1: completed, 3 results, 1 failed, created ")
+    assert on_terminal(project.root, "run", "failed", "1") == "test_suite.test_fail\n1 failed in run 1\n"
+    assert re.fullmatch(
+        'run 3 ".*" of source more is open\n', on_terminal(project.root, "run", "create", "--source", "more")
+    )
+    assert on_terminal(project.root, "store", "check") == "3 results in 3 runs: all right\n"
+    asked = on_terminal(project.root, "status", "list", "--json")
+    assert [each["name"] for each in json.loads(asked)][:2] == ["Untested", "Passed"]
+
+
+def test_programs_read_what_they_ever_did(project: Project) -> None:
+    """In pipes ids and documents stand alone on stdout; colours and their ends are in neither output."""
+    listed = console(project.root, "run", "list")
+    assert listed.out.endswith("2\n1\n")
+    assert "\x1b" not in listed.err
+    failed = console(project.root, "run", "failed", "1")
+    assert re.fullmatch(r"1\n[0-9a-f]{64}\n", failed.out)
+    assert len(json.loads(console(project.root, "status", "list").out)) == 6
+    assert json.loads(console(project.root, "store", "check").out)["results"] == 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "under a minute"),
+        (59, "under a minute"),
+        (60, "1 minute"),
+        (7199, "1 hour"),
+        (86_400, "1 day"),
+        (1e6, "11 days"),
+    ],
+)
+def test_ages(seconds: float, text: str) -> None:
+    """An age is told in its largest whole unit."""
+    assert age(seconds) == text
+
+
+def test_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A moment is shown by the clock of who reads it; what is none is shown as it is."""
+    import time  # noqa: PLC0415 - its zone is set
+
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert moment("2026-11-25T20:13:55.123Z") == "2026-11-26 05:13:55"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert (moment("soon"), moment(None)) == ("soon", "")

@@ -1,0 +1,117 @@
+"""What the console command tells on the way, and how it looks."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.cli.context import is_coloured
+from pytest_automation_report.cli.output import Progress
+from support.deliveries import WrittenSession, stepping
+from support.oracle import checked_server
+from support.projects import console
+from support.result_files import written
+from support.sessions import session_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.projects import Project
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environ", "on_terminal", "elsewhere"),
+    [
+        ({}, True, False),
+        ({"NO_COLOR": "1"}, False, False),
+        ({"FORCE_COLOR": "1"}, True, True),
+        ({"FORCE_COLOR": "0"}, True, False),
+        ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False, False),
+        ({"NO_COLOR": "", "FORCE_COLOR": ""}, True, False),
+    ],
+)
+def test_colours_are_for_terminals_and_for_who_asks(
+    environ: dict[str, str], *, on_terminal: bool, elsewhere: bool
+) -> None:
+    """NO_COLOR goes before FORCE_COLOR, and both before the terminal; empty is unset."""
+    assert is_coloured(_Terminal(), environ) is on_terminal
+    assert is_coloured(io.StringIO(), environ) is elsewhere
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("run", "create", "--help"), ("run", "create")])
+def test_full_stdout_is_told(project: Project, arguments: tuple[str, ...], unbuffered: str) -> None:
+    """Where stdout takes nothing, a line on stderr says so, and the exit code that it is no success."""
+    command = [sys.executable, "-m", "pytest_automation_report.cli", *arguments]
+    env = session_environment(PYTHONUNBUFFERED=unbuffered)
+    with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123 - no file
+        done = subprocess.run(
+            command, cwd=project.root, env=env, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "stdout: cannot be written: No space left on device"
+    assert "Traceback" not in done.stderr
+
+
+def test_error_is_red_where_colours_are_forced(project: Project) -> None:
+    """An error is in colour where that is asked for, and plain in a log."""
+    arguments = ("run", "show", "1", "--url", "http://127.0.0.1:9", "--project-id", "1")
+    assert console(project.root, *arguments).err.startswith("Error: ")
+    forced = console(project.root, *arguments, env=session_environment(FORCE_COLOR="1"))
+    assert forced.err.startswith("\x1b[31mError: ")
+    assert forced.err.endswith("\x1b[0m\n")
+
+
+def test_line_every_ten_seconds_in_a_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A long delivery tells every ten seconds how far it is; a short one tells nothing."""
+    now = 0.0
+    with (
+        checked_server() as server,
+        stepping(WrittenSession(tmp_path, server.address)) as stepper,
+        Progress(io.StringIO(), lambda: now) as progress,
+    ):
+        for seconds in (0.0, 9.9, 10.0, 15.0, 20.1):
+            now = seconds
+            progress.show(stepper.delivery)
+    assert capsys.readouterr().err == "sent 0 of 0 results so far\n" * 2
+
+
+def test_bar_on_a_terminal(project: Project) -> None:
+    """On a terminal a long delivery shows a bar; ids stay alone on stdout."""
+    written(project.root / "many.xml", (f"test_case[{number}]" for number in range(30_000)))
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "submit", "many.xml", "--source", "suite"]
+    with subprocess.Popen(
+        command, cwd=project.root, env=session_environment(), stdout=subprocess.PIPE, stderr=follower, text=True
+    ) as process:
+        os.close(follower)
+        seen = read_all(leader)
+        out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "1\n"), seen
+    assert "sending" in seen
+    assert "%" in seen
+    assert "30000 results sent to run 1" in seen
+
+
+def read_all(descriptor: int) -> str:
+    """Return what a terminal was written until nobody holds it any more."""
+    seen = b""
+    try:
+        while piece := os.read(descriptor, 65536):
+            seen += piece
+    except OSError:  # Linux tells the end of a terminal so
+        pass
+    finally:
+        os.close(descriptor)
+    return seen.decode(errors="replace")

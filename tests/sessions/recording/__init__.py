@@ -1,0 +1,1 @@
+"""How pytest's outcomes become results, in real sessions."""

@@ -1,0 +1,225 @@
+"""Plugins that repeat tests, each as it is installed: one result with the last outcome and what came before."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_automation_report.api.limits import FIELD_LIMIT
+from pytest_automation_report.api.models import Field, FieldType, Test
+from pytest_automation_report.recording.attempts import with_earlier_attempts
+from pytest_automation_report.recording.options import RecordingOptions
+from support.recording import HAS_SUBTESTS, record
+
+FLAKY_TEST = """
+import pytest
+runs = 0
+def test_third_time(record_property):
+    global runs
+    runs += 1
+    print("run", runs)
+    record_property("run", runs)
+    assert runs == 3
+def test_never():
+    raise ValueError("never")
+def test_always():
+    pass
+"""
+ALL = RecordingOptions(output="all")
+
+
+def test_rerunfailures_is_one_result_with_its_attempts(pytester: pytest.Pytester) -> None:
+    """With pytest-rerunfailures the attempts before the last are fields of the last, and none counts as the result."""
+    pytest.importorskip("pytest_rerunfailures")
+    pytester.makepyfile(test_f=FLAKY_TEST)
+    recorded = record(pytester, "-p", "pytest_rerunfailures", "--reruns", "2", rules=ALL)
+    rows = [(each.body["name"], each.status, each.is_final, each.number) for each in recorded.results]
+    assert rows == [
+        ("test_third_time", "failure", False, 1),
+        ("test_third_time", "failure", False, 2),
+        ("test_third_time", "passed", True, 3),
+        ("test_never", "failure", False, 1),
+        ("test_never", "failure", False, 2),
+        ("test_never", "failure", True, 3),
+        ("test_always", "passed", True, 1),
+    ]
+    third = recorded.final["test_third_time"]
+    assert list(third.fields) == ["Attempts", "Attempt 1", "Attempt 2", "Output", "run"]
+    assert third.values["Attempts"] == "3"
+    assert "assert 1 == 3" in third.values["Attempt 1"]
+    assert "assert 2 == 3" in third.values["Attempt 2"]
+    assert third.fields["Attempt 1"]["meta"]["status"] == "failure"
+    assert (third.values["Output"], third.values["run"]) == ("run 3\n", "3")
+    second = recorded.results[1]
+    assert list(second.fields) == ["Failure", "Attempts", "Attempt 1", "Output", "run"]
+    assert second.values["Attempts"] == "2"
+    assert list(recorded.final["test_never"].fields) == ["Failure", "Attempts", "Attempt 1", "Attempt 2"]
+
+
+def test_rerun_of_broken_fixtures(pytester: pytest.Pytester) -> None:
+    """A setup or teardown that is run again makes attempts that were errors."""
+    pytest.importorskip("pytest_rerunfailures")
+    pytester.makepyfile(
+        test_f="""
+        import pytest
+        runs = {"before": 0, "after": 0}
+        @pytest.fixture
+        def before():
+            runs["before"] += 1
+            assert runs["before"] == 2
+        @pytest.fixture
+        def after():
+            yield
+            runs["after"] += 1
+            assert runs["after"] == 2
+        def test_setup(before): pass
+        def test_teardown(after): pass
+    """
+    )
+    recorded = record(pytester, "-p", "pytest_rerunfailures", "--reruns", "2")
+    assert [(each.status, each.is_final) for each in recorded.results] == [
+        ("error", False),
+        ("passed", True),
+        ("error", False),
+        ("passed", True),
+    ]
+    assert recorded.final["test_setup"].fields["Attempt 1"]["meta"]["status"] == "error"
+    assert 'failed on teardown with "' in recorded.final["test_teardown"].fields["Attempt 1"]["meta"]["message"]
+
+
+@pytest.mark.skipif(not HAS_SUBTESTS, reason="pytest-rerunfailures does not know the subtests of pytest-subtests")
+def test_rerun_of_failed_subtests(pytester: pytest.Pytester) -> None:
+    """An attempt that failed by a subtest alone is shown by that subtest's traceback."""
+    pytest.importorskip("pytest_rerunfailures")
+    pytester.makepyfile(
+        test_f="""
+        runs = 0
+        def test_s(subtests):
+            global runs
+            runs += 1
+            with subtests.test("inner"):
+                assert runs == 2
+    """
+    )
+    recorded = record(pytester, "-p", "pytest_rerunfailures", "--reruns", "2")
+    assert [(each.status, each.is_final) for each in recorded.results] == [("failure", False), ("passed", True)]
+    assert list(recorded.results[0].fields) == ["Failure [inner]", "Subtests", "Steps"]
+    assert "assert 1 == 2" in recorded.final["test_s"].values["Attempt 1"]
+    assert recorded.final["test_s"].values["Subtests"] == "1: 1 passed"
+
+
+@pytest.mark.parametrize("outcome", ["retried", "again", "rerun"])
+def test_pytest_retry_is_one_result_with_its_attempts(pytester: pytest.Pytester, outcome: str) -> None:
+    """With pytest-retry, whatever it calls a repeated attempt, the first is a field of the last."""
+    pytest.importorskip("pytest_retry")
+    pytester.makepyfile(test_f=FLAKY_TEST.replace("runs == 3", "runs == 2"))
+    recorded = record(
+        pytester,
+        "-p",
+        "pytest_retry.retry_plugin",
+        "--retries",
+        "1",
+        "--retry-outcome",
+        outcome,
+        rules=ALL,
+    )
+    rows = [(each.body["name"], each.status, each.is_final) for each in recorded.results]
+    assert rows == [
+        ("test_third_time", "passed", True),
+        ("test_never", "failure", True),
+        ("test_always", "passed", True),
+    ]
+    second = recorded.final["test_third_time"]
+    assert list(second.fields) == ["Attempts", "Attempt 1", "Output", "run"]
+    assert second.values["Attempts"] == "2"
+    assert "assert 1 == 2" in second.values["Attempt 1"]
+    assert (second.values["Output"], second.values["run"]) == ("run 2\n", "2")
+    assert list(recorded.final["test_never"].fields) == ["Failure", "Attempts", "Attempt 1"]
+
+
+def test_flaky_hides_its_attempts_and_that_is_told(pytester: pytest.Pytester) -> None:
+    """Flaky keeps back the outcome of the attempts that it repeats: they count, never as passed, and it is said why."""
+    pytest.importorskip("flaky")
+    pytester.makepyfile(test_f=FLAKY_TEST)
+    recorded = record(pytester, "-p", "flaky.flaky_pytest_plugin", "--force-flaky", "--max-runs=3", rules=ALL)
+    rows = [(each.body["name"], each.status, each.is_final, each.number) for each in recorded.results]
+    assert rows == [
+        ("test_third_time", "error", False, 1),
+        ("test_third_time", "error", False, 2),
+        ("test_third_time", "passed", True, 3),
+        ("test_never", "error", False, 1),
+        ("test_never", "error", False, 2),
+        ("test_never", "failure", True, 3),
+        ("test_always", "passed", True, 1),
+    ]
+    third = recorded.final["test_third_time"]
+    assert list(third.fields) == ["Attempts", "Attempt 1", "Attempt 2", "Output", "run"]
+    assert "no outcome of its call" in third.values["Attempt 2"]
+    assert third.values["Output"] == "run 3\n"
+
+
+def _test(text: str, *fields: Field, status: str = "failure") -> Test:
+    shown = (Field("Failure", text, FieldType.CONSOLE, {"message": text}, is_highlight=True),) if text else ()
+    return Test("k", "n", "f", status, fields=(*shown, *fields))
+
+
+def _shown(test: Test) -> dict[str, str | None]:
+    return {each.name: each.value for each in test.fields}
+
+
+def test_attempts_of_two_workers_are_numbered_on() -> None:
+    """Attempts on a worker that crashed come before those of the worker that ran the test again."""
+    crashed = Test("k", "n", "f", "error", fields=(Field("Error", "crashed", FieldType.CONSOLE, is_highlight=True),))
+    first = with_earlier_attempts(_test("", status="passed"), [_test("one")])
+    assert _shown(first) == {"Attempts": "2", "Attempt 1": "one"}
+    assert _shown(with_earlier_attempts(first, [_test("zero"), crashed])) == {
+        "Attempts": "4",
+        "Attempt 1": "zero",
+        "Attempt 2": "crashed",
+        "Attempt 3": "one",
+    }
+
+
+def test_a_worker_that_began_again_is_told_from_one_that_went_on() -> None:
+    """An attempt that carries others than those known comes from another worker, and all of them count."""
+    other = with_earlier_attempts(_test("two"), [_test("other")])
+    assert _shown(with_earlier_attempts(_test("", status="passed"), [_test("one"), other])) == {
+        "Attempts": "4",
+        "Attempt 1": "one",
+        "Attempt 2": "other",
+        "Attempt 3": "two",
+    }
+
+
+def test_attempts_that_carry_those_before_are_counted_once() -> None:
+    """It is the same whether each earlier attempt comes alone, with those before it, or only the last comes."""
+    one = _test("one")
+    two = with_earlier_attempts(_test("two"), [one])
+    three = with_earlier_attempts(_test("three"), [one, two])
+    expected = {"Attempts": "4", "Attempt 1": "one", "Attempt 2": "two", "Attempt 3": "three"}
+    last = _test("", status="passed")
+    for earlier in ([one, two, three], [three], [one, _test("two"), _test("three")], [two, _test("three")]):
+        assert _shown(with_earlier_attempts(last, earlier)) == expected
+    assert with_earlier_attempts(last, []) is last
+
+
+def test_many_attempts_leave_room_for_the_result() -> None:
+    """However many attempts there were, failure and output stay, the latest attempts are shown and all are counted."""
+    earlier: list[Test] = []
+    for number in range(1, 41):
+        earlier.append(with_earlier_attempts(_test(f"text {number}"), earlier))
+    test = with_earlier_attempts(_test("last", Field("Output", "out", FieldType.CONSOLE)), earlier)
+    shown = _shown(test)
+    assert len(test.fields) == FIELD_LIMIT
+    assert (shown["Failure"], shown["Attempts"], shown["Output"]) == ("last", "41", "out")
+    assert shown["Attempt 40"] == "text 40"
+    assert "Attempt 1" not in shown
+    crowded = with_earlier_attempts(_test("last", *(Field(f"p{each}", "") for each in range(24))), earlier)
+    assert list(_shown(crowded))[:5] == ["Failure", "Attempts", "Attempt 38", "Attempt 39", "Attempt 40"]
+    assert len(crowded.fields) == FIELD_LIMIT
+
+
+def test_an_attempt_with_two_texts_shows_both() -> None:
+    """An attempt that failed in its call and in its teardown is shown with both, each under its name."""
+    error = Field("Error", "closing", FieldType.CONSOLE, is_highlight=True)
+    test = with_earlier_attempts(_test("", status="passed"), [_test("calling", error)])
+    assert _shown(test)["Attempt 1"] == "Failure\ncalling\n\nError\nclosing"

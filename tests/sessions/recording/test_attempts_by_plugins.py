@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
+from pytest_automation_report.recording.attempts import with_earlier_attempts
+from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.recording.steps import steps_field
+from support.annotated_suites import WORKERS
+
+if TYPE_CHECKING:
+    from support.annotated_suites import Suite
+
+REPEATED = """
+    import pytest
+
+    runs = 0
+
+    @pytest.fixture
+    def screenshot(automation_report):
+        yield
+        automation_report.artifact(f"https://example.org/{runs}.png", "screen")
+
+    MARK
+    def test_again(automation_report, screenshot):
+        global runs
+        runs += 1
+        automation_report.field("run", runs)
+        with automation_report.step(f"try {runs}"):
+            assert runs == 3
+"""
+
+
+@pytest.mark.parametrize("arguments", WORKERS)
+def test_rerun_tells_what_each_attempt_added(arguments: tuple[str, ...], suite: Suite) -> None:
+    """With pytest-rerunfailures the result has what the last attempt added; the others' stands with those attempts."""
+    pytest.importorskip("pytest_rerunfailures")
+    suite.write("test_suite.py", REPEATED.replace("MARK", ""))
+    (test,) = suite.report("--reruns", "2", "-p", "no:flaky", "-p", "no:pytest-retry", *arguments).values()
+    assert [name for name, _, _ in test.fields] == ["Attempts", "Attempt 1", "Attempt 2", "Steps", "run"]
+    assert test.values["run"] == "3"
+    assert test.steps == [("passed", "try 3")]
+    assert "assert 1 == 3" in test.values["Attempt 1"]
+    assert test.values["Attempt 1"].endswith("\n\n[failed] try 1\nrun: 1")
+    assert test.values["Attempt 2"].endswith("\n\n[failed] try 2\nrun: 2")
+    assert [(each["url"][-5:], each.get("note")) for each in test.artifacts] == [
+        ("3.png", None),
+        ("1.png", "attempt 1"),
+        ("2.png", "attempt 2"),
+    ]
+
+
+@pytest.mark.parametrize("arguments", WORKERS)
+def test_retry_within_one_protocol_tells_them_apart(arguments: tuple[str, ...], suite: Suite) -> None:
+    """With pytest-retry, which repeats within one attempt, what attempts before the last added is theirs as well."""
+    pytest.importorskip("pytest_retry")
+    suite.write("test_suite.py", REPEATED.replace("MARK", "@pytest.mark.flaky(retries=2)"))
+    (test,) = suite.report("-p", "no:rerunfailures", "-p", "no:flaky", *arguments).values()
+    assert test.values["run"] == "3"
+    assert test.steps == [("passed", "try 3")]
+    assert test.values["Attempts"] == "2"
+    assert test.values["Attempt 1"].endswith("run: 1\nrun: 2")
+    assert [(each["url"][-5:], each.get("note")) for each in test.artifacts] == [
+        ("3.png", None),
+        ("1.png", "attempt 1"),
+        ("2.png", "attempt 1"),
+    ]
+
+
+def test_steps_stand_before_subtests(suite: Suite) -> None:
+    """A test with steps and subtests shows both in one list of steps."""
+    if pytest.version_tuple < (9, 0):
+        pytest.skip("subtests are pytest's own from version 9")
+    suite.write(
+        "test_suite.py",
+        """
+        def test_both(subtests, automation_report):
+            with automation_report.step("prepare"):
+                automation_report.field("a", "b")
+            with subtests.test("one"):
+                pass
+    """,
+    )
+    (test,) = suite.report().values()
+    assert test.steps == [("passed", "prepare"), ("passed", "one")]
+    assert test.values["Subtests"] == "1: 1 passed"
+    assert test.values["a"] == "b"
+
+
+def test_flaky_tells_what_each_attempt_added(suite: Suite) -> None:
+    """With flaky as well, what an attempt added stands with that attempt."""
+    pytest.importorskip("flaky")
+    suite.write("test_suite.py", REPEATED.replace("MARK", "@pytest.mark.flaky(max_runs=3)"))
+    (test,) = suite.report("-p", "no:pytest-retry", "-p", "no:rerunfailures").values()
+    assert test.values["run"] == "3"
+    assert test.values["Attempt 1"].endswith("\n\n[failed] try 1\nrun: 1")
+    assert test.values["Attempt 2"].endswith("\n\n[failed] try 2\nrun: 2")
+
+
+def test_test_that_dies_is_reported_without_what_it_added(suite: Suite) -> None:
+    """A test whose process dies is an error, and those before it keep what they added."""
+    suite.write(
+        "test_suite.py",
+        """
+        import os
+
+        def test_before(automation_report):
+            automation_report.field("kept", "yes")
+
+        def test_dies(automation_report):
+            automation_report.field("lost", "yes")
+            os._exit(3)
+    """,
+    )
+    tests = suite.report("-n1", "--max-worker-restart=0", exit_status=1)
+    assert tests["test_before"].values == {"kept": "yes"}
+    assert tests["test_dies"].body["status"] == "error"
+    assert "lost" not in tests["test_dies"].values
+
+
+def made(number: int, *more: Artifact) -> Test:
+    """Return one attempt, with an artifact and a step of its own."""
+    fields = (
+        Field("Failure", f"text {number}", FieldType.CONSOLE, {}, is_highlight=True),
+        Field("Output", "printed", FieldType.CONSOLE),
+        steps_field([("failed", f"a & b {number}")], {"failed": 1}),
+        Field("run", str(number)),
+    )
+    own = Artifact(f"{number}.png", f"https://example.org/{number}", "a note" if number == 1 else None)
+    return Test("key", "name", "folder", "failure", fields=fields, artifacts=(own, *more))
+
+
+def test_attempts_in_other_processes_keep_their_artifacts() -> None:
+    """Attempts that carry those before them, and attempts of another process, are numbered on with what they added."""
+    second = with_earlier_attempts(made(2), [made(1)])
+    assert [(each.name, each.note) for each in second.artifacts] == [("2.png", None), ("1.png", "attempt 1: a note")]
+    for earlier in ([made(1), second], [second]):
+        third = with_earlier_attempts(made(3), earlier)
+        assert [(each.name, each.note) for each in third.artifacts] == [
+            ("3.png", None),
+            ("1.png", "attempt 1: a note"),
+            ("2.png", "attempt 2"),
+        ]
+        told = {each.name: each.value for each in third.fields}
+        assert told["Attempt 2"] == "text 2\n\n[failed] a & b 2\nrun: 2"
+        assert told["Attempts"] == "3"
+    fourth = with_earlier_attempts(second, [made(3), made(4)])
+    assert [(each.name, each.note) for each in fourth.artifacts] == [
+        ("2.png", None),
+        ("3.png", "attempt 1"),
+        ("4.png", "attempt 2"),
+        ("1.png", "attempt 3: a note"),
+    ]
+
+
+def test_rules_of_an_older_spool_are_read() -> None:
+    """Rules that were written before there were annotations mean the same as ever."""
+    body = RecordingOptions(prefix="a").to_json()
+    for name in ("markers", "link_templates", "output_annotations"):
+        del body[name]
+    assert RecordingOptions.from_json(body) == RecordingOptions(prefix="a")
+    full = RecordingOptions(
+        markers=("owner",), link_templates={"case": "https://example.org/{}"}, output_annotations=True
+    )
+    assert RecordingOptions.from_json(full.to_json()) == full

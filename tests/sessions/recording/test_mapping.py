@@ -1,0 +1,314 @@
+"""Every row of the mapping on real suites: pytest's words on one side, one result of the server on the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.recording.options import RecordingOptions
+from support.recording import SUBTESTS, needs_subtests, record
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree as ET
+
+OUTCOMES = """
+import logging
+import sys
+import pytest
+
+@pytest.fixture
+def broken():
+    print("in setup")
+    raise RuntimeError("no database")
+
+@pytest.fixture
+def leaky():
+    yield
+    print("in teardown")
+    raise OSError("cannot close")
+
+@pytest.fixture
+def both(leaky):
+    raise RuntimeError("no database")
+
+def test_passed():
+    print("quiet")
+
+def test_failed():
+    print("said \\x1b[31mred\\x1b[0m")
+    print("wrong", file=sys.stderr)
+    logging.getLogger().warning("warned")
+    raise ValueError("bad value")
+
+def test_assert():
+    assert 1 == 2
+
+def test_error(broken):
+    pass
+
+def test_teardown(leaky):
+    pass
+
+def test_failed_and_teardown(leaky):
+    raise ValueError("bad value")
+
+def test_setup_and_teardown(both):
+    pass
+
+@pytest.mark.skip(reason="not today")
+def test_skipped():
+    pass
+
+def test_skipped_inside():
+    pytest.skip("not here")
+
+@pytest.mark.xfail(reason="bug 1")
+def test_xfail():
+    assert 0
+
+@pytest.mark.xfail(run=False, reason="hangs")
+def test_xfail_not_run():
+    pass
+
+def test_xfail_inside():
+    pytest.xfail("bug 2")
+
+@pytest.mark.xfail
+def test_xfail_without_reason():
+    assert 0
+
+@pytest.mark.xfail(reason="bug 3")
+def test_xpass():
+    pass
+
+@pytest.mark.xfail(reason="bug 4", strict=True)
+def test_xpass_strict():
+    pass
+
+def test_exit():
+    raise SystemExit(3)
+
+def test_fail_call():
+    pytest.fail("told to")
+"""
+
+# Name of the test, status, names of its fields.
+TABLE = [
+    ("test_passed", "passed", []),
+    ("test_failed", "failure", ["Failure", "Output", "Errors", "Log"]),
+    ("test_assert", "failure", ["Failure"]),
+    ("test_error", "error", ["Error", "Output"]),
+    ("test_teardown", "error", ["Error", "Output"]),
+    ("test_failed_and_teardown", "error", ["Failure", "Error", "Output"]),
+    ("test_setup_and_teardown", "error", ["Error", "Error [teardown]", "Output"]),
+    ("test_skipped", "skipped", ["Skipped"]),
+    ("test_skipped_inside", "skipped", ["Skipped"]),
+    ("test_xfail", "skipped", ["Skipped"]),
+    ("test_xfail_not_run", "skipped", ["Skipped"]),
+    ("test_xfail_inside", "skipped", ["Skipped"]),
+    ("test_xfail_without_reason", "skipped", ["Skipped"]),
+    ("test_xpass", "passed", ["Unexpected pass"]),
+    ("test_xpass_strict", "failure", ["Failure"]),
+    ("test_exit", "failure", ["Failure"]),
+    ("test_fail_call", "failure", ["Failure"]),
+]
+
+
+def _xml_status(cases: list[ET.Element]) -> str:
+    """Return the worst of what the XML says about one test, which it writes twice for two failures."""
+    tags = {child.tag for case in cases for child in case}
+    return next((each for each in ("error", "failure", "skipped") if each in tags), "passed")
+
+
+def test_every_outcome_is_one_result(pytester: pytest.Pytester) -> None:
+    """Each outcome has the status that the JUnit XML gives it, in exactly one result, with the fields of the table."""
+    pytester.makepyfile(test_outcomes=OUTCOMES)
+    recorded = record(pytester)
+    found = [(each.body["name"], each.status, list(each.fields)) for each in recorded.results]
+    assert found == TABLE
+    assert all(each.is_final and each.number == 1 for each in recorded.results)
+    for each in recorded.results:
+        assert each.status == _xml_status([case for case in recorded.cases if case.attrib["name"] == each.body["name"]])
+        assert each.body["status"] == each.status
+        assert each.body["folder"] == "test_outcomes"
+        assert each.body["file"] == "test_outcomes.py"
+        assert 0 < each.body["elapsed"] < 10_000_000
+
+
+def test_lines_are_those_an_editor_shows(pytester: pytest.Pytester) -> None:
+    """The line of a test counts from 1."""
+    pytester.makepyfile(test_line="# one\n# two\ndef test_x():\n    pass\n")
+    assert record(pytester).only().body["line"] == 3
+
+
+def test_texts_of_failures(pytester: pytest.Pytester) -> None:
+    """Tracebacks, reasons and captured texts are in console fields, with JUnit's message and the exception's type."""
+    pytester.makepyfile(test_outcomes=OUTCOMES)
+    final = record(pytester).final
+    failure = final["test_failed"].fields["Failure"]
+    assert failure["type"] == 4
+    assert failure["is_highlight"] is True
+    assert "test_outcomes.py:27: ValueError" in failure["value"]
+    assert failure["meta"] == {"message": "ValueError: bad value", "type": "ValueError"}
+    assert final["test_failed"].values["Output"] == "said red\n"
+    assert final["test_failed"].values["Errors"] == "wrong\n"
+    assert final["test_failed"].values["Log"].endswith("warned")
+    assert final["test_assert"].fields["Failure"]["meta"] == {"message": "assert 1 == 2", "type": "AssertionError"}
+    assert final["test_error"].fields["Error"]["meta"] == {
+        "message": 'failed on setup with "RuntimeError: no database"',
+        "type": "RuntimeError",
+    }
+    assert final["test_error"].values["Output"] == "in setup\n"
+    assert "bad value" in final["test_failed_and_teardown"].values["Failure"]
+    assert final["test_failed_and_teardown"].fields["Error"]["meta"]["message"] == (
+        'failed on teardown with "OSError: cannot close"'
+    )
+    assert "cannot close" in final["test_setup_and_teardown"].values["Error [teardown]"]
+    assert final["test_xpass_strict"].values["Failure"] == "[XPASS(strict)] bug 4"
+    assert final["test_exit"].fields["Failure"]["meta"] == {"message": "SystemExit: 3", "type": "SystemExit"}
+
+
+def test_texts_of_skips(pytester: pytest.Pytester) -> None:
+    """A skip tells where and why in the words of the XML, an expected failure tells its reason."""
+    pytester.makepyfile(test_outcomes=OUTCOMES)
+    recorded = record(pytester)
+    texts = {each.attrib["name"]: child for each in recorded.cases for child in each if child.tag == "skipped"}
+    for name in ("test_skipped", "test_skipped_inside"):
+        skipped = recorded.final[name].fields["Skipped"]
+        assert skipped["value"] == texts[name].text
+        assert skipped["meta"] == {"message": texts[name].attrib["message"], "type": "pytest.skip"}
+        assert skipped["type"] == 4
+    for name in ("test_xfail", "test_xfail_not_run", "test_xfail_inside"):
+        reason = texts[name].attrib["message"]
+        assert recorded.final[name].fields["Skipped"]["meta"] == {"message": reason, "type": "pytest.xfail"}
+        assert recorded.final[name].values["Skipped"] == reason
+    assert recorded.final["test_xfail_without_reason"].values["Skipped"] == "The test is marked xfail."
+    assert recorded.final["test_xpass"].values["Unexpected pass"] == "bug 3"
+
+
+@pytest.mark.parametrize(
+    ("output", "with_output"),
+    [
+        ("failed", ["test_bad"]),
+        ("all", ["test_good", "test_bad"]),
+        ("none", []),
+    ],
+)
+def test_output_is_kept_as_the_rules_say(pytester: pytest.Pytester, output: str, with_output: list[str]) -> None:
+    """Captured output of all phases stays with failed tests, with all, or with none; nothing is there twice."""
+    pytester.makepyfile(
+        test_output="""
+        import pytest
+        @pytest.fixture(autouse=True)
+        def around():
+            print("before")
+            yield
+            print("after")
+        def test_good():
+            print("during")
+        def test_bad():
+            print("during")
+            assert 0
+    """
+    )
+    final = record(pytester, rules=RecordingOptions.from_json({**RecordingOptions().to_json(), "output": output})).final
+    assert [name for name, each in final.items() if "Output" in each.fields] == with_output
+    assert all(final[name].values["Output"] == "before\nduring\nafter\n" for name in with_output)
+
+
+def test_aliases_and_prefix_of_the_rules_are_used(pytester: pytest.Pytester) -> None:
+    """Statuses go out under their aliases; what the attempt was stays known."""
+    pytester.makepyfile(test_a="def test_a(): assert 0")
+    result = record(pytester, rules=RecordingOptions("team", statuses={"failure": "failed"})).only()
+    assert (result.status, result.body["status"], result.body["folder"]) == ("failure", "failed", "team.test_a")
+
+
+@needs_subtests
+def test_secrets_are_hidden_in_fields_alone(pytester: pytest.Pytester) -> None:
+    """What a pattern matches is hidden in every field and its meta; key, name and folder keep their spelling."""
+    pytester.makepyfile(
+        test_s="""
+        import pytest
+        @pytest.mark.parametrize("token", ["hunter2"])
+        def test_s(token, record_property, subtests):
+            print("token", token)
+            record_property("the-" + token, token)
+            with subtests.test(token):
+                assert token == 0, token
+            raise ValueError(token)
+    """
+    )
+    result = record(pytester, *SUBTESTS, rules=RecordingOptions(redact=("hunter[0-9]", "x*"))).only()
+    assert result.body["name"] == "test_s[hunter2]"
+    assert "hunter2" not in str(result.body["fields"])
+    assert result.fields["Failure"]["meta"]["message"] == "ValueError: [redacted]"
+    assert result.values["the-[redacted]"] == "[redacted]"
+
+
+def test_properties_are_fields_of_the_fitting_type(pytester: pytest.Pytester) -> None:
+    """Properties become addresses, strings or texts, by what their values look like."""
+    pytester.makepyfile(
+        test_p="""
+        def test_p(record_property):
+            record_property("url", "https://example.org/a?b=c")
+            record_property("lines", "one\\ntwo")
+            record_property("number", 12)
+            record_property("long", "x" * 800)
+            record_property("none", None)
+            record_property("not url", "see https://example.org")
+    """
+    )
+    fields = record(pytester, "-o", "junit_family=xunit1").only().fields
+    assert {name: (each["type"], each["value"]) for name, each in fields.items()} == {
+        "url": (5, "https://example.org/a?b=c"),
+        "lines": (2, "one\ntwo"),
+        "number": (1, "12"),
+        "long": (2, "x" * 800),
+        "none": (1, "None"),
+        "not url": (1, "see https://example.org"),
+    }
+
+
+def test_respelled_ids_are_shown_as_pytest_spells_them(pytester: pytest.Pytester) -> None:
+    """Where the XML's spelling differs, a field holds the node id."""
+    pytester.makeconftest("""
+        def pytest_collection_modifyitems(items):
+            items[0]._nodeid = "test_n.py::test_n[a\\x1bb]"
+            if hasattr(items[0], "_id"):
+                items[0]._id = type(items[0]._id).parse(items[0]._nodeid)
+    """)
+    pytester.makepyfile(test_n="def test_n(): pass")
+    result = record(pytester).only()
+    assert result.body["name"] == "test_n[a#x1Bb]"
+    assert result.values == {"Node id": "test_n.py::test_n[a\\x1bb]"}
+
+
+def test_modules_that_cannot_be_collected(pytester: pytest.Pytester) -> None:
+    """A module that fails to import is an error, a skipped one is skipped; each is one result in its own folder."""
+    pytester.makepyfile(
+        **{
+            "pkg/test_broken": "import nothing_like_it",
+            "pkg/test_off": "import pytest\npytest.skip('no driver', allow_module_level=True)",
+            "pkg/test_syntax": "def test_x(:\n",
+        }
+    )
+    recorded = record(pytester, "--continue-on-collection-errors")
+    by_name = {each.body["name"]: each for each in recorded.results}
+    assert {name: each.status for name, each in by_name.items()} == {
+        "pkg.test_broken": "error",
+        "pkg.test_off": "skipped",
+        "pkg.test_syntax": "error",
+    }
+    assert {each.attrib["name"]: _xml_status([each]) for each in recorded.cases} == {
+        name: each.status for name, each in by_name.items()
+    }
+    assert all(each.body["folder"] == name and each.is_final for name, each in by_name.items())
+    assert by_name["pkg.test_off"].body["file"] == "pkg/test_off.py"
+    assert by_name["pkg.test_off"].values["Skipped"].endswith("test_off.py:2: no driver")
+    error = by_name["pkg.test_broken"].fields["Error"]
+    assert error["meta"] == {
+        "message": "ModuleNotFoundError: No module named 'nothing_like_it'",
+        "type": "ModuleNotFoundError",
+    }
+    assert "SyntaxError" in by_name["pkg.test_syntax"].values["Error"]

@@ -1,0 +1,91 @@
+"""Tests that a session never came to are counted in a field of its run, and are no results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from compatibility.world.differing import differ
+from compatibility.world.plugins import search_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SUITE = """
+import os
+import time
+
+import pytest
+
+@pytest.mark.parametrize("number", range(10))
+def test_each(number):
+    if number == 3:
+        {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "arguments", "reported", "not_run", "note"),
+    [
+        ("assert False", (), 10, None, "tests failed (exit status 1)"),
+        ("assert False", ("-x",), 4, "6", "tests failed, stopping after 1 failures (exit status 1)"),
+        ("pytest.exit('enough', 7)", (), 4, "6", "ended by pytest.exit: enough"),
+        ("raise KeyboardInterrupt", (), 4, "6", "interrupted by Ctrl-C"),
+        ("os._exit(0)", (), 4, "6", "pytest died before the session ended"),
+        ("os.abort()", ("-n", "1"), 10, None, "tests failed (exit status 1)"),
+        ("assert False", ("-n", "1", "--maxfail=1", "--maxschedchunk=1"), None, "", "stopping after 1 failures"),
+        ("assert False", ("-n", "2", "--dist", "each"), 20, None, "tests failed (exit status 1)"),
+        ("os.abort()", ("-n", "1", "--max-worker-restart=0"), 4, "6", "exit status"),
+    ],
+    ids=["whole", "x", "exit", "ctrl-c", "os-exit", "crash", "maxfail", "each", "last-crash"],
+)
+def test_not_run_is_counted(
+    tmp_path: Path, end: str, arguments: tuple[str, ...], reported: int | None, not_run: str | None, note: str
+) -> None:
+    """However a session stops, the tests that it did not come to are a number in the run, and nothing else."""
+    pair = differ(tmp_path, _SUITE.replace("{}", end), *arguments)
+    fields = pair.run["fields"]
+    assert note in fields["Session"]
+    assert reported is None or len(pair.tests) == reported
+    if not_run == "":  # how many were under way when the session stopped is a matter of luck
+        assert int(fields["Not run"]) == 10 - len(pair.tests) > 0
+    else:
+        assert fields.get("Not run") == not_run
+    passed = [test["name"] for _, test in pair.tests if test["status"] == "passed"]
+    assert "test_each[3]" not in passed
+
+
+def test_not_run_of_each_worker(tmp_path: Path) -> None:
+    """Under ``--dist each`` every worker was to run every test: those not run are counted for each."""
+    suite = _SUITE.replace("{}", "pass").replace("number == 3", "os.environ['PYTEST_XDIST_WORKER'] == 'gw0'")
+    suite = suite.replace("        pass", "        os._exit(1)")
+    pair = differ(tmp_path, suite, "-n", "2", "--dist", "each", "--max-worker-restart=0")
+    assert int(pair.run["fields"]["Not run"]) == 20 - len(pair.tests)
+    assert {worker for worker, _ in pair.tests} == {"gw0", "gw1"}
+
+
+@pytest.mark.parametrize("method", ["signal", "thread"])
+def test_not_run_after_a_time_out(tmp_path: Path, method: str) -> None:
+    """pytest-timeout by signal fails a test and goes on, by thread it ends pytest: the rest is counted as not run."""
+    arguments = ("--timeout=1", f"--timeout-method={method}")
+    pair = differ(tmp_path, _SUITE.replace("{}", "time.sleep(60)"), *arguments, env=search_path("pytest-timeout"))
+    fields, statuses = pair.run["fields"], pair.statuses()
+    if method == "signal":
+        assert (len(pair.tests), statuses["test_each[3]"], fields.get("Not run")) == (10, "failure", None)
+    else:
+        assert (len(pair.tests), statuses["test_each[3]"], fields.get("Not run")) == (4, "error", "6")
+
+
+def test_not_run_after_a_collection_error(tmp_path: Path) -> None:
+    """A module that cannot be collected keeps all others from running: they are not run, it is a result."""
+    (tmp_path / "suite.py").write_text("def test_a(): pass\ndef test_b(): pass\n")
+    conftest = "def pytest_configure(config):\n    (config.rootpath / 'test_broken.py').write_text('1 / 0')\n"
+    plugin = tmp_path / "plugins"
+    plugin.mkdir()
+    (plugin / "breaking.py").write_text(conftest)
+    pair = differ(tmp_path / "pair", tmp_path / "suite.py", "-p", "breaking", env={"PYTHONPATH": str(plugin)})
+    assert pair.reported.ran.exit == pair.bare.ran.exit == 2
+    assert [test["status"] for _, test in pair.tests] == ["error"]
+    assert pair.run["fields"]["Not run"] == "2"
+    assert pair.run["fields"]["Session"].startswith("stopped: 1 error")

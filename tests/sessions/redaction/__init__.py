@@ -1,0 +1,1 @@
+"""Secrets that stay out of everything that is sent or written."""

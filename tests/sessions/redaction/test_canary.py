@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.canary import files_with, holds_token
+from support.checked_server import CheckedServer
+from support.projects import MIXED, Project, paused, wait_for_death
+from support.sessions import send, session_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+CANARY = f"canary-{secrets.token_hex(12)}"
+"""The token of these tests alone: other sessions may run on this machine at the same time."""
+
+
+def finds(data: bytes) -> bool:
+    return holds_token(data, CANARY)
+
+
+def files_with_token(*folders: Path) -> list[Path]:
+    return files_with(CANARY, *folders)
+
+
+def of_processes(name: str) -> Iterator[tuple[int, bytes]]:
+    """Yield this file of all processes that let us read it."""
+    for each in Path("/proc").iterdir():
+        if each.name.isdigit() and int(each.name) != os.getpid():
+            try:
+                yield int(each.name), (each / name).read_bytes()
+            except OSError:
+                continue  # it has ended, or is another user's
+
+
+def sender_of(project: Project) -> int:
+    """Return the process id of the sender of the project's only session, found as people do: by its command line."""
+    (session,) = project.sessions
+    (found,) = (
+        pid
+        for pid, words in of_processes("cmdline")
+        if b"pytest_automation_report sender" in words and os.fsencode(session.name) in words
+    )
+    return found
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """Make folders of the test's own for everything that could be written, and name them to the session."""
+    for name in ("home", "temporary"):
+        (tmp_path / name).mkdir()
+    own = {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "temporary"), "AUTOMATION_REPORT_TOKEN": CANARY}
+    own["XDG_STATE_HOME"] = ""  # what pytest notes of the user's servers is in the home folder, too
+    return {**session_environment(), **own}
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CheckedServer]:
+    with CheckedServer(tmp_path_factory.mktemp("server") / "store.sqlite3", CANARY) as server:
+        yield server
+
+
+@pytest.mark.parametrize("arguments", [["-vv", "--setup-show", "-o", "log_cli=true", "--log-cli-level=DEBUG"], ["-n2"]])
+def test_token_is_nowhere_after_a_session(
+    arguments: list[str], tmp_path: Path, env: dict[str, str], server: CheckedServer
+) -> None:
+    """A delivered session with failures leaves the token in no output and no file."""
+    project = Project(tmp_path / "project", MIXED)
+    log = ["--log-file=all.log", "--log-file-level=DEBUG", "--junitxml=junit.xml", "--debug=debug.log"]
+    ran = project.report(*arguments, *log, address=server.address, env=env)
+    assert ran.exit == 1, ran.text
+    assert len(server.tests()) == 3
+    assert not finds(ran.text.encode())
+    assert files_with_token(tmp_path, server.database.parent) == []
+
+
+def test_token_is_in_no_argument_and_no_environment_of_the_sender(
+    tmp_path: Path, env: dict[str, str], server: CheckedServer
+) -> None:
+    """While a session runs, no process has the token among its arguments, nor the sender in its environment."""
+    project = Project(tmp_path / "project")
+    with paused(project, "-n2", address=server.address, env=env):
+        sender = sender_of(project)
+        assert [pid for pid, words in of_processes("cmdline") if finds(words)] == []
+        assert not finds(Path(f"/proc/{sender}/environ").read_bytes())
+        assert files_with_token(tmp_path) == []
+
+
+def test_token_of_a_file_is_in_no_environment_at_all(
+    tmp_path: Path, env: dict[str, str], server: CheckedServer
+) -> None:
+    """A token that comes from a file works, and is in no environment, not even pytest's own."""
+    project = Project(tmp_path / "project")
+    token_file = tmp_path / "token"
+    token_file.write_text(f"{CANARY}\n")
+    env = {name: value for name, value in env.items() if name != "AUTOMATION_REPORT_TOKEN"}
+    arguments = ["-n2", "--automation-report-token-file", str(token_file)]
+    with paused(project, *arguments, address=server.address, env=env):
+        assert [pid for pid, words in of_processes("cmdline") if finds(words)] == []
+        assert [pid for pid, words in of_processes("environ") if finds(words)] == []
+        assert files_with_token(tmp_path) == [token_file]
+    assert len(server.tests()) == 2
+    assert files_with_token(tmp_path) == [token_file]
+
+
+def test_token_is_nowhere_after_a_kill(tmp_path: Path, env: dict[str, str], server: CheckedServer) -> None:
+    """A pytest that is killed leaves the token in no file, and neither does its sender that goes on alone."""
+    project = Project(tmp_path / "project")
+    with paused(project, address=server.address, env=env) as process:
+        sender = sender_of(project)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert files_with_token(tmp_path) == []
+        wait_for_death(sender)
+    assert len(server.tests()) == 2
+    assert files_with_token(tmp_path) == []
+
+
+def test_refused_token_is_told_but_not_shown(tmp_path: Path, env: dict[str, str]) -> None:
+    """A token that the server refuses is in no file, log or message of session and console, and its remedy is told."""
+    project = Project(tmp_path / "project", MIXED)
+    with CheckedServer(tmp_path / "store.sqlite3", "another") as server:
+        ran = project.report("-n2", "-vv", address=server.address, env=env)
+        assert ran.exit == 1, ran.text
+        assert "set AUTOMATION_REPORT_TOKEN to one that is valid for this project" in ran.text
+        assert "3 results kept" in ran.text
+        assert files_with_token(tmp_path) == []
+        sent = send(project.root, "--url", server.address, "--project-id", "1", env=env)
+        assert sent.exit == 4, sent.text
+    assert not finds((ran.text + sent.text).encode())
+    assert len(project.sessions) == 1
+    assert files_with_token(tmp_path) == []

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.recording.identity import identity_of
+from pytest_automation_report.text.credential_patterns import MARK
+from support.checked_server import CheckedServer
+from support.projects import Project
+from support.sessions import TOKEN, send, session_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECRET = f"s3cr3t-{secrets.token_hex(12)}"
+BEARER = secrets.token_hex(16)
+URL_PASSWORD = f"pw-{secrets.token_hex(6)}"
+
+SUITE = f"""
+import logging, os, sys
+import pytest
+import pytest_automation_report as report
+
+SECRET, BEARER, PASSWORD = os.environ["DEPLOY_PASSWORD"], "{BEARER}", "{URL_PASSWORD}"
+
+@pytest.mark.parametrize("value", [SECRET])
+def test_prints(value):
+    print("Authorization: Bearer", BEARER)
+    print(value, file=sys.stderr)
+    logging.getLogger().warning("postgresql://user:%s@db/x", PASSWORD)
+    assert value == ""
+
+def test_raises():
+    raise ValueError("cannot log in with " + SECRET)
+
+@pytest.fixture
+def broken():
+    yield
+    raise RuntimeError(SECRET)
+
+def test_teardown(broken):
+    pass
+
+@pytest.mark.skip(reason="needs " + SECRET)
+def test_skip():
+    pass
+
+@pytest.mark.xfail(reason="knows " + SECRET)
+def test_xfail():
+    assert False
+
+@pytest.mark.automation_report_field("marked", SECRET)
+@pytest.mark.automation_report_link("https://u:" + PASSWORD + "@example.org/")
+def test_annotates(automation_report, record_property, tmp_path):
+    record_property("recorded " + SECRET, SECRET)
+    automation_report.field("field", "token " + SECRET)
+    automation_report.link("https://u:" + PASSWORD + "@example.org/", "link " + SECRET)
+    automation_report.artifact("https://example.org/a?token=" + SECRET, "file " + SECRET)
+    automation_report.artifact(tmp_path / SECRET)
+    with automation_report.step("step " + SECRET):
+        pass
+
+def test_subtests(subtests):
+    with subtests.test("sub " + SECRET):
+        assert SECRET == ""
+
+def test_crashes():
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        os._exit(1)
+"""
+
+CONFTEST = """
+import os
+import pytest
+from pytest_automation_report import Field, Link, RunAdditions
+
+SECRET = os.environ["DEPLOY_PASSWORD"]
+
+def pytest_automation_report_describe_run(config):
+    return RunAdditions(fields=[Field("run", SECRET)], links=[Link("docs", "https://u:pw@example.org/" + SECRET)])
+
+def pytest_automation_report_describe_test(item, report):
+    if item.name == "test_skip":
+        raise ValueError(SECRET)
+
+@pytest.fixture(autouse=True, scope="session")
+def suite(record_testsuite_property):
+    record_testsuite_property("suite", SECRET)
+
+def pytest_sessionfinish(session):
+    session.shouldstop = "stopped by " + SECRET
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_no_secret_is_spooled_or_sent(tmp_path: Path, workers: str) -> None:
+    """A secret is in no file of the spool and reaches no server, whatever carries it, but names and keys stay."""
+    pytest.importorskip("xdist")
+    project = Project(tmp_path / "project", SUITE)
+    project.write("conftest.py", CONFTEST)
+    project.write("test_broken.py", "import os\nraise ValueError(os.environ['DEPLOY_PASSWORD'])\n")
+    env = session_environment(DEPLOY_PASSWORD=SECRET, DATABASE_URL=f"postgresql://u:{URL_PASSWORD}@db/x")
+    arguments = ["-n", workers, "--junitxml=j.xml", "--continue-on-collection-errors"]
+    arguments += [f"--automation-report-fields=pw={SECRET}", "--automation-report-delivery=later"]
+    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
+        kept = project.report(*arguments, "--automation-report-output=all", address=server.address, env=env)
+        (session,) = project.sessions
+        spooled = {each.name: each.read_text() for each in session.iterdir() if each.is_file()}
+        sent = send(project.root, "--url", server.address, "--project-id", "1", env=env)
+        assert sent.exit == 0, sent.text
+        bodies = json.dumps([each.body for each in server.log])
+        tests = [test for _, test in server.tests()]
+    name = f"test_prints[{SECRET}]"
+    for text in (*spooled.values(), bodies):
+        shown = text.replace(name, "")
+        assert SECRET not in shown
+        assert BEARER not in shown
+        assert URL_PASSWORD not in shown
+        assert TOKEN not in shown
+    assert bodies.count(MARK) > 30
+    (printed,) = [each for each in tests if each["name"] == name]
+    assert printed["key"] == identity_of(f"test_suite.py::{name}").key
+    section = kept.out.partition("= automation report =")[2].partition("\n")[2].partition("\n=")[0]
+    assert "8 tests collected" in section
+    assert workers != "0" or f"ValueError: {MARK}" in section
+    assert SECRET not in section
+
+
+def test_secrets_stay_where_hiding_is_off(tmp_path: Path) -> None:
+    """With the setting off all texts go as they are, but for the token and the user's own patterns."""
+    token = f"own-{secrets.token_hex(12)}"  # it is printed by the test, which no other token of these tests may be
+    suite = f"def test_it():\n    print('{SECRET} {token} pin-1 Authorization: Bearer {BEARER}')\n    assert 0\n"
+    project = Project(tmp_path / "project", suite)
+    options = ["-oautomation_report_redact_builtin=false", "-oautomation_report_redact=pin-[0-9]"]
+    env = {**session_environment(DEPLOY_PASSWORD=SECRET), "AUTOMATION_REPORT_TOKEN": token}
+    with CheckedServer(tmp_path / "store.sqlite3", token) as server:
+        project.report(*options, address=server.address, env=env)
+        ((_, test),) = server.tests()
+    (output,) = [each["value"] for each in test["fields"] if each["name"] == "Output"]
+    assert output == f"{SECRET} {MARK} {MARK} Authorization: Bearer {BEARER}\n"
+
+
+def test_pytest_exit_tells_no_secret(tmp_path: Path) -> None:
+    """The reason of ``pytest.exit`` becomes the run's note without its secrets."""
+    project = Project(tmp_path / "project", f"import pytest\ndef test_it():\n    pytest.exit('leaving {SECRET}')\n")
+    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
+        project.report(address=server.address, env=session_environment(DEPLOY_PASSWORD=SECRET))
+        bodies = json.dumps([each.body for each in server.log])
+    assert f"leaving {MARK}" in bodies
+    assert SECRET not in bodies

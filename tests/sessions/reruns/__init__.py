@@ -1,0 +1,1 @@
+"""Tests that failed are run again."""

@@ -1,0 +1,127 @@
+"""``--automation-report-rerun-failed``: what failed before is run again, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.projects import console
+from support.sessions import session_environment
+
+if TYPE_CHECKING:
+    from support.checked_server import CheckedServer
+    from support.projects import Project
+
+SUITE = """
+import os
+import pytest
+
+IS_FIXED = "FIXED" in os.environ
+
+@pytest.mark.parametrize("n", range(3))
+def test_number(n):
+    assert n != 1 or IS_FIXED
+
+class TestForm:
+    def test_ok(self): pass
+    def test_setup(self, broken): pass
+
+@pytest.fixture
+def broken():
+    assert IS_FIXED
+"""
+BROKEN = "import os\nassert 'FIXED' in os.environ\ndef test_inside(): pass\n"
+
+
+@pytest.mark.parametrize("place", ["embedded", "server"])
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_only_what_failed_runs_again(
+    project: Project, server: CheckedServer, place: str, workers: tuple[str, ...]
+) -> None:
+    """Failed tests, those with errors and those of modules that could not be collected run again, in every process."""
+    project.write("test_suite.py", SUITE)
+    project.write("test_broken.py", BROKEN)
+    address = server.address if place == "server" else None
+    first = project.report("--continue-on-collection-errors", address=address)
+    assert first.exit == 1, first.text
+    arguments = ["-v", "--automation-report-rerun-failed", *workers]
+    again = project.report(*arguments, address=address, env=session_environment(FIXED="1"))
+    assert again.exit == 0, again.text
+    assert "running again what failed in run 1: 3 tests" in again.out
+    assert "3 tests deselected that did not fail in run 1" in again.out
+    passed = {line.rpartition("::")[2] for line in again.out.splitlines() if "PASSED" in line}
+    assert {each.split()[0] for each in passed} == {"test_number[1]", "test_setup", "test_inside"}
+    named = project.report("--automation-report-rerun-failed", "2", address=address, env=session_environment(FIXED="1"))
+    assert named.exit == 0, named.text
+    assert (
+        named.out.count("nothing failed in run 2: no test is run (--automation-report-rerun-failed=all runs all)") == 2
+    )
+    assert "passed" not in named.out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_nothing_failed(project: Project, workers: tuple[str, ...]) -> None:
+    """When nothing failed before, no test runs and the exit code is 0; with ``=all`` all tests run."""
+    assert project.report().exit == 0
+    none = project.report("--automation-report-rerun-failed", *workers)
+    assert none.exit == 0, none.text
+    assert "passed" not in none.out.splitlines()[-1]
+    assert "nothing failed in run 1: no test is run (--automation-report-rerun-failed=all runs all)" in none.out
+    every = project.report("--automation-report-rerun-failed=all", *workers)
+    assert every.exit == 0, every.text
+    assert "nothing failed in run 1: all tests are run" in every.out
+    assert "1 passed" in every.out.splitlines()[-1]
+    assert "deselected" not in every.out
+    assert project.report("--automation-report-rerun-failed", "test_nowhere.py").exit == 4
+
+
+def test_what_failed_is_not_among_the_tests(project: Project) -> None:
+    """When tests failed before and none of them is there, the exit code is pytest's for no tests."""
+    project.write("test_suite.py", "def test_a(): assert 0\n")
+    assert project.report().exit == 1
+    project.write("test_suite.py", "def test_b(): pass\n")
+    ran = project.report("--automation-report-rerun-failed")
+    assert ran.exit == 5, ran.text
+    assert "1 test deselected that did not fail in run 1" in ran.out
+
+
+def test_rerun_reads_the_embedded_store_where_the_ini_file_names_a_server(project: Project) -> None:
+    """With ``--automation-report-url local`` what failed is read from the embedded store, too."""
+    project.write("pytest.ini", "[pytest]\nautomation_report_url = https://nobody.invalid\n")
+    project.write("test_suite.py", "def test_a(): assert 0\ndef test_b(): pass\n")
+    local = ["--automation-report-url", "local"]
+    first = project.report(*local)
+    assert (first.exit, "in the embedded store" in first.out) == (1, True), first.text
+    again = project.report(*local, "--automation-report-rerun-failed")
+    assert "running again what failed in run 1: 1 test" in again.out
+    assert "1 failed, 1 deselected" in again.out.splitlines()[-1]
+
+
+def test_keys_are_printed_alone(project: Project) -> None:
+    """``run failed`` prints the run and the keys on stdout, and names on stderr."""
+    project.write("test_suite.py", "def test_a(): assert 0\ndef test_b(): pass\n")
+    project.report()
+    ran = console(project.root, "run", "failed")
+    run, key = ran.out.split()
+    assert (run, len(key)) == ("1", 64)
+    assert ran.err == "test_suite.test_a\n1 failed in run 1\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("--automation-report-rerun-failed", "yesterday"), "'yesterday' cannot be used: write the id of a run"),
+        (
+            ("--automation-report-rerun-failed", "my tests/"),
+            "where 'my tests/' are tests to select from, write --automation-report-rerun-failed=last 'my tests/'",
+        ),
+        (("--automation-report-rerun-failed", "77"), "what failed cannot be read: Error: "),
+        (("--automation-report-rerun-failed",), "what failed cannot be read: Error: "),
+    ],
+)
+def test_run_that_is_not_there_is_a_usage_error(project: Project, arguments: tuple[str, ...], part: str) -> None:
+    """Where it cannot be known what failed, no test runs: running all, or none, would be a guess."""
+    ran = project.pytest(*arguments)
+    assert ran.exit == 4, ran.text
+    assert part in ran.err

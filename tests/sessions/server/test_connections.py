@@ -1,0 +1,237 @@
+"""Connections of a served store: who may hold one, for how long, and which bodies are read."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from support.places import ROOT
+from support.processes import line_of, running
+from support.service import a_test
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
+SERVER = """
+import sys
+from pathlib import Path
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.server.http.channels import Deadlines
+from pytest_automation_report.server.http.serving import ServeOptions, serve
+from pytest_automation_report.server.store.store import Store
+
+store = Store(Path(sys.argv[1]))
+header, body, idle, drain, connections = map(float, sys.argv[2:])
+options = ServeOptions(deadlines=Deadlines(header, body, idle, drain), connections=int(connections))
+serve(store, Token("t"), host="127.0.0.1", port=0, ready=lambda address: print(address, flush=True), options=options)
+store.close()
+"""
+RUNS = "/api/v1/projects/1/automation/runs"
+LONG = 300.0
+MEBI = 1024 * 1024
+
+
+@contextmanager
+def _served(
+    folder: Path,
+    *,
+    header: float = LONG,
+    body: float = LONG,
+    idle: float = LONG,
+    drain: float = LONG,
+    connections: int = 64,
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Serve a store with these deadlines; yield its address and its process, which must end well at the end."""
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    numbers = map(str, (header, body, idle, drain, connections))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
+    command = [sys.executable, "-W", "error", "-c", SERVER, str(folder / "store.db"), *numbers]
+    with running(command, environment) as server:
+        yield line_of(server), server
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+        assert server.stderr is not None
+        assert "Traceback" not in server.stderr.read()
+
+
+def _connect(address: str) -> socket.socket:
+    host, port = address.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
+def _head(length: int, *more: str) -> bytes:
+    lines = [f"POST {RUNS} HTTP/1.1", "Host: localhost", "Content-Type: application/json", *more]
+    return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
+@pytest.mark.parametrize("more", [(), ("Authorization: Bearer wrong",), ("Expect: 100-continue",)])
+def test_a_body_without_the_token_is_refused_by_its_header(tmp_path: Path, more: tuple[str, ...]) -> None:
+    """The answer comes before the first byte of the body, in the form of all errors, and is the last one."""
+    with _served(tmp_path) as (address, _), _connect(address) as connection:
+        connection.sendall(_head(16 * MEBI, *more))
+        with connection.makefile("rb") as file:
+            head, _, body = file.read().partition(b"\r\n\r\n")
+        assert head.split(b"\r\n")[0] == b"HTTP/1.1 401 Unauthorized"
+        assert b"www-authenticate: bearer" in head.lower().split(b"\r\n")
+        assert "Authorization: Bearer TOKEN" in json.loads(body)["message"]
+
+
+def test_a_body_without_the_token_is_never_on_the_disk(tmp_path: Path) -> None:
+    """However it is sent, no temporary file is made for it; a client that reads only afterwards reads the answer."""
+    with _served(tmp_path) as (address, server), _session() as session:
+
+        def parts() -> Iterator[bytes]:
+            for _ in range(200):
+                yield b" " * (MEBI // 8)
+                assert [name for name in _open_files(server) if "temporary" in name] == []
+
+        for body in (b" " * (20 * MEBI), parts()):
+            answer = session.post(address + RUNS, data=body, headers={"Content-Type": "application/json"})
+            assert answer.status_code == 401
+
+
+def _open_files(server: subprocess.Popen[str]) -> set[str]:
+    """Return the paths of a process' open files, deleted ones included; empty where there is no /proc."""
+    folder = Path(f"/proc/{server.pid}/fd")
+    return {str(each.readlink()) for each in folder.iterdir() if each.is_symlink()} if folder.exists() else set()
+
+
+def test_what_follows_a_refused_header_is_no_request(tmp_path: Path) -> None:
+    """The body of a refused request is thrown away, also where it looks like a request with the token."""
+    body = b'{"name": "n", "source": "s"}'
+    inner = _head(len(body), "Authorization: Bearer t") + body
+    with _served(tmp_path) as (address, _):
+        with _connect(address) as connection:
+            connection.sendall(_head(len(inner)) + inner)
+            with connection.makefile("rb") as file:
+                assert file.read().count(b"HTTP/1.1") == 1
+        with _session() as session:
+            headers = {"Authorization": "Bearer t"}
+            assert session.get(address + RUNS, headers=headers).status_code == 404, "no run was made"
+
+
+def test_a_client_that_sends_on_after_a_refusal_is_cut_off(tmp_path: Path) -> None:
+    """What it sends is read for some time, so that it can read the answer, and not for ever."""
+    with _served(tmp_path, drain=0.3) as (address, _), _connect(address) as connection:
+        connection.sendall(_head(10**7))
+        with pytest.raises(OSError, match=r"reset|pipe"):
+            _send_without_end(connection)
+
+
+def _send_without_end(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b" " * 1024)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"], ids=["new", "kept"])
+def test_a_connection_without_a_request_is_closed(tmp_path: Path, sent: bytes) -> None:
+    """A client that says nothing, at first or after an answer, holds its connection for seconds only."""
+    with _served(tmp_path, idle=0.5) as (address, _), _connect(address) as connection:
+        connection.sendall(sent)
+        with connection.makefile("rb") as file:
+            answer = file.read()
+        assert answer.startswith(b"HTTP/1.1 200" if sent else b"")
+        assert answer or not sent
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nX-Slow: "], ids=["idle", "half a header"])
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files in /proc")
+def test_a_flood_of_connections_makes_room_for_requests(tmp_path: Path, sent: bytes) -> None:
+    """However long they might wait, connections without a request give way, the oldest first; no more are open."""
+    with _served(tmp_path) as (address, server), ExitStack() as flood:
+        before = len(_descriptors(server))
+        for _ in range(150):
+            flood.enter_context(_connect(address)).sendall(sent)
+        session = flood.enter_context(_session())
+        with ThreadPoolExecutor(1) as pool:
+            asked, most = pool.submit(session.get, f"{address}/healthz", timeout=60), 0
+            while not asked.done():
+                most = max(most, len(_descriptors(server)))
+                wait([asked], 0.02)
+        assert asked.result().status_code == 200
+        assert before + 32 < most <= before + 64
+
+
+def _descriptors(server: subprocess.Popen[str]) -> list[Path]:
+    return list(Path(f"/proc/{server.pid}/fd").iterdir())
+
+
+def test_a_request_with_the_token_does_not_give_way(tmp_path: Path) -> None:
+    """A body that is still arriving is no empty connection: it is taken, whatever crowd is at the door."""
+    body = b'{"name": "n", "source": "s"}'
+    with _served(tmp_path, connections=16) as (address, _), ExitStack() as flood:
+        sender = flood.enter_context(_connect(address))
+        sender.sendall(_head(len(body), "Authorization: Bearer t", "Connection: close") + body[:5])
+        for _ in range(40):
+            flood.enter_context(_connect(address))
+        assert flood.enter_context(_session()).get(f"{address}/healthz", timeout=60).status_code == 200
+        sender.sendall(body[5:])
+        with sender.makefile("rb") as file:
+            assert file.readline().split()[1] == b"201"
+
+
+def test_two_hundred_clients_are_served_at_once(tmp_path: Path) -> None:
+    """As many sessions as a large pipeline has keep their connections and are all answered."""
+    with _served(tmp_path, connections=512) as (address, _), ExitStack() as clients:
+        opened = [clients.enter_context(_connect(address)) for _ in range(200)]
+        request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        for _ in range(2):
+            for client in opened:
+                client.sendall(request)
+            for client in opened:
+                with client.makefile("rb") as file:
+                    assert file.readline().startswith(b"HTTP/1.1 200")
+                    assert b'{"status":"ok"}' in iter(lambda: file.readline(15), b"")
+
+
+def test_every_answer_with_an_empty_body_keeps_its_connection(tmp_path: Path) -> None:
+    """204 has no length and needs none: a batch after the other goes over one connection."""
+    headers = {"Authorization": "Bearer t"}
+    with _served(tmp_path) as (address, _), _session() as session:
+        api = f"{address}/api/v1/automation/runs"
+        assert session.post(address + RUNS, json={"name": "n", "source": "s"}, headers=headers).json() == {"id": 1}
+        assert session.post(f"{api}/1/threads", json={}, headers=headers).json() == {"id": 1}
+        for number in range(5):
+            tests = {"tests": [a_test(number)]}
+            answer = session.post(f"{api}/threads/1/append", json=tests, headers=headers)
+            assert (answer.status_code, answer.headers.get("Connection")) == (204, None)
+            assert answer.headers.get("Content-Length") is None
+        (pool,) = session.get_adapter(address).poolmanager.pools._container.values()  # type: ignore[attr-defined] # of requests
+        assert pool.num_connections == 1
+
+
+def test_a_client_that_asks_for_it_is_closed(tmp_path: Path) -> None:
+    """Connection: close, and HTTP/1.0 without more, end the connection after an answer without a body, too."""
+    body = b'{"name": "n", "source": "s"}'
+    with _served(tmp_path) as (address, _):
+        with _session() as session:
+            session.post(
+                address + RUNS, data=body, headers={"Authorization": "Bearer t", "Content-Type": "application/json"}
+            )
+        for version, more in (("1.1", "Connection: close\r\n"), ("1.0", "")):
+            with _connect(address) as connection:
+                path = "/api/v1/automation/runs/1/append"
+                sent = f"POST {path} HTTP/{version}\r\nHost: localhost\r\nAuthorization: Bearer t\r\n{more}"
+                connection.sendall(f"{sent}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+                with connection.makefile("rb") as file:
+                    answer = file.read()
+                assert answer.startswith(f"HTTP/{version} 204".encode())
+                assert b"Connection: close" in answer

@@ -1,0 +1,108 @@
+"""Runs that a thousand jobs have joined: lists and pages of them stay small, and so does the server."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from pytest_automation_report.server.http import resources
+from pytest_automation_report.server.pages.handlers import _project_page
+from pytest_automation_report.server.pages.view_models import THREADS_SHOWN
+from pytest_automation_report.server.store.store import Store
+from support.crowds import FIELDS, crowd
+from support.places import ROOT
+from support.processes import line_of, running
+from support.service import API, IN_A_FILE, TOKEN, Service
+from support.sessions import clean_environment
+
+if TYPE_CHECKING:
+    import subprocess
+
+RUNS = "/projects/1/automation/runs"
+MEBIBYTE = 1024 * 1024
+FLAT_BYTES = 64 * MEBIBYTE
+"""By how much the server may grow while it lists more than twice as much."""
+
+
+@pytest.mark.parametrize("flag", ["0", "false"])
+def test_threads_are_left_out_of_runs_when_they_are_not_asked_for(service: Service, flag: str) -> None:
+    """With ``threads=0`` a run, alone or in a list, has all it has otherwise, but an empty list of threads."""
+    (run_id,) = crowd(service.store, 1, 3)
+    whole = service.run(run_id)
+    assert [len(thread["fields"]) for thread in whole["threads"]] == [FIELDS] * 3
+    assert service.get(RUNS).json["result"] == service.get(RUNS, "threads=1").json["result"] == [whole]
+    bare = {**whole, "threads": []}
+    assert (bare["thread_count"], bare["fields"][0]["value"]) == (3, "main")
+    assert service.get(RUNS, f"threads={flag}").json["result"] == [bare]
+    assert service.get(f"/automation/runs/{run_id}", f"threads={flag}").json["result"] == bare
+
+
+def test_a_flag_for_threads_that_is_none_is_refused(service: Service) -> None:
+    """The parameter is named with what it may be, as every other one is."""
+    run_id = service.new_run()
+    for path in (RUNS, f"/automation/runs/{run_id}"):
+        answer = service.get(path, "threads=none")
+        assert (answer.status_code, answer.json["errors"]) == (422, {"threads": ["Must be one of 0, 1, true, false."]})
+
+
+def test_a_page_of_large_runs_comes_whole_in_pieces(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list with more threads than are held at once has the same runs, threads and page numbers as a small one."""
+    monkeypatch.setattr(resources, "_THREADS_AT_ONCE", 4)
+    ids = [*crowd(service.store, 2, 3), *crowd(service.store, 3, 2), *crowd(service.store, 1, 9)]
+    page = service.get(RUNS, "order=asc&expands=automation_sources").json
+    assert page["result"] == [service.run(run_id) for run_id in ids]
+    assert [run["thread_count"] for run in page["result"]] == [len(run["threads"]) for run in page["result"]]
+    assert (page["page"], page["next_page"], page["last_page"], page["total"]) == (1, None, 1, 6)
+    assert [source["name"] for source in page["expands"]["automation_sources"]] == ["suite"]
+
+
+@IN_A_FILE
+def test_pages_read_no_threads_but_those_they_show(service: Service) -> None:
+    """The page of a project reads no thread at all; that of a run tells how many there are and reads the first."""
+    crowd(service.store, 2, THREADS_SHOWN + 20)
+    seen: list[str] = []
+    with service.file.reading() as database:
+        database.connection().set_trace_callback(seen.append)  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+    _project_page(service.store, 1, {})
+    assert seen
+    assert [statement for statement in seen if 'FROM "thread"' in statement] == []
+
+
+@pytest.mark.slow
+def test_memory_of_the_server_stays_flat(tmp_path: Path) -> None:
+    """A list of 25 runs of 1,000 threads, read whole, costs the server a fraction of what it holds."""
+    place = tmp_path / "store.db"
+    with closing(Store(place)) as store:
+        crowd(store, 25, 1_000)
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0", "--database", str(place)]
+    env = clean_environment(PYTHONPATH=str(ROOT), AUTOMATION_REPORT_SERVER_TOKEN=TOKEN.value)
+    with running(command, env, tmp_path) as server, requests.Session() as session:
+        address = f"{line_of(server)}{API}{RUNS}"
+        session.trust_env = False
+        session.headers["Authorization"] = f"Bearer {TOKEN.value}"
+        bare = session.get(address, params={"threads": "0"})
+        assert (len(bare.json()["result"]), len(bare.content) < MEBIBYTE) == (25, True)
+        before = _peak_bytes(server)
+        whole = session.get(address)
+        grown = _peak_bytes(server) - before
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=20)
+    result: list[dict[str, Any]] = whole.json()["result"]
+    assert [len(run["threads"]) for run in result] == [1_000] * 25
+    assert len(whole.content) > 20 * MEBIBYTE
+    assert grown < FLAT_BYTES, f"grown by {grown // MEBIBYTE} MiB"
+
+
+def _peak_bytes(process: subprocess.Popen[str]) -> int:
+    """Return the most memory that a process has had."""
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    match = re.search(r"VmHWM:\s+([0-9]+) kB", status)
+    assert match is not None
+    return int(match[1]) * 1024

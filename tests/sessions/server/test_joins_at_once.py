@@ -1,0 +1,91 @@
+"""Many jobs of one pipeline that begin in the same second, as real sessions against a real server."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from support.places import ROOT
+from support.processes import line_of, running
+from support.service import API, option
+from support.sessions import TOKEN, clean_environment, reporting_arguments, session_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_automation_report.api.models import PostgresDatabase
+
+SESSIONS = 40
+TESTS = 3
+SUITE = f"""
+import pytest
+
+@pytest.mark.parametrize("number", range({TESTS}))
+def test_ok(number):
+    pass
+"""
+
+LOADED = {
+    "request": 60.0,
+    "exit_all": 150.0,
+    "exit_progress": 90.0,
+    "exit_down": 1.0,
+    "alone": 30.0,
+    "retry_base": 0.5,
+    "read_back": 2.0,
+}
+"""The limits of users, but for those that a machine stretches that has 80 processes for its two cores."""
+
+
+@contextmanager
+def _served(folder: Path, place: Path | PostgresDatabase) -> Iterator[str]:
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0"]
+    env = clean_environment(
+        PYTHONPATH=str(ROOT), AUTOMATION_REPORT_SERVER_TOKEN=TOKEN, AUTOMATION_REPORT_DATABASE=option(place)
+    )
+    with running(command, env, folder) as server:
+        yield line_of(server)
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=30)
+
+
+def _begun(folder: Path, address: str, number: int) -> subprocess.Popen[str]:
+    """Start a job in a folder that is its alone, as in a container."""
+    own = folder / f"job-{number}"
+    own.mkdir()
+    (own / "pytest.ini").write_text("[pytest]\n")
+    (own / "test_suite.py").write_text(SUITE)
+    command = [*reporting_arguments(address), "--automation-report-run-key", "build-7", "--automation-report-strict"]
+    return subprocess.Popen(
+        command,
+        cwd=own,
+        env=session_environment(LOADED, AUTOMATION_REPORT_SHARD=f"{number + 1}/{SESSIONS}"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_sessions_that_join_a_run_at_once_deliver_before_they_end(
+    tmp_path: Path, new_place: Path | PostgresDatabase
+) -> None:
+    """Of 40 strict sessions of one key each ends with all its results delivered, in one run, and leaves no spool."""
+    with _served(tmp_path, new_place) as address, ExitStack() as jobs:
+        sessions = [jobs.enter_context(_begun(tmp_path, address, number)) for number in range(SESSIONS)]
+        outputs = [session.communicate(timeout=300)[0] for session in sessions]
+        with requests.Session() as asking:
+            asking.trust_env = False
+            asking.headers["Authorization"] = f"Bearer {TOKEN}"
+            runs = asking.get(f"{address}{API}/projects/1/automation/runs").json()["result"]
+    failed = [output for output, session in zip(outputs, sessions, strict=True) if session.returncode]
+    assert failed == []
+    assert [(run["thread_count"], run["total_count"]) for run in runs] == [(SESSIONS, SESSIONS * TESTS)]
+    assert list(tmp_path.glob("job-*/.automation-report/spool/*/")) == []

@@ -1,0 +1,361 @@
+from __future__ import annotations
+
+import io
+import re
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zlib import compress, crc32
+
+import pytest
+
+from pytest_automation_report.server.http.serving import TOKEN_VARIABLE
+from pytest_automation_report.server.store.artifact_urls import content_address, content_path
+from pytest_automation_report.server.store.artifacts import ArtifactContents
+from support.contract import Contract
+from support.places import ROOT
+from support.service import TOKEN, a_test
+from support.visiting import HOSTILE, Site, failing, hostile
+
+playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+CHROMIUM = Path("/usr/bin/chromium")
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing (apt-get install chromium)"),
+]
+
+
+class Visit:
+    """A browser at a served store; what it asks for and complains of is kept."""
+
+    def __init__(self, browser: Browser, address: str, link: str, site: Site) -> None:
+        self.browser = browser
+        self.address = address
+        self.site = site
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        self._contexts: list[BrowserContext] = []
+        first = self.page()
+        first.goto(link)
+        first.wait_for_url(f"{address}/")
+        self._pass: Any = self._contexts[0].storage_state()
+
+    @property
+    def kept(self) -> Any:  # noqa: ANN401 - of playwright
+        """What the browser keeps, its pass included."""
+        return self._pass
+
+    def page(self, **options: Any) -> Page:  # noqa: ANN401 - those of playwright
+        """Return a page of a new window."""
+        known = {"storage_state": self._pass} if self._contexts else {}
+        context = self.browser.new_context(base_url=self.address, **known, **options)
+        self._contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        return page
+
+    def is_at_home(self) -> bool:
+        """Whether nothing was asked of any other server."""
+        return all(url.startswith(f"{self.address}/") for url in self.asked)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with playwright_api.sync_playwright() as playwright:
+        # In a container chromium has neither a user of its own nor much shared memory.
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage"]
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def visit(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
+    """Serve a store with a little of everything, as users do."""
+    database = tmp_path_factory.mktemp("pages") / "store.db"
+    contract = Contract()
+    site = Site(database, contract)
+    hostile(site)
+    markup = (
+        '<test-steps><test-step status="failed">pay</test-step><test-step status="skipped">go</test-step></test-steps>'
+    )
+    fields = [
+        *failing()["fields"],
+        {"type": 3, "name": "Steps", "value": markup},
+        {"type": 4, "name": "Attempt 1", "value": "before", "meta": {"status": "failure", "message": "m"}},
+        {"type": 5, "name": "issue", "value": "https://issues.example.com/1"},
+    ]
+    tests = [
+        failing(0, fields=fields, file="tests/a.py"),
+        a_test(1, "skipped"),
+        a_test(2, "blocked"),
+        *map(a_test, range(3, 260)),
+    ]
+    links = [{"name": "CI job", "url": "https://ci.example.com/1"}]
+    files = [{"name": "coverage.xml", "url": "https://files.example.com/c.xml", "size": 7}]
+    site.run_of(*tests, name="backend, main, build 7", tags=["nightly"], links=links, artifacts=files)
+    site.run_of(name="going on", is_open=True)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest_automation_report.cli",
+        "serve",
+        "--port",
+        "0",
+        "--database",
+        str(database),
+    ]
+    environment = {TOKEN_VARIABLE: TOKEN.value, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=database.parent, env=environment
+    ) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stderr is not None
+            address = server.stdout.readline().strip()
+            (link,) = [line for line in (server.stderr.readline() for _ in range(3)) if line.startswith("look at it: ")]
+            yield Visit(browser, address, link.removeprefix("look at it: ").strip(), site)
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.communicate(timeout=30)
+    site.service.store.close()
+    assert contract.violations == []
+
+
+PATHS = {
+    "runs": "/",
+    "no runs": "/?tags=none",
+    "run": "/runs/2",
+    "folders": "/runs/2?group=folder",
+    "search": "/runs/2?q=test_1&status=2&folder=tests.a",
+    "last page": "/runs/2?page=2",
+    "open run": "/runs/3",
+    "test": "/results/3",
+    "passed test": "/results/100",
+    "hostile run": "/runs/1",
+    "hostile test": "/results/1",
+    "error": "/runs/99",
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_every_page_is_accessible_and_fits(visit: Visit, scheme: str, size: dict[str, int]) -> None:
+    """The checker of accessibility finds nothing, nothing sticks out sideways, no other server is asked."""
+    page = visit.page(viewport=size, color_scheme=scheme, reduced_motion="reduce")
+    axe, troubles = axe_api.Axe(), list[str]()
+    for name, path in PATHS.items():
+        page.goto(path)
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            troubles.append(f"{name}: wider than the window")
+        for each in axe.run(page).response["violations"]:
+            troubles.append(f"{name}: {each['id']}: {[node['html'][:200] for node in each['nodes'][:3]]}")
+    assert troubles == []
+    assert visit.is_at_home()
+
+
+def test_a_closed_page_is_accessible_too(visit: Visit) -> None:
+    """Who has no pass can read how to get one."""
+    context = visit.browser.new_context(base_url=visit.address)
+    page = context.new_page()
+    page.goto("/")
+    assert page.get_by_role("heading", name="These pages open with a link").is_visible()
+    assert axe_api.Axe().run(page).violations_count == 0
+    context.close()
+
+
+def test_a_link_on_another_site_opens_the_run(visit: Visit) -> None:
+    """A click in the summary of a CI job shows the run to a browser that has its pass, and not to another one."""
+    link = f'<a href="{visit.address}/automation/runs/view/3">the run</a>'
+    for kept, shown in ((visit.kept, "going on"), (None, "These pages open with a link")):
+        context = visit.browser.new_context(storage_state=kept)
+        page = context.new_page()
+        page.route("http://ci.example.test/", lambda route: route.fulfill(body=link, content_type="text/html"))
+        page.goto("http://ci.example.test/")
+        page.get_by_text("the run").click()
+        page.get_by_role("heading", name=shown).wait_for()
+        assert page.url == f"{visit.address}/{'runs/3' if kept else 'automation/runs/view/3'}"
+        context.close()
+
+
+def test_no_hostile_value_runs_or_asks(visit: Visit) -> None:
+    """The values are shown as they are; no script runs, no dialog opens, no policy has to stop anything."""
+    visit.complaints.clear()
+    page = visit.page(viewport=NARROW)
+    for path in ("/", "/runs/1", "/runs/1?group=folder", "/results/1"):
+        page.goto(path, wait_until="networkidle")
+        assert HOSTILE.replace("\u202e", "\\u202e") in page.inner_text("main")
+        assert page.locator("main img, main script, main iframe, main style, main [onerror]").count() == 0
+    assert visit.is_at_home()
+    assert visit.complaints == []
+
+
+def test_pages_read_without_scripts(visit: Visit) -> None:
+    """Tests, passed ones too, filters, paging and reloading are links and forms."""
+    page = visit.page(java_script_enabled=False)
+    page.goto("/runs/2")
+    assert page.get_by_role("link", name="test_0 ").first.is_visible()
+    passed = page.locator("#status-2 ol")
+    assert not passed.is_visible()
+    page.locator("#status-2 summary").click()
+    assert passed.is_visible()
+    page.get_by_label("Search by name").fill("test_25")
+    page.get_by_role("button", name="Search").click()
+    assert page.url == f"{visit.address}/runs/2?q=test_25"
+    assert "11 matches" in page.inner_text("main")
+    page.goto("/runs/3")
+    page.get_by_role("link", name="Reload").click()
+    assert page.url == f"{visit.address}/runs/3"
+    page.goto("/results/3")
+    assert page.get_by_role("button", name="Copy").count() == 0
+    assert page.locator("#command").inner_text() == "pytest tests/a.py::test_0"
+
+
+def test_the_command_is_copied(visit: Visit) -> None:
+    """One click puts the line that runs a test again on the clipboard."""
+    run = visit.site.run_of(a_test(7, file="tests/a.py"), name="to copy")
+    page = visit.page(permissions=["clipboard-read", "clipboard-write"])
+    page.goto(f"/results/{visit.site.result_ids(run)[0]}")
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == "pytest tests/a.py::test_7"
+
+
+def test_an_open_run_updates_itself_until_it_is_completed(visit: Visit) -> None:
+    """New results show up, what the reader typed, opened and focused stays, and the asking ends with the run."""
+    site = visit.site
+    run = site.run_of(a_test(0), name="followed", is_open=True)
+    thread = site.service.run(run)["threads"][0]["id"]
+    page = visit.page()
+    page.goto(f"/runs/{run}")
+    page.locator("#status-2 summary").click()
+    page.get_by_label("Search by name").fill("half a wo")
+    site.service.append(thread, failing(1), a_test(2))
+    page.get_by_role("link", name=re.compile("test_1 ")).wait_for()
+    assert page.get_by_role("link", name=re.compile("Failed 1")).is_visible()
+    assert page.get_by_label("Search by name").input_value() == "half a wo"
+    assert page.evaluate("document.activeElement.id") == "q"
+    page.get_by_role("link", name=re.compile("test_1 ")).focus()
+    site.service.post(f"/automation/runs/{run}/complete", {})
+    page.locator("#live-head[data-open=false]").wait_for()
+    assert "test_1" in str(page.evaluate("document.activeElement.textContent"))
+    page.locator('#live[data-live=""]').wait_for()
+    assert page.get_by_role("link", name="Reload").count() == 0
+    assert visit.is_at_home()
+
+
+def test_everything_is_reached_by_keyboard(visit: Visit) -> None:
+    """The first stop skips to the content; chips, tests and details are stops with a visible focus."""
+    page = visit.page()
+    page.goto("/runs/2")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    page.keyboard.press("Enter")
+    stops = []
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        stops.append(str(page.evaluate("document.activeElement.className || document.activeElement.tagName")))
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none", stops
+    assert {"chip", "INPUT", "BUTTON", "SUMMARY", "test"} <= set(stops)
+
+
+def _png(width: int, height: int) -> bytes:
+    """Return a picture of one colour."""
+    rows = (b"\0" + b"\x22\x66\xcc" * width) * height
+    head = struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", head), (b"IDAT", compress(rows)), (b"IEND", b"")]
+    chunks = [
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", crc32(name + data)) for name, data in parts
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def test_kept_pictures_are_seen_and_kept_markup_runs_nothing(visit: Visit) -> None:
+    """A picture is there and fits the window; no content that is opened runs a script or asks other servers."""
+    script = b'<script>document.title = "ran"; fetch("http://evil.test/")</script>'
+    contents = {
+        HOSTILE: _png(3000, 300),
+        "page.html": b"<!doctype html>" + script,
+        "page.svg": b'<svg xmlns="http://www.w3.org/2000/svg">' + script + b"</svg>",
+        "page.txt": b"text then " + script,
+        "gif.html": b"GIF89a/*" + script,
+    }
+    shelf = ArtifactContents(visit.site.service.store)
+    urls = {name: content_address(shelf.put(io.BytesIO(content)).hash, name) for name, content in contents.items()}
+    files = [{"name": name, "url": url, "mime_type": "text/html"} for name, url in urls.items()]
+    run = visit.site.run_of(failing(0, artifacts=files), name="with pictures")
+    visit.complaints.clear()
+    for size in (WIDE, NARROW):
+        page = visit.page(viewport=size)
+        page.goto(f"/results/{visit.site.result_ids(run)[0]}")
+        picture = page.locator("figure img").first
+        picture.scroll_into_view_if_needed()
+        page.wait_for_function("document.querySelector('figure img').naturalWidth === 3000")
+        box = picture.bounding_box()
+        assert box is not None
+        assert box["width"] <= size["width"]
+        assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+        assert axe_api.Axe().run(page).violations_count == 0
+    for name in ("page.html", "page.svg"):
+        with page.expect_download() as downloading:
+            page.locator(f"aside a[href$='{name}']").evaluate("link => { link.target = ''; link.click() }")
+        assert downloading.value.suggested_filename == name
+    for name in ("page.txt", "gif.html", HOSTILE):
+        opened = visit.page()
+        opened.goto(f"{visit.address}{content_path(urls[name])}", wait_until="load")
+        assert opened.title() != "ran"
+        assert opened.locator("script").count() == 0
+    assert visit.is_at_home()
+    assert [each for each in visit.complaints if "Failed to load" not in each] == []
+
+
+RECORD = """
+() => new Promise(done => {
+  const canvas = document.createElement("canvas");
+  const drawing = canvas.getContext("2d");
+  const recorder = new MediaRecorder(canvas.captureStream(), { mimeType: "video/webm" });
+  let frame = 0;
+  recorder.ondataavailable = async event => done([...new Uint8Array(await event.data.arrayBuffer())]);
+  recorder.start();
+  (function draw() {
+    drawing.fillStyle = `hsl(${frame * 20} 80% 50%)`;
+    drawing.fillRect(0, 0, canvas.width, canvas.height);
+    if (frame++ < 20) requestAnimationFrame(draw); else recorder.stop();
+  })();
+})
+"""
+"""Records a short video in the browser and returns its bytes."""
+
+
+def test_kept_videos_are_played(visit: Visit) -> None:
+    """The browser gets a video of the store in ranges and knows its size."""
+    recorder = visit.page()
+    recorder.goto("/")
+    content = bytes(recorder.evaluate(RECORD))
+    kept = ArtifactContents(visit.site.service.store).put(io.BytesIO(content))
+    assert kept.media_type == "video/webm"
+    files = [{"name": "run.webm", "url": content_address(kept.hash, "run.webm")}]
+    run = visit.site.run_of(failing(0, artifacts=files), name="with a video")
+    visit.complaints.clear()
+    page = visit.page()
+    page.goto(f"/results/{visit.site.result_ids(run)[0]}")
+    page.wait_for_function("document.querySelector('figure video').videoWidth === 300")
+    assert page.locator("figure video").get_attribute("controls") is not None
+    assert axe_api.Axe().run(page).violations_count == 0
+    assert visit.complaints == []

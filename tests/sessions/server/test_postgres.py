@@ -1,0 +1,405 @@
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from peewee import InterfaceError, fn
+
+from pytest_automation_report.errors import StoreError
+from pytest_automation_report.server.store import postgres
+from pytest_automation_report.server.store.artifact_urls import content_address
+from pytest_automation_report.server.store.database import execute, lock_contents, lock_run, try_lock
+from pytest_automation_report.server.store.errors import ApiError, DiskFullError
+from pytest_automation_report.server.store.inputs import StoredTest, ThreadSubmission, json_text, run_from
+from pytest_automation_report.server.store.maintenance import check, remove_unused_tests
+from pytest_automation_report.server.store.store import IdempotentRequest, Store, StoredResponse
+from pytest_automation_report.server.store.tables import SCHEMA_VERSION, RunRow
+from support.clusters import database_at
+from support.service import IN_A_DATABASE, Service, a_test
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_automation_report.server.store.writes import Writer
+    from support.clusters import Cluster
+
+NOTHING = StoredResponse(204)
+RUN = run_from({"name": "n", "source": "s"})
+THREAD = ThreadSubmission(None, None, ())
+
+
+def _in_threads(*works: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+
+def _keep(writer: Writer, run_id: int) -> int:
+    """Keep a run until the transaction ends; return which process of PostgreSQL does so."""
+    lock_run(writer.database, run_id)
+    pid: int = writer.database.connection().info.backend_pid  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+    return pid
+
+
+@IN_A_DATABASE
+def test_a_key_that_another_process_uses_is_409(service: Service) -> None:
+    """While one server answers a request, another refuses its copy and takes other keys; then both give one answer."""
+    begun, end = threading.Event(), threading.Event()
+    same, other = IdempotentRequest("k", "f"), IdempotentRequest("other", "f")
+    answers: list[StoredResponse] = []
+
+    def slowly(_: Writer) -> StoredResponse:
+        begun.set()
+        assert end.wait(30)
+        return StoredResponse(201, {"id": 7})
+
+    first = threading.Thread(target=lambda: answers.append(service.store.change(slowly, same)))
+    first.start()
+    with closing(Store(service.place, clock=service.clock)) as second:
+        assert begun.wait(30)
+        with pytest.raises(ApiError) as refused:
+            second.change(lambda _: NOTHING, same)
+        assert (refused.value.status, refused.value.headers) == (409, {"Retry-After": "1"})
+        assert second.change(lambda _: NOTHING, other) == NOTHING
+        end.set()
+        first.join()
+        assert second.change(lambda _: NOTHING, same) == answers[0] == StoredResponse(201, {"id": 7})
+
+
+@IN_A_DATABASE
+def test_an_answered_key_is_answered_while_another_server_has_its_lock(service: Service) -> None:
+    """A replay of an answered request takes no lock, so that no other server's transaction turns it into a 409."""
+    identity = IdempotentRequest("k", "f")
+    first = service.store.change(lambda _: StoredResponse(201, {"id": 7}), identity)
+    with closing(Store(service.place)) as other, other._connections.writing() as database:
+        assert try_lock(database, "key k")
+        assert service.store.change(lambda _: NOTHING, identity) == first
+
+
+@IN_A_DATABASE
+def test_a_writer_that_waits_too_long_is_429(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a run stays locked, nothing was done and the client may repeat; nobody else waits for it, nor do readers."""
+    run_id, other = service.new_run(), service.new_run()
+    thread_id = service.new_thread(run_id)
+    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.05)
+    with closing(Store(service.place)) as holder, holder._connections.writing() as database:
+        lock_run(database, run_id)
+        with closing(Store(service.place)) as waiting, pytest.raises(ApiError) as refused:
+            waiting.write(lambda writer: writer.create_thread(run_id, THREAD))
+        assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "1")
+        assert service.run(run_id)["thread_count"] == 1
+        service.new_thread(other)
+    service.append(thread_id, a_test())
+
+
+@IN_A_DATABASE
+def test_a_full_disk_of_the_database_is_429(service: Service) -> None:
+    """What PostgreSQL undoes for want of room is refused in words of its own, and can be sent again later."""
+    full = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$"
+    with pytest.raises(DiskFullError, match="The disk is full") as refused:
+        service.store.write(lambda writer: execute(writer.database, full))
+    assert (refused.value.status, refused.value.headers) == (429, {"Retry-After": "30"})
+    assert service.new_run() == 1
+
+
+@IN_A_DATABASE
+def test_who_stops_in_the_middle_loses_its_locks(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL ends a transaction that does not go on, so that others need not wait; it is then done once more."""
+    run_id = service.new_run()
+    monkeypatch.setattr(postgres, "_IDLE_SECONDS", 0.2)
+    tries: list[int] = []
+
+    def work(writer: Writer) -> None:
+        tries.append(_keep(writer, run_id))
+        if len(tries) == 1:
+            service.new_thread(run_id)
+        writer.create_thread(run_id, THREAD)
+
+    with closing(Store(service.place)) as stopping:
+        stopping.write(work)
+    assert (len(tries), service.run(run_id)["thread_count"]) == (2, 2)
+
+
+def _wait_for_a_waiting_writer(cluster: Cluster) -> None:
+    """Return once PostgreSQL says that somebody waits for a lock."""
+    deadline = time.monotonic() + 30
+    while cluster.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == [(0,)]:
+        assert time.monotonic() < deadline
+
+
+@IN_A_DATABASE
+@pytest.mark.parametrize(
+    ("change", "noun"),
+    [
+        (lambda writer: writer.append_to_thread(1, THREAD), "thread"),
+        (lambda writer: writer.complete_thread(1, None, None), "thread"),
+        (lambda writer: writer.create_thread(1, THREAD), "automation run"),
+        (lambda writer: writer.append_to_run(1, ()), "automation run"),
+        (lambda writer: writer.complete_run(1, measure_elapsed=False), "automation run"),
+    ],
+)
+def test_completed_is_completed_for_those_who_waited(
+    service: Service, cluster: Cluster, change: Callable[[Writer], None], noun: str
+) -> None:
+    """A change that came while another server completed the run is refused, whatever it saw before."""
+    service.new_thread(service.new_run())
+    told: list[str] = []
+
+    def late() -> None:
+        with closing(Store(service.place)) as second, pytest.raises(ApiError) as refused:
+            second.write(change)
+        told.append(refused.value.message)
+
+    waiting = threading.Thread(target=late)
+
+    def work(writer: Writer) -> None:
+        writer.complete_run(1, measure_elapsed=False)
+        waiting.start()
+        _wait_for_a_waiting_writer(cluster)
+
+    service.store.write(work)
+    waiting.join(30)
+    assert told == [f"The {noun} is completed and takes no changes."]
+
+
+@IN_A_DATABASE
+def test_durations_that_come_at_once_are_added(service: Service, cluster: Cluster) -> None:
+    """Two servers that append to one thread add to what the other one stored."""
+    service.new_thread(service.new_run())
+    addition = ThreadSubmission(5, 7, ())
+
+    def late() -> None:
+        with closing(Store(service.place)) as second:
+            second.write(lambda writer: writer.append_to_thread(1, addition))
+
+    waiting = threading.Thread(target=late)
+
+    def work(writer: Writer) -> None:
+        writer.append_to_thread(1, addition)
+        waiting.start()
+        _wait_for_a_waiting_writer(cluster)
+
+    service.store.write(work)
+    waiting.join(30)
+    (thread,) = service.store.read(lambda reader: reader.run(1)).threads
+    assert (thread["elapsed_observed"], thread["elapsed_computed"]) == (10, 14)
+
+
+@IN_A_DATABASE
+def test_who_waits_for_contents_keeps_no_tests(
+    service: Service, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Locks are taken in one order: a test with an artifact that waits for the shelf holds up nobody's tests."""
+    service.new_thread(service.new_run())
+    artifacts = json_text([{"name": "a.png", "url": content_address("0" * 64, "a.png")}])
+    addition = ThreadSubmission(None, None, (), [StoredTest("key", "name", "folder", 2, artifacts=artifacts)])
+
+    def late() -> None:
+        with closing(Store(service.place)) as second:
+            second.write(lambda writer: writer.append_to_thread(1, addition))
+
+    waiting = threading.Thread(target=late)
+
+    def work(writer: Writer) -> None:
+        lock_contents(writer.database)
+        waiting.start()
+        _wait_for_a_waiting_writer(cluster)
+        monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.05)
+        with closing(Store(service.place)) as third:
+            assert third.write(partial(remove_unused_tests, 1)) == 0
+
+    service.store.write(work)
+    waiting.join(30)
+    assert service.run(1)["total_count"] == 1
+
+
+@IN_A_DATABASE
+def test_writers_in_a_circle_are_each_done_once(service: Service) -> None:
+    """PostgreSQL undoes one of two transactions that wait for each other, and the store does it again."""
+    runs = [service.new_run() for _ in range(2)]
+    barrier = threading.Barrier(2)
+    begun: list[tuple[int, ...]] = []
+
+    def work(*order: int) -> Callable[[Writer], None]:
+        def both(writer: Writer) -> None:
+            begun.append(order)
+            first, second = order
+            writer.append_to_run(first, ())
+            if begun.count(order) == 1:
+                barrier.wait(30)
+            writer.append_to_run(second, ())
+            RunRow.update(tags=RunRow.tags.concat("+")).where(RunRow.id.in_(runs)).execute(writer.database)
+
+        return both
+
+    _in_threads(
+        lambda: service.store.write(work(runs[0], runs[1])), lambda: service.store.write(work(runs[1], runs[0]))
+    )
+    assert len(begun) >= 3, "one of them was done again"
+    with service.store._connections.reading() as database:
+        assert [row.tags for row in RunRow.select(RunRow.tags).execute(database)] == ["[]++", "[]++"]
+
+
+@IN_A_DATABASE
+def test_a_connection_that_was_lost_is_replaced(service: Service, cluster: Cluster) -> None:
+    """One that nobody used, and one in the middle of a transaction, which is then done once more; never twice."""
+    run_id = service.new_run()
+    cluster.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'reports'"
+    )
+    assert service.run(run_id)["id"] == run_id
+    tries = []
+
+    def work(writer: Writer) -> None:
+        tries.append(_keep(writer, run_id))
+        thread_id = writer.create_thread(run_id, THREAD)
+        if len(tries) == 1:
+            cluster.execute(f"SELECT pg_terminate_backend({tries[0]})")
+        writer.complete_thread(thread_id, None, None)
+
+    service.store.write(work)
+    assert len(tries) == 2
+    assert (service.run(run_id)["thread_count"], len(service.run(run_id)["threads"])) == (1, 1)
+
+
+@IN_A_DATABASE
+def test_a_connection_that_is_always_lost_is_429(service: Service, cluster: Cluster) -> None:
+    """The store gives up after some tries, and has done nothing."""
+    tries = []
+
+    def work(writer: Writer) -> None:
+        writer.create_run(1, RUN)
+        tries.append(writer.database.connection().info.backend_pid)  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+        cluster.execute(f"SELECT pg_terminate_backend({tries[-1]})")
+        writer.create_run(1, RUN)
+
+    with pytest.raises(ApiError) as refused:
+        service.store.write(work)
+    assert (refused.value.status, len(tries)) == (429, 5)
+    assert service.get("/projects/1/automation/runs").status_code == 404
+
+
+def test_a_database_that_is_away_is_429_until_it_is_back(cluster: Cluster) -> None:
+    """Nothing was done, so it is safe to repeat; the server need not be started again."""
+    place = cluster.emptied()
+    try:
+        with closing(Store(place)) as store:
+            made = store.write(lambda writer: writer.create_run(1, RUN))
+            cluster.control("-m", "fast", "stop")
+            for ask in (
+                lambda: store.read(lambda reader: reader.run(made)),
+                lambda: store.write(lambda writer: writer.create_run(1, RUN)),
+            ):
+                with pytest.raises(ApiError) as refused:
+                    ask()
+                assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "5")
+                assert "cannot be reached" in refused.value.message
+            cluster.restart()
+            assert store.read(lambda reader: reader.run(made)).row["id"] == made
+            assert store.write(lambda writer: writer.create_run(1, RUN)) == made + 1
+    finally:
+        cluster.restart()
+
+
+@IN_A_DATABASE
+def test_a_reader_sees_one_moment(service: Service) -> None:
+    """What others commit meanwhile does not show: rows and counts that are read one after another fit."""
+    run_id = service.new_run()
+    with service.store._connections.reading() as database:
+        amounts = [RunRow.select(fn.COUNT(RunRow.id)).scalar(database)]
+        service.new_run()
+        amounts.append(RunRow.select(fn.COUNT(RunRow.id)).scalar(database))
+    assert amounts == [1, 1]
+    assert service.run(run_id + 1)["id"] == run_id + 1
+
+
+@IN_A_DATABASE
+def test_a_closed_store_takes_nothing(service: Service) -> None:
+    """It opens no new connection, and those that are in use are closed when they are given back."""
+    with service.store._connections.reading() as database:
+        service.store.close()
+        assert not database.is_closed()
+    assert database.is_closed()
+    with pytest.raises(InterfaceError, match="closed"):
+        service.store.read(lambda reader: reader.statuses(1))
+
+
+@IN_A_DATABASE
+def test_an_order_of_texts_is_that_of_sqlite(service: Service) -> None:
+    """Names are sorted by their characters' numbers, whatever language the database was made for."""
+    run_id = service.new_run()
+    names = ["a", "B", "_c", "Z", "\xe9", "10", "9"]
+    service.append(service.new_thread(run_id), *(a_test(each, name=name) for each, name in enumerate(names)))
+    query = "sort=automation_run_tests:name&order=asc"
+    found = service.get(f"/automation/runs/{run_id}/tests", query).json["result"]
+    assert [each["name"] for each in found] == sorted(names)
+
+
+def test_servers_that_start_at_once_make_one_store(cluster: Cluster) -> None:
+    """They take turns, and each finds or makes all of it."""
+    new = cluster.new()
+    barrier = threading.Barrier(4)
+    made: list[int] = []
+
+    def start() -> None:
+        barrier.wait(30)
+        with closing(Store(new)) as store:
+            made.append(store.write(lambda writer: writer.create_run(1, RUN)))
+
+    _in_threads(*[start] * 4)
+    assert sorted(made) == [1, 2, 3, 4]
+    with closing(Store(new)) as store:
+        assert check(store).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("preparation", "told"),
+    [
+        ("CREATE TABLE things (id INTEGER)", "tables of something else.*search_path"),
+        (f"UPDATE store_version SET version = {SCHEMA_VERSION + 1}", f"version {SCHEMA_VERSION + 1}.*upgrade"),
+    ],
+)
+def test_what_is_not_ours_is_refused_and_left_alone(cluster: Cluster, preparation: str, told: str) -> None:
+    """Tables of something else are not mixed with ours, and a newer release's are not guessed at."""
+    new = cluster.new()
+    name = new.shown.rpartition("/")[2]
+    if "store_version" in preparation:
+        Store(new).close()
+    cluster.execute(preparation, name)
+    tables = "SELECT schemaname, tablename FROM pg_tables ORDER BY 1, 2"
+    before = cluster.execute(tables, name)
+    with pytest.raises(StoreError, match=f"(?s){name}.*{told}"):
+        Store(new)
+    assert cluster.execute(tables, name) == before
+
+
+def test_a_store_can_have_a_schema_of_its_own(cluster: Cluster) -> None:
+    """Beside tables of something else it is served from the schema that the address names."""
+    new = cluster.new()
+    name = new.shown.rpartition("/")[2]
+    cluster.execute("CREATE TABLE run (id INTEGER); CREATE SCHEMA reports", name)
+    own = database_at(f"{new.url}&options=-csearch_path%3Dreports")
+    for _ in range(2):
+        with closing(Store(own)) as store:
+            store.write(lambda writer: writer.create_run(1, RUN))
+    assert cluster.execute("SELECT count(*) FROM reports.run", name) == [(2,)]
+    assert cluster.execute("SELECT count(*) FROM public.run", name) == [(0,)]
+
+
+def test_a_peewee_that_is_too_old_is_named(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra installs a newer one; a user who installed the driver alone gets the command to run."""
+    monkeypatch.setattr(postgres, "peewee_version", "4.3.9")
+    with pytest.raises(StoreError, match=r"peewee 4\.3\.9 is too old.*pip install 'peewee>=4\.4'"):
+        Store(cluster.place())
+
+
+def test_a_database_that_cannot_hold_every_text_is_refused(cluster: Cluster) -> None:
+    """Its encoding has to be UTF-8."""
+    with pytest.raises(StoreError, match=r"encoding is SQL_ASCII.*UTF8"):
+        Store(cluster.new("SQL_ASCII"))

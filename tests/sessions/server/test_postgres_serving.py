@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from pytest_automation_report.cli.main import main
+from pytest_automation_report.server.store.maintenance import check
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.tables import SCHEMA_VERSION
+from support.places import ROOT
+from support.processes import line_of, running
+from support.service import a_test, command_runner
+from support.sessions import clean_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_automation_report.server.store.reads import Reader
+    from support.clusters import Cluster
+
+API = "/api/v1"
+PROCESSES = 4
+WRITERS = 40
+APPENDS = 4
+TESTS = 5
+TOKEN = "a-token-for-all-servers"
+WITHOUT_DRIVER = "import sys; sys.modules['psycopg'] = None; from pytest_automation_report.cli.main import main; main()"
+
+
+def _environment(**more: str) -> dict[str, str]:
+    return clean_environment(PYTHONPATH=str(ROOT), AUTOMATION_REPORT_SERVER_TOKEN=TOKEN, **more)
+
+
+@contextmanager
+def _serving(folder: Path, address: str, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """Serve a database whose address stands in the environment."""
+    command = [sys.executable, "-W", "error", "-m", "pytest_automation_report.cli", "serve", "--port", "0", *options]
+    with running(command, _environment(AUTOMATION_REPORT_DATABASE=address), folder) as process:
+        yield process
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.headers["Authorization"] = f"Bearer {TOKEN}"
+    return session
+
+
+def _made(session: requests.Session, address: str, run_name: str = "n") -> tuple[int, int]:
+    """Make a run with a thread."""
+    run = session.post(f"{address}{API}/projects/1/automation/runs", json={"name": run_name, "source": "s"}).json()[
+        "id"
+    ]
+    return run, session.post(f"{address}{API}/automation/runs/{run}/threads", json={}).json()["id"]
+
+
+def test_a_served_database_shows_no_password(tmp_path: Path, cluster: Cluster) -> None:
+    """Neither what is printed, each request included, nor a command line that others can see has it."""
+    cluster.emptied()
+    address = cluster.address(password=cluster.password)
+    with _serving(tmp_path, address, "--verbose") as server, _session() as session:
+        url = line_of(server)
+        run, _ = _made(session, url)
+        assert session.get(f"{url}{API}/automation/runs/{run}").json()["result"]["thread_count"] == 1
+        told = subprocess.run(["ps", "-o", "args=", "-p", str(server.pid)], capture_output=True, text=True, check=True)
+        server.send_signal(signal.SIGTERM)
+        output, errors = server.communicate(timeout=20)
+    assert server.returncode == 0, errors
+    assert f"serving {cluster.address()}; Ctrl-C ends it" in errors
+    assert f"GET {API}/automation/runs/{run} 200" in errors
+    assert cluster.password not in output + errors + told.stdout
+    files = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(files) == [".automation-report/.gitignore", ".automation-report/store.sqlite3.pages"]
+
+
+@pytest.mark.parametrize("way", ["PGPASSWORD", "PGPASSFILE"])
+def test_a_password_can_come_from_where_postgresql_looks(
+    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """The address then needs none."""
+    cluster.emptied()
+    kept = tmp_path / "pgpass"
+    kept.touch(0o600)
+    kept.write_text(f"127.0.0.1:{cluster.port}:*:*:{cluster.password}\n")
+    monkeypatch.setenv(way, cluster.password if way == "PGPASSWORD" else str(kept))
+    done = command_runner().invoke(main, ["status", "list", "--database", cluster.address()])
+    assert done.exit_code == 0, done.output
+    assert cluster.password not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "told"),
+    [
+        ("{right}/absent", 3, 'postgresql://reports@127.0.0.1:{port}/absent: cannot be opened as a store: .*"absent"'),
+        ("{wrong}/reports", 3, "password authentication failed"),
+        ("{away}/reports", 3, "postgresql://reports@127.0.0.1:1/reports: cannot be opened as a store: .*refused"),
+        ("{right}/{newer}", 3, f"this store has version {SCHEMA_VERSION + 1}, made by a newer release"),
+        ("postgresql://reports:{word}@@127.0.0.1/reports", 2, "percent|%40"),
+        ("postgresql://reports:a/{word}@127.0.0.1/reports", 2, "%40"),
+        ("postgresql://reports:{word}#@127.0.0.1/reports", 2, "%40"),
+        ("postgresql://reports:{word}?@127.0.0.1/reports", 2, "%40"),
+        ("postgresql://reports:{word} @127.0.0.1/reports", 2, "%40"),
+        ("postgresql://[reports:{word}@127.0.0.1/reports", 2, "%40"),
+        ("postgresql://127.0.0.1:{word}/reports", 2, "%40"),
+        ("{right}/reports?nonsense={word}", 3, "nonsense"),
+        ("mysql://reports:{word}@127.0.0.1/reports", 2, "'mysql://' cannot be used: name a file, or write postgresql:"),
+    ],
+)
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("store", "check")])
+def test_what_cannot_be_opened_is_told_without_the_password(
+    tmp_path: Path,
+    cluster: Cluster,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    code: int,
+    told: str,
+    command: tuple[str, ...],
+) -> None:
+    """One line says what is wrong, whatever that is; nothing is made and nobody sees a secret."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUTOMATION_REPORT_SERVER_TOKEN", TOKEN)
+    newer = ""
+    if "{newer}" in address:
+        Store(place := cluster.new()).close()
+        newer = place.shown.rpartition("/")[2]
+        cluster.execute(f"UPDATE store_version SET version = {SCHEMA_VERSION + 1}", newer)
+    right = f"postgresql://reports:{cluster.password}@127.0.0.1:{cluster.port}"
+    url = address.format(
+        right=right,
+        wrong=right.replace(cluster.password, "verysecret"),
+        away=f"postgresql://reports:{cluster.password}@127.0.0.1:1",
+        newer=newer,
+        word="verysecret",
+    )
+    done = command_runner().invoke(main, [*command, "--database", url])
+    assert done.exit_code == code, done.output
+    line = done.stderr.splitlines()[-1]
+    assert re.search(told.format(port=cluster.port), line), line
+    for secret in (cluster.password, "verysecret"):
+        assert secret not in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_driver_is_named(tmp_path: Path) -> None:
+    """Without the extra the command says how to install it."""
+    command = [sys.executable, "-c", WITHOUT_DRIVER, "serve", "--database", "postgresql://reports:secret@db/reports"]
+    done = subprocess.run(command, cwd=tmp_path, env=_environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "postgresql://reports@db/reports: the driver for PostgreSQL is missing" in done.stderr
+    assert "pip install 'psycopg[binary]>=3.1'" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_upkeep_of_a_database_makes_no_store(cluster: Cluster) -> None:
+    """A mistyped name of a database that is there is told, and nothing is made in it."""
+    new = cluster.new()
+    done = command_runner().invoke(main, ["store", "check", "--database", new.url])
+    assert (done.exit_code, "there is no store in this database" in done.stderr) == (3, True), done.output
+    assert cluster.execute(
+        "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", new.shown.rpartition("/")[2]
+    ) == [(0,)]
+
+
+class _Client:
+    """One writer: its thread in a run that others write to as well, through one of several servers."""
+
+    def __init__(self, addresses: list[str], number: int, run: int) -> None:
+        self._address = addresses[number % len(addresses)]
+        self._next = addresses[(number + 1) % len(addresses)]
+        self._number = number
+        self._run = run
+        self.answers: list[int] = []
+        self.thread = 0
+
+    def __call__(self) -> None:
+        with _session() as session:
+            self.thread = self._post(
+                session, self._address, f"runs/{self._run}/threads", {}, f"t{self._number}"
+            ).json()["id"]
+            for number in range(APPENDS):
+                tests = [a_test((self._number + each) % 60, folder=f"f{self._number}") for each in range(TESTS)]
+                body = {"tests": tests[:: 1 if self._number % 2 else -1], "elapsed_computed": 1}
+                key = f"{self._number}-{number}"
+                path = f"runs/threads/{self.thread}/append"
+                # A client that got no answer asks another server behind the same proxy.
+                for address in (self._address, self._next):
+                    self.answers.append(self._post(session, address, path, body, key).status_code)
+            self._post(session, self._next, f"runs/threads/{self.thread}/complete", {}, f"c{self._number}")
+
+    def _post(self, session: requests.Session, address: str, path: str, body: Any, key: str) -> requests.Response:  # noqa: ANN401 - JSON
+        """Send a request until it is no longer one of those that nothing was done for."""
+        for _ in count():
+            answer = session.post(
+                f"{address}{API}/automation/{path}", json=body, headers={"Idempotency-Key": key}, timeout=60
+            )
+            if answer.status_code not in (409, 429):
+                return answer
+        raise AssertionError
+
+
+@pytest.mark.slow
+def test_several_servers_of_one_database_keep_exact_counts(tmp_path: Path, cluster: Cluster) -> None:
+    """Forty writers at four servers, who share runs and tests and repeat each request elsewhere: all is there once."""
+    place = cluster.emptied()
+    with ExitStack() as stack:
+        # They start at once and make the store together.
+        started = [stack.enter_context(_serving(tmp_path, place.url)) for _ in range(PROCESSES)]
+        addresses = [line_of(process) for process in started]
+        with _session() as session:
+            runs = [_made(session, addresses[number % PROCESSES], f"run {number}")[0] for number in range(PROCESSES)]
+        clients = [_Client(addresses, number, runs[number // 10]) for number in range(WRITERS)]
+        threads = [threading.Thread(target=client) for client in clients]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        with _session() as session:
+            for run in runs:
+                found = session.get(f"{addresses[0]}{API}/automation/runs/{run}").json()["result"]
+                assert found["total_count"] == found["success_count"] == 10 * APPENDS * TESTS
+                assert (found["thread_count"], found["thread_active_count"]) == (11, 1)
+                assert [each["index"] for each in found["threads"]] == list(range(1, 12))
+                assert {(each["total_count"], each["elapsed"]) for each in found["threads"][1:]} == {
+                    (APPENDS * TESTS, APPENDS)
+                }
+        for process in started:
+            process.send_signal(signal.SIGTERM)
+            assert process.communicate(timeout=20)[1].count("Traceback") == 0
+    assert {answer for client in clients for answer in client.answers} == {204}
+    assert len({client.thread for client in clients}) == WRITERS
+    with closing(Store(place)) as store:
+        findings = check(store)
+    assert (findings.results, findings.problems) == (WRITERS * APPENDS * TESTS, ())
+
+
+def _appended(session: requests.Session, path: str) -> int:
+    """Append batches of 20 tests until nobody answers; return how many were answered."""
+    for number in count():
+        tests = [a_test(each, folder=f"{number}") for each in range(20)]
+        try:
+            assert session.post(path, json={"tests": tests}).status_code == 204
+        except requests.ConnectionError:
+            return number
+    raise AssertionError
+
+
+def _total(run_id: int, reader: Reader) -> int:
+    total: int = reader.run(run_id).row["total_count"]
+    return total
+
+
+@pytest.mark.slow
+def test_every_answered_append_survives_a_killed_server(tmp_path: Path, cluster: Cluster, kills: int) -> None:
+    """After each SIGKILL of a server in a stream of appends, what it answered is there, and every append is whole."""
+    place = cluster.emptied()
+    with closing(Store(place)) as store:
+        for kill in range(max(2, kills // 10)):
+            with _serving(tmp_path, place.url) as server, _session() as session:
+                url = line_of(server)
+                run, thread = _made(session, url)
+                timer = threading.Timer(0.1 + 0.07 * kill, os.kill, (server.pid, signal.SIGKILL))
+                timer.start()
+                answered = _appended(session, f"{url}{API}/automation/runs/threads/{thread}/append")
+                timer.join()
+            total = store.read(partial(_total, run))
+            assert answered > 0
+            assert (total % 20, total // 20 - answered in (0, 1)) == (0, True), (kill, total, answered)
+        assert check(store).problems == ()

@@ -1,0 +1,433 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import threading
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.cli.main import main
+from pytest_automation_report.errors import SettingError, StoreError
+from pytest_automation_report.server.http.serving import TOKEN_VARIABLE, passes_secret, serve, server_token
+from pytest_automation_report.server.store.private_files import read_or_create_secret
+from pytest_automation_report.server.store.store import Store
+from support.contract import CheckedAdapter, Contract
+from support.processes import line_of, python
+from support.service import a_test, command_runner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SERVER = """
+import sys
+from pathlib import Path
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.server.http.channels import Deadlines
+from pytest_automation_report.server.http.serving import ServeOptions, serve
+from pytest_automation_report.server.store.store import Store
+
+store = Store(Path(sys.argv[1]))
+options = ServeOptions(
+    is_remote_allowed=True, host_names=("reports.example.com",), deadlines=Deadlines(*map(float, sys.argv[3:]))
+)
+serve(store, Token("t"), host=sys.argv[2], port=0, ready=lambda address: print(address, flush=True), options=options)
+store.close()
+print("ended", flush=True)
+"""
+AUTHORIZATION = {"Authorization": "Bearer t"}
+
+
+def _session(contract: Contract) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.headers.update(AUTHORIZATION)
+    session.mount("http://", CheckedAdapter(HTTPAdapter(), contract))
+    return session
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_answers_on_a_free_port_until_it_is_told_to_end(
+    tmp_path: Path,
+    contract: Contract,
+    number: signal.Signals,
+) -> None:
+    """It says where it listens, keeps to the contract over a socket, and ends by itself on either signal."""
+    with python(SERVER, str(tmp_path / "store.db"), "127.0.0.1") as server:
+        address = line_of(server)
+        assert address.startswith("http://127.0.0.1:")
+        with _session(contract) as session:
+            api = f"{address}/api/v1"
+            assert session.get(f"{address}/healthz", headers={"Authorization": ""}).status_code == 200
+            assert session.get(f"{api}/projects/1/automation/runs", headers={"Authorization": ""}).status_code == 401
+            body = {"name": "n", "source": "s"}
+            assert session.post(f"{api}/projects/1/automation/runs", json=body).json() == {"id": 1}
+            assert session.post(f"{api}/automation/runs/1/threads", json={}).json() == {"id": 1}
+            tests = {"tests": [a_test(each) for each in range(5_000)]}
+            assert session.post(f"{api}/automation/runs/threads/1/append", json=tests).status_code == 204
+            assert session.get(f"{api}/automation/runs/1").json()["result"]["total_count"] == 5_000
+        server.send_signal(number)
+        assert line_of(server) == "ended"
+        assert server.wait(10) == 0
+        assert server.stderr is not None
+        assert server.stderr.read() == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["store.db"]
+
+
+def test_a_request_that_has_begun_is_answered_before_the_server_ends(tmp_path: Path, contract: Contract) -> None:
+    """A signal in the middle of an append cuts nobody's answer off."""
+    database = tmp_path / "store.db"
+    answers: list[int] = []
+    with python(SERVER, str(database), "127.0.0.1") as server, _session(contract) as session:
+        address = line_of(server)
+        runs = f"{address}/api/v1/projects/1/automation/runs"
+        session.post(runs, json={"name": "n", "source": "s"})
+        with closing(sqlite3.connect(database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            host, port = address.removeprefix("http://").split(":")
+            with socket.create_connection((host, int(port))) as waiting:
+                body = b'{"name": "late", "source": "s"}'
+                waiting.sendall(
+                    b"POST /api/v1/projects/1/automation/runs HTTP/1.1\r\nHost: localhost\r\n"
+                    b"Authorization: Bearer t\r\nContent-Type: application/json\r\nConnection: close\r\n"
+                    b"Content-Length: %d\r\n\r\n" % len(body) + body,
+                )
+                assert session.get(runs).json()["total"] == 1, "the later request is answered, so the first has begun"
+                server.send_signal(signal.SIGTERM)
+                other.execute("ROLLBACK")
+                with waiting.makefile("rb") as answer:
+                    answers.append(int(answer.readline().split()[1]))
+        assert server.wait(15) == 0
+    assert answers == [201]
+
+
+def test_a_server_on_ipv6_shows_its_address_in_brackets(tmp_path: Path, contract: Contract) -> None:
+    """The address that is shown is one that works."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    with python(SERVER, str(tmp_path / "store.db"), "::1") as server, _session(contract) as session:
+        address = line_of(server)
+        assert address.startswith("http://[::1]:")
+        assert session.get(f"{address}/healthz").status_code == 200
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+def _connect(address: str) -> socket.socket:
+    host, port = address.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def _answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    """Read an answer until the server closes the connection."""
+    with connection.makefile("rb") as file:
+        head, _, body = file.read().partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    return int(status.split()[1]), dict(line.lower().split(": ", 1) for line in lines), body
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+        b"POST /api/v1/projects/1/automation/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{",
+    ],
+)
+def test_a_request_that_takes_too_long_to_arrive_is_cut_off(tmp_path: Path, contract: Contract, begun: bytes) -> None:
+    """A header or body that comes byte by byte has one deadline for all of it; others are answered meanwhile."""
+    with python(SERVER, str(tmp_path / "store.db"), "127.0.0.1", "0.5", "0.5") as server, _session(contract) as session:
+        address = line_of(server)
+        with _connect(address) as slow:
+            slow.sendall(begun)
+            slow.settimeout(0.1)
+            begin = time.monotonic()
+            closed = False
+            while not closed:
+                assert time.monotonic() - begin < 15, "it is cut off although bytes keep coming"
+                assert session.get(f"{address}/healthz").status_code == 200
+                try:
+                    slow.sendall(b"a")
+                    closed = slow.recv(1) == b""
+                except TimeoutError:
+                    continue
+                except OSError:
+                    closed = True
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+def test_a_slow_answer_does_not_count_as_a_slow_request(tmp_path: Path) -> None:
+    """While a request waits for the store, the deadline of what comes behind it does not run."""
+    database = tmp_path / "store.db"
+    with python(SERVER, str(database), "127.0.0.1", "0.2", "0.2") as server:
+        address = line_of(server)
+        with closing(sqlite3.connect(database, isolation_level=None)) as other, _connect(address) as waiting:
+            other.execute("BEGIN IMMEDIATE")
+            body = b'{"name": "late", "source": "s"}'
+            request = (
+                b"POST /api/v1/projects/1/automation/runs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer t\r\n"
+                b"Content-Type: application/json\r\n%bContent-Length: %d\r\n\r\n"
+            )
+            waiting.sendall(request % (b"", len(body)) + body + request[:30])
+            begin = time.monotonic()
+            with _connect(address) as probe:
+                probe.sendall(b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n")
+                assert _answer(probe)[0] == 200
+            while time.monotonic() - begin < 1.2:
+                with _connect(address) as probe:
+                    probe.sendall(b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n")
+                    assert _answer(probe)[0] == 200
+            other.execute("ROLLBACK")
+            with waiting.makefile("rb") as answer:
+                assert answer.readline().split()[1] == b"201"
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: 999999999999\r\n\r\n", 413),
+        ((b"GET / HTTP/1.1\r\nX: ").ljust(262_144, b"x"), 431),
+        (b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+    ],
+    ids=["nonsense", "length", "two lengths", "large", "header", "encoding"],
+)
+def test_what_is_no_request_is_refused_in_the_form_of_all_errors(tmp_path: Path, request_: bytes, status: int) -> None:
+    """What is refused before the application sees it is answered with JSON, too."""
+    with python(SERVER, str(tmp_path / "store.db"), "127.0.0.1") as server:
+        with _connect(line_of(server)) as connection:
+            connection.sendall(request_)
+            code, headers, body = _answer(connection)
+        assert (code, headers["content-type"]) == (status, "application/json")
+        assert headers["x-content-type-options"] == "nosniff"
+        assert list(json.loads(body)) == ["message"]
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+def test_a_served_store_is_answered_by_its_names_only(tmp_path: Path) -> None:
+    """On an address for all machines it shows one that works here, and refuses hosts that were not allowed."""
+    with python(SERVER, str(tmp_path / "store.db"), "0.0.0.0") as server:
+        address = line_of(server)
+        assert address.startswith("http://127.0.0.1:")
+        runs = f"{address}/api/v1/projects/1/automation/runs"
+        with requests.Session() as session:
+            session.trust_env = False
+            for host, status in (("localhost", 404), ("Reports.example.com:443", 404), ("evil.test", 403)):
+                assert session.get(runs, headers={**AUTHORIZATION, "Host": host}).status_code == status
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+def test_a_port_that_is_taken_is_an_error_of_the_system(tmp_path: Path) -> None:
+    """Who asked for the port can tell what is wrong with it."""
+    store = Store(tmp_path / "store.db")
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use"):
+        serve(store, Token("t"), host="127.0.0.1", port=other.getsockname()[1], ready=pytest.fail)
+    store.close()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com", ""])
+def test_only_this_machine_is_served(tmp_path: Path, host: str) -> None:
+    """Any other host is refused by the name of its option, without asking a name server."""
+    store = Store(tmp_path / "store.db")
+    with pytest.raises(SettingError, match="--host"):
+        serve(store, Token("t"), host=host, port=0, ready=pytest.fail)
+    with pytest.raises(SettingError, match="--port"):
+        serve(store, Token("t"), host="localhost", port=65536, ready=pytest.fail)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [(("--host", "0.0.0.0"), "--allow-remote"), (("--host", "nonsense"), "--host"), (("--allow-host", "a:1"), "port")],
+)
+def test_a_host_is_refused_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], told: str
+) -> None:
+    """A mistyped option leaves neither a store nor a token behind."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
+    ran = command_runner().invoke(main, ["serve", "--port", "0", *options, "--database", "made/store.db"])
+    assert (ran.exit_code, told in ran.stderr) == (2, True), ran.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_of_another_machine_is_told_by_its_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another port would not help: the message names the host."""
+    monkeypatch.setenv(TOKEN_VARIABLE, "a-token-of-these-tests")
+    options = ["--host", "192.0.2.1", "--allow-remote", "--database", str(tmp_path / "store.db")]
+    ran = command_runner().invoke(main, ["serve", *options])
+    assert ran.exit_code == 2
+    assert "--host: '192.0.2.1' cannot be used" in ran.stderr
+    assert "--port" not in ran.stderr
+
+
+def test_the_token_of_the_environment_comes_first(tmp_path: Path) -> None:
+    """The variable wins over the file, which wins over the one beside the database."""
+    file = tmp_path / "given"
+    file.write_text("this-is-from-file\n")
+    database = tmp_path / "store.db"
+    assert server_token({TOKEN_VARIABLE: " from-environment "}, database, file).value == "from-environment"
+    assert server_token({TOKEN_VARIABLE: ""}, database, file).value == "this-is-from-file"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["given"]
+
+
+def test_a_token_is_made_once_and_kept_for_its_owner(tmp_path: Path) -> None:
+    """Without one given, a long random one is kept beside the database."""
+    database = tmp_path / "folder" / "store.db"
+    token = server_token({}, database, None)
+    assert len(token.value) >= 40
+    assert server_token({}, database, None) == token
+    kept = database.with_name("store.db.token")
+    assert (kept.read_text().strip(), list(database.parent.iterdir())) == (token.value, [kept])
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert server_token({}, database.with_name("other.db"), None) != token
+
+
+def test_servers_that_start_at_once_agree_on_the_token(tmp_path: Path) -> None:
+    """Whoever is first makes it, and nobody reads half of it."""
+    for attempt in range(10):
+        barrier = threading.Barrier(6)
+        tokens: list[str] = []
+
+        def start(database: Path, barrier: threading.Barrier, tokens: list[str]) -> None:
+            barrier.wait()
+            tokens.append(server_token({}, database, None).value)
+
+        arguments = (tmp_path / f"{attempt}.db", barrier, tokens)
+        threads = [threading.Thread(target=start, args=arguments) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(tokens) == 6
+        assert len(set(tokens)) == 1
+    assert len(list(tmp_path.iterdir())) == 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "two words of a token", "caf\u00e9" * 5, "a\nb" * 9, "x" * 15],
+)
+def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
+    """Spaces, control and non-ASCII characters do not fit in a header, and a short token can be guessed.
+
+    The error names where it came from.
+    """
+    file = tmp_path / "given"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingError, match="--token-file") as refused:
+        server_token({}, tmp_path / "store.db", file)
+    assert not text or text not in str(refused.value)
+    if text:
+        with pytest.raises(SettingError, match=TOKEN_VARIABLE) as refused:
+            server_token({TOKEN_VARIABLE: text}, tmp_path / "store.db", None)
+        assert text not in str(refused.value)
+        assert text not in repr(refused.value.__dict__)
+
+
+def _open_to_others(path: Path, _: Path) -> None:
+    path.write_text("a-token-that-others-know\n")
+    path.chmod(0o644)
+
+
+def _of_another_user(path: Path, _: Path) -> None:
+    path.write_text("a-token-that-others-know\n")
+    path.chmod(0o600)
+    os.chown(path, 65534, -1)
+
+
+def _link(path: Path, elsewhere: Path) -> None:
+    elsewhere.write_text("a-token-that-others-know\n")
+    elsewhere.chmod(0o600)
+    path.symlink_to(elsewhere)
+
+
+def _pipe(path: Path, _: Path) -> None:
+    os.mkfifo(path, 0o600)
+
+
+@pytest.mark.parametrize(
+    ("plant", "says"),
+    [
+        (_open_to_others, "mode 644"),
+        pytest.param(
+            _of_another_user,
+            "belongs to user 65534",
+            marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away"),
+        ),
+        (_link, "is a link"),
+        (_pipe, "is no file"),
+    ],
+)
+def test_a_token_file_that_somebody_planted_is_not_taken(
+    tmp_path: Path, plant: Callable[[Path, Path], None], says: str
+) -> None:
+    """A kept token or secret that others know, or could have made, is refused with a sentence that has the remedy."""
+    database = tmp_path / "store.db"
+    for name in ("token", "pages"):
+        plant(tmp_path / f"store.db.{name}", tmp_path / f"elsewhere-{name}")
+        with pytest.raises(StoreError, match=rf"store\.db\.{name}.*{says}.*remove it") as refused:
+            server_token({}, database, None) if name == "token" else passes_secret(database)
+        assert "others-know" not in str(refused.value)
+
+
+def test_a_state_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    """A repository can bring a link along: neither store nor token is written where it leads; a sentence says so."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".automation-report").symlink_to("elsewhere")
+    database = tmp_path / ".automation-report" / "store.sqlite3"
+    for take in (lambda: Store(database), lambda: server_token({}, database, None), lambda: passes_secret(database)):
+        with pytest.raises(StoreError, match=r"is a link.*--database"):
+            take()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_missing_token_file_is_named(tmp_path: Path) -> None:
+    """The path and the reason are told."""
+    with pytest.raises(SettingError, match=r"absent.*No such file"):
+        server_token({}, tmp_path / "store.db", tmp_path / "absent")
+
+
+def test_a_kept_file_without_a_token_is_named(tmp_path: Path) -> None:
+    """A damaged file beside the database is told with its remedy."""
+    made = tmp_path / "store.db.token"
+    made.write_text("")
+    made.chmod(0o600)
+    with pytest.raises(StoreError, match=r"store\.db\.token.*remove"):
+        server_token({}, tmp_path / "store.db", None)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"store\.db\.token"):
+        server_token({}, tmp_path / "file" / "store.db", None)
+
+
+def test_a_folder_that_serve_makes_is_ignored_by_git(tmp_path: Path) -> None:
+    """The server's token lies in the project's folder for results, which git ignores from the first moment on."""
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    read_or_create_secret(tmp_path / ".automation-report" / "store.sqlite3.token", "token")
+    shown = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=all"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert shown.stdout == ""

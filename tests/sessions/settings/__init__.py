@@ -1,0 +1,1 @@
+"""Settings as users write them, and what they read after a mistake."""

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.projects import console
+from support.sessions import session_environment
+
+if TYPE_CHECKING:
+    from support.checked_server import CheckedServer
+    from support.projects import Project
+
+OPTION = "--automation-report-"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ini", "parts"),
+    [
+        pytest.param([f"{OPTION}url=ftp://x"], "", [f"{OPTION}url", "ftp://x", "https"], id="address"),
+        pytest.param([f"{OPTION}url=https://x"], "", [f"{OPTION}project-id", "https://x"], id="no project"),
+        pytest.param([f"{OPTION}project-id=one"], "", [f"{OPTION}project-id", "'one'", "number"], id="integer"),
+        pytest.param(
+            ["-oautomation_report_exit_wait=-1"], "", ["-o automation_report_exit_wait", "-1.0", "3600"], id="seconds"
+        ),
+        pytest.param([f"{OPTION}delivery=soon"], "", [f"{OPTION}delivery", "'soon'", "later"], id="choice"),
+        pytest.param([f"{OPTION}tags=a b"], "", [f"{OPTION}tags", "'a b'", "letters"], id="list"),
+        pytest.param([f"{OPTION}fields=plain"], "", [f"{OPTION}fields", "'plain'", "="], id="pairs"),
+        pytest.param(
+            ["-oautomation_report_redact=("], "", ["-o automation_report_redact", "'('", "expression"], id="pattern"
+        ),
+        pytest.param([], "automation_report_strict = perhaps", ["pytest.ini", "_strict", "'perhaps'"], id="flag"),
+        pytest.param([], "automation_report_run_id = 0", ["pytest.ini", "_run_id", "0", "number"], id="ini integer"),
+    ],
+)
+def test_typed_mistake_ends_before_collection(
+    arguments: list[str], ini: str, parts: list[str], project: Project
+) -> None:
+    """A wrong value on the command line or in an ini file is a usage error that names option, value and remedy."""
+    project.write("pytest.ini", f"[pytest]\n{ini}\n")
+    ran = project.report(*arguments)
+    assert ran.exit == 4, ran.text
+    (message,) = [line for line in ran.err.splitlines() if line.startswith("ERROR:")]
+    assert [part for part in parts if part not in message] == []
+    assert "Traceback" not in ran.text
+    assert "collected" not in ran.text
+    assert not project.state.exists()
+
+
+REMOVED = [
+    pytest.param("redact=x", "automation_report_redact", "AUTOMATION_REPORT_REDACT", "VALUE", id="list"),
+    pytest.param("when", "automation_report_when", "AUTOMATION_REPORT_WHEN", "{always,ci}", id="choice"),
+    pytest.param("preflight", "automation_report_preflight", "AUTOMATION_REPORT_PREFLIGHT", "true", id="flag"),
+]
+
+
+@pytest.mark.parametrize("place", ["arguments", "variable", "ini file"])
+@pytest.mark.parametrize(("option", "ini", "variable", "value"), REMOVED)
+def test_option_that_pytest_does_not_offer(
+    option: str, ini: str, variable: str, value: str, place: str, project: Project
+) -> None:
+    """An option for a setting that has none is a usage error that names the setting's other spellings."""
+    given = f"{OPTION}{option}"
+    if place == "ini file":
+        project.write("pytest.ini", f"[pytest]\naddopts = {given}\n")
+    env = session_environment(PYTEST_ADDOPTS=given) if place == "variable" else session_environment()
+    ran = project.pytest(*([given] if place == "arguments" else []), env=env)
+    assert ran.exit == 4, ran.text
+    assert (
+        f"error: {given.partition('=')[0]} is not an option of pytest: set {ini} in the ini file or {variable} in the"
+        f" environment, or write -o {ini}={value}"
+    ) in ran.err
+    assert "unrecognized" not in ran.text
+    assert "Traceback" not in ran.text
+    assert "collected" not in ran.text
+
+
+def test_flag_that_pytest_does_not_offer_is_turned_off_behind_o(project: Project) -> None:
+    """The opposite of a flag that is no option is a usage error that says to write false."""
+    ran = project.pytest("--no-automation-report-job-summary")
+    assert ran.exit == 4, ran.text
+    assert "or write -o automation_report_job_summary=false" in ran.err
+
+
+def test_mistake_in_the_switch_of_an_ini_file_ends_before_collection(project: Project) -> None:
+    """A switch that is neither yes nor no is a usage error, for sessions that might not be reported too."""
+    project.write("pytest.ini", "[pytest]\nautomation_report = perhaps\n")
+    ran = project.pytest()
+    assert ran.exit == 4, ran.text
+    assert "pytest.ini: automation_report: 'perhaps' cannot be used: write true or false" in ran.err
+    assert "Traceback" not in ran.text
+
+
+@pytest.mark.parametrize(
+    "how",
+    [[], ["-n2"], ["-p", "no:terminal", "-p", "no:pytest-retry"]],
+    ids=["plain", "workers", "no terminal"],
+)
+def test_mistake_in_the_environment_is_told_once_and_results_are_kept(
+    how: list[str], project: Project, server: CheckedServer
+) -> None:
+    """With an unusable value in the environment tests run, it is told once with its remedy, and results can be sent."""
+    variables = {"AUTOMATION_REPORT_PROJECT_ID": "one", "AUTOMATION_REPORT_URL": server.address}
+    arguments = ["--automation-report", f"{OPTION}source=suite"]
+    ran = project.pytest(*how, *arguments, env={**session_environment(), **variables})
+    assert ran.exit == 0, ran.text
+    assert ran.text.count("AUTOMATION_REPORT_PROJECT_ID: 'one' cannot be used") == 1
+    assert server.log == []
+    assert len(project.sessions) == 1
+
+
+@pytest.mark.parametrize("how", ["", "-q", "-qq", "-pno:terminal"])
+@pytest.mark.parametrize("is_on", [True, False])
+def test_switch_in_the_environment_that_cannot_be_understood_is_told_once(
+    project: Project, how: str, *, is_on: bool
+) -> None:
+    """An unusable AUTOMATION_REPORT is shown, however quiet pytest is, and then the ini file decides."""
+    project.write("pytest.ini", f"[pytest]\nautomation_report = {is_on}\nautomation_report_delivery = later\n")
+    terminal = [how, "-p", "no:pytest-retry"] if how else []
+    ran = project.pytest("-W", "error", *terminal, env=session_environment(AUTOMATION_REPORT="ja"))
+    assert ran.exit == 0, ran.text
+    assert ran.text.count("AUTOMATION_REPORT: 'ja' cannot be used: write 1 or 0") == 1
+    assert len(project.sessions) == is_on
+
+
+def test_variable_that_is_no_setting_is_told(project: Project) -> None:
+    """A variable that looks like a setting and is none is told with what it may have meant."""
+    ran = project.report(f"{OPTION}delivery=later", env=session_environment(AUTOMATION_REPORT_SORCE="x"))
+    assert ran.exit == 0, ran.text
+    assert ran.text.count("AUTOMATION_REPORT_SORCE: does nothing; did you mean AUTOMATION_REPORT_SOURCE?") == 1
+
+
+SECRET = "canary-of-an-ini-file"
+MISSPELLED = [
+    pytest.param("automation_report_ulr", "did you mean automation_report_url?", id="letters"),
+    pytest.param("automation-report-url", "did you mean automation_report_url?", id="dashes"),
+    pytest.param("AUTOMATION_REPORT_URL", "did you mean automation_report_url?", id="capitals"),
+    pytest.param("automaton_report_url", "did you mean automation_report_url?", id="prefix"),
+    pytest.param("automation-report", "did you mean automation_report?", id="switch"),
+    pytest.param("automation_report_token", "set AUTOMATION_REPORT_TOKEN", id="token"),
+    pytest.param("automation-report-tokn", "automation_report_token_file", id="token misspelled"),
+    pytest.param("automation_report_api_token", "set AUTOMATION_REPORT_TOKEN", id="token by another name"),
+    pytest.param("testmo_token", "set AUTOMATION_REPORT_TOKEN", id="token of the official tool"),
+]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--automation-report"]], ids=["off", "on"])
+@pytest.mark.parametrize(("name", "remedy"), MISSPELLED)
+def test_misspelled_name_in_an_ini_file_ends_before_collection(
+    name: str, remedy: str, arguments: list[str], project: Project
+) -> None:
+    """A name that is nearly a setting is a usage error with the right one; its value, maybe a token, is not shown."""
+    project.write("pytest.ini", f"[pytest]\n{name} = {SECRET}\n")
+    ran = project.pytest(*arguments)
+    assert ran.exit == 4, ran.text
+    (message,) = [line for line in ran.err.splitlines() if line.startswith("ERROR:")]
+    assert f"pytest.ini: {name}: is not a setting: " in message
+    assert remedy in message
+    assert SECRET not in ran.text
+    assert "collected" not in ran.text
+    assert not project.state.exists()
+
+
+@pytest.mark.parametrize(("name", "remedy"), MISSPELLED)
+def test_misspelled_name_in_an_ini_file_ends_a_command(name: str, remedy: str, project: Project) -> None:
+    """The console command ends with the same error."""
+    project.write("pytest.ini", f"[pytest]\n{name} = {SECRET}\n")
+    ran = console(project.root, "spool", "list")
+    assert ran.exit == 2, ran.text
+    assert f"pytest.ini: {name}: is not a setting: " in ran.err
+    assert remedy in ran.err
+    assert SECRET not in ran.text
+
+
+def test_unknown_name_in_an_ini_file(project: Project) -> None:
+    """A name with our prefix that resembles no setting is an error under pytest, and shown by the console command."""
+    project.write("pytest.ini", "[pytest]\nautomation_report_xyzzy = 1\n")
+    ran = project.pytest()
+    assert ran.exit == 4, ran.text
+    assert "pytest.ini: automation_report_xyzzy: is not a setting: take it out" in ran.err
+    listed = console(project.root, "spool", "list")
+    assert listed.exit == 0, listed.text
+    assert listed.err.count("pytest.ini: automation_report_xyzzy: is not a setting: take it out") == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "origin"),
+    [
+        ("pyproject.toml", '[tool.pytest.ini_options]\nautomation_report_sorce = "x"\n', "pyproject.toml: "),
+        ("pytest.toml", '[pytest]\nautomation_report_sorce = "x"\n', "pytest.toml: "),
+        ("setup.cfg", "[tool:pytest]\nautomation_report_sorce = x\n", "setup.cfg: "),
+        ("setup.cfg", "[tool:pytest]\naddopts = -o automation_report_sorce=x\n", "-o "),
+    ],
+)
+def test_misspelled_name_in_each_kind_of_file(file: str, text: str, origin: str, project: Project) -> None:
+    """A misspelled name is found in each kind of ini file, and behind ``-o``."""
+    (project.root / "pytest.ini").unlink()
+    project.write(file, text)
+    ran = project.pytest()
+    assert ran.exit == 4, ran.text
+    assert f"{origin}automation_report_sorce: is not a setting: did you mean automation_report_source?" in ran.err
+
+
+@pytest.mark.parametrize("way", ["help", "off", "variable", "registered", "nested"])
+def test_misspelled_name_stops_no_other_session(way: str, project: Project) -> None:
+    """Help, a session with reporting turned off, and a name that another plugin has registered go on."""
+    project.write("pytest.ini", "[pytest]\nautomation_report_team = x\nautomation_report_sorce = x\n")
+    if way == "registered":
+        registered = "".join(f"    parser.addini('automation_report_{each}', '')\n" for each in ("team", "sorce"))
+        project.write("conftest.py", f"def pytest_addoption(parser):\n{registered}")
+    arguments = {"help": ["--help"], "off": ["--no-automation-report"]}.get(way, [])
+    variables = {"variable": {"AUTOMATION_REPORT": "0"}, "nested": {"PYTEST_CURRENT_TEST": "x"}}.get(way, {})
+    ran = project.pytest(*arguments, env={**session_environment(), **variables})
+    assert ran.exit == 0, ran.text

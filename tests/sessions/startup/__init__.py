@@ -1,0 +1,1 @@
+"""How sessions begin, on the embedded store and on a server, in poor surroundings."""

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import re
+import shlex
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.projects import MIXED, Project, console
+from support.sessions import TOKEN, run, send, session_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.checked_server import CheckedServer
+    from support.sessions import Ran
+
+OPTION = "--automation-report-"
+NOBODY = "http://127.0.0.1:9"
+"""An address of this machine where nobody listens."""
+
+ANY_END = """
+import pytest
+
+def test_ok():
+    pass
+
+def test_end():
+    {end}
+"""
+
+
+def without_token() -> dict[str, str]:
+    env = session_environment()
+    del env["AUTOMATION_REPORT_TOKEN"]
+    return env
+
+
+def send_words(ran: Ran) -> list[str]:
+    """Return the arguments of the one command that a session printed to send the rest."""
+    (command,) = [line.partition("send: ")[2] for line in ran.out.splitlines() if line.startswith("send: ")]
+    name, *words = shlex.split(command)
+    assert name == "automation-report"
+    return words
+
+
+def test_printed_command_has_what_only_the_command_line_said(project: Project, server: CheckedServer) -> None:
+    """Token file, spool and address of the session's own arguments stand in the command that delivers its results."""
+    token_file = project.write("the token", "")
+    own = [f"{OPTION}token-file={token_file}", f"{OPTION}spool=my spool"]
+    ran = project.report(*own, address=server.address, env=without_token())
+    assert ran.exit == 0, ran.text
+    assert ran.text.count("is empty: write the token into it") == 1
+    token_file.write_text(TOKEN)
+    (project.root / "below").mkdir()
+    sent = console(project.root / "below", *send_words(ran), env=without_token())
+    assert (sent.exit, sent.out) == (0, ""), sent.text
+    assert [test["name"] for _, test in server.tests()] == ["test_ok"]
+
+
+def test_missing_token_is_told_once_and_results_are_sent_later(project: Project, server: CheckedServer) -> None:
+    """Without a token tests run, it is told once, and the printed command delivers the results once there is one."""
+    ran = project.report(address=server.address, env=without_token())
+    assert ran.exit == 0, ran.text
+    assert ran.text.count("no token: set AUTOMATION_REPORT_TOKEN") == 1
+    assert "1 result kept" in ran.out
+    assert server.log == []
+    words = send_words(ran)
+    refused = console(project.root, *words, env=without_token())
+    assert (refused.exit, refused.out) == (4, ""), refused.text
+    assert "AUTOMATION_REPORT_TOKEN" in refused.err
+    sent = console(project.root, *words)
+    assert (sent.exit, sent.out) == (0, ""), sent.text
+    assert [test["name"] for _, test in server.tests()] == ["test_ok"]
+    assert project.sessions == []
+
+
+def test_delivery_later_sends_nothing_until_told(project: Project, server: CheckedServer) -> None:
+    """With delivery=later a session needs no token and no server, says how to send, and ``send`` delivers it once."""
+    ran = project.report("-n2", f"{OPTION}delivery=later", address=server.address, env=without_token())
+    assert ran.exit == 0, ran.text
+    assert "no token" not in ran.text
+    assert ran.out.count("send: automation-report send") == 1
+    assert server.log == []
+    first, second = (send(project.root, "--url", server.address, "--project-id", "1") for _ in range(2))
+    assert (first.exit, second.exit) == (0, 0), first.text + second.text
+    assert [test["name"] for _, test in server.tests()] == ["test_ok"]
+    assert "nothing to send" in second.err
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(["-p", "no:terminal", "-p", "no:pytest-retry"], id="no terminal"),
+        pytest.param(["-qq"], id="very quiet"),
+        pytest.param(["--no-summary"], id="no summary"),
+    ],
+)
+def test_undelivered_results_are_told_whatever_is_silenced(how: list[str], project: Project) -> None:
+    """Results that were not delivered are told with the command that sends them, also where pytest is kept quiet."""
+    ran = project.report(*how, address=NOBODY)
+    assert ran.exit == 0, ran.text
+    assert ran.text.count("1 result kept") == 1
+    assert ran.text.count("send: automation-report send") == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        pytest.param("pass", 0, id="passed"),
+        pytest.param("assert False", 1, id="failed"),
+        pytest.param("pytest.exit('enough', returncode=7)", 7, id="exit with a status of its own"),
+        pytest.param("raise KeyboardInterrupt", 2, id="interrupted"),
+    ],
+)
+def test_exit_status_is_that_of_pytest_when_the_server_is_down(end: str, status: int, project: Project) -> None:
+    """With a server that is down, pytest's exit status is what the tests led to, and the results are told and kept."""
+    project.write("test_suite.py", ANY_END.format(end=end))
+    ran = project.report(address=NOBODY)
+    assert ran.exit == status, ran.text
+    assert re.findall(r"(\d+) results? kept", ran.text) == ["2"]
+    assert ran.text.count("send: automation-report send") == 1
+    assert len(project.sessions) == 1
+
+
+def test_strict_fails_a_session_whose_results_were_not_delivered(project: Project, server: CheckedServer) -> None:
+    """With strict, undelivered results end a good session with a status of their own, delivered ones do not."""
+    delivered = project.report(f"{OPTION}strict", address=server.address)
+    assert (delivered.exit, "exit status" in delivered.text) == (0, False)
+    why = "exit status 11: all tests passed, but not all results were delivered (--automation-report-strict)"
+    for quiet in ("-v", "-qq"):
+        ran = project.report(f"{OPTION}strict", quiet, address=NOBODY)
+        assert ran.exit == 11, ran.text
+        assert ran.text.count(why) == 1, ran.text
+    project.write("test_suite.py", MIXED)
+    failed = project.report(f"{OPTION}strict", address=NOBODY)
+    assert (failed.exit, "exit status" in failed.text) == (1, False)
+
+
+def test_wait_at_the_end_is_shown(project: Project) -> None:
+    """While pytest waits for a server that does not answer, it says for what, for how long, and that Ctrl-C ends it."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        limits = {"exit_all": 2.5, "exit_progress": 2.5, "request": 20.0}
+        ran = project.report(address=address, env=session_environment(limits))
+    assert ran.exit == 0, ran.text
+    waiting = f"automation report: waiting for the last results to reach {address}, project 1, at most 2.5 s"
+    before, line, after = ran.out.partition(f"{waiting} (Ctrl-C ends the wait; what is not delivered is kept)\n")
+    assert line, ran.out
+    assert before.endswith("[100%]\n")
+    assert "= automation report =" in after
+
+
+def test_section_of_a_green_run_has_no_blank_line(project: Project) -> None:
+    """In the section of a session that went well each line says something, and no counts are explained."""
+    ran = project.report()
+    section = re.search(r"(?m)^=+ automation report =+\n(?s:(.*?))^=+ ", ran.out)
+    assert section, ran.out
+    lines = section[1].splitlines()
+    assert [each.partition(" ")[0] for each in lines] == ["run", "1", "1", "look"]
+
+
+def test_counts_that_differ_from_pytests_are_explained(project: Project) -> None:
+    """One line says why results are counted otherwise than in pytest's last line."""
+    project.write("test_suite.py", COUNTED)
+    ran = project.report()
+    assert "3 failed, 1 passed, 1 xfailed, 1 xpassed, 2 errors" in ran.out.splitlines()[-1]
+    assert "6 of 6 results delivered in 1 thread: 2 passed, 1 failed, 2 error, 1 skipped" in ran.out
+    why = "1 xfailed is among the skipped, 1 xpassed is among the passed, 2 with several outcomes are counted once"
+    assert ran.out.count(f"counted otherwise than in pytest's last line: {why}\n") == 1
+
+
+COUNTED = """
+import pytest
+
+@pytest.fixture
+def broken():
+    yield
+    raise RuntimeError
+
+def test_passes(): pass
+def test_fails(): assert 0
+def test_fails_twice(broken): assert 0
+def test_fails_again(broken): assert 0
+@pytest.mark.xfail
+def test_xfails(): assert 0
+@pytest.mark.xfail
+def test_xpasses(): pass
+"""
+
+NOWHERE = {"HOME": "nowhere", "XDG_STATE_HOME": "", "TMPDIR": "/proc/none"}
+
+
+@pytest.mark.parametrize(
+    ("spool", "workers"),
+    [("taken", []), ("taken", ["-n2"]), ("/proc/nowhere/spool", [])],
+    ids=["file", "file and workers", "read-only"],
+)
+def test_session_that_cannot_be_kept_anywhere_is_told_once(
+    spool: str, workers: list[str], project: Project, server: CheckedServer
+) -> None:
+    """Where no spool can be made tests run all the same, it is told once, and the exit status is pytest's."""
+    project.write("taken", "")
+    project.write("test_suite.py", MIXED)
+    env = {**session_environment(), **NOWHERE}
+    ran = project.report(*workers, f"{OPTION}spool={spool}", address=server.address, env=env)
+    assert ran.exit == 1, ran.text
+    assert "1 failed, 1 passed, 1 skipped" in ran.out
+    assert ran.text.count("nothing can be reported") == 1
+    assert "error in reporting" not in ran.text
+    assert server.log == []
+
+
+def test_root_folder_whose_state_folder_is_a_file(project: Project) -> None:
+    """A file where the plugin keeps its state is told like any other trouble."""
+    project.write(".automation-report", "")
+    ran = project.report(env={**session_environment(), **NOWHERE})
+    assert ran.exit == 0, ran.text
+    assert ran.text.count("nothing can be reported") == 1
+
+
+def test_warnings_as_errors_find_nothing(project: Project, server: CheckedServer) -> None:
+    """A reported session raises no warning of its own, with development mode on too."""
+    command = [sys.executable, "-X", "dev", "-W", "error", "-m", "pytest", "-W", "error", "-p", "no:cacheprovider"]
+    # other plugins warn under development mode
+    for name in ("pytest-retry", "flaky", "rerunfailures", "hypothesispytest", "time_machine"):
+        command += ["-p", f"no:{name}"]
+    where = [f"{OPTION}url={server.address}", f"{OPTION}project-id=1", f"{OPTION}source=suite"]
+    ran = run([*command, "--automation-report", *where], project.root, session_environment())
+    assert ran.exit == 0, ran.text
+    assert "Warning" not in ran.text
+    assert len(server.tests()) == 1
+
+
+def test_tests_that_share_a_key_are_named_once(tmp_path: Path, server: CheckedServer) -> None:
+    """Two tests that the server cannot tell apart are both delivered, and named in one line."""
+    project = Project(tmp_path / "project")
+    project.write("test_a.py", "class TestB:\n    def test_same(self): pass\n")
+    project.write("test_a/TestB.py", "def test_same(): pass\n")
+    ran = project.report("-n2", "test_a.py", "test_a/TestB.py", address=server.address)
+    assert ran.exit == 0, ran.text
+    assert len({test["key"] for _, test in server.tests()}) == 1
+    assert len(server.tests()) == 2
+    assert ran.text.count("2 tests share one key") == 1
+    assert "test_a.TestB.test_same" in ran.out
+
+
+def test_prefix_of_junit_xml_stands_before_folders(project: Project, server: CheckedServer) -> None:
+    """Folders have the prefix that pytest gives the classes in its own XML."""
+    ran = project.report("--junit-prefix=linux", address=server.address)
+    assert ran.exit == 0, ran.text
+    assert [test["folder"] for _, test in server.tests()] == ["linux.test_suite"]
+
+
+def test_header_tells_target_without_token(project: Project, server: CheckedServer) -> None:
+    """The head of the output names address, project and source, and a passing session leaves nothing in the spool."""
+    ran = project.report(address=f"{server.address}/api/v1/")
+    assert ran.exit == 0, ran.text
+    (line,) = [each for each in ran.out.splitlines() if each.startswith("automation report:")]
+    assert f"{server.address}, project 1, source suite" in line
+    assert TOKEN not in ran.text
+    assert project.sessions == []

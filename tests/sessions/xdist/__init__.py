@@ -1,0 +1,1 @@
+"""Sessions of several workers and several jobs."""

@@ -1,0 +1,108 @@
+"""Small suites that annotate their tests, and what the server has of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from html import unescape
+from textwrap import dedent
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.sessions import Ran, run, run_session, session_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.checked_server import CheckedServer
+
+STRING, TEXT, HTML, CONSOLE, URL = 1, 2, 3, 4, 5
+
+WORKERS = [
+    pytest.param((), id="plain"),
+    pytest.param(("-n2",), id="workers"),
+    pytest.param(("-n2", "-p", "elsewhere"), id="elsewhere"),
+]
+"""Ways to run a suite: alone, on two workers, on two workers that have no disk in common with the controller."""
+
+ELSEWHERE = """
+import shutil
+import tempfile
+
+import pytest
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure_node(node):
+    given = node.workerinput.get("automation_report")
+    if given is not None:
+        given["folder"] = tempfile.gettempdir() + "/no-such-folder"
+"""
+
+
+@dataclass(frozen=True)
+class Reported:
+    """One result as it was sent."""
+
+    body: dict[str, Any]
+
+    @property
+    def fields(self) -> list[tuple[str, str, int]]:
+        """Name, value and type of each field."""
+        return [(each["name"], each["value"], each["type"]) for each in self.body.get("fields", [])]
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Values by name."""
+        return {name: value for name, value, _ in self.fields}
+
+    @property
+    def artifacts(self) -> list[dict[str, Any]]:
+        """The artifacts."""
+        found: list[dict[str, Any]] = self.body.get("artifacts", [])
+        return found
+
+    @property
+    def steps(self) -> list[tuple[str, str]]:
+        """Status and text of each step."""
+        found = re.findall(r'<test-step status="(\w+)">(.*?)</test-step>', self.values.get("Steps", ""))
+        return [(status, unescape(text)) for status, text in found]
+
+
+@dataclass
+class Suite:
+    """A folder with tests, and the server that its sessions report to."""
+
+    root: Path
+    server: CheckedServer
+    ran: Ran = field(default_factory=lambda: Ran(0, "", ""))
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the suite."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text))
+
+    def report(self, *arguments: str, ini: str = "", exit_status: int = 0) -> dict[str, Reported]:
+        """Run a reported session that ends with this status; return its results by name."""
+        self.write("pytest.ini", "[pytest]\nautomation_report_output = none\n" + dedent(ini))
+        self.write("elsewhere.py", ELSEWHERE)
+        env = session_environment(PYTHONPATH=str(self.root))
+        self.ran = run_session(self.root, *arguments, address=self.server.address, env=env)
+        assert self.ran.exit == exit_status, self.ran.text
+        return {test["name"]: Reported(test) for _, test in self.server.tests()}
+
+    def bare(self, *arguments: str, exit_status: int = 0) -> Ran:
+        """Run a session that is not reported."""
+        import sys  # noqa: PLC0415
+
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+        ran = run(command, self.root, session_environment())
+        assert ran.exit == exit_status, ran.text
+        return ran
+
+    @property
+    def run_fields(self) -> list[tuple[str, str]]:
+        """Name and value of each field that was added to the run after its creation."""
+        posts = [each for each in self.server.posts("/append") if "/threads/" not in each.path]
+        return [(each["name"], each["value"]) for post in posts for each in post.body.get("fields", [])]

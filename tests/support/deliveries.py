@@ -1,0 +1,344 @@
+"""A sender's delivery in this process, step by step, on a spool made by hand and a clock that a test moves."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_automation_report.api.models import Artifact, Endpoint, Field, NewRun, Resources, Test, Token, encoded
+from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.delivery.dispatcher import Dispatcher
+from pytest_automation_report.delivery.handover import DeliveryContext, Runtime, Timeouts
+from pytest_automation_report.delivery.in_flight import InFlightRequests
+from pytest_automation_report.delivery.process import Sender, SessionFollower
+from pytest_automation_report.delivery.queues import WorkerQueues
+from pytest_automation_report.delivery.rejections import RejectedResults
+from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.spool.artifacts import FOLDER, spooled_address
+from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder
+from pytest_automation_report.spool.ledger_file import LedgerFile
+from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.manifest import SessionManifest
+from pytest_automation_report.spool.reader import SpoolReader
+from pytest_automation_report.spool.records import (
+    attempt_header,
+    finish_record,
+    pass_record,
+    plain_record,
+    start_record,
+)
+from pytest_automation_report.spool.writer import SpoolWriter
+from support.sessions import SHORT_LIMITS, TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytest_automation_report.delivery.reconciliation import Unknown
+    from pytest_automation_report.delivery.request_outcomes import PendingRequest
+    from support.scripted_server.server import ScriptedServer
+
+Pending: TypeAlias = "list[Callable[[], None]]"
+"""Requests that are under way and have not arrived: each arrives when it is called."""
+
+SESSION_ID = "20260102T030405-00000001"
+
+
+@dataclass
+class Clock:
+    """A monotonic clock that stands still, and random numbers that are all the same."""
+
+    now: float = 1000.0
+    number: float = 0.5
+    lines: list[str] = field(default_factory=list)
+
+    def runtime(self) -> Runtime:
+        """Return the world that the delivery sees."""
+        return Runtime(
+            clock=lambda: self.now,
+            random=lambda: self.number,
+            log=self.lines.append,
+            wall=lambda: 1_800_000_000 + self.now,
+        )
+
+
+class WrittenSession:
+    """A session's folder as pytest's process leaves it; results are written one by one."""
+
+    def __init__(self, folder: Path, origin: str, *, joined_run: int | None = None, is_followed: bool = False) -> None:
+        path = folder / SESSION_ID
+        path.mkdir(mode=0o700)
+        self.folder = SessionFolder(path)
+        fields = (Field(SESSION_ID_FIELD, SESSION_ID),)
+        self.session = SessionManifest(
+            id=SESSION_ID,
+            origin=origin,
+            project_id=1,
+            database="",
+            run=NewRun(name="ours", source="suite", resources=Resources(fields=fields)),
+            joined_run=joined_run,
+            rules=RecordingOptions().to_json(),
+            pid=1,
+            is_followed=is_followed,
+        )
+        self.folder.write_session(self.session)
+        self._writer = self.folder.writer("main")
+        self._count = 0
+        self._writer.write(plain_record("open", format=1, worker="main", pid=0, t=0))
+
+    @classmethod
+    def reopened(cls, other: WrittenSession) -> WrittenSession:
+        """Return the same session, to be written on."""
+        again = cls.__new__(cls)
+        again.folder, again.session, again._count = other.folder, other.session, other._count
+        again._writer = other.folder.writer("main")
+        return again
+
+    @classmethod
+    def left_in(cls, folder: Path) -> WrittenSession:
+        """Return the session that another process has left in this folder, for senders: nobody writes it any more."""
+        found = cls.__new__(cls)
+        found.folder = SessionFolder(folder / SESSION_ID)
+        found.session = found.folder.read_session()
+        return found
+
+    def start(self, name: str) -> None:
+        """Begin a test."""
+        self._count += 1
+        moment = 10 * self._count
+        self._writer.write(start_record(self._count, moment, attempt_header(f"test_it.py::{name}", "test_it.py", 0)))
+
+    def finish(self, name: str, text: str = "", file: str = "") -> None:
+        """End the test that has begun; ``file`` is the name in the stash of one that it adds."""
+        moment = 10 * self._count + 5
+        key = sha256(f"test_it.{name}".encode()).hexdigest()
+        artifacts = (Artifact(file, spooled_address(file, file)),) if file else ()
+        test = Test(key, name, "test_it", "passed", 5, "test_it.py", 1, (Field("Text", text),), artifacts)
+        record = finish_record(
+            self._count, moment, key=key, status="passed", elapsed=5, is_final=True, test=encoded(test)
+        )
+        if not text and not file:
+            record = pass_record(
+                self._count, moment, moment - 5, 5, attempt_header(f"test_it.py::{name}", "test_it.py", 0)
+            )
+        self._writer.write(record)
+
+    def add(self, *names: str, text: str = "") -> None:
+        """Run these tests."""
+        for name in names:
+            self.start(name)
+            self.finish(name, text)
+
+    def add_worker(self, worker: str, *names: str, dies_in: str = "", file: str = "") -> None:
+        """Run these tests on a worker of pytest-xdist, to its end.
+
+        ``dies_in`` is a test that crashes it, ``file`` the name in the stash of what each of the others adds.
+        """
+        main, self._writer = self._writer, SpoolWriter(self.folder.records(worker))
+        try:
+            self._writer.write(plain_record("open", format=1, worker=worker, pid=0, t=0))
+            for name in names:
+                self.start(name)
+                self.finish(name, file=file)
+            if file:
+                self._keep(file)
+            if dies_in:
+                self.start(dies_in)
+            else:
+                self._writer.write(plain_record("close", t=10 * self._count + 9, counts={"passed": len(names)}))
+        finally:
+            self._writer.close()
+            self._writer = main
+
+    def describe(self, file: str) -> None:
+        """Add a file of this name in the stash to the run."""
+        self._keep(file)
+        self._writer.write(plain_record("property", artifact={"name": file, "url": spooled_address(file, file)}))
+
+    def _keep(self, file: str) -> None:
+        self.folder.path.joinpath(FOLDER).mkdir(mode=0o700, exist_ok=True)
+        self.folder.path.joinpath(FOLDER, file).write_text(f"content of {file}")
+
+    def end(self) -> None:
+        """End the session in order."""
+        self._writer.write(plain_record("close", t=10 * self._count + 9, counts={"passed": self._count}))
+        self._writer.write(plain_record("end", t=10 * self._count + 9, exit=0, reason="all tests passed"))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._writer.close()
+
+
+def ended_session(
+    folder: Path, server: ScriptedServer, count: int = 3, *, text: str = "", joined_run: int | None = None
+) -> WrittenSession:
+    """Return a session of so many tests, each with this text, that ended in order and of which nothing was sent."""
+    written = WrittenSession(folder, server.address, joined_run=joined_run)
+    written.add(*numbered(count), text=text)
+    written.end()
+    return written
+
+
+def session_of_workers(
+    folder: Path, server: ScriptedServer, count: int, *, joined_run: int | None = None
+) -> WrittenSession:
+    """Return a session of so many workers, each with a test of its own, that ended in order and was not sent."""
+    written = WrittenSession(folder, server.address, joined_run=joined_run)
+    for number, name in enumerate(numbered(count)):
+        written.add_worker(f"gw{number}", name)
+    written.end()
+    return written
+
+
+@dataclass
+class Stepper:
+    """One life of a sender: its delivery and what it follows."""
+
+    delivery: Dispatcher
+    following: SessionFollower
+    clock: Clock
+    idle: Callable[[], bool] = lambda: False
+
+    def read(self) -> None:
+        """Take what is new in the spool."""
+        self.following.read()
+        self.following.decide_end(self.clock.now)
+        if self.following.queues.is_decided:
+            self.delivery.scheduler.note = "all tests passed"
+
+    def step(self) -> bool:
+        """Take what is new, then send at most one request."""
+        self.read()
+        return self.delivery.step()
+
+    def run(self, *, seconds_a_step: float = 0.5, steps: int = 2000) -> None:
+        """Step until all is done or nothing more will be; the clock moves when there is nothing to do, even idly."""
+        for _ in range(steps):
+            did = self.step()
+            if self.delivery.is_finished or self.delivery.stopped:
+                return
+            if not did and not self.idle():
+                self.clock.now += seconds_a_step
+        raise AssertionError("the delivery never ended:\n" + "\n".join(self.clock.lines[-20:]))
+
+
+@contextmanager
+def stepping(
+    written: WrittenSession,
+    clock: Clock | None = None,
+    timeouts: Timeouts | None = None,
+    *,
+    request_seconds: float = 5.0,
+    unknown: Unknown = "hold",
+    pending: Pending | None = None,
+) -> Iterator[Stepper]:
+    """Yield a life of a sender on this session, over real sockets.
+
+    With a list for what is ``pending``, up to four requests are under way at the same time.
+    """
+    clock, timeouts = clock or Clock(), timeouts or Timeouts()
+    ledger = LedgerFile(written.folder.ledger)
+    orphans = {worker: account.orphans for worker, account in ledger.state.accounts.items()}
+    queues = WorkerQueues(RecordingOptions.from_json(written.session.rules), orphans)
+    # This process stands for a pytest that lives: nothing is decided before the session's end is written.
+    following = SessionFollower(SpoolReader(written.folder), queues, timeouts, Process(os.getpid()))
+    endpoint = Endpoint(written.session.origin, written.session.project_id)
+    try:
+        with connected(endpoint, Token(TOKEN), deadline_seconds=request_seconds) as client:
+            rejects = RejectedResults(written.folder.rejected)
+            in_flight: InFlightRequests[PendingRequest] = (
+                InFlightRequests() if pending is None else InFlightRequests(pending.append)
+            )
+            context = DeliveryContext(client, ledger, queues, written.session, timeouts, clock.runtime())
+            max_in_flight = 1 if pending is None else 4
+            delivery = Dispatcher(context, rejects, unknown=unknown, max_in_flight=max_in_flight, in_flight=in_flight)
+            yield Stepper(delivery, following, clock)
+    finally:
+        following.close()
+        ledger.close()
+        written.close()
+
+
+def settled(written: WrittenSession) -> None:
+    """Deliver a session to its end."""
+    with stepping(written) as stepper:
+        stepper.run()
+        assert stepper.delivery.is_finished, stepper.clock.lines
+        assert not stepper.delivery.has_kept
+
+
+def lived(
+    written: WrittenSession,
+    server: ScriptedServer,
+    unknown: Unknown = "hold",
+    *,
+    controller: Process | None = None,
+    is_in_new_run: bool = False,
+    max_in_flight: int = 1,
+    on_progress: Callable[[Dispatcher], None] = lambda _: None,
+    **more: float,
+) -> Dispatcher:
+    """Let a whole sender live on this session, as the console command does, and return its delivery.
+
+    ``more`` are limits of its own, in seconds.
+    """
+    timeouts = Timeouts(
+        **{**SHORT_LIMITS, "send_progress": 0.5, "alone": 0.5, "retry_cap": 0.05, "poll": 0.005, **more}
+    )
+    runtime = Runtime(clock=clock_for(30.0), random=lambda: 0.5, log=lambda _: None)
+    with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
+        return Sender(
+            written.folder,
+            written.session,
+            timeouts,
+            client,
+            runtime,
+            controller,
+            on_progress,
+            unknown=unknown,
+            is_in_new_run=is_in_new_run,
+            max_in_flight=max_in_flight,
+        ).run()
+
+
+def clock_for(seconds: float) -> Callable[[], float]:
+    """Return a clock that fails the test of a sender that lives for longer."""
+    end = time.monotonic() + seconds
+
+    def clock() -> float:
+        now = time.monotonic()
+        assert now < end, f"the sender does not end within {seconds:g} s"
+        return now
+
+    return clock
+
+
+def numbered(count: int) -> list[str]:
+    """Return names of tests."""
+    return [f"test_{number}" for number in range(count)]
+
+
+def until_appends_are_under_way(stepper: Stepper, pending: Pending, count: int) -> None:
+    """Let requests arrive until so many appends are under way, each to a thread of its own."""
+    intents = stepper.delivery.state.open_intents
+    for _ in range(200):
+        if sum(each.operation == "append_thread" for each in intents.values()) == count:
+            return
+        while pending:
+            pending.pop(0)()
+        while stepper.step():
+            pass
+    raise AssertionError("they are not")
+
+
+def step_until(stepper: Stepper, condition: Callable[[], bool]) -> None:
+    """Step, without moving the clock, until the condition holds."""
+    for _ in range(200):
+        if condition():
+            return
+        stepper.step()
+    raise AssertionError("it did not happen:\n" + "\n".join(stepper.clock.lines[-20:]))

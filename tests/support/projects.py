@@ -1,0 +1,148 @@
+"""A small project to report, and what its sessions leave."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from support.sessions import Ran, reporting_arguments, run, run_session, session_environment, skip_without_workers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+SUITE = """
+def test_ok():
+    pass
+"""
+
+MIXED = """
+import pytest
+
+def test_ok():
+    pass
+
+def test_fail():
+    assert 1 == 2
+
+@pytest.mark.skip(reason="not now")
+def test_skip():
+    pass
+"""
+
+PAUSED = """
+def test_first():
+    pass
+
+def test_paused():
+    open("began", "w").close()
+    open("go").close()
+"""
+"""Its last test tells that it began, and waits for a word; both files are pipes."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with one test module, ``test_suite.py``, and an ini file that makes it the root."""
+
+    root: Path
+    suite: str = SUITE
+
+    def __post_init__(self) -> None:
+        self.write("pytest.ini", "[pytest]\n")
+        self.write("test_suite.py", self.suite)
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file, with its folders."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def report(self, *arguments: str, address: str | None = None, env: Mapping[str, str] | None = None) -> Ran:
+        """Run a reported session."""
+        return run_session(self.root, *arguments, address=address, env=env)
+
+    def pytest(self, *arguments: str, env: Mapping[str, str] | None = None) -> Ran:
+        """Run a session with these arguments alone."""
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+        return run(command, self.root, env if env is not None else session_environment())
+
+    @property
+    def sessions(self) -> list[Path]:
+        """The sessions that the spool holds."""
+        return [each for each in self.state.glob("spool/*") if each.is_dir()]
+
+    @property
+    def state(self) -> Path:
+        """Where the plugin keeps all it has."""
+        return self.root / ".automation-report"
+
+
+def console(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Ran:
+    """Run the console command to its end."""
+    command = [sys.executable, "-m", "pytest_automation_report.cli", *arguments]
+    return run(command, folder, env if env is not None else session_environment())
+
+
+@contextmanager
+def paused(
+    project: Project, *arguments: str, address: str | None = None, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a reported session of the paused suite and yield while its last test waits; then let it go on, and pass."""
+    project.write("test_suite.py", PAUSED)
+    for name in ("began", "go"):
+        os.mkfifo(project.root / name)
+    command = [*reporting_arguments(address), *arguments]
+    skip_without_workers(command)
+    process = subprocess.Popen(
+        command,
+        cwd=project.root,
+        env=dict(env if env is not None else session_environment()),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with process:
+        try:
+            _opened(project.root / "began", process)
+            yield process
+            if process.poll() is None:
+                (project.root / "go").open("w").close()
+                out, _ = process.communicate(timeout=60)
+                assert process.returncode == 0, out
+        except BaseException:
+            process.kill()
+            raise
+
+
+def wait_for_death(pid: int, seconds: float = 30.0) -> None:
+    """Return once this process, no child of ours, is gone."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert select.select([descriptor], [], [], seconds)[0], f"process {pid} is still there"
+    finally:
+        os.close(descriptor)
+
+
+def _opened(pipe: Path, process: subprocess.Popen[str]) -> None:
+    """Return once the other end of a pipe was opened; fail when the process ends instead."""
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    ended = os.pidfd_open(process.pid)
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    poll.register(ended, select.POLLIN)
+    try:
+        ready = [descriptor for descriptor, _ in poll.poll(60_000)]
+        assert reader in ready, process.communicate()[0] if ended in ready else "the test never began"
+    finally:
+        os.close(reader)
+        os.close(ended)

@@ -1,0 +1,148 @@
+"""Runs a small suite with a Recorder on its reports and reads what came of it, beside pytest's own JUnit XML."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+import pytest_automation_report
+from pytest_automation_report.api.models import encoded
+from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.recording.recorder import Recorder
+from pytest_automation_report.recording.synthetic_results import AttemptResult, collection_test
+from support.places import TESTS
+
+if TYPE_CHECKING:
+    from pytest_automation_report.recording.phases import Report
+
+# Before pytest 9 subtests are a plugin's; without it the tests that need them are skipped.
+HAS_SUBTESTS = find_spec("_pytest.subtests") is not None
+SUBTESTS = () if HAS_SUBTESTS else ("-p", "pytest_subtests.plugin")
+needs_subtests = pytest.mark.skipif(
+    not HAS_SUBTESTS and find_spec("pytest_subtests") is None,
+    reason="neither pytest 9 nor pytest-subtests is here",
+)
+
+_RULES = "RECORDING_RULES"
+_RESULTS = "RECORDING_RESULTS"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished attempt as the server would see it."""
+
+    status: str
+    is_final: bool
+    number: int
+    body: dict[str, Any]
+
+    @property
+    def fields(self) -> dict[str, dict[str, Any]]:
+        return {each["name"]: each for each in self.body.get("fields", [])}
+
+    @property
+    def values(self) -> dict[str, str]:
+        return {name: each["value"] for name, each in self.fields.items()}
+
+
+@dataclass
+class MadeReport:
+    """A report as pytest would make it, for what pytest seldom makes."""
+
+    when: str
+    outcome: str = "passed"
+    nodeid: str = "tests/test_a.py::test_x"
+    longrepr: object = None
+    longreprtext: str = ""
+    sections: list[tuple[str, str]] = field(default_factory=list)
+    user_properties: list[tuple[str, object]] = field(default_factory=list)
+    duration: float = 0.001
+    location: tuple[str, int | None, str] = ("tests/test_a.py", 4, "test_x")
+    context: object = None
+
+
+@dataclass
+class Recorded:
+    """What a suite came to: attempts in their order, and the cases of the JUnit XML."""
+
+    results: list[Result]
+    cases: list[ET.Element] = field(default_factory=list)
+
+    @property
+    def final(self) -> dict[str, Result]:
+        """The results that count, by test name."""
+        return {each.body["name"]: each for each in self.results if each.is_final}
+
+    def only(self) -> Result:
+        (result,) = self.results
+        return result
+
+
+class Recording:
+    """The plugin that feeds a Recorder as the real plugin does."""
+
+    def __init__(self, rules: RecordingOptions) -> None:
+        self.rules = rules
+        self.recorder = Recorder(rules)
+        self.results: list[Result] = []
+        self._begun = 0.0
+
+    def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        self._begun = time.perf_counter()
+        self.recorder.start(nodeid, location)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: Report) -> None:
+        self.recorder.add(report)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        observed = round((time.perf_counter() - self._begun) * 1e6)
+        self._keep(self.recorder.finish(nodeid, observed_us=observed))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._keep(collection_test(report, self.rules))
+
+    def _keep(self, finished: AttemptResult | None) -> None:
+        if finished is not None:
+            body = json.loads(encoded(finished.test))
+            assert body == finished.test.body()
+            self.results.append(Result(finished.status, finished.is_final, finished.number, body))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(
+        Recording(RecordingOptions.from_json(json.loads(os.environ[_RULES]))), "recording-suite"
+    )
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    recording = config.pluginmanager.get_plugin("recording-suite")
+    assert isinstance(recording, Recording)
+    rows = [(each.status, each.is_final, each.number, each.body) for each in recording.results]
+    Path(os.environ[_RESULTS]).write_text(json.dumps(rows), encoding="utf-8")
+
+
+def record(pytester: pytest.Pytester, *args: str, rules: RecordingOptions | None = None) -> Recorded:
+    """Run the suite in pytester's folder with pytest's own plugins and those named by -p.
+
+    It has a process of its own: flaky and pytest-retry keep state in their modules and patch pytest's runner.
+    """
+    results, xml = pytester.path / "results.json", pytester.path / "junit.xml"
+    folders = (TESTS, Path(pytest_automation_report.__file__).parent.parent)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        patch.delenv("PYTEST_ADDOPTS", raising=False)
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, folders)))
+        patch.setenv(_RULES, json.dumps((rules or RecordingOptions()).to_json()))
+        patch.setenv(_RESULTS, str(results))
+        pytester.runpytest_subprocess("-p", "support.recording", f"--junitxml={xml}", *args)
+    rows = json.loads(results.read_text("utf-8"))
+    return Recorded([Result(*row) for row in rows], list(ET.parse(xml).iter("testcase")))

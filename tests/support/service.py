@@ -1,0 +1,122 @@
+"""The application over a store of its own with a clock that tests set, every exchange checked against the contract."""
+
+from __future__ import annotations
+
+import json
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytest
+from click.testing import CliRunner
+from falcon.testing import TestClient
+
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
+from pytest_automation_report.server.store.store import Store
+
+if TYPE_CHECKING:
+    from falcon.testing import Result
+
+    from pytest_automation_report.api.models import PostgresDatabase
+    from support.contract import Contract
+
+Json: TypeAlias = "dict[str, Any]"
+
+API = "/api/v1"
+TOKEN = Token("a-token-of-these-tests")
+SECOND = 1_000_000
+START = 1_700_000_000 * SECOND
+
+IN_A_FILE = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+"""For tests of what only SQLite has."""
+
+IN_A_DATABASE = pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+"""For tests of what only PostgreSQL has."""
+
+
+class Clock:
+    """A clock that stands still until it is moved; microseconds since 1970."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class Service:
+    def __init__(self, place: Path | PostgresDatabase, contract: Contract, mounts: Path = MOUNTS) -> None:
+        self.clock = Clock()
+        self.place = place
+        self.store = Store(place, clock=self.clock, mounts=mounts)
+        self.application = create_application(self.store, TOKEN)
+        self._checked = TestClient(contract.wsgi(self.application))
+        self._plain = TestClient(self.application)
+
+    @property
+    def file(self) -> Connections:
+        """The connections of a store in a file."""
+        connections = self.store._connections
+        assert isinstance(connections, Connections)
+        return connections
+
+    def post(self, path: str, body: object = None, *, key: str | None = None) -> Result:
+        """Send a JSON body below /api/v1, with an idempotency key when one is given."""
+        headers = {"Authorization": f"Bearer {TOKEN.value}"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        if body is None:
+            return self._checked.simulate_post(API + path, headers=headers)
+        headers["Content-Type"] = "application/json"
+        return self._checked.simulate_post(API + path, headers=headers, body=json.dumps(body).encode())
+
+    def get(self, path: str, query: str = "") -> Result:
+        """Read from below /api/v1."""
+        headers = {"Authorization": f"Bearer {TOKEN.value}"}
+        return self._checked.simulate_get(API + path, headers=headers, query_string=query)
+
+    def raw(self, method: str, path: str, body: bytes = b"", **headers: str) -> Result:
+        """Send exactly this, without a check of the contract; header names with underscores for dashes."""
+        sent = {"Authorization": f"Bearer {TOKEN.value}", "Content-Type": "application/json"}
+        sent.update({name.replace("_", "-"): value for name, value in headers.items()})
+        return self._plain.simulate_request(method, path, headers=sent, body=body)
+
+    def new_run(self, project_id: int = 1, **properties: object) -> int:
+        body = {"name": "a run", "source": "a-source", **properties}
+        answer = self.post(f"/projects/{project_id}/automation/runs", body)
+        assert answer.status_code == 201, answer.text
+        run_id: int = answer.json["id"]
+        return run_id
+
+    def new_thread(self, run_id: int, **properties: object) -> int:
+        answer = self.post(f"/automation/runs/{run_id}/threads", properties)
+        assert answer.status_code == 201, answer.text
+        thread_id: int = answer.json["id"]
+        return thread_id
+
+    def append(self, thread_id: int, *tests: Json, **properties: object) -> None:
+        answer = self.post(f"/automation/runs/threads/{thread_id}/append", {"tests": tests, **properties})
+        assert answer.status_code == 204, answer.text
+
+    def run(self, run_id: int) -> Json:
+        answer = self.get(f"/automation/runs/{run_id}")
+        assert answer.status_code == 200, answer.text
+        run: Json = answer.json["result"]
+        return run
+
+
+def a_test(number: int = 0, status: str = "passed", **properties: object) -> Json:
+    return {"key": f"key{number}", "name": f"test_{number}", "folder": "tests.a", "status": status, **properties}
+
+
+def option(place: Path | PostgresDatabase) -> str:
+    """Return how a command is told of a place."""
+    return str(place) if isinstance(place, Path) else place.url
+
+
+def command_runner() -> CliRunner:
+    """Return click's runner with both outputs apart: before 8.2 it mixes them unless told not to."""
+    options: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
+    return CliRunner(**options)

@@ -1,0 +1,129 @@
+"""Runs real pytest sessions with the plugin, in processes of their own, for tests of the whole way of a result."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.canary import holds_token
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SHORT_LIMITS: Mapping[str, float] = {
+    "request": 5.0,
+    "batch_age": 0.2,
+    "poll": 0.02,
+    "retry_base": 0.02,
+    "retry_cap": 0.2,
+    "throttle": 0.2,
+    "read_back": 0.05,
+    "worker_grace": 10.0,
+    "exit_all": 20.0,
+    "exit_progress": 10.0,
+    "exit_down": 0.3,
+    "exit_interrupted": 10.0,
+    "alone": 5.0,
+    "send_progress": 5.0,
+}
+"""The sender's limits in seconds, for tests: waiting is short, what must not happen under load is long."""
+
+TOKEN = "canary-2f6b8d0f-token"
+
+OF_PROVIDERS = (
+    "APPVEYOR", "BITBUCKET_", "BUILDKITE", "CI_", "CIRCLE", "CODEBUILD_", "DRONE", "FORGEJO_", "GITEA_", "GITHUB_",
+    "GITLAB_", "JENKINS_", "TEAMCITY_", "TF_BUILD", "TRAVIS",
+)  # fmt: skip
+"""How variables begin that CI providers set, by which a session would tell of the job that runs these tests."""
+
+
+COVERAGE = "COVERAGE_PROCESS_CONFIG"
+"""Variable by which `coverage` measures the processes that tests start, too."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left behind."""
+
+    exit: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """Both outputs."""
+        return self.out + self.err
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Return this process's environment without what pytest and the plugin read from it, and with these additions.
+
+    As in an activated virtual environment: this interpreter's commands are found first.
+    """
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTEST", "AUTOMATION_REPORT", "_AUTOMATION_REPORT", "TESTMO", "COV_", "COVERAGE"))
+        and not name.startswith(OF_PROVIDERS)
+        and name.lower() not in {"http_proxy", "https_proxy", "no_proxy", "all_proxy"}
+        and name != "CI"
+    }
+    measured = {name: os.environ[name] for name in (COVERAGE,) if name in os.environ}
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    return {**own, **measured, "PATH": path, **more}
+
+
+def session_environment(limits: Mapping[str, float] | None = None, **more: str) -> dict[str, str]:
+    """Return an environment for a reported session with a token and short limits."""
+    shortened = json.dumps({**SHORT_LIMITS, **(limits or {})})
+    return clean_environment(AUTOMATION_REPORT_TOKEN=TOKEN, _AUTOMATION_REPORT_LIMITS=shortened, **more)
+
+
+def reporting_arguments(address: str | None = None, *, python: str = sys.executable) -> list[str]:
+    """Return the command that reports a session, to this address or to the embedded store."""
+    command = [python, "-m", "pytest", "-p", "no:cacheprovider", "--automation-report"]
+    if address is not None:
+        command += ["--automation-report-url", address, "--automation-report-project-id", "1"]
+        command += ["--automation-report-source", "suite"]
+    return command
+
+
+def skip_without_workers(command: Sequence[str]) -> None:
+    """Skip the test when this interpreter is to run a command that needs pytest-xdist, and does not have it."""
+    needs_it = command[0] == sys.executable and any(each.startswith(("-n", "--tx", "--dist")) for each in command)
+    if needs_it and find_spec("xdist") is None:
+        pytest.skip("pytest-xdist is not installed")
+
+
+def run(command: list[str], folder: Path, env: Mapping[str, str], **more: Any) -> Ran:  # noqa: ANN401 - subprocess's own
+    """Run a command to its end, at most two minutes, and return what it left.
+
+    Fails when the tests' token is in its output. Skips the test when the command needs pytest-xdist and that is not
+    installed.
+    """
+    skip_without_workers(command)
+    done = subprocess.run(
+        command, cwd=folder, env=dict(env), capture_output=True, text=True, timeout=120, check=False, **more
+    )
+    assert not holds_token((done.stdout + done.stderr).encode(errors="replace"), TOKEN)
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def run_session(folder: Path, *arguments: str, address: str | None = None, env: Mapping[str, str] | None = None) -> Ran:
+    """Run a reported pytest session in this folder."""
+    command = [*reporting_arguments(address), *arguments]
+    return run(command, folder, env if env is not None else session_environment())
+
+
+def send(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Ran:
+    """Run ``automation-report send`` in this folder."""
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "send", *arguments]
+    return run(command, folder, env if env is not None else session_environment())

@@ -1,0 +1,123 @@
+"""The pages over a store that tests fill through the API, and a visitor who came in by the link."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import TYPE_CHECKING, Any
+
+from falcon.testing import TestClient
+
+from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.pages.site import Pages
+from support.service import TOKEN, Service, a_test
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from falcon.testing import Result
+
+    from pytest_automation_report.api.models import PostgresDatabase
+    from support.contract import Contract
+
+COOKIE = "automation-report-80"
+HOSTILE = '<script>fetch("http://evil.test/")</script>"\'><img src=x onerror=alert(1)>{{7*7}}\u202eabc'
+"""A value that would do harm wherever it is taken for markup, a template or a change of direction."""
+
+LONG = "W" * 700
+"""A value without a place to break it."""
+
+TRACEBACK = """\
+    def test_discount():
+>       assert discount(99, 10) == 89
+E       assert 90 == 89
+
+tests/test_cart.py:29: AssertionError"""
+
+
+class Site:
+    def __init__(self, place: Path | PostgresDatabase, contract: Contract) -> None:
+        self.service = Service(place, contract)
+        self.links: list[str] = []
+        self.pages = Pages(self.service.store, TOKEN, told=self.links.append)
+        application = create_application(self.service.store, TOKEN, extension=self.pages.extension)
+        self.client = TestClient(application)
+        self._pass: str | None = None
+
+    def raw(self, path: str, method: str = "GET", **headers: str) -> Result:
+        """Ask as a browser that has no pass; header names with underscores for dashes."""
+        address, _, query = path.partition("?")
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.simulate_request(method, address, query_string=query, headers=sent)
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> Result:
+        """Ask as a browser that came in by the link."""
+        if self._pass is None:
+            self._pass = self.raw(self.pages.opening_path).cookies[COOKIE].value
+        return self.raw(path, method, Cookie=f"{COOKIE}={self._pass}", **headers)
+
+    def shown(self, path: str) -> str:
+        """Return a page as HTML; it must be there."""
+        answer = self.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def text(self, path: str) -> str:
+        """Return what a page says, with single spaces."""
+        body = self.shown(path).partition("<main")[2]
+        return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", body)))
+
+    def run_of(self, *tests: dict[str, Any], is_open: bool = False, **properties: Any) -> int:  # noqa: ANN401 - those of `Service.new_run`
+        """Report a run of one thread with these tests."""
+        run = self.service.new_run(**properties)
+        thread = self.service.new_thread(run, fields=[{"type": 1, "name": "Worker", "value": "gw0"}])
+        for first in range(0, len(tests), 250):
+            self.service.append(thread, *tests[first : first + 250])
+        if not is_open:
+            self.service.post(f"/automation/runs/threads/{thread}/complete", {"elapsed_observed": 2_500_000})
+            self.service.post(f"/automation/runs/{run}/complete", {})
+        return run
+
+    def result_ids(self, run: int) -> list[int]:
+        """Return the ids of a run's tests, in the order of their arrival."""
+        listed = self.service.get(f"/automation/runs/{run}/tests", "order=asc&per_page=1000").json["result"]
+        return [each["automation_test_id"] for each in listed]
+
+
+def failing(number: int = 0, message: str = "assert 90 == 89", **properties: object) -> dict[str, Any]:
+    """Return a test that failed, with a traceback."""
+    meta = {"message": message, "type": "AssertionError"}
+    failure = {"type": 4, "name": "Failure", "value": TRACEBACK, "meta": meta, "is_highlight": True}
+    return a_test(number, "failed", **{"fields": [failure], **properties})
+
+
+def hostile(site: Site) -> tuple[int, int]:
+    """Report a run that has a hostile value wherever the API takes one; return its id and that of its test."""
+    fields = [{"type": kind, "name": HOSTILE, "value": HOSTILE + LONG} for kind in range(1, 5)]
+    files = [{"name": HOSTILE, "url": 'https://evil.test/"><script>alert(1)</script>', "note": "<b>note</b>"}]
+    properties: dict[str, Any] = {
+        "name": HOSTILE,
+        "source": HOSTILE,
+        "fields": fields,
+        "artifacts": files,
+        "links": files,
+    }
+    run = site.service.new_run(**properties)
+    thread = site.service.new_thread(run, fields=fields, artifacts=files)
+    steps = f'<test-steps><test-step status="passed">{LONG}</test-step></test-steps>'
+    own = [
+        {"type": 4, "name": "Failure", "value": HOSTILE + LONG, "meta": {"message": HOSTILE + LONG, "type": HOSTILE}},
+        {
+            "type": 3,
+            "name": HOSTILE,
+            "value": "<test-steps><test-step status='passed'><b>x</b></test-step></test-steps>",
+        },
+        {"type": 3, "name": "Steps", "value": steps},
+        {"type": 5, "name": "address", "value": "javascript:alert(1)"},
+        {"type": 4, "name": "Attempt 1", "value": HOSTILE, "meta": {"status": HOSTILE, "message": HOSTILE}},
+        *fields,
+    ]
+    test = a_test(0, "failed", fields=own, artifacts=files)
+    site.service.append(thread, {**test, "name": HOSTILE, "folder": HOSTILE, "file": "tests/test_a.py", "line": 1})
+    site.service.append(thread, a_test(1, "failed", name=LONG, folder=LONG))
+    return run, site.result_ids(run)[0]

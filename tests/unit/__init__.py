@@ -1,0 +1,1 @@
+"""One folder for each of the package's: each module alone, without processes."""

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.api.transport import new_session
+from support.scripted_server.server import ScriptedServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TOKEN = "scripted-token"
+
+
+class ClientFor(Protocol):
+    def __call__(
+        self,
+        origin: str,
+        *,
+        token: str = TOKEN,
+        deadline_seconds: float = 10.0,
+        proxies: Mapping[str, str] | None = None,
+        ca_file: str = "",
+    ) -> Client: ...
+
+
+@pytest.fixture
+def client_for() -> Iterator[ClientFor]:
+    with ExitStack() as stack:
+
+        def make(
+            origin: str,
+            *,
+            token: str = TOKEN,
+            deadline_seconds: float = 10.0,
+            proxies: Mapping[str, str] | None = None,
+            ca_file: str = "",
+        ) -> Client:
+            session = stack.enter_context(new_session(proxies=proxies or {}, ca_file=ca_file))
+            return Client(session, origin, Token(token), project_id=7, deadline_seconds=deadline_seconds)
+
+        yield make
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def client(client_for: ClientFor, server: ScriptedServer) -> Client:
+    return client_for(server.address)

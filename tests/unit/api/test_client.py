@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+import io
+import json
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import requests
+import responses
+from requests.adapters import BaseAdapter
+from urllib3 import HTTPResponse
+
+from pytest_automation_report import __version__
+from pytest_automation_report.api.artifacts import KEEPS_HEADER
+from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, NewRun, Resources, Token
+from pytest_automation_report.errors import (
+    NotSentError,
+    RefusedError,
+    SettingError,
+    StoreError,
+    ThrottledError,
+    UnknownAnswerError,
+)
+from support.contract import Contract
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from unit.api.conftest import ClientFor
+
+ORIGIN = "https://instance.example"
+FIELDS = Resources(fields=(Field("f", "v", FieldType.CONSOLE),))
+WIRE_FIELDS = [{"type": 4, "name": "f", "value": "v"}]
+RUN = {"id": 4, "is_completed": False, "total_count": 0}
+
+
+@pytest.fixture
+def mocked() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock() as mocked:
+        yield mocked
+
+
+@pytest.fixture
+def client(client_for: ClientFor) -> Client:
+    return client_for(ORIGIN)
+
+
+def sent(mocked: responses.RequestsMock) -> tuple[str, str, dict[str, str], Any]:
+    """Return method, path, query and JSON body of the only request, whose headers and contract are checked."""
+    assert len(mocked.calls) == 1
+    request = mocked.calls[0].request
+    parts = urlsplit(str(request.url))
+    assert parts.netloc == "instance.example"
+    assert request.headers["Authorization"] == "Bearer scripted-token"
+    assert request.headers["Accept"] == "application/json"
+    assert request.headers["Accept-Encoding"] == "identity"
+    assert request.headers["User-Agent"] == f"pytest-automation-report/{__version__}"
+    assert request.headers.get("Content-Type") == ("application/json" if request.method == "POST" else None)
+    body = request.body
+    assert body is None or isinstance(body, bytes)
+    Contract().check_request(str(request.method), parts.path, parts.query, body)
+    return str(request.method), parts.path, dict(parse_qsl(parts.query)), None if body is None else json.loads(body)
+
+
+WRITES: list[tuple[str, int, Callable[[Client], Any], str, Any]] = [
+    (
+        "create_run", 201,
+        lambda c: c.create_run(NewRun("n", "s", tags=("t",), resources=Resources(links=(Link("l", "https://l"),)))),
+        "projects/7/automation/runs",
+        {"name": "n", "source": "s", "tags": ["t"], "links": [{"name": "l", "url": "https://l"}]},
+    ),
+    (
+        "append_run", 204,
+        lambda c: c.append_run(4, Resources(artifacts=(Artifact("a", "s3://a", size=1),))),
+        "automation/runs/4/append", {"artifacts": [{"name": "a", "url": "s3://a", "size": 1}]},
+    ),
+    (
+        "complete_run", 204,
+        lambda c: c.complete_run(4, measure_elapsed=True),
+        "automation/runs/4/complete", {"measure_elapsed": True},
+    ),
+    (
+        "complete_run by longest thread", 204,
+        lambda c: c.complete_run(4, measure_elapsed=False),
+        "automation/runs/4/complete", {"measure_elapsed": False},
+    ),
+    (
+        "create_thread", 201,
+        lambda c: c.create_thread(4, FIELDS, elapsed_observed=0, elapsed_computed=5),
+        "automation/runs/4/threads", {"elapsed_observed": 0, "elapsed_computed": 5, "fields": WIRE_FIELDS},
+    ),
+    ("create_thread empty", 201, lambda c: c.create_thread(4, Resources()), "automation/runs/4/threads", {}),
+    (
+        "append_thread", 204,
+        lambda c: c.append_thread(9, b'{"tests": [], "elapsed_computed": 3}'),
+        "automation/runs/threads/9/append", {"tests": [], "elapsed_computed": 3},
+    ),
+    ("complete_thread", 204, lambda c: c.complete_thread(9), "automation/runs/threads/9/complete", {}),
+    (
+        "complete_thread with totals", 204,
+        lambda c: c.complete_thread(9, elapsed_observed=8, elapsed_computed=0),
+        "automation/runs/threads/9/complete", {"elapsed_observed": 8, "elapsed_computed": 0},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "call", "path", "body"), [pytest.param(*each[1:], id=each[0]) for each in WRITES])
+def test_writes(
+    mocked: responses.RequestsMock,
+    client: Client,
+    status: int,
+    call: Callable[[Client], Any],
+    path: str,
+    body: object,
+) -> None:
+    """Each write sends exactly its documented request and returns the new id, or nothing."""
+    mocked.post(f"{ORIGIN}/api/v1/{path}", status=status, json={"id": 77} if status == 201 else None)
+    assert call(client) == (77 if status == 201 else None)
+    assert sent(mocked) == ("POST", f"/api/v1/{path}", {}, body)
+    assert "Idempotency-Key" not in mocked.calls[0].request.headers
+
+
+PAGE: dict[str, Any] = {
+    "page": 1,
+    "prev_page": None,
+    "next_page": None,
+    "last_page": 1,
+    "per_page": 100,
+    "total": 0,
+    "result": [],
+}
+MOMENT = datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=timezone(timedelta(hours=1)))
+READS: list[tuple[str, Callable[[Client], Any], str, dict[str, str]]] = [
+    ("run", lambda c: c.run(4), "automation/runs/4", {}),
+    (
+        "run expanded",
+        lambda c: c.run(4, expands=("users", "statuses")),
+        "automation/runs/4", {"expands": "users,statuses"},
+    ),
+    ("runs", lambda c: c.runs(), "projects/7/automation/runs", {"page": "1", "per_page": "100", "order": "desc"}),
+    (
+        "runs filtered",
+        lambda c: c.runs(
+            page=2, per_page=15, order="asc", status=(3, 4), source_id=[5], tags=("a b", "c"), config_id=(6,),
+            milestone_id=(7, 8), created_by=(9,), created_after=MOMENT, created_before=MOMENT, expands=("configs",),
+        ),
+        "projects/7/automation/runs",
+        {
+            "page": "2", "per_page": "15", "order": "asc", "status": "3,4", "source_id": "5", "tags": "a b,c",
+            "config_id": "6", "milestone_id": "7,8", "created_by": "9", "created_after": "2026-02-03T03:05:06.789Z",
+            "created_before": "2026-02-03T03:05:06.789Z", "expands": "configs",
+        },
+    ),
+    ("run_tests", lambda c: c.run_tests(4), "automation/runs/4/tests", {"page": "1", "per_page": "1000"}),
+    (
+        "run_tests filtered",
+        lambda c: c.run_tests(4, page=3, per_page=100, thread_id=9, status_id=(2, 3), sort="name", order="desc"),
+        "automation/runs/4/tests",
+        {
+            "page": "3", "per_page": "100", "thread_id": "9", "status_id": "2,3", "sort": "automation_run_tests:name",
+            "order": "desc",
+        },
+    ),
+    (
+        "sources",
+        lambda c: c.sources(),
+        "projects/7/automation/sources", {"page": "1", "per_page": "100", "order": "desc"},
+    ),
+    (
+        "sources filtered",
+        lambda c: c.sources(page=2, per_page=25, sort="ran_at", order="asc", is_retired=False, expands=("users",)),
+        "projects/7/automation/sources",
+        {
+            "page": "2", "per_page": "25", "sort": "automation_sources:ran_at", "order": "asc", "is_retired": "0",
+            "expands": "users",
+        },
+    ),
+    ("source", lambda c: c.source(5), "automation/sources/5", {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "path", "query"), [pytest.param(*each[1:], id=each[0]) for each in READS])
+def test_reads(
+    mocked: responses.RequestsMock, client: Client, call: Callable[[Client], Any], path: str, query: dict[str, str]
+) -> None:
+    """Each read sends exactly its documented query and returns a typed value."""
+    is_single = path.rsplit("/", 1)[1].isdigit()
+    mocked.get(f"{ORIGIN}/api/v1/{path}", json={"result": RUN, "expands": []} if is_single else PAGE)
+    value = call(client)
+    assert value.id == 4 if is_single else value.total == 0
+    assert sent(mocked) == ("GET", f"/api/v1/{path}", query, None)
+
+
+@pytest.mark.parametrize("document", [[], {}, {"result": None}, {"result": {}}, {"result": {**RUN, "id": "4"}}])
+def test_reads_of_nonsense(mocked: responses.RequestsMock, client: Client, document: object) -> None:
+    """A 200 that is no run is an unknown answer, never a run."""
+    mocked.get(f"{ORIGIN}/api/v1/automation/runs/4", json=document)
+    with pytest.raises(UnknownAnswerError, match="200 with an invalid body"):
+        client.run(4)
+
+
+@pytest.mark.parametrize(
+    ("echo", "is_known"), [({"Idempotency-Key": "k1"}, True), ({"Idempotency-Key": "k"}, False), ({}, False)]
+)
+def test_idempotency_keys(
+    mocked: responses.RequestsMock,
+    client: Client,
+    echo: dict[str, str],
+    is_known: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """A key goes out as a header, and a server that names it back is known to know keys."""
+    mocked.post(f"{ORIGIN}/api/v1/automation/runs/threads/9/append", status=204, headers=echo)
+    assert not client.knows_keys
+    client.append_thread(9, b"{}", key="k1")
+    assert mocked.calls[0].request.headers["Idempotency-Key"] == "k1"
+    assert client.knows_keys is is_known
+
+
+def test_no_key_is_no_key(mocked: responses.RequestsMock, client: Client) -> None:
+    """A request without a key proves nothing."""
+    mocked.post(f"{ORIGIN}/api/v1/automation/runs/threads/9/append", status=204)
+    client.append_thread(9, b"{}")
+    assert not client.knows_keys
+
+
+def test_retry_after_header(mocked: responses.RequestsMock, client: Client) -> None:
+    """The wait that the server asks for comes from its own two headers."""
+    headers = {"Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT", "Date": "Wed, 21 Oct 2026 07:28:00 GMT"}
+    mocked.post(f"{ORIGIN}/api/v1/automation/runs/4/complete", status=429, headers=headers)
+    with pytest.raises(ThrottledError) as caught:
+        client.complete_run(4, measure_elapsed=True)
+    assert caught.value.retry_after_seconds == 30
+
+
+def test_encoded_answers(mocked: responses.RequestsMock, client: Client) -> None:
+    """An answer in an encoding that was not asked for is not unpacked."""
+    mocked.get(f"{ORIGIN}/api/v1/automation/runs/4", body=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+    with pytest.raises(UnknownAnswerError, match="encoded"):
+        client.run(4)
+
+
+@pytest.mark.parametrize("error", [requests.ReadTimeout("slow"), requests.ConnectionError("gone"), OSError("broken")])
+def test_mocked_errors(mocked: responses.RequestsMock, client: Client, error: Exception) -> None:
+    """Where nobody can say whether the request left, it counts as sent."""
+    mocked.get(f"{ORIGIN}/api/v1/automation/runs/4", body=error)
+    with pytest.raises(UnknownAnswerError):
+        client.run(4)
+
+
+@pytest.mark.parametrize(
+    "origin", ["instance.example", "ftp://instance.example", "http://", "http://[::1", "http://a..b"]
+)
+def test_bad_origins(client_for: ClientFor, origin: str) -> None:
+    """An address that requests cannot use is a request that was not sent."""
+    with pytest.raises(NotSentError):
+        client_for(origin).run(4)
+
+
+def test_threads_have_no_links(client: Client) -> None:
+    """Links for a thread are a mistake of the caller, and nothing is sent."""
+    with pytest.raises(ValueError, match="a thread cannot have links"):
+        client.create_thread(4, Resources(links=(Link("l", "https://l"),)))
+
+
+def test_moments_need_a_zone(client: Client) -> None:
+    """A moment without a time zone could mean any hour, and nothing is sent."""
+    with pytest.raises(ValueError, match="time zone"):
+        client.runs(created_after=datetime(2026, 1, 1))  # noqa: DTZ001 - the mistake itself
+
+
+@pytest.mark.parametrize("value", ["", "a b", "a\nb", "a\r", "tökén", "\x00", "a\u2028"])
+def test_tokens_that_no_header_takes(value: str) -> None:
+    """A token that cannot stand in a header is refused without being shown."""
+    with requests.Session() as session, pytest.raises(SettingError) as caught:
+        Client(session, ORIGIN, Token(value), project_id=1)
+    assert "Token('***')" in str(caught.value)
+    assert not value or value not in str(caught.value)
+
+
+class LocalAdapter(BaseAdapter):
+    """A server in process, as requests sees it."""
+
+    def __init__(self, result: Exception | tuple[int, bytes]) -> None:
+        super().__init__()
+        self.result = result
+        self.requests: list[requests.PreparedRequest] = []
+
+    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]  # noqa: ANN401
+        self.requests.append(request)
+        if isinstance(self.result, Exception):
+            raise self.result
+        response = requests.Response()
+        response.status_code, body = self.result
+        response.raw = HTTPResponse(io.BytesIO(body), preload_content=False)
+        return response
+
+    def close(self) -> None:
+        pass
+
+
+LOCAL = "http+local://store"
+
+
+def local_client(adapter: LocalAdapter) -> Client:
+    session = requests.Session()
+    session.mount("http+local://", adapter)
+    return Client(session, LOCAL, Token("t"), project_id=1)
+
+
+def test_mounted_server() -> None:
+    """A server mounted on the session gets the same requests, queries included."""
+    adapter = LocalAdapter((200, json.dumps(PAGE).encode()))
+    local_client(adapter).runs(tags=("a",))
+    request = adapter.requests[0]
+    assert request.url == f"{LOCAL}/api/v1/projects/1/automation/runs?page=1&per_page=100&order=desc&tags=a"
+    assert request.headers["Authorization"] == "Bearer t"
+
+
+def test_mounted_server_that_fails() -> None:
+    """In process a request always arrives, so any error there is unknown; the store's own error stays what it is."""
+    with pytest.raises(UnknownAnswerError):
+        local_client(LocalAdapter(requests.ConnectionError("x"))).run(4)
+    with pytest.raises(StoreError):
+        local_client(LocalAdapter(StoreError("database is newer"))).run(4)
+    with pytest.raises(RefusedError):
+        local_client(LocalAdapter((404, b"{}"))).run(4)
+
+
+@pytest.mark.parametrize("is_ours", [True, False], ids=["ours", "another"])
+def test_threads_are_left_out_by_servers_that_can(
+    mocked: responses.RequestsMock, client: Client, *, is_ours: bool
+) -> None:
+    """The parameter of our own server is sent to no other one, which might refuse it, nor before that is known."""
+    runs = f"{ORIGIN}/api/v1/projects/7/automation/runs"
+    mocked.get(runs, json=PAGE, headers={KEEPS_HEADER: "9"} if is_ours else {})
+    for _ in range(2):
+        client.runs(has_threads=False)
+        client.runs()
+    client.runs_document()
+    queries = [dict(parse_qsl(urlsplit(call.request.url or "").query)) for call in mocked.calls]
+    left_out = "0" if is_ours else None
+    assert [query.get("threads") for query in queries] == [None, None, left_out, None, left_out]

@@ -1,0 +1,202 @@
+"""What each CI provider tells, from environments as its jobs have them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.ci.detection import ci_facts, is_ci
+from pytest_automation_report.ci.facts import BuildInfo
+from pytest_automation_report.ci.providers import PROVIDERS
+from support.ci_environments import EVENT, JOBS, MERGE, PUSHES, SHA, Case, Job
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CASES: tuple[Case, ...] = ("push", "pull request", "tag", "rerun", "parallel")
+ROWS = [
+    pytest.param(name, job, id=f"{name}, {case}") for name, jobs in JOBS.items() for case, job in sorted(jobs.items())
+]
+
+
+def facts_of(environ: Mapping[str, str], files: Mapping[str, str] | None = None) -> BuildInfo:
+    """Return the facts of an environment, its files by the names that stand in their place."""
+    found = ci_facts(environ, lambda path: (files or {}).get(path.strip("{}"), ""))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("provider", "job"), ROWS)
+def test_jobs(provider: str, job: Job) -> None:
+    """A job tells provider, branch or tag, the author's commit, pull request, build, attempt, part and pages."""
+    assert facts_of({**PUSHES[provider], **job.more}, job.files) == job.facts
+
+
+def test_thirteen_providers_have_all_cases() -> None:
+    """Thirteen providers are tested with all kinds of jobs, and the table has these and Gitea."""
+    assert len(JOBS) == 13
+    assert {each.name for each in PROVIDERS} == {*JOBS, "Gitea"}
+    assert {tuple(sorted(jobs)) for jobs in JOBS.values()} == {tuple(sorted(CASES))}
+
+
+GITHUB = PUSHES["GitHub"]
+REQUEST = {**GITHUB, **JOBS["GitHub"]["pull request"].more}
+
+
+@pytest.mark.parametrize(
+    "event", ["", "{", "[]", '{"pull_request": null}', '{"pull_request": {"head": "x", "number": 1}}', "[" * 100_000]
+)
+def test_github_merge_is_not_the_authors_commit(event: str) -> None:
+    """Without a readable event the author's commit is unknown: GITHUB_SHA is a merge, and the ref tells the number."""
+    facts = facts_of(REQUEST, {"events": event})
+    assert (facts.commit, facts.merge_commit, facts.pull_request) == (None, MERGE, 12)
+    assert (facts.branch, facts.ref) == ("feature/x", "feature/x")
+
+
+def test_github_target_event_has_the_authors_commit() -> None:
+    """On pull_request_target GITHUB_SHA is the target's last commit: the event's is told, and no merge."""
+    environ = {**REQUEST, "GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF": "refs/heads/main"}
+    facts = facts_of(environ, {"events": EVENT})
+    assert (facts.commit, facts.merge_commit, facts.pull_request) == (SHA, None, 12)
+
+
+def test_github_strange_numbers() -> None:
+    """A number in the event that is none is unknown."""
+    event = json.loads(EVENT)
+    event["pull_request"]["number"] = True
+    event["pull_request"]["head"]["sha"] = 7
+    facts = facts_of({**REQUEST, "GITHUB_REF": "refs/heads/main"}, {"events": json.dumps(event)})
+    assert (facts.commit, facts.pull_request) == (None, None)
+
+
+REFS = [
+    ("GitHub", {"GITHUB_REF": "refs/heads/refs/x"}, "refs/x"),
+    ("GitHub", {"GITHUB_REF": ""}, "main"),
+    ("GitHub", {"GITHUB_HEAD_REF": "tag/x", "GITHUB_REF": "refs/pull/12/merge"}, "tag/x"),
+    ("GitLab", {"CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME": "feature/x"}, "feature/x"),
+    ("Jenkins", {"GIT_BRANCH": "origin/feature/x"}, "feature/x"),
+    ("Jenkins", {"GIT_BRANCH": "refs/remotes/origin/main"}, "main"),
+    ("Jenkins", {"BRANCH_NAME": "PR-12"}, "PR-12"),
+    ("Jenkins", {"BRANCH_NAME": "PR-12", "CHANGE_ID": "12"}, "pull/12"),
+    ("Jenkins", {"ghprbSourceBranch": "feature/x", "ghprbPullId": "12"}, "feature/x"),
+    ("Azure", {"BUILD_SOURCEBRANCH": "refs/pull/12/merge"}, "pull/12"),
+    ("CircleCI", {"CIRCLE_BRANCH": "pull/12", "CIRCLE_PR_NUMBER": "12"}, "pull/12"),
+    ("Buildkite", {"BUILDKITE_COMMIT": "HEAD"}, "main"),
+    ("CodeBuild", {"CODEBUILD_WEBHOOK_HEAD_REF": "", "CODEBUILD_WEBHOOK_TRIGGER": "branch/12"}, "12"),
+    ("CodeBuild", {"CODEBUILD_WEBHOOK_HEAD_REF": "", "CODEBUILD_WEBHOOK_TRIGGER": "tag/v1"}, "v1"),
+    ("CodeBuild", {"CODEBUILD_WEBHOOK_HEAD_REF": "", "CODEBUILD_WEBHOOK_TRIGGER": ""}, None),
+]
+
+
+@pytest.mark.parametrize(("provider", "more", "ref"), REFS)
+def test_refs(provider: str, more: dict[str, str], ref: str | None) -> None:
+    """Refs have their bare names, a merge ref or a word for one is no branch, and a branch may look like either."""
+    assert facts_of({**PUSHES[provider], **more}).ref == ref
+
+
+def test_codebuild_branch_number_is_no_pull_request() -> None:
+    """A branch that is called like a number is not taken for a pull request."""
+    environ = {**PUSHES["CodeBuild"], "CODEBUILD_WEBHOOK_TRIGGER": "branch/12"}
+    assert facts_of(environ).pull_request is None
+
+
+def test_no_commit() -> None:
+    """A build that was started for no commit in particular has none."""
+    assert facts_of({**PUSHES["Buildkite"], "BUILDKITE_COMMIT": "HEAD"}).commit is None
+
+
+def test_merge_of_itself() -> None:
+    """A merge request pipeline that tests the pushed commit itself has no merge."""
+    environ = {**PUSHES["GitLab"], "CI_MERGE_REQUEST_IID": "12", "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": ""}
+    facts = facts_of(environ)
+    assert (facts.commit, facts.merge_commit) == (SHA, None)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"CI_NODE_INDEX": "", "CI_NODE_TOTAL": "5"},
+        {"CI_NODE_INDEX": "6", "CI_NODE_TOTAL": "5"},
+        {"CI_NODE_INDEX": "0", "CI_NODE_TOTAL": "5"},
+        {"CI_NODE_INDEX": "two", "CI_NODE_TOTAL": "5"},
+        {"CI_NODE_INDEX": "1", "CI_NODE_TOTAL": "1"},
+    ],
+)
+def test_no_part(more: dict[str, str]) -> None:
+    """A number that is none, or of none, makes no part."""
+    assert facts_of({**PUSHES["GitLab"], **more}).shard is None
+
+
+def test_teamcity_default_branch_has_no_name() -> None:
+    """The word for a default branch is no name."""
+    files = {**JOBS["TeamCity"]["push"].files, "build": "teamcity.build.branch=<default>\n"}
+    assert facts_of(PUSHES["TeamCity"], files).branch is None
+
+
+GITEA = BuildInfo(
+    provider="Gitea", branch="main", commit=SHA, build="7", attempt=1, repository="https://github.com/ann/shop"
+)
+SHARED = [
+    ({**GITHUB, "GITEA_ACTIONS": "true"}, GITEA),
+    ({**GITHUB, "FORGEJO_ACTIONS": "true"}, GITEA),
+    ({**PUSHES["Drone"], **PUSHES["Woodpecker"]}, JOBS["Woodpecker"]["push"].facts),
+    ({**PUSHES["Woodpecker"], "CI": "true", "CI_SYSTEM_NAME": "woodpecker"}, JOBS["Woodpecker"]["push"].facts),
+    ({**PUSHES["Buildkite"], "JENKINS_URL": "https://j.example.org"}, JOBS["Buildkite"]["push"].facts),
+]
+
+
+@pytest.mark.parametrize(("environ", "facts"), SHARED)
+def test_providers_that_set_variables_of_others(environ: dict[str, str], facts: BuildInfo) -> None:
+    """A provider that also sets another one's variables is told from it."""
+    assert facts_of(environ) == facts
+
+
+@pytest.mark.parametrize("word", ["", " ", "0", "false", "False", "no", "off"])
+def test_no_ci(word: str) -> None:
+    """Outside of CI there are no facts, also where a variable says so."""
+    environ = {"CI": word, "GITHUB_ACTIONS": word, "JENKINS_URL": word}
+    assert (ci_facts({}), ci_facts(environ)) == (None, None)
+    assert (is_ci({}), is_ci(environ)) == (False, False)
+
+
+@pytest.mark.parametrize("word", ["1", "true", "yes"])
+def test_unknown_provider(word: str) -> None:
+    """Where only CI is set, the provider is unknown and so is everything else."""
+    assert ci_facts({"CI": word}) == BuildInfo(provider="CI")
+    assert is_ci({"CI": word})
+
+
+@pytest.mark.parametrize("name", [each.name for each in PROVIDERS])
+@pytest.mark.parametrize("strange", ["\udcff\x00 %", "https://[", "9" * 5000, "\n", "refs/pull//merge", "=\\"])
+def test_missing_and_strange_variables(name: str, strange: str) -> None:
+    """A provider that tells nothing, or nothing readable, has no facts and raises no error."""
+    provider = next(each for each in PROVIDERS if each.name == name)
+    mark, _, value = provider.marks[0].partition("=")
+    bare = facts_of({mark: value or "true"})
+    assert bare == BuildInfo(provider=name, build="true" if name == "Bitbucket" else None)
+    jobs = JOBS.get(name, JOBS["GitHub"]).values()
+    every = dict.fromkeys((variable for job in jobs for variable in {**PUSHES.get(name, GITHUB), **job.more}), strange)
+    found = facts_of({**every, mark: value or "true"}, {strange: strange})
+    assert found.provider == name
+    assert found.url is None or found.url.isprintable()
+
+
+SHORTER = [
+    ("GitHub", {"GITHUB_RUN_ATTEMPT": ""}, "https://github.com/ann/shop/actions/runs/99"),
+    ("GitLab", {"CI_JOB_URL": ""}, "https://gitlab.com/ann/shop/-/pipelines/7"),
+    ("Buildkite", {"BUILDKITE_JOB_ID": ""}, "https://buildkite.com/ann/shop/builds/7"),
+    ("AppVeyor", {"APPVEYOR_JOB_ID": ""}, "https://ci.appveyor.com/project/ann/shop/builds/77"),
+    ("CodeBuild", {"CODEBUILD_PUBLIC_BUILD_URL": "https://public.example.org"}, "https://public.example.org"),
+    ("Woodpecker", {"CI_STEP_URL": ""}, "https://wp.example.org/repos/1/pipeline/7"),
+    ("Jenkins", {"BUILD_URL": "https://ann:secret@j.example.org/job/7/"}, "https://j.example.org/job/7/"),
+    ("Jenkins", {"BUILD_URL": "unconfigured-jenkins-location/job/7"}, None),
+    ("GitHub", {"GITHUB_REPOSITORY": ""}, None),
+]
+
+
+@pytest.mark.parametrize(("provider", "more", "url"), SHORTER)
+def test_addresses_with_less(provider: str, more: dict[str, str], url: str | None) -> None:
+    """An address is made of what is there, without user and password, and is none where a piece is missing."""
+    assert facts_of({**PUSHES[provider], **more}).url == url

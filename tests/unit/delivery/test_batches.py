@@ -1,0 +1,135 @@
+"""Which results go into one append, and when it goes: four causes, and no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.delivery.batches import batch_from, flush_reason
+from pytest_automation_report.delivery.results import Result
+from support.deliveries import Stepper, WrittenSession, numbered, step_until, stepping
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.scripted_server.server import ScriptedServer
+
+MIB = 1 << 20
+
+
+def one(number: int, *, key: str | None = None, size: int = 100) -> Result:
+    return Result("main", number, number, "", key or str(number), "passed", 7, number, "x" * size)
+
+
+def appends(server: ScriptedServer) -> list[list[str]]:
+    """Return the names of the tests of each append to a thread."""
+    paths = [each for each in server.log if "/threads/" in each.path and each.path.endswith("/append")]
+    return [[test["name"] for test in each.json["tests"]] for each in paths]
+
+
+@pytest.fixture
+def written(tmp_path: Path, server: ScriptedServer) -> WrittenSession:
+    return WrittenSession(tmp_path, server.address)
+
+
+def delivered(stepper: Stepper) -> None:
+    stepper.run()
+    assert stepper.delivery.is_finished
+
+
+def test_batch_ends_at_250_results() -> None:
+    """A batch holds at most 250 results, and is full then."""
+    assert len(batch_from([one(number) for number in range(251)]).results) == 250
+    assert batch_from([one(number) for number in range(250)]).is_full
+    assert not batch_from([one(number) for number in range(249)]).is_full
+
+
+def test_batch_ends_at_4_mib() -> None:
+    """A batch's body has at most 4 MiB, however large its results are."""
+    batch = batch_from([one(number, size=MIB) for number in range(6)])
+    assert len(batch.results) == 3
+    assert batch.is_full
+    assert len(batch.body(0)) <= 4 * MIB
+
+
+def test_batch_of_one_result_larger_than_the_limit() -> None:
+    """A result that is larger than a batch may be goes alone; it does not stop the others."""
+    assert len(batch_from([one(0, size=5 * MIB), one(1)]).results) == 1
+
+
+def test_batch_never_holds_a_key_twice() -> None:
+    """The second result of one key begins the next batch."""
+    queue = [one(0, key="a"), one(1, key="b"), one(2, key="a"), one(3, key="c")]
+    batch = batch_from(queue)
+    assert [each.key for each in batch.results] == ["a", "b"]
+    assert batch.is_full
+
+
+def test_batch_names_its_range_and_its_shares() -> None:
+    """A batch knows the offsets of its ends, and says its observed and computed time."""
+    batch = batch_from([one(3), one(8)])
+    assert (batch.first, batch.last, batch.computed) == (3, 8, 14)
+    assert batch.body(90).startswith(b'{"elapsed_observed":90,"elapsed_computed":14,"tests":[')
+
+
+@pytest.mark.parametrize(
+    ("count", "age", "is_closing", "cause"),
+    [
+        pytest.param(250, 0.0, False, "full", id="size"),
+        pytest.param(1, 5.0, False, "age", id="age"),
+        pytest.param(1, 0.0, True, "close", id="close"),
+        pytest.param(249, 4.9, False, None, id="none"),
+    ],
+)
+def test_cause(count: int, age: float, *, is_closing: bool, cause: str | None) -> None:
+    """A batch is due for its size, its age or its lane's end, and for nothing else."""
+    batch = batch_from([one(number) for number in range(count)])
+    assert flush_reason(batch, age_seconds=age, age_limit_seconds=5.0, is_closing=is_closing) == cause
+
+
+def test_results_wait_five_seconds(server: ScriptedServer, written: WrittenSession) -> None:
+    """Results of a running session are sent together once the first has waited 5 s, not before."""
+    written.add("test_a", "test_b")
+    with stepping(written) as stepper:
+        step_until(stepper, lambda: len(server.log) == 1)  # the run
+        stepper.step()
+        stepper.clock.now += 4.9
+        written.add("test_c")
+        assert not stepper.step()
+        stepper.clock.now += 0.1
+        step_until(stepper, lambda: bool(appends(server)))
+        assert appends(server) == [["test_a", "test_b", "test_c"]]
+        written.end()
+        delivered(stepper)
+
+
+def test_full_batches_do_not_wait(server: ScriptedServer, written: WrittenSession) -> None:
+    """250 results go at once; the rest waits for its age, or for the end."""
+    written.add(*numbered(600))
+    with stepping(written) as stepper:
+        step_until(stepper, lambda: len(server.results) == 500)
+        for _ in range(5):
+            assert not stepper.step()
+        written.end()
+        delivered(stepper)
+    assert [len(each) for each in appends(server)] == [250, 250, 100]
+
+
+def test_large_results_make_small_batches(server: ScriptedServer, written: WrittenSession) -> None:
+    """No append has more than 4 MiB."""
+    written.add(*numbered(5), text="x" * int(1.5 * MIB))
+    written.end()
+    with stepping(written) as stepper:
+        delivered(stepper)
+    assert [len(each) for each in appends(server)] == [2, 2, 1]
+    assert max(len(each.body) for each in server.log) <= 4 * MIB
+
+
+def test_same_test_twice_goes_in_two_batches(server: ScriptedServer, written: WrittenSession) -> None:
+    """Results of one key arrive in appends of their own, in their order."""
+    written.add("test_a", "test_b", "test_a", "test_c")
+    written.end()
+    with stepping(written) as stepper:
+        delivered(stepper)
+    assert appends(server) == [["test_a", "test_b"], ["test_a", "test_c"]]

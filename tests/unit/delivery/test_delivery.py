@@ -1,0 +1,242 @@
+"""The sender's own steps: what stands on disk before a request, how long it waits, what it does after a death."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.delivery.handover import Timeouts
+from pytest_automation_report.spool.ledger_file import ledger_from
+from support.deliveries import Clock, WrittenSession, numbered, settled, step_until, stepping
+from support.oracle import assert_whole, names, result, texts
+from support.scripted_server.faults import Fault, Rule, answer, throttled
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.scripted_server.server import ScriptedServer
+
+POSTS = {
+    "create_run": r"/automation/runs$",
+    "create_thread": r"/threads$",
+    "append_thread": r"/threads/\d+/append$",
+    "complete_thread": r"/threads/\d+/complete$",
+    "append_run": r"/runs/\d+/append$",
+    "complete_run": r"/runs/\d+/complete$",
+}
+
+
+def test_intent_is_on_disk_before_its_request(server: ScriptedServer, written: WrittenSession) -> None:
+    """When a POST arrives, its intent stands in the ledger already, and nothing says what came of it."""
+    seen: list[str] = []
+
+    def look(method: str, path: str, query: str, body: bytes | None) -> None:
+        del path, query, body
+        if method == "POST":
+            intent = ledger_from(written.folder.ledger).open_intent
+            seen.append(intent.operation if intent else "nothing")
+
+    server.checks.append(look)
+    with stepping(written) as stepper:
+        stepper.run()
+    assert seen == ["create_run", "create_thread", "append_thread", "complete_thread", "append_run", "complete_run"]
+    assert_whole(server, numbered(3))
+
+
+def test_one_request_at_a_time(server: ScriptedServer, written: WrittenSession) -> None:
+    """No request is sent while another has no answer."""
+    under_way: list[int] = []
+    server.checks.append(lambda *_: under_way.append(sum(each.status == 0 for each in server.log)))
+    with stepping(written) as stepper:
+        stepper.run()
+    assert set(under_way) == {1}
+
+
+@pytest.mark.parametrize("number", [0.0, 0.25, 1.0])
+def test_waits_have_full_jitter(server: ScriptedServer, written: WrittenSession, number: float) -> None:
+    """Each wait is any part of a ceiling, which doubles from 0.5 s up to 30 s."""
+    server.down()
+    clock = Clock(number=number)
+    ceilings = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    with stepping(written, clock) as stepper:
+        for ceiling in ceilings:
+            tries = len(clock.lines)
+            assert stepper.step()
+            assert len(clock.lines) == tries + 1
+            clock.now += ceiling * number - 0.001
+            if number:
+                assert not stepper.step()
+            clock.now += 0.002
+
+
+def test_wait_that_the_server_asks_for(server: ScriptedServer, written: WrittenSession) -> None:
+    """After 429 nothing is sent before the time that Retry-After names, and after it at most the first jitter."""
+    server.script([Rule("POST", POSTS["append_thread"], throttled("7"))])
+    with stepping(written, Clock(number=1.0)) as stepper:
+        step_until(stepper, lambda: any(each.status == 429 for each in server.log))
+        requests = len(server.log)
+        stepper.clock.now += 6.99
+        assert not stepper.step()
+        stepper.delivery.retry_policy.skip_backoff()
+        assert not stepper.step()
+        assert len(server.log) == requests
+        stepper.clock.now += 0.52
+        stepper.run()
+    assert_whole(server, numbered(3))
+
+
+DATE = "Fri, 02 Jan 2026 03:04:05 GMT"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0.0),
+        ("1", 1.0),
+        ("Fri, 02 Jan 2026 03:04:15 GMT", 10.0),
+        ("Fri, 02 Jan 2026 03:04:00 GMT", 0.0),
+        (None, 60.0),
+        ("", 60.0),
+        ("soon", 60.0),
+        ("-5", 0.0),
+        ("1000000000", 1e9),
+    ],
+)
+def test_wait_after_429(server: ScriptedServer, written: WrittenSession, header: str | None, seconds: float) -> None:
+    """The wait is what the header says, by the server's own clock, one minute when it says nothing that can be read."""
+    headers = {"Date": DATE} if header is None else {"Date": DATE, "Retry-After": header}
+    server.script([Rule("POST", POSTS["create_run"], answer(429, {"message": "Too Many Attempts."}, headers))])
+    with stepping(written, Clock(number=0.0)) as stepper:
+        assert stepper.step()
+        if seconds:
+            stepper.clock.now += seconds - 0.01
+            assert not stepper.step()
+            stepper.clock.now += 0.02
+        assert stepper.step()
+        stepper.run()
+    assert_whole(server, numbered(3))
+
+
+def test_one_pause_for_all_threads(tmp_path: Path, server: ScriptedServer) -> None:
+    """When one thread's append is throttled, none of the others is tried before the pause is over."""
+    written = WrittenSession(tmp_path, server.address)
+    written.add(*numbered(3))
+    written.add_worker("gw1", "test_other")
+    written.end()
+    server.script([Rule("POST", POSTS["append_thread"], throttled("7"))])
+    with stepping(written) as stepper:
+        step_until(stepper, lambda: any(each.status == 429 for each in server.log))
+        requests = len(server.log)
+        for _ in range(6):
+            stepper.clock.now += 1
+            assert not stepper.step()
+        assert len(server.log) == requests
+        stepper.run()
+    assert_whole(server, [*numbered(3), "test_other"])
+
+
+def test_end_of_the_session_ends_our_own_wait(server: ScriptedServer, written: WrittenSession) -> None:
+    """When the session is over, a server that was down is tried at once."""
+    server.down()
+    with stepping(written, Clock(number=1.0)) as stepper:
+        assert stepper.step()
+        assert not stepper.step()
+        server.up()
+        stepper.delivery.retry_policy.skip_backoff()
+        assert stepper.step()
+        stepper.run()
+    assert_whole(server, numbered(3))
+
+
+def test_nothing_begun_makes_no_run(tmp_path: Path, server: ScriptedServer) -> None:
+    """A session in which no test began sends nothing."""
+    written = WrittenSession(tmp_path, server.address)
+    written.end()
+    with stepping(written) as stepper:
+        stepper.run()
+    assert server.log == []
+
+
+def test_joined_run_stays_open(tmp_path: Path, server: ScriptedServer) -> None:
+    """A session that joins a run completes its own thread and leaves the run to its creator."""
+    written = WrittenSession(tmp_path, server.address, joined_run=1)
+    written.add("test_a")
+    written.end()
+    with stepping(written) as stepper:
+        stepper.run()
+    run = server.store.runs[1]
+    assert not run.is_completed
+    assert [thread.is_completed for thread in run.threads] == [True]
+    assert names(server) == ["test_a"]
+
+
+@pytest.mark.parametrize("request_number", range(1, 7))
+@pytest.mark.parametrize("fate", ["applied", "not applied"])
+def test_sender_that_dies_in_a_request(
+    server: ScriptedServer, written: WrittenSession, request_number: int, fate: str
+) -> None:
+    """Whatever request a sender dies in, applied or not, the next one finds out and doubles nothing."""
+    fault = Fault(applies="now" if fate == "applied" else "no", reset="after")
+    server.script([Rule("*", "/api/v1/", fault, first=request_number)])
+    with stepping(written) as stepper:
+        step_until(stepper, lambda: len(server.log) == request_number)
+    settled(written)
+    assert_whole(server, numbered(3))
+
+
+def test_late_finish_of_a_test_that_was_reported_as_died(tmp_path: Path, server: ScriptedServer) -> None:
+    """A test that was reported as died is not reported again by a later life that finds its end."""
+    written = WrittenSession(tmp_path, server.address)
+    written.start("test_slow")
+    with stepping(written) as stepper:
+        stepper.read()
+        stepper.following.queues.finalize("died")
+        step_until(stepper, lambda: len(server.results) == 1)
+    again = WrittenSession.reopened(written)
+    again.finish("test_slow")
+    again.end()
+    with stepping(again) as stepper:
+        stepper.run()
+        assert stepper.delivery.is_finished
+    assert_whole(server, ["test_slow"])
+    assert "died before it finished" in texts(result(server, "test_slow"))
+
+
+def test_limits_of_the_real_world_are_kept(server: ScriptedServer, written: WrittenSession) -> None:
+    """The pause between two reads of a count is the limit's, by the clock."""
+    server.script([Rule("POST", POSTS["append_thread"], answer(500))])
+    timeouts = replace(Timeouts(), read_back=2.0)
+    with stepping(written, Clock(number=0.0), timeouts) as stepper:
+        step_until(stepper, lambda: sum(each.method == "GET" for each in server.log) == 1)
+        for _ in range(3):
+            assert not stepper.step()
+        stepper.clock.now += 1.9
+        assert not stepper.step()
+        stepper.clock.now += 0.2
+        stepper.run()
+    assert_whole(server, numbered(3))
+
+
+def test_results_are_removed_before_their_ledger(
+    server: ScriptedServer, written: WrittenSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever finds a delivered folder half removed finds no result without the ledger that says it was sent."""
+    removed: list[str] = []
+    unlink = os.unlink
+
+    def watched(name: str, *, dir_fd: int) -> None:
+        removed.append(name)
+        unlink(name, dir_fd=dir_fd)
+
+    with stepping(written) as stepper:
+        stepper.run()
+    (written.folder.path / "lock").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", watched)
+        assert written.folder.remove() == ""
+    assert removed == ["main.records", "session.json", "ledger", "lock"]
+    assert not written.folder.path.exists()
+    assert_whole(server, numbered(3))

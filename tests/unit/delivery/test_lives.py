@@ -1,0 +1,432 @@
+"""Lives of a sender in this process: refused while it finds out about a request, or told what to do about it."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
+from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.delivery.handover import Runtime, Timeouts
+from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
+from pytest_automation_report.spool.liveness import Process
+from support.deliveries import (
+    WrittenSession,
+    ended_session,
+    lived,
+    numbered,
+    session_of_workers,
+    stepping,
+    until_appends_are_under_way,
+)
+from support.oracle import assert_whole, checked_server, names
+from support.scripted_server.faults import Rule, answer, applied_but
+from support.scripted_server.server import ScriptedServer, Seen
+from support.scripted_server.store import Reply
+from support.sessions import SHORT_LIMITS, TOKEN
+from unit.delivery.test_settlement import OPERATIONS, HalfServer, unreadable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_automation_report.delivery.dispatcher import Dispatcher
+    from pytest_automation_report.delivery.reconciliation import Unknown
+    from support.deliveries import Pending
+
+APPEND, CREATE = OPERATIONS["append-thread"], OPERATIONS["create-run"]
+RUN, TESTS, RUNS = r"/runs/\d+$", r"/runs/\d+/tests$", r"projects/1/automation/runs$"
+
+
+@dataclass
+class Stormy(ScriptedServer):
+    """Answers no append with tests, and from the third on those without with this status."""
+
+    token: str = TOKEN
+    status: int = 401
+    empty: int = 0
+    is_over: bool = False
+    answers: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(token=self.token)
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply what is no append."""
+        if self.is_over or not ("/threads/" in seen.path and seen.path.endswith("/append")):
+            return super().applied(seen)
+        if "tests" in seen.json:
+            return Reply(500, {"message": "Server error."})
+        self.empty += 1
+        if self.empty < 3:
+            return super().applied(seen)
+        self.answers.append(self.status)
+        return Reply(self.status, {"message": "No."}, {"Retry-After": "7"} if self.status == 429 else {})
+
+
+TOKEN_REFUSED = {
+    "fence": [Rule("POST", APPEND, applied_but(500)), Rule("POST", OPERATIONS["complete-thread"], answer(401))],
+    "fence-tried-before": [Rule("POST", APPEND, applied_but(500)), Rule("POST", APPEND, answer(401), first=2)],
+    "fence-tried-after": [Rule("POST", APPEND, applied_but(500)), Rule("POST", APPEND, answer(401), first=3)],
+    "count": [Rule("POST", APPEND, applied_but(500)), Rule("GET", RUN, answer(403))],
+    "recount": [Rule("POST", APPEND, answer(422, {"message": "No."})), Rule("GET", RUN, answer(401))],
+    "find-run": [Rule("POST", CREATE, applied_but(500)), Rule("GET", RUNS, answer(401))],
+    "look-at-run": [Rule("POST", OPERATIONS["complete-run"], applied_but(500)), Rule("GET", RUN, answer(401))],
+    "look-at-note": [Rule("POST", OPERATIONS["append-run"], applied_but(500)), Rule("GET", RUN, answer(401))],
+}
+
+
+@pytest.mark.parametrize("where", TOKEN_REFUSED)
+def test_token_refused_while_finding_out(tmp_path: Path, where: str) -> None:
+    """A token that is refused while a request is looked into decides nothing: the next life finds out."""
+    with checked_server() as server:
+        for each in TOKEN_REFUSED[where]:
+            server.script([Rule(each.method, each.path, each.fault, each.first)])
+        written = ended_session(tmp_path, server)
+        with stepping(written) as stepper:
+            stepper.run()
+            assert "token" in stepper.delivery.stopped or "40" in stepper.delivery.stopped
+            assert stepper.delivery.state.trouble_class == "token"
+            assert not stepper.delivery.is_finished
+            assert not stepper.delivery.has_kept
+        server.forget()
+        with stepping(written) as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+        assert_whole(server, numbered(3))
+
+
+def test_token_refused_while_reading_which_part_arrived(tmp_path: Path) -> None:
+    """A token that is refused while a part is looked for holds nothing: it is found later."""
+    with checked_server(HalfServer(token=TOKEN)) as server:
+        server.script([Rule("GET", TESTS, answer(401))])
+        written = ended_session(tmp_path, server, 4)
+        with stepping(written) as stepper:
+            stepper.run()
+            assert stepper.delivery.state.trouble_class == "token"
+            assert not stepper.delivery.has_kept
+        with stepping(written) as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+        assert_whole(server, numbered(4))
+
+
+@pytest.mark.parametrize(("status", "trouble"), [(401, "token"), (404, ""), (429, "throttled"), (503, "unknown")])
+def test_answer_to_a_probe(tmp_path: Path, status: int, trouble: str) -> None:
+    """In a storm a refused token ends the sending, a throttled probe waits, any other refusal is an answer."""
+    with checked_server(Stormy(status=status)) as server:
+        assert isinstance(server, Stormy)
+        written = ended_session(tmp_path, server, 600)
+        with stepping(written) as stepper:
+            for _ in range(400):
+                if server.answers:
+                    break
+                stepper.clock.now += 0 if stepper.step() else 0.5
+            assert server.answers == [status]
+            assert stepper.delivery.state.trouble_class == trouble or not trouble
+            asked = len(server.log)
+            assert bool(stepper.delivery.stopped) is (status == 401)
+            stepper.step()
+            assert (len(server.log) > asked) is (status == 404)
+        server.is_over = True
+        with stepping(written) as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+        assert_whole(server, numbered(600))
+
+
+class Hiding(ScriptedServer):
+    """Shows runs without their threads."""
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request, and leave threads out of the answer."""
+        reply = super().applied(seen)
+        if seen.method == "GET" and reply.status == 200 and "threads" in reply.document.get("result", ()):
+            reply.document["result"]["threads"] = []
+        return reply
+
+
+@pytest.mark.parametrize("shown", ["nothing", "no-threads"])
+def test_thread_that_is_not_shown(tmp_path: Path, shown: str) -> None:
+    """Where the server shows no run, or not the thread of an unanswered append, its batch is held with the reason."""
+    with checked_server(Hiding(token=TOKEN) if shown == "no-threads" else None) as server:
+        hidden = [Rule("GET", RUN, answer(404), count=None)] if shown == "nothing" else []
+        server.script([Rule("POST", APPEND, answer(500)), *hidden])
+        with stepping(ended_session(tmp_path, server)) as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+            assert stepper.delivery.state.total("held") == 3
+            (reason,) = stepper.delivery.state.reasons
+            assert "the server does not show what arrived in thread 1" in reason
+        assert names(server) == []
+
+
+class Looping(HalfServer):
+    """Stores half of the first append, and lists results in pages that lead nowhere."""
+
+    next_page: object = None
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request, and leave the list's rest out."""
+        reply = super().applied(seen)
+        if seen.path.endswith("/tests"):
+            reply.document.update(result=reply.document["result"][:100], next_page=self.next_page)
+        return reply
+
+
+@pytest.mark.parametrize("next_page", [1, 3, 2**53, None])
+def test_pages_that_lead_nowhere(tmp_path: Path, next_page: object) -> None:
+    """A list whose pages go in circles, too far, or end too early decides nothing, after a few requests."""
+    server = Looping(token=TOKEN)
+    server.next_page = next_page
+    with checked_server(server), stepping(ended_session(tmp_path, server, 240)) as stepper:
+        stepper.run()
+        assert stepper.delivery.state.total("held") == 240
+        assert sum(each.path.endswith("/tests") for each in server.log) == 1
+        assert len(names(server)) == 120
+
+
+@pytest.mark.parametrize("next_page", [0, -1, "2", 1.5, [], True])
+def test_pages_that_make_no_sense(tmp_path: Path, next_page: object) -> None:
+    """A list whose next page is no page is no answer: it is asked again, ever more seldom, and nothing is decided."""
+    server = Looping(token=TOKEN)
+    server.next_page = next_page
+    with checked_server(server), stepping(ended_session(tmp_path, server, 240)) as stepper:
+        for _ in range(100):
+            stepper.clock.now += 0 if stepper.step() else 5
+        assert stepper.delivery.state.open_intent is not None
+        assert not stepper.delivery.has_kept
+        server.next_page = None
+        stepper.run()
+        assert stepper.delivery.state.total("held") == 240
+
+
+def test_life_accounts_for_all(tmp_path: Path) -> None:
+    """At its end a sender writes what became of each worker's results, and that nothing is left."""
+    with checked_server() as server:
+        written = ended_session(tmp_path, server)
+        written.close()
+        delivery = lived(written, server)
+        state = ledger_from(written.folder.ledger)
+        assert delivery.is_finished
+        assert (state.done["complete"], state.done["left"], state.done["damaged"], state.done["torn"]) == (
+            True,
+            0,
+            0,
+            0,
+        )
+        queue = state.lanes["main"]
+        assert (queue["seen"], queue["acknowledged"], queue["left"], queue["counts"]) == (3, 3, 0, {"passed": 3})
+        assert_whole(server, numbered(3))
+
+
+@pytest.mark.parametrize(("unknown", "arrived"), [("send", [0, 0, 1, 2]), ("drop", [0])])
+def test_held_results_are_decided_by_a_later_life(tmp_path: Path, unknown: Unknown, arrived: list[int]) -> None:
+    """What one life held the next one sends or drops when it is told to, and nothing else."""
+    with checked_server(HalfServer(token=TOKEN)) as server:
+        server.script([unreadable()])
+        written = ended_session(tmp_path, server)
+        written.close()
+        assert lived(written, server).has_kept
+        assert ledger_from(written.folder.ledger).total("held") == 3
+        assert lived(written, server).has_kept
+        # The first life has completed the run, which takes nothing any more.
+        delivery = lived(written, server, unknown, is_in_new_run=unknown == "send")
+        assert delivery.is_finished, delivery.stopped
+        assert not delivery.has_kept
+        assert (delivery.state.total("held"), delivery.state.total("dropped")) == (0, 3 if unknown == "drop" else 0)
+        assert names(server) == [f"test_{number}" for number in arrived]
+
+
+@pytest.mark.parametrize("unknown", ["hold", "send", "drop"])
+def test_new_run_with_a_request_that_nobody_knows_of(tmp_path: Path, unknown: Literal["hold", "send", "drop"]) -> None:
+    """Who leaves a deleted run with an open request decides about its results: held, sent again, or dropped."""
+    with checked_server() as server:
+        server.script([Rule("POST", APPEND, answer(500)), Rule("GET", RUN, answer(500), count=None)])
+        written = ended_session(tmp_path, server)
+        written.close()
+        lived(written, server)
+        assert ledger_from(written.folder.ledger).open_intent is not None
+        server.forget()
+        del server.store.runs[2]
+        server.store.threads.clear()
+        server.store.runs[9] = server.store.runs[1]  # ids are counted: the next run is number 3
+        delivery = lived(written, server, unknown, is_in_new_run=True)
+        assert delivery.state.left_runs == {2}
+        assert delivery.has_kept is (unknown == "hold")
+        assert delivery.state.total("dropped") == (3 if unknown == "drop" else 0)
+        assert names(server) == (numbered(3) if unknown == "send" else [])
+        assert {run for run, _, _ in server.results} <= {3}
+
+
+def with_open_requests(folder: Path, server: ScriptedServer, *, arrived: int = 0) -> WrittenSession:
+    """Return a session of three workers whose sender was killed with an append of each under way."""
+    written = session_of_workers(folder, server, 3)
+    pending: Pending = []
+    with stepping(written, pending=pending) as stepper:
+        until_appends_are_under_way(stepper, pending, 3)
+        for each in pending[:arrived]:
+            each()
+    return written
+
+
+def test_new_run_after_requests_that_take_long_to_look_into(tmp_path: Path) -> None:
+    """That it takes time to find out what arrived in the run that is left is no lack of progress."""
+    with checked_server() as server:
+        written = with_open_requests(tmp_path, server, arrived=1)
+        delivery = lived(written, server, is_in_new_run=True, send_progress=0.2, read_back=0.15)
+        assert delivery.is_finished
+        assert names(server) == numbered(3)
+
+
+@pytest.mark.parametrize("arrived", [0, 1, 3])
+def test_new_run_after_several_requests(tmp_path: Path, arrived: int) -> None:
+    """Who leaves a run that can be looked at has each result once: there, or in the new one."""
+    with checked_server() as server:
+        written = with_open_requests(tmp_path, server, arrived=arrived)
+        server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
+        delivery = lived(written, server, is_in_new_run=True)
+        assert delivery.is_finished
+        assert not delivery.has_kept
+        assert names(server) == numbered(3)
+        assert sorted(run for run, _, _ in server.results) == [2] * arrived + [3] * (3 - arrived)
+
+
+@pytest.mark.parametrize("unknown", ["hold", "send"])
+def test_new_run_after_several_requests_that_nobody_knows_of(tmp_path: Path, unknown: Literal["hold", "send"]) -> None:
+    """Who leaves a deleted run decides about the results of all requests that were open."""
+    with checked_server() as server:
+        written = with_open_requests(tmp_path, server)
+        del server.store.runs[2]
+        server.store.threads.clear()
+        server.store.runs[9] = server.store.runs[1]
+        delivery = lived(written, server, unknown, is_in_new_run=True)
+        assert delivery.is_finished
+        assert delivery.state.total("held") == (3 if unknown == "hold" else 0)
+        assert names(server) == (numbered(3) if unknown == "send" else [])
+
+
+def test_new_run_after_a_part_arrived(tmp_path: Path) -> None:
+    """Of a batch of which a part arrived in the run that is left, only the others go to the new one."""
+    with checked_server(HalfServer(token=TOKEN)) as server:
+        server.script([Rule("GET", RUN, answer(500), count=None)])
+        written = ended_session(tmp_path, server, 4)
+        written.close()
+        lived(written, server)
+        assert len(names(server)) == 2
+        server.forget()
+        delivery = lived(written, server, is_in_new_run=True)
+        assert not delivery.has_kept
+        assert names(server) == numbered(4)
+        assert sorted(run for run, _, _ in server.results) == [2, 2, 3, 3]
+
+
+def test_new_run_that_the_server_does_not_let_us_begin(tmp_path: Path) -> None:
+    """A refused token, or a server that is down, decides nothing: later all results go where they are asked to."""
+    with checked_server() as server:
+        written = with_open_requests(tmp_path, server, arrived=1)
+        server.script([Rule("*", "/api", answer(401), count=None)])
+        delivery = lived(written, server, is_in_new_run=True)
+        assert (delivery.state.trouble_class, delivery.state.total("held")) == ("token", 0)
+        server.forget()
+        server.down()
+        delivery = lived(written, server, is_in_new_run=True)
+        assert (delivery.state.trouble_class, delivery.state.total("held")) == ("again", 0)
+        server.up()
+        assert lived(written, server, is_in_new_run=True).is_finished
+        assert names(server) == numbered(3)
+
+
+def test_all_that_a_completed_run_refused_goes_to_a_new_one(tmp_path: Path) -> None:
+    """When somebody completes the run under several requests, none of their results is in doubt."""
+    with checked_server() as server:
+        written = session_of_workers(tmp_path, server, 3)
+        pending: Pending = []
+        with stepping(written, pending=pending) as stepper:
+            until_appends_are_under_way(stepper, pending, 3)
+            server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
+            stepper.idle = lambda: bool(pending and [pending.pop(0)()])
+            stepper.run()
+            assert stepper.delivery.state.open_intent is None
+        requests = len(server.log)
+        assert lived(written, server, is_in_new_run=True).is_finished
+        assert server.log[requests].method == "POST"
+        assert names(server) == numbered(3)
+
+
+@pytest.mark.parametrize("is_open", [False, True], ids=["new", "unanswered"])
+def test_store_that_cannot_be_opened(tmp_path: Path, is_open: bool) -> None:  # noqa: FBT001 - a parameter
+    """A store that is no database ends the sending, also while a request is looked into; what is to be sent is kept."""
+    written = WrittenSession(tmp_path, EMBEDDED_ORIGIN)
+    written.add(*numbered(3))
+    written.end()
+    written.close()
+    if is_open:
+        ledger = LedgerFile(written.folder.ledger)
+        ledger.intend("create_run", at=time.time())
+        ledger.close()
+    database = tmp_path / "store.db"
+    database.write_bytes(b"no database" * 1000)
+    runtime = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
+    with connected(Endpoint(EMBEDDED_ORIGIN, 1, str(database)), Token(TOKEN), deadline_seconds=5.0) as client:
+        delivery = Sender(written.folder, written.session, Timeouts(**SHORT_LIMITS), client, runtime).run()
+    assert delivery.state.trouble_class == "store"
+    assert str(database) in delivery.stopped
+    assert delivery.state.done["left"] == 3
+    assert (delivery.state.open_intent is not None) is is_open
+    assert database.read_bytes() == b"no database" * 1000
+
+
+def test_ledger_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a ledger on disk no request goes out: a full disk and a short write are errors that name the file."""
+    path = tmp_path / "ledger"
+    ledger = LedgerFile(path)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr("os.write", lambda *_: 3)
+            with pytest.raises(SpoolError, match="only 3 of"):
+                ledger.intend("create_run", at=1.0)
+            patched.setattr("os.write", full)
+            with pytest.raises(SpoolError, match="No space left on device"):
+                ledger.intend("create_run", at=1.0)
+        assert ledger.state.open_intent is None
+    finally:
+        ledger.close()
+
+
+def full(*_: object) -> int:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("end", ["record", "death"])
+def test_end_of_a_session_is_noticed_at_the_next_look(tmp_path: Path, end: str) -> None:
+    """A sender reads what there is now and then alone, and does not let a session that has ended wait for that."""
+    look, ended = 1.0, list[float]()
+    with checked_server() as server, subprocess.Popen(["sleep", "60"]) as leader:
+        written = WrittenSession(tmp_path, server.address)
+        written.add("test_only")
+        timeouts = Timeouts(**{**SHORT_LIMITS, "poll": look, "batch_age": 0.0, "worker_grace": 0.0})
+        runtime = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
+
+        def stop(delivery: Dispatcher) -> None:
+            if not ended and delivery.state.total("acknowledged"):
+                ended.append(time.monotonic())
+                waiting.start()
+
+        def end_it() -> None:
+            written.end() if end == "record" else leader.kill()
+
+        waiting = threading.Timer(0.1 * look, end_it)
+        try:
+            with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
+                Sender(written.folder, written.session, timeouts, client, runtime, Process(leader.pid), stop).run()
+        finally:
+            leader.kill()
+        assert time.monotonic() - ended[0] < 3 * look
+        assert_whole(server, ["test_only"])

@@ -1,0 +1,356 @@
+"""A server that refuses a part: what it can take arrives once, what it cannot is set aside by name."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.deliveries import Clock, WrittenSession, ended_session, numbered, step_until, stepping
+from support.oracle import assert_one_run, assert_whole, checked_server, names, result, texts
+from support.scripted_server.server import ScriptedServer, Seen
+from support.scripted_server.store import Reply
+from support.sessions import TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from support.deliveries import Stepper
+
+    Judge = Callable[[list[dict[str, Any]], bytes], Reply | None]
+
+
+class PickyServer(ScriptedServer):
+    """Asks its judge about each append with tests; what the judge answers is not applied."""
+
+    def __init__(self, judge: Judge) -> None:
+        super().__init__(token=TOKEN)
+        self._judge = judge
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request that the judge has nothing against."""
+        is_append = "/threads/" in seen.path and seen.path.endswith("/append") and "tests" in seen.json
+        refusal = self._judge(seen.json["tests"], seen.body) if is_append else None
+        return refusal or super().applied(seen)
+
+
+def unprocessable(errors: dict[str, str] | None = None) -> Reply:
+    """Return a 422 that names these paths."""
+    body: dict[str, Any] = {"message": "The given data was invalid."}
+    if errors is not None:
+        body["errors"] = {path: [text] for path, text in errors.items()}
+    return Reply(422, body)
+
+
+def naming(part: str, *bad: str) -> Judge:
+    """Return a judge that names this part of each bad test."""
+
+    def judge(tests: list[dict[str, Any]], _: bytes) -> Reply | None:
+        found = [index for index, test in enumerate(tests) if test["name"] in bad and _has(test, part)]
+        return unprocessable({f"tests.{index}.{part}": "It is wrong." for index in found}) if found else None
+
+    return judge
+
+
+def silent(*bad: str) -> Judge:
+    """Return a judge that refuses an append with a bad test and does not say which."""
+    return lambda tests, _: unprocessable() if any(test["name"] in bad for test in tests) else None
+
+
+def _has(test: dict[str, Any], part: str) -> bool:
+    return not part.startswith("fields") or any(each["name"] == "Text" for each in test.get("fields", []))
+
+
+def limited(most_bytes: int) -> Judge:
+    """Return a judge of the body's length."""
+    return lambda _, body: Reply(413, {"message": "Payload Too Large"}) if len(body) > most_bytes else None
+
+
+def picky(judge: Judge) -> AbstractContextManager[ScriptedServer]:
+    """Return a checked server with this judge."""
+    return checked_server(PickyServer(judge))
+
+
+def delivered(written: WrittenSession) -> Stepper:
+    """Deliver a session to its end."""
+    with stepping(written) as stepper:
+        stepper.run()
+        return stepper
+
+
+def appends(server: ScriptedServer) -> list[Seen]:
+    """Return the appends with tests."""
+    return [each for each in server.log if "/threads/" in each.path and "tests" in (each.json or {})]
+
+
+def rejected(written: WrittenSession) -> list[dict[str, Any]]:
+    """Return what the rejected file holds."""
+    path = written.folder.rejected
+    return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()] if path.exists() else []
+
+
+def assert_all_but(server: ScriptedServer, count: int, *bad: str) -> None:
+    """Fail unless all results but these are there, each once, in a whole run."""
+    assert names(server) == sorted(set(numbered(count)) - set(bad))
+    assert_one_run(server)
+
+
+def test_named_test_is_set_aside(tmp_path: Path) -> None:
+    """Two tests whose keys the server names cost one more request; the others arrive, these are in the file."""
+    bad = ("test_7", "test_200")
+    with picky(naming("key", *bad)) as server:
+        written = ended_session(tmp_path, server, 250)
+        stepper = delivered(written)
+        assert stepper.delivery.is_finished
+        assert stepper.delivery.has_kept
+        assert stepper.delivery.state.account("main").rejected.count == 2
+        assert_all_but(server, 250, *bad)
+        assert len(appends(server)) == 2
+        found = rejected(written)
+        assert [each["test"]["name"] for each in found] == list(bad)
+        assert "tests.7.key: It is wrong." in found[0]["why"]
+        assert "tests.200.key: It is wrong." in found[1]["why"]
+        assert stepper.delivery.state.reasons[0].startswith("test_it.py::test_7: POST ")
+        again = delivered(written)
+        assert again.delivery.state.account("main").rejected.count == 2
+        assert len(appends(server)) == 2
+
+
+def test_named_content_is_left_out(tmp_path: Path) -> None:
+    """A test with a field that the server names arrives without its fields, and says why."""
+    with picky(naming("fields.0.value", "test_3")) as server:
+        stepper = delivered(ended_session(tmp_path, server, 10, text="as it was"))
+        assert not stepper.delivery.has_kept
+        assert_whole(server, numbered(10))
+        assert len(appends(server)) == 2
+        assert texts(result(server, "test_2")) == "as it was"
+        assert "It is wrong." in texts(result(server, "test_3"))
+        assert [each["name"] for each in result(server, "test_3")["fields"]] == ["Left out"]
+
+
+def test_unnamed_test_is_found_by_halves(tmp_path: Path) -> None:
+    """One bad test of 250 that the server does not name costs at most twice the binary logarithm in appends."""
+    with picky(silent("test_137")) as server:
+        written = ended_session(tmp_path, server, 250)
+        stepper = delivered(written)
+        assert stepper.delivery.is_finished
+        assert_all_but(server, 250, "test_137")
+        assert [each["test"]["name"] for each in rejected(written)] == ["test_137"]
+        assert len(appends(server)) <= 2 * math.log2(250) + 2  # and the last one alone in its two forms
+
+
+def test_unnamed_tests_at_both_ends(tmp_path: Path) -> None:
+    """Several bad tests, the first and the last among them, are each found."""
+    bad = ("test_0", "test_1", "test_30", "test_99")
+    with picky(silent(*bad)) as server:
+        written = ended_session(tmp_path, server, 100)
+        delivered(written)
+        assert_all_but(server, 100, *bad)
+        assert {each["test"]["name"] for each in rejected(written)} == set(bad)
+
+
+def test_server_that_takes_no_test_is_left_alone(tmp_path: Path) -> None:
+    """When test after test is refused without a reason nothing more is set aside: the rest is kept to be sent."""
+    with picky(silent(*numbered(300))) as server:
+        written = ended_session(tmp_path, server, 300)
+        stepper = delivered(written)
+        assert stepper.delivery.stopped
+        assert len(rejected(written)) == 10
+        assert stepper.delivery.left == 290
+        assert len(appends(server)) < 60
+
+
+def test_refusal_that_is_not_about_tests(tmp_path: Path) -> None:
+    """A 422 that names other things than tests ends the sending; everything is kept."""
+    with picky(lambda _, __: unprocessable({"elapsed_observed": "It is negative."})) as server:
+        stepper = delivered(ended_session(tmp_path, server, 5))
+        assert "elapsed_observed: It is negative." in stepper.delivery.stopped
+        assert stepper.delivery.left == 5
+        assert len(appends(server)) == 1
+
+
+def test_body_too_large(tmp_path: Path) -> None:
+    """After a 413 batches are halved until they fit, and the limit is kept in mind."""
+    with picky(limited(65_536)) as server:
+        stepper = delivered(ended_session(tmp_path, server, 240, text="x" * 1000))
+        assert stepper.delivery.is_finished
+        assert not stepper.delivery.has_kept
+        assert_whole(server, numbered(240))
+        assert [each.status for each in appends(server)].count(413) <= 3
+        assert {texts(test) for _, _, test in server.results} == {"x" * 1000}
+
+
+@pytest.mark.parametrize(("most", "field"), [(3_000, "Text"), (900, "Left out")])
+def test_single_result_too_large(tmp_path: Path, most: int, field: str) -> None:
+    """A result that is too large alone arrives with its text cut, or without it."""
+    with picky(limited(most)) as server:
+        stepper = delivered(ended_session(tmp_path, server, 2, text="x" * 10_000))
+        assert not stepper.delivery.has_kept
+        assert_whole(server, numbered(2))
+        assert [each["name"] for each in result(server, "test_1")["fields"]] == [field]
+        if field == "Text":
+            assert "characters cut" in texts(result(server, "test_1"))
+
+
+def test_result_that_no_form_makes_small_enough(tmp_path: Path) -> None:
+    """A result that is too large in every form is set aside."""
+    with picky(limited(200)) as server:
+        written = ended_session(tmp_path, server, 1)
+        stepper = delivered(written)
+        assert stepper.delivery.is_finished
+        assert [each["test"]["name"] for each in rejected(written)] == ["test_0"]
+        assert_all_but(server, 1, "test_0")
+
+
+def unknown_alias(*aliases: str) -> Judge:
+    """Return a judge that does not know these statuses."""
+
+    def judge(tests: list[dict[str, Any]], _: bytes) -> Reply | None:
+        found = [index for index, test in enumerate(tests) if test["status"] in aliases]
+        return unprocessable({f"tests.{index}.status": "It is unknown." for index in found}) if found else None
+
+    return judge
+
+
+def test_unknown_status_is_renamed_for_all(tmp_path: Path) -> None:
+    """A status that the server does not know costs one request, not one for each test, and is told."""
+    with picky(unknown_alias("passed")) as server:
+        written = ended_session(tmp_path, server, 600)
+        stepper = delivered(written)
+        assert not stepper.delivery.has_kept
+        assert_whole(server, numbered(600))
+        assert {test["status"] for _, _, test in server.results} == {"pass"}
+        assert len(appends(server)) == 4
+        assert stepper.delivery.state.renamed == {"passed": "pass"}
+
+
+def test_renaming_outlives_a_sender(tmp_path: Path) -> None:
+    """A sender that goes on for another one does not ask again for a status that is unknown."""
+    with picky(unknown_alias("passed", "pass")) as server:
+        written = ended_session(tmp_path, server, 400)
+        with stepping(written) as stepper:
+            step_until(stepper, lambda: len(server.results) == 250)
+        delivered(written)
+        assert_whole(server, numbered(400))
+        assert [each.status for each in appends(server)] == [422, 422, 204, 204]
+
+
+def test_status_without_another_word(tmp_path: Path) -> None:
+    """Results of a status for which the server knows no word at all are set aside."""
+    with picky(unknown_alias("passed", "pass", "success", "ok")) as server:
+        written = ended_session(tmp_path, server, 3)
+        stepper = delivered(written)
+        assert stepper.delivery.is_finished
+        assert len(rejected(written)) == 3
+        assert_all_but(server, 3, *numbered(3))
+
+
+class PartServer(ScriptedServer):
+    """Takes the first 100 tests of the first append and refuses the append."""
+
+    is_done = False
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request, the first append in part."""
+        if self.is_done or "tests" not in (seen.json or {}):
+            return super().applied(seen)
+        self.is_done = True
+        seen.json["tests"] = seen.json["tests"][:100]
+        super().applied(seen)
+        return unprocessable({"tests.100.key": "It is wrong."})
+
+
+def test_refusal_after_a_part_was_taken(tmp_path: Path) -> None:
+    """Before a refused batch is sent again the thread is counted: the part that arrived is not sent twice."""
+    with checked_server(PartServer(token=TOKEN)) as server:
+        stepper = delivered(ended_session(tmp_path, server, 250))
+        assert stepper.delivery.is_finished
+        assert not stepper.delivery.has_kept
+        assert_whole(server, numbered(250))
+        assert [len(each.json["tests"]) for each in appends(server)] == [100, 150]  # the first as it was applied
+
+
+def test_thread_completed_by_somebody_else(tmp_path: Path) -> None:
+    """When an append is refused since its thread is completed, the results go into a new one."""
+    with checked_server() as server:
+        written = WrittenSession(tmp_path, server.address)
+        written.add(*numbered(250))
+        with stepping(written) as stepper:
+            step_until(stepper, lambda: len(server.results) == 250)
+            server.store.threads[1].is_completed = True
+            more = WrittenSession.reopened(written)
+            more.add("test_more")
+            more.end()
+            stepper.run()
+            assert stepper.delivery.is_finished
+            assert not stepper.delivery.has_kept
+        assert_whole(server, [*numbered(250), "test_more"])
+        more.close()
+
+
+def test_run_completed_by_somebody_else(tmp_path: Path) -> None:
+    """When the run was completed meanwhile nothing is set aside: it is kept, and goes to a new run when asked for."""
+    with checked_server() as server:
+        written = WrittenSession(tmp_path, server.address)
+        written.add(*numbered(250))
+        with stepping(written) as stepper:
+            step_until(stepper, lambda: len(server.results) == 250)
+            server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
+            more = WrittenSession.reopened(written)
+            more.add("test_more")
+            more.end()
+            stepper.run()
+            assert "422" in stepper.delivery.stopped
+            assert stepper.delivery.left == 1
+        more.close()
+        assert rejected(written) == []
+
+
+def slow_clock(clock: Clock, server: ScriptedServer, seconds: float) -> None:
+    """Let each append take so long by this clock."""
+
+    def passes(method: str, path: str, query: str, body: bytes | None) -> None:
+        del method, query, body
+        clock.now += seconds if "/threads/" in path and path.endswith("/append") else 0.0
+
+    server.checks.append(passes)
+
+
+def test_slow_server_gets_larger_appends(tmp_path: Path) -> None:
+    """When appends take long and more is waiting they grow to 1,000 tests: a slow server does not hold up the end."""
+    clock = Clock()
+    with checked_server() as server:
+        slow_clock(clock, server, 0.2)
+        with stepping(ended_session(tmp_path, server, 3_000), clock) as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+        assert [len(each.json["tests"]) for each in appends(server)] == [250, 1000, 1000, 750]
+        assert_whole(server, numbered(3_000))
+
+
+def test_fast_server_gets_the_usual_appends(tmp_path: Path) -> None:
+    """When appends are answered at once they stay at 250 tests."""
+    with checked_server() as server:
+        delivered(ended_session(tmp_path, server, 1_000))
+        assert [len(each.json["tests"]) for each in appends(server)] == [250] * 4
+
+
+def test_large_append_that_is_refused(tmp_path: Path) -> None:
+    """A server that does not take more than 250 tests at once is believed, and not asked again."""
+    clock = Clock()
+
+    def judge(tests: list[dict[str, Any]], _: bytes) -> Reply | None:
+        return unprocessable({"tests": "There are too many."}) if len(tests) > 250 else None
+
+    with picky(judge) as server:
+        slow_clock(clock, server, 0.2)
+        with stepping(ended_session(tmp_path, server, 1_500), clock) as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+            assert not stepper.delivery.has_kept
+        assert [len(each.json["tests"]) for each in appends(server)] == [250, 1000, *[250] * 5]
+        assert_whole(server, numbered(1_500))

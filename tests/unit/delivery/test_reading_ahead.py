@@ -1,0 +1,162 @@
+"""How much of a spool a sender takes into its memory, and that it ends although it has not taken all."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.api.models import Endpoint, Token
+from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.delivery.handover import Runtime, Timeouts
+from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.spool.ledger_file import ledger_from
+from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.records import plain_record
+from support.deliveries import WrittenSession, ended_session, lived, stepping
+from support.oracle import assert_whole, checked_server, names, result, texts
+from support.scripted_server.faults import Rule, answer
+from support.sessions import TOKEN
+from unit.delivery.test_settlement import OPERATIONS
+
+if TYPE_CHECKING:
+    from support.deliveries import Stepper
+
+MORE_THAN_IS_READ_AHEAD = 3000
+WORKERS = ("gw0", "gw1")
+CONTROLLER_BEGINS = plain_record("open", format=1, worker="controller", pid=0, t=0)
+
+
+def process_that_ended() -> Process:
+    """Return a process that stands for a pytest which is gone."""
+    with subprocess.Popen([sys.executable, "-S", "-c", ""]) as process:
+        process.wait()
+    return Process(process.pid)
+
+
+@pytest.mark.parametrize("is_own", [False, True], ids=["send", "pytest-died"])
+@pytest.mark.parametrize("count", [3, MORE_THAN_IS_READ_AHEAD])
+def test_life_without_a_server_ends(tmp_path: Path, count: int, is_own: bool) -> None:  # noqa: FBT001 - a parameter
+    """Without an answer a sender gives up after its time, however much is left, and says how much and why."""
+    with checked_server() as server:
+        written = ended_session(tmp_path, server, count)
+        written.close()
+        server.down()
+        began = time.monotonic()
+        delivery = lived(written, server, controller=process_that_ended() if is_own else None)
+        assert 0.5 < time.monotonic() - began < 10
+        state = ledger_from(written.folder.ledger)
+        assert not delivery.is_finished
+        assert (state.done["complete"], state.done["left"]) == (False, count)
+        assert (state.lanes["main"]["left"], state.lanes["main"]["seen"]) == (count, count)
+        assert state.done["why"]
+
+
+def test_life_with_a_refused_token_ends_at_once(tmp_path: Path) -> None:
+    """Where nothing more can be sent a sender ends, although it has not read all that is left."""
+    with checked_server() as server:
+        server.script([Rule("POST", OPERATIONS["create-run"], answer(401))])
+        written = ended_session(tmp_path, server, MORE_THAN_IS_READ_AHEAD)
+        written.close()
+        began = time.monotonic()
+        delivery = lived(written, server)
+        assert time.monotonic() - began < 10
+        assert delivery.state.trouble_class == "token"
+        assert delivery.state.done["left"] == MORE_THAN_IS_READ_AHEAD
+        assert len(server.log) == 1
+        assert lived(written, server).is_finished
+        assert len(names(server)) == MORE_THAN_IS_READ_AHEAD
+
+
+def longest_queue(stepper: Stepper) -> int:
+    """Return how many results of one worker wait in memory."""
+    return max((len(queue.results) for queue in stepper.following.queues.by_worker.values()), default=0)
+
+
+def of_worker(worker: str, count: int) -> list[str]:
+    return [f"test_{worker}_{number}" for number in range(count)]
+
+
+def test_workers_of_xdist_wait_on_disk(tmp_path: Path) -> None:
+    """However much the workers have recorded, a sender holds little more than the next 1,000 results of each."""
+    with checked_server() as server:
+        server.checks.clear()  # reading so many bodies by the contract takes long; other tests do it
+        written = WrittenSession(tmp_path, server.address)
+        written.folder.records("controller").write_bytes(
+            plain_record("open", format=1, worker="controller", pid=0, t=0)
+        )
+        for worker in WORKERS:
+            written.add_worker(worker, *of_worker(worker, 6000))
+        written.end()
+        longest = 0
+        with stepping(written) as stepper:
+            while not stepper.delivery.is_finished:
+                stepper.clock.now += 0 if stepper.step() else 0.5
+                longest = max(longest, longest_queue(stepper))
+        assert 1000 <= longest < 4000
+        assert_whole(server, [name for worker in WORKERS for name in of_worker(worker, 6000)])
+
+
+def test_reading_is_progress(tmp_path: Path) -> None:
+    """However long the reading of a file takes, a sender does not give up because of it before it has sent anything."""
+
+    def bytes_read() -> float:
+        return float(re.search(r"rchar: (\d+)", Path("/proc/self/io").read_text())[1])  # type: ignore[index]
+
+    with checked_server() as server:
+        written = WrittenSession(tmp_path, server.address)
+        with written.folder.records("main").open("r+b") as file:
+            file.seek(0, os.SEEK_END)
+            file.truncate(file.tell() + (50 << 20))
+        written.add("test_it")
+        written.end()
+        # A clock by which a megabyte takes a second, and nothing else takes time.
+        runtime = Runtime(clock=lambda: bytes_read() / 1e6, random=lambda: 0.5, log=lambda _: None)
+        with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
+            delivery = Sender(written.folder, written.session, Timeouts(send_progress=30.0), client, runtime).run()
+        assert delivery.is_finished
+        assert_whole(server, ["test_it"])
+
+
+def test_end_is_known_before_all_is_read(tmp_path: Path) -> None:
+    """A session counts as over once its end is read, although its workers' results wait on the disk."""
+    with checked_server() as server:
+        written = WrittenSession(tmp_path, server.address)
+        written.add_worker("gw0", *of_worker("gw0", MORE_THAN_IS_READ_AHEAD))
+        with stepping(written) as stepper:
+            stepper.read()
+            assert stepper.following.files.is_behind
+            assert not stepper.following.has_ended
+            written.end()
+            stepper.read()
+            assert stepper.following.files.is_behind
+            assert [stepper.following.has_ended] == [True]
+
+
+def test_crash_after_results_that_are_not_read_yet(tmp_path: Path) -> None:
+    """A crash report is taken after all that its worker wrote, and before the test's next attempt is sent."""
+    with checked_server() as server:
+        server.checks.clear()
+        written = WrittenSession(tmp_path, server.address)
+        controller = written.folder.records("controller")
+        controller.write_bytes(CONTROLLER_BEGINS)
+        written.add_worker("gw0", *of_worker("gw0", 6000), dies_in="test_it")
+        written.add_worker("gw1", *of_worker("gw1", 6000), "test_it")
+        with stepping(written) as stepper:
+            stepper.read()
+            assert stepper.following.files.is_behind
+            about = {"id": "test_it.py::test_it", "file": "test_it.py", "line": 0}
+            with controller.open("ab") as file:
+                file.write(plain_record("crash", t=9, worker="gw0", outcome="rerun", text="gw0 crashed", **about))
+            written.end()
+            while not stepper.delivery.is_finished:
+                stepper.clock.now += 0 if stepper.step() else 0.5
+        assert_whole(server, [*(name for worker in WORKERS for name in of_worker(worker, 6000)), "test_it"])
+        assert result(server, "test_it")["status"] == "passed"
+        assert "gw0 crashed" in texts(result(server, "test_it"))

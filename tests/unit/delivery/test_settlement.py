@@ -1,0 +1,313 @@
+"""Every kind of bad answer to every kind of request: found out, not guessed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.deliveries import WrittenSession, ended_session, numbered, settled, step_until, stepping
+from support.oracle import assert_one_run, assert_whole, checked_server, names
+from support.scripted_server.faults import (
+    Fault,
+    Rule,
+    answer,
+    applied_but,
+    html,
+    late,
+    lost_answer,
+    reset_before,
+    reset_unapplied,
+    throttled,
+)
+from support.scripted_server.server import ScriptedServer, Seen
+from support.scripted_server.store import Reply
+from support.sessions import TOKEN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OPERATIONS = {
+    "create-run": r"projects/1/automation/runs$",
+    "create-thread": r"/threads$",
+    "append-thread": r"/threads/\d+/append$",
+    "complete-thread": r"/threads/\d+/complete$",
+    "append-run": r"/runs/\d+/append$",
+    "complete-run": r"/runs/\d+/complete$",
+}
+FAULTS = {
+    "500-not-applied": answer(500, {"message": "Server error."}),
+    "500-applied": applied_but(500),
+    "503-not-applied": answer(503),
+    "408-applied": applied_but(408),
+    "409-applied": applied_but(409),
+    "lost-answer": lost_answer(),
+    "reset-after-reading": reset_unapplied(),
+    "reset-before-reading": reset_before(),
+    "web-page": html(),
+    "web-page-applied": Fault(reply=html().reply),
+    "other-success-applied": applied_but(202),
+    "throttled": throttled("0"),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_bad_answer(server: ScriptedServer, written: WrittenSession, operation: str, fault: str) -> None:
+    """Each result is there once, in one run that is completed once."""
+    server.script([Rule("POST", OPERATIONS[operation], FAULTS[fault])])
+    settled(written)
+    assert_whole(server, numbered(3))
+
+
+@pytest.mark.parametrize("fault", ["500-applied", "500-not-applied", "lost-answer"])
+def test_bad_answers_to_reads(server: ScriptedServer, written: WrittenSession, fault: str) -> None:
+    """A read that fails while an append is being settled is repeated; nothing is decided without it."""
+    server.script([
+        Rule("POST", OPERATIONS["append-thread"], FAULTS[fault]),
+        Rule("GET", r"/runs/\d+$", answer(500), count=3),
+    ])  # fmt: skip
+    settled(written)
+    assert_whole(server, numbered(3))
+
+
+@pytest.mark.parametrize("fault", ["500-applied", "500-not-applied", "lost-answer"])
+def test_bad_answers_to_the_fence(server: ScriptedServer, written: WrittenSession, fault: str) -> None:
+    """A fence whose own answer is lost is looked at before it counts."""
+    server.script([
+        Rule("POST", OPERATIONS["append-thread"], lost_answer()),
+        Rule("POST", OPERATIONS["complete-thread"], FAULTS[fault], count=2),
+    ])  # fmt: skip
+    settled(written)
+    assert_whole(server, numbered(3))
+
+
+def test_storm(server: ScriptedServer, written: WrittenSession) -> None:
+    """A server that fails every second time, before or after it applied, gets everything once."""
+    server.script([Rule("*", "/api", applied_but(500), first=number) for number in range(2, 40, 4)])
+    server.script([Rule("*", "/api", answer(502), first=number) for number in range(4, 40, 4)])
+    settled(written)
+    assert_whole(server, numbered(3))
+
+
+def test_append_that_is_lost_goes_on_in_a_new_thread(server: ScriptedServer, written: WrittenSession) -> None:
+    """After an unknown answer the old thread is closed and not used again."""
+    server.script([Rule("POST", OPERATIONS["append-thread"], answer(500))])
+    settled(written)
+    appends = [each.path for each in server.log if "/threads/" in each.path and "tests" in (each.json or {})]
+    assert appends == ["/api/v1/automation/runs/threads/1/append", "/api/v1/automation/runs/threads/2/append"]
+
+
+def test_late_copy_before_the_second_read(server: ScriptedServer, written: WrittenSession) -> None:
+    """A copy that lands after the first read of the count is seen by the second: one read alone would double it."""
+    later: list[str] = []
+
+    def land_late(method: str, path: str, query: str, body: bytes | None) -> None:
+        del query, body
+        if later or (method == "GET" and path.endswith("/runs/2")):
+            later.append(path)
+            if len(later) == 2:
+                thread = server.store.threads[1]
+                thread.is_completed = False  # a fence that takes effect late still lets it in
+                server.store.apply("POST", append.path, "", append.json)
+                thread.is_completed = True
+
+    server.script([Rule("POST", OPERATIONS["append-thread"], answer(502))])
+    with stepping(written) as stepper:
+        step_until(stepper, lambda: any("threads/1/append" in each.path for each in server.log))
+        append = next(each for each in server.log if "threads/1/append" in each.path)
+        server.checks.append(land_late)
+        stepper.run()
+        assert stepper.delivery.is_finished
+    assert_whole(server, numbered(3))
+
+
+class HalfServer(ScriptedServer):
+    """Stores half of the first append, then answers 500."""
+
+    is_done = False
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request, the first append by half."""
+        if self.is_done or not ("/threads/" in seen.path and seen.path.endswith("/append")):
+            return super().applied(seen)
+        self.is_done = True
+        seen.json["tests"] = seen.json["tests"][: len(seen.json["tests"]) // 2]
+        super().applied(seen)
+        return Reply(500, {"message": "Server error."})
+
+
+def unreadable() -> Rule:
+    """Return the fate of reading a run's results where the server does not offer it."""
+    return Rule("GET", r"/runs/\d+/tests$", answer(404), count=None)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_part_of_an_append_is_told_by_name(tmp_path: Path, is_restarted: bool) -> None:  # noqa: FBT001 - a parameter
+    """When a part of a batch arrived, the thread's own list tells which, and the rest is sent; also by a new sender."""
+    with checked_server(HalfServer(token=TOKEN)) as server:
+        written = ended_session(tmp_path, server, 260)
+        if is_restarted:
+            with stepping(written) as stepper:
+                step_until(stepper, lambda: bool(server.results))
+        with stepping(written) as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+            assert not stepper.delivery.has_kept
+            assert stepper.delivery.state.account("main").acknowledged.count == 260
+        assert_whole(server, numbered(260))
+
+
+@pytest.mark.parametrize("order", ["asc", "mixed"])
+def test_list_that_cannot_be_followed(tmp_path: Path, order: str) -> None:
+    """A list in another order than asked for decides nothing: the batch is held."""
+    with checked_server(HalfServer(token=TOKEN)) as server:
+        listed = server.store._list_tests
+
+        def disordered(run_id: int, query: dict[str, list[str]]) -> Reply:
+            reply = listed(run_id, {**query, "order": ["asc"]})
+            if order == "mixed":
+                reply.document["result"].sort(key=lambda row: row["key"])
+            return reply
+
+        server.store._list_tests = disordered  # type: ignore[method-assign]
+        written = ended_session(tmp_path, server, 8)
+        with stepping(written) as stepper:
+            stepper.run()
+            assert stepper.delivery.state.account("main").held.count == 8
+
+
+def test_part_of_an_append_is_held(tmp_path: Path) -> None:
+    """Where nobody can tell which part of a batch arrived it is held, named, and never sent again by itself."""
+    with checked_server(HalfServer(token=TOKEN)) as server:
+        server.script([unreadable()])
+        written = ended_session(tmp_path, server, 4)
+        for _ in range(2):
+            with stepping(written) as stepper:
+                stepper.run()
+                assert stepper.delivery.is_finished
+                assert stepper.delivery.has_kept
+                account = stepper.delivery.state.account("main")
+                assert (account.held.count, account.acknowledged.count, stepper.delivery.left) == (4, 0, 0)
+                (reason,) = stepper.delivery.state.reasons
+                assert reason.startswith("2 of the 4 results of one request arrived in thread 1: the server does not")
+        assert names(server) == ["test_0", "test_1"]
+        assert_one_run(server)
+
+
+def test_held_results_are_sent_when_that_is_asked_for(tmp_path: Path) -> None:
+    """With ``send`` what is unknown is sent again, in the open: the two that had arrived are there twice."""
+    with checked_server(HalfServer(token=TOKEN)) as server:
+        server.script([unreadable()])
+        with stepping(ended_session(tmp_path, server, 4), unknown="send") as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+            assert not stepper.delivery.has_kept
+        assert names(server) == sorted([*numbered(4), *numbered(2)])
+
+
+def test_held_results_are_given_up_when_that_is_asked_for(tmp_path: Path) -> None:
+    """With ``drop`` what is unknown is not sent and not kept."""
+    with checked_server(HalfServer(token=TOKEN)) as server:
+        server.script([unreadable()])
+        with stepping(ended_session(tmp_path, server, 4), unknown="drop") as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+            assert not stepper.delivery.has_kept
+            assert stepper.delivery.state.account("main").dropped.count == 4
+        assert names(server) == numbered(2)
+
+
+def test_other_batches_go_on_after_a_held_one(tmp_path: Path) -> None:
+    """A held batch keeps no other from being delivered."""
+    with checked_server(HalfServer(token=TOKEN)) as server:
+        server.script([unreadable()])
+        with stepping(ended_session(tmp_path, server, 260)) as stepper:
+            stepper.run()
+            account = stepper.delivery.state.account("main")
+            assert (account.held.count, account.acknowledged.count) == (250, 10)
+        assert len(names(server)) == 125 + 10
+
+
+def test_nothing_readable(tmp_path: Path) -> None:
+    """A server that shows no run holds what was not answered, and takes the rest."""
+    with checked_server() as server:
+        server.script([
+            Rule("GET", r"/runs/\d+$", answer(405), count=None),
+            Rule("POST", OPERATIONS["append-thread"], lost_answer()),
+        ])  # fmt: skip
+        with stepping(ended_session(tmp_path, server, 260)) as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+            account = stepper.delivery.state.account("main")
+            assert (account.held.count, account.acknowledged.count) == (250, 10)
+        assert_whole(server, numbered(260))
+
+
+def test_fence_is_learnt_once(tmp_path: Path) -> None:
+    """That completed threads take nothing is tried with an append without tests at the first fence, and never again."""
+    with checked_server() as server:
+        server.script([Rule("POST", OPERATIONS["append-thread"], applied_but(500), first=each) for each in (1, 5)])
+        with stepping(ended_session(tmp_path, server, 600)) as stepper:
+            stepper.run()
+            assert stepper.delivery.is_finished
+            assert stepper.delivery.state.fencing == "fences"
+        assert_whole(server, numbered(600))
+        probes = [each.status for each in server.log if "/threads/" in each.path and each.json == {}]
+        assert probes == [204, 204, 422, 204]  # open; the fence; closed; the second fence
+
+
+class OpenServer(ScriptedServer):
+    """Its completed threads take results all the same."""
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request, an append as if its thread were open."""
+        for thread in self.store.threads.values() if seen.path.endswith("/append") else ():
+            if seen.path.endswith(f"/threads/{thread.id}/append"):
+                was_completed, thread.is_completed = thread.is_completed, False
+                reply = super().applied(seen)
+                thread.is_completed = was_completed
+                return reply
+        return super().applied(seen)
+
+
+def test_server_without_a_fence_settles(tmp_path: Path) -> None:
+    """Where completed threads take results, a late copy may land for two minutes: nothing is decided before."""
+    with checked_server(OpenServer(token=TOKEN)) as server:
+        server.script([Rule("POST", OPERATIONS["append-thread"], late(502))])
+        with stepping(ended_session(tmp_path, server, 3)) as stepper:
+            step_until(stepper, lambda: bool(server.log) and server.log[-1].status == 502)
+            stepper.clock.now += 1
+            step_until(stepper, lambda: stepper.delivery.is_busy)
+            assert stepper.delivery.state.fencing == "settles"
+            stepper.clock.now += 100
+            assert not stepper.step()
+            server.release()
+            stepper.run()
+            assert stepper.delivery.is_finished
+            assert stepper.clock.now > 1000 + 120
+        assert_whole(server, numbered(3))
+
+
+def test_storm_costs_three_threads_at_most(tmp_path: Path) -> None:
+    """While appends go unanswered only ones without tests are tried, ever more seldom, and no more threads are made."""
+    with checked_server() as server:
+        server.script([Rule("POST", OPERATIONS["append-thread"], answer(500), count=60)])
+        with stepping(ended_session(tmp_path, server, 600)) as stepper:
+            stepper.run(steps=20_000)
+            assert stepper.delivery.is_finished
+        assert_whole(server, numbered(600))
+        assert len(server.store.threads) <= 4  # three in the storm; one more may be unanswered at its end
+        appends = [each for each in server.log if each.path.endswith("/append") and "tests" in (each.json or {})]
+        assert sum(each.status == 500 for each in appends) <= 3
+        assert stepper.clock.now > 1000 + 50 * 30
+
+
+def test_completion_that_cannot_be_read_is_taken_as_done(server: ScriptedServer, written: WrittenSession) -> None:
+    """A server that shows no run and refuses to complete it once more ends the delivery: it is completed."""
+    server.script([
+        Rule("GET", r"/runs/\d+$", answer(404), count=None),
+        Rule("POST", OPERATIONS["complete-run"], lost_answer()),
+    ])  # fmt: skip
+    settled(written)
+    assert_whole(server, numbered(3))

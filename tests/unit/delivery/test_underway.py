@@ -1,0 +1,389 @@
+"""Several requests under way at the same time, at a session's end: never two to one thread, none lost or doubled."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
+from pytest_automation_report.delivery.handover import Timeouts
+from pytest_automation_report.delivery.in_flight import InFlightRequests, max_in_flight
+from pytest_automation_report.errors import ThrottledError
+from support.deliveries import (
+    Clock,
+    Stepper,
+    WrittenSession,
+    lived,
+    numbered,
+    session_of_workers,
+    stepping,
+    until_appends_are_under_way,
+)
+from support.oracle import assert_whole, checked_server, names
+from support.scripted_server.faults import Rule, answer, applied_but, delayed, held, throttled
+from support.scripted_server.server import ScriptedServer
+from support.sessions import TOKEN, run_session, send, session_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytest_automation_report.delivery.in_flight import Call
+    from support.deliveries import Pending
+    from support.sessions import Ran
+
+APPEND = r"/threads/\d+/append$"
+NAMES = numbered(6)
+
+
+def going_on(stepper: Stepper, pending: Pending) -> None:
+    """Step until nothing is left to do but to wait for answers."""
+    while stepper.step():
+        assert len(pending) <= 4
+
+
+def waits(stepper: Stepper, seconds: float) -> bool:
+    """Let time pass; return whether the sender still waits then."""
+    stepper.clock.now += seconds
+    return stepper.delivery.retry_policy.is_waiting
+
+
+@pytest.mark.parametrize("place", [0, -1], ids=["in-order", "last-first"])
+def test_each_thread_has_one_request_at_a_time(tmp_path: Path, server: ScriptedServer, place: int) -> None:
+    """Requests to different threads are under way together, four at most, and each follows the answer that it needs."""
+    pending: Pending = []
+    most = 0
+    with stepping(session_of_workers(tmp_path, server, 6), pending=pending) as stepper:
+        going_on(stepper, pending)
+        assert len(pending) == 1, "no thread without its run"
+        while not stepper.delivery.is_finished:
+            pending.pop(place)()
+            going_on(stepper, pending)
+            most = max(most, len(pending))
+            workers = [each.worker for each in stepper.delivery.state.open_intents.values()]
+            assert len(set(workers)) == len(workers) == len(pending)
+    assert most == 4
+    assert_whole(server, NAMES)
+    paths = [each.path for each in server.log]
+    assert paths[-1].endswith("/complete")
+    assert sum(bool(re.search(r"/runs/\d+/(append|complete)$", path)) for path in paths) == 2
+    told: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        if "/threads/" in path:
+            told[path.split("/")[-2]].append(path.split("/")[-1])
+    assert list(told.values()) == [["append", "complete"]] * 6
+
+
+def test_one_request_at_a_time_while_tests_run(tmp_path: Path, server: ScriptedServer) -> None:
+    """Before all workers have ended, a server has one request of a session at a time."""
+    pending: Pending = []
+    written = WrittenSession(tmp_path, server.address)
+    written.add("test_main")
+    written.add_worker("gw0", *NAMES)
+    with stepping(written, pending=pending) as stepper:
+        going_on(stepper, pending)
+        stepper.clock.now += 10
+        going_on(stepper, pending)
+        assert pending == []
+        assert names(server) == sorted(["test_main", *NAMES])
+
+
+def test_settling_waits_for_what_is_under_way(tmp_path: Path, server: ScriptedServer) -> None:
+    """A request without an answer is looked into once no other is under way, and nothing new is sent before."""
+    pending: Pending = []
+    with stepping(session_of_workers(tmp_path, server, 3), pending=pending) as stepper:
+        until_appends_are_under_way(stepper, pending, 3)
+        server.script([Rule("POST", APPEND, applied_but(500))])
+        pending.pop(0)()
+        requests = len(server.log)
+        assert stepper.step()  # takes the answer
+        stepper.clock.now += 60
+        assert not stepper.step()
+        assert len(server.log) == requests
+        assert len(pending) == len(stepper.delivery.in_flight) > 0
+        stepper.idle = lambda: bool(pending and [pending.pop(0)()])
+        stepper.run()
+    assert_whole(server, NAMES[:3])
+
+
+@pytest.mark.parametrize("arrived", [0, 1, 2, 3])
+def test_new_sender_settles_all_that_was_under_way(tmp_path: Path, server: ScriptedServer, arrived: int) -> None:
+    """Of several requests that a killed sender had under way, those that arrived are not sent again, the others are."""
+    pending: Pending = []
+    written = session_of_workers(tmp_path, server, 3)
+    with stepping(written, pending=pending) as stepper:
+        until_appends_are_under_way(stepper, pending, 3)
+        for _ in range(arrived):
+            pending.pop(0)()
+    with stepping(WrittenSession.reopened(written)) as stepper:
+        assert len(stepper.delivery.state.open_intents) >= 3
+        stepper.run()
+        assert stepper.delivery.is_finished
+    assert_whole(server, NAMES[:3])
+
+
+@pytest.mark.parametrize("place", [0, -1], ids=["in-order", "last-first"])
+def test_last_words_in_a_run_of_others(tmp_path: Path, server: ScriptedServer, place: int) -> None:
+    """In a joined run the thread that ends last has the last words, also when all threads end at the same time."""
+    server.store.apply("POST", "/api/v1/projects/1/automation/runs", "", {"name": "shared", "source": "suite"})
+    pending: Pending = []
+    with stepping(session_of_workers(tmp_path, server, 4, joined_run=2), pending=pending) as stepper:
+        stepper.idle = lambda: bool(pending and [pending.pop(place)()])
+        stepper.run()
+    threads = server.store.runs[2].threads
+    assert len(threads) == 4
+    assert all(thread.is_completed for thread in threads)
+    fields = [field["name"] for thread in threads for field in thread.resources["fields"]]
+    assert fields.count("Session") == 1
+    assert not server.store.runs[2].is_completed
+
+
+def test_answers_are_awaited_when_nothing_more_is_sent(tmp_path: Path, server: ScriptedServer) -> None:
+    """What was under way when the token was refused counts as its answer says: nothing of it is left in doubt."""
+    pending: Pending = []
+    with stepping(session_of_workers(tmp_path, server, 3), pending=pending) as stepper:
+        until_appends_are_under_way(stepper, pending, 3)
+        server.script([Rule("POST", APPEND, answer(401))])
+        pending.pop(0)()
+        going_on(stepper, pending)
+        assert stepper.delivery.stopped
+        for each in pending:
+            each()
+        stepper.delivery.await_responses()
+        assert len(names(server)) == 2 == stepper.delivery.state.total("acknowledged")
+        assert stepper.delivery.state.open_intent is None
+
+
+@pytest.mark.parametrize("second", [204, 500])
+def test_refused_token_stays_the_reason(tmp_path: Path, server: ScriptedServer, second: int) -> None:
+    """That the token was refused is still told when other requests that were under way are answered after it."""
+    pending: Pending = []
+    with stepping(session_of_workers(tmp_path, server, 3), pending=pending) as stepper:
+        until_appends_are_under_way(stepper, pending, 3)
+        server.script([Rule("POST", APPEND, answer(401)), Rule("POST", APPEND, applied_but(second))])
+        pending.pop(0)()
+        assert stepper.step()
+        for each in pending:
+            each()
+        stepper.delivery.await_responses()
+        state = stepper.delivery.state
+        assert (state.trouble_class, state.trouble) == ("token", stepper.delivery.stopped)
+
+
+def test_pause_stays_the_reason(tmp_path: Path, server: ScriptedServer) -> None:
+    """That the server asked for a pause is still told when a request that was under way is answered after it."""
+    pending: Pending = []
+    with stepping(session_of_workers(tmp_path, server, 2), pending=pending) as stepper:
+        until_appends_are_under_way(stepper, pending, 2)
+        server.script([Rule("POST", APPEND, throttled("60"))])
+        for each in pending:
+            each()
+        going_on(stepper, pending)
+        state = stepper.delivery.state
+        assert state.total("acknowledged") == 1
+        assert (state.trouble_class, "429" in state.trouble) == ("throttled", True)
+        pending.clear()
+        stepper.clock.now += 61
+        stepper.idle = lambda: bool(pending and [pending.pop(0)()])
+        stepper.run()
+        assert not state.trouble
+    assert_whole(server, NAMES[:2])
+
+
+def test_first_reason_counts(written: WrittenSession) -> None:
+    """Why nothing more is sent is what was met first."""
+    with stepping(written) as stepper:
+        retry_policy, state = stepper.delivery.retry_policy, stepper.delivery.state
+        retry_policy.stop("token", "no")
+        retry_policy.stop("refused", "gone")
+        assert (state.trouble_class, state.trouble, stepper.delivery.stopped) == ("token", "no", "no")
+
+
+def test_refused_token_beside_other_requests(tmp_path: Path, server: ScriptedServer) -> None:
+    """The command says by its exit code that the token was refused, whatever was answered after it."""
+    spool = tmp_path / "spool"
+    spool.mkdir(mode=0o700)
+    session_of_workers(spool, server, 3).close()
+    late = Rule("POST", APPEND, held(), first=2, count=None)
+    server.script([Rule("POST", APPEND, answer(401)), late])
+
+    def answer_late() -> None:
+        server.wait_until(lambda: any(each.status == 401 for each in server.log))
+        server.release()
+
+    releasing = threading.Thread(target=answer_late)
+    releasing.start()
+    arguments = ("--url", server.address, "--project-id", "1", "--spool", str(spool))
+    ran = send(tmp_path, *arguments, env=session_environment())
+    releasing.join()
+    assert ran.exit == 4, ran.text
+
+
+def test_slow_answer_is_no_lack_of_progress(tmp_path: Path, server: ScriptedServer) -> None:
+    """The command does not give up while an answer is awaited, however long the last one is ago."""
+    server.script([Rule("POST", APPEND, delayed(0.8))])  # longer than the time without progress
+    delivery = lived(session_of_workers(tmp_path, server, 3), server, max_in_flight=4)
+    assert delivery.is_finished
+    assert_whole(server, NAMES[:3])
+
+
+def test_files_are_stored_when_nothing_is_under_way(tmp_path: Path) -> None:
+    """No answer waits for a file that is being stored, which may take long."""
+    with checked_server(ScriptedServer(token=TOKEN, keeps_artifacts=True)) as server:
+        written = WrittenSession(tmp_path, server.address)
+        written.add_worker("gw0", NAMES[0])
+        written.add_worker("gw1", NAMES[1], file="gw1-1")
+        written.add_worker("gw2", NAMES[2], file="gw2-1")
+        written.describe("main-1")
+        written.end()
+        pending: Pending = []
+        uploads = 0
+        with stepping(written, pending=pending) as stepper:
+            while not stepper.delivery.is_finished:
+                if not stepper.step():
+                    pending.pop(0)()
+                before, uploads = uploads, sum(each.path == "/artifacts" for each in server.log)
+                assert uploads == before or not pending
+        assert uploads == 3
+        assert_whole(server, NAMES[:3])
+        assert len(server.artifacts) == 3
+        assert [each["name"] for each in server.store.runs[2].resources["artifacts"]] == ["main-1"]
+
+
+def test_longest_pause_counts(written: WrittenSession) -> None:
+    """A pause that the server asks for is kept when another request fails; our own wait ends with the session."""
+    with stepping(written, Clock(number=1.0)) as stepper:
+        retry_policy = stepper.delivery.retry_policy
+        for _ in range(3):
+            retry_policy.back_off("again", "no route")
+            stepper.clock.now += 40
+        retry_policy.back_off("again", "no route")
+        retry_policy.wait_as_asked(ThrottledError("no", 1.0))
+        retry_policy.skip_backoff()
+        assert not waits(stepper, 1.6)
+        retry_policy.wait_as_asked(ThrottledError("no", 60.0))
+        retry_policy.wait_as_asked(ThrottledError("no", 1.0))
+        retry_policy.back_off("again", "no route")
+        retry_policy.skip_backoff()
+        assert waits(stepper, 59)
+        assert not waits(stepper, 2)
+        retry_policy.back_off("again", "no route")
+        retry_policy.skip_backoff()
+        assert not waits(stepper, 0)
+
+
+def test_failures_at_the_same_time_are_one(written: WrittenSession) -> None:
+    """Requests that fail together make the next wait no longer than one of them would."""
+    with stepping(written, Clock(number=1.0)) as stepper:
+        retry_policy, seconds = stepper.delivery.retry_policy, Timeouts().retry_base
+        for factor in (1, 2, 4):
+            for _ in range(4):
+                retry_policy.back_off("again", "no route")
+            assert waits(stepper, 0.9 * factor * seconds)
+            assert not waits(stepper, 0.2 * factor * seconds)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_round_trips_at_the_end(tmp_path: Path, server: ScriptedServer, workers: int) -> None:
+    """The results of all workers and the note of the run are under way to the server at the same time."""
+    written = session_of_workers(tmp_path, server, workers)
+    server.script([
+        Rule("POST", APPEND, held(), count=workers),
+        Rule("POST", r"/runs/\d+/append$", held()),
+    ])  # fmt: skip
+    failures: list[BaseException] = []
+
+    def live() -> None:
+        try:
+            assert lived(written, server, max_in_flight=4).is_finished
+        except BaseException as error:  # noqa: BLE001 - raised by the test
+            failures.append(error)
+
+    sender = threading.Thread(target=live)
+    sender.start()
+    try:
+        server.wait_until(lambda: sum(each.path.endswith("/append") for each in server.log) == workers + 1)
+        assert not any(each.path.endswith("/complete") for each in server.log)
+    finally:
+        server.release()
+        sender.join()
+    assert failures == []
+    assert_whole(server, NAMES[:workers])
+    assert server.connection_count <= 4
+
+
+@pytest.mark.parametrize("way", ["pytest", "send"])
+def test_round_trips_of_whole_processes(tmp_path: Path, server: ScriptedServer, way: str) -> None:
+    """The sender of a session, and the command, have several requests under way to a server over the network."""
+    is_sent = way == "send"
+    count = 3 if is_sent else 1
+    note = Rule("POST", r"/runs/\d+/append$", held())
+    server.script([Rule("POST", APPEND, held(), count=count), note])
+    if is_sent:
+        spool = tmp_path / "spool"
+        spool.mkdir(mode=0o700)
+        session_of_workers(spool, server, count).close()
+        arguments = ("--url", server.address, "--project-id", "1", "--spool", str(spool))
+        run: Callable[[], Ran] = lambda: send(tmp_path, *arguments, env=session_environment())  # noqa: E731
+    else:
+        (tmp_path / "test_it.py").write_text("def test_0():\n    pass\n")
+        run = lambda: run_session(tmp_path, address=server.address)  # noqa: E731
+    found: list[Ran] = []
+    running = threading.Thread(target=lambda: found.append(run()))
+    running.start()
+
+    def are_together() -> bool:
+        paths = [each.path for each in server.log if each.path.endswith(("/append", "/complete"))]
+        return len(paths) == count + 1 and sum(bool(re.search(APPEND, path)) for path in paths) == count
+
+    try:
+        server.wait_until(are_together)
+        assert server.log[-1].path.endswith("/append")
+    finally:
+        server.release()
+        running.join()
+    assert [each.exit for each in found] == [0]
+    assert_whole(server, NAMES[:count])
+
+
+def test_embedded_store_has_one_request_at_a_time() -> None:
+    """A store that answers in the sender's own process gets one request after the other."""
+    assert max_in_flight(Endpoint(EMBEDDED_ORIGIN, 1, "store.sqlite3")) == 1
+    assert max_in_flight(Endpoint("https://example.test", 1)) == 4
+
+
+def test_call_ends_where_it_is_concluded() -> None:
+    """What a request raises in its own thread is raised where its answer is taken, whatever it is."""
+    in_flight: InFlightRequests[str] = InFlightRequests()
+    in_flight.max_count = 2
+
+    def fail() -> int:
+        raise KeyboardInterrupt
+
+    in_flight.start("fails", fail)
+    in_flight.start("made", lambda: 7)
+    found: dict[str, Call] = {}
+    while in_flight:
+        in_flight.wait(10.0)
+        found.update(in_flight.finished())
+    assert found["made"]() == 7
+    with pytest.raises(KeyboardInterrupt):
+        found["fails"]()
+
+
+def test_wait_ends_without_an_answer() -> None:
+    """Nobody waits for an answer longer than asked, and an answer that is there is not waited for."""
+    work: Pending = []
+    in_flight: InFlightRequests[int] = InFlightRequests(work.append)
+    in_flight.start(1, lambda: None)
+    in_flight.wait(0.001)
+    assert list(in_flight.finished()) == []
+    work[0]()
+    in_flight.wait(10.0)
+    in_flight.wait(10.0)
+    assert [number for number, _ in in_flight.finished()] == [1]
+    assert len(in_flight) == 0

@@ -1,0 +1,31 @@
+"""Hooks of pytest in, records out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_automation_report.recording.options import RecordingOptions
+from pytest_automation_report.session.runtest_hooks import Clock, InternalErrors, RuntestHooks
+from pytest_automation_report.spool.records import Decoder
+from pytest_automation_report.spool.writer import SpoolWriter
+from support.recording import MadeReport
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_start_that_fails_does_not_give_its_result_to_another_test(tmp_path: Path) -> None:
+    """A plugin that gives no location costs its test's START, not its result, and the test before it has one alone."""
+    path, faults, nowhere = tmp_path / "main.records", InternalErrors(), None
+    recording = RuntestHooks(SpoolWriter(path), RecordingOptions(), Clock(), "main", faults)
+    places: dict[str, Any] = {"a.py::one": ("a.py", 1, "one"), "a.py::two": nowhere}
+    for nodeid, place in places.items():
+        recording.pytest_runtest_logstart(nodeid, place)
+        for when in ("setup", "call", "teardown"):
+            recording.pytest_runtest_logreport(MadeReport(nodeid=nodeid, when=when))  # type: ignore[arg-type]
+        recording.pytest_runtest_logfinish(nodeid)
+    _, one, two = (each.record for each in Decoder().feed(path.read_bytes()))
+    assert (one.kind, one.members["id"]) == ("pass", "a.py::one")
+    assert (two.kind, two.members["status"]) == ("finish", "passed")
+    assert '"name":"two"' in two.test
+    assert (faults.count, recording.counts) == (1, {"passed": 2})

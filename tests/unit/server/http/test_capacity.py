@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import io
+import random
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from falcon.testing import TestClient
+
+from pytest_automation_report.api.models import PostgresDatabase
+from pytest_automation_report.cli.main import main
+from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.store.artifacts import ArtifactContents
+from pytest_automation_report.server.store.database import execute, used_bytes
+from pytest_automation_report.server.store.errors import ApiError
+from pytest_automation_report.server.store.store import Store
+from support.processes import line_of, python
+from support.service import API, TOKEN, Service, a_test, command_runner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from falcon.testing import Result
+
+    from support.contract import Contract
+
+ROOM = 1_000_000
+
+
+@pytest.fixture
+def limit(service: Service) -> int:
+    """Return what a store may have that takes a little more than it takes with nothing in it."""
+    return service.store.read(lambda reader: used_bytes(reader.database)) + ROOM
+
+
+@pytest.fixture
+def full(service: Service, limit: int, contract: Contract) -> Iterator[TestClient]:
+    """Serve a store that has reached its limit, with one open run and thread."""
+    thread = service.new_thread(service.new_run())
+    while service.store.read(lambda reader: used_bytes(reader.database)) < limit:
+        service.append(thread, *(a_test(each, folder="f" * 700) for each in range(100)))
+    with closing(Store(service.place, max_bytes=limit)) as store:
+        yield TestClient(contract.wsgi(create_application(store, TOKEN)))
+
+
+def _post(client: TestClient, path: str, body: object, **headers: str) -> Result:
+    sent = {
+        "Authorization": f"Bearer {TOKEN.value}",
+        **{name.replace("_", "-"): text for name, text in headers.items()},
+    }
+    return client.simulate_post(API + path, json=body, headers=sent)
+
+
+def test_a_full_store_takes_nothing_more(full: TestClient, service: Service, limit: int) -> None:
+    """Whatever would make it larger is refused as the contract refuses, and told what helps; nothing is stored."""
+    before = service.run(1)
+    for path, body in (
+        ("/projects/1/automation/runs", {"name": "n", "source": "s"}),
+        ("/automation/runs/1/append", {"fields": []}),
+        ("/automation/runs/1/threads", {}),
+        ("/automation/runs/threads/1/append", {"tests": [a_test()]}),
+    ):
+        answer = _post(full, path, body)
+        assert answer.status_code == 422, path
+        assert f"may have {limit}" in answer.json["message"]
+        assert "store prune" in answer.json["message"]
+    assert service.run(1) == before
+
+
+def test_a_full_store_still_ends_what_began(full: TestClient, service: Service) -> None:
+    """Threads and runs are completed, and everything is read."""
+    assert _post(full, "/automation/runs/threads/1/complete", {}).status_code == 204
+    assert _post(full, "/automation/runs/1/complete", {}).status_code == 204
+    assert service.run(1)["is_completed"]
+
+
+def test_what_was_refused_is_taken_when_there_is_room(full: TestClient, service: Service) -> None:
+    """The same request with the same key is new again: free space counts as room."""
+    body = {"tests": [a_test(999)]}
+    refused = _post(full, "/automation/runs/threads/1/append", body, Idempotency_Key="k")
+    assert refused.status_code == 422
+    service.store.write(lambda writer: execute(writer.database, "DELETE FROM result WHERE id > 100"))
+    if isinstance(service.place, PostgresDatabase):
+        service.store.compact()  # it counts what the files have
+    assert _post(full, "/automation/runs/threads/1/append", body, Idempotency_Key="k").status_code == 204
+
+
+def test_a_full_store_keeps_no_artifact(service: Service, limit: int) -> None:
+    """Contents count as all else does; one that is there already needs no room."""
+    content = io.BytesIO(random.Random(1).randbytes(2 * ROOM))
+    ArtifactContents(service.store).put(content)
+    with closing(Store(service.place, max_bytes=limit)) as store:
+        content.seek(0)
+        ArtifactContents(store).put(content)
+        with pytest.raises(ApiError, match="The store is full"):
+            ArtifactContents(store).put(io.BytesIO(b"y"))
+
+
+@pytest.mark.parametrize("size", ["", "0GB", "5", "5 PB", "-1MB", "1.5GB", "all"])
+@pytest.mark.parametrize("option", ["--max-size", "--max-artifacts"])
+def test_a_size_that_is_none_is_named(option: str, size: str) -> None:
+    """A usage error names the option, the value and how to write one."""
+    ran = command_runner().invoke(main, ["serve", option, size])
+    assert ran.exit_code == 2
+    assert f"'{option}': {size!r} is no size; use a number with KB, MB, GB or TB" in " ".join(ran.stderr.split())
+
+
+def test_served_stores_have_their_limits(tmp_path: Path) -> None:
+    """The options of the command reach store and shelf."""
+    options = ["--port", "0", "--max-size", "300KB", "--max-artifacts", "1KB", "--database", str(tmp_path / "store.db")]
+    script = f"from pytest_automation_report.cli.main import main; main({['serve', *options]!r})"
+    with python(script) as server, requests.Session() as session:
+        address = line_of(server)
+        session.trust_env = False
+        token = (tmp_path / "store.db.token").read_text().strip()
+        session.headers["Authorization"] = f"Bearer {token}"
+        assert session.post(f"{address}/artifacts", data=b"x" * 1000).status_code == 201
+        refused = session.post(f"{address}/artifacts", data=b"y")
+        assert (refused.status_code, "at most 1000" in refused.text) == (422, True)
+        runs = f"{address}{API}/projects/1/automation/runs"
+        body = {"name": "n", "source": "s", "tags": [f"{number:04}" * 1000 for number in range(25)]}
+        statuses = [session.post(runs, json=body).status_code for _ in range(5)]
+        assert statuses[0] == 201
+        assert statuses[-1] == 422

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from falcon.testing import TestClient
+
+from pytest_automation_report.server.http.requests_adapter import StoreAdapter
+from support.contract import CheckedAdapter, Contract
+from support.service import API, TOKEN, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+JSON = {"Content-Type": "application/json"}
+RUN = f"{API}/automation/runs/1"
+APPEND = f"{API}/automation/runs/threads/1/append"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "body"),
+    [
+        ("GET", f"{API}/nothing", "", None),
+        ("PUT", RUN, "", b"{}"),
+        ("GET", f"{API}/automation/runs/0", "", None),
+        ("GET", f"{API}/automation/runs/x", "", None),
+        ("GET", RUN, "unknown=1", None),
+        ("GET", RUN, "", b"{}"),
+        ("GET", f"{API}/projects/1/automation/runs", "per_page=16", None),
+        ("POST", APPEND, "", None),
+        ("POST", APPEND, "", b"{"),
+        ("POST", APPEND, "", b'{"tests": [{"key": "A", "name": "n", "folder": "f", "status": "s"}]}'),
+        ("POST", f"{API}/automation/runs/1/complete", "", None),
+        ("GET", f"{API}/projects/1/automation/runs", "status=5", None),
+    ],
+)
+def test_a_request_that_the_contract_does_not_have_is_told(
+    contract: Contract,
+    method: str,
+    path: str,
+    query: str,
+    body: bytes | None,
+) -> None:
+    """Paths, methods, parameters and bodies are all checked."""
+    with pytest.raises(AssertionError, match=path):
+        contract.check_request(method, path, query, body)
+
+
+def test_a_request_of_the_contract_passes(contract: Contract) -> None:
+    """Right requests raise nothing, and servers may be asked to be lenient about missing bodies."""
+    test = b'{"tests": [{"key": "a", "name": "n", "folder": "f", "status": "s"}]}'
+    contract.check_request("POST", APPEND, "", test)
+    contract.check_request("GET", f"{API}/projects/1/automation/runs", "page=2&status=3,4&expands=users,configs", None)
+    contract.check_request("POST", f"{API}/automation/runs/1/complete", "", None, body_may_be_missing=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (200, JSON, b'{"result": {}}'),
+        (200, {}, b'{"message": "m"}'),
+        (302, JSON, b"{}"),
+        (404, JSON, b"{}"),
+        (404, JSON, b"<p>"),
+        (405, {}, b""),
+        (500, {"content-type": "text/html"}, b"{}"),
+        (503, JSON, b'{"message": "m"}'),
+    ],
+)
+def test_an_answer_that_the_contract_does_not_have_is_told(
+    contract: Contract,
+    status: int,
+    headers: dict[str, str],
+    body: bytes,
+) -> None:
+    """Statuses, types and bodies are all checked."""
+    with pytest.raises(AssertionError, match=str(status)):
+        contract.check_response("GET", RUN, status, headers, body)
+    with pytest.raises(AssertionError, match="204"):
+        contract.check_response("POST", APPEND, 204, {}, b"x")
+
+
+def test_an_answer_of_the_contract_passes(contract: Contract) -> None:
+    """Documented errors, and the few statuses that every server has, are right."""
+    for status in (404, 405, 413, 415, 500):
+        contract.check_response("GET", RUN, status, JSON, b'{"message": "m"}')
+    contract.check_response("POST", APPEND, 204, {}, b"")
+
+
+def test_a_wrapped_application_tells_its_violations_loudly(contract: Contract) -> None:
+    """A wrong answer is raised where it happens and kept for who looks later."""
+
+    def application(_: object, start_response: Callable[..., object]) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [b'{"result": {}}']
+
+    client = TestClient(contract.wsgi(application))
+    with pytest.raises(AssertionError, match="untested_count"):
+        client.simulate_get(RUN)
+    assert len(contract.violations) == 1
+    assert client.simulate_get("/healthz").status_code == 200
+
+
+def test_a_wrapped_application_may_refuse_what_is_wrong(tmp_path: Path, contract: Contract) -> None:
+    """A bad request that is refused is no violation; one that is answered with success is."""
+    service = Service(tmp_path / "store.db", contract)
+    service.new_run()
+    assert service.get("/projects/1/automation/runs", "per_page=16").status_code == 422
+    with pytest.raises(AssertionError, match="unknown"):
+        service.get("/projects/1/automation/runs", "unknown=1")
+    assert len(contract.violations) == 1
+    service.store.close()
+
+
+def test_a_checked_adapter_tells_violations_of_a_client(tmp_path: Path, contract: Contract) -> None:
+    """A client that relies on leniency, like a missing body, is told."""
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {TOKEN.value}"
+        session.mount("http+local://", CheckedAdapter(StoreAdapter(tmp_path / "store.db", TOKEN), contract))
+        origin = "http+local://store"
+        body = {"name": "n", "source": "s"}
+        assert session.post(f"{origin}{API}/projects/1/automation/runs", json=body).status_code == 201
+        with pytest.raises(AssertionError, match="asks for a body"):
+            session.post(f"{origin}{API}/automation/runs/1/threads")
+    assert len(contract.violations) == 1

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from falcon.testing import TestClient
+
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.http.hosts import answered_hosts, is_answered, listening_address
+from pytest_automation_report.server.http.middleware import Exchange, Extension, RateLimit, ServerOptions
+from support.service import API, TOKEN
+
+if TYPE_CHECKING:
+    import falcon
+    from falcon.testing import Result
+
+    from support.service import Service
+
+RUNS = f"{API}/projects/1/automation/runs"
+RUN = b'{"name": "n", "source": "s"}'
+JSON = {"Content-Type": "application/json"}
+SIGNED = {"Authorization": f"Bearer {TOKEN.value}", **JSON}
+
+
+def _ask(service: Service, rules: ServerOptions, path: str = RUNS, **headers: str) -> Result:
+    client = TestClient(create_application(service.store, TOKEN, rules))
+    sent = {**SIGNED, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return client.simulate_get(path, headers=sent)
+
+
+@pytest.mark.parametrize(
+    ("header", "is_ours"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.1:8000", True),
+        ("127.8.9.1:1", True),
+        ("localhost", True),
+        ("LocalHost.:8000", True),
+        ("[::1]", True),
+        ("[0:0:0:0:0:0:0:1]:8000", True),
+        ("reports.example.com:443", True),
+        ("REPORTS.example.com", True),
+        ("192.0.2.7:8000", True),
+        ("[2001:db8::7]:8000", True),
+        ("reports.example.com.evil.test", False),
+        ("evil.test", False),
+        ("localhost.evil.test", False),
+        ("127.0.0.1.evil.test", False),
+        ("evil.test:127.0.0.1", False),
+        ("127.0.0.1@evil.test", False),
+        ("evil.test#localhost", False),
+        ("192.0.2.8", False),
+        ("0.0.0.0:8000", False),
+        ("[::]", False),
+        ("localhost:8000:9", False),
+        ("localhost, evil.test", False),
+        ("::1", False),
+        ("127.1", False),
+        ("0x7f000001", False),
+        ("", False),
+    ],
+)
+def test_only_own_hosts_are_answered(service: Service, header: str, is_ours: bool) -> None:  # noqa: FBT001 - a table
+    """A page of another site that has its name point here is refused by that name, token or not."""
+    names = answered_hosts(
+        listening_address("127.0.0.1", is_remote_allowed=False), ["Reports.example.com", "192.0.2.7", "2001:db8:0::7"]
+    )
+    assert is_answered(header, names) is is_ours
+    service.new_run()
+    answer = _ask(service, ServerOptions(hosts=names), Host=header)
+    assert answer.status_code == (200 if is_ours else 403)
+    assert ("--allow-host" in answer.text) is not is_ours
+
+
+def test_the_address_listened_on_is_answered_unless_it_means_all() -> None:
+    """Who asks for one remote address can use it; an address for all says nothing about names."""
+    remote = listening_address("192.0.2.1", is_remote_allowed=True)
+    assert answered_hosts(remote, []) == {"192.0.2.1"}
+    for everything in ("0.0.0.0", "::"):
+        assert answered_hosts(listening_address(everything, is_remote_allowed=True), []) == frozenset()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "http://a", "a:80", "-", "*", "\xe9.test", "a/b"])
+def test_what_is_no_host_cannot_be_allowed(name: str) -> None:
+    """A mistyped name is told by its option, and there is no wildcard."""
+    with pytest.raises(SettingError, match="--allow-host"):
+        answered_hosts(listening_address("::1", is_remote_allowed=False), [name])
+
+
+def test_health_is_told_to_any_host(service: Service) -> None:
+    """Probes ask by whatever address they know."""
+    assert _ask(service, ServerOptions(hosts=frozenset()), "/healthz", Host="10.1.2.3").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("site", "status"), [("same-origin", 200), ("none", 200), ("same-site", 403), ("cross-site", 403), ("", 403)]
+)
+def test_requests_that_pages_of_other_sites_make_are_refused(service: Service, site: str, status: int) -> None:
+    """A browser says whose page asks; other clients say nothing."""
+    service.new_run()
+    assert _ask(service, ServerOptions(), Sec_Fetch_Site=site).status_code == status
+    assert _ask(service, ServerOptions()).status_code == 200
+
+
+def test_no_answer_invites_other_sites(service: Service) -> None:
+    """No header allows another origin to read, and browsers may not guess at types."""
+    service.new_run()
+    for path in (RUNS, "/healthz", "/nothing"):
+        answer = _ask(service, ServerOptions(), path, Origin="https://evil.test")
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_requests_are_counted_by_the_minute() -> None:
+    """So many pass in a minute that begins with its first one; then the wait is told in whole seconds."""
+    now = [100.0]
+    limit = RateLimit(2, clock=lambda: now[0])
+    assert [limit.wait_seconds() for _ in range(3)] == [0, 0, 60]
+    now[0] += 59.5
+    assert limit.wait_seconds() == 1
+    now[0] += 0.5
+    assert [limit.wait_seconds() for _ in range(3)] == [0, 0, 60]
+
+
+def test_a_request_over_the_limit_is_429(service: Service) -> None:
+    """It is told when to come again and changes nothing; health and strangers are not counted; no limit is usual."""
+    client = TestClient(create_application(service.store, TOKEN, ServerOptions(requests_per_minute=3)))
+    for _ in range(9):
+        assert client.simulate_get("/healthz").status_code == 200
+        assert client.simulate_post(RUNS, headers=JSON, body=RUN).status_code == 401
+    answers = [client.simulate_post(RUNS, headers=SIGNED, body=RUN) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [201, 201, 201, 429, 429]
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 60
+    assert list(answers[-1].json) == ["message"]
+    assert service.get("/projects/1/automation/runs").json["total"] == 3
+    for _ in range(50):
+        service.get("/projects/1/automation/runs")
+
+
+def test_every_answer_is_told_without_the_token(service: Service) -> None:
+    """Method, path, status and time: of success, refusal and failure, without query or token wherever it stands."""
+    seen: list[Exchange] = []
+    client = TestClient(create_application(service.store, TOKEN, ServerOptions(observe=seen.append)))
+    client.simulate_post(RUNS, headers=SIGNED, body=RUN)
+    client.simulate_get(f"/{TOKEN.value}/x", query_string=f"token={TOKEN.value}", headers=SIGNED)
+    client.simulate_get(RUNS)
+    client.simulate_get("/healthz")
+    service.store.close()
+    client.simulate_get(RUNS, headers=SIGNED)
+    assert [(each.method, each.path, each.status) for each in seen] == [
+        ("POST", RUNS, 201),
+        ("GET", "/***/x", 404),
+        ("GET", RUNS, 401),
+        ("GET", "/healthz", 200),
+        ("GET", RUNS, 500),
+    ]
+    assert all(0 < each.milliseconds < 60_000 for each in seen)
+
+
+def test_more_addresses_can_be_added_with_a_login_of_their_own(service: Service) -> None:
+    """What is added is admitted by its own rule; the API still asks for the token, and hosts are checked for both."""
+
+    class Page:
+        def on_get(self, _: falcon.Request, resp: falcon.Response) -> None:
+            resp.text = "a page"
+
+    def admits(req: falcon.Request) -> bool:
+        return req.path == "/" and req.get_cookie_values("login") == ["yes"]
+
+    extension = Extension(routes=[("/", Page())], admits=admits)
+    client = TestClient(create_application(service.store, TOKEN, ServerOptions(hosts=frozenset()), extension))
+    host = {"Host": "localhost"}
+    cookie = {**host, "Cookie": "login=yes"}
+    assert client.simulate_get("/", headers=cookie).text == "a page"
+    assert client.simulate_get("/", headers=host).status_code == 401
+    assert client.simulate_get(RUNS, headers=cookie).status_code == 401
+    assert client.simulate_get("/", headers={"Cookie": "login=yes", "Host": "evil.test"}).status_code == 403
+    assert client.simulate_post("/", headers=cookie).status_code == 405
+
+
+def test_strict_references_must_be_known(service: Service) -> None:
+    """Unknown configurations and milestones are named together, make nothing, and are taken once they are there."""
+    body: dict[str, Any] = {"name": "n", "source": "new", "config": "c", "milestone": "m"}
+    client = TestClient(create_application(service.store, TOKEN, ServerOptions(are_references_strict=True)))
+
+    def create(**changes: object) -> Result:
+        return client.simulate_post(RUNS, headers=SIGNED, body=json.dumps({**body, **changes}).encode())
+
+    answer = create()
+    assert (answer.status_code, sorted(answer.json["errors"])) == (422, ["config", "milestone"])
+    assert service.raw("GET", RUNS).status_code == 404
+    assert sorted(create(config_id=7).json["errors"]) == ["config_id", "milestone"]
+    service.new_run(config="c", milestone="m")
+    service.new_run(2, config="other")
+    assert create().status_code == create(config_id=1).status_code == create(config="").status_code == 201
+    assert create(config="other").json["errors"] == {"config": ["There is no config of this name in this project."]}
+    service.new_run(config="made", milestone="made, too")

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from falcon.testing import TestClient
+
+from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.store import sqlite as connections
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.tables import AppliedRequestRow
+from support.service import API, IN_A_FILE, SECOND, TOKEN, a_test
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from peewee import SqliteDatabase
+
+    from pytest_automation_report.api.models import PostgresDatabase
+    from support.service import Service
+
+DAY = 24 * 3600 * SECOND
+IN_PROGRESS = '{"message":"A request with this idempotency key is being answered."}'
+
+
+def test_a_repeated_request_gets_the_first_answer_and_is_done_once(service: Service) -> None:
+    """Every operation may be sent again with its key: same status, same body, nothing stored twice."""
+    run = {"name": "n", "source": "s"}
+    first, again = (service.post("/projects/1/automation/runs", run, key="run") for _ in range(2))
+    assert (first.status_code, first.json) == (again.status_code, again.json) == (201, {"id": 1})
+    first, again = (service.post("/automation/runs/1/threads", {}, key="thread") for _ in range(2))
+    assert first.json == again.json == {"id": 1}
+    tests = {"tests": [a_test()], "elapsed_computed": 5}
+    for path, body in (
+        ("/automation/runs/threads/1/append", tests),
+        ("/automation/runs/1/append", {"fields": [{"type": 1, "name": "f"}]}),
+        ("/automation/runs/threads/1/complete", {}),
+        ("/automation/runs/1/complete", {}),
+    ):
+        answers = [service.post(path, body, key=path) for _ in range(3)]
+        assert [(answer.status_code, answer.content) for answer in answers] == [(204, b"")] * 3
+    stored = service.run(1)
+    assert (stored["total_count"], stored["thread_count"], len(stored["fields"])) == (1, 1, 1)
+    assert stored["threads"][0]["elapsed"] == 5
+    again = service.post("/automation/runs/threads/1/append", tests, key="/automation/runs/threads/1/append")
+    assert again.status_code == 204, "an answer is repeated even when the thread is completed by now"
+
+
+def test_a_key_cannot_be_used_for_another_request(service: Service) -> None:
+    """The same key with another body, or at another address, is 422 and changes nothing."""
+    first, second = (service.new_thread(service.new_run()) for _ in range(2))
+    append = "/automation/runs/threads/{}/append"
+    assert service.post(append.format(first), {"tests": [a_test(1)]}, key="k").status_code == 204
+    for thread, body in ((first, {"tests": [a_test(2)]}), (second, {"tests": [a_test(1)]})):
+        answer = service.post(append.format(thread), body, key="k")
+        assert (answer.status_code, list(answer.json["errors"])) == (422, ["Idempotency-Key"])
+    assert [service.run(run)["total_count"] for run in (1, 2)] == [1, 0]
+
+
+def test_a_refused_request_does_not_use_its_key_up(service: Service) -> None:
+    """After a 4xx the key can be sent with a corrected request."""
+    run_id = service.new_run()
+    thread_id = service.new_thread(run_id)
+    path = f"/automation/runs/threads/{thread_id}/append"
+    assert service.post(path, {"tests": [a_test(1, "nonsense")]}, key="k").status_code == 422
+    assert service.post("/automation/runs/threads/99/append", {"tests": [a_test(1)]}, key="k").status_code == 404
+    assert service.post(path, {"tests": [a_test(1)]}, key="k").status_code == 204
+    assert service.run(run_id)["total_count"] == 1
+
+
+def test_the_key_comes_back_with_every_answer(service: Service) -> None:
+    """That is how a client learns that this server knows keys: on success, repetition and refusal."""
+    run = {"name": "n", "source": "s"}
+    bodies: tuple[dict[str, str], ...] = (run, run, {}, {"name": "other", "source": "s"})
+    answers = [service.post("/projects/1/automation/runs", body, key="k-1") for body in bodies]
+    assert [answer.status_code for answer in answers] == [201, 201, 422, 422]
+    assert [answer.headers["idempotency-key"] for answer in answers] == ["k-1"] * 4
+    assert "idempotency-key" not in service.post("/projects/1/automation/runs", run).headers
+    assert service.raw("GET", f"{API}/automation/runs/1", Idempotency_Key="k").headers["idempotency-key"] == "k"
+    assert "idempotency-key" not in service.raw("GET", f"{API}/automation/runs/1", Idempotency_Key="a b").headers
+    assert "idempotency-key" not in service.raw("POST", f"{API}/nothing", Authorization="", Idempotency_Key="k").headers
+
+
+@pytest.mark.parametrize("key", ["", "a b", "\xe9", "x" * 256])
+def test_a_key_that_is_no_word_is_refused(service: Service, key: str) -> None:
+    """Keys are 1 to 255 visible ASCII characters, and others are not sent back."""
+    body = b'{"name": "n", "source": "s"}'
+    answer = service.raw("POST", f"{API}/projects/1/automation/runs", body, Idempotency_Key=key)
+    assert (answer.status_code, list(answer.json["errors"])) == (422, ["Idempotency-Key"])
+    assert "idempotency-key" not in answer.headers
+
+
+def test_requests_without_a_key_are_stored_as_often_as_they_come(service: Service) -> None:
+    """Nothing but the key makes two requests one."""
+    run_id = service.new_run()
+    thread_id = service.new_thread(run_id)
+    for _ in range(2):
+        service.append(thread_id, a_test())
+    assert service.run(run_id)["total_count"] == 2
+
+
+def test_keys_are_forgotten_after_a_week(service: Service) -> None:
+    """A store does not grow by old keys, and a week-old one is as good as new."""
+    path, run = "/projects/1/automation/runs", {"name": "n", "source": "s"}
+    service.post(path, run, key="old")
+    service.clock.now += 6 * DAY
+    for number in range(260):
+        service.post(path, run, key=f"young-{number}")
+    assert service.post(path, run, key="old").json == {"id": 1}
+    service.clock.now += DAY
+    assert service.post(path, run, key="old").json == {"id": 1}, "seven days are kept"
+    service.clock.now += 1
+    assert service.post(path, run, key="old").json == {"id": 262}, "and no more, purged or not"
+    service.clock.now += DAY
+    for number in range(260):
+        service.post(path, run, key=f"new-{number}")
+    assert service.post(path, run, key="old").json != {"id": 1}
+    with service.store._connections.reading() as database:
+        assert AppliedRequestRow.select().where(AppliedRequestRow.key.startswith("young")).count(database) == 260
+
+
+def test_the_same_request_at_once_is_done_once(place: Path | PostgresDatabase) -> None:
+    """Copies that arrive together, in two processes' worth of stores, get the answer of the first one or 409."""
+    stores = [Store(place) for _ in range(2)]
+    headers = {"Authorization": f"Bearer {TOKEN.value}", "Content-Type": "application/json", "Idempotency-Key": "same"}
+    barrier = threading.Barrier(8)
+    seen: list[tuple[int, str]] = []
+
+    def send(store: Store) -> None:
+        client = TestClient(create_application(store, TOKEN))
+        barrier.wait()
+        answer = client.simulate_post(
+            f"{API}/projects/1/automation/runs",
+            headers=headers,
+            body=b'{"name": "n", "source": "s"}',
+        )
+        seen.append((answer.status_code, answer.text))
+
+    threads = [threading.Thread(target=send, args=(stores[number % 2],)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    answer = TestClient(create_application(stores[0], TOKEN)).simulate_get(
+        f"{API}/projects/1/automation/runs",
+        headers=headers,
+    )
+    for store in stores:
+        store.close()
+    assert set(seen) <= {(201, '{"id":1}'), (409, IN_PROGRESS)}
+    assert (201, '{"id":1}') in seen
+    assert answer.json["total"] == 1
+
+
+@IN_A_FILE
+def test_a_key_that_is_being_used_is_409(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a request waits for the store, its copy is refused, other keys are not, and the first one is done once."""
+    run = b'{"name": "n", "source": "s"}'
+    path = f"{API}/projects/1/automation/runs"
+    begun, seen = threading.Event(), []
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        original = connections._begin
+
+        def begin(database: SqliteDatabase, transaction: ExitStack) -> None:
+            begun.set()
+            original(database, transaction)
+
+        monkeypatch.setattr(connections, "_begin", begin)
+        first = threading.Thread(
+            target=lambda: seen.append(service.raw("POST", path, run, Idempotency_Key="k").status_code)
+        )
+        first.start()
+        assert begun.wait(10)
+        answer = service.raw("POST", path, run, Idempotency_Key="k")
+        assert (answer.status_code, answer.text, answer.headers["retry-after"]) == (409, IN_PROGRESS, "1")
+        other.execute("ROLLBACK")
+        first.join()
+    assert seen == [201]
+    assert service.raw("POST", path, run, Idempotency_Key="k").json == {"id": 1}
+
+
+@IN_A_FILE
+def test_an_answered_key_is_answered_while_another_process_writes(service: Service, tmp_path: Path) -> None:
+    """A replay of an answered request needs no write lock, so no writer of another process keeps it waiting."""
+    path, run = "/projects/1/automation/runs", {"name": "n", "source": "s"}
+    assert service.post(path, run, key="k").status_code == 201
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        again, changed = service.post(path, run, key="k"), service.post(path, {**run, "name": "m"}, key="k")
+        other.execute("ROLLBACK")
+    assert (again.status_code, again.json) == (201, {"id": 1})
+    assert (changed.status_code, list(changed.json["errors"])) == (422, ["Idempotency-Key"])
+
+
+def test_copies_of_an_answered_request_are_all_answered_at_once(service: Service) -> None:
+    """However many jobs send the key of their run together, each gets the run's id and none a 409."""
+    path, run = f"{API}/projects/1/automation/runs", b'{"name": "n", "source": "s"}'
+    assert service.raw("POST", path, run, Idempotency_Key="k").status_code == 201
+    barrier = threading.Barrier(16)
+    seen: list[tuple[int, str]] = []
+
+    def send() -> None:
+        barrier.wait(30)
+        for _ in range(5):
+            answer = service.raw("POST", path, run, Idempotency_Key="k")
+            seen.append((answer.status_code, answer.text))
+
+    threads = [threading.Thread(target=send) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert seen == [(201, '{"id":1}')] * 80

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.service import API, SECOND, START, a_test
+
+if TYPE_CHECKING:
+    from support.service import Service
+
+RUNS = "/projects/1/automation/runs"
+MOMENT = "2023-11-14T22:13:{:02}.000Z"
+EVERYTHING = "automation_sources,configs,milestones,statuses,users"
+
+
+def _ids(service: Service, query: str) -> list[int]:
+    page = service.get(RUNS, f"order=asc&{query}").json
+    assert page["total"] == len(page["result"])
+    return [run["id"] for run in page["result"]]
+
+
+def _many_runs(service: Service) -> list[dict[str, Any]]:
+    """Make runs with every combination of source, configuration, milestone and tags, some of them completed."""
+    for number, (source, config, milestone, tags) in enumerate(
+        product("ab", "cd", "mn", ([], ["x"], ["x", "y"], ["z", "z"]))
+    ):
+        service.clock.now = START + number * SECOND
+        run_id = service.new_run(source=source, config=config, milestone=milestone, tags=tags)
+        if number % 3 == 0:
+            service.append(service.new_thread(run_id), a_test(status="failed" if number % 2 else "passed"))
+            service.post(f"/automation/runs/{run_id}/complete", {})
+    page: list[dict[str, Any]] = service.get(RUNS, "order=asc").json["result"]
+    assert len(page) == 32
+    return page
+
+
+def test_every_filter_works_alone_and_with_every_other(service: Service) -> None:
+    """A run is listed exactly when it fits each filter, whichever filters are combined."""
+    runs = _many_runs(service)
+    chosen: dict[str, tuple[str, Any]] = {
+        "status": ("2,4", lambda run: run["status"] in (2, 4)),
+        "state": ("4,3", lambda run: run["status"] in (3, 4)),
+        "source_id": ("2", lambda run: run["source_id"] == 2),
+        "config_id": ("1,7", lambda run: run["config_id"] == 1),
+        "milestone_id": ("2,1", lambda run: run["milestone_id"] in (1, 2)),
+        "tags": ("y,z", lambda run: {"y", "z"} & set(run["tags"])),
+        "created_by": ("1", lambda run: run["created_by"] == 1),
+        "created_after": (MOMENT.format(25), lambda run: run["created_at"] > MOMENT.format(25)),
+        "created_before": (MOMENT.format(45), lambda run: run["created_at"] < MOMENT.format(45)),
+    }
+    names = list(chosen)
+    for subset in range(1, 2 ** len(names)):
+        used = [name for bit, name in enumerate(names) if subset >> bit & 1]
+        if len(used) > 3 and len(used) < len(names) - 1:
+            continue
+        query = "&".join(f"{name}={chosen[name][0]}" for name in used)
+        expected = [run["id"] for run in runs if all(chosen[name][1](run) for name in used)]
+        assert _ids(service, query) == expected, query
+
+
+def test_a_run_is_found_by_any_of_its_tags(service: Service) -> None:
+    """Tags are compared whole and with their case; a run that has several of them is listed once."""
+    first = service.new_run(tags=["smoke", "main", "smoke"])
+    second = service.new_run(tags=["Smoke", "caf\u00e9 ol\u00e9"])
+    service.new_run()
+    for query, expected in (
+        ("smoke", [first]),
+        ("smoke,main", [first]),
+        ("Smoke,main", [first, second]),
+        ("smok", []),
+        ("%25", []),
+        ("caf%C3%A9+ol%C3%A9", [second]),
+        (",", []),
+    ):
+        assert _ids(service, f"tags={query}") == expected, query
+
+
+def test_a_tag_that_was_made_visible_is_found_as_it_was_sent(service: Service) -> None:
+    """What is done to a text when it is stored is done to the text that it is looked up by."""
+    answer = service.raw("POST", f"{API}{RUNS}", b'{"name": "n", "source": "s", "tags": ["a\\u0000b"]}')
+    assert answer.status_code == 201
+    assert _ids(service, "tags=a%00b") == [1]
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        (RUNS, "expands=configs,tests"),
+        (RUNS, "expands=Configs"),
+        (RUNS, "expands=users,users"),
+        (RUNS, "expands=,users"),
+        (RUNS, "tags="),
+        (RUNS, "state=5"),
+        (RUNS, "state="),
+        ("/automation/runs/1", "expands=tests"),
+        ("/projects/1/automation/sources", "expands=configs"),
+        ("/automation/sources/1", "expands=statuses"),
+    ],
+)
+def test_a_bad_filter_or_expand_is_422_and_named(service: Service, path: str, query: str) -> None:
+    """Each address knows what it can expand; others are refused by the parameter's name."""
+    service.new_run()
+    answer = service.raw("GET", f"{API}{path}?{query}")
+    assert (answer.status_code, list(answer.json["errors"])) == (422, [query.partition("=")[0]])
+
+
+def test_expands_hold_what_the_rows_of_the_page_refer_to(service: Service) -> None:
+    """Each list has each record once, by id, and nothing that only other pages refer to."""
+    for number in range(16):
+        service.new_run(source=f"s{number % 3}", config=f"c{number % 2}", milestone="m")
+    service.new_run(2, source="elsewhere", config="c0")
+    first = service.get(RUNS, f"order=asc&per_page=15&expands={EVERYTHING}").json["expands"]
+    assert list(first) == EVERYTHING.split(",")
+    assert first["automation_sources"] == [{"id": each + 1, "name": f"s{each}"} for each in range(3)]
+    assert first["configs"] == [{"id": 1, "name": "c0"}, {"id": 2, "name": "c1"}]
+    assert first["milestones"] == [{"id": 1, "name": "m"}]
+    assert [(each["id"], each["system_name"]) for each in first["statuses"]] == [
+        (1, "untested"),
+        (2, "passed"),
+        (3, "failed"),
+        (4, "retest"),
+        (5, "blocked"),
+        (6, "skipped"),
+    ]
+    assert [each["id"] for each in first["users"]] == [1]
+    second = service.get(RUNS, "order=asc&per_page=15&page=2&expands=configs,automation_sources").json["expands"]
+    assert second == {"configs": [{"id": 2, "name": "c1"}], "automation_sources": [{"id": 1, "name": "s0"}]}
+
+
+def test_expands_of_one_run_and_of_nothing(service: Service) -> None:
+    """A run without configuration has none to show, and an empty page refers to nobody."""
+    run_id = service.new_run()
+    shown = service.get(f"/automation/runs/{run_id}", f"expands={EVERYTHING}").json["expands"]
+    assert (shown["automation_sources"], shown["configs"]) == ([{"id": 1, "name": "a-source"}], [])
+    assert service.get(f"/automation/runs/{run_id}").json["expands"] == {}
+    empty = service.get(RUNS, f"status=3&expands={EVERYTHING}").json
+    assert [len(empty["expands"][name]) for name in EVERYTHING.split(",")] == [0, 0, 0, 6, 0]
+    assert [empty[name] for name in ("page", "prev_page", "next_page", "last_page")] == [None] * 4
+
+
+def test_sources_expand_their_users(service: Service) -> None:
+    """List and single source both show who made them."""
+    service.new_run()
+    for path in ("/projects/1/automation/sources", "/automation/sources/1"):
+        users = service.get(path, "expands=users").json["expands"]
+        assert users == {"users": [{"id": 1, "name": "Embedded server"}]}
+        assert service.get(path).json["expands"] == {}
+    assert service.get("/projects/1/automation/sources", "is_retired=1&expands=users").json["expands"] == {"users": []}

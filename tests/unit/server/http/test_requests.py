@@ -1,0 +1,430 @@
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import resource
+import zlib
+from typing import TYPE_CHECKING, Any
+from wsgiref.validate import validator
+
+import pytest
+from falcon.testing import TestClient, create_environ
+
+from pytest_automation_report.server.http.request_body import MAX_BODY_BYTES
+from support.service import API, TOKEN, a_test
+
+if TYPE_CHECKING:
+    from support.service import Service
+
+RUNS = f"{API}/projects/1/automation/runs"
+
+
+def test_health_needs_no_token(service: Service) -> None:
+    """Whoever asks learns that the server is there, and nothing else."""
+    answer = service.raw("GET", "/healthz", Authorization="")
+    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        f"Basic {TOKEN.value}",
+        TOKEN.value,
+        f"Bearer {TOKEN.value}x",
+        "Bearer \xff",
+    ],
+)
+def test_without_the_token_nothing_is_told(service: Service, given: str) -> None:
+    """A missing or wrong token is 401 for every address, known or not, and the answer does not show the right one."""
+    for path in (RUNS, "/nothing", f"{API}/automation/runs/1"):
+        answer = service.raw("GET", path, Authorization=given)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert TOKEN.value not in answer.text
+
+
+def test_the_word_bearer_may_have_any_case(service: Service) -> None:
+    """Schemes of authorization have no case."""
+    service.new_run()
+    assert service.raw("GET", RUNS, Authorization=f"bearer {TOKEN.value}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"nonsense",
+        b"[]",
+        b'"text"',
+        b"null",
+        b"3",
+        b"\xff\xfe",
+        b'{"name": NaN}',
+        b'{"size": -Infinity}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"\xef\xbb\xbf{}",
+        b'{"name": "a\x00b"}',
+        b'{"\\u0000":' + b"[" * 5000 + b"]" * 5000 + b"}",
+    ],
+)
+def test_a_body_that_is_no_json_object_is_400(service: Service, body: bytes) -> None:
+    """What cannot be read as a JSON object is refused as such, however deep it is nested."""
+    answer = service.raw("POST", RUNS, body)
+    assert answer.status_code == 400, answer.text
+    assert answer.json["message"]
+
+
+def test_a_missing_body_is_400_where_something_is_needed(service: Service) -> None:
+    """Creating a run and appending need a body."""
+    thread_id = service.new_thread(run_id := service.new_run())
+    threads = f"{API}/automation/runs/threads/{thread_id}"
+    for path in (RUNS, f"{API}/automation/runs/{run_id}/append", f"{threads}/append"):
+        assert service.raw("POST", path).status_code == 400
+
+
+def test_threads_and_completions_take_a_missing_body(service: Service) -> None:
+    """Some clients send none there."""
+    run_id = service.new_run()
+    thread_id = service.post(f"/automation/runs/{run_id}/threads").json["id"]
+    for path in (f"/automation/runs/threads/{thread_id}/complete", f"/automation/runs/{run_id}/complete"):
+        answer = service.post(path)
+        assert (answer.status_code, answer.content, "content-type" in answer.headers) == (204, b"", False)
+
+
+@pytest.mark.parametrize(
+    ("media", "status"),
+    [
+        ("application/json", 201),
+        ("application/json; charset=utf-8", 201),
+        ("Application/JSON", 201),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("", 415),
+    ],
+)
+def test_bodies_are_json_by_type_too(service: Service, media: str, status: int) -> None:
+    """A body that a web page of another origin could send without asking is refused."""
+    body = b'{"name": "n", "source": "s"}'
+    assert service.raw("POST", RUNS, body, Content_Type=media).status_code == status
+
+
+@pytest.mark.parametrize("name", ["gzip", "x-gzip", "GZIP"])
+def test_a_gzip_body_is_read(service: Service, name: str) -> None:
+    """A compressed body is what it holds, also in several parts."""
+    body = gzip.compress(b'{"name": "n", ') + gzip.compress(b'"source": "s"}')
+    assert service.raw("POST", RUNS, body, Content_Encoding=name).status_code == 201
+    assert service.run(1)["name"] == "n"
+
+
+CUT = gzip.compress(b'{"name": "n", "source": "s"}')[:-8]
+
+
+@pytest.mark.parametrize("body", [b"{}", CUT, b"\x1f\x8b", b"\x1f"], ids=["plain", "cut", "header", "byte"])
+def test_a_body_that_is_not_the_gzip_data_it_says_is_400(service: Service, body: bytes) -> None:
+    """Plain, damaged and cut bodies are refused as unreadable."""
+    assert service.raw("POST", RUNS, body, Content_Encoding="gzip").status_code == 400
+
+
+@pytest.mark.parametrize("name", ["br", "deflate", "gzip, gzip", "zstd"])
+def test_an_encoding_other_than_gzip_is_refused(service: Service, name: str) -> None:
+    """Other compressions are not read."""
+    assert service.raw("POST", RUNS, b"{}", Content_Encoding=name).status_code == 415
+
+
+def _compressed(start: bytes, amount: int, end: bytes) -> bytes:
+    """Return a gzip body with so many letters between its ends, without ever holding them."""
+    member = zlib.compressobj(1, wbits=31)
+    whole, rest = divmod(amount, 1 << 20)
+    parts = [start, *(b"x" * (1 << 20),) * whole, b"x" * rest + end]
+    return b"".join([*map(member.compress, parts), member.flush()])
+
+
+def test_a_gzip_body_is_limited_by_what_it_holds(service: Service) -> None:
+    """16 MiB may come out of a small body, one byte more is 413; a bomb costs no more than the limit."""
+    start, end = b'{"name": "n", "source": "s", "unknown": "', b'"}'
+    room = MAX_BODY_BYTES - len(start) - len(end)
+    for more, status in ((0, 201), (1, 413), (2**28, 413)):
+        sent = _compressed(start, room + more, end)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert service.raw("POST", RUNS, sent, Content_Encoding="gzip").status_code == status
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 128 * 1024
+
+
+@pytest.mark.parametrize(("levels", "status"), [(62, 201), (63, 400), (900, 400)])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_a_body_may_be_nested_64_levels_deep(
+    service: Service, levels: int, status: int, opening: str, closing: str
+) -> None:
+    """The body and a list in it are two levels; one more than 64 is refused, in what is ignored, too."""
+    deep = '{"name": "n", "source": "s", "unknown": [%s%s]}' % (opening * levels, "1" if "a" in opening else "")  # noqa: UP031 - braces
+    body = deep[:-2] + closing * levels + deep[-2:]
+    assert service.raw("POST", RUNS, body.encode()).status_code == status
+
+
+def test_a_body_over_the_limit_is_413_and_one_below_it_is_read(service: Service) -> None:
+    """16 MiB are read, one byte more is refused."""
+    thread_id = service.new_thread(service.new_run())
+    path = f"{API}/automation/runs/threads/{thread_id}/append"
+    start, end = b'{"unknown": "', b'"}'
+    room = MAX_BODY_BYTES - len(start) - len(end)
+    assert service.raw("POST", path, start + b"x" * room + end).status_code == 204
+    answer = service.raw("POST", path, start + b"x" * (room + 1) + end)
+    assert (answer.status_code, "message" in answer.json) == (413, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", RUNS, "GET, POST"),
+        ("DELETE", f"{API}/automation/runs/1", "GET"),
+        ("GET", f"{API}/automation/runs/1/append", "POST"),
+        ("OPTIONS", RUNS, "GET, POST"),
+        ("HEAD", RUNS, "GET, POST"),
+        ("TRACE", RUNS, "GET, POST"),
+        ("POST", "/healthz", "GET"),
+    ],
+)
+def test_a_wrong_method_is_405_and_told_the_right_ones(service: Service, method: str, path: str, allowed: str) -> None:
+    """Every address knows its methods, also for those that frameworks like to answer themselves."""
+    answer = service.raw(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+def test_a_method_that_does_not_exist_is_405(service: Service) -> None:
+    """An invented method is told the right ones, too."""
+    started: list[str] = []
+    environ = create_environ(path=RUNS, headers={"Authorization": f"Bearer {TOKEN.value}"})
+    environ["REQUEST_METHOD"] = "BREW"
+    application: Any = service.application
+    body = b"".join(application(environ, lambda status, _headers, _info=None: started.append(status)))
+    assert started[0].startswith("405")
+    assert "message" in json.loads(body)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/api/v1",
+        "/api/v2/projects/1/automation/runs",
+        f"{API}/projects/0/automation/runs",
+        f"{RUNS}/",
+        f"{API}/projects/x/automation/runs",
+        f"{API}/projects/01/automation/runs",
+        f"{API}/projects/9007199254740992/automation/runs",
+        f"{API}/automation/runs/99999999999999999999999",
+        f"{API}/automation/runs/-1",
+        f"{API}/automation/runs/1.0",
+        f"{API}/automation/runs/%D9%A1",
+    ],
+)
+def test_an_address_that_does_not_exist_is_404(service: Service, path: str) -> None:
+    """Unknown paths and ids that cannot exist are not found, in the form of all errors."""
+    answer = service.raw("GET", path)
+    assert (answer.status_code, list(answer.json)) == (404, ["message"])
+
+
+def test_records_that_do_not_exist_are_404(service: Service) -> None:
+    """Every operation on an unknown run or thread says so."""
+    for path in ("append", "complete", "threads"):
+        assert service.post(f"/automation/runs/77/{path}", {}).status_code == 404
+    for path in ("append", "complete"):
+        assert service.post(f"/automation/runs/threads/77/{path}", {}).status_code == 404
+    assert service.get("/automation/runs/77").status_code == 404
+
+
+def test_the_largest_project_id_works(service: Service) -> None:
+    """Any id up to 2^53-1 is a project."""
+    assert service.run(service.new_run(2**53 - 1))["project_id"] == 2**53 - 1
+
+
+def test_every_mistake_of_a_body_is_in_one_answer(service: Service) -> None:
+    """A refused body is told all of its bad entries by dotted path."""
+    body = {
+        "name": "",
+        "source": 5,
+        "config": None,
+        "config_id": 0,
+        "tags": ["a", "", 3],
+        "links": {},
+        "fields": [
+            {"type": 6, "name": "x"},
+            {"name": ""},
+            "text",
+            {"type": 1, "name": "n", "meta": {"k": 1}, "is_highlight": 1},
+        ],
+        "artifacts": [
+            {"name": "a", "url": "no-scheme", "note": "n" * 81, "size": -1},
+            {"url": "https://x", "mime_type": 4},
+        ],
+    }
+    answer = service.post("/projects/1/automation/runs", body)
+    assert answer.status_code == 422
+    assert sorted(answer.json["errors"]) == [
+        "artifacts.0.note",
+        "artifacts.0.size",
+        "artifacts.0.url",
+        "artifacts.1.mime_type",
+        "artifacts.1.name",
+        "config",
+        "config_id",
+        "fields.0.type",
+        "fields.1.name",
+        "fields.1.type",
+        "fields.2",
+        "fields.3.is_highlight",
+        "fields.3.meta.k",
+        "links",
+        "name",
+        "source",
+        "tags.1",
+        "tags.2",
+    ]
+
+
+def test_required_properties_are_named(service: Service) -> None:
+    """An empty object is told what is missing."""
+    assert sorted(service.post("/projects/1/automation/runs", {}).json["errors"]) == ["name", "source"]
+    thread_id = service.new_thread(service.new_run())
+    answer = service.post(f"/automation/runs/threads/{thread_id}/append", {"tests": [{}, []]})
+    assert sorted(answer.json["errors"]) == [
+        "tests.0.folder",
+        "tests.0.key",
+        "tests.0.name",
+        "tests.0.status",
+        "tests.1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "true",
+        '"12"',
+        "1.5",
+        "-1",
+        "null",
+        "[]",
+        "9223372036854775808",
+        "1e400",
+        "9" * 5000,
+        "-" + "9" * 5000,
+    ],
+)
+def test_what_is_no_integer_of_64_bits_is_422(service: Service, number: str) -> None:
+    """Integers are integers, and no size of a number makes the server fail."""
+    thread_id = service.new_thread(service.new_run())
+    test = json.dumps(a_test()).replace("}", f', "elapsed": {number}}}')
+    body = f'{{"elapsed_observed": {number}, "tests": [{test}]}}'.encode()
+    answer = service.raw("POST", f"{API}/automation/runs/threads/{thread_id}/append", body)
+    assert (answer.status_code, sorted(answer.json["errors"])) == (422, ["elapsed_observed", "tests.0.elapsed"])
+
+
+def test_an_integer_may_be_written_with_a_fraction_of_zero(service: Service) -> None:
+    """In JSON Schema, 2.0 is an integer, so the contract allows it."""
+    run_id = service.new_run()
+    service.append(service.new_thread(run_id), a_test(elapsed=2.0))
+    assert service.get(f"/automation/runs/{run_id}/tests").json["result"][0]["elapsed"] == 2
+
+
+def test_numbers_of_any_length_in_unknown_properties_are_ignored(service: Service) -> None:
+    """What the contract does not have is not looked at."""
+    body = b'{"name": "n", "source": "s", "unknown": ' + b"9" * 5000 + b', "nested": {"a": [1e400]}}'
+    assert service.raw("POST", RUNS, body).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        (rb"a\u0000b", r"a\x00b"),
+        (rb"a\ud800b", r"a\ud800b"),
+        (rb"\uDFFF", r"\udfff"),
+        (b"\xed\xa0\x80", r"\ud800"),
+        (rb"\ud83d\ude00", "\U0001f600"),
+        (rb"\\u0000", r"\u0000"),
+    ],
+)
+def test_texts_that_cannot_be_stored_are_made_visible(service: Service, sent: bytes, shown: str) -> None:
+    """NUL and lone surrogates are accepted and spelled out, in names of pairs, too."""
+    body = b'{"name": "%s", "source": "s", "tags": ["%s"], "fields": [{"type": 1, "name": "n", "meta": {"%s": "%s"}}]}'
+    answer = service.raw("POST", RUNS, body % (sent, sent, sent, sent))
+    assert answer.status_code == 201, answer.text
+    run = service.run(answer.json["id"])
+    assert (run["name"], run["tags"], run["fields"][0]["meta"]) == (shown, [shown], {shown: shown})
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "per_page=16",
+        "per_page=",
+        "page=0",
+        "page=-1",
+        "page=x",
+        "page=1.0",
+        "page=%D9%A1",
+        "order=up",
+        "sort=name",
+        "status=1",
+        "status=2,",
+        "status=2&status=3",
+        "source_id=0",
+        "source_id=a",
+        "created_after=yesterday",
+        "created_before=",
+        "source_id=99999999999999999999",
+    ],
+)
+def test_a_bad_parameter_is_422_and_named(service: Service, query: str) -> None:
+    """A parameter that the contract does not allow is told by name."""
+    service.new_run()
+    answer = service.raw("GET", f"{RUNS}?{query}")
+    assert (answer.status_code, list(answer.json["errors"])) == (422, [query.partition("=")[0]])
+
+
+def test_every_bad_parameter_is_in_one_answer(service: Service) -> None:
+    """Mistakes in a query are told together."""
+    query = "page=0&per_page=99&order=x&sort=y&thread_id=z&status_id=5"
+    answer = service.raw("GET", f"{API}/automation/runs/1/tests?{query}")
+    assert sorted(answer.json["errors"]) == ["order", "page", "per_page", "sort", "status_id", "thread_id"]
+
+
+def test_parameters_of_no_use_here_are_ignored(service: Service) -> None:
+    """Unknown parameters, and an empty list of expands, change nothing."""
+    service.new_run()
+    assert service.raw("GET", f"{RUNS}?unknown=1&expands=").json["expands"] == {}
+
+
+def test_a_failure_tells_a_number_and_nothing_else(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    """What went wrong inside is in the log, under the number that the answer shows."""
+    service.new_run()
+    service.store.close()
+    with caplog.at_level(logging.ERROR):
+        answer = service.raw("GET", f"{API}/automation/runs/1")
+    assert answer.status_code == 500
+    assert list(answer.json) == ["message"]
+    assert "connection" not in answer.text
+    number = answer.json["message"].split()[-1].strip(".")
+    assert number in caplog.text
+    assert "InterfaceError" in caplog.text
+
+
+def test_the_application_keeps_to_wsgi(service: Service) -> None:
+    """The validator of wsgiref has nothing to say about success, an error, and an answer without a body."""
+    application: Any = service.application
+    validated: Any = validator(application)
+
+    def signed(environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401 - falcon looks at the signature
+        return validated(environ, start_response)
+
+    client = TestClient(signed)
+    headers = {"Authorization": f"Bearer {TOKEN.value}", "Content-Type": "application/json"}
+    assert client.simulate_post(RUNS, headers=headers, body=b'{"name": "n", "source": "s"}').status_code == 201
+    assert client.simulate_post(f"{API}/automation/runs/1/complete", headers=headers).status_code == 204
+    assert client.simulate_get(f"{API}/automation/runs/2", headers=headers).status_code == 404
+    assert client.simulate_get(RUNS).status_code == 401

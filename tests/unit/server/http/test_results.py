@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from pytest_automation_report.server.http.schemas import NAME_LENGTH
+from pytest_automation_report.server.store import statuses
+from support.service import IN_A_FILE, a_test
+
+if TYPE_CHECKING:
+    from support.service import Service
+
+
+def test_the_status_table_is_that_of_the_contract() -> None:
+    """Ids, names, aliases, flags and the number of the count are those of the packaged contract."""
+    contract = files("pytest_automation_report").joinpath("openapi.yaml")
+    document = yaml.safe_load(contract.read_text(encoding="utf-8"))
+    table = document["components"]["schemas"]["StatusExpand"]["x-default-statuses"]["statuses"]
+    ours = [
+        {
+            "id": each.id,
+            "name": each.name,
+            "system_name": each.system_name,
+            "count": statuses.slot_name(each.id),
+            "class": int(each.result_class),
+            "is_final": each.is_final,
+            "is_untested": each.is_untested,
+            "is_passed": each.is_passed,
+            "is_failed": each.is_failed,
+            "aliases": list(each.aliases),
+        }
+        for each in statuses.DEFAULT_STATUSES.statuses
+    ]
+    assert ours == table
+
+
+def test_every_alias_is_counted_in_the_run_and_in_its_thread(service: Service) -> None:
+    """The counts follow the contract's numbering, and the run's are the sums of its threads'."""
+    run_id = service.new_run()
+    threads = [service.new_thread(run_id) for _ in range(2)]
+    for number, alias in enumerate(statuses.DEFAULT_STATUSES.by_alias):
+        service.append(threads[number % 2], a_test(number, alias))
+    run = service.run(run_id)
+    expected = {
+        "untested_count": 1,
+        "status1_count": 4,
+        "status2_count": 4,
+        "status3_count": 1,
+        "status4_count": 1,
+        "status5_count": 2,
+        "success_count": 4,
+        "failure_count": 4,
+        "completed_count": 11,
+        "total_count": 13,
+    }
+    assert {name: run[name] for name in statuses.COUNT_NAMES if run[name]} == expected
+    for name in statuses.COUNT_NAMES:
+        assert run[name] == sum(thread[name] for thread in run["threads"])
+
+
+def test_an_alias_that_is_not_in_the_table_is_refused(service: Service) -> None:
+    """Aliases are matched exactly; another word or another case is 422 and says which test."""
+    thread_id = service.new_thread(service.new_run())
+    body = {"tests": [a_test(1), a_test(2, "Passed"), a_test(3, "xfailed")]}
+    answer = service.post(f"/automation/runs/threads/{thread_id}/append", body)
+    assert (answer.status_code, sorted(answer.json["errors"])) == (422, ["tests.1.status", "tests.2.status"])
+
+
+def test_an_append_with_one_bad_test_stores_nothing(service: Service) -> None:
+    """An append is all or nothing, its durations, fields and artifacts included."""
+    run_id = service.new_run()
+    thread_id = service.new_thread(run_id)
+    body = {
+        "elapsed_observed": 5,
+        "fields": [{"type": 1, "name": "f"}],
+        "tests": [a_test(number) for number in range(30)] + [a_test(30, key="UPPER")],
+    }
+    answer = service.post(f"/automation/runs/threads/{thread_id}/append", body)
+    assert list(answer.json["errors"]) == ["tests.30.key"]
+    thread = service.run(run_id)["threads"][0]
+    assert (thread["total_count"], thread["elapsed"], thread["fields"]) == (0, None, [])
+
+
+@pytest.mark.parametrize("key", ["", "A", "a b", "a\n", "-", "a" * 65, "\u00e4", "\u0661"])
+def test_a_key_is_1_to_64_lower_case_letters_and_digits(service: Service, key: str) -> None:
+    """Any other key is refused."""
+    thread_id = service.new_thread(service.new_run())
+    answer = service.post(f"/automation/runs/threads/{thread_id}/append", {"tests": [a_test(key=key)]})
+    assert (answer.status_code, list(answer.json["errors"])) == (422, ["tests.0.key"])
+    service.append(thread_id, a_test(key="a" * 64), a_test(key="0"))
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("https://a", 204),
+        ("s3://bucket/key", 204),
+        ("file:/a", 204),
+        ("HTTP://a", 204),
+        ("a", 422),
+        ("//a/b", 422),
+        ("https:", 422),
+        ("1a:b", 422),
+        (" https://a", 422),
+        ("", 422),
+    ],
+)
+def test_addresses_need_a_scheme(service: Service, url: str, status: int) -> None:
+    """Artifacts may be anywhere, but their address says where."""
+    thread_id = service.new_thread(service.new_run())
+    body = {"tests": [a_test(artifacts=[{"name": "a", "url": url}])]}
+    assert service.post(f"/automation/runs/threads/{thread_id}/append", body).status_code == status
+
+
+def test_tests_are_listed_with_what_they_were_sent_with(service: Service) -> None:
+    """A result shows key, name, folder, class, time and thread."""
+    run_id = service.new_run()
+    thread_id = service.new_thread(run_id)
+    service.append(thread_id, a_test(5, "skipped", elapsed=12, file="a.py", line=3, assertions=0, unknown="ignored"))
+    (test,) = service.get(f"/automation/runs/{run_id}/tests").json["result"]
+    assert test == {
+        "automation_test_id": 1,
+        "automation_case_id": 1,
+        "repository_case_id": None,
+        "repository_case_ids": [],
+        "key": "key5",
+        "name": "test_5",
+        "folder": "tests.a",
+        "status": 1,
+        "elapsed": 12,
+        "thread_id": thread_id,
+        "created_at": "2023-11-14T22:13:20.000Z",
+    }
+
+
+def test_the_same_key_twice_is_two_results_of_one_case(service: Service) -> None:
+    """Nothing is merged; the case's id joins results of a source across runs, but not across sources."""
+    cases = []
+    for source in ("one", "one", "two"):
+        run_id = service.new_run(source=source)
+        service.append(service.new_thread(run_id), a_test(1), a_test(1, "failure"))
+        page = service.get(f"/automation/runs/{run_id}/tests").json
+        assert page["total"] == 2
+        cases.append({test["automation_case_id"] for test in page["result"]})
+    assert cases[0] == cases[1] != cases[2]
+    assert all(len(each) == 1 for each in cases)
+
+
+def test_tests_are_paged_sorted_and_filtered(service: Service) -> None:
+    """Order and filters do what the contract says, and totals come from the counts."""
+    run_id = service.new_run()
+    first, second = service.new_thread(run_id), service.new_thread(run_id)
+    words = ("passed", "failure", "skipped")
+    service.append(first, *(a_test(number, words[number % 3], elapsed=number) for number in range(120)))
+    service.append(second, a_test(500, "error", name="zzz"))
+
+    def listed(query: str) -> tuple[list[str], int]:
+        page = service.get(f"/automation/runs/{run_id}/tests", query).json
+        return [test["name"] for test in page["result"]], page["total"]
+
+    newest = ["zzz", *(f"test_{number}" for number in range(119, 20, -1))]
+    assert listed("") == (newest, 121)
+    assert listed("order=asc&page=2") == ([f"test_{number}" for number in range(100, 120)] + ["zzz"], 121)
+    assert listed(f"thread_id={second}") == (["zzz"], 1)
+    elsewhere = service.new_thread(service.new_run())
+    service.append(elsewhere, a_test())
+    assert listed("thread_id=99") == listed(f"thread_id={elsewhere}") == ([], 0)
+    assert listed(f"thread_id={first}&status_id=3")[1] == 40
+    assert listed("status_id=3&order=asc")[0][:2] == ["test_1", "test_4"]
+    assert listed("status_id=1,2")[1] == 80
+    assert listed("status_id=4") == ([], 0)
+    assert listed("sort=automation_run_tests:name")[0][0] == "zzz"
+    assert listed("sort=automation_run_tests:elapsed")[0][0] == "test_119"
+    assert listed("sort=automation_run_tests:status")[0][:2] == ["zzz", "test_118"]
+    assert listed("per_page=1000&sort=automation_run_tests:created_at&order=asc")[0][0] == "test_0"
+    assert service.get("/automation/runs/99/tests").status_code == 404
+
+
+@pytest.mark.parametrize("folder", ["x" * NAME_LENGTH, "a::b/c", "\U0001f600"])
+def test_long_and_odd_texts_are_kept(service: Service, folder: str) -> None:
+    """Fields far over the limits that clients apply are stored, and names of the length that lists can show."""
+    run_id = service.new_run()
+    fields = [{"type": 4, "name": "Output", "value": "v" * 200_000, "meta": {}}] * 49
+    service.append(service.new_thread(run_id), a_test(1, folder=folder, fields=fields))
+    assert service.get(f"/automation/runs/{run_id}/tests").json["result"][0]["folder"] == folder
+
+
+@IN_A_FILE
+def test_reading_a_run_costs_the_same_whatever_it_holds(service: Service) -> None:
+    """The database looks at as many rows for a run with 2,000 results as for one with 20."""
+    costs = []
+    for amount in (20, 2_000):
+        run_id = service.new_run()
+        service.append(service.new_thread(run_id), *(a_test(number) for number in range(amount)))
+        service.run(run_id)
+        connection: Any = service.file._reader.connection()  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+        steps = 0
+
+        def count() -> int:
+            nonlocal steps
+            steps += 1
+            return 0
+
+        connection.set_progress_handler(count, 1)
+        service.run(run_id)
+        connection.set_progress_handler(None, 0)
+        costs.append(steps)
+    assert costs[1] <= costs[0] * 1.2

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.server.store.database import MAX_THREADS
+from pytest_automation_report.server.store.tables import RunRow
+from support.service import SECOND, START, a_test
+
+if TYPE_CHECKING:
+    from support.service import Service
+
+FIELD = {"type": 4, "name": "Output", "value": "text", "meta": {"a": "b"}, "is_highlight": True}
+ARTIFACT = {"name": "log", "url": "https://files.example.com/log", "note": "n", "mime_type": "text/plain", "size": 3}
+LINK = {"name": "job", "url": "https://ci.example.com/1", "note": None}
+
+
+def test_a_new_run_is_running_and_has_what_it_was_sent_with(service: Service) -> None:
+    """A created run shows its properties, no threads and status 4."""
+    run = service.run(
+        service.new_run(
+            7,
+            tags=["b", "a", "b"],
+            config="Chrome",
+            milestone="1.0",
+            fields=[FIELD],
+            artifacts=[ARTIFACT],
+            links=[LINK],
+        )
+    )
+    assert (run["project_id"], run["name"], run["status"], run["is_completed"]) == (7, "a run", 4, False)
+    assert (run["tags"], run["threads"], run["elapsed"]) == (["b", "a", "b"], [], None)
+    assert (run["config_id"], run["milestone_id"]) == (1, 1)
+    assert run["fields"] == [{"type": 4, "name": "Output", "value": "text", "meta": {"a": "b"}}]
+    assert (run["artifacts"], run["links"]) == ([ARTIFACT], [LINK])
+    assert run["created_at"] == "2023-11-14T22:13:20.000Z"
+    assert (run["created_by"], run["updated_at"], run["completed_at"]) == (1, None, None)
+
+
+def test_names_of_sources_and_configs_are_made_once_for_each_project(service: Service) -> None:
+    """The same name in one project is the same record, in another project another one."""
+    runs = [service.run(service.new_run(project, config="c", milestone="m")) for project in (1, 1, 2)]
+    for name in ("source_id", "config_id", "milestone_id"):
+        first, second, third = (run[name] for run in runs)
+        assert first == second != third
+
+
+def test_an_id_wins_over_a_name_and_must_be_known_in_the_project(service: Service) -> None:
+    """An unknown config or milestone id is refused; a known one makes the name unneeded."""
+    known = service.run(service.new_run(1, config="c"))["config_id"]
+    assert service.run(service.new_run(1, config="other", config_id=known))["config_id"] == known
+    assert service.run(service.new_run(1, config="next"))["config_id"] == known + 1, "the unused name was not made"
+    for project, wanted in ((1, 99), (2, known)):
+        body = {"name": "r", "source": "s", "config_id": wanted}
+        answer = service.post(f"/projects/{project}/automation/runs", body)
+        assert answer.status_code == 422
+        assert list(answer.json["errors"]) == ["config_id"]
+    body = {"name": "r", "source": "s", "milestone_id": 5}
+    assert service.post("/projects/1/automation/runs", body).json["errors"].keys() == {"milestone_id"}
+    assert service.get("/projects/2/automation/runs").status_code == 404, "a refused run makes no project known"
+
+
+def test_appending_to_a_run_adds_and_replaces_nothing(service: Service) -> None:
+    """Fields, artifacts and links pile up in the order they come."""
+    run_id = service.new_run(fields=[{"type": 1, "name": "first"}])
+    for name in ("second", "third"):
+        body = {"fields": [{"type": 1, "name": name, "value": None}], "artifacts": [ARTIFACT], "links": [LINK]}
+        assert service.post(f"/automation/runs/{run_id}/append", body).status_code == 204
+    run = service.run(run_id)
+    assert [field["name"] for field in run["fields"]] == ["first", "second", "third"]
+    assert (len(run["artifacts"]), len(run["links"])) == (2, 2)
+    assert run["updated_at"] is not None
+
+
+def test_threads_are_numbered_and_counted_within_their_run(service: Service) -> None:
+    """Index, name and the three thread counts follow creation and completion."""
+    service.new_thread(service.new_run())
+    run_id = service.new_run()
+    first, second = service.new_thread(run_id), service.new_thread(run_id, fields=[FIELD], artifacts=[ARTIFACT])
+    assert service.post(f"/automation/runs/threads/{first}/complete", {}).status_code == 204
+    run = service.run(run_id)
+    assert [(each["id"], each["index"], each["name"]) for each in run["threads"]] == [
+        (first, 1, "Thread 1"),
+        (second, 2, "Thread 2"),
+    ]
+    assert (run["thread_count"], run["thread_active_count"], run["thread_completed_count"]) == (2, 1, 1)
+    assert [each["is_completed"] for each in run["threads"]] == [True, False]
+    assert (run["threads"][1]["artifacts"], run["artifacts"], run["fields"]) == ([ARTIFACT], [], [])
+
+
+def test_a_run_has_no_more_threads_than_an_answer_can_hold(service: Service) -> None:
+    """The last thread is made, the next one is refused and told why; what is there goes on, and so do other runs."""
+    run, other = service.new_run(), service.new_run()
+    made = RunRow.update(thread_count=MAX_THREADS - 1).where(RunRow.id == run)
+    service.store.write(lambda writer: made.execute(writer.database))
+    thread = service.new_thread(run)
+    refused = service.post(f"/automation/runs/{run}/threads", {})
+    assert refused.status_code == 422
+    assert refused.json["message"] == "The automation run has 10000 threads, and can have no more; create another run."
+    assert len(service.run(run)["threads"]) == 1
+    service.append(thread, a_test())
+    service.new_thread(other)
+    assert service.post(f"/automation/runs/{run}/complete", {}).status_code == 204
+
+
+def test_a_thread_shows_observed_time_before_computed_time(service: Service) -> None:
+    """Creation starts the totals, appends add to them, completion replaces them."""
+    run_id = service.new_run()
+    thread_id = service.new_thread(run_id)
+
+    def elapsed() -> object:
+        return service.run(run_id)["threads"][0]["elapsed"]
+
+    assert elapsed() is None
+    service.append(thread_id, elapsed_computed=5)
+    service.append(thread_id, elapsed_computed=6)
+    assert elapsed() == 11
+    service.append(thread_id, elapsed_observed=0)
+    assert elapsed() == 0
+    service.append(thread_id, elapsed_observed=7)
+    assert elapsed() == 7
+    service.post(f"/automation/runs/threads/{thread_id}/complete", {"elapsed_observed": 3})
+    assert elapsed() == 3
+
+
+def test_totals_given_at_creation_are_added_to(service: Service) -> None:
+    """What a thread starts with counts."""
+    run_id = service.new_run()
+    thread_id = service.new_thread(run_id, elapsed_observed=100, elapsed_computed=1)
+    service.append(thread_id, elapsed_observed=20)
+    assert service.run(run_id)["threads"][0]["elapsed"] == 120
+
+
+def test_a_total_beyond_64_bits_is_refused(service: Service) -> None:
+    """The sum of a thread's times never becomes a fraction or an error of the server."""
+    run_id = service.new_run()
+    thread_id = service.new_thread(run_id, elapsed_observed=2**63 - 1)
+    answer = service.post(
+        f"/automation/runs/threads/{thread_id}/append",
+        {"elapsed_observed": 1, "tests": [a_test()]},
+    )
+    assert (answer.status_code, list(answer.json["errors"])) == (422, ["elapsed_observed"])
+    assert service.run(run_id)["total_count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "elapsed"),
+    [
+        ({"measure_elapsed": True}, 90 * SECOND),
+        ({"measure_elapsed": False}, 40),
+        ({}, 40),
+        (None, 40),
+    ],
+)
+def test_a_completed_run_has_measured_time_or_that_of_its_longest_thread(
+    service: Service,
+    body: object,
+    elapsed: int,
+) -> None:
+    """measure_elapsed chooses between the wall clock and the longest thread; a missing body means the latter."""
+    run_id = service.new_run()
+    for amount in (40, 30):
+        service.new_thread(run_id, elapsed_computed=amount)
+    service.clock.now = START + 90 * SECOND
+    assert service.post(f"/automation/runs/{run_id}/complete", body).status_code == 204
+    run = service.run(run_id)
+    assert (run["elapsed"], run["completed_at"]) == (elapsed, "2023-11-14T22:14:50.000Z")
+
+
+def test_a_clock_that_went_back_makes_no_negative_time(service: Service) -> None:
+    """Measured time is never below zero."""
+    run_id = service.new_run()
+    service.clock.now = START - SECOND
+    service.post(f"/automation/runs/{run_id}/complete", {"measure_elapsed": True})
+    assert service.run(run_id)["elapsed"] == 0
+
+
+def test_a_run_without_threads_completes_without_time(service: Service) -> None:
+    """An empty run is a success and its time is unknown."""
+    run_id = service.new_run()
+    service.post(f"/automation/runs/{run_id}/complete", {})
+    run = service.run(run_id)
+    assert (run["status"], run["elapsed"], run["is_completed"], run["completed_by"]) == (2, None, True, 1)
+
+
+def test_completing_a_run_completes_its_open_threads_each_with_its_own_status(service: Service) -> None:
+    """Status 3 is for a run or thread with a failure, 2 for all others."""
+    run_id = service.new_run()
+    bad, good = service.new_thread(run_id), service.new_thread(run_id)
+    service.append(bad, a_test(1, "error"))
+    service.append(good, a_test(2, "skipped"))
+    service.post(f"/automation/runs/{run_id}/complete", {"measure_elapsed": True})
+    run = service.run(run_id)
+    assert [run["status"], *(each["status"] for each in run["threads"])] == [3, 3, 2]
+    assert all(each["is_completed"] and each["completed_at"] for each in run["threads"])
+    assert (run["thread_active_count"], run["thread_completed_count"]) == (0, 2)
+
+
+def test_completed_is_completed(service: Service) -> None:
+    """Nothing can be added to, or completed again in, what is completed; and nothing of the attempt is kept."""
+    run_id = service.new_run()
+    closed, left_open = service.new_thread(run_id), service.new_thread(run_id)
+    service.post(f"/automation/runs/threads/{closed}/complete", {})
+    tests = {"tests": [a_test()]}
+    for path in ("append", "complete"):
+        answer = service.post(f"/automation/runs/threads/{closed}/{path}", tests if path == "append" else {})
+        assert answer.status_code == 422
+    service.post(f"/automation/runs/{run_id}/complete", {})
+    for path, body in (
+        (f"/automation/runs/threads/{left_open}/append", tests),
+        (f"/automation/runs/threads/{left_open}/complete", {}),
+        (f"/automation/runs/{run_id}/append", {"fields": [FIELD]}),
+        (f"/automation/runs/{run_id}/threads", {}),
+        (f"/automation/runs/{run_id}/complete", {}),
+    ):
+        assert service.post(path, body).status_code == 422, path
+    run = service.run(run_id)
+    assert (run["total_count"], run["thread_count"], run["fields"]) == (0, 2, [])
+
+
+def test_runs_are_listed_newest_first_and_equal_times_by_id(service: Service) -> None:
+    """The order is that of creation, reversed unless asked otherwise, whatever the clock's resolution."""
+    ids = [service.new_run() for _ in range(3)]
+    service.clock.now += SECOND
+    ids.append(service.new_run())
+    listed = service.get("/projects/1/automation/runs").json
+    assert [run["id"] for run in listed["result"]] == ids[::-1]
+    assert listed["expands"] == {}
+    listed = service.get("/projects/1/automation/runs", "order=asc").json
+    assert [run["id"] for run in listed["result"]] == ids
+
+
+def test_pages_tell_their_neighbours(service: Service) -> None:
+    """Every page says where it stands; one past the end is empty, with the last page as the one before."""
+    ids = [service.new_run() for _ in range(31)]
+    service.new_run(2)
+    seen = []
+    for number, before, after in ((1, None, 2), (2, 1, 3), (3, 2, None)):
+        page = service.get("/projects/1/automation/runs", f"per_page=15&page={number}&order=asc").json
+        assert (page["page"], page["prev_page"], page["next_page"]) == (number, before, after)
+        assert (page["last_page"], page["per_page"], page["total"]) == (3, 15, 31)
+        seen += [run["id"] for run in page["result"]]
+    assert seen == ids
+    for number in (9, 2**63 - 1):
+        page = service.get("/projects/1/automation/runs", f"per_page=15&page={number}").json
+        assert (page["result"], page["prev_page"], page["next_page"], page["total"]) == ([], 3, None, 31)
+
+
+def test_an_empty_list_has_no_pages(service: Service) -> None:
+    """Without anything to page through, the page numbers are null; a project nobody used is 404."""
+    service.new_run()
+    page = service.get("/projects/1/automation/runs", "status=3").json
+    assert [page[name] for name in ("page", "prev_page", "next_page", "last_page")] == [None] * 4
+    assert (page["total"], page["result"]) == (0, [])
+    assert service.get("/projects/99/automation/runs").status_code == 404
+
+
+def test_runs_are_filtered(service: Service) -> None:
+    """Values of one filter are alternatives, filters narrow each other, bounds of time exclude the moment shown."""
+    first = service.new_run(source="one", config="c")
+    service.clock.now = START + 1_500
+    second = service.new_run(source="two", milestone="m")
+    service.post(f"/automation/runs/{first}/complete", {})
+    shown = service.run(second)["created_at"]
+    for query, expected in (
+        ("status=4", [second]),
+        ("state=2", [first]),
+        ("status=2,4", [second, first]),
+        ("source_id=1", [first]),
+        ("source_id=1,2,77", [second, first]),
+        ("source_id=2&status=2", []),
+        ("config_id=1", [first]),
+        ("milestone_id=1", [second]),
+        ("created_by=1", [second, first]),
+        ("created_by=2", []),
+        (f"created_after={shown}", []),
+        ("created_after=2023-11-14T22:13:20.000Z", [second]),
+        (f"created_before={shown}", [first]),
+        ("created_before=2023-11-14T23:13:20.002%2B01:00", [second, first]),
+    ):
+        listed = service.get("/projects/1/automation/runs", query).json
+        assert ([run["id"] for run in listed["result"]], listed["total"]) == (expected, len(expected)), query
+
+
+def test_sources_show_what_their_runs_tell(service: Service) -> None:
+    """A source counts its runs, averages their tests and times, and has the status of the latest one."""
+    run_id = service.new_run()
+    service.append(service.new_thread(run_id), a_test(1), a_test(2, "failure"))
+    service.post(f"/automation/runs/{run_id}/complete", {"measure_elapsed": True})
+    service.new_run(1, source="other")
+    source = service.get("/automation/sources/1").json["result"]
+    assert (source["name"], source["status"], source["run_count"]) == ("a-source", 3, 1)
+    assert (source["test_count_average"], source["elapsed_average"], source["is_retired"]) == (2, 0, False)
+    page = service.get("/projects/1/automation/sources", "order=asc&is_retired=0").json
+    assert [each["name"] for each in page["result"]] == ["a-source", "other"]
+    assert page["result"][1]["status"] == 1
+    assert service.get("/projects/1/automation/sources", "is_retired=true").json["total"] == 0
+    assert service.get("/automation/sources/3").status_code == 404
+    assert service.get("/projects/9/automation/sources").status_code == 404

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_automation_report.cli.main import main
+from support.service import Service, a_test, command_runner, option
+from support.sessions import run_session, session_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+    from pytest_automation_report.api.models import PostgresDatabase
+    from support.contract import Contract
+
+APPEND = "/automation/runs/threads/{}/append"
+
+
+@pytest.fixture
+def database(
+    tmp_path: Path, place: Path | PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> Path | PostgresDatabase:
+    for name in ("URL", "PROJECT_ID", "DATABASE"):
+        monkeypatch.delenv(f"AUTOMATION_REPORT_{name}", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return place
+
+
+def _command(database: Path | PostgresDatabase, *arguments: str, project_id: int = 1) -> Result:
+    return command_runner().invoke(
+        main, ["status", *arguments, "--database", option(database), "--project-id", str(project_id)]
+    )
+
+
+def _changed(database: Path | PostgresDatabase, *arguments: str, project_id: int = 1) -> None:
+    done = _command(database, "set", *arguments, project_id=project_id)
+    assert done.exit_code == 0, done.output
+
+
+def _listed(database: Path | PostgresDatabase, project_id: int = 1) -> dict[int, dict[str, Any]]:
+    done = _command(database, "list", project_id=project_id)
+    assert done.exit_code == 0, done.output
+    return {each["id"]: each for each in json.loads(done.stdout)}
+
+
+def test_a_project_starts_with_the_usual_statuses(database: Path | PostgresDatabase) -> None:
+    """What is listed is what an unconfigured instance has, for a project that nobody used, too."""
+    statuses = _listed(database, project_id=9)
+    assert {number: each["aliases"][0] for number, each in statuses.items()} == {
+        1: "untested",
+        2: "passed",
+        3: "failed",
+        4: "retest",
+        5: "blocked",
+        6: "skipped",
+    }
+
+
+def test_a_renamed_alias_is_what_tests_are_sent_with(database: Path | PostgresDatabase, contract: Contract) -> None:
+    """The new words are taken and counted as the old ones were; the old ones are refused, with the known ones named."""
+    _changed(database, "failed", "--aliases", "kaputt, broken", "--name", "Kaputt")
+    service = Service(database, contract)
+    run_id = service.new_run()
+    thread_id = service.new_thread(run_id)
+    service.append(thread_id, a_test(1, "kaputt"), a_test(2, "broken"), a_test(3))
+    for odd in ({}, {"unknown": 1}, {"elapsed": -1}):
+        answer = service.post(APPEND.format(thread_id), {"tests": [a_test(4), a_test(5, "failed", **odd)]})
+        assert answer.status_code == 422
+        assert "kaputt" in answer.json["errors"]["tests.1.status"][0]
+    run = service.run(run_id)
+    assert (run["status2_count"], run["failure_count"], run["success_count"], run["total_count"]) == (2, 2, 1, 3)
+    expands = service.get("/projects/1/automation/runs", "expands=statuses").json["expands"]
+    assert (expands["statuses"][2]["name"], expands["statuses"][2]["aliases"]) == ("Kaputt", ["kaputt", "broken"])
+    assert expands["statuses"][2]["system_name"] == "failed"
+    service.store.close()
+    assert list(_listed(database).values()) == expands["statuses"]
+
+
+def test_a_project_renames_for_itself(database: Path | PostgresDatabase, contract: Contract) -> None:
+    """Another project in the same store keeps its words."""
+    _changed(database, "2", "--aliases", "ok", project_id=2)
+    service = Service(database, contract)
+    for project_id, alias, status in ((1, "passed", 204), (2, "passed", 422), (2, "ok", 204), (1, "ok", 204)):
+        thread_id = service.new_thread(service.new_run(project_id))
+        answer = service.post(APPEND.format(thread_id), {"tests": [a_test(status=alias)]})
+        assert answer.status_code == status, (project_id, alias)
+    service.store.close()
+
+
+def test_a_change_counts_from_the_next_request_on(service: Service) -> None:
+    """A running server need not be told; and what it took with a key before is still answered as it was."""
+    run_id = service.new_run()
+    thread_id = service.new_thread(run_id)
+    body = {"tests": [a_test(status="failed")]}
+    assert service.post(APPEND.format(thread_id), body, key="before").status_code == 204
+    _changed(service.place, "failed", "--aliases", "kaputt")
+    assert service.post(APPEND.format(thread_id), body).status_code == 422
+    assert service.post(APPEND.format(thread_id), body, key="new").status_code == 422
+    assert service.post(APPEND.format(thread_id), body, key="before").status_code == 204
+    assert service.run(run_id)["total_count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("counts_as", "counts", "shown"),
+    [
+        ("passed", {"success_count": 1, "completed_count": 1}, 2),
+        ("failed", {"failure_count": 1, "completed_count": 1}, 3),
+        ("neutral", {"completed_count": 1}, 1),
+        ("open", {}, 1),
+    ],
+)
+def test_a_status_of_ones_own_has_a_count_of_its_own(
+    database: Path | PostgresDatabase, contract: Contract, counts_as: str, counts: dict[str, int], shown: int
+) -> None:
+    """Status 7 is counted in slot 6, and in the sums that it was said to count in."""
+    _changed(database, "7", "--name", "Flaky", "--aliases", "flaky", "--counts-as", counts_as)
+    _changed(database, "25", "--name", "Last", "--aliases", "last", "--counts-as", "neutral")
+    service = Service(database, contract)
+    run_id = service.new_run()
+    service.append(service.new_thread(run_id), a_test(status="flaky"))
+    run = service.run(run_id)
+    sums = ("success_count", "failure_count", "completed_count")
+    assert (run["status6_count"], run["total_count"]) == (1, 1)
+    assert {name: run[name] for name in sums if run[name]} == counts
+    assert service.get(f"/automation/runs/{run_id}/tests").json["result"][0]["status"] == shown
+    assert _listed(database)[25]["system_name"] == "custom19"
+    service.store.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("failed", "--aliases", "passed"), "belongs to status 2"),
+        (("failed", "--aliases", ""), "at least one alias"),
+        (("failed", "--aliases", "a,,b"), "none is empty"),
+        (("failed", "--counts-as", "passed"), "counted as Failed already"),
+        (("broken", "--aliases", "a"), "use an id"),
+        (("7", "--aliases", "a"), "--counts-as"),
+        (("7", "--name", "a", "--counts-as", "open"), "at least one alias"),
+        (("26", "--name", "a", "--aliases", "a", "--counts-as", "open"), "from 1 to 25"),
+        (("0", "--name", "a", "--aliases", "a", "--counts-as", "open"), "from 1 to 25"),
+    ],
+)
+def test_what_cannot_be_is_told_and_changes_nothing(
+    database: Path | PostgresDatabase, arguments: tuple[str, ...], told: str
+) -> None:
+    """A mistake is a usage error that says what is wrong."""
+    before = _listed(database)
+    done = _command(database, "set", *arguments)
+    assert (done.exit_code, told in done.stderr) == (2, True), done.stderr
+    assert _listed(database) == before
+
+
+def test_a_session_reports_with_the_words_of_its_project(tmp_path: Path, contract: Contract) -> None:
+    """With the plugin's setting for statuses all results of a mixed suite arrive; without it they are refused."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_suite.py").write_text("def test_ok():\n    pass\n\ndef test_fail():\n    assert 0\n")
+    database = tmp_path / "store.db"
+    _changed(database, "failed", "--aliases", "kaputt")
+    _changed(database, "passed", "--aliases", "prima")
+    words = "passed=prima\nfailure=kaputt\nerror=kaputt"
+    environment = session_environment(AUTOMATION_REPORT_DATABASE=str(database))
+    ran = run_session(tmp_path, f"-oautomation_report_statuses={words}", env=environment)
+    assert ran.exit == 1, ran.text
+    service = Service(database, contract)
+    run = service.run(1)
+    assert (run["status1_count"], run["status2_count"], run["total_count"]) == (1, 1, 2), ran.text
+    refused = run_session(tmp_path, env=environment)
+    assert "rejected by the server" in refused.text
+    assert service.run(2)["total_count"] == 0
+    service.store.close()

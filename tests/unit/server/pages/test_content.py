@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from html import unescape
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_automation_report.server.pages.queries import READ_LENGTH
+from pytest_automation_report.server.store.artifact_urls import content_address
+from pytest_automation_report.server.store.artifacts import ArtifactContents
+from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
+from support.service import a_test
+from support.visiting import HOSTILE, TRACEBACK, Site, failing, hostile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def _names(html: str) -> list[str]:
+    return [unescape(name) for name in re.findall(r'<span class="mono name">(.*?)</span>', html)]
+
+
+def _links(html: str) -> list[str]:
+    return [unescape(each) for each in re.findall(r'href="([^"]*)"', html)]
+
+
+def test_an_empty_store_says_how_to_begin(site: Site) -> None:
+    """The first page tells the command that fills it."""
+    assert "pytest --automation-report" in site.text("/")
+
+
+def test_runs_are_told_newest_first(site: Site) -> None:
+    """Name, source, branch, tags, counts, time, start and the link to the job stand in a row."""
+    site.run_of(a_test(), name="older")
+    fields = [{"type": 1, "name": "Branch", "value": "feature/x"}]
+    links = [{"name": "CI job", "url": "https://ci.example.com/7"}]
+    site.run_of(failing(), a_test(1), name="newer", source="backend", tags=["nightly"], fields=fields, links=links)
+    told = site.text("/")
+    assert told.index("newer") < told.index("older")
+    for word in (
+        "2 runs",
+        "Failed",
+        "backend",
+        "feature/x",
+        "nightly",
+        "1 failed",
+        "1 passed",
+        "2.50 s",
+        "14 Nov 2023",
+    ):
+        assert word in told, word
+    assert re.search(r'<a href="https://ci.example.com/7" rel="noopener noreferrer"', site.shown("/"))
+    assert 'aria-label="1 failed, 1 passed"' in site.shown("/")
+
+
+def test_runs_are_filtered_by_what_the_address_says(site: Site) -> None:
+    """Status, source and tag can be combined, and stay while pages are turned."""
+    site.run_of(a_test(), name="passing", source="one", tags=["nightly"])
+    site.run_of(failing(), name="failing", source="two", tags=["nightly"])
+    site.run_of(name="going on", source="two", is_open=True)
+    assert "passing" in site.text("/?status=2&source_id=&tags=nightly")
+    assert re.findall(r"failing|passing|going on", site.text("/?status=2&tags=nightly")) == ["passing"]
+    assert re.findall(r"failing|passing|going on", site.text("/?source_id=2")) == ["going on", "failing"]
+    assert "No run is like this" in site.text("/?status=4&tags=nightly")
+    for _ in range(26):
+        site.run_of(source="many", tags=["x"])
+    assert "/?tags=x&page=2" in _links(site.shown("/?tags=x"))
+    assert "/?tags=x" in _links(site.shown("/?tags=x&page=2"))
+    assert "Page 2 of 2" in site.text("/?tags=x&page=2")
+
+
+def test_the_list_of_projects_tells_the_latest_run_of_each(site: Site) -> None:
+    """How many runs a project has, how the latest ended, and a link to it."""
+    site.run_of(a_test(), name="older")
+    site.run_of(failing(), name="latest")
+    site.run_of(name="going on", project_id=2, is_open=True)
+    site.service.store.write(lambda writer: writer.set_milestone(3, "1.0", ()))
+    told = site.text("/")
+    assert re.search(r"Project 1 Failed latest 1 failed 2 ", told)
+    assert re.search(r"Project 2 Running going on no tests yet 1 ", told)
+    assert re.search(r"Project 3 no runs 0 ", told)
+    assert "older" not in told
+    assert {"/runs/2", "/runs/3"} <= set(_links(site.shown("/")))
+
+
+def test_several_projects_are_told_apart(site: Site) -> None:
+    """The first page leads to each, and a project shows its own runs alone."""
+    site.run_of(name="of one")
+    site.run_of(name="of seven", project_id=7)
+    assert {"/projects/1", "/projects/7"} <= set(_links(site.shown("/")))
+    assert re.findall(r"of one|of seven", site.text("/projects/7")) == ["of seven"]
+    assert "/projects/7" in _links(site.shown("/runs/2"))
+
+
+def test_fields_that_take_long_to_read_are_only_on_the_page_of_their_test(site: Site) -> None:
+    """The page of a run does without the message of a test with more fields than clients send."""
+    long = {"type": 4, "name": "Output", "value": "x" * READ_LENGTH}
+    kept, left = failing(1, message="a short story"), failing(2, message="a long story")
+    run = site.run_of(kept, {**left, "fields": [*left["fields"], long]})
+    text = site.text(f"/runs/{run}")
+    assert ("a short story" in text, "a long story" in text, "test_2" in text) == (True, False, True)
+    assert "a long story" in site.text(f"/results/{site.result_ids(run)[1]}")
+
+
+def test_a_run_shows_failures_first_and_passed_tests_closed(site: Site) -> None:
+    """What needs a reader is open, with its message; the rest is one click away."""
+    run = site.run_of(a_test(0), a_test(1, "skipped"), failing(2, message="first line\nsecond"), a_test(3), failing(4))
+    html = site.shown(f"/runs/{run}")
+    assert _names(html) == ["test_2", "test_4", "test_1", "test_0", "test_3"]
+    assert re.findall(r'<details class="panel tests" id="status-(\d)"( open)?>', html) == [
+        ("3", " open"),
+        ("6", " open"),
+        ("2", ""),
+    ]
+    told = site.text(f"/runs/{run}")
+    assert "first line" in told
+    assert "second" not in told
+    for word in ("Tests 5", "Failed 2", "Skipped 1", "Passed 2", "Thread 1", "Worker: gw0", "2.50 s"):
+        assert word in told, word
+
+
+def test_tests_that_were_not_run_are_among_the_numbers(site: Site) -> None:
+    """What sessions say they did not come to, in the run or in threads of their own, is a number at the head."""
+    run = site.run_of(a_test(0), is_open=True)
+    assert "Not run" not in site.text(f"/runs/{run}")
+    for name, value in (("Not run", "1200"), ("Not run", "many"), ("Session", "7")):
+        field = {"type": 1, "name": name, "value": value}
+        site.service.post(f"/automation/runs/{run}/append", {"fields": [field]})
+    assert "Passed 1 Not run 1,200 Time" in " ".join(site.text(f"/runs/{run}").split())
+
+
+def test_a_run_is_filtered_searched_and_grouped_by_its_address(site: Site) -> None:
+    """Each state is a link, and they can be combined."""
+    tests = [failing(0, folder="a"), failing(1, folder="b"), a_test(2, folder="b"), a_test(3, folder="b%_")]
+    run = site.run_of(*tests)
+
+    def shown(query: str) -> list[str]:
+        return _names(site.shown(f"/runs/{run}?{query}"))
+
+    assert shown("status=3") == ["test_0", "test_1"]
+    assert shown("status=2,3&folder=b") == ["test_1", "test_2"]
+    assert shown("q=TEST_3") == ["test_3"]
+    assert shown("q=%25_") == ["test_3"]
+    assert f"/runs/{run}?status=2%2C3" in _links(site.shown(f"/runs/{run}?status=3"))
+    assert f"/runs/{run}?q=a" in _links(site.shown(f"/runs/{run}?status=3&q=a&page=2"))
+    assert f"/runs/{run}?status=2" in _links(site.shown(f"/runs/{run}?status=2,3"))
+    assert shown("q=&status=") == ["test_0", "test_1", "test_2", "test_3"]
+    assert shown("q=absent") == []
+    assert "No test is like this" in site.text(f"/runs/{run}?q=absent")
+    grouped = site.shown(f"/runs/{run}?group=folder")
+    assert [link for link in _links(grouped) if "folder=" in link][-3:] == [
+        f"/runs/{run}?folder=a",
+        f"/runs/{run}?folder=b",
+        f"/runs/{run}?folder=b%25_",
+    ]
+    assert "1 failed 1 passed" in site.text(f"/runs/{run}?group=folder")
+    assert re.findall(r"<td.*?>(\d)</td>", site.shown(f"/runs/{run}?group=folder&status=3"))[:2] == ["1", "1"]
+
+
+def test_pages_of_a_run_have_200_tests_each_once(site: Site) -> None:
+    """Turning pages shows every test, failures first, whatever their statuses."""
+    statuses = ("passed", "failed", "passed", "skipped")
+    run = site.run_of(*(a_test(number, statuses[number % 4]) for number in range(450)))
+    pages = [_names(site.shown(f"/runs/{run}?page={number}")) for number in (1, 2, 3)]
+    assert [len(page) for page in pages] == [200, 200, 50]
+    assert pages[0][:2] == ["test_1", "test_5"]
+    assert sorted(name for page in pages for name in page) == sorted(f"test_{number}" for number in range(450))
+    found = [_names(site.shown(f"/runs/{run}?q=test_&page={number}")) for number in (1, 2, 3)]
+    assert found == pages
+    assert "Page 3 of 3" in site.text(f"/runs/{run}?page=3")
+    assert "No test is like this" in site.text(f"/runs/{run}?page=4")
+
+
+def test_an_open_run_tells_whether_anything_changed(site: Site) -> None:
+    """What changes has a tag: asked again it answers 304, after an append with the new state, and it says its end."""
+    run = site.run_of(a_test(), is_open=True)
+    assert f'data-live="/runs/{run}/live?status=2"' in site.shown(f"/runs/{run}?status=2")
+    first = site.get(f"/runs/{run}/live")
+    again = site.get(f"/runs/{run}/live", If_None_Match=first.headers["ETag"])
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    site.service.append(1, failing(1))
+    changed = site.get(f"/runs/{run}/live", If_None_Match=first.headers["ETag"])
+    assert changed.status_code == 200
+    assert 'data-open="true"' in changed.text
+    assert "<html" not in changed.text
+    assert _names(changed.text) == ["test_1", "test_0"]
+    assert 'class="reload" href="/runs/1"' in changed.text
+    site.service.post(f"/automation/runs/{run}/complete", {})
+    assert 'data-open="false"' in site.get(f"/runs/{run}/live").text
+    assert 'data-live=""' in site.shown(f"/runs/{run}")
+
+
+def test_a_test_shows_all_that_is_kept(site: Site) -> None:
+    """Message, traceback, output, steps, attempts, fields, artifacts, place and the command each have their place."""
+    markup = '<test-steps><test-step status="failed">pay &amp; wait</test-step></test-steps>'
+    fields: list[dict[str, Any]] = [
+        *failing()["fields"],
+        {"type": 4, "name": "Output", "value": "printed\n"},
+        {"type": 3, "name": "Steps", "value": markup},
+        {"type": 4, "name": "Attempt 1", "value": "before", "meta": {"status": "failure"}},
+        {"type": 5, "name": "issue", "value": "https://issues.example.com/1"},
+        {"type": 1, "name": "severity", "value": "critical"},
+    ]
+    files = [{"name": "page.png", "url": "https://files.example.com/p.png", "size": 20480, "mime_type": "image/png"}]
+    place: dict[str, Any] = {"file": "tests/a.py", "line": 29, "assertions": 3, "elapsed": 1_500_000}
+    run = site.run_of(failing(fields=fields, artifacts=files, **place))
+    address = f"/results/{site.result_ids(run)[0]}"
+    told = site.text(address)
+    for word in (
+        "AssertionError",
+        "printed",
+        "failed pay & wait",
+        "Attempt 1",
+        "before",
+        "severity critical",
+        "1.50 s",
+    ):
+        assert word in told, word
+    for word in ("tests/a.py:29", "3 assertions", "20 kB", "image/png", "pytest tests/a.py::test_0"):
+        assert word in told, word
+    html = site.shown(address)
+    assert "/" in _links(html), "the only project's runs are on the first page"
+    assert '<span class="line error">E       assert 90 == 89\n</span>' in html
+    assert unescape("".join(re.findall(r'<span class="line \w+">(.*?\n)</span>', html))).startswith(TRACEBACK)
+    assert {"https://issues.example.com/1", "https://files.example.com/p.png", f"/runs/{run}"} <= set(_links(html))
+    assert '<button type="button" data-copy="command" hidden>' in html
+
+
+def test_a_test_shows_its_last_20_outcomes_in_its_source(site: Site) -> None:
+    """Latest first, each with a link; other tests and other sources are not mixed in."""
+    for number in range(23):
+        site.run_of(failing() if number == 22 else a_test(), a_test(1), name=f"run {number}.", source="s")
+    site.run_of(a_test(), name="elsewhere", source="another")
+    html = site.shown("/results/45")
+    outcomes = re.findall(r'<a href="(/results/\d+)"[^>]*>(\w+)</a>', html)
+    assert outcomes == [("/results/45", "Failed"), *((f"/results/{number}", "Passed") for number in range(43, 5, -2))]
+    assert "elsewhere" not in html
+    assert html.count('aria-current="page"') == 2, "the path and the outcome that is shown"
+
+
+def test_statuses_of_a_project_are_called_by_its_names(site: Site) -> None:
+    """A status that a project added or renamed is shown, counted and filtered like any other."""
+    site.run_of(a_test())
+    known = DEFAULT_STATUSES.by_id[5]
+    site.service.store.write(lambda writer: writer.set_status(1, replace(known, name="Stuck", aliases=("stuck",))))
+    run = site.run_of(a_test(0), a_test(1, "stuck"), source="t")
+    assert "1 stuck 1 passed" in site.text("/")
+    assert _names(site.shown(f"/runs/{run}?status=5")) == ["test_1"]
+
+
+def test_hostile_values_stay_text(site: Site) -> None:
+    """A value that is markup, a template or a turn of direction is shown as the characters that it has."""
+    run, test = hostile(site)
+    for path in ("/", f"/runs/{run}", f"/runs/{run}?group=folder", f"/runs/{run}/live", f"/results/{test}"):
+        html = site.shown(path)
+        assert not re.search(r"<script(?! src=\"/static/)|<img src=x|<b>x|<b>note|\u202e|javascript:[^<]*\"", html), (
+            path
+        )
+        assert "{{7*7}}\\u202eabc" in unescape(html)
+        assert not _unsafe(_links(html))
+    spelled = HOSTILE.replace("\u202e", "\\u202e")
+    assert spelled in unescape(site.shown(f"/results/{test}"))
+
+
+def _unsafe(links: Iterable[str]) -> list[str]:
+    return [link for link in links if not re.match(r"/|#|\?|https://evil\.test/", link)]
+
+
+@pytest.mark.parametrize("query", ["q=%00%ff%22%3E%3Cscript%3E", "folder=%22%3E%3Cscript%3E", "q=a&q=%3Cscript%3E"])
+def test_hostile_addresses_stay_text(site: Site, query: str) -> None:
+    """What stands in an address is shown as text, and cannot break the page."""
+    run = site.run_of(a_test())
+    html = site.shown(f"/runs/{run}?{query}")
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html or "%3Cscript" in html
+
+
+def test_pictures_that_the_store_keeps_are_shown(site: Site) -> None:
+    """A picture is seen, a video can be played, the rest are links to us; what is gone is told; others' stay links."""
+    png, svg, lost = b"\x89PNG\r\n\x1a\n", b"<svg/>", "http+local://store/artifacts/" + "0" * 64 + "/lost.png"
+    shelf = ArtifactContents(site.service.store)
+    contents = {"a.png": png, "b.mp4": b"\0\0\0\x1cftypisom", "c.svg": svg, "d.txt": b"text"}
+    urls = {name: content_address(shelf.put(io.BytesIO(content)).hash, name) for name, content in contents.items()}
+    artifacts = [{"name": name, "url": url, "mime_type": "text/html", "size": 1} for name, url in urls.items()]
+    artifacts += [{"name": "lost", "url": lost}, {"name": "foreign", "url": "https://files.example.com/x.png"}]
+    run = site.run_of(a_test(artifacts=artifacts), artifacts=artifacts[:1])
+    html = site.shown(f"/results/{site.result_ids(run)[0]}")
+    paths = {name: url.removeprefix("http+local://store") for name, url in urls.items()}
+    assert re.findall(r'<img src="(/artifacts[^"]*)" alt="([^"]*)"', html) == [(paths["a.png"], "a.png")]
+    assert re.findall(r'<video src="([^"]*)" controls', html) == [paths["b.mp4"]]
+    assert set(paths.values()) <= set(_links(html))
+    assert html.count("text/html") == 1, "only where nothing else is known"
+    told = site.text(f"/results/{site.result_ids(run)[0]}")
+    assert "c.svg text/html 6 bytes" in told
+    assert "lost no longer kept" in told
+    assert "https://files.example.com/x.png" in _links(html)
+    assert paths["a.png"] in _links(site.shown(f"/runs/{run}"))
+    shown = site.get(paths["a.png"])
+    assert (shown.status_code, shown.content, shown.headers["Content-Type"]) == (200, png, "image/png")
+    assert "sandbox" in shown.headers["Content-Security-Policy"]
+    assert site.raw(paths["a.png"]).status_code == 403
+    assert site.get("/artifacts", method="POST").status_code == 401
+
+
+def test_a_long_value_of_a_field_is_opened_to_be_read(site: Site) -> None:
+    """It takes a line until then, and nothing of it is missing."""
+    text = "start " + "middle " * 100 + "end"
+    run = site.run_of(a_test(fields=[{"type": 1, "name": "long", "value": text}]))
+    html = site.shown(f"/results/{site.result_ids(run)[0]}")
+    assert re.findall(r"<details[^>]*><summary><span>(.{20}).*?</span></summary>(.*?)</details>", html) == [
+        ("start middle middle ", text)
+    ]

@@ -1,0 +1,335 @@
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import stat
+import subprocess
+import sys
+from html import unescape
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.server.http.serving import passes_secret, server_token
+from pytest_automation_report.server.pages.rendering import ASSETS
+from pytest_automation_report.server.pages.site import PASS_SECONDS, PageAccess
+from support.places import ROOT
+from support.service import TOKEN
+from support.visiting import COOKIE, Site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLICK = {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; media-src 'self';"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/projects/1", "/runs/1", "/runs/1/live", "/results/1", "/automation/runs/view/1", "/nothing"]
+)
+def test_a_browser_without_a_pass_is_told_how_to_get_in(site: Site, path: str) -> None:
+    """It learns where the link stands, and nothing of what is kept."""
+    site.run_of(name="a secret name")
+    for cookie in ("", f"{COOKIE}=x", f"{COOKIE}=a.b", "automation-report-81=x"):
+        answer = site.raw(path, Cookie=cookie)
+        assert answer.status_code == 403
+        assert "automation-report serve" in answer.text
+        assert "secret" not in answer.text
+
+
+def test_the_address_that_a_session_prints_leads_to_its_run(site: Site) -> None:
+    """Testmo's own address of a run, which the summary names, is a way to the run's page here, too."""
+    run = site.run_of(name="as printed")
+    moved = site.get(f"/automation/runs/view/{run}")
+    assert (moved.status_code, moved.headers["Location"]) == (302, f"/runs/{run}")
+    assert "as printed" in site.get(moved.headers["Location"]).text
+
+
+def test_a_link_opens_once(site: Site) -> None:
+    """It sets a cookie that scripts and other sites cannot use; then only the next link opens."""
+    link = site.pages.opening_path
+    opened = site.raw(link)
+    cookie = opened.cookies[COOKIE]
+    assert (opened.status_code, cookie.http_only, cookie.same_site, cookie.path) == (200, True, "Strict", "/")
+    assert site.raw("/", Cookie=f"{COOKIE}={cookie.value}").status_code == 200
+    again = site.raw(link)
+    assert (again.status_code, dict(again.cookies)) == (403, {})
+    assert site.links == [site.pages.opening_path]
+    assert site.raw(site.links[0]).status_code == 200
+    assert site.raw("/open/guess").status_code == 403
+    assert site.raw("/open/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec_Purpose": "prefetch;prerender"},
+        {"Purpose": "prefetch"},
+        {"X_Purpose": "preview"},
+        {"X_Moz": "prefetch"},
+        {"Sec_Fetch_Mode": "cors", "Sec_Fetch_Site": "same-origin"},
+        {"User_Agent": "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"},
+        {"User_Agent": "facebookexternalhit/1.1"},
+        {"User_Agent": "WhatsApp/2.23.20.0"},
+        {"User_Agent": "Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)"},
+        {"User_Agent": "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5"},
+        {"method": "HEAD"},
+    ],
+)
+def test_what_no_user_sees_uses_no_link_up(site: Site, headers: dict[str, str]) -> None:
+    """A browser that fetches ahead, or a chat that previews the link, must not be the one time that it opens."""
+    link = site.pages.opening_path
+    answer = site.raw(link, **headers)
+    assert (answer.status_code, dict(answer.cookies)) == (405 if "method" in headers else 403, {})
+    browser = {"User_Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36"}
+    assert site.raw(link, **browser, Sec_Fetch_Site="none", **CLICK).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_secure"),
+    [
+        ({}, False),
+        ({"Host": "127.0.0.1:8000", "Sec_Fetch_Site": "none"}, False),
+        ({"Host": "localhost", "Sec_Fetch_Site": "none"}, False),
+        ({"Host": "reports.example.com", "Sec_Fetch_Site": "none"}, True),
+        ({"Host": "reports.example.com"}, False),
+        ({"Host": "reports.example.com", "X_Forwarded_Proto": "https"}, True),
+        ({"Host": "localhost", "X_Forwarded_Proto": "https"}, True),
+    ],
+)
+def test_a_pass_that_came_over_tls_is_sent_over_tls_only(
+    site: Site,
+    headers: dict[str, str],
+    is_secure: bool,  # noqa: FBT001 - a table
+) -> None:
+    """The cookie is Secure behind a proxy with TLS, and not where the browser would throw it away; it has an age."""
+    (cookie,) = site.raw(site.pages.opening_path, **headers).cookies.values()
+    assert (cookie.secure, cookie.max_age, cookie.http_only) == (is_secure, PASS_SECONDS, True)
+
+
+def test_a_pass_is_good_after_a_restart_and_not_with_another_secret() -> None:
+    """It is signed with a secret of its own and tells nothing of it."""
+    first, second, other = PageAccess(Token("secret")), PageAccess(Token("secret")), PageAccess(Token("secreu"))
+    made = first.new_pass(first.path.rpartition("/")[2])
+    assert made is not None
+    assert "secret" not in made
+    assert (first.is_pass(made), second.is_pass(made), other.is_pass(made)) == (True, True, False)
+    assert not first.is_pass(f"x{made}")
+    assert first.path != second.path
+
+
+def test_a_pass_has_an_age() -> None:
+    """After 30 days the browser needs another link, whatever it keeps; nothing in the pass can be made younger."""
+    now = [1_700_000_000.0]
+    entrance = PageAccess(Token("secret"), clock=lambda: now[0])
+    made = entrance.new_pass(entrance.path.rpartition("/")[2])
+    assert made is not None
+    now[0] += PASS_SECONDS - 1
+    assert entrance.is_pass(made)
+    now[0] += 1
+    assert not entrance.is_pass(made)
+    number, _, signature = made.partition(".")
+    assert not entrance.is_pass(f"{int(now[0])}-{number.partition('-')[2]}.{signature}")
+
+
+def test_passes_are_revoked_without_another_token(tmp_path: Path) -> None:
+    """Serve --revoke-browsers makes another secret; without it the secret stays, and the token always does."""
+    database = tmp_path / "store.db"
+    token, secret = server_token({}, database, None), passes_secret(database)
+    assert secret != token
+    assert passes_secret(database) == secret
+    assert passes_secret(database, is_new=True) != secret
+    assert server_token({}, database, None) == token
+    assert stat.S_IMODE((tmp_path / "store.db.pages").stat().st_mode) == 0o600
+
+
+def test_a_server_without_a_folder_lets_browsers_in(tmp_path: Path) -> None:
+    """Where nothing can be written, passes end with the process, which is told."""
+    (tmp_path / "file").write_text("")
+    notes: list[str] = []
+    assert len(passes_secret(tmp_path / "file" / "store.db", note=notes.append).value) > 40
+    assert "browsers need a new link after a restart" in notes[0]
+
+
+@pytest.mark.parametrize("path", ["/", "/runs/1", "/results/1", "/nothing", "/open/x", next(iter(ASSETS))])
+def test_every_answer_is_locked_down(site: Site, path: str) -> None:
+    """Whatever the answer is: nothing but our own style and script runs, no other site may frame or include it."""
+    site.run_of()
+    for answer in (site.get(path), site.raw(path)):
+        assert answer.headers["Content-Security-Policy"] == POLICY
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert not any(name.lower().startswith("access-control") for name in answer.headers)
+        if path not in ASSETS:
+            assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_style_and_script_are_the_only_files(site: Site) -> None:
+    """A fixed table has them; no address leads to another file."""
+    for path, asset in ASSETS.items():
+        answer = site.raw(path)
+        assert (answer.content, answer.headers["Content-Type"]) == (asset.content, asset.media_type)
+    for path in (
+        "/static/",
+        "/static/../site.py",
+        "/static/..%2fsite.py",
+        "/static/%2e%2e/site.py",
+        "/static/style.css",
+    ):
+        assert site.get(path).status_code == 404
+
+
+def test_markup_has_no_script_or_style_of_its_own(site: Site) -> None:
+    """The policy would stop it, so nothing may need it."""
+    run = site.run_of({"key": "a", "name": "n", "folder": "f", "status": "failed"})
+    for path in ("/", f"/runs/{run}", f"/results/{site.result_ids(run)[0]}"):
+        html = site.shown(path)
+        assert not re.search(r"<style|style=|<script(?! src=)|\son[a-z]+=", html)
+        assert re.findall(r'(?:src|href)="(http[^"]*)"', html) == []
+
+
+@pytest.mark.parametrize("where", ["cross-site", "same-site"])
+@pytest.mark.parametrize(
+    "path", ["/", "/runs/1?status=2&q=%3Cb%3E%22", "/automation/runs/view/1", "/nothing", "/artifacts/x"]
+)
+def test_a_link_on_another_site_leads_to_the_page(site: Site, path: str, where: str) -> None:
+    """The browser is sent once more from here, where it shows its pass; the first answer has nothing of the store."""
+    site.run_of(name="a secret name")
+    for answer in (site.raw(path, Sec_Fetch_Site=where, **CLICK), site.get(path, Sec_Fetch_Site=where, **CLICK)):
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+        assert answer.headers["Content-Security-Policy"] == POLICY
+        (target,) = re.findall(r'<meta http-equiv="refresh" content="0; url=([^"]*)">', answer.text)
+        assert unescape(target) == path
+        assert "secret" not in answer.text
+
+
+def test_a_link_on_another_site_leads_nowhere_else(site: Site) -> None:
+    """No address makes the answer point to another host; a link that opens once is not used up by the first answer."""
+    for path in ("//evil.test/", "///evil.test", "/\\evil.test", "/\\/evil.test", "/%5Cevil.test"):
+        text = site.raw(path, Sec_Fetch_Site="cross-site", **CLICK).text
+        assert re.search(r'content="0; url=/[^/\\"][^"]*"', text), text
+    link = site.pages.opening_path
+    assert site.raw(link, Sec_Fetch_Site="cross-site", **CLICK).cookies == {}
+    assert site.raw(link, Sec_Fetch_Site="same-origin", **CLICK).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"},
+        {"Sec_Fetch_Mode": "cors", "Sec_Fetch_Dest": "empty"},
+        {"Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "document"},
+        {"method": "POST", **CLICK},
+        {"method": "HEAD", **CLICK},
+    ],
+)
+def test_only_a_click_on_another_site_is_answered(site: Site, headers: dict[str, str]) -> None:
+    """Frames, scripts and forms of another site are refused, and every request of one for the API."""
+    site.run_of()
+    assert site.get("/runs/1", Sec_Fetch_Site="cross-site", **headers).status_code == 403
+    api = site.raw(
+        "/api/v1/automation/runs/1", Sec_Fetch_Site="cross-site", Authorization=f"Bearer {TOKEN.value}", **CLICK
+    )
+    assert api.status_code == 403
+
+
+def test_other_sites_and_other_methods_get_nothing(site: Site) -> None:
+    """A pass does not help a page of another origin, and nothing can be changed here."""
+    site.run_of()
+    for where in ("cross-site", "same-site"):
+        assert site.get("/runs/1", Sec_Fetch_Site=where).status_code == 403
+    assert site.get("/runs/1", Sec_Fetch_Site="same-origin").status_code == 200
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE"):
+        assert site.get("/runs/1", method=method).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/nothing", 404),
+        ("/runs/99", 404),
+        ("/runs/x", 404),
+        ("/runs/99999999999999999999", 404),
+        ("/results/99", 404),
+        ("/projects/7", 404),
+        ("/runs/1?page=0", 422),
+        ("/runs/1?page=x", 422),
+        ("/runs/1?status=26", 422),
+        ("/runs/1?status=a", 422),
+        ("/runs/1?group=name", 422),
+        ("/?status=9", 422),
+        ("/?source_id=x", 422),
+        ("/?page=x", 422),
+    ],
+)
+def test_mistakes_are_pages_too(site: Site, path: str, status: int) -> None:
+    """What is not there, or means nothing, is told on a page with a way back."""
+    site.run_of()
+    answer = site.get(path)
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert 'href="/"' in answer.text
+    assert "<h1>" in answer.text
+
+
+def test_a_defect_is_a_page_that_tells_only_a_number(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """The details are in the log under that number."""
+    site.shown("/")
+    site.service.store.close()
+    answer = site.get("/runs/1")
+    assert answer.status_code == 500
+    (number,) = re.findall(r"\b[0-9a-f]{32}\b", answer.text)
+    assert "Traceback" not in answer.text
+    assert [number in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_the_api_stays_as_it_is(site: Site) -> None:
+    """It asks for the token, whatever pass a browser has, and answers with JSON."""
+    site.run_of()
+    refused = site.get("/api/v1/automation/runs/1")
+    assert (refused.status_code, refused.headers["Content-Type"]) == (401, "application/json")
+    answer = site.raw("/api/v1/automation/runs/1", Authorization="Bearer a-token-of-these-tests")
+    assert answer.json["result"]["name"] == "a run"
+    assert "Content-Security-Policy" not in answer.headers
+    assert site.raw("/healthz").json == {"status": "ok"}
+
+
+def test_serve_opens_the_browser_of_this_machine(tmp_path: Path) -> None:
+    """With --open the browser gets the link that is told; stdout has the address alone."""
+    os.mkfifo(tmp_path / "told")
+    script = tmp_path / "browser"
+    script.write_text(f'#!/bin/sh\necho "$1" > {tmp_path / "told"}\n')
+    script.chmod(0o700)
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--open", "--port", "0"]
+    environment = {"BROWSER": f"{script} %s", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    reading = os.open(tmp_path / "told", os.O_RDONLY | os.O_NONBLOCK)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
+    ) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        ready, _, _ = select.select([reading], [], [], 30)
+        opened = os.read(reading, 1000).decode().strip() if ready else "nothing"
+        os.close(reading)
+        server.send_signal(signal.SIGTERM)
+        out, err = server.communicate(timeout=30)
+    assert opened.startswith(f"{address}/open/")
+    assert f"look at it: {opened}\n" in err
+    assert (server.returncode, out) == (0, "")
+
+
+def test_the_mounted_store_loads_no_pages() -> None:
+    """Who only reports to the embedded store pays nothing for pages."""
+    script = (
+        "import sys; import pytest_automation_report.server.http.requests_adapter;"
+        " print([each for each in sys.modules if 'jinja2' in each or 'server.pages' in each])"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import signal
+import sqlite3
+import stat
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from peewee import SqliteDatabase
+
+from pytest_automation_report.cli.main import main
+from pytest_automation_report.server.store.maintenance import check
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.tables import SCHEMA_VERSION
+from support.processes import WRITER, line_of, python
+from support.service import Service, a_test, command_runner
+from support.versions import make_version_1
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+    from support.contract import Contract
+
+
+def _backup(store: Path, target: Path) -> Result:
+    return command_runner().invoke(main, ["store", "backup", "--database", str(store), str(target)])
+
+
+def test_a_backup_has_what_stands_in_the_log_alone(tmp_path: Path, contract: Contract) -> None:
+    """The copy of a store in use is whole and private, as a copy of the file alone would not be."""
+    service = Service(tmp_path / "store.db", contract)
+    service.append(service.new_thread(service.new_run()), a_test())
+    done = _backup(tmp_path / "store.db", tmp_path / "copy.db")
+    assert (done.exit_code, done.stdout) == (0, f"{tmp_path / 'copy.db'}\n"), done.output
+    assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
+    assert {path.name for path in tmp_path.iterdir()} == {"store.db", "store.db-wal", "store.db-shm", "copy.db"}
+    service.append(1, a_test(2))
+    restored = Service(tmp_path / "copy.db", contract)
+    assert restored.run(1)["total_count"] == 1
+    assert check(restored.store).problems == ()
+    for each in (service, restored):
+        each.store.close()
+
+
+def test_a_backup_is_of_one_moment_while_another_process_writes(tmp_path: Path) -> None:
+    """Every append that was answered before is in it, none of the later ones in part, and the writer goes on."""
+    store = tmp_path / "store.db"
+    with python(WRITER, str(store), "a run", "10000") as writer:
+        for _ in range(11):
+            line_of(writer)
+        done = _backup(store, tmp_path / "copy.db")
+        assert done.exit_code == 0, done.output
+        answered = int(line_of(writer))
+        writer.send_signal(signal.SIGKILL)
+    copy = Store(tmp_path / "copy.db")
+    found = check(copy)
+    copy.close()
+    assert found.problems == ()
+    assert found.results % 20 == 0
+    assert 10 * 20 <= found.results <= (answered + 100) * 20
+
+
+def test_a_store_of_an_earlier_release_is_copied_as_it_is(tmp_path: Path) -> None:
+    """A copy from before an upgrade has the version from before it."""
+    with SqliteDatabase(str(tmp_path / "old.db")) as old:
+        make_version_1(old)
+    done = _backup(tmp_path / "old.db", tmp_path / "copy.db")
+    assert done.exit_code == 0, done.output
+    for name in ("old.db", "copy.db"):
+        with closing(sqlite3.connect(tmp_path / name)) as database:
+            assert database.execute("PRAGMA user_version").fetchone() == (1,)
+    assert SCHEMA_VERSION > 1
+
+
+def test_a_backup_that_cannot_be_made_leaves_nothing(tmp_path: Path, contract: Contract) -> None:
+    """What is there is not written over; what is wrong is named, with the remedy."""
+    Service(tmp_path / "store.db", contract).store.close()
+    (tmp_path / "there").write_text("mine")
+    (tmp_path / "other.db").write_text("no database")
+    for store, target, exit_code, words in (
+        ("store.db", "there", 2, "it is there already; name a new file"),
+        ("store.db", "no/copy", 2, "No such file or directory; name a file that can be written"),
+        ("other.db", "copy", 3, "file is not a database"),
+        ("missing.db", "copy", 2, "there is no store; name the file of one"),
+    ):
+        done = _backup(tmp_path / store, tmp_path / target)
+        assert (done.exit_code, done.stdout) == (exit_code, ""), done.output
+        assert words in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"store.db", "there", "other.db"}
+    assert (tmp_path / "there").read_text() == "mine"
+
+
+def test_a_database_is_backed_up_by_its_own_program(tmp_path: Path) -> None:
+    """The command for files names the program for PostgreSQL, and no password."""
+    done = command_runner().invoke(
+        main, ["store", "backup", "--database", "postgresql://u:hidden@db.test/reports", str(tmp_path / "copy")]
+    )
+    assert done.exit_code == 2
+    assert "pg_dump" in done.stderr
+    assert "hidden" not in done.output

@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import random
+import sqlite3
+import stat
+import threading
+import time
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.errors import StoreError
+from pytest_automation_report.server.store import sqlite as connections
+from pytest_automation_report.server.store.maintenance import check
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.server.store.tables import SCHEMA_VERSION, ResultRow
+from support.processes import WRITER, line_of, python
+from support.service import IN_A_FILE, Service, a_test
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.contract import Contract
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_store_is_for_its_owner_only(tmp_path: Path) -> None:
+    """The folder is made with 0700; the file, and what SQLite puts beside it, with 0600."""
+    database = tmp_path / "made" / "store.db"
+    store = Store(database)
+    assert _mode(database.parent) == 0o700
+    assert {path.name for path in database.parent.iterdir()} >= {"store.db", "store.db-wal"}
+    assert {_mode(path) for path in database.parent.iterdir()} == {0o600}
+    store.close()
+
+
+def test_a_store_is_durable_by_its_settings(tmp_path: Path) -> None:
+    """Commits are synced to the write-ahead log, and references are checked."""
+    store = Store(tmp_path / "store.db")
+    file = store._connections
+    assert isinstance(file, connections.Connections)
+    for side in (file._writer, file._reader):
+        assert (side.journal_mode, side.synchronous, side.foreign_keys) == ("wal", 2, 1)
+    assert file._writer.pragma("busy_timeout") == 5_000
+    store.close()
+
+
+def test_what_was_stored_is_there_after_opening_again(tmp_path: Path, contract: Contract) -> None:
+    """A closed store can be opened again, and closing twice is harmless."""
+    first = Service(tmp_path / "store.db", contract)
+    run_id = first.new_run()
+    first.append(first.new_thread(run_id), a_test())
+    first.store.close()
+    first.store.close()
+    second = Service(tmp_path / "store.db", contract)
+    assert second.run(run_id)["total_count"] == 1
+    second.store.close()
+
+
+def test_several_stores_live_in_one_process(tmp_path: Path, contract: Contract) -> None:
+    """Stores in one process know nothing of each other, also when they work at the same time."""
+    services = [Service(tmp_path / f"{number}.db", contract) for number in range(4)]
+    barrier = threading.Barrier(4)
+
+    def fill(service: Service, amount: int) -> None:
+        barrier.wait()
+        thread_id = service.new_thread(service.new_run())
+        for number in range(amount):
+            service.append(thread_id, a_test(number))
+
+    threads = [threading.Thread(target=fill, args=(each, 5 + number)) for number, each in enumerate(services)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [service.run(1)["total_count"] for service in services] == [5, 6, 7, 8]
+    for service in services:
+        service.store.close()
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """The error names the file."""
+    path = tmp_path / "notes.txt"
+    path.write_text("these are notes, not a database " * 100)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=r"notes\.txt.*not a database"):
+        Store(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """Somebody's SQLite file is not filled with our tables, nor switched to another journal."""
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE things (id INTEGER)")
+        other.commit()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=r"other\.db.*something else"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_a_store_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    """A newer schema is not guessed at; the error names file, version and remedy."""
+    path = tmp_path / "store.db"
+    Store(path).close()
+    with closing(sqlite3.connect(path)) as newer:
+        newer.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(StoreError, match=rf"store\.db.*version {SCHEMA_VERSION + 1}.*upgrade"):
+        Store(path)
+
+
+def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path) -> None:
+    """A folder as the file, or a file as the folder, is an error that names the path."""
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path, tmp_path / "file" / "store.db"):
+        with pytest.raises(StoreError, match=str(path)):
+            Store(path)
+
+
+@IN_A_FILE
+def test_a_store_that_stays_locked_is_429(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When another process holds the file for too long, nothing was done and the client may repeat."""
+    service.file._writer.timeout = 0
+    monkeypatch.setattr(connections, "_BEGIN_ATTEMPTS", 2)
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = service.post("/projects/1/automation/runs", {"name": "n", "source": "s"})
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+        assert service.get("/projects/1/automation/runs").status_code == 404, "reading does not wait"
+        other.execute("ROLLBACK")
+    assert service.new_run() == 1
+
+
+def test_a_new_store_waits_for_another_process_that_holds_the_file(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Opening goes on once the other process lets go, and gives up with an error when it does not."""
+    monkeypatch.setattr(connections, "BUSY_SECONDS", 0)
+    path = tmp_path / "store.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with monkeypatch.context() as patch:
+            patch.setattr(connections, "_OPEN_SECONDS", -1)
+            with pytest.raises(StoreError, match=r"store\.db.*locked"):
+                Store(path)
+        monkeypatch.setattr(connections, "_pause", lambda: other.execute("ROLLBACK"))
+        Store(path).close()
+
+
+def test_processes_that_make_a_store_and_write_at_once_lose_nothing(tmp_path: Path, contract: Contract) -> None:
+    """Three processes find no file, all use one, and every answered append of each is there."""
+    database = tmp_path / "made" / "store.db"
+    with ExitStack() as stack:
+        writers = [stack.enter_context(python(WRITER, str(database), f"run {number}", "15")) for number in range(3)]
+        runs = []
+        for writer in writers:
+            output, errors = writer.communicate(timeout=60)
+            assert writer.returncode == 0, errors
+            runs.append(int(output.split()[0]))
+    service = Service(database, contract)
+    assert sorted(runs) == [1, 2, 3]
+    for run_id in runs:
+        run = service.run(run_id)
+        page = service.get(f"/automation/runs/{run_id}/tests", "per_page=1000&order=asc").json
+        assert [test["folder"] for test in page["result"]] == [run["name"]] * 300
+        assert [test["name"] for test in page["result"]] == [f"{n}.{m}" for n in range(15) for m in range(20)]
+        assert run["total_count"] == run["threads"][0]["total_count"] == page["total"] == 300
+    service.store.close()
+
+
+@pytest.mark.slow
+def test_every_answered_append_survives_a_killed_writer(tmp_path: Path, contract: Contract, kills: int) -> None:
+    """After each SIGKILL in a stream of appends, what was answered is there, and every append is whole."""
+    database = tmp_path / "store.db"
+    chance = random.Random(4)
+    for kill in range(kills):
+        with python(WRITER, str(database), f"run {kill}", "10000") as writer:
+            run_id = int(line_of(writer))
+            last_read = chance.randrange(12)
+            for number in range(last_read + 1):
+                assert line_of(writer) == str(number)
+            spin_until = time.perf_counter() + chance.random() * 0.01
+            while time.perf_counter() < spin_until:
+                pass
+            writer.kill()
+            assert writer.stdout is not None
+            answered = last_read + 1 + len(writer.stdout.read().splitlines(keepends=True))
+        service = Service(database, contract)
+        total = service.run(run_id)["total_count"]
+        with service.store._connections.reading() as reading:
+            stored = ResultRow.select().where(ResultRow.run == run_id).count(reading)
+        service.store.close()
+        assert total == stored
+        assert (total % 20, total // 20 - answered in (0, 1)) == (0, True), (kill, total, answered)
+    service = Service(database, contract)
+    findings = check(service.store)
+    service.store.close()
+    assert (findings.runs, findings.problems) == (kills, ())
+
+
+@pytest.mark.parametrize(
+    ("line", "journal"),
+    [
+        ("server:/export {} nfs4 rw 0 0", "delete"),
+        ("//server/share {} cifs rw 0 0", "delete"),
+        ("user@host: {} fuse.sshfs rw 0 0", "delete"),
+        ("/dev/sda1 {} ext4 rw 0 0", "wal"),
+        ("server:/export {}other nfs4 rw 0 0", "wal"),
+        ("overlay {} fuse.fuse-overlayfs rw 0 0", "wal"),
+        ("server:/export {} nfs4 rw 0 0\ntmpfs {} tmpfs rw 0 0", "wal"),
+        ("nonsense", "wal"),
+        (None, "wal"),
+    ],
+)
+def test_a_store_on_a_network_has_a_rollback_journal_and_says_so(
+    tmp_path: Path, contract: Contract, line: str | None, journal: str
+) -> None:
+    """Shared memory does not reach other machines: the nearest mount decides, and what is unknown counts as local."""
+    folder = tmp_path / "a folder"
+    mounts = tmp_path / "mounts"
+    if line is not None:
+        shown = str(folder).replace(" ", "\\040")
+        mounts.write_text("/dev/root / ext4 rw 0 0\n" + line.replace("{}", shown) + "\n")
+    Store(folder / "store.db").close()
+    service = Service(folder / "store.db", contract, mounts=mounts)
+    with service.file.reading() as reading:
+        assert reading.journal_mode == journal
+    assert service.file._writer.synchronous == 2
+    notes = service.store.notes
+    assert len(notes) == (journal == "delete")
+    assert all("store.db" in note and "network" in note for note in notes)
+    assert service.new_run() == 1
+    service.store.close()
+
+
+def test_a_reader_that_keeps_a_writer_waiting_makes_429(tmp_path: Path, contract: Contract) -> None:
+    """With a rollback journal a commit waits for readers; when that takes too long, all of it is undone."""
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"server:/export {tmp_path} nfs rw 0 0\n")
+    service = Service(tmp_path / "store.db", contract, mounts=mounts)
+    service.file._writer.timeout = 0
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM run").fetchall()
+        answer = service.post("/projects/1/automation/runs", {"name": "n", "source": "s"})
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+        other.execute("ROLLBACK")
+    assert service.new_run() == 1
+    assert service.get("/projects/1/automation/runs").json["total"] == 1
+    service.store.close()

@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from pytest_automation_report.cli.main import main
+from pytest_automation_report.server.store.database import used_bytes
+from pytest_automation_report.server.store.maintenance import runs_before, runs_beyond
+from pytest_automation_report.text.terminal import pluralize
+from support.places import ROOT
+from support.processes import line_of, running
+from support.service import IN_A_FILE, SECOND, TOKEN, Service, a_test, command_runner, option
+from support.sessions import clean_environment
+from support.versions import execute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from click.testing import Result
+
+    from pytest_automation_report.api.models import PostgresDatabase
+    from support.contract import Contract
+
+DAY = 24 * 3600 * SECOND
+
+
+@pytest.fixture
+def filled(
+    tmp_path: Path, place: Path | PostgresDatabase, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Service]:
+    """Return a service with runs 1 to 6 of two sources, one a day and the last one now; each has four results."""
+    monkeypatch.setenv("AUTOMATION_REPORT_DATABASE", option(place))
+    monkeypatch.chdir(tmp_path)
+    service = Service(place, contract)
+    now = time.time_ns() // 1000
+    for number in range(1, 7):
+        service.clock.now = now - (6 - number) * DAY - SECOND
+        run_id = service.new_run(source=f"s{number % 2}", tags=["t"], fields=[{"type": 1, "name": "f"}], config="c")
+        thread_id = service.new_thread(run_id, artifacts=[{"name": "a", "url": "https://a"}])
+        statuses = ("passed", "failed", "skipped", "untested")
+        service.append(thread_id, *(a_test(number * 10 + each, status) for each, status in enumerate(statuses)))
+        service.append(thread_id, a_test(1))
+        service.post(f"/automation/runs/{run_id}/complete", {})
+    yield service
+    service.store.close()
+    assert contract.violations == []
+
+
+def _store(*arguments: str) -> Result:
+    return command_runner().invoke(main, ["store", *arguments])
+
+
+def _ids(service: Service) -> list[int]:
+    return [run["id"] for run in service.get("/projects/1/automation/runs", "order=asc").json["result"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "gone"),
+    [
+        (("--keep-runs", "1"), [1, 2, 3, 4]),
+        (("--keep-runs", "2"), [1, 2]),
+        (("--keep-runs", "3"), []),
+        (("--older-than", "3d"), [1, 2, 3]),
+        (("--older-than", "49h"), [1, 2, 3]),
+        (("--older-than", "1w"), []),
+        (("--older-than", "0h"), [1, 2, 3, 4, 5]),
+    ],
+)
+def test_old_runs_are_removed_with_all_they_have(filled: Service, arguments: tuple[str, ...], gone: list[int]) -> None:
+    """A dry run tells the same ids and removes nothing; the rest is whole, the newest run stays, ids go on."""
+    told = _store("prune", *arguments, "--dry-run")
+    assert (told.exit_code, told.stdout.split()) == (0, [str(each) for each in gone]), told.output
+    assert f"{pluralize(len(gone), 'run')} with {5 * len(gone)} results would be removed" in told.stderr
+    assert _ids(filled) == [1, 2, 3, 4, 5, 6]
+    done = _store("prune", *arguments)
+    assert (done.exit_code, done.stdout) == (0, told.stdout), done.output
+    kept = [each for each in range(1, 7) if each not in gone]
+    assert _ids(filled) == kept
+    assert filled.run(6)["total_count"] == filled.get("/automation/runs/6/tests").json["total"] == 5
+    assert filled.new_run(source="s0") == 7
+    assert filled.new_thread(7) == 7
+    filled.append(7, a_test(1))
+    checked = _store("check")
+    assert checked.exit_code == 0, checked.output
+    amount = 5 * len(kept) + 1
+    assert json.loads(checked.stdout) == {
+        "runs": len(kept) + 1,
+        "threads": len(kept) + 1,
+        "results": amount,
+        "problems": [],
+    }
+    with filled.store._connections.reading() as database:
+        for table in ("thread", "run_tag", "attachment", "result"):
+            ids = execute(database, f"SELECT DISTINCT run_id FROM {table}")
+            assert {each for (each,) in ids} - {7} == set(kept), table
+        unused = 'SELECT count(*) FROM "case" WHERE id NOT IN (SELECT case_id FROM result)'
+        assert execute(database, unused) == [(0,)]
+
+
+def test_a_pruned_store_is_smaller(filled: Service) -> None:
+    """The space of many results is given back to the disk."""
+    thread_id = filled.new_thread(run_id := filled.new_run())
+    filled.append(thread_id, *(a_test(each, file="f" * 500) for each in range(3_000)))
+    filled.post(f"/automation/runs/{run_id}/complete", {})
+    filled.new_thread(filled.new_run())
+    before = filled.store.read(lambda reader: used_bytes(reader.database))
+    done = _store("prune", "--older-than", "0h")
+    assert str(run_id) in done.stdout.split(), done.output
+    assert filled.store.read(lambda reader: used_bytes(reader.database)) < before - 1_000_000
+
+
+def test_a_run_that_is_being_filled_stays(filled: Service) -> None:
+    """An open run is not old while it changes; one that nobody touched for a day is like any other."""
+    now = time.time_ns() // 1000
+    filled.clock.now = now - 100 * DAY
+    busy, left = filled.new_run(source="open"), filled.new_run(source="open")
+    thread_id = filled.new_thread(busy)
+    filled.new_thread(left)
+    filled.clock.now = now - DAY // 2
+    filled.append(thread_id, a_test())
+    newest = filled.new_run(source="open")
+    filled.new_thread(newest)
+    old = filled.store.read(lambda reader: runs_before(reader.database, now - 50 * DAY, now))
+    assert [run.id for run in old] == [left]
+    beyond = filled.store.read(lambda reader: runs_beyond(reader.database, 1, now))
+    assert [run.id for run in beyond if run.id > 6] == [left]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("prune",), "--keep-runs N or --older-than"),
+        (("prune", "--keep-runs", "1", "--older-than", "1d"), "--keep-runs N or --older-than"),
+        (("prune", "--keep-runs", "0"), "--keep-runs"),
+        (("prune", "--older-than", "soon"), "such as 90d"),
+        (("prune", "--older-than", "-1d"), "such as 90d"),
+    ],
+)
+def test_a_mistyped_prune_removes_nothing(filled: Service, arguments: tuple[str, ...], told: str) -> None:
+    """It is a usage error that names the option."""
+    done = _store(*arguments)
+    assert (done.exit_code, told in done.stderr) == (2, True), done.stderr
+    assert len(_ids(filled)) == 6
+
+
+@pytest.mark.parametrize("command", [("check",), ("prune", "--keep-runs", "1")])
+def test_upkeep_makes_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
+    """A mistyped file is told and not made."""
+    monkeypatch.chdir(tmp_path)
+    done = _store(*command)
+    assert (done.exit_code, "there is no store" in done.stderr) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        ("UPDATE run SET success_count = 9 WHERE id = 3", "run 3: success_count is 9, counted are 2"),
+        ("UPDATE thread SET total_count = 1 WHERE id = 2", "thread 2: total_count is 1, counted are 5"),
+        ("UPDATE thread SET status24_count = 1 WHERE id = 2", "thread 2: status24_count is 1, counted are 0"),
+        ("UPDATE run SET completed_count = 5 WHERE id = 1", "run 1: completed_count is 5, counted are 4"),
+        ("UPDATE run SET thread_active_count = 1 WHERE id = 1", "run 1: thread_active_count is 1, counted are 0"),
+        ("DELETE FROM result WHERE id = 1", "run 1: total_count is 5, counted are 4"),
+        ("UPDATE result SET run_id = 2 WHERE id = 1", "result 1 is of run 2, but its thread is of run 1"),
+        ("UPDATE result SET case_id = 999 WHERE id = 1", "record 1 of result refers to a case that is not there"),
+        ("DELETE FROM source WHERE id = 1", "record 1 of run refers to a source that is not there"),
+    ],
+)
+def test_a_store_that_is_not_right_is_told(
+    filled: Service, request: pytest.FixtureRequest, harm: str, told: str
+) -> None:
+    """Each wrong count and each broken reference is a sentence, in the JSON and for people, and the exit code is 1."""
+    if isinstance(filled.place, Path):
+        with closing(sqlite3.connect(filled.place)) as database:
+            database.execute(harm)
+            database.commit()
+    else:  # it does not let everybody break a reference
+        request.getfixturevalue("cluster").execute(f"SET session_replication_role = replica; {harm}")
+    done = _store("check")
+    assert done.exit_code == 1, done.output
+    assert told in json.loads(done.stdout)["problems"]
+    assert told in done.stderr
+
+
+@IN_A_FILE
+def test_a_damaged_file_is_told(filled: Service, tmp_path: Path) -> None:
+    """An index that lost its entries is found by SQLite itself."""
+    filled.store.close()
+    with closing(sqlite3.connect(tmp_path / "store.db")) as database:
+        database.execute("PRAGMA writable_schema = 1")
+        database.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = 'result_thread_id'",
+            ('("thread_id")', '("status")'),
+        )
+        database.commit()
+    done = _store("check")
+    assert done.exit_code == 1, done.output
+    assert any(each.startswith("the file is damaged") for each in json.loads(done.stdout)["problems"])
+
+
+@IN_A_FILE
+def test_a_file_with_lost_pages_is_told(filled: Service, tmp_path: Path) -> None:
+    """When the file cannot be read at all places, what is known of it is told, without a traceback."""
+    filled.store.close()
+    path = tmp_path / "store.db"
+    whole = bytearray(path.read_bytes())
+    for offset in range(0, len(whole), 4096):
+        if b"tests.a" in whole[offset : offset + 4096]:
+            whole[offset : offset + 64] = b"\xff" * 64
+    path.write_bytes(whole)
+    done = _store("check")
+    assert (done.exit_code, done.exception.__class__) == (1, SystemExit), done.output
+    problems = json.loads(done.stdout)["problems"]
+    assert any("is damaged" in each for each in problems), problems
+    pruned = _store("prune", "--older-than", "0h")
+    assert (pruned.exit_code, "store.db" in pruned.stderr) == (3, True), pruned.output
+
+
+def test_the_ids_of_threads_are_not_given_twice(filled: Service) -> None:
+    """A run that got the last thread stays as long as no later thread is there, however old it is."""
+    filled.clock.now -= 50 * DAY
+    old = filled.new_run()
+    filled.clock.now += 50 * DAY
+    newest = filled.new_run()
+    last = filled.new_thread(old)
+    filled.post(f"/automation/runs/{old}/complete", {})
+    assert _store("prune", "--older-than", "0h").exit_code == 0
+    assert _ids(filled) == [old, newest]
+    assert filled.new_thread(newest) == last + 1
+    assert _store("prune", "--older-than", "0h").stdout.split() == [str(old)]
+
+
+@IN_A_FILE
+def test_pruning_beside_a_server_frees_the_disk(filled: Service, tmp_path: Path) -> None:
+    """What was removed while another process serves the store takes no space any more, in the file or its log."""
+    database = tmp_path / "store.db"
+    thread_id = filled.new_thread(filled.new_run())
+    for number in range(60):
+        tests = [a_test(each, folder="f" * 700, name=f"{number}" * 200) for each in range(100)]
+        filled.append(thread_id, *tests)
+    filled.new_thread(filled.new_run())
+    with closing(sqlite3.connect(database)) as other:
+        other.execute("UPDATE run SET created = created - 99 * 86400000000, is_completed = 1 WHERE id = 7")
+        other.commit()
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0"]
+    env = clean_environment(
+        PYTHONPATH=str(ROOT), AUTOMATION_REPORT_SERVER_TOKEN=TOKEN.value, AUTOMATION_REPORT_DATABASE=str(database)
+    )
+    with running(command, env, tmp_path) as server:
+        address = line_of(server)
+        before = _taken(tmp_path)
+        done = _store("prune", "--older-than", "50d")
+        assert (done.exit_code, done.stdout) == (0, "7\n"), done.output
+        assert "in use" not in done.stderr
+        assert _taken(tmp_path) < before / 4
+        with requests.Session() as session:
+            session.trust_env = False
+            headers = {"Authorization": f"Bearer {TOKEN.value}"}
+            assert session.get(f"{address}/api/v1/projects/1/automation/runs", headers=headers).json()["total"] == 7
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=20)
+
+
+def _taken(folder: Path) -> int:
+    """Return how many bytes a store and its log take."""
+    return sum(path.stat().st_size for path in folder.glob("store.db*"))

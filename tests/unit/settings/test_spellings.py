@@ -1,0 +1,540 @@
+"""Every spelling of every setting, read by a real pytest configuration."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.api.models import Field, FieldType, Link
+from pytest_automation_report.ci.facts import Shard
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.settings.configuration import Configuration, configuration_from, given_from, read_given
+from pytest_automation_report.settings.table import SETTINGS, Setting, setting, switch
+from support.places import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROBE = """
+from pytest_automation_report.settings.table import add_options
+
+def pytest_addoption(parser):
+    add_options(parser)
+"""
+NOON = datetime(2026, 3, 4, 12, 30, 15)  # noqa: DTZ001 - the name of a run tells local time
+HAS_NATIVE_TOML = pytest.version_tuple >= (9, 0)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One setting's value in TOML's own types, and what becomes of it; ``None`` for the given value itself."""
+
+    given: str | float | bool | list[str]
+    resolved: object = None
+
+
+SAMPLES: Mapping[str, Sample] = {
+    "when": Sample("ci"),
+    "url": Sample("https://example.testmo.net/api/v1/", "https://example.testmo.net"),
+    "project_id": Sample(7),
+    "source": Sample("shop-tests"),
+    "name": Sample("Nightly 100%"),
+    "folder_prefix": Sample("web"),
+    "delivery": Sample("later"),
+    "tags": Sample(["nightly", "linux_x64"], ("nightly", "linux_x64")),
+    "config": Sample("Chrome"),
+    "config_id": Sample(11),
+    "milestone": Sample("May"),
+    "milestone_id": Sample(12),
+    "run_id": Sample(13),
+    "run_key": Sample("nightly-{build}"),
+    "job": Sample("unit tests"),
+    "facts": Sample("none"),
+    "ci": Sample("Concourse"),
+    "branch": Sample("feature/x"),
+    "branch_tag": Sample(given=True),
+    "commit": Sample("c0ffee1"),
+    "pull_request": Sample(12),
+    "build": Sample("20260304.1"),
+    "attempt": Sample(2),
+    "shard": Sample("2/5", Shard(2, 5)),
+    "job_url": Sample("https://ann:secret@ci.example.org/7", "https://ci.example.org/7"),
+    "commit_url": Sample("https://example.org/commit/c0ffee1"),
+    "fields": Sample(
+        ["version=1.2", "page=https://example.org/a"],
+        (
+            Field("version", "1.2"),
+            Field("page", "https://example.org/a", FieldType.URL),
+        ),
+    ),
+    "links": Sample(["build=https://example.org/b?c=1"], (Link("build", "https://example.org/b?c=1"),)),
+    "output": Sample("none"),
+    "output_annotations": Sample(given=True),
+    "markers": Sample(["owner", "feature"], ("owner", "feature")),
+    "link_templates": Sample(
+        ["case=https://example.org/cases/{}", "issue=https://example.org/browse/{}"],
+        {
+            "case": "https://example.org/cases/{}",
+            "issue": "https://example.org/browse/{}",
+        },
+    ),
+    "statuses": Sample(["failure=failed", "skipped=skip"], {"failure": "failed", "skipped": "skip"}),
+    "redact": Sample([r"secret-\d+", r"pin: \S+"], (r"secret-\d+", r"pin: \S+")),
+    "redact_builtin": Sample(given=False),
+    "compare_junit": Sample("build/junit.xml"),
+    "job_summary": Sample(given=False),
+    "ci_annotations": Sample(given=True),
+    "report_not_run": Sample(given=True),
+    "strict": Sample(given=True),
+    "preflight": Sample(given=True),
+    "exit_wait": Sample(2.5),
+    "browser_artifacts": Sample(given=False),
+    "artifact_size": Sample("500KB", 500_000),
+    "artifact_total": Sample("3 gb", 3_000_000_000),
+    "artifact_url": Sample("https://files.example.org/{path}"),
+    "artifact_store": Sample("s3://bucket/folder"),
+    "token_file": Sample("token.txt", "{root}/token.txt"),
+    "ca_file": Sample("ca.pem", "{root}/ca.pem"),
+    "allow_http": Sample(given=True),
+    "spool": Sample("kept", Path("{root}/kept")),
+    "keep_spool": Sample(3),
+    "database": Sample("data/store.db", Path("{root}/data/store.db")),
+}
+
+
+def text_of(sample: Sample) -> str:
+    if isinstance(sample.given, bool):
+        return "true" if sample.given else "false"
+    return ",".join(sample.given) if isinstance(sample.given, list) else str(sample.given)
+
+
+def ini_lines() -> str:
+    lines = []
+    for name, sample in SAMPLES.items():
+        if isinstance(sample.given, list):
+            lines += [f"automation_report_{name} =", *(f"    {each}" for each in sample.given)]
+        else:
+            lines.append(f"automation_report_{name} = {text_of(sample)}")
+    return "\n".join(lines) + "\n"
+
+
+def toml_lines() -> str:
+    return "".join(f"automation_report_{name} = {json.dumps(each.given)}\n" for name, each in SAMPLES.items())
+
+
+def arguments() -> list[str]:
+    """Return the arguments of pytest that set every sample, behind -o where a setting has no option."""
+    found = []
+    for name, sample in SAMPLES.items():
+        option = f"--automation-report-{name.replace('_', '-')}"
+        if not setting(name).is_option:
+            text = "\n".join(sample.given) if isinstance(sample.given, list) else text_of(sample)
+            found.append(f"-oautomation_report_{name}={text}")
+        elif isinstance(sample.given, bool):
+            found.append(option if sample.given else f"--no-{option[2:]}")
+        elif isinstance(sample.given, list):
+            found += [f"{option}={each}" for each in sample.given]
+        else:
+            found.append(f"{option}={sample.given}")
+    return found
+
+
+def resolved(name: str, root: Path) -> object:
+    sample = SAMPLES[name]
+    value = sample.given if sample.resolved is None else sample.resolved
+    if isinstance(value, (str, Path)):
+        return type(value)(str(value).replace("{root}", str(root)))
+    return value
+
+
+def parsed(pytester: pytest.Pytester, *options: str) -> pytest.Config:
+    pytester.syspathinsert()
+    pytester.makepyfile(settings_probe=PROBE)
+    # The project's own plugin may be installed: this one stands in for it.
+    return pytester.parseconfig("-p", "no:automation-report", "-p", "settings_probe", *options)
+
+
+def in_a_process(pytester: pytest.Pytester, probe: str, *options: str) -> str:
+    pytester.makepyfile(settings_probe=probe)
+    environ = {
+        "PYTHONPATH": f"{pytester.path}:{ROOT}",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "COLUMNS": "200",
+    }
+    command = [sys.executable, "-m", "pytest", "-p", "settings_probe", *options]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environ, cwd=pytester.path)
+    assert ended.stderr == ""
+    return ended.stdout
+
+
+def read(pytester: pytest.Pytester, *options: str, environ: Mapping[str, str] | None = None) -> Configuration:
+    given = read_given(parsed(pytester, *options), environ or {})
+    return configuration_from(given, environ=environ or {}, root=pytester.path, project_name="shop", local_time=NOON)
+
+
+def check_all(found: Configuration, root: Path) -> None:
+    assert {name: getattr(found, name) for name in SAMPLES} == {name: resolved(name, root) for name in SAMPLES}
+    assert found.troubles == ()
+
+
+FILES = {
+    "pytest.ini": ("pytest.ini", "[pytest]\n", ini_lines),
+    "tox.ini": ("tox.ini", "[pytest]\n", ini_lines),
+    "setup.cfg": ("setup.cfg", "[tool:pytest]\n", ini_lines),
+    "pyproject-ini_options": ("pyproject.toml", "[tool.pytest.ini_options]\n", toml_lines),
+    "pyproject-native": ("pyproject.toml", "[tool.pytest]\n", toml_lines),
+    "pytest.toml": ("pytest.toml", "[pytest]\n", toml_lines),
+}
+NATIVE = {"pyproject-native", "pytest.toml"}
+
+
+def test_samples_cover_the_whole_table() -> None:
+    """Every setting of the table is tried in every spelling."""
+    assert list(SAMPLES) == [each.name for each in SETTINGS]
+
+
+@pytest.mark.parametrize("spelling", FILES)
+def test_files(pytester: pytest.Pytester, spelling: str) -> None:
+    """Every setting can be given in every kind of ini file that pytest reads, in that file's own types."""
+    if spelling in NATIVE and not HAS_NATIVE_TOML:
+        pytest.skip("this pytest has no native TOML")
+    (pytester.path / "ca.pem").touch()
+    file, head, lines = FILES[spelling]
+    (pytester.path / file).write_text(head + lines(), encoding="utf-8")
+    found = read(pytester)
+    check_all(found, pytester.path)
+    assert found.origins == {name: f"{file}: automation_report_{name}" for name in SAMPLES}
+
+
+def test_options(pytester: pytest.Pytester) -> None:
+    """Every setting can be given on the command line: as an option, lists by repeating it, or behind -o."""
+    (pytester.path / "ca.pem").touch()
+    found = read(pytester, *arguments())
+    check_all(found, pytester.path)
+    spelled = dict.fromkeys(each.partition("=")[0].replace("-oautomation", "-o automation") for each in arguments())
+    assert list(found.origins.values()) == list(spelled)
+
+
+def test_environment(pytester: pytest.Pytester) -> None:
+    """Every setting can be given in the environment, lists with commas."""
+    (pytester.path / "ca.pem").touch()
+    environ = {f"AUTOMATION_REPORT_{name.upper()}": text_of(sample) for name, sample in SAMPLES.items()}
+    found = read(pytester, environ=environ)
+    check_all(found, pytester.path)
+    assert found.origins == {name: f"AUTOMATION_REPORT_{name.upper()}" for name in SAMPLES}
+
+
+@pytest.mark.parametrize("place", ["options", "environment", "ini", "toml"])
+def test_console_command(tmp_path: Path, place: str) -> None:
+    """The console command resolves its plain options, the environment and ini values to the same configuration."""
+    (tmp_path / "ca.pem").touch()
+    options = {name: sample.given for name, sample in SAMPLES.items()} if place == "options" else {}
+    environ = {f"AUTOMATION_REPORT_{name.upper()}": text_of(each) for name, each in SAMPLES.items()}
+    ini: dict[str, object] = {f"automation_report_{name}": each.given for name, each in SAMPLES.items()}
+    if place == "ini":
+        ini = {
+            f"automation_report_{name}": "\n".join(each.given) if isinstance(each.given, list) else text_of(each)
+            for name, each in SAMPLES.items()
+        }
+    environ = environ if place == "environment" else {}
+    given = given_from(options, environ, ini if place in {"ini", "toml"} else {}, ini_name="pytest.ini")
+    found = configuration_from(given, environ=environ, root=tmp_path, project_name=None, local_time=NOON)
+    check_all(found, tmp_path)
+    spelled = {
+        "options": "--config-id",
+        "environment": "AUTOMATION_REPORT_CONFIG_ID",
+        "ini": "pytest.ini: automation_report_config_id",
+        "toml": "pytest.ini: automation_report_config_id",
+    }
+    assert found.origins["config_id"] == spelled[place]
+
+
+def test_defaults(pytester: pytest.Pytester) -> None:
+    """What nobody gave resolves to the default of the table, or to what project and clock tell."""
+    found = read(pytester)
+    derived = {
+        "source": "shop",
+        "name": "shop 2026-03-04 12:30:15",
+        "project_id": 1,
+        "statuses": {},
+        "link_templates": {},
+        "artifact_size": 32_000_000,
+        "artifact_total": 2_000_000_000,
+        "spool": pytester.path / ".automation-report/spool",
+        "database": pytester.path / ".automation-report/store.sqlite3",
+    }
+    assert {each.name: getattr(found, each.name) for each in SETTINGS} == {
+        each.name: derived.get(each.name, each.default) for each in SETTINGS
+    }
+    assert (found.origins, found.troubles, found.is_sendable) == ({}, (), True)
+
+
+def test_empty_is_unset_everywhere(pytester: pytest.Pytester) -> None:
+    """An empty or blank value in any place leaves the decision to the next place."""
+    named = [each for each in SETTINGS if each.kind != "flag"]
+    pytester.makeini("[pytest]\n" + "".join(f"{each.ini} =\n" for each in named))
+    options = [f"{each.option}=" if each.is_option else f"-o{each.ini}=" for each in named]
+    environ = {f"AUTOMATION_REPORT_{each.name.upper()}": "  " for each in SETTINGS}
+    found = read(pytester, *options, environ=environ)
+    assert (found.origins, found.troubles) == ({}, ())
+
+
+@pytest.mark.skipif(not HAS_NATIVE_TOML, reason="this pytest has no native TOML")
+def test_empty_is_unset_in_native_toml(pytester: pytest.Pytester) -> None:
+    """An empty text or list in native TOML is unset, also where a number belongs."""
+    text = "".join(
+        f"automation_report_{each.name} = {'[]' if each.kind in ('list', 'pairs') else json.dumps('')}\n"
+        for each in SETTINGS
+    )
+    (pytester.path / "pytest.toml").write_text("[pytest]\n" + text, encoding="utf-8")
+    assert read(pytester).origins == {}
+
+
+def test_precedence(pytester: pytest.Pytester) -> None:
+    """The command line goes before the environment, the environment before the ini file."""
+    pytester.makeini(
+        "[pytest]\nautomation_report_name = ini\nautomation_report_config = ini\nautomation_report_milestone = ini\n"
+    )
+    environ = {"AUTOMATION_REPORT_NAME": "environment", "AUTOMATION_REPORT_CONFIG": "environment"}
+    found = read(pytester, "--automation-report-name", "option", environ=environ)
+    assert (found.name, found.config, found.milestone) == ("option", "environment", "ini")
+    found = read(pytester, "-oautomation_report_config=override", environ=environ)
+    assert (found.name, found.config, found.milestone) == ("environment", "override", "ini")
+    found = read(pytester, "-oautomation_report_name=override", "--automation-report-name=option", environ=environ)
+    assert found.name == "option"
+
+
+def test_flags_can_be_turned_off(pytester: pytest.Pytester) -> None:
+    """A flag that an ini file turned on can be turned off by option, by -o and by environment."""
+    pytester.makeini(
+        "[pytest]\nautomation_report_strict = true\nautomation_report_allow_http = yes\n"
+        "automation_report_preflight = yes\n"
+    )
+    options = ("--no-automation-report-strict", "-oautomation_report_allow_http=false")
+    found = read(pytester, *options, environ={"AUTOMATION_REPORT_PREFLIGHT": "0"})
+    assert (found.strict, found.allow_http, found.preflight) == (False, False, False)
+    assert found.origins == {
+        "strict": "--no-automation-report-strict",
+        "allow_http": "-o automation_report_allow_http",
+        "preflight": "AUTOMATION_REPORT_PREFLIGHT",
+    }
+
+
+def test_lists_on_the_command_line(pytester: pytest.Pytester) -> None:
+    r"""A list's option can be repeated and takes commas; a backslash keeps a comma inside a value."""
+    found = read(
+        pytester,
+        "--automation-report-tags=a,b",
+        "--automation-report-tags",
+        "c, a",
+        r"--automation-report-fields=one=1\, 2,two=",
+    )
+    assert found.tags == ("a", "b", "c")
+    assert found.fields == (Field("one", "1, 2"), Field("two", ""))
+
+
+def test_commas_in_ini_files_belong_to_the_value(pytester: pytest.Pytester) -> None:
+    """An ini file has one entry a line, so that a comma there needs no backslash."""
+    pytester.makeini("[pytest]\nautomation_report_redact =\n    x{2,3}\nautomation_report_fields = a=1, 2\n")
+    found = read(pytester)
+    assert (found.redact, found.fields) == (("x{2,3}",), (Field("a", "1, 2"),))
+
+
+def test_overrides_and_addopts(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pytest's own ways, -o and PYTEST_ADDOPTS, give settings too, and -o is named as the origin."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--automation-report-name=addopts -oautomation_report_redact=x{2,3}")
+    found = read(pytester, "-o", "automation_report_project_id=5")
+    assert (found.name, found.redact, found.project_id) == ("addopts", ("x{2,3}",), 5)
+    assert found.origins["redact"] == "-o automation_report_redact"
+    assert found.origins["project_id"] == "-o automation_report_project_id"
+
+
+INI_MISTAKES = [
+    ("project_id = seven", "'seven' cannot be used: write a whole number, in native TOML without quotes"),
+    ("project_id = 7.5", "'7.5' cannot be used: write a whole number, in native TOML without quotes"),
+    ("exit_wait = 10s", "'10s' cannot be used: write a number of seconds, in native TOML without quotes"),
+    ("strict = perhaps", "'perhaps' cannot be used: write true or false, in native TOML without quotes"),
+    ("project_id = 0", "0 cannot be used: write a whole number from 1 to 9007199254740991"),
+    ("exit_wait = nan", "nan cannot be used: write a number of seconds from 0 to 3600, without a unit"),
+    ("output = some", "'some' cannot be used: write failed or all or none"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), INI_MISTAKES)
+def test_mistakes_in_ini_files(pytester: pytest.Pytester, line: str, message: str) -> None:
+    """A wrong value in an ini file is an error that names file, setting, value and remedy, whoever finds it."""
+    pytester.makeini(f"[pytest]\nautomation_report_{line}\n")
+    name = line.partition(" ")[0]
+    with pytest.raises(SettingError) as caught:
+        read(pytester)
+    assert str(caught.value) == f"tox.ini: automation_report_{name}: {message}"
+
+
+TOML_MISTAKES = [
+    ('project_id = "7"', "'7' cannot be used: write a whole number, in native TOML without quotes"),
+    ("project_id = true", "True cannot be used: write a whole number, in native TOML without quotes"),
+    ("name = 7", "7 cannot be used: write one text, in TOML in quotes"),
+    ("delivery = 1979-05-27", "'datetime.date(1979, 5, 27)' cannot be used: write one word, in TOML in quotes"),
+    ('tags = "a"', "'a' cannot be used: write one value a line, in TOML a list of texts"),
+    ("tags = [1]", "1 cannot be used: write one value a line, in TOML a list of texts"),
+    ('fields = "a=1"', "'a=1' cannot be used: write one name=value a line, in TOML a list of texts"),
+    ('strict = "yes"', "'yes' cannot be used: write true or false, in native TOML without quotes"),
+    ('exit_wait = "5"', "'5' cannot be used: write a number of seconds, in native TOML without quotes"),
+]
+
+
+@pytest.mark.skipif(not HAS_NATIVE_TOML, reason="this pytest has no native TOML")
+@pytest.mark.parametrize(("line", "message"), TOML_MISTAKES)
+def test_mistakes_in_native_toml(pytester: pytest.Pytester, line: str, message: str) -> None:
+    """A value of the wrong TOML type is our error, with a remedy that pytest's message does not have."""
+    (pytester.path / "pytest.toml").write_text(f"[pytest]\nautomation_report_{line}\n", encoding="utf-8")
+    name = line.partition(" ")[0]
+    with pytest.raises(SettingError) as caught:
+        read(pytester)
+    assert str(caught.value) == f"pytest.toml: automation_report_{name}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('name = ["a", "b"]', "('a', 'b') cannot be used: write one text, in TOML in quotes"),
+        ("tags = [1, 2]", "1 cannot be used: write one value a line, in TOML a list of texts"),
+        ('project_id = ["7"]', "['7'] cannot be used: write a whole number, in native TOML without quotes"),
+    ],
+)
+def test_mistakes_in_ini_options(pytester: pytest.Pytester, line: str, message: str) -> None:
+    """A list where a text belongs, or numbers where texts belong, are errors in [tool.pytest.ini_options] too."""
+    pytester.makepyprojecttoml(f"[tool.pytest.ini_options]\nautomation_report_{line}\n")
+    name = line.partition(" ")[0]
+    with pytest.raises(SettingError) as caught:
+        read(pytester)
+    assert str(caught.value) == f"pyproject.toml: automation_report_{name}: {message}"
+
+
+SWITCHES: list[tuple[tuple[str, ...], dict[str, str], str, tuple[bool, str, bool]]] = [
+    ((), {}, "", (False, "", False)),
+    (("--automation-report",), {}, "", (True, "--automation-report", True)),
+    (("--no-automation-report",), {"AUTOMATION_REPORT": "1"}, "true", (False, "--no-automation-report", False)),
+    (("--automation-report", "--no-automation-report"), {}, "", (False, "--no-automation-report", False)),
+    (("--no-automation-report", "--automation-report"), {}, "", (True, "--automation-report", True)),
+    ((), {"AUTOMATION_REPORT": "1"}, "false", (True, "AUTOMATION_REPORT", False)),
+    ((), {"AUTOMATION_REPORT": " OFF "}, "true", (False, "AUTOMATION_REPORT", False)),
+    ((), {"AUTOMATION_REPORT": " "}, "true", (True, "tox.ini: automation_report", False)),
+    ((), {}, "false", (False, "tox.ini: automation_report", False)),
+    (("-o", "automation_report=true"), {}, "false", (True, "-o automation_report", False)),
+]
+
+
+@pytest.mark.parametrize(("options", "environ", "ini", "expected"), SWITCHES)
+def test_switch(
+    pytester: pytest.Pytester,
+    options: tuple[str, ...],
+    environ: dict[str, str],
+    ini: str,
+    expected: tuple[bool, str, bool],
+) -> None:
+    """The switch is decided by command line, then environment, then ini file, and is off else."""
+    if ini:
+        pytester.makeini(f"[pytest]\nautomation_report = {ini}\n")
+    found = switch(parsed(pytester, *options), environ)
+    assert (found.is_on, found.origin, found.asked_on_command_line) == expected
+    assert found.trouble == ""
+
+
+@pytest.mark.parametrize("when", ["ini", "override", "environment"])
+def test_switch_only_in_ci(pytester: pytest.Pytester, when: str) -> None:
+    """With when = ci, an ini switch counts only where a CI provider is detected; other switches always count."""
+    line = "automation_report_when = ci\n" if when == "ini" else ""
+    pytester.makeini(f"[pytest]\nautomation_report = true\n{line}")
+    options = ("-oautomation_report_when=ci",) if when == "override" else ()
+    environ = {"AUTOMATION_REPORT_WHEN": {"environment": " ci ", "override": "always"}.get(when, "")}
+    config = parsed(pytester, *options)
+    assert not switch(config, environ).is_on
+    assert switch(config, {**environ, "GITLAB_CI": "true"}).is_on
+    assert switch(config, {**environ, "AUTOMATION_REPORT": "1"}).is_on
+
+
+def test_switch_from_addopts_was_not_asked(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PYTEST_ADDOPTS and addopts turn reporting on without counting as this session's own arguments."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--automation-report")
+    found = switch(parsed(pytester), {})
+    assert (found.is_on, found.asked_on_command_line) == (True, False)
+
+
+def test_switch_that_cannot_be_understood(pytester: pytest.Pytester) -> None:
+    """A wrong word in the environment is told and the ini file decides; in an ini file it is an error."""
+    config = parsed(pytester, "-o", "automation_report=true")
+    found = switch(config, {"AUTOMATION_REPORT": "maybe"})
+    assert (found.is_on, found.trouble) == (True, "AUTOMATION_REPORT: 'maybe' cannot be used: write 1 or 0")
+    with pytest.raises(SettingError) as caught:
+        switch(parsed(pytester, "-o", "automation_report=maybe"), {})
+    assert str(caught.value) == (
+        "-o automation_report: 'maybe' cannot be used: write true or false, in native TOML without quotes"
+    )
+
+
+OPTIONS = (
+    "url", "project_id", "source", "name", "delivery", "tags", "run_id", "run_key", "fields", "links", "output",
+    "strict", "token_file", "spool", "database",
+)  # fmt: skip
+
+
+def test_help_lists_few_options_and_every_ini_value(pytester: pytest.Pytester) -> None:
+    """Pytest --help shows the options of the settings that have one, every ini value, and where to read on."""
+    shown = in_a_process(pytester, PROBE, "--help")
+    assert tuple(each.name for each in SETTINGS if each.is_option) == OPTIONS
+    options = {"--automation-report", "--no-automation-report", "--no-automation-report-strict"}
+    options |= {f"--automation-report-{name.replace('_', '-')}" for name in OPTIONS}
+    assert {word for word in re.findall(r"--[\w-]+", shown) if "automation-report" in word} == options
+    assert {each.ini for each in SETTINGS} <= set(re.findall(r"\w+", shown))
+    assert "-o automation_report_NAME=VALUE; see docs/settings.md" in shown
+
+
+def test_spellings_follow_from_the_name() -> None:
+    """All spellings of a setting are made from its name by one rule."""
+    each = setting("project_id")
+    assert isinstance(each, Setting)
+    assert (each.option, each.ini, each.environment, each.plain_option, each.ini_type) == (
+        "--automation-report-project-id",
+        "automation_report_project_id",
+        "AUTOMATION_REPORT_PROJECT_ID",
+        "--project-id",
+        "int",
+    )
+
+
+TABLE_MODULES = (
+    "pytest_automation_report",
+    "pytest_automation_report.settings",
+    "pytest_automation_report.settings.table",
+)
+
+
+def test_the_table_is_cheap() -> None:
+    """Importing the table imports of the package its door alone, and nothing that pytest has not loaded."""
+    code = (
+        "import pytest, sys; before = set(sys.modules); import pytest_automation_report.settings.table; "
+        "print(sorted(set(sys.modules) - before))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert shown.stdout.strip() == f"[{', '.join(map(repr, TABLE_MODULES))}]"
+
+
+def test_a_quiet_session_loads_the_table_alone(pytester: pytest.Pytester) -> None:
+    """Deciding that a session does not report loads no other module of the package."""
+    probe = PROBE + (
+        "\ndef pytest_configure(config):\n    import os, sys\n"
+        "    from pytest_automation_report.settings.table import switch\n"
+        "    assert not switch(config, os.environ).is_on\n"
+        "    print(sorted(name for name in sys.modules if name.startswith('pytest_automation_report')))\n"
+    )
+    shown = in_a_process(pytester, probe, "--co", "-q")
+    assert f"[{', '.join(map(repr, TABLE_MODULES))}]" in shown

@@ -1,0 +1,627 @@
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html import escape
+from time import process_time
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_automation_report.api.models import Field, FieldType, Token
+from pytest_automation_report.recording.fields import clean_field, property_field, typed_field
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
+from pytest_automation_report.session.runtest_hooks import worker_rules
+from pytest_automation_report.settings.token import secrets_from
+from pytest_automation_report.text import credential_patterns as secret_shapes
+from pytest_automation_report.text.credential_patterns import MARK, without_credentials
+from pytest_automation_report.text.redaction import Redaction, secret_values
+from support.innocent_texts import INNOCENT
+from support.secret_texts import HIDDEN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WORD = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hI6kL9nO2qR5tU8wX1zA4cD7fG0iJ3l"
+"""64 letters and digits: credentials of these tests are put together of it, so that no file here holds one."""
+
+JWT = "eyJ" + "hbGciOiJIUzI1NiJ9" + ".eyJ" + "zdWIiOiIxMjM0NSJ9" + "." + WORD[:43]
+KEY_LINES = "\n".join([WORD] * 12 + [WORD[:30] + "=="])
+PRIVATE = "PRIVATE KEY"
+
+TOKENS = [
+    *(f"gh{kind}_{WORD[:36]}" for kind in "pousr"),
+    f"github_pat_{WORD[:22]}_{WORD[:59]}",
+    f"glpat-{WORD[:20]}",
+    f"glpat-{WORD[:27]}.01.{WORD[:9]}",
+    f"glptt-{WORD[:40]}",
+    f"GR1348941{WORD[:20]}",
+    f"AKIA{WORD[:16].upper()}",
+    f"ASIA{WORD[:16].upper()}",
+    f"xoxb-1234567890-{WORD[:24]}",
+    f"xoxp-1234567890-{WORD[:24]}",
+    f"xapp-1-{WORD[:24]}",
+    f"sk_live_{WORD[:24]}",
+    f"rk_test_{WORD[:24]}",
+    f"whsec_{WORD[:32]}",
+    f"npm_{WORD[:36]}",
+    f"pypi-AgEIcHlwaS5vcmc{WORD}",
+    f"rubygems_{'0123456789abcdef' * 3}",
+    f"AIza{WORD[:35]}",
+    f"ya29.{WORD[:40]}",
+    f"GOCSPX-{WORD[:28]}",
+    f"sk-ant-api03-{WORD}",
+    f"sk-proj-{WORD}",
+    f"hf_{'aBcDeFgHiJkLmNoPqRsTuVwXyZaBcDeFgH'}",
+    f"dop_v1_{'0123456789abcdef' * 4}",
+    f"dckr_pat_{WORD[:27]}",
+    f"SG.{WORD[:22]}.{WORD[:43]}",
+    f"shpat_{'0123456789abcdef' * 2}",
+    f"dapi{'0123456789abcdef' * 2}",
+    f"hvs.{WORD[:30]}",
+    f"glsa_{WORD[:32]}_0123abcd",
+    f"NRAK-{WORD[:27].upper()}",
+    f"lin_api_{WORD[:40]}",
+    f"ATATT3{WORD}=1A2B3C4D",
+    f"sntrys_{WORD}",
+    f"AGE-SECRET-KEY-1{WORD[:58].upper()}",
+    f"testmo_api_{WORD[:40]}",
+    f"{WORD[:3]}8Q~{WORD[:34]}",
+    f"{WORD[:14]}.atlasv1.{WORD}",
+    f"1234567890:AA{WORD[:33]}",
+    JWT,
+    f"{JWT}.{WORD[:20]}.{WORD[:22]}",
+]
+
+AROUND = {
+    f"Authorization: Bearer {WORD}": f"Authorization: Bearer {MARK}",
+    "authorization: Basic dXNlcjpwYXNz": f"authorization: Basic {MARK}",
+    "Proxy-Authorization: Basic dXNlcjpwYXNz\r\nAccept: */*": f"Proxy-Authorization: Basic {MARK}\r\nAccept: */*",
+    "Authorization: hunter2": f"Authorization: {MARK}",
+    'Authorization: Digest username="u", response="0f"\nnext': f"Authorization: Digest {MARK}\nnext",
+    "AUTHORIZATION: token x1\nnext": f"AUTHORIZATION: token {MARK}\nnext",
+    "HTTP_AUTHORIZATION=Bearer x1 other": f"HTTP_AUTHORIZATION=Bearer {MARK} other",
+    "{'Authorization': 'Bearer x1', 'Accept': '*/*'}": f"{{'Authorization': 'Bearer {MARK}', 'Accept': '*/*'}}",
+    '{"authorization": "x1", "n": 1}': f'{{"authorization": "{MARK}", "n": 1}}',
+    "{b'Authorization': b'Bearer x1'}": f"{{b'Authorization': b'Bearer {MARK}'}}",
+    "('authorization', 'Bearer x1')": f"('authorization', 'Bearer {MARK}')",
+    'curl -H "Authorization: Bearer x1" https://h/x': f'curl -H "Authorization: Bearer {MARK}" https://h/x',
+    r"b'GET /\r\nAuthorization: Bearer x1\r\nA: b'": rf"b'GET /\r\nAuthorization: Bearer {MARK}\r\nA: b'",
+    "Cookie: a=b; c=d\nnext": f"Cookie: {MARK}\nnext",
+    'Cookie: a="b c"; d=e': f"Cookie: {MARK}",
+    "Set-Cookie: sid=x1; Path=/; HttpOnly": f"Set-Cookie: {MARK}",
+    "{'set-cookie': ['a=b', 'c=d']}": f"{{'set-cookie': {MARK}",
+    "('Cookie', 'a=b')": f"('Cookie', '{MARK}')",
+    f"a bearer {WORD} b": f"a bearer {MARK} b",
+    "say Basic dXNlcjpwYXNz now": f"say Basic {MARK} now",
+    "postgresql://user:p@ss@host:5432/db": f"postgresql://{MARK}@host:5432/db",
+    f"git clone https://{WORD[:20]}@example.org/x.git": f"git clone https://{MARK}@example.org/x.git",
+    "https://h/x?page=2&access_token=x1&b=c": f"https://h/x?page=2&access_token={MARK}&b=c",
+    "/x?API_KEY=x1 and": f"/x?API_KEY={MARK} and",
+    f"https://h/x?X-Amz-Expires=60&X-Amz-Signature={WORD}": f"https://h/x?X-Amz-Expires=60&X-Amz-Signature={MARK}",
+    f"AccountName=a;AccountKey={WORD}{WORD[:22]}==;E=x": f"AccountName=a;AccountKey={MARK};E=x",
+    f"aws_secret_access_key = {WORD[:40]}": f"aws_secret_access_key = {MARK}",
+    f"https://hooks.slack.com/services/T0/B0/{WORD[:24]}": f"https://hooks.slack.com/services/{MARK}",
+    f"https://discord.com/api/webhooks/123456789012/{WORD}": f"https://discord.com/api/webhooks/123456789012/{MARK}",
+    f"-----BEGIN RSA {PRIVATE}-----\n{KEY_LINES}\n-----END RSA {PRIVATE}-----\nafter": f"{MARK}\nafter",
+    f"k = '-----BEGIN {PRIVATE}-----\\n{WORD}\\n-----END {PRIVATE}-----\\n'": f"k = '{MARK}\\n'",
+    f"-----BEGIN PGP {PRIVATE} BLOCK-----\n\n{WORD}\n-----END PGP {PRIVATE} BLOCK-----": MARK,
+    f"a\n-----BEGIN EC {PRIVATE}-----\n{WORD}\n{WORD[:20]}": f"a\n{MARK}",
+    f"plain words\n{WORD}\n{WORD[:20]}=\n-----END {PRIVATE}-----\nb": f"plain words\n{MARK}\nb",
+}
+
+PLAIN = [
+    "",
+    "assert 1 == 2\nE   assert 1 == 2",
+    "Basic authentication is needed",
+    "the bearer of bad-news-is-never-welcome",
+    "no cookies: none were set",
+    "{'authorization': None, 'cookie': null, 'x': 1}",
+    "authorization: undefined",
+    "authorization = request.authorization",
+    "git@github.com:org/repo.git and ssh://git@github.com/org/repo",
+    "https://example.org/a?page=2&monkey=1&keys=3#key=4",
+    "mail me@example.org, see https://example.org/@user",
+    "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+    "test_ghp_ AKIAshort xox- eyJ. Q~ :AA SG.x npm_config_cache hf_hub",
+    f"sha256:{'0123456789abcdef' * 4} {WORD}",
+    f"{WORD}{JWT[:3]}",
+]
+
+
+QUERY_NAMES = [
+    "access_token",
+    "api_key",
+    "api-key",
+    "apikey",
+    "client_secret",
+    "id_token",
+    "passwd",
+    "password",
+    "private_token",
+    "pwd",
+    "refresh_token",
+    "secret",
+    "token",
+    "sig",
+    "signature",
+    "X-Amz-Credential",
+    "X-Amz-Security-Token",
+    "X-Amz-Signature",
+    "X-Goog-Credential",
+    "X-Goog-Signature",
+]
+
+
+@pytest.mark.parametrize("name", QUERY_NAMES)
+def test_parameters_named_like_secrets_are_hidden(name: str) -> None:
+    """A parameter of an address with the name of a credential is hidden, the first as well as a later one."""
+    assert without_credentials(f"/x?{name}=short#y") == f"/x?{name}={MARK}#y"
+    assert without_credentials(f"body: a=1&{name.upper()}=short") == f"body: a=1&{name.upper()}={MARK}"
+
+
+@pytest.mark.parametrize("name", ["auth", "key", "pass"])
+def test_parameters_with_names_of_other_things_as_well(name: str) -> None:
+    """A key that sorts, a number of passes and a way to log in stay; a value that is no word is hidden."""
+    assert without_credentials(f"/x?{name}=hunter2#y") == f"/x?{name}={MARK}#y"
+    assert without_credentials(f"/x?{name}=created_at&a=1&{name}=12") == f"/x?{name}=created_at&a=1&{name}=12"
+
+
+@pytest.mark.parametrize("token", TOKENS, ids=lambda token: token[:12])
+@pytest.mark.parametrize("frame", ["{}", "token={}, next", "'{}'", "\\n{}\\n", "https://h/x?t={}&u"])
+def test_tokens_of_providers_are_hidden(token: str, frame: str) -> None:
+    """A token of each known provider is hidden wherever it stands, and nothing beside it changes."""
+    assert without_credentials(frame.format(token)) == frame.format(MARK)
+
+
+@pytest.mark.parametrize(("text", "expected"), AROUND.items(), ids=range(len(AROUND)))
+def test_credentials_are_hidden_where_they_stand(text: str, expected: str) -> None:
+    """Credentials in headers, addresses and keys are hidden, what stands around them is kept."""
+    assert without_credentials(text) == expected
+
+
+@pytest.mark.parametrize("text", PLAIN, ids=range(len(PLAIN)))
+def test_what_only_resembles_a_credential_stays(text: str) -> None:
+    """Texts without a credential stay exactly as they are."""
+    assert without_credentials(text) == text
+
+
+def test_each_entry_of_the_tables_hides_something() -> None:
+    """No literal of the tables stands there without a token that only it hides, but for variants of one provider."""
+    tables = (secret_shapes._TOKENS, secret_shapes._SHAPES, secret_shapes._AFTER)
+    examples = " ".join((*TOKENS, *AROUND))
+    missing = [literal for table in tables for literal, _ in table if literal not in examples]
+    variants = ["glagent-", "glcbt-", "gldt-", "glffct-", "glft-", "glimt-", "gloas-", "glrt-", "glsoat-"]
+    assert sorted(missing) == sorted([*variants, "sk_test_", "rk_live_", "shpca_", "shppa_", "shpss_"])
+
+
+@pytest.mark.parametrize(("text", "secret"), HIDDEN.values(), ids=HIDDEN)
+def test_secrets_are_hidden_wholly(text: str, secret: str) -> None:
+    """Of a secret, as programs of all kinds write it beside its name, not even four characters stay."""
+    hidden = without_credentials(text)
+    assert MARK in hidden
+    assert sorted(piece for piece in _pieces(secret) - _pieces(*text.split(secret)) if piece in hidden) == []
+    assert without_credentials(hidden) == hidden
+
+
+def _pieces(*parts: str) -> set[str]:
+    return {part[start : start + 4] for part in parts for start in range(len(part) - 3)}
+
+
+@pytest.mark.parametrize("text", INNOCENT)
+def test_innocent_texts_stay(text: str) -> None:
+    """A text with the words of secrets, but without a secret, stays exactly as it is."""
+    assert without_credentials(text) == text
+
+
+def test_tables_of_texts_are_long_enough() -> None:
+    """Both tables have at least 150 rows, and none twice."""
+    assert len(HIDDEN) >= 150
+    assert len(set(HIDDEN.values())) == len(HIDDEN)
+    assert len(INNOCENT) >= 150
+    assert len(set(INNOCENT)) == len(INNOCENT)
+
+
+def test_values_beside_names_are_hidden_elsewhere_in_the_text() -> None:
+    """The value of a variable that pytest shows is hidden in the comparison and in the message of the same failure."""
+    text = "token = 'Zq7Lw2xR9t'\nE  assert 'Zq7Lw2xR9t' == 'x'\nE  ValueError: Zq7Lw2xR9t is wrong"
+    assert without_credentials(text) == text.replace("Zq7Lw2xR9t", MARK)
+
+
+@given(st.lists(st.sampled_from([*TOKENS, *AROUND, *PLAIN, " ", "\n", '"', "'"]), max_size=6))
+def test_hiding_twice_is_hiding_once(parts: list[str]) -> None:
+    """A text that was cleaned is not changed by cleaning it again."""
+    once = without_credentials(" ".join(parts))
+    assert without_credentials(once) == once
+
+
+@given(st.text(alphabet=st.characters(exclude_characters=":=-_.~"), max_size=300))
+def test_text_that_stays_is_exact(text: str) -> None:
+    """A text without the characters that every credential here needs is never changed."""
+    if "earer" not in text and "Basic" not in text and not re.search("AKIA|ASIA|AIza|dapi|GR1348941|xox|ATATT3", text):
+        assert Redaction()(text) == text
+
+
+HARD = (
+    *TOKENS, *AROUND, "eyJ", "://", "://a:", "?key", "&key=", "Authorization: ", "'cookie': '", "\\", '"', "a", "A1",
+    "password=", "token ", "api_key: ", "--password ", "mysql ", "curl -u a:", "where '", "login u password ", " " * 30,
+    "<password>", 'name="password"', "\\n", "[", ",", "://u:p@", "...", "a, b: ",
+    ".", "-", "\n", " ", f"-----END {PRIVATE}-----", f"-----BEGIN {PRIVATE}-----", "Bearer ", "ghp_", "Q~", ":AA",
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.sampled_from(HARD), min_size=1, max_size=4), st.booleans())
+def test_no_text_takes_long(parts: list[str], is_halved: bool) -> None:  # noqa: FBT001 - hypothesis's own way
+    """However credentials and their pieces are repeated, the longest text that is ever looked at takes no second."""
+    unit = "".join(parts)
+    unit = unit[: len(unit) // 2 + 1] if is_halved else unit
+    text = (unit * (1 + 32_768 // len(unit)))[:32_768]
+    began = process_time()
+    without_credentials(text)
+    assert process_time() - began < 1.0
+
+
+ORDINARY = {
+    "log": "2026-01-31 12:00:01 INFO shop.cart: item 12 added to cart of user_84 in 0.003 s by worker gw3\n",
+    "pytest": "tests/test_cart.py::test_total[1-2] PASSED                                            [ 12%]\n",
+    "traceback": '  File "/x/y.py", line 12, in f\n    return g(x, key=1, token=token)\nE   assert 1 == 2\n',
+    "json": '{"id": 12, "name": "x", "tags": ["a", "b"], "price": 1.5}\n',
+    "urls": "GET https://example.org/a/b?page=2&sort=key 200 https://example.org/c\n",
+    "headers": "GET / HTTP/1.1\r\nHost: example.org\r\nX-Request-Id: 12\r\nAccept: text/html, */*\r\n\r\n",
+    "environment": "HOME=/root\nLANG=C.UTF-8\nPATH=/usr/bin:/bin\nDB_PASSWORD=hunter2-Pony\nDB_HOST=h\nCI=1\n",
+    "one letter": "a",
+    "capitals": "A",
+    "underscores": "_",
+    "dashes": "-",
+    "spaces": " ",
+    "lines": "\n",
+    "quotes": "'",
+    "backslashes": "\\",
+    "dots": ".",
+    "base64": base64.b64encode(bytes(range(256)) * 3).decode(),
+    "hexadecimal": bytes(range(256)).hex(),
+    "other letters": "Zażółć gęślą jaźń \u4f60\u597d \U0001f600 ",
+}
+
+
+@pytest.mark.parametrize("unit", ORDINARY.values(), ids=ORDINARY)
+def test_a_megabyte_takes_less_than_ten_milliseconds(unit: str) -> None:
+    """A text of 1 MB is made fit for a field in less than 10 ms, of whatever it consists."""
+    assert _least_seconds(unit) < 0.01
+
+
+@pytest.mark.parametrize("unit", [*(text for text, _ in HIDDEN.values()), *INNOCENT][::4])
+def test_a_megabyte_of_nothing_but_secrets_takes_no_longer_than_a_blink(unit: str) -> None:
+    """A text of 1 MB that is one secret after another, or what resembles one, takes some milliseconds more."""
+    assert _least_seconds(f"{unit}\n") < 0.04
+
+
+def _least_seconds(unit: str) -> float:
+    """Return the CPU that 1 MB takes, the least of some tries: others work on this machine, too."""
+    text = (unit * (1 + (1 << 20) // len(unit)))[: 1 << 20]
+    cleaner = cleaner_for(RecordingOptions())
+    least = 1.0
+    for _ in range(5):
+        began = process_time()
+        cleaner.console(text)
+        least = min(least, process_time() - began)
+        if least < 0.005:
+            break
+    return least
+
+
+@pytest.mark.parametrize("unit", [*HARD, *ORDINARY.values()])
+def test_the_time_grows_with_the_length_alone(unit: str) -> None:
+    """Four times the text takes no more than about four times as long, for the pieces of which secrets consist."""
+
+    def seconds(length: int) -> float:
+        text = (unit * (1 + length // len(unit)))[:length]
+        began = process_time()
+        without_credentials(text)
+        return process_time() - began
+
+    short = min(seconds(16_384) for _ in range(3))
+    assert min(seconds(65_536) for _ in range(3)) < 10 * short + 0.005
+
+
+def test_no_expression_repeats_a_repetition() -> None:
+    """Each expression is linear: only the one for parts between dots repeats a group that holds a repetition."""
+    tables = (secret_shapes._TOKENS, secret_shapes._SHAPES, secret_shapes._AFTER)
+    patterns = [pattern for table in tables for _, pattern in table]
+    patterns += [
+        secret_shapes._BASIC,
+        secret_shapes._HEADER,
+    ]
+    nested = [each for each in patterns if re.search(r"[*+}][^()]*\)[*+{]", each)]
+    assert [each for each in nested if not each.startswith("eyJ")] == []
+
+
+SECRET = 'p@ss/w&rd+ü-"long"-\\x'
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        SECRET,
+        quote(SECRET, safe=""),
+        quote(SECRET),
+        quote_plus(SECRET),
+        re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), quote(SECRET, safe="")),
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET, ensure_ascii=False)[1:-1],
+        repr(SECRET)[1:-1],
+        escape(SECRET),
+    ],
+)
+def test_known_values_are_hidden_as_programs_spell_them(spelled: str) -> None:
+    """A known secret is hidden as it is and as addresses, JSON, ``repr`` and HTML spell it."""
+    assert Redaction(secrets=[SECRET], is_builtin=False)(f"a {spelled} b") == f"a {MARK} b"
+
+
+@given(st.binary(max_size=40), st.text(min_size=6, max_size=40), st.binary(max_size=40), st.sampled_from(["+/", "-_"]))
+def test_known_values_are_hidden_within_base64(before: bytes, secret: str, after: bytes, others: str) -> None:
+    """Base64 of a text with a known secret in it cannot be decoded to the secret, wherever it stands in the text."""
+    data = before + secret.encode() + after
+    coded = base64.b64encode(data, others.encode()).decode()
+    hidden = Redaction(secrets=[secret], is_builtin=False)(coded)
+    assert MARK in hidden
+    assert len(hidden.replace(MARK, "")) <= len(coded) - len(secret.encode()) * 8 // 6 + 2
+
+
+LONG = f"{WORD}-{WORD[::-1]}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"'{LONG[:50]}...{LONG[-45:]}'", f"'{MARK}...{MARK}'"),
+        (f"{LONG[:60]}\n{LONG[60:]}", f"{MARK}\n{MARK}"),
+        (f"{LONG[:23]} {LONG[-23:]}", f"{LONG[:23]} {LONG[-23:]}"),
+        (f"{LONG}{LONG[:30]}", f"{MARK}{MARK}"),
+    ],
+)
+def test_pieces_of_long_values_are_hidden(text: str, expected: str) -> None:
+    """What pytest and terminals leave of a long secret, its beginning and its end, is hidden as far as it goes."""
+    assert Redaction(secrets=[LONG], is_builtin=False)(text) == expected
+
+
+KNOWN = "Zq7Lw2xR9tVb4Nc8Yk5Jm1Hg3Fd6"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("assert 'Zq7Lw2...Hg3Fd6' == 'x'", f"assert '{MARK}...{MARK}' == 'x'"),
+        ("assert 'Zq7Lw2xR9tVb...k5Jm1Hg3Fd6' == 'x'", f"assert '{MARK}...{MARK}' == 'x'"),
+        ("{'a': 1, 'b': 'Zq7Lw2x...", f"{{'a': 1, 'b': '{MARK}..."),
+        ("...Jm1Hg3Fd6'}", f"...{MARK}'}}"),
+        ("'Zq7Lw2\u20263Fd6'", f"'{MARK}\u2026{MARK}'"),
+        ("Zq7L...Fd6 and so on...", "Zq7L...Fd6 and so on..."),
+        ("wait... Zq7Lw2 ...Hg3", "wait... Zq7Lw2 ...Hg3"),
+    ],
+)
+def test_known_values_are_hidden_where_pytest_shortens_them(text: str, expected: str) -> None:
+    """Both ends of a known value around an ellipsis are hidden; a few characters that are alike are not."""
+    assert Redaction(secrets=[KNOWN])(text) == expected
+
+
+def test_known_values_are_hidden_where_pytest_skips_equal_parts() -> None:
+    """Of a long secret, the ten characters that pytest shows beside equal ones it skips are hidden."""
+    text = "Skipping 54 identical leading characters in diff, use -v to show\n- {0}\n+ {0}y"
+    assert Redaction(secrets=[LONG])(text.format(LONG[-10:])) == text.format(MARK)
+
+
+@pytest.mark.parametrize("option", ["-q", "-v", "-vv", "-l", "--tb=native"])
+def test_pytest_itself_shows_nothing_of_a_known_value(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    """Whatever pytest shows of a comparison with a secret, at any verbosity, no six characters of it stay."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("KNOWN", KNOWN)
+    pytester.makepyfile(
+        """
+        import os
+        import pytest
+        KNOWN = os.environ["KNOWN"]
+        OTHERS = ["x", KNOWN + "x", "x" + KNOWN, "y" * 40 + KNOWN, ["a", KNOWN], {"b": KNOWN * 9}, {KNOWN}, len]
+
+        @pytest.mark.parametrize("other", OTHERS, ids=range(len(OTHERS)))
+        def test_it(other):
+            assert KNOWN == other
+        """
+    )
+    shown = pytester.runpytest_subprocess(option).stdout.str()
+    assert "8 failed" in shown
+    assert "Zq7Lw2" in shown
+    hidden = Redaction(secrets=[KNOWN])(shown)
+    assert [KNOWN[at : at + 6] for at in range(len(KNOWN) - 5) if KNOWN[at : at + 6] in hidden] == []
+
+
+def test_lines_of_a_known_value_are_hidden_one_by_one() -> None:
+    """Of a secret with several lines each line is hidden."""
+    redaction = Redaction(secrets=[f"first-line-{WORD}\nsecond-line-{WORD}\nend"], is_builtin=False)
+    assert redaction(f"E  first-line-{WORD}\nE  second-line-{WORD}\nE  end") == f"E  {MARK}\nE  {MARK}\nE  end"
+
+
+def test_the_longest_value_is_hidden_first() -> None:
+    """A secret that begins another leaves nothing of the longer one."""
+    assert Redaction(secrets=["secret-1", "secret-1-and-more"])("secret-1-and-more") == MARK
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_secret"),
+    [
+        ("GITHUB_TOKEN", "plainwordlong", False),
+        ("GITHUB_TOKEN", "plainwordverylong", True),
+        ("GITHUB_TOKEN", "word-1!", False),
+        ("GITHUB_TOKEN", "word-12!", True),
+        ("github_token", "  word-12!  ", True),
+        ("PGPASSWORD", "pass1234", True),
+        ("MYSQL_PWD", "pass1234", True),
+        ("DB_PASS", "pass1234", True),
+        ("SIGNING_KEY", "pass1234", True),
+        ("APIKEY", "pass1234", True),
+        ("STRIPE_SECRET", "pass1234", True),
+        ("AZURE_STORAGE_CONNECTION_STRING", "pass1234", True),
+        ("SYSTEM_ACCESSTOKEN", "pass1234", True),
+        ("VAULT_SECRET_ID", "5f0c7a52-6d2e", True),
+        ("VAULT_ROLE_ID", "5f0c7a52-6d2e", False),
+        ("PWD", "/home/someone/project", False),
+        ("TOKEN_FILE", "/run/secrets/token", False),
+        ("SSH_AUTH_SOCK", "/tmp/agent.1234", False),
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", "https://example.org/id", False),
+        ("AWS_ACCESS_KEY_ID", "0123456789abcdef", False),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/exists/key.json", False),
+        ("AWS_SECRET_ACCESS_KEY", "/wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", True),
+        ("HOME", "/home/someone-1234", False),
+        ("KEYBOARD", "layout-1234567890", False),
+    ],
+)
+def test_variables_named_like_secrets(name: str, value: str, is_secret: bool) -> None:  # noqa: FBT001 - a table's column
+    """Values of variables named like secrets are secrets, but short words, paths, addresses and names of things."""
+    found = secret_values({name: value}, is_path=lambda text: text.startswith("/exists"))
+    assert found == ((value.strip(),) if is_secret else ())
+
+
+def test_passwords_in_addresses_of_the_environment_are_secrets() -> None:
+    """The password within an address of any variable is hidden, as it is written and as it is meant."""
+    environ = {"DATABASE_URL": "postgresql://user:p%40ssw0rd-1@host/db", "HTTP_PROXY": "http://u:short@proxy:8080"}
+    assert secret_values(environ, is_path=lambda _: False) == ("p%40ssw0rd-1", "p@ssw0rd-1")
+
+
+@pytest.mark.parametrize(
+    "password", ["p@ss-word1", "p#ss-word1", "p?ss/word1", "it's-word1", 'p"ss\\word1', "p ss word 1"]
+)
+def test_passwords_of_any_characters_in_addresses_of_the_environment(password: str) -> None:
+    """A password in an address is a secret also with characters that end other things."""
+    environ = {"DATABASE_URL": f"postgresql://user:{password}@host:5432/db"}
+    assert secret_values(environ, is_path=lambda _: False) == (password,)
+
+
+def test_passwords_in_connection_strings_of_the_environment() -> None:
+    """The password within a connection string of any variable is a secret."""
+    environ = {"A_DATABASE": "Server=h;Password=pass-1234;Encrypt=yes", "A_LIBPQ": "host=h password=word-5678 dbname=d"}
+    assert secret_values(environ, is_path=lambda _: False) == ("pass-1234", "word-5678")
+
+
+@pytest.mark.parametrize("address", ["http://host:8080/a@b", "https://example.org/@user", "http://[::1]:80/"])
+def test_addresses_of_the_environment_without_a_password(address: str) -> None:
+    """A port and a sign in a path make no password."""
+    assert secret_values({"ADDRESS": address}, is_path=lambda _: False) == ()
+
+
+def test_the_token_is_hidden_also_when_the_rest_is_off() -> None:
+    """The token is hidden always; values of the environment unless that is off."""
+    environ = {"DB_PASSWORD": "pass-1234"}
+    assert secrets_from(environ, Token("t0ken"), is_builtin=True) == ("t0ken", "pass-1234")
+    assert secrets_from(environ, Token("t0ken"), is_builtin=False) == ("t0ken",)
+    assert secrets_from(environ, Token("abc"), is_builtin=False) == ()
+
+
+def test_rules_carry_no_secret() -> None:
+    """Neither the text nor the JSON of the rules shows a secret; a worker finds its own and the token."""
+    rules = RecordingOptions(redact=("pin",), secrets=("hunter2-hunter2",))
+    assert "hunter2" not in repr(rules) + json.dumps(rules.to_json())
+    found = worker_rules(
+        {"rules": rules.to_json(), "token_file": ""}, {"AUTOMATION_REPORT_TOKEN": "tok-en-1", "X_KEY": "val-12345"}
+    )
+    assert (found.redact, found.redact_builtin) == (("pin",), True)
+    assert found.secrets == ("tok-en-1", "tok-en-1", "val-12345")
+    assert cleaner_for(rules.for_sender()).console(f"pin {TOKENS[0]}") == f"pin {TOKENS[0]}"
+
+
+def test_an_address_that_is_to_be_followed_keeps_its_signature() -> None:
+    """A signed address of a file still leads to it; a user, a token and the patterns are hidden in it all the same."""
+    cleaner = cleaner_for(RecordingOptions(redact=("pin-[0-9]+",)))
+    signed = f"https://files.example.org/pin-1/a.png?X-Amz-Signature={WORD}"
+    assert cleaner.address(signed) == signed.replace("pin-1", MARK)
+    assert cleaner.string(signed).endswith(f"Signature={MARK}")
+    assert cleaner.address("https://u:p@h/x?token=x1") == f"https://{MARK}@h/x?token={MARK}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_hidden"),
+    [
+        ("password", "swordfish", True),
+        ("DB password", "hunter2", True),
+        ("api_token", WORD[:20], True),
+        ("X-Api-Key", WORD[:20], True),
+        ("client_secret", f"{WORD}\n{WORD}", True),
+        ("password", "is required", False),
+        ("password", "None", False),
+        ("tokens", "4096", False),
+        ("key", "value", False),
+        ("password policy", "strong-2", False),
+    ],
+)
+def test_fields_named_like_secrets_are_hidden(name: str, value: str, is_hidden: bool) -> None:  # noqa: FBT001 - a column
+    """A property or a field whose name says secret shows no value, of whatever type it is; nothing else changes."""
+    cleaner = cleaner_for(RecordingOptions())
+    expected = MARK if is_hidden else value
+    assert property_field(name, value, cleaner).value == expected
+    assert typed_field(name, value, FieldType.TEXT, cleaner).value == expected
+    assert clean_field(Field(name, value), cleaner).value == expected
+    assert property_field(name, value, cleaner_for(RecordingOptions(redact_builtin=False))).value == value
+
+
+def test_nothing_is_looked_for_when_all_is_off() -> None:
+    """Without patterns, secrets and built-in shapes there is nothing to do."""
+    assert not Redaction(is_builtin=False)
+    assert Redaction(secrets=["t0ken"], is_builtin=False)
+    cleaner = cleaner_for(RecordingOptions(redact_builtin=False))
+    assert cleaner.console(TOKENS[0]) == cleaner.address(TOKENS[0]) == TOKENS[0]
+    known = Redaction(secrets=["t0ken"], is_builtin=False)  # what is known is hidden all the same, and nothing else
+    assert known(f"t0ken {TOKENS[0]}") == known.address(f"t0ken {TOKENS[0]}") == f"{MARK} {TOKENS[0]}"
+
+
+@pytest.mark.parametrize(("length", "is_found_in_base64"), [(4, False), (5, False), (6, True)])
+def test_short_secrets_are_looked_for_as_they_are_alone(length: int, is_found_in_base64: bool) -> None:  # noqa: FBT001 - a column
+    """What base64 makes of four or five characters stands in too many texts: such a secret is found as it is."""
+    secret = WORD[:length]
+    hide = Redaction(secrets=[secret], is_builtin=False)
+    assert hide(f"a {secret} b") == f"a {MARK} b"
+    encoded = base64.b64encode(f"xx:{secret}:yy".encode()).decode()
+    assert (hide(encoded) != encoded) is is_found_in_base64
+
+
+@pytest.mark.parametrize("word", ["abcde", "abcdefghi", "Authentication", "realm1234567890123"])
+def test_words_after_basic_that_are_no_password(word: str) -> None:
+    """Only base64 of a user and a password is hidden after ``Basic``, no word of a sentence."""
+    text = f"Basic {word} is the topic"
+    assert Redaction()(text) == text
+
+
+@pytest.mark.parametrize("spelling", ["{}={}", '"{}": "{}"', "{} : '{}'", "{}\n= {}"])
+@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "aws_secret_access_key"])
+def test_secret_keys_are_known_by_their_name(name: str, spelling: str) -> None:
+    """Forty characters after the name of such a key are hidden however they are assigned, by default."""
+    text = spelling.format(name, WORD[:40])
+    assert Redaction()(text) == text.replace(WORD[:40], MARK)
+
+
+@pytest.mark.parametrize("before", ["", "x", "xx"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_secrets_of_any_character_are_found_in_base64(before: str, encode: Callable[[bytes], bytes]) -> None:
+    """At each place in a longer text, and in both alphabets, what base64 makes of a secret is hidden."""
+    secret = "??>>~~\u00ff\u00fe??>>~~"
+    coded = encode(f"{before}{secret}yy".encode()).decode()
+    assert set("+/-_") & set(coded)
+    assert MARK in Redaction(secrets=[secret], is_builtin=False)(coded)
+
+
+def test_secrets_that_are_no_text() -> None:
+    """A value of the environment that is no UTF-8 is hidden as it is and in addresses."""
+    secret = "abc\udcff\udcfe12345678"
+    hide = Redaction(secrets=[secret], is_builtin=False)
+    assert hide(f"a {secret} b ?x=abc%FF%FE12345678&y=abc%ff%fe12345678") == f"a {MARK} b ?x={MARK}&y={MARK}"
+
+
+@pytest.mark.parametrize("name", ["Cookie", "cookie", "COOKIE", "SET-COOKIE", "AUTHORIZATION", "Authorization"])
+def test_headers_are_known_in_any_case(name: str) -> None:
+    """What such a header carries is hidden, however its name is written."""
+    assert WORD[:20] not in Redaction()(f"{name}: session={WORD[:20]}")
