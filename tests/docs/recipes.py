@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from support.places import ROOT
+from support.repository import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest_automation_report
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.spool.ledger import LedgerState
-from support.places import ROOT
+from support.repository import ROOT
 
 PACKAGE = Path(pytest_automation_report.__file__).parent
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import pytest
 
 from docs.test_promises import names_in
 from docs.written import blocks
-from support.places import ROOT
+from support.repository import ROOT
 
 WHOLE = "pytest --automation-report"
 """The one text that others begin with: it stands for the block that is nothing else."""

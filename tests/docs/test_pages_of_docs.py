@@ -18,7 +18,7 @@ from pytest_automation_report import hookspecs
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.settings.table import SETTINGS
 from support.checked_server import CheckedServer
-from support.places import ROOT
+from support.repository import ROOT
 from support.sessions import TOKEN, clean_environment, run_session, session_environment
 
 if TYPE_CHECKING:

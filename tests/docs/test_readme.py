@@ -21,7 +21,7 @@ from pytest_automation_report.cli.main import main
 from pytest_automation_report.session.session_hooks import STRICT_EXIT_STATUS
 from pytest_automation_report.settings.table import SETTINGS, Setting
 from support.checked_server import CheckedServer
-from support.places import ROOT
+from support.repository import ROOT
 from support.sessions import clean_environment, run, run_session
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 from docs.recipes import FOLDER, RECIPES, Job
 from support.checked_server import CheckedServer
 from support.ci_environments import PUSHES
-from support.places import ROOT
+from support.repository import ROOT
 from support.sessions import TOKEN, session_environment
 
 if TYPE_CHECKING:

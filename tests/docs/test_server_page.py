@@ -20,8 +20,8 @@ import trustme
 
 from compatibility.vendor.official import tool
 from docs.written import bash, block, environment
-from support.places import ROOT
 from support.processes import line_of, running
+from support.repository import ROOT
 from support.sessions import TOKEN, run_session, send, session_environment
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from docs.written import blocks
-from support.places import ROOT
+from support.repository import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from support.places import ROOT
+from support.repository import ROOT
 from support.sessions import clean_environment
 
 if TYPE_CHECKING:

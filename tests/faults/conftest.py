@@ -8,7 +8,7 @@ import pytest
 
 from support.canary import files_with
 from support.deliveries import WrittenSession, ended_session
-from support.oracle import checked_server
+from support.scripted_server.checked import checked_scripted_server
 from support.sessions import TOKEN
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def token_is_nowhere(tmp_path: Path) -> Iterator[None]:
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
     """Run a scripted server that checks each request against the contract."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         yield server
 
 

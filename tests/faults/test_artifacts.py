@@ -11,11 +11,13 @@ import pytest
 
 from faults.test_sender_killed import killed_in_every_request, sender_of
 from pytest_automation_report.spool.records import framed, unframed
-from support.oracle import assert_whole, checked_server, result, texts, told
-from support.running import LATER, Running, sent, spools, unsent_session
+from support.delivered_results import assert_complete, field_texts, result_named
+from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Fault, Rule, answer, hang, lost_answer, reset_unapplied
 from support.scripted_server.server import ScriptedServer
+from support.session_processes import LATER, RunningSession, sent, spools, unsent_session
 from support.sessions import TOKEN, run_session, session_environment
+from support.terminal_summary import printed_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +45,7 @@ def test_one(automation_report):
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
     """Run a server of ours: it keeps files, too."""
-    with checked_server(ScriptedServer(token=TOKEN, keeps_artifacts=True)) as server:
+    with checked_scripted_server(ScriptedServer(token=TOKEN, keeps_artifacts=True)) as server:
         yield server
 
 
@@ -58,9 +60,9 @@ def secret(tmp_path: Path) -> Path:
 
 def assert_kept(server: ScriptedServer) -> None:
     """Fail unless each result has its own file's content, at the address that the server gave."""
-    assert_whole(server, NAMES)
+    assert_complete(server, NAMES)
     for number, name in enumerate(NAMES):
-        (artifact,) = result(server, name)["artifacts"]
+        (artifact,) = result_named(server, name)["artifacts"]
         content = f"file {number}".encode()
         assert artifact["url"] == f"http+local://store/artifacts/{sha256(content).hexdigest()}/{number}.txt"
         assert server.artifacts[sha256(content).hexdigest()] == content
@@ -72,7 +74,7 @@ def test_server_that_was_down(tmp_path: Path, server: ScriptedServer) -> None:
     server.down()
     ran = run_session(tmp_path, address=server.address)
     assert ran.exit == 0
-    assert told(ran).kept == 3
+    assert printed_counts(ran).kept == 3
     server.up()
     done = sent(tmp_path, server)
     assert done.exit == 0, done.text
@@ -97,14 +99,14 @@ def test_sender_killed_in_an_upload(tmp_path: Path, server: ScriptedServer) -> N
     (tmp_path / "test_files.py").write_text(SUITE + "    while not __import__('os').path.exists('go'): pass\n")
     rule = Rule("POST", UPLOAD, hang())
     server.script([rule])
-    with Running(tmp_path, address=server.address) as running:
+    with RunningSession(tmp_path, address=server.address) as running:
         (tmp_path / "go").touch()
         running.until(lambda: rule.seen > 0 and bool(server.log[-1].body), "the upload has arrived")
         os.kill(sender_of(tmp_path), signal.SIGKILL)
         server.release()
         ran = running.end()
     assert ran.exit == 0
-    assert told(ran).kept == 3
+    assert printed_counts(ran).kept == 3
     done = sent(tmp_path, server)
     assert done.exit == 0, done.text
     assert spools(tmp_path) == []
@@ -134,7 +136,7 @@ def test_upload_is_tried_again(tmp_path: Path, server: ScriptedServer, fault: Fa
     (tmp_path / "test_files.py").write_text(SUITE)
     server.script([Rule("POST", UPLOAD, fault)])
     ran = run_session(tmp_path, address=server.address, env=session_environment({"exit_down": 10.0}))
-    assert told(ran).delivered == 3, ran.text
+    assert printed_counts(ran).delivered == 3, ran.text
     assert "not stored" not in ran.out
     assert_kept(server)
 
@@ -159,10 +161,10 @@ def test_file_that_is_not_taken_keeps_no_result_back(
     (tmp_path / "test_files.py").write_text(ONE)
     server.script([Rule("POST", UPLOAD, fault, count=None)])
     ran = run_session(tmp_path, address=server.address, env=session_environment({"exit_down": 10.0}))
-    assert told(ran).delivered == 1, ran.text
-    assert_whole(server, ["test_one"])
-    assert "artifacts" not in result(server, "test_one")
-    assert texts(result(server, "test_one")) == f"7 bytes (not stored: {why})"
+    assert printed_counts(ran).delivered == 1, ran.text
+    assert_complete(server, ["test_one"])
+    assert "artifacts" not in result_named(server, "test_one")
+    assert field_texts(result_named(server, "test_one")) == f"7 bytes (not stored: {why})"
     assert f"1 artifact named in results, but not stored: {why}" in ran.out
     assert sum(each.path == "/artifacts" for each in server.log) == (1 if "would" in why else 3)
 
@@ -173,7 +175,7 @@ def test_token_that_is_refused_for_a_file(tmp_path: Path, server: ScriptedServer
     server.script([Rule("POST", UPLOAD, answer(401, {"message": "Unauthenticated."}))])
     ran = run_session(tmp_path, address=server.address)
     assert ran.exit == 0
-    assert told(ran).kept == 3
+    assert printed_counts(ran).kept == 3
     assert "the token was refused" in ran.out
     assert sent(tmp_path, server).exit == 0
     assert_kept(server)
@@ -235,8 +237,8 @@ def test_send_reads_no_file_but_the_sessions_own(
     done = sent(project, server)
     assert done.exit == 0, done.text
     assert server.artifacts == {}
-    assert_whole(server, ["test_one"])
-    assert texts(result(server, "test_one")).startswith("7 bytes (not stored: ")
+    assert_complete(server, ["test_one"])
+    assert field_texts(result_named(server, "test_one")).startswith("7 bytes (not stored: ")
     assert "1 artifact named in results, but not stored: " in done.err
     assert [each.read_bytes() for each in secret.parent.iterdir()] in ([SECRET], [])
 
@@ -252,8 +254,8 @@ def test_record_that_names_a_file_elsewhere(project: Path, secret: Path, server:
     done = sent(project, server)
     assert done.exit == 0, done.text
     assert server.artifacts == {}
-    assert_whole(server, ["test_one"])
-    assert texts(result(server, "test_one")).startswith("7 bytes (not stored: its record names no file")
+    assert_complete(server, ["test_one"])
+    assert field_texts(result_named(server, "test_one")).startswith("7 bytes (not stored: its record names no file")
 
 
 def test_forged_address_of_another_kind_is_not_opened(project: Path, secret: Path, server: ScriptedServer) -> None:

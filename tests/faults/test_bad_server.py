@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.delivered_results import assert_complete, assert_one_run, result_names
 from support.fault_projects import GatedProject
-from support.oracle import assert_one_run, assert_whole, checked_server, names, told
-from support.running import Running, spools, wait_for_senders
+from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import (
     Rule,
     answer,
@@ -20,7 +20,9 @@ from support.scripted_server.faults import (
     reset_before,
     throttled,
 )
+from support.session_processes import RunningSession, spools, wait_for_senders
 from support.sessions import TOKEN, run_session, send, session_environment
+from support.terminal_summary import printed_counts
 from unit.delivery.test_settlement import OPERATIONS, HalfServer
 
 if TYPE_CHECKING:
@@ -46,20 +48,20 @@ def test_fault_at_each_operation(tmp_path: Path, fault: object) -> None:
     """A session whose every kind of request meets the fault once delivers each result once before it ends."""
     project = GatedProject(tmp_path, 3)
     (tmp_path / "test_failing.py").write_text(FAILING)
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         server.script([Rule("POST", path, fault) for path in OPERATIONS.values()])  # type: ignore[arg-type]
         limits = {"request": 0.4, "exit_down": 10.0}
         ran = run_session(tmp_path, address=server.address, env=session_environment(limits))
         assert ran.exit == 1
-        assert (told(ran).delivered, told(ran).seen) == (4, 4), ran.text
-        assert_whole(server, [*project.names, "test_fails"])
+        assert (printed_counts(ran).delivered, printed_counts(ran).seen) == (4, 4), ran.text
+        assert_complete(server, [*project.names, "test_fails"])
         assert spools(tmp_path) == []
 
 
 def test_late_copy_meets_a_closed_thread(tmp_path: Path) -> None:
     """A request that a gateway gave up and applies later finds its thread closed."""
     project = GatedProject(tmp_path, 2, 1)
-    with checked_server() as server, Running(tmp_path, address=server.address) as running:
+    with checked_scripted_server() as server, RunningSession(tmp_path, address=server.address) as running:
         server.script([Rule("POST", OPERATIONS["append-thread"], late(502))])
         running.until(lambda: project.is_at(1), "the second test")
 
@@ -73,53 +75,53 @@ def test_late_copy_meets_a_closed_thread(tmp_path: Path) -> None:
         project.let_through(1)
         ran = running.end()
         assert ran.exit == 0
-        assert told(ran).delivered == 2
-        assert_whole(server, project.names)
+        assert printed_counts(ran).delivered == 2
+        assert_complete(server, project.names)
 
 
 def test_part_of_a_batch(tmp_path: Path) -> None:
     """A batch of which a part arrived, nobody can tell which, is held; the command never sends it by itself."""
     project = GatedProject(tmp_path, 6, 4)
-    with checked_server(HalfServer(token=TOKEN)) as server:
+    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
         server.script([Rule("GET", r"/runs/\d+/tests$", answer(404), count=None)])
-        with Running(tmp_path, address=server.address) as running:
+        with RunningSession(tmp_path, address=server.address) as running:
             running.until(lambda: project.is_at(4), "the fourth test")
             server.wait_until(lambda: bool(server.results))
             project.let_through(4)
             ran = running.end()
         assert ran.exit == 0
-        held = told(ran).held
+        held = printed_counts(ran).held
         assert held >= 2
-        assert told(ran).delivered == 6 - held
+        assert printed_counts(ran).delivered == 6 - held
         assert f"of the {held} results of one request arrived in thread" in ran.out
         assert len(spools(tmp_path)) == 1
-        before = names(server)
+        before = result_names(server)
         assert len(before) == len(set(before)) == 6 - held + held // 2
         for _ in range(2):
             sent = send(tmp_path, "--url", server.address, "--project-id", "1")
             assert sent.exit == 3
             assert f"{held} held" in sent.err
-        assert names(server) == before
+        assert result_names(server) == before
         assert_one_run(server)
         dropped = send(tmp_path, "--url", server.address, "--project-id", "1", "--unknown", "drop")
         assert dropped.exit == 0
         assert f"{held} results dropped" in dropped.err
-        assert names(server) == before
+        assert result_names(server) == before
         assert spools(tmp_path) == []
 
 
 def test_server_that_never_answers_well(tmp_path: Path) -> None:
     """500 to everything from the start keeps everything, and pytest is not held up."""
     project = GatedProject(tmp_path, 3)
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         server.script([Rule("*", "/api", answer(500), count=None)])
         limits = {"exit_all": 3.0, "alone": 0.1}
         ran = run_session(tmp_path, address=server.address, env=session_environment(limits))
         assert ran.exit == 0
-        assert told(ran).kept == 3
+        assert printed_counts(ran).kept == 3
         assert "the server's answers were lost or broken" in ran.out
         wait_for_senders(tmp_path)
         server._rules.clear()
         sent = send(tmp_path, "--url", server.address, "--project-id", "1")
         assert sent.exit == 0, sent.text
-        assert_whole(server, project.names)
+        assert_complete(server, project.names)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.delivered_results import assert_complete, assert_one_run, field_texts, result_named, result_names
 from support.fault_projects import GatedProject
-from support.oracle import assert_one_run, assert_whole, checked_server, names, result, texts
-from support.running import sent, spools, unsent_session
+from support.scripted_server.checked import checked_scripted_server
+from support.session_processes import sent, spools, unsent_session
 from support.sessions import run_session, send
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ def test_flipped_byte(tmp_path: Path, server: ScriptedServer, session: Path, pla
         assert "1 damaged records that cannot be read" in ran.err
         assert f"kept in {session}" in ran.err
         assert path.read_bytes() == data
-        assert_whole(server, [f"test_number[{number}]" for number in range(4)])
-    assert result(server, "test_number[1]")["status"] == "error"
-    assert "the record of this result is damaged" in texts(result(server, "test_number[1]"))
-    assert [result(server, f"test_number[{number}]")["status"] for number in (0, 2, 3)] == ["passed"] * 3
+        assert_complete(server, [f"test_number[{number}]" for number in range(4)])
+    assert result_named(server, "test_number[1]")["status"] == "error"
+    assert "the record of this result is damaged" in field_texts(result_named(server, "test_number[1]"))
+    assert [result_named(server, f"test_number[{number}]")["status"] for number in (0, 2, 3)] == ["passed"] * 3
 
 
 def test_flipped_byte_of_a_beginning(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
@@ -61,8 +62,8 @@ def test_flipped_byte_of_a_beginning(tmp_path: Path, server: ScriptedServer, ses
     path.write_bytes(b"".join(lines))
     assert path.read_bytes() != data
     assert sent(tmp_path, server).exit == 0
-    assert_whole(server, [f"test_number[{number}]" for number in range(4)])
-    assert {result(server, f"test_number[{number}]")["status"] for number in range(4)} == {"passed"}
+    assert_complete(server, [f"test_number[{number}]" for number in range(4)])
+    assert {result_named(server, f"test_number[{number}]")["status"] for number in range(4)} == {"passed"}
 
 
 def test_cut_tail(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
@@ -73,8 +74,8 @@ def test_cut_tail(tmp_path: Path, server: ScriptedServer, session: Path) -> None
     ran = sent(tmp_path, server)
     assert ran.exit == 0
     assert "1 of its files end in the middle of a record" in ran.err
-    assert_whole(server, ["test_number[0]", "test_number[1]", "test_number[2]"])
-    assert "died before it finished" in texts(result(server, "test_number[2]"))
+    assert_complete(server, ["test_number[0]", "test_number[1]", "test_number[2]"])
+    assert "died before it finished" in field_texts(result_named(server, "test_number[2]"))
     assert spools(tmp_path) == []
 
 
@@ -83,7 +84,7 @@ def test_damaged_ledger(tmp_path: Path, server: ScriptedServer, session: Path) -
     (session / "ledger").write_bytes(b"0000")
     ran = sent(tmp_path, server)
     assert ran.exit == 0
-    assert_whole(server, [f"test_number[{number}]" for number in range(4)])
+    assert_complete(server, [f"test_number[{number}]" for number in range(4)])
 
 
 def test_newer_format(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
@@ -112,7 +113,7 @@ def test_unreadable_session(tmp_path: Path, server: ScriptedServer, session: Pat
 
 def test_spool_for_another_address(tmp_path: Path, server: ScriptedServer, session: Path) -> None:
     """Results go nowhere but where they were meant to: with another address, project or store they are kept."""
-    with checked_server() as other:
+    with checked_scripted_server() as other:
         there, here = ["--url", other.address, "--project-id"], ["--url", server.address, "--project-id"]
         for arguments in ([*there, "1"], [*here, "2"], []):
             ran = send(tmp_path, *arguments)
@@ -131,6 +132,6 @@ def test_other_sessions_are_sent_past_a_bad_one(tmp_path: Path, server: Scripted
     done = sent(tmp_path, server)
     assert done.exit == 3
     assert "4 results sent" in done.err
-    assert len(names(server)) == 4
+    assert len(result_names(server)) == 4
     assert_one_run(server)
     assert spools(tmp_path) == [session]

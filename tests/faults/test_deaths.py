@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from faults.test_sender_killed import sender_of
+from support.delivered_results import assert_complete
 from support.deliveries import numbered
-from support.oracle import assert_whole, checked_server
-from support.running import Running, spools, wait_for_senders
+from support.scripted_server.checked import checked_scripted_server
+from support.session_processes import RunningSession, spools, wait_for_senders
 from support.sessions import (
     clean_environment,
     reporting_arguments,
@@ -124,7 +125,7 @@ def kill(pid: int) -> None:
 
 def run_to_death(folder: Path, server: ScriptedServer, death: Death) -> int:
     """Run the session, let somebody die, and return pytest's exit status."""
-    with Running(folder, *death.arguments, address=server.address) as running:
+    with RunningSession(folder, *death.arguments, address=server.address) as running:
         with suppress(subprocess.TimeoutExpired):
             running.process.wait(timeout=death.seconds)
         match death.victim:
@@ -169,12 +170,20 @@ def lives() -> list[str]:
 
 def test_sender_that_dies_again_and_again(tmp_path: Path, seed: int, lives: list[str]) -> None:
     """A sender that is killed at random moments, until it is done, has brought everything once."""
-    with checked_server() as server:
-        command = [sys.executable, "-m", "support.dying", server.address, str(tmp_path), str(seed), str(len(lives))]
+    with checked_scripted_server() as server:
+        command = [
+            sys.executable,
+            "-m",
+            "support.sender_kill_loop",
+            server.address,
+            str(tmp_path),
+            str(seed),
+            str(len(lives)),
+        ]
         done = run(command, tmp_path, clean_environment(PYTHONPATH=os.pathsep.join(sys.path)))
         assert done.exit == 0, f"seed {seed}: {done.text}"
         print(f"killed {int(done.out)} times")  # noqa: T201 - `-rP` shows the totals of a long run
-        assert_whole(server, lives)
+        assert_complete(server, lives)
 
 
 def test_death(tmp_path: Path, seed: int) -> None:
@@ -184,7 +193,7 @@ def test_death(tmp_path: Path, seed: int) -> None:
         (tmp_path / f"test_suite{number}.py").write_text(SUITE)
     if death.deletes:
         (tmp_path / f"deletes-{death.deletes}").touch()
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         live = run_to_call if death.victim == "call" else run_to_death
         exit_status = live(tmp_path, server, death)
         wait_for_senders(tmp_path)

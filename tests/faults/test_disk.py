@@ -13,7 +13,7 @@ import pytest
 
 from pytest_automation_report.spool.records import Decoder
 from support.checked_server import CheckedServer
-from support.running import spools
+from support.session_processes import spools
 from support.sessions import TOKEN, run, run_session, send, session_environment
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.running import spools
+from support.session_processes import spools
 from support.sessions import Ran, reporting_arguments, run, run_session, send, session_environment
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.checked_server import CheckedServer
-from support.running import eventually, wait_for_senders
+from support.session_processes import eventually, wait_for_senders
 from support.sessions import TOKEN, run_session, session_environment
 
 if TYPE_CHECKING:

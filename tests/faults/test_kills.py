@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.delivered_results import assert_complete, field_texts, result_named, session_note
 from support.fault_projects import FINISHED, WAITS, StoppingProject
-from support.oracle import assert_whole, checked_server, note, result, texts, told
-from support.running import Running, spools, wait_for_senders
+from support.scripted_server.checked import checked_scripted_server
+from support.session_processes import RunningSession, spools, wait_for_senders
 from support.sessions import send
+from support.terminal_summary import printed_counts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +34,7 @@ def stopped(
 ) -> Ran:
     """Run a session to its stopping test, stop it, and let what it left behind be delivered."""
     project = StoppingProject(folder, end)
-    with Running(folder, *arguments, address=server.address) as running:
+    with RunningSession(folder, *arguments, address=server.address) as running:
         if number is not None:
             running.until(lambda: project.is_stopped, "all but the stopping test have finished")
             if whom == "group":
@@ -61,59 +63,59 @@ def test_killed_session(
     tmp_path: Path, arguments: tuple[str, ...], number: signal.Signals, whom: str, exit_code: int
 ) -> None:
     """A killed session is delivered by its sender: each finished test once, the running one once as died."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         ran = stopped(tmp_path, server, arguments, WAITS, number, whom)
         assert ran.exit == exit_code
-        assert_whole(server, [*FINISHED, "test_running"])
-        running = result(server, "test_running")
+        assert_complete(server, [*FINISHED, "test_running"])
+        running = result_named(server, "test_running")
         assert running["status"] == "error"
-        assert DIED in texts(running)
-        assert note(server) == "pytest died before the session ended"
+        assert DIED in field_texts(running)
+        assert session_note(server) == "pytest died before the session ended"
 
 
 def test_killed_controller(tmp_path: Path) -> None:
     """Workers that outlive their controller end by themselves, and what they did arrives once."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         ran = stopped(tmp_path, server, TWO, WAITS, signal.SIGKILL, "pytest")
         assert ran.exit == -9
-        assert_whole(server, [*FINISHED, "test_running"])
-        running = result(server, "test_running")
+        assert_complete(server, [*FINISHED, "test_running"])
+        running = result_named(server, "test_running")
         assert running["status"] == "error"
-        assert INTERRUPTED in texts(running) or DIED in texts(running)
-        assert note(server) == "pytest died before the session ended"
+        assert INTERRUPTED in field_texts(running) or DIED in field_texts(running)
+        assert session_note(server) == "pytest died before the session ended"
 
 
 def test_killed_worker(tmp_path: Path) -> None:
     """The test that ran when its worker was killed is reported once, as crashed; another worker goes on."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         ran = stopped(tmp_path, server, ("-n", "2"), WAITS, signal.SIGKILL, "worker")
         assert ran.exit == 1
-        assert_whole(server, [*FINISHED, "test_running", "test_after"])
-        running = result(server, "test_running")
+        assert_complete(server, [*FINISHED, "test_running", "test_after"])
+        running = result_named(server, "test_running")
         assert running["status"] == "error"
-        assert CRASHED in texts(running)
-        assert note(server) == "tests failed (exit status 1)"
-        assert told(ran).delivered == 6
+        assert CRASHED in field_texts(running)
+        assert session_note(server) == "tests failed (exit status 1)"
+        assert printed_counts(ran).delivered == 6
 
 
 def test_exit_without_a_word(tmp_path: Path) -> None:
     """After ``os._exit(0)`` in a test pytest says 0 and nothing else; the run shows the test as died."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         ran = stopped(tmp_path, server, (), "os._exit(0)", None, "")
         assert ran.exit == 0
         assert "automation report ===" not in ran.out
-        assert_whole(server, [*FINISHED, "test_running"])
-        assert result(server, "test_running")["status"] == "error"
-        assert DIED in texts(result(server, "test_running"))
+        assert_complete(server, [*FINISHED, "test_running"])
+        assert result_named(server, "test_running")["status"] == "error"
+        assert DIED in field_texts(result_named(server, "test_running"))
 
 
 def test_exit_without_a_word_in_a_worker(tmp_path: Path) -> None:
     """After ``os._exit(0)`` in a worker's test that test is reported once, as crashed."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         ran = stopped(tmp_path, server, ("-n", "2"), "os._exit(0)", None, "")
         assert ran.exit == 1
-        assert_whole(server, [*FINISHED, "test_running", "test_after"])
-        assert CRASHED in texts(result(server, "test_running"))
+        assert_complete(server, [*FINISHED, "test_running", "test_after"])
+        assert CRASHED in field_texts(result_named(server, "test_running"))
 
 
 @pytest.mark.parametrize(
@@ -121,15 +123,15 @@ def test_exit_without_a_word_in_a_worker(tmp_path: Path) -> None:
 )
 def test_interrupted_session(tmp_path: Path, arguments: tuple[str, ...], whom: str) -> None:
     """After Ctrl-C each finished test has arrived once, and the running one once as interrupted."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         ran = stopped(tmp_path, server, arguments, WAITS, signal.SIGINT, whom)
         assert ran.exit == 2
-        assert_whole(server, [*FINISHED, "test_running"])
-        running = result(server, "test_running")
+        assert_complete(server, [*FINISHED, "test_running"])
+        running = result_named(server, "test_running")
         assert running["status"] == "error"
-        assert INTERRUPTED in texts(running)
-        assert note(server) == "interrupted by Ctrl-C"
-        assert (told(ran).delivered, told(ran).not_run) == (5, 1)
+        assert INTERRUPTED in field_texts(running)
+        assert session_note(server) == "interrupted by Ctrl-C"
+        assert (printed_counts(ran).delivered, printed_counts(ran).not_run) == (5, 1)
 
 
 STUBBORN = f"""
@@ -149,8 +151,8 @@ def test_cancelled_job(tmp_path: Path, end: str, exit_code: int, words: str) -> 
     The pauses between them are 7.5 s and 2.5 s; nothing of ours waits for their end, so here they are short.
     """
     project = StoppingProject(tmp_path, end)
-    with checked_server() as server:
-        with Running(tmp_path, address=server.address) as running:
+    with checked_scripted_server() as server:
+        with RunningSession(tmp_path, address=server.address) as running:
             running.until(lambda: project.is_stopped, "all but the stopping test have finished")
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
                 running.hit_group(number)
@@ -161,8 +163,8 @@ def test_cancelled_job(tmp_path: Path, end: str, exit_code: int, words: str) -> 
         assert ran.exit == exit_code
         wait_for_senders(tmp_path)
         assert spools(tmp_path) == []
-        assert_whole(server, [*FINISHED, "test_running"])
-        assert words in texts(result(server, "test_running"))
+        assert_complete(server, [*FINISHED, "test_running"])
+        assert words in field_texts(result_named(server, "test_running"))
 
 
 @pytest.mark.parametrize(
@@ -175,10 +177,10 @@ def test_cancelled_job(tmp_path: Path, end: str, exit_code: int, words: str) -> 
 )
 def test_session_ended_by_a_test(tmp_path: Path, arguments: tuple[str, ...], exit_code: int, ending: str) -> None:
     """After ``pytest.exit`` in a test that test is reported once, as interrupted, and pytest's exit code stays."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         end = "import pytest; pytest.exit('enough', returncode=7)"
         ran = stopped(tmp_path, server, arguments, end, None, "")
         assert ran.exit == exit_code
-        assert_whole(server, [*FINISHED, "test_running"])
-        assert INTERRUPTED in texts(result(server, "test_running"))
-        assert note(server) == ending
+        assert_complete(server, [*FINISHED, "test_running"])
+        assert INTERRUPTED in field_texts(result_named(server, "test_running"))
+        assert session_note(server) == ending

@@ -14,23 +14,25 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from support.delivered_results import assert_complete, result_names
 from support.fault_projects import GatedProject
 from support.fault_proxy import Way
-from support.oracle import assert_whole, checked_server, names, told
-from support.places import TESTS
-from support.running import Running, acknowledged, spools, wait_for_senders
-from support.scenes import PROXY_PASSWORD, Encrypted, Proxied, Tunnelled, plain
+from support.repository import TESTS
+from support.routes import PROXY_PASSWORD, Encrypted, Proxied, Tunnelled, plain
+from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Fault, Rule, answer, applied_but, cut, html, lost_answer, throttled
 from support.scripted_server.server import ScriptedServer, Seen
 from support.scripted_server.store import Reply
+from support.session_processes import RunningSession, acknowledged, spools, wait_for_senders
 from support.sessions import TOKEN, send, session_environment
+from support.terminal_summary import printed_counts
 from unit.delivery.test_settlement import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from support.scenes import Scene
+    from support.routes import Route
 
 APPEND, CREATE = OPERATIONS["append-thread"], OPERATIONS["create-run"]
 LATEST = 2
@@ -59,13 +61,13 @@ class HalfRefusing(ScriptedServer):
 class Row:
     """A fault, and what a session that meets it leaves.
 
-    ``rules`` and ``scene`` make the fault. ``arrives``: whether pytest waits until all is delivered, or leaves it to
+    ``rules`` and ``route`` make the fault. ``arrives``: whether pytest waits until all is delivered, or leaves it to
     be sent when the fault is over. ``seconds`` bounds that wait, ``says`` is in the summary.
     """
 
     id: str
     rules: tuple[Rule, ...] = ()
-    scene: Callable[[ExitStack, Path, ScriptedServer], Scene] = plain
+    route: Callable[[ExitStack, Path, ScriptedServer], Route] = plain
     server: Callable[..., ScriptedServer] = ScriptedServer
     arrives: Literal["before the end", "when sent"] = "before the end"
     seconds: float = 10.0
@@ -176,9 +178,9 @@ def storm() -> tuple[Rule, ...]:
     )
 
 
-def kept(number: str, scene: Callable[[ExitStack, Path, ScriptedServer], Scene], says: str) -> Row:
+def kept(number: str, route: Callable[[ExitStack, Path, ScriptedServer], Route], says: str) -> Row:
     """Return a fault that lets nothing through from the start."""
-    return Row(number, scene=scene, arrives="when sent", seconds=2.0, says=says)
+    return Row(number, route=route, arrives="when sent", seconds=2.0, says=says)
 
 
 ROWS = (
@@ -186,13 +188,13 @@ ROWS = (
     Row("6-1e9", always(throttled("1000000000")), arrives="when sent", seconds=2.0, says="429"),
     Row("6-none", always(throttled()), arrives="when sent", seconds=2.0, says="429", limits={"throttle": 60.0}),
     Row("12", server=HalfRefusing),
-    Row("13", scene=Proxied(answers=Way(slice_bytes=1, delay_seconds=0.2)), arrives="when sent", seconds=3.0),
-    Row("14", scene=Proxied(answers=Way(limit_bytes=0, end="hang")), arrives="when sent", seconds=3.0),
-    Row("14-latency", scene=Proxied(requests=Way(delay_seconds=0.05), answers=Way(delay_seconds=0.05))),
-    Row("14-bandwidth", scene=Proxied(requests=Way(slice_bytes=500, bytes_per_second=20_000))),
-    Row("15-after", scene=Proxied(answers=Way(limit_bytes=0, end="reset")), arrives="when sent", seconds=3.0),
-    Row("15-before", scene=Proxied(requests=Way(limit_bytes=0, end="reset")), arrives="when sent", seconds=2.0),
-    Row("15-body", scene=Proxied(requests=Way(limit_bytes=400, end="reset")), arrives="when sent", seconds=2.0),
+    Row("13", route=Proxied(answers=Way(slice_bytes=1, delay_seconds=0.2)), arrives="when sent", seconds=3.0),
+    Row("14", route=Proxied(answers=Way(limit_bytes=0, end="hang")), arrives="when sent", seconds=3.0),
+    Row("14-latency", route=Proxied(requests=Way(delay_seconds=0.05), answers=Way(delay_seconds=0.05))),
+    Row("14-bandwidth", route=Proxied(requests=Way(slice_bytes=500, bytes_per_second=20_000))),
+    Row("15-after", route=Proxied(answers=Way(limit_bytes=0, end="reset")), arrives="when sent", seconds=3.0),
+    Row("15-before", route=Proxied(requests=Way(limit_bytes=0, end="reset")), arrives="when sent", seconds=2.0),
+    Row("15-body", route=Proxied(requests=Way(limit_bytes=400, end="reset")), arrives="when sent", seconds=2.0),
     Row("16-page", once(Fault(reply=html().reply))),
     Row("16-cut", once(cut(3), CREATE)),
     Row("16-json", once(Fault(reply=Reply(201, raw=b'{"id": 1')), CREATE)),
@@ -204,7 +206,7 @@ ROWS = (
     kept("20-407", Tunnelled(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"), "407"),
     kept("20-502", Tunnelled(b"HTTP/1.1 502 Bad Gateway\r\n\r\n"), "502"),
     kept("20-dies", Tunnelled(b""), "could not be reached"),
-    Row("20-dies-later", once(lost_answer()), scene=Tunnelled()),
+    Row("20-dies-later", once(lost_answer()), route=Tunnelled()),
 )
 
 
@@ -213,15 +215,15 @@ def test_row(tmp_path: Path, row: Row) -> None:
     """Pytest's exit code and time are its own; each finished test is on the server once, at the latest when sent."""
     project = GatedProject(tmp_path, 6, LATEST)
     with ExitStack() as stack:
-        server = stack.enter_context(checked_server(row.server(token=TOKEN)))
-        scene = row.scene(stack, tmp_path, server)
+        server = stack.enter_context(checked_scripted_server(row.server(token=TOKEN)))
+        route = row.route(stack, tmp_path, server)
         server.script(row.rules)
-        env = session_environment(row.all_limits, **scene.env)
-        settings = [option.removeprefix("--").replace("-", "_") for option in scene.options[::2]]
+        env = session_environment(row.all_limits, **route.env)
+        settings = [option.removeprefix("--").replace("-", "_") for option in route.options[::2]]
         options = [
-            f"-oautomation_report_{name}={value}" for name, value in zip(settings, scene.options[1::2], strict=True)
+            f"-oautomation_report_{name}={value}" for name, value in zip(settings, route.options[1::2], strict=True)
         ]
-        with Running(tmp_path, *options, address=scene.address, env=env) as running:
+        with RunningSession(tmp_path, *options, address=route.address, env=env) as running:
             running.until(lambda: project.is_at(LATEST), "the test at the gate")
             project.let_through(LATEST)
             began = monotonic()
@@ -232,15 +234,15 @@ def test_row(tmp_path: Path, row: Row) -> None:
         assert row.says in ran.out
         wait_for_senders(tmp_path)
         if row.arrives == "before the end":
-            assert told(ran).delivered == 6, ran.text
+            assert printed_counts(ran).delivered == 6, ran.text
         else:
-            assert told(ran).kept == 6, ran.text
-            assert len(names(server)) == len(set(names(server)))
-            scene.heal()
-            sent = send(tmp_path, "--url", scene.address, "--project-id", "1", *scene.options, env=env)
+            assert printed_counts(ran).kept == 6, ran.text
+            assert len(result_names(server)) == len(set(result_names(server)))
+            route.heal()
+            sent = send(tmp_path, "--url", route.address, "--project-id", "1", *route.options, env=env)
             assert sent.exit == 0, sent.text
         assert spools(tmp_path) == []
-        assert_whole(server, project.names)
+        assert_complete(server, project.names)
 
 
 @pytest.mark.parametrize("row", ELSEWHERE | INPUTS)
@@ -255,18 +257,18 @@ def test_real_limits(tmp_path: Path) -> None:
     project = GatedProject(tmp_path, 6, LATEST)
     env = session_environment()
     del env["_AUTOMATION_REPORT_LIMITS"]
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         server.down()
-        with Running(tmp_path, address=server.address, env=env) as running:
+        with RunningSession(tmp_path, address=server.address, env=env) as running:
             running.until(lambda: project.is_at(LATEST), "the test at the gate")
             project.let_through(LATEST)
             began = monotonic()
             ran = running.end()
             waited = monotonic() - began
         server.up()
-        assert (ran.exit, told(ran).kept) == (0, 6)
+        assert (ran.exit, printed_counts(ran).kept) == (0, 6)
         assert 1.0 <= waited < 1.0 + SLACK_SECONDS
         wait_for_senders(tmp_path)
         assert acknowledged(tmp_path) == 0
         assert spools(tmp_path) == []
-        assert_whole(server, project.names)
+        assert_complete(server, project.names)

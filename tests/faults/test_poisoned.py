@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_automation_report.spool.records import framed, plain_record
+from support.delivered_results import assert_one_run, result_names
 from support.fault_projects import GatedProject
-from support.oracle import assert_one_run, names
-from support.running import sent, spools, unsent_session
 from support.scripted_server.server import ScriptedServer
+from support.session_processes import sent, spools, unsent_session
 from support.sessions import TOKEN, clean_environment, run, run_session, send
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def test_record_names_no_file_and_no_host(tmp_path: Path, server: ScriptedServer
         (session / "gw8.records").unlink()
         ran = sent(tmp_path, server)
         assert elsewhere.connection_count == 0
-    assert names(server) == sorted([*EXPECTED, "test_poisoned"])
+    assert result_names(server) == sorted([*EXPECTED, "test_poisoned"])
     assert_one_run(server)
     assert all(SECRET.encode() not in each.body for each in server.log)
     assert SECRET not in ran.text
@@ -99,7 +99,7 @@ def test_records_of_wrong_content(tmp_path: Path, server: ScriptedServer, sessio
     ran = sent(tmp_path, server)
     assert ran.exit == 3, ran.text
     assert f"{len(UNUSABLE)} damaged records that cannot be read" in ran.err
-    assert names(server) == EXPECTED
+    assert result_names(server) == EXPECTED
     assert_one_run(server)
 
 
@@ -113,7 +113,7 @@ def test_ledger_of_wrong_content(tmp_path: Path, server: ScriptedServer, session
     assert ran.exit == 3
     assert f"kept: {session / 'ledger'}: a record of the kind 'intent' cannot be used" in ran.err
     assert "3 results sent" in ran.err
-    assert names(server) == EXPECTED
+    assert result_names(server) == EXPECTED
     assert spools(tmp_path) == [session]
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.contract import Contract
-from support.oracle import texts
+from support.delivered_results import field_texts
 from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN, send
 
@@ -98,8 +98,8 @@ def test_recorded_details_arrive(tmp_path: Path, server: ScriptedServer) -> None
     _restored("later", tmp_path / "spool", server)
     assert send(tmp_path, "--spool", "spool", "--url", server.address, "--project-id", "1").exit == 0
     results = {test["name"]: test for _, _, test in server.results}
-    assert "what it printed" in texts(results["test_fails"])
-    assert "what it logged" in texts(results["test_fails"])
+    assert "what it printed" in field_texts(results["test_fails"])
+    assert "what it logged" in field_texts(results["test_fails"])
     fields = {field["name"]: field["value"] for field in results["test_says_more"]["fields"]}
     assert (fields["owner"], fields["Field"]) == ("team", "value")
     assert "a step" in str(results["test_says_more"]["fields"])

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.delivered_results import assert_complete, assert_one_run, result_names
 from support.fault_projects import GatedProject
-from support.oracle import assert_one_run, assert_whole, checked_server, names, told, told_command
-from support.running import Running, acknowledged, spools, wait_for_senders
+from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, answer, redirect
 from support.scripted_server.server import ScriptedServer
+from support.session_processes import RunningSession, acknowledged, spools, wait_for_senders
 from support.sessions import TOKEN, Ran, run_session, send, session_environment
+from support.terminal_summary import printed_counts, printed_send_command
 from unit.delivery.test_portions import PickyServer, naming, unknown_alias
 from unit.delivery.test_settlement import OPERATIONS
 
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 def halfway(folder: Path, server: ScriptedServer, change: Callable[[], None]) -> Ran:
     """Run six tests; change something after two of them have arrived."""
     project = GatedProject(folder, 6, 2)
-    with Running(folder, address=server.address, env=session_environment({"exit_all": 5.0, "alone": 0.1})) as running:
+    with RunningSession(
+        folder, address=server.address, env=session_environment({"exit_all": 5.0, "alone": 0.1})
+    ) as running:
         running.until(lambda: project.is_at(2), "the second test")
         running.until(lambda: acknowledged(folder) == 2, "two results are acknowledged")
         change()
@@ -45,7 +49,7 @@ def sent(folder: Path, server: ScriptedServer, token: str = TOKEN) -> Ran:
 
 def test_token_revoked(tmp_path: Path) -> None:
     """After 401 nothing more is sent; the command says 4 with that token, and delivers the rest with a right one."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         counts: list[int] = []
 
         def revoke() -> None:
@@ -54,58 +58,58 @@ def test_token_revoked(tmp_path: Path) -> None:
 
         ran = halfway(tmp_path, server, revoke)
         assert 1 <= len(server.log) - counts[0] <= 2
-        assert (told(ran).delivered, told(ran).kept) == (2, 4)
+        assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (2, 4)
         assert "set AUTOMATION_REPORT_TOKEN to one that is valid" in ran.out
         wrong = sent(tmp_path, server)
         assert wrong.exit == 4
         assert "4 to be sent" in wrong.err
         right = sent(tmp_path, server, token="renewed-token")
         assert right.exit == 0, right.text
-        assert_whole(server, expected())
+        assert_complete(server, expected())
         assert TOKEN not in ran.text + wrong.text
 
 
 def test_permission_revoked(tmp_path: Path) -> None:
     """After 403 nothing more is sent, and the command delivers the rest when it is given back."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         forbidden = Rule("*", "/api", answer(403, {"message": "Forbidden."}), count=None)
         ran = halfway(tmp_path, server, lambda: server.script([forbidden]))
         assert 1 <= forbidden.seen <= 2
-        assert (told(ran).delivered, told(ran).kept) == (2, 4)
+        assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (2, 4)
         assert sent(tmp_path, server).exit == 4
         server._rules.clear()
         assert sent(tmp_path, server).exit == 0
-        assert_whole(server, expected())
+        assert_complete(server, expected())
 
 
 def test_run_deleted(tmp_path: Path) -> None:
     """When the run is gone nothing more is sent, and what is left is kept."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
 
         def delete() -> None:
             del server.store.runs[2]
             server.store.threads.clear()
 
         ran = halfway(tmp_path, server, delete)
-        assert (told(ran).delivered, told(ran).kept) == (2, 4)
+        assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (2, 4)
         assert "404" in ran.out
         again = sent(tmp_path, server)
         assert again.exit == 3
         assert "4 to be sent" in again.err
         assert "404" in again.err
-        assert names(server) == expected()[:2]
+        assert result_names(server) == expected()[:2]
 
 
 def test_result_refused(tmp_path: Path) -> None:
     """A result that the server will not take is kept as rejected with the reason; the others arrive."""
     project = GatedProject(tmp_path, 6, 2)
-    with checked_server(PickyServer(naming("key", "test_number[1]"))) as server:
-        with Running(tmp_path, address=server.address) as running:
+    with checked_scripted_server(PickyServer(naming("key", "test_number[1]"))) as server:
+        with RunningSession(tmp_path, address=server.address) as running:
             running.until(lambda: project.is_at(2), "the second test")
             project.let_through(2)
             ran = running.end()
         assert ran.exit == 0
-        assert (told(ran).delivered, told(ran).rejected) == (5, 1)
+        assert (printed_counts(ran).delivered, printed_counts(ran).rejected) == (5, 1)
         assert "test_number[1]" in ran.out
         assert "key: It is wrong." in ran.out
         (folder,) = spools(tmp_path)
@@ -114,37 +118,37 @@ def test_result_refused(tmp_path: Path) -> None:
         assert again.exit == 3
         assert "1 rejected by the server" in again.err
         assert "key: It is wrong." in again.err
-        assert names(server) == [each for each in expected() if each != "test_number[1]"]
+        assert result_names(server) == [each for each in expected() if each != "test_number[1]"]
         assert_one_run(server)
 
 
 def test_batch_too_large(tmp_path: Path) -> None:
     """A batch that is too large for the server arrives in smaller ones; nothing is left behind."""
     project = GatedProject(tmp_path, 6, 2)
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         server.script([Rule("POST", OPERATIONS["append-thread"], answer(413, {"message": "Payload Too Large"}))])
-        with Running(tmp_path, address=server.address) as running:
+        with RunningSession(tmp_path, address=server.address) as running:
             running.until(lambda: project.is_at(2), "the second test")
             project.let_through(2)
             ran = running.end()
-        assert (ran.exit, told(ran).delivered) == (0, 6)
-        assert_whole(server, expected())
+        assert (ran.exit, printed_counts(ran).delivered) == (0, 6)
+        assert_complete(server, expected())
         assert spools(tmp_path) == []
 
 
 def test_unknown_status_is_told(tmp_path: Path) -> None:
     """The summary says which status the server does not know, and what was sent instead."""
     GatedProject(tmp_path, 3, 1).let_through(1)
-    with checked_server(PickyServer(unknown_alias("passed"))) as server:
+    with checked_scripted_server(PickyServer(unknown_alias("passed"))) as server:
         ran = run_session(tmp_path, address=server.address)
         assert ran.exit == 0
         assert "the server does not know the status passed: sent as pass" in ran.out
-        assert told(ran).delivered == 3
+        assert printed_counts(ran).delivered == 3
 
 
 def test_run_deleted_goes_to_a_new_one(tmp_path: Path) -> None:
     """What a deleted run cannot take arrives in a new one when that is asked for."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
 
         def delete() -> None:
             del server.store.runs[2]
@@ -155,29 +159,29 @@ def test_run_deleted_goes_to_a_new_one(tmp_path: Path) -> None:
         env = session_environment()
         ran = send(tmp_path, "--url", server.address, "--project-id", "1", "--new-run", env=env)
         assert ran.exit == 0, ran.text
-        assert names(server) == expected()
+        assert result_names(server) == expected()
         assert {run for run, _, _ in server.results} == {2, 3}
 
 
 @pytest.mark.parametrize("status", [302, 308])
 def test_redirect(tmp_path: Path, status: int) -> None:
     """A redirect is not followed, and no token goes there; the command delivers once the address is right."""
-    with checked_server() as server, ScriptedServer(token=TOKEN) as elsewhere:
+    with checked_scripted_server() as server, ScriptedServer(token=TOKEN) as elsewhere:
         away = Rule("*", "/api", redirect(f"{elsewhere.address}/api/v1/", status), count=None)
         ran = halfway(tmp_path, server, lambda: server.script([away]))
         assert away.seen == 2  # what was under way: the results that were left, and the note
-        assert (told(ran).delivered, told(ran).kept) == (2, 4)
+        assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (2, 4)
         assert "redirected" in ran.out
         assert elsewhere.log == []
         server._rules.clear()
         assert sent(tmp_path, server).exit == 0
-        assert_whole(server, expected())
+        assert_complete(server, expected())
 
 
 @pytest.mark.parametrize("how", ["deleted", "completed"])
 def test_printed_command_leaves_a_run_that_takes_nothing_more(tmp_path: Path, how: str) -> None:
     """Where the run is completed or unknown, the printed command says --new-run, and delivers the rest as it stands."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
 
         def end() -> None:
             if how == "deleted":
@@ -191,10 +195,10 @@ def test_printed_command_leaves_a_run_that_takes_nothing_more(tmp_path: Path, ho
                     thread.is_completed = True
 
         ran = halfway(tmp_path, server, end)
-        name, *words = told_command(ran)
+        name, *words = printed_send_command(ran)
         assert (name, words[-1]) == ("automation-report", "--new-run"), ran.out
         again = sent(tmp_path, server)
         assert "add --new-run to send it to a new run" in again.err
         delivered = send(tmp_path, *words[1:])
         assert delivered.exit == 0, delivered.text
-        assert sorted(names(server)) == sorted(expected())
+        assert sorted(result_names(server)) == sorted(expected())

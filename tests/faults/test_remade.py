@@ -17,8 +17,9 @@ from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.records import plain_record, record_from
+from support.delivered_results import assert_complete
 from support.deliveries import SESSION_ID, WrittenSession, lived
-from support.oracle import assert_whole, checked_server
+from support.scripted_server.checked import checked_scripted_server
 from support.sessions import clean_environment, run
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 def remake(folder: Path, who: str, *more: str) -> None:
     """Run the process that is killed."""
-    command = [sys.executable, "-m", "support.remaking", who, str(folder), *more]
+    command = [sys.executable, "-m", "support.killed_recreation", who, str(folder), *more]
     ran = run(command, folder, clean_environment(PYTHONPATH=os.pathsep.join(sys.path)))
     assert ran.exit == -signal.SIGKILL, ran.text
 
@@ -59,17 +60,17 @@ def test_records_of_a_killed_process(tmp_path: Path) -> None:
 
 def test_session_of_a_killed_process(tmp_path: Path) -> None:
     """What was recorded before it was deleted can be sent, though nobody but the process that died knew where to."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         remake(tmp_path, "session", server.address)
         left = WrittenSession.left_in(tmp_path)
         assert not (left.folder.path / "session.json").exists()
         assert lived(left, server).is_finished
-        assert_whole(server, ["test_early"])
+        assert_complete(server, ["test_early"])
 
 
 def test_ledger_of_a_killed_sender(tmp_path: Path) -> None:
     """A sender that died leaves a whole copy of its ledger: the next one knows what was sent, and sends the rest."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         remake(tmp_path, "sender", server.address)
         left = WrittenSession.left_in(tmp_path)
         assert not left.folder.ledger.exists()
@@ -77,12 +78,12 @@ def test_ledger_of_a_killed_sender(tmp_path: Path) -> None:
         assert lived(left, server).is_finished
         assert not left.folder.ledger.with_name("ledger~").exists()
         assert ledger_from(left.folder.ledger).total("acknowledged") == 2
-        assert_whole(server, ["test_early", "test_late"])
+        assert_complete(server, ["test_early", "test_late"])
 
 
 def test_sender_makes_a_session_again(tmp_path: Path) -> None:
     """A sender whose folder is deleted leaves a session, not a ledger of which nobody knows what it is about."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         written = WrittenSession(tmp_path, server.address)
         written.add("test_early")
         written.end()
@@ -122,7 +123,7 @@ def remade(tmp_path: Path, server: ScriptedServer, *, is_sent: bool, is_followed
 
 def test_results_whose_ledger_is_gone_are_held(tmp_path: Path) -> None:
     """Of results that were deleted with the ledger nobody can tell whether they were sent: they are not sent twice."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         left = remade(tmp_path, server, is_sent=True)
         before = [test["name"] for _, _, test in server.results]
         assert before == ["test_early"]
@@ -140,18 +141,18 @@ def test_results_that_were_held_can_be_sent(tmp_path: Path) -> None:
     """Who knows that they were not sent, or who can bear them twice, has them sent: at once or later."""
     looked: tuple[tuple[Unknown, ...], ...] = (("send",), ("hold", "send"))
     for number, looks in enumerate(looked):
-        with checked_server() as server:
+        with checked_scripted_server() as server:
             folder = tmp_path / str(number)
             folder.mkdir()
             left = remade(folder, server, is_sent=False)
             deliveries = [lived(left, server, unknown) for unknown in looks]
             assert deliveries[-1].is_finished
-            assert_whole(server, ["test_early", "test_late"])
+            assert_complete(server, ["test_early", "test_late"])
 
 
 def test_holding_that_was_cut_short_goes_on(tmp_path: Path) -> None:
     """A sender that is killed while it holds results leaves none of them to be sent."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         left = remade(tmp_path, server, is_sent=True)
         lived(left, server)
         lines = left.folder.ledger.read_bytes().splitlines(keepends=True)
@@ -171,10 +172,10 @@ def test_holding_that_was_cut_short_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize("is_followed", [False, True], ids=["later", "first sender"])
 def test_remade_session_that_nobody_can_have_sent(tmp_path: Path, is_followed: bool) -> None:  # noqa: FBT001 - a parameter
     """Without a sender before it, everything that was made again is sent: later, or by the session's own sender."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         left = remade(tmp_path, server, is_sent=False, is_followed=is_followed)
         assert lived(left, server, controller=Process(os.getpid()) if is_followed else None).is_finished
-        assert_whole(server, ["test_early", "test_late"])
+        assert_complete(server, ["test_early", "test_late"])
 
 
 @pytest.mark.parametrize("length", [0, 30, -1])

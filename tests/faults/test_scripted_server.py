@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from support.places import TESTS
+from support.repository import TESTS
 from support.scripted_server.faults import (
     Rule,
     answer,

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.spool.ledger_file import ledger_from
+from support.delivered_results import assert_complete
 from support.fault_projects import GatedProject
-from support.oracle import assert_whole, told
-from support.running import LATER, Running, eventually, spools
 from support.scripted_server.faults import Fault, Rule, hang, held
+from support.session_processes import LATER, RunningSession, eventually, spools
 from support.sessions import run_session, send, session_environment
+from support.terminal_summary import printed_counts
 from unit.delivery.test_settlement import OPERATIONS
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def kept_session(folder: Path, server: ScriptedServer, count: int) -> list[str]:
     project = GatedProject(folder, count)
     ran = run_session(folder, *LATER, address=server.address)
     assert ran.exit == 0
-    assert told(ran).kept == count
+    assert printed_counts(ran).kept == count
     return project.names
 
 
@@ -72,11 +73,11 @@ def test_killed_before_it_is_ready(tmp_path: Path, server: ScriptedServer) -> No
     ran = run_session(tmp_path, address=server.address, env=session_environment({"exit_progress": 0.5}))
     assert (tmp_path / "killed").exists()
     assert ran.exit == 0
-    assert (told(ran).delivered, told(ran).kept) == (0, 3)
+    assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (0, 3)
     assert "the sender did not become ready" in ran.out
     sent = send(tmp_path, "--url", server.address, "--project-id", "1")
     assert sent.exit == 0, sent.text
-    assert_whole(server, project.names)
+    assert_complete(server, project.names)
 
 
 @pytest.mark.parametrize("fate", ["applied", "not-applied"])
@@ -86,7 +87,7 @@ def test_killed_in_a_request(tmp_path: Path, server: ScriptedServer, operation: 
     project = GatedProject(tmp_path, 3, 1)
     rule = Rule("POST", OPERATIONS[operation], held() if fate == "applied" else hang())
     server.script([rule])
-    with Running(tmp_path, address=server.address) as running:
+    with RunningSession(tmp_path, address=server.address) as running:
         running.until(lambda: project.is_at(1), "the second test")
         running.until(lambda: rule.seen > 0 and bool(server.log[-1].body), "the request has arrived")
         sender = sender_of(tmp_path)
@@ -95,12 +96,12 @@ def test_killed_in_a_request(tmp_path: Path, server: ScriptedServer, operation: 
         project.let_through(1)
         ran = running.end()
     assert ran.exit == 0
-    assert (told(ran).delivered, told(ran).kept) == (0, 3)
+    assert (printed_counts(ran).delivered, printed_counts(ran).kept) == (0, 3)
     assert f"the sender (process {sender}) has died" in ran.out
     sent = send(tmp_path, "--url", server.address, "--project-id", "1")
     assert sent.exit == 0, sent.text
     assert spools(tmp_path) == []
-    assert_whole(server, project.names)
+    assert_complete(server, project.names)
 
 
 def killed_in_every_request(folder: Path, server: ScriptedServer, fault: Fault, path: str = "/api") -> int:
@@ -135,7 +136,7 @@ def test_killed_in_every_request(tmp_path: Path, server: ScriptedServer, fate: s
     fault = Fault(applies="now" if fate == "applied" else "no", reset="after")
     assert killed_in_every_request(tmp_path, server, fault) > 3
     assert spools(tmp_path) == []
-    assert_whole(server, names)
+    assert_complete(server, names)
 
 
 def test_two_commands_at_once(tmp_path: Path, server: ScriptedServer) -> None:
@@ -148,7 +149,7 @@ def test_two_commands_at_once(tmp_path: Path, server: ScriptedServer) -> None:
         texts = "".join(each.communicate(timeout=30)[1] for each in (first, second))
     assert (first.returncode, second.returncode) == (0, 0)
     assert texts.count("3 results sent") == 1
-    assert_whole(server, names)
+    assert_complete(server, names)
 
 
 def test_command_beside_one_that_takes_long(tmp_path: Path, server: ScriptedServer) -> None:
@@ -164,28 +165,28 @@ def test_command_beside_one_that_takes_long(tmp_path: Path, server: ScriptedServ
         server.release()
         first.communicate(timeout=30)
     assert first.returncode == 0
-    assert_whole(server, names)
+    assert_complete(server, names)
 
 
 def test_command_while_the_session_lives(tmp_path: Path, server: ScriptedServer) -> None:
     """The command leaves the spool of a running session alone, by exit code 3; the session delivers all itself."""
     project = GatedProject(tmp_path, 3, 1)
-    with Running(tmp_path, address=server.address) as running:
+    with RunningSession(tmp_path, address=server.address) as running:
         running.until(lambda: project.is_at(1), "the second test")
         early = send(tmp_path, "--url", server.address, "--project-id", "1")
         assert early.exit == 3
         assert f"its pytest (process {running.pid}) is still running" in early.err
         project.let_through(1)
         ran = running.end()
-    assert told(ran).delivered == 3
-    assert_whole(server, project.names)
+    assert printed_counts(ran).delivered == 3
+    assert_complete(server, project.names)
 
 
 def test_command_while_the_sender_is_alone(tmp_path: Path, server: ScriptedServer) -> None:
     """When pytest was killed, the command waits for the sender that is still at work: the job may end after it."""
     project = GatedProject(tmp_path, 3, 2)
     server.script([Rule("POST", OPERATIONS["append-thread"], held())])
-    with Running(tmp_path, address=server.address) as running:
+    with RunningSession(tmp_path, address=server.address) as running:
         running.until(lambda: project.is_at(2), "the last test")
         server.wait_until(lambda: any("/threads/" in each.path for each in server.log))
         running.hit(signal.SIGKILL)
@@ -199,4 +200,4 @@ def test_command_while_the_sender_is_alone(tmp_path: Path, server: ScriptedServe
         _, text = command.communicate(timeout=30)
     assert command.returncode == 0, text
     eventually(lambda: spools(tmp_path) == [], "what was delivered is removed")
-    assert_whole(server, project.names)
+    assert_complete(server, project.names)

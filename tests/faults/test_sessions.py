@@ -10,8 +10,8 @@ import pytest
 
 from support.checked_server import CheckedServer
 from support.fault_projects import GatedProject
-from support.running import Running, eventually, spools
 from support.scripted_server.server import ScriptedServer
+from support.session_processes import RunningSession, eventually, spools
 from support.sessions import TOKEN, reporting_arguments, run_session, session_environment
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def test_process_that_ends_in_a_test(project: Path, server: CheckedServer, end: 
 def test_a_session_holds_no_connection_while_a_test_runs(project: Path) -> None:
     """A long test leaves the server's connections to others; what comes after it arrives over a new one."""
     gated = GatedProject(project, 2, 0, 1)
-    with ScriptedServer(token=TOKEN) as server, Running(project, address=server.address) as session:
+    with ScriptedServer(token=TOKEN) as server, RunningSession(project, address=server.address) as session:
         for gate in range(2):
             session.until(lambda: gated.is_at(gate) and len(server.log) > gate, "the test runs and its run is there")  # noqa: B023 - it is called at once
             server.wait_until(lambda: not server.open_connections)

@@ -14,9 +14,9 @@ import pytest
 
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions, kept_session
+from support.delivered_results import assert_complete
 from support.fault_projects import GatedProject
-from support.oracle import assert_whole
-from support.running import sent, unsent_session
+from support.session_processes import sent, unsent_session
 from support.sessions import clean_environment, run
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def test_spool_of_another_owner_is_not_sent(tmp_path: Path, server: ScriptedServ
         assert sorted(each.name for each in session.iterdir()) == before
         remedy()
     assert sent(tmp_path, server).exit == 0
-    assert_whole(server, ["test_number[0]", "test_number[1]"])
+    assert_complete(server, ["test_number[0]", "test_number[1]"])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a while")
@@ -121,4 +121,4 @@ def test_records_without_an_end(tmp_path: Path, server: ScriptedServer, session:
     ran = sent(tmp_path, server)
     assert ran.exit == 3
     assert "1 damaged records that cannot be read" in ran.err
-    assert_whole(server, ["test_number[0]", "test_number[1]"])
+    assert_complete(server, ["test_number[0]", "test_number[1]"])

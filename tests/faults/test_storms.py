@@ -6,8 +6,8 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from support.delivered_results import result_names
 from support.deliveries import WrittenSession, lived
-from support.oracle import names
 from support.scripted_server.faults import (
     Rule,
     answer,
@@ -63,11 +63,11 @@ def test_storm(tmp_path: Path, server: ScriptedServer, seed: int) -> None:
         server.script([Rule("POST", chance.choice(PATHS), chance.choice(FAULTS), first, count)])
     for _ in range(30):
         delivery = lived(written, server, max_in_flight=4)
-        assert max(Counter(names(server)).values(), default=1) == 1
+        assert max(Counter(result_names(server)).values(), default=1) == 1
         if delivery.is_finished:
             break
     server.release()
-    assert names(server) == sorted(name for own in expected for name in own)
+    assert result_names(server) == sorted(name for own in expected for name in own)
     run = server.store.runs[RUN]
     assert all(thread.is_completed for thread in run.threads if thread.rows)
     assert run.is_completed is not is_joined

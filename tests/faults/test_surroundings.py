@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.checked_server import CheckedServer
-from support.running import spools
+from support.session_processes import spools
 from support.sessions import TOKEN, reporting_arguments, session_environment
 
 if TYPE_CHECKING:

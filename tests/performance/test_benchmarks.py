@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.places import ROOT
+from support.repository import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, outcomes, stretch
 from support.service import IN_A_FILE, a_test
-from support.visiting import Site, failing
+from support.website import Site, failing
 
 if TYPE_CHECKING:
     from pathlib import Path

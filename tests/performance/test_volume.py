@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.spool.ledger_file import ledger_from
-from support.oracle import assert_one_run, checked_server, names, result, texts, told
-from support.running import Running, spools, wait_for_senders
+from support.delivered_results import assert_one_run, field_texts, result_named, result_names
+from support.scripted_server.checked import checked_scripted_server
+from support.session_processes import RunningSession, spools, wait_for_senders
 from support.sessions import clean_environment, reporting_arguments, run, session_environment
+from support.terminal_summary import printed_counts
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -116,18 +118,18 @@ def test_many_tests(tmp_path: Path, arguments: tuple[str, ...], pytestconfig: py
     """Each of very many tests is on the server once, and the sender needs no more memory for the last than before."""
     count = int(pytestconfig.getoption("--volume") or 0)
     (tmp_path / "test_many.py").write_text(MANY.format(count=count))
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         server.checks.clear()  # reading so many bodies by the contract takes minutes; other tests do it
-        with Running(tmp_path, "-q", *arguments, address=server.address) as running:
+        with RunningSession(tmp_path, "-q", *arguments, address=server.address) as running:
             running.until(lambda: sender_pid(tmp_path) > 0, "the sender is at work")
             with Memory(sender_pid(tmp_path)) as memory:
                 ran = running.end(seconds=1200)
         assert ran.exit == 0, ran.text[-2000:]
-        assert told(ran).delivered == count
+        assert printed_counts(ran).delivered == count
         wait_for_senders(tmp_path)
         assert spools(tmp_path) == []
         wanted = Counter(f"test_number[{number}]" for number in range(count))
-        assert Counter(names(server)) == wanted
+        assert Counter(result_names(server)) == wanted
         assert_one_run(server)
         assert memory.growth <= MOST_GROWTH_MIB, memory.mib
 
@@ -148,7 +150,7 @@ def test_much_output(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     lines = 10 * int(pytestconfig.getoption("--volume") or 0)
     bare_command = [*reporting_arguments()[:-1], "-p", "no:automation-report"]
     bare = measured(tmp_path / "bare", bare_command, clean_environment(), lines)
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         command = reporting_arguments(server.address)
         reported = measured(tmp_path / "reported", command, session_environment(), lines)
         assert_arrived(server, lines)
@@ -157,10 +159,10 @@ def test_much_output(tmp_path: Path, pytestconfig: pytest.Config) -> None:
 
 
 def assert_arrived(server: ScriptedServer, lines: int) -> None:
-    assert names(server) == ["test_after", "test_before", "test_lines", "test_output"]
-    log = texts(result(server, "test_lines"))
+    assert result_names(server) == ["test_after", "test_before", "test_lines", "test_output"]
+    log = field_texts(result_named(server, "test_lines"))
     assert "line 0\n" in log
     assert f"line {lines - 1}" in log
     assert f"line {lines // 2}\n" not in log
     for name in ("test_lines", "test_output"):
-        assert len(texts(result(server, name))) < 40_000
+        assert len(field_texts(result_named(server, name))) < 40_000

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.checked_server import CheckedServer
-from support.installs import Shelf
+from support.installs import Wheelhouse
 from support.projects import Project
 from support.sessions import TOKEN
 
@@ -33,5 +33,5 @@ def place(server: CheckedServer) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
-    return Shelf(tmp_path_factory.mktemp("shelf"))
+def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Wheelhouse:
+    return Wheelhouse(tmp_path_factory.mktemp("wheelhouse"))

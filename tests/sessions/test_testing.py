@@ -13,8 +13,8 @@ import pytest
 from pytest_automation_report.api.models import Artifact, Endpoint, Field, Link, NewRun, Resources, Test, Token
 from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.testing import ReceivedRun, ReceivedThread, RecordingServer, recording_server
-from support.places import ROOT
 from support.projects import MIXED, Project, console
+from support.repository import ROOT
 from support.sessions import run_session, session_environment
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.places import ROOT
+from support.repository import ROOT
 from support.sessions import clean_environment
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Python:
     env: Mapping[str, str]
 
 
-class Shelf:
+class Wheelhouse:
     """Builds the wheel once, and what installations are made from."""
 
     def __init__(self, folder: Path) -> None:

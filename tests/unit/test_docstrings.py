@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from support.places import TESTS
+from support.repository import TESTS
 
 
 def test_every_test_promises_something_in_one_sentence() -> None:

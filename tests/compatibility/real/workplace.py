@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from support.places import ROOT
+from support.repository import ROOT
 
 if TYPE_CHECKING:
     from compatibility.real.packages import Package

@@ -10,7 +10,7 @@ import pytest
 
 from compatibility.vendor.official import submitted, tool
 from compatibility.world.differing import differ
-from support.places import ROOT
+from support.repository import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

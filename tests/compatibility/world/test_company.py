@@ -13,7 +13,7 @@ import pytest
 
 from compatibility.world.differing import Pair, check_same, check_told, differ
 from compatibility.world.plugins import search_path
-from support.places import ROOT
+from support.repository import ROOT
 from support.sessions import session_environment
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from pytest_automation_report.api.transport import new_session
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.writes import Writer
 from pytest_automation_report.settings.run import key_tag
-from support.crowds import crowd
-from support.oracle import checked_server
+from support.crowded_runs import create_crowded_runs
 from support.projects import console
+from support.scripted_server.checked import checked_scripted_server
 from support.sessions import TOKEN
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def test_broken():
 
 def _crowded(server: CheckedServer, runs: int, threads: int, **properties: object) -> list[int]:
     with closing(Store(server.database)) as store:
-        return crowd(store, runs, threads, **properties)
+        return create_crowded_runs(store, runs, threads, **properties)
 
 
 def _largest(server: CheckedServer) -> int:
@@ -82,7 +82,7 @@ def test_a_run_is_found_by_its_key_among_runs_of_many_threads(
 
 def test_runs_of_another_server_are_read_in_small_pages() -> None:
     """The newest hundred runs are read, a few at a time and no earlier ones; a page is asked for when it is needed."""
-    with checked_server() as server, new_session(proxies={}, ca_file="") as session:
+    with checked_scripted_server() as server, new_session(proxies={}, ca_file="") as session:
         for number in range(130):
             body = {"name": str(number), "source": "suite"}
             server.store.apply("POST", "/api/v1/projects/1/automation/runs", "", body)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.oracle import checked_server
 from support.result_files import written
+from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, hang, held
 from support.sessions import run, session_environment
 
@@ -37,7 +37,7 @@ UNTIL_TERM = "trap 'exit 3' TERM; echo > ready; while :; do sleep 0.05; done"
 
 @pytest.fixture
 def scripted() -> Iterator[ScriptedServer]:
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         yield server
 
 

@@ -21,9 +21,9 @@ from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.shared_run import LEFT_FIELD, SharedRunLookup
 from pytest_automation_report.errors import UnknownAnswerError
 from pytest_automation_report.settings.run import key_tag
-from support.oracle import checked_server
 from support.projects import console, paused
 from support.result_files import written
+from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, answer
 from support.sessions import TOKEN, reporting_arguments, session_environment
 
@@ -125,7 +125,7 @@ def _race(address: str, jobs: int) -> list[int | None]:
 
 def test_server_without_keys_ends_with_the_oldest_run() -> None:
     """Where several were created, all jobs go to the oldest; the others are completed, empty, and say why."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         found = _race(server.address, 5)
         assert len(set(found)) == 1
         with new_session(proxies={}, ca_file="") as session:
@@ -183,7 +183,7 @@ def test_jobs_that_differ_in_the_run_they_would_make_share_it(
     project: Project, server: CheckedServer, place: list[str]
 ) -> None:
     """A job whose run would have other fields, and whose creation is refused for it, goes to the run that is there."""
-    with checked_server() as other, new_session(proxies={}, ca_file="") as session:
+    with checked_scripted_server() as other, new_session(proxies={}, ca_file="") as session:
         client = Client(session, other.address, Token(TOKEN), project_id=1)
         joining = SharedRunLookup(client, NewRun("a", "suite", tags=(TAG,)), TAG, Timeouts(), _Clock().runtime())
         assert [joining.step(), joining.step()] == [None, None]
@@ -222,7 +222,7 @@ def test_completion_waits_for_all_jobs(project: Project, server: CheckedServer, 
 
 def test_completion_waits_for_the_server_and_for_the_first_job(project: Project) -> None:
     """A last job that comes while the server is down, or before any other job, waits for both within its time."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         server.down()
         words = ["run", "complete", "--expect-jobs", "1", "--timeout", "60s", *KEY]
         words += ["--url", server.address, "--project-id", "1", "--source", "suite"]

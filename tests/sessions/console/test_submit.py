@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.checked_server import CheckedServer
-from support.oracle import checked_server
 from support.projects import console
 from support.result_files import written
+from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, lost_answer
 from support.sessions import Ran, run, send, session_environment
 
@@ -171,7 +171,7 @@ def test_what_a_server_that_is_down_did_not_get_is_sent_later(
     assert (ran.exit, ran.out) == (3, ""), ran.text
     assert "kept in" in _last(ran)
     assert "600 to be sent" in _last(ran)
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         (folder,) = project.sessions
         session = folder / "session.json"
         session.write_text(session.read_text().replace("http://127.0.0.1:9", server.address))

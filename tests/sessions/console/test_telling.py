@@ -14,9 +14,9 @@ import pytest
 from pytest_automation_report.cli.context import is_coloured
 from pytest_automation_report.cli.output import Progress
 from support.deliveries import WrittenSession, stepping
-from support.oracle import checked_server
 from support.projects import console
 from support.result_files import written
+from support.scripted_server.checked import checked_scripted_server
 from support.sessions import session_environment
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def test_line_every_ten_seconds_in_a_log(tmp_path: Path, capsys: pytest.CaptureF
     """A long delivery tells every ten seconds how far it is; a short one tells nothing."""
     now = 0.0
     with (
-        checked_server() as server,
+        checked_scripted_server() as server,
         stepping(WrittenSession(tmp_path, server.address)) as stepper,
         Progress(io.StringIO(), lambda: now) as progress,
     ):

@@ -8,7 +8,7 @@ from pytest_automation_report.api.limits import FIELD_LIMIT
 from pytest_automation_report.api.models import Field, FieldType, Test
 from pytest_automation_report.recording.attempts import with_earlier_attempts
 from pytest_automation_report.recording.options import RecordingOptions
-from support.recording import HAS_SUBTESTS, record
+from support.recorded_suites import HAS_SUBTESTS, record
 
 FLAKY_TEST = """
 import pytest

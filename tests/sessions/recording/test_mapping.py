@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.recording.options import RecordingOptions
-from support.recording import SUBTESTS, needs_subtests, record
+from support.recorded_suites import SUBTESTS, needs_subtests, record
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree as ET

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_automation_report.recording.identity import identity_of
 from support.checked_server import CheckedServer
-from support.running import eventually, spools
+from support.session_processes import eventually, spools
 from support.sessions import TOKEN, run_session, send
 
 if TYPE_CHECKING:

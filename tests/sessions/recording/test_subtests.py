@@ -13,7 +13,7 @@ from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.recording.steps import context_of
 from pytest_automation_report.text.limits import TEXT_UNITS
-from support.recording import HAS_SUBTESTS, SUBTESTS, MadeReport, Result, needs_subtests, record
+from support.recorded_suites import HAS_SUBTESTS, SUBTESTS, MadeReport, Result, needs_subtests, record
 
 pytestmark = needs_subtests
 

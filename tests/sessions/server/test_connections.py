@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from support.places import ROOT
 from support.processes import line_of, running
+from support.repository import ROOT
 from support.service import a_test
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from pytest_automation_report.server.http import resources
 from pytest_automation_report.server.pages.handlers import _project_page
 from pytest_automation_report.server.pages.view_models import THREADS_SHOWN
 from pytest_automation_report.server.store.store import Store
-from support.crowds import FIELDS, crowd
-from support.places import ROOT
+from support.crowded_runs import FIELDS, create_crowded_runs
 from support.processes import line_of, running
+from support.repository import ROOT
 from support.service import API, IN_A_FILE, TOKEN, Service
 from support.sessions import clean_environment
 
@@ -34,7 +34,7 @@ FLAT_BYTES = 64 * MEBIBYTE
 @pytest.mark.parametrize("flag", ["0", "false"])
 def test_threads_are_left_out_of_runs_when_they_are_not_asked_for(service: Service, flag: str) -> None:
     """With ``threads=0`` a run, alone or in a list, has all it has otherwise, but an empty list of threads."""
-    (run_id,) = crowd(service.store, 1, 3)
+    (run_id,) = create_crowded_runs(service.store, 1, 3)
     whole = service.run(run_id)
     assert [len(thread["fields"]) for thread in whole["threads"]] == [FIELDS] * 3
     assert service.get(RUNS).json["result"] == service.get(RUNS, "threads=1").json["result"] == [whole]
@@ -55,7 +55,11 @@ def test_a_flag_for_threads_that_is_none_is_refused(service: Service) -> None:
 def test_a_page_of_large_runs_comes_whole_in_pieces(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list with more threads than are held at once has the same runs, threads and page numbers as a small one."""
     monkeypatch.setattr(resources, "_THREADS_AT_ONCE", 4)
-    ids = [*crowd(service.store, 2, 3), *crowd(service.store, 3, 2), *crowd(service.store, 1, 9)]
+    ids = [
+        *create_crowded_runs(service.store, 2, 3),
+        *create_crowded_runs(service.store, 3, 2),
+        *create_crowded_runs(service.store, 1, 9),
+    ]
     page = service.get(RUNS, "order=asc&expands=automation_sources").json
     assert page["result"] == [service.run(run_id) for run_id in ids]
     assert [run["thread_count"] for run in page["result"]] == [len(run["threads"]) for run in page["result"]]
@@ -66,7 +70,7 @@ def test_a_page_of_large_runs_comes_whole_in_pieces(service: Service, monkeypatc
 @IN_A_FILE
 def test_pages_read_no_threads_but_those_they_show(service: Service) -> None:
     """The page of a project reads no thread at all; that of a run tells how many there are and reads the first."""
-    crowd(service.store, 2, THREADS_SHOWN + 20)
+    create_crowded_runs(service.store, 2, THREADS_SHOWN + 20)
     seen: list[str] = []
     with service.file.reading() as database:
         database.connection().set_trace_callback(seen.append)  # type: ignore[no-untyped-call] # peewee's stub leaves it out
@@ -80,7 +84,7 @@ def test_memory_of_the_server_stays_flat(tmp_path: Path) -> None:
     """A list of 25 runs of 1,000 threads, read whole, costs the server a fraction of what it holds."""
     place = tmp_path / "store.db"
     with closing(Store(place)) as store:
-        crowd(store, 25, 1_000)
+        create_crowded_runs(store, 25, 1_000)
     command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0", "--database", str(place)]
     env = clean_environment(PYTHONPATH=str(ROOT), AUTOMATION_REPORT_SERVER_TOKEN=TOKEN.value)
     with running(command, env, tmp_path) as server, requests.Session() as session:

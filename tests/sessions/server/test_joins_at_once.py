@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from support.places import ROOT
 from support.processes import line_of, running
+from support.repository import ROOT
 from support.service import API, option
 from support.sessions import TOKEN, clean_environment, reporting_arguments, session_environment
 

@@ -16,9 +16,9 @@ from pytest_automation_report.server.http.serving import TOKEN_VARIABLE
 from pytest_automation_report.server.store.artifact_urls import content_address, content_path
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from support.contract import Contract
-from support.places import ROOT
+from support.repository import ROOT
 from support.service import TOKEN, a_test
-from support.visiting import HOSTILE, Site, failing, hostile
+from support.website import HOSTILE, Site, failing, hostile
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -296,8 +296,8 @@ def test_kept_pictures_are_seen_and_kept_markup_runs_nothing(visit: Visit) -> No
         "page.txt": b"text then " + script,
         "gif.html": b"GIF89a/*" + script,
     }
-    shelf = ArtifactContents(visit.site.service.store)
-    urls = {name: content_address(shelf.put(io.BytesIO(content)).hash, name) for name, content in contents.items()}
+    wheelhouse = ArtifactContents(visit.site.service.store)
+    urls = {name: content_address(wheelhouse.put(io.BytesIO(content)).hash, name) for name, content in contents.items()}
     files = [{"name": name, "url": url, "mime_type": "text/html"} for name, url in urls.items()]
     run = visit.site.run_of(failing(0, artifacts=files), name="with pictures")
     visit.complaints.clear()

@@ -195,7 +195,7 @@ def test_durations_that_come_at_once_are_added(service: Service, cluster: Cluste
 def test_who_waits_for_contents_keeps_no_tests(
     service: Service, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Locks are taken in one order: a test with an artifact that waits for the shelf holds up nobody's tests."""
+    """Locks are taken in one order: a test with an artifact that waits for the wheelhouse holds up nobody's tests."""
     service.new_thread(service.new_run())
     artifacts = json_text([{"name": "a.png", "url": content_address("0" * 64, "a.png")}])
     addition = ThreadSubmission(None, None, (), [StoredTest("key", "name", "folder", 2, artifacts=artifacts)])

@@ -18,8 +18,8 @@ import yaml
 from docs.written import bash, block, environment
 from pytest_automation_report.settings.configuration import OTHER_VARIABLES
 from pytest_automation_report.settings.table import SETTINGS
-from support.places import ROOT
 from support.processes import line_of, running
+from support.repository import ROOT
 from support.sessions import clean_environment
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ import pytest
 import requests
 import yaml
 
-from support.places import ROOT
 from support.processes import line_of, python
+from support.repository import ROOT
 from support.service import API, a_test
 
 if TYPE_CHECKING:

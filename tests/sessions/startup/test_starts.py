@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.installs import Python, Shelf, pip
-from support.places import ROOT
+from support.installs import Python, Wheelhouse, pip
 from support.projects import Project
+from support.repository import ROOT
 from support.sessions import reporting_arguments, run, session_environment
 
 if TYPE_CHECKING:
@@ -21,30 +21,30 @@ WHERE = "import pytest_automation_report; print(pytest_automation_report.__file_
 SERVER_PACKAGES = ("falcon", "waitress", "peewee", "playhouse", "pwiz", "marshmallow", "jinja2", "markupsafe")
 
 
-def wheel_in_venv(shelf: Shelf, folder: Path) -> Python:
-    python = shelf.empty_venv(folder / "venv")
-    pip("install", "--no-deps", str(shelf.wheel), python=python)
+def wheel_in_venv(wheelhouse: Wheelhouse, folder: Path) -> Python:
+    python = wheelhouse.empty_venv(folder / "venv")
+    pip("install", "--no-deps", str(wheelhouse.wheel), python=python)
     return python
 
 
-def editable_in_venv(shelf: Shelf, folder: Path) -> Python:
-    python = shelf.empty_venv(folder / "venv")
+def editable_in_venv(wheelhouse: Wheelhouse, folder: Path) -> Python:
+    python = wheelhouse.empty_venv(folder / "venv")
     pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT), python=python)
     return python
 
 
-def user_install(shelf: Shelf, folder: Path) -> Python:
+def user_install(wheelhouse: Wheelhouse, folder: Path) -> Python:
     executable = str(Path(sys.base_prefix, "bin", f"python{sys.version_info[0]}.{sys.version_info[1]}"))
     python = Python(executable, {"PYTHONUSERBASE": str(folder / "user")})
-    pip("install", "--user", "--no-deps", "--break-system-packages", str(shelf.wheel), python=python)
+    pip("install", "--user", "--no-deps", "--break-system-packages", str(wheelhouse.wheel), python=python)
     (site,) = (folder / "user").glob("lib/python*/site-packages")
-    (site / "borrowed.pth").write_text(f"{shelf.dependencies(folder / 'borrowed')}\n")
+    (site / "borrowed.pth").write_text(f"{wheelhouse.dependencies(folder / 'borrowed')}\n")
     return python
 
 
-def target_install(shelf: Shelf, folder: Path) -> Python:
-    pip("install", "--no-deps", "--target", str(folder / "target"), str(shelf.wheel))
-    python = shelf.empty_venv(folder / "venv")
+def target_install(wheelhouse: Wheelhouse, folder: Path) -> Python:
+    pip("install", "--no-deps", "--target", str(folder / "target"), str(wheelhouse.wheel))
+    python = wheelhouse.empty_venv(folder / "venv")
     return Python(python.executable, {"PYTHONPATH": str(folder / "target")})
 
 
@@ -65,10 +65,10 @@ def environment(python: Python) -> dict[str, str]:
     ],
 )
 def test_sender_finds_package_and_needs_of_an_install(
-    install: Callable[[Shelf, Path], Python], place: str, shelf: Shelf, tmp_path: Path
+    install: Callable[[Wheelhouse, Path], Python], place: str, wheelhouse: Wheelhouse, tmp_path: Path
 ) -> None:
     """Results arrive in the embedded store however the package is installed."""
-    python = install(shelf, tmp_path)
+    python = install(wheelhouse, tmp_path)
     project = Project(tmp_path / "project")
     env = environment(python)
     where = run([python.executable, "-c", WHERE], project.root, env)
@@ -80,10 +80,12 @@ def test_sender_finds_package_and_needs_of_an_install(
 
 
 @pytest.mark.slow
-def test_remote_reporting_needs_no_package_of_the_server(shelf: Shelf, tmp_path: Path, server: CheckedServer) -> None:
+def test_remote_reporting_needs_no_package_of_the_server(
+    wheelhouse: Wheelhouse, tmp_path: Path, server: CheckedServer
+) -> None:
     """Where the embedded server's packages are missing, a session reports to a server all the same."""
-    python = shelf.empty_venv(tmp_path / "venv", *SERVER_PACKAGES)
-    pip("install", "--no-deps", str(shelf.wheel), python=python)
+    python = wheelhouse.empty_venv(tmp_path / "venv", *SERVER_PACKAGES)
+    pip("install", "--no-deps", str(wheelhouse.wheel), python=python)
     project = Project(tmp_path / "project")
     finding = f"import importlib.util as u; print([n for n in {SERVER_PACKAGES} if u.find_spec(n)])"
     assert run([python.executable, "-c", finding], project.root, environment(python)).out.strip() == "[]"
@@ -92,10 +94,10 @@ def test_remote_reporting_needs_no_package_of_the_server(shelf: Shelf, tmp_path:
     assert [test["name"] for _, test in server.tests()] == ["test_ok"]
 
 
-def test_missing_package_of_the_server_is_named(shelf: Shelf, tmp_path: Path) -> None:
+def test_missing_package_of_the_server_is_named(wheelhouse: Wheelhouse, tmp_path: Path) -> None:
     """Where the embedded store cannot work, the session names the missing package, passes, and keeps its results."""
-    python = shelf.empty_venv(tmp_path / "venv", "falcon")
-    pip("install", "--no-deps", str(shelf.wheel), python=python)
+    python = wheelhouse.empty_venv(tmp_path / "venv", "falcon")
+    pip("install", "--no-deps", str(wheelhouse.wheel), python=python)
     project = Project(tmp_path / "project")
     ran = run(reporting_arguments(python=python.executable), project.root, environment(python))
     assert ran.exit == 0, ran.text
@@ -121,9 +123,9 @@ source = {folder}
 
 
 @pytest.mark.slow
-def test_coverage_of_subprocesses_is_unharmed(shelf: Shelf, tmp_path: Path, server: CheckedServer) -> None:
+def test_coverage_of_subprocesses_is_unharmed(wheelhouse: Wheelhouse, tmp_path: Path, server: CheckedServer) -> None:
     """Under coverage with patched subprocesses the sender works and leaves no data file; the suite's own child does."""
-    python = wheel_in_venv(shelf, tmp_path)
+    python = wheel_in_venv(wheelhouse, tmp_path)
     # coverage may write into site-packages, and reads its own file there at the start of each process
     (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
     for each in Path(pytest.__file__).parents[1].glob("*coverage*.pth"):

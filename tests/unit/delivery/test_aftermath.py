@@ -20,8 +20,9 @@ from pytest_automation_report.errors import (
     TokenRefusedError,
     UnknownAnswerError,
 )
+from support.delivered_results import assert_complete, result_names
 from support.deliveries import WrittenSession, ended_session, numbered, settled, step_until, stepping
-from support.oracle import assert_whole, checked_server, names
+from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Fault, Rule, answer, applied_but, throttled
 from support.scripted_server.server import ScriptedServer
 from support.scripted_server.store import Reply
@@ -89,7 +90,7 @@ def test_trouble_while_finding_out(server: ScriptedServer, written: WrittenSessi
             assert stepper.delivery.retry_policy.is_waiting
         if trouble:
             stepper.run()
-            assert_whole(server, numbered(3))
+            assert_complete(server, numbered(3))
 
 
 def test_server_that_goes_down_while_finding_out(server: ScriptedServer, written: WrittenSession) -> None:
@@ -103,7 +104,7 @@ def test_server_that_goes_down_while_finding_out(server: ScriptedServer, written
         assert stepper.delivery.state.trouble_class == "again"
         server.up()
         stepper.run()
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -120,7 +121,7 @@ def test_token_refused(server: ScriptedServer, written: WrittenSession, operatio
         assert not stepper.delivery.has_kept
     with stepping(written) as stepper:
         stepper.run()
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 @pytest.mark.parametrize("operation", ["create-run", "create-thread", "append-thread", "complete-run"])
@@ -142,7 +143,7 @@ def test_note_that_is_refused(server: ScriptedServer, written: WrittenSession, s
         stepper.run()
         assert stepper.delivery.is_finished
         assert any("No notes." in each for each in stepper.delivery.state.reasons)
-    assert names(server) == numbered(3)
+    assert result_names(server) == numbered(3)
     assert all(run.is_completed for run in server.store.runs.values() if run.body["name"] == "ours")
 
 
@@ -150,7 +151,7 @@ def test_refused_append_that_cannot_be_recounted(server: ScriptedServer, written
     """Where the server shows no run, a refusal is taken to be of the whole append."""
     server.script([Rule("POST", APPEND, answer(422, {"message": "No."})), Rule("GET", RUN, answer(404), count=None)])
     settled(written)
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 def test_fence_that_is_refused(server: ScriptedServer, written: WrittenSession) -> None:
@@ -166,7 +167,7 @@ def test_fence_that_is_refused(server: ScriptedServer, written: WrittenSession) 
     server.forget()
     with stepping(written) as stepper:
         stepper.run()
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 class Doubling(ScriptedServer):
@@ -186,7 +187,7 @@ class Doubling(ScriptedServer):
 
 def test_thread_with_more_than_was_sent(tmp_path: Path) -> None:
     """A count that no batch of ours explains decides nothing: the batch is held, and the numbers are told."""
-    with checked_server(Doubling(token=TOKEN)) as server:
+    with checked_scripted_server(Doubling(token=TOKEN)) as server:
         written = ended_session(tmp_path, server)
         with stepping(written) as stepper:
             stepper.run()
@@ -200,7 +201,7 @@ def test_fence_that_only_seemed_to_be_there(server: ScriptedServer, written: Wri
     settled(written)
     completions = [each.status for each in server.log if each.path.endswith("/threads/1/complete")]
     assert completions == [422, 204]
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 def test_list_of_runs_that_is_refused(server: ScriptedServer, written: WrittenSession) -> None:
@@ -208,7 +209,7 @@ def test_list_of_runs_that_is_refused(server: ScriptedServer, written: WrittenSe
     create = OPERATIONS["create-run"]
     server.script([Rule("POST", create, applied_but(500)), Rule("GET", create, answer(404), count=None)])
     settled(written)
-    assert names(server) == numbered(3)
+    assert result_names(server) == numbered(3)
     assert [run.id for run in server.store.runs.values() if run.body["name"] == "ours"] == [2, 3]
     assert {run for run, _, _ in server.results} == {3}
 
@@ -219,7 +220,7 @@ def test_last_words_in_the_run_of_others(tmp_path: Path, server: ScriptedServer,
     server.script([Rule("POST", APPEND, fault, first=2)])
     written = ended_session(tmp_path, server, joined_run=1)
     settled(written)
-    assert names(server) == numbered(3)
+    assert result_names(server) == numbered(3)
     notes = [
         each["value"]
         for thread in server.store.threads.values()
@@ -272,10 +273,10 @@ class EverySecond(HalfServer):
 
 def test_part_with_holes(tmp_path: Path) -> None:
     """When every second result of a batch arrived, exactly the others are sent."""
-    with checked_server(EverySecond(token=TOKEN)) as server:
+    with checked_scripted_server(EverySecond(token=TOKEN)) as server:
         written = ended_session(tmp_path, server, 6)
         settled(written)
-        assert_whole(server, numbered(6))
+        assert_complete(server, numbered(6))
 
 
 class Keyless(HalfServer):
@@ -292,15 +293,15 @@ class Keyless(HalfServer):
 
 def test_list_without_keys(tmp_path: Path) -> None:
     """Where a list has no keys, folder and name tell which part of an append arrived."""
-    with checked_server(Keyless(token=TOKEN)) as server:
+    with checked_scripted_server(Keyless(token=TOKEN)) as server:
         written = ended_session(tmp_path, server, 4)
         settled(written)
-        assert_whole(server, numbered(4))
+        assert_complete(server, numbered(4))
 
 
 def test_list_of_other_results(tmp_path: Path) -> None:
     """A list whose latest results are not of the batch decides nothing."""
-    with checked_server(Muddled(token=TOKEN)) as server:
+    with checked_scripted_server(Muddled(token=TOKEN)) as server:
         written = ended_session(tmp_path, server, 4)
         with stepping(written) as stepper:
             stepper.run()

@@ -10,8 +10,8 @@ import pytest
 
 from pytest_automation_report.delivery.handover import Timeouts
 from pytest_automation_report.spool.ledger_file import ledger_from
+from support.delivered_results import assert_complete, field_texts, result_named, result_names
 from support.deliveries import Clock, WrittenSession, numbered, settled, step_until, stepping
-from support.oracle import assert_whole, names, result, texts
 from support.scripted_server.faults import Fault, Rule, answer, throttled
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_intent_is_on_disk_before_its_request(server: ScriptedServer, written: W
     with stepping(written) as stepper:
         stepper.run()
     assert seen == ["create_run", "create_thread", "append_thread", "complete_thread", "append_run", "complete_run"]
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 def test_one_request_at_a_time(server: ScriptedServer, written: WrittenSession) -> None:
@@ -85,7 +85,7 @@ def test_wait_that_the_server_asks_for(server: ScriptedServer, written: WrittenS
         assert len(server.log) == requests
         stepper.clock.now += 0.52
         stepper.run()
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 DATE = "Fri, 02 Jan 2026 03:04:05 GMT"
@@ -117,7 +117,7 @@ def test_wait_after_429(server: ScriptedServer, written: WrittenSession, header:
             stepper.clock.now += 0.02
         assert stepper.step()
         stepper.run()
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 def test_one_pause_for_all_threads(tmp_path: Path, server: ScriptedServer) -> None:
@@ -135,7 +135,7 @@ def test_one_pause_for_all_threads(tmp_path: Path, server: ScriptedServer) -> No
             assert not stepper.step()
         assert len(server.log) == requests
         stepper.run()
-    assert_whole(server, [*numbered(3), "test_other"])
+    assert_complete(server, [*numbered(3), "test_other"])
 
 
 def test_end_of_the_session_ends_our_own_wait(server: ScriptedServer, written: WrittenSession) -> None:
@@ -148,7 +148,7 @@ def test_end_of_the_session_ends_our_own_wait(server: ScriptedServer, written: W
         stepper.delivery.retry_policy.skip_backoff()
         assert stepper.step()
         stepper.run()
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 def test_nothing_begun_makes_no_run(tmp_path: Path, server: ScriptedServer) -> None:
@@ -170,7 +170,7 @@ def test_joined_run_stays_open(tmp_path: Path, server: ScriptedServer) -> None:
     run = server.store.runs[1]
     assert not run.is_completed
     assert [thread.is_completed for thread in run.threads] == [True]
-    assert names(server) == ["test_a"]
+    assert result_names(server) == ["test_a"]
 
 
 @pytest.mark.parametrize("request_number", range(1, 7))
@@ -184,7 +184,7 @@ def test_sender_that_dies_in_a_request(
     with stepping(written) as stepper:
         step_until(stepper, lambda: len(server.log) == request_number)
     settled(written)
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 def test_late_finish_of_a_test_that_was_reported_as_died(tmp_path: Path, server: ScriptedServer) -> None:
@@ -201,8 +201,8 @@ def test_late_finish_of_a_test_that_was_reported_as_died(tmp_path: Path, server:
     with stepping(again) as stepper:
         stepper.run()
         assert stepper.delivery.is_finished
-    assert_whole(server, ["test_slow"])
-    assert "died before it finished" in texts(result(server, "test_slow"))
+    assert_complete(server, ["test_slow"])
+    assert "died before it finished" in field_texts(result_named(server, "test_slow"))
 
 
 def test_limits_of_the_real_world_are_kept(server: ScriptedServer, written: WrittenSession) -> None:
@@ -217,7 +217,7 @@ def test_limits_of_the_real_world_are_kept(server: ScriptedServer, written: Writ
         assert not stepper.step()
         stepper.clock.now += 0.2
         stepper.run()
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 def test_results_are_removed_before_their_ledger(
@@ -239,4 +239,4 @@ def test_results_are_removed_before_their_ledger(
         assert written.folder.remove() == ""
     assert removed == ["main.records", "session.json", "ledger", "lock"]
     assert not written.folder.path.exists()
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))

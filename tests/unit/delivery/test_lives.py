@@ -17,6 +17,7 @@ from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.liveness import Process
+from support.delivered_results import assert_complete, result_names
 from support.deliveries import (
     WrittenSession,
     ended_session,
@@ -26,7 +27,7 @@ from support.deliveries import (
     stepping,
     until_appends_are_under_way,
 )
-from support.oracle import assert_whole, checked_server, names
+from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, answer, applied_but
 from support.scripted_server.server import ScriptedServer, Seen
 from support.scripted_server.store import Reply
@@ -85,7 +86,7 @@ TOKEN_REFUSED = {
 @pytest.mark.parametrize("where", TOKEN_REFUSED)
 def test_token_refused_while_finding_out(tmp_path: Path, where: str) -> None:
     """A token that is refused while a request is looked into decides nothing: the next life finds out."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         for each in TOKEN_REFUSED[where]:
             server.script([Rule(each.method, each.path, each.fault, each.first)])
         written = ended_session(tmp_path, server)
@@ -99,12 +100,12 @@ def test_token_refused_while_finding_out(tmp_path: Path, where: str) -> None:
         with stepping(written) as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
-        assert_whole(server, numbered(3))
+        assert_complete(server, numbered(3))
 
 
 def test_token_refused_while_reading_which_part_arrived(tmp_path: Path) -> None:
     """A token that is refused while a part is looked for holds nothing: it is found later."""
-    with checked_server(HalfServer(token=TOKEN)) as server:
+    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
         server.script([Rule("GET", TESTS, answer(401))])
         written = ended_session(tmp_path, server, 4)
         with stepping(written) as stepper:
@@ -114,13 +115,13 @@ def test_token_refused_while_reading_which_part_arrived(tmp_path: Path) -> None:
         with stepping(written) as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
-        assert_whole(server, numbered(4))
+        assert_complete(server, numbered(4))
 
 
 @pytest.mark.parametrize(("status", "trouble"), [(401, "token"), (404, ""), (429, "throttled"), (503, "unknown")])
 def test_answer_to_a_probe(tmp_path: Path, status: int, trouble: str) -> None:
     """In a storm a refused token ends the sending, a throttled probe waits, any other refusal is an answer."""
-    with checked_server(Stormy(status=status)) as server:
+    with checked_scripted_server(Stormy(status=status)) as server:
         assert isinstance(server, Stormy)
         written = ended_session(tmp_path, server, 600)
         with stepping(written) as stepper:
@@ -138,7 +139,7 @@ def test_answer_to_a_probe(tmp_path: Path, status: int, trouble: str) -> None:
         with stepping(written) as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
-        assert_whole(server, numbered(600))
+        assert_complete(server, numbered(600))
 
 
 class Hiding(ScriptedServer):
@@ -155,7 +156,7 @@ class Hiding(ScriptedServer):
 @pytest.mark.parametrize("shown", ["nothing", "no-threads"])
 def test_thread_that_is_not_shown(tmp_path: Path, shown: str) -> None:
     """Where the server shows no run, or not the thread of an unanswered append, its batch is held with the reason."""
-    with checked_server(Hiding(token=TOKEN) if shown == "no-threads" else None) as server:
+    with checked_scripted_server(Hiding(token=TOKEN) if shown == "no-threads" else None) as server:
         hidden = [Rule("GET", RUN, answer(404), count=None)] if shown == "nothing" else []
         server.script([Rule("POST", APPEND, answer(500)), *hidden])
         with stepping(ended_session(tmp_path, server)) as stepper:
@@ -164,7 +165,7 @@ def test_thread_that_is_not_shown(tmp_path: Path, shown: str) -> None:
             assert stepper.delivery.state.total("held") == 3
             (reason,) = stepper.delivery.state.reasons
             assert "the server does not show what arrived in thread 1" in reason
-        assert names(server) == []
+        assert result_names(server) == []
 
 
 class Looping(HalfServer):
@@ -185,11 +186,11 @@ def test_pages_that_lead_nowhere(tmp_path: Path, next_page: object) -> None:
     """A list whose pages go in circles, too far, or end too early decides nothing, after a few requests."""
     server = Looping(token=TOKEN)
     server.next_page = next_page
-    with checked_server(server), stepping(ended_session(tmp_path, server, 240)) as stepper:
+    with checked_scripted_server(server), stepping(ended_session(tmp_path, server, 240)) as stepper:
         stepper.run()
         assert stepper.delivery.state.total("held") == 240
         assert sum(each.path.endswith("/tests") for each in server.log) == 1
-        assert len(names(server)) == 120
+        assert len(result_names(server)) == 120
 
 
 @pytest.mark.parametrize("next_page", [0, -1, "2", 1.5, [], True])
@@ -197,7 +198,7 @@ def test_pages_that_make_no_sense(tmp_path: Path, next_page: object) -> None:
     """A list whose next page is no page is no answer: it is asked again, ever more seldom, and nothing is decided."""
     server = Looping(token=TOKEN)
     server.next_page = next_page
-    with checked_server(server), stepping(ended_session(tmp_path, server, 240)) as stepper:
+    with checked_scripted_server(server), stepping(ended_session(tmp_path, server, 240)) as stepper:
         for _ in range(100):
             stepper.clock.now += 0 if stepper.step() else 5
         assert stepper.delivery.state.open_intent is not None
@@ -209,7 +210,7 @@ def test_pages_that_make_no_sense(tmp_path: Path, next_page: object) -> None:
 
 def test_life_accounts_for_all(tmp_path: Path) -> None:
     """At its end a sender writes what became of each worker's results, and that nothing is left."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         written = ended_session(tmp_path, server)
         written.close()
         delivery = lived(written, server)
@@ -223,13 +224,13 @@ def test_life_accounts_for_all(tmp_path: Path) -> None:
         )
         queue = state.lanes["main"]
         assert (queue["seen"], queue["acknowledged"], queue["left"], queue["counts"]) == (3, 3, 0, {"passed": 3})
-        assert_whole(server, numbered(3))
+        assert_complete(server, numbered(3))
 
 
 @pytest.mark.parametrize(("unknown", "arrived"), [("send", [0, 0, 1, 2]), ("drop", [0])])
 def test_held_results_are_decided_by_a_later_life(tmp_path: Path, unknown: Unknown, arrived: list[int]) -> None:
     """What one life held the next one sends or drops when it is told to, and nothing else."""
-    with checked_server(HalfServer(token=TOKEN)) as server:
+    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
         server.script([unreadable()])
         written = ended_session(tmp_path, server)
         written.close()
@@ -241,13 +242,13 @@ def test_held_results_are_decided_by_a_later_life(tmp_path: Path, unknown: Unkno
         assert delivery.is_finished, delivery.stopped
         assert not delivery.has_kept
         assert (delivery.state.total("held"), delivery.state.total("dropped")) == (0, 3 if unknown == "drop" else 0)
-        assert names(server) == [f"test_{number}" for number in arrived]
+        assert result_names(server) == [f"test_{number}" for number in arrived]
 
 
 @pytest.mark.parametrize("unknown", ["hold", "send", "drop"])
 def test_new_run_with_a_request_that_nobody_knows_of(tmp_path: Path, unknown: Literal["hold", "send", "drop"]) -> None:
     """Who leaves a deleted run with an open request decides about its results: held, sent again, or dropped."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         server.script([Rule("POST", APPEND, answer(500)), Rule("GET", RUN, answer(500), count=None)])
         written = ended_session(tmp_path, server)
         written.close()
@@ -261,7 +262,7 @@ def test_new_run_with_a_request_that_nobody_knows_of(tmp_path: Path, unknown: Li
         assert delivery.state.left_runs == {2}
         assert delivery.has_kept is (unknown == "hold")
         assert delivery.state.total("dropped") == (3 if unknown == "drop" else 0)
-        assert names(server) == (numbered(3) if unknown == "send" else [])
+        assert result_names(server) == (numbered(3) if unknown == "send" else [])
         assert {run for run, _, _ in server.results} <= {3}
 
 
@@ -278,30 +279,30 @@ def with_open_requests(folder: Path, server: ScriptedServer, *, arrived: int = 0
 
 def test_new_run_after_requests_that_take_long_to_look_into(tmp_path: Path) -> None:
     """That it takes time to find out what arrived in the run that is left is no lack of progress."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         written = with_open_requests(tmp_path, server, arrived=1)
         delivery = lived(written, server, is_in_new_run=True, send_progress=0.2, read_back=0.15)
         assert delivery.is_finished
-        assert names(server) == numbered(3)
+        assert result_names(server) == numbered(3)
 
 
 @pytest.mark.parametrize("arrived", [0, 1, 3])
 def test_new_run_after_several_requests(tmp_path: Path, arrived: int) -> None:
     """Who leaves a run that can be looked at has each result once: there, or in the new one."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         written = with_open_requests(tmp_path, server, arrived=arrived)
         server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
         delivery = lived(written, server, is_in_new_run=True)
         assert delivery.is_finished
         assert not delivery.has_kept
-        assert names(server) == numbered(3)
+        assert result_names(server) == numbered(3)
         assert sorted(run for run, _, _ in server.results) == [2] * arrived + [3] * (3 - arrived)
 
 
 @pytest.mark.parametrize("unknown", ["hold", "send"])
 def test_new_run_after_several_requests_that_nobody_knows_of(tmp_path: Path, unknown: Literal["hold", "send"]) -> None:
     """Who leaves a deleted run decides about the results of all requests that were open."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         written = with_open_requests(tmp_path, server)
         del server.store.runs[2]
         server.store.threads.clear()
@@ -309,27 +310,27 @@ def test_new_run_after_several_requests_that_nobody_knows_of(tmp_path: Path, unk
         delivery = lived(written, server, unknown, is_in_new_run=True)
         assert delivery.is_finished
         assert delivery.state.total("held") == (3 if unknown == "hold" else 0)
-        assert names(server) == (numbered(3) if unknown == "send" else [])
+        assert result_names(server) == (numbered(3) if unknown == "send" else [])
 
 
 def test_new_run_after_a_part_arrived(tmp_path: Path) -> None:
     """Of a batch of which a part arrived in the run that is left, only the others go to the new one."""
-    with checked_server(HalfServer(token=TOKEN)) as server:
+    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
         server.script([Rule("GET", RUN, answer(500), count=None)])
         written = ended_session(tmp_path, server, 4)
         written.close()
         lived(written, server)
-        assert len(names(server)) == 2
+        assert len(result_names(server)) == 2
         server.forget()
         delivery = lived(written, server, is_in_new_run=True)
         assert not delivery.has_kept
-        assert names(server) == numbered(4)
+        assert result_names(server) == numbered(4)
         assert sorted(run for run, _, _ in server.results) == [2, 2, 3, 3]
 
 
 def test_new_run_that_the_server_does_not_let_us_begin(tmp_path: Path) -> None:
     """A refused token, or a server that is down, decides nothing: later all results go where they are asked to."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         written = with_open_requests(tmp_path, server, arrived=1)
         server.script([Rule("*", "/api", answer(401), count=None)])
         delivery = lived(written, server, is_in_new_run=True)
@@ -340,12 +341,12 @@ def test_new_run_that_the_server_does_not_let_us_begin(tmp_path: Path) -> None:
         assert (delivery.state.trouble_class, delivery.state.total("held")) == ("again", 0)
         server.up()
         assert lived(written, server, is_in_new_run=True).is_finished
-        assert names(server) == numbered(3)
+        assert result_names(server) == numbered(3)
 
 
 def test_all_that_a_completed_run_refused_goes_to_a_new_one(tmp_path: Path) -> None:
     """When somebody completes the run under several requests, none of their results is in doubt."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         written = session_of_workers(tmp_path, server, 3)
         pending: Pending = []
         with stepping(written, pending=pending) as stepper:
@@ -357,7 +358,7 @@ def test_all_that_a_completed_run_refused_goes_to_a_new_one(tmp_path: Path) -> N
         requests = len(server.log)
         assert lived(written, server, is_in_new_run=True).is_finished
         assert server.log[requests].method == "POST"
-        assert names(server) == numbered(3)
+        assert result_names(server) == numbered(3)
 
 
 @pytest.mark.parametrize("is_open", [False, True], ids=["new", "unanswered"])
@@ -408,7 +409,7 @@ def full(*_: object) -> int:
 def test_end_of_a_session_is_noticed_at_the_next_look(tmp_path: Path, end: str) -> None:
     """A sender reads what there is now and then alone, and does not let a session that has ended wait for that."""
     look, ended = 1.0, list[float]()
-    with checked_server() as server, subprocess.Popen(["sleep", "60"]) as leader:
+    with checked_scripted_server() as server, subprocess.Popen(["sleep", "60"]) as leader:
         written = WrittenSession(tmp_path, server.address)
         written.add("test_only")
         timeouts = Timeouts(**{**SHORT_LIMITS, "poll": look, "batch_age": 0.0, "worker_grace": 0.0})
@@ -429,4 +430,4 @@ def test_end_of_a_session_is_noticed_at_the_next_look(tmp_path: Path, end: str) 
         finally:
             leader.kill()
         assert time.monotonic() - ended[0] < 3 * look
-        assert_whole(server, ["test_only"])
+        assert_complete(server, ["test_only"])

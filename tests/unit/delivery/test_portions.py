@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.delivered_results import assert_complete, assert_one_run, field_texts, result_named, result_names
 from support.deliveries import Clock, WrittenSession, ended_session, numbered, step_until, stepping
-from support.oracle import assert_one_run, assert_whole, checked_server, names, result, texts
+from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.server import ScriptedServer, Seen
 from support.scripted_server.store import Reply
 from support.sessions import TOKEN
@@ -72,7 +73,7 @@ def limited(most_bytes: int) -> Judge:
 
 def picky(judge: Judge) -> AbstractContextManager[ScriptedServer]:
     """Return a checked server with this judge."""
-    return checked_server(PickyServer(judge))
+    return checked_scripted_server(PickyServer(judge))
 
 
 def delivered(written: WrittenSession) -> Stepper:
@@ -95,7 +96,7 @@ def rejected(written: WrittenSession) -> list[dict[str, Any]]:
 
 def assert_all_but(server: ScriptedServer, count: int, *bad: str) -> None:
     """Fail unless all results but these are there, each once, in a whole run."""
-    assert names(server) == sorted(set(numbered(count)) - set(bad))
+    assert result_names(server) == sorted(set(numbered(count)) - set(bad))
     assert_one_run(server)
 
 
@@ -125,11 +126,11 @@ def test_named_content_is_left_out(tmp_path: Path) -> None:
     with picky(naming("fields.0.value", "test_3")) as server:
         stepper = delivered(ended_session(tmp_path, server, 10, text="as it was"))
         assert not stepper.delivery.has_kept
-        assert_whole(server, numbered(10))
+        assert_complete(server, numbered(10))
         assert len(appends(server)) == 2
-        assert texts(result(server, "test_2")) == "as it was"
-        assert "It is wrong." in texts(result(server, "test_3"))
-        assert [each["name"] for each in result(server, "test_3")["fields"]] == ["Left out"]
+        assert field_texts(result_named(server, "test_2")) == "as it was"
+        assert "It is wrong." in field_texts(result_named(server, "test_3"))
+        assert [each["name"] for each in result_named(server, "test_3")["fields"]] == ["Left out"]
 
 
 def test_unnamed_test_is_found_by_halves(tmp_path: Path) -> None:
@@ -179,9 +180,9 @@ def test_body_too_large(tmp_path: Path) -> None:
         stepper = delivered(ended_session(tmp_path, server, 240, text="x" * 1000))
         assert stepper.delivery.is_finished
         assert not stepper.delivery.has_kept
-        assert_whole(server, numbered(240))
+        assert_complete(server, numbered(240))
         assert [each.status for each in appends(server)].count(413) <= 3
-        assert {texts(test) for _, _, test in server.results} == {"x" * 1000}
+        assert {field_texts(test) for _, _, test in server.results} == {"x" * 1000}
 
 
 @pytest.mark.parametrize(("most", "field"), [(3_000, "Text"), (900, "Left out")])
@@ -190,10 +191,10 @@ def test_single_result_too_large(tmp_path: Path, most: int, field: str) -> None:
     with picky(limited(most)) as server:
         stepper = delivered(ended_session(tmp_path, server, 2, text="x" * 10_000))
         assert not stepper.delivery.has_kept
-        assert_whole(server, numbered(2))
-        assert [each["name"] for each in result(server, "test_1")["fields"]] == [field]
+        assert_complete(server, numbered(2))
+        assert [each["name"] for each in result_named(server, "test_1")["fields"]] == [field]
         if field == "Text":
-            assert "characters cut" in texts(result(server, "test_1"))
+            assert "characters cut" in field_texts(result_named(server, "test_1"))
 
 
 def test_result_that_no_form_makes_small_enough(tmp_path: Path) -> None:
@@ -222,7 +223,7 @@ def test_unknown_status_is_renamed_for_all(tmp_path: Path) -> None:
         written = ended_session(tmp_path, server, 600)
         stepper = delivered(written)
         assert not stepper.delivery.has_kept
-        assert_whole(server, numbered(600))
+        assert_complete(server, numbered(600))
         assert {test["status"] for _, _, test in server.results} == {"pass"}
         assert len(appends(server)) == 4
         assert stepper.delivery.state.renamed == {"passed": "pass"}
@@ -235,7 +236,7 @@ def test_renaming_outlives_a_sender(tmp_path: Path) -> None:
         with stepping(written) as stepper:
             step_until(stepper, lambda: len(server.results) == 250)
         delivered(written)
-        assert_whole(server, numbered(400))
+        assert_complete(server, numbered(400))
         assert [each.status for each in appends(server)] == [422, 422, 204, 204]
 
 
@@ -266,17 +267,17 @@ class PartServer(ScriptedServer):
 
 def test_refusal_after_a_part_was_taken(tmp_path: Path) -> None:
     """Before a refused batch is sent again the thread is counted: the part that arrived is not sent twice."""
-    with checked_server(PartServer(token=TOKEN)) as server:
+    with checked_scripted_server(PartServer(token=TOKEN)) as server:
         stepper = delivered(ended_session(tmp_path, server, 250))
         assert stepper.delivery.is_finished
         assert not stepper.delivery.has_kept
-        assert_whole(server, numbered(250))
+        assert_complete(server, numbered(250))
         assert [len(each.json["tests"]) for each in appends(server)] == [100, 150]  # the first as it was applied
 
 
 def test_thread_completed_by_somebody_else(tmp_path: Path) -> None:
     """When an append is refused since its thread is completed, the results go into a new one."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         written = WrittenSession(tmp_path, server.address)
         written.add(*numbered(250))
         with stepping(written) as stepper:
@@ -288,13 +289,13 @@ def test_thread_completed_by_somebody_else(tmp_path: Path) -> None:
             stepper.run()
             assert stepper.delivery.is_finished
             assert not stepper.delivery.has_kept
-        assert_whole(server, [*numbered(250), "test_more"])
+        assert_complete(server, [*numbered(250), "test_more"])
         more.close()
 
 
 def test_run_completed_by_somebody_else(tmp_path: Path) -> None:
     """When the run was completed meanwhile nothing is set aside: it is kept, and goes to a new run when asked for."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         written = WrittenSession(tmp_path, server.address)
         written.add(*numbered(250))
         with stepping(written) as stepper:
@@ -323,18 +324,18 @@ def slow_clock(clock: Clock, server: ScriptedServer, seconds: float) -> None:
 def test_slow_server_gets_larger_appends(tmp_path: Path) -> None:
     """When appends take long and more is waiting they grow to 1,000 tests: a slow server does not hold up the end."""
     clock = Clock()
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         slow_clock(clock, server, 0.2)
         with stepping(ended_session(tmp_path, server, 3_000), clock) as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
         assert [len(each.json["tests"]) for each in appends(server)] == [250, 1000, 1000, 750]
-        assert_whole(server, numbered(3_000))
+        assert_complete(server, numbered(3_000))
 
 
 def test_fast_server_gets_the_usual_appends(tmp_path: Path) -> None:
     """When appends are answered at once they stay at 250 tests."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         delivered(ended_session(tmp_path, server, 1_000))
         assert [len(each.json["tests"]) for each in appends(server)] == [250] * 4
 
@@ -353,4 +354,4 @@ def test_large_append_that_is_refused(tmp_path: Path) -> None:
             assert stepper.delivery.is_finished
             assert not stepper.delivery.has_kept
         assert [len(each.json["tests"]) for each in appends(server)] == [250, 1000, *[250] * 5]
-        assert_whole(server, numbered(1_500))
+        assert_complete(server, numbered(1_500))

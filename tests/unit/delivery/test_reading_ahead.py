@@ -19,8 +19,9 @@ from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.records import plain_record
+from support.delivered_results import assert_complete, field_texts, result_named, result_names
 from support.deliveries import WrittenSession, ended_session, lived, stepping
-from support.oracle import assert_whole, checked_server, names, result, texts
+from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, answer
 from support.sessions import TOKEN
 from unit.delivery.test_settlement import OPERATIONS
@@ -44,7 +45,7 @@ def process_that_ended() -> Process:
 @pytest.mark.parametrize("count", [3, MORE_THAN_IS_READ_AHEAD])
 def test_life_without_a_server_ends(tmp_path: Path, count: int, is_own: bool) -> None:  # noqa: FBT001 - a parameter
     """Without an answer a sender gives up after its time, however much is left, and says how much and why."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         written = ended_session(tmp_path, server, count)
         written.close()
         server.down()
@@ -60,7 +61,7 @@ def test_life_without_a_server_ends(tmp_path: Path, count: int, is_own: bool) ->
 
 def test_life_with_a_refused_token_ends_at_once(tmp_path: Path) -> None:
     """Where nothing more can be sent a sender ends, although it has not read all that is left."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         server.script([Rule("POST", OPERATIONS["create-run"], answer(401))])
         written = ended_session(tmp_path, server, MORE_THAN_IS_READ_AHEAD)
         written.close()
@@ -71,7 +72,7 @@ def test_life_with_a_refused_token_ends_at_once(tmp_path: Path) -> None:
         assert delivery.state.done["left"] == MORE_THAN_IS_READ_AHEAD
         assert len(server.log) == 1
         assert lived(written, server).is_finished
-        assert len(names(server)) == MORE_THAN_IS_READ_AHEAD
+        assert len(result_names(server)) == MORE_THAN_IS_READ_AHEAD
 
 
 def longest_queue(stepper: Stepper) -> int:
@@ -85,7 +86,7 @@ def of_worker(worker: str, count: int) -> list[str]:
 
 def test_workers_of_xdist_wait_on_disk(tmp_path: Path) -> None:
     """However much the workers have recorded, a sender holds little more than the next 1,000 results of each."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         server.checks.clear()  # reading so many bodies by the contract takes long; other tests do it
         written = WrittenSession(tmp_path, server.address)
         written.folder.records("controller").write_bytes(
@@ -100,7 +101,7 @@ def test_workers_of_xdist_wait_on_disk(tmp_path: Path) -> None:
                 stepper.clock.now += 0 if stepper.step() else 0.5
                 longest = max(longest, longest_queue(stepper))
         assert 1000 <= longest < 4000
-        assert_whole(server, [name for worker in WORKERS for name in of_worker(worker, 6000)])
+        assert_complete(server, [name for worker in WORKERS for name in of_worker(worker, 6000)])
 
 
 def test_reading_is_progress(tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ def test_reading_is_progress(tmp_path: Path) -> None:
     def bytes_read() -> float:
         return float(re.search(r"rchar: (\d+)", Path("/proc/self/io").read_text())[1])  # type: ignore[index]
 
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         written = WrittenSession(tmp_path, server.address)
         with written.folder.records("main").open("r+b") as file:
             file.seek(0, os.SEEK_END)
@@ -121,12 +122,12 @@ def test_reading_is_progress(tmp_path: Path) -> None:
         with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
             delivery = Sender(written.folder, written.session, Timeouts(send_progress=30.0), client, runtime).run()
         assert delivery.is_finished
-        assert_whole(server, ["test_it"])
+        assert_complete(server, ["test_it"])
 
 
 def test_end_is_known_before_all_is_read(tmp_path: Path) -> None:
     """A session counts as over once its end is read, although its workers' results wait on the disk."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         written = WrittenSession(tmp_path, server.address)
         written.add_worker("gw0", *of_worker("gw0", MORE_THAN_IS_READ_AHEAD))
         with stepping(written) as stepper:
@@ -141,7 +142,7 @@ def test_end_is_known_before_all_is_read(tmp_path: Path) -> None:
 
 def test_crash_after_results_that_are_not_read_yet(tmp_path: Path) -> None:
     """A crash report is taken after all that its worker wrote, and before the test's next attempt is sent."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         server.checks.clear()
         written = WrittenSession(tmp_path, server.address)
         controller = written.folder.records("controller")
@@ -157,6 +158,6 @@ def test_crash_after_results_that_are_not_read_yet(tmp_path: Path) -> None:
             written.end()
             while not stepper.delivery.is_finished:
                 stepper.clock.now += 0 if stepper.step() else 0.5
-        assert_whole(server, [*(name for worker in WORKERS for name in of_worker(worker, 6000)), "test_it"])
-        assert result(server, "test_it")["status"] == "passed"
-        assert "gw0 crashed" in texts(result(server, "test_it"))
+        assert_complete(server, [*(name for worker in WORKERS for name in of_worker(worker, 6000)), "test_it"])
+        assert result_named(server, "test_it")["status"] == "passed"
+        assert "gw0 crashed" in field_texts(result_named(server, "test_it"))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.delivered_results import assert_complete, assert_one_run, result_names
 from support.deliveries import WrittenSession, ended_session, numbered, settled, step_until, stepping
-from support.oracle import assert_one_run, assert_whole, checked_server, names
+from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import (
     Fault,
     Rule,
@@ -57,7 +58,7 @@ def test_bad_answer(server: ScriptedServer, written: WrittenSession, operation: 
     """Each result is there once, in one run that is completed once."""
     server.script([Rule("POST", OPERATIONS[operation], FAULTS[fault])])
     settled(written)
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 @pytest.mark.parametrize("fault", ["500-applied", "500-not-applied", "lost-answer"])
@@ -68,7 +69,7 @@ def test_bad_answers_to_reads(server: ScriptedServer, written: WrittenSession, f
         Rule("GET", r"/runs/\d+$", answer(500), count=3),
     ])  # fmt: skip
     settled(written)
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 @pytest.mark.parametrize("fault", ["500-applied", "500-not-applied", "lost-answer"])
@@ -79,7 +80,7 @@ def test_bad_answers_to_the_fence(server: ScriptedServer, written: WrittenSessio
         Rule("POST", OPERATIONS["complete-thread"], FAULTS[fault], count=2),
     ])  # fmt: skip
     settled(written)
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 def test_storm(server: ScriptedServer, written: WrittenSession) -> None:
@@ -87,7 +88,7 @@ def test_storm(server: ScriptedServer, written: WrittenSession) -> None:
     server.script([Rule("*", "/api", applied_but(500), first=number) for number in range(2, 40, 4)])
     server.script([Rule("*", "/api", answer(502), first=number) for number in range(4, 40, 4)])
     settled(written)
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 def test_append_that_is_lost_goes_on_in_a_new_thread(server: ScriptedServer, written: WrittenSession) -> None:
@@ -119,7 +120,7 @@ def test_late_copy_before_the_second_read(server: ScriptedServer, written: Writt
         server.checks.append(land_late)
         stepper.run()
         assert stepper.delivery.is_finished
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 class HalfServer(ScriptedServer):
@@ -145,7 +146,7 @@ def unreadable() -> Rule:
 @pytest.mark.parametrize("is_restarted", [False, True])
 def test_part_of_an_append_is_told_by_name(tmp_path: Path, is_restarted: bool) -> None:  # noqa: FBT001 - a parameter
     """When a part of a batch arrived, the thread's own list tells which, and the rest is sent; also by a new sender."""
-    with checked_server(HalfServer(token=TOKEN)) as server:
+    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
         written = ended_session(tmp_path, server, 260)
         if is_restarted:
             with stepping(written) as stepper:
@@ -155,13 +156,13 @@ def test_part_of_an_append_is_told_by_name(tmp_path: Path, is_restarted: bool) -
             assert stepper.delivery.is_finished
             assert not stepper.delivery.has_kept
             assert stepper.delivery.state.account("main").acknowledged.count == 260
-        assert_whole(server, numbered(260))
+        assert_complete(server, numbered(260))
 
 
 @pytest.mark.parametrize("order", ["asc", "mixed"])
 def test_list_that_cannot_be_followed(tmp_path: Path, order: str) -> None:
     """A list in another order than asked for decides nothing: the batch is held."""
-    with checked_server(HalfServer(token=TOKEN)) as server:
+    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
         listed = server.store._list_tests
 
         def disordered(run_id: int, query: dict[str, list[str]]) -> Reply:
@@ -179,7 +180,7 @@ def test_list_that_cannot_be_followed(tmp_path: Path, order: str) -> None:
 
 def test_part_of_an_append_is_held(tmp_path: Path) -> None:
     """Where nobody can tell which part of a batch arrived it is held, named, and never sent again by itself."""
-    with checked_server(HalfServer(token=TOKEN)) as server:
+    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
         server.script([unreadable()])
         written = ended_session(tmp_path, server, 4)
         for _ in range(2):
@@ -191,47 +192,47 @@ def test_part_of_an_append_is_held(tmp_path: Path) -> None:
                 assert (account.held.count, account.acknowledged.count, stepper.delivery.left) == (4, 0, 0)
                 (reason,) = stepper.delivery.state.reasons
                 assert reason.startswith("2 of the 4 results of one request arrived in thread 1: the server does not")
-        assert names(server) == ["test_0", "test_1"]
+        assert result_names(server) == ["test_0", "test_1"]
         assert_one_run(server)
 
 
 def test_held_results_are_sent_when_that_is_asked_for(tmp_path: Path) -> None:
     """With ``send`` what is unknown is sent again, in the open: the two that had arrived are there twice."""
-    with checked_server(HalfServer(token=TOKEN)) as server:
+    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
         server.script([unreadable()])
         with stepping(ended_session(tmp_path, server, 4), unknown="send") as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
             assert not stepper.delivery.has_kept
-        assert names(server) == sorted([*numbered(4), *numbered(2)])
+        assert result_names(server) == sorted([*numbered(4), *numbered(2)])
 
 
 def test_held_results_are_given_up_when_that_is_asked_for(tmp_path: Path) -> None:
     """With ``drop`` what is unknown is not sent and not kept."""
-    with checked_server(HalfServer(token=TOKEN)) as server:
+    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
         server.script([unreadable()])
         with stepping(ended_session(tmp_path, server, 4), unknown="drop") as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
             assert not stepper.delivery.has_kept
             assert stepper.delivery.state.account("main").dropped.count == 4
-        assert names(server) == numbered(2)
+        assert result_names(server) == numbered(2)
 
 
 def test_other_batches_go_on_after_a_held_one(tmp_path: Path) -> None:
     """A held batch keeps no other from being delivered."""
-    with checked_server(HalfServer(token=TOKEN)) as server:
+    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
         server.script([unreadable()])
         with stepping(ended_session(tmp_path, server, 260)) as stepper:
             stepper.run()
             account = stepper.delivery.state.account("main")
             assert (account.held.count, account.acknowledged.count) == (250, 10)
-        assert len(names(server)) == 125 + 10
+        assert len(result_names(server)) == 125 + 10
 
 
 def test_nothing_readable(tmp_path: Path) -> None:
     """A server that shows no run holds what was not answered, and takes the rest."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         server.script([
             Rule("GET", r"/runs/\d+$", answer(405), count=None),
             Rule("POST", OPERATIONS["append-thread"], lost_answer()),
@@ -241,18 +242,18 @@ def test_nothing_readable(tmp_path: Path) -> None:
             assert stepper.delivery.is_finished
             account = stepper.delivery.state.account("main")
             assert (account.held.count, account.acknowledged.count) == (250, 10)
-        assert_whole(server, numbered(260))
+        assert_complete(server, numbered(260))
 
 
 def test_fence_is_learnt_once(tmp_path: Path) -> None:
     """That completed threads take nothing is tried with an append without tests at the first fence, and never again."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         server.script([Rule("POST", OPERATIONS["append-thread"], applied_but(500), first=each) for each in (1, 5)])
         with stepping(ended_session(tmp_path, server, 600)) as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
             assert stepper.delivery.state.fencing == "fences"
-        assert_whole(server, numbered(600))
+        assert_complete(server, numbered(600))
         probes = [each.status for each in server.log if "/threads/" in each.path and each.json == {}]
         assert probes == [204, 204, 422, 204]  # open; the fence; closed; the second fence
 
@@ -273,7 +274,7 @@ class OpenServer(ScriptedServer):
 
 def test_server_without_a_fence_settles(tmp_path: Path) -> None:
     """Where completed threads take results, a late copy may land for two minutes: nothing is decided before."""
-    with checked_server(OpenServer(token=TOKEN)) as server:
+    with checked_scripted_server(OpenServer(token=TOKEN)) as server:
         server.script([Rule("POST", OPERATIONS["append-thread"], late(502))])
         with stepping(ended_session(tmp_path, server, 3)) as stepper:
             step_until(stepper, lambda: bool(server.log) and server.log[-1].status == 502)
@@ -286,17 +287,17 @@ def test_server_without_a_fence_settles(tmp_path: Path) -> None:
             stepper.run()
             assert stepper.delivery.is_finished
             assert stepper.clock.now > 1000 + 120
-        assert_whole(server, numbered(3))
+        assert_complete(server, numbered(3))
 
 
 def test_storm_costs_three_threads_at_most(tmp_path: Path) -> None:
     """While appends go unanswered only ones without tests are tried, ever more seldom, and no more threads are made."""
-    with checked_server() as server:
+    with checked_scripted_server() as server:
         server.script([Rule("POST", OPERATIONS["append-thread"], answer(500), count=60)])
         with stepping(ended_session(tmp_path, server, 600)) as stepper:
             stepper.run(steps=20_000)
             assert stepper.delivery.is_finished
-        assert_whole(server, numbered(600))
+        assert_complete(server, numbered(600))
         assert len(server.store.threads) <= 4  # three in the storm; one more may be unanswered at its end
         appends = [each for each in server.log if each.path.endswith("/append") and "tests" in (each.json or {})]
         assert sum(each.status == 500 for each in appends) <= 3
@@ -310,4 +311,4 @@ def test_completion_that_cannot_be_read_is_taken_as_done(server: ScriptedServer,
         Rule("POST", OPERATIONS["complete-run"], lost_answer()),
     ])  # fmt: skip
     settled(written)
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))

@@ -13,6 +13,7 @@ from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint
 from pytest_automation_report.delivery.handover import Timeouts
 from pytest_automation_report.delivery.in_flight import InFlightRequests, max_in_flight
 from pytest_automation_report.errors import ThrottledError
+from support.delivered_results import assert_complete, result_names
 from support.deliveries import (
     Clock,
     Stepper,
@@ -23,7 +24,7 @@ from support.deliveries import (
     stepping,
     until_appends_are_under_way,
 )
-from support.oracle import assert_whole, checked_server, names
+from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, answer, applied_but, delayed, held, throttled
 from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN, run_session, send, session_environment
@@ -67,7 +68,7 @@ def test_each_thread_has_one_request_at_a_time(tmp_path: Path, server: ScriptedS
             workers = [each.worker for each in stepper.delivery.state.open_intents.values()]
             assert len(set(workers)) == len(workers) == len(pending)
     assert most == 4
-    assert_whole(server, NAMES)
+    assert_complete(server, NAMES)
     paths = [each.path for each in server.log]
     assert paths[-1].endswith("/complete")
     assert sum(bool(re.search(r"/runs/\d+/(append|complete)$", path)) for path in paths) == 2
@@ -89,7 +90,7 @@ def test_one_request_at_a_time_while_tests_run(tmp_path: Path, server: ScriptedS
         stepper.clock.now += 10
         going_on(stepper, pending)
         assert pending == []
-        assert names(server) == sorted(["test_main", *NAMES])
+        assert result_names(server) == sorted(["test_main", *NAMES])
 
 
 def test_settling_waits_for_what_is_under_way(tmp_path: Path, server: ScriptedServer) -> None:
@@ -107,7 +108,7 @@ def test_settling_waits_for_what_is_under_way(tmp_path: Path, server: ScriptedSe
         assert len(pending) == len(stepper.delivery.in_flight) > 0
         stepper.idle = lambda: bool(pending and [pending.pop(0)()])
         stepper.run()
-    assert_whole(server, NAMES[:3])
+    assert_complete(server, NAMES[:3])
 
 
 @pytest.mark.parametrize("arrived", [0, 1, 2, 3])
@@ -123,7 +124,7 @@ def test_new_sender_settles_all_that_was_under_way(tmp_path: Path, server: Scrip
         assert len(stepper.delivery.state.open_intents) >= 3
         stepper.run()
         assert stepper.delivery.is_finished
-    assert_whole(server, NAMES[:3])
+    assert_complete(server, NAMES[:3])
 
 
 @pytest.mark.parametrize("place", [0, -1], ids=["in-order", "last-first"])
@@ -154,7 +155,7 @@ def test_answers_are_awaited_when_nothing_more_is_sent(tmp_path: Path, server: S
         for each in pending:
             each()
         stepper.delivery.await_responses()
-        assert len(names(server)) == 2 == stepper.delivery.state.total("acknowledged")
+        assert len(result_names(server)) == 2 == stepper.delivery.state.total("acknowledged")
         assert stepper.delivery.state.open_intent is None
 
 
@@ -191,7 +192,7 @@ def test_pause_stays_the_reason(tmp_path: Path, server: ScriptedServer) -> None:
         stepper.idle = lambda: bool(pending and [pending.pop(0)()])
         stepper.run()
         assert not state.trouble
-    assert_whole(server, NAMES[:2])
+    assert_complete(server, NAMES[:2])
 
 
 def test_first_reason_counts(written: WrittenSession) -> None:
@@ -228,12 +229,12 @@ def test_slow_answer_is_no_lack_of_progress(tmp_path: Path, server: ScriptedServ
     server.script([Rule("POST", APPEND, delayed(0.8))])  # longer than the time without progress
     delivery = lived(session_of_workers(tmp_path, server, 3), server, max_in_flight=4)
     assert delivery.is_finished
-    assert_whole(server, NAMES[:3])
+    assert_complete(server, NAMES[:3])
 
 
 def test_files_are_stored_when_nothing_is_under_way(tmp_path: Path) -> None:
     """No answer waits for a file that is being stored, which may take long."""
-    with checked_server(ScriptedServer(token=TOKEN, keeps_artifacts=True)) as server:
+    with checked_scripted_server(ScriptedServer(token=TOKEN, keeps_artifacts=True)) as server:
         written = WrittenSession(tmp_path, server.address)
         written.add_worker("gw0", NAMES[0])
         written.add_worker("gw1", NAMES[1], file="gw1-1")
@@ -249,7 +250,7 @@ def test_files_are_stored_when_nothing_is_under_way(tmp_path: Path) -> None:
                 before, uploads = uploads, sum(each.path == "/artifacts" for each in server.log)
                 assert uploads == before or not pending
         assert uploads == 3
-        assert_whole(server, NAMES[:3])
+        assert_complete(server, NAMES[:3])
         assert len(server.artifacts) == 3
         assert [each["name"] for each in server.store.runs[2].resources["artifacts"]] == ["main-1"]
 
@@ -312,7 +313,7 @@ def test_round_trips_at_the_end(tmp_path: Path, server: ScriptedServer, workers:
         server.release()
         sender.join()
     assert failures == []
-    assert_whole(server, NAMES[:workers])
+    assert_complete(server, NAMES[:workers])
     assert server.connection_count <= 4
 
 
@@ -347,7 +348,7 @@ def test_round_trips_of_whole_processes(tmp_path: Path, server: ScriptedServer, 
         server.release()
         running.join()
     assert [each.exit for each in found] == [0]
-    assert_whole(server, NAMES[:count])
+    assert_complete(server, NAMES[:count])
 
 
 def test_embedded_store_has_one_request_at_a_time() -> None:

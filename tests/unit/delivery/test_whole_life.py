@@ -24,10 +24,10 @@ from pytest_automation_report.session.waiting import LedgerTail
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions, is_delivered
+from support.delivered_results import assert_complete, result_names
 from support.deliveries import ended_session, lived, numbered
-from support.oracle import assert_whole, names
 from support.projects import wait_for_death
-from support.running import eventually
+from support.session_processes import eventually
 from support.sessions import SHORT_LIMITS, TOKEN
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ def test_delivered_session_is_removed_when_pytest_is_gone(
     log = written.folder.log.read_text()
     assert f"follows session {written.session.id} of pytest {os.getpid()}" in log
     assert log.endswith("done\n")
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
     run(handed_over(written, dead()))
     assert list(tmp_path.iterdir()) == []
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 def test_session_is_removed_when_pytest_dies_after_its_delivery(
@@ -88,7 +88,7 @@ def test_session_is_removed_when_pytest_dies_after_its_delivery(
         controller.kill()
     wait_for_death(sender)
     assert not written.folder.path.exists()
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 def test_nothing_is_written_after_the_last_record(server: ScriptedServer, written: WrittenSession) -> None:
@@ -117,7 +117,7 @@ def test_folder_that_pytest_removes_stays_removed(server: ScriptedServer, writte
         wait_for_death(ledger.state.sender_pid)
         controller.kill()
     assert not written.folder.path.exists()
-    assert_whole(server, numbered(3))
+    assert_complete(server, numbered(3))
 
 
 def test_delivered_session_that_nobody_removed(tmp_path: Path, server: ScriptedServer, written: WrittenSession) -> None:
@@ -160,7 +160,7 @@ def test_session_of_another_sender_is_left_alone(server: ScriptedServer, written
     run(handed_over(written, dead()))
     os.close(lock)
     assert written.folder.log.read_text().endswith("another sender holds this session\n")
-    assert names(server) == []
+    assert result_names(server) == []
 
 
 def test_unusable_session_is_told_in_the_log(server: ScriptedServer, written: WrittenSession) -> None:
@@ -173,7 +173,7 @@ def test_unusable_session_is_told_in_the_log(server: ScriptedServer, written: Wr
     lock = written.folder.locked()
     assert lock is not None
     os.close(lock)
-    assert names(server) == []
+    assert result_names(server) == []
 
 
 def test_dead_server_leaves_the_session(tmp_path: Path, server: ScriptedServer) -> None:

@@ -8,7 +8,7 @@ import pytest
 from pytest_automation_report.recording.identity import identity_of
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.text.limits import STRING_UNITS
-from support.recording import record
+from support.recorded_suites import record
 
 NASTY = """
 import unittest

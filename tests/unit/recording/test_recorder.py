@@ -21,7 +21,7 @@ from pytest_automation_report.recording.synthetic_results import (
     passed_test,
     unfinished_test,
 )
-from support.recording import MadeReport
+from support.recorded_suites import MadeReport
 
 NODE = "tests/test_a.py::test_x"
 PLACE = ("tests/test_a.py", 4, "test_x")

@@ -8,7 +8,7 @@ from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.session.runtest_hooks import Clock, InternalErrors, RuntestHooks
 from pytest_automation_report.spool.records import Decoder
 from pytest_automation_report.spool.writer import SpoolWriter
-from support.recording import MadeReport
+from support.recorded_suites import MadeReport
 
 if TYPE_CHECKING:
     from pathlib import Path

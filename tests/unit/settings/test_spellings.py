@@ -18,7 +18,7 @@ from pytest_automation_report.ci.facts import Shard
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.configuration import Configuration, configuration_from, given_from, read_given
 from pytest_automation_report.settings.table import SETTINGS, Setting, setting, switch
-from support.places import ROOT
+from support.repository import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

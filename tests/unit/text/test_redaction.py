@@ -20,8 +20,8 @@ from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.text import credential_patterns as secret_shapes
 from pytest_automation_report.text.credential_patterns import MARK, without_credentials
 from pytest_automation_report.text.redaction import Redaction, secret_values
-from support.innocent_texts import INNOCENT
-from support.secret_texts import HIDDEN
+from support.texts_with_secrets import HIDDEN
+from support.texts_without_secrets import INNOCENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

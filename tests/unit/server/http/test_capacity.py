@@ -109,7 +109,7 @@ def test_a_size_that_is_none_is_named(option: str, size: str) -> None:
 
 
 def test_served_stores_have_their_limits(tmp_path: Path) -> None:
-    """The options of the command reach store and shelf."""
+    """The options of the command reach store and wheelhouse."""
     options = ["--port", "0", "--max-size", "300KB", "--max-artifacts", "1KB", "--database", str(tmp_path / "store.db")]
     script = f"from pytest_automation_report.cli.main import main; main({['serve', *options]!r})"
     with python(script) as server, requests.Session() as session:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.contract import Contract
-from support.visiting import Site
+from support.website import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

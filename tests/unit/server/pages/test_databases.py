@@ -10,7 +10,7 @@ from pytest_automation_report.server.store.artifact_urls import content_address
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from support.contract import Contract
 from support.service import SECOND, a_test
-from support.visiting import Site, failing, hostile
+from support.website import Site, failing, hostile
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,9 +16,9 @@ from pytest_automation_report.api.models import Token
 from pytest_automation_report.server.http.serving import passes_secret, server_token
 from pytest_automation_report.server.pages.rendering import ASSETS
 from pytest_automation_report.server.pages.site import PASS_SECONDS, PageAccess
-from support.places import ROOT
+from support.repository import ROOT
 from support.service import TOKEN
-from support.visiting import COOKIE, Site
+from support.website import COOKIE, Site
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,9 +12,9 @@ from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.store.maintenance import check
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.tables import SCHEMA_VERSION
+from support.earlier_stores import make_version_1
 from support.processes import WRITER, line_of, python
 from support.service import Service, a_test, command_runner
-from support.versions import make_version_1
 
 if TYPE_CHECKING:
     from pathlib import Path

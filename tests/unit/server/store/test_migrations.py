@@ -14,8 +14,8 @@ from pytest_automation_report.server.store.maintenance import check
 from pytest_automation_report.server.store.migrations import MIGRATIONS, Migration
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.tables import SCHEMA_VERSION
+from support.earlier_stores import execute, make_version_1
 from support.service import Service, a_test
-from support.versions import execute, make_version_1
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

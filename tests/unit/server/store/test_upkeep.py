@@ -16,11 +16,11 @@ from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.store.database import used_bytes
 from pytest_automation_report.server.store.maintenance import runs_before, runs_beyond
 from pytest_automation_report.text.terminal import pluralize
-from support.places import ROOT
+from support.earlier_stores import execute
 from support.processes import line_of, running
+from support.repository import ROOT
 from support.service import IN_A_FILE, SECOND, TOKEN, Service, a_test, command_runner, option
 from support.sessions import clean_environment
-from support.versions import execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,7 +25,7 @@ PROXY_PASSWORD = "canary-of-the-proxy"
 
 
 @dataclass
-class Scene:
+class Route:
     """What stands between a session and its results, and how all of it is made good again.
 
     ``options`` are those of the console command, each with its value; pytest has them behind ``-o``.
@@ -38,10 +38,10 @@ class Scene:
     env: dict[str, str] = field(default_factory=dict)
 
 
-def plain(stack: ExitStack, folder: Path, server: ScriptedServer) -> Scene:
+def plain(stack: ExitStack, folder: Path, server: ScriptedServer) -> Route:
     """Speak to the server directly; its rules end when it is healed."""
     del stack, folder
-    return Scene(server, server.address, server.forget)
+    return Route(server, server.address, server.forget)
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class Proxied:
     requests: Way = PASSES
     answers: Way = PASSES
 
-    def __call__(self, stack: ExitStack, folder: Path, server: ScriptedServer) -> Scene:
-        """Return the scene."""
+    def __call__(self, stack: ExitStack, folder: Path, server: ScriptedServer) -> Route:
+        """Return the route."""
         del folder
         proxy = stack.enter_context(FaultProxy(server.port))
         proxy.requests, proxy.answers = self.requests, self.answers
-        return Scene(server, proxy.address, proxy.heal)
+        return Route(server, proxy.address, proxy.heal)
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,15 @@ class Encrypted:
     is_known: bool = True
     is_plain: bool = False
 
-    def __call__(self, stack: ExitStack, folder: Path, server: ScriptedServer) -> Scene:
-        """Return the scene."""
+    def __call__(self, stack: ExitStack, folder: Path, server: ScriptedServer) -> Route:
+        """Return the route."""
         del stack
         known, ours = trustme.CA(), folder / "ca.pem"
         known.cert_pem.write_to_path(str(ours))
         ends = datetime.now(timezone.utc) - timedelta(days=1) if self.is_expired else None
         issuer = known if self.is_known else trustme.CA()
         server.restart(tls=None if self.is_plain else context(issuer, self.host, ends))
-        return Scene(
+        return Route(
             server,
             server.address.replace("http:", "https:"),
             lambda: server.restart(tls=context(known, "127.0.0.1")),
@@ -90,14 +90,14 @@ class Tunnelled:
 
     refusal: bytes | None = None
 
-    def __call__(self, stack: ExitStack, folder: Path, server: ScriptedServer) -> Scene:
-        """Return the scene."""
+    def __call__(self, stack: ExitStack, folder: Path, server: ScriptedServer) -> Route:
+        """Return the route."""
         known, ours = trustme.CA(), folder / "ca.pem"
         known.cert_pem.write_to_path(str(ours))
         server.restart(tls=context(known, NAME))
         proxy = stack.enter_context(FaultProxy(server.port, is_tunnel=True))
         proxy.refusal = self.refusal
-        return Scene(
+        return Route(
             server,
             f"https://{NAME}",
             proxy.heal,

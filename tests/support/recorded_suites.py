@@ -18,7 +18,7 @@ from pytest_automation_report.api.models import encoded
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.recording.synthetic_results import AttemptResult, collection_test
-from support.places import TESTS
+from support.repository import TESTS
 
 if TYPE_CHECKING:
     from pytest_automation_report.recording.phases import Report
@@ -143,6 +143,6 @@ def record(pytester: pytest.Pytester, *args: str, rules: RecordingOptions | None
         patch.setenv("PYTHONPATH", os.pathsep.join(map(str, folders)))
         patch.setenv(_RULES, json.dumps((rules or RecordingOptions()).to_json()))
         patch.setenv(_RESULTS, str(results))
-        pytester.runpytest_subprocess("-p", "support.recording", f"--junitxml={xml}", *args)
+        pytester.runpytest_subprocess("-p", "support.recorded_suites", f"--junitxml={xml}", *args)
     rows = json.loads(results.read_text("utf-8"))
     return Recorded([Result(*row) for row in rows], list(ET.parse(xml).iter("testcase")))

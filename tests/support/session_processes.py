@@ -40,7 +40,7 @@ def eventually(condition: Callable[[], bool], what: str, seconds: float = 30.0) 
         time.sleep(0.01)
 
 
-class Running:
+class RunningSession:
     """A reported session in a process group of its own; the context's end kills what is left of it."""
 
     def __init__(

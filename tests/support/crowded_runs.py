@@ -20,7 +20,7 @@ FIELDS = 3
 _BODY = '{"type":1,"name":"Job","value":"20261125T160407-0000abcd"}'
 
 
-def crowd(store: Store, runs: int, threads: int, **properties: object) -> list[int]:
+def create_crowded_runs(store: Store, runs: int, threads: int, **properties: object) -> list[int]:
     """Make open runs of project 1, each with so many open threads without a result; return their ids."""
     body = {"name": "a crowd", "source": "suite", "fields": [{"type": 1, "name": "Branch", "value": "main"}]}
 

@@ -1,0 +1,25 @@
+"""The scripted server with each request checked against the API's contract."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from support.contract import Contract
+from support.scripted_server.server import ScriptedServer
+from support.sessions import TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def checked_scripted_server(server: ScriptedServer | None = None) -> Iterator[ScriptedServer]:
+    """Yield a scripted server that checks each request against the contract, with another session's run in it."""
+    server = server or ScriptedServer(token=TOKEN)
+    check = Contract().check_request
+    own = "/artifacts" if server.keeps_artifacts else ""
+    server.checks.append(lambda method, path, query, body: None if path == own else check(method, path, query, body))
+    server.store.apply("POST", "/api/v1/projects/1/automation/runs", "", {"name": "another", "source": "suite"})
+    with server:
+        yield server

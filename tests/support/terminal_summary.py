@@ -1,0 +1,52 @@
+"""The counts and the command that a session's terminal summary prints."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from support.sessions import Ran
+
+_NUMBERS = {
+    "collected": r"(\d+) tests? collected",
+    "reported": r"= (\d+) reported",
+    "not_run": r"(\d+) not run",
+    "delivered": r"(\d+) of \d+ results? delivered",
+    "seen": r"\d+ of (\d+) results? delivered",
+    "kept": r"(\d+) results? kept in",
+    "rejected": r"(\d+) results? rejected by the server",
+    "held": r"(\d+) results? held",
+}
+
+
+@dataclass(frozen=True)
+class PrintedCounts:
+    """The numbers of the terminal summary; what is not mentioned is 0."""
+
+    collected: int
+    reported: int
+    not_run: int
+    delivered: int
+    seen: int
+    kept: int
+    rejected: int
+    held: int
+
+
+def printed_counts(ran: Ran) -> PrintedCounts:
+    """Return what the summary claims; it must add up."""
+    found = {name: re.search(pattern, ran.out) for name, pattern in _NUMBERS.items()}
+    numbers = PrintedCounts(**{name: int(match.group(1)) if match else 0 for name, match in found.items()})
+    assert numbers.seen == numbers.delivered + numbers.kept + numbers.rejected + numbers.held, ran.out
+    assert numbers.collected == numbers.reported + numbers.not_run, ran.out
+    assert "error in reporting" not in ran.text
+    return numbers
+
+
+def printed_send_command(ran: Ran) -> list[str]:
+    """Return the command that the summary names to send what was kept."""
+    (line,) = [each for each in ran.out.splitlines() if each.startswith("send: ")]
+    return shlex.split(line.removeprefix("send: "))
