@@ -21,7 +21,7 @@ from pytest_automation_report.settings.parsers import SIZE_REMEDY, size_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_automation_report.server.http.middleware import Exchange
+    from pytest_automation_report.server.http.middleware import AccessLogEntry
     from pytest_automation_report.server.store.store import Store
 
 
@@ -112,10 +112,10 @@ def serve(  # noqa: PLR0913 - one for each option
     token = server_token(os.environ, configuration.database, token_file)
     made = Path(f"{configuration.database}.token")
     kept = token_file or (None if os.environ.get(TOKEN_VARIABLE, "").strip() else made)
-    rules = ServerOptions(
+    server_options = ServerOptions(
         are_references_strict=strict_references,
         requests_per_minute=rate_limit,
-        observe=_tell_request if verbose else None,
+        log=_log_request if verbose else None,
         max_artifact_bytes=max_artifacts,
     )
     is_new = isinstance(place, Path) and not place.exists()
@@ -127,7 +127,7 @@ def serve(  # noqa: PLR0913 - one for each option
     looking = _Looking(run_id, is_opened=is_opened)
     pages = Pages(store, passes, told=looking.again)
     serving = ServeOptions(
-        is_remote_allowed=allow_remote, host_names=allow_host, rules=rules, extension=pages.extension
+        is_remote_allowed=allow_remote, host_names=allow_host, server_options=server_options, extension=pages.extension
     )
 
     def announce(address: str) -> None:
@@ -190,8 +190,8 @@ def _refused(error: OSError, host: str, port: int) -> SettingError:
     return SettingError("--port", port, f"{reason}: choose another, or 0 for any free one")
 
 
-def _tell_request(exchange: Exchange) -> None:
-    echo_stderr(f"{exchange.method} {exchange.path} {exchange.status} {exchange.milliseconds:.0f} ms")
+def _log_request(entry: AccessLogEntry) -> None:
+    echo_stderr(f"{entry.method} {entry.path} {entry.status} {entry.milliseconds:.0f} ms")
 
 
 class _Looking:

@@ -1,4 +1,4 @@
-"""The WSGI application: its addresses, and the form of every error."""
+"""Create the WSGI application: its routes, and one JSON form for every error."""
 
 from __future__ import annotations
 
@@ -28,28 +28,43 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _API = "/api/v1"
+# Clients written in JavaScript cannot tell larger numbers apart.
 _JAVASCRIPT_MAX = 2**53 - 1
 
 
 def create_application(
-    store: Store, token: Token, rules: ServerOptions | None = None, extension: Extension | None = None
+    store: Store, token: Token, options: ServerOptions | None = None, extension: Extension | None = None
 ) -> falcon.App[falcon.Request, falcon.Response]:
-    """Return the WSGI application over a store that the caller opens and closes; it answers who sends the token."""
-    rules = rules or ServerOptions()
-    middleware: list[Any] = [RequestGuard(token, rules, extension)]
-    if rules.observe is not None:
-        middleware.insert(0, AccessLog(token, rules.observe))
+    """Return the WSGI application for requests with this token; the caller opens and closes the store."""
+    options = options or ServerOptions()
+    middleware: list[Any] = [RequestGuard(token, options, extension)]
+    if options.log is not None:
+        middleware.insert(0, AccessLog(token, options.log))
     application = falcon.App(middleware=middleware)
-    application.router_options.converters["id"] = _Id
-    application.router_options.converters["hash"] = _Hash
-    application.add_error_handler(Exception, _answer_failure)
+    application.router_options.converters["id"] = _IdConverter
+    application.router_options.converters["hash"] = _HashConverter
+    application.add_error_handler(Exception, _answer_internal_error)
     application.add_error_handler(falcon.HTTPError, _answer_http_error)
-    application.add_error_handler(ApiError, _answer_refusal)
+    application.add_error_handler(ApiError, _answer_api_error)
     application.add_route(HEALTH, resources.HealthResource())
+    _add_api_routes(application, store, options)
+    contents = ArtifactContents(store, max_bytes=options.max_artifact_bytes)
+    application.add_route(ARTIFACTS, ArtifactsResource(contents))
+    application.add_route(f"{ARTIFACTS}/{{content_hash:hash}}", ArtifactResource(contents))
+    application.add_route(f"{ARTIFACTS}/{{content_hash:hash}}/{{name}}", ArtifactResource(contents))
+    for template, resource in extension.routes if extension is not None else ():
+        application.add_route(template, resource)
+    return application
+
+
+def _add_api_routes(
+    application: falcon.App[falcon.Request, falcon.Response], store: Store, options: ServerOptions
+) -> None:
+    """Add the routes of the contract; for an id that its converter refuses, falcon answers 404."""
     runs, sources = f"{_API}/automation/runs", f"{_API}/automation/sources"
     project = f"{_API}/projects/{{project_id:id}}/automation"
     application.add_route(
-        f"{project}/runs", resources.ProjectRunsResource(store, are_references_strict=rules.are_references_strict)
+        f"{project}/runs", resources.ProjectRunsResource(store, are_references_strict=options.are_references_strict)
     )
     application.add_route(f"{project}/sources", resources.ProjectSourcesResource(store))
     application.add_route(f"{runs}/{{run_id:id}}", resources.RunResource(store))
@@ -60,35 +75,28 @@ def create_application(
     application.add_route(f"{runs}/threads/{{thread_id:id}}/append", resources.ThreadAppendResource(store))
     application.add_route(f"{runs}/threads/{{thread_id:id}}/complete", resources.ThreadCompletionResource(store))
     application.add_route(f"{sources}/{{source_id:id}}", resources.SourceResource(store))
-    shelf = ArtifactContents(store, max_bytes=rules.max_artifact_bytes)
-    application.add_route(ARTIFACTS, ArtifactsResource(shelf))
-    application.add_route(f"{ARTIFACTS}/{{content_hash:hash}}", ArtifactResource(shelf))
-    application.add_route(f"{ARTIFACTS}/{{content_hash:hash}}/{{name}}", ArtifactResource(shelf))
-    for address, resource in extension.routes if extension is not None else ():
-        application.add_route(address, resource)
-    return application
 
 
-class _Id(BaseConverter):
-    """An id in an address: a number that JavaScript, too, can tell from the next one."""
+class _IdConverter(BaseConverter):
+    """An id in a URL: a positive number that JavaScript can hold exactly."""
 
     def convert(self, value: str) -> int | None:
-        """Return the id; ``None`` makes the address one that does not exist."""
+        """Return the id, None for any other text."""
         if not re.fullmatch("[1-9][0-9]{0,15}", value):
             return None
         number = int(value)
         return number if number <= _JAVASCRIPT_MAX else None
 
 
-class _Hash(BaseConverter):
-    """A hash in an address: what it is made of can be no path."""
+class _HashConverter(BaseConverter):
+    """A SHA-256 hash in a URL, in hexadecimal digits."""
 
     def convert(self, value: str) -> str | None:
-        """Return the hash; ``None`` makes the address one that does not exist."""
+        """Return the hash, None for any other text."""
         return value if re.fullmatch("[0-9a-f]{64}", value) else None
 
 
-def _answer_refusal(
+def _answer_api_error(
     req: falcon.Request,
     resp: falcon.Response,
     error: ApiError,
@@ -107,7 +115,7 @@ def _answer_http_error(
     error: falcon.HTTPError,
     params: Mapping[str, Any],
 ) -> None:
-    """Give falcon's own errors (no such address, wrong method, unreadable headers) the form of all others."""
+    """Answer falcon's own errors (unknown URL, wrong method, unreadable headers) as JSON."""
     del req, params
     resp.status = error.status
     if error.headers:
@@ -115,18 +123,18 @@ def _answer_http_error(
     _write(resp, {"message": error.description or error.title or "The request cannot be answered."})
 
 
-def _answer_failure(
+def _answer_internal_error(
     req: falcon.Request,
     resp: falcon.Response,
     error: Exception,
     params: Mapping[str, Any],
 ) -> None:
-    """Tell only a number that finds the details in the log."""
+    """Log an unexpected error and answer with its log id alone: its text may have paths or data of others."""
     del params
-    number = uuid.uuid4().hex
-    _logger.error("request %s failed: %s %s", number, req.method, req.path, exc_info=error)
+    log_id = uuid.uuid4().hex
+    _logger.error("request %s failed: %s %s", log_id, req.method, req.path, exc_info=error)
     resp.status = falcon.HTTP_500
-    _write(resp, {"message": f"The server failed; its log has the details under {number}."})
+    _write(resp, {"message": f"The server failed; its log has the details under {log_id}."})
 
 
 def _write(resp: falcon.Response, value: Mapping[str, object]) -> None:

@@ -1,7 +1,8 @@
-"""Which hosts the server listens on and answers for.
+"""Check the address that the server listens on, and the Host headers that it answers.
 
-A page of another site can have its own name point to this machine and then ask as if it were ours; its requests carry
-that name, so only names that are known to be ours are answered.
+A foreign site can let its own name resolve to this machine (DNS rebinding): then a browser sends that site's requests
+here, and lets the site read the responses. Their Host header has the site's name, so only names that are known to be
+ours are answered.
 """
 
 from __future__ import annotations
@@ -22,22 +23,23 @@ _name = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?").fullmatch
 
 
 def listening_address(host: str, *, is_remote_allowed: bool) -> Address:
-    """Return the address to listen on; raises `SettingError` for one that is not allowed or is none."""
+    """Return the address to listen on; raises `SettingError` for a name, or an address that is not allowed."""
     address = _literal("127.0.0.1" if host == "localhost" else host)
     if address is None or not (address.is_loopback or is_remote_allowed):
-        ours = "use an address of this machine alone: 127.0.0.1, ::1 or localhost"
-        raise SettingError("--host", host, f"{ours}; others need --allow-remote and must be an IP address")
+        hint = "use an address of this machine alone: 127.0.0.1, ::1 or localhost"
+        raise SettingError("--host", host, f"{hint}; others need --allow-remote and must be an IP address")
     return address
 
 
 def answered_hosts(address: Address, names: Iterable[str]) -> frozenset[str]:
-    """Return the hosts to answer for besides this machine's own names: those listed, and the address listened on.
+    """Return the hosts to answer for besides this machine's own names: the listed ones and the address listened on.
 
-    Raises `SettingError` for a name that no host can have.
+    An address such as 0.0.0.0, which stands for all, is no host of a request. Raises `SettingError` for a name that is
+    not a host.
     """
     hosts = set() if address.is_unspecified else {str(address)}
     for name in names:
-        host = _normal(name)
+        host = _normalized(name)
         if _literal(host) is None and not _name(host):
             raise SettingError("--allow-host", name, "use the name or address of a host, without a port")
         hosts.add(host)
@@ -49,13 +51,13 @@ def is_answered(header: str | None, hosts: frozenset[str]) -> bool:
     match = _header(header or "")
     if match is None:
         return False
-    host = _normal(match["host"])
+    host = _normalized(match["host"])
     address = _literal(host)
     return host == "localhost" or host in hosts or (address is not None and address.is_loopback)
 
 
-def _normal(host: str) -> str:
-    """Return the one spelling of a host that it is compared by."""
+def _normalized(host: str) -> str:
+    """Return the spelling of a host in which hosts are compared."""
     address = _literal(host)
     return str(address) if address is not None else host.lower().removesuffix(".")
 

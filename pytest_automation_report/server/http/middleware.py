@@ -1,6 +1,7 @@
-"""How many requests a minute the server answers; there is one token, so there is one count.
+"""Check every request before its URL is routed: host, site, token, rate, idempotency key, method; write the access log.
 
-What every request passes before its address is looked at.
+The order matters: a request of a foreign site learns nothing about the token, and only requests with the token count
+for the rate limit, so that others cannot use it up.
 """
 
 from __future__ import annotations
@@ -29,29 +30,32 @@ _WINDOW_SECONDS = 60.0
 
 
 class RateLimit:
-    """Lets so many requests through in each minute, which begins with its first request; safe in several threads."""
+    """Allow N requests a minute, which begins with its first request; safe in several threads.
+
+    There is one count for all clients, since there is one token for all of them.
+    """
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute = per_minute
         self._clock = clock
         self._lock = threading.Lock()
-        self._begun = -math.inf
-        self._amount = 0
+        self._minute_began = -math.inf
+        self._request_count = 0
 
     def wait_seconds(self) -> int:
-        """Count a request that may be answered and return 0, or return after how many whole seconds it may be."""
+        """Count an allowed request and return 0; return the whole seconds until the next minute for any other."""
         with self._lock:
             now = self._clock()
-            if now - self._begun >= _WINDOW_SECONDS:
-                self._begun, self._amount = now, 0
-            if self._amount >= self._per_minute:
-                return math.ceil(self._begun + _WINDOW_SECONDS - now)
-            self._amount += 1
+            if now - self._minute_began >= _WINDOW_SECONDS:
+                self._minute_began, self._request_count = now, 0
+            if self._request_count >= self._per_minute:
+                return math.ceil(self._minute_began + _WINDOW_SECONDS - now)
+            self._request_count += 1
             return 0
 
 
 HEALTH = "/healthz"
-"""The address that tells anybody whether the server answers, and nothing else."""
+"""Path of the health check. It needs no token and no known host, since load balancers have neither."""
 
 _METHODS = ("GET", "POST")
 _OWN_SITES = ("same-origin", "none")
@@ -59,8 +63,8 @@ _is_idempotency_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """One answered request, as it may be shown: without query, and without the token wherever it was put."""
+class AccessLogEntry:
+    """One answered request without secrets: the path has no query, and the token in it is replaced."""
 
     method: str
     path: str
@@ -70,44 +74,46 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """What is asked of requests beyond the contract.
+    """Settings of the application.
 
-    ``hosts`` are answered for besides this machine's own names, ``None``: all; ``observe`` is told of every answer;
-    ``max_artifact_bytes`` is how much the artifacts that the store keeps may have together.
+    ``are_references_strict`` refuses runs that name an unknown configuration or milestone. ``requests_per_minute`` is
+    None without a rate limit. ``hosts`` are answered in addition to this machine's own names; None answers all.
+    ``log`` is called after each response. ``max_artifact_bytes`` is the largest size of all stored artifacts together.
     """
 
     are_references_strict: bool = False
     requests_per_minute: int | None = None
     hosts: frozenset[str] | None = None
-    observe: Callable[[Exchange], None] | None = None
+    log: Callable[[AccessLogEntry], None] | None = None
     max_artifact_bytes: int = MAX_TOTAL_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """More addresses, each with its resource.
+    """Additional routes: pairs of a URL template and its resource.
 
-    ``admits`` says which requests for them need no token in a header, ``finish`` has the last word on every answer.
-    ``answer_link`` answers a click on a link of another site and returns True, or returns False for it to be refused.
+    ``authorize`` returns True for a request that needs no token, False for one that needs it, and raises `ApiError` to
+    refuse it. ``finish`` may change every response before it is sent. ``answer_link`` answers a click on a link of
+    another site and returns True; False refuses it.
     """
 
     routes: Sequence[tuple[str, object]]
-    admits: Callable[[falcon.Request], bool]
+    authorize: Callable[[falcon.Request], bool]
     finish: Callable[[falcon.Request, falcon.Response], None] | None = None
     answer_link: Callable[[falcon.Request, falcon.Response], bool] | None = None
 
 
 class RequestGuard:
-    """Refuses what comes from elsewhere, what has no token, what is too much and what has no such method."""
+    """Refuse requests of other sites, without the token, above the rate limit, or with an unknown method."""
 
-    def __init__(self, token: Token, rules: ServerOptions, extension: Extension | None = None) -> None:
+    def __init__(self, token: Token, options: ServerOptions, extension: Extension | None = None) -> None:
         self._token = TokenCheck(token)
-        self._hosts = rules.hosts
+        self._hosts = options.hosts
         self._extension = extension
-        self._limit = None if rules.requests_per_minute is None else RateLimit(rules.requests_per_minute)
+        self._limit = None if options.requests_per_minute is None else RateLimit(options.requests_per_minute)
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Refuse a request, or show that files are kept and idempotency keys are known here."""
+        """Check a request, and set the headers by which clients recognise this server; raises `ApiError`."""
         resp.set_header("X-Content-Type-Options", "nosniff")
         if req.path == HEALTH:
             return
@@ -115,22 +121,15 @@ class RequestGuard:
         if req.get_header("Sec-Fetch-Site", default="none") not in _OWN_SITES:
             self._answer_other_site(req, resp)
             return
-        if self._extension is None or not self._extension.admits(req):
+        if self._extension is None or not self._extension.authorize(req):
             refusal = self._token.refusal(req.auth)
             if refusal is not None:
                 raise refusal
         resp.set_header(KEEPS_HEADER, str(MAX_CONTENT_BYTES))
-        wait = self._limit.wait_seconds() if self._limit is not None else 0
-        if wait:
-            raise ApiError(429, "Too many requests in this minute.", headers={"Retry-After": str(wait)})
-        key = req.get_header("Idempotency-Key")
-        if key is None or (req.method != "POST" and not _is_idempotency_key(key)):
-            return
-        if not _is_idempotency_key(key):
-            raise validation_error({"Idempotency-Key": ["Must be 1 to 255 visible ASCII characters."]})
-        if req.method == "POST":
-            req.context["idempotency_key"] = key
-        resp.set_header("Idempotency-Key", key)
+        wait_seconds = self._limit.wait_seconds() if self._limit is not None else 0
+        if wait_seconds:
+            raise ApiError(429, "Too many requests in this minute.", headers={"Retry-After": str(wait_seconds)})
+        _read_idempotency_key(req, resp)
 
     def process_resource(
         self,
@@ -139,7 +138,7 @@ class RequestGuard:
         resource: object,
         params: Mapping[str, Any],
     ) -> None:
-        """Refuse every method that the address does not have, those that falcon would answer itself included."""
+        """Refuse every method that the resource does not have, also OPTIONS, which falcon would answer itself."""
         del resp, params
         allowed = [method for method in _METHODS if hasattr(resource, f"on_{method.lower()}")]
         if req.method not in allowed:
@@ -152,32 +151,47 @@ class RequestGuard:
         resource: object,
         req_succeeded: bool,  # noqa: FBT001 - the signature is falcon's
     ) -> None:
-        """Let the extension finish the answer."""
+        """Let the extension finish the response."""
         del resource, req_succeeded
         if self._extension is not None and self._extension.finish is not None:
             self._extension.finish(req, resp)
 
     def _check_host(self, req: falcon.Request) -> None:
-        """Refuse what a browser sends for a page of another site whose name leads to this machine."""
+        """Refuse a host name that is not ours: a foreign site can let its own name resolve to this machine."""
         if self._hosts is not None and not is_answered(req.get_header("Host"), self._hosts):
             raise ApiError(403, "This server does not answer for this host; serve it with --allow-host NAME.")
 
     def _answer_other_site(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Refuse what a browser sends for a page of another site; a click on a link there may be answered."""
+        """Refuse a request that a browser sends for a page of another site; a click there may be answered."""
         answer_link = None if self._extension is None else self._extension.answer_link
         if answer_link is None or not _is_click(req) or not answer_link(req, resp):
             raise ApiError(403, "This server does not answer requests of other sites.")
         resp.complete = True
 
 
+def _read_idempotency_key(req: falcon.Request, resp: falcon.Response) -> None:
+    """Store a request's key for its resource and repeat it in the response, by which clients know it was honoured.
+
+    A request that changes nothing needs no key, so an invalid one is ignored there.
+    """
+    key = req.get_header("Idempotency-Key")
+    if key is None or (req.method != "POST" and not _is_idempotency_key(key)):
+        return
+    if not _is_idempotency_key(key):
+        raise validation_error({"Idempotency-Key": ["Must be 1 to 255 visible ASCII characters."]})
+    if req.method == "POST":
+        req.context["idempotency_key"] = key
+    resp.set_header("Idempotency-Key", key)
+
+
 def _is_click(req: falcon.Request) -> bool:
-    """Whether a browser wants to show the answer in a window of its own; frames and scripts say something else."""
+    """Whether a browser will show the response as a page; for frames and scripts it sends other headers."""
     mode, target = req.get_header("Sec-Fetch-Mode"), req.get_header("Sec-Fetch-Dest")
     return req.method == "GET" and mode == "navigate" and target == "document"
 
 
 class TokenCheck:
-    """Whether an Authorization header has the server's token; the token is compared in constant time."""
+    """Compare Authorization headers with the server's token, in constant time."""
 
     def __init__(self, token: Token) -> None:
         self._token = token.value.encode("utf-8", "surrogatepass")
@@ -185,24 +199,24 @@ class TokenCheck:
     def refusal(self, authorization: str | None) -> ApiError | None:
         """Return the refusal (401) of a request with this header; None if it has the token."""
         scheme, _, value = (authorization or "").partition(" ")
-        given = value.strip().encode("latin-1", "replace")
-        if scheme.lower() == "bearer" and hmac.compare_digest(given, self._token):
+        token = value.strip().encode("latin-1", "replace")
+        if scheme.lower() == "bearer" and hmac.compare_digest(token, self._token):
             return None
         headers = {"WWW-Authenticate": "Bearer"}
         return ApiError(401, "Send the token of this server: Authorization: Bearer TOKEN.", headers=headers)
 
 
 class AccessLog:
-    """Tells of every answer, refused or not, with the time that it took."""
+    """Log every response, also of refused requests, with its duration; the first middleware, so that it sees all."""
 
-    def __init__(self, token: Token, observe: Callable[[Exchange], None]) -> None:
+    def __init__(self, token: Token, log: Callable[[AccessLogEntry], None]) -> None:
         self._token = token.value
-        self._observe = observe
+        self._log = log
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Note when it came."""
+        """Store the start time of the request."""
         del resp
-        req.context["begun"] = time.perf_counter()
+        req.context["started"] = time.perf_counter()
 
     def process_response(
         self,
@@ -211,9 +225,9 @@ class AccessLog:
         resource: object,
         req_succeeded: bool,  # noqa: FBT001 - the signature is falcon's
     ) -> None:
-        """Tell of it."""
+        """Log the response."""
         del resource, req_succeeded
-        begun: Any = req.context["begun"]
-        milliseconds = (time.perf_counter() - begun) * 1000
+        started: Any = req.context["started"]
+        milliseconds = (time.perf_counter() - started) * 1000
         path = req.path.replace(self._token, "***")
-        self._observe(Exchange(req.method, path, resp.status_code, milliseconds))
+        self._log(AccessLogEntry(req.method, path, resp.status_code, milliseconds))

@@ -1,4 +1,4 @@
-"""Collect the mistakes of a request body: the first 100 are listed in the answer, the others are only counted."""
+"""Collect the mistakes of a request body: the response lists the first 100 and the number of the others."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 MISTAKES_LISTED: Final = 100
-"""Most mistakes that an answer lists."""
+"""Most mistakes that a response lists."""
 
 _PATH_LENGTH: Final = 200
 
 
 class Mistakes:
-    """The mistakes of one body, by dotted path; memory and answer stay small for any number of them."""
+    """The mistakes of one body by dotted path; memory and response stay small for any number of them."""
 
     def __init__(self) -> None:
         self._listed: dict[str, Sequence[str]] = {}
         self._unlisted = 0
+        # False once an entry was counted without being examined: it has one mistake or more.
         self._is_exact = True
 
     def add(self, path: str, messages: object) -> None:
@@ -42,8 +43,8 @@ class Mistakes:
             return
         if not self._unlisted:
             raise validation_error(self._listed)
-        amount = self._unlisted if self._is_exact else f"at least {self._unlisted}"
-        message = f"The request has values that cannot be used: the first {len(self._listed)}, and {amount} more."
+        unlisted = self._unlisted if self._is_exact else f"at least {self._unlisted}"
+        message = f"The request has values that cannot be used: the first {len(self._listed)}, and {unlisted} more."
         raise ApiError(422, message, self._listed)
 
 

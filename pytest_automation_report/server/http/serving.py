@@ -1,4 +1,4 @@
-"""The server on a loopback port, and the token that it asks for."""
+"""Serve a store on a port, and read or create the secrets that the server needs for it."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ CONNECTIONS = 512
 """Most connections at a time; fewer where the process may open few files."""
 
 _PORTS = range(65536)
+# Descriptors that are left for the store, the log and Python itself.
 _OTHER_FILES = 64
 _is_token = re.compile(rf"[\x21-\x7e]{{{TOKEN_LENGTH},}}").fullmatch
 _TOKEN_FORM = f"at least {TOKEN_LENGTH} visible ASCII characters without spaces, such as openssl rand -hex 24 makes"
 
-
 _UNREAD_BYTES = 1 << 30
-"""How much of an answer may wait, in a temporary file, for its reader: a slow one must not keep a thread busy."""
+"""Most bytes of a response that wait in a temporary file for a slow client; with less, it would occupy a thread."""
 
-_RULES = ServerOptions()
+_SERVER_OPTIONS = ServerOptions()
 _DEADLINES = Deadlines()
 
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """How a store is served.
+    """Settings of the server.
 
-    ``host_names`` are answered for besides this machine's own names; at most ``connections`` are open at once.
+    ``host_names`` are answered in addition to this machine's own names. At most ``connections`` are open at once.
     """
 
     is_remote_allowed: bool = False
     host_names: tuple[str, ...] = ()
-    rules: ServerOptions = _RULES
+    server_options: ServerOptions = _SERVER_OPTIONS
     deadlines: Deadlines = _DEADLINES
     connections: int = CONNECTIONS
     extension: Extension | None = None
@@ -78,64 +78,65 @@ def serve(
 ) -> None:
     """Serve a store until SIGTERM or SIGINT; must be called in the main thread.
 
-    ``ready`` is called with the address once the server listens; port 0 takes any free port. Requests that are being
-    answered when the signal comes are answered; a second signal acts as if nobody handled it.
-    Raises `SettingError` for a host that is not allowed, and ``OSError`` for a port that is taken.
+    ``ready`` is called with the URL once the server listens; port 0 takes any free port. After the signal the server
+    still answers the requests that it has begun; a second signal has the effect that it had before.
+    Raises `SettingError` for a host that is not allowed, and ``OSError`` for a port that is in use.
     """
-    # What it warns of, that a request waits for a free thread, is nothing that a user could act on.
+    # It warns when a request waits for a free thread, and users cannot do anything about that.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     address = listening_address(host, is_remote_allowed=options.is_remote_allowed)
-    rules = replace(options.rules, hosts=answered_hosts(address, options.host_names))
+    server_options = replace(options.server_options, hosts=answered_hosts(address, options.host_names))
     with _listening(address, port) as listener:
-        application: Any = create_application(store, token, rules, options.extension)
+        application: Any = create_application(store, token, server_options, options.extension)
         server: Any = create_server(
             application,
             sockets=[listener],
             threads=4,
-            connection_limit=_connections(options.connections),
+            connection_limit=_connection_limit(options.connections),
             channel_timeout=60,
             outbuf_high_watermark=_UNREAD_BYTES,
-            # waitress refuses a body of this size; an artifact is the largest one that is taken.
+            # waitress refuses bodies of this size; artifacts are the largest ones.
             max_request_body_size=MAX_CONTENT_BYTES + 1,
-            # select() takes no descriptor above 1,023.
+            # select() accepts no descriptor above 1,023.
             asyncore_use_poll=True,
             ident=None,
-            # Only X-Forwarded-Proto is read, for a cookie: a lie costs the liar its own cookie.
+            # Only X-Forwarded-Proto is read, for a cookie: a client with a false header spoils only its own cookie.
             clear_untrusted_proxy_headers=False,
         )
         try:
-            Loop(server, options.deadlines, TokenCheck(token).refusal).run(lambda: ready(_shown(listener)))
+            Loop(server, options.deadlines, TokenCheck(token).refusal).run(lambda: ready(_url(listener)))
         finally:
             server.task_dispatcher.shutdown()
             server.asyncore.close_all(server._map)  # noqa: SLF001 - waitress has no other name for its connections
 
 
 def check_hosts(host: str, names: Iterable[str], *, is_remote_allowed: bool) -> None:
-    """Raise `SettingError` for hosts that `serve` would refuse, before anything is made for it."""
+    """Raise `SettingError` for hosts that `serve` would refuse, before it creates a file."""
     answered_hosts(listening_address(host, is_remote_allowed=is_remote_allowed), names)
 
 
 def server_token(environ: Mapping[str, str], database: Path, token_file: Path | None) -> Token:
-    """Return the token of a server: from the environment, else from a file, else one made once beside the database.
+    """Return the server's token: from the environment, else from a file, else from the file beside the database.
 
-    Raises `SettingError` for a token that cannot be used and `StoreError` when the one beside the database cannot be
-    read or made; neither shows a token.
+    That last file is created if missing. Raises `SettingError` for an invalid token, and `StoreError` if the file
+    beside the database cannot be read or created. No error has a token in its text.
     """
-    given = environ.get(TOKEN_VARIABLE, "").strip()
-    if given:
-        if not _is_token(given):
-            raise SettingError(TOKEN_VARIABLE, Token(given), f"use {_TOKEN_FORM}")
-        return Token(given)
+    text = environ.get(TOKEN_VARIABLE, "").strip()
+    if text:
+        if not _is_token(text):
+            raise SettingError(TOKEN_VARIABLE, Token(text), f"use {_TOKEN_FORM}")
+        return Token(text)
     if token_file is not None:
         return _token_from(token_file)
     return Token(read_or_create_secret(database.with_name(f"{database.name}.token"), "token"))
 
 
 def passes_secret(database: Path, *, is_new: bool = False, note: Callable[[str], None] = lambda _: None) -> Token:
-    """Return the secret that browsers' passes are signed with, kept beside the database; a new one ends all passes.
+    """Return the secret that signs the passes of browsers, from the file beside the database.
 
-    Where no file can be made, as in a read-only container, ``note`` is given a sentence and the secret is that of this
-    process. Raises `StoreError` for a file that another user owns or can read.
+    ``is_new`` replaces it, which ends all passes. If no file can be created, as in a read-only container, the secret
+    lasts as long as this process and ``note`` gets a sentence for the user. Raises `StoreError` for a file that another
+    user owns or can read.
     """
     path = database.with_name(f"{database.name}.pages")
     try:
@@ -143,7 +144,7 @@ def passes_secret(database: Path, *, is_new: bool = False, note: Callable[[str],
             path.unlink(missing_ok=True)
         return Token(read_or_create_secret(path, "secret"))
     except OSError as error:
-        raise StoreError(f"{path}: the passes cannot be revoked: {_words(error)}") from error
+        raise StoreError(f"{path}: the passes cannot be revoked: {_reason(error)}") from error
     except StoreError as error:
         if not isinstance(error.__cause__, OSError):
             raise
@@ -155,14 +156,14 @@ def _token_from(path: Path) -> Token:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
-        raise SettingError("--token-file", str(path), f"it cannot be read ({_words(error)})") from error
+        raise SettingError("--token-file", str(path), f"it cannot be read ({_reason(error)})") from error
     if not _is_token(text):
         raise SettingError("--token-file", str(path), f"it must hold one line of {_TOKEN_FORM}")
     return Token(text)
 
 
-def _words(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or "it is no UTF-8 text")
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or "it is not UTF-8 text")
 
 
 def _listening(address: Address, port: int) -> socket.socket:
@@ -181,16 +182,19 @@ def _listening(address: Address, port: int) -> socket.socket:
     return listener
 
 
-def _connections(wanted: int) -> int:
-    """Return how many connections there can be: each needs a descriptor, and a stored body another one."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if files == resource.RLIM_INFINITY:
+def _connection_limit(wanted: int) -> int:
+    """Return the largest number of connections, which is less than ``wanted`` if this process may open few files.
+
+    Each connection needs a descriptor, and those with a large body need a second one for its temporary file.
+    """
+    max_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if max_files == resource.RLIM_INFINITY:
         return wanted
-    return max(16, min(wanted, (files - _OTHER_FILES) * 3 // 4))
+    return max(16, min(wanted, (max_files - _OTHER_FILES) * 3 // 4))
 
 
-def _shown(listener: socket.socket) -> str:
-    """Return an address that works on this machine; one that means all of its addresses is no address to ask."""
+def _url(listener: socket.socket) -> str:
+    """Return the server's URL for clients on this machine; 0.0.0.0 and :: are no addresses to connect to."""
     name, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(name), str(name))  # noqa: S104 - it is compared, not listened on  # nosec B104
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

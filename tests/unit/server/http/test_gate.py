@@ -9,7 +9,7 @@ from falcon.testing import TestClient
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.hosts import answered_hosts, is_answered, listening_address
-from pytest_automation_report.server.http.middleware import Exchange, Extension, RateLimit, ServerOptions
+from pytest_automation_report.server.http.middleware import AccessLogEntry, Extension, RateLimit, ServerOptions
 from support.service import API, TOKEN
 
 if TYPE_CHECKING:
@@ -141,8 +141,8 @@ def test_a_request_over_the_limit_is_429(service: Service) -> None:
 
 def test_every_answer_is_told_without_the_token(service: Service) -> None:
     """Method, path, status and time: of success, refusal and failure, without query or token wherever it stands."""
-    seen: list[Exchange] = []
-    client = TestClient(create_application(service.store, TOKEN, ServerOptions(observe=seen.append)))
+    seen: list[AccessLogEntry] = []
+    client = TestClient(create_application(service.store, TOKEN, ServerOptions(log=seen.append)))
     client.simulate_post(RUNS, headers=SIGNED, body=RUN)
     client.simulate_get(f"/{TOKEN.value}/x", query_string=f"token={TOKEN.value}", headers=SIGNED)
     client.simulate_get(RUNS)
@@ -166,10 +166,10 @@ def test_more_addresses_can_be_added_with_a_login_of_their_own(service: Service)
         def on_get(self, _: falcon.Request, resp: falcon.Response) -> None:
             resp.text = "a page"
 
-    def admits(req: falcon.Request) -> bool:
+    def authorize(req: falcon.Request) -> bool:
         return req.path == "/" and req.get_cookie_values("login") == ["yes"]
 
-    extension = Extension(routes=[("/", Page())], admits=admits)
+    extension = Extension(routes=[("/", Page())], authorize=authorize)
     client = TestClient(create_application(service.store, TOKEN, ServerOptions(hosts=frozenset()), extension))
     host = {"Host": "localhost"}
     cookie = {**host, "Cookie": "login=yes"}
