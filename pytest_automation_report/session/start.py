@@ -1,7 +1,7 @@
-"""Where a session is kept when the project's folder cannot be written: one place after the other.
+"""Where a session is kept when the project's folder cannot be written.
 
 The root folder of a project may be read-only, in containers above all. Then results are kept in the user's folder for
-the state of programs, else below the system's folder for temporary files.
+the state of programs.
 
 What a session begins with: its configuration, its rules, its folder in the spool.
 
@@ -12,7 +12,6 @@ The run that a session creates: what the settings say, where it is made, what ho
 
 from __future__ import annotations
 
-import functools
 import os
 import platform
 import time
@@ -33,13 +32,13 @@ from pytest_automation_report.recording.options import RecordingOptions, cleaner
 from pytest_automation_report.session.run_hook_calls import described_run
 from pytest_automation_report.settings.configuration import configuration_from, project_name, read_given
 from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
-from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, new_session_folder, private_folder
+from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, new_session_folder
 from pytest_automation_report.spool.liveness import process_start_time
 from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from pytest_automation_report.annotations.hook_values import ArtifactFile
     from pytest_automation_report.annotations.user_hooks import UserErrors
@@ -50,12 +49,10 @@ _FOLDER: Final = "pytest-automation-report"
 _NAME_CHARACTERS: Final = 40
 
 
-def spool_candidates(configuration: Configuration, environ: Mapping[str, str], user: int) -> Iterator[Configuration]:
-    """Yield the configuration with each place that a session may be kept in, the one that was asked for first.
+def spool_candidates(configuration: Configuration, environ: Mapping[str, str]) -> Iterator[Configuration]:
+    """Yield the configuration as it is, then with spool and store in the user's folder for the state of programs.
 
-    The store moves along unless its place was given. ``user`` is the number of the user, for the temporary folder: it
-    is the only place that others can write too, so its folder must be the user's own and closed to them (see
-    `spool.private_folder`).
+    The store stays if the user set its place. Without an absolute home there is no second candidate.
     """
     yield configuration
     state, home = environ.get("XDG_STATE_HOME", ""), environ.get("HOME", "")
@@ -63,13 +60,6 @@ def spool_candidates(configuration: Configuration, environ: Mapping[str, str], u
         yield _moved(configuration, Path(state) / _FOLDER)
     elif Path(home).is_absolute():
         yield _moved(configuration, Path(home) / ".local" / "state" / _FOLDER)
-    yield _moved(configuration, temporary_folder(environ, user))
-
-
-def temporary_folder(environ: Mapping[str, str], user: int) -> Path:
-    """Return this user's folder below the one for temporary files."""
-    given = environ.get("TMPDIR", "")
-    return (Path(given) if Path(given).is_absolute() else Path("/tmp")) / f"{_FOLDER}-{user}"  # noqa: S108 - checked to be the user's own  # nosec B108
 
 
 def _moved(configuration: Configuration, base: Path) -> Configuration:
@@ -104,35 +94,17 @@ def create_session_folder(
     *,
     is_followed: bool,
 ) -> tuple[Configuration, SessionFolder, SessionManifest]:
-    """Return the session's folder in the first place that can be written, with what was written there.
+    """Create the session's folder in the first candidate that can be written; return that candidate's configuration.
 
-    ``is_followed`` tells that a sender is to be started with it. The configuration that is returned names that place.
-    Raises `SpoolError` when there is none.
+    ``is_followed`` is whether a sender is started with the session. Raises `SpoolError` if no candidate can be written.
     """
-    temporary = temporary_folder(environ, os.getuid())
-    refused: list[str] = []
-    for place in spool_candidates(configuration, environ, os.getuid()):
-        written = functools.partial(_written, place, run, rules, sharing, is_followed=is_followed)
-        found = _tried(place, written, temporary, refused)
-        if found is not None:
-            return place, *found
-    raise SpoolError("; ".join(refused))
-
-
-def _tried(
-    place: Configuration,
-    written: Callable[[], tuple[SessionFolder, SessionManifest]],
-    temporary: Path,
-    refused: list[str],
-) -> tuple[SessionFolder, SessionManifest] | None:
-    """Return what was written in a place, None when that cannot be done, and add the reason."""
-    try:
-        if place.spool.is_relative_to(temporary):
-            private_folder(temporary)
-        return written()
-    except SpoolError as error:
-        refused.append(str(error))
-        return None
+    reasons: list[str] = []
+    for candidate in spool_candidates(configuration, environ):
+        try:
+            return candidate, *_written(candidate, run, rules, sharing, is_followed=is_followed)
+        except SpoolError as error:  # noqa: PERF203 - two candidates at most
+            reasons.append(str(error))
+    raise SpoolError("; ".join(reasons))
 
 
 def _written(

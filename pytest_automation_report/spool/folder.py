@@ -294,17 +294,6 @@ def _ignored_with(spool: Path) -> tuple[Path, ...]:
     return (spool.parent, spool) if spool.parent.name == _STATE_FOLDER else (spool,)
 
 
-def private_folder(path: Path) -> None:
-    """Make a folder that nobody else can write; raises `SpoolError` for one that is there and not so, or a link."""
-    try:
-        path.mkdir(mode=0o700, exist_ok=True)
-        found = path.lstat()
-    except OSError as error:
-        raise SpoolError(f"the folder {path} cannot be used: {error.strerror or error}") from error
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise SpoolError(f"the folder {path} is not this user's alone: somebody else has made it, or opened it")
-
-
 def ignored_folder(path: Path) -> None:
     """Make a private folder that git ignores, with its parents; does nothing when it is there."""
     ignore(Disk(), os.fspath(path))

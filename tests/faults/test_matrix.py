@@ -101,7 +101,7 @@ ELSEWHERE = {
     "21": ("faults/test_disk.py", "test_full_disk_drops_texts_before_outcomes"),
     "21-ledger": ("unit/delivery/test_lives.py", "test_ledger_that_cannot_be_written"),
     "22": ("faults/test_disk.py", "test_results_are_kept_elsewhere"),
-    "22-planted": ("faults/test_disk.py", "test_planted_folder_is_not_used"),
+    "22-no-place": ("faults/test_disk.py", "test_no_place_for_results"),
     "23": ("faults/test_disk.py", "test_deleted_spool_is_made_again"),
     "24": ("faults/test_disk.py", "test_descriptors_that_tests_close_and_take"),
     "25": ("faults/test_kills.py", "test_killed_worker"),

@@ -29,7 +29,6 @@ from pytest_automation_report.spool.folder import (
     hidden_folders,
     ignored_folder,
     new_session_folder,
-    private_folder,
     session_folders,
 )
 from pytest_automation_report.spool.ledger_file import LedgerFile
@@ -308,24 +307,6 @@ def test_format_of_another_version(folder: SessionFolder) -> None:
     path.unlink()
     with pytest.raises(SpoolError, match="no session was spooled here"):
         folder.read_session()
-
-
-def test_private_folder(tmp_path: Path) -> None:
-    """A folder that others can open, a link, a file, and one that cannot be made are refused by their names."""
-    mine = tmp_path / "mine"
-    private_folder(mine)
-    private_folder(mine)
-    assert stat.S_IMODE(mine.stat().st_mode) == 0o700
-    (tmp_path / "link").symlink_to(mine)
-    (tmp_path / "open").mkdir()
-    (tmp_path / "open").chmod(0o750)
-    for name in ("link", "open"):
-        with pytest.raises(SpoolError, match="is not this user's alone"):
-            private_folder(tmp_path / name)
-    (tmp_path / "file").touch()
-    for name in ("file", "gone/deep"):
-        with pytest.raises(SpoolError, match="cannot be used"):
-            private_folder(tmp_path / name)
 
 
 @pytest.mark.parametrize("mode", [0o700, 0o755, 0o770, 0o702])
