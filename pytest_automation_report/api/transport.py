@@ -7,10 +7,13 @@ cookies, repeats no requests and uses no proxy for loopback. It keeps one connec
 from __future__ import annotations
 
 from http.cookiejar import DefaultCookiePolicy
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from urllib.request import (  # type: ignore[attr-defined]  # typeshed leaves it out; requests relies on it, too
+    proxy_bypass_environment,  # pyright: ignore[reportAttributeAccessIssue] # as above
+)
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -24,6 +27,7 @@ from pytest_automation_report.api.exchange import (
     WatchedTlsConnection,
     current_exchange,
 )
+from pytest_automation_report.api.urls import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,46 +147,30 @@ def proxies_for(url: str, proxies: Mapping[str, str]) -> dict[str, str]:
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
     proxy = proxies.get(parts.scheme)
-    if not proxy or _is_loopback(host):
+    if not proxy or is_loopback(host) or host.endswith(".localhost"):
         return {}
-    port = parts.port or _PORTS.get(parts.scheme, 0)
-    entries = (entry.strip().lower() for entry in proxies.get("no_proxy", "").split(","))
-    if any(_matches(entry, host, port) for entry in entries if entry):
+    if _is_exempt(host, parts.port or _PORTS.get(parts.scheme, 0), proxies.get("no_proxy", "")):
         return {}
     if not urlsplit(proxy if "://" in proxy else f"http://{proxy}").hostname:
         raise InvalidProxyURL("the proxy has no host")
     return {parts.scheme: proxy}
 
 
-def _is_loopback(host: str) -> bool:
-    address = _address(host)
-    return address.is_loopback if address else host == "localhost" or host.endswith(".localhost")
+def _is_exempt(host: str, port: int, no_proxy: str) -> bool:
+    """Whether ``no_proxy`` lists a host, alone or with this port.
 
-
-def _matches(entry: str, host: str, port: int) -> bool:
-    """Whether an entry of ``no_proxy`` matches host and port."""
-    if entry == "*":
+    The standard library compares names and ports, and knows no networks. requests has a function for both, which writes
+    ``no_proxy`` to the environment for the time of each call: with requests in several threads it could stay there.
+    """
+    literal = f"[{host}]" if ":" in host else host
+    if proxy_bypass_environment(f"{literal}:{port}", {"no": no_proxy.replace("*.", ".")}):
         return True
-    address = _address(host)
-    if address and "/" in entry:
-        try:
-            return address in ip_network(entry, strict=False)
-        except ValueError:
-            return False
-    name, colon, entry_port = entry.rpartition(":")
-    # An IPv6 address without brackets has colons and no port.
-    if colon and entry_port.isdigit() and (":" not in name or name.endswith("]")):
-        if int(entry_port) != port:
-            return False
-        entry = name
-    if address:
-        return _address(entry.strip("[]")) == address
-    domain = entry.removeprefix("*").removeprefix(".")
-    return bool(domain) and (host == domain or host.endswith(f".{domain}"))
+    return any(_contains(entry.strip(), host) for entry in no_proxy.split(","))
 
 
-def _address(host: str) -> IPv4Address | IPv6Address | None:
+def _contains(network: str, host: str) -> bool:
+    """Whether a network, or a single address, contains a host's address; False for names."""
     try:
-        return ip_address(host)
+        return ip_address(host) in ip_network(network, strict=False)
     except ValueError:
-        return None
+        return False

@@ -1,4 +1,8 @@
-"""The server mounted on a requests session: the same application without port, process or wait."""
+"""Mount the server on a requests session: the same application, without port and process.
+
+Sessions without a server's URL report this way. The same client, requests and responses are used as for a server on
+the network, so the delivery code has one path.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +34,10 @@ if TYPE_CHECKING:
 
 
 class StoreAdapter(BaseAdapter):
-    """Answers a session's requests from a store; mount it for ``http+local://``.
+    """Answer a session's requests from a store; mount it for ``http+local://``.
 
-    The store is opened by the first request, which raises `StoreError` when it cannot be, and closed by `close`.
-    Time-outs, proxies and certificates mean nothing here.
+    The first request opens the store, and raises `StoreError` if that fails; `close` closes it. A body is bytes or one
+    file. Time-outs, proxies and certificates are ignored.
     """
 
     def __init__(self, database: Path | PostgresDatabase, token: Token) -> None:
@@ -52,7 +56,7 @@ class StoreAdapter(BaseAdapter):
         cert: object = None,
         proxies: Mapping[str, str] | None = None,
     ) -> Response:
-        """Return the application's answer."""
+        """Return the application's response."""
         del stream, timeout, verify, cert, proxies
         status, headers, body = _call(self._application(), _environ(request))
         return _response(request, status, headers, body)
@@ -74,14 +78,15 @@ class StoreAdapter(BaseAdapter):
 
 
 def _environ(request: PreparedRequest) -> dict[str, Any]:
-    address = urlsplit(request.url or "")
-    body, length = _content(request)
+    """Return the WSGI environment of a request."""
+    url = urlsplit(request.url or "")
+    body, length = _body(request)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method or "GET",
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(address.path or "/").decode("latin-1"),
-        "QUERY_STRING": address.query,
-        "SERVER_NAME": address.hostname or "store",
+        "PATH_INFO": unquote_to_bytes(url.path or "/").decode("latin-1"),  # as PEP 3333 has it
+        "QUERY_STRING": url.query,
+        "SERVER_NAME": url.hostname or "store",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.version": (1, 0),
@@ -94,63 +99,39 @@ def _environ(request: PreparedRequest) -> dict[str, Any]:
     }
     for name, value in request.headers.items():
         variable = name.upper().replace("-", "_")
-        environ[variable if variable == "CONTENT_TYPE" else f"HTTP_{variable}"] = _header_text(value)
+        environ[variable if variable == "CONTENT_TYPE" else f"HTTP_{variable}"] = value
     environ.pop("HTTP_CONTENT_LENGTH", None)
     if length:
         environ["CONTENT_LENGTH"] = str(length)
     return environ
 
 
-def _header_text(value: str | bytes) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else value
-
-
-def _content(request: PreparedRequest) -> tuple[Any, int]:
-    """Return what the application reads a body from, and its length; a large file is never in memory as a whole."""
+def _body(request: PreparedRequest) -> tuple[Any, int]:
+    """Return a file with the request's body, and the body's length; a body that is a file is never read as a whole."""
     body: Any = request.body
-    length = request.headers.get("Content-Length")
-    if length is not None and hasattr(body, "read") and not isinstance(body, io.TextIOBase):
-        return body, int(length)
-    content = _bytes(body)
-    return io.BytesIO(content), len(content)
-
-
-def _bytes(body: Any) -> bytes:  # noqa: ANN401 - requests takes texts, files and iterables alike
-    if body is None:
-        return b""
-    if isinstance(body, bytes | bytearray):
-        return bytes(body)
-    if isinstance(body, str):
-        return body.encode()
     if hasattr(body, "read"):
-        return _bytes(body.read())
-    return b"".join(_bytes(part) for part in body)
+        return body, int(request.headers["Content-Length"])
+    return io.BytesIO(body or b""), len(body or b"")
 
 
 def _call(application: _Application, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Return status, headers and body of the response."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
-    written = io.BytesIO()
 
-    def _start_response(
-        status: str,
-        headers: list[tuple[str, str]],
-        exc_info: object = None,
-        /,
-    ) -> Callable[[bytes], object]:
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None, /) -> None:
         del exc_info
         started.append((status, headers))
-        return written.write
 
-    parts: Iterable[bytes] = application(environ, _start_response)
+    parts: Iterable[bytes] = application(environ, start_response)
     try:
-        for part in parts:
-            written.write(part)
+        body = b"".join(parts)
     finally:
+        # A response that is streamed from the store ends its transaction here, also after an error.
         close = getattr(parts, "close", None)
         if close is not None:
             close()
-    status, headers = started[-1]
-    return status, headers, written.getvalue()
+    status, headers = started[0]
+    return status, headers, body
 
 
 def _response(request: PreparedRequest, status: str, headers: list[tuple[str, str]], body: bytes) -> Response:
