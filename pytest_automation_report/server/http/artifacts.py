@@ -1,8 +1,8 @@
-"""The addresses of artifacts that the store itself keeps: an extension of ours, beside the contract's paths.
+"""Store and send artifact files: an extension of the API by this server.
 
-``POST /artifacts?name=NAME`` with the content as its body puts one there; its answer has the address that a test, run
-or thread refers to. ``GET /artifacts/HASH`` and ``GET /artifacts/HASH/NAME`` show it. Contents come from anywhere, so
-nothing of one is ever run: its type is one of a few that are recognised, and its page may load nothing and do nothing.
+``POST /artifacts?name=NAME`` with the file as body stores it, and returns the URL that a test, run or thread refers to.
+``GET /artifacts/HASH`` and ``GET /artifacts/HASH/NAME`` send it. Anyone's tests may have written a file, so browsers
+must never execute one: it is sent as one of a few recognised types, with a policy that forbids scripts and requests.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 CONTENT_POLICY: Final = (
     "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 )
-"""What a content may do when it is opened by itself; the style is the browser's own for pictures and videos."""
+"""Policy of an opened file. Inline styles are allowed, since browsers use them to show pictures and videos."""
 
+# A larger upload waits in a temporary file: its hash must be known before it can be stored.
 _IN_MEMORY_BYTES: Final = 1024 * 1024
-_COPIED_BYTES: Final = 64 * 1024
+_PART_BYTES: Final = 64 * 1024
 _HEADERS: Final = {
     "Accept-Ranges": "bytes",
+    # A URL has the hash of its content, so the content never changes.
     "Cache-Control": "private, max-age=31536000, immutable",
     "Content-Security-Policy": CONTENT_POLICY,
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -42,66 +44,67 @@ _HEADERS: Final = {
 
 
 class ArtifactsResource:
-    """Where contents are put."""
+    """Uploads of artifact files."""
 
-    def __init__(self, shelf: ArtifactContents) -> None:
-        self._shelf = shelf
+    def __init__(self, contents: ArtifactContents) -> None:
+        self._contents = contents
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Keep the body, and tell its address."""
+        """Store the body and answer with its URL."""
         if (req.content_length or 0) > MAX_CONTENT_BYTES:
             raise too_large()
         name = req.get_param("name") or "file"
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as body:
-            while part := req.bounded_stream.read(_COPIED_BYTES):
+            while part := req.bounded_stream.read(_PART_BYTES):
                 body.write(part)
             body.seek(0)
-            kept = self._shelf.put(cast("BinaryIO", body))
-        told = {
-            "url": content_address(kept.hash, name),
+            content = self._contents.put(cast("BinaryIO", body))
+        artifact = {
+            "url": content_address(content.hash, name),
             "name": name,
-            "mime_type": kept.mime_type,
-            "size": kept.size,
+            "mime_type": content.mime_type,
+            "size": content.size,
         }
         resp.status = 201
-        resp.data = json_text(told).encode("utf-8", "replace")
+        resp.data = json_text(artifact).encode("utf-8", "replace")
 
 
 class ArtifactResource:
-    """One content; its name is only for people."""
+    """A stored file. The name in its URL is for users alone: the hash identifies the file."""
 
-    def __init__(self, shelf: ArtifactContents) -> None:
-        self._shelf = shelf
+    def __init__(self, contents: ArtifactContents) -> None:
+        self._contents = contents
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, content_hash: str, name: str = "file") -> None:
-        """Send it, or a range of it."""
-        kept = self._shelf.find(content_hash)
-        if kept is None:
-            raise ApiError(404, "This artifact is not kept here, or no longer.")
-        start, end = _stretch(req, kept)
+        """Send the file, or a range of its bytes."""
+        content = self._contents.find(content_hash)
+        if content is None:
+            raise ApiError(404, "This artifact is not stored here, or was removed.")
+        start, end = _byte_range(req, content)
         resp.set_headers(_HEADERS)
-        tag = f'"{kept.hash}"'
+        tag = f'"{content.hash}"'
         resp.set_header("ETag", tag)
         if req.get_header("If-None-Match") == tag:
             resp.status = 304
             return
-        resp.content_type = kept.media_type
-        placed = "attachment" if kept.media_type == DOWNLOAD else "inline"
-        resp.set_header("Content-Disposition", f"{placed}; filename*=UTF-8''{quote(file_name(name), safe='')}")
-        if end - start < kept.size:
+        resp.content_type = content.media_type
+        disposition = "attachment" if content.media_type == DOWNLOAD else "inline"
+        resp.set_header("Content-Disposition", f"{disposition}; filename*=UTF-8''{quote(file_name(name), safe='')}")
+        if end - start < content.size:
             resp.status = 206
-            resp.content_range = (start, end - 1, kept.size)
-        resp.set_stream(self._shelf.read(kept.hash, start, end), end - start)
+            resp.content_range = (start, end - 1, content.size)
+        resp.set_stream(self._contents.read(content.hash, start, end), end - start)
 
 
-def _stretch(req: falcon.Request, kept: StoredContent) -> tuple[int, int]:
-    """Return first byte and end of what is asked for; all of it, unless a range of bytes is."""
-    asked = req.range if req.range_unit == "bytes" else None
-    if asked is None:
-        return 0, kept.size
-    first, last = asked
-    start = max(0, kept.size + first) if first < 0 else first
-    end = kept.size if last < 0 else min(last + 1, kept.size)
+def _byte_range(req: falcon.Request, content: StoredContent) -> tuple[int, int]:
+    """Return the offsets of the first requested byte and of the end: of the whole file, if the request has no range."""
+    requested = req.range if req.range_unit == "bytes" else None
+    if requested is None:
+        return 0, content.size
+    first, last = requested
+    # falcon writes "the last N bytes" as first = -N, and "to the end" as last = -1.
+    start = max(0, content.size + first) if first < 0 else first
+    end = content.size if last < 0 else min(last + 1, content.size)
     if start >= end:
-        raise falcon.HTTPRangeNotSatisfiable(kept.size)
+        raise falcon.HTTPRangeNotSatisfiable(content.size)
     return start, end

@@ -1,7 +1,10 @@
-"""Connections of the server: deadlines, refusals before a body is read, errors as JSON.
+"""Add to waitress's connections: deadlines, refusals before a body is read, errors as JSON.
 
-waitress itself closes only connections on which nothing moves for a minute, and each one after an answer without a
-body; it stores a body before the application sees the header, and writes its own errors as plain text.
+waitress alone would close a connection only after a minute without a byte, so that a client which sends a byte a second
+occupies one for ever. It stores a body before the application sees the header, so that clients without the token could
+fill the disk. It closes each connection after a response without a body, and writes its own errors as plain text.
+
+The classes here override and read attributes that waitress 3 does not document.
 """
 
 from __future__ import annotations
@@ -26,18 +29,20 @@ if TYPE_CHECKING:
     from waitress.adjustments import Adjustments  # type: ignore[import-untyped] # as above
 
     HeaderCheck: TypeAlias = Callable[[str | None], ApiError | None]
-    """Returns the refusal of a request with a body, by its Authorization header."""
+    """Returns the error for a request with a body, by its Authorization header; None accepts it."""
 
 _JSON_HEADERS = (("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff"))
+# A client that has just connected is about to send its request: it does not make room for others yet.
 _GRACE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How long a connection may wait for its client, in seconds.
+    """Longest times that a connection waits for its client, in seconds.
 
-    A request's header from its first byte on, then its body; without a request; after a refusal, for a client that
-    still sends the body and reads the answer only then.
+    ``header_seconds`` counts from the first byte of a header, ``body_seconds`` from its end, ``idle_seconds`` while
+    there is no request. ``drain_seconds`` is for a client whose request was refused, and that sends its whole body
+    before it reads the response.
     """
 
     header_seconds: float = 10.0
@@ -47,15 +52,15 @@ class Deadlines:
 
     @property
     def shortest_seconds(self) -> float:
-        """The shortest of them."""
+        """The shortest of these times."""
         return min(self.header_seconds, self.body_seconds, self.idle_seconds, self.drain_seconds)
 
 
 class JsonErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
-    """Answers what is refused before the application sees it, in the form of all errors."""
+    """Answer a request that is refused before the application sees it, in the form of all errors."""
 
     def execute(self) -> None:
-        """Write the answer."""
+        """Write the response."""
         task: Any = self
         error = task.request.error
         if isinstance(error, ApiError):
@@ -73,46 +78,54 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc] # waitress has no types
         self.write(body)
 
 
-class KeepingTask(WSGITask):  # type: ignore[misc] # waitress has no types
-    """Keeps the connection after an answer that has no body: waitress closes it, since it finds no length."""
+class KeepAliveTask(WSGITask):  # type: ignore[misc] # waitress has no types
+    """Keep the connection open after a response without a body.
 
-    _is_kept = False
+    waitress closes it, since it finds no Content-Length; but 204 must not have one, and each append is answered 204.
+    """
+
+    # True while waitress builds the header of such a response: it decides there to close the connection.
+    _is_kept_open = False
 
     def build_response_header(self) -> bytes:
-        """Return the header; of HTTP/1.0 a client knows no end but that of the connection."""
+        """Return the header; HTTP/1.0 clients find the end of a response by the end of the connection."""
         task: Any = self
         is_closed = task.request.headers.get("CONNECTION", "").lower() == "close"
-        self._is_kept = self.version == "1.1" and not (task.has_body or is_closed)
+        self._is_kept_open = self.version == "1.1" and not (task.has_body or is_closed)
         try:
             header: bytes = super().build_response_header()
         finally:
-            self._is_kept = False
+            self._is_kept_open = False
         return header
 
     def set_close_on_finish(self) -> None:
-        """Close the connection after the answer, unless only its length is missing."""
-        if not self._is_kept:
+        """Close the connection after the response, unless waitress wants it for the missing length alone."""
+        if not self._is_kept_open:
             super().set_close_on_finish()
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
-    """Refuses a request with a body by its header, so that a body without a token is never stored."""
+    """Refuse a request with a body by its header, so that a body without the token is never stored."""
 
     error: Any = None
 
     def __init__(self, adj: Adjustments, check: HeaderCheck) -> None:
         super().__init__(adj)
         self._check = check
+        # True once the header was checked: each piece of the body comes through `received`, too.
         self._is_checked = False
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Read a header; refuse one with two lengths: a server that reads the other one sees another request."""
+        """Parse a header; raise for one with two lengths.
+
+        A proxy that reads the other length sees another request in the same bytes (request smuggling).
+        """
         super().parse_header(header_plus)
         if self.chunked and "CONTENT_LENGTH" in self.headers:
             raise ParsingError("Content-Length and Transfer-Encoding were both given")
 
     def received(self, data: bytes) -> int:
-        """Take bytes and return how many were used; the end of the header ends a refused request."""
+        """Parse bytes and return the number of those used; a refused request is complete at the end of its header."""
         used: int = super().received(data)
         if self.headers_finished and not self._is_checked:
             self._is_checked = True
@@ -125,19 +138,32 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no t
 
 
 class TimedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
-    """A connection that knows since when it has been waiting for its client."""
+    """A connection with deadlines; `Loop` closes it when its client misses one.
 
-    task_class = KeepingTask
+    The states, and the deadline of each::
+
+        idle --first byte--> header --its end--> body --its end--> answering --response sent--> idle
+        idle_seconds      header_seconds     body_seconds           (none)
+
+        header --refused--> answering --error sent--> draining --end of the client's data--> closed
+                              (none)                drain_seconds
+    """
+
+    task_class = KeepAliveTask
     error_task_class = JsonErrorTask
+    # The request was refused: bytes that still arrive belong to its body, and are thrown away.
     is_refused = False
-    close_when_flushed = False
-    server: Any  # waitress's own server, of which it declares less than it has
-    socket: Any  # None only before a connection is there
+    close_when_flushed = False  # waitress sets it when the connection ends with the current response
+    server: Any  # waitress declares less than its server has
+    socket: Any  # None only before the client has connected
+    # The request that is arriving, and whether its header is complete: a change begins the next deadline.
     _part: tuple[object, bool] = (None, False)
+    # The error was sent, and our side of the connection is closed.
     _is_draining = False
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - waitress has no types
         super().__init__(*args, **options)
+        # Monotonic time at which the current state began.
         self._since = time.monotonic()
 
     # waitress calls it as it would the class that it expects here
@@ -146,7 +172,7 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         return StrictParser(adj, self.server.header_check)
 
     def received(self, data: bytes) -> bool:
-        """Take bytes; a new request and the end of its header each begin another time."""
+        """Parse bytes; a new request and the end of its header each begin a new deadline."""
         if self.is_refused:
             return False
         is_taken: bool = super().received(data)
@@ -158,9 +184,10 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         return is_taken
 
     def handle_write(self) -> None:
-        """Send what is there; after a refusal go on reading, since a client that still sends reads no answer.
+        """Send waiting bytes. After an error was sent, close only our side of the connection and go on reading.
 
-        Closing would reset the connection under its hands: it would see an error of the network, and come again.
+        A client that is still sending its body has not read the error yet. Closing the connection would reset it: the
+        client would see an error of the network and repeat the request.
         """
         if not (self.is_refused and self.close_when_flushed):
             super().handle_write()
@@ -173,18 +200,21 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
             self._is_draining, self._since = True, time.monotonic()
             try:
                 self.socket.shutdown(socket.SHUT_WR)
-            except OSError:  # the client has gone
+            except OSError:  # the client has closed the connection
                 self.handle_close()
 
-    def close_when_late(self, now: float, deadlines: Deadlines) -> None:
-        """Close the connection when its client takes too long; never while a request is answered."""
+    def close_if_late(self, now: float, deadlines: Deadlines) -> None:
+        """Close the connection if its client has missed a deadline; a request that is being answered has none."""
         if self._is_answering:
             self._since = now
         elif now - self._since > self._limit_seconds(deadlines):
             self.handle_close()
 
     def waiting_since(self, now: float) -> float | None:
-        """Return since when there has been no request with a whole header; None if there is one, or for a moment."""
+        """Return the time since which the connection has no request with a complete header.
+
+        None if it has one, or if that time began a moment ago.
+        """
         is_waiting = self.request is None or not self.request.headers_finished
         return self._since if is_waiting and not self._is_answering and now - self._since > _GRACE_SECONDS else None
 

@@ -1,4 +1,7 @@
-"""Answer the API's URLs: one class per URL, which reads or changes the store in one transaction."""
+"""Answer the API's URLs: one class per URL, which reads or changes the store in one transaction.
+
+Reads and changes are functions that the store calls, since it may have to run a transaction again.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     References: TypeAlias = dict[Reference, list[Json]]
 
 _THREADS_AT_ONCE: Final = 2_000
-"""How many threads of a page's runs are in memory at once, unless one run has more."""
+"""Most threads of a page's runs that are in memory at once, unless one run has more."""
 
 _RUN_PAGE = queries.RunPageQuery()
 _RUN_QUERY = queries.RunQuery()
@@ -58,31 +61,22 @@ class _Resource:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def _create(self, req: falcon.Request, resp: falcon.Response, body: bytes, create: Callable[[Writer], int]) -> None:
-        """Create a record once for each idempotency key, and answer 201 with its id."""
-
-        def work(writer: Writer) -> StoredResponse:
-            return StoredResponse(201, {"id": create(writer)})
-
-        _answer(resp, self._store.change(work, _idempotent_request(req, body)))
-
-    def _change(
-        self, req: falcon.Request, resp: falcon.Response, body: bytes, change: Callable[[Writer], None]
+    def _apply(
+        self, req: falcon.Request, resp: falcon.Response, body: bytes, change: Callable[[Writer], int | None]
     ) -> None:
-        """Change a record once for each idempotency key, and answer 204."""
+        """Apply a change once for each idempotency key.
 
-        def work(writer: Writer) -> StoredResponse:
-            change(writer)
-            return StoredResponse(204)
+        The response is 201 with the id that ``change`` returns, or 204 if it returns None.
+        """
+        work = partial(_apply_change, change)
+        _set_stored_response(resp, self._store.change(work, _idempotent_request(req, body)))
 
-        _answer(resp, self._store.change(work, _idempotent_request(req, body)))
-
-    def _has_repeated(self, req: falcon.Request, resp: falcon.Response, body: bytes) -> bool:
-        """Answer a request that was applied before with its stored response; False if it was not applied."""
+    def _answer_repetition(self, req: falcon.Request, resp: falcon.Response, body: bytes) -> bool:
+        """Answer a request that was applied before with its stored response; return False if it was not applied."""
         request = _idempotent_request(req, body)
         earlier = None if request is None else self._store.earlier_response(request)
         if earlier is not None:
-            _answer(resp, earlier)
+            _set_stored_response(resp, earlier)
         return earlier is not None
 
 
@@ -138,9 +132,7 @@ class ProjectRunsResource(_Resource):
         body = received(req)
         run = run_from(schemas.loaded(_RUN, object_from(body)))
         is_strict = self._are_references_strict
-        self._create(
-            req, resp, body, lambda writer: writer.create_run(project_id, run, are_references_strict=is_strict)
-        )
+        self._apply(req, resp, body, lambda writer: writer.create_run(project_id, run, are_references_strict=is_strict))
 
 
 class RunResource(_Resource):
@@ -165,7 +157,7 @@ class RunAppendResource(_Resource):
         """Add fields, artifacts and links to the run."""
         body = received(req)
         attachments = attachments_from(schemas.loaded(_RUN_APPEND, object_from(body)))
-        self._change(req, resp, body, lambda writer: writer.append_to_run(run_id, attachments))
+        self._apply(req, resp, body, lambda writer: writer.append_to_run(run_id, attachments))
 
 
 class RunCompletionResource(_Resource):
@@ -175,7 +167,7 @@ class RunCompletionResource(_Resource):
         """Complete the run and its open threads."""
         body = received(req, missing=b"{}")
         measure = schemas.loaded(_RUN_COMPLETION, object_from(body)).get("measure_elapsed", False)
-        self._change(req, resp, body, lambda writer: writer.complete_run(run_id, measure_elapsed=measure))
+        self._apply(req, resp, body, lambda writer: writer.complete_run(run_id, measure_elapsed=measure))
 
 
 class RunThreadsResource(_Resource):
@@ -185,7 +177,7 @@ class RunThreadsResource(_Resource):
         """Create a thread."""
         body = received(req, missing=b"{}")
         thread = thread_from(schemas.loaded(_THREAD, object_from(body)))
-        self._create(req, resp, body, lambda writer: writer.create_thread(run_id, thread))
+        self._apply(req, resp, body, lambda writer: writer.create_thread(run_id, thread))
 
 
 class RunTestsResource(_Resource):
@@ -210,10 +202,10 @@ class ThreadAppendResource(_Resource):
             addition = _addition_from(object_from(body), statuses)
         except ApiError:
             # A repetition is valid even if the project has renamed a status of its tests since the first request.
-            if not self._has_repeated(req, resp, body):
+            if not self._answer_repetition(req, resp, body):
                 raise
             return
-        self._change(req, resp, body, lambda writer: writer.append_to_thread(thread_id, addition))
+        self._apply(req, resp, body, lambda writer: writer.append_to_thread(thread_id, addition))
 
 
 class ThreadCompletionResource(_Resource):
@@ -224,7 +216,7 @@ class ThreadCompletionResource(_Resource):
         body = received(req, missing=b"{}")
         final = schemas.loaded(_THREAD_COMPLETION, object_from(body))
         observed, computed = final.get("elapsed_observed"), final.get("elapsed_computed")
-        self._change(req, resp, body, lambda writer: writer.complete_thread(thread_id, observed, computed))
+        self._apply(req, resp, body, lambda writer: writer.complete_thread(thread_id, observed, computed))
 
 
 class ProjectSourcesResource(_Resource):
@@ -276,10 +268,15 @@ def _idempotent_request(req: falcon.Request, body: bytes) -> IdempotentRequest |
     return None if key is None else IdempotentRequest.of(key, req.method, req.path, body)
 
 
-def _answer(resp: falcon.Response, response: StoredResponse) -> None:
+def _apply_change(change: Callable[[Writer], int | None], writer: Writer) -> StoredResponse:
+    record_id = change(writer)
+    return StoredResponse(204) if record_id is None else StoredResponse(201, {"id": record_id})
+
+
+def _set_stored_response(resp: falcon.Response, response: StoredResponse) -> None:
     resp.status = response.status
     if response.body is not None:
-        resp.data = json_text(response.body).encode()
+        _set_json(resp, response.body)
 
 
 def _set_json(resp: falcon.Response, value: Json) -> None:

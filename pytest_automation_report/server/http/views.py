@@ -1,4 +1,4 @@
-"""Rows of the store as the contract's JSON."""
+"""Turn rows of the store into the contract's JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.reads import Item, Page, RunRecord
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_SHOWN: Mapping[Kind, tuple[str, ...]] = {
+_PROPERTIES: Mapping[Kind, tuple[str, ...]] = {
     "fields": ("type", "name", "value", "meta"),
     "artifacts": ("name", "note", "url", "mime_type", "size"),
     "links": ("name", "note", "url"),
@@ -29,8 +29,8 @@ _SOURCE_STATUSES: Mapping[int | None, ResultClass] = {
 
 
 def page_view(page: Page[Item], view: Callable[[Item], Json]) -> Json:
-    """Return the envelope of a page; an empty list has no pages, and so no page numbers."""
-    last = -(-page.total // page.size) or None
+    """Return a page with its numbers; they are null for an empty list, which has no pages."""
+    last = -(-page.total // page.size) or None  # rounded up
     return {
         "page": page.number if last else None,
         "prev_page": min(page.number - 1, last) if last and page.number > 1 else None,
@@ -45,7 +45,7 @@ def page_view(page: Page[Item], view: Callable[[Item], Json]) -> Json:
 def run_view(record: RunRecord) -> Json:
     """Return a run with its threads."""
     row = record.row
-    own = [each for each in record.attachments if each["thread"] is None]
+    attachments = [attachment for attachment in record.attachments if attachment["thread"] is None]
     return {
         "id": row["id"],
         "project_id": row["project"],
@@ -57,19 +57,19 @@ def run_view(record: RunRecord) -> Json:
         "elapsed": row["elapsed"],
         "is_completed": row["is_completed"],
         **_counts(row),
-        "artifacts": _attached("artifacts", own),
-        "fields": _attached("fields", own),
-        "links": _attached("links", own),
+        "artifacts": _attached("artifacts", attachments),
+        "fields": _attached("fields", attachments),
+        "links": _attached("links", attachments),
         "tags": json.loads(row["tags"]),
         "threads": _thread_views(record),
         "thread_count": row["thread_count"],
         "thread_active_count": row["thread_active_count"],
         "thread_completed_count": row["thread_count"] - row["thread_active_count"],
-        "created_at": moment(row["created"]),
+        "created_at": iso_time(row["created"]),
         "created_by": USER_ID,
-        "updated_at": moment(row["updated"]),
+        "updated_at": iso_time(row["updated"]),
         "updated_by": _user(row["updated"]),
-        "completed_at": moment(row["completed"]),
+        "completed_at": iso_time(row["completed"]),
         "completed_by": _user(row["completed"]),
     }
 
@@ -87,12 +87,12 @@ def test_view(row: Mapping[str, Any]) -> Json:
         "status": row["result_class"],
         "elapsed": row["elapsed"],
         "thread_id": row["thread"],
-        "created_at": moment(row["created"]),
+        "created_at": iso_time(row["created"]),
     }
 
 
 def source_view(row: Mapping[str, Any]) -> Json:
-    """Return a source; its status is that of its latest run."""
+    """Return a source with the status of its latest run."""
     return {
         "id": row["id"],
         "project_id": row["project"],
@@ -102,8 +102,8 @@ def source_view(row: Mapping[str, Any]) -> Json:
         "run_count": row["run_count"],
         "test_count_average": _rounded(row["test_average"]),
         "elapsed_average": _rounded(row["elapsed_average"]),
-        "ran_at": moment(row["ran"]),
-        "created_at": moment(row["created"]),
+        "ran_at": iso_time(row["ran"]),
+        "created_at": iso_time(row["created"]),
         "created_by": USER_ID,
         "updated_at": None,
         "updated_by": None,
@@ -112,23 +112,23 @@ def source_view(row: Mapping[str, Any]) -> Json:
     }
 
 
-def moment(microseconds: int | None) -> str | None:
-    """Return a time as the contract writes it, in whole milliseconds."""
+def iso_time(microseconds: int | None) -> str | None:
+    """Return a time, in microseconds since 1970, in the contract's form with whole milliseconds; None for None."""
     if microseconds is None:
         return None
-    when = _EPOCH + timedelta(microseconds=microseconds)
-    return f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03d}Z"
+    time = _EPOCH + timedelta(microseconds=microseconds)
+    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
 
 
 def _thread_views(record: RunRecord) -> list[Json]:
-    attached: dict[int, list[Json]] = {thread["id"]: [] for thread in record.threads}
-    for each in record.attachments:
-        if each["thread"] is not None:
-            attached[each["thread"]].append(each)
-    return [_thread_view(thread, attached[thread["id"]]) for thread in record.threads]
+    attachments: dict[int, list[Json]] = {thread["id"]: [] for thread in record.threads}
+    for attachment in record.attachments:
+        if attachment["thread"] is not None:
+            attachments[attachment["thread"]].append(attachment)
+    return [_thread_view(thread, attachments[thread["id"]]) for thread in record.threads]
 
 
-def _thread_view(row: Mapping[str, Any], attached: Sequence[Json]) -> Json:
+def _thread_view(row: Mapping[str, Any], attachments: Sequence[Json]) -> Json:
     observed = row["elapsed_observed"]
     return {
         "id": row["id"],
@@ -138,11 +138,11 @@ def _thread_view(row: Mapping[str, Any], attached: Sequence[Json]) -> Json:
         "elapsed": row["elapsed_computed"] if observed is None else observed,
         "is_completed": row["is_completed"],
         **_counts(row),
-        "artifacts": _attached("artifacts", attached),
-        "fields": _attached("fields", attached),
-        "created_at": moment(row["created"]),
+        "artifacts": _attached("artifacts", attachments),
+        "fields": _attached("fields", attachments),
+        "created_at": iso_time(row["created"]),
         "created_by": USER_ID,
-        "completed_at": moment(row["completed"]),
+        "completed_at": iso_time(row["completed"]),
         "completed_by": _user(row["completed"]),
     }
 
@@ -152,17 +152,18 @@ def _counts(row: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _attached(kind: Kind, attachments: Sequence[Mapping[str, Any]]) -> list[Json]:
-    """Return attachments of one kind; a property that was not sent is null, and missing pairs are none."""
-    shown: list[Json] = []
-    for each in attachments:
-        if each["kind"] == kind:
-            body = json.loads(each["body"])
-            shown.append({name: body.get(name, {} if name == "meta" else None) for name in _SHOWN[kind]})
-    return shown
+    """Return attachments of one kind; a property that was not sent is null, and a missing ``meta`` is empty."""
+    views: list[Json] = []
+    for attachment in attachments:
+        if attachment["kind"] == kind:
+            body = json.loads(attachment["body"])
+            views.append({name: body.get(name, {} if name == "meta" else None) for name in _PROPERTIES[kind]})
+    return views
 
 
-def _user(when: int | None) -> int | None:
-    return None if when is None else USER_ID
+def _user(time_us: int | None) -> int | None:
+    """Return the user of a change; None if there was no change."""
+    return None if time_us is None else USER_ID
 
 
 def _rounded(average: float | None) -> int | None:

@@ -1,4 +1,4 @@
-"""waitress' loop with an end that cuts no answer, and room for new connections."""
+"""Run waitress's loop so that its end cuts no response, and new connections find room."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.server.http.channels import Deadlines, HeaderCheck
 
+# Longest time for the responses that are under way when the signal comes.
 _DRAIN_SECONDS = 10.0
 _POLL_SECONDS = 0.05
+# Longest time between two checks of the deadlines.
 _TURN_SECONDS = 1.0
-# From this part of the connections on, those without a request make room for new ones.
+# Part of the allowed connections from which on those without a request are closed. At the limit itself waitress
+# accepts no more connections, so room is made before.
 _FULL = 7 / 8
 
 
 class Loop:
-    """waitress' loop, ended by a flag: its own way, an exception in a handler, can cut an answer in two."""
+    """waitress's loop, ended by a flag.
+
+    waitress itself ends its loop by an exception out of a signal handler, which can cut a response in two.
+    """
 
     def __init__(self, server: Any, deadlines: Deadlines, check: HeaderCheck) -> None:  # noqa: ANN401 - waitress has no types
         server.channel_class = TimedChannel
@@ -31,12 +37,13 @@ class Loop:
         self._deadlines = deadlines
         self._turn_seconds = min(_TURN_SECONDS, deadlines.shortest_seconds)
         self._is_stopping = False
-        self._replaced: dict[int, Any] = {}
+        # The handlers that were set before, by signal number.
+        self._previous_handlers: dict[int, Any] = {}
 
     def run(self, announce: Callable[[], None]) -> None:
-        """Answer requests until a signal comes, and then those that had begun."""
+        """Answer requests until SIGTERM or SIGINT, and then finish those that had begun."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            self._replaced[number] = signal.signal(number, self._stop)
+            self._previous_handlers[number] = signal.signal(number, self._stop)
         try:
             announce()
             while not self._is_stopping:
@@ -58,18 +65,19 @@ class Loop:
         )
         now = time.monotonic()
         for channel in list(server.active_channels.values()):
-            channel.close_when_late(now, self._deadlines)
+            channel.close_if_late(now, self._deadlines)
         self._make_room(now)
 
     def _make_room(self, now: float) -> None:
-        """Close the connections that have waited longest, when there are so many that new ones would have to wait."""
+        """Close the connections that have waited longest for a request, if the server is nearly full."""
         channels = list(self._server.active_channels.values())
         # waitress counts its listening socket and its trigger, too.
         excess = len(self._server._map) - int(self._server.adj.connection_limit * _FULL)  # noqa: SLF001 - as above
         if excess <= 0:
             return
         waiting = [(since, channel) for channel in channels if (since := channel.waiting_since(now)) is not None]
-        for _, channel in sorted(waiting, key=lambda each: each[0])[:excess]:
+        waiting.sort(key=lambda pair: pair[0])
+        for _, channel in waiting[:excess]:
             channel.handle_close()
 
     def _is_answering(self) -> bool:
@@ -79,10 +87,11 @@ class Loop:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self._is_stopping = True
+        # At once, so that a second signal ends a server that does not come to its end.
         self._restore()
-        self._server.pull_trigger()
+        self._server.pull_trigger()  # the loop may be waiting for bytes
 
     def _restore(self) -> None:
-        for number, handler in self._replaced.items():
+        for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)
-        self._replaced.clear()
+        self._previous_handlers.clear()
