@@ -94,6 +94,7 @@ class Suite:
         xml.unlink(missing_ok=True)
         env["PATH"] = f"{self.place.python.parent}:{env['PATH']}"
         env["SESSION_STATE_FOLDER"] = str(states)
+        env.pop("PYTEST_ADDOPTS")  # some of the packages' tests use Hypothesis
         command = [str(self.place.python), "-m", "pytest", *way.arguments, f"--junitxml={xml}", "-p", "session_state"]
         began = time.monotonic()
         ran, has_ended = self._ran([*command, *self.package.arguments, *reporting], tree, env)
