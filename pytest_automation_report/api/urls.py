@@ -15,7 +15,15 @@ from pytest_automation_report.errors import SettingError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["is_loopback", "is_loopback_origin", "origin_from", "proxies_from", "shown_address", "web_address_hint"]
+__all__ = [
+    "is_loopback",
+    "is_loopback_origin",
+    "is_web_address",
+    "origin_from",
+    "proxies_from",
+    "shown_address",
+    "web_address_hint",
+]
 
 _BAD_CHARACTERS: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]|\s")
 # Wider than the standard: names of containers and of test machines have underscores.
@@ -74,9 +82,15 @@ def is_loopback_origin(origin: str) -> bool:
     return is_loopback(host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0])
 
 
+def is_web_address(text: str) -> bool:
+    """Whether a text is an http or https URL that a page can link to."""
+    return not web_address_hint(text)
+
+
 def web_address_hint(address: str) -> str:
     """Return the hint for a text that a page cannot link to, empty for a valid web address."""
-    if _BAD_CHARACTERS.search(address):
+    # Not printable are also all spaces but one, and the characters that turn the direction of writing around.
+    if not address.isprintable() or " " in address or "\\" in address:
         return "write a web address without spaces"
     try:
         split = urlsplit(address)

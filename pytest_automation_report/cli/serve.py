@@ -125,7 +125,7 @@ def serve(  # noqa: PLR0913 - one for each option
     passes = passes_secret(configuration.database, is_new=revoke_browsers, note=echo_stderr)
     empty_note = _empty_note(store, place, is_new=is_new)
     looking = _Looking(run_id, is_opened=is_opened)
-    pages = Pages(store, passes, told=looking.again)
+    pages = Pages(store, passes, on_link_used=looking.again)
     serving = ServeOptions(
         is_remote_allowed=allow_remote, host_names=allow_host, server_options=server_options, extension=pages.extension
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, outcomes, stretch
+from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, query_history, query_tests
 from support.service import IN_A_FILE, a_test
 from support.website import Site, failing
 
@@ -31,9 +31,9 @@ def _plan(database: Path, query: Any) -> list[str]:  # noqa: ANN401 - peewee's q
 def test_a_page_reads_its_stretch_of_one_index(site: Site, tmp_path: Path) -> None:
     """Tests of a status, and the last outcomes of a test, come in order from an index: nothing is sorted or scanned."""
     site.run_of(a_test())
-    (status,) = _plan(tmp_path / "store.db", stretch(1, 3, limit=PAGE_ROWS, offset=400))
+    (status,) = _plan(tmp_path / "store.db", query_tests(1, 3, limit=PAGE_ROWS, offset=400))
     assert re.fullmatch(r"SEARCH .* USING INDEX result_run_id_status \(run_id=\? AND status=\?\)", status)
-    history = _plan(tmp_path / "store.db", outcomes(1))
+    history = _plan(tmp_path / "store.db", query_history(1))
     assert [re.sub(" AS t.", "", step) for step in history] == [
         "SEARCH t1 USING INDEX result_case_id (case_id=?)",
         "SEARCH t2 USING INTEGER PRIMARY KEY (rowid=?)",

@@ -39,7 +39,7 @@ class Site:
     def __init__(self, place: Path | PostgresDatabase, contract: Contract) -> None:
         self.service = Service(place, contract)
         self.links: list[str] = []
-        self.pages = Pages(self.service.store, TOKEN, told=self.links.append)
+        self.pages = Pages(self.service.store, TOKEN, on_link_used=self.links.append)
         application = create_application(self.service.store, TOKEN, extension=self.pages.extension)
         self.client = TestClient(application)
         self._pass: str | None = None

@@ -1,17 +1,18 @@
-"""The addresses of the pages: each turns a request into one question of the store and a template."""
+"""Answer the URLs of the pages: each request becomes one read of the store and one template."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from pytest_automation_report.server.http import query_parameters as queries
-from pytest_automation_report.server.pages import view_models as pictures
+from pytest_automation_report.server.pages import view_models
 from pytest_automation_report.server.pages.queries import PAGE_ROWS, PageReader, Search
-from pytest_automation_report.server.pages.rendering import page
-from pytest_automation_report.server.pages.run_url import given_once, run_state
+from pytest_automation_report.server.pages.rendering import render, set_html
+from pytest_automation_report.server.pages.run_url import run_state, single_values
 from pytest_automation_report.server.store.artifact_rows import stored_contents
 from pytest_automation_report.server.store.artifact_urls import hashes_in
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _RUN_PAGE: Final = queries.RunPageQuery()
 _RUN_FILTERS: Final = ("status", "source_id", "tags")
+_PAGE_RUNS: Final = "25"
 
 
 class _Page:
@@ -36,48 +38,49 @@ class _Page:
 
 
 class HomePage(_Page):
-    """The runs of the only project, or the projects."""
+    """The projects, or the runs of the only project."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Show them."""
-        projects = self._store.read(lambda reader: PageReader(reader.database).projects())
-        if len(projects) == 1:
-            _show(resp, _project_page(self._store, projects[0], req.params))
+        """Show the projects, or the runs of the only one."""
+        project_ids = self._store.read(lambda reader: PageReader(reader.database).projects())
+        if len(project_ids) == 1:
+            set_html(resp, _project_page(self._store, project_ids[0], req.params))
         else:
-            _show(resp, page("projects.html", projects=self._store.read(partial(_project_rows, projects))))
+            projects = self._store.read(partial(_project_rows, project_ids))
+            set_html(resp, render("projects.html", projects=projects))
 
 
 class ProjectPage(_Page):
     """The runs of a project."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
-        """Show a page of them."""
-        _show(resp, _project_page(self._store, project_id, req.params))
+        """Show one page of the project's runs."""
+        set_html(resp, _project_page(self._store, project_id, req.params))
 
 
 class RunPage(_Page):
     """One run."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Show it with a page of its tests."""
+        """Show the run with a page of its tests."""
         state = run_state(run_id, req.params)
-        _show(resp, page("run.html", **self._store.read(lambda reader: _run_values(reader, state))))
+        set_html(resp, render("run.html", **self._store.read(partial(_run_values, state))))
 
 
 class RunChangesPage(_Page):
-    """What changes on the page of a run while it is open."""
+    """The sections of a run's page that change while the run is open; the page's script asks for them."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Show it, or say that it is as it was."""
+        """Send the sections, or 304 if the page shows them already."""
         state = run_state(run_id, req.params)
-        text = page("run_live.html", **self._store.read(lambda reader: _run_values(reader, state)))
-        tag = f'"{sha256(text.encode("utf-8", "replace")).hexdigest()[:32]}"'
+        html = render("run_live.html", **self._store.read(partial(_run_values, state)))
+        tag = f'"{sha256(html.encode("utf-8", "replace")).hexdigest()[:32]}"'
         resp.set_header("Cache-Control", "private, no-cache")
         resp.set_header("ETag", tag)
         if req.get_header("If-None-Match") == tag:
             resp.status = 304
         else:
-            _show(resp, text)
+            set_html(resp, html)
 
 
 class TestPage(_Page):
@@ -86,109 +89,135 @@ class TestPage(_Page):
     __test__ = False  # pytest must not collect it
 
     def on_get(self, _: falcon.Request, resp: falcon.Response, result_id: int) -> None:
-        """Show all that is kept of it, and how it ended before."""
+        """Show the test's result, and its results in earlier runs."""
+        set_html(resp, render("test.html", **self._store.read(partial(_test_values, result_id))))
 
-        def question(reader: Reader) -> dict[str, Any]:
-            own = PageReader(reader.database)
-            row = own.test(result_id)
-            run = reader.run(row["run"], max_threads=0)
-            table = reader.statuses(run.row["project"])
-            history = [
-                {**each, "status": pictures.shown_status(table, each["status"])} for each in own.history(row["case"])
-            ]
-            summary = pictures.run_summary(run, table, own.source_name(row["source"]))
-            home = own.home(run.row["project"])
-            contents = stored_contents(reader.database, hashes_in(row["artifacts"]))
-            details = pictures.test_details(row, table, contents)
-            return {"home": home, "run": summary, "history": history, **details}
 
-        _show(resp, page("test.html", **self._store.read(question)))
+@dataclass(frozen=True, slots=True)
+class _RunList:
+    """Path and filters of a list of runs, for the links to its other pages."""
+
+    path: str
+    filters: Mapping[str, str]
+
+    def address_at(self, page: int) -> str:
+        """Return the URL of a page; the first one needs no number."""
+        pairs = [*self.filters.items(), *([("page", str(page))] if page > 1 else [])]
+        return f"{self.path}?{urlencode(pairs)}" if pairs else self.path
 
 
 def _project_rows(project_ids: Sequence[int], reader: Reader) -> list[dict[str, Any]]:
-    """Return what is told of each project in one row: how many runs it has, and the latest."""
-    own = PageReader(reader.database)
-    latest = own.latest_runs(project_ids)
-    records = reader.runs([run_id for _, run_id in latest.values()], has_threads=False)
-    names = own.source_names({record.row["source"] for record in records.values()})
+    """Return one row for each project: id, number of runs, and the latest run, None if it has no runs."""
+    page_reader = PageReader(reader.database)
+    latest_runs = page_reader.latest_runs(project_ids)
+    records = reader.runs([run_id for _, run_id in latest_runs.values()], has_threads=False)
+    source_names = page_reader.source_names({record.row["source"] for record in records.values()})
     rows = list[dict[str, Any]]()
     for project_id in project_ids:
-        amount, run_id = latest.get(project_id, (0, 0))
-        row: dict[str, Any] = {"id": project_id, "amount": amount, "run": None}
-        if amount:
+        count, run_id = latest_runs.get(project_id, (0, 0))
+        row: dict[str, Any] = {"id": project_id, "count": count, "run": None}
+        if count:
             record = records[run_id]
-            row["run"] = pictures.run_summary(record, reader.statuses(project_id), names[record.row["source"]])
+            statuses = reader.statuses(project_id)
+            row["run"] = view_models.run_summary(record, statuses, source_names[record.row["source"]])
         rows.append(row)
     return rows
 
 
 def _project_page(store: Store, project_id: int, parameters: Mapping[str, Any]) -> str:
-    given = {name: text for name, text in given_once(parameters).items() if text}
-    query = queries.query_from(_RUN_PAGE, {"per_page": "25", **given})
-    filters: dict[str, str] = {name: given[name] for name in _RUN_FILTERS if name in given}
-
-    def question(reader: Reader) -> dict[str, Any]:
-        found = reader.run_page(project_id, query)
-        own, table = PageReader(reader.database), reader.statuses(project_id)
-        names = own.source_names({each.row["source"] for each in found.items})
-        runs = [pictures.run_summary(each, table, names[each.row["source"]]) for each in found.items]
-        return {"found": found, "runs": runs, "sources": own.sources(project_id), "path": own.home(project_id)}
-
-    values = store.read(question)
-    path = values["path"]
-
-    def address(number: int) -> str:
-        pairs = [*filters.items(), ("page", str(number))] if number > 1 else [*filters.items()]
-        return f"{path}?{urlencode(pairs)}" if pairs else path
-
-    pages = pictures.paging(query["page"], values["found"].total, query["per_page"])
-    return page(
-        "runs.html",
-        **values,
-        pages=pages,
-        filters=filters,
-        address=address,
-        project=project_id,
-    )
+    """Return the page with the runs of a project; an empty parameter, as forms send it, is ignored."""
+    values = {name: text for name, text in single_values(parameters).items() if text}
+    query = queries.query_from(_RUN_PAGE, {"per_page": _PAGE_RUNS, **values})
+    filters: dict[str, str] = {name: values[name] for name in _RUN_FILTERS if name in values}
+    return render("runs.html", **store.read(partial(_project_values, project_id, query, filters)))
 
 
-def _run_values(reader: Reader, state: RunState) -> dict[str, Any]:
-    own, record = PageReader(reader.database), reader.run(state.run_id, max_threads=pictures.THREADS_SHOWN)
-    table = reader.statuses(record.row["project"])
-    run = pictures.run_summary(record, table, own.source_name(record.row["source"]))
-    amounts = {part["status"].id: part["amount"] for part in run["parts"]}
-    chosen = {status: amount for status, amount in amounts.items() if not state.statuses or status in state.statuses}
+def _project_values(
+    project_id: int, query: Mapping[str, Any], filters: Mapping[str, str], reader: Reader
+) -> dict[str, Any]:
+    """Return the values of the template ``runs.html``."""
+    page = reader.run_page(project_id, query)
+    page_reader, statuses = PageReader(reader.database), reader.statuses(project_id)
+    names = page_reader.source_names({record.row["source"] for record in page.items})
+    path = page_reader.home(project_id)
+    return {
+        "project": project_id,
+        "path": path,
+        "filters": filters,
+        "sources": page_reader.sources(project_id),
+        "total": page.total,
+        "runs": [view_models.run_summary(record, statuses, names[record.row["source"]]) for record in page.items],
+        "pages": view_models.paging(query["page"], page.total, query["per_page"]),
+        "run_list": _RunList(path, filters),
+    }
+
+
+def _test_values(result_id: int, reader: Reader) -> dict[str, Any]:
+    """Return the values of the template ``test.html``."""
+    page_reader = PageReader(reader.database)
+    row = page_reader.test(result_id)
+    run = reader.run(row["run"], max_threads=0)
+    statuses = reader.statuses(run.row["project"])
+    history = [
+        {**result, "status": view_models.shown_status(statuses, result["status"])}
+        for result in page_reader.history(row["case"])
+    ]
+    contents = stored_contents(reader.database, hashes_in(row["artifacts"]))
+    return {
+        "home": page_reader.home(run.row["project"]),
+        "run": view_models.run_summary(run, statuses, page_reader.source_name(row["source"])),
+        "history": history,
+        **view_models.test_details(row, statuses, contents),
+    }
+
+
+def _run_values(state: RunState, reader: Reader) -> dict[str, Any]:
+    """Return the values of the templates ``run.html`` and ``run_live.html``."""
+    page_reader = PageReader(reader.database)
+    record = reader.run(state.run_id, max_threads=view_models.THREADS_SHOWN)
+    statuses = reader.statuses(record.row["project"])
+    run = view_models.run_summary(record, statuses, page_reader.source_name(record.row["source"]))
     values: dict[str, Any] = {
-        "home": own.home(record.row["project"]),
+        "home": page_reader.home(record.row["project"]),
         "run": run,
         "state": state,
-        "chips": [part for part in run["parts"] if part["amount"]],
-        **pictures.run_details(record, table),
+        **view_models.run_details(record, statuses),
     }
-    search = Search(state.text, state.folder)
-    if state.is_grouped:
-        rows = own.folders(state.run_id, list(chosen), search, state.page)
-        values |= {"folders": pictures.folder_rows(rows, table), "sections": [], "total": None}
-    elif search.is_any:
-        rows = own.tests(state.run_id, chosen, state.page)
-        values |= {"sections": _sections(own, rows, table, state, chosen), "total": sum(chosen.values())}
-    else:
-        rows = own.found_tests(state.run_id, list(chosen), search, state.page)
-        total = None if rows.has_more else (state.page - 1) * PAGE_ROWS + len(rows.items)
-        values |= {"sections": _sections(own, rows, table, state, {}), "total": total}
-    values["pages"] = pictures.paging(state.page, values["total"], PAGE_ROWS, has_more=rows.has_more)
+    counts = {
+        part["status"].id: part["count"]
+        for part in run["parts"]
+        if not state.statuses or part["status"].id in state.statuses
+    }
+    rows, tests = _tests_of_page(page_reader, state, counts, statuses)
+    values |= tests
+    values["pages"] = view_models.paging(state.page, values["total"], PAGE_ROWS, has_more=rows.has_more)
     return values
 
 
+def _tests_of_page(
+    page_reader: PageReader, state: RunState, counts: Mapping[int, int], statuses: StatusTable
+) -> tuple[Rows, dict[str, Any]]:
+    """Return the rows of a run's page, and the values of its template that show them.
+
+    ``counts`` has the number of tests by the ids of the chosen statuses. Without a search they are the length of the
+    list, so no test is counted; the length of a search is known on its last page alone, and None before.
+    """
+    search = Search(state.text, state.folder)
+    if state.is_grouped:
+        rows = page_reader.folders(state.run_id, list(counts), search, state.page)
+        return rows, {"folders": view_models.folder_rows(rows, statuses), "sections": [], "total": None}
+    if search.is_any:
+        rows = page_reader.tests(state.run_id, counts, state.page)
+        return rows, {"sections": _sections(page_reader, rows, statuses, state, counts), "total": sum(counts.values())}
+    rows = page_reader.found_tests(state.run_id, list(counts), search, state.page)
+    total = None if rows.has_more else (state.page - 1) * PAGE_ROWS + len(rows.items)
+    return rows, {"sections": _sections(page_reader, rows, statuses, state, {}), "total": total}
+
+
 def _sections(
-    own: PageReader, rows: Rows, table: StatusTable, state: RunState, amounts: Mapping[int, int]
+    page_reader: PageReader, rows: Rows, statuses: StatusTable, state: RunState, counts: Mapping[int, int]
 ) -> list[dict[str, Any]]:
-    """Return the tests of a page; those that did not pass with their message."""
-    told = [row["id"] for row in rows.items if pictures.shown_status(table, row["status"]).tone != "pass"]
-    messages = {row["id"]: pictures.message_of(row["fields"]) for row in own.fields(told)}
-    return pictures.sections(rows, messages, table, state, amounts)
-
-
-def _show(resp: falcon.Response, text: str) -> None:
-    resp.content_type = "text/html; charset=utf-8"
-    resp.data = text.encode("utf-8", "replace")
+    """Return the tests of a page by status, those that did not pass with their message."""
+    not_passed = [row["id"] for row in rows.items if view_models.shown_status(statuses, row["status"]).tone != "pass"]
+    messages = {row["id"]: view_models.message_of(row["fields"]) for row in page_reader.fields(not_passed)}
+    return view_models.sections(rows, messages, statuses, state, counts)

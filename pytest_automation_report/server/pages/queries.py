@@ -1,7 +1,8 @@
-"""The questions that pages ask and the API does not, inside a read transaction that its caller holds.
+"""Read the rows of pages that the API does not have, inside a read transaction of the caller.
 
-A page of a run is a few stretches of one index: the run's results by status, in the order of their arrival. The kept
-counts say where a page begins, so that no page costs more the more tests a run has. Only a search looks at each test.
+A page of a run is read from an index that has the run's results by status, in the order of their arrival. The stored
+counts of the run show where in each status a page begins, so the time for a page does not grow with the number of
+tests. Only a search looks at every test.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
 
 PAGE_ROWS: Final = 200
-"""How many rows a page of a run has."""
+"""Rows of one page of a run."""
 
 READ_LENGTH: Final = 512 * 1024
-"""Most characters of a test's fields that the page of its run reads to show a message; clients send less."""
+"""Longest fields of a test, in characters, from which the page of its run reads the message; our clients send less."""
 
 HISTORY_ROWS: Final = 20
-"""How many outcomes of a test its page shows."""
+"""Most results of one test that its page shows."""
 
 _SOURCES_SHOWN: Final = 200
 _PROJECTS_SHOWN: Final = 200
@@ -38,27 +39,27 @@ _ROW = (ResultRow.id, ResultRow.name, ResultRow.folder, ResultRow.status, Result
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What the tests of a page have in common: a part of the name, a folder; empty means any."""
+    """Conditions for the tests of a page: a part of the name or folder, and a whole folder; None is any folder."""
 
     text: str = ""
     folder: str | None = None
 
     @property
     def is_any(self) -> bool:
-        """Whether it finds all tests."""
+        """Whether the search has no condition."""
         return not self.text and self.folder is None
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of one page, and whether there are more after them."""
+    """Rows of one page; ``has_more`` is True if another page follows."""
 
     items: Sequence[Json]
     has_more: bool
 
 
 class PageReader:
-    """The questions of pages to one store; `RefusalError` (404) for what is not there."""
+    """Read rows for pages from one store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -69,24 +70,24 @@ class PageReader:
         return [row["id"] for row in self._rows(query)]
 
     def latest_runs(self, project_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-        """Return, for each of these projects that has runs, how many it has and the id of the latest one."""
+        """Return the number of runs and the id of the latest one, for each of these projects that has runs."""
         query: Any = RunRow.select(
-            RunRow.project, fn.COUNT(RunRow.id).alias("amount"), fn.MAX(RunRow.id).alias("latest")
+            RunRow.project, fn.COUNT(RunRow.id).alias("count"), fn.MAX(RunRow.id).alias("latest")
         )
         rows = self._rows(query.where(RunRow.project.in_(project_ids)).group_by(RunRow.project))
-        return {row["project"]: (row["amount"], row["latest"]) for row in rows}
+        return {row["project"]: (row["count"], row["latest"]) for row in rows}
 
     def home(self, project_id: int) -> str:
-        """Return the path of the page with the runs of a project: the first page, where there is no other project."""
+        """Return the path of the page with a project's runs: ``/`` if it is the only project."""
         return "/" if self.projects() == [project_id] else f"/projects/{project_id}"
 
     def sources(self, project_id: int) -> list[Json]:
-        """Return id and name of the first sources of a project, by name."""
+        """Return id and name of a project's sources, by name, at most 200."""
         query: Any = SourceRow.select(SourceRow.id, SourceRow.name).where(SourceRow.project == project_id)
         return self._rows(query.order_by(SourceRow.name).limit(_SOURCES_SHOWN))
 
     def source_names(self, source_ids: Collection[int]) -> dict[int, str]:
-        """Return the names of some sources by their ids."""
+        """Return the names of these sources by id."""
         query = SourceRow.select(SourceRow.id, SourceRow.name).where(SourceRow.id.in_(source_ids))
         return {row["id"]: str(row["name"]) for row in self._rows(query)}
 
@@ -94,34 +95,42 @@ class PageReader:
         """Return the name of a source."""
         return self.source_names([source_id])[source_id]
 
-    def tests(self, run_id: int, amounts: Mapping[int, int], page: int) -> Rows:
-        """Return a page of a run's tests, status by status in the order of ``amounts``: how many tests each has."""
-        skipped, room, found = (page - 1) * PAGE_ROWS, PAGE_ROWS, list[Any]()
-        for status, amount in amounts.items():
-            if skipped >= amount or room <= 0:
-                skipped = max(0, skipped - amount)
+    def tests(self, run_id: int, counts: Mapping[int, int], page: int) -> Rows:
+        """Return a page of a run's tests, status by status; ``counts`` has the number of tests of each, in this order.
+
+        The counts skip whole statuses without a query.
+        """
+        skipped, remaining, rows = (page - 1) * PAGE_ROWS, PAGE_ROWS, list[Any]()
+        for status, count in counts.items():
+            if skipped >= count or remaining <= 0:
+                skipped = max(0, skipped - count)
                 continue
-            rows = self._rows(stretch(run_id, status, limit=room, offset=skipped, database=self._database))
-            found += rows
-            room -= len(rows)
+            query = query_tests(run_id, status, limit=remaining, offset=skipped, database=self._database)
+            rows_of_status = self._rows(query)
+            rows += rows_of_status
+            remaining -= len(rows_of_status)
             skipped = 0
-        return Rows(found, sum(amounts.values()) > page * PAGE_ROWS)
+        return Rows(rows, sum(counts.values()) > page * PAGE_ROWS)
 
     def found_tests(self, run_id: int, statuses: Iterable[int], search: Search, page: int) -> Rows:
-        """Return a page of the tests that a search finds, status by status."""
-        skipped, found = (page - 1) * PAGE_ROWS, list[Any]()
+        """Return a page of the tests that a search finds, status by status.
+
+        The number of matches in a status is not known, so the rows of earlier pages are read, too, and one row more,
+        which shows that another page follows.
+        """
+        skipped, rows = (page - 1) * PAGE_ROWS, list[Any]()
         for status in statuses:
-            missing = skipped + PAGE_ROWS + 1 - len(found)
-            rows = stretch(run_id, status, limit=missing, offset=0, database=self._database)
-            found += self._rows(matching(rows, search))
-            if len(found) > skipped + PAGE_ROWS:
+            missing = skipped + PAGE_ROWS + 1 - len(rows)
+            query = query_tests(run_id, status, limit=missing, offset=0, database=self._database)
+            rows += self._rows(with_search(query, search))
+            if len(rows) > skipped + PAGE_ROWS:
                 break
-        return Rows(found[skipped : skipped + PAGE_ROWS], len(found) > skipped + PAGE_ROWS)
+        return Rows(rows[skipped : skipped + PAGE_ROWS], len(rows) > skipped + PAGE_ROWS)
 
     def fields(self, result_ids: Sequence[int]) -> Iterator[Json]:
-        """Yield id and fields of some tests of a page, without those that would take long to read.
+        """Yield id and fields of these tests, without those longer than `READ_LENGTH`.
 
-        Never the fields of all tests are in memory at once.
+        The rows are fetched one by one, so that the fields of a whole page are never in memory at once.
         """
         length: Any = fn.LENGTH(ResultRow.fields)
         query: Any = ResultRow.select(ResultRow.id, ResultRow.fields).where(ResultRow.id.in_(result_ids))
@@ -129,20 +138,20 @@ class PageReader:
         yield from rows
 
     def folders(self, run_id: int, statuses: Sequence[int], search: Search, page: int) -> Rows:
-        """Return a page of the folders of a run: name, and how many tests of which status it has."""
-        tests = matching(ResultRow.select().where(ResultRow.run == run_id, ResultRow.status.in_(statuses)), search)
+        """Return a page of the folders of a run: the name, and the number of tests by status."""
+        tests = with_search(ResultRow.select().where(ResultRow.run == run_id, ResultRow.status.in_(statuses)), search)
         named = tests.select(ResultRow.folder).distinct().order_by(ResultRow.folder)
         names = [row["folder"] for row in self._rows(named.limit(PAGE_ROWS + 1).offset((page - 1) * PAGE_ROWS))]
-        counted = tests.select(ResultRow.folder, ResultRow.status, fn.COUNT(ResultRow.id).alias("amount"))
+        counted = tests.select(ResultRow.folder, ResultRow.status, fn.COUNT(ResultRow.id).alias("count"))
         counted = counted.where(ResultRow.folder.in_(names[:PAGE_ROWS])).group_by(ResultRow.folder, ResultRow.status)
-        amounts: dict[str, dict[int, int]] = {name: {} for name in names[:PAGE_ROWS]}
+        counts: dict[str, dict[int, int]] = {name: {} for name in names[:PAGE_ROWS]}
         for row in self._rows(counted):
-            amounts[row["folder"]][row["status"]] = row["amount"]
-        items = [{"folder": name, "amounts": by_status} for name, by_status in amounts.items()]
+            counts[row["folder"]][row["status"]] = row["count"]
+        items = [{"folder": name, "counts": counts_by_status} for name, counts_by_status in counts.items()]
         return Rows(items, len(names) > PAGE_ROWS)
 
     def test(self, result_id: int) -> Json:
-        """Return one test with all that is kept of it, and its key."""
+        """Return the whole row of one test, with its key and source; raises `ApiError` (404) for an unknown id."""
         rows = self._rows(
             ResultRow.select(ResultRow, CaseRow.key, CaseRow.source).join(CaseRow).where(ResultRow.id == result_id)
         )
@@ -151,21 +160,21 @@ class PageReader:
         return rows[0]
 
     def history(self, case_id: int) -> list[Json]:
-        """Return the last outcomes of a test in its source, latest first."""
-        return self._rows(outcomes(case_id))
+        """Return the last results of a test in its source, latest first."""
+        return self._rows(query_history(case_id))
 
     def _rows(self, query: Any) -> list[Json]:  # noqa: ANN401 - peewee's queries have no common type
         return list(query.dicts().execute(self._database))
 
 
-def stretch(run_id: int, status: int, *, limit: int, offset: int, database: Database | None = None) -> Any:  # noqa: ANN401 - peewee's queries have no common type
-    """Return the query for some tests of one status of a run, in a database or a SQLite file."""
+def query_tests(run_id: int, status: int, *, limit: int, offset: int, database: Database | None = None) -> Any:  # noqa: ANN401 - peewee's queries have no common type
+    """Return the query for some tests of one status of a run; ``database`` is None for SQLite."""
     rows = within(ResultRow.select(*_ROW).where(ResultRow.run == run_id), ResultRow.status, status, database)
     return rows.order_by(*first_order(ResultRow.status, database), ResultRow.id).limit(limit).offset(offset)
 
 
-def matching(query: Any, search: Search) -> Any:  # noqa: ANN401 - peewee's queries have no common type
-    """Return a query of results with the conditions of a search."""
+def with_search(query: Any, search: Search) -> Any:  # noqa: ANN401 - peewee's queries have no common type
+    """Restrict a query of results to those that a search finds."""
     if search.text:
         query = query.where(ResultRow.name.contains(search.text) | ResultRow.folder.contains(search.text))
     if search.folder is not None:
@@ -173,8 +182,8 @@ def matching(query: Any, search: Search) -> Any:  # noqa: ANN401 - peewee's quer
     return query
 
 
-def outcomes(case_id: int) -> Any:  # noqa: ANN401 - peewee's queries have no common type
-    """Return the query for the last outcomes of a test."""
+def query_history(case_id: int) -> Any:  # noqa: ANN401 - peewee's queries have no common type
+    """Return the query for the last results of a test, with the runs that they belong to."""
     columns = (
         ResultRow.id,
         ResultRow.status,

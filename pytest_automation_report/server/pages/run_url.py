@@ -1,4 +1,4 @@
-"""What a page of a run shows, as its address says it: every state of a page is a link."""
+"""Read and write the URL of a run's page: each combination of filters and page number is a link."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _number = re.compile(r"[0-9]{1,10}").fullmatch
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """Which tests of a run are shown, and how; no statuses and an empty text mean all."""
+    """Filters and page number of a run's page; no statuses, an empty text and None as folder mean all tests."""
 
     run_id: int
     statuses: frozenset[int] = frozenset()
@@ -32,39 +32,40 @@ class RunState:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether some tests may be missing."""
+        """Whether the page may leave tests out."""
         return bool(self.statuses or self.text or self.folder is not None)
 
     @property
     def query(self) -> str:
-        """The query part of the address, with its question mark; empty for the state that a run opens with."""
+        """The query part of the URL, with its question mark; empty for the first state of a page."""
         pairs = [
             ("status", ",".join(map(str, sorted(self.statuses)))),
             ("q", self.text),
             ("group", "folder" if self.is_grouped else ""),
             ("page", str(self.page) if self.page > 1 else ""),
         ]
-        given = [(name, value) for name, value in pairs if value]
+        pairs = [(name, value) for name, value in pairs if value]
+        # An empty folder is a filter, too: tests outside of any folder.
         if self.folder is not None:
-            given.append(("folder", self.folder))
-        return f"?{urlencode(given, errors='replace')}" if given else ""
+            pairs.append(("folder", self.folder))
+        return f"?{urlencode(pairs, errors='replace')}" if pairs else ""
 
     @property
     def address(self) -> str:
-        """The address of the page."""
+        """The URL of the page."""
         return f"/runs/{self.run_id}{self.query}"
 
     @property
     def live_address(self) -> str:
-        """The address of what changes on the page while the run is open."""
+        """The URL of the sections that change while the run is open."""
         return f"/runs/{self.run_id}/live{self.query}"
 
     def toggled(self, status: int) -> RunState:
-        """Return the state with a status added to the chosen ones, or taken from them."""
+        """Return the state with a status added to the chosen ones, or removed from them."""
         return replace(self, statuses=self.statuses ^ {status}, page=1)
 
     def address_at(self, page: int) -> str:
-        """Return the address of another page."""
+        """Return the URL of another page."""
         return replace(self, page=page).address
 
     def with_all_statuses(self) -> RunState:
@@ -76,7 +77,7 @@ class RunState:
         return replace(self, folder=folder, is_grouped=False, page=1)
 
     def grouped(self) -> RunState:
-        """Return the state as a list of folders, or of tests when it is one of folders."""
+        """Return the state as a list of folders, or as a list of tests if it is one of folders."""
         return replace(self, folder=None, is_grouped=not self.is_grouped, page=1)
 
     def cleared(self) -> RunState:
@@ -85,30 +86,32 @@ class RunState:
 
 
 def run_state(run_id: int, parameters: Mapping[str, Any]) -> RunState:
-    """Return the state that an address asks for; raises `RefusalError` (422) that names a value that means nothing."""
-    given = given_once(parameters)
+    """Return the state of a URL; raises `ApiError` (422) that lists the invalid parameters."""
+    values = single_values(parameters)
     errors: dict[str, list[str]] = {}
-    page = int(given.get("page") or 1) if _number(given.get("page") or "1") else 0
+    # Forms send empty parameters, too.
+    page_text = values.get("page") or "1"
+    page = int(page_text) if _number(page_text) else 0
     if page not in _PAGES:
         errors["page"] = [f"Must be a whole number from 1 to {_PAGES.stop - 1}."]
-    words = [word for word in given.get("status", "").split(",") if word]
-    statuses = frozenset(int(word) if _number(word) else 0 for word in words)
+    status_texts = [text for text in values.get("status", "").split(",") if text]
+    statuses = frozenset(int(text) if _number(text) else 0 for text in status_texts)
     if not all(1 <= status <= STATUS_SLOTS for status in statuses):
         errors["status"] = [f"Must be numbers of statuses from 1 to {STATUS_SLOTS}, separated by commas."]
-    if given.get("group", "") not in ("", "folder"):
+    if values.get("group", "") not in ("", "folder"):
         errors["group"] = ["Must be folder."]
     if errors:
         raise validation_error(errors)
     return RunState(
         run_id,
         statuses,
-        visible(given.get("q", "").strip())[:_TEXT_LENGTH],
-        visible(given["folder"])[:_TEXT_LENGTH] if "folder" in given else None,
-        given.get("group") == "folder",
+        visible(values.get("q", "").strip())[:_TEXT_LENGTH],
+        visible(values["folder"])[:_TEXT_LENGTH] if "folder" in values else None,
+        values.get("group") == "folder",
         page,
     )
 
 
-def given_once(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Return parameters of which each has one value: the last that was given."""
+def single_values(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return one value for each parameter, the last one of a repeated parameter."""
     return {name: str(value[-1] if isinstance(value, list) else value) for name, value in parameters.items()}

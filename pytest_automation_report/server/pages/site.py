@@ -1,8 +1,10 @@
-"""Who may see the pages: browsers that came in by a link which opens once.
+"""Add the pages to the application: their routes, the access to them, the headers of their responses.
 
-The pages show what tests print, so that being on this machine is not enough: other users and other sites are, too.
+The pages show output of tests. Other users of this machine and foreign sites can reach the server, too, so a browser
+must come in by a link that opens once; then it keeps a pass in a cookie::
 
-The pages as one thing that the application takes: their addresses, who may see them, their headers.
+    serve prints the link --> GET /open/CODE --> cookie with the pass, and a page that goes on to the runs
+                                             --> serve prints the next link, with a new code
 """
 
 from __future__ import annotations
@@ -14,12 +16,12 @@ import secrets
 import threading
 import time
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.server.http.hosts import is_answered
 from pytest_automation_report.server.http.middleware import HEALTH, Extension
 from pytest_automation_report.server.pages.handlers import HomePage, ProjectPage, RunChangesPage, RunPage, TestPage
-from pytest_automation_report.server.pages.rendering import ASSETS, Asset, page
+from pytest_automation_report.server.pages.rendering import ASSETS, Asset, render, set_html
 from pytest_automation_report.server.store.artifact_urls import PATH as ARTIFACTS
 from pytest_automation_report.server.store.errors import ApiError
 
@@ -32,19 +34,52 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.store import Store
 
 PASS_SECONDS: Final = 30 * 24 * 3600
-"""How long a browser's pass is good."""
+"""Age at which a browser's pass expires."""
 
 _CODE_BYTES: Final = 24
+_OPENING: Final = "/open/"
+RUN_PARAMETER: Final = "run"
+"""The parameter of an opening link that leads to one run instead of the list."""
+
+_TESTMO_RUN_PATH: Final = "/automation/runs/view/{run_id:id}"
+"""Path under which Testmo shows a run: clients print this URL for every server."""
+
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
+    " media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_TITLES: Final[Mapping[int, str]] = {
+    403: "No access",
+    404: "Not found",
+    405: "Not possible here",
+    422: "This URL is not valid",
+    429: "The store is busy",
+}
+# Headers of browsers that fetch a page before a user opens it.
+_PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+# User agents of programs that fetch a link to show a preview of it. The list need not be complete: a preview that is
+# not recognised uses up one link, and serve prints the next one.
+_is_previewer = re.compile(
+    r"bot\b|crawl|spider|preview|externalhit|whatsapp|slack|embed|unfurl|skypeuri|iframely|link-?check|scanner",
+    re.IGNORECASE,
+).search
+_FIRST_ERROR: Final = 400
+_FORBIDDEN: Final = 403
 
 
 class PageAccess:
-    """Gives out links that open once, and the passes that browsers keep; owned by one server, safe from any thread.
+    """Create links that open once and passes for browsers, and check both; owned by one server, safe in all threads.
 
-    A pass is signed with a secret of its own and has an age, so that it is good after a restart too and nothing has to
-    be stored; another secret ends all passes.
+    A pass is its creation time and a random number, signed with the secret of the pages. So the server stores none of
+    them, they stay valid after a restart, and a new secret ends all of them.
     """
 
     def __init__(self, secret: Token, clock: Callable[[], float] = time.time) -> None:
+        # The prefix separates these signatures from all others that might be made with the same secret.
         self._secret = b"pages\n" + secret.value.encode("utf-8", "surrogatepass")
         self._clock = clock
         self._lock = threading.Lock()
@@ -57,7 +92,7 @@ class PageAccess:
             return f"/open/{self._code}"
 
     def new_pass(self, code: str) -> str | None:
-        """Return a pass for the code of a link, which then is no longer good; None for any other code."""
+        """Return a pass for the code of the link, which then gets a new code; None for any other code."""
         with self._lock:
             if not hmac.compare_digest(code.encode("utf-8", "replace"), self._code.encode()):
                 return None
@@ -66,89 +101,59 @@ class PageAccess:
         return f"{number}.{self._sign(number)}"
 
     def is_pass(self, text: str) -> bool:
-        """Whether a text is a pass that a server with this secret made in the last 30 days."""
+        """Whether a text is a pass that a server with this secret created in the last 30 days."""
         number, _, signature = text.partition(".")
         if not hmac.compare_digest(signature.encode("utf-8", "replace"), self._sign(number).encode()):
             return False
-        made = number.partition("-")[0]
-        return made.isdecimal() and 0 <= self._clock() - int(made) < PASS_SECONDS
+        created = number.partition("-")[0]
+        return created.isdecimal() and 0 <= self._clock() - int(created) < PASS_SECONDS
 
     def _sign(self, number: str) -> str:
         return hmac.new(self._secret, number.encode("utf-8", "replace"), sha256).hexdigest()
 
 
-_OPENING: Final = "/open/"
-RUN_PARAMETER: Final = "run"
-"""The parameter of an opening link that leads to one run instead of the list."""
-
-_WEB_ADDRESS: Final = "/automation/runs/view/{run_id:id}"
-"""Where Testmo shows a run: what reports to a server names its runs so, whoever serves them."""
-
-_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
-    " media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-_TITLES: Final[Mapping[int, str]] = {
-    403: "This page is closed",
-    404: "Nothing is here",
-    405: "This cannot be done here",
-    422: "This address cannot be read",
-    429: "The store is busy",
-}
-_PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
-_is_previewer = re.compile(
-    r"bot\b|crawl|spider|preview|externalhit|whatsapp|slack|embed|unfurl|skypeuri|iframely|link-?check|scanner",
-    re.IGNORECASE,
-).search
-_FIRST_ERROR: Final = 400
-_FORBIDDEN: Final = 403
-
-
 class Pages:
-    """Shows a store to browsers that came in by a link.
+    """The pages over one store, as an extension of the application.
 
-    Their passes are signed with ``secret``; ``told`` gets the path of each new link after one was used.
+    ``secret`` signs the passes of browsers. ``on_link_used`` is called with the path of the next link after a browser
+    has used one.
     """
 
-    def __init__(self, store: Store, secret: Token, *, told: Callable[[str], None] = lambda _: None) -> None:
-        self._entrance = PageAccess(secret)
+    def __init__(self, store: Store, secret: Token, *, on_link_used: Callable[[str], None] = lambda _: None) -> None:
+        self._access = PageAccess(secret)
         self._routes: Mapping[str, object] = {
             "/": HomePage(store),
             "/projects/{project_id:id}": ProjectPage(store),
             "/runs/{run_id:id}": RunPage(store),
             "/runs/{run_id:id}/live": RunChangesPage(store),
             "/results/{result_id:id}": TestPage(store),
-            _WEB_ADDRESS: _Moved(),
-            f"{_OPENING}{{code}}": _Opening(self._entrance, told),
-            **{path: _Served(asset) for path, asset in ASSETS.items()},
+            _TESTMO_RUN_PATH: _TestmoRunUrl(),
+            f"{_OPENING}{{code}}": _OpeningLink(self._access, on_link_used),
+            **{path: _AssetFile(asset) for path, asset in ASSETS.items()},
         }
 
     @property
     def opening_path(self) -> str:
         """The path of the link that opens the pages the next time."""
-        return self._entrance.path
+        return self._access.path
 
     @property
     def extension(self) -> Extension:
-        """The pages as the application takes them."""
-        return Extension(tuple(self._routes.items()), self._admits, self._finish, _answer_link)
+        """The routes and checks of the pages."""
+        return Extension(tuple(self._routes.items()), self._authorize, self._finish, _answer_link)
 
-    def _admits(self, req: falcon.Request) -> bool:
-        """Return whether a page is asked for; refuse (403) a browser that did not come in by a link."""
+    def _authorize(self, req: falcon.Request) -> bool:
+        """Return True for a request of a page, False for one of the API; raise `ApiError` (403) without a pass."""
         if _is_api(req):
             return False
         if req.path in ASSETS or req.path.startswith(_OPENING):
             return True
-        if not any(self._entrance.is_pass(text) for text in req.get_cookie_values(_cookie(req)) or ()):
+        if not any(self._access.is_pass(text) for text in req.get_cookie_values(_cookie(req)) or ()):
             raise ApiError(403, "")
         return True
 
     def _finish(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Give an answer the headers of pages, and an error the looks of one."""
+        """Add the headers of pages to a response, and turn an error into a page."""
         if _is_api(req) or (_is_artifact(req.path) and resp.status_code < _FIRST_ERROR):
             return
         resp.set_headers(_HEADERS)
@@ -157,60 +162,61 @@ class Pages:
         status = resp.status_code
         if status < _FIRST_ERROR:
             return
-        told = json.loads(resp.data or b"{}")
-        details = [f"{name}: {text}" for name, texts in told.get("errors", {}).items() for text in texts]
-        message = " ".join([told.get("message", ""), *details]).strip()
+        error = json.loads(resp.data or b"{}")
+        details = [f"{name}: {text}" for name, texts in error.get("errors", {}).items() for text in texts]
+        message = " ".join([error.get("message", ""), *details]).strip()
+        # The refusals of `_authorize` and `_OpeningLink` have no message: their page explains the link.
         is_closed = status == _FORBIDDEN and not message
-        title = _TITLES.get(status, "This did not work")
-        _show(resp, page("closed.html" if is_closed else "error.html", title=title, message=message))
+        title = _TITLES.get(status, "Something went wrong")
+        set_html(resp, render("closed.html" if is_closed else "error.html", title=title, message=message))
 
 
 def _answer_link(req: falcon.Request, resp: falcon.Response) -> bool:
-    """Answer a click on another site's link to a page: by a page that asks for the same address from here.
+    """Answer a click on a link of another site with a page that opens the same URL again, now from this site.
 
-    Browsers leave the pass out of what another site asks for. The answer is the same for every address, so that the
-    other site learns nothing.
+    Browsers leave the cookie with the pass out of a request that another site causes. The response is the same for
+    every URL, so that the other site learns nothing from it.
     """
     if _is_api(req):
         return False
     # Two slashes would lead to another host, and to browsers a backslash is one.
     path = "/" + req.relative_uri.replace("\\", "%5C").lstrip("/")
     resp.set_headers({**_HEADERS, "Cache-Control": "no-store"})
-    _show(resp, page("arriving.html", path=path))
+    set_html(resp, render("arriving.html", path=path))
     return True
 
 
-class _Opening:
-    """Where a link leads: it opens the pages once."""
+class _OpeningLink:
+    """The link that opens the pages once."""
 
-    def __init__(self, entrance: PageAccess, told: Callable[[str], None]) -> None:
-        self._entrance = entrance
-        self._told = told
+    def __init__(self, access: PageAccess, on_link_used: Callable[[str], None]) -> None:
+        self._access = access
+        self._on_link_used = on_link_used
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, code: str) -> None:
-        """Give the browser its pass; a fetch that no user sees uses nothing up."""
+        """Set the browser's pass; a request without a user, such as a preview, does not use up the link."""
         if _is_unseen(req):
-            raise ApiError(403, "The link is for a page that somebody looks at.")
-        made = self._entrance.new_pass(code)
-        if made is None:
+            raise ApiError(403, "The link opens in a browser alone, not in a preview.")
+        browser_pass = self._access.new_pass(code)
+        if browser_pass is None:
             raise ApiError(403, "")
         resp.set_cookie(
             _cookie(req),
-            made,
+            browser_pass,
             path="/",
             max_age=PASS_SECONDS,
             secure=_is_encrypted(req),
             http_only=True,
             same_site="Strict",
         )
-        # A redirect would count as coming from the site that the link stood on, and leave the cookie out.
+        # Not a redirect: the browser would count it as a request of the site with the link, and leave the cookie out.
         run_id = _number(req.get_param(RUN_PARAMETER))
-        _show(resp, page("opened.html", to="/" if run_id is None else f"/runs/{run_id}"))
-        self._told(self._entrance.path)
+        set_html(resp, render("opened.html", to="/" if run_id is None else f"/runs/{run_id}"))
+        self._on_link_used(self._access.path)
 
 
 def _is_unseen(req: falcon.Request) -> bool:
-    """Whether a browser fetches ahead, a script asks, or a chat or mail program makes a preview of a link."""
+    """Whether a browser prefetches a page, a script sends the request, or a chat or mail program previews a link."""
     purposes = " ".join(req.get_header(name, default="") for name in _PURPOSES).lower()
     is_ahead = any(word in purposes for word in ("prefetch", "prerender", "preview"))
     is_script = req.get_header("Sec-Fetch-Mode", default="navigate") != "navigate"
@@ -218,39 +224,40 @@ def _is_unseen(req: falcon.Request) -> bool:
 
 
 def _is_encrypted(req: falcon.Request) -> bool:
-    """Whether the browser came over TLS, which a proxy ends: it says so, or the browser trusts the address.
+    """Whether the browser uses TLS, which ends at a proxy before this server.
 
-    Browsers send Sec-Fetch headers over TLS, and else only to this machine, where a Secure cookie would be lost.
-    A lie in these headers costs only the browser that tells it its own pass.
+    A proxy can set X-Forwarded-Proto. Without it, Sec-Fetch headers show TLS: browsers send them over TLS, and
+    otherwise only to this machine, where they would drop a Secure cookie. A client with false headers spoils only its
+    own pass.
     """
     if req.get_header("X-Forwarded-Proto", default="").lower() == "https":
         return True
     return req.get_header("Sec-Fetch-Site") is not None and not is_answered(req.get_header("Host"), frozenset())
 
 
-class _Moved:
-    """A run by the address that Testmo has for it."""
+class _TestmoRunUrl:
+    """The URL of a run as Testmo has it."""
 
     def on_get(self, _: falcon.Request, resp: falcon.Response, run_id: int) -> None:
-        """Send the browser to the run's page here."""
+        """Redirect to the run's page."""
         resp.status, resp.location = 302, f"/runs/{run_id}"
 
 
-class _Served:
-    """One packaged file; there is no way from an address to a path."""
+class _AssetFile:
+    """One file of the package."""
 
     def __init__(self, asset: Asset) -> None:
         self._asset = asset
 
     def on_get(self, _: falcon.Request, resp: falcon.Response) -> None:
-        """Send it, to be kept: its address changes with its content."""
+        """Send the file; browsers may cache it for ever."""
         resp.content_type = self._asset.media_type
         resp.set_header("Cache-Control", "public, max-age=31536000, immutable")
         resp.data = self._asset.content
 
 
 def _is_api(req: falcon.Request) -> bool:
-    """Whether a program asks: for the API, or for an artifact with a token or to put one there."""
+    """Whether a request is of a program: of the API, or of an artifact with a token or to upload it."""
     is_program = req.auth is not None or req.method == "POST"
     is_artifact = is_program and _is_artifact(req.path)
     return is_artifact or req.path in (HEALTH, "/api") or req.path.startswith("/api/")
@@ -261,15 +268,10 @@ def _is_artifact(path: str) -> bool:
 
 
 def _number(text: str | None) -> int | None:
-    """Return the number that a text is; None for all else: it becomes part of an address."""
+    """Return the number that a text is; None for any other text, since it becomes part of a URL."""
     return int(text) if text and re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def _cookie(req: falcon.Request) -> str:
-    """Return the cookie's name; browsers send cookies to every port of a machine, so that each has its own."""
+    """Return the cookie's name, with the port: browsers send the cookies of a host to all its ports."""
     return f"automation-report-{req.port}"
-
-
-def _show(resp: falcon.Response, text: str) -> None:
-    value: Any = text.encode("utf-8", "replace")
-    resp.content_type, resp.data = "text/html; charset=utf-8", value

@@ -1,6 +1,6 @@
-"""What foreign texts become before a page shows them: lines of a kind, steps, addresses, commands.
+"""Read structure out of foreign texts for the pages: lines of a traceback, steps, URLs, the command to run a test.
 
-Nothing here makes markup: the templates escape every value, whatever it looks like.
+Nothing here creates markup: the templates escape every value.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import re
 import shlex
 from dataclasses import dataclass
 from html import unescape
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
+from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.text.limits import string, visible, without_ansi
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ LineKind: TypeAlias = Literal["plain", "error", "source", "place", "rule"]
 StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
 
 LINES_SHOWN: Final = 5_000
-"""How many lines of one text a page shows."""
+"""Most lines of one text that a page shows."""
 
 _PLACE = re.compile(r"[^\s:][^:]*:[0-9]+:[ \w.]*")
 _RULE = re.compile(r"(?:[-_=] ?){5,}.*")
@@ -32,7 +32,7 @@ _STEP = re.compile(r'\s*<test-step status="(passed|failed|skipped)">([^<]*)</tes
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a text, and what it is in a traceback."""
+    """One line of a text, with its kind in a traceback."""
 
     kind: LineKind
     text: str
@@ -47,55 +47,48 @@ class Step:
 
 
 def lines(text: str) -> list[Line]:
-    """Return the lines of a traceback as pytest writes it, each with its kind; no more than `LINES_SHOWN`."""
-    shown = _with_first_margin(plain(text).rstrip("\n")).split("\n", LINES_SHOWN)
-    rest = shown.pop().count("\n") + 1 if len(shown) > LINES_SHOWN else 0
-    told = [Line(_kind(each), each) for each in shown]
-    return [*told, Line("rule", f"... {rest} more lines")] if rest else told
-
-
-def _with_first_margin(text: str) -> str:
-    """Return a traceback whose first line stands where pytest wrote it: pytest takes the text's edges off."""
-    return f"    {text}" if _SOURCE.match(text) else text
+    """Return the lines of a traceback as pytest writes it, each with its kind, at most `LINES_SHOWN` and a remark."""
+    text = plain(text).rstrip("\n")
+    # pytest strips the text of a traceback, and with it the margin of the first line.
+    if _SOURCE.match(text):
+        text = f"    {text}"
+    parts = text.split("\n", LINES_SHOWN)
+    rest_count = parts.pop().count("\n") + 1 if len(parts) > LINES_SHOWN else 0
+    shown = [Line(_kind(line), line) for line in parts]
+    return [*shown, Line("rule", f"... {rest_count} more lines")] if rest_count else shown
 
 
 def plain(text: str) -> str:
-    """Return a text without the colours of terminals, and with what else no page can show spelled out."""
+    """Return a text without terminal sequences, and with control and bidi characters escaped."""
     return visible(without_ansi(text))
 
 
 def steps(markup: str) -> list[Step] | None:
-    """Return the steps of the contract's markup; None for anything else, however little it differs."""
-    found = _STEPS.fullmatch(markup.strip())
-    if found is None:
+    """Return the steps of the contract's markup; None for any other text, which the page then shows as text."""
+    whole = _STEPS.fullmatch(markup.strip())
+    if whole is None:
         return None
-    inner, position, told = found["steps"], 0, list[Step]()
+    inner, position, parsed = whole["steps"], 0, list[Step]()
     while position < len(inner):
         step = _STEP.match(inner, position)
         if step is None:
             return None
-        status: StepStatus = "passed" if step[1] == "passed" else "failed" if step[1] == "failed" else "skipped"
-        told.append(Step(status, plain(unescape(step[2]))))
+        status = cast("StepStatus", step[1])
+        parsed.append(Step(status, plain(unescape(step[2]))))
         position = step.end()
-    return told
+    return parsed
 
 
 def web_address(text: str | None) -> str | None:
-    """Return an address that a page may link to; None for every scheme but http and https."""
+    """Return the web address of a link; None for anything else, such as ``javascript:``."""
     address = (text or "").strip()
-    if not address.isprintable() or " " in address:
-        return None
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return None
-    return address if parts.scheme in ("http", "https") and parts.hostname else None
+    return address if is_web_address(address) else None
 
 
 def rerun_command(row: Mapping[str, object], fields: Sequence[Mapping[str, object]]) -> str | None:
-    """Return the command that runs a test again; None for tests whose file is not known.
+    """Return the command that runs a test again; None if its file is not known.
 
-    pytest's own node id counts where a field has it; else it is made of file, folder and name, as JUnit XML has them.
+    The node id comes from the field that the plugin adds, else from file, folder and name, as JUnit XML has them.
     """
     for field in fields:
         node_id = string(str(field.get("value") or ""))
@@ -105,17 +98,18 @@ def rerun_command(row: Mapping[str, object], fields: Sequence[Mapping[str, objec
     module = file.removesuffix(".py").replace("\\", "/").replace("/", ".")
     if not file or not file.endswith(".py") or not _is_argument(file):
         return None
-    _, found, tail = f".{folder}.".rpartition(f".{module}.")
-    if not found:
+    # The folder is the module's dotted name, with the names of the test's classes after it.
+    _, separator, class_path = f".{folder}.".rpartition(f".{module}.")
+    if not separator:
         return None
-    classes = [each for each in tail.split(".") if each]
-    # No test's own name has a dot before its parameters; that of a doctest begins with its module's.
+    classes = [name for name in class_path.split(".") if name]
+    # The name of a function has no dot before its parameters; that of a doctest begins with its module's name.
     options = ["--doctest-modules"] if "." in name.partition("[")[0] else []
     return shlex.join(["pytest", *options, string("::".join([file, *classes, name]))])
 
 
 def _is_argument(text: str) -> bool:
-    """Whether pytest takes a text for a test: what begins with these characters is an option, or a file of options."""
+    """Whether pytest reads a text as a test, and not as an option (``-``) or a file of options (``@``)."""
     return bool(text) and not text.startswith(("-", "@"))
 
 

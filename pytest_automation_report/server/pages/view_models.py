@@ -1,4 +1,7 @@
-"""What templates get: rows of the store as the words, tones and links of a page."""
+"""Turn rows of the store into the values of templates: words, tones, counts and links.
+
+A tone is the name of a colour in the style sheet.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +33,10 @@ if TYPE_CHECKING:
 Tone: TypeAlias = Literal["pass", "fail", "skip", "warn", "block", "idle", "live"]
 
 THREADS_SHOWN: Final = 100
-"""How many threads a page of a run shows."""
+"""Most threads that the page of a run shows."""
 
 ATTACHMENTS_SHOWN: Final = 200
-"""How many fields, artifacts or links of a run its page shows."""
+"""Most fields, artifacts or links of a run that its page shows."""
 
 _MESSAGE_LENGTH: Final = 200
 _TONES: Mapping[str, Tone] = {
@@ -49,16 +52,17 @@ _RUN_WORDS: Mapping[int, tuple[str, Tone]] = {
     RunStatus.FAILURE: ("Failed", "fail"),
     RunStatus.RUNNING: ("Running", "live"),
 }
+# Types of fields, as the API numbers them.
 _TEXT_TYPES: Final = (2, 3, 4)
 _HTML: Final = 3
-_NOT_RUN: Final = "Not run"  # the field in which sessions say how many tests they did not come to
+# Name of the field with the number of tests that a session did not run.
+_NOT_RUN: Final = "Not run"
 _is_number = re.compile(r"[0-9]{1,9}").fullmatch
-_ADDRESS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A result status as a page shows it."""
+    """A result status with its name and tone."""
 
     id: int
     name: str
@@ -66,29 +70,30 @@ class Status:
 
 
 def shown_status(table: StatusTable, number: int) -> Status:
-    """Return a status by its id, known to the project or not."""
+    """Return a status by its id, also one that the project does not have."""
     status = table.by_id.get(number) or ResultStatus(number, f"Status {number}", (f"status{number}",))
     tone = _TONES.get(status.system_name)
+    # A project may have renamed a status and changed its meaning: the meaning decides.
     if tone is None or status.is_passed or status.is_failed:
         tone = "pass" if status.is_passed else "fail" if status.is_failed else tone or "skip"
     return Status(number, status.name, tone)
 
 
 def ranked(table: StatusTable) -> list[Status]:
-    """Return all statuses that results may have: those that mean a failure first, those that mean a pass last."""
+    """Return all possible statuses, failures first and passes last."""
     rank = {"fail": 0, "block": 1, "warn": 2, "skip": 3, "idle": 4, "pass": 5, "live": 6}
-    every = [shown_status(table, number) for number in range(1, STATUS_SLOTS + 1)]
-    return sorted(every, key=lambda status: (rank[status.tone], status.id))
+    statuses = [shown_status(table, number) for number in range(1, STATUS_SLOTS + 1)]
+    return sorted(statuses, key=lambda status: (rank[status.tone], status.id))
 
 
 def parts(row: Mapping[str, Any], table: StatusTable) -> list[dict[str, Any]]:
-    """Return status, tone and amount of each status that a run or thread has results of."""
-    counted = [(status, int(row[slot_name(status.id)])) for status in ranked(table)]
-    return [{"status": status, "tone": status.tone, "amount": amount} for status, amount in counted if amount]
+    """Return the parts of the bar of a run or thread: status, tone and number of results, without empty ones."""
+    counts = [(status, int(row[slot_name(status.id)])) for status in ranked(table)]
+    return [{"status": status, "tone": status.tone, "count": count} for status, count in counts if count]
 
 
 def run_summary(record: RunRecord, table: StatusTable, source: str) -> dict[str, Any]:
-    """Return what is told of a run in one row."""
+    """Return the values of a run in a list, and in the head of its page."""
     row = record.row
     word, tone = _RUN_WORDS.get(row["status"], ("Unknown", "idle"))
     fields, links = attached(record, "fields"), attached(record, "links")
@@ -102,7 +107,7 @@ def run_summary(record: RunRecord, table: StatusTable, source: str) -> dict[str,
         "tone": tone,
         "is_open": not row["is_completed"],
         "tags": json.loads(row["tags"]),
-        "branch": next((each["value"] for each in fields if each["name"].lower() == "branch"), None),
+        "branch": next((field["value"] for field in fields if field["name"].lower() == "branch"), None),
         "link": next(iter(links), None),
         "parts": parts(row, table),
         "total": row["total_count"],
@@ -113,7 +118,7 @@ def run_summary(record: RunRecord, table: StatusTable, source: str) -> dict[str,
 
 
 def run_details(record: RunRecord, table: StatusTable) -> dict[str, Any]:
-    """Return what the page of a run tells besides its tests."""
+    """Return the other values of a run's page, without its tests."""
     threads = [_thread(record, row, table) for row in record.threads]
     return {
         "threads": threads,
@@ -126,105 +131,119 @@ def run_details(record: RunRecord, table: StatusTable) -> dict[str, Any]:
 
 
 def _not_run(record: RunRecord) -> int:
-    """Return how many tests sessions did not come to; in a run of several jobs each says it in a thread of its own.
+    """Return the number of tests that the sessions of a run did not run.
 
-    Threads that the page does not show are not read.
+    Each session of a run with several jobs has the field in its own thread. Threads that the page does not show are not
+    read, so the number may be too small.
     """
-    bodies = (json.loads(each["body"]) for each in record.attachments if each["kind"] == "fields")
-    return sum(int(each["value"]) for each in bodies if each["name"] == _NOT_RUN and _is_number(each["value"] or ""))
+    attachments = (attachment for attachment in record.attachments if attachment["kind"] == "fields")
+    fields = (json.loads(attachment["body"]) for attachment in attachments)
+    return sum(
+        int(field["value"]) for field in fields if field["name"] == _NOT_RUN and _is_number(field["value"] or "")
+    )
 
 
 def attached(record: RunRecord, kind: str, thread: int | None = None) -> list[Json]:
     """Return the fields, artifacts or links of a run, or of one of its threads."""
-    found = (each for each in record.attachments if each["thread"] == thread and each["kind"] == kind)
-    return [_whole(json.loads(each["body"])) for each in found]
+    return [
+        _with_defaults(json.loads(attachment["body"]))
+        for attachment in record.attachments
+        if attachment["thread"] == thread and attachment["kind"] == kind
+    ]
 
 
 def sections(
-    rows: Rows, messages: Mapping[int, str], table: StatusTable, state: RunState, amounts: Mapping[int, int]
+    rows: Rows, messages: Mapping[int, str], table: StatusTable, state: RunState, counts: Mapping[int, int]
 ) -> list[dict[str, Any]]:
-    """Return the tests of a page status by status; passed ones are closed unless they are what was asked for.
+    """Return the tests of a page in one section per status.
 
-    ``amounts`` says how many tests of a status there are on all pages, where that is known.
+    ``counts`` has the number of tests by status on all pages, empty if unknown. The section of passed tests is closed,
+    unless it is alone or the user has filtered or turned the page.
     """
-    found: dict[int, dict[str, Any]] = {}
+    sections_by_status: dict[int, dict[str, Any]] = {}
     for row in rows.items:
         status = shown_status(table, row["status"])
-        section = found.setdefault(status.id, {"status": status, "rows": [], "amount": amounts.get(status.id, 0)})
+        section = sections_by_status.setdefault(
+            status.id, {"status": status, "rows": [], "count": counts.get(status.id, 0)}
+        )
         section["rows"].append({**row, "message": messages.get(row["id"], "")})
-    every = list(found.values())
-    for section in every:
-        is_asked_for = len(every) == 1 or state.is_filtered or state.page > 1
-        section["is_open"] = section["status"].tone != "pass" or is_asked_for
-    return every
+    is_chosen = len(sections_by_status) == 1 or state.is_filtered or state.page > 1
+    for section in sections_by_status.values():
+        section["is_open"] = section["status"].tone != "pass" or is_chosen
+    return list(sections_by_status.values())
 
 
 def message_of(fields: str | None) -> str:
-    """Return the first line of what a test's fields say went wrong."""
+    """Return the first line of the error message in a test's fields, which are JSON; empty if there is no message."""
     for field in json.loads(fields or "[]"):
-        told = (field.get("meta") or {}).get("message")
-        if told:
-            return plain(str(told)).strip().split("\n", 1)[0][:_MESSAGE_LENGTH]
+        message = (field.get("meta") or {}).get("message")
+        if message:
+            return plain(str(message)).strip().split("\n", 1)[0][:_MESSAGE_LENGTH]
     return ""
 
 
 def folder_rows(rows: Rows, table: StatusTable) -> list[dict[str, Any]]:
-    """Return the folders of a page with their bars."""
-    order = ranked(table)
+    """Return the folders of a page with the parts of their bars."""
+    statuses = ranked(table)
     return [
         {
             "folder": row["folder"],
             "parts": [
-                {"status": status, "tone": status.tone, "amount": row["amounts"][status.id]}
-                for status in order
-                if row["amounts"].get(status.id)
+                {"status": status, "tone": status.tone, "count": row["counts"][status.id]}
+                for status in statuses
+                if row["counts"].get(status.id)
             ],
-            "total": sum(row["amounts"].values()),
+            "total": sum(row["counts"].values()),
         }
         for row in rows.items
     ]
 
 
 def test_details(row: Mapping[str, Any], table: StatusTable, contents: Mapping[str, StoredContent]) -> dict[str, Any]:
-    """Return what the page of a test tells; ``contents`` are those of its artifacts that the store keeps."""
-    fields = [_whole(each) for each in json.loads(row["fields"] or "[]")]
-    told = next((each for each in fields if each["meta"].get("message")), None)
+    """Return the values of a test's page; ``contents`` are the artifacts that the store has, by hash."""
+    fields = [_with_defaults(field) for field in json.loads(row["fields"] or "[]")]
+    artifacts = [_with_defaults(artifact) for artifact in json.loads(row["artifacts"] or "[]")]
+    error = next((field for field in fields if field["meta"].get("message")), None)
     return {
         "row": row,
         "status": shown_status(table, row["status"]),
-        "message": told["meta"]["message"] if told else "",
-        "kind": told["meta"].get("type", "") if told else "",
-        "blocks": [_block(each) for each in fields if each["type"] in _TEXT_TYPES],
-        "pairs": [each for each in fields if each["type"] not in _TEXT_TYPES],
-        "artifacts": [_shown_artifact(_whole(each), contents) for each in json.loads(row["artifacts"] or "[]")],
+        "message": error["meta"]["message"] if error else "",
+        "error_type": error["meta"].get("type", "") if error else "",
+        "blocks": [_block(field) for field in fields if field["type"] in _TEXT_TYPES],
+        "pairs": [field for field in fields if field["type"] not in _TEXT_TYPES],
+        "artifacts": [_shown_artifact(artifact, contents) for artifact in artifacts],
         "command": rerun_command(row, fields),
     }
 
 
 def paging(page: int, total: int | None, size: int, *, has_more: bool = False) -> dict[str, int | None]:
-    """Return the numbers of the page before and after, and of the last one where it is known."""
+    """Return the numbers of this page, of its neighbours and of the last one; None if missing or unknown.
+
+    ``total`` is None for a list of unknown length: then ``has_more`` shows whether another page follows.
+    """
     last = None if total is None else max(1, -(-total // size))
     is_followed = has_more if last is None else page < last
     return {"page": page, "before": page - 1 or None, "after": page + 1 if is_followed else None, "last": last}
 
 
 def _block(field: Json) -> dict[str, Any]:
-    """Return a long text; HTML is text too, but for the one structure that is known."""
-    found: Sequence[object] | None = steps(field["value"]) if field["type"] == _HTML else None
-    return {**field, "steps": found, "is_attempt": field["name"].startswith("Attempt ")}
+    """Return a field with a long text; HTML is shown as text, except for steps."""
+    parsed_steps: Sequence[object] | None = steps(field["value"]) if field["type"] == _HTML else None
+    return {**field, "steps": parsed_steps, "is_attempt": field["name"].startswith("Attempt ")}
 
 
 def _shown_artifact(artifact: Json, contents: Mapping[str, StoredContent]) -> Json:
-    """Return an artifact with what a page does with its content, where the store keeps it."""
-    wanted = content_hash(artifact["url"])
-    if wanted is None:
+    """Return an artifact with the way in which a page shows its file: as a picture, a video or a link."""
+    hash_ = content_hash(artifact["url"])
+    if hash_ is None:  # stored somewhere else
         return artifact
-    found = contents.get(wanted)
-    if found is None:
-        return {**artifact, "note": artifact["note"] or "no longer kept", "url": ""}
-    shown = "picture" if is_picture(found.media_type) else "video" if is_video(found.media_type) else "link"
-    told = artifact["mime_type"] if found.media_type == DOWNLOAD else found.mime_type
-    return {**artifact, "shown": shown, "mime_type": told, "size": found.size}
+    content = contents.get(hash_)
+    if content is None:
+        return {**artifact, "note": artifact["note"] or "no longer stored", "url": ""}
+    shown = "picture" if is_picture(content.media_type) else "video" if is_video(content.media_type) else "link"
+    # A file of no recognised type keeps the type that the test named.
+    mime_type = artifact["mime_type"] if content.media_type == DOWNLOAD else content.mime_type
+    return {**artifact, "shown": shown, "mime_type": mime_type, "size": content.size}
 
 
 def _thread(record: RunRecord, row: Mapping[str, Any], table: StatusTable) -> dict[str, Any]:
@@ -242,9 +261,9 @@ def _thread(record: RunRecord, row: Mapping[str, Any], table: StatusTable) -> di
     }
 
 
-def _whole(entry: Json) -> Json:
-    """Return a field, artifact or link with all that it may have."""
-    missing: Json = {
+def _with_defaults(entry: Json) -> Json:
+    """Return a field, artifact or link with defaults for missing properties, which templates may not read."""
+    defaults: Json = {
         "type": 1,
         "value": "",
         "meta": {},
@@ -254,4 +273,4 @@ def _whole(entry: Json) -> Json:
         "size": None,
         "shown": "",
     }
-    return {**missing, **{name: value for name, value in entry.items() if value is not None}}
+    return {**defaults, **{name: value for name, value in entry.items() if value is not None}}

@@ -64,7 +64,7 @@ def test_runs_are_filtered_by_what_the_address_says(site: Site) -> None:
     assert "passing" in site.text("/?status=2&source_id=&tags=nightly")
     assert re.findall(r"failing|passing|going on", site.text("/?status=2&tags=nightly")) == ["passing"]
     assert re.findall(r"failing|passing|going on", site.text("/?source_id=2")) == ["going on", "failing"]
-    assert "No run is like this" in site.text("/?status=4&tags=nightly")
+    assert "No matching runs" in site.text("/?status=4&tags=nightly")
     for _ in range(26):
         site.run_of(source="many", tags=["x"])
     assert "/?tags=x&page=2" in _links(site.shown("/?tags=x"))
@@ -149,7 +149,7 @@ def test_a_run_is_filtered_searched_and_grouped_by_its_address(site: Site) -> No
     assert f"/runs/{run}?status=2" in _links(site.shown(f"/runs/{run}?status=2,3"))
     assert shown("q=&status=") == ["test_0", "test_1", "test_2", "test_3"]
     assert shown("q=absent") == []
-    assert "No test is like this" in site.text(f"/runs/{run}?q=absent")
+    assert "No matching tests" in site.text(f"/runs/{run}?q=absent")
     grouped = site.shown(f"/runs/{run}?group=folder")
     assert [link for link in _links(grouped) if "folder=" in link][-3:] == [
         f"/runs/{run}?folder=a",
@@ -171,7 +171,7 @@ def test_pages_of_a_run_have_200_tests_each_once(site: Site) -> None:
     found = [_names(site.shown(f"/runs/{run}?q=test_&page={number}")) for number in (1, 2, 3)]
     assert found == pages
     assert "Page 3 of 3" in site.text(f"/runs/{run}?page=3")
-    assert "No test is like this" in site.text(f"/runs/{run}?page=4")
+    assert "No matching tests" in site.text(f"/runs/{run}?page=4")
 
 
 def test_an_open_run_tells_whether_anything_changed(site: Site) -> None:
@@ -296,7 +296,7 @@ def test_pictures_that_the_store_keeps_are_shown(site: Site) -> None:
     assert html.count("text/html") == 1, "only where nothing else is known"
     told = site.text(f"/results/{site.result_ids(run)[0]}")
     assert "c.svg text/html 6 bytes" in told
-    assert "lost no longer kept" in told
+    assert "lost no longer stored" in told
     assert "https://files.example.com/x.png" in _links(html)
     assert paths["a.png"] in _links(site.shown(f"/runs/{run}"))
     shown = site.get(paths["a.png"])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_automation_report.server.pages.rendering import count, duration, slices
+from pytest_automation_report.server.pages.rendering import duration, quantity, slices
 from pytest_automation_report.server.pages.texts import LINES_SHOWN, lines, rerun_command, steps, web_address
 
 
@@ -154,7 +154,7 @@ def test_durations_are_written_for_people(microseconds: int | None, text: str) -
 
 def test_the_smallest_slice_of_a_bar_can_be_seen() -> None:
     """One failure in 100,000 tests shows, and the bar is as long as ever."""
-    bar = slices([{"tone": "fail", "amount": 1}, {"tone": "skip", "amount": 0}, {"tone": "pass", "amount": 99_999}])
+    bar = slices([{"tone": "fail", "count": 1}, {"tone": "skip", "count": 0}, {"tone": "pass", "count": 99_999}])
     assert [tone for tone, _, _ in bar] == ["fail", "pass"]
     assert float(bar[0][2]) > 5
     assert float(bar[1][1]) + float(bar[1][2]) == pytest.approx(1000, abs=0.1)
@@ -163,4 +163,4 @@ def test_the_smallest_slice_of_a_bar_can_be_seen() -> None:
 
 def test_numbers_are_written_for_people() -> None:
     """Thousands stand apart and nouns agree."""
-    assert [count(1, "run"), count(12_000, "run"), count(1_000)] == ["1 run", "12,000 runs", "1,000"]
+    assert [quantity(1, "run"), quantity(12_000, "run"), quantity(1_000)] == ["1 run", "12,000 runs", "1,000"]
