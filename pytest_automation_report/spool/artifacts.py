@@ -1,13 +1,11 @@
-"""The addresses of files that wait in the spool: a result has them until the files are stored.
+"""Files of results in the spool: copied there by the process that runs the test, opened there by the sender.
 
-A result is encoded once, when its attempt ends; where its files are to be read is known only when they were uploaded.
-So a file has an address that names it in the session's own folder, and nothing else: it is never a path.
+A file is copied into the session's folder under a name of ours when the test adds it. So the original may change or be
+deleted, each attempt keeps its file, and the sender never opens a path that a record names: a record can be forged, and
+``automation-report send`` may run elsewhere and with other rights.
 
-The files of a session's results, from the test that adds them to the sender that uploads them.
-
-They are copied into the session's own folder, under names of ours: so a file may change or go once it was added, each
-attempt keeps its own, and the sender never opens a path that a record names. A record can be forged, and the sender
-may run elsewhere, with other rights, as ``automation-report send``.
+A result is encoded once, when its attempt ends, but the URL of a file is known only after its upload. Until then the
+result has an address of the form ``spooled:NAME TEXT``, which the sender replaces.
 """
 
 from __future__ import annotations
@@ -26,7 +24,10 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 MARK: Final = '"url":"spooled:'
-"""Part of the JSON of each result that has such an address; of hardly any other."""
+"""Part of the JSON of each result with such an address, and of hardly any other.
+
+With it the sender finds those results without decoding all.
+"""
 
 _SCHEME: Final = "spooled:"
 _ADDRESS: Final = re.compile(r"spooled:(\S*) ?(.*)", re.DOTALL)
@@ -35,22 +36,22 @@ _OTHER: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def spooled_address(name: str, shown: str) -> str:
-    """Return the address of a file in the spool; ``shown`` tells people what it was, should nobody store it."""
+    """Return the address of a file in the spool; the result shows the text ``shown`` if the file is never stored."""
     return f"{_SCHEME}{name} {shown}"
 
 
 def spooled_name(worker: str, number: int) -> str:
-    """Return the name of a file that a worker puts into the spool."""
+    """Return the name in the spool of a worker's file; ``number`` counts the worker's files."""
     return f"{_OTHER.sub('_', worker)[:60]}-{number}"
 
 
 def is_spooled_name(name: str) -> bool:
-    """Whether a file in the spool may have this name; a forged record can have any."""
+    """Return whether a file in the spool may have this name; a forged record can have any."""
     return _is_name(name) is not None
 
 
 def spooled_file(address: str) -> tuple[str, str] | None:
-    """Return the name of a file in the spool, as the record has it, and what it is for people; None for others."""
+    """Split a spooled address into the name of the file and the text for people; None for other addresses."""
     match = _ADDRESS.fullmatch(address)
     return (match[1], match[2]) if match else None
 
@@ -65,14 +66,15 @@ _READ_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLO
 
 
 class StashError(ValueError):
-    """A file is not kept; the message says why, in a few words."""
+    """A file is not copied into the spool; the message is the reason, in a few words."""
 
 
 class ArtifactSpool:
-    """Where one process that runs tests puts its files; the folder is made when there is a first one.
+    """Copies the files of one process that runs tests into the spool; creates the folder with the first file.
 
-    ``most_bytes`` is how large one may be, ``most_together`` how much all that still wait may have. What writing needs
-    is held by the instance, since tests patch modules; a file is read as the test itself would read it.
+    ``most_bytes`` is the limit for one file, ``most_together`` the limit for all files that wait to be sent, in bytes.
+    Users' tests patch modules, so the instance holds the functions that it writes with. A file is read with the
+    functions as they are: under a patched ``open`` a test adds what the test itself would read.
     """
 
     __slots__ = ("_close", "_getpid", "_makedirs", "_mkdir", "_number", "_open", "_path", "_pid", "_scandir",
@@ -86,15 +88,17 @@ class ArtifactSpool:
         self._worker = worker
         self._pid = os.getpid()
         self._number = 0
+        # Bytes of this process's files; the other workers' are added when the folder is measured, in `_check`.
         self._used = 0
         self.most_bytes = most_bytes
         self.most_together = most_together
 
     def keep(self, content: Path | bytes) -> tuple[str, int]:
-        """Keep a file, or bytes, and return its name here and its size.
+        """Copy a file, or bytes, into the spool; return its name there and its size in bytes.
 
-        Raises `StashError` for what is too much, `OSError` when it cannot be read or written.
+        Raises `StashError` if it is too large, `OSError` if it cannot be read or written.
         """
+        # A forked child counts on with the same numbers: its files would have the names of its parent's.
         if self._getpid() != self._pid:
             raise StashError("a forked process keeps none")
         if isinstance(content, bytes):
@@ -111,9 +115,9 @@ class ArtifactSpool:
             for piece in pieces:
                 size += len(piece)
                 self._check(name, size)
-                rest = memoryview(piece)
-                while rest:
-                    rest = rest[self._write(descriptor, rest) :]
+                unwritten = memoryview(piece)
+                while unwritten:
+                    unwritten = unwritten[self._write(descriptor, unwritten) :]
         except BaseException:
             self._close(descriptor)
             self._unlink(path)
@@ -130,26 +134,27 @@ class ArtifactSpool:
             return self._open(path, _WRITE, 0o600)
 
     def _make_folder(self) -> None:
-        """Make the folder, with that of the session, should a test have removed it."""
-        with suppress(FileExistsError):  # another worker was quicker
+        """Create the folder, and the session's folder if a test has deleted it."""
+        with suppress(FileExistsError):  # another worker has created it since
             try:
                 self._mkdir(self._path, 0o700)
             except FileNotFoundError:
                 self._makedirs(self._path, 0o700)
 
     def _check(self, name: str, size: int) -> None:
-        """Raise `StashError` when a file of this size, which is being written, is too much."""
+        """Raise `StashError` if a file that is being written, with this size so far, exceeds a limit."""
         if size > self.most_bytes:
             raise StashError(f"larger than {self.most_bytes:,} bytes (artifact_size)")
         if self._used + size > self.most_together:
-            with self._scandir(self._path) as found:  # the sender may have stored and removed what it counts
-                self._used = sum(_size(each) for each in found if each.name != name)
+            # Measured only at the limit, not for each file: the sender has removed the files that it stored.
+            with self._scandir(self._path) as entries:
+                self._used = sum(_size(entry) for entry in entries if entry.name != name)
         if self._used + size > self.most_together:
             raise StashError(f"more than {self.most_together:,} bytes would wait to be sent (artifact_total)")
 
 
 def _size(entry: os.DirEntry[str]) -> int:
-    """Return the size of a file, 0 when the sender removes it just now."""
+    """Return the size of a file in bytes, 0 if the sender removes it meanwhile."""
     try:
         return entry.stat(follow_symlinks=False).st_size
     except FileNotFoundError:
@@ -157,9 +162,9 @@ def _size(entry: os.DirEntry[str]) -> int:
 
 
 def opened(session: Path, name: str) -> BinaryIO:
-    """Return a file of a session's stash, open for reading.
+    """Open a file of a session's results for reading.
 
-    Raises `SpoolError` for what is no file of ours: one that is gone, a path, a link of either kind, a folder.
+    Raises `SpoolError` for everything that is not such a file: a missing one, a path, a link of either kind, a folder.
     """
     if not is_spooled_name(name):
         raise SpoolError("its record names no file that pytest has copied")
@@ -168,27 +173,28 @@ def opened(session: Path, name: str) -> BinaryIO:
             descriptor = os.open(name, _READ, dir_fd=folder)
     except OSError as error:
         raise SpoolError(f"its copy in the spool cannot be read ({error.strerror or error})") from error
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+    status = os.fstat(descriptor)
+    # A file with a second name may be a hard link to a file of the user, which a forged spool would have uploaded.
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         os.close(descriptor)
         raise SpoolError("its copy in the spool is none that pytest has made")
     return os.fdopen(descriptor, "rb")
 
 
 def remove(session: Path, name: str) -> None:
-    """Remove a file that was `opened` from a session's stash, where it is still there."""
-    with suppress(FileNotFoundError), _folder(session) as folder:  # what its test adds by two names is removed once
+    """Remove a file that was `opened`, if it still exists."""
+    with suppress(FileNotFoundError), _folder(session) as folder:  # a test that adds it by two names has one copy
         os.unlink(name, dir_fd=folder)
 
 
 @contextmanager
 def _folder(session: Path) -> Iterator[int]:
-    """Yield a descriptor of the folder of a session's files; raises `OSError` when either is a link, or none."""
-    around = os.open(session, _READ_FOLDER)
+    """Yield a descriptor of the folder with a session's files; raises `OSError` if one of the two is not a folder."""
+    session_descriptor = os.open(session, _READ_FOLDER)
     try:
-        descriptor = os.open(FOLDER, _READ_FOLDER, dir_fd=around)
+        descriptor = os.open(FOLDER, _READ_FOLDER, dir_fd=session_descriptor)
     finally:
-        os.close(around)
+        os.close(session_descriptor)
     try:
         yield descriptor
     finally:

@@ -1,12 +1,50 @@
-"""What the sender has done, as its ledger tells it.
+"""The state of a session's delivery, as the records of its ledger describe it.
 
-The ledger is a file of records (``records``). Before each POST that changes something stands an ``intent``; after it
-what came of it: ``ack`` (the server has it), ``part`` (it has these ranges of a batch), ``not`` (it has not),
-``rejected`` (it will not take it) or ``held`` (nobody can tell). An intent without one of these is open: its answer is
-awaited, or it must be settled before anything else is sent. Several can be open: one for each worker, one for the run.
+Before each POST that changes something the sender writes an ``intent``, and after it one record that closes the intent.
+An intent without such a record is open: its response is awaited, or it must be reconciled before anything else is sent
+to that run. Several can be open: one for each worker and one for the run.
 
-Results are named by the offset of the record they come from in their worker's file; each worker's results are sent in
-the order of their offsets, so a batch is a range of offsets.
+Results are named by the offset of their record in their worker's file. Each worker's results are sent in the order of
+their offsets, so a batch is a range of offsets.
+
+The kinds of records, each with the reason for it. `LedgerState.apply` applies all of them, in the sender, in a later
+sender, and in pytest, which reads along to see when the sender is done:
+
+``ready``, ``done``
+    A sender began or ended. Pytest waits for ``done``, and gets the sender's process id from ``ready`` to notice its
+    death. ``done`` counts what remains.
+``lane``
+    Written before ``done``: one worker's totals, so that the summary need not read 100,000 results.
+``joined``
+    The id of a run that exists already. ``run create`` or another job has created it, so no intent shows it.
+``intent``
+    A POST is about to be sent. Without it a sender that is killed after sending could send the same results again.
+``ack``, ``part``, ``not``
+    Close an intent: applied by the server; applied for these ranges of the batch; not applied, so it is sent again.
+``rejected``
+    Closes an intent: the server refused the whole batch, and will refuse it again.
+``held``, ``dropped``
+    Close an intent: the server cannot show whether it was applied. A held batch is not sent before the user decides.
+``unheld``
+    The user's decision by ``send --unknown``: held results are sent again or dropped.
+``aside``
+    One result that the server refuses; the rest of its batch is sent without it.
+``alias``
+    The server does not know a status, so another alias is used from now on. Without it each sender would be refused
+    once more.
+``fencing``, ``fenced``
+    A thread is about to be completed, or was, so that a late copy of a request has no effect. After ``fenced`` the
+    worker needs a new thread. ``fencing`` is for people who read the ledger; no code does.
+``fencing-is``
+    Whether completed threads of this server accept results: found out once, by a probe.
+``stored``, ``unstored``
+    A file of a result was uploaded to this URL, or not, with the reason. Without it each file would be uploaded again.
+``trouble``
+    Why nothing is sent at the moment: pytest's wait ends sooner, and the summary shows the reason.
+``new-run``
+    The user sends the rest to a new run (``send --new-run``): run and threads before it are not used any more.
+``doubted``
+    An earlier ledger of the session is lost, so that any result may have been sent.
 """
 
 from __future__ import annotations
@@ -30,18 +68,19 @@ Operation: TypeAlias = Literal[
     "complete_thread",
     "note_thread",
 ]
-
+"""The requests that change something on the server, as intents name them."""
 
 Fencing: TypeAlias = Literal["fences", "settles"]
+"""Whether completed threads of a server refuse results ("fences"), or accept them until late copies have settled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One POST that is about to be sent, at this time in seconds since the epoch.
+    """One POST that is about to be sent.
 
-    ``first`` and ``last`` are the offsets of a batch's first and last result, ``count`` how many it has, ``known``
-    how many results the thread had before it, ``orphans`` the numbers of attempts that are reported although they
-    never finished.
+    ``at`` is the time in seconds since 1970. Of a batch, ``first`` and ``last`` are the offsets of its first and last
+    result, ``count`` is their number; ``observed`` and ``computed`` are its share of the thread's elapsed times in
+    microseconds.
     """
 
     number: int
@@ -51,14 +90,17 @@ class Intent:
     first: int = 0
     last: int = 0
     count: int = 0
+    # Number of results in the thread before this batch: what the thread has more was brought by the batch.
     known: int = 0
+    # Numbers of the attempts that are reported although they never finished. Their FINISH may still come, from a
+    # process that outlives the session's end: it must not be a second result.
     orphans: tuple[int, ...] = ()
     observed: int = 0
     computed: int = 0
     at: float = 0.0
 
     def has_arrived_by(self, later: Intent) -> bool:
-        """Whether a later append to the same thread shows that all of this one was there."""
+        """Whether a later append to the same thread shows that all of this one was applied."""
         is_append = self.operation == later.operation == "append_thread"
         return is_append and self.thread == later.thread and later.known >= self.known + self.count
 
@@ -82,14 +124,17 @@ class Intent:
 
 @dataclass(slots=True)
 class OffsetRanges:
-    """Ranges of offsets, added in any order; ``count`` is the number of results in them."""
+    """Ranges of offsets, added in any order; ``count`` is the number of results in them.
+
+    Ranges instead of single offsets: memory grows with the number of batches, not with that of results.
+    """
 
     _firsts: list[int] = field(default_factory=list)
     _lasts: list[int] = field(default_factory=list)
     count: int = 0
 
     def add(self, first: int, last: int, count: int) -> None:
-        """Add a range that brings this many results; it may lie around ranges that are there already."""
+        """Add a range with this many new results; it may include ranges that were added before."""
         begin = bisect_left(self._lasts, first)
         end = bisect_right(self._firsts, last)
         if begin < end:
@@ -105,16 +150,18 @@ class OffsetRanges:
 
     def __contains__(self, offset: int) -> bool:
         if not self._lasts or offset > self._lasts[-1]:
-            return False  # as for every new result
-        place = bisect_right(self._firsts, offset) - 1
-        return place >= 0 and offset <= self._lasts[place]
+            return False  # the usual case, a new result, without a search
+        index = bisect_right(self._firsts, offset) - 1
+        return index >= 0 and offset <= self._lasts[index]
 
 
 @dataclass(slots=True)
 class WorkerProgress:
-    """What became of one worker's results; ``thread`` is the open thread, ``in_thread`` how many results it has.
+    """The delivery of one worker's results: the ranges by outcome, and the threads that they were sent to.
 
-    ``thread_observed`` and ``thread_computed`` are what was added to that thread so far, in microseconds.
+    ``thread`` is the open thread, None if there is none; ``in_thread`` is the number of its results, and
+    ``thread_observed`` and ``thread_computed`` are the elapsed times sent to it so far, in microseconds. ``threads``
+    are all threads of the worker: a fenced thread is followed by a new one.
     """
 
     thread: int | None = None
@@ -129,68 +176,76 @@ class WorkerProgress:
     orphans: set[int] = field(default_factory=set)
 
     def is_settled(self, offset: int) -> bool:
-        """Whether the result at this offset is not to be sent (any more)."""
+        """Whether the result at this offset must not be sent, or not again."""
         return offset in self.acknowledged or offset in self.rejected or offset in self.held or offset in self.dropped
 
 
 @dataclass(slots=True)
 class LedgerState:
-    """The sum of a ledger's records; changed by `apply` alone, so that a restart and a run on agree.
+    """The sum of a ledger's records.
 
-    ``is_doubted`` tells that the ledger before this one is lost, and with it what was sent.
-    ``answers`` counts what the server has said yes or no to: the only progress there is. ``trouble`` is what the last
-    request met, empty when it met nothing; ``is_run_gone`` that the run is completed or unknown to the server.
-    ``fencing`` is what the server has shown: that completed threads take no
-    results, or that they do. ``stored`` are the files of results that were stored, by their names in the spool,
-    ``unstored`` why others were not. ``aliases`` are those used by pytest's status instead of ones that the server does
-    not know, ``renamed`` the same by those.
+    Only `apply` changes it, so a sender that continues and one that restarts have the same state.
     """
 
+    # The run and its life. A joined run is completed by the one who created it, unless the manifest says otherwise.
     run: int | None = None
     is_joined: bool = False
-    is_noted: bool = False
+    is_noted: bool = False  # the run, or the thread of a joined one, has the note on how the session ended
     is_complete: bool = False
-    is_done: bool = False
+    # Runs that the user left by ``--new-run``: they have this session's id, but are not found again by it.
+    left_runs: set[int] = field(default_factory=set)
+    # The lives of senders.
     is_ready: bool = False
+    is_done: bool = False
+    sender_pid: int = 0
+    done: Mapping[str, Any] = field(default_factory=dict)
+    lanes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    # The ledger before this one is lost, and with it which results were sent.
     is_doubted: bool = False
+    # Intents by number, without those that were closed.
     open_intents: dict[int, Intent] = field(default_factory=dict)
     next_number: int = 1
-    sender_pid: int = 0
+    # Number of requests with a definite response: time limits begin again with each, since only these are progress.
     answers: int = 0
+    # The error of the last request, empty after a success. Its class decides the summary's advice and the exit code.
     trouble: str = ""
     trouble_class: str = ""
-    is_run_gone: bool = False
+    is_run_gone: bool = False  # the run is completed or unknown to the server: the rest needs ``--new-run``
+    # None until a probe has shown it; then no thread needs a probe.
     fencing: Fencing | None = None
-    left_runs: set[int] = field(default_factory=set)
+    # Reasons of refusals, for people.
     reasons: list[str] = field(default_factory=list)
+    # Aliases that replace those that the server does not know: by pytest's status, and by the replaced alias.
     aliases: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
     accounts: dict[str, WorkerProgress] = field(default_factory=dict)
+    # Files of results by their names in the spool: uploaded, or not and why.
     stored: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     unstored: dict[str, str] = field(default_factory=dict)
-    lanes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    done: Mapping[str, Any] = field(default_factory=dict)
 
     def account(self, worker: str) -> WorkerProgress:
-        """Return this worker's account, a new one when there is none."""
+        """Return a worker's progress; creates it for a worker without records."""
         return self.accounts.setdefault(worker, WorkerProgress())
 
     @property
     def open_intent(self) -> Intent | None:
-        """The first of the open intents, ``None`` when none is open."""
+        """The oldest open intent, None if none is open."""
         return next(iter(self.open_intents.values()), None)
 
     @property
     def unstored_reasons(self) -> tuple[tuple[str, int], ...]:
-        """Why files of results are not stored, each with their number, the most frequent first."""
+        """The reasons why files were not stored, each with the number of files, the most frequent first."""
         return tuple(Counter(self.unstored.values()).most_common())
 
-    def total(self, what: Literal["acknowledged", "rejected", "held", "dropped"]) -> int:
-        """Return the number of results, of all workers, that have met this end."""
-        return sum(getattr(each, what).count for each in self.accounts.values())
+    def total(self, outcome: Literal["acknowledged", "rejected", "held", "dropped"]) -> int:
+        """Return the number of results of all workers with this outcome."""
+        return sum(getattr(progress, outcome).count for progress in self.accounts.values())
 
     def apply(self, record: Record) -> None:
-        """Add one record; kinds of later versions are passed over."""
+        """Add one record; unknown kinds, of later versions, change nothing.
+
+        Raises KeyError, TypeError, ValueError or AttributeError for a record without the members of its kind.
+        """
         members = record.members
         match record.kind:
             case "ready":
@@ -215,9 +270,9 @@ class LedgerState:
             case "done":
                 self.is_done, self.done = True, members
             case _:
-                self._apply_seldom(record.kind, members)
+                self._apply_rare(record.kind, members)
 
-    def _apply_seldom(self, kind: str, members: Mapping[str, Any]) -> None:
+    def _apply_rare(self, kind: str, members: Mapping[str, Any]) -> None:
         match kind:
             case "alias":
                 self.aliases[members["status"]] = members["now"]
@@ -241,8 +296,8 @@ class LedgerState:
                 pass
 
     def _apply_intent(self, intent: Intent) -> None:
-        for earlier in [each for each in self.open_intents.values() if each.has_arrived_by(intent)]:
-            # The record of what became of it is damaged, but what its thread had after it is known.
+        for earlier in [earlier for earlier in self.open_intents.values() if earlier.has_arrived_by(intent)]:
+            # The record that closed it is damaged, but `known` of the later intent shows that it was applied.
             self._close("ack", {"i": earlier.number})
         self.open_intents[intent.number] = intent
         self.next_number = max(self.next_number, intent.number + 1)
@@ -254,7 +309,7 @@ class LedgerState:
         if intent is None:
             return
         if kind == "not":
-            self._forget_trouble()  # what it met is written after it
+            self._forget_trouble()  # the record with its error follows
         else:
             self._answered()
         if kind == "ack":
@@ -275,14 +330,14 @@ class LedgerState:
 
     def _set_aside(self, intent: Intent, kind: str) -> None:
         if intent.operation in {"append_run", "note_thread"}:
-            self.is_noted = True
+            self.is_noted = True  # a note is sent once, whatever the server does with it
         elif intent.operation == "append_thread":
             account = self.account(intent.worker)
             ranges = {"rejected": account.rejected, "held": account.held, "dropped": account.dropped}[kind]
             ranges.add(intent.first, intent.last, intent.count)
 
     def _acknowledge_ranges(self, intent: Intent, ranges: Iterable[tuple[int, int, int]]) -> None:
-        """Take the part of a batch that has arrived; the thread may be open still."""
+        """Acknowledge the part of a batch that was applied; its thread may still be open."""
         account = self.account(intent.worker)
         for first, last, count in ranges:
             account.acknowledged.add(first, last, count)
@@ -290,14 +345,14 @@ class LedgerState:
                 account.in_thread += count
 
     def _release_held(self, *, is_dropped: bool) -> None:
-        """Take results out of what is held: to be sent again, or given up."""
+        """Apply the user's decision on all held results: they are dropped, or sent again."""
         for account in self.accounts.values():
             if is_dropped:
                 account.dropped.absorb(account.held)
             account.held = OffsetRanges()
 
     def _leave_run(self) -> None:
-        """Go on in another run, with new threads."""
+        """Forget the run, so that the rest goes to a new one with new threads."""
         if self.run is not None:
             self.left_runs.add(self.run)
         self.run, self.is_joined, self.is_noted, self.is_complete = None, False, False, False
@@ -305,19 +360,19 @@ class LedgerState:
         for worker in self.accounts:
             self._leave_thread(worker)
 
-    def _acknowledge(self, intent: Intent, made: int | None) -> None:
+    def _acknowledge(self, intent: Intent, new_id: int | None) -> None:
         account = self.account(intent.worker) if intent.worker else None
         match intent.operation:
             case "create_run":
-                self.run = made
+                self.run = new_id
             case "append_run" | "note_thread":
                 self.is_noted = True
             case "complete_run":
                 self.is_complete = True
-            case "create_thread" if account is not None and made is not None:
-                account.thread, account.in_thread = made, 0
+            case "create_thread" if account is not None and new_id is not None:
+                account.thread, account.in_thread = new_id, 0
                 account.thread_observed = account.thread_computed = 0
-                account.threads.append(made)
+                account.threads.append(new_id)
             case "append_thread" if account is not None:
                 account.acknowledged.add(intent.first, intent.last, intent.count)
                 account.in_thread += intent.count

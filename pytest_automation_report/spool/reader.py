@@ -1,4 +1,4 @@
-"""Follows all files of one session's folder."""
+"""Follow the records files of a session: return the records that were appended since the last read."""
 
 from __future__ import annotations
 
@@ -17,51 +17,53 @@ if TYPE_CHECKING:
 
 
 _END: Final = b'{"k":"end"'
+# Longest END: its reason is a text of a user, whose characters may all be escaped.
 _END_BYTES: Final = 8192
-"""So much at most has the record of the end, whose reason may be all escapes."""
+# Read at once: about 2,000 tests with START and PASS.
 _PIECE_BYTES: Final = 512 << 10
-"""So much is read in one go: about 2,000 results with nothing to say."""
-_MUCH_BYTES: Final = 128 << 10
-"""So much holds the results of an append, and more."""
+# About 500 tests with START and PASS, more than a batch of 250: reading sooner would not send more in a request.
+_NEWS_BYTES: Final = 128 << 10
 
 
 def _opened(path: str, _: int) -> int:
-    return os.open(path, READ)  # who opens a pipe otherwise waits for its writer
+    return os.open(path, READ)  # to open a pipe without this flag would wait for its writer
 
 
 @dataclass(slots=True)
 class SpoolReader:
-    """Reads what was appended since the last time; workers' files may appear at any moment.
+    """Reads the records that were appended since the last read; owned by the sender.
 
-    ``is_behind`` tells that a file was left before its end.
+    Workers' files may appear at any moment. ``is_behind`` is whether the last read left a file before its end.
     """
 
     folder: SessionFolder
     is_behind: bool = False
+    # Number of the folder's entries at the last look: one more is a worker that begins.
     _entries: int = 0
     _unsound: int = 0
     _decoders: dict[str, Decoder] = field(default_factory=dict)
 
     @property
     def damaged(self) -> int:
-        """Number of records so far that were damaged, or held nothing that can be used."""
-        return self._unsound + sum(each.damaged for each in self._decoders.values())
+        """Number of records so far that were damaged, or have not the members of their kind."""
+        return self._unsound + sum(decoder.damaged for decoder in self._decoders.values())
 
     @property
     def torn(self) -> int:
         """Number of files that end in the middle of a record."""
-        return sum(each.is_torn for each in self._decoders.values())
+        return sum(decoder.is_torn for decoder in self._decoders.values())
 
     def position(self, worker: str) -> int:
         """Return the offset behind the worker's last complete record."""
         return self._decoders[worker].position
 
     def added(self, is_full: Callable[[str], bool] = lambda _: False) -> Iterator[tuple[str, list[PositionedRecord]]]:
-        """Yield the new records of each file; the controller's last.
+        """Yield each worker and its new records; the controller's last.
 
-        They are read first: a crash report stands in the controller's file before the test runs again elsewhere, and
-        after all that the crashed worker wrote. So with a crash report all that is there is yielded; else a worker for
-        whom ``is_full`` says so gets no more of its file for now.
+        A worker's file is read no further while ``is_full`` returns True for it: waiting results stay on disk and not
+        in memory. The controller's file is read first and yielded last. xdist writes a crash report after everything
+        that the crashed worker wrote, and before the test runs again elsewhere. So if the controller's records hold
+        one, all files are read to their end: the sender then knows the crashed attempt before the next one's result.
         """
         workers = self.folder.workers()
         controllers = list(self._read(CONTROLLER)) if CONTROLLER in workers else []
@@ -82,30 +84,30 @@ class SpoolReader:
             yield CONTROLLER, placed
 
     def has_news(self) -> bool:
-        """Whether to read at once: the session ends, a worker begins, or much was added.
+        """Whether to read at once: the session ends, a worker begins, or many results were added.
 
-        It looks at few bytes and is asked often. What it does not see is read a little later.
+        Asked several times between two reads, so it looks at few bytes. Other records are read a little later.
         """
         try:
             before, self._entries = self._entries, len(os.listdir(self.folder.path))  # noqa: PTH208 - a third of its time
             return self._entries != before or any(
-                self._has_much(worker) for worker in (MAIN, CONTROLLER) if worker in self._decoders
+                self._has_many(worker) for worker in (MAIN, CONTROLLER) if worker in self._decoders
             )
         except OSError:
-            return True  # what a test has deleted is to be made again; what it has put there instead is told by reading
+            return True  # a test has deleted the folder, or put something else there: `added` handles both
 
-    def _has_much(self, worker: str) -> bool:
+    def _has_many(self, worker: str) -> bool:
         position = self._decoders[worker].position
         with open(self.folder.records(worker), "rb", buffering=0, opener=_opened) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(position, size - _END_BYTES))
-            return size - position >= _MUCH_BYTES or _END in file.read(_END_BYTES)
+            return size - position >= _NEWS_BYTES or _END in file.read(_END_BYTES)
 
     def _sound(self, records: list[PositionedRecord]) -> list[PositionedRecord]:
-        """Return those that can be used, and count the others."""
-        found = [each for each in records if is_sound(each.record)]
-        self._unsound += len(records) - len(found)
-        return found
+        """Return the records with the members of their kind, and count the others."""
+        sound = [placed for placed in records if is_sound(placed.record)]
+        self._unsound += len(records) - len(sound)
+        return sound
 
     def _read(self, worker: str) -> Iterator[list[PositionedRecord]]:
         decoder = self._decoders.setdefault(worker, Decoder())

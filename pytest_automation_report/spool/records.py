@@ -3,6 +3,39 @@
 A record is one line of ASCII, ``LLLLLLLL CCCCCCCC {json}`` and a newline: eight hexadecimal digits for the length of
 the JSON in bytes, eight for its CRC32. JSON in ASCII holds no raw newline, so a reader skips a damaged record and
 continues at the next line. Pytest's process and the sender both use this module, so they agree on the format.
+
+The kinds of records in a spool, each with the reason for it (``spool/ledger.py`` describes those of the ledger).
+`WorkerQueues` applies all of them; other readers are named:
+
+``open``
+    Names the process and when it began. When pytest's leading process is dead, the sender waits for workers that live.
+``plan``
+    Whether xdist runs every test on every worker (``--dist each``), so that each worker's tests are expected.
+``collected``
+    Number of collected tests, and those that share a node id. Without it a test that never began would not be missed:
+    the summary compares it with the number of results (`summary.counts`).
+``ids``
+    Node ids of all collected tests; written only for ``report_not_run``.
+``captured``
+    Descriptors of pytest's capture files: from these the sender reads the last output of a killed process.
+``start``
+    An attempt begins. A START without PASS or FINISH is a test whose process died: only so the test is known.
+``artifact``
+    A file of the running attempt. A FINISH repeats it; if there is none, the result of the dead process has the file.
+``pass``
+    The attempt passed and has nothing else to report: the short form of FINISH, see `pass_record`.
+``finish``
+    The attempt ended, with the JSON that is sent to the server.
+``crash``
+    xdist's report of a worker's death, written by the leading process: a dead worker cannot say that its test failed.
+``property``
+    A field or an artifact of the run, not of a test.
+``close``
+    The process ended in order, so a test that is still open was interrupted and did not crash. `summary.counts` reads
+    its counts.
+``end``
+    The session ended, and how. Until then the sender waits for more; `SessionFolder.has_ended` and
+    `SpoolReader.has_news` look for it.
 """
 
 from __future__ import annotations
@@ -18,13 +51,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 FORMAT: Final = 1
-"""Version of the records; a reader refuses every other version."""
+"""Version of records and manifest; a reader refuses every other version.
+
+New kinds and new members need no new version: readers skip unknown kinds and have defaults for missing members.
+"""
 
 AGAIN: Final = "again"
 """Outcome of a crash that counts as a failure although the test runs again, as xdist does for scopes."""
 
 _HEADER_BYTES: Final = 18
-# A line without an end is not collected in memory for longer than this.
+# A foreign or damaged file may be one line of any length: up to this size it is held in memory.
 _MAX_LINE_BYTES: Final = 64 << 20
 # Sessions may collect 100,000 tests: several lines of 500 names stay far below the longest line.
 _NAMES_PER_RECORD: Final = 500
@@ -40,7 +76,10 @@ encode: Final[Callable[[object], str]] = json.JSONEncoder(separators=(",", ":"),
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: its kind, its members, and the undecoded JSON of its test, empty for other kinds than FINISH."""
+    """One record: its kind, its members, and the JSON of its test, empty for other kinds than FINISH.
+
+    ``test`` is not decoded, since the sender only copies it into a batch.
+    """
 
     kind: str
     members: Mapping[str, Any]
@@ -125,7 +164,8 @@ class Decoder:
     def feed(self, chunk: bytes) -> list[PositionedRecord]:
         """Decode the records that the next bytes complete; count damaged lines and skip blank ones.
 
-        A START that its PASS follows is dropped: it adds nothing, and there is one for each test.
+        A START that its PASS follows is dropped: PASS repeats its members, and there is one for each test. Measured:
+        6 instead of 9 microseconds for each test that passed.
         """
         *lines, self._tail = (self._tail + chunk).split(b"\n")
         records = self._decode_lines(lines)
@@ -197,7 +237,7 @@ def attempt_header(nodeid: str, file: str, line: int | None) -> str:
 def start_record(number: int, moment: int, attempt_header: str) -> bytes:
     """Encode START: attempt ``number`` of this process begins, ``moment`` microseconds into the session.
 
-    Exists so that a test that kills its process is known: a START without PASS or FINISH is reported as a crash.
+    Written before the test runs, so that a test that kills its process is known by name.
     """
     return framed(f'{{"k":"start","n":{number},"t":{moment},{attempt_header}}}')
 
@@ -205,8 +245,10 @@ def start_record(number: int, moment: int, attempt_header: str) -> bytes:
 def pass_record(number: int, moment: int, began: int, elapsed: int, attempt_header: str) -> bytes:
     """Encode PASS: attempt ``number`` passed, without texts, fields or artifacts.
 
-    The usual case, kept cheap for pytest: the sender builds the result later, many at a time. PASS repeats the members
-    of its START, so that either of the two may be damaged. Moments and ``elapsed`` are in microseconds.
+    An optimisation for the usual case, since most tests of most suites pass without output: the sender builds identity
+    and result instead of pytest. Measured: START and PASS cost pytest's process 7 microseconds and 250 bytes a test,
+    START and FINISH 18 and 470. PASS repeats the members of its START, so that either of the two may be damaged.
+    Moments and ``elapsed`` are in microseconds.
     """
     return framed(f'{{"k":"pass","n":{number},"t":{moment},"began":{began},"elapsed":{elapsed},{attempt_header}}}')
 
@@ -215,7 +257,8 @@ def finish_record(number: int, moment: int, *, key: str, status: str, elapsed: i
     """Encode FINISH: attempt ``number`` has ended, with any other result than a plain PASS.
 
     ``test`` is the JSON that is sent to the server. Key, status and elapsed stand outside of it, so that the sender can
-    batch and count results without decoding them. ``is_final`` is false if the test runs again.
+    batch and count results without decoding them. ``is_final`` is false if the test runs again: the next result of the
+    same test then includes this one. Moments and ``elapsed`` are in microseconds.
     """
     final = "true" if is_final else "false"
     return framed(

@@ -1,7 +1,8 @@
-"""Whether records of a spool hold what their kind needs.
+"""Check that a record of a spool has the members of its kind, with their types.
 
-A checksum that is right says that a line is whole, not that a sender can do something with it: a spool is a file that
-may come from another machine. What does not hold is passed over and counted like what is damaged.
+A right checksum only shows that a line is whole. A spool may come from another machine, and be forged: without these
+checks one record could end the sender with a TypeError, each time that it is started. Readers skip and count a record
+that fails them, as they do with damaged ones. Security does not rest on them: no record names a path or a host.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 
     Check: TypeAlias = Callable[[object], bool]
 
-_MOST: Final = 2**63
-_CAPTURED: Final = 4
+# Integers of a forged record may have thousands of digits; those of a real one fit into 64 bits.
+_MAX_INTEGER: Final = 2**63
+# Name, descriptor, device and inode: `delivery.captured_output` takes them apart.
+_CAPTURED_MEMBERS: Final = 4
 _STATUSES: Final = frozenset(get_args(Status))
 
 
 def _is_integer(value: object) -> bool:
-    return type(value) is int and -_MOST <= value < _MOST
+    return type(value) is int and -_MAX_INTEGER <= value < _MAX_INTEGER
 
 
 def _is_text(value: object) -> bool:
@@ -45,7 +48,7 @@ def _is_status(value: object) -> bool:
 
 def _is_field(value: object) -> bool:
     try:
-        field = Field.from_body(value)  # type: ignore[arg-type]  # whether it is what this takes is the question
+        field = Field.from_body(value)  # type: ignore[arg-type]  # that is what the call finds out
     except (KeyError, TypeError, ValueError, AttributeError):
         return False
     return _is_text(field.name) and isinstance(field.meta, dict)
@@ -56,26 +59,26 @@ def _is_artifact(value: object) -> bool:
         artifact = Artifact(**value)  # type: ignore[arg-type]  # as above
     except TypeError:
         return False
-    texts = (artifact.name, artifact.url), (artifact.note, artifact.mime_type)
     return (
-        all(map(_is_text, texts[0]))
-        and all(each is None or _is_text(each) for each in texts[1])
+        all(map(_is_text, (artifact.name, artifact.url)))
+        and all(text is None or _is_text(text) for text in (artifact.note, artifact.mime_type))
         and _may_be_integer(artifact.size)
     )
 
 
 def _is_property(members: Mapping[str, object]) -> bool:
-    """Whether a record has one thing that a run can have."""
+    """Whether a record has an artifact or a field of the run."""
     return _is_artifact(members["artifact"]) if "artifact" in members else _is_field(members.get("field"))
 
 
 def _are_captured(value: object) -> bool:
     return type(value) is list and all(
-        type(each) is list and len(each) == _CAPTURED and _is_text(each[0]) and all(map(_is_integer, each[1:]))
-        for each in value
+        type(file) is list and len(file) == _CAPTURED_MEMBERS and _is_text(file[0]) and all(map(_is_integer, file[1:]))
+        for file in value
     )
 
 
+# Only the members that `WorkerQueues` needs: records of other versions may lack the others.
 _NEEDED: Final[Mapping[str, Mapping[str, Check]]] = {
     "open": {"pid": _is_integer, "began": _may_be_integer},
     "collected": {"count": _is_integer},
@@ -115,7 +118,7 @@ _NEEDED: Final[Mapping[str, Mapping[str, Check]]] = {
 
 
 def is_sound(record: Record) -> bool:
-    """Return whether a record can be used; kinds of later versions are sound, whatever they hold."""
+    """Return whether a record has the members of its kind; unknown kinds, of later versions, are sound."""
     members = record.members
     if record.kind == "property":
         return _is_property(members)
@@ -124,7 +127,7 @@ def is_sound(record: Record) -> bool:
             return False
     if record.kind != "finish":
         return True
-    # A test is sent as it stands, and read only to be put together with the attempts before it.
+    # A final test is sent as it stands and need not be decoded; another is merged into the next attempt's result.
     return record.test.startswith("{") if members["final"] else _is_test(record.test)
 
 
