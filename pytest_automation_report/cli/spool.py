@@ -26,7 +26,7 @@ from pytest_automation_report.spool.sessions import (
     abandoned_alone,
     age_of,
     discard_session,
-    kept_session,
+    read_spooled_session,
     remove_empty,
     state_of,
 )
@@ -54,7 +54,7 @@ def spool() -> None:
 @with_exit_codes
 def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
     """Print a line for each session with its id, state, age, results and server."""
-    found = [kept_session(each, time.time()) for each in _folders(options)]
+    found = [read_spooled_session(each, time.time()) for each in _folders(options)]
     if is_json:
         click.echo(json.dumps([{**asdict(each), "left": each.left} for each in found], indent=2))
         return Exit.DONE

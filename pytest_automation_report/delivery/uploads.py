@@ -27,7 +27,7 @@ from pytest_automation_report.errors import (
     TokenRefusedError,
     UnknownAnswerError,
 )
-from pytest_automation_report.spool.artifacts import opened, remove, spooled_file
+from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Uploads:
         for result in batch.results:
             for name in map(_name, self._spooled_artifacts(result) if result.has_files else ()):
                 if name in self._stored:
-                    remove(self.folder, name)
+                    remove_spooled(self.folder, name)
             self._artifacts.pop(result.test, None)
 
     def _spooled_artifacts(self, result: Result) -> list[Artifact]:
@@ -120,7 +120,7 @@ class Uploads:
 
     def _is_in_spool(self, name: str) -> bool:
         try:
-            opened(self.folder, name).close()
+            open_spooled(self.folder, name).close()
         except SpoolError:
             return False
         return True
@@ -148,7 +148,7 @@ class Uploads:
             self._give_up(name, NO_STORE)
             return
         try:
-            with opened(self.folder, name) as file:
+            with open_spooled(self.folder, name) as file:
                 size = os.fstat(file.fileno()).st_size
                 self._request(
                     lambda: self._record_stored(name, store.put(file, size, artifact.name, artifact.mime_type)), name

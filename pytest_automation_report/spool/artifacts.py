@@ -65,7 +65,7 @@ _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _READ_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-class StashError(ValueError):
+class ArtifactSpoolError(ValueError):
     """A file is not copied into the spool; the message is the reason, in a few words."""
 
 
@@ -96,11 +96,11 @@ class ArtifactSpool:
     def keep(self, content: Path | bytes) -> tuple[str, int]:
         """Copy a file, or bytes, into the spool; return its name there and its size in bytes.
 
-        Raises `StashError` if it is too large, `OSError` if it cannot be read or written.
+        Raises `ArtifactSpoolError` if it is too large, `OSError` if it cannot be read or written.
         """
         # A forked child counts on with the same numbers: its files would have the names of its parent's.
         if self._getpid() != self._pid:
-            raise StashError("a forked process keeps none")
+            raise ArtifactSpoolError("a forked process keeps none")
         if isinstance(content, bytes):
             return self._put(iter((content,)))
         with content.open("rb") as file:
@@ -142,15 +142,15 @@ class ArtifactSpool:
                 self._makedirs(self._path, 0o700)
 
     def _check(self, name: str, size: int) -> None:
-        """Raise `StashError` if a file that is being written, with this size so far, exceeds a limit."""
+        """Raise `ArtifactSpoolError` if a file that is being written, with this size so far, exceeds a limit."""
         if size > self.most_bytes:
-            raise StashError(f"larger than {self.most_bytes:,} bytes (artifact_size)")
+            raise ArtifactSpoolError(f"larger than {self.most_bytes:,} bytes (artifact_size)")
         if self._used + size > self.most_together:
             # Measured only at the limit, not for each file: the sender has removed the files that it stored.
             with self._scandir(self._path) as entries:
                 self._used = sum(_size(entry) for entry in entries if entry.name != name)
         if self._used + size > self.most_together:
-            raise StashError(f"more than {self.most_together:,} bytes would wait to be sent (artifact_total)")
+            raise ArtifactSpoolError(f"more than {self.most_together:,} bytes would wait to be sent (artifact_total)")
 
 
 def _size(entry: os.DirEntry[str]) -> int:
@@ -161,7 +161,7 @@ def _size(entry: os.DirEntry[str]) -> int:
         return 0
 
 
-def opened(session: Path, name: str) -> BinaryIO:
+def open_spooled(session: Path, name: str) -> BinaryIO:
     """Open a file of a session's results for reading.
 
     Raises `SpoolError` for everything that is not such a file: a missing one, a path, a link of either kind, a folder.
@@ -181,8 +181,8 @@ def opened(session: Path, name: str) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
-def remove(session: Path, name: str) -> None:
-    """Remove a file that was `opened`, if it still exists."""
+def remove_spooled(session: Path, name: str) -> None:
+    """Remove a file that was opened, if it still exists."""
     with suppress(FileNotFoundError), _folder(session) as folder:  # a test that adds it by two names has one copy
         os.unlink(name, dir_fd=folder)
 

@@ -206,7 +206,7 @@ class SpooledSession:
         return max(0, self.results - self.acknowledged - self.rejected - self.held)
 
 
-def kept_session(folder: SessionFolder, now: float) -> SpooledSession:
+def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
     """Return what is known about one session; reads its records once, one after the other."""
     # Pytest's process removes old sessions with this module, and must not load the ledger's file for that.
     from pytest_automation_report.spool.ledger_file import ledger_from  # noqa: PLC0415 - see above

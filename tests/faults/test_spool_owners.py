@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions, kept_session
+from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions, read_spooled_session
 from support.delivered_results import assert_complete
 from support.fault_projects import GatedProject
 from support.session_processes import sent, unsent_session
@@ -68,7 +68,7 @@ def test_session_that_another_user_may_not_read(session: Path) -> None:
         os.seteuid(NOBODY)
         try:
             found = expire_old_sessions(spool, SessionFolder(spool / "own"), keep_days=14, now=time.time())
-            listed = kept_session(SessionFolder(spool / session.name), time.time())
+            listed = read_spooled_session(SessionFolder(spool / session.name), time.time())
         finally:
             os.seteuid(0)
         assert found == LeftoverCounts(kept=1)

@@ -11,10 +11,10 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.artifacts import (
     MARK,
     ArtifactSpool,
-    StashError,
+    ArtifactSpoolError,
     is_spooled_name,
-    opened,
-    remove,
+    open_spooled,
+    remove_spooled,
     spooled_address,
     spooled_file,
     spooled_name,
@@ -29,7 +29,7 @@ def stash(folder: Path, worker: str = "main", most: int = 100, together: int = 1
 
 
 def read(folder: Path, name: str) -> bytes:
-    with opened(folder, name) as file:
+    with open_spooled(folder, name) as file:
         return file.read()
 
 
@@ -50,14 +50,14 @@ def test_limits(tmp_path: Path) -> None:
     """One byte more than a file may have, or all together, and nothing of it is left; what was removed makes room."""
     own, path = stash(tmp_path, most=10, together=25), tmp_path / "large"
     path.write_bytes(b"x" * 11)
-    with pytest.raises(StashError, match=r"larger than 10 bytes \(artifact_size\)"):
+    with pytest.raises(ArtifactSpoolError, match=r"larger than 10 bytes \(artifact_size\)"):
         own.keep(path)
     assert list((tmp_path / "files").iterdir()) == []
     names = [own.keep(b"x" * 10)[0] for _ in range(2)]
-    with pytest.raises(StashError, match=r"more than 25 bytes would wait to be sent \(artifact_total\)"):
+    with pytest.raises(ArtifactSpoolError, match=r"more than 25 bytes would wait to be sent \(artifact_total\)"):
         own.keep(b"x" * 6)
     assert own.keep(b"x" * 5)[1] == 5
-    remove(tmp_path, names[0])
+    remove_spooled(tmp_path, names[0])
     assert own.keep(b"x" * 10)[1] == 10
     assert sum(each.stat().st_size for each in (tmp_path / "files").iterdir()) == 25
 
@@ -67,7 +67,7 @@ def test_a_file_that_is_being_written_counts_once(tmp_path: Path) -> None:
     megabyte = 1 << 20
     own, path = stash(tmp_path, most=3 * megabyte, together=5 * megabyte // 2), tmp_path / "video"
     path.write_bytes(b"x" * 2 * megabyte)
-    remove(tmp_path, own.keep(b"x" * megabyte)[0])
+    remove_spooled(tmp_path, own.keep(b"x" * megabyte)[0])
     assert own.keep(path) == ("main-2", 2 * megabyte)
 
 
@@ -100,7 +100,7 @@ def test_a_forked_process_keeps_nothing(tmp_path: Path) -> None:
     if pid == 0:
         try:
             own.keep(b"child")
-        except StashError:
+        except ArtifactSpoolError:
             os._exit(7)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
@@ -115,7 +115,7 @@ def test_only_our_names_are_opened(tmp_path: Path, name: str) -> None:
     stash(tmp_path).keep(b"1")
     assert not is_spooled_name(name)
     with pytest.raises(SpoolError, match="names no file"):
-        opened(tmp_path, name)
+        open_spooled(tmp_path, name)
 
 
 def test_addresses_are_read_back() -> None:
