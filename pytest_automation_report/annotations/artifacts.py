@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.annotations.user_hooks import PUBLISH_ARTIFACT
 from pytest_automation_report.api.artifacts import address_of
 from pytest_automation_report.api.models import Artifact
-from pytest_automation_report.recording.fields import NO_NAME, artifact_from, is_address, is_web, property_field
+from pytest_automation_report.api.urls import is_web_address
+from pytest_automation_report.recording.fields import NO_NAME, artifact_from, is_address, property_field
 from pytest_automation_report.spool.artifacts import spooled_address
 from pytest_automation_report.text.redaction import safe_str
 
@@ -58,7 +59,7 @@ def attachment(
     """
     try:
         made = content() if callable(content) else content
-        if isinstance(made, str) and is_web(made):
+        if isinstance(made, str) and is_web_address(made):
             return _reference(notes, made, name or _last(made), mime_type, None)
         if isinstance(made, bytes):
             return _Attaching(notes, item, name or _NAME, mime_type).data(made)

@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 from pytest_automation_report.annotations.artifacts import attachment, check_content
 from pytest_automation_report.api.models import Artifact, Field, FieldType
+from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.recording.annotations import Annotations
-from pytest_automation_report.recording.fields import field_type_of, is_web, property_field, typed_field
+from pytest_automation_report.recording.fields import field_type_of, property_field, typed_field
 from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Markers:
     def _artifact(
         self, item: pytest.Item, content: Made, name: str | None = None, mime_type: str | None = None
     ) -> Sequence[Artifact | Field]:
-        if isinstance(content, str) and is_web(content):
+        if isinstance(content, str) and is_web_address(content):
             name = "Artifact" if name is None else name
         else:
             check_content(content)

@@ -16,8 +16,9 @@ from xml.parsers import expat
 
 from pytest_automation_report.api.limits import STEP_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Status, Test
+from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.junit.parsing import JunitError, Property, parsed, said_in
-from pytest_automation_report.recording.fields import artifact_from, field_type_of, is_web, property_field, typed_field
+from pytest_automation_report.recording.fields import artifact_from, field_type_of, property_field, typed_field
 from pytest_automation_report.recording.identity import key_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field
@@ -352,7 +353,7 @@ def _with_properties(
 
 def _artifact(value: str, cleaner: TextCleaner) -> Artifact | None:
     """Return the artifact of an attachment, None if its value is not a web address."""
-    if not is_web(value):
+    if not is_web_address(value):
         return None
     name = re.split(r"[?#]", value, maxsplit=1)[0].rpartition("/")[2]
     return artifact_from(name or "attachment", value, _TYPES.guess_type(name)[0], None, cleaner)

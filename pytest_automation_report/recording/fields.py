@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType
+from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.text.limits import STRING_UNITS, TEXT_UNITS, utf16_length, visible
 
 if TYPE_CHECKING:
@@ -21,19 +22,13 @@ NO_NAME: Final = "(no name)"
 """Name of a field or an artifact whose own name is empty: the server requires one."""
 
 _TYPES: Final[Mapping[str, FieldType]] = {type_.name.lower(): type_ for type_ in FieldType}
-_ADDRESS: Final = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
 # As the JUnit plugins of CI servers read it: alone at the end of a line.
 _PRINTED: Final = re.compile(r"\[\[(PROPERTY|ATTACHMENT)\|([^\r\n]*?)\]\](?=[ \t]*(?:\r?\n|\Z))")
 
 
-def is_web(text: str) -> bool:
-    """Whether a text is a web address of any length."""
-    return _ADDRESS.fullmatch(text) is not None
-
-
 def is_address(text: str) -> bool:
     """Whether a text is a web address that fits into the server's limit; a cut one would lead nowhere."""
-    return is_web(text) and utf16_length(text) <= STRING_UNITS
+    return is_web_address(text) and utf16_length(text) <= STRING_UNITS
 
 
 def property_field(name: str, value: str, cleaner: TextCleaner) -> Field:
@@ -44,9 +39,9 @@ def property_field(name: str, value: str, cleaner: TextCleaner) -> Field:
     is_line = len(value) <= STRING_UNITS and not value.count("\n") and utf16_length(visible(value)) <= STRING_UNITS
     if not is_line:
         return Field(name, cleaner.console(value), FieldType.TEXT)
-    clean_value = cleaner.address(value) if _ADDRESS.fullmatch(value) else cleaner.string(value)
+    clean_value = cleaner.address(value) if is_web_address(value) else cleaner.string(value)
     # Redaction or a cut may have left a text that is not an address any more.
-    return Field(name, clean_value, FieldType.URL if _ADDRESS.fullmatch(clean_value) else FieldType.STRING)
+    return Field(name, clean_value, FieldType.URL if is_web_address(clean_value) else FieldType.STRING)
 
 
 def field_type_of(kind: FieldType | FieldKind | int) -> FieldType:
