@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_automation_report import hookspecs
-from pytest_automation_report.settings import table as settings
+from pytest_automation_report.settings import pytest_config as settings
 
 if TYPE_CHECKING:
     from pytest_automation_report.annotations.functions import AutomationReport
-    from pytest_automation_report.settings.table import Switch
+    from pytest_automation_report.settings.pytest_config import Switch
 
 _INFORMATIVE_OPTIONS: Final = (
     "collectonly",
@@ -156,13 +156,13 @@ def _configure_session(config: pytest.Config) -> None:
         switch = settings.switch(config, os.environ)
         _refuse_misspelled(config, switch)
         if not switch.is_on or _is_nested(switch):
-            if switch.trouble and not _is_nested(switch):
-                config.pluginmanager.register(_Trouble(switch.trouble))
+            if switch.warning and not _is_nested(switch):
+                config.pluginmanager.register(_Trouble(switch.warning))
             return
         _refuse_windows(switch)
         from pytest_automation_report.session.session_hooks import reporting_for  # noqa: PLC0415 - not for sessions without us
 
-        reporting = reporting_for(config, os.environ, switch.trouble)
+        reporting = reporting_for(config, os.environ, switch.warning)
     except Exception as error:
         from pytest_automation_report.errors import SettingError  # noqa: PLC0415 - only for mistakes
 
@@ -205,7 +205,7 @@ def _refuse_misspelled(config: pytest.Config, switch: Switch) -> None:
         from pytest_automation_report.settings.misspellings import misspelling  # noqa: PLC0415 - only for mistakes
 
         for name in names:
-            error, _ = misspelling(name, settings.file_origin(config, name))
+            error, _ = misspelling(name, settings.ini_origin(config, name))
             if error is not None:
                 raise error
 
@@ -217,4 +217,4 @@ def _refuse_windows(switch: Switch) -> None:
 
 def _is_nested(switch: Switch) -> bool:
     """Whether this session runs inside a test or a reported session, and its own arguments do not ask to report."""
-    return not switch.asked_on_command_line and (bool(_reporting_configs) or "PYTEST_CURRENT_TEST" in os.environ)
+    return not switch.is_from_arguments and (bool(_reporting_configs) or "PYTEST_CURRENT_TEST" in os.environ)

@@ -30,12 +30,18 @@ from pytest_automation_report.errors import (
     TokenMissingError,
     TokenRefusedError,
 )
-from pytest_automation_report.settings.configuration import RawSetting, configuration_from, given_from, project_name
+from pytest_automation_report.settings.configuration import (
+    RawSetting,
+    configuration_from,
+    project_name,
+    read_console_settings,
+)
 from pytest_automation_report.settings.endpoint import postgres_database
 from pytest_automation_report.settings.ini_file import project_ini
 from pytest_automation_report.settings.misspellings import misspelling
+from pytest_automation_report.settings.pytest_config import looks_like_ours
 from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
-from pytest_automation_report.settings.table import looks_like_ours, setting
+from pytest_automation_report.settings.table import setting
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
 from pytest_automation_report.text.limits import STRING_UNITS, cut_end
 from pytest_automation_report.text.terminal import printable
@@ -161,8 +167,8 @@ def configured_without_token(
 ) -> tuple[Configuration, Token | None]:
     """Return the same for a command that may have nothing to do with the server, and so need no token."""
     configuration, token = configuration_of(options, is_hindrance_an_error=True, is_source_needed=is_source_needed)
-    if configuration.wrong_setting:
-        raise click.UsageError(configuration.wrong_setting)
+    if configuration.setting_error:
+        raise click.UsageError(configuration.setting_error)
     return configuration, token
 
 
@@ -171,7 +177,7 @@ def needed(token: Token | None, configuration: Configuration, *, kept: str = "")
     if configuration.endpoint.is_embedded:
         token = Token("embedded")
     if token is None:
-        trouble = configuration.token_trouble.replace("(token_file)", "(--token-file)")
+        trouble = configuration.token_error.replace("(token_file)", "(--token-file)")
         raise TokenMissingError("; ".join(filter(None, (trouble, kept))))
     click.get_current_context().meta[_ADDRESS] = configuration.url
     return token
@@ -203,10 +209,10 @@ def configuration_of(
         project_name=project_name(ini.root),
         local_time=datetime.now().astimezone(),
     )
-    configuration = replace(configuration, troubles=(*configuration.troubles, *_unknown_names(ini)))
+    configuration = replace(configuration, warnings=(*configuration.warnings, *_unknown_names(ini)))
     configuration, token = token_to_send(configuration, used, os.environ, ini)
-    error = configuration.hindrance if is_hindrance_an_error else ""
-    for trouble in configuration.troubles:
+    error = configuration.blocking_error if is_hindrance_an_error else ""
+    for trouble in configuration.warnings:
         if is_told and trouble != error:
             echo_stderr(trouble)
     return configuration, token
@@ -250,7 +256,7 @@ def _given(options: dict[str, Any], ini: ProjectIni) -> dict[str, RawSetting]:
     for error, is_meant in _misspelled(ini):
         if is_meant:
             raise error
-    return given_from(
+    return read_console_settings(
         {name: value for name, value in options.items() if value not in (None, ())},
         os.environ,
         ini.values,
@@ -263,10 +269,10 @@ def new_run(configuration: Configuration, session_id: str = "") -> tuple[NewRun,
 
     A run that is a session's own has its id among the fields, so that it can be found again.
     """
-    facts = facts_for(configuration.given_facts, configuration.facts, os.environ, Path.cwd())
+    facts = facts_for(configuration.build_info, configuration.facts, os.environ, Path.cwd())
     sharing = sharing_of(configuration, facts)
-    if sharing.trouble:
-        echo_stderr(sharing.trouble)
+    if sharing.warning:
+        echo_stderr(sharing.warning)
     own = (Field(SESSION_ID_FIELD, session_id),) if session_id and not sharing.tag else ()
     run = configured_run(configuration, common_facts(facts) if sharing.tag else facts, own=own)
     return sharing.run(run, has_name="name" in configuration.origins), sharing

@@ -71,10 +71,10 @@ def _checks(configuration: Configuration, token: Token | None) -> list[Check]:
 
 def _settings_check(configuration: Configuration) -> Check:
     """Tell what is wrong with the environment; a missing token is told by a check of its own."""
-    missing = configuration.token_trouble
-    troubles = [each for each in configuration.troubles if not (missing and each.startswith(missing))]
+    missing = configuration.token_error
+    troubles = [each for each in configuration.warnings if not (missing and each.startswith(missing))]
     if troubles:
-        is_in_the_way = configuration.hindrance in troubles
+        is_in_the_way = configuration.blocking_error in troubles
         return Check("settings", "failed" if is_in_the_way else "warning", "; ".join(troubles))
     where = configuration.url or "the embedded store"
     return Check("settings", "ok", f"{where}, project {configuration.project_id}, source {configuration.source}")
@@ -86,10 +86,10 @@ def _server_checks(configuration: Configuration, token: Token | None) -> list[Ch
         return connection_checks(endpoint, Token("embedded"))
     if not endpoint.origin or not endpoint.project_id:
         return [Check("connection", "skipped", "no address and project that can be used")]
-    if token is None and configuration.wrong_setting:
+    if token is None and configuration.setting_error:
         return [Check("token", "skipped", "it is not sent before the settings are right")]
     if token is None:
-        trouble = token_from(os.environ, configuration.token_file).trouble or "no token"
+        trouble = token_from(os.environ, configuration.token_file).error or "no token"
         what, _, remedy = trouble.partition(": ")
         return [Check("token", "failed", what, remedy)]
     return connection_checks(endpoint, token)

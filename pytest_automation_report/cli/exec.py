@@ -154,7 +154,7 @@ class _Reported:
             self.token = Token("embedded")
         if self.run is not None:
             return
-        if self.token is None or self.configuration.hindrance:
+        if self.token is None or self.configuration.blocking_error:
             echo_stderr("no run was created: the results are kept")
             return
         new, sharing = new_run(self.configuration)
@@ -207,7 +207,7 @@ class _Reported:
         try:
             if looked.is_interrupted:
                 self._tell_interrupted(results, folder)
-            elif self.token is None or self.configuration.hindrance or looked.inner is not Exit.DONE:
+            elif self.token is None or self.configuration.blocking_error or looked.inner is not Exit.DONE:
                 echo_stderr(f"{folder.id}: {pluralize(results, 'result')} and the run's end are kept in {folder.path}")
             else:
                 with self.interrupts.interruptible():

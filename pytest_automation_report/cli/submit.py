@@ -23,7 +23,7 @@ from pytest_automation_report.cli.context import (
 from pytest_automation_report.cli.send import Manner, delivered
 from pytest_automation_report.errors import ResultFileError
 from pytest_automation_report.junit.submission import Submission
-from pytest_automation_report.settings.run import rules_from
+from pytest_automation_report.settings.run import recording_options
 from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.text.terminal import pluralize
 
@@ -80,7 +80,9 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
 
 def rules_of(configuration: Configuration, token: Token) -> RecordingOptions:
     """Return how results of files are made."""
-    return rules_from(configuration, "", secrets_from(os.environ, token, is_builtin=configuration.redact_builtin))
+    return recording_options(
+        configuration, "", secrets_from(os.environ, token, is_builtin=configuration.redact_builtin)
+    )
 
 
 def fill(submission: Submission, paths: Iterable[Path], *, is_lenient: bool) -> None:

@@ -50,14 +50,14 @@ def token_to_send(
     known = KnownAddresses(environ, ini.root)
     trouble = guard.address_trouble(token, known)
     if trouble:
-        return _hindered(configuration, "; ".join([trouble, *known.troubles()])), None
+        return _hindered(configuration, "; ".join([trouble, *known.warnings()])), None
     known.remember(configuration.url, token, guard.certificates())
     return configuration, token
 
 
 def check_database(given: RawSetting, database: PostgresDatabase, ini: ProjectIni) -> None:
     """Raise `SettingError` for a database server that only an ini file names: it would get the user's password."""
-    if given.place == "ini file":
+    if given.source == "ini file":
         remedy = f"an ini file cannot choose who gets your database password: name it with {_named('database')}"
         raise SettingError(f"{ini.path}: {setting('database').ini}", database.shown, remedy)
 
@@ -75,7 +75,7 @@ class _Guard:
 
         Where the environment has a token, the file is not read anyway.
         """
-        if not self._is_of_ini("token_file") or token_from(environ, "").is_given:
+        if not self._is_of_ini("token_file") or token_from(environ, "").is_configured:
             return ""
         real = Path(os.path.realpath(self.configuration.token_file))
         if real.is_relative_to(os.path.realpath(self.ini.root)):
@@ -118,7 +118,7 @@ class _Guard:
             raise SettingError(self._place("ca_file"), self.configuration.ca_file, reason) from error
 
     def _is_of_ini(self, name: str) -> bool:
-        return name in self.given and self.given[name].place == "ini file"
+        return name in self.given and self.given[name].source == "ini file"
 
     def _place(self, name: str) -> str:
         """Return where a setting was given, an ini file by its whole path."""
@@ -138,6 +138,6 @@ def _hindered(configuration: Configuration, trouble: str) -> Configuration:
     """Return the configuration with the reason why nothing is sent."""
     return replace(
         configuration,
-        troubles=(*configuration.troubles, trouble),
-        hindrance=configuration.hindrance or trouble,
+        warnings=(*configuration.warnings, trouble),
+        blocking_error=configuration.blocking_error or trouble,
     )

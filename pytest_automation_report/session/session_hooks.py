@@ -32,7 +32,7 @@ from pytest_automation_report.session.terminal import TerminalReport
 from pytest_automation_report.session.waiting import LedgerTail, wait_for_sender
 from pytest_automation_report.settings.artifact_store import artifact_store, files_template
 from pytest_automation_report.settings.configuration import token_for
-from pytest_automation_report.settings.run import rules_from
+from pytest_automation_report.settings.run import recording_options
 from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, SessionFolder
 from pytest_automation_report.spool.log import Log
@@ -82,7 +82,7 @@ def reporting_for(config: pytest.Config, environ: Mapping[str, str], trouble: st
     if token is not None and not configuration.endpoint.is_embedded and configuration.is_sendable:
         _remember(configuration, token, environ, config.rootpath)
     if trouble:
-        configuration = replace(configuration, troubles=(trouble, *configuration.troubles))
+        configuration = replace(configuration, warnings=(trouble, *configuration.warnings))
     timeouts = timeouts_from(environ, exit_all=configuration.exit_wait)
     return SessionHooks(configuration, token, timeouts, config, secrets=secrets, environ=environ, store=store)
 
@@ -106,8 +106,8 @@ def _check_before(configuration: Configuration, token: Token | None) -> None:
     from pytest_automation_report.checks.preflight import preflight_checks  # noqa: PLC0415 - only where asked for
 
     origin = configuration.origins.get("preflight", "preflight")
-    if configuration.hindrance:
-        raise pytest.UsageError(f"{origin}: results cannot be sent: {configuration.hindrance}")
+    if configuration.blocking_error:
+        raise pytest.UsageError(f"{origin}: results cannot be sent: {configuration.blocking_error}")
     if token is None:
         return
     failed = [each.line for each in preflight_checks(configuration.endpoint, token) if each.state == "failed"]
@@ -141,11 +141,11 @@ class SessionHooks:
         prefix = str(getattr(config.option, "junitprefix", None) or "")
         template = files_template(configuration, environ, config.rootpath)
         self._store = store
-        self._rules = rules_from(configuration, prefix, secrets, artifact_url=template)
+        self._rules = recording_options(configuration, prefix, secrets, artifact_url=template)
         self._cleaner = cleaner_for(self._rules)
         self._report = TerminalReport(config, self._environ, self._cleaner, self.faults)
         self._troubles = self._report.troubles
-        self._troubles += configuration.troubles
+        self._troubles += configuration.warnings
         self._clock = Clock()
         self._folder: SessionFolder | None = None
         self._recording: RuntestHooks | None = None
@@ -334,8 +334,8 @@ class SessionHooks:
             config, self._configuration, self._rules, self._report.hook_troubles
         )
         self._key = sharing.key
-        if sharing.trouble:
-            self._troubles.append(sharing.trouble)
+        if sharing.warning:
+            self._troubles.append(sharing.warning)
         if self._configuration.run_id is None:
             self._configuration = replace(self._configuration, name=run.name)
         asked = self._configuration.spool

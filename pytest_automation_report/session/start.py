@@ -30,7 +30,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.fields import clean_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.session.run_hook_calls import described_run
-from pytest_automation_report.settings.configuration import configuration_from, project_name, read_given
+from pytest_automation_report.settings.configuration import configuration_from, project_name, read_pytest_settings
 from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, new_session_folder
 from pytest_automation_report.spool.liveness import process_start_time
@@ -77,7 +77,7 @@ def _moved(configuration: Configuration, base: Path) -> Configuration:
 def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> Configuration:
     """Return the configuration of a pytest session; raises `SettingError` for what the user typed wrong."""
     return configuration_from(
-        read_given(config, environ),
+        read_pytest_settings(config, environ),
         environ=environ,
         root=config.rootpath,
         project_name=project_name(config.rootpath),
@@ -176,7 +176,7 @@ def session_run(
 
     One that is joined tells of itself, one that jobs share tells what they have in common.
     """
-    facts = facts_for(configuration.given_facts, configuration.facts, os.environ, config.rootpath)
+    facts = facts_for(configuration.build_info, configuration.facts, os.environ, config.rootpath)
     sharing = sharing_of(configuration, facts)
     if configuration.run_id is not None:
         return _new_run(configuration, rules, facts=BuildInfo(), software=()), (), sharing

@@ -1,4 +1,4 @@
-"""Where files of results go besides the server: the user's own store, and addresses for what the CI keeps."""
+"""Resolve the user's artifact store, and the template of addresses for files that the CI provider uploads."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _OTHER_VARIABLES: Final = frozenset({"HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PR
 def artifact_store(
     configuration: Configuration, environ: Mapping[str, str], root: Path
 ) -> tuple[ArtifactStoreConfig | None, str]:
-    """Return the user's own store, None without one that can be used, and what is to be told of that.
+    """Return the user's artifact store, None without a usable one, and a warning, empty without one.
 
-    Raises `SettingError` for a bucket without the packages that reach it, unless the environment names it. Credentials
-    are taken from the same variables as the providers' own tools take them from, now: tests may change them.
+    Raises `SettingError` for a bucket without the packages that reach it, except if the environment names the bucket.
+    Credentials are read at once, from the same variables as the providers' own tools read: tests may change them.
     """
     address = configuration.artifact_store
     if not address:
         return None, ""
     url = _template(configuration, environ, root)
     if configuration.artifact_url and not url:
-        wanted = f"nobody tells all that {configuration.artifact_url} needs"
-        return None, f"artifact_url: {wanted}: artifacts are not stored in {address}"
+        reason = f"a value that {configuration.artifact_url} needs is unknown"
+        return None, f"artifact_url: {reason}: artifacts are not stored in {address}"
     if not is_bucket(address):
         return ArtifactStoreConfig(address, url), ""
     if find_spec("obstore") is None:
@@ -46,20 +46,22 @@ def artifact_store(
         if origin != setting("artifact_store").environment:
             raise error
         return None, str(error)
-    return ArtifactStoreConfig(address, url, {name: value for name, value in environ.items() if _is_told(name)}), ""
+    variables = {name: value for name, value in environ.items() if _is_credential(name)}
+    return ArtifactStoreConfig(address, url, variables), ""
 
 
 def files_template(configuration: Configuration, environ: Mapping[str, str], root: Path) -> str:
-    """Return the template of the addresses of files that stay where they are, empty when they are stored."""
+    """Return the template of the addresses of files that are not copied, empty if artifacts are stored."""
     return "" if configuration.artifact_store else _template(configuration, environ, root)
 
 
 def _template(configuration: Configuration, environ: Mapping[str, str], root: Path) -> str:
+    """Return ``artifact_url`` with the facts of the build filled in, empty if one of them is unknown."""
     if not configuration.artifact_url:
         return ""
-    facts = facts_for(configuration.given_facts, "all", environ, root)
+    facts = facts_for(configuration.build_info, "all", environ, root)
     return template_for(configuration.artifact_url, facts.template_values())
 
 
-def _is_told(name: str) -> bool:
+def _is_credential(name: str) -> bool:
     return name.startswith(_VARIABLES) or name.upper() in _OTHER_VARIABLES

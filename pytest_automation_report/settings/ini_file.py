@@ -1,6 +1,6 @@
-"""Reads pytest's ini file for the console command, by pytest's own rules of which file counts.
+"""Read pytest's ini file for the console command, by pytest's own rules of which file counts.
 
-Inside pytest, pytest reads it; the console command must not start pytest, with all plugins of the project, to send a
+In a session pytest reads it. The console command must not start pytest, with all plugins of the project, only to send a
 spool.
 """
 
@@ -44,12 +44,12 @@ class ProjectIni:
 
     @property
     def path(self) -> Path:
-        """The ini file, the root folder where there is none."""
+        """The ini file, or the root folder without one."""
         return self.root / self.name
 
 
 def project_ini(start: Path) -> ProjectIni:
-    """Return the ini file that pytest would use when it is started in this folder without arguments.
+    """Return the ini file that pytest would use if a user started it in this folder without arguments.
 
     Raises `SettingError` for a file that pytest would refuse.
     """
@@ -113,5 +113,5 @@ def _tool_values(path: Path, tool: Mapping[str, Any]) -> Mapping[str, object] | 
 
 
 def _table(value: object) -> Mapping[str, Any]:
-    """Return a table of TOML, an empty one for anything else: pytest itself tells of that."""
+    """Return a table of TOML, an empty one for anything else: pytest itself reports that."""
     return value if isinstance(value, dict) else {}

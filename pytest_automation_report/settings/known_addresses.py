@@ -25,15 +25,15 @@ __all__ = ["KnownAddresses", "certificates_digest"]
 _FOLDER: Final = "pytest-automation-report"
 _FILE: Final = "addresses"
 _MOST_BYTES: Final = 64 * 1024
-_KEPT_LINES: Final = 200
+_NEWEST_LINES: Final = 200
 _WRITABLE_BY_OTHERS: Final = 0o022
 _SALT_BYTES: Final = 8
 _USE_PARTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """The lines of a file that counts, or the reason why it does not."""
+class _FileLines:
+    """Hold the lines of a file that counts, or the reason why it does not."""
 
     lines: tuple[str, ...] = ()
     reason: str = ""
@@ -56,12 +56,11 @@ class KnownAddresses:
 
         Raises `SettingError` for a line of it that is not an address.
         """
-        found = self._lines(self.list_file)
-        numbered = [(number, line.strip()) for number, line in enumerate(found.lines, 1)]
-        named = [(number, line) for number, line in numbered if line and not line.startswith("#")]
+        numbered = [(number, line.strip()) for number, line in enumerate(self._lines(self.list_file).lines, 1)]
+        addresses = [(number, line) for number, line in numbered if line and not line.startswith("#")]
         return origin in {
             origin_from(line, f"{self.list_file}, line {number}", is_http_allowed=True, http_remedy="")
-            for number, line in named
+            for number, line in addresses
         }
 
     def is_used(self, origin: str, token: Token, certificates: str = "") -> bool:
@@ -74,49 +73,50 @@ class KnownAddresses:
                     return True
         return False
 
-    def troubles(self) -> list[str]:
-        """Return a text for each file that is there and does not count."""
+    def warnings(self) -> list[str]:
+        """Return a warning for each file that exists and does not count."""
         files = (self.list_file, self._use_file)
         return [f"{file} does not count: {reason}" for file in files if (reason := self._lines(file).reason)]
 
     def remember(self, origin: str, token: Token, certificates: str = "") -> None:
         """Note that a token is used for an address, and with these certificates, unless that is known."""
-        kinds = {"", certificates}
-        lines = [_use(origin, token, each) for each in sorted(kinds) if not self.is_used(origin, token, each)]
+        # A line without certificates, too: the address stays known if the user later trusts others.
+        digests = sorted({"", certificates})
+        lines = [_use_line(origin, token, digest) for digest in digests if not self.is_used(origin, token, digest)]
         if self._use_file is None or not lines or self._is_in_checkout(self._use_file):
-            # A line there would count for nothing, and turn up among the changes of the checkout.
+            # A file in the checkout does not count, and would show up among the changes of the checkout.
             return
-        # A home folder that cannot be written costs a question later, and is no reason to stop: nothing is lost.
+        # With a read-only home folder the console command asks again next time; the session goes on.
         with contextlib.suppress(OSError):
             _append(self._use_file, lines)
 
     def _is_in_checkout(self, file: Path) -> bool:
         return Path(os.path.realpath(file)).is_relative_to(_checkout(self._root))
 
-    def _lines(self, file: Path | None) -> _Found:
+    def _lines(self, file: Path | None) -> _FileLines:
         if file is None:
-            return _Found()
+            return _FileLines()
         if self._is_in_checkout(file):
-            return _Found(reason="it is in the checkout" if file.exists() else "")
+            return _FileLines(reason="it is in the checkout" if file.exists() else "")
         try:
-            with file.open("rb") as opened:
-                reason = _reason(os.fstat(opened.fileno()))
-                text = "" if reason else opened.read(2 * _MOST_BYTES).decode("utf-8", errors="replace")
+            with file.open("rb") as stream:
+                reason = _reason(os.fstat(stream.fileno()))
+                text = "" if reason else stream.read(2 * _MOST_BYTES).decode("utf-8", errors="replace")
         except OSError as error:
             is_missing = isinstance(error, FileNotFoundError)
-            return _Found(reason="" if is_missing else f"it cannot be read ({error.strerror or error})")
-        return _Found(tuple(text.splitlines()), reason)
+            return _FileLines(reason="" if is_missing else f"it cannot be read ({error.strerror or error})")
+        return _FileLines(tuple(text.splitlines()), reason)
 
 
 def certificates_digest(path: str) -> str:
     """Return a digest of a file of certificates, or of all files of a folder; empty for no path.
 
-    Raises OSError when they cannot be read.
+    Raises OSError if they cannot be read.
     """
     if not path:
         return ""
     place = Path(path)
-    files = sorted(each for each in place.iterdir() if each.is_file()) if place.is_dir() else [place]
+    files = sorted(file for file in place.iterdir() if file.is_file()) if place.is_dir() else [place]
     digest = hashlib.sha256()
     for file in files:
         content = file.read_bytes()
@@ -126,7 +126,7 @@ def certificates_digest(path: str) -> str:
 
 
 def _reason(status: os.stat_result) -> str:
-    """Return why a file can be the work of others, empty when it is the user's alone."""
+    """Return the reason why other users may have written a file, empty if only this user can."""
     if status.st_uid not in {0, os.geteuid()}:
         return "it belongs to another user"
     return "others can write it (chmod go-w takes that away)" if status.st_mode & _WRITABLE_BY_OTHERS else ""
@@ -143,16 +143,16 @@ def _file(environ: Mapping[str, str], variable: str, default: str) -> Path | Non
 def _checkout(root: Path) -> Path:
     """Return the folder of the git checkout that holds a folder, else the folder itself; links are followed."""
     real = Path(os.path.realpath(root))
-    return next((each for each in (real, *real.parents) if (each / ".git").exists()), real)
+    return next((folder for folder in (real, *real.parents) if (folder / ".git").exists()), real)
 
 
-def _use(origin: str, token: Token, certificates: str) -> str:
+def _use_line(origin: str, token: Token, certificates: str) -> str:
     salt = os.urandom(_SALT_BYTES).hex()
     return f"{origin} {salt} {_fingerprint(salt, origin, token, certificates)}\n"
 
 
 def _fingerprint(salt: str, origin: str, token: Token, certificates: str) -> str:
-    """Return a salted digest by which a token is known again, and from which it cannot be had."""
+    """Return a salted digest that recognizes a token and does not reveal it."""
     text = f"{salt}\n{origin}\n{certificates}\n{token.value}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -162,8 +162,8 @@ def _append(file: Path, lines: list[str]) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Tokens that live for one job would fill the file of a runner that lives for years.
     if file.exists() and file.stat().st_size > _MOST_BYTES:
-        kept = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[-_KEPT_LINES:]
-        _replace(file, "".join([*kept, *lines]))
+        newest = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[-_NEWEST_LINES:]
+        _replace(file, "".join([*newest, *lines]))
         return
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
     descriptor = os.open(file, flags, 0o600)
@@ -174,7 +174,7 @@ def _append(file: Path, lines: list[str]) -> None:
 
 
 def _replace(file: Path, text: str) -> None:
-    """Write a file anew, so that another process reads the old or the new one whole."""
+    """Replace a file at once: another process reads the old or the new one whole."""
     new = file.with_name(f"{file.name}.{os.getpid()}")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

@@ -1,6 +1,6 @@
-"""Find the setting that a name in an ini file was meant to be.
+"""Find the setting that a user meant with a misspelled name in an ini file.
 
-Pytest warns of a key that it does not know; a session would then report to the wrong place, or not at all.
+pytest only warns of an unknown name; the session would then report to the wrong place, or not at all.
 """
 
 from __future__ import annotations
@@ -9,24 +9,25 @@ import difflib
 from typing import Final
 
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.table import PREFIX, SETTINGS, SWITCH_NAME, ini_word, setting
+from pytest_automation_report.settings.pytest_config import normalized_ini_name
+from pytest_automation_report.settings.table import PREFIX, SETTINGS, SWITCH_NAME, setting
 
 __all__ = ["misspelling"]
 
 _CLOSE: Final = 0.8
 _TOKEN: Final = f"{PREFIX}token"
-_NAMES: Final = (SWITCH_NAME, *(each.ini for each in SETTINGS))
+_NAMES: Final = (SWITCH_NAME, *(setting.ini for setting in SETTINGS))
 _KNOWN: Final = (*_NAMES, _TOKEN)
 _REASON: Final = "is not a setting"
 
 
 def misspelling(name: str, origin: str) -> tuple[SettingError | None, bool]:
-    """Return the error for an ini file's name that looks like ours and is none, and whether a setting was meant.
+    """Return the error for a name in an ini file that is not a setting, and whether the user meant one.
 
-    There is no error for a setting's own name, nor for a name that resembles none and has no prefix of ours. The value
-    is in no message, since it can be the token.
+    The error is None for a setting's name, and for a name without our prefix that resembles no setting. No message has
+    the value, since it can be the token.
     """
-    word = ini_word(name)
+    word = normalized_ini_name(name)
     if name in _NAMES:
         return None, False
     near = _nearest(word)
@@ -46,12 +47,12 @@ def misspelling(name: str, origin: str) -> tuple[SettingError | None, bool]:
 def _nearest(word: str) -> str:
     """Return the name that a word resembles most, empty for none.
 
-    Behind the prefix only the rest is compared: the prefix alone makes any two names look alike.
+    Of a word with our prefix only the rest is compared: the prefix alone makes any two names look alike.
     """
     if word in _KNOWN:
         return word
     if word.startswith(PREFIX):
-        endings = [each.removeprefix(PREFIX) for each in _KNOWN if each.startswith(PREFIX)]
+        endings = [known.removeprefix(PREFIX) for known in _KNOWN if known.startswith(PREFIX)]
         near = difflib.get_close_matches(word.removeprefix(PREFIX), endings, n=1)
         return f"{PREFIX}{near[0]}" if near else ""
     near = difflib.get_close_matches(word, _KNOWN, n=1, cutoff=_CLOSE)

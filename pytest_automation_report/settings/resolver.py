@@ -1,6 +1,6 @@
-"""The resolving of what was given, one setting at a time, and what goes wrong on the way.
+"""Resolve the settings one by one to typed values, and collect the warnings about wrong ones.
 
-One place decides whose mistake stops the session: what was typed does, what stands in the environment is told.
+This module alone decides which mistake stops the session: one that a user typed does, one in the environment does not.
 """
 
 from __future__ import annotations
@@ -9,64 +9,69 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings import parsers as values
-from pytest_automation_report.settings.table import SWITCH_OPTION, is_override, setting
+from pytest_automation_report.settings import parsers
+from pytest_automation_report.settings.pytest_config import SWITCH_OPTION, is_override
+from pytest_automation_report.settings.sources import RawSetting
+from pytest_automation_report.settings.table import setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_automation_report.settings.sources import RawSetting
+    from pytest_automation_report.settings.table import Setting
 
 __all__ = ["SettingsResolver", "absolute_path", "spelled_like"]
 
 ValueT = TypeVar("ValueT")
 DefaultT = TypeVar("DefaultT")
-WordT = TypeVar("WordT", bound=str)
 
 
 class SettingsResolver:
-    """Reads given values and gathers troubles; lives while one configuration is made.
+    """Parses raw values and collects warnings; `configuration_from` owns it while it builds one configuration.
 
-    ``hindrance`` is the first trouble that keeps results from being sent, empty without one. ``refused`` holds the
-    names of settings whose value in the environment was left out.
+    ``blocking_error`` is the first warning that keeps results from being sent, empty without one. ``refused`` holds the
+    names of settings that have a wrong value in the environment, which is ignored.
     """
 
-    def __init__(self, given: Mapping[str, RawSetting]) -> None:
-        self.given = given
-        self.troubles: list[str] = []
-        self.hindrance = ""
+    def __init__(self, raw_settings: Mapping[str, RawSetting]) -> None:
+        self.raw_settings = raw_settings
+        self.warnings: list[str] = []
+        self.blocking_error = ""
         self.refused: set[str] = set()
 
-    def value(self, name: str, read: Callable[[RawSetting], ValueT], default: DefaultT) -> ValueT | DefaultT:
-        """Return a setting's value, the default when it was not given or was refused."""
-        given = self.given.get(name)
-        if given is None:
+    def parsed(self, setting: Setting) -> object:
+        """Return a setting's value by the parser of its row, its default if it is unset or refused."""
+        parse = parsers.parser_of(setting)
+        default = setting.default
+        # Defaults are written as a user would write them ("32MB"); "" and None stand for themselves.
+        value = default if default in (None, "") else parse(RawSetting(default, setting.name))
+        return self.value(setting.name, parse, value)
+
+    def value(self, name: str, parse: Callable[[RawSetting], ValueT], default: DefaultT) -> ValueT | DefaultT:
+        """Return a setting's value by this parser, the default if the setting is unset or refused."""
+        raw = self.raw_settings.get(name)
+        if raw is None:
             return default
         try:
-            return read(given)
+            return parse(raw)
         except SettingError as error:
-            self.refuse(name, error, given)
+            self.refuse(name, error, raw)
             return default
 
-    def choice(self, name: str, default: WordT, *others: WordT) -> WordT:
-        """Return one of a setting's words."""
-        return self.value(name, lambda given: values.choice(given, (default, *others)), default)
+    def refuse(self, name: str, error: SettingError, raw: RawSetting) -> None:
+        """Raise the error of a value that a user typed; note that of a value from the environment.
 
-    def path(self, name: str, root: Path, default: Path) -> Path:
-        """Return a setting's path; a relative one starts from the root folder."""
-        return self.value(name, lambda given: absolute_path(values.text(given), root), default)
-
-    def refuse(self, name: str, error: SettingError, given: RawSetting) -> None:
-        """Raise a mistake that was typed, tell one of the environment."""
-        if given.place != "environment":
+        A variable may come from a CI provider or an image, so the tests run. Results are kept instead of sent, since a
+        guess could send them to the wrong place.
+        """
+        if raw.source != "environment":
             raise error
         self.refused.add(name)
-        self.hinder(str(error))
+        self.block(str(error))
 
-    def hinder(self, trouble: str) -> None:
-        """Tell a trouble that keeps results from being sent."""
-        self.troubles.append(trouble)
-        self.hindrance = self.hindrance or trouble
+    def block(self, warning: str) -> None:
+        """Note a warning that keeps results from being sent."""
+        self.warnings.append(warning)
+        self.blocking_error = self.blocking_error or warning
 
 
 def absolute_path(text: str, root: Path) -> Path:
@@ -75,20 +80,20 @@ def absolute_path(text: str, root: Path) -> Path:
     try:
         path = path.expanduser()
     except RuntimeError:
-        # Nobody has a home folder of that name here: then it is the name of a folder.
+        # This machine has no user of that name, so the text is the name of a folder.
         path = Path(text)
     return root.absolute() / path
 
 
-def spelled_like(name: str, given: RawSetting) -> str:
+def spelled_like(name: str, raw: RawSetting) -> str:
     """Return a setting's name in the spelling that the user used for another one."""
     other = setting(name)
-    if given.place == "environment":
+    if raw.source == "environment":
         return other.environment
-    if given.place == "ini file":
+    if raw.source == "ini file":
         return other.ini
-    if is_override(given.origin):
+    if is_override(raw.origin):
         return f"-o {other.ini}"
-    if not given.origin.startswith(SWITCH_OPTION):
+    if not raw.origin.startswith(SWITCH_OPTION):
         return other.plain_option
     return other.option if other.is_option else f"-o {other.ini}"

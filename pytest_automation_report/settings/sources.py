@@ -1,7 +1,7 @@
-"""What users gave for the settings, and where: command line, environment, ini file.
+"""Read the raw value of each setting, and where the user wrote it: command line, environment or ini file.
 
-Apart from what the values mean (``configuration``), since pytest and the console command find them in different places
-but must resolve them alike: command line before environment before ini, and empty is unset everywhere.
+pytest and the console command read different places and must resolve the values alike, so the reading is apart from
+`configuration`: command line before environment before ini file, and empty is unset everywhere.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.settings.table import SETTINGS, Setting, file_value, is_override
+from pytest_automation_report.settings.pytest_config import ini_value, is_override
+from pytest_automation_report.settings.table import SETTINGS, Setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import pytest
 
-__all__ = ["RawSetting", "SettingSource", "Value", "given_from", "read_given", "split_list"]
+__all__ = ["RawSetting", "SettingSource", "Value", "read_console_settings", "read_pytest_settings", "split_list"]
 
 Value: TypeAlias = "str | int | float | bool | tuple[object, ...]"
-"""A value as it was given: a text, or what an ini file or option has already made of it."""
+"""A value before it is parsed: a text, or the value that pytest or TOML made of it."""
 
 SettingSource: TypeAlias = Literal["command line", "environment", "ini file"]
 
@@ -29,102 +30,100 @@ _COMMA: Final = re.compile(r"(?<!\\),")
 
 @dataclass(frozen=True, slots=True)
 class RawSetting:
-    """One value that a user gave; ``origin`` is the spelling in which it was given, for messages."""
+    """Hold one value that a user wrote; ``origin`` is its spelling, such as ``pytest.ini: automation_report_url``."""
 
     value: Value
     origin: str
-    place: SettingSource = "command line"
+    source: SettingSource = "command line"
 
 
-def read_given(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, RawSetting]:
-    """Return the settings of a pytest session, by name: option, then ``-o``, then environment, then ini file.
+def read_pytest_settings(config: pytest.Config, environ: Mapping[str, str]) -> dict[str, RawSetting]:
+    """Return the settings of a pytest session by name: option, then ``-o``, then environment, then ini file.
 
-    Every ini value is read, also one that another place overrides, so that every run reports a wrong one. Raises
+    Every ini value is read, also one that another source overrides, so that every session reports a wrong one. Raises
     SettingError where pytest cannot read it.
     """
-    found: dict[str, RawSetting] = {}
-    for each in SETTINGS:
-        value, origin = file_value(config, each.ini, each.kind)
-        option = config.getoption(each.ini) if each.is_option else None
-        override = _from_file(each, value, origin, "command line") if is_override(origin) else None
-        given = (
-            _from_option(each, option, each.off_option if option is False else each.option)
+    raw_settings: dict[str, RawSetting] = {}
+    for setting in SETTINGS:
+        value, origin = ini_value(config, setting.ini, setting.kind)
+        option = config.getoption(setting.ini) if setting.is_option else None
+        override = _from_file(setting, value, origin, "command line") if is_override(origin) else None
+        raw = (
+            _from_option(setting, option, setting.off_option if option is False else setting.option)
             or override
-            or _from_environment(each, environ)
-            or _from_file(each, value, origin)
+            or _from_environment(setting, environ)
+            or _from_file(setting, value, origin)
         )
-        if given is not None:
-            found[each.name] = given
-    return found
+        if raw is not None:
+            raw_settings[setting.name] = raw
+    return raw_settings
 
 
-def given_from(
+def read_console_settings(
     options: Mapping[str, object],
     environ: Mapping[str, str],
     ini: Mapping[str, object],
     *,
     ini_name: str = "ini file",
 ) -> dict[str, RawSetting]:
-    """Return what was given to the console command, by the settings' names.
+    """Return the settings of a console command by name: option, then environment, then ini file.
 
     ``options`` holds the options' values by the settings' names (``None`` where unset); ``ini`` the values of an ini
-    file by their ini names, as texts or as TOML's own values; ``ini_name`` is what messages call that file.
+    file by their ini names, as texts or as TOML's own values; ``ini_name`` is the file's name in messages.
     """
-    found: dict[str, RawSetting] = {}
-    for each in SETTINGS:
-        option = options.get(each.name)
-        no_option = f"--no-{each.plain_option[2:]}"
-        given = (
-            _from_option(each, option, no_option if option is False else each.plain_option)
-            or _from_environment(each, environ)
-            or _from_file(each, ini.get(each.ini), f"{ini_name}: {each.ini}")
+    raw_settings: dict[str, RawSetting] = {}
+    for setting in SETTINGS:
+        option = options.get(setting.name)
+        no_option = f"--no-{setting.plain_option[2:]}"
+        raw = (
+            _from_option(setting, option, no_option if option is False else setting.plain_option)
+            or _from_environment(setting, environ)
+            or _from_file(setting, ini.get(setting.ini), f"{ini_name}: {setting.ini}")
         )
-        if given is not None:
-            found[each.name] = given
-    return found
+        if raw is not None:
+            raw_settings[setting.name] = raw
+    return raw_settings
 
 
 def split_list(text: str) -> tuple[str, ...]:
-    r"""Return the values between commas, without their edges; ``\,`` is a comma inside a value."""
-    return _cleaned(piece.replace("\\,", ",") for piece in _COMMA.split(text))
+    r"""Return the values between commas, stripped and without empty ones; ``\,`` is a comma inside a value."""
+    return _stripped(piece.replace("\\,", ",") for piece in _COMMA.split(text))
 
 
-def _from_option(each: Setting, value: object, origin: str) -> RawSetting | None:
-    """Return what an option gave; a list's option can be repeated, and commas separate."""
-    if isinstance(value, (list, tuple)) and each.kind in ("list", "pairs"):
+def _from_option(setting: Setting, value: object, origin: str) -> RawSetting | None:
+    """Return the value of an option; a user can repeat a list's option, and commas separate."""
+    if isinstance(value, (list, tuple)) and setting.kind in ("list", "pairs"):
         value = tuple(piece for text in value for piece in split_list(str(text)))
-    elif isinstance(value, str) and each.kind in ("list", "pairs"):
+    elif isinstance(value, str) and setting.kind in ("list", "pairs"):
         value = split_list(value)
-    return _given(value, origin, "command line")
+    return _raw_setting(value, origin, "command line")
 
 
-def _from_environment(each: Setting, environ: Mapping[str, str]) -> RawSetting | None:
-    """Return what an environment variable gave."""
-    text = environ.get(each.environment, "")
-    value = split_list(text) if each.kind in ("list", "pairs") else text
-    return _given(value, each.environment, "environment")
+def _from_environment(setting: Setting, environ: Mapping[str, str]) -> RawSetting | None:
+    text = environ.get(setting.environment, "")
+    value = split_list(text) if setting.kind in ("list", "pairs") else text
+    return _raw_setting(value, setting.environment, "environment")
 
 
-def _from_file(each: Setting, value: object, origin: str, place: SettingSource = "ini file") -> RawSetting | None:
-    """Return the setting from an ini value: lists have one value a line, or are lists already."""
-    if each.kind in ("list", "pairs") and isinstance(value, str):
+def _from_file(setting: Setting, value: object, origin: str, source: SettingSource = "ini file") -> RawSetting | None:
+    """Return the setting from an ini value: lists have one value a line, or are lists in TOML."""
+    if setting.kind in ("list", "pairs") and isinstance(value, str):
         value = value.split("\n")
     if isinstance(value, (list, tuple)):
         texts = [item for item in value if isinstance(item, str)]
-        value = _cleaned(texts) if len(texts) == len(value) else tuple(value)
-    return _given(value, origin, place)
+        value = _stripped(texts) if len(texts) == len(value) else tuple(value)
+    return _raw_setting(value, origin, source)
 
 
-def _given(value: object, origin: str, place: SettingSource) -> RawSetting | None:
-    """Return the value with its origin, ``None`` when it is unset or empty."""
+def _raw_setting(value: object, origin: str, source: SettingSource) -> RawSetting | None:
+    """Return the value with its origin, ``None`` if it is unset or empty."""
     if isinstance(value, str):
         value = value.strip()
     if value is None or value in ("", ()):
         return None
-    # A TOML file may hold a date or a table where a value belongs: as a text it is told like any other wrong value.
-    return RawSetting(value if isinstance(value, (str, int, float, tuple)) else str(value), origin, place)
+    # A TOML file may hold a date or a table: as a text it is reported like any other wrong value.
+    return RawSetting(value if isinstance(value, (str, int, float, tuple)) else str(value), origin, source)
 
 
-def _cleaned(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return the texts without their edges and without empty ones."""
-    return tuple(text for each in texts if (text := each.strip()))
+def _stripped(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(stripped for text in texts if (stripped := text.strip()))

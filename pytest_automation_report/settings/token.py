@@ -1,6 +1,6 @@
-"""Where the API token comes from, the environment or a file, and which values a process must not show.
+"""Read the API token from the environment or a file, and collect the values that a process must not show.
 
-No message in here shows a token or a part of one, also when it cannot be used.
+No message of this module shows a token or a part of one, also if the token is invalid.
 """
 
 from __future__ import annotations
@@ -26,44 +26,47 @@ TOKEN_LIMIT: Final = 4096
 _READ_BYTES: Final = 64 * 1024
 _SHORTEST_HIDDEN: Final = 4
 _UNFILLED: Final = re.compile(r"\$\([\w.-]+\)")
-"""A macro of Azure Pipelines without a value, as in builds of forks: it stays in the variable as it was written."""
+"""A macro of Azure Pipelines without a value, as in builds of forks: Azure leaves its text in the variable."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenResult:
-    """A token, or why there is none; ``trouble`` is a text for people that never shows the token."""
+    """Hold a token, or the reason why it is missing.
+
+    ``error`` is that reason as a text for people, without the token; None with a token. ``is_configured`` is false if
+    neither the environment has a token nor a setting names a file.
+    """
 
     token: Token | None
-    trouble: str | None = None
-    is_given: bool = True
-    """Whether the environment has one, or a file was named."""
+    error: str | None = None
+    is_configured: bool = True
 
 
 def token_from(environ: Mapping[str, str], token_file: str) -> TokenResult:
     """Return the token of the environment, else of the file (a path, empty for none).
 
-    A token that is there but cannot be used is told, not passed over: another one might belong to another server.
+    An invalid token is an error, and the next source is not tried: its token might belong to another server.
     """
     for name in TOKEN_ENVIRONMENTS:
         text = _bare(environ.get(name, ""))
         if text and not _UNFILLED.fullmatch(text):
             return _checked(text, name)
     if not token_file:
-        trouble = f"no token: set {TOKEN_ENVIRONMENTS[0]}, or name a file that holds it (token_file)"
-        return TokenResult(None, trouble, is_given=False)
+        error = f"no token: set {TOKEN_ENVIRONMENTS[0]}, or name a file that holds it (token_file)"
+        return TokenResult(None, error, is_configured=False)
     origin = f"token file {token_file!r}"
     try:
         with Path(token_file).open("rb") as file:
             raw = file.read(_READ_BYTES)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no path of a file"
+    except (OSError, ValueError) as failure:
+        reason = failure.strerror if isinstance(failure, OSError) and failure.strerror else "no path of a file"
         return TokenResult(None, f"{origin}: cannot be read ({reason}): name a file that holds the token")
     text = _bare(raw.decode("utf-8", errors="replace"))
     return _checked(text, origin) if text else TokenResult(None, f"{origin}: is empty: write the token into it")
 
 
 def _bare(text: str) -> str:
-    """Return a token without its edges and without the quotes that shells and editors leave around it."""
+    """Return a token without white space, byte order mark and quotes, which shells and editors leave around it."""
     text = text.strip("\ufeff \t\r\n\v\f")
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         text = text[1:-1].strip()
@@ -71,7 +74,7 @@ def _bare(text: str) -> str:
 
 
 def _checked(text: str, origin: str) -> TokenResult:
-    """Return a token that can stand in a header, or what is wrong with it in words that show nothing of it."""
+    """Return a token that is valid in a header, or an error that shows nothing of it."""
     if len(text) > TOKEN_LIMIT:
         return TokenResult(None, f"{origin}: its value is longer than {TOKEN_LIMIT} characters: copy the token alone")
     if not (text.isascii() and text.isprintable()) or " " in text:
@@ -83,6 +86,6 @@ def _checked(text: str, origin: str) -> TokenResult:
 
 
 def secrets_from(environ: Mapping[str, str], token: Token | None, *, is_builtin: bool) -> tuple[str, ...]:
-    """Return the values that must not be shown: the token always, those of the environment unless that is off."""
+    """Return the values to hide: the token, and with ``is_builtin`` those of variables that are named like secrets."""
     own = () if token is None or len(token.value) < _SHORTEST_HIDDEN else (token.value,)
     return (*own, *(secret_values(environ, is_path=exists) if is_builtin else ()))

@@ -48,6 +48,7 @@ def test_session_that_is_not_reported_loads_the_entry_alone(arguments: list[str]
         "pytest_automation_report.hookspecs",
         "pytest_automation_report.plugin",
         "pytest_automation_report.settings",
+        "pytest_automation_report.settings.pytest_config",
         "pytest_automation_report.settings.table",
     }
 

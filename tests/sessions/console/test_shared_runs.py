@@ -287,7 +287,7 @@ def test_what_is_left_out_is_told_in_a_shared_run(project: Project, server: Chec
 @pytest.mark.parametrize(
     ("key", "code", "part"),
     [
-        ("{nobody}", 4, "nothing is known as {nobody}; write one of {build}"),
+        ("{nobody}", 4, "unknown placeholder {nobody}; write one of {build}"),
         ("{pull_request}", 0, "{pull_request} is not known here: a run of its own is made"),
     ],
 )

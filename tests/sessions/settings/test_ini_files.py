@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.configuration import Configuration, configuration_from, given_from, read_given
+from pytest_automation_report.settings.configuration import (
+    Configuration,
+    configuration_from,
+    read_console_settings,
+    read_pytest_settings,
+)
 from pytest_automation_report.settings.default_names import project_name
 from pytest_automation_report.settings.ini_file import project_ini
 
@@ -104,8 +109,8 @@ def test_console_command_reads_what_pytest_reads(
     config = pytester.parseconfig()
     found = project_ini(folder)
     assert (found.root, found.name) == (config.rootpath, config.inipath.name if config.inipath else "")
-    console = given_from({}, {}, found.values, ini_name=found.name)
-    assert configuration(console, found.root) == configuration(read_given(config, {}), config.rootpath)
+    console = read_console_settings({}, {}, found.values, ini_name=found.name)
+    assert configuration(console, found.root) == configuration(read_pytest_settings(config, {}), config.rootpath)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pytest_automation_report.api.artifacts import address_of, is_bucket, templa
 from pytest_automation_report.ci.facts import BuildInfo, Shard
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import artifact_store as artifact_stores
-from pytest_automation_report.settings.configuration import Configuration, configuration_from, given_from
+from pytest_automation_report.settings.configuration import Configuration, configuration_from, read_console_settings
 
 FACTS = BuildInfo(
     build="7 b", attempt=2, shard=Shard(3, 5), branch="feature/a", commit="abc", url="https://ci.example/job/1/"
@@ -61,7 +61,7 @@ def resolved(origin: str, **values: str) -> Configuration:
     options = values if origin == "command line" else {}
     environ = {} if options else {f"AUTOMATION_REPORT_{name.upper()}": value for name, value in values.items()}
     return configuration_from(
-        given_from(options, environ, {}), environ=environ, root=Path("/root-folder"), project_name="shop",
+        read_console_settings(options, environ, {}), environ=environ, root=Path("/root-folder"), project_name="shop",
         local_time=datetime(2026, 3, 4, 12, 30, 15),  # noqa: DTZ001 - a run's name tells local time
     )  # fmt: skip
 

@@ -14,8 +14,8 @@ from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.configuration import (
     Configuration,
     configuration_from,
-    given_from,
     project_name,
+    read_console_settings,
 )
 from pytest_automation_report.text.limits import utf16_length
 
@@ -33,7 +33,7 @@ def resolve(
     project: str | None = "shop",
 ) -> Configuration:
     environ = environ or {}
-    given = given_from(options, environ, {})
+    given = read_console_settings(options, environ, {})
     return configuration_from(given, environ=environ, root=root, project_name=project, local_time=NOON)
 
 
@@ -46,10 +46,10 @@ def test_local_is_the_embedded_store(tmp_path: Path, word: str, project: str | N
         "automation_report_url": "https://a.example",
         "automation_report_database": "postgresql://db.example/results",
     }
-    given = given_from({"url": word}, environ, ini)
+    given = read_console_settings({"url": word}, environ, ini)
     root = tmp_path / "checkout"
     found = configuration_from(given, environ=environ, root=root, project_name=project, local_time=NOON)
-    assert (found.url, found.endpoint.is_embedded, found.project_id, found.hindrance) == ("", True, 1, "")
+    assert (found.url, found.endpoint.is_embedded, found.project_id, found.blocking_error) == ("", True, 1, "")
     assert found.database == root / ".automation-report" / "store.sqlite3"
     assert found.origins["url"] == "--url"
     assert found.source == (project or "checkout")
@@ -91,7 +91,7 @@ def test_embedded(tmp_path: Path) -> None:
     """Without an address results go to the embedded store, project 1, with no proxy and no complaint about one."""
     found = resolve(tmp_path, {}, {"HTTPS_PROXY": "no proxy", "SSL_CERT_FILE": "/none"})
     assert found.endpoint == Endpoint(EMBEDDED_ORIGIN, 1, str(tmp_path / ".automation-report/store.sqlite3"))
-    assert (found.url, found.ca_file, found.troubles) == ("", "", ())
+    assert (found.url, found.ca_file, found.warnings) == ("", "", ())
 
 
 def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,7 @@ PROXIES: list[tuple[dict[str, str], dict[str, str]]] = [
 def test_proxies(tmp_path: Path, environ: dict[str, str], proxies: dict[str, str]) -> None:
     """Proxies come from the standard variables, spelled small before spelled large."""
     found = resolve(tmp_path, REMOTE, environ)
-    assert (found.endpoint.proxies, found.troubles) == (proxies, ())
+    assert (found.endpoint.proxies, found.warnings) == (proxies, ())
     for local in ("http://[::1]:81", "https://127.0.0.1:8080", "http://localhost"):
         assert resolve(tmp_path, {**REMOTE, "url": local}, environ).endpoint.proxies == {}
     assert resolve(tmp_path, {**REMOTE, "url": "https://[2001:db8::1]:81"}, environ).endpoint.proxies == proxies
@@ -143,7 +143,7 @@ def test_proxies(tmp_path: Path, environ: dict[str, str], proxies: dict[str, str
 def test_a_wrong_proxy_is_told_without_its_value(tmp_path: Path, value: str) -> None:
     """A proxy that cannot be used keeps results from being sent; its text may hold a password and stays unseen."""
     found = resolve(tmp_path, REMOTE, {"HTTPS_PROXY": value})
-    assert found.troubles == ("HTTPS_PROXY: its value is not a proxy URL: write http://HOST:PORT",)
+    assert found.warnings == ("HTTPS_PROXY: its value is not a proxy URL: write http://HOST:PORT",)
     assert (found.is_sendable, found.endpoint.proxies) == (False, {})
 
 
@@ -195,10 +195,10 @@ def test_missing_certificates(tmp_path: Path) -> None:
         resolve(tmp_path, {"ca_file": missing})
     remedy = "name a file of certificates that can be read"
     found = resolve(tmp_path, REMOTE, {"CURL_CA_BUNDLE": missing})
-    assert found.troubles == (f"CURL_CA_BUNDLE: {missing!r} cannot be used: {remedy}, or unset it",)
+    assert found.warnings == (f"CURL_CA_BUNDLE: {missing!r} cannot be used: {remedy}, or unset it",)
     assert not found.is_sendable
     found = resolve(tmp_path, REMOTE, {"AUTOMATION_REPORT_CA_FILE": missing, "CURL_CA_BUNDLE": missing})
-    assert found.troubles == (f"AUTOMATION_REPORT_CA_FILE: {missing!r} cannot be used: {remedy}; {missing} is none",)
+    assert found.warnings == (f"AUTOMATION_REPORT_CA_FILE: {missing!r} cannot be used: {remedy}; {missing} is none",)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_default_source(tmp_path: Path, project: str | None, folder: str, source
 def test_default_name(tmp_path: Path, environ: dict[str, str], name: str) -> None:
     """A run is named after source, branch and build in CI, and after source and local time elsewhere."""
     found = resolve(tmp_path, {}, environ)
-    assert (found.name, found.troubles) == (name, ())
+    assert (found.name, found.warnings) == (name, ())
 
 
 def test_long_names_are_cut(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_a_database_server_is_for_the_server(tmp_path: Path, scheme: str) -> Non
     assert "--url" in told
     assert "secret" not in told
     kept = resolve(tmp_path, {}, {"AUTOMATION_REPORT_DATABASE": address})
-    assert (kept.is_sendable, "AUTOMATION_REPORT_URL" in kept.hindrance, "secret" in kept.hindrance) == (
+    assert (kept.is_sendable, "AUTOMATION_REPORT_URL" in kept.blocking_error, "secret" in kept.blocking_error) == (
         False,
         True,
         False,
@@ -295,7 +295,7 @@ def test_a_database_server_is_for_the_server(tmp_path: Path, scheme: str) -> Non
 def test_a_database_server_does_no_harm_to_who_reports_to_an_address(tmp_path: Path) -> None:
     """The ini file or environment of a server may be that of a session, too: with an address no store is used here."""
     found = resolve(tmp_path, REMOTE, {"AUTOMATION_REPORT_DATABASE": "postgresql://reports:secret@db/reports"})
-    assert (found.is_sendable, found.troubles) == (True, ())
+    assert (found.is_sendable, found.warnings) == (True, ())
     assert "secret" not in repr(found)
 
 

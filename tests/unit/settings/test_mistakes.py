@@ -11,7 +11,7 @@ import pytest
 from pytest_automation_report.api.models import Link
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
-from pytest_automation_report.settings.configuration import Configuration, configuration_from, given_from
+from pytest_automation_report.settings.configuration import Configuration, configuration_from, read_console_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,7 +148,7 @@ def resolve(
     root: Path = Path("/root-folder"),
 ) -> Configuration:
     environ = environ or {}
-    given = given_from(options or {}, environ, ini or {}, ini_name="pytest.ini")
+    given = read_console_settings(options or {}, environ, ini or {}, ini_name="pytest.ini")
     return configuration_from(given, environ=environ, root=root, project_name=project_name, local_time=NOON)
 
 
@@ -168,8 +168,8 @@ def test_mistakes_in_the_environment(name: str, value: str, shown: str, remedy: 
     found = resolve({"project_id": 3} if name == "url" else {}, {variable: value})
     remedy = remedy.replace("{allow_http}", "AUTOMATION_REPORT_ALLOW_HTTP")
     remedy = remedy.replace("{artifact_url}", "AUTOMATION_REPORT_ARTIFACT_URL")
-    assert found.troubles == (f"{variable}: {shown} cannot be used: {remedy}",)
-    assert (found.is_sendable, found.hindrance) == (False, found.troubles[0])
+    assert found.warnings == (f"{variable}: {shown} cannot be used: {remedy}",)
+    assert (found.is_sendable, found.blocking_error) == (False, found.warnings[0])
     assert name not in found.origins
     if name == "url":
         assert (found.endpoint.origin, found.endpoint.is_embedded) == ("", False)
@@ -203,7 +203,7 @@ ACCEPTED: list[tuple[str, str, object]] = [
 def test_values_at_the_edge(name: str, value: str, expected: object) -> None:
     """The smallest, largest and oddest values that can be used are used."""
     found = resolve(environ={f"AUTOMATION_REPORT_{name.upper()}": value})
-    assert (getattr(found, name), found.troubles) == (expected, ())
+    assert (getattr(found, name), found.warnings) == (expected, ())
 
 
 def test_addresses_that_are_too_long_for_a_link() -> None:
@@ -225,7 +225,7 @@ def test_texts_that_are_too_long() -> None:
 def test_flags_in_the_environment(value: str) -> None:
     """A flag in the environment takes the usual words only."""
     found = resolve({}, {"AUTOMATION_REPORT_STRICT": value})
-    assert found.troubles == (f"AUTOMATION_REPORT_STRICT: {value!r} cannot be used: write 1 or 0 (or true or false)",)
+    assert found.warnings == (f"AUTOMATION_REPORT_STRICT: {value!r} cannot be used: write 1 or 0 (or true or false)",)
     assert not found.is_sendable
 
 
@@ -242,7 +242,7 @@ def test_project_is_required_with_an_address() -> None:
     assert str(caught.value) == missing.format("automation_report_project_id", place, 2**53 - 1)
     found = resolve(environ={"AUTOMATION_REPORT_URL": url})
     told = missing.format("AUTOMATION_REPORT_PROJECT_ID", "AUTOMATION_REPORT_URL", 2**53 - 1)
-    assert found.troubles == (told,)
+    assert found.warnings == (told,)
     assert (found.project_id, found.url, found.is_sendable) == (0, url, False)
 
 
@@ -253,7 +253,7 @@ def test_source_is_required_with_an_address(project: str | None, why: str) -> No
     """A missing source is named as missing, with why none was derived and which characters it may have."""
     given = {"url": "https://a.example", "project_id": 3}
     missing = (
-        "{}: missing: " + why + ": name what groups the runs at https://a.example ({}):"
+        "{}: missing: " + why + ": name the source of the runs at https://a.example ({}):"
         " a letter (a-z, A-Z), then letters, digits and dashes, from 2 to 750 characters"
     )
     with pytest.raises(SettingError) as caught:
@@ -263,14 +263,14 @@ def test_source_is_required_with_an_address(project: str | None, why: str) -> No
     environ = {"AUTOMATION_REPORT_URL": "https://a.example", "AUTOMATION_REPORT_PROJECT_ID": "3"}
     found = resolve(environ=environ, project_name=project)
     assert (found.source, found.is_sendable) == ("root-folder", False)
-    assert found.troubles == (missing.format("AUTOMATION_REPORT_SOURCE", "AUTOMATION_REPORT_URL"),)
+    assert found.warnings == (missing.format("AUTOMATION_REPORT_SOURCE", "AUTOMATION_REPORT_URL"),)
 
 
 def test_a_refused_variable_never_becomes_an_error() -> None:
     """A wrong project or source of the environment beside a typed address is told once and stops nothing."""
     environ = {"AUTOMATION_REPORT_PROJECT_ID": "seven", "AUTOMATION_REPORT_SOURCE": "?"}
     found = resolve({"url": "https://a.example"}, environ, project_name=None)
-    assert [each.partition(":")[0] for each in found.troubles] == [
+    assert [each.partition(":")[0] for each in found.warnings] == [
         "AUTOMATION_REPORT_PROJECT_ID",
         "AUTOMATION_REPORT_SOURCE",
     ]
@@ -290,7 +290,7 @@ def test_unknown_variables_are_told() -> None:
             "OTHER": "1",
         }
     )
-    assert found.troubles == (
+    assert found.warnings == (
         "AUTOMATION_REPORT_PROJEKT_ID: does nothing; did you mean AUTOMATION_REPORT_PROJECT_ID?",
         "AUTOMATION_REPORT_TOKN: does nothing; did you mean AUTOMATION_REPORT_TOKEN?",
         "AUTOMATION_REPORT_XYZZY: does nothing",
@@ -307,6 +307,6 @@ def test_an_ini_value_of_a_wrong_type_is_told() -> None:
 
 def test_texts_are_hidden_when_the_environments_patterns_cannot_be_understood(tmp_path: Path) -> None:
     """What a wrong AUTOMATION_REPORT_REDACT was to hide stays hidden: every text is."""
-    given = given_from({}, {"AUTOMATION_REPORT_REDACT": "("}, {})
+    given = read_console_settings({}, {"AUTOMATION_REPORT_REDACT": "("}, {})
     found = configuration_from(given, environ={}, root=tmp_path, project_name="shop", local_time=NOON)
     assert cleaner_for(RecordingOptions(redact=found.redact)).console("geheim\nauch") == "[redacted]"

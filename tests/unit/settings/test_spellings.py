@@ -16,15 +16,21 @@ import pytest
 from pytest_automation_report.api.models import Field, FieldType, Link
 from pytest_automation_report.ci.facts import Shard
 from pytest_automation_report.errors import SettingError
-from pytest_automation_report.settings.configuration import Configuration, configuration_from, given_from, read_given
-from pytest_automation_report.settings.table import SETTINGS, Setting, setting, switch
+from pytest_automation_report.settings.configuration import (
+    Configuration,
+    configuration_from,
+    read_console_settings,
+    read_pytest_settings,
+)
+from pytest_automation_report.settings.pytest_config import switch
+from pytest_automation_report.settings.table import SETTINGS, Setting, setting
 from support.repository import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROBE = """
-from pytest_automation_report.settings.table import add_options
+from pytest_automation_report.settings.pytest_config import add_options
 
 def pytest_addoption(parser):
     add_options(parser)
@@ -176,13 +182,13 @@ def in_a_process(pytester: pytest.Pytester, probe: str, *options: str) -> str:
 
 
 def read(pytester: pytest.Pytester, *options: str, environ: Mapping[str, str] | None = None) -> Configuration:
-    given = read_given(parsed(pytester, *options), environ or {})
+    given = read_pytest_settings(parsed(pytester, *options), environ or {})
     return configuration_from(given, environ=environ or {}, root=pytester.path, project_name="shop", local_time=NOON)
 
 
 def check_all(found: Configuration, root: Path) -> None:
     assert {name: getattr(found, name) for name in SAMPLES} == {name: resolved(name, root) for name in SAMPLES}
-    assert found.troubles == ()
+    assert found.warnings == ()
 
 
 FILES = {
@@ -245,7 +251,7 @@ def test_console_command(tmp_path: Path, place: str) -> None:
             for name, each in SAMPLES.items()
         }
     environ = environ if place == "environment" else {}
-    given = given_from(options, environ, ini if place in {"ini", "toml"} else {}, ini_name="pytest.ini")
+    given = read_console_settings(options, environ, ini if place in {"ini", "toml"} else {}, ini_name="pytest.ini")
     found = configuration_from(given, environ=environ, root=tmp_path, project_name=None, local_time=NOON)
     check_all(found, tmp_path)
     spelled = {
@@ -274,7 +280,7 @@ def test_defaults(pytester: pytest.Pytester) -> None:
     assert {each.name: getattr(found, each.name) for each in SETTINGS} == {
         each.name: derived.get(each.name, each.default) for each in SETTINGS
     }
-    assert (found.origins, found.troubles, found.is_sendable) == ({}, (), True)
+    assert (found.origins, found.warnings, found.is_sendable) == ({}, (), True)
 
 
 def test_empty_is_unset_everywhere(pytester: pytest.Pytester) -> None:
@@ -284,7 +290,7 @@ def test_empty_is_unset_everywhere(pytester: pytest.Pytester) -> None:
     options = [f"{each.option}=" if each.is_option else f"-o{each.ini}=" for each in named]
     environ = {f"AUTOMATION_REPORT_{each.name.upper()}": "  " for each in SETTINGS}
     found = read(pytester, *options, environ=environ)
-    assert (found.origins, found.troubles) == ({}, ())
+    assert (found.origins, found.warnings) == ({}, ())
 
 
 @pytest.mark.skipif(not HAS_NATIVE_TOML, reason="this pytest has no native TOML")
@@ -445,8 +451,8 @@ def test_switch(
     if ini:
         pytester.makeini(f"[pytest]\nautomation_report = {ini}\n")
     found = switch(parsed(pytester, *options), environ)
-    assert (found.is_on, found.origin, found.asked_on_command_line) == expected
-    assert found.trouble == ""
+    assert (found.is_on, found.origin, found.is_from_arguments) == expected
+    assert found.warning == ""
 
 
 @pytest.mark.parametrize("when", ["ini", "override", "environment"])
@@ -466,14 +472,14 @@ def test_switch_from_addopts_was_not_asked(pytester: pytest.Pytester, monkeypatc
     """PYTEST_ADDOPTS and addopts turn reporting on without counting as this session's own arguments."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "--automation-report")
     found = switch(parsed(pytester), {})
-    assert (found.is_on, found.asked_on_command_line) == (True, False)
+    assert (found.is_on, found.is_from_arguments) == (True, False)
 
 
 def test_switch_that_cannot_be_understood(pytester: pytest.Pytester) -> None:
     """A wrong word in the environment is told and the ini file decides; in an ini file it is an error."""
     config = parsed(pytester, "-o", "automation_report=true")
     found = switch(config, {"AUTOMATION_REPORT": "maybe"})
-    assert (found.is_on, found.trouble) == (True, "AUTOMATION_REPORT: 'maybe' cannot be used: write 1 or 0")
+    assert (found.is_on, found.warning) == (True, "AUTOMATION_REPORT: 'maybe' cannot be used: write 1 or 0")
     with pytest.raises(SettingError) as caught:
         switch(parsed(pytester, "-o", "automation_report=maybe"), {})
     assert str(caught.value) == (
@@ -514,6 +520,7 @@ def test_spellings_follow_from_the_name() -> None:
 TABLE_MODULES = (
     "pytest_automation_report",
     "pytest_automation_report.settings",
+    "pytest_automation_report.settings.pytest_config",
     "pytest_automation_report.settings.table",
 )
 
@@ -521,7 +528,7 @@ TABLE_MODULES = (
 def test_the_table_is_cheap() -> None:
     """Importing the table imports of the package its door alone, and nothing that pytest has not loaded."""
     code = (
-        "import pytest, sys; before = set(sys.modules); import pytest_automation_report.settings.table; "
+        "import pytest, sys; before = set(sys.modules); import pytest_automation_report.settings.pytest_config; "
         "print(sorted(set(sys.modules) - before))"
     )
     shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
@@ -532,7 +539,7 @@ def test_a_quiet_session_loads_the_table_alone(pytester: pytest.Pytester) -> Non
     """Deciding that a session does not report loads no other module of the package."""
     probe = PROBE + (
         "\ndef pytest_configure(config):\n    import os, sys\n"
-        "    from pytest_automation_report.settings.table import switch\n"
+        "    from pytest_automation_report.settings.pytest_config import switch\n"
         "    assert not switch(config, os.environ).is_on\n"
         "    print(sorted(name for name in sys.modules if name.startswith('pytest_automation_report')))\n"
     )

@@ -10,7 +10,7 @@ import pytest
 from pytest_automation_report.settings.configuration import (
     Configuration,
     configuration_from,
-    given_from,
+    read_console_settings,
     token_for,
     token_from,
 )
@@ -40,7 +40,7 @@ def test_edges_and_quotes_are_taken_off(tmp_path: Path, text: str) -> None:
     (tmp_path / "token").write_text(text, encoding="utf-8")
     for found in (token_from({"AUTOMATION_REPORT_TOKEN": text}, ""), token_from({}, str(tmp_path / "token"))):
         assert found.token is not None
-        assert (found.token.value, found.trouble) == (CANARY, None)
+        assert (found.token.value, found.error) == (CANARY, None)
 
 
 def test_order(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_order(tmp_path: Path) -> None:
 def test_empty_variables_are_unset() -> None:
     """A variable with blanks or an empty pair of quotes counts as none."""
     found = token_from({"AUTOMATION_REPORT_TOKEN": " ", "TESTMO_TOKEN": "''"}, "")
-    assert (found.token, found.trouble) == (None, NO_TOKEN)
+    assert (found.token, found.error) == (None, NO_TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_tokens_that_cannot_be_used(tmp_path: Path, text: str) -> None:
     """A token with characters that no header takes is refused without a trace of it, and no other one is tried."""
     (tmp_path / "token").write_bytes(text.encode("utf-8", "surrogateescape"))
     environ = {"AUTOMATION_REPORT_TOKEN": text, "TESTMO_TOKEN": "other"}
-    assert token_from(environ, "").trouble == f"AUTOMATION_REPORT_TOKEN: {WRONG}"
+    assert token_from(environ, "").error == f"AUTOMATION_REPORT_TOKEN: {WRONG}"
     found = token_from({}, str(tmp_path / "token"))
-    assert (found.token, found.trouble) == (None, f"token file {str(tmp_path / 'token')!r}: {WRONG}")
+    assert (found.token, found.error) == (None, f"token file {str(tmp_path / 'token')!r}: {WRONG}")
     assert CANARY not in repr(found)
 
 
@@ -89,8 +89,8 @@ def test_long_tokens(tmp_path: Path) -> None:
     assert token_from({"TESTMO_TOKEN": "x" * 4096}, "").token is not None
     (tmp_path / "token").write_text("x" * 1_000_000, encoding="utf-8")
     told = "its value is longer than 4096 characters: copy the token alone"
-    assert token_from({"TESTMO_TOKEN": "x" * 4097}, "").trouble == f"TESTMO_TOKEN: {told}"
-    assert token_from({}, str(tmp_path / "token")).trouble == f"token file {str(tmp_path / 'token')!r}: {told}"
+    assert token_from({"TESTMO_TOKEN": "x" * 4097}, "").error == f"TESTMO_TOKEN: {told}"
+    assert token_from({}, str(tmp_path / "token")).error == f"token file {str(tmp_path / 'token')!r}: {told}"
 
 
 def test_files_that_hold_none(tmp_path: Path) -> None:
@@ -103,8 +103,8 @@ def test_files_that_hold_none(tmp_path: Path) -> None:
     }
     for name, told in troubles.items():
         path = str(tmp_path / name)
-        assert token_from({}, path).trouble == f"token file {path!r}: {told}"
-    assert token_from({}, "a\x00b").trouble == (
+        assert token_from({}, path).error == f"token file {path!r}: {told}"
+    assert token_from({}, "a\x00b").error == (
         "token file 'a\\x00b': cannot be read (no path of a file): name a file that holds the token"
     )
 
@@ -116,7 +116,7 @@ def test_nothing_shows_a_token() -> None:
 
 
 def resolve(options: Mapping[str, object], root: Path) -> Configuration:
-    given = given_from(options, {}, {})
+    given = read_console_settings(options, {}, {})
     return configuration_from(given, environ={}, root=root, project_name="shop", local_time=NOON)
 
 
@@ -125,7 +125,7 @@ def test_a_server_without_a_token_is_told(tmp_path: Path) -> None:
     remote = resolve({"url": "https://a.example", "project_id": 1}, tmp_path)
     told, token = token_for(remote, {})
     assert token is None
-    assert (told.troubles, told.hindrance, told.is_sendable) == (
+    assert (told.warnings, told.blocking_error, told.is_sendable) == (
         (f"{NO_TOKEN}; results are kept",),
         f"{NO_TOKEN}; results are kept",
         False,

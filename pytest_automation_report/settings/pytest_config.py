@@ -1,0 +1,281 @@
+"""Register the settings in pytest, read them from its ini file, and decide whether a session reports.
+
+Loaded at every start of pytest, as the table is: it imports nothing else of the package until a session needs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.settings.table import PREFIX, SETTINGS, SWITCH_NAME, flag_from, setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pytest
+
+    from pytest_automation_report.settings.table import Kind, Setting
+
+__all__ = [
+    "SWITCH_ENVIRONMENT",
+    "SWITCH_NAME",
+    "SWITCH_OFF_OPTION",
+    "SWITCH_OPTION",
+    "Switch",
+    "add_options",
+    "ini_origin",
+    "ini_value",
+    "is_override",
+    "looks_like_ours",
+    "normalized_ini_name",
+    "switch",
+    "unknown_ini_names",
+]
+
+SWITCH_OPTION: Final = "--automation-report"
+SWITCH_OFF_OPTION: Final = f"--no{SWITCH_OPTION[1:]}"
+SWITCH_ENVIRONMENT: Final = "AUTOMATION_REPORT"
+
+_GROUP_TITLE: Final = (
+    f"reporting (other settings: {PREFIX}... in the list of ini options below, or -o {PREFIX}NAME=VALUE;"
+    " see docs/settings.md)"
+)
+_INI_REMEDIES: Final[Mapping[Kind, str]] = {
+    "text": "write one text, in TOML in quotes",
+    "choice": "write one word, in TOML in quotes",
+    "integer": "write a whole number, in native TOML without quotes",
+    "seconds": "write a number of seconds, in native TOML without quotes",
+    "flag": "write true or false, in native TOML without quotes",
+    "list": "write one value a line, in TOML a list of texts",
+    "pairs": "write one name=value a line, in TOML a list of texts",
+}
+_OVERRIDE: Final = "-o "
+"""Prefix of an origin after pytest's own option ``-o``, which overrides the ini file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Hold the decision whether this session reports, and the spelling that decided it.
+
+    ``origin`` is that spelling, empty if the user set the switch nowhere.
+    ``is_from_arguments`` is true if the arguments of this very session turn reporting on: nested sessions inherit
+    ``PYTEST_ADDOPTS`` and ini files, but no arguments.
+    ``warning`` names an environment variable that has no valid value and was ignored.
+    """
+
+    is_on: bool
+    origin: str
+    is_from_arguments: bool
+    warning: str = ""
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register the switch, the ini value of every setting, and the options of the settings that have one.
+
+    Every default is ``None``, so that an unset value differs from one that the user set to its default.
+    """
+    group = parser.getgroup("automation-report", _GROUP_TITLE)
+    group.addoption(
+        SWITCH_OPTION,
+        dest=SWITCH_NAME,
+        action="store_const",
+        const=True,
+        default=None,
+        help="Report this session: results go to a Testmo instance, or to an embedded server.",
+    )
+    group.addoption(
+        SWITCH_OFF_OPTION,
+        dest=SWITCH_NAME,
+        action="store_const",
+        const=False,
+        help="Do not report this session, whatever ini files and environment say.",
+    )
+    parser.addini(SWITCH_NAME, "Report sessions (see automation_report_when).", type="bool", default=None)
+    for row in SETTINGS:
+        parser.addini(row.ini, row.help + ".", type=row.ini_type, default=None)
+        if row.is_option:
+            _add_option(group, row)
+    _add_removed_options(group)
+
+
+def _add_option(group: pytest.OptionGroup, setting: Setting) -> None:
+    """Register one setting's option; argparse checks nothing, so all messages about wrong values are ours."""
+    text = setting.help.replace("%", "%%") + "."
+    if setting.kind == "flag":
+        group.addoption(setting.option, dest=setting.ini, action="store_const", const=True, default=None, help=text)
+        turn_off = f"Turn {setting.option} off."
+        group.addoption(setting.off_option, dest=setting.ini, action="store_const", const=False, help=turn_off)
+    elif setting.kind in ("list", "pairs"):
+        group.addoption(
+            setting.option,
+            dest=setting.ini,
+            action="append",
+            default=None,
+            metavar=setting.metavar,
+            help=text + " Can be repeated; commas separate.",
+        )
+    else:
+        group.addoption(setting.option, dest=setting.ini, default=None, metavar=setting.metavar, help=text)
+
+
+def _add_removed_options(group: pytest.OptionGroup) -> None:
+    """Register the options that settings had once, hidden: using one is a usage error that names the ini setting.
+
+    Without them pytest would complain of an unrecognized argument, which names no remedy. All of them are one hidden
+    option of pytest, since each option costs time at every start.
+    """
+    import argparse  # noqa: PLC0415  # pytest has imported it; the console command never needs it
+
+    class RefuseRemovedOption(argparse.Action):
+        def __call__(
+            self,
+            parser: argparse.ArgumentParser,
+            namespace: argparse.Namespace,
+            values: object,
+            option_string: str | None = None,
+        ) -> None:
+            del namespace, values
+            parser.error(_removed_option_message(option_string or ""))
+
+    removed = [row for row in SETTINGS if not row.is_option]
+    names = [row.option for row in removed]
+    names += [row.off_option for row in removed if row.kind == "flag"]
+    group.addoption(
+        *names,
+        dest=f"{PREFIX}removed_option",
+        action=RefuseRemovedOption,
+        nargs="?",
+        default=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,
+    )
+
+
+def _removed_option_message(option: str) -> str:
+    """Return the message for an option that pytest no longer offers, with the same setting's other spellings."""
+    is_off = option.startswith("--no-")
+    ini = option.removeprefix("--no-" if is_off else "--").replace("-", "_")
+    removed = setting(ini.removeprefix(PREFIX))
+    value = ("false" if is_off else "true") if removed.kind == "flag" else removed.metavar
+    return (
+        f"{option} is not an option of pytest: set {removed.ini} in the ini file or {removed.environment} in the"
+        f" environment, or write -o {removed.ini}={value}"
+    )
+
+
+def normalized_ini_name(name: str) -> str:
+    """Return an ini file's name as the table would spell it: in small letters, with underscores."""
+    return name.strip().lower().replace("-", "_").strip("_")
+
+
+def unknown_ini_names(config: pytest.Config) -> list[str]:
+    """Return the names in the ini file and after ``-o`` that look like ours and that no plugin has registered."""
+    # No public function returns the names: getini raises for an unknown one. pytest 8.4 has the second attribute.
+    values: Mapping[str, object] | None = getattr(config, "_inicfg", None)
+    names = list(getattr(config, "inicfg", {}) if values is None else values)
+    return [name for name in names if looks_like_ours(name) and not _is_registered(config, name)]
+
+
+def looks_like_ours(name: str) -> bool:
+    """Return whether a user may have meant an ini file's name for us, also with wrong letters in the prefix."""
+    word = normalized_ini_name(name)
+    return word == "testmo_token" or (word.startswith("autom") and "rep" in word)
+
+
+def _is_registered(config: pytest.Config, name: str) -> bool:
+    """Return whether an ini name belongs to us or to another plugin."""
+    # Asked first, since getini would parse the value of a setting, and raise for a wrong one.
+    if name == SWITCH_NAME or any(row.ini == name for row in SETTINGS):
+        return True
+    try:
+        config.getini(name)
+    except (TypeError, ValueError) as error:
+        return not str(error).startswith("unknown configuration value")
+    return True
+
+
+def switch(config: pytest.Config, environ: Mapping[str, str]) -> Switch:
+    """Decide whether the session reports: command line, then environment, then ini file, else off.
+
+    Raises SettingError if the ini file has an invalid value.
+    """
+    option = config.getoption(SWITCH_NAME)
+    is_from_arguments = bool(option) and SWITCH_OPTION in config.invocation_params.args
+    if option is not None:
+        return Switch(bool(option), SWITCH_OPTION if option else SWITCH_OFF_OPTION, is_from_arguments)
+    word = environ.get(SWITCH_ENVIRONMENT, "").strip()
+    flag = flag_from(word)
+    if flag is not None:
+        return Switch(flag, SWITCH_ENVIRONMENT, is_from_arguments)
+    warning = f"{SWITCH_ENVIRONMENT}: {word!r} cannot be used: write 1 or 0" if word else ""
+    value, origin = ini_value(config, SWITCH_NAME, "flag")
+    if value is None:
+        return Switch(is_on=False, origin="", is_from_arguments=is_from_arguments, warning=warning)
+    return Switch(bool(value) and _counts_here(config, environ), origin, is_from_arguments, warning)
+
+
+def _counts_here(config: pytest.Config, environ: Mapping[str, str]) -> bool:
+    """Return whether a switch in an ini file counts on this machine, by the setting ``when``."""
+    when = setting("when")
+    value, origin = ini_value(config, when.ini, when.kind)
+    values = [environ.get(when.environment), value]
+    # The user typed a value after -o for this session, so it wins over the environment.
+    values = values[::-1] if is_override(origin) else values
+    words = (value.strip() for value in values if isinstance(value, str))
+    if next((word for word in words if word), when.default) != "ci":
+        return True
+    from pytest_automation_report.ci.detection import is_ci  # noqa: PLC0415  # others must not pay for it
+
+    return is_ci(environ)
+
+
+def ini_value(config: pytest.Config, name: str, kind: Kind) -> tuple[object, str]:
+    """Return an ini value (``None`` when unset or empty) and its origin, such as ``pytest.ini: automation_report_url``.
+
+    Raises SettingError where pytest refuses the value, since pytest's own message names no remedy.
+    """
+    origin = ini_origin(config, name)
+    import warnings  # noqa: PLC0415  # pytest has imported it; the console command reads no ini value this way
+
+    from pytest import UsageError  # noqa: PLC0415, PT013  # the console command loads this module without pytest
+
+    try:
+        with warnings.catch_warnings():
+            # pytest warns of a list where a text belongs; the error that follows is clearer.
+            warnings.simplefilter("ignore")
+            return config.getini(name), origin
+    except (TypeError, ValueError, UsageError) as error:
+        value = _refused_value(str(error))
+        if value == "":
+            return None, origin
+        from pytest_automation_report.errors import SettingError  # noqa: PLC0415  # only for a wrong value
+
+        raise SettingError(origin, value, _INI_REMEDIES[kind]) from error
+
+
+def ini_origin(config: pytest.Config, name: str) -> str:
+    """Return the origin of an ini value in the user's own spelling: the file's name, or ``-o``."""
+    overrides: list[str] = config.getoption("override_ini") or []
+    if any(override.partition("=")[0].strip() == name for override in overrides):
+        return f"{_OVERRIDE}{name}"
+    return f"{config.inipath.name}: {name}" if config.inipath else name
+
+
+def is_override(origin: str) -> bool:
+    """Return whether an origin is ``-o``, pytest's own option that overrides an ini value."""
+    return origin.startswith(_OVERRIDE)
+
+
+def _refused_value(message: str) -> object:
+    """Return the value that pytest's message quotes at its end; no public function returns the raw value."""
+    import ast  # noqa: PLC0415  # only for a wrong value
+    import re  # noqa: PLC0415  # only for a wrong value
+
+    quoted = re.search(r"(?:base 10: |float: |\bgot: |\b(?:got|is) \w+: |truth value )(.*)", message, re.DOTALL)
+    if quoted is None:
+        return message
+    try:
+        value: object = ast.literal_eval(quoted[1])
+    except (SyntaxError, ValueError):
+        return quoted[1]
+    return value
