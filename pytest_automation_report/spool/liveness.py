@@ -1,6 +1,6 @@
-"""Whether another process lives: by a descriptor of the process on Linux, by its id elsewhere.
+"""Find out whether another process lives: by a descriptor of the process on Linux, by its id elsewhere.
 
-Never by a pipe or a lock: children that a test forked would keep those open.
+Not by a pipe or a lock: a child that a test forked would keep those open after pytest's death.
 """
 
 from __future__ import annotations
@@ -12,20 +12,24 @@ from pathlib import Path
 
 
 def process_start_time(pid: int) -> str:
-    """Return when the process began, in the kernel's own words, to tell it from a later one of the same id.
+    """Return the start time of a process as the kernel writes it; "" if there is no such process, or no ``/proc``.
 
-    Empty when there is no such process, or where the system does not say.
+    Ids are used again: with the start time a later process of the same id is not taken for the first one.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return ""
+    # The process's name comes before the last parenthesis, and may hold spaces and parentheses.
     state, *numbers = stat.rpartition(")")[2].split()
     return "" if state in {"Z", "X"} else numbers[18]
 
 
 class Process:
-    """Another process, watched from when this value is made; a process that is gone by then counts as dead."""
+    """Another process, watched from the creation of this object; a process that does not exist then counts as dead.
+
+    Owned by its creator, who closes it.
+    """
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -43,12 +47,12 @@ class Process:
             self._descriptor = None  # an old kernel or a sandbox without the call: ask by id
 
     def is_alive(self) -> bool:
-        """Whether the process lives; one that has ended and was not reaped counts as dead where that can be seen."""
+        """Return whether the process lives. A zombie counts as dead, except on systems without process descriptors."""
         self.wait(0.0)
         return not self._is_gone
 
     def wait(self, seconds: float) -> None:
-        """Return when the process ends, at the latest after this time."""
+        """Wait until the process ends, at most for this time."""
         if self._is_gone:
             time.sleep(seconds)
         elif self._descriptor is not None:
@@ -63,7 +67,7 @@ class Process:
             except ProcessLookupError:
                 self._is_gone = True
             except PermissionError:
-                pass  # it lives, as another user
+                pass  # it lives, and belongs to another user
 
     def close(self) -> None:
         """Close the descriptor."""

@@ -1,4 +1,7 @@
-"""The sender's log: what it met, for whoever asks why results did not arrive; bounded, without the token."""
+"""Write and read the sender's log: errors and decisions, for people who ask why results did not arrive.
+
+The sender has no terminal, so its log is a file of bounded size in the session's folder. It never holds the token.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,13 @@ if TYPE_CHECKING:
 
 LOG_BYTES: Final = 256 << 10
 LAST_WORDS: Final = "the sender died: "
-"""What the log says before the error that ended a sender."""
+"""Mark before the error that ended a sender: pytest looks for it in the last line, to show the reason."""
 
 _LINE_UNITS: Final = 500
 
 
 class Log:
-    """Appends lines with the time to a file, up to its bound; a log that cannot be written is given up."""
+    """Appends lines with the time to a file of at most `LOG_BYTES`; ignores errors of the disk."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -37,11 +40,11 @@ class Log:
             finally:
                 os.close(descriptor)
         except OSError:
-            # There is nowhere left to tell it: what matters stands in the ledger, and the summary reads that.
+            # The sender can report it nowhere else. The summary needs only the ledger.
             return
 
     def tail(self, lines: int) -> list[str]:
-        """Return the last lines; none when there is no log."""
+        """Return the last lines, none if there is no log."""
         try:
             text = self._path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:

@@ -1,9 +1,9 @@
 """Remove sessions from the spool, and nothing else.
 
-A spool may be any folder: a project, a home, the temporary folder of all users. So a folder is removed only if its name
-has the exact form of a session's, it is no link, and it holds nothing but files that a session makes, all of them
-this user's. Everything is checked and removed through descriptors: whatever a path leads to meanwhile, nothing is
-removed through a link, and a file that appears after the check stays.
+A user may name any folder as the spool: a project, a home, the temporary folder of all users. So a folder is removed
+only if its name has the exact form of a session's, it is not a link, and it holds only files that a session creates,
+all of this user. Everything is checked and removed through descriptors: even if a path is replaced by a link meanwhile,
+nothing is removed through that link, and a file that appears after the check stays.
 """
 
 from __future__ import annotations
@@ -30,16 +30,20 @@ _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLL
 _SHOWN_NAMES: Final = 3
 _OWN_ENTRIES: Final = frozenset({".gitignore"})
 _LAST: Final = ("session.json", "ledger", "sender.log", "lock")
-"""Files that go after all others, in this order: a process that dies in between must leave nothing to send twice."""
+"""Files that are removed after all others, in this order.
+
+A process that dies in between must leave nothing that is sent twice: as long as there are records, there is the ledger
+that shows which of them were sent, and its lock.
+"""
 
 
 def is_session_name(name: str) -> bool:
-    """Return whether a folder of this name can be a session's, shown or hidden."""
+    """Return whether a folder of this name can be a session's, published or hidden."""
     return _is_session_name(name) is not None
 
 
 def foreign_in(folder: Path) -> str:
-    """Return why a folder is not removed as a session's: "" if all of it was made by a session of this user."""
+    """Return why a folder is not removed as a session's, "" if a session of this user created all of it."""
     try:
         with _opened(folder) as (_, descriptor):
             return _reason(foreign_under(descriptor)) or _owner_of(descriptor)
@@ -51,16 +55,16 @@ def foreign_in(folder: Path) -> str:
 
 def others_in(spool: Path) -> list[str]:
     """Return the names in a spool that are not of sessions, sorted; raises `OSError` if it cannot be read."""
-    with os.scandir(spool) as found:
-        return sorted(each.name for each in found if not _is_session(each) and each.name not in _OWN_ENTRIES)
+    with os.scandir(spool) as entries:
+        return sorted(entry.name for entry in entries if not _is_session(entry) and entry.name not in _OWN_ENTRIES)
 
 
 def remove_session(folder: Path, *, is_checked: bool = True, is_wanted: Callable[[int], bool] = lambda _: True) -> str:
     """Remove a session's folder; return why it, or a part of it, is still there, "" if it is gone.
 
-    With ``is_checked`` nothing is removed where anything is not a session's or not this user's. Without, the session's
-    files go and the others stay: for the process that knows the session as its own. ``is_wanted`` is asked with the
-    folder's descriptor.
+    With ``is_checked`` nothing is removed if anything in the folder is not a session's or not this user's. Without it
+    the session's files are removed and other files stay: for the process that created the session. ``is_wanted`` gets
+    the folder's descriptor; if it returns False, nothing is removed.
     """
     try:
         with _opened(folder) as (spool, descriptor):
@@ -82,32 +86,32 @@ def remove_session(folder: Path, *, is_checked: bool = True, is_wanted: Callable
 
 
 def last_change_under(descriptor: int) -> float:
-    """Return the latest moment when a folder, or anything in it, was written, in seconds since 1970."""
+    """Return the time of the last write to a folder or to anything in it, in seconds since 1970."""
     latest = os.fstat(descriptor).st_mtime
-    with os.scandir(descriptor) as found:
-        for entry in found:
+    with os.scandir(descriptor) as entries:
+        for entry in entries:
             latest = max(latest, entry.stat(follow_symlinks=False).st_mtime)
     with _files_folder(descriptor) as files:
         return latest if files is None else max(latest, last_change_under(files))
 
 
 def foreign_under(descriptor: int) -> list[str]:
-    """Return the names of what no session makes in an open folder, sorted."""
-    found: list[str] = []
+    """Return the names of everything in an open folder that no session creates, sorted."""
+    foreign: list[str] = []
     with os.scandir(descriptor) as entries:
         for entry in entries:
             is_folder = entry.name == _FILES and entry.is_dir(follow_symlinks=False)
             if not is_folder and not (_is_ours(entry.name) and entry.is_file(follow_symlinks=False)):
-                found.append(entry.name)
+                foreign.append(entry.name)
     with _files_folder(descriptor) as files:
         if files is not None:
             with os.scandir(files) as entries:
-                found += [f"{_FILES}/{each.name}" for each in entries if not _is_copy(each)]
-    return sorted(found)
+                foreign += [f"{_FILES}/{entry.name}" for entry in entries if not _is_copy(entry)]
+    return sorted(foreign)
 
 
 def _owner_of(descriptor: int) -> str:
-    """Return which part of an open folder belongs to another user, "" if none does."""
+    """Return which part of an open folder belongs to another user, "" if all belongs to this one."""
     if (owner := os.fstat(descriptor).st_uid) != os.geteuid():
         return f"it belongs to user {owner}"
     with os.scandir(descriptor) as entries:
@@ -119,21 +123,21 @@ def _owner_of(descriptor: int) -> str:
 
 
 def _empty(descriptor: int) -> None:
-    """Remove the session's files from an open folder, records first; the ledger that says what was sent goes late."""
+    """Remove the session's files from an open folder: records first, those of `_LAST` last."""
     with _files_folder(descriptor) as files:
         names = _entries(descriptor)
-        records = [each for each in names if _is_records_name(each)]
-        others = [each for each in names if _is_ours(each) and not _is_records_name(each) and each not in _LAST]
+        records = [name for name in names if _is_records_name(name)]
+        others = [name for name in names if _is_ours(name) and not _is_records_name(name) and name not in _LAST]
         _unlink(records, descriptor)
         if files is not None:
-            _unlink([each for each in os.listdir(files) if is_spooled_name(each)], files)  # noqa: PTH208 - a descriptor
+            _unlink([name for name in os.listdir(files) if is_spooled_name(name)], files)  # noqa: PTH208 - a descriptor
             if not _entries(files):
                 os.rmdir(_FILES, dir_fd=descriptor)
-        _unlink([*others, *(each for each in _LAST if each in names)], descriptor)
+        _unlink([*others, *(name for name in _LAST if name in names)], descriptor)
 
 
 def _unlink(names: list[str], descriptor: int) -> None:
-    """Remove files, and links by these names but never what they lead to; folders stay."""
+    """Remove the regular files with these names; links and folders stay."""
     for name in names:
         with suppress(FileNotFoundError):  # another process removes the same session
             if stat.S_ISREG(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
@@ -141,14 +145,14 @@ def _unlink(names: list[str], descriptor: int) -> None:
 
 
 def _entries(descriptor: int) -> list[str]:
-    """Return what an open folder holds; what is left in the folder of files is named with it."""
+    """Return the names in an open folder; the folder of results' files is replaced by the names in it, if any."""
     names = sorted(os.listdir(descriptor))
     with _files_folder(descriptor) as files:
         if files is None:
             return names
         inner = sorted(os.listdir(files))  # noqa: PTH208 - a descriptor
-    at = names.index(_FILES) if _FILES in names else len(names)
-    return [*names[:at], *(f"{_FILES}/{each}" for each in inner), *names[at + 1 :]] if inner else names
+    index = names.index(_FILES) if _FILES in names else len(names)
+    return [*names[:index], *(f"{_FILES}/{name}" for name in inner), *names[index + 1 :]] if inner else names
 
 
 def _reason(names: list[str]) -> str:
@@ -158,8 +162,8 @@ def _reason(names: list[str]) -> str:
 
 
 def named(names: list[str]) -> str:
-    """Return the first of some names for a person, and how many more there are."""
-    shown, more = [sanitize(each) for each in names[:_SHOWN_NAMES]], len(names) - _SHOWN_NAMES
+    """Return the first names as a list for people, with the number of those that are left out."""
+    shown, more = [sanitize(name) for name in names[:_SHOWN_NAMES]], len(names) - _SHOWN_NAMES
     if more > 0:
         return f"{', '.join(shown)} and {more} more"
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
@@ -179,7 +183,10 @@ def _is_session(entry: os.DirEntry[str]) -> bool:
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[tuple[int, int]]:
-    """Yield descriptors of the spool and of a session's folder; raises `SpoolError` for what can be no session's."""
+    """Yield descriptors of the spool and of a session's folder.
+
+    Raises `SpoolError` if the path has not the name of a session's folder, or is not a folder.
+    """
     if not is_session_name(folder.name):
         raise SpoolError("its name is not that of a session")
     with ExitStack() as stack:
@@ -194,7 +201,7 @@ def _opened(folder: Path) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def _files_folder(descriptor: int) -> Iterator[int | None]:
-    """Yield a descriptor of the folder with the files of results, ``None`` if there is none or it is something else."""
+    """Yield a descriptor of the folder with the files of results, None if there is no such folder."""
     files = _opened_files(descriptor)
     try:
         yield files

@@ -1,8 +1,7 @@
-"""What sessions have left in the spool: counted, and removed when nobody works on it.
+"""List the sessions in a spool, and remove those that are delivered or too old.
 
-What is known about each session in the spool, for those who ask what there is to be sent.
-
-Apart from `keeping`, which pytest loads at each start: here a session's ledger and records are read.
+Pytest's process removes old sessions with this module and seldom finds one, so the modules that read a ledger are
+imported in the functions that need them.
 """
 
 from __future__ import annotations
@@ -25,17 +24,18 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.manifest import SessionManifest
 
 State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
-"""What is with a session: nobody works on it, its pytest runs, a sender is at work, it cannot be read."""
+"""State of a session: no process works on it, its pytest runs, a sender holds its lock, its manifest is unreadable."""
 
 DAY_SECONDS: Final = 24 * 3600
-_MOST_LOOKED_AT: Final = 200
+# The state of each session is looked up while pytest ends: of more sessions, the newer ones are left to later sessions.
+_MAX_SESSIONS_LOOKED_AT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class LeftoverCounts:
-    """How many earlier sessions are kept, and how many were removed since they were kept for too long.
+    """Numbers of earlier sessions that stay in the spool, and of those that were removed because of their age.
 
-    ``alone`` names the folders that are as old and look like a session's, but hold something else, each with what.
+    ``alone`` names the folders that were left alone although they are as old: they hold something else, too.
     """
 
     kept: int = 0
@@ -44,7 +44,7 @@ class LeftoverCounts:
 
 
 def state_of(folder: SessionFolder) -> State:
-    """Return what is with a session."""
+    """Return the state of a session."""
     if _is_locked(folder):
         return "sending"
     try:
@@ -55,12 +55,12 @@ def state_of(folder: SessionFolder) -> State:
 
 
 def age_of(folder: SessionFolder, now: float) -> float:
-    """Return the seconds since anything was written to a session; ``now`` is the system's clock."""
-    return max(0.0, now - max((each.stat().st_mtime for each in files_of(folder)), default=folder.path.stat().st_mtime))
+    """Return the seconds since the last write to a session; ``now`` is in seconds since 1970."""
+    return max(0.0, now - max((file.stat().st_mtime for file in files_of(folder)), default=folder.path.stat().st_mtime))
 
 
 def discard_session(folder: SessionFolder) -> str:
-    """Remove a session that nobody works on; return why it was not removed, empty when it was."""
+    """Remove a session that no process works on; return the reason if it stays, "" if it is gone."""
     if why := foreign_in(folder.path):
         return why
     state = state_of(folder)
@@ -81,20 +81,21 @@ def discard_session(folder: SessionFolder) -> str:
 
 
 def remove_empty(spool: Path) -> None:
-    """Remove what is left of sessions whose folders another process did not remove to the end; nobody can send it."""
+    """Remove the folders of sessions whose removal was cut short: they hold nothing that can be sent."""
     for folder in empty_folders(spool):
         if not _is_locked(folder):
             remove_session(folder.path)
 
 
 def is_delivered(folder: SessionFolder) -> bool:
-    """Whether all of a session has arrived, and nothing was written after its sender has noted that."""
+    """Return whether a session is delivered as a whole, and nothing was written after its sender's last record."""
     from pytest_automation_report.spool.ledger_file import ledger_from  # noqa: PLC0415 - only where a session was left
 
     try:
         state = ledger_from(folder.ledger)
-        noted = folder.ledger.stat().st_mtime_ns
-        is_last = all(folder.written(each).stat().st_mtime_ns <= noted for each in folder.workers())
+        # A process that outlived the sender may have written a result since: that one was not sent.
+        done_ns = folder.ledger.stat().st_mtime_ns
+        is_last = all(folder.written(worker).stat().st_mtime_ns <= done_ns for worker in folder.workers())
     except (OSError, SpoolError):
         return False
     kept = state.total("rejected") or state.total("held") or state.done.get("left") or state.done.get("damaged")
@@ -102,12 +103,15 @@ def is_delivered(folder: SessionFolder) -> bool:
 
 
 def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now: float) -> LeftoverCounts:
-    """Count the sessions that earlier ones have left, and remove those kept for longer; 0 days keep for ever."""
+    """Count the earlier sessions in the spool, and remove those older than ``keep_days``; 0 days keep for ever.
+
+    ``now`` is in seconds since 1970.
+    """
     alone = remove_abandoned(spool, now=now)
     remove_empty(spool)
     counts = Counter[str]()
-    others = [each for each in session_folders(spool) if each.id != own.id]
-    for folder in others[:_MOST_LOOKED_AT]:
+    others = [folder for folder in session_folders(spool) if folder.id != own.id]
+    for folder in others[:_MAX_SESSIONS_LOOKED_AT]:
         try:
             is_old = 0 < keep_days * DAY_SECONDS < age_of(folder, now)
             if is_old and (why := foreign_in(folder.path)):
@@ -115,29 +119,29 @@ def expire_old_sessions(spool: Path, own: SessionFolder, *, keep_days: int, now:
             if not (folder.has_manifest or folder.workers()) or state_of(folder) in {"running", "sending"}:
                 continue
             if is_delivered(folder) and not discard_session(folder):
-                continue  # its pytest was killed before it could remove it: neither kept nor lost
+                continue  # delivered, and its pytest was killed before it could remove it
             counts["removed" if is_old and not discard_session(folder) else "kept"] += 1
         except FileNotFoundError:
             continue  # another session has removed it meanwhile
         except PermissionError:
-            counts["kept"] += 1  # by another user, to whom it is left
+            counts["kept"] += 1  # another user's
     return LeftoverCounts(counts["kept"], counts["removed"], tuple(alone))
 
 
 def remove_abandoned(spool: Path, *, now: float) -> list[str]:
-    """Remove folders that were never filled to their end and that nobody has touched for a day.
+    """Remove folders whose process was killed before it published them; a younger one may still be filled.
 
-    Returns those that are left alone since not all in them is a session's, each with the reason.
+    Returns the folders that are left alone since they hold something else, too, each with the reason.
     """
     alone: list[str] = []
 
     def is_old(descriptor: int) -> bool:
-        """Ask the folder itself: it may have been completed and shown while its path was looked at."""
+        """Use the descriptor: meanwhile the folder may have been published, and the path may be another one's."""
         return now - last_change_under(descriptor) > DAY_SECONDS
 
     for folder in hidden_folders(spool):
         if not _is_own(folder):
-            continue  # to its owner it may be a session that has just begun
+            continue  # its owner's next session removes it
         if why := remove_session(folder.path, is_wanted=is_old):
             alone.append(f"{folder.path.name}: {why}")
     return alone
@@ -147,18 +151,18 @@ def _is_own(folder: SessionFolder) -> bool:
     try:
         return folder.path.lstat().st_uid == os.geteuid()
     except FileNotFoundError:
-        return False  # it has just been shown
+        return False  # published meanwhile
 
 
 def abandoned_alone(spool: Path, *, now: float) -> list[str]:
     """Return the hidden folders that `remove_abandoned` would leave alone, each with the reason; removes nothing."""
-    found = [(each, foreign_in(each.path)) for each in hidden_folders(spool) if _is_own(each)]
-    return [f"{each.path.name}: {why}" for each, why in found if why and now - each.path.lstat().st_mtime > DAY_SECONDS]
+    reasons = [(folder.path, foreign_in(folder.path)) for folder in hidden_folders(spool) if _is_own(folder)]
+    return [f"{path.name}: {why}" for path, why in reasons if why and now - path.lstat().st_mtime > DAY_SECONDS]
 
 
 def files_of(folder: SessionFolder) -> list[Path]:
-    """Return the files of a session, apart from those of its results."""
-    return [each for each in folder.path.iterdir() if each.is_file() and not each.is_symlink()]
+    """Return the files of a session without the copied files of its results."""
+    return [path for path in folder.path.iterdir() if path.is_file() and not path.is_symlink()]
 
 
 def _is_running(folder: SessionFolder, session: SessionManifest) -> bool:
@@ -166,7 +170,7 @@ def _is_running(folder: SessionFolder, session: SessionManifest) -> bool:
 
 
 def _is_locked(folder: SessionFolder) -> bool:
-    """Whether a sender holds a session; asked without leaving a file behind."""
+    """Return whether a sender holds a session's lock; creates no lock file."""
     try:
         descriptor = os.open(folder.path / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
@@ -174,17 +178,18 @@ def _is_locked(folder: SessionFolder) -> bool:
     try:
         return not is_lock_taken(descriptor)
     except OSError:
-        return False  # without locks no sender can hold it; who wants to work on the session is told by `locked`
+        return False  # without locks no sender can hold it; `locked` raises the error for those that want to
     finally:
         os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True)
 class SpooledSession:
-    """One session in the spool; ``age_seconds`` since anything was written to it, numbers are of results.
+    """One session in the spool, as ``spool list`` shows it; its JSON has the same names.
 
-    ``left`` are those that no server has as far as is known, and that were not rejected or held: a test that never
-    finished is not among them. ``trouble`` says why a session cannot be read.
+    ``age_seconds`` is the time since the last write, ``address`` the server's origin or the embedded store's path.
+    ``results``, ``acknowledged``, ``rejected`` and ``held`` are numbers of results. ``trouble`` is the reason why the
+    session cannot be read, empty if it can.
     """
 
     id: str
@@ -202,24 +207,24 @@ class SpooledSession:
 
     @property
     def left(self) -> int:
-        """Number of results that are to be sent."""
+        """Number of results that remain to be sent; a test that never finished is not counted."""
         return max(0, self.results - self.acknowledged - self.rejected - self.held)
 
 
 def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
-    """Return what is known about one session; reads its records once, one after the other."""
+    """Return one session with its counts; reads all its records, in pieces."""
     # Pytest's process removes old sessions with this module, and must not load the ledger's file for that.
     from pytest_automation_report.spool.ledger_file import ledger_from  # noqa: PLC0415 - see above
 
     try:
-        state, size = state_of(folder), sum(each.stat().st_size for each in files_of(folder))
+        state, size = state_of(folder), sum(file.stat().st_size for file in files_of(folder))
         age = age_of(folder, now)
     except PermissionError as error:
         age = max(0.0, now - folder.path.stat().st_mtime)
         return SpooledSession(folder.id, "unreadable", age, 0, trouble=f"{folder.path}: {error.strerror}")
     try:
         session = folder.read_session()
-        accounts = ledger_from(folder.ledger).accounts.values()
+        ledger = ledger_from(folder.ledger)
     except SpoolError as error:
         return SpooledSession(folder.id, state, age, size, trouble=str(error))
     return SpooledSession(
@@ -228,9 +233,9 @@ def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
         age_seconds=age,
         size_bytes=size,
         results=_results(folder),
-        acknowledged=sum(each.acknowledged.count for each in accounts),
-        rejected=sum(each.rejected.count for each in accounts),
-        held=sum(each.held.count for each in accounts),
+        acknowledged=ledger.total("acknowledged"),
+        rejected=ledger.total("rejected"),
+        held=ledger.total("held"),
         name=session.run.name,
         address=session.database if session.is_embedded else session.origin,
         project_id=session.project_id,
@@ -238,6 +243,8 @@ def read_spooled_session(folder: SessionFolder, now: float) -> SpooledSession:
 
 
 def _results(folder: SessionFolder) -> int:
-    """Return the number of results that have ended."""
-    records = (each.record for _, added in SpoolReader(folder).added() for each in added)
-    return sum(each.kind == "pass" or (each.kind == "finish" and bool(each.members["final"])) for each in records)
+    """Return the number of final results; attempts that are followed by another one are not counted."""
+    records = (placed.record for _, added in SpoolReader(folder).added() for placed in added)
+    return sum(
+        record.kind == "pass" or (record.kind == "finish" and bool(record.members["final"])) for record in records
+    )
