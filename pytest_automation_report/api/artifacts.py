@@ -1,6 +1,7 @@
-"""URLs of artifact files: those that a store returns, and those that a template makes.
+"""Check and create URLs of artifact files.
 
-Templates are for files that somebody else stores: the CI provider, or the user's own bucket or folder.
+A file has the URL that its store returned, or one that a user's template creates. Templates are for files that the CI
+provider, or the user's bucket or folder stores.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 KEEPS_HEADER: Final = "Automation-Report-Artifacts"
 """Header of all responses of a server that stores artifact files; its value is the largest size in bytes.
 
-Only our embedded server sends it. A server without it gets no other requests than those of the contract.
+Only our embedded server sends it, so it also shows that the server knows our extensions of the contract. No other
+server gets a request that is not in the contract.
 """
 
 ARTIFACTS_PATH: Final = "/artifacts"
@@ -40,12 +42,12 @@ class StoredFile:
             raise ValueError(f"not a URL for an artifact: {self.url[:100]!r}")
 
     @classmethod
-    def from_json(cls, answer: object) -> StoredFile:
+    def from_json(cls, response: object) -> StoredFile:
         """Read our embedded server's response; raise `ValueError` for an invalid one."""
-        if not isinstance(answer, dict) or not isinstance(answer.get("url"), str):
+        if not isinstance(response, dict) or not isinstance(response.get("url"), str):
             raise ValueError("no url")  # noqa: TRY004 - one type of error for all invalid responses
-        mime_type = answer.get("mime_type")
-        return cls(answer["url"], mime_type if isinstance(mime_type, str) else "")
+        mime_type = response.get("mime_type")
+        return cls(response["url"], mime_type if isinstance(mime_type, str) else "")
 
 
 OF_FILE: Final = ("path", "name")

@@ -124,13 +124,15 @@ def retry_after_seconds(value: str, date: str) -> float | None:
 
 
 def displayable(text: str, secret: str = "") -> str:
-    """Return a foreign text as one line for a message: cut, with control characters escaped, without the secret."""
-    if secret:
-        text = text.replace(secret, "***")
-    text = text[:TEXT_CHARACTERS]
-    if not text.isprintable():
-        text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-    return text[:TEXT_CHARACTERS]
+    """Return a text of the server as one line for a message: cut, without the secret, and printable.
+
+    Stricter than `text.limits.visible`, which keeps characters that texts of users need: here a server could hide its
+    text behind them in the sender's log and in the ledger.
+    """
+    head = (text.replace(secret, "***") if secret else text)[:TEXT_CHARACTERS]
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in head)[
+        :TEXT_CHARACTERS
+    ]
 
 
 def _error(request: RequestInfo, outcome: Outcome, *, was_sent: bool, secret: str) -> ClientError:

@@ -84,7 +84,7 @@ def is_loopback_origin(origin: str) -> bool:
 
 def is_web_address(text: str) -> bool:
     """Whether a text is an http or https URL that a page can link to."""
-    # Checked first, since most values of fields are no URLs: parsing one takes 7 us in pytest's process, this check 1 us.
+    # Most values of fields are no URLs. Parsing takes 7 us in pytest's process, and this first check 1 us.
     return text[:4].lower() == "http" and not web_address_hint(text)
 
 
