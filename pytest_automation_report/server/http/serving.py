@@ -88,26 +88,30 @@ def serve(
     server_options = replace(options.server_options, hosts=answered_hosts(address, options.host_names))
     with _listening(address, port) as listener:
         application: Any = create_application(store, token, server_options, options.extension)
-        server: Any = create_server(
-            application,
-            sockets=[listener],
-            threads=4,
-            connection_limit=_connection_limit(options.connections),
-            channel_timeout=60,
-            outbuf_high_watermark=_UNREAD_BYTES,
-            # waitress refuses bodies of this size; artifacts are the largest ones.
-            max_request_body_size=MAX_CONTENT_BYTES + 1,
-            # select() accepts no descriptor above 1,023.
-            asyncore_use_poll=True,
-            ident=None,
-            # Only X-Forwarded-Proto is read, for a cookie: a client with a false header spoils only its own cookie.
-            clear_untrusted_proxy_headers=False,
-        )
+        server = _create_server(application, listener, options)
         try:
             Loop(server, options.deadlines, TokenCheck(token).refusal).run(lambda: ready(_url(listener)))
         finally:
             server.task_dispatcher.shutdown()
             server.asyncore.close_all(server._map)  # noqa: SLF001 - waitress has no other name for its connections
+
+
+def _create_server(application: Any, listener: socket.socket, options: ServeOptions) -> Any:  # noqa: ANN401 - waitress has no types
+    return create_server(
+        application,
+        sockets=[listener],
+        threads=4,
+        connection_limit=_connection_limit(options.connections),
+        channel_timeout=60,
+        outbuf_high_watermark=_UNREAD_BYTES,
+        # waitress refuses bodies of this size; artifacts are the largest ones.
+        max_request_body_size=MAX_CONTENT_BYTES + 1,
+        # select() accepts no descriptor above 1,023.
+        asyncore_use_poll=True,
+        ident=None,
+        # Only X-Forwarded-Proto is read, for a cookie: a client with a false header spoils only its own cookie.
+        clear_untrusted_proxy_headers=False,
+    )
 
 
 def check_hosts(host: str, names: Iterable[str], *, is_remote_allowed: bool) -> None:

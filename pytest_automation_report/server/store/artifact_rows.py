@@ -128,7 +128,7 @@ def part_of(database: Database, content_hash: str, position: int) -> bytes:
     query = query.where(ContentRow.hash == content_hash, ContentPartRow.position == position)
     rows = list(query.dicts().execute(database))
     if not rows:
-        raise ApiError(404, "This artifact is kept no longer.")
+        raise ApiError(404, "This artifact is not stored any more.")
     return bytes(rows[0]["data"])
 
 

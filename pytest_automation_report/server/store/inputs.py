@@ -25,6 +25,7 @@ _PROPERTIES: Mapping[Kind, tuple[str, ...]] = {
 }
 
 
+# A tuple, since an append can have 50,000 tests, whose values go into the database by position.
 class StoredTest(NamedTuple):
     """One test of an append; ``status`` is an id, ``elapsed`` in microseconds, ``fields`` and ``artifacts`` are JSON.
 

@@ -171,7 +171,7 @@ def _find_incomplete_contents(database: Database) -> Iterator[str]:
         ContentPartRow, JOIN.LEFT_OUTER
     )
     for row in _rows(query.group_by(ContentRow.id).having(stored != ContentRow.size), database):
-        yield f"artifact {row['hash']} has {row['size']} bytes, but {row['stored']} are kept"
+        yield f"artifact {row['hash']} has {row['size']} bytes, but {row['stored']} are stored"
 
 
 def _rows(query: Any, database: Database) -> Iterable[Json]:  # noqa: ANN401 - peewee's queries have no common type

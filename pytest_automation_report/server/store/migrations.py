@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 _COLUMN = re.compile(r'"(\w+)" (INTEGER|TEXT|BLOB)( NOT NULL PRIMARY KEY)?')
+# Columns that peewee creates as INTEGER in PostgreSQL; all other integers of the tables have 64 bits.
 _INT32_COLUMNS = ("number", "status", "result_class")
 
 
@@ -113,7 +114,7 @@ def _contents_of_artifacts(database: Database) -> None:
 
 
 MIGRATIONS = (
-    Migration(2, "tags of runs in a table of their own", _tags_of_runs),
+    Migration(2, "tags of runs in a separate table", _tags_of_runs),
     Migration(3, "result statuses of projects", _statuses_of_projects),
     Migration(4, "results of a run by their status", _results_by_status),
     Migration(5, "tags of milestones", _tags_of_milestones),

@@ -18,6 +18,7 @@ TOKEN_LENGTH: Final = 16
 """Minimum length of a server's token; a shorter one can be guessed."""
 
 _MAX_BYTES: Final = 4096
+# Permissions of the group and of all other users.
 _OTHERS_MODE: Final = 0o077
 
 is_visible = re.compile(r"[\x21-\x7e]+").fullmatch
@@ -27,8 +28,8 @@ is_visible = re.compile(r"[\x21-\x7e]+").fullmatch
 def make_state_folder(folder: Path) -> None:
     """Create the folder of a store for its owner only; git ignores a project's own folder for results.
 
-    Raises `StoreError` if that is a link: a repository that somebody else wrote can bring such a link along, and files
-    would be written where it points to.
+    Raises `StoreError` if that is a link: a foreign repository can contain such a link, and files would be written to
+    its target.
     """
     if folder.name != STATE_FOLDER:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -39,7 +40,7 @@ def make_state_folder(folder: Path) -> None:
             " with --database (automation_report_database)"
         )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # A server's token lies here: `git add .` must not take it, also when no session has made this folder before.
+    # The folder holds the server's token: `git add .` must not add it, also if no session has created the folder.
     ignore = folder / ".gitignore"
     if not os.path.lexists(ignore):
         ignore.write_text("*\n", encoding="ascii")
@@ -57,19 +58,19 @@ def read_or_create_secret(path: Path, noun: str) -> str:
             _create_secret(path)
         text = _read_private(path).strip()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise StoreError(f"{path}: the server's {noun} cannot be kept here: {reason}") from error
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise StoreError(f"{path}: the server's {noun} cannot be stored here: {reason}") from error
     if not is_visible(text) or len(text) < TOKEN_LENGTH:
-        raise StoreError(f"{path}: holds no {noun}; remove the file and a new {noun} is made")
+        raise StoreError(f"{path}: holds no {noun}; remove the file, and a new {noun} is created")
     return text
 
 
 def _read_private(path: Path) -> str:
     """Return the text of a file that only this user can read or write; raises `StoreError` for every other file.
 
-    The text of a file that another user made is known to that user, and so no secret.
+    Another user who created the file knows its text, so that is no secret.
     """
-    remedy = "remove it and a new one is made"
+    remedy = "remove it, and a new one is created"
     if path.is_symlink():
         raise StoreError(f"{path}: is a link: {remedy}")
     # Without O_NONBLOCK, opening a named pipe would wait for ever.

@@ -163,8 +163,9 @@ def _connection(path: Path) -> SqliteDatabase:
     return SqliteDatabase(
         str(path),
         pragmas={
+            # With NORMAL, a power cut could undo commits that were answered: clients do not send those again.
             "synchronous": "FULL",
-            "foreign_keys": 1,
+            "foreign_keys": 1,  # SQLite checks none by default
             "cache_size": -_CACHE_KIBIBYTES,
             "journal_size_limit": _WAL_LIMIT_BYTES,
         },
@@ -251,7 +252,10 @@ def _is_locked(error: Exception) -> bool:
 
 
 def _create_file(path: Path) -> None:
-    """Create the file, readable by its owner only; SQLite gives its journal the same permissions."""
+    """Create the file, readable by its owner only; SQLite gives its journal the same permissions.
+
+    SQLite would create it with the permissions of the umask, which others can mostly read.
+    """
     make_state_folder(path.parent)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
 

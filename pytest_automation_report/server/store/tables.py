@@ -2,6 +2,9 @@
 
 The models are bound to no database: one process may have several stores open, in several threads, so every query gets
 its database when it is executed. Times are microseconds since 1970 in UTC, durations are microseconds.
+
+Each index costs time in every append. A foreign key with ``index=False`` needs none: no query looks for it alone, or
+another index begins with its column.
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ class Table(Model):
 class Counted(Table):
     """A record with the contract's result counts, updated with every append so that a read needs one row."""
 
-    # 25 fields, one for each result status.
+    # 25 fields, one for each result status. peewee collects the fields from the names of the class body.
     locals().update({name: BigIntegerField(default=0) for name in COUNT_NAMES})
     success_count = BigIntegerField(default=0)
     failure_count = BigIntegerField(default=0)
@@ -128,6 +131,7 @@ class RunRow(Counted):
     completed = BigIntegerField(null=True)
 
 
+# For the lists of runs, which are ordered by their creation.
 RunRow.add_index(RunRow.project, RunRow.created)
 
 
@@ -219,6 +223,7 @@ class ResultRow(Table):
     created = BigIntegerField()
 
 
+# For the page of a run, which shows the results status by status.
 ResultRow.add_index(ResultRow.run, ResultRow.status)
 
 
