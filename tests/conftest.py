@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("long forms", "long forms of the project's own tests")
     group.addoption("--examples", type=int, default=60, help="how many ways are tried (tests/faults/test_model.py)")
     group.addoption("--storms", type=int, default=12, help="how many sessions are tried (tests/faults/test_storms.py)")
-    group.addoption("--deaths", type=int, default=30, help="how many kills are tried (tests/faults/test_deaths.py)")
+    group.addoption("--deaths", type=int, default=12, help="how many kills are tried (tests/faults/test_deaths.py)")
     group.addoption(
         "--volume", type=int, default=5000, help="how many tests one session has (tests/performance/test_volume.py)"
     )
@@ -40,6 +40,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how many cases one file has (tests/sessions/console/test_submit.py): 130000",
     )
     group.addoption("--kills", type=int, default=20, help="how many writers of a store are killed (tests/unit/server)")
+    group.addoption(
+        "--joins", type=int, default=12, help="how many sessions join a run at once (tests/sessions/server): 40"
+    )
     group.addoption("--seed", type=int, default=None, help="the one kill to try: it is printed by one that failed")
 
 

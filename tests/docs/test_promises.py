@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +29,7 @@ PROMISES = table_below("docs/promises.md", "What we promise, and how it is teste
 THREATS = table_below("docs/security.md", "How it is tested")
 
 
+@cache
 def names_in(file: Path) -> set[str]:
     """Return the names of a file's tests that are not skipped whatever happens."""
     tree = ast.parse(file.read_text(encoding="utf-8"))

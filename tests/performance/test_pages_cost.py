@@ -1,24 +1,38 @@
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
-from contextlib import closing
-from time import perf_counter
+from contextlib import closing, contextmanager
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, query_history, query_tests
-from support.service import IN_A_FILE, a_test
+from support.service import API, IN_A_FILE, a_test
 from support.website import Site, failing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 TESTS = 10_000
 SECONDS = 0.3
 MANY_TESTS = 100_000
 MANY_SECONDS = 1.0
+
+
+@contextmanager
+def within(seconds: float, what: str) -> Iterator[None]:
+    """Fail when the block takes longer than this on the processor, or ten times as long by the clock.
+
+    Other processes of a busy machine take the clock's time alone, a slow PostgreSQL server, too.
+    """
+    cpu, begun = process_time(), perf_counter()
+    yield
+    assert process_time() - cpu < seconds, what
+    assert perf_counter() - begun < 10 * seconds, what
 
 
 def _plan(database: Path, query: Any) -> list[str]:  # noqa: ANN401 - peewee's queries have no common type
@@ -73,7 +87,9 @@ def test_pages_of_large_runs_come_soon(site: Site, amount: int, seconds: float) 
             failing(each) if each % 50 == 0 else a_test(each, folder=f"tests.test_{each % 997}")
             for each in range(first, first + 250)
         ]
-        site.service.append(thread, *tests)
+        # Not by `append`: to check all bodies against the contract takes longer than to store them.
+        path = f"{API}/automation/runs/threads/{thread}/append"
+        assert site.service.raw("POST", path, json.dumps({"tests": tests}).encode()).status_code == 204
     last = amount // PAGE_ROWS
     for query in (
         "",
@@ -84,10 +100,8 @@ def test_pages_of_large_runs_come_soon(site: Site, amount: int, seconds: float) 
         "?group=folder",
         "?folder=tests.a",
     ):
-        begun = perf_counter()
-        site.shown(f"/runs/{run}{query}")
-        assert perf_counter() - begun < seconds, query
-    begun = perf_counter()
-    site.shown("/")
-    site.shown("/results/1")
-    assert perf_counter() - begun < seconds
+        with within(seconds, query):
+            site.shown(f"/runs/{run}{query}")
+    with within(seconds, "other pages"):
+        site.shown("/")
+        site.shown("/results/1")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import PostgresDatabase
 
-SESSIONS = 40
 TESTS = 3
 SUITE = f"""
 import pytest
@@ -41,7 +40,7 @@ LOADED = {
     "retry_base": 0.5,
     "read_back": 2.0,
 }
-"""The limits of users, but for those that a machine stretches that has 80 processes for its two cores."""
+"""The limits of users, but for those that a machine stretches that has two processes a session for its two cores."""
 
 
 @contextmanager
@@ -56,7 +55,7 @@ def _served(folder: Path, place: Path | PostgresDatabase) -> Iterator[str]:
         server.communicate(timeout=30)
 
 
-def _begun(folder: Path, address: str, number: int) -> subprocess.Popen[str]:
+def _begun(folder: Path, address: str, number: int, count: int) -> subprocess.Popen[str]:
     """Start a job in a folder that is its alone, as in a container."""
     own = folder / f"job-{number}"
     own.mkdir()
@@ -66,7 +65,7 @@ def _begun(folder: Path, address: str, number: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command,
         cwd=own,
-        env=session_environment(LOADED, AUTOMATION_REPORT_SHARD=f"{number + 1}/{SESSIONS}"),
+        env=session_environment(LOADED, AUTOMATION_REPORT_SHARD=f"{number + 1}/{count}"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -75,11 +74,12 @@ def _begun(folder: Path, address: str, number: int) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 def test_sessions_that_join_a_run_at_once_deliver_before_they_end(
-    tmp_path: Path, new_place: Path | PostgresDatabase
+    tmp_path: Path, new_place: Path | PostgresDatabase, pytestconfig: pytest.Config
 ) -> None:
-    """Of 40 strict sessions of one key each ends with all its results delivered, in one run, and leaves no spool."""
+    """Of many strict sessions of one key each ends with all its results delivered, in one run, and leaves no spool."""
+    count: int = pytestconfig.getoption("--joins")
     with _served(tmp_path, new_place) as address, ExitStack() as jobs:
-        sessions = [jobs.enter_context(_begun(tmp_path, address, number)) for number in range(SESSIONS)]
+        sessions = [jobs.enter_context(_begun(tmp_path, address, number, count)) for number in range(count)]
         outputs = [session.communicate(timeout=300)[0] for session in sessions]
         with requests.Session() as asking:
             asking.trust_env = False
@@ -87,5 +87,5 @@ def test_sessions_that_join_a_run_at_once_deliver_before_they_end(
             runs = asking.get(f"{address}{API}/projects/1/automation/runs").json()["result"]
     failed = [output for output, session in zip(outputs, sessions, strict=True) if session.returncode]
     assert failed == []
-    assert [(run["thread_count"], run["total_count"]) for run in runs] == [(SESSIONS, SESSIONS * TESTS)]
+    assert [(run["thread_count"], run["total_count"]) for run in runs] == [(count, count * TESTS)]
     assert list(tmp_path.glob("job-*/.automation-report/spool/*/")) == []

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_automation_report.settings.misspellings import misspelling
 from support.projects import console
 from support.sessions import session_environment
 
@@ -144,32 +145,35 @@ MISSPELLED = [
 ]
 
 
-@pytest.mark.parametrize("arguments", [[], ["--automation-report"]], ids=["off", "on"])
 @pytest.mark.parametrize(("name", "remedy"), MISSPELLED)
+def test_misspelled_name_has_its_remedy(name: str, remedy: str) -> None:
+    """A name that is nearly a setting is an error with the right name, or with the place of a token."""
+    error, is_meant = misspelling(name, f"pytest.ini: {name}")
+    assert is_meant
+    assert f"pytest.ini: {name}: is not a setting: " in str(error)
+    assert remedy in str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("automation_report_ulr", []), ("automation_report_api_token", ["--automation-report"])],
+    ids=["off", "on"],
+)
 def test_misspelled_name_in_an_ini_file_ends_before_collection(
-    name: str, remedy: str, arguments: list[str], project: Project
+    name: str, arguments: list[str], project: Project
 ) -> None:
-    """A name that is nearly a setting is a usage error with the right one; its value, maybe a token, is not shown."""
+    """A misspelled name ends pytest, reported or not, and a command; the value, maybe a token, is not shown."""
     project.write("pytest.ini", f"[pytest]\n{name} = {SECRET}\n")
     ran = project.pytest(*arguments)
     assert ran.exit == 4, ran.text
     (message,) = [line for line in ran.err.splitlines() if line.startswith("ERROR:")]
     assert f"pytest.ini: {name}: is not a setting: " in message
-    assert remedy in message
-    assert SECRET not in ran.text
     assert "collected" not in ran.text
     assert not project.state.exists()
-
-
-@pytest.mark.parametrize(("name", "remedy"), MISSPELLED)
-def test_misspelled_name_in_an_ini_file_ends_a_command(name: str, remedy: str, project: Project) -> None:
-    """The console command ends with the same error."""
-    project.write("pytest.ini", f"[pytest]\n{name} = {SECRET}\n")
-    ran = console(project.root, "spool", "list")
-    assert ran.exit == 2, ran.text
-    assert f"pytest.ini: {name}: is not a setting: " in ran.err
-    assert remedy in ran.err
-    assert SECRET not in ran.text
+    command = console(project.root, "spool", "list")
+    assert command.exit == 2, command.text
+    assert f"pytest.ini: {name}: is not a setting: " in command.err
+    assert SECRET not in ran.text + command.text
 
 
 def test_unknown_name_in_an_ini_file(project: Project) -> None:
