@@ -88,9 +88,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for each in _MARKERS:
         config.addinivalue_line("markers", each)
     _configure_rerun(config)
-    given: dict[str, Any] | None = getattr(config, "workerinput", {}).get("automation_report")
-    if given is not None:
-        _configure_worker(config, given)
+    if "automation_report" in getattr(config, "workerinput", {}):
+        _configure_worker(config)
     elif not hasattr(config, "workerinput"):
         _configure_session(config)
 
@@ -125,9 +124,9 @@ def _configure_rerun(config: pytest.Config) -> None:
     config.pluginmanager.register(rerun, "automation-report-rerun")
 
 
-def _configure_worker(config: pytest.Config, given: dict[str, Any]) -> None:
+def _configure_worker(config: pytest.Config) -> None:
     try:
-        from pytest_automation_report.session.runtest_hooks import worker_recording  # noqa: PLC0415 - not for sessions without us
+        from pytest_automation_report.session.worker_hooks import worker_hooks  # noqa: PLC0415 - not for sessions without us
     except ImportError as error:
         from pytest_automation_report.errors import UNLOADED  # noqa: PLC0415 - only for workers that cannot load us
 
@@ -136,17 +135,9 @@ def _configure_worker(config: pytest.Config, given: dict[str, Any]) -> None:
         getattr(config, "workeroutput", {})[UNLOADED] = str(error)
         return
 
-    recording = worker_recording(given, getattr(config, "workerinput", {})["workerid"])
-    if recording is None:
-        from pytest_automation_report.session.annotation_hooks import RemoteAnnotations  # noqa: PLC0415 - only for workers elsewhere
-        from pytest_automation_report.session.runtest_hooks import worker_rules  # noqa: PLC0415 - only for workers elsewhere
-
-        notes = RemoteAnnotations(worker_rules(given, os.environ))
-        config.pluginmanager.register(notes, _REPORTING)
-        notes.watch(config)
-        return
-    config.pluginmanager.register(recording, _REPORTING)
-    recording.watch(config)
+    hooks = worker_hooks(getattr(config, "workerinput", {}))
+    config.pluginmanager.register(hooks, _REPORTING)
+    hooks.watch(config)
 
 
 def _configure_session(config: pytest.Config) -> None:

@@ -109,12 +109,9 @@ class _Attaching:
 
     def _kept(self, content: Path | bytes, shown: str) -> Artifact | Field:
         """Return the reference to a copy in the spool."""
-        cleaner, stash = self._notes.cleaner, self._notes.stash
-        if stash is None:
-            is_data = isinstance(content, bytes)
-            return self._told(f"{shown}, not kept: nothing publishes them" if is_data else shown)
+        cleaner = self._notes.cleaner
         try:
-            name, size = stash.keep(content)
+            name, size = self._notes.stash.keep(content)
         except ValueError as error:
             self._notes.miss(f"that are not kept ({error})", shown)
             return self._told(f"{shown} (not kept: {error})")

@@ -134,7 +134,7 @@ class AttemptAnnotations:
 class AnnotationCollector:
     """Collects the annotations of the running attempt; owned by the runtest hooks of this process.
 
-    ``stash`` stores copies of files, None if no sender reads them. ``artifact_url`` is the URL template of files
+    ``stash`` stores copies of files for the sender. ``artifact_url`` is the URL template of files
     that stay in place, empty without one. ``told_at_once`` is called with each artifact when it is added, so that the
     artifacts of a test whose process dies are known.
 
@@ -145,7 +145,7 @@ class AnnotationCollector:
     __slots__ = ("_dropped", "_first", "_is_set_up", "_missed", "_number", "_pads", "_surplus", "_thread",
                  "artifact_url", "cleaner", "is_open", "item", "stash", "told_at_once", "troubles")  # fmt: skip
 
-    def __init__(self, cleaner: TextCleaner, stash: Keeping | None = None, artifact_url: str = "") -> None:
+    def __init__(self, cleaner: TextCleaner, stash: Keeping, artifact_url: str = "") -> None:
         self.cleaner = cleaner
         self.stash = stash
         self.artifact_url = artifact_url

@@ -6,7 +6,7 @@ reporting changes no verdict.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_automation_report.annotations.artifacts import attach, check_content
 from pytest_automation_report.annotations.collector import Step
@@ -22,18 +22,32 @@ if TYPE_CHECKING:
 NOTES: Final = "automation-report-notes"
 """Name under which a reported session has its `AnnotationCollector` among pytest's plugins."""
 
-_active: list[AnnotationCollector] = []
+
+class Target(Protocol):
+    """A receiver of the functions' annotations."""
+
+    def pad_here(self) -> AttemptAnnotations | None:
+        """Return the annotations that this thread or task adds to, None between tests."""
+        ...
+
+    def drop(self) -> None:
+        """Count an annotation for which `pad_here` returned None."""
+        ...
 
 
-def activate(notes: AnnotationCollector) -> None:
-    """Let the functions add to the tests of this session; sessions may nest."""
-    _active.append(notes)
+# A stack: a session that runs inside a test (pytester) receives the annotations until it ends.
+_active: list[Target] = []
 
 
-def deactivate(notes: AnnotationCollector) -> None:
-    """Let them add to the session around it, or do nothing."""
-    if notes in _active:
-        _active.remove(notes)
+def activate(target: Target) -> None:
+    """Send the functions' annotations to this target until `deactivate`."""
+    _active.append(target)
+
+
+def deactivate(target: Target) -> None:
+    """Send the functions' annotations to the target before this one, or nowhere."""
+    if target in _active:
+        _active.remove(target)
 
 
 class AutomationReport:

@@ -33,6 +33,11 @@ _WRITTEN: Final = {
 _TEMPLATED: Final = {"case": "Case", "issue": "Issue"}
 
 
+def marker_names(rules: RecordingOptions) -> frozenset[str]:
+    """Return the names of all markers that add to results: ours, and those of the setting ``markers``."""
+    return frozenset((*(f"{_PREFIX}{name}" for name in _WRITTEN), *rules.markers))
+
+
 class Markers:
     """Reads the markers of tests, of their classes and modules; owned by the recording of one process."""
 
@@ -41,16 +46,17 @@ class Markers:
         self._notes = notes
         self._cleaner = notes.cleaner
         self._troubles = notes.troubles
-        self._names = frozenset((*(f"{_PREFIX}{each}" for each in _WRITTEN), *rules.markers))
+        self._names = marker_names(rules)
         self._parent: object = None
         self._has_inherited = False
 
     def added(self, item: pytest.Item) -> Annotations | None:
-        """Return what a test's markers add, None when they add nothing; also those that were added while it ran."""
+        """Return the annotations of a test's markers, also of those added while it ran; None if there are none."""
+        # Tests of one class or module follow each other, so the chain above an item is searched once for all of them.
         if item.parent is not self._parent:
             self._parent = item.parent
             chain = item.listchain()[:-1]
-            self._has_inherited = any(each.name in self._names for node in chain for each in node.own_markers)
+            self._has_inherited = any(mark.name in self._names for node in chain for mark in node.own_markers)
         if not self._has_inherited and not self._has_own(item):
             return None
         fields: list[Field] = []

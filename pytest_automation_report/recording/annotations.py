@@ -1,7 +1,6 @@
 """The fields, artifacts and steps that a user adds to one attempt of a test.
 
-All texts are clean: they were cut and redacted when they were added. The value can be sent from an xdist worker on
-another host to its controller.
+All texts are clean: they were cut and redacted when they were added.
 """
 
 from __future__ import annotations
@@ -9,12 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pytest_automation_report.api.models import Artifact, Field
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.api.models import Artifact, Field
 
 StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
 """Status of a step, as the server's markup has it."""
@@ -34,29 +31,6 @@ class Annotations:
     counts: Mapping[StepStatus, int] = field(default_factory=dict)
     key: str | None = None
     folder: str | None = None
-
-    def to_json(self) -> Json:
-        """Return plain data: execnet carries nothing else between xdist's processes."""
-        return {
-            "fields": [field_.body() for field_ in self.fields],
-            "artifacts": [artifact.body() for artifact in self.artifacts],
-            "steps": [list(step) for step in self.steps],
-            "counts": dict(self.counts),
-            "key": self.key,
-            "folder": self.folder,
-        }
-
-    @classmethod
-    def from_json(cls, body: Json) -> Annotations:
-        """Return the annotations that `to_json` wrote."""
-        return cls(
-            fields=tuple(Field.from_body(field_) for field_ in body["fields"]),
-            artifacts=tuple(Artifact(**artifact) for artifact in body["artifacts"]),
-            steps=tuple((status, name) for status, name in body["steps"]),
-            counts=dict(body["counts"]),
-            key=body["key"],
-            folder=body["folder"],
-        )
 
 
 def merged(parts: Iterable[Annotations | None]) -> Annotations | None:

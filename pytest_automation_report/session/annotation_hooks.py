@@ -26,26 +26,19 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_automation_report.annotations.artifacts import attach
-from pytest_automation_report.annotations.collector import AnnotationCollector
-from pytest_automation_report.annotations.functions import NOTES, activate, deactivate
-from pytest_automation_report.annotations.markers import Markers
 from pytest_automation_report.annotations.user_hooks import DESCRIBE_TEST, added_to_test, files_of
 from pytest_automation_report.recording.annotations import merged
 from pytest_automation_report.recording.fields import property_field
-from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.spool.records import plain_record
 from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from pytest_automation_report.annotations.collector import AttemptAnnotations
+    from pytest_automation_report.annotations.collector import AnnotationCollector, AttemptAnnotations
+    from pytest_automation_report.annotations.markers import Markers
     from pytest_automation_report.recording.annotations import Annotations
-    from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.text.redaction import TextCleaner
-
-ADDED: Final = "automation_report_added"
-"""Attribute of a teardown's report that carries plain data from a worker on another host."""
 
 
 def is_described(config: pytest.Config) -> bool:
@@ -91,71 +84,6 @@ class Describing:
         if call.when == "teardown":
             describe(self._notes, item, report)
         return report
-
-
-class RemoteAnnotations:
-    """Hooks for a worker on another host: what its tests add travels on their reports."""
-
-    def __init__(self, rules: RecordingOptions) -> None:
-        self._notes = AnnotationCollector(cleaner_for(rules), artifact_url=rules.artifact_url)
-        self._markers = Markers(rules, self._notes)
-        self._is_described = False
-        self._failed: Any = None
-        self._told = 0
-
-    def watch(self, config: pytest.Config) -> None:
-        """Let the tests of this process add to their results."""
-        config.pluginmanager.register(self._notes, NOTES)
-        activate(self._notes)
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note whether any hook describes tests."""
-        self._notes.troubles.add_unknown_hooks(session.config)
-        self._is_described = is_described(session.config)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logstart(self) -> None:
-        """Begin an attempt."""
-        self._failed = None
-        self._notes.begin()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Note whose attempt it is."""
-        self._notes.set_up(item)
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Hang on the teardown's report, and on that of a phase that failed, what the attempt adds.
-
-        What runs tests again may tell of the one or of the other, when all phases are over.
-        """
-        report = yield
-        if report.failed:
-            self._failed = report
-        if call.when == "teardown":
-            if self._is_described:
-                describe(self._notes, item, report)
-            try:
-                self._load(item, report)
-            except Exception as error:  # noqa: BLE001 - nodes are other plugins' objects; told with the next report
-                self._notes.troubles.add(f"annotations of {item.nodeid} are left out: {error!r}")
-        return report
-
-    def pytest_sessionfinish(self) -> None:
-        """Take no more."""
-        deactivate(self._notes)
-
-    def _load(self, item: pytest.Item, report: Any) -> None:  # noqa: ANN401 - attributes are hung on it
-        added = with_markers(self._notes.end(), self._markers, item)
-        told = self._notes.troubles.texts[self._told :]
-        self._told += len(told)
-        if added or told:
-            carried = {"added": [each and each.to_json() for each in added], "told": told}
-            for each in {id(one): one for one in (report, self._failed) if one is not None}.values():
-                setattr(each, ADDED, carried)
 
 
 _RECORDER: Final = "automation-report-suite-properties"

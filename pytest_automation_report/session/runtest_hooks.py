@@ -9,8 +9,7 @@ from __future__ import annotations
 import functools
 import os
 from collections import Counter
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, ParamSpec
 
@@ -21,12 +20,9 @@ from pytest_automation_report.annotations.collector import AnnotationCollector
 from pytest_automation_report.annotations.functions import NOTES, activate, deactivate
 from pytest_automation_report.annotations.markers import Markers
 from pytest_automation_report.api.models import Artifact, Field, encoded
-from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.recording.annotations import Annotations
 from pytest_automation_report.recording.attempts import ATTEMPTS
 from pytest_automation_report.recording.failures import FAILED, Failures
-from pytest_automation_report.recording.fields import clean_field
-from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
+from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.session.annotation_hooks import (
     BrowserFiles,
@@ -36,9 +32,8 @@ from pytest_automation_report.session.annotation_hooks import (
     is_described,
     with_markers,
 )
-from pytest_automation_report.settings.token import secrets_from, token_from
 from pytest_automation_report.spool.artifacts import ArtifactSpool
-from pytest_automation_report.spool.folder import NOT_RUN, SessionFolder
+from pytest_automation_report.spool.folder import NOT_RUN
 from pytest_automation_report.spool.records import (
     FORMAT,
     attempt_header,
@@ -48,15 +43,17 @@ from pytest_automation_report.spool.records import (
     plain_record,
     start_record,
 )
-from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pytest_automation_report.annotations.hook_values import ArtifactFile
     from pytest_automation_report.api.models import Test
+    from pytest_automation_report.recording.annotations import Annotations
+    from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.recording.synthetic_results import AttemptResult
-    from pytest_automation_report.text.redaction import TextCleaner
+    from pytest_automation_report.spool.folder import SessionFolder
+    from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 
 
 def captured_files(config: pytest.Config) -> list[tuple[str, int, int, int]]:
@@ -81,6 +78,9 @@ P = ParamSpec("P")
 
 LOSSES: Final = "automation_report_losses"
 """Key of xdist's worker output under which a worker sends its write losses to the controller."""
+
+UNREPORTED: Final = "automation_report_unreported"
+"""Key of xdist's worker output with which a worker shows that its tests have annotations that are not reported."""
 
 _LEFT_OUT: Final = Field("Left out", "The disk took no more: the texts of this result are lost.")
 _FAULTS_SHOWN: Final = 3
@@ -235,17 +235,17 @@ class RuntestHooks:
             self.faults.add("annotations", error)
             return ()
 
-    def finish_attempt(self, nodeid: str, added: Sequence[Annotations | None]) -> None:
+    def finish_attempt(self, nodeid: str, annotations: Sequence[Annotations | None]) -> None:
         """Write the result of an attempt, with what its user has added."""
         now = self._clock.now()
-        is_plain = nodeid == self._open and not added
+        is_plain = nodeid == self._open and not annotations
         elapsed = self._recorder.finish_plain_pass(nodeid, observed_us=now - self._began) if is_plain else None
         if elapsed is not None:
             self._open = None
             if self._writer.write(pass_record(self._number, now, self._began, elapsed, self._about)):
                 self.counts["passed"] += 1
             return
-        finished = self._recorder.finish(nodeid, observed_us=now - self._began, annotations=added)
+        finished = self._recorder.finish(nodeid, observed_us=now - self._began, annotations=annotations)
         self._open = None
         if finished is not None:
             self._unclosed = None if finished.is_final else (nodeid, finished.status)
@@ -313,17 +313,6 @@ class RuntestHooks:
         """Set the node id without xdist's group, under which a test is reported."""
         self._groups[nodeid] = plain
 
-    def finish_remote_attempt(
-        self, nodeid: str, added: Sequence[dict[str, Any] | None], warnings: Iterable[str]
-    ) -> None:
-        """Write the result of an attempt with the plain data that a worker on another host sent with it."""
-        for warning in warnings:
-            self._notes.troubles.add(warning)
-        cleaner = self._notes.cleaner
-        self.finish_attempt(
-            nodeid, [_cleaned(Annotations.from_json(body), cleaner) if body else None for body in added]
-        )
-
     def abandon_attempt(self) -> None:
         """Forget the open attempt and an attempt that waits for its rerun: the crash record has their result."""
         self._open = None
@@ -355,43 +344,6 @@ class RuntestHooks:
     def losses(self) -> WriteLosses:
         """What the disk did not take."""
         return self._writer.losses
-
-
-class WorkerRecording(RuntestHooks):
-    """Hooks for an xdist worker: it also says when it ends."""
-
-    @pytest.hookimpl(trylast=True)
-    @guarded
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Close the worker's file, and tell the controller what could not be written to it."""
-        self.close()
-        self.shut()
-        if self.losses != WriteLosses():
-            getattr(session.config, "workeroutput", {})[LOSSES] = asdict(self.losses)
-
-
-def worker_recording(given: dict[str, Any], worker: str) -> WorkerRecording | None:
-    """Return the recording of a worker by what its controller gave it.
-
-    ``None`` where the spool is on another host, or the worker cannot write there: its controller records then.
-    """
-    folder = SessionFolder(Path(given["folder"]))
-    try:
-        writer = folder.writer(worker) if folder.has_manifest else None
-    except (OSError, SpoolError):
-        writer = None
-    if writer is None:
-        return None
-    return WorkerRecording(writer, worker_rules(given, os.environ), Clock(given["epoch"]), worker, InternalErrors())
-
-
-def _cleaned(added: Annotations, cleaner: TextCleaner) -> Annotations:
-    """Return annotations of a test on another host without the secrets that only this process knows."""
-    return replace(
-        added,
-        fields=tuple(clean_field(field, cleaner) for field in added.fields),
-        steps=tuple((status, cleaner.string(name)) for status, name in added.steps),
-    )
 
 
 def _record_of(finished: AttemptResult, number: int, moment: int, test: Test) -> bytes:
@@ -444,10 +396,3 @@ def _repeated(nodeids: Iterable[str]) -> list[list[object]]:
     """Return the first few tests that occur more than once under one key, each with its number."""
     counts = Counter(nodeid.replace("/", ".").replace(".py::", ".").replace("::", ".") for nodeid in nodeids)
     return [[name, count] for name, count in counts.items() if count > 1][:_REPEATED_SHOWN]
-
-
-def worker_rules(given: Mapping[str, Any], environ: Mapping[str, str]) -> RecordingOptions:
-    """Return the rules that a controller gave one of its workers, with the secrets that the worker finds by itself."""
-    rules = RecordingOptions.from_json(given["rules"])
-    token = token_from(environ, given["token_file"]).token
-    return replace(rules, secrets=secrets_from(environ, token, is_builtin=rules.redact_builtin))

@@ -20,6 +20,7 @@ from pytest_automation_report.recording.synthetic_results import collection_test
 from pytest_automation_report.session.run_hook_calls import tell_finished
 from pytest_automation_report.session.runtest_hooks import (
     LOSSES,
+    UNREPORTED,
     Clock,
     InternalErrors,
     RuntestHooks,
@@ -54,6 +55,10 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.manifest import SessionManifest
 
 STRICT_EXIT_STATUS: Final = 11
+
+_REMOTE_ANNOTATIONS: Final = (
+    "annotations of tests on other hosts are not reported: these results are without their fields, artifacts and steps"
+)
 
 _ENDINGS: Final[Mapping[int, str]] = {
     0: "all tests passed",
@@ -215,6 +220,8 @@ class SessionHooks:
         if (reason := output.get(UNLOADED)) is not None:
             text = f"its results are without annotations: its Python cannot load the plugin: {reason}"
             self._troubles.append(f"worker {node.gateway.id}: {text}")
+        if UNREPORTED in output and _REMOTE_ANNOTATIONS not in self._troubles:
+            self._troubles.append(_REMOTE_ANNOTATIONS)
 
     @pytest.hookimpl(trylast=True)
     @guarded

@@ -13,7 +13,6 @@ from pytest_automation_report.recording.failures import Failures
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.steps import context_of
 from pytest_automation_report.recording.synthetic_results import unfinished_test
-from pytest_automation_report.session.annotation_hooks import ADDED
 from pytest_automation_report.session.runtest_hooks import RuntestHooks, collected_record, guarded, write_names
 from pytest_automation_report.spool.folder import NOT_RUN
 from pytest_automation_report.spool.records import AGAIN, plain_record
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.writer import SpoolWriter
 
 _CRASHED: Final = "???"  # xdist's phase of a crash report
-_NOTHING_CARRIED: Final[Mapping[str, Any]] = {"added": [], "told": []}
 
 
 class ControllerHooks:
@@ -152,23 +150,23 @@ class RemoteWorkerRecorder:
     """Records the tests of one worker that cannot write to the spool, from the reports that it sends.
 
     Owned by `ControllerHooks`. It drives the runtest hooks of that worker, which the controller does not register with
-    pytest. Phases mark the attempts: the report of another test begins one, a teardown ends it.
+    pytest. Phases mark the attempts: the report of another test begins one, a teardown ends it. Annotations are not on
+    the reports, so these results have none.
     """
 
     def __init__(self, hooks: RuntestHooks, *, is_grouped: bool) -> None:
         self._hooks = hooks
         self._is_grouped = is_grouped
         self._open_nodeid = ""
-        # Set while an attempt waits for its rerun: pytest-rerunfailures before 16.7 sends no teardown of such an
+        # True while an attempt waits for its rerun: pytest-rerunfailures before 16.7 sends no teardown of such an
         # attempt, so it ends with the next setup of the same test.
-        self._pending_rerun: Mapping[str, Any] | None = None
+        self._is_pending_rerun = False
 
     def add(self, report: pytest.TestReport) -> None:
         """Add a phase of the test that the worker runs."""
-        if self._pending_rerun is not None and report.nodeid == self._open_nodeid and report.when == "setup":
-            self._finish(report.nodeid, self._pending_rerun)
-        carried = getattr(report, ADDED, _NOTHING_CARRIED)
-        self._pending_rerun = carried if str(report.outcome) == "rerun" else None
+        if self._is_pending_rerun and report.nodeid == self._open_nodeid and report.when == "setup":
+            self._finish(report.nodeid)
+        self._is_pending_rerun = str(report.outcome) == "rerun"
         if report.nodeid != self._open_nodeid:
             self._open_nodeid = report.nodeid
             if self._is_grouped:
@@ -176,14 +174,14 @@ class RemoteWorkerRecorder:
             self._hooks.pytest_runtest_logstart(report.nodeid, report.location)
         self._hooks.pytest_runtest_logreport(_as_in_worker(report))
         if str(report.when) in {"teardown", _CRASHED}:
-            self._finish(report.nodeid, carried)
+            self._finish(report.nodeid)
 
     def give_up(self) -> None:
         """Abandon the open attempt after a crash of the worker: the CRASH record has its result."""
-        if self._pending_rerun is not None:
+        if self._is_pending_rerun:
             # This attempt was over before the crash, so it keeps its own result.
-            self._finish(self._open_nodeid, self._pending_rerun)
-        self._open_nodeid, self._pending_rerun = "", None
+            self._finish(self._open_nodeid)
+        self._open_nodeid, self._is_pending_rerun = "", False
         self._hooks.abandon_attempt()
 
     def write(self, record: bytes) -> None:
@@ -195,17 +193,17 @@ class RemoteWorkerRecorder:
         self._hooks.close()
         self._hooks.shut()
 
-    def _finish(self, nodeid: str, carried: Mapping[str, Any]) -> None:
-        """End an attempt with the annotations that its worker attached to a report."""
+    def _finish(self, nodeid: str) -> None:
         self._open_nodeid = ""
-        self._hooks.finish_remote_attempt(nodeid, carried["added"], carried["told"])
+        self._hooks.finish_attempt(nodeid, annotations=())
 
 
-def _as_in_worker(report: Any) -> Any:  # noqa: ANN401 - a report that other plugins have hung things on
-    """Return a copy of the report as it was in its worker.
+def _as_in_worker(report: Any) -> Any:  # noqa: ANN401 - other plugins set attributes on it
+    """Return a copy of the report with the texts that it had in its worker.
 
-    Without the node, for which xdist adds a line about the worker to the texts. pytest quotes the arguments of a
-    subtest a second time when it reads a report, so they are unquoted once.
+    - Without xdist's `node`, for which pytest adds a line about the worker to the traceback.
+    - With the arguments of a subtest quoted once. pytest 9 quotes them in the worker, and again in the controller when
+      it reads the report: ``number='1'`` for ``number=1``.
     """
     copied = copy.copy(report)
     copied.__dict__.pop("node", None)
@@ -215,15 +213,15 @@ def _as_in_worker(report: Any) -> Any:  # noqa: ANN401 - a report that other plu
     return copied
 
 
-def _without_group(nodeid: str) -> str:
-    """Return a node id without the ``@group`` that xdist has added; by xdist's own rule it stands at the end."""
-    test, at, group = nodeid.rpartition("@")
-    return test if at and not any(sign in group for sign in ("]", "::", "/")) else nodeid
-
-
 def _unquoted(value: object) -> object:
     try:
         inner = ast.literal_eval(str(value))
     except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return value  # cut short, or never quoted
+        return value  # cut short by pytest, or never quoted
     return inner if isinstance(inner, str) else value
+
+
+def _without_group(nodeid: str) -> str:
+    """Return a node id without the ``@group`` that xdist has added; by xdist's own rule it stands at the end."""
+    test, at, group = nodeid.rpartition("@")
+    return test if at and not any(sign in group for sign in ("]", "::", "/")) else nodeid

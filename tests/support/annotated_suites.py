@@ -22,22 +22,8 @@ STRING, TEXT, HTML, CONSOLE, URL = 1, 2, 3, 4, 5
 WORKERS = [
     pytest.param((), id="plain"),
     pytest.param(("-n2",), id="workers"),
-    pytest.param(("-n2", "-p", "elsewhere"), id="elsewhere"),
 ]
-"""Ways to run a suite: alone, on two workers, on two workers that have no disk in common with the controller."""
-
-ELSEWHERE = """
-import shutil
-import tempfile
-
-import pytest
-
-@pytest.hookimpl(trylast=True)
-def pytest_configure_node(node):
-    given = node.workerinput.get("automation_report")
-    if given is not None:
-        given["folder"] = tempfile.gettempdir() + "/no-such-folder"
-"""
+"""Ways to run a suite: alone, and on two workers."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +72,6 @@ class Suite:
     def report(self, *arguments: str, ini: str = "", exit_status: int = 0) -> dict[str, Reported]:
         """Run a reported session that ends with this status; return its results by name."""
         self.write("pytest.ini", "[pytest]\nautomation_report_output = none\n" + dedent(ini))
-        self.write("elsewhere.py", ELSEWHERE)
         env = session_environment(PYTHONPATH=str(self.root))
         self.ran = run_session(self.root, *arguments, address=self.server.address, env=env)
         assert self.ran.exit == exit_status, self.ran.text

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from compatibility.conformance.conforming import on_other_hosts
 from compatibility.world.differing import Pair, check_same, check_told, differ
 from compatibility.world.plugins import search_path
 from support.repository import ROOT
@@ -100,6 +101,7 @@ TESTED = {
     "`--dist each`": "test_distribution_to_each",
     "`--max-worker-restart`": "test_worker_restarts",
     "`--tx popen//python=...`": "test_other_interpreter",
+    "`--tx ssh=...` and others without the controller's disk": "test_other_hosts",
     "`--looponfail`": "test_loop_on_failures",
     "pytest-randomly": "test_random_order",
     "pytest-repeat": "test_repeated_tests",
@@ -170,6 +172,16 @@ def test_interpreter_that_cannot_load_the_plugin(tmp_path: Path) -> None:
     pair = _checked(differ(tmp_path, suite, "-n", "2", *_ONLY["rerunfailures"]))
     out = pair.reported.ran.out
     assert out.count(": its results are without annotations: its Python cannot load the plugin: ") == 2
+
+
+def test_other_hosts(tmp_path: Path) -> None:
+    """Results of workers that do not see the spool arrive, each once, in the thread of the worker that ran them."""
+    suite = tmp_path / "made"
+    suite.mkdir()
+    (suite / "conftest.py").write_text(on_other_hosts("gw0", "gw1"))
+    (suite / "test_suite.py").write_text(_SUITE)
+    pair = _checked(differ(tmp_path, suite, "-n", "2", *_ONLY["rerunfailures"]))
+    assert {worker for worker, _ in pair.tests} <= {"gw0", "gw1"}
 
 
 def test_loop_on_failures(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_thread_that_outlives_its_test_adds_to_no_other(suite: Suite) -> None:
     assert "3 annotations came when their test was not running and are left out" in suite.ran.out
 
 
-@pytest.mark.parametrize("arguments", WORKERS[:2])
+@pytest.mark.parametrize("arguments", WORKERS)
 def test_what_no_test_adds_is_counted(arguments: tuple[str, ...], suite: Suite) -> None:
     """Annotations while no test runs are dropped, and told by their number."""
     suite.write(

@@ -128,30 +128,9 @@ def test_files_are_published_by_a_hook(arguments: tuple[str, ...], suite: Suite)
     ]
     assert (suite.root / "published").read_text() == "a.txt:from a path b.txt:from bytes a.txt:from a path "
     assert test.values["no.txt"].endswith("/no.txt (no such file)")
-    if "elsewhere" in arguments:
-        assert test.values["d.png"] == "4 bytes, not kept: nothing publishes them"
-        assert test.values["shot"].endswith("/e.png")
-    else:
-        assert [(each["name"], each["size"]) for each in test.artifacts[3:5]] == [("d.png", 4), ("shot", 0)]
-        assert all(each["url"].startswith("http+local://store/artifacts/") for each in test.artifacts[3:5])
+    assert [(each["name"], each["size"]) for each in test.artifacts[3:5]] == [("d.png", 4), ("shot", 0)]
+    assert all(each["url"].startswith("http+local://store/artifacts/") for each in test.artifacts[3:5])
     assert suite.ran.out.count("artifact broken was not added: ZeroDivisionError: division by zero") == 1
-
-
-def test_files_of_workers_elsewhere_are_named(suite: Suite) -> None:
-    """Where no disk is shared with the sender, a field says where a file is, and how large bytes were."""
-    suite.write(
-        "test_suite.py",
-        """
-        def test_files(automation_report, tmp_path):
-            (tmp_path / "a.txt").write_text("a")
-            automation_report.artifact(tmp_path / "a.txt")
-            automation_report.artifact(b"12345678" * 1000, "dump")
-    """,
-    )
-    (test,) = suite.report("-n1", "-p", "elsewhere").values()
-    assert test.artifacts == []
-    assert test.values["a.txt"].endswith("/a.txt")
-    assert test.values["dump"] == "8,000 bytes, not kept: nothing publishes them"
 
 
 BROKEN = """

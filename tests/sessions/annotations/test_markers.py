@@ -189,7 +189,7 @@ def test_printed_annotations_are_output_otherwise(suite: Suite) -> None:
     assert test.fields == []
 
 
-@pytest.mark.parametrize("arguments", WORKERS[:2])
+@pytest.mark.parametrize("arguments", WORKERS)
 @pytest.mark.parametrize("junit", [(), ("--junitxml=junit.xml",)])
 def test_suite_properties_are_fields_of_the_run(
     arguments: tuple[str, ...], junit: tuple[str, ...], suite: Suite

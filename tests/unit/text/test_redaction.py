@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pytest_automation_report.api.models import Field, FieldType, Token
 from pytest_automation_report.recording.fields import clean_field, property_field, typed_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
-from pytest_automation_report.session.runtest_hooks import worker_rules
+from pytest_automation_report.session.worker_hooks import worker_options
 from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.text import credential_patterns as secret_shapes
 from pytest_automation_report.text.credential_patterns import MARK, without_credentials
@@ -527,7 +527,7 @@ def test_rules_carry_no_secret() -> None:
     """Neither the text nor the JSON of the rules shows a secret; a worker finds its own and the token."""
     rules = RecordingOptions(redact=("pin",), secrets=("hunter2-hunter2",))
     assert "hunter2" not in repr(rules) + json.dumps(rules.to_json())
-    found = worker_rules(
+    found = worker_options(
         {"rules": rules.to_json(), "token_file": ""}, {"AUTOMATION_REPORT_TOKEN": "tok-en-1", "X_KEY": "val-12345"}
     )
     assert (found.redact, found.redact_builtin) == (("pin",), True)

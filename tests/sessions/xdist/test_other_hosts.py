@@ -1,0 +1,98 @@
+"""xdist workers that have no disk in common with the controller: their results arrive, their annotations do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.annotated_suites import Suite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.checked_server import CheckedServer
+
+OTHER_HOST = """
+    import pytest
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure_node(node):
+        given = node.workerinput.get("automation_report")
+        if given is not None:
+            given["folder"] = "/nowhere/on/this/host"
+"""
+
+NOTICE = "annotations of tests on other hosts are not reported: "
+
+PLAIN = """
+    import pytest
+
+    def test_prints(record_property):
+        record_property("cluster", "blue")
+        print("[[PROPERTY|author=Ann]]")
+
+    def test_fails():
+        assert 1 == 2
+
+    @pytest.mark.skip(reason="later")
+    def test_skipped():
+        pass
+"""
+
+
+@pytest.fixture
+def suite(tmp_path: Path, server: CheckedServer) -> Suite:
+    suite = Suite(tmp_path, server)
+    suite.write("elsewhere.py", OTHER_HOST)
+    return suite
+
+
+def test_results_of_other_hosts_are_whole(suite: Suite) -> None:
+    """Status, texts, properties and printed annotations of a test on another host are as they are on this one."""
+    suite.write("test_suite.py", PLAIN)
+    settings = ("-o", "automation_report_output=all", "-o", "automation_report_output_annotations=true")
+    there = suite.report("-n2", "-p", "elsewhere", *settings, exit_status=1)
+    assert NOTICE not in suite.ran.out
+    here = suite.report("-n2", *settings, exit_status=1)
+    assert set(there) == {"test_prints", "test_fails", "test_skipped"}
+    for name, test in there.items():
+        assert {**test.body, "elapsed": 0} == {**here[name].body, "elapsed": 0}
+    assert there["test_prints"].values["cluster"] == "blue"
+    assert there["test_prints"].values["author"] == "Ann"
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        pytest.param("def test_it(automation_report): automation_report.field('a', 'b')", id="fixture"),
+        pytest.param("def test_it(): __import__('pytest_automation_report').field('a', 'b')", id="function"),
+        pytest.param("@__import__('pytest').mark.automation_report_field('a', 'b')\ndef test_it(): pass", id="marker"),
+        pytest.param("def test_it(): pass", id="hook"),
+    ],
+)
+def test_missing_annotations_are_shown_once(test: str, suite: Suite, request: pytest.FixtureRequest) -> None:
+    """A test on another host arrives without what it adds, by whatever way, and the summary shows that once."""
+    suite.write("test_suite.py", test)
+    if request.node.callspec.id == "hook":
+        suite.write(
+            "conftest.py",
+            """
+            from pytest_automation_report import Additions, Field
+
+            def pytest_automation_report_describe_test(item, report):
+                return Additions(fields=[Field("a", "b")])
+            """,
+        )
+    (result,) = suite.report("-n2", "-p", "elsewhere").values()
+    assert result.body["status"] == "passed"
+    assert "fields" not in result.body
+    assert suite.ran.out.count(NOTICE) == 1, suite.ran.out
+
+
+def test_annotations_of_workers_on_this_host_stay(suite: Suite) -> None:
+    """Workers that write to the spool report their annotations, and nothing is said about other hosts."""
+    suite.write("test_suite.py", "def test_it(automation_report): automation_report.field('a', 'b')")
+    (result,) = suite.report("-n2").values()
+    assert result.values == {"a": "b"}
+    assert NOTICE not in suite.ran.out
