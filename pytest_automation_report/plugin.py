@@ -151,16 +151,17 @@ def _configure_session(config: pytest.Config) -> None:
                 config.pluginmanager.register(_Trouble(switch.warning))
             return
         _refuse_windows(switch)
-        from pytest_automation_report.session.session_hooks import reporting_for  # noqa: PLC0415 - not for sessions without us
+        from pytest_automation_report.session.session_hooks import SessionHooks  # noqa: PLC0415 - not for sessions without us
+        from pytest_automation_report.session.setup import session_setup  # noqa: PLC0415 - as above
 
-        reporting = reporting_for(config, os.environ, switch.warning)
+        hooks = SessionHooks(session_setup(config, os.environ, switch.warning), config)
     except Exception as error:
         from pytest_automation_report.errors import SettingError  # noqa: PLC0415 - only for mistakes
 
         if isinstance(error, SettingError):
             raise pytest.UsageError(str(error)) from error
         raise
-    config.pluginmanager.register(reporting, _REPORTING)
+    config.pluginmanager.register(hooks, _REPORTING)
     _reporting_configs.append(config)
 
 

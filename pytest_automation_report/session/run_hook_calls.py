@@ -48,7 +48,7 @@ def described_run(
     return run, tuple(files)
 
 
-def tell_finished(
+def call_finished_hooks(
     config: pytest.Config, ending: SessionOutcome, configuration: Configuration, troubles: UserErrors
 ) -> None:
     """Tell hooks what became of the session's results."""

@@ -76,12 +76,6 @@ def captured_files(config: pytest.Config) -> list[tuple[str, int, int, int]]:
 
 P = ParamSpec("P")
 
-LOSSES: Final = "automation_report_losses"
-"""Key of xdist's worker output under which a worker sends its write losses to the controller."""
-
-UNREPORTED: Final = "automation_report_unreported"
-"""Key of xdist's worker output with which a worker shows that its tests have annotations that are not reported."""
-
 _LEFT_OUT: Final = Field("Left out", "The disk took no more: the texts of this result are lost.")
 _FAULTS_SHOWN: Final = 3
 _LAST_CHARACTERS: Final = 8192
@@ -122,7 +116,7 @@ class InternalErrors:
 
 
 def guarded(hook: Callable[P, None]) -> Callable[P, None]:
-    """Make a hook of an object with ``faults`` count our own errors.
+    """Make a hook of an object with ``internal_errors`` count our own errors.
 
     What pytest raises to end a session derives from ``BaseException`` and passes.
     """
@@ -133,7 +127,7 @@ def guarded(hook: Callable[P, None]) -> Callable[P, None]:
             hook(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 - the one edge where our errors must not reach the session
             owner: Any = args[0]
-            owner.faults.add(hook.__name__, error)
+            owner.internal_errors.add(hook.__name__, error)
 
     return guard
 
@@ -142,9 +136,9 @@ class RuntestHooks:
     """Hooks for a process that runs tests: the only one, or one xdist worker."""
 
     def __init__(
-        self, writer: SpoolWriter, rules: RecordingOptions, clock: Clock, worker: str, faults: InternalErrors
+        self, writer: SpoolWriter, rules: RecordingOptions, clock: Clock, worker: str, internal_errors: InternalErrors
     ) -> None:
-        self.faults = faults
+        self.internal_errors = internal_errors
         self.worker = worker
         self.modules = 0
         self.counts: Counter[str] = Counter()
@@ -204,7 +198,7 @@ class RuntestHooks:
             self._open = nodeid
             self._writer.write(start_record(self._number, self._began, self._about))
         except Exception as error:  # noqa: BLE001 - as in `guarded`, which costs a call at each phase of each test
-            self.faults.add("pytest_runtest_logstart", error)
+            self.internal_errors.add("pytest_runtest_logstart", error)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -217,7 +211,7 @@ class RuntestHooks:
         try:
             self._recorder.add(report)
         except Exception as error:  # noqa: BLE001 - as above
-            self.faults.add("pytest_runtest_logreport", error)
+            self.internal_errors.add("pytest_runtest_logreport", error)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
@@ -225,14 +219,14 @@ class RuntestHooks:
         try:
             self.finish_attempt(nodeid, self._added())
         except Exception as error:  # noqa: BLE001 - as above
-            self.faults.add("pytest_runtest_logfinish", error)
+            self.internal_errors.add("pytest_runtest_logfinish", error)
 
     def _added(self) -> Sequence[Annotations | None]:
         """Return what the attempt's user has added; an error in that must not cost the result."""
         try:
             return with_markers(self._notes.end(), self._markers, self._notes.item)
         except Exception as error:  # noqa: BLE001 - nodes are other plugins' objects; the result is more than its additions
-            self.faults.add("annotations", error)
+            self.internal_errors.add("annotations", error)
             return ()
 
     def finish_attempt(self, nodeid: str, annotations: Sequence[Annotations | None]) -> None:
@@ -328,11 +322,11 @@ class RuntestHooks:
             self._count_unclosed()
         if self._collected:
             self._writer.write(self._collected)  # once more, at the end: who counts reads both ends of a file alone
-        cleaner, faults = self._notes.cleaner.string, self.faults
+        cleaner, errors = self._notes.cleaner.string, self.internal_errors
         told = [cleaner(each) for each in self._notes.told()]
         more: dict[str, object] = {**self.failures.members(), **({"told": told} if told else {}), **detail}
-        if faults.count:
-            more |= {"faults": faults.count, "texts": [cleaner(each) for each in faults.texts]}
+        if errors.count:
+            more |= {"faults": errors.count, "texts": [cleaner(text) for text in errors.texts]}
         self._writer.write(plain_record("close", t=self._clock.now(), counts=dict(self.counts), **more))
 
     def shut(self) -> None:

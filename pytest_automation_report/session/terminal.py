@@ -1,4 +1,4 @@
-"""What a session tells the people who started it: its header, its summary, the page of its CI job."""
+"""Show a session to the people who started it: header, summary, the page of its CI job."""
 
 from __future__ import annotations
 
@@ -19,93 +19,105 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.summary.lines import SessionOutcome
-    from pytest_automation_report.text.redaction import TextCleaner
 
 
 class TerminalReport:
-    """The lines about one session, told once: in pytest's summary, or at its end where it writes none.
+    """The lines about one session, shown once: in pytest's summary, or on the standard streams if there is none.
 
-    ``troubles`` are to be told as they are, ``hook_troubles`` and ``faults`` after they were cleaned. ``ending`` is set
-    when the session's results are counted.
+    The parts of a session set its attributes as they become known: ``configuration`` with the spool that could be
+    written, ``run_key`` of a run that jobs share, ``outcome`` after the results were counted (None until then).
     """
 
-    def __init__(
-        self, config: pytest.Config, environ: Mapping[str, str], cleaner: TextCleaner, faults: InternalErrors
-    ) -> None:
-        self.faults = faults
-        self.troubles: list[str] = []
-        self.hook_troubles = UserErrors()
-        self.ending: SessionOutcome | None = None
-        self._here = config.invocation_params.dir
-        self._root = config.rootpath
-        self._environ = environ
-        self._cleaner = cleaner
-        self._is_told = False
-        self._compared: list[str] = []
-        self._last: list[str] = []
+    def __init__(self, config: pytest.Config, setup: SessionSetup, internal_errors: InternalErrors) -> None:
+        self.internal_errors = internal_errors
+        self.user_errors = UserErrors()
+        self.configuration = setup.configuration
+        self.run_key = ""
+        self.outcome: SessionOutcome | None = None
         self._config = config
-        self._job_lines: list[str] = []
+        self._options = setup.options
+        self._cleaner = setup.cleaner
+        self._environ = setup.environ
+        self._cwd = config.invocation_params.dir
+        self._warnings = list(setup.configuration.warnings)
+        # Lines of the CI provider's page that go to stdout, such as GitHub's marks of failures.
+        self._ci_lines: list[str] = []
+        self._comparison: list[str] = []
+        self._strict_lines: list[str] = []
+        # True after the lines were written: pytest writes no summary if it stops early, or with `-p no:terminal`.
+        self._is_shown = False
 
-    def header(self, configuration: Configuration, key: str) -> str:
-        """Return where results go; ``key`` is that of the run, empty where no jobs share one."""
-        return printable(header_line(configuration, self._here, key=key))
+    def warn(self, text: str) -> None:
+        """Show a warning with the outcome; the text must be free of secrets."""
+        self._warnings.append(text)
+
+    def warn_once(self, text: str) -> None:
+        """Show a warning unless the same text is shown already."""
+        if text not in self._warnings:
+            self.warn(text)
+
+    def header(self) -> str:
+        """Return the line for the head of pytest's output, with the target of the results."""
+        return printable(header_line(self.configuration, self._cwd, key=self.run_key))
 
     @guarded
-    def show_on_job(self, configuration: Configuration, ending: SessionOutcome) -> None:
-        """Tell the page of the CI job what became of the session."""
-        is_github = bool(self._environ.get("GITHUB_ACTIONS"))  # where failures are marked by default
-        is_shown = configuration.ci_annotations or is_github
-        if is_shown or (configuration.job_summary and self._environ.get(SUMMARY_VARIABLE)):
-            from pytest_automation_report.summary.ci_page import JobOutput  # noqa: PLC0415 - only where it is shown
+    def show_on_ci_page(self, outcome: SessionOutcome) -> None:
+        """Write the outcome to the page of the CI job, if the provider has one."""
+        configuration = self.configuration
+        is_github = bool(self._environ.get("GITHUB_ACTIONS"))  # Failures are marked there by default.
+        has_page = configuration.job_summary and self._environ.get(SUMMARY_VARIABLE)
+        if configuration.ci_annotations or is_github or has_page:
+            from pytest_automation_report.summary.ci_page import JobOutput  # noqa: PLC0415 - only in CI jobs
 
-            job = JobOutput(configuration, self._environ, root=self._root, shell=self._shell)
-            job.write(configuration, ending, self._all_troubles())
-            self._job_lines = job.lines
-            self.troubles += job.troubles
+            job = JobOutput(configuration, self._environ, root=self._config.rootpath, shell=self._shell)
+            job.write(configuration, outcome, self._all_warnings())
+            self._ci_lines = job.lines
+            self._warnings += job.troubles
 
     @guarded
-    def compare(self, configuration: Configuration, folder: SessionFolder | None, rules: RecordingOptions) -> None:
-        """Compare with pytest's XML: as late as the summary, when all that write at the session's end have done so."""
-        shown_path = configuration.compare_junit
-        if shown_path and folder is not None and not self._is_told:
-            from pytest_automation_report.junit.comparison import comparison_lines  # noqa: PLC0415 - only where asked for
+    def compare(self, folder: SessionFolder | None) -> None:
+        """Compare the results with pytest's JUnit XML, if the setting ``compare_junit`` names the file.
 
-            path = self._here / Path(shown_path).expanduser()
-            self._compared = comparison_lines(folder, rules, path, shown_path)
+        Called as late as the summary: plugins write their files when the session finishes.
+        """
+        shown_path = self.configuration.compare_junit
+        if shown_path and folder is not None and not self._is_shown:
+            from pytest_automation_report.junit.comparison import comparison_lines  # noqa: PLC0415 - only if the setting is on
 
-    def tell_wait(self, configuration: Configuration, longest: float) -> None:
-        """Print that pytest waits for the delivery, and how to end that, where it writes to a terminal."""
+            path = self._cwd / Path(shown_path).expanduser()
+            self._comparison = comparison_lines(folder, self._options, path, shown_path)
+
+    def write_wait(self, max_seconds: float) -> None:
+        """Print that pytest waits for the delivery, how long at most, and how to end the wait."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None:
             return
-        where = target(configuration, self._here)
         line = (
-            f"automation report: waiting for the last results to reach {where}, at most {longest:g} s"
-            " (Ctrl-C ends the wait; what is not delivered is kept)"
+            f"automation report: waiting for the last results to reach {target(self.configuration, self._cwd)}, "
+            f"at most {max_seconds:g} s (Ctrl-C ends the wait; what is not delivered is kept)"
         )
-        with suppress(OSError, ValueError):  # a terminal that is gone or closed changes nothing about the session's end
+        with suppress(OSError, ValueError):  # A terminal that is gone or closed must not end the session differently.
             reporter.ensure_newline()
-            if (
-                self._config.get_terminal_writer().width_of_current_line
-            ):  # xdist's dots, of which the reporter does not know
-                reporter.line("")
+            if self._config.get_terminal_writer().width_of_current_line:
+                reporter.line("")  # xdist prints its dots past the reporter, which sees no open line.
             reporter.write_line(printable(line))
             reporter.flush()
 
-    def explain_strict(self, configuration: Configuration, exit_status: int) -> None:
-        """Add the line on an exit status that is ours: tests passed, and not every result was delivered."""
-        origin = configuration.origins.get("strict", "strict")
-        self._last = [f"exit status {exit_status}: all tests passed, but not all results were delivered ({origin})"]
+    def explain_strict(self, exit_status: int) -> None:
+        """Add the line that explains our exit status: all tests passed, and a result was not delivered."""
+        origin = self.configuration.origins.get("strict", "strict")
+        self._strict_lines = [
+            f"exit status {exit_status}: all tests passed, but not all results were delivered ({origin})"
+        ]
 
-    def tell(self, reporter: pytest.TerminalReporter, configuration: Configuration) -> None:
-        """Say in pytest's summary what was delivered, where, and what to do about the rest."""
-        lines = self._lines(configuration, reporter.verbosity, reporter.stats)
-        self._is_told = True
-        for line in self._job_lines:
+    def write_summary(self, reporter: pytest.TerminalReporter) -> None:
+        """Write the outcome, the warnings and the next step for the rest into pytest's summary."""
+        lines = self._lines(reporter.verbosity, reporter.stats)
+        self._is_shown = True
+        for line in self._ci_lines:
             reporter.write_line(line)
         if lines:
             # Not `section`: that leaves the line of dots open, and the first line below it would end it.
@@ -113,51 +125,50 @@ class TerminalReport:
             for line in lines:
                 reporter.write_line(line)
 
-    def tell_at_last(self, config: pytest.Config, configuration: Configuration) -> None:
-        """Say the same on the standard streams, unless it was said."""
-        if self._is_told:
+    def write_to_streams(self) -> None:
+        """Write the same lines to stdout and stderr, unless pytest's summary has them."""
+        if self._is_shown:
             return
-        _write(sys.stdout, self._job_lines)
-        lines = self._lines(configuration, _verbosity(config))
+        _write(sys.stdout, self._ci_lines)
+        lines = self._lines(_verbosity(self._config))
         if lines:
             _write(sys.stderr, ["automation report:", *lines])
 
-    def _lines(
-        self, configuration: Configuration, verbosity: int, stats: Mapping[str, Sequence[object]] | None = None
-    ) -> list[str]:
+    def _lines(self, verbosity: int, stats: Mapping[str, Sequence[object]] | None = None) -> list[str]:
         lines = report_lines(
-            configuration,
-            self.ending,
-            self._all_troubles(),
+            self.configuration,
+            self.outcome,
+            self._all_warnings(),
             shell=self._shell,
             verbosity=verbosity,
             stats=stats,
         )
-        return [*map(printable, lines), *map(printable, (*self._compared, *self._last))]
+        return [*map(printable, (*lines, *self._comparison, *self._strict_lines))]
 
     @property
     def _shell(self) -> Shell:
-        return Shell(self._here, console_command(self._environ, sys.executable))
+        return Shell(self._cwd, console_command(self._environ, sys.executable))
 
-    def _all_troubles(self) -> list[str]:
-        faults = [f"error in reporting: {each}" for each in self.faults.texts]
-        return [*self.troubles, *map(self._cleaner.string, (*self.hook_troubles.texts, *faults))]
+    def _all_warnings(self) -> list[str]:
+        """Return all warnings; texts of users' code and of our errors may hold secrets and are cleaned here."""
+        errors = [f"error in reporting: {text}" for text in self.internal_errors.texts]
+        return [*self._warnings, *map(self._cleaner.string, (*self.user_errors.texts, *errors))]
 
 
 def _write(stream: TextIO | None, lines: Sequence[str]) -> None:
-    """Write lines to a standard stream, with what its encoding does not have spelled out.
+    """Write lines to a standard stream; characters that its encoding lacks are written as escapes.
 
-    One that is closed or takes nothing changes nothing about the end of pytest; there is nowhere left to tell it.
+    Errors of a closed or full stream are ignored, since no other place is left to show them.
     """
     if stream is None or not lines:
         return
-    text, encoding = "".join(f"{each}\n" for each in lines), stream.encoding or "ascii"
-    with suppress(OSError, ValueError):  # the latter of a stream that is closed
+    text, encoding = "".join(f"{line}\n" for line in lines), stream.encoding or "ascii"
+    with suppress(OSError, ValueError):  # ValueError: the stream is closed.
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
 
 
 def _verbosity(config: pytest.Config) -> int:
-    """Return how much to tell where pytest writes no summary: as much as in one, unless that was switched off."""
+    """Return pytest's verbosity, or the lowest if the user has switched pytest's summary off."""
     is_shown = config.pluginmanager.has_plugin("terminalreporter") and not getattr(config.option, "no_summary", False)
     return config.get_verbosity() if is_shown else -2

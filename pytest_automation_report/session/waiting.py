@@ -22,20 +22,6 @@ _QUIET_SECONDS: Final = 1.0
 
 
 @dataclass(slots=True)
-class _Notice:
-    """A message about a wait, shown once."""
-
-    notify: Callable[[float], None]
-    is_shown: bool = False
-
-    def show_after(self, waited: float, longest: float) -> None:
-        """Show the message when the wait has lasted for a second."""
-        if waited >= _QUIET_SECONDS and not self.is_shown:
-            self.is_shown = True
-            self.notify(longest)
-
-
-@dataclass(slots=True)
 class LedgerTail:
     """The state of a ledger that another process writes; `read` applies its new records."""
 
@@ -51,14 +37,14 @@ class LedgerTail:
         is_new = False
         for piece in bytes_from(self.path, self._read):
             self._read += len(piece)
-            for placed in self._decoder.feed(piece):
-                self.state.apply(placed.record)
+            for positioned in self._decoder.feed(piece):
+                self.state.apply(positioned.record)
                 is_new = True
         return is_new
 
 
 def wait_for_sender(
-    view: LedgerTail,
+    tail: LedgerTail,
     timeouts: Timeouts,
     *,
     is_interrupted: bool,
@@ -68,51 +54,90 @@ def wait_for_sender(
 ) -> None:
     """Return when the sender is done, has died, or a time limit has passed.
 
-    Three limits: the whole wait (shorter after Ctrl-C), the time without a response of the server, and the time while
-    the server is known to be down. If the sender has died or never became ready, the state gets a warning. A further
-    Ctrl-C ends the wait. ``notify`` is called once, after a second, with the longest wait in seconds.
+    If the sender has died or never became ready, the state gets a warning. A further Ctrl-C ends the wait. ``notify``
+    is called once, after a second, with the longest wait in seconds.
     """
     longest = timeouts.exit_interrupted if is_interrupted else timeouts.exit_all
-    sender: Process | None = None
-    began = progress = clock()
-    answers, notice = 0, _Notice(notify)
+    began = clock()
+    wait = _Wait(tail, timeouts, longest, began=began, progress_at=began)
+    is_notified = False
     try:
-        while True:
-            # Asked before the read: records that the sender wrote just before it ended are then read below.
-            is_gone = sender is not None and not sender.is_alive()
-            view.read()
-            now, state = clock(), view.state
-            if state.is_done or now - began >= longest:
-                return
-            if is_gone:
-                _add_warning(view, f"the sender (process {state.sender_pid}) has died{_last_words(view)}")
-                return
-            # A response is progress, and so is the sender's start, which takes a while on a busy machine.
-            if state.answers != answers or (sender is None and state.is_ready):
-                answers, progress = state.answers, now
-            is_down = state.trouble_class in {"again", "unknown"}
-            if now - progress >= timeouts.exit_progress or (is_down and now - began >= timeouts.exit_down):
-                if not state.is_ready:
-                    _add_warning(view, f"the sender did not become ready{_last_words(view)}")
-                return
-            notice.show_after(now - began, longest)
-            # Its process id is in the ledger since it became ready; before that its death cannot be noticed.
-            if sender is None and state.is_ready:
-                sender = Process(state.sender_pid)
+        while wait.look(clock()):
+            if not is_notified and clock() - began >= _QUIET_SECONDS:
+                is_notified = True
+                notify(longest)
+            # Half of the sender's own poll: pytest sees `done` soon after the sender wrote it.
             sleep(timeouts.poll / 2)
     except KeyboardInterrupt:
         return
     finally:
-        if sender is not None:
-            sender.close()
+        wait.close()
 
 
-def _add_warning(view: LedgerTail, reason: str) -> None:
-    view.state.apply(Record("trouble", {"class": "dead", "why": reason}))
+@dataclass(slots=True)
+class _Wait:
+    """One wait for the sender: its limits and the progress so far; owned by `wait_for_sender`.
 
+    A wait is over by the first of these conditions, asked in this order at each look:
 
-def _last_words(view: LedgerTail) -> str:
-    """Return the reason that the sender logged before it died, empty if it could not."""
-    lines = Log(view.path.with_name("sender.log")).tail(1)
-    _, mark, reason = lines[0].partition(LAST_WORDS) if lines else ("", "", "")
-    return f": {reason}" if mark else ""
+    1. the sender is done;
+    2. the longest wait is over (shorter after Ctrl-C, for which a user wants the prompt back);
+    3. the sender has died;
+    4. no response arrived for `exit_progress` seconds;
+    5. the server is down, and `exit_down` seconds are over: more seconds would not help.
+    """
+
+    tail: LedgerTail
+    timeouts: Timeouts
+    longest: float
+    began: float
+    progress_at: float
+    # Responses in the ledger at the last progress: more of them are progress.
+    responses: int = 0
+    # None until the ledger has its process id, so a death before that cannot be noticed.
+    sender: Process | None = None
+
+    def look(self, now: float) -> bool:
+        """Read the ledger; return whether to wait on."""
+        # Asked before the read: records that the sender wrote just before it ended are then read below.
+        is_gone = self.sender is not None and not self.sender.is_alive()
+        self.tail.read()
+        state = self.tail.state
+        if state.is_done or now - self.began >= self.longest:
+            return False
+        if is_gone:
+            self._warn(f"the sender (process {state.sender_pid}) has died")
+            return False
+        self._note_progress(now)
+        if self._is_useless(now):
+            if not state.is_ready:
+                self._warn("the sender did not become ready")
+            return False
+        return True
+
+    def close(self) -> None:
+        """Release the sender's process descriptor."""
+        if self.sender is not None:
+            self.sender.close()
+
+    def _note_progress(self, now: float) -> None:
+        """Note a response of the server, or the sender's start, which needs a while on a busy machine."""
+        state = self.tail.state
+        if self.sender is None and state.is_ready:
+            self.sender = Process(state.sender_pid)
+            self.progress_at = now
+        if state.answers != self.responses:
+            self.responses, self.progress_at = state.answers, now
+
+    def _is_useless(self, now: float) -> bool:
+        """Whether nothing suggests that more time would bring the sender further."""
+        is_down = self.tail.state.trouble_class in {"again", "unknown"}
+        is_stuck = now - self.progress_at >= self.timeouts.exit_progress
+        return is_stuck or (is_down and now - self.began >= self.timeouts.exit_down)
+
+    def _warn(self, reason: str) -> None:
+        """Add a warning to the state, with the reason that the sender logged before it died, if it could."""
+        lines = Log(self.tail.path.with_name("sender.log")).tail(1)
+        _, mark, last_words = lines[0].partition(LAST_WORDS) if lines else ("", "", "")
+        why = f"{reason}: {last_words}" if mark else reason
+        self.tail.state.apply(Record("trouble", {"class": "dead", "why": why}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -14,20 +14,19 @@ from pytest_automation_report.annotations.markers import marker_names
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.session.annotation_hooks import is_described
-from pytest_automation_report.session.runtest_hooks import (
-    LOSSES,
-    UNREPORTED,
-    Clock,
-    InternalErrors,
-    RuntestHooks,
-    guarded,
-)
+from pytest_automation_report.session.runtest_hooks import Clock, InternalErrors, RuntestHooks, guarded
 from pytest_automation_report.settings.token import secrets_from, token_from
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.writer import WriteLosses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+LOSSES: Final = "automation_report_losses"
+"""Key of xdist's worker output under which a worker sends its write losses to the controller."""
+
+UNREPORTED: Final = "automation_report_unreported"
+"""Key of xdist's worker output with which a worker shows that its tests have annotations that are not reported."""
 
 
 class WorkerHooks(RuntestHooks):
@@ -52,7 +51,7 @@ class RemoteWorkerHooks:
     """
 
     def __init__(self, options: RecordingOptions) -> None:
-        self.faults = InternalErrors()
+        self.internal_errors = InternalErrors()
         self._marker_names = marker_names(options)
         self._has_annotations = False
 

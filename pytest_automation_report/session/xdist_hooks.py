@@ -1,4 +1,4 @@
-"""Record in xdist's controller: crashes of workers, and tests of workers on other hosts."""
+"""Hooks of xdist's controller: what its workers need, crashes of workers, and tests of workers on other hosts."""
 
 from __future__ import annotations
 
@@ -9,78 +9,121 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_automation_report.errors import UNLOADED
 from pytest_automation_report.recording.failures import Failures
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.steps import context_of
 from pytest_automation_report.recording.synthetic_results import unfinished_test
 from pytest_automation_report.session.runtest_hooks import RuntestHooks, collected_record, guarded, write_names
+from pytest_automation_report.session.worker_hooks import LOSSES, UNREPORTED
 from pytest_automation_report.spool.folder import NOT_RUN
 from pytest_automation_report.spool.records import AGAIN, plain_record
+from pytest_automation_report.spool.writer import WriteLosses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_automation_report.recording.options import RecordingOptions
-    from pytest_automation_report.session.runtest_hooks import Clock, InternalErrors
+    from pytest_automation_report.session.runtest_hooks import Clock
+    from pytest_automation_report.session.setup import SessionSetup
+    from pytest_automation_report.session.terminal import TerminalReport
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.writer import SpoolWriter
 
 _CRASHED: Final = "???"  # xdist's phase of a crash report
+_REMOTE_ANNOTATIONS: Final = (
+    "annotations of tests on other hosts are not reported: these results are without their fields, artifacts and steps"
+)
 
 
 class ControllerHooks:
-    """Hooks of the controller for the reports that workers send."""
+    """Hooks of the controller for its workers, from their configuration to their end.
+
+    A worker that sees the spool records by itself (`WorkerHooks`). For the others the controller records the reports
+    that xdist sends, with a `RemoteWorkerRecorder` each. Only the controller sees that a worker crashed.
+    """
 
     def __init__(
         self,
+        setup: SessionSetup,
         folder: SessionFolder,
-        rules: RecordingOptions,
         clock: Clock,
-        faults: InternalErrors,
-        controller: SpoolWriter,
+        writer: SpoolWriter,
+        report: TerminalReport,
         *,
-        is_grouped: bool = False,
+        is_grouped: bool,
     ) -> None:
-        self.faults = faults
-        self._folder = folder
-        self._rules = rules
-        self._clock = clock
-        self._controller = controller
-        self._is_grouped = is_grouped
+        self.internal_errors = report.internal_errors
         self.failures = Failures()
+        self.losses: list[WriteLosses] = []
+        self._options = setup.options
+        self._token_file = setup.configuration.token_file
+        self._folder = folder
+        self._clock = clock
+        # Of the controller's own records: crashes.
+        self._writer = writer
+        self._report = report
+        # With `--dist loadgroup` xdist adds the group to the node ids of the tests.
+        self._is_grouped = is_grouped
+        # Whether the crashed test that xdist reports next runs again in another worker.
         self._is_pending = False
-        self._recordings: dict[str, RemoteWorkerRecorder | None] = {}
+        # By worker; None for a worker that writes to the spool itself.
+        self._recorders: dict[str, RemoteWorkerRecorder | None] = {}
+        # By node id, the line of each test, for crashes of workers on other hosts.
         self._lines: dict[str, int | None] = {}
 
-    @pytest.hookimpl(optionalhook=True)
     @guarded
-    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ANN401 - see below
+    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's type is not at hand without xdist
+        """Send a worker the folder of the spool and the options for recording, before it starts."""
+        node.workerinput["automation_report"] = {
+            "folder": str(self._folder.path),
+            "rules": self._options.to_json(),
+            "token_file": self._token_file,
+            "epoch": self._clock.epoch,
+        }
+
+    @guarded
+    def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - as above
+        """Add what a worker reported at its end: refused records, missing annotations, a plugin that did not load."""
+        output = getattr(node, "workeroutput", {})  # A worker that crashed has none.
+        if (losses := output.get(LOSSES)) is not None:
+            self.losses.append(WriteLosses(**losses))
+        if (reason := output.get(UNLOADED)) is not None:
+            text = f"its results are without annotations: its Python cannot load the plugin: {reason}"
+            self._report.warn(f"worker {node.gateway.id}: {text}")
+        if UNREPORTED in output:
+            self._report.warn_once(_REMOTE_ANNOTATIONS)
+
+    @guarded
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ANN401 - as above
         """Write the number of tests for a worker that cannot write it, and once the names of all tests."""
-        recording = self._recording(node.gateway.id)
-        is_naming = self._rules.report_not_run and not self._folder.records(NOT_RUN).exists()
-        if recording is None and not is_naming:
+        recorder = self._recorder(node.gateway.id)
+        is_naming = self._options.report_not_run and not self._folder.records(NOT_RUN).exists()
+        if recorder is None and not is_naming:
             return
         names = [_without_group(nodeid) if self._is_grouped else nodeid for nodeid in ids]
-        if recording is not None:
-            recording.write(collected_record(names))
+        if recorder is not None:
+            recorder.write(collected_record(names))
         if is_naming:
             write_names(self._folder, names)
 
-    @pytest.hookimpl(optionalhook=True)
     @guarded
-    def pytest_handlecrashitem(self, crashitem: str, sched: Any) -> None:  # noqa: ANN401 - xdist is not at hand without it
-        """Note whether the crashed test runs again: xdist's schedulers by scope put it back into their queue."""
-        work = getattr(sched, "assigned_work", {}).values()
-        units = [*getattr(sched, "workqueue", {}).values(), *(unit for each in work for unit in each.values())]
-        self._is_pending = any(unit.get(crashitem) is False for unit in units)
+    def pytest_handlecrashitem(self, crashitem: str, sched: Any) -> None:  # noqa: ANN401 - as above
+        """Note whether the crashed test runs again: xdist's schedulers by scope put it back into their queue.
 
-    @pytest.hookimpl(trylast=True)
+        xdist calls this hook just before it reports the crash to `pytest_runtest_logreport`.
+        """
+        # Attributes of xdist 3.8's LoadScopeScheduling: scopes by name, each with its tests and whether they are done.
+        assigned = getattr(sched, "assigned_work", {}).values()
+        scopes = [*getattr(sched, "workqueue", {}).values(), *(scope for work in assigned for scope in work.values())]
+        self._is_pending = any(scope.get(crashitem) is False for scope in scopes)
+
     @guarded
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
         """Note the line of a test, for the case that its worker crashes before it reports a phase."""
-        if any(self._recordings.values()):
+        if any(self._recorders.values()):
             self._lines[nodeid] = location[1]
 
+    # trylast: other plugins change the report before.
     @pytest.hookimpl(trylast=True)
     @guarded
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -89,42 +132,42 @@ class ControllerHooks:
         if worker is None and str(report.when) == _CRASHED:  # pytest-forked uses the word too, in the worker
             self._record_crash(report)
             return
-        recording = None if worker is None else self._recording(worker)
-        if recording is not None:
-            recording.add(report)
+        recorder = None if worker is None else self._recorder(worker)
+        if recorder is not None:
+            recorder.add(report)
 
     def close(self) -> None:
         """Close the files of the workers that could not write them."""
-        for recording in self._recordings.values():
-            if recording is not None:
-                recording.close()
+        for recorder in self._recorders.values():
+            if recorder is not None:
+                recorder.close()
 
-    def _recording(self, worker: str) -> RemoteWorkerRecorder | None:
+    def _recorder(self, worker: str) -> RemoteWorkerRecorder | None:
         """Return the recorder of a worker, created at its first use; None if the worker writes to the spool itself."""
-        if worker not in self._recordings:
+        if worker not in self._recorders:
             is_local = self._folder.records(worker).exists()
-            self._recordings[worker] = None if is_local else self._new_recording(worker)
-        return self._recordings[worker]
+            self._recorders[worker] = None if is_local else self._new_recorder(worker)
+        return self._recorders[worker]
 
-    def _new_recording(self, worker: str) -> RemoteWorkerRecorder:
+    def _new_recorder(self, worker: str) -> RemoteWorkerRecorder:
         writer = self._folder.writer(worker)
-        hooks = RuntestHooks(writer, self._rules, self._clock, worker, self.faults)
+        hooks = RuntestHooks(writer, self._options, self._clock, worker, self.internal_errors)
         return RemoteWorkerRecorder(hooks, is_grouped=self._is_grouped)
 
-    def _record_crash(self, report: Any) -> None:  # noqa: ANN401 - xdist hangs the worker's node on it
+    def _record_crash(self, report: Any) -> None:  # noqa: ANN401 - xdist sets the worker's node on it
         node = getattr(report, "node", None)
         worker = node.gateway.id if node is not None else "unknown"
-        recording = self._recordings.get(worker)
-        if recording is not None:
-            recording.give_up()
+        recorder = self._recorders.get(worker)
+        if recorder is not None:
+            recorder.give_up()
         nodeid = _without_group(report.nodeid) if self._is_grouped else report.nodeid
         place = (report.location[0], self._lines.get(report.nodeid), nodeid)
         if report.outcome == "failed" and not self._is_pending:
             known = unfinished_test(
-                nodeid, place, self._rules, kind="crashed", detail="", observed_us=None, worker=worker
+                nodeid, place, self._options, kind="crashed", detail="", observed_us=None, worker=worker
             )
             self.failures.add(known.test, known.status)
-        self._controller.write(
+        self._writer.write(
             plain_record(
                 "crash",
                 t=self._clock.now(),
@@ -133,7 +176,7 @@ class ControllerHooks:
                 file=place[0],
                 line=place[1],
                 outcome=AGAIN if self._is_pending and report.outcome == "failed" else report.outcome,
-                text=cleaner_for(self._rules).console(report.longreprtext),
+                text=cleaner_for(self._options).console(report.longreprtext),
             )
         )
 

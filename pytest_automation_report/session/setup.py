@@ -1,0 +1,112 @@
+"""Resolve all values of a session before it starts: its settings, its token, its secrets, its options for recording."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.delivery.handover import timeouts_from
+from pytest_automation_report.recording.options import cleaner_for
+from pytest_automation_report.session.start import session_configuration
+from pytest_automation_report.settings.artifact_store import artifact_store, files_template
+from pytest_automation_report.settings.configuration import token_for
+from pytest_automation_report.settings.run import recording_options
+from pytest_automation_report.settings.token import secrets_from
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pytest_automation_report.api.models import ArtifactStoreConfig
+    from pytest_automation_report.delivery.handover import Timeouts
+    from pytest_automation_report.recording.options import RecordingOptions
+    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.text.redaction import TextCleaner
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSetup:
+    """The values of a session that never change after pytest has configured itself.
+
+    ``environ`` is a copy, since tests change the environment. ``token`` is None if results are to be sent later.
+    """
+
+    configuration: Configuration
+    token: Token | None
+    timeouts: Timeouts
+    environ: Mapping[str, str]
+    store: ArtifactStoreConfig | None
+    options: RecordingOptions
+
+    @property
+    def cleaner(self) -> TextCleaner:
+        """The cleaner for texts that pytest shows."""
+        return cleaner_for(self.options)
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether results are to be sent while the tests run."""
+        configuration = self.configuration
+        return configuration.delivery != "later" and configuration.is_sendable and self.token is not None
+
+
+def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: str = "") -> SessionSetup:
+    """Return the setup of a session; ``warning`` is shown in its summary, empty for none.
+
+    Raises `SettingError` for a setting that cannot be used, and `pytest.UsageError` if preflight finds that results
+    cannot be sent.
+    """
+    configuration, token = token_for(session_configuration(config, environ), environ)
+    secrets = secrets_from(environ, token, is_builtin=configuration.redact_builtin)
+    if configuration.endpoint.is_embedded:
+        token = Token("embedded")  # The embedded server, mounted in the sender, accepts the token that it is given.
+    store, store_warning = artifact_store(configuration, environ, config.rootpath)
+    if configuration.preflight:
+        _check_before(configuration, token)
+    if token is not None and not configuration.endpoint.is_embedded and configuration.is_sendable:
+        _remember_address(configuration, token, environ, config.rootpath)
+    if warning or store_warning:
+        configuration = replace(configuration, warnings=(warning or store_warning, *configuration.warnings))
+    prefix = str(getattr(config.option, "junitprefix", None) or "")
+    template = files_template(configuration, environ, config.rootpath)
+    return SessionSetup(
+        configuration=configuration,
+        token=token,
+        timeouts=timeouts_from(environ, exit_all=configuration.exit_wait),
+        environ=dict(environ),
+        store=store,
+        options=recording_options(configuration, prefix, secrets, artifact_url=template),
+    )
+
+
+def _remember_address(configuration: Configuration, token: Token, environ: Mapping[str, str], root: Path) -> None:
+    """Store that the token is used for this address: the console command may send it there from now on."""
+    from pytest_automation_report.settings.known_addresses import (  # noqa: PLC0415 - only for servers elsewhere
+        KnownAddresses,
+        certificates_digest,
+    )
+
+    is_set = "ca_file" in configuration.origins and configuration.url.startswith("https:")
+    # Without a digest the console command asks whether the certificates are right; the session needs none.
+    with suppress(OSError):
+        digest = certificates_digest(configuration.ca_file if is_set else "")
+        KnownAddresses(environ, root).remember(configuration.url, token, digest)
+
+
+def _check_before(configuration: Configuration, token: Token | None) -> None:
+    """Raise `pytest.UsageError` if results cannot be sent; without a token they are sent later, which is allowed."""
+    from pytest_automation_report.checks.preflight import preflight_checks  # noqa: PLC0415 - only if the setting is on
+
+    origin = configuration.origins.get("preflight", "preflight")
+    if configuration.blocking_error:
+        raise pytest.UsageError(f"{origin}: results cannot be sent: {configuration.blocking_error}")
+    if token is None:
+        return
+    failed = [check.line for check in preflight_checks(configuration.endpoint, token) if check.state == "failed"]
+    if failed:
+        target = configuration.url or configuration.database
+        raise pytest.UsageError(f"{origin}: {target} cannot be used: {'; '.join(failed)}")
