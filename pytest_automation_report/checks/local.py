@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["database_check", "process_check", "spool_check", "versions"]
 
 _PACKAGES: Final = (
-    "pytest", "pytest-xdist", "requests", "urllib3", "certifi", "click", "falcon", "marshmallow", "peewee", "waitress",
+    "pytest", "pytest-xdist", "requests", "urllib3", "certifi", "click", "falcon", "msgspec", "peewee", "waitress",
 )  # fmt: skip
 _INITS: Final = frozenset({
     "systemd", "init", "launchd", "tini", "docker-init", "dumb-init", "catatonit", "s6-svscan", "runit", "runsvdir",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Packages that the sender imports, for any server, for a bucket and for the embedded server.
 NEEDED: Final = ("pytest_automation_report", "requests", "urllib3", "certifi", "idna")
 NEEDED_FOR_BUCKETS: Final = "obstore"
-NEEDED_EMBEDDED: Final = ("falcon", "peewee", "marshmallow")
+NEEDED_EMBEDDED: Final = ("falcon", "peewee", "msgspec")
 # Dependencies of some versions of those: their folders are added if they are installed.
 _OPTIONAL: Final = ("charset_normalizer", "chardet", "packaging", "typing_extensions", "backports")
 

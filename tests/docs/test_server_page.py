@@ -216,7 +216,6 @@ def test_health_and_limits(shop: Path) -> None:
     from pytest_automation_report.server.http import request_body as bodies  # noqa: PLC0415 - of this test alone
     from pytest_automation_report.server.http import schemas  # noqa: PLC0415
     from pytest_automation_report.server.http.channels import Deadlines  # noqa: PLC0415
-    from pytest_automation_report.server.http.fast_validation import MAX_TESTS  # noqa: PLC0415
     from pytest_automation_report.server.http.mistakes import MISTAKES_LISTED  # noqa: PLC0415
     from pytest_automation_report.server.http.request_body import MAX_BODY_BYTES, MAX_DEPTH  # noqa: PLC0415
     from pytest_automation_report.server.http.serving import CONNECTIONS  # noqa: PLC0415
@@ -232,7 +231,7 @@ def test_health_and_limits(shop: Path) -> None:
         f"{MAX_BODY_BYTES // mebi} MiB, before and after gzip; JSON {MAX_DEPTH} levels deep",
         f"| one artifact | {MAX_CONTENT_BYTES // mebi} MiB |",
         f"| {bodies.MAX_VALUES:,}; a gzip body has at most {bodies.MAX_MEMBERS:,} members |",
-        f"| tests of one append | {MAX_TESTS:,} |",
+        f"| tests of one append | {schemas.MAX_TESTS:,} |",
         f"| {schemas.MAX_ENTRIES:,} each; {schemas.MAX_TAGS} |",
         f"| {MAX_ATTACHED // mebi} MiB together |",
         f"| {schemas.NAME_LENGTH:,} characters |",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # What a session must never pay for: the sender's and the server's packages.
 COSTLY = {
-    *("requests", "urllib3", "click", "falcon", "waitress", "peewee", "marshmallow", "jinja2"),
+    *("requests", "urllib3", "click", "falcon", "waitress", "peewee", "msgspec", "jinja2"),
     *("sqlite3", "_sqlite3"),
 }
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import convert
+
+from pytest_automation_report.server.http.schemas import RunBody
 from pytest_automation_report.server.store.database import execute
-from pytest_automation_report.server.store.inputs import ThreadSubmission, run_from
+from pytest_automation_report.server.store.inputs import ThreadSubmission
 from pytest_automation_report.server.store.tables import AttachmentRow, RunRow, ThreadRow
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ def create_crowded_runs(store: Store, runs: int, threads: int, **properties: obj
     body = {"name": "a crowd", "source": "suite", "fields": [{"type": 1, "name": "Branch", "value": "main"}]}
 
     def one(writer: Writer) -> int:
-        run_id = writer.create_run(1, run_from({**body, **properties}))
+        run_id = writer.create_run(1, convert({**body, **properties}, RunBody).submission())
         first = writer.create_thread(run_id, ThreadSubmission(None, None, ()))
         _multiply(writer.database, run_id, first, threads)
         return run_id

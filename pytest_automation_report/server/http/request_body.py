@@ -1,7 +1,7 @@
-"""Reading a request's body as a JSON object.
+"""Read a request's body as one of the declared bodies.
 
-Texts that no JSON reader or database is sure to take (NUL, lone surrogates) are made visible here, once, so that
-everything behind this module can store what it is given.
+Texts that not every JSON reader and database accepts (NUL, lone surrogates) are made visible here, once, so that
+everything behind this module can store them.
 """
 
 from __future__ import annotations
@@ -9,9 +9,14 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from functools import lru_cache
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from msgspec import DecodeError
+from msgspec.json import Decoder
+
+from pytest_automation_report.server.http.mistakes import Mistakes, examined
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.inputs import INT64_MAX
 
@@ -19,6 +24,9 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.http.schemas import Body
+
+B = TypeVar("B", bound="Body")
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """Largest body that is read, and largest one that a compressed body may become."""
@@ -66,12 +74,31 @@ def received(req: falcon.Request, missing: bytes | None = None) -> bytes:
     raise ApiError(415, "The request body must be sent as it is or compressed by gzip.")
 
 
-def object_from(body: bytes) -> Json:
-    """Return the JSON object that a body holds; raises `ApiError` (400) when it holds none.
+def body_from(body: bytes, declared: type[B]) -> B:
+    """Return a body as it is declared.
 
-    One with more values than `MAX_VALUES` is 413.
+    Raises `ApiError`: 422 with every mistake, 400 for bytes that are no JSON object, 413 for more values than
+    `MAX_VALUES`.
     """
     _check_values(body)
+    if b"\\u0000" not in body:  # msgspec would take it for a text like any other
+        try:
+            decoder: Decoder[B] = _decoder(declared)
+            return decoder.decode(body)
+        except (DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+    mistakes = Mistakes()
+    value: Any = examined(_object_from(body), declared, mistakes)
+    mistakes.refuse()
+    return cast("B", value)
+
+
+@lru_cache(maxsize=64)
+def _decoder(declared: type[B]) -> Decoder[B]:
+    return Decoder(declared)
+
+
+def _object_from(body: bytes) -> Json:
     try:
         value = _parsed(body.decode("utf-8", "surrogatepass"))
         if _MAYBE_UNSAFE.search(body):
@@ -158,13 +185,19 @@ def _is_too_deep(value: Any) -> bool:  # noqa: ANN401 - what JSON holds is known
 def _parsed(text: str) -> Any:  # noqa: ANN401 - what JSON holds is known only after it was looked at
     """Parse strictly; a number with more digits than Python converts is one that no property takes."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_number)
     except json.JSONDecodeError:
         raise
     except ValueError as error:
         if "digit" not in str(error):
             raise
-        return json.loads(text, parse_constant=_refuse_constant, parse_int=_bounded)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_number, parse_int=_bounded)
+
+
+def _number(text: str) -> float:
+    """Return an integer for one that is written like 2.0, as JSON Schema has it."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _bounded(digits: str) -> int:

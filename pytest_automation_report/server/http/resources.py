@@ -7,28 +7,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_automation_report.server.http import query_parameters as queries
 from pytest_automation_report.server.http import schemas, views
-from pytest_automation_report.server.http.fast_validation import tests_from
-from pytest_automation_report.server.http.mistakes import Mistakes
-from pytest_automation_report.server.http.request_body import object_from, received
+from pytest_automation_report.server.http.request_body import body_from, received
 from pytest_automation_report.server.store.errors import ApiError
-from pytest_automation_report.server.store.inputs import attachments_from, json_text, run_from, thread_from
+from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.reads import Reader
 from pytest_automation_report.server.store.store import IdempotentRequest, StoredResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import falcon
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.inputs import ThreadSubmission
     from pytest_automation_report.server.store.reads import Page, RunRecord
     from pytest_automation_report.server.store.references import Reference
-    from pytest_automation_report.server.store.statuses import StatusTable
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
@@ -36,17 +32,6 @@ if TYPE_CHECKING:
 
 _THREADS_AT_ONCE: Final = 2_000
 """Most threads of a page's runs that are in memory at once, unless one run has more."""
-
-_RUN_PAGE = queries.RunPageQuery()
-_RUN_QUERY = queries.RunQuery()
-_SOURCE_QUERY = queries.SourceQuery()
-_TEST_PAGE = queries.TestPageQuery()
-_SOURCE_PAGE = queries.SourcePageQuery()
-_RUN = schemas.RunBody()
-_RUN_APPEND = schemas.RunAppendBody()
-_RUN_COMPLETION = schemas.RunCompletionBody()
-_THREAD = schemas.ThreadBody()
-_THREAD_COMPLETION = schemas.ThreadCompletionBody()
 
 
 class HealthResource:
@@ -89,7 +74,7 @@ class ProjectRunsResource(_Resource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Answer with a page of the project's runs."""
-        query = queries.query_from(_RUN_PAGE, req.params)
+        query = queries.query_from(queries.RUN_PAGE, req.params)
         has_threads = queries.is_set(query, "threads")
 
         def question(reader: Reader) -> tuple[Page[RunRecord], References, Sequence[Sequence[int]]]:
@@ -130,7 +115,7 @@ class ProjectRunsResource(_Resource):
     def on_post(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Create a run."""
         body = received(req)
-        run = run_from(schemas.loaded(_RUN, object_from(body)))
+        run = body_from(body, schemas.RunBody).submission()
         is_strict = self._are_references_strict
         self._apply(req, resp, body, lambda writer: writer.create_run(project_id, run, are_references_strict=is_strict))
 
@@ -140,7 +125,7 @@ class RunResource(_Resource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Answer with the run, and with its threads unless ``threads=0``."""
-        query = queries.query_from(_RUN_QUERY, req.params)
+        query = queries.query_from(queries.RUN_QUERY, req.params)
 
         def question(reader: Reader) -> tuple[RunRecord, References]:
             record = reader.run(run_id, None if queries.is_set(query, "threads") else 0)
@@ -156,7 +141,7 @@ class RunAppendResource(_Resource):
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Add fields, artifacts and links to the run."""
         body = received(req)
-        attachments = attachments_from(schemas.loaded(_RUN_APPEND, object_from(body)))
+        attachments = body_from(body, schemas.RunAppendBody).attachments()
         self._apply(req, resp, body, lambda writer: writer.append_to_run(run_id, attachments))
 
 
@@ -166,7 +151,7 @@ class RunCompletionResource(_Resource):
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Complete the run and its open threads."""
         body = received(req, missing=b"{}")
-        measure = schemas.loaded(_RUN_COMPLETION, object_from(body)).get("measure_elapsed", False)
+        measure = body_from(body, schemas.RunCompletionBody).measure_elapsed
         self._apply(req, resp, body, lambda writer: writer.complete_run(run_id, measure_elapsed=measure))
 
 
@@ -176,7 +161,7 @@ class RunThreadsResource(_Resource):
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Create a thread."""
         body = received(req, missing=b"{}")
-        thread = thread_from(schemas.loaded(_THREAD, object_from(body)))
+        thread = body_from(body, schemas.ThreadBody).submission()
         self._apply(req, resp, body, lambda writer: writer.create_thread(run_id, thread))
 
 
@@ -185,7 +170,7 @@ class RunTestsResource(_Resource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Answer with a page of the run's results."""
-        query = queries.query_from(_TEST_PAGE, req.params)
+        query = queries.query_from(queries.TEST_PAGE, req.params)
         page = self._store.read(lambda reader: reader.test_page(run_id, query))
         _set_json(resp, views.page_view(page, views.test_view))
 
@@ -199,7 +184,7 @@ class ThreadAppendResource(_Resource):
         # Read in a transaction before the write: validation of a large body must not hold the write lock.
         statuses = self._store.read(lambda reader: reader.thread_statuses(thread_id))
         try:
-            addition = _addition_from(object_from(body), statuses)
+            addition = body_from(body, schemas.thread_append(statuses)).addition(statuses)
         except ApiError:
             # A repetition is valid even if the project has renamed a status of its tests since the first request.
             if not self._answer_repetition(req, resp, body):
@@ -214,8 +199,7 @@ class ThreadCompletionResource(_Resource):
     def on_post(self, req: falcon.Request, resp: falcon.Response, thread_id: int) -> None:
         """Complete the thread."""
         body = received(req, missing=b"{}")
-        final = schemas.loaded(_THREAD_COMPLETION, object_from(body))
-        observed, computed = final.get("elapsed_observed"), final.get("elapsed_computed")
+        observed, computed = body_from(body, schemas.ThreadCompletionBody).durations()
         self._apply(req, resp, body, lambda writer: writer.complete_thread(thread_id, observed, computed))
 
 
@@ -224,7 +208,7 @@ class ProjectSourcesResource(_Resource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Answer with a page of the project's sources."""
-        query = queries.query_from(_SOURCE_PAGE, req.params)
+        query = queries.query_from(queries.SOURCE_PAGE, req.params)
 
         def question(reader: Reader) -> tuple[Page[Json], References]:
             page = reader.source_page(project_id, query)
@@ -239,7 +223,7 @@ class SourceResource(_Resource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
         """Answer with the source."""
-        query = queries.query_from(_SOURCE_QUERY, req.params)
+        query = queries.query_from(queries.SOURCE_QUERY, req.params)
 
         def question(reader: Reader) -> tuple[Json, References]:
             source = reader.source(source_id)
@@ -281,13 +265,3 @@ def _set_stored_response(resp: falcon.Response, response: StoredResponse) -> Non
 
 def _set_json(resp: falcon.Response, value: Json) -> None:
     resp.data = json_text(value).encode()
-
-
-def _addition_from(body: Mapping[str, Any], statuses: StatusTable) -> ThreadSubmission:
-    mistakes = Mistakes()
-    # Tests are checked apart from the rest, without marshmallow: it is a hundred times slower.
-    properties_body = {name: value for name, value in body.items() if name != "tests"}
-    properties = schemas.checked(_THREAD, properties_body, mistakes)
-    tests = tests_from(body.get("tests", []), statuses, mistakes)
-    mistakes.refuse()
-    return thread_from(properties, tests, statuses)

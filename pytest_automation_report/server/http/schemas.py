@@ -1,304 +1,248 @@
-"""What the bodies of requests must look like, with every mistake told at once.
+"""Declare the bodies of requests once: decoding, checks and the words of refusals follow from these structs.
 
-marshmallow gives the errors; a big append in the common shape does not come here (`shapes`).
+msgspec decodes and checks a body in one pass and stops at its first mistake. `mistakes` then reads the body property by
+property with the same declarations, so that the answer names every mistake. A ``description`` completes its sentence
+"Must be ...".
 """
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
-from marshmallow.validate import Length
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
+from msgspec.json import Encoder
 
-from pytest_automation_report.server.http.mistakes import Mistakes
-from pytest_automation_report.server.store.inputs import INT64_MAX
+from pytest_automation_report.server.store.inputs import (
+    INT64_MAX,
+    RunSubmission,
+    StoredAttachment,
+    StoredTest,
+    ThreadSubmission,
+    json_text,
+)
+from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.statuses import StatusTable
+    from pytest_automation_report.server.store.inputs import Kind
+    from pytest_automation_report.server.store.statuses import ResultStatus, StatusTable
 
-    _IntegerField: TypeAlias = fields.Field[int]
-    _BooleanField: TypeAlias = fields.Field[bool]
-    _PairsField: TypeAlias = fields.Field[dict[str, str]]
-    _AnyField: TypeAlias = fields.Field[Any]
-    _EntriesField: TypeAlias = fields.List[Any]
-else:  # marshmallow 3 has no generic fields
-    _IntegerField = _BooleanField = _PairsField = _AnyField = fields.Field
-    _EntriesField = fields.List
-
-NOTE_LENGTH = 80
+NOTE_LENGTH: Final = 80
 """Longest note, in characters."""
 
-NAME_LENGTH = 4096
+NAME_LENGTH: Final = 4096
 """Longest name, folder, path or tag, in characters: pages and lists show hundreds of them at once."""
 
-MAX_ENTRIES = 1000
+MAX_ENTRIES: Final = 1000
 """Most fields, artifacts or links of one test, or that one request adds to a run or thread; most pairs of a meta."""
 
-MAX_TAGS = 100
+MAX_TAGS: Final = 100
 """Most tags of a run."""
 
-FIELD_TYPES = range(1, 6)
-"""The types that a field can have."""
+MAX_TESTS: Final = 50_000
+"""Most tests of one append; clients that send whole suites at once must fit."""
 
-is_key = re.compile(r"[a-z0-9]{1,64}").fullmatch
-"""Whether a text can be the key of a test."""
-
-is_url = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.+", re.DOTALL).fullmatch
-"""Whether a text is an address with a scheme; which schemes a page makes links of is the page's rule."""
-
-_Messages: TypeAlias = "dict[str, str | list[Any] | dict[Any, Any]]"
-
-_REQUIRED: _Messages = {"required": "This property is required.", "null": "This property may not be null."}
-_TEXT: _Messages = {**_REQUIRED, "invalid": "Must be a text."}
-_LIST: _Messages = {**_REQUIRED, "invalid": "Must be a list."}
-_OBJECT: _Messages = {**_REQUIRED, "type": "Must be an object."}
-
-
-class Whole(_IntegerField):
-    """An integer as JSON has it: neither ``true`` nor ``"12"`` nor 1.5."""
-
-    def __init__(
-        self,
-        low: int,
-        high: int = INT64_MAX,
-        *,
-        required: bool = False,
-        allow_none: bool = False,
-    ) -> None:
-        super().__init__(required=required, allow_none=allow_none, error_messages=_REQUIRED)
-        self._low = low
-        self._high = high
-
-    def _deserialize(self, value: object, attr: str | None, data: Mapping[str, Any] | None, **_: object) -> int:
-        del attr, data
-        number = int(value) if isinstance(value, float) and value.is_integer() else value
-        if not isinstance(number, int) or isinstance(number, bool):
-            raise ValidationError("Must be an integer.")
-        if not self._low <= number <= self._high:
-            raise ValidationError(f"Must be an integer from {self._low} to {self._high}.")
-        return number
+_Text = Annotated[str, Meta(description="a text")]
+_Name = Annotated[
+    str, Meta(min_length=1, max_length=NAME_LENGTH, description=f"a text of 1 to {NAME_LENGTH} characters")
+]
+_NameOrEmpty = Annotated[str, Meta(max_length=NAME_LENGTH, description=f"a text of at most {NAME_LENGTH} characters")]
+_Note = Annotated[str, Meta(max_length=NOTE_LENGTH, description=f"a text of at most {NOTE_LENGTH} characters")]
+_Key = Annotated[str, Meta(pattern=r"\A[a-z0-9]{1,64}\Z", description="1 to 64 of the characters a-z and 0-9")]
+# Which schemes a page makes links of is the page's rule.
+_Url = Annotated[
+    str, Meta(pattern=r"(?s)\A[A-Za-z][A-Za-z0-9+.-]*:.", description="an address with a scheme, like https://")
+]
+_Count = Annotated[int, Meta(ge=0, le=INT64_MAX, description=f"an integer from 0 to {INT64_MAX}")]
+_Id = Annotated[int, Meta(ge=1, le=INT64_MAX, description=f"an integer from 1 to {INT64_MAX}")]
+_FieldType = Annotated[int, Meta(ge=1, le=5, description="an integer from 1 to 5")]
+_Flag = Annotated[bool, Meta(description="true or false")]
+_Pairs = Annotated[dict[str, _Text], Meta(max_length=MAX_ENTRIES, description="an object")]
+_Tags = Annotated[list[_Name], Meta(max_length=MAX_TAGS, description="a list")]
 
 
-class Flag(_BooleanField):
-    """``true`` or ``false`` and nothing that looks like them."""
+class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A JSON object of a request.
 
-    def __init__(self) -> None:
-        super().__init__(error_messages=_REQUIRED)
-
-    def _deserialize(self, value: object, attr: str | None, data: Mapping[str, Any] | None, **_: object) -> bool:
-        del attr, data
-        if not isinstance(value, bool):
-            raise ValidationError("Must be true or false.")
-        return value
+    Properties that the contract does not have are ignored, but not by msgspec: they could be nested deeper than any
+    other reader takes. A body that has some is read as one with mistakes is, and then found to have none.
+    """
 
 
-class Pairs(_PairsField):
-    """An object whose values are texts."""
+class FieldBody(Body, frozen=True, kw_only=True):
+    """A field of a run, thread or test, in the order of the stored JSON."""
 
-    def __init__(self) -> None:
-        super().__init__(error_messages=_REQUIRED)
-
-    def _deserialize(
-        self,
-        value: object,
-        attr: str | None,
-        data: Mapping[str, Any] | None,
-        **_: object,
-    ) -> dict[str, str]:
-        del attr, data
-        if not isinstance(value, dict):
-            raise ValidationError("Must be an object.")
-        if len(value) > MAX_ENTRIES:
-            raise _too_many(len(value), MAX_ENTRIES)
-        wrong = {name: ["Must be a text."] for name, entry in value.items() if not isinstance(entry, str)}
-        if wrong:
-            raise ValidationError(wrong)
-        return value
+    type: _FieldType
+    name: _Name
+    value: _Text | UnsetType | None = UNSET
+    meta: _Pairs | UnsetType = UNSET
+    is_highlight: _Flag | UnsetType = UNSET
 
 
-class Entries(_EntriesField):
-    """A list whose length is checked first, so that a long one costs nothing more."""
+class ArtifactBody(Body, frozen=True, kw_only=True):
+    """A file that is stored elsewhere, in the order of the stored JSON."""
 
-    def __init__(self, entry: _AnyField, most: int, **options: Any) -> None:  # noqa: ANN401 - marshmallow's options
-        super().__init__(entry, error_messages=_LIST, **options)
-        self._most = most
-
-    def _deserialize(
-        self,
-        value: object,
-        attr: str | None,
-        data: Mapping[str, Any] | None,
-        **options: Any,  # noqa: ANN401 - handed through
-    ) -> list[Any]:
-        if isinstance(value, list) and len(value) > self._most:
-            raise _too_many(len(value), self._most)
-        entries: list[Any] = super()._deserialize(value, attr, data, **options)
-        return entries
+    name: _Name
+    note: _Note | UnsetType | None = UNSET
+    url: _Url
+    mime_type: _NameOrEmpty | UnsetType | None = UNSET
+    size: _Count | UnsetType | None = UNSET
 
 
-def _too_many(amount: int, most: int) -> ValidationError:
-    return ValidationError(f"Has {amount} entries; at most {most} are taken.")
+class LinkBody(Body, frozen=True, kw_only=True):
+    """A web address of a run, in the order of the stored JSON."""
+
+    name: _Name
+    note: _Note | UnsetType | None = UNSET
+    url: _Url
 
 
-def _text(
-    *,
-    required: bool = False,
-    allow_none: bool = False,
-    least: int = 0,
-    most: int | None = None,
-    check: Callable[[str], None] | None = None,
-) -> fields.String:
-    """Return a text field; lengths are in characters."""
-    length = Length(min=least or None, max=most) if least or most else None
-    return fields.String(
-        required=required,
-        allow_none=allow_none,
-        error_messages=_TEXT,
-        validate=[each for each in (length, check) if each is not None],
-    )
+_Fields = Annotated[list[FieldBody], Meta(max_length=MAX_ENTRIES, description="a list")]
+_Artifacts = Annotated[list[ArtifactBody], Meta(max_length=MAX_ENTRIES, description="a list")]
+_Links = Annotated[list[LinkBody], Meta(max_length=MAX_ENTRIES, description="a list")]
 
 
-def _many(schema: type[Schema], name: str, most: int = MAX_ENTRIES) -> _AnyField:
-    """Return a list field for a property; not under its own name, since schemas have a ``fields`` of their own."""
-    entry = fields.Nested(schema, error_messages=_OBJECT)
-    return Entries(entry, most, data_key=name, attribute=name)
-
-
-def _check_key(value: str) -> None:
-    if not is_key(value):
-        raise ValidationError("Must be 1 to 64 of the characters a-z and 0-9.")
-
-
-def _check_url(value: str) -> None:
-    if not is_url(value):
-        raise ValidationError("Must be an address with a scheme, like https://.")
-
-
-class _Body(Schema):
-    """Properties that the contract does not have are ignored."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-    error_messages = {"type": "Must be an object."}  # noqa: RUF012 - marshmallow's own way to name its texts
-
-
-class FieldBody(_Body):
-    """A field of a run, thread or test."""
-
-    type = Whole(FIELD_TYPES.start, FIELD_TYPES.stop - 1, required=True)
-    name = _text(required=True, least=1, most=NAME_LENGTH)
-    value = _text(allow_none=True)
-    meta = Pairs()
-    is_highlight = Flag()
-
-
-class ArtifactBody(_Body):
-    """A file that is stored elsewhere."""
-
-    name = _text(required=True, least=1, most=NAME_LENGTH)
-    url = _text(required=True, check=_check_url)
-    note = _text(allow_none=True, most=NOTE_LENGTH)
-    mime_type = _text(allow_none=True, most=NAME_LENGTH)
-    size = Whole(0, allow_none=True)
-
-
-class LinkBody(_Body):
-    """A web address of a run."""
-
-    name = _text(required=True, least=1, most=NAME_LENGTH)
-    url = _text(required=True, check=_check_url)
-    note = _text(allow_none=True, most=NOTE_LENGTH)
-
-
-class TestBody(_Body):
-    """One result of one test; which words are a status is the project's rule (`test_schema`)."""
+class TestBody(Body, frozen=True, kw_only=True):
+    """One result of one test; ``elapsed`` is in microseconds."""
 
     __test__ = False  # pytest must not collect it
 
-    key = _text(required=True, check=_check_key)
-    name = _text(required=True, least=1, most=NAME_LENGTH)
-    folder = _text(required=True, least=1, most=NAME_LENGTH)
-    status = _text(required=True, least=1)
-    elapsed = Whole(0)
-    file = _text(most=NAME_LENGTH)
-    line = Whole(0)
-    assertions = Whole(0)
-    field_list = _many(FieldBody, "fields")
-    artifact_list = _many(ArtifactBody, "artifacts")
+    key: _Key
+    name: _Name
+    folder: _Name
+    status: _Text
+    elapsed: _Count | UnsetType = UNSET
+    file: _NameOrEmpty | UnsetType = UNSET
+    line: _Count | UnsetType = UNSET
+    assertions: _Count | UnsetType = UNSET
+    fields: _Fields = field(default_factory=list)
+    artifacts: _Artifacts = field(default_factory=list)
+
+    def row(self, by_alias: Mapping[str, ResultStatus]) -> StoredTest:
+        """Return the test as it is stored."""
+        return StoredTest(
+            self.key,
+            self.name,
+            self.folder,
+            by_alias[self.status].id,
+            None if self.elapsed is UNSET else self.elapsed,
+            None if self.file is UNSET else self.file,
+            None if self.line is UNSET else self.line,
+            None if self.assertions is UNSET else self.assertions,
+            _text(self.fields) if self.fields else None,
+            _text(self.artifacts) if self.artifacts else None,
+        )
 
 
-class RunAppendBody(_Body):
-    """What is added to a run."""
+class RunAppendBody(Body, frozen=True, kw_only=True):
+    """An addition to a run."""
 
-    field_list = _many(FieldBody, "fields")
-    artifact_list = _many(ArtifactBody, "artifacts")
-    link_list = _many(LinkBody, "links")
+    fields: _Fields = field(default_factory=list)
+    artifacts: _Artifacts = field(default_factory=list)
+    links: _Links = field(default_factory=list)
 
-
-class RunBody(RunAppendBody):
-    """A run to create."""
-
-    name = _text(required=True, least=1, most=NAME_LENGTH)
-    source = _text(required=True, least=1, most=NAME_LENGTH)
-    config = _text(most=NAME_LENGTH)
-    config_id = Whole(1)
-    milestone = _text(most=NAME_LENGTH)
-    milestone_id = Whole(1)
-    tags = Entries(_text(least=1, most=NAME_LENGTH), MAX_TAGS)
+    def attachments(self) -> tuple[StoredAttachment, ...]:
+        """Return the fields, artifacts and links as they are stored."""
+        return (
+            *_attachments("fields", self.fields),
+            *_attachments("artifacts", self.artifacts),
+            *_attachments("links", self.links),
+        )
 
 
-class RunCompletionBody(_Body):
+class RunBody(RunAppendBody, frozen=True, kw_only=True):
+    """A run to create; an empty name of a configuration or milestone means none."""
+
+    name: _Name
+    source: _Name
+    config: _NameOrEmpty = ""
+    config_id: _Id | UnsetType = UNSET
+    milestone: _NameOrEmpty = ""
+    milestone_id: _Id | UnsetType = UNSET
+    tags: _Tags = field(default_factory=list)
+
+    def submission(self) -> RunSubmission:
+        """Return the run as the store takes it."""
+        return RunSubmission(
+            self.name,
+            self.source,
+            self.config or None,
+            None if self.config_id is UNSET else self.config_id,
+            self.milestone or None,
+            None if self.milestone_id is UNSET else self.milestone_id,
+            json_text(self.tags),
+            self.attachments(),
+            tuple(dict.fromkeys(self.tags)),
+        )
+
+
+class RunCompletionBody(Body, frozen=True, kw_only=True):
     """How the elapsed time of a completed run is found."""
 
-    measure_elapsed = Flag()
+    measure_elapsed: _Flag = False
 
 
-class ThreadCompletionBody(_Body):
+class ThreadCompletionBody(Body, frozen=True, kw_only=True):
     """The final durations of a thread, in microseconds."""
 
-    elapsed_observed = Whole(0)
-    elapsed_computed = Whole(0)
+    elapsed_observed: _Count | UnsetType = UNSET
+    elapsed_computed: _Count | UnsetType = UNSET
+
+    def durations(self) -> tuple[int | None, int | None]:
+        """Return the observed and the computed duration, None if missing."""
+        return (
+            None if self.elapsed_observed is UNSET else self.elapsed_observed,
+            None if self.elapsed_computed is UNSET else self.elapsed_computed,
+        )
 
 
-class ThreadBody(ThreadCompletionBody):
+class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
     """A thread to create."""
 
-    field_list = _many(FieldBody, "fields")
-    artifact_list = _many(ArtifactBody, "artifacts")
+    fields: _Fields = field(default_factory=list)
+    artifacts: _Artifacts = field(default_factory=list)
+
+    def submission(
+        self, tests: Sequence[StoredTest] = (), statuses: StatusTable = DEFAULT_STATUSES
+    ) -> ThreadSubmission:
+        """Return the thread as the store takes it."""
+        attachments = (*_attachments("fields", self.fields), *_attachments("artifacts", self.artifacts))
+        return ThreadSubmission(*self.durations(), attachments, tests, statuses)
+
+
+class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
+    """An addition to a thread; `thread_append` returns its form for a project's statuses."""
+
+    tests: list[TestBody] = field(default_factory=list)
+
+    def addition(self, statuses: StatusTable) -> ThreadSubmission:
+        """Return the addition as the store takes it; the body must have been checked with the same statuses."""
+        by_alias = statuses.by_alias
+        return self.submission([test.row(by_alias) for test in self.tests], statuses)
 
 
 @lru_cache(maxsize=64)
-def test_schema(statuses: StatusTable) -> Schema:
-    """Return the schema of one test of a project with these statuses."""
-    known = ", ".join(statuses.by_alias)
-
-    def check(value: str) -> None:
-        if value not in statuses.by_alias:
-            raise ValidationError(f"Is no known status; known are {known}.")
-
-    return TestBody.from_dict({"status": _text(required=True, check=check)})()
-
-
-def loaded(schema: Schema, body: Mapping[str, Any]) -> Json:
-    """Return the known properties of a body; raises `RefusalError` (422) that names its bad entries."""
-    mistakes = Mistakes()
-    result = checked(schema, body, mistakes)
-    mistakes.refuse()
-    return result
+def thread_append(statuses: StatusTable) -> type[ThreadAppendBody]:
+    """Return the append of a project: the words that a test's status may have are the project's."""
+    aliases = tuple(statuses.by_alias)
+    status: Any = Annotated[Literal[aliases], Meta(description=f"a known status: {', '.join(aliases)}")]
+    test = defstruct("TestBody", [("status", status)], bases=(TestBody,), kw_only=True)
+    # More tests are no mistake in one of them: clients answer 413 by smaller appends.
+    tests: Any = Annotated[list[test], Meta(max_length=MAX_TESTS, description="a list", extra={"status": 413})]  # type: ignore[valid-type] # as above
+    properties: Any = [("tests", tests, field(default_factory=list))]
+    body = defstruct("ThreadAppendBody", properties, bases=(ThreadAppendBody,), kw_only=True)
+    return cast("type[ThreadAppendBody]", body)
 
 
-def checked(schema: Schema, body: object, mistakes: Mistakes, path: str = "") -> Json:
-    """Return the known properties of a body or a part of it; add its mistakes, with which it is empty."""
-    try:
-        result = schema.load(body)  # type: ignore[arg-type] # marshmallow itself refuses other types than objects
-    except ValidationError as error:
-        mistakes.add(path, error.messages)
-        return {}
-    assert isinstance(result, dict)
-    return result
+_encode = Encoder().encode
+
+
+def _text(value: object) -> str:
+    """Return a struct, or a list of them, as compact JSON without the properties that were not sent."""
+    return _encode(value).decode()
+
+
+def _attachments(kind: Kind, entries: Iterable[Body]) -> Iterable[StoredAttachment]:
+    return (StoredAttachment(kind, _text(entry)) for entry in entries)

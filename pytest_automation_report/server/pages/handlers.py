@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.statuses import StatusTable
     from pytest_automation_report.server.store.store import Store
 
-_RUN_PAGE: Final = queries.RunPageQuery()
 _RUN_FILTERS: Final = ("status", "source_id", "tags")
 _PAGE_RUNS: Final = "25"
 
@@ -127,7 +126,7 @@ def _project_rows(project_ids: Sequence[int], reader: Reader) -> list[dict[str, 
 def _project_page(store: Store, project_id: int, parameters: Mapping[str, Any]) -> str:
     """Return the page with the runs of a project; an empty parameter, as forms send it, is ignored."""
     values = {name: text for name, text in single_values(parameters).items() if text}
-    query = queries.query_from(_RUN_PAGE, {"per_page": _PAGE_RUNS, **values})
+    query = queries.query_from(queries.RUN_PAGE, {"per_page": _PAGE_RUNS, **values})
     filters: dict[str, str] = {name: values[name] for name in _RUN_FILTERS if name in values}
     return render("runs.html", **store.read(partial(_project_values, project_id, query, filters)))
 

@@ -10,11 +10,12 @@ import pytest
 from peewee import InterfaceError, fn
 
 from pytest_automation_report.errors import StoreError
+from pytest_automation_report.server.http.schemas import RunBody
 from pytest_automation_report.server.store import postgres
 from pytest_automation_report.server.store.artifact_urls import content_address
 from pytest_automation_report.server.store.database import execute, lock_contents, lock_run, try_lock
 from pytest_automation_report.server.store.errors import ApiError, DiskFullError
-from pytest_automation_report.server.store.inputs import StoredTest, ThreadSubmission, json_text, run_from
+from pytest_automation_report.server.store.inputs import StoredTest, ThreadSubmission, json_text
 from pytest_automation_report.server.store.maintenance import check, remove_unused_tests
 from pytest_automation_report.server.store.store import IdempotentRequest, Store, StoredResponse
 from pytest_automation_report.server.store.tables import SCHEMA_VERSION, RunRow
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from support.clusters import Cluster
 
 NOTHING = StoredResponse(204)
-RUN = run_from({"name": "n", "source": "s"})
+RUN = RunBody(name="n", source="s").submission()
 THREAD = ThreadSubmission(None, None, ())
 
 

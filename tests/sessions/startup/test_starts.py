@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from support.checked_server import CheckedServer
 
 WHERE = "import pytest_automation_report; print(pytest_automation_report.__file__)"
-SERVER_PACKAGES = ("falcon", "waitress", "peewee", "playhouse", "pwiz", "marshmallow", "jinja2", "markupsafe")
+SERVER_PACKAGES = ("falcon", "waitress", "peewee", "playhouse", "pwiz", "msgspec", "jinja2", "markupsafe")
 
 
 def wheel_in_venv(wheelhouse: Wheelhouse, folder: Path) -> Python:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.server.http.fast_validation import MAX_TESTS
 from pytest_automation_report.server.http.mistakes import MISTAKES_LISTED
 from pytest_automation_report.server.http.request_body import MAX_BODY_BYTES, MAX_VALUES
-from pytest_automation_report.server.http.schemas import MAX_ENTRIES, MAX_TAGS, NAME_LENGTH
+from pytest_automation_report.server.http.schemas import MAX_ENTRIES, MAX_TAGS, MAX_TESTS, NAME_LENGTH
 from pytest_automation_report.server.store.database import MAX_ATTACHED
 from support.service import API, IN_A_FILE, a_test
 
