@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +14,9 @@ __all__ = ["MAIN_BRANCHES", "Base", "Changes", "RunFacts", "Why", "base_of", "ch
 
 MAIN_BRANCHES: Final = ("main", "master", "trunk", "develop")
 """Names of a main branch, if none is configured: the first that has runs is it."""
+
+Key = TypeVar("Key", int, str)
+"""What names a test: its key, or a number of the store."""
 
 Why: TypeAlias = Literal["asked", "same branch", "target branch", "main branch"]
 """Why a run is the base: the user asked for it, or it is the newest whole run of that branch."""
@@ -48,19 +51,19 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Generic[Key]):
     """Keys of tests by what changed since the base, each sorted.
 
     A test that the base does not have is newly failing if it fails, and a new test in any case. A skipped test has not
     been fixed.
     """
 
-    newly_failing: tuple[str, ...] = ()
-    still_failing: tuple[str, ...] = ()
-    fixed: tuple[str, ...] = ()
-    new_tests: tuple[str, ...] = ()
-    gone: tuple[str, ...] = ()
-    newly_skipped: tuple[str, ...] = ()
+    newly_failing: tuple[Key, ...] = ()
+    still_failing: tuple[Key, ...] = ()
+    fixed: tuple[Key, ...] = ()
+    new_tests: tuple[Key, ...] = ()
+    gone: tuple[Key, ...] = ()
+    newly_skipped: tuple[Key, ...] = ()
 
 
 def base_of(run: RunFacts, others: Iterable[RunFacts], *, main_branch: str = "") -> Base | None:
@@ -101,8 +104,8 @@ def is_partial(run: RunFacts, base: RunFacts | None) -> bool:
 
 
 def changes_between(
-    base: Mapping[str, Verdict] | None, run: Mapping[str, Verdict], *, has_part: bool = False
-) -> Changes:
+    base: Mapping[Key, Verdict] | None, run: Mapping[Key, Verdict], *, has_part: bool = False
+) -> Changes[Key]:
     """Return what changed between two runs; nothing if there is no base.
 
     ``base`` and ``run`` have the verdict of each test by its key. With ``has_part`` the run had a part of the suite:
@@ -139,5 +142,5 @@ def since(verdicts: Sequence[tuple[int, Verdict]]) -> int | None:
     return first if verdicts and verdicts[-1][1] == "failed" else None
 
 
-def _sorted(keys: Iterable[str]) -> tuple[str, ...]:
+def _sorted(keys: Iterable[Key]) -> tuple[Key, ...]:
     return tuple(sorted(keys))

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["HISTORY", "Change", "change_of", "median_and_deviation", "speed_of"]
+    from pytest_automation_report.findings.comparison import Key
+
+__all__ = ["HISTORY", "LAST", "Change", "change_of", "ranked", "speed_of"]
 
 HISTORY: Final = 20
 """Runs before the last ones that a duration is compared with."""
 
-# The last runs are taken together, so that one slow run is no change.
-_LAST: Final = 3
+LAST: Final = 3
+"""Runs at the end that are taken together, so that one slow run is no change."""
+
 # With fewer runs before the last ones nothing is said.
 _LEAST: Final = 5
 _RATIO: Final = 1.4
@@ -53,28 +56,26 @@ def speed_of(durations: Iterable[tuple[int, int]]) -> float:
     return median(ratios) if ratios else 1.0
 
 
-def median_and_deviation(durations: Sequence[float]) -> tuple[float, float]:
-    """Return the median of durations and the median of their absolute deviations from it; there must be one."""
-    middle = median(durations)
-    return middle, median(abs(duration - middle) for duration in durations)
-
-
 def change_of(durations: Sequence[float]) -> Change | None:
     """Return the change of a test's duration; None if it did not change, or too few runs are known.
 
     ``durations`` are microseconds of its passed results, oldest first, each divided by the speed of its run.
     """
-    before, last = durations[-HISTORY - _LAST : -_LAST], durations[-_LAST:]
+    before, last = durations[-HISTORY - LAST : -LAST], durations[-LAST:]
     if len(before) < _LEAST:
         return None
     now = median(last)
-    usual, deviation = median_and_deviation(before)
+    usual = median(before)
+    if usual / _RATIO <= now <= usual * _RATIO:
+        # Nearly all tests: the rest of the rule need not be computed.
+        return None
+    deviation = median(abs(duration - usual) for duration in before)
     noise = _DEVIATIONS * _MAD_FACTOR * deviation
     is_slower = now > max(_RATIO * usual, usual + noise, usual + _LEAST_CHANGE_US)
     is_faster = now < min(usual / _RATIO, usual - noise, usual - _LEAST_CHANGE_US)
     return Change(round(now), round(usual)) if is_slower or is_faster else None
 
 
-def ranked(changes: Mapping[str, Change]) -> list[str]:
+def ranked(changes: Mapping[Key, Change]) -> list[Key]:
     """Return the keys of changes by the seconds of a run that they cost or save, the most first."""
     return sorted(changes, key=lambda key: (-abs(changes[key].elapsed - changes[key].median), key))

@@ -144,6 +144,8 @@ _CRASHED: Final = re.compile(r"The (?:worker .{1,200} crashed while it|process t
 _TIMED_OUT: Final = re.compile(r"Failed: Timeout(?: \(|>| >)|\w*Timeout\w*: .{0,40}from pytest-timeout")
 _STRICT_XPASS: Final = re.compile(r"\[XPASS\(strict\)\]")
 _OUTAGES: Final = ("ConnectionError", "TimeoutError", "ConnectionRefusedError", "ConnectionResetError")
+# "KeyError: 'id'", "shop.NotFound": files of other tools have no type beside the message.
+_TYPE: Final = re.compile(r"([A-Za-z_][\w.]{0,200})(?::\s|$)")
 _PLACEHOLDER: Final = re.compile(r"<[a-z]+>")
 _WORD: Final = re.compile(r"[A-Za-z_]{2,}")
 
@@ -198,7 +200,8 @@ def failure_of(
 ) -> Failure:
     """Read a failure from the texts that a result has.
 
-    ``message`` and ``type_name`` are those of its highlighted field, ``text`` is the traceback. ``file`` and ``name``
+    ``message`` and ``type_name`` are those of its highlighted field; an empty type is taken from the message. ``text``
+    is the traceback. ``file`` and ``name``
     are the test's own. ``is_collection`` says that the result stands for a module that could not be collected.
     """
     line = message.strip().partition("\n")[0]
@@ -212,6 +215,9 @@ def failure_of(
         kind = "xpass"
     if _TIMED_OUT.match(line):
         kind = "timeout"
+    if not type_name:
+        begins_with_type = _TYPE.match(line)
+        type_name = begins_with_type[1] if begins_with_type else "AssertionError" if line.startswith("assert ") else ""
     return Failure(kind, type_name, line, _place(text) or f"{file}:{name.partition('[')[0]}")
 
 

@@ -15,12 +15,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from math import sqrt
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = ["WINDOW", "Flakiness", "Outcome", "Verdict", "flakiness_of", "storm", "wilson_interval"]
+
+Reason = TypeVar("Reason", int, str)
+"""A fingerprint, as digits or as a number."""
 
 Verdict: TypeAlias = Literal["passed", "failed", "skipped"]
 """Verdict of a run on one test; ``skipped`` stands for all that decides nothing: skipped, untested, xfailed."""
@@ -168,7 +171,7 @@ def _state(
     return "suspect" if isolated and clean_runs < _CLEAN_RUNS else "stable"
 
 
-def storm(failures: Iterable[str], tests: int) -> frozenset[str] | None:
+def storm(failures: Iterable[Reason], tests: int) -> frozenset[Reason] | None:
     """Return the fingerprints that many tests of a run share; None if the whole run is a storm.
 
     ``failures`` has the fingerprint of each failed test, ``tests`` is the number of tests that ran. A run is a storm if

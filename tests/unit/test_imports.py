@@ -36,7 +36,7 @@ TABLE: dict[str, frozenset[str]] = {
         "recording": "api text",
         "ci": "api text",
         "spool": "api text errors",
-        "server": "api text errors",
+        "server": "findings api text errors",
         "annotations": "recording spool api text errors",
         "settings": "recording ci api text errors",
         "delivery": "recording server spool api text errors",

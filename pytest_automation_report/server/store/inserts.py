@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.server.store.database import execute, share_tests
+from pytest_automation_report.server.store.derived import derived
 from pytest_automation_report.server.store.tables import INSERT_CASE, INSERT_RESULT
 
 if TYPE_CHECKING:
@@ -25,13 +26,14 @@ _INSERT_CASES: Final = (
 )
 _INSERT_RESULTS: Final = (
     'INSERT INTO "result" ("run_id", "thread_id", "case_id", "name", "folder", "status", "result_class", "elapsed",'
-    ' "file", "line", "assertions", "fields", "artifacts", "created")'
-    ' SELECT %s, %s, (SELECT "id" FROM "case" AS c WHERE c."source_id" = %s AND c."key" = t."key"),'
-    ' "name", "folder", "status", "result_class", "elapsed", "file", "line", "assertions", "fields", "artifacts", %s'
+    ' "file", "line", "assertions", "fields", "artifacts", "failed_attempts", "phase", "message", "fingerprint",'
+    ' "created") SELECT %s, %s, (SELECT "id" FROM "case" AS c WHERE c."source_id" = %s AND c."key" = t."key"),'
+    ' "name", "folder", "status", "result_class", "elapsed", "file", "line", "assertions", "fields", "artifacts",'
+    ' "failed_attempts", "phase", "message", "fingerprint", %s'
     " FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::bigint[], %s::text[], %s::bigint[],"
-    " %s::bigint[], %s::text[], %s::text[]) WITH ORDINALITY"
+    " %s::bigint[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[], %s::bigint[]) WITH ORDINALITY"
     ' AS t ("key", "name", "folder", "status", "result_class", "elapsed", "file", "line", "assertions", "fields",'
-    ' "artifacts", "position") ORDER BY "position"'
+    ' "artifacts", "failed_attempts", "phase", "message", "fingerprint", "position") ORDER BY "position"'
 )
 
 
@@ -56,7 +58,9 @@ def _insert_in_postgres(
     keys, names, folders, status_ids, *others = (list(column) for column in zip(*tests, strict=True))
     execute(database, _INSERT_CASES, (source_id, keys, source_id))
     values = (thread["run"], thread["id"], source_id, now)
-    columns = (keys, names, folders, status_ids, [classes[status_id] for status_id in status_ids], *others)
+    result_classes = [classes[status_id] for status_id in status_ids]
+    rows = zip(*map(derived, tests, result_classes), strict=True)
+    columns = (keys, names, folders, status_ids, result_classes, *others, *map(list, rows))
     execute(database, _INSERT_RESULTS, (*values, *columns))
 
 
@@ -84,6 +88,7 @@ def _insert_in_sqlite(
                 test.assertions,
                 test.fields,
                 test.artifacts,
+                *derived(test, classes[test.status]),
                 now,
             )
             for test in tests

@@ -20,11 +20,13 @@ from pytest_automation_report.server.store.statuses import COUNT_NAMES, ResultCl
 from pytest_automation_report.server.store.tables import (
     TABLES,
     AttachmentRow,
+    CaseHistoryRow,
     CaseRow,
     ContentPartRow,
     ContentRow,
     ContentUseRow,
     ResultRow,
+    RunFindingsRow,
     RunRow,
     RunTagRow,
     ThreadRow,
@@ -214,7 +216,7 @@ def remove_run(run_id: int, writer: Writer) -> int:
     """Remove a run with its threads, results and attachments; return the number of results, 0 for a missing run."""
     lock_run(writer.database, run_id)
     removed: int = ResultRow.delete().where(ResultRow.run == run_id).execute(writer.database)
-    for table in (AttachmentRow, ContentUseRow, RunTagRow, ThreadRow):
+    for table in (AttachmentRow, ContentUseRow, RunTagRow, RunFindingsRow, ThreadRow):
         table.delete().where(table.run == run_id).execute(writer.database)
     RunRow.delete().where(RunRow.id == run_id).execute(writer.database)
     return removed
@@ -225,6 +227,8 @@ def remove_unused_tests(source_id: int, writer: Writer) -> int:
     lock_tests(writer.database, source_id)
     results = ResultRow.select(ResultRow.id).where(ResultRow.case == CaseRow.id)
     is_unused: Any = (CaseRow.source == source_id) & ~fn.EXISTS(results)
+    unused = CaseRow.select(CaseRow.id).where(is_unused)
+    CaseHistoryRow.delete().where(CaseHistoryRow.case.in_(unused)).execute(writer.database)
     removed: int = CaseRow.delete().where(is_unused).execute(writer.database)
     return removed
 

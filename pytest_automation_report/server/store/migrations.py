@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_automation_report.server.store.database import execute
+from pytest_automation_report.server.store.derived import derived, run_columns
+from pytest_automation_report.server.store.inputs import StoredAttachment, StoredTest
+from pytest_automation_report.server.store.statuses import ResultClass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 _COLUMN = re.compile(r'"(\w+)" (INTEGER|TEXT|BLOB)( NOT NULL PRIMARY KEY)?')
 # Columns that peewee creates as INTEGER in PostgreSQL; all other integers of the tables have 64 bits.
-_INT32_COLUMNS = ("number", "status", "result_class")
+_INT32_COLUMNS = ("number", "status", "result_class", "failed_attempts", "version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +116,80 @@ def _contents_of_artifacts(database: Database) -> None:
     _execute(database, 'CREATE INDEX "content_use_hash" ON "content_use" ("hash")')
 
 
+def _columns_for_findings(database: Database) -> None:
+    for column in ('"branch" TEXT', '"commit" TEXT', '"target_branch" TEXT', '"is_selection" INTEGER'):
+        _execute(database, f'ALTER TABLE "run" ADD COLUMN {column}')
+    for column in ('"failed_attempts" INTEGER', '"phase" TEXT', '"message" TEXT', '"fingerprint" INTEGER'):
+        _execute(database, f'ALTER TABLE "result" ADD COLUMN {column}')
+    _execute(database, 'CREATE INDEX "run_source_id_branch" ON "run" ("source_id", "branch")')
+    _execute(
+        database, 'CREATE INDEX "result_fingerprint" ON "result" ("fingerprint") WHERE ("fingerprint" IS NOT NULL)'
+    )
+    _execute(
+        database,
+        'CREATE TABLE "series" ("id" INTEGER NOT NULL PRIMARY KEY, "source_id" INTEGER NOT NULL,'
+        ' "config" INTEGER NOT NULL, "branch" TEXT NOT NULL, "length" INTEGER NOT NULL, "runs" TEXT NOT NULL,'
+        ' FOREIGN KEY ("source_id") REFERENCES "source" ("id"))',
+    )
+    _execute(
+        database,
+        'CREATE UNIQUE INDEX "series_source_id_config_branch" ON "series" ("source_id", "config", "branch")',
+    )
+    _execute(
+        database,
+        'CREATE TABLE "case_history" ("series_id" INTEGER NOT NULL, "case_id" INTEGER NOT NULL,'
+        ' "position" INTEGER NOT NULL, "outcomes" TEXT NOT NULL, "durations" TEXT NOT NULL, "median" INTEGER,'
+        ' "since" INTEGER, PRIMARY KEY ("series_id", "case_id"),'
+        ' FOREIGN KEY ("series_id") REFERENCES "series" ("id"), FOREIGN KEY ("case_id") REFERENCES "case" ("id"))',
+    )
+    _execute(database, 'CREATE INDEX "case_history_case_id" ON "case_history" ("case_id")')
+    _execute(
+        database,
+        'CREATE TABLE "run_findings" ("run_id" INTEGER NOT NULL, "version" INTEGER NOT NULL, "body" TEXT NOT NULL,'
+        ' PRIMARY KEY ("run_id"), FOREIGN KEY ("run_id") REFERENCES "run" ("id"))',
+    )
+    _fill_runs(database)
+    _fill_results(database)
+
+
+def _fill_runs(database: Database) -> None:
+    """Copy branch and commit of each run out of its fields."""
+    rows = _execute(database, 'SELECT "run_id", "body" FROM "attachment" WHERE "kind" = ? ORDER BY "id"', ("fields",))
+    for run_id, body in rows:
+        for name, value in run_columns((StoredAttachment("fields", body),)).items():
+            _execute(database, f'UPDATE "run" SET "{name}" = ? WHERE "id" = ?', (value, run_id))  # noqa: S608 - one of our names  # nosec B608
+
+
+def _fill_results(database: Database) -> None:
+    """Derive the columns of failures and of results with several attempts, some at a time: a store may be large."""
+    last = 0
+    while True:
+        rows = _execute(
+            database,
+            'SELECT r."id", c."key", r."name", r."folder", r."status", r."result_class", r."file", r."fields"'
+            ' FROM "result" AS r JOIN "case" AS c ON c."id" = r."case_id" WHERE r."id" > ? AND'
+            ' (r."result_class" = ? OR r."fields" LIKE ?) ORDER BY r."id" LIMIT 500',
+            (last, int(ResultClass.FAILURE), '%"Attempts"%'),
+        )
+        for result_id, key, name, folder, status, result_class, file, fields in rows:
+            test = StoredTest(key, name, folder, status, file=file, fields=fields)
+            _execute(
+                database,
+                'UPDATE "result" SET "failed_attempts" = ?, "phase" = ?, "message" = ?, "fingerprint" = ?'
+                ' WHERE "id" = ?',
+                (*derived(test, result_class), result_id),
+            )
+            last = result_id
+        if not rows:
+            return
+
+
 MIGRATIONS = (
     Migration(2, "tags of runs in a separate table", _tags_of_runs),
     Migration(3, "result statuses of projects", _statuses_of_projects),
     Migration(4, "results of a run by their status", _results_by_status),
     Migration(5, "tags of milestones", _tags_of_milestones),
     Migration(6, "contents of artifacts", _contents_of_artifacts),
+    Migration(7, "branches, attempts and reasons of failures as columns", _columns_for_findings),
 )
 """All migrations, oldest first; version 1 was the first release."""

@@ -25,7 +25,7 @@ from peewee import (
 
 from pytest_automation_report.server.store.statuses import COUNT_NAMES, RunStatus
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Version of these tables. Each earlier version has a migration; a higher one belongs to a newer release."""
 
 
@@ -112,7 +112,11 @@ class MilestoneTagRow(Table):
 
 
 class RunRow(Counted):
-    """An automation run; ``tags`` is a JSON list."""
+    """An automation run; ``tags`` is a JSON list.
+
+    ``branch``, ``commit`` and ``target_branch`` are copies of its fields of these names: findings compare runs by them.
+    ``is_selection``: options chose some of the tests.
+    """
 
     id = BigAutoField()
     project = ForeignKeyField(ProjectRow)
@@ -129,10 +133,15 @@ class RunRow(Counted):
     created = BigIntegerField()
     updated = BigIntegerField(null=True)
     completed = BigIntegerField(null=True)
+    branch = TextField(null=True)
+    commit = TextField(null=True)
+    target_branch = TextField(null=True)
+    is_selection = BooleanField(null=True)
 
 
 # For the lists of runs, which are ordered by their creation.
 RunRow.add_index(RunRow.project, RunRow.created)
+RunRow.add_index(RunRow.source, RunRow.branch)
 
 
 class RunTagRow(Table):
@@ -203,7 +212,10 @@ CaseRow.add_index(CaseRow.source, CaseRow.key, unique=True)
 class ResultRow(Table):
     """The result of one test in a thread; ``fields`` and ``artifacts`` are JSON lists or null.
 
-    ``result_class`` follows from ``status`` and is stored because statuses of a project can change.
+    ``result_class`` follows from ``status`` and is stored because statuses of a project can change. The last four
+    columns are derived from ``fields``, so that findings need not read them: ``failed_attempts`` counts the attempts
+    before the last one, null for a test that ran once; ``phase``, ``message`` (its first line) and ``fingerprint`` are
+    those of a failure, null otherwise.
     """
 
     id = BigAutoField()
@@ -221,10 +233,64 @@ class ResultRow(Table):
     fields = TextField(null=True)
     artifacts = TextField(null=True)
     created = BigIntegerField()
+    failed_attempts = IntegerField(null=True)
+    phase = TextField(null=True)
+    message = TextField(null=True)
+    fingerprint = BigIntegerField(null=True)
 
 
 # For the page of a run, which shows the results status by status.
 ResultRow.add_index(ResultRow.run, ResultRow.status)
+# Partial, since only failures have a fingerprint.
+ResultRow.add_index(ResultRow.fingerprint, where=ResultRow.fingerprint.is_null(is_null=False))
+
+
+class SeriesRow(Table):
+    """The completed runs of a source that findings compare: of one configuration and branch.
+
+    ``config`` is 0 and ``branch`` is empty for runs without one. ``length`` counts the runs since the first, ``runs``
+    is a JSON list of the last ones, each ``[run id, commit]``, in the order in which they were added.
+    """
+
+    id = BigAutoField()
+    source = ForeignKeyField(SourceRow, index=False)
+    config = BigIntegerField()
+    branch = TextField()
+    length = BigIntegerField(default=0)
+    runs = TextField(default="[]")
+
+
+SeriesRow.add_index(SeriesRow.source, SeriesRow.config, SeriesRow.branch, unique=True)
+
+
+class CaseHistoryRow(Table):
+    """The last outcomes and durations of one test in a series of runs: one row to read instead of its results.
+
+    ``outcomes`` has one letter for each run up to the one with the number ``position`` in the series, at most 100;
+    ``durations`` are those of the last 23 runs that passed, in microseconds at the speed of a usual run, separated by
+    spaces. ``since`` is the run with which the present streak of failures began.
+    """
+
+    series = ForeignKeyField(SeriesRow, index=False)
+    case = ForeignKeyField(CaseRow)
+    position = BigIntegerField()
+    outcomes = TextField()
+    durations = TextField()
+    median = BigIntegerField(null=True)
+    since = BigIntegerField(null=True)
+
+    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride] # peewee reads it in each class by itself
+        """Options that peewee reads."""
+
+        primary_key = CompositeKey("series", "case")
+
+
+class RunFindingsRow(Table):
+    """The findings of a completed run, computed once; ``version`` is that of the rules, ``body`` a JSON object."""
+
+    run = ForeignKeyField(RunRow, primary_key=True)
+    version = IntegerField()
+    body = TextField()
 
 
 class ContentRow(Table):
@@ -285,6 +351,9 @@ TABLES: tuple[type[Table], ...] = (
     AttachmentRow,
     CaseRow,
     ResultRow,
+    SeriesRow,
+    CaseHistoryRow,
+    RunFindingsRow,
     ContentRow,
     ContentPartRow,
     ContentUseRow,
@@ -297,7 +366,8 @@ INSERT_CASE = 'INSERT INTO "case" ("source_id", "key") VALUES (?, ?) ON CONFLICT
 
 INSERT_RESULT = (
     'INSERT INTO "result" ("run_id", "thread_id", "case_id", "name", "folder", "status", "result_class", "elapsed",'
-    ' "file", "line", "assertions", "fields", "artifacts", "created")'
-    ' VALUES (?, ?, (SELECT "id" FROM "case" WHERE "source_id" = ? AND "key" = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+    ' "file", "line", "assertions", "fields", "artifacts", "failed_attempts", "phase", "message", "fingerprint",'
+    ' "created") VALUES (?, ?, (SELECT "id" FROM "case" WHERE "source_id" = ? AND "key" = ?),'
+    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 """Insert one result; raw SQL because peewee's multi-row insert takes several times as long as the storage itself."""

@@ -19,6 +19,7 @@ from pytest_automation_report.server.store.database import (
     lock_run_of,
     locked,
 )
+from pytest_automation_report.server.store.derived import run_columns
 from pytest_automation_report.server.store.errors import already_completed, not_found, validation_error
 from pytest_automation_report.server.store.inputs import INT64_MAX, json_text
 from pytest_automation_report.server.store.inserts import add_results
@@ -92,6 +93,7 @@ class Writer:
             or tagged_milestone(self._database, project_id, run.tag_names),
             tags=run.tags,
             created=self._now,
+            **run_columns(run.attachments),
         ).execute(self._database)
         for tag in run.tag_names:
             RunTagRow.insert(run=run_id, tag=tag).execute(self._database)
@@ -103,7 +105,7 @@ class Writer:
         self.check_room()
         self._open_run(run_id)
         self._attach(run_id, None, attachments)
-        self._touch(run_id)
+        RunRow.update(updated=self._now, **run_columns(attachments)).where(RunRow.id == run_id).execute(self._database)
 
     def complete_run(self, run_id: int, *, measure_elapsed: bool) -> None:
         """Complete a run and its open threads.
@@ -324,9 +326,6 @@ class Writer:
             check_attached(self._database, run_id)
         artifacts = (attachment.body for attachment in attachments if attachment.kind == "artifacts")
         use(self._database, run_id, set[str]().union(*map(hashes_in, artifacts)))
-
-    def _touch(self, run_id: int) -> None:
-        RunRow.update(updated=self._now).where(RunRow.id == run_id).execute(self._database)
 
     def _rows(self, query: Any) -> Iterable[Json]:  # noqa: ANN401 - peewee's queries have no common type
         rows: list[Json] = list(query.dicts().execute(self._database))

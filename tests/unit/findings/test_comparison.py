@@ -81,7 +81,7 @@ def verdicts(text: str) -> dict[str, Verdict]:
         ("PFPF.P", "FFFPF.", Changes(("a", "c", "e"), ("b",), ("d",), ("e",), ("f",))),
     ],
 )
-def test_changes(before: str, now: str, expected: Changes) -> None:
+def test_changes(before: str, now: str, expected: Changes[str]) -> None:
     """Each test is in the list of what happened to it since the base."""
     assert changes_between(verdicts(before), verdicts(now)) == expected
 
@@ -93,7 +93,8 @@ def test_a_part_of_the_suite_makes_no_test_gone() -> None:
 
 def test_without_a_base_nothing_has_changed() -> None:
     """The first run of a suite has failures, but no new ones."""
-    assert changes_between(None, verdicts("FPS")) == Changes()
+    nothing: Changes[str] = Changes()
+    assert changes_between(None, verdicts("FPS")) == nothing
 
 
 @pytest.mark.parametrize(

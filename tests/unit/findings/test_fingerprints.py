@@ -169,6 +169,22 @@ def test_without_a_traceback_the_place_is_the_test() -> None:
     assert failure.place == "tests/test_cart.py:test_total"
 
 
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("KeyError: 'id'", "KeyError"),
+        ("shop.NotFound", "shop.NotFound"),
+        ("assert 3 == 4", "AssertionError"),
+        ("two words: no type", ""),
+        ('failed on setup with "OSError: full"', "OSError"),
+        ("", ""),
+    ],
+)
+def test_type_of_a_message(message: str, expected: str) -> None:
+    """Without a type beside it, the message's own beginning is the type."""
+    assert failure_of(message, "", "").type_name == expected
+
+
 def test_collection_errors_are_reasons_of_their_own() -> None:
     """A module that cannot be imported is another reason than a test that cannot import."""
     message = "ModuleNotFoundError: No module named 'shop'"

@@ -1,0 +1,331 @@
+"""The findings of runs in a store: each is computed once, and says what the results of the runs before it say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_automation_report.server.store.errors import ApiError
+from pytest_automation_report.server.store.findings import findings
+from pytest_automation_report.server.store.maintenance import check, remove_run, remove_unused_tests
+from pytest_automation_report.server.store.tables import CaseHistoryRow, RunFindingsRow
+from support.service import SECOND, Service, a_test
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_automation_report.api.models import Json
+
+MS = 1000
+STATUSES = {"p": "passed", "r": "passed", "f": "failed", "s": "skipped", "u": "untested"}
+
+
+def a_result(number: int, letter: str, message: str = "", elapsed: int = 100 * MS) -> Json:
+    """Return test number N: p passed, r passed at its second attempt, f failed, s skipped."""
+    fields: list[Json] = []
+    if letter == "f":
+        text = message or f"KeyError: 'key of {chr(97 + number % 26)}'"
+        fields = [{"name": "Failure", "type": 5, "value": text, "meta": {"message": text}, "is_highlight": True}]
+    elif letter == "r":
+        fields = [{"name": "Attempts", "value": "2", "type": 1}]
+    properties: Json = {"fields": fields} if fields else {}
+    return a_test(number, STATUSES[letter], elapsed=elapsed, file=f"tests/test_{number}.py", **properties)
+
+
+class Runs:
+    """Runs of one source, one after the other, each a minute after the one before."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def open(
+        self,
+        letters: str,
+        *,
+        branch: str = "main",
+        commit: str = "",
+        config: str | None = None,
+        elapsed: int = 100 * MS,
+        messages: Mapping[int, str] | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> int:
+        """Make a run with one test for each letter (a dot: the run lacks it), and return its id."""
+        self.service.clock.now += 60 * SECOND
+        fields = {"Branch": branch, "Commit": commit or f"c{self.service.clock.now}", **(more or {})}
+        entries = [{"name": name, "value": value, "type": 1} for name, value in fields.items() if value]
+        properties: Json = {} if config is None else {"config": config}
+        run = self.service.new_run(fields=entries, **properties)
+        tests = [
+            a_result(number, letter, (messages or {}).get(number, ""), elapsed)
+            for number, letter in enumerate(letters)
+            if letter != "."
+        ]
+        if tests:
+            self.service.append(self.service.new_thread(run), *tests)
+        return run
+
+    def __call__(self, letters: str, **more: Any) -> int:  # noqa: ANN401 - passed on
+        run = self.open(letters, **more)
+        self.complete(run)
+        return run
+
+    def complete(self, run: int) -> None:
+        answer = self.service.post(f"/automation/runs/{run}/complete", {})
+        assert answer.status_code == 204, answer.text
+
+    def findings(self, run: int, base: int | None = None) -> Json:
+        return findings(self.service.store, run, base)
+
+
+@pytest.fixture
+def runs(service: Service) -> Runs:
+    return Runs(service)
+
+
+def names(entries: list[Json]) -> list[str]:
+    return [entry["name"] for entry in entries]
+
+
+def test_changes_since_the_run_before(runs: Runs) -> None:
+    """Newly failing, still failing, fixed, new, gone and newly skipped tests are told by name, and since when."""
+    first = runs("ppfffp.p", commit="a1")
+    second = runs("pfffpspp", commit="b2")
+    found = runs.findings(second)
+    assert found["base"] == {"run": first, "why": "same branch"}
+    assert {word: names(tests) for word, tests in found["tests"].items()} == {
+        "newly_failing": ["test_1"],
+        "still_failing": ["test_2", "test_3"],
+        "fixed": ["test_4"],
+        "new_tests": ["test_6"],
+        "gone": [],
+        "newly_skipped": ["test_5"],
+    }
+    counts = found["counts"]
+    assert (counts["newly_failing"], counts["still_failing"], counts["fixed"], counts["gone"]) == (1, 2, 1, 0)
+    (new,) = found["tests"]["newly_failing"]
+    assert (new["since"]["run"], new["since"]["commit"], new["status"]) == (second, "b2", "failed")
+    assert found["tests"]["still_failing"][0]["since"]["run"] == first
+    assert len(new["fingerprint"]) == 16
+
+
+def test_gone_tests_have_their_names(runs: Runs) -> None:
+    """A test that the run lacks is gone, by the name that it had; in a run of a part of the suite none is gone."""
+    runs("pppp")
+    assert names(runs.findings(runs("pp.p"))["tests"]["gone"]) == ["test_2"]
+    part = runs.findings(runs("p", more={"Selection": "-k test_0"}))
+    assert (part["is_partial"], part["tests"]["gone"]) == (True, [])
+
+
+def test_the_first_run_has_no_base(runs: Runs) -> None:
+    """The first run of a suite has reasons, and no changes."""
+    found = runs.findings(runs("pff"))
+    assert (found["base"], found["counts"]["newly_failing"], len(found["reasons"])) == (None, 0, 2)
+    assert [reason["is_new"] for reason in found["reasons"]] == [False, False]
+
+
+def test_branches_are_apart(runs: Runs) -> None:
+    """A branch is compared with itself, its first run with the target of its pull request, else with main."""
+    main, release = runs("pp"), runs("pf", branch="release")
+    topic = runs("ff", branch="topic")
+    assert runs.findings(topic)["base"] == {"run": main, "why": "main branch"}
+    request = runs("ff", branch="request", more={"Target branch": "release"})
+    found = runs.findings(request)
+    assert (found["base"], names(found["tests"]["newly_failing"])) == (
+        {"run": release, "why": "target branch"},
+        ["test_0"],
+    )
+    assert runs.findings(runs("fp", branch="topic"))["base"] == {"run": topic, "why": "same branch"}
+
+
+def test_configurations_are_apart(runs: Runs) -> None:
+    """A run on another configuration is no base."""
+    first = runs("pp", config="linux")
+    runs("ff", config="windows")
+    assert runs.findings(runs("pf", config="linux"))["base"] == {"run": first, "why": "same branch"}
+
+
+def test_a_wanted_base(runs: Runs) -> None:
+    """Any two runs of a source can be compared; a run of another source, or none, is refused."""
+    first, _, third = runs("pp"), runs("ff"), runs("fp")
+    found = runs.findings(third, base=first)
+    assert (found["base"], names(found["tests"]["newly_failing"])) == ({"run": first, "why": "asked"}, ["test_0"])
+    assert names(runs.findings(third)["tests"]["fixed"]) == ["test_1"]
+    other = runs.service.new_run(source="another")
+    with pytest.raises(ApiError) as refused:
+        runs.findings(third, base=other)
+    assert refused.value.status == 422
+    with pytest.raises(ApiError) as missing:
+        runs.findings(third, base=999)
+    assert missing.value.status == 404
+    with pytest.raises(ApiError) as unknown:
+        runs.findings(999)
+    assert unknown.value.status == 404
+
+
+def test_reasons(runs: Runs) -> None:
+    """Failures with one reason are one entry, the most tests first; a reason is new if the base does not have it."""
+    first = runs("pppf", messages={3: "ValueError: no price for this article"}, commit="a1")
+    outage = {number: f"ConnectionRefusedError: [Errno 111] port {5000 + number}" for number in range(3)}
+    found = runs.findings(runs("ffff", messages={**outage, 3: "ValueError: no price for this article"}))
+    assert [(reason["count"], reason["is_new"], reason["phase"]) for reason in found["reasons"]] == [
+        (3, True, "call"),
+        (1, False, "call"),
+    ]
+    many, known = found["reasons"]
+    assert (many["masked"], many["messages"]) == ("ConnectionRefusedError: [Errno <number>] port <number>", 3)
+    assert (many["keys"], known["since"]["run"], known["since"]["commit"]) == (["key0", "key1", "key2"], first, "a1")
+
+
+def test_flaky_tests(runs: Runs) -> None:
+    """A retry, a failure and a pass at one commit, two isolated failures are flaky; three failed runs are broken."""
+    for letters, commit in (
+        ("pppp", "1"),
+        ("pfff", "2"),
+        ("pppf", "3"),
+        ("rffp", "4"),
+        ("pppf", "4"),
+        ("pppf", "5"),
+        ("pppf", "6"),
+    ):
+        last = runs(letters, commit=commit)
+    found = runs.findings(last)
+    states = {entry["name"]: entry["state"] for entry in found["flaky"]}
+    assert states == {"test_0": "flaky", "test_1": "flaky", "test_2": "flaky", "test_3": "broken"}
+    assert found["counts"]["flaky"] == 3
+    entry = next(entry for entry in found["flaky"] if entry["name"] == "test_1")
+    assert entry["evidence"] == {"retries": 0, "commits": 1, "isolated": 2}
+    assert (entry["failed"], entry["runs"]) == (2, 7)
+
+
+def test_an_outage_makes_no_test_flaky(runs: Runs) -> None:
+    """Tests that fail together for one reason are not flaky, however often that happens."""
+    outage = dict.fromkeys(range(12), "ConnectionRefusedError: [Errno 111] Connection refused")
+    for letters in ("p" * 40, "f" * 12 + "p" * 28, "p" * 40, "f" * 12 + "p" * 28, "p" * 40):
+        last = runs(letters, messages=outage)
+    assert runs.findings(last)["flaky"] == []
+
+
+def test_slower_and_faster_tests(runs: Runs) -> None:
+    """A test that takes twice as long is slower; on a machine that is slower as a whole nothing is."""
+    for _ in range(8):
+        runs("pppppp")
+    for _ in range(3):
+        slow = runs("pppppp", elapsed=250 * MS)
+    found = runs.findings(slow)
+    assert (found["slower"], found["faster"], found["speed"]) == ([], [], 2.5)
+    for _ in range(3):
+        run = runs.open("ppppp")
+        runs.service.append(runs.service.new_thread(run), a_result(5, "p", elapsed=900 * MS))
+        runs.complete(run)
+    (slower,) = runs.findings(run)["slower"]
+    assert (slower["name"], slower["elapsed"], slower["median"], slower["ratio"]) == ("test_5", 900 * MS, 100 * MS, 9.0)
+
+
+def test_an_open_run_is_compared_as_far_as_it_is(runs: Runs) -> None:
+    """While a run is open its failures are known; nothing is gone, and nothing is stored."""
+    runs("ppp")
+    run = runs.open("pf")
+    found = runs.findings(run)
+    assert (names(found["tests"]["newly_failing"]), found["tests"]["gone"]) == (["test_1"], [])
+    runs.service.append(runs.service.new_thread(run), a_result(2, "f"))
+    assert names(runs.findings(run)["tests"]["newly_failing"]) == ["test_1", "test_2"]
+    runs.complete(run)
+    assert names(runs.findings(run)["tests"]["newly_failing"]) == ["test_1", "test_2"]
+
+
+def test_findings_are_computed_once(runs: Runs) -> None:
+    """What a completed run's findings say does not change with later runs, and each run is added once."""
+    first, second = runs("pf"), runs("fp")
+    before = runs.findings(second)
+    runs.findings(runs("pp"))
+    assert runs.findings(second) == before
+    assert (before["base"], first) == ({"run": first, "why": "same branch"}, first)
+    store = runs.service.store
+    assert store.read(lambda reader: RunFindingsRow.select().count(reader.database)) == 3
+    outcomes = store.read(
+        lambda reader: sorted(row.outcomes for row in CaseHistoryRow.select().execute(reader.database))
+    )
+    assert outcomes == ["fpp", "pfp"]
+
+
+def test_runs_of_a_store_are_added_when_they_are_needed(runs: Runs) -> None:
+    """The history of a run is there although nobody has asked for the runs before it, in whatever order one asks."""
+    made = [runs(letters) for letters in ("pp", "pf", "pf", "pf")]
+    last, middle = runs.findings(made[3]), runs.findings(made[1])
+    assert last["tests"]["still_failing"][0]["since"]["run"] == made[1]
+    assert names(middle["tests"]["newly_failing"]) == ["test_1"]
+    assert middle["tests"]["newly_failing"][0]["since"]["run"] == made[1]
+    assert runs.findings(made[0])["base"] is None
+
+
+def test_results_in_any_order_and_from_two_shards(runs: Runs) -> None:
+    """Two shards of one run are one run, whichever sends first; a test that passed in the end had a failed attempt."""
+    runs("pppp")
+    run = runs.open("..pp")
+    for tests in ([a_result(1, "p"), a_result(0, "f")], [a_result(0, "p")]):
+        runs.service.append(runs.service.new_thread(run), *tests)
+    runs.complete(run)
+    found = runs.findings(run)
+    assert (found["counts"]["newly_failing"], found["counts"]["gone"]) == (0, 0)
+    assert [(entry["name"], entry["state"]) for entry in found["flaky"]] == [("test_0", "flaky")]
+
+
+def test_ten_thousand_outcomes_of_a_case(runs: Runs) -> None:
+    """A test with very many results in one run is one test."""
+    run = runs.open("")
+    for _ in range(10):
+        runs.service.append(runs.service.new_thread(run), *(a_result(0, "p") for _ in range(1000)))
+    runs.complete(run)
+    assert runs.findings(run)["counts"]["new_tests"] == 0
+
+
+def test_a_clock_that_jumps_back(runs: Runs) -> None:
+    """A run that was completed before the one before it by the clock is added all the same, and no time is negative."""
+    runs("pp")
+    runs.service.clock.now -= 3600 * SECOND
+    found = runs.findings(runs("pf"))
+    assert names(found["tests"]["newly_failing"]) == ["test_1"]
+    assert min(value for key, value in found["time"].items() if key != "workers") >= 0
+
+
+def test_time_shares(runs: Runs) -> None:
+    """The time of a run is told by worker: before its first test, in tests, between them, waiting for the others."""
+    run = runs.open("")
+    clock = runs.service.clock
+    clock.now += 2 * SECOND
+    threads = [runs.service.new_thread(run), runs.service.new_thread(run)]
+    runs.service.append(
+        threads[0], a_result(0, "p", elapsed=3 * SECOND), elapsed_computed=3 * SECOND, elapsed_observed=4 * SECOND
+    )
+    runs.service.append(threads[1], a_result(1, "p", elapsed=SECOND), elapsed_computed=SECOND, elapsed_observed=SECOND)
+    clock.now += 4 * SECOND
+    answer = runs.service.post(f"/automation/runs/{run}/complete", {"measure_elapsed": True})
+    assert answer.status_code == 204
+    time = runs.findings(run)["time"]
+    assert time == {
+        "wall": 6 * SECOND,
+        "before": 4 * SECOND,
+        "tests": 4 * SECOND,
+        "between": SECOND,
+        "waiting": 3 * SECOND,
+        "balanced": 3 * SECOND,
+        "workers": [
+            {"started": 2 * SECOND, "ended": 6 * SECOND, "tests": 3 * SECOND},
+            {"started": 2 * SECOND, "ended": 3 * SECOND, "tests": SECOND},
+        ],
+    }
+
+
+def test_removed_runs_take_their_findings_with_them(runs: Runs) -> None:
+    """Pruning removes findings and histories; the runs that stay can be compared, and the store is sound."""
+    first, second = runs("pf."), runs("pf.")
+    runs.findings(second)
+    store = runs.service.store
+    third = runs("..f")
+    store.write(lambda writer: (remove_run(first, writer), remove_run(second, writer)))
+    source = runs.service.run(third)["source_id"]
+    assert store.write(lambda writer: remove_unused_tests(source, writer)) == 2
+    assert check(store).problems == ()
+    found = runs.findings(third)
+    assert (found["base"], found["reasons"][0]["count"]) == (None, 1)
