@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.flakiness import Verdict
+    from pytest_automation_report.server.store.writes import Writer
 
 __all__ = [
     "NOT_COMPUTED",
@@ -33,7 +34,7 @@ __all__ = [
     "CaseResult",
     "RunResults",
     "Series",
-    "add_pending_runs",
+    "add_run_of",
     "histories",
     "results_of",
     "series_of",
@@ -194,8 +195,9 @@ def histories(database: Database, series: Series, cases: Iterable[int] | None = 
     }
 
 
-def add_pending_runs(database: Database, run: Json) -> None:
+def add_run_of(run: Json, writer: Writer) -> None:
     """Add a completed run to its series, and before it those that completed earlier and are not in it yet."""
+    database = writer.database
     share_tests(database, run["source"])
     series = series_of(database, run, is_locked=True) or _new_series(database, run)
     # Read under the lock of the series: another process may have added them a moment ago.

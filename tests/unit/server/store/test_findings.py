@@ -8,6 +8,7 @@ import pytest
 
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.findings import findings
+from pytest_automation_report.server.store.flaky import flaky_tests
 from pytest_automation_report.server.store.maintenance import check, remove_run, remove_unused_tests
 from pytest_automation_report.server.store.tables import CaseHistoryRow, RunFindingsRow
 from support.service import SECOND, Service, a_test
@@ -329,3 +330,46 @@ def test_removed_runs_take_their_findings_with_them(runs: Runs) -> None:
     assert check(store).problems == ()
     found = runs.findings(third)
     assert (found["base"], found["reasons"][0]["count"]) == (None, 1)
+
+
+def test_flaky_tests_of_a_source(runs: Runs) -> None:
+    """Without a branch the main branch is meant; each branch has its own evidence, and a source must exist."""
+    main = runs("rp")
+    runs("pp", branch="topic")
+    runs("pr", branch="topic")
+    store, source = runs.service.store, runs.service.run(main)["source_id"]
+    found = flaky_tests(store, source)
+    assert (found["branch"], names(found["tests"]), found["tests"][0]["state"]) == ("main", ["test_0"], "flaky")
+    assert names(flaky_tests(store, source, "topic")["tests"]) == ["test_1"]
+    assert flaky_tests(store, source, "nothing")["tests"] == []
+    with pytest.raises(ApiError) as unknown:
+        flaky_tests(store, 999)
+    assert unknown.value.status == 404
+
+
+def test_urls_of_findings(runs: Runs) -> None:
+    """The API has the findings of a run and the flaky tests of a source, with the form of errors that it has."""
+    first, second = runs("pp"), runs("fr")
+
+    def get(path: str, query: str = "") -> Any:  # noqa: ANN401 - falcon's result
+        return runs.service.raw("GET", f"/api/v1{path}?{query}")
+
+    found = get(f"/automation/runs/{second}/findings").json["result"]
+    assert (found, found["base"]["why"]) == (runs.findings(second), "same branch")
+    assert get(f"/automation/runs/{second}/findings", f"base={first}").json["result"]["base"]["why"] == "asked"
+    source = runs.service.run(first)["source_id"]
+    assert names(get(f"/automation/sources/{source}/flaky").json["result"]["tests"]) == ["test_1"]
+    for path, query, status in (
+        ("/automation/runs/999/findings", "", 404),
+        ("/automation/sources/999/flaky", "", 404),
+        (f"/automation/runs/{second}/findings", "base=x", 422),
+        (f"/automation/runs/{second}/findings", f"base={first}&base={first}", 422),
+        (f"/automation/runs/{second}/findings", "base=999", 404),
+    ):
+        answer = get(path, query)
+        assert answer.status_code == status
+        assert answer.json["message"]
+    assert (
+        runs.service.raw("GET", f"/api/v1/automation/runs/{second}/findings", Authorization="Bearer x").status_code
+        == 401
+    )
