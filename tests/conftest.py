@@ -11,6 +11,8 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytest_plugins = ["support.client_fixtures", "support.server_fixtures", "support.session_fixtures"]
+
 # A shell starts what it runs in the background with SIGINT and SIGQUIT ignored, and so do some CI runners. Children
 # inherit that: tests of Ctrl-C would wait for ever. nohup does the same with SIGHUP.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -39,11 +41,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=60_000,
         help="how many cases one file has (tests/sessions/console/test_submit.py): 130000",
     )
-    group.addoption("--kills", type=int, default=20, help="how many writers of a store are killed (tests/unit/server)")
+    group.addoption(
+        "--kills",
+        type=int,
+        default=20,
+        help="how many writers of a store are killed (tests/faults/test_store_writers.py)",
+    )
     group.addoption(
         "--joins", type=int, default=12, help="how many sessions join a run at once (tests/sessions/server): 40"
     )
     group.addoption("--seed", type=int, default=None, help="the one kill to try: it is printed by one that failed")
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--kills"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,13 +11,13 @@ import pytest
 import pytest_automation_report
 from docs.written import block, page
 from pytest_automation_report import hookspecs, plugin
-from support.checked_server import CheckedServer
 from support.scripted_server.server import ScriptedServer
 from support.sessions import TOKEN, run_session, session_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from support.checked_server import CheckedServer
 
 PAGES = page("docs/annotations.md") + page("README.md")
 CONFTEST = page("examples/hooks/conftest.py")
@@ -28,12 +28,6 @@ def _block(name: str) -> str:
     """Return the one block of the README and the page of annotations that begins with a comment of this file name."""
     (found,) = re.findall(rf"```\w+\n(# {re.escape(name)}\n.*?)```", PAGES, re.DOTALL)
     return str(found)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[CheckedServer]:
-    with CheckedServer(tmp_path / "server.sqlite3", TOKEN) as server:
-        yield server
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)])

@@ -17,12 +17,11 @@ import yaml
 from pytest_automation_report import hookspecs
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.settings.table import SETTINGS
-from support.checked_server import CheckedServer
 from support.repository import ROOT
-from support.sessions import TOKEN, clean_environment, run_session, session_environment
+from support.sessions import clean_environment, run_session, session_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from support.checked_server import CheckedServer
 
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
 HOOKS = [name for name in vars(hookspecs) if name.startswith("pytest_automation")]
@@ -43,12 +42,6 @@ def project(tmp_path: Path) -> Path:
         "    (tmp_path / 'page.png').write_bytes(b'...')\n    automation_report.artifact(tmp_path / 'page.png')\n"
     )
     return root
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[CheckedServer]:
-    with CheckedServer(tmp_path / "server.sqlite3", TOKEN) as server:
-        yield server
 
 
 def test_settings_page_is_the_codes() -> None:

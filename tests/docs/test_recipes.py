@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from docs.recipes import FOLDER, RECIPES, Job
-from support.checked_server import CheckedServer
 from support.ci_environments import PUSHES
 from support.repository import ROOT
 from support.sessions import TOKEN, session_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from support.checked_server import CheckedServer
 
 
 # Stands in for the one that would install this package from a registry.
@@ -31,12 +30,6 @@ def pytest_runtest_setup(item):
     if item.name == "test_unknown_article_is_refused":
         os.kill(os.getpid(), signal.SIGKILL)
 """
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[CheckedServer]:
-    with CheckedServer(tmp_path / "server.sqlite3", TOKEN) as server:
-        yield server
 
 
 class Runner:

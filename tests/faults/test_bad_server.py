@@ -20,10 +20,10 @@ from support.scripted_server.faults import (
     reset_before,
     throttled,
 )
+from support.scripted_server.variants import OPERATIONS, HalfServer
 from support.session_processes import RunningSession, spools, wait_for_senders
 from support.sessions import TOKEN, run_session, send, session_environment
 from support.terminal_summary import printed_counts
-from unit.delivery.test_settlement import OPERATIONS, HalfServer
 
 if TYPE_CHECKING:
     from pathlib import Path

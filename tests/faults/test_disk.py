@@ -11,21 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.spool.records import Decoder
-from support.checked_server import CheckedServer
 from support.session_processes import spools
-from support.sessions import TOKEN, run, run_session, send, session_environment
+from support.sessions import run, run_session, send, session_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from support.checked_server import CheckedServer
     from support.sessions import Ran
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[CheckedServer]:
-    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
-        yield server
 
 
 def statuses(server: CheckedServer) -> Counter[str]:
@@ -54,24 +47,24 @@ def lost_results(ran: Ran) -> int:
 
 @pytest.mark.parametrize("workers", ["0", "2"], ids=["21-full", "21-full-n2"])
 def test_full_disk_drops_texts_before_outcomes(
-    project: Path, small_disk: Path, server: CheckedServer, workers: str
+    project: Path, small_disk: Path, embedded_server: CheckedServer, workers: str
 ) -> None:
     """On a full disk results go without texts; those that it does not take either are counted, the others arrive."""
     (project / "test_it.py").write_text(FILLING)
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(100_000))
     spool = ["--automation-report-spool", str(small_disk / "spool"), "--automation-report-delivery=later"]
-    ran = run_session(project, "-n", workers, *spool, address=server.address)
+    ran = run_session(project, "-n", workers, *spool, address=embedded_server.address)
     assert ran.exit == 1, ran.text
     assert "results went without texts, since the disk took no more: " in ran.text
     ballast.unlink()  # the sender needs space for its ledger
-    sent = send(project, "--spool", spool[1], "--url", server.address, "--project-id", "1")
+    sent = send(project, "--spool", spool[1], "--url", embedded_server.address, "--project-id", "1")
     assert sent.exit == 0, sent.text
-    arrived, lost = statuses(server), lost_results(ran)
+    arrived, lost = statuses(embedded_server), lost_results(ran)
     # A START on disk whose FINISH was lost is reported as a test that never finished: one in each process at most.
     assert arrived.pop("error", 0) <= min(lost, 2)
     assert arrived == {"failure": 100 - lost}
-    whole = [test for _, test in server.tests() if any(each["name"] == "Output" for each in test["fields"])]
+    whole = [test for _, test in embedded_server.tests() if any(each["name"] == "Output" for each in test["fields"])]
     assert 10 < len(whole) < 90
     assert arrived["failure"] > len(whole)
 
@@ -90,14 +83,14 @@ if os.environ.get("PYTEST_XDIST_WORKER") == "gw0":
 """
 
 
-def test_worker_that_cannot_write_runs_its_tests(project: Path, server: CheckedServer) -> None:
+def test_worker_that_cannot_write_runs_its_tests(project: Path, embedded_server: CheckedServer) -> None:
     """A worker for whom the disk has no file runs as all do, and the main process records for it."""
     (project / "conftest.py").write_text(REFUSED)
     (project / "test_it.py").write_text(FILLING)
-    ran = run_session(project, "-n", "2", address=server.address)
+    ran = run_session(project, "-n", "2", address=embedded_server.address)
     assert ran.exit == 1, ran.text
-    assert statuses(server) == {"failure": 100}
-    assert {worker for worker, _ in server.tests()} == {"gw0", "gw1"}
+    assert statuses(embedded_server) == {"failure": 100}
+    assert {worker for worker, _ in embedded_server.tests()} == {"gw0", "gw1"}
 
 
 LIMITED = """
@@ -121,27 +114,29 @@ def test_unlimited():
 
 
 @pytest.mark.parametrize("delivery", ["live", "later"], ids=["21-quota", "21-quota-later"])
-def test_results_of_a_while_without_room_arrive(project: Path, server: CheckedServer, delivery: str) -> None:
+def test_results_of_a_while_without_room_arrive(project: Path, embedded_server: CheckedServer, delivery: str) -> None:
     """What a file could not take for a while, records cut short included, waits in memory and arrives once."""
     (project / "test_it.py").write_text(LIMITED.format(end="resource.setrlimit(resource.RLIMIT_FSIZE, (SOFT, HARD))"))
-    ran = run_session(project, "-n0", f"--automation-report-delivery={delivery}", address=server.address)
+    ran = run_session(project, "-n0", f"--automation-report-delivery={delivery}", address=embedded_server.address)
     assert ran.exit == 1, ran.text
     assert "results went without texts" in ran.text
     if delivery == "later":
-        assert send(project, "--url", server.address, "--project-id", "1").exit == 0
-    assert statuses(server) == {"passed": 47, "failure": 25}
+        assert send(project, "--url", embedded_server.address, "--project-id", "1").exit == 0
+    assert statuses(embedded_server) == {"passed": 47, "failure": 25}
     assert spools(project) == []
 
 
 @pytest.mark.parametrize("workers", ["0", "2"], ids=["21-lost", "21-lost-n2"])
-def test_results_that_never_reach_the_disk_are_told(project: Path, server: CheckedServer, workers: str) -> None:
+def test_results_that_never_reach_the_disk_are_told(
+    project: Path, embedded_server: CheckedServer, workers: str
+) -> None:
     """Results that no disk took until the end are lost with the process: their number is told, strict fails."""
     (project / "test_it.py").write_text(LIMITED.format(end="pass").replace("assert number % 2", "pass"))
     options = ["--automation-report-strict", "--dist=loadfile"] if workers != "0" else ["--automation-report-strict"]
-    ran = run_session(project, "-n", workers, *options, address=server.address)
+    ran = run_session(project, "-n", workers, *options, address=embedded_server.address)
     assert ran.exit == 11, ran.text
     assert lost_results(ran) > 0
-    assert statuses(server)["passed"] + lost_results(ran) == 72
+    assert statuses(embedded_server)["passed"] + lost_results(ran) == 72
 
 
 WRITER = """
@@ -208,14 +203,14 @@ def elsewhere(project: Path, ran: Ran) -> Path:
 )
 @pytest.mark.parametrize("delivery", ["live", "later"])
 def test_results_are_kept_elsewhere(
-    tmp_path: Path, project: Path, server: CheckedServer, variables: dict[str, str], place: str, delivery: str
+    tmp_path: Path, project: Path, embedded_server: CheckedServer, variables: dict[str, str], place: str, delivery: str
 ) -> None:
     """Where the root folder takes nothing, results are kept in the user's own folder, and arrive as ever."""
     (project / "test_it.py").write_text("def test_it(): pass\ndef test_fails(): assert 0\n")
     read_only(project)
     env = {name: value for name, value in session_environment().items() if name not in {"HOME", "XDG_STATE_HOME"}}
     env |= {name: value.format(tmp_path) for name, value in variables.items()}
-    ran = run_session(project, f"--automation-report-delivery={delivery}", address=server.address, env=env)
+    ran = run_session(project, f"--automation-report-delivery={delivery}", address=embedded_server.address, env=env)
     assert ran.exit == 1, ran.text
     spool = elsewhere(project, ran)
     assert str(spool).startswith(f"{tmp_path}/{place}"), ran.text
@@ -225,7 +220,7 @@ def test_results_are_kept_elsewhere(
         assert str(spool) in command
         sent = send(project, *command.split()[3:], env=env)
         assert sent.exit == 0, sent.text
-    assert statuses(server) == {"passed": 1, "failure": 1}
+    assert statuses(embedded_server) == {"passed": 1, "failure": 1}
     assert list(spool.glob("*/*")) == []
 
 
@@ -279,19 +274,23 @@ def test_after(number):
 @pytest.mark.parametrize(
     ("delivery", "workers"), [("live", "0"), ("live", "2"), ("later", "2")], ids=["23", "23-n2", "23-later-n2"]
 )
-def test_deleted_spool_is_made_again(project: Path, server: CheckedServer, delivery: str, workers: str) -> None:
+def test_deleted_spool_is_made_again(
+    project: Path, embedded_server: CheckedServer, delivery: str, workers: str
+) -> None:
     """When a test deletes all that we keep, results of before and after arrive once, and what is kept can be sent."""
     (project / "test_it.py").write_text(DELETING)
-    ran = run_session(project, "-n", workers, f"--automation-report-delivery={delivery}", address=server.address)
+    ran = run_session(
+        project, "-n", workers, f"--automation-report-delivery={delivery}", address=embedded_server.address
+    )
     assert ran.exit == 1, ran.text
     if delivery == "later":
         assert (project / ".automation-report" / ".gitignore").read_text() == "*\n"
-        sent = send(project, "--url", server.address, "--project-id", "1")
+        sent = send(project, "--url", embedded_server.address, "--project-id", "1")
         assert sent.exit == 0, sent.text
         assert "61 results sent" in sent.text
     else:
         assert "61 of 61 results delivered" in ran.text
-    assert statuses(server) == {"passed": 55, "failure": 6}
+    assert statuses(embedded_server) == {"passed": 55, "failure": 6}
     assert spools(project) == []
 
 
@@ -322,11 +321,11 @@ def test_last(): assert 0
 
 
 @pytest.mark.parametrize("delivery", ["live", "later"], ids=["24", "24-later"])
-def test_descriptors_that_tests_close_and_take(project: Path, server: CheckedServer, delivery: str) -> None:
+def test_descriptors_that_tests_close_and_take(project: Path, embedded_server: CheckedServer, delivery: str) -> None:
     """A test that closes all descriptors, and takes their numbers, costs no result and gets none in its files."""
     (project / "test_it.py").write_text(CLOSING)
-    ran = run_session(project, "-s", f"--automation-report-delivery={delivery}", address=server.address)
+    ran = run_session(project, "-s", f"--automation-report-delivery={delivery}", address=embedded_server.address)
     assert ran.exit == 1, ran.text
     if delivery == "later":
-        assert send(project, "--url", server.address, "--project-id", "1").exit == 0
-    assert statuses(server) == {"passed": 4, "failure": 1}
+        assert send(project, "--url", embedded_server.address, "--project-id", "1").exit == 0
+    assert statuses(embedded_server) == {"passed": 4, "failure": 1}

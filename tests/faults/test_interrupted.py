@@ -7,18 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.checked_server import CheckedServer
 from support.session_processes import eventually, wait_for_senders
-from support.sessions import TOKEN, run_session, session_environment
+from support.sessions import run_session, session_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[CheckedServer]:
-    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
-        yield server
+    from support.checked_server import CheckedServer
 
 
 SUITE = """
@@ -55,12 +48,12 @@ def error_of(server: CheckedServer) -> str:
     ],
 )
 def test_interrupted_test_has_its_last_words(
-    tmp_path: Path, server: CheckedServer, end: str, how: str, workers: tuple[str, ...]
+    tmp_path: Path, embedded_server: CheckedServer, end: str, how: str, workers: tuple[str, ...]
 ) -> None:
     """An interrupted test says what interrupted it and shows the end of what it printed, without secrets."""
     (tmp_path / "test_suite.py").write_text(SUITE.format(end=end))
-    ran = run_session(tmp_path, *workers, address=server.address)
-    text = error_of(server)
+    ran = run_session(tmp_path, *workers, address=embedded_server.address)
+    text = error_of(embedded_server)
     assert text.startswith("This test was interrupted"), ran.text
     assert how in text
     assert "Captured stdout call\nxxx" in text
@@ -71,21 +64,21 @@ def test_interrupted_test_has_its_last_words(
     assert len(text) < 16_384
 
 
-def test_no_rest_of_a_secret_is_left_where_output_is_cut(tmp_path: Path, server: CheckedServer) -> None:
+def test_no_rest_of_a_secret_is_left_where_output_is_cut(tmp_path: Path, embedded_server: CheckedServer) -> None:
     """A secret at the edge of what is shown of an interrupted test's output is hidden whole."""
     end = f"print(os.environ['MY_PASSWORD'] + 'y' * 8180); {CTRL_C}"
     (tmp_path / "test_suite.py").write_text(SUITE.format(end=end))
-    run_session(tmp_path, address=server.address, env=session_environment(MY_PASSWORD=SECRET))
-    text = error_of(server)
+    run_session(tmp_path, address=embedded_server.address, env=session_environment(MY_PASSWORD=SECRET))
+    text = error_of(embedded_server)
     assert "acted]yyy" in text
     assert "environment" not in text
 
 
-def test_output_that_is_not_kept_is_not_shown(tmp_path: Path, server: CheckedServer) -> None:
+def test_output_that_is_not_kept_is_not_shown(tmp_path: Path, embedded_server: CheckedServer) -> None:
     """Where no output is kept, an interrupted test tells how it was interrupted alone."""
     (tmp_path / "test_suite.py").write_text(SUITE.format(end=CTRL_C))
-    run_session(tmp_path, "--automation-report-output=none", address=server.address)
-    text = error_of(server)
+    run_session(tmp_path, "--automation-report-output=none", address=embedded_server.address)
+    text = error_of(embedded_server)
     assert "Interrupted by Ctrl-C at " in text
     assert "said last" not in text
 
@@ -105,7 +98,7 @@ SECRET = "s3cret-of-this-environment"
     ],
 )
 def test_dead_process_has_its_last_words(
-    tmp_path: Path, server: CheckedServer, end: str, workers: tuple[str, ...], how: str
+    tmp_path: Path, embedded_server: CheckedServer, end: str, workers: tuple[str, ...], how: str
 ) -> None:
     """The test whose process died shows the end of what it had printed, without secrets and nothing of other tests."""
     said = f"""
@@ -118,9 +111,11 @@ def test_dead_process_has_its_last_words(
     {end}"""
     (tmp_path / "test_suite.py").write_text(SUITE.format(end=said))
     env = session_environment(MY_PASSWORD=SECRET)
-    run_session(tmp_path, *workers, "-o", "automation_report_redact=hidden-by-.*?n", address=server.address, env=env)
+    run_session(
+        tmp_path, *workers, "-o", "automation_report_redact=hidden-by-.*?n", address=embedded_server.address, env=env
+    )
     wait_for_senders(tmp_path)
-    text = error_of(server)
+    text = error_of(embedded_server)
     assert how in text
     assert "Captured stdout, the last of it\nxxx" in text
     assert "said last\n[redacted] [redacted]\n" in text
@@ -141,12 +136,12 @@ def test_it():
 """
 
 
-def test_process_that_dies_at_once_has_its_last_words(tmp_path: Path, server: CheckedServer) -> None:
+def test_process_that_dies_at_once_has_its_last_words(tmp_path: Path, embedded_server: CheckedServer) -> None:
     """A test that dies before a sender can have begun shows what it printed, and the time since its start."""
     (tmp_path / "test_suite.py").write_text(DIES_AT_ONCE)
-    run_session(tmp_path, address=server.address)
+    run_session(tmp_path, address=embedded_server.address)
     wait_for_senders(tmp_path)
-    eventually(lambda: bool(server.tests()), "the result arrives")
-    assert "Captured stdout, the last of it\nsaid at once\nfrom below" in error_of(server)
-    ((_, test),) = server.tests()
+    eventually(lambda: bool(embedded_server.tests()), "the result arrives")
+    assert "Captured stdout, the last of it\nsaid at once\nfrom below" in error_of(embedded_server)
+    ((_, test),) = embedded_server.tests()
     assert test["elapsed"] > 0

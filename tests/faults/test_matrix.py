@@ -23,10 +23,10 @@ from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Fault, Rule, answer, applied_but, cut, html, lost_answer, throttled
 from support.scripted_server.server import ScriptedServer, Seen
 from support.scripted_server.store import Reply
+from support.scripted_server.variants import OPERATIONS
 from support.session_processes import RunningSession, acknowledged, spools, wait_for_senders
 from support.sessions import TOKEN, send, session_environment
 from support.terminal_summary import printed_counts
-from unit.delivery.test_settlement import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,21 +85,21 @@ ELSEWHERE = {
     "1": ("faults/test_down.py", "test_down_from_the_start"),
     "2": ("faults/test_down.py", "test_down_in_the_middle_and_back"),
     "3": ("faults/test_down.py", "test_down_to_the_end"),
-    "4-three-threads": ("unit/delivery/test_settlement.py", "test_storm_costs_three_threads_at_most"),
+    "4-three-threads": ("unit/delivery/test_reconciliation.py", "test_storm_costs_three_threads_at_most"),
     "5": ("faults/test_bad_server.py", "test_late_copy_meets_a_closed_thread"),
-    "6-headers": ("unit/delivery/test_delivery.py", "test_wait_after_429"),
-    "6-one-pause": ("unit/delivery/test_delivery.py", "test_one_pause_for_all_threads"),
+    "6-headers": ("unit/delivery/test_dispatcher.py", "test_wait_after_429"),
+    "6-one-pause": ("unit/delivery/test_dispatcher.py", "test_one_pause_for_all_threads"),
     "7-401": ("faults/test_refusals.py", "test_token_revoked"),
     "7-403": ("faults/test_refusals.py", "test_permission_revoked"),
     "8": ("faults/test_refusals.py", "test_run_deleted_goes_to_a_new_one"),
-    "9": ("unit/delivery/test_portions.py", "test_single_result_too_large"),
-    "10": ("unit/delivery/test_portions.py", "test_unnamed_test_is_found_by_halves"),
-    "11": ("unit/delivery/test_portions.py", "test_unknown_status_is_renamed_for_all"),
-    "12-100-of-250": ("unit/delivery/test_portions.py", "test_refusal_after_a_part_was_taken"),
+    "9": ("unit/delivery/test_rejections.py", "test_single_result_too_large"),
+    "10": ("unit/delivery/test_rejections.py", "test_unnamed_test_is_found_by_halves"),
+    "11": ("unit/delivery/test_rejections.py", "test_unknown_status_is_renamed_for_all"),
+    "12-100-of-250": ("unit/delivery/test_rejections.py", "test_refusal_after_a_part_was_taken"),
     "17": ("faults/test_refusals.py", "test_redirect"),
-    "19": ("unit/api/test_models.py", "test_slow_name_server"),
+    "19": ("faults/wire/test_names.py", "test_slow_name_server"),
     "21": ("faults/test_disk.py", "test_full_disk_drops_texts_before_outcomes"),
-    "21-ledger": ("unit/delivery/test_lives.py", "test_ledger_that_cannot_be_written"),
+    "21-ledger": ("unit/delivery/test_process.py", "test_ledger_that_cannot_be_written"),
     "22": ("faults/test_disk.py", "test_results_are_kept_elsewhere"),
     "22-no-place": ("faults/test_disk.py", "test_no_place_for_results"),
     "23": ("faults/test_disk.py", "test_deleted_spool_is_made_again"),
@@ -155,9 +155,9 @@ INPUTS = {
     "input-poor-terminal": ("sessions/startup/test_poor_surroundings.py", "test_ascii_terminal_without_a_home"),
     "input-no-terminal": ("sessions/startup/test_poor_surroundings.py", "test_terminal_that_takes_nothing"),
     "input-answers": ("unit/api/test_responses.py", "test_any_json"),
-    "input-long-answers": ("unit/api/test_exchange.py", "test_long_answers"),
-    "input-headers": ("unit/api/test_exchange.py", "test_endless_headers"),
-    "input-broken-http": ("unit/api/test_exchange.py", "test_broken_http"),
+    "input-long-answers": ("faults/wire/test_exchange.py", "test_long_answers"),
+    "input-headers": ("faults/wire/test_exchange.py", "test_endless_headers"),
+    "input-broken-http": ("faults/wire/test_exchange.py", "test_broken_http"),
 }
 """Bad input of each kind, each with its test; threats have theirs in the table of `docs/security.md`."""
 

@@ -11,11 +11,10 @@ from support.fault_projects import GatedProject
 from support.scripted_server.checked import checked_scripted_server
 from support.scripted_server.faults import Rule, answer, redirect
 from support.scripted_server.server import ScriptedServer
+from support.scripted_server.variants import OPERATIONS, PickyServer, naming, unknown_alias
 from support.session_processes import RunningSession, acknowledged, spools, wait_for_senders
 from support.sessions import TOKEN, Ran, run_session, send, session_environment
 from support.terminal_summary import printed_counts, printed_send_command
-from unit.delivery.test_portions import PickyServer, naming, unknown_alias
-from unit.delivery.test_settlement import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

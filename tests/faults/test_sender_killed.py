@@ -15,10 +15,10 @@ from pytest_automation_report.spool.ledger_file import ledger_from
 from support.delivered_results import assert_complete
 from support.fault_projects import GatedProject
 from support.scripted_server.faults import Fault, Rule, hang, held
+from support.scripted_server.variants import OPERATIONS
 from support.session_processes import LATER, RunningSession, eventually, spools
 from support.sessions import run_session, send, session_environment
 from support.terminal_summary import printed_counts
-from unit.delivery.test_settlement import OPERATIONS
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -8,21 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.checked_server import CheckedServer
 from support.fault_projects import GatedProject
 from support.scripted_server.server import ScriptedServer
 from support.session_processes import RunningSession, eventually, spools
 from support.sessions import TOKEN, reporting_arguments, run_session, session_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[CheckedServer]:
-    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
-        yield server
+    from support.checked_server import CheckedServer
 
 
 def statuses(server: CheckedServer) -> dict[str, str]:
@@ -42,17 +36,17 @@ def field(server: CheckedServer, test: str, name: str) -> str:
     ("end", "code"),
     [pytest.param("os.abort()", -6, id="33-abort"), pytest.param("os._exit(0)", 0, id="33-exit-0")],
 )
-def test_process_that_ends_in_a_test(project: Path, server: CheckedServer, end: str, code: int) -> None:
+def test_process_that_ends_in_a_test(project: Path, embedded_server: CheckedServer, end: str, code: int) -> None:
     """A test that ends its process is reported as died, whatever the exit code says, and the run is completed."""
     (project / "test_it.py").write_text(
         f"import os\ndef test_before(): pass\ndef test_ends(): {end}\ndef test_after(): pass\n"
     )
-    ran = run_session(project, "-s", address=server.address)
+    ran = run_session(project, "-s", address=embedded_server.address)
     assert ran.exit == code, ran.text
     eventually(lambda: not spools(project), "the sender ends")
-    assert statuses(server) == {"test_before": "passed", "test_ends": "error"}
-    assert "The process that ran this test died" in field(server, "test_ends", "Error")
-    assert len(server.posts("/complete")) == 2
+    assert statuses(embedded_server) == {"test_before": "passed", "test_ends": "error"}
+    assert "The process that ran this test died" in field(embedded_server, "test_ends", "Error")
+    assert len(embedded_server.posts("/complete")) == 2
 
 
 def test_a_session_holds_no_connection_while_a_test_runs(project: Path) -> None:
@@ -67,12 +61,12 @@ def test_a_session_holds_no_connection_while_a_test_runs(project: Path) -> None:
         assert [test["name"] for _, _, test in server.results] == gated.names
 
 
-def test_results_of_a_worker_that_crashed_are_counted(project: Path, server: CheckedServer) -> None:
+def test_results_of_a_worker_that_crashed_are_counted(project: Path, embedded_server: CheckedServer) -> None:
     """The summary counts what a worker has brought that crashed, by what it wrote: it could not count itself."""
     tests = "".join(f"def test_before_{number}(): pass\n" for number in range(3))
     (project / "test_it.py").write_text(f"import os\n{tests}def test_crashes(): os._exit(1)\ndef test_after(): pass\n")
     later = "--automation-report-delivery=later"
-    ran = run_session(project, "-n", "1", "-p", "no:randomly", later, address=server.address)
+    ran = run_session(project, "-n", "1", "-p", "no:randomly", later, address=embedded_server.address)
     assert ran.exit == 1, ran.text
     assert "0 of 4 results delivered: 4 passed" in ran.out
 
@@ -91,14 +85,14 @@ def test_after(): assert 0
 """
 
 
-def test_child_that_runs_on_to_the_end_reports_nothing(project: Path, server: CheckedServer) -> None:
+def test_child_that_runs_on_to_the_end_reports_nothing(project: Path, embedded_server: CheckedServer) -> None:
     """34: a forked child that runs the rest of the session writes, ends and tells nothing of it."""
     (project / "test_it.py").write_text(FORKING)
-    ran = run_session(project, address=server.address)
+    ran = run_session(project, address=embedded_server.address)
     assert ran.exit == 1, ran.text
-    assert statuses(server) == {"test_before": "passed", "test_forks": "passed", "test_after": "failure"}
+    assert statuses(embedded_server) == {"test_before": "passed", "test_forks": "passed", "test_after": "failure"}
     assert ran.out.count("3 of 3 results delivered") == 1
-    assert len(server.runs()) == 1
+    assert len(embedded_server.runs()) == 1
 
 
 @pytest.mark.parametrize(
@@ -111,7 +105,7 @@ def test_child_that_runs_on_to_the_end_reports_nothing(project: Path, server: Ch
     ],
 )
 def test_sessions_that_end_early(
-    project: Path, server: CheckedServer, arguments: list[str], code: int, expected: dict[str, str]
+    project: Path, embedded_server: CheckedServer, arguments: list[str], code: int, expected: dict[str, str]
 ) -> None:
     """Exit codes are pytest's; what there is to report arrives, and without anything there is no run."""
     (project / "test_it.py").write_text("def test_it(): pass\ndef test_last(): pass\n")
@@ -120,11 +114,11 @@ def test_sessions_that_end_early(
         "def pytest_runtest_logfinish(nodeid):\n    if 'test_last' in nodeid:\n        raise RuntimeError('breaks')\n"
     )
     env = {**session_environment(), "PYTHONPATH": str(project)}
-    ran = run_session(project, *arguments, address=server.address, env=env)
+    ran = run_session(project, *arguments, address=embedded_server.address, env=env)
     assert ran.exit == code, ran.text
-    found = statuses(server)
+    found = statuses(embedded_server)
     assert {name: found.get(name) for name in expected} == expected
-    assert len(server.runs()) == (1 if expected else 0)
+    assert len(embedded_server.runs()) == (1 if expected else 0)
     assert spools(project) == []
 
 
@@ -139,13 +133,13 @@ def test_raises():
 """
 
 
-def test_texts_without_measure_are_cut(project: Path, server: CheckedServer) -> None:
+def test_texts_without_measure_are_cut(project: Path, embedded_server: CheckedServer) -> None:
     """37: 100 MB of output and a message of 10 MB arrive with their ends, cut to what a field holds."""
     (project / "test_it.py").write_text(LOUD)
-    ran = run_session(project, "--show-capture=no", "--tb=short", address=server.address)
+    ran = run_session(project, "--show-capture=no", "--tb=short", address=embedded_server.address)
     assert ran.exit == 1, ran.text[-2000:]
-    assert statuses(server) == {"test_prints": "failure", "test_raises": "failure"}
-    output, failure = field(server, "test_prints", "Output"), field(server, "test_raises", "Failure")
+    assert statuses(embedded_server) == {"test_prints": "failure", "test_raises": "failure"}
+    output, failure = field(embedded_server, "test_prints", "Output"), field(embedded_server, "test_raises", "Failure")
     assert len(output) <= 16_384
     assert " characters cut ..." in output
     assert len(failure) <= 16_384
@@ -161,12 +155,12 @@ def test_it(value):
 """
 
 
-def test_odd_names_and_texts_arrive(project: Path, server: CheckedServer) -> None:
+def test_odd_names_and_texts_arrive(project: Path, embedded_server: CheckedServer) -> None:
     """38: control characters, lone surrogates and brackets in ids and output arrive as text, each test with a key."""
     (project / "test_it.py").write_text(NAMES)
-    ran = run_session(project, address=server.address)  # pytest-xdist's own wire takes no lone surrogate
+    ran = run_session(project, address=embedded_server.address)  # pytest-xdist's own wire takes no lone surrogate
     assert ran.exit == 1, ran.text
-    tests = [test for _, test in server.tests()]
+    tests = [test for _, test in embedded_server.tests()]
     assert len({each["key"] for each in tests}) == len(tests) == 7
     for each in tests:
         for text in (each["name"], each["folder"], *(one["value"] or "" for one in each["fields"])):
@@ -174,24 +168,24 @@ def test_odd_names_and_texts_arrive(project: Path, server: CheckedServer) -> Non
             text.encode()
 
 
-def test_one_test_run_twice_is_two_results(project: Path, server: CheckedServer) -> None:
+def test_one_test_run_twice_is_two_results(project: Path, embedded_server: CheckedServer) -> None:
     """41: a test that is named twice and run twice has two results, never both in one request."""
     (project / "test_it.py").write_text("def test_it(): pass\ndef test_other(): pass\n")
-    ran = run_session(project, "--keep-duplicates", "test_it.py", "test_it.py", address=server.address)
+    ran = run_session(project, "--keep-duplicates", "test_it.py", "test_it.py", address=embedded_server.address)
     assert ran.exit == 0, ran.text
-    names = Counter(test["name"] for _, test in server.tests())
+    names = Counter(test["name"] for _, test in embedded_server.tests())
     assert f"{sum(names.values())} passed" in ran.out
-    for each in server.posts("/append"):
+    for each in embedded_server.posts("/append"):
         keys = Counter(test["key"] for test in each.body.get("tests", []))
         assert max(keys.values(), default=1) == 1
 
 
-def test_two_sessions_of_one_project_at_once(project: Path, server: CheckedServer) -> None:
+def test_two_sessions_of_one_project_at_once(project: Path, embedded_server: CheckedServer) -> None:
     """42: two sessions in one folder at the same time have a run each, with their own tests."""
     (project / "test_it.py").write_text("def test_one(): pass\ndef test_two(): pass\n")
     processes = [
         subprocess.Popen(
-            [*reporting_arguments(server.address), "-k", each],
+            [*reporting_arguments(embedded_server.address), "-k", each],
             cwd=project,
             env=session_environment(),
             stdout=subprocess.PIPE,
@@ -201,6 +195,6 @@ def test_two_sessions_of_one_project_at_once(project: Path, server: CheckedServe
     for each in processes:
         out, _ = each.communicate(timeout=60)
         assert each.returncode == 0, out
-    assert statuses(server) == {"test_one": "passed", "test_two": "passed"}
-    assert len(server.runs()) == 2
+    assert statuses(embedded_server) == {"test_one": "passed", "test_two": "passed"}
+    assert len(embedded_server.runs()) == 2
     assert spools(project) == []

@@ -7,19 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.checked_server import CheckedServer
 from support.session_processes import spools
-from support.sessions import TOKEN, reporting_arguments, session_environment
+from support.sessions import reporting_arguments, session_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[CheckedServer]:
-    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
-        yield server
+    from support.checked_server import CheckedServer
 
 
 @pytest.mark.parametrize(
@@ -32,16 +26,16 @@ def server(tmp_path: Path) -> Iterator[CheckedServer]:
         pytest.param({"PATH": ""}, id="no-path"),
     ],
 )
-def test_poor_environment(tmp_path: Path, server: CheckedServer, variables: dict[str, str]) -> None:
+def test_poor_environment(tmp_path: Path, embedded_server: CheckedServer, variables: dict[str, str]) -> None:
     """Without an encoding, a terminal, a home or a temporary folder each result arrives, and pytest's code is kept."""
     project = tmp_path / "caf\u00e9"
     project.mkdir()
     (project / "test_caf\u00e9.py").write_text("def test_\u00fc(): assert '\u2603' == ''\n")
-    command = [*reporting_arguments(server.address), "-p", "no:tmpdir"]
+    command = [*reporting_arguments(embedded_server.address), "-p", "no:tmpdir"]
     env = {**session_environment(), **variables}
     ran = subprocess.run(command, cwd=project, env=env, check=False, capture_output=True, timeout=100)
     assert ran.returncode == 1, ran.stdout + ran.stderr
-    assert [test["name"] for _, test in server.tests()] == ["test_\u00fc"]
+    assert [test["name"] for _, test in embedded_server.tests()] == ["test_\u00fc"]
     assert b"1 of 1 result delivered" in ran.stdout
     assert spools(project) == []
 

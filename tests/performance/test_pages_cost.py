@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, query_history, query_tests
-from support.service import API, IN_A_FILE, a_test
+from support.service import API, ON_BOTH, ON_SQLITE, a_test
 from support.website import Site, failing
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _plan(database: Path, query: Any) -> list[str]:  # noqa: ANN401 - peewee's q
         return [row[3] for row in store.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
 
 
-@IN_A_FILE
+@ON_SQLITE
 def test_a_page_reads_its_stretch_of_one_index(site: Site, tmp_path: Path) -> None:
     """Tests of a status, and the last outcomes of a test, come in order from an index: nothing is sorted or scanned."""
     site.run_of(a_test())
@@ -54,6 +54,7 @@ def test_a_page_reads_its_stretch_of_one_index(site: Site, tmp_path: Path) -> No
     ]
 
 
+@ON_BOTH
 def test_no_page_grows_with_the_number_of_tests(site: Site) -> None:
     """With ten times the tests, threads of results and folders a page has as many rows as before."""
     few = site.run_of(*(failing(each, folder=f"f{each}") for each in range(PAGE_ROWS + 1)))

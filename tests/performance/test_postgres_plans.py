@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, PageReader, Search
-from support.service import IN_A_DATABASE, Service, a_test
+from support.service import ON_POSTGRESQL, Service, a_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import PostgresDatabase
     from support.clusters import Cluster
 
-pytestmark = IN_A_DATABASE
+pytestmark = ON_POSTGRESQL
 LARGE = 20_000
 SMALL = 200
 

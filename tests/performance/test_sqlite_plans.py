@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_automation_report.server.store.artifacts import ArtifactContents
-from support.service import IN_A_FILE, Service, a_test
+from support.service import ON_SQLITE, Service, a_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = IN_A_FILE
+pytestmark = ON_SQLITE
 
 API = {
     "get run": "/automation/runs/1",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
@@ -42,15 +43,32 @@ _BODY_MAY_BE_MISSING = frozenset(
 Json: TypeAlias = "dict[str, Any]"
 
 
+# Shared by all contracts of this process: parsing takes 0.2 s, and nearly every test has a contract of its own.
+@cache
+def _document() -> Json:
+    text = files("pytest_automation_report").joinpath("openapi.yaml").read_text(encoding="utf-8")
+    document: Json = yaml.safe_load(text)
+    return document
+
+
+@cache
+def _registry() -> Registry[Any]:
+    resource = Resource.from_contents(_document(), default_specification=DRAFT202012)
+    registry: Registry[Any] = Registry().with_resource(_DOCUMENT, resource)
+    return registry
+
+
+@cache
+def _validator(pointer: str) -> Any:  # noqa: ANN401 - the library has no types
+    schema = {"$ref": f"{_DOCUMENT}#{pointer}"}
+    return OAS31Validator(schema, registry=_registry(), format_checker=oas31_format_checker)
+
+
 class Contract:
     """The contract; ``violations`` collects what the wrappers saw."""
 
     def __init__(self) -> None:
-        text = files("pytest_automation_report").joinpath("openapi.yaml").read_text(encoding="utf-8")
-        self._document: Json = yaml.safe_load(text)
-        resource = Resource.from_contents(self._document, default_specification=DRAFT202012)
-        self._registry: Registry[Any] = Registry().with_resource(_DOCUMENT, resource)
-        self._validators: dict[str, Any] = {}
+        self._document = _document()
         self._paths = [
             (re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), path) for path in self._document["paths"]
         ]
@@ -174,15 +192,9 @@ class Contract:
         assert not errors, f"{title}: parameter {parameter['name']}={text!r}: {errors[0]}"
 
     def _check(self, pointer: str, value: object, title: str) -> None:
-        if pointer not in self._validators:
-            self._validators[pointer] = OAS31Validator(
-                {"$ref": f"{_DOCUMENT}#{pointer}"},
-                registry=self._registry,
-                format_checker=oas31_format_checker,
-            )
         errors = [
             f"{'.'.join(map(str, error.absolute_path)) or 'the body'}: {error.message[:300]}"
-            for error in self._validators[pointer].iter_errors(value)
+            for error in _validator(pointer).iter_errors(value)
         ]
         assert not errors, f"{title}: " + "; ".join(errors[:5])
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_automation_report.api.models import Artifact, Endpoint, Field, NewRun, Resources, Test, Token, encoded
-from pytest_automation_report.delivery.connection import connected
+from pytest_automation_report.api.models import Artifact, Field, NewRun, Resources, Test, encoded
 from pytest_automation_report.delivery.dispatcher import Dispatcher
 from pytest_automation_report.delivery.handover import DeliveryContext, Runtime, Timeouts
 from pytest_automation_report.delivery.in_flight import InFlightRequests
@@ -32,7 +31,8 @@ from pytest_automation_report.spool.records import (
     start_record,
 )
 from pytest_automation_report.spool.writer import SpoolWriter
-from support.sessions import SHORT_LIMITS, TOKEN
+from support.scripted_adapter import client_of
+from support.sessions import SHORT_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -236,7 +236,7 @@ def stepping(
     unknown: Unknown = "hold",
     pending: Pending | None = None,
 ) -> Iterator[Stepper]:
-    """Yield a life of a sender on this session, over real sockets.
+    """Yield a life of a sender on this session.
 
     With a list for what is ``pending``, up to four requests are under way at the same time.
     """
@@ -246,9 +246,8 @@ def stepping(
     queues = WorkerQueues(RecordingOptions.from_json(written.session.rules), orphans)
     # This process stands for a pytest that lives: nothing is decided before the session's end is written.
     following = SessionFollower(SpoolReader(written.folder), queues, timeouts, Process(os.getpid()))
-    endpoint = Endpoint(written.session.origin, written.session.project_id)
     try:
-        with connected(endpoint, Token(TOKEN), deadline_seconds=request_seconds) as client:
+        with client_of(written.session.origin, deadline_seconds=request_seconds) as client:
             rejects = RejectedResults(written.folder.rejected)
             in_flight: InFlightRequests[PendingRequest] = (
                 InFlightRequests() if pending is None else InFlightRequests(pending.append)
@@ -290,7 +289,7 @@ def lived(
         **{**SHORT_LIMITS, "send_progress": 0.5, "alone": 0.5, "retry_cap": 0.05, "poll": 0.005, **more}
     )
     runtime = Runtime(clock=clock_for(30.0), random=lambda: 0.5, log=lambda _: None)
-    with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
+    with client_of(server.address) as client:
         return Sender(
             written.folder,
             written.session,

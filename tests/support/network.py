@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -10,14 +9,14 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
-from requests.models import Response
 
+from support.scripted_adapter import response_to
 from support.scripted_server.store import Reply, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from requests.models import PreparedRequest
+    from requests.models import PreparedRequest, Response
 
 Fate: TypeAlias = Literal[
     "lost", "applied-lost", "applied-500", "500", "429", "late", "slow-commit", "part-500", "part-422", "kill-before",
@@ -69,7 +68,7 @@ class Network(BaseAdapter):
         fates = self.append_fates if "tests" in document and self.append_fates else self.fates
         fate = fates.pop(0) if method == "POST" and fates else None
         if fate is None:
-            return _response(request, self.store.apply(method, parts.path, parts.query, document))
+            return response_to(request, self.store.apply(method, parts.path, parts.query, document))
         return self._met(fate, request, parts.path, document)
 
     def close(self) -> None:
@@ -83,7 +82,7 @@ class Network(BaseAdapter):
 
     def _met(self, fate: Fate, request: PreparedRequest, path: str, document: dict[str, object]) -> Response:
         if fate == "429":
-            return _response(request, Reply(429, {"message": "Too Many Attempts."}))
+            return response_to(request, Reply(429, {"message": "Too Many Attempts."}))
         if fate == "kill-before":
             raise Killed
         if fate in ("late", "slow-commit"):
@@ -102,7 +101,7 @@ class Network(BaseAdapter):
         tests = document.get("tests", ())
         # One result alone that is refused again and again is set aside: that would be no loss of the sender's.
         status = 422 if fate == "part-422" and isinstance(tests, list) and len(tests) > 1 else 500
-        return _response(request, Reply(status, {"message": "It did not work."}))
+        return response_to(request, Reply(status, {"message": "It did not work."}))
 
     def commit(self) -> None:
         """Apply what is due; a copy that commits slowly was let in before its thread was completed."""
@@ -116,11 +115,3 @@ class Network(BaseAdapter):
             self.store.apply("POST", each.path, "", each.document)
             for thread, was_completed in zip(threads, completed, strict=True):
                 thread.is_completed = thread.is_completed or was_completed
-
-
-def _response(request: PreparedRequest, reply: Reply) -> Response:
-    response = Response()
-    response.status_code = reply.status
-    response.raw = io.BytesIO(b"" if reply.document is None else json.dumps(reply.document).encode())
-    response.url, response.request = request.url or "", request
-    return response

@@ -29,11 +29,13 @@ TOKEN = Token("a-token-of-these-tests")
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND
 
-IN_A_FILE = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
-"""For tests of what only SQLite has."""
+ON_SQLITE = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+"""For tests of what only SQLite has, which `sessions/server/test_on_postgresql.py` leaves out."""
 
-IN_A_DATABASE = pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+ON_POSTGRESQL = pytest.mark.parametrize("place", ["postgresql"], indirect=True)
 """For tests of what only PostgreSQL has."""
+
+ON_BOTH = pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
 
 
 class Clock:

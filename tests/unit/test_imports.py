@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,8 @@ MODULES: dict[str, Path] = {_module_name(path): path for path in sorted(ROOT.rgl
 FOLDERS: list[Path] = sorted({path.parent for path in MODULES.values()} - {ROOT})
 
 
-def _imports(path: Path) -> set[str]:
+@cache
+def _imports(path: Path) -> frozenset[str]:
     """Return our modules that a file imports, lazily or for type checking included, by their names in the package."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -69,7 +71,7 @@ def _imports(path: Path) -> set[str]:
             names.add(node.module or "")
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     inside = {name.removeprefix(PACKAGE).removeprefix(".") for name in names if name.split(".")[0] == PACKAGE}
-    return inside & set(MODULES) - {""}
+    return frozenset(inside & set(MODULES) - {""})
 
 
 def _folder(module: str) -> str:

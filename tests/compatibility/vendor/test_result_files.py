@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from compatibility.vendor.official import submitted
-from support.checked_server import CheckedServer
 from support.projects import console
-from support.sessions import TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from support.checked_server import CheckedServer
 
 Json: TypeAlias = "dict[str, Any]"
 
@@ -22,12 +20,6 @@ FILES = Path(__file__).parent / "results"
 RECORDED: dict[str, Json] = json.loads((FILES / "official.json").read_text(encoding="utf-8"))
 
 _STRING, _TEXT, _URL = 1, 2, 5
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[CheckedServer]:
-    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
-        yield server
 
 
 def _field(field: Json, *, is_theirs: bool) -> Json:

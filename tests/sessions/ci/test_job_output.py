@@ -14,13 +14,13 @@ import yaml
 
 from docs.written import block
 from pytest_automation_report.summary.ci_page import LINKS_FILE
-from support.checked_server import CheckedServer
 from support.projects import Project
-from support.sessions import TOKEN, session_environment
+from support.sessions import session_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from support.checked_server import CheckedServer
 
 SUITE = """
 import pytest
@@ -53,12 +53,6 @@ def project(tmp_path: Path) -> Project:
     root = tmp_path / "repository" / "shop"
     root.mkdir(parents=True)
     return Project(root, SUITE)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[CheckedServer]:
-    with CheckedServer(tmp_path / "server.sqlite3", TOKEN) as server:
-        yield server
 
 
 def environment(tmp_path: Path) -> dict[str, str]:

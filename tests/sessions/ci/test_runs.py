@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.checked_server import CheckedServer
+from sessions.ci.test_git import git
 from support.ci_environments import EVENT, JOBS, MERGE, PUSHES, SHA
 from support.projects import console
-from support.sessions import TOKEN, run_session, session_environment
-from unit.ci.test_git import git
+from support.sessions import run_session, session_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from support.checked_server import CheckedServer
 
 SOFTWARE = ["Python", "pytest", "Plugins", "OS"]
 
@@ -27,12 +27,6 @@ def project(tmp_path: Path) -> Path:
     (root / "pytest.ini").write_text("[pytest]\n")
     (root / "test_suite.py").write_text("def test_ok():\n    pass\n")
     return root
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[CheckedServer]:
-    with CheckedServer(tmp_path / "server.sqlite3", TOKEN) as server:
-        yield server
 
 
 def told(server: CheckedServer) -> tuple[dict[str, str], dict[str, str], Any]:

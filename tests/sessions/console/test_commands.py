@@ -41,7 +41,7 @@ def serving(project: Project, *arguments: str) -> Iterator[tuple[subprocess.Pope
 
 
 @pytest.fixture(params=["embedded", "server"])
-def place(request: pytest.FixtureRequest) -> list[str]:
+def server_options(request: pytest.FixtureRequest) -> list[str]:
     """Return the options that say where runs are: nothing, for the embedded store, or a server's address."""
     if request.param == "embedded":
         return []
@@ -49,26 +49,28 @@ def place(request: pytest.FixtureRequest) -> list[str]:
     return ["--url", server.address, "--project-id", "1"]
 
 
-def test_run_by_hand_from_its_creation_to_its_end(project: Project, place: list[str]) -> None:
+def test_run_by_hand_from_its_creation_to_its_end(project: Project, server_options: list[str]) -> None:
     """A run is made, added to, listed, completed and shown; stdout has ids and JSON alone, refusals exit with 1."""
     description = ["--name", "by hand", "--tags", "one,two", "--fields", "Who=me", "--links", "Job=https://x.example/1"]
-    made = console(project.root, "run", "create", *place, "--source", "hand", *description)
+    made = console(project.root, "run", "create", *server_options, "--source", "hand", *description)
     assert made.exit == 0, made.text
     assert made.out == "1\n"
-    added = console(project.root, "run", "append", "1", *place, "--fields", "More=there", "--fields", "Last=here")
+    added = console(
+        project.root, "run", "append", "1", *server_options, "--fields", "More=there", "--fields", "Last=here"
+    )
     assert (added.exit, added.out) == (0, ""), added.text
-    listed = console(project.root, "run", "list", "--json", *place)
+    listed = console(project.root, "run", "list", "--json", *server_options)
     assert [each["name"] for each in json.loads(listed.out)["result"]] == ["by hand"], listed.text
-    completed = console(project.root, "run", "complete", "1", *place)
+    completed = console(project.root, "run", "complete", "1", *server_options)
     assert (completed.exit, completed.out) == (0, ""), completed.text
-    shown = json.loads(console(project.root, "run", "show", "1", "--json", *place).out)["result"]
+    shown = json.loads(console(project.root, "run", "show", "1", "--json", *server_options).out)["result"]
     assert shown["is_completed"]
     assert shown["tags"] == ["one", "two"]
     assert [each["name"] for each in shown["fields"]] == ["Who", "More", "Last"]
-    late = console(project.root, "run", "append", "1", *place, "--fields", "Late=x")
+    late = console(project.root, "run", "append", "1", *server_options, "--fields", "Late=x")
     assert (late.exit, late.out) == (1, ""), late.text
     assert late.err.startswith("Error: ")
-    unknown = console(project.root, "run", "show", "99", *place)
+    unknown = console(project.root, "run", "show", "99", *server_options)
     assert (unknown.exit, unknown.out) == (1, ""), unknown.text
 
 

@@ -43,12 +43,12 @@ def _largest(server: CheckedServer) -> int:
     return max(len(json.dumps(seen.answer)) for seen in server.log)
 
 
-def test_runs_of_many_threads_are_listed(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_runs_of_many_threads_are_listed(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """25 runs of 1,000 threads each are a list of 25 lines, and a small JSON document that counts the threads."""
     runs = _crowded(server, 25, 1_000)
-    ran = console(project.root, "run", "list", *place[:4])
+    ran = console(project.root, "run", "list", *server_options[:4])
     assert (ran.exit, ran.out.split()) == (0, [str(run) for run in reversed(runs)]), ran.text
-    ran = console(project.root, "run", "list", "--json", *place[:4])
+    ran = console(project.root, "run", "list", "--json", *server_options[:4])
     listed: list[dict[str, Any]] = json.loads(ran.out)["result"]
     assert [(run["thread_count"], run["threads"]) for run in listed] == [(1_000, [])] * 25
     assert _largest(server) < ANSWER_BYTES // 16
@@ -66,7 +66,7 @@ def test_what_failed_is_found_behind_runs_of_many_threads(project: Project, serv
 
 
 def test_a_run_is_found_by_its_key_among_runs_of_many_threads(
-    project: Project, server: CheckedServer, place: list[str]
+    project: Project, server: CheckedServer, server_options: list[str]
 ) -> None:
     """A key with 20 completed runs of many threads finds the one that is open."""
     _crowded(server, 20, 1_000, tags=[key_tag("suite", "build-7")])
@@ -74,7 +74,7 @@ def test_a_run_is_found_by_its_key_among_runs_of_many_threads(
         for run in range(1, 21):
             if run != 3:
                 store.write(partial(Writer.complete_run, run_id=run, measure_elapsed=False))
-    ran = console(project.root, "run", "append", "--run-key", "build-7", "--fields", "A=b", *place)
+    ran = console(project.root, "run", "append", "--run-key", "build-7", "--fields", "A=b", *server_options)
     look_at = f"look at it: {server.address}/automation/runs/view/3\n"
     assert (ran.exit, ran.err) == (0, f"added to run 3\n{look_at}"), ran.text
     assert _largest(server) < ANSWER_BYTES // 16

@@ -14,15 +14,15 @@ import trustme
 
 from performance.test_loading import COSTLY, modules
 from pytest_automation_report.checks.local import process_check
-from support.answering import answering
-from support.checked_server import CheckedServer
 from support.projects import MIXED, Project, console
+from support.scripted_server.sources import sources_server
 from support.sessions import TOKEN, clean_environment, session_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from support.checked_server import CheckedServer
     from support.sessions import Ran
 
 
@@ -31,12 +31,6 @@ def project(tmp_path: Path) -> Project:
     root = tmp_path / "shop"
     root.mkdir()
     return Project(root)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[CheckedServer]:
-    with CheckedServer(tmp_path / "server.sqlite3", TOKEN) as server:
-        yield server
 
 
 def doctor(project: Project, *options: str, env: Mapping[str, str] | None = None, **more: str) -> Ran:
@@ -133,7 +127,7 @@ def test_token_file(project: Project, server: CheckedServer) -> None:
 @pytest.mark.parametrize(("status", "name", "code"), [(404, "project", 1), (403, "project", 1), (500, "connection", 3)])
 def test_answers(project: Project, status: int, name: str, code: int) -> None:
     """What the server answers is told as the check that it fails, with the exit code of that."""
-    with answering(status=status) as (address, seen):
+    with sources_server(status=status) as (address, seen):
         ran = doctor(project, "--url", address)
     assert ran.exit == code, ran.err
     assert states(ran)[name] == "failed"
@@ -163,7 +157,7 @@ def test_unknown_name(project: Project) -> None:
 )
 def test_clock(project: Project, seconds: float, told: str) -> None:
     """A clock that differs from the server's by more than a minute is told with how much and what to do."""
-    with answering(skew_seconds=seconds) as (address, _):
+    with sources_server(skew_seconds=seconds) as (address, _):
         ran = doctor(project, "--url", address)
     line = line_of(ran, "clock").replace("599", "600").replace("601", "600")
     assert told in line
@@ -174,7 +168,7 @@ def test_clock(project: Project, seconds: float, told: str) -> None:
 @pytest.mark.parametrize("date", ["", "yesterday", "Wed, 99 Nov 2026 16:47:50 GMT"])
 def test_server_without_a_clock(project: Project, date: str) -> None:
     """A server that tells no time that can be read makes no trouble."""
-    with answering(date=date) as (address, _):
+    with sources_server(date=date) as (address, _):
         ran = doctor(project, "--url", address)
     assert ran.exit == 0, ran.err
     assert states(ran)["clock"] == "skipped"
@@ -190,7 +184,7 @@ def test_tls(project: Project, authority: trustme.CA) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(project.root / "ca.pem")
-    with answering(tls=context) as (address, _):
+    with sources_server(tls=context) as (address, _):
         ran = doctor(project, "--url", address, "--ca-file", "ca.pem")
         assert ran.exit == 0, ran.err
         assert "TLSv1.3, certificate valid until " in line_of(ran, "TLS")
@@ -202,7 +196,7 @@ def test_tls(project: Project, authority: trustme.CA) -> None:
 
 def test_tls_with_a_server_that_has_none(project: Project) -> None:
     """An address of a server without TLS is told as that."""
-    with answering() as (address, _):
+    with sources_server() as (address, _):
         ran = doctor(project, "--url", address.replace("http:", "https:"))
     assert ran.exit == 3
     assert "check that the address (url) is the server's own" in line_of(ran, "TLS")
@@ -333,7 +327,7 @@ def test_preflight_with_a_wrong_token_or_clock(project: Project, server: Checked
     assert ran.exit == 4
     assert ran.err.startswith(f"ERROR: AUTOMATION_REPORT_PREFLIGHT: {server.address} cannot be used: token: ")
     assert "wrong-token-7" not in ran.text
-    with answering(skew_seconds=600) as (address, _):
+    with sources_server(skew_seconds=600) as (address, _):
         ran = project.report(address=address, env=env)
     assert ran.exit == 4
     assert "ahead of the server's: set this machine's clock (NTP)" in ran.err

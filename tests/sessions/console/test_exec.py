@@ -44,9 +44,11 @@ def note(server: CheckedServer) -> Mapping[str, str]:
     return {each["name"]: each["value"] for each in noted.body["fields"]}
 
 
-def test_sessions_of_the_command_join_its_run(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_sessions_of_the_command_join_its_run(
+    project: Project, server: CheckedServer, server_options: list[str]
+) -> None:
     """Pytest finds the run, the address and the project without options; the run is completed after it."""
-    ran = console(project.root, "exec", *place, "--name", "by exec", "--", *PYTEST)
+    ran = console(project.root, "exec", *server_options, "--name", "by exec", "--", *PYTEST)
     assert ran.exit == 0, ran.text
     assert "joining run 1" in ran.out
     assert "0 results" not in ran.err
@@ -69,10 +71,10 @@ def test_sessions_of_the_command_join_its_run(project: Project, server: CheckedS
     ],
 )
 def test_exit_code_is_kept_and_a_death_without_results_is_one(
-    project: Project, server: CheckedServer, place: list[str], script: str, code: int, words: str
+    project: Project, server: CheckedServer, server_options: list[str], script: str, code: int, words: str
 ) -> None:
     """The exit code is the command's, 128 and the number for a signal; no results and no success is an error."""
-    ran = console(project.root, "exec", *place, *shell(script))
+    ran = console(project.root, "exec", *server_options, *shell(script))
     assert (ran.exit, ran.out) == (code, ""), ran.text
     assert f"bash {words}" in ran.err
     assert sent_to(server) == ([("bash", "error")] if code else [])
@@ -85,17 +87,17 @@ def test_exit_code_is_kept_and_a_death_without_results_is_one(
 
 @pytest.mark.parametrize(("name", "code"), [("no-such-command", 127), (".", 126)])
 def test_command_that_cannot_be_started(
-    project: Project, server: CheckedServer, place: list[str], name: str, code: int
+    project: Project, server: CheckedServer, server_options: list[str], name: str, code: int
 ) -> None:
     """A command that is not there exits as in a shell; the run says why and is completed."""
-    ran = console(project.root, "exec", *place, "--", name)
+    ran = console(project.root, "exec", *server_options, "--", name)
     assert ran.exit == code, ran.text
     assert "could not be started" in note(server)["Session"]
     assert len(completions(server)) == 1
 
 
 def test_files_that_the_command_wrote_are_sent_and_stale_ones_are_not(
-    project: Project, server: CheckedServer, place: list[str]
+    project: Project, server: CheckedServer, server_options: list[str]
 ) -> None:
     """New and changed files are this run's results, once; what was there and has not changed is never sent."""
     written(project.root / "out" / "stale.xml", ["stale"])
@@ -104,7 +106,7 @@ def test_files_that_the_command_wrote_are_sent_and_stale_ones_are_not(
     written(project.root / "changed.xml", ["changed"])
     move = "mv new.xml out/ && cp changed.xml out/again.xml; exit 1"
     patterns = ["--results", "out/*.xml", "--results", "./out/again.xml", "--results", "never/*.xml"]
-    ran = console(project.root, "exec", *place, *patterns, *shell(move))
+    ran = console(project.root, "exec", *server_options, *patterns, *shell(move))
     assert ran.exit == 1, ran.text
     assert "never/*.xml: the command wrote no such file" in ran.err
     assert "out/stale.xml: not sent: it was there before the command and has not changed" in ran.err
@@ -115,18 +117,18 @@ def test_files_that_the_command_wrote_are_sent_and_stale_ones_are_not(
     assert len(completions(server)) == 1
 
 
-def test_only_stale_files_are_no_results(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_only_stale_files_are_no_results(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """A command that failed before it wrote its results is an error, whatever an earlier one has left."""
     written(project.root / "out.xml", ["stale"])
-    ran = console(project.root, "exec", *place, "--results", "out.xml", *shell("exit 3"))
+    ran = console(project.root, "exec", *server_options, "--results", "out.xml", *shell("exit 3"))
     assert ran.exit == 3, ran.text
     assert sent_to(server) == [("bash", "error")]
 
 
-def test_file_that_breaks_off_is_told(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_file_that_breaks_off_is_told(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """A file that a command did not finish is passed over with what is wrong, and the command's death is an error."""
     script = "echo '<testsuites><testcase name=' > out.xml; kill -9 $$"
-    ran = console(project.root, "exec", *place, "--results", "out.xml", *shell(script))
+    ran = console(project.root, "exec", *server_options, "--results", "out.xml", *shell(script))
     assert ran.exit == 137, ran.text
     assert "passed over: out.xml: it is no whole XML document" in ran.err
     assert sent_to(server) == [("bash", "error")]
@@ -134,12 +136,12 @@ def test_file_that_breaks_off_is_told(project: Project, server: CheckedServer, p
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
 def test_signals_reach_the_command(
-    project: Project, server: CheckedServer, place: list[str], number: signal.Signals
+    project: Project, server: CheckedServer, server_options: list[str], number: signal.Signals
 ) -> None:
     """A signal that is sent to exec alone is the command's to handle; the run is completed after it."""
     os.mkfifo(project.root / "ready")
     script = f"trap 'exit 42' {number.name[3:]}; echo > ready; while :; do sleep 0.05; done"
-    command = [sys.executable, "-m", "pytest_automation_report.cli", "exec", *place, *shell(script)]
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "exec", *server_options, *shell(script)]
     process = subprocess.Popen(
         command, cwd=project.root, env=session_environment(), stderr=subprocess.PIPE, start_new_session=True
     )
@@ -157,10 +159,17 @@ def test_signals_reach_the_command(
 
 @pytest.mark.parametrize("where", ["2>&-", "2>/dev/full", "2> >(exit)", "terminal"])
 def test_nobody_to_be_told_changes_nothing(
-    project: Project, server: CheckedServer, place: list[str], where: str
+    project: Project, server: CheckedServer, server_options: list[str], where: str
 ) -> None:
     """With stderr closed, full, or a reader or terminal that has gone, the exit code stays and the run is completed."""
-    command = [sys.executable, "-m", "pytest_automation_report.cli", "exec", *place, *shell("sleep 0.5; exit 7")]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest_automation_report.cli",
+        "exec",
+        *server_options,
+        *shell("sleep 0.5; exit 7"),
+    ]
     env = session_environment()
     if where == "terminal":
         leader, follower = pty.openpty()
@@ -176,7 +185,7 @@ def test_nobody_to_be_told_changes_nothing(
 
 
 def test_defect_of_reporting_keeps_no_command_from_running(
-    project: Project, place: list[str], tmp_path_factory: pytest.TempPathFactory
+    project: Project, server_options: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """An error of our own, before the command or after it, is told; the command runs, and its exit code stays."""
     folder = tmp_path_factory.mktemp("defect")
@@ -186,21 +195,21 @@ def test_defect_of_reporting_keeps_no_command_from_running(
         "command.new_run = command.rules_of = broken\n"
     )
     env = session_environment(PYTHONPATH=str(folder))
-    ran = console(project.root, "exec", *place, *shell("echo ran; exit 7"), env=env)
+    ran = console(project.root, "exec", *server_options, *shell("echo ran; exit 7"), env=env)
     assert (ran.exit, ran.out) == (7, "ran\n"), ran.text
     assert ran.err.count("error in reporting, please report it; it changes no exit code: LookupError: made up") == 2
 
 
-def test_joined_run_stays_open(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_joined_run_stays_open(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """With --run-id the run is not completed, and the command is one job in it, with its session's results."""
-    run_id = console(project.root, "run", "create", *place).out.strip()
+    run_id = console(project.root, "run", "create", *server_options).out.strip()
     for command in (["--", *PYTEST], shell("exit 5")):
-        console(project.root, "exec", "--run-id", run_id, *place[:4], *command)
+        console(project.root, "exec", "--run-id", run_id, *server_options[:4], *command)
     assert sent_to(server) == [("test_ok", "passed"), ("bash", "error")]
     assert completions(server) == []
-    ran = console(project.root, "run", "wait", run_id, "--expect-jobs", "2", "--timeout", "0s", *place[:4])
+    ran = console(project.root, "run", "wait", run_id, "--expect-jobs", "2", "--timeout", "0s", *server_options[:4])
     assert ran.exit == 0, ran.text
-    ran = console(project.root, "run", "wait", run_id, "--expect-jobs", "3", "--timeout", "0s", *place[:4])
+    ran = console(project.root, "run", "wait", run_id, "--expect-jobs", "3", "--timeout", "0s", *server_options[:4])
     assert ran.exit == 3, ran.text
 
 
@@ -226,10 +235,12 @@ def test_trouble_with_reporting_changes_nothing(project: Project, server: Checke
     assert len(completions(server)) == 1
 
 
-def test_spool_that_cannot_be_used_changes_nothing(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_spool_that_cannot_be_used_changes_nothing(
+    project: Project, server: CheckedServer, server_options: list[str]
+) -> None:
     """Where nothing can be kept the command runs, and its exit code stays; what is wrong with the spool is told."""
     (project.root / "file").touch()
-    ran = console(project.root, "exec", *place, "--spool", "file", *shell("echo ran; exit 6"))
+    ran = console(project.root, "exec", *server_options, "--spool", "file", *shell("echo ran; exit 6"))
     assert (ran.exit, ran.out) == (6, "ran\n"), ran.text
     assert "file is no folder: name the folder of a spool with --spool" in ran.err
     assert "reporting failed, which changes no exit code: the spool " in ran.err
@@ -237,7 +248,7 @@ def test_spool_that_cannot_be_used_changes_nothing(project: Project, server: Che
 
 
 def test_run_stays_open_while_the_spool_may_hold_some_of_it(
-    project: Project, server: CheckedServer, place: list[str]
+    project: Project, server: CheckedServer, server_options: list[str]
 ) -> None:
     """Sessions that cannot be read may be of this run: each is told, and the run's end is kept until they are sent."""
     names = ["20260101T000000-0000000a", "20260101T000000-0000000b"]
@@ -245,18 +256,18 @@ def test_run_stays_open_while_the_spool_may_hold_some_of_it(
         folder = project.state / "spool" / name
         folder.mkdir(parents=True)
         (folder / "session.json").write_text("{")
-    ran = console(project.root, "exec", *place, *shell("exit 0"))
+    ran = console(project.root, "exec", *server_options, *shell("exit 0"))
     assert ran.exit == 0, ran.text
     assert [name for name in names if f"{name}: kept: " not in ran.err] == []
     assert "0 results and the run's end are kept in" in ran.err
     assert completions(server) == []
 
 
-def test_token_is_in_no_argument(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_token_is_in_no_argument(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """The command line of the command and of exec itself, as everyone on the machine can read them, have no token."""
     del server
     script = 'tr "\\0" " " < /proc/$$/cmdline; tr "\\0" " " < /proc/$PPID/cmdline; test -n "$AUTOMATION_REPORT_TOKEN"'
-    ran = console(project.root, "exec", *place, *shell(script))
+    ran = console(project.root, "exec", *server_options, *shell(script))
     assert ran.exit == 0, ran.text
     assert "exec" in ran.out
     assert TOKEN not in ran.text
@@ -270,9 +281,9 @@ def test_embedded_store_needs_no_option(project: Project) -> None:
     assert shown.err.startswith("1: completed, 1 result, 0 failed"), shown.text
 
 
-def test_options_of_the_command_are_its_own(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_options_of_the_command_are_its_own(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """What stands after the command's name is the command's, also where ``--`` is left out; no command is a mistake."""
-    ran = console(project.root, "exec", *place, "echo", "--name", "x")
+    ran = console(project.root, "exec", *server_options, "echo", "--name", "x")
     assert (ran.exit, ran.out) == (0, "--name x\n"), ran.text
     assert server.runs()[0]["name"] != "x"
-    assert console(project.root, "exec", *place).exit == 2
+    assert console(project.root, "exec", *server_options).exit == 2

@@ -86,9 +86,9 @@ def read_to_end(leader: int) -> str:
     return data.decode()
 
 
-def test_output_is_a_field_of_the_run(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_output_is_a_field_of_the_run(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """What the command prints on both streams is shown on ours, and sent with how it ended."""
-    ran = console(project.root, "exec", *place, *shell("echo one; echo two >&2; exit 3"))
+    ran = console(project.root, "exec", *server_options, *shell("echo one; echo two >&2; exit 3"))
     assert (ran.exit, ran.out) == (3, "one\n"), ran.text
     assert "two\n" in ran.err
     (value,) = outputs(server)
@@ -96,9 +96,9 @@ def test_output_is_a_field_of_the_run(project: Project, server: CheckedServer, p
     assert re.search(r"\n\nbash ended with exit code 3 after \d+\.\d s$", value)
 
 
-def test_streams_that_are_one_stay_in_order(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_streams_that_are_one_stay_in_order(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """With ``2>&1`` the command's streams are one, too: what it prints keeps its order, shown and sent."""
-    command = [*EXEC, *place, *shell("for each in {1..200}; do echo out $each; echo err $each >&2; done")]
+    command = [*EXEC, *server_options, *shell("for each in {1..200}; do echo out $each; echo err $each >&2; done")]
     ran = subprocess.run(
         command,
         cwd=project.root,
@@ -114,10 +114,10 @@ def test_streams_that_are_one_stay_in_order(project: Project, server: CheckedSer
     assert output_of(server) == expected
 
 
-def test_output_comes_at_once(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_output_comes_at_once(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """A line is shown before the command goes on: here it waits for an answer to it."""
     os.mkfifo(project.root / "answer")
-    command = [*EXEC, *place, *shell("echo question; read answer < answer; echo $answer")]
+    command = [*EXEC, *server_options, *shell("echo question; read answer < answer; echo $answer")]
     with subprocess.Popen(command, cwd=project.root, env=session_environment(), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"question\n"
@@ -126,11 +126,11 @@ def test_output_comes_at_once(project: Project, server: CheckedServer, place: li
     assert output_of(server) == "question\n42"
 
 
-def test_no_more_memory_for_100_megabytes(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_no_more_memory_for_100_megabytes(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """Of very much output both ends are sent, within the limit, and the memory of exec does not grow with it."""
     peak = "grep VmHWM /proc/$PPID/status >&2"
     script = f"echo begin; {peak}; yes 0123456789 | head -c 100000000; {peak}; echo; echo end"
-    command = [*EXEC, *place, *shell(script)]
+    command = [*EXEC, *server_options, *shell(script)]
     ran = subprocess.run(
         command,
         cwd=project.root,
@@ -151,12 +151,16 @@ def test_no_more_memory_for_100_megabytes(project: Project, server: CheckedServe
     assert "\nend\n\nbash ended with exit code 0" in value
 
 
-def test_all_bytes_pass(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_all_bytes_pass(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """Binary output reaches our stdout unchanged; sent is what can be seen of it, a letter in two writes as one."""
     (project.root / "bytes").write_bytes(bytes(range(256)))
     script = r"cat bytes; printf '\xc3'; sleep 0.2; printf '\xa9'"
     ran = subprocess.run(
-        [*EXEC, *place, *shell(script)], cwd=project.root, env=session_environment(), capture_output=True, check=False
+        [*EXEC, *server_options, *shell(script)],
+        cwd=project.root,
+        env=session_environment(),
+        capture_output=True,
+        check=False,
     )
     assert ran.stdout == bytes(range(256)) + "\xe9".encode()
     sent = output_of(server)
@@ -164,18 +168,18 @@ def test_all_bytes_pass(project: Project, server: CheckedServer, place: list[str
     assert sent.endswith("\\xfe\\xff\xe9")
 
 
-def test_output_of_a_killed_command(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_output_of_a_killed_command(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """What a command printed before a signal ended it is shown and sent."""
-    ran = console(project.root, "exec", *place, *shell("printf last; kill -9 $$"))
+    ran = console(project.root, "exec", *server_options, *shell("printf last; kill -9 $$"))
     assert (ran.exit, ran.out) == (137, "last"), ran.text
     assert "bash was ended by SIGKILL after" in outputs(server)[0]
     assert output_of(server) == "last"
 
 
-def test_secrets_are_hidden(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_secrets_are_hidden(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """The token, and what ``redact`` matches, are not sent; the user's own terminal has all that was printed."""
     env = session_environment(AUTOMATION_REPORT_REDACT="be[cd]ause")
-    command = [*EXEC, *place, *shell("echo $AUTOMATION_REPORT_TOKEN, because")]
+    command = [*EXEC, *server_options, *shell("echo $AUTOMATION_REPORT_TOKEN, because")]
     ran = subprocess.run(command, cwd=project.root, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert ran.stdout == f"{TOKEN}, because\n"
     assert TOKEN not in ran.stderr
@@ -183,35 +187,35 @@ def test_secrets_are_hidden(project: Project, server: CheckedServer, place: list
     assert all(TOKEN not in str(each.body) for each in server.log)
 
 
-def test_progress_bars_and_colours(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_progress_bars_and_colours(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """Colours are left out, and of a line that is written over its last state is sent."""
     script = r"printf '\e[32m10%%\r50%%\r100%%\e[0m\r\n'; for each in {1..20000}; do printf '%s\r' $each; done"
-    console(project.root, "exec", *place, *shell(script))
+    console(project.root, "exec", *server_options, *shell(script))
     assert output_of(server) == "100%\n20000"
 
 
 @pytest.mark.parametrize("way", ["option", "setting"])
-def test_output_can_be_left_out(project: Project, server: CheckedServer, place: list[str], way: str) -> None:
+def test_output_can_be_left_out(project: Project, server: CheckedServer, server_options: list[str], way: str) -> None:
     """With --no-output, or ``output`` set to none, the command has our own streams, and nothing of it is sent."""
     options = ["--no-output"] if way == "option" else []
     env = session_environment() if options else session_environment(AUTOMATION_REPORT_OUTPUT="none")
     script = "echo shown; test /proc/$$/fd/1 -ef /proc/$PPID/fd/1 && echo same"
-    ran = console(project.root, "exec", *place, *options, *shell(script), env=env)
+    ran = console(project.root, "exec", *server_options, *options, *shell(script), env=env)
     assert ran.out.split() == ["shown", "same"], ran.text
     assert outputs(server) == []
 
 
-def test_silence_is_no_field(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_silence_is_no_field(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """A command that prints nothing adds no field."""
-    console(project.root, "exec", *place, *shell("echo"))
+    console(project.root, "exec", *server_options, *shell("echo"))
     assert outputs(server) == []
 
 
-def test_output_in_a_run_of_others(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_output_in_a_run_of_others(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """In a run that others have made the output is a field of the command's thread."""
-    run_id = console(project.root, "run", "create", *place).out.strip()
+    run_id = console(project.root, "run", "create", *server_options).out.strip()
     written(project.root / "made.xml", ["one"])
-    options = ["--run-id", run_id, *place[:4], "--results", "out.xml"]
+    options = ["--run-id", run_id, *server_options[:4], "--results", "out.xml"]
     console(project.root, "exec", *options, *shell("echo mine; mv made.xml out.xml"))
     assert output_of(server) == "mine"
     (noted,) = [each.path for each in server.posts("/append") if "Output" in str(each.body)]
@@ -219,10 +223,15 @@ def test_output_in_a_run_of_others(project: Project, server: CheckedServer, plac
 
 
 @pytest.mark.parametrize("is_stderr", [True, False])
-def test_terminal_stays_one(project: Project, server: CheckedServer, place: list[str], is_stderr: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_terminal_stays_one(
+    project: Project,
+    server: CheckedServer,
+    server_options: list[str],
+    is_stderr: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
     """Where stdout is a terminal the command's is one, of the same size; stderr is one where ours is."""
     script = "test -t 0; echo $?; test -t 1; echo $?; test -t 2; echo $?; stty size <&1"
-    with terminal(project, [*place, *shell(script)], is_stderr=is_stderr) as (process, leader):
+    with terminal(project, [*server_options, *shell(script)], is_stderr=is_stderr) as (process, leader):
         text = read_to_end(leader)
         process.wait(60)
     assert "\r\r" not in text
@@ -231,10 +240,10 @@ def test_terminal_stays_one(project: Project, server: CheckedServer, place: list
     assert "\r\n".join(lines) in text
 
 
-def test_window_changes_reach_the_command(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_window_changes_reach_the_command(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """When the user's terminal gets another size, so does the command's, before it gets SIGWINCH."""
     script = "trap 'stty size <&1; exit 0' WINCH; echo ready; while :; do sleep 0.05; done"
-    with terminal(project, [*place, *shell(script)]) as (process, leader):
+    with terminal(project, [*server_options, *shell(script)]) as (process, leader):
         seen = b""
         while b"ready" not in seen:
             seen += os.read(leader, 1024)
@@ -245,10 +254,12 @@ def test_window_changes_reach_the_command(project: Project, server: CheckedServe
     assert output_of(server) == "ready\n44 99"
 
 
-def test_processes_left_behind_are_not_waited_for(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_processes_left_behind_are_not_waited_for(
+    project: Project, server: CheckedServer, server_options: list[str]
+) -> None:
     """A process that the command leaves behind holds its output open, and writes on: exec ends all the same."""
     script = "yes more >&2 & sleep 60 & echo $! > sleeping; echo done"
-    command = [*EXEC, *place, *shell(script)]
+    command = [*EXEC, *server_options, *shell(script)]
     ran = subprocess.run(
         command,
         cwd=project.root,
@@ -264,9 +275,11 @@ def test_processes_left_behind_are_not_waited_for(project: Project, server: Chec
     assert len(server.posts("/runs/1/complete")) == 1
 
 
-def test_reader_that_has_gone_ends_the_command(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_reader_that_has_gone_ends_the_command(
+    project: Project, server: CheckedServer, server_options: list[str]
+) -> None:
     """As without exec, a command whose reader has gone is ended by SIGPIPE; what it printed is sent."""
-    command = [*EXEC, *place, *shell("exec yes")]
+    command = [*EXEC, *server_options, *shell("exec yes")]
     with subprocess.Popen(command, cwd=project.root, env=session_environment(), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"y\n"
@@ -275,12 +288,12 @@ def test_reader_that_has_gone_ends_the_command(project: Project, server: Checked
     assert output_of(server).startswith("y\ny\n")
 
 
-def test_full_disk_is_no_success(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_full_disk_is_no_success(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """A command whose output cannot be written does not succeed: its stream is closed."""
     script = "for each in {1..100}; do echo $each || exit 9; sleep 0.05; done"
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
         ran = subprocess.run(
-            [*EXEC, *place, *shell(f"trap '' PIPE; {script}")],
+            [*EXEC, *server_options, *shell(f"trap '' PIPE; {script}")],
             cwd=project.root,
             env=session_environment(),
             stdout=full,
@@ -292,10 +305,10 @@ def test_full_disk_is_no_success(project: Project, server: CheckedServer, place:
 
 
 def test_reader_that_reads_no_more_keeps_no_signal_away(
-    project: Project, server: CheckedServer, place: list[str]
+    project: Project, server: CheckedServer, server_options: list[str]
 ) -> None:
     """With a pager that waits, signals reach the command, and a later one ends the wait for the pager."""
-    command = [*EXEC, *place, *shell("trap 'echo got > got; exit 5' TERM; echo > ready; yes & wait")]
+    command = [*EXEC, *server_options, *shell("trap 'echo got > got; exit 5' TERM; echo > ready; yes & wait")]
     os.mkfifo(project.root / "ready")
     os.mkfifo(project.root / "got")
     env = session_environment({"same_signal": 0.0})

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from support.answering import answering
 from support.checked_server import CheckedServer
 from support.projects import Project, console
+from support.scripted_server.sources import sources_server
 from support.sessions import TOKEN, session_environment
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def test_an_ini_file_chooses_no_certificates(checkout: Project, env: dict[str, s
     for folder in (checkout.root, home):
         authority.cert_pem.write_to_path(folder / "ca.pem")
     ini = write_ini(checkout, "automation_report_ca_file = ca.pem")
-    with answering(tls=context) as (address, seen):
+    with sources_server(tls=context) as (address, seen):
         place = ["run", "list", "--url", address]
         ran = console(checkout.root, *place, env=env)
         assert ran.exit == 2, ran.text

@@ -225,16 +225,18 @@ def test_run_shown_from_the_store_names_the_command_that_opens_it(project: Proje
     assert shutil.which(command[0])
 
 
-def test_commands_against_an_address_print_links(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_commands_against_an_address_print_links(
+    project: Project, server: CheckedServer, server_options: list[str]
+) -> None:
     """Each command about runs says where in the web the run is; stdout stays the ids alone."""
-    link, where = f"{server.address}/automation/runs/view/", place[:4]
-    made = console(project.root, "run", "create", *place)
+    link, where = f"{server.address}/automation/runs/view/", server_options[:4]
+    made = console(project.root, "run", "create", *server_options)
     assert (made.out, _printed(made.err)) == ("1\n", f"{link}1")
     for words in (("append", "1", "--fields", "a=b"), ("complete", "1"), ("wait", "1"), ("show",), ("failed", "1")):
         ran = console(project.root, "run", *words, *where)
         assert (ran.exit, _printed(ran.err)) == (0, f"{link}1"), ran.text
         assert "http" not in ran.out
-    console(project.root, "run", "create", *place)
+    console(project.root, "run", "create", *server_options)
     listed = console(project.root, "run", "list", *where)
     assert (listed.out, re.findall(r"http\S+", listed.err)) == ("2\n1\n", [f"{link}2", f"{link}1"])
     table = on_terminal(project.root, "run", "list", *where).splitlines()

@@ -47,13 +47,13 @@ def _session(project: Project, server: CheckedServer, *arguments: str, **env: st
     )
 
 
-def _shown(project: Project, place: list[str]) -> dict[str, object]:
-    document = json.loads(console(project.root, "run", "show", *KEY, "--json", *place).out)
+def _shown(project: Project, server_options: list[str]) -> dict[str, object]:
+    document = json.loads(console(project.root, "run", "show", *KEY, "--json", *server_options).out)
     shown: dict[str, object] = document["result"]
     return shown
 
 
-def test_sessions_of_one_key_share_one_run(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_sessions_of_one_key_share_one_run(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """Sessions that start together are threads of one run, made once, and say in them who they are and how they ended.
 
     The run stays open until it is completed by its key, once however often that is asked for.
@@ -66,7 +66,7 @@ def test_sessions_of_one_key_share_one_run(project: Project, server: CheckedServ
     run = server.runs()[0]
     assert (run["name"], TAG in run["tags"]) == ("suite build-7", True)
     assert {each["name"] for each in run.get("fields", ())} & {"Session id", "Shard"} == set()
-    shown = _shown(project, place)
+    shown = _shown(project, server_options)
     assert (shown["is_completed"], shown["total_count"]) == (False, 3)
     threads: list[dict[str, list[dict[str, str]]]] = shown["threads"]  # type: ignore[assignment]
     fields = [{each["name"]: each["value"] for each in thread["fields"]} for thread in threads]
@@ -74,7 +74,7 @@ def test_sessions_of_one_key_share_one_run(project: Project, server: CheckedServ
     assert [each["Session"] for each in fields] == ["all tests passed (exit status 0)"] * 3
     assert len({each["Job"] for each in fields}) == 3
     for word in ("is completed", "was completed before"):
-        ran = console(project.root, "run", "complete", *KEY, "--expect-jobs", "3", "--timeout", "20s", *place)
+        ran = console(project.root, "run", "complete", *KEY, "--expect-jobs", "3", "--timeout", "20s", *server_options)
         assert (ran.exit, ran.out) == (0, ""), ran.text
         assert f"run 1 {word}\nlook at it: {server.address}/automation/runs/view/1\n" in ran.err
     assert project.sessions == []
@@ -170,17 +170,19 @@ def test_shards_wait_for_the_first(server: CheckedServer, *, comes: bool) -> Non
         assert len({each.answer["id"] for each in server.posts("/automation/runs")}) == 1
 
 
-def test_key_of_a_completed_run_makes_a_new_one(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_key_of_a_completed_run_makes_a_new_one(
+    project: Project, server: CheckedServer, server_options: list[str]
+) -> None:
     """``run create`` with a key gives the open run of that key, and a new one once that is completed."""
-    made = [console(project.root, "run", "create", *KEY, *place).out for _ in range(2)]
+    made = [console(project.root, "run", "create", *KEY, *server_options).out for _ in range(2)]
     assert made == ["1\n", "1\n"]
-    assert console(project.root, "run", "complete", *KEY, *place).exit == 0
-    assert console(project.root, "run", "create", *KEY, *place).out == "2\n"
+    assert console(project.root, "run", "complete", *KEY, *server_options).exit == 0
+    assert console(project.root, "run", "create", *KEY, *server_options).out == "2\n"
     assert {each.answer["id"] for each in server.posts("/automation/runs")} == {1, 2}
 
 
 def test_jobs_that_differ_in_the_run_they_would_make_share_it(
-    project: Project, server: CheckedServer, place: list[str]
+    project: Project, server: CheckedServer, server_options: list[str]
 ) -> None:
     """A job whose run would have other fields, and whose creation is refused for it, goes to the run that is there."""
     with checked_scripted_server() as other, new_session(proxies={}, ca_file="") as session:
@@ -192,30 +194,34 @@ def test_jobs_that_differ_in_the_run_they_would_make_share_it(
         assert joining.step() == made
     written(project.root / "a.xml", ["one"])
     for who in ("me", "you"):
-        ran = console(project.root, "submit", "a.xml", *KEY, "--fields", f"Who={who}", *place)
+        ran = console(project.root, "submit", "a.xml", *KEY, "--fields", f"Who={who}", *server_options)
         assert (ran.exit, ran.out) == (0, "1\n"), ran.text
     assert len(server.posts("/threads")) == 2
 
 
-def test_completion_waits_for_all_jobs(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_completion_waits_for_all_jobs(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """A run with a job that is still running stays open, with exit code 3 and the number of jobs that are in."""
-    run_id = console(project.root, "run", "create", *place).out.strip()
+    run_id = console(project.root, "run", "create", *server_options).out.strip()
     written(project.root / "a.xml", ["one"])
-    assert console(project.root, "submit", "a.xml", "--run-id", run_id, *place[:4]).exit == 0
+    assert console(project.root, "submit", "a.xml", "--run-id", run_id, *server_options[:4]).exit == 0
     with paused(project, "--automation-report-run-id", run_id, address=server.address):
-        early = console(project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "0s", *place[:4])
+        early = console(
+            project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "0s", *server_options[:4]
+        )
         assert (early.exit, early.out) == (3, ""), early.text
         assert early.err.startswith(f"run {run_id}: 1 of 2 jobs are in\n")
         assert "stays open" in early.err
-        listed = console(project.root, "run", "list", "--open", "--older-than", "0s", *place[:4])
+        listed = console(project.root, "run", "list", "--open", "--older-than", "0s", *server_options[:4])
         assert (listed.exit, listed.out) == (0, f"{run_id}\n"), listed.text
-        young = console(project.root, "run", "list", "--open", "--older-than", "1h", *place[:4])
+        young = console(project.root, "run", "list", "--open", "--older-than", "1h", *server_options[:4])
         assert (young.exit, young.out, young.err) == (0, "", "no runs\n")
-    waited = console(project.root, "run", "wait", run_id, "--expect-jobs", "2", "--timeout", "30s", *place[:4])
+    waited = console(project.root, "run", "wait", run_id, "--expect-jobs", "2", "--timeout", "30s", *server_options[:4])
     assert (waited.exit, waited.out) == (0, f"{run_id}\n"), waited.text
-    done = console(project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "30s", *place[:4])
+    done = console(
+        project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "30s", *server_options[:4]
+    )
     assert done.exit == 0, done.text
-    document = json.loads(console(project.root, "run", "list", "--json", *place[:4]).out)
+    document = json.loads(console(project.root, "run", "list", "--json", *server_options[:4]).out)
     (run,) = RunPage.from_json(document).result
     assert run.is_completed
 
@@ -245,10 +251,10 @@ def test_completion_waits_for_the_server_and_for_the_first_job(project: Project)
     assert re.search(r"^run (\d+) is completed$", err, re.MULTILINE), err
 
 
-def test_completion_that_waits_in_vain_says_what_to_do(project: Project, place: list[str]) -> None:
+def test_completion_that_waits_in_vain_says_what_to_do(project: Project, server_options: list[str]) -> None:
     """What is waited for is told once while it stays as it is, and how to complete the run without the other jobs."""
-    run_id = console(project.root, "run", "create", *place).out.strip()
-    ran = console(project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "1s", *place[:4])
+    run_id = console(project.root, "run", "create", *server_options).out.strip()
+    ran = console(project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "1s", *server_options[:4])
     assert ran.exit == 3
     assert ran.err.splitlines() == [
         f"run {run_id}: 0 of 2 jobs are in",
@@ -257,22 +263,26 @@ def test_completion_that_waits_in_vain_says_what_to_do(project: Project, place: 
     ]
 
 
-def test_job_without_tests_is_in(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_job_without_tests_is_in(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """A shard that has nothing to run is a job that is in: it says so in a thread without results, as the run does."""
-    run_id = console(project.root, "run", "create", *place).out.strip()
+    run_id = console(project.root, "run", "create", *server_options).out.strip()
     project.write("test_suite.py", "")
     ran = project.report("--automation-report-run-id", run_id, address=server.address)
     assert ran.exit == 5, ran.text
-    done = console(project.root, "run", "complete", run_id, "--expect-jobs", "1", "--timeout", "0s", *place[:4])
+    done = console(
+        project.root, "run", "complete", run_id, "--expect-jobs", "1", "--timeout", "0s", *server_options[:4]
+    )
     assert done.exit == 0, done.text
-    shown = console(project.root, "run", "show", run_id, *place[:4])
+    shown = console(project.root, "run", "show", run_id, *server_options[:4])
     assert re.search(r"^  thread \d+: 0 results \(", shown.err, re.MULTILINE), shown.text
     assert re.search(r"^  1 job is in: \S+$", shown.err, re.MULTILINE), shown.text
 
 
-def test_what_is_left_out_is_told_in_a_shared_run(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_what_is_left_out_is_told_in_a_shared_run(
+    project: Project, server: CheckedServer, server_options: list[str]
+) -> None:
     """In a run of others, what a session did not run and its suite's properties stand in a thread of its own."""
-    run_id = console(project.root, "run", "create", *place).out.strip()
+    run_id = console(project.root, "run", "create", *server_options).out.strip()
     suite = "def test_a(record_testsuite_property):\n    record_testsuite_property('seed', '7')\n    assert 0\n"
     project.write("test_suite.py", suite + "def test_b(): pass\n")
     ran = project.report("-x", "--automation-report-run-id", run_id, address=server.address)

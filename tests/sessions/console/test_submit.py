@@ -33,13 +33,13 @@ def _last(ran: Ran) -> str:
 
 
 def test_submit_makes_a_run_of_its_own_and_completes_it(
-    project: Project, server: CheckedServer, place: list[str]
+    project: Project, server: CheckedServer, server_options: list[str]
 ) -> None:
     """The results of all files are in one run, which is completed; its id stands alone on stdout."""
     written(project.root / "a.xml", ["one", "two"], failed="two")
     written(project.root / "b.xml", ["three"])
     described = ["--name", "nightly", "--tags", "one,two", "--fields", "Who=me", "--links", "Job=https://x.example/1"]
-    ran = console(project.root, "submit", "a.xml", "b.xml", *place, *described)
+    ran = console(project.root, "submit", "a.xml", "b.xml", *server_options, *described)
     assert (ran.exit, ran.out) == (0, "1\n"), ran.text
     assert re.fullmatch(
         r"([\w-]+): 3 results sent to run 1, nothing is left\n\1: 3 results: 2 passed, 1 failed\n"
@@ -58,11 +58,13 @@ def test_submit_makes_a_run_of_its_own_and_completes_it(
     assert project.sessions == []
 
 
-def test_submit_joins_a_run_and_leaves_it_open(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_submit_joins_a_run_and_leaves_it_open(
+    project: Project, server: CheckedServer, server_options: list[str]
+) -> None:
     """With --run-id the results are a thread of that run, which stays open; the source is the run's own."""
     written(project.root / "a.xml", ["one"])
-    assert console(project.root, "run", "create", *place).out == "1\n"
-    without_source = place[:4]
+    assert console(project.root, "run", "create", *server_options).out == "1\n"
+    without_source = server_options[:4]
     ran = console(project.root, "submit", "a.xml", *without_source, "--run-id", "1")
     assert (ran.exit, ran.out) == (0, "1\n"), ran.text
     assert len(server.runs()) == 1
@@ -70,11 +72,11 @@ def test_submit_joins_a_run_and_leaves_it_open(project: Project, server: Checked
     assert server.posts("/runs/1/complete") == []
 
 
-def test_patterns_find_files_once(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_patterns_find_files_once(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """A quoted pattern finds files in folders below; a file that is named twice counts once."""
     written(project.root / "reports" / "a" / "one.xml", ["one"])
     written(project.root / "reports" / "b" / "two.xml", ["two"])
-    ran = console(project.root, "submit", "reports/**/*.xml", "./reports/a/one.xml", *place)
+    ran = console(project.root, "submit", "reports/**/*.xml", "./reports/a/one.xml", *server_options)
     assert ran.exit == 0, ran.text
     assert [test["name"] for _, test in server.tests()] == ["one", "two"]
 
@@ -88,11 +90,11 @@ def test_patterns_find_files_once(project: Project, server: CheckedServer, place
     ],
 )
 def test_files_that_are_not_there_are_a_usage_error(
-    project: Project, server: CheckedServer, place: list[str], argument: str, parts: list[str]
+    project: Project, server: CheckedServer, server_options: list[str], argument: str, parts: list[str]
 ) -> None:
     """What names no file is told with what to write instead; nothing is sent, nothing is left."""
     (project.root / "folder").mkdir()
-    ran = console(project.root, "submit", argument, *place)
+    ran = console(project.root, "submit", argument, *server_options)
     assert (ran.exit, ran.out) == (2, "")
     assert [part for part in parts if part not in _last(ran)] == []
     assert server.log == []
@@ -120,13 +122,13 @@ BAD = {
 
 @pytest.mark.parametrize("kind", sorted(BAD))
 def test_file_that_cannot_be_read_is_named_with_its_line(
-    project: Project, server: CheckedServer, place: list[str], kind: str
+    project: Project, server: CheckedServer, server_options: list[str], kind: str
 ) -> None:
     """A broken file, one with entities of its own, or of another kind, is named with what is wrong; nothing is sent."""
     content, why = BAD[kind]
     written(project.root / "a.xml", ["one"])
     (project.root / "b.xml").write_bytes(content)
-    ran = console(project.root, "submit", "a.xml", "b.xml", *place)
+    ran = console(project.root, "submit", "a.xml", "b.xml", *server_options)
     assert (ran.exit, ran.out) == (2, "")
     assert "b.xml: it " in _last(ran)
     assert why in _last(ran)
@@ -136,12 +138,12 @@ def test_file_that_cannot_be_read_is_named_with_its_line(
     assert list((project.state / "spool").glob(".*-*")) == []
 
 
-def test_broken_files_can_be_passed_over(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_broken_files_can_be_passed_over(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """With --ignore-parse-error the others are sent; of a file that breaks off, not even its beginning is."""
     head = "<testsuites>" + "<testcase classname='a' name='begun' time='7'/>" * 3
     (project.root / "a.xml").write_text(head)
     written(project.root / "b.xml", ["one"])
-    ran = console(project.root, "submit", "a.xml", "b.xml", "--ignore-parse-error", *place)
+    ran = console(project.root, "submit", "a.xml", "b.xml", "--ignore-parse-error", *server_options)
     assert (ran.exit, ran.out) == (0, "1\n"), ran.text
     assert ran.err.startswith("passed over: a.xml: it is no whole XML document: ")
     assert [test["name"] for _, test in server.tests()] == ["one"]
@@ -150,11 +152,11 @@ def test_broken_files_can_be_passed_over(project: Project, server: CheckedServer
 
 @pytest.mark.parametrize(("option", "code"), [([], 2), (["--allow-empty"], 0)])
 def test_no_results_make_no_run(
-    project: Project, server: CheckedServer, place: list[str], option: list[str], code: int
+    project: Project, server: CheckedServer, server_options: list[str], option: list[str], code: int
 ) -> None:
     """Files without a case are told and lead to no run; that is an error, unless it was said to be none."""
     written(project.root / "a.xml", [])
-    ran = console(project.root, "submit", "a.xml", *place, *option)
+    ran = console(project.root, "submit", "a.xml", *server_options, *option)
     assert (ran.exit, ran.out) == (code, "")
     assert ran.err == "a.xml: no results\nno results in 1 of 1 file: nothing was sent\n"
     assert server.log == []
@@ -182,10 +184,10 @@ def test_what_a_server_that_is_down_did_not_get_is_sent_later(
     assert project.sessions == []
 
 
-def test_refusals_have_exit_codes_of_their_own(project: Project, place: list[str], tmp_path: Path) -> None:
+def test_refusals_have_exit_codes_of_their_own(project: Project, server_options: list[str], tmp_path: Path) -> None:
     """A run that is not there exits with 1, a token that is refused with 4; the results are kept."""
     written(project.root / "a.xml", ["one"])
-    ran = console(project.root, "submit", "a.xml", *place, "--run-id", "77")
+    ran = console(project.root, "submit", "a.xml", *server_options, "--run-id", "77")
     assert (ran.exit, ran.out) == (1, "77\n"), ran.text
     assert "1 to be sent" in _last(ran)
     with CheckedServer(tmp_path / "other.sqlite3", "another") as other:
@@ -258,16 +260,16 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("kind", UNREADABLE)
 def test_file_that_cannot_be_read_is_one_sentence(
-    project: Project, server: CheckedServer, place: list[str], kind: str
+    project: Project, server: CheckedServer, server_options: list[str], kind: str
 ) -> None:
     """An encoding that expat lacks and endless nesting are told like broken XML; the other files can be sent."""
     content, says = UNREADABLE[kind]
     (project.root / "a.xml").write_bytes(content)
     written(project.root / "b.xml", ["one"])
-    ran = console(project.root, "submit", "a.xml", "b.xml", *place)
+    ran = console(project.root, "submit", "a.xml", "b.xml", *server_options)
     assert (ran.exit, ran.out) == (2, ""), ran.text
     assert says in _last(ran)
-    ran = console(project.root, "submit", "a.xml", "b.xml", "--ignore-parse-error", *place)
+    ran = console(project.root, "submit", "a.xml", "b.xml", "--ignore-parse-error", *server_options)
     assert (ran.exit, ran.out) == (0, "1\n"), ran.text
     assert "passed over: a.xml: it" in ran.err
     assert says in ran.err
@@ -275,22 +277,22 @@ def test_file_that_cannot_be_read_is_one_sentence(
 
 
 def test_pipe_and_device_that_a_pattern_finds_are_passed_over(
-    project: Project, server: CheckedServer, place: list[str]
+    project: Project, server: CheckedServer, server_options: list[str]
 ) -> None:
     """Nobody waits for ever for a pipe without a writer, and no device is read; the files beside them are sent."""
     os.mkfifo(project.root / "a.xml")
     (project.root / "b.xml").symlink_to("/dev/zero")
     written(project.root / "c.xml", ["one"])
-    ran = console(project.root, "submit", "*.xml", "--ignore-parse-error", *place)
+    ran = console(project.root, "submit", "*.xml", "--ignore-parse-error", *server_options)
     assert (ran.exit, ran.out) == (0, "1\n"), ran.text
     assert "passed over: a.xml: it is a pipe that no program writes to: write the results to a file first\n" in ran.err
     assert "passed over: b.xml: it is a device or a socket" in ran.err
     assert [test["name"] for _, test in server.tests()] == ["one"]
 
 
-def test_result_file_can_be_a_pipe(project: Project, server: CheckedServer, place: list[str]) -> None:
+def test_result_file_can_be_a_pipe(project: Project, server: CheckedServer, server_options: list[str]) -> None:
     """What another command writes can be submitted without a file."""
-    words = [sys.executable, "-m", "pytest_automation_report.cli", "submit", *place]
+    words = [sys.executable, "-m", "pytest_automation_report.cli", "submit", *server_options]
     written(project.root / "a.xml", ["one"])
     ran = run(["bash", "-c", f"{shlex.join(words)} <(cat a.xml)"], project.root, session_environment())
     assert ran.exit == 0, ran.text

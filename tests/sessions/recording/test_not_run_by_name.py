@@ -8,19 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.recording.identity import identity_of
-from support.checked_server import CheckedServer
 from support.session_processes import eventually, spools
-from support.sessions import TOKEN, run_session, send
+from support.sessions import run_session, send
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[CheckedServer]:
-    with CheckedServer(tmp_path / "store.sqlite3", TOKEN) as server:
-        yield server
+    from support.checked_server import CheckedServer
 
 
 SUITE = """

@@ -19,7 +19,7 @@ from pytest_automation_report.server.store.store import Store
 from support.crowded_runs import FIELDS, create_crowded_runs
 from support.processes import line_of, running
 from support.repository import ROOT
-from support.service import API, IN_A_FILE, TOKEN, Service
+from support.service import API, ON_BOTH, ON_SQLITE, TOKEN, Service
 from support.sessions import clean_environment
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ FLAT_BYTES = 64 * MEBIBYTE
 """By how much the server may grow while it lists more than twice as much."""
 
 
+@ON_BOTH
 @pytest.mark.parametrize("flag", ["0", "false"])
 def test_threads_are_left_out_of_runs_when_they_are_not_asked_for(service: Service, flag: str) -> None:
     """With ``threads=0`` a run, alone or in a list, has all it has otherwise, but an empty list of threads."""
@@ -44,6 +45,7 @@ def test_threads_are_left_out_of_runs_when_they_are_not_asked_for(service: Servi
     assert service.get(f"/automation/runs/{run_id}", f"threads={flag}").json["result"] == bare
 
 
+@ON_BOTH
 def test_a_flag_for_threads_that_is_none_is_refused(service: Service) -> None:
     """The parameter is named with what it may be, as every other one is."""
     run_id = service.new_run()
@@ -52,6 +54,7 @@ def test_a_flag_for_threads_that_is_none_is_refused(service: Service) -> None:
         assert (answer.status_code, answer.json["errors"]) == (422, {"threads": ["Must be one of 0, 1, true, false."]})
 
 
+@ON_BOTH
 def test_a_page_of_large_runs_comes_whole_in_pieces(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list with more threads than are held at once has the same runs, threads and page numbers as a small one."""
     monkeypatch.setattr(resources, "_THREADS_AT_ONCE", 4)
@@ -67,7 +70,7 @@ def test_a_page_of_large_runs_comes_whole_in_pieces(service: Service, monkeypatc
     assert [source["name"] for source in page["expands"]["automation_sources"]] == ["suite"]
 
 
-@IN_A_FILE
+@ON_SQLITE
 def test_pages_read_no_threads_but_those_they_show(service: Service) -> None:
     """The page of a project reads no thread at all; that of a run tells how many there are and reads the first."""
     create_crowded_runs(service.store, 2, THREADS_SHOWN + 20)

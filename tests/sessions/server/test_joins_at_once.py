@@ -72,6 +72,7 @@ def _begun(folder: Path, address: str, number: int, count: int) -> subprocess.Po
     )
 
 
+@pytest.mark.parametrize("new_place", ["sqlite", "postgresql"], indirect=True)
 @pytest.mark.slow
 def test_sessions_that_join_a_run_at_once_deliver_before_they_end(
     tmp_path: Path, new_place: Path | PostgresDatabase, pytestconfig: pytest.Config

@@ -296,8 +296,8 @@ def test_kept_pictures_are_seen_and_kept_markup_runs_nothing(visit: Visit) -> No
         "page.txt": b"text then " + script,
         "gif.html": b"GIF89a/*" + script,
     }
-    wheelhouse = ArtifactContents(visit.site.service.store)
-    urls = {name: content_address(wheelhouse.put(io.BytesIO(content)).hash, name) for name, content in contents.items()}
+    artifacts = ArtifactContents(visit.site.service.store)
+    urls = {name: content_address(artifacts.put(io.BytesIO(content)).hash, name) for name, content in contents.items()}
     files = [{"name": name, "url": url, "mime_type": "text/html"} for name, url in urls.items()]
     run = visit.site.run_of(failing(0, artifacts=files), name="with pictures")
     visit.complaints.clear()

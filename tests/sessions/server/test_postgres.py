@@ -20,7 +20,7 @@ from pytest_automation_report.server.store.maintenance import check, remove_unus
 from pytest_automation_report.server.store.store import IdempotentRequest, Store, StoredResponse
 from pytest_automation_report.server.store.tables import SCHEMA_VERSION, RunRow
 from support.clusters import database_at
-from support.service import IN_A_DATABASE, Service, a_test
+from support.service import ON_POSTGRESQL, Service, a_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def _keep(writer: Writer, run_id: int) -> int:
     return pid
 
 
-@IN_A_DATABASE
+@ON_POSTGRESQL
 def test_a_key_that_another_process_uses_is_409(service: Service) -> None:
     """While one server answers a request, another refuses its copy and takes other keys; then both give one answer."""
     begun, end = threading.Event(), threading.Event()
@@ -73,7 +73,7 @@ def test_a_key_that_another_process_uses_is_409(service: Service) -> None:
         assert second.change(lambda _: NOTHING, same) == answers[0] == StoredResponse(201, {"id": 7})
 
 
-@IN_A_DATABASE
+@ON_POSTGRESQL
 def test_an_answered_key_is_answered_while_another_server_has_its_lock(service: Service) -> None:
     """A replay of an answered request takes no lock, so that no other server's transaction turns it into a 409."""
     identity = IdempotentRequest("k", "f")
@@ -83,7 +83,7 @@ def test_an_answered_key_is_answered_while_another_server_has_its_lock(service: 
         assert service.store.change(lambda _: NOTHING, identity) == first
 
 
-@IN_A_DATABASE
+@ON_POSTGRESQL
 def test_a_writer_that_waits_too_long_is_429(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """When a run stays locked, nothing was done and the client may repeat; nobody else waits for it, nor do readers."""
     run_id, other = service.new_run(), service.new_run()
@@ -99,7 +99,7 @@ def test_a_writer_that_waits_too_long_is_429(service: Service, monkeypatch: pyte
     service.append(thread_id, a_test())
 
 
-@IN_A_DATABASE
+@ON_POSTGRESQL
 def test_a_full_disk_of_the_database_is_429(service: Service) -> None:
     """What PostgreSQL undoes for want of room is refused in words of its own, and can be sent again later."""
     full = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$"
@@ -109,7 +109,7 @@ def test_a_full_disk_of_the_database_is_429(service: Service) -> None:
     assert service.new_run() == 1
 
 
-@IN_A_DATABASE
+@ON_POSTGRESQL
 def test_who_stops_in_the_middle_loses_its_locks(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL ends a transaction that does not go on, so that others need not wait; it is then done once more."""
     run_id = service.new_run()
@@ -134,7 +134,7 @@ def _wait_for_a_waiting_writer(cluster: Cluster) -> None:
         assert time.monotonic() < deadline
 
 
-@IN_A_DATABASE
+@ON_POSTGRESQL
 @pytest.mark.parametrize(
     ("change", "noun"),
     [
@@ -169,7 +169,7 @@ def test_completed_is_completed_for_those_who_waited(
     assert told == [f"The {noun} is completed and takes no changes."]
 
 
-@IN_A_DATABASE
+@ON_POSTGRESQL
 def test_durations_that_come_at_once_are_added(service: Service, cluster: Cluster) -> None:
     """Two servers that append to one thread add to what the other one stored."""
     service.new_thread(service.new_run())
@@ -192,11 +192,11 @@ def test_durations_that_come_at_once_are_added(service: Service, cluster: Cluste
     assert (thread["elapsed_observed"], thread["elapsed_computed"]) == (10, 14)
 
 
-@IN_A_DATABASE
+@ON_POSTGRESQL
 def test_who_waits_for_contents_keeps_no_tests(
     service: Service, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Locks are taken in one order: a test with an artifact that waits for the wheelhouse holds up nobody's tests."""
+    """Locks are taken in one order: a test that waits for the contents of its artifact blocks no others."""
     service.new_thread(service.new_run())
     artifacts = json_text([{"name": "a.png", "url": content_address("0" * 64, "a.png")}])
     addition = ThreadSubmission(None, None, (), [StoredTest("key", "name", "folder", 2, artifacts=artifacts)])
@@ -220,7 +220,7 @@ def test_who_waits_for_contents_keeps_no_tests(
     assert service.run(1)["total_count"] == 1
 
 
-@IN_A_DATABASE
+@ON_POSTGRESQL
 def test_writers_in_a_circle_are_each_done_once(service: Service) -> None:
     """PostgreSQL undoes one of two transactions that wait for each other, and the store does it again."""
     runs = [service.new_run() for _ in range(2)]
@@ -247,7 +247,7 @@ def test_writers_in_a_circle_are_each_done_once(service: Service) -> None:
         assert [row.tags for row in RunRow.select(RunRow.tags).execute(database)] == ["[]++", "[]++"]
 
 
-@IN_A_DATABASE
+@ON_POSTGRESQL
 def test_a_connection_that_was_lost_is_replaced(service: Service, cluster: Cluster) -> None:
     """One that nobody used, and one in the middle of a transaction, which is then done once more; never twice."""
     run_id = service.new_run()
@@ -269,7 +269,7 @@ def test_a_connection_that_was_lost_is_replaced(service: Service, cluster: Clust
     assert (service.run(run_id)["thread_count"], len(service.run(run_id)["threads"])) == (1, 1)
 
 
-@IN_A_DATABASE
+@ON_POSTGRESQL
 def test_a_connection_that_is_always_lost_is_429(service: Service, cluster: Cluster) -> None:
     """The store gives up after some tries, and has done nothing."""
     tries = []
@@ -308,7 +308,7 @@ def test_a_database_that_is_away_is_429_until_it_is_back(cluster: Cluster) -> No
         cluster.restart()
 
 
-@IN_A_DATABASE
+@ON_POSTGRESQL
 def test_a_reader_sees_one_moment(service: Service) -> None:
     """What others commit meanwhile does not show: rows and counts that are read one after another fit."""
     run_id = service.new_run()
@@ -320,7 +320,7 @@ def test_a_reader_sees_one_moment(service: Service) -> None:
     assert service.run(run_id + 1)["id"] == run_id + 1
 
 
-@IN_A_DATABASE
+@ON_POSTGRESQL
 def test_a_closed_store_takes_nothing(service: Service) -> None:
     """It opens no new connection, and those that are in use are closed when they are given back."""
     with service.store._connections.reading() as database:
@@ -331,7 +331,7 @@ def test_a_closed_store_takes_nothing(service: Service) -> None:
         service.store.read(lambda reader: reader.statuses(1))
 
 
-@IN_A_DATABASE
+@ON_POSTGRESQL
 def test_an_order_of_texts_is_that_of_sqlite(service: Service) -> None:
     """Names are sorted by their characters' numbers, whatever language the database was made for."""
     run_id = service.new_run()

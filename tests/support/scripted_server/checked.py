@@ -16,10 +16,21 @@ if TYPE_CHECKING:
 @contextmanager
 def checked_scripted_server(server: ScriptedServer | None = None) -> Iterator[ScriptedServer]:
     """Yield a scripted server that checks each request against the contract, with another session's run in it."""
+    with _prepared(server) as prepared:
+        yield prepared
+
+
+@contextmanager
+def checked_in_process(server: ScriptedServer | None = None) -> Iterator[ScriptedServer]:
+    """Yield such a server without a socket, for a `support.scripted_adapter.client_of` it."""
+    with _prepared(server).in_process() as prepared:
+        yield prepared
+
+
+def _prepared(server: ScriptedServer | None) -> ScriptedServer:
     server = server or ScriptedServer(token=TOKEN)
     check = Contract().check_request
     own = "/artifacts" if server.keeps_artifacts else ""
     server.checks.append(lambda method, path, query, body: None if path == own else check(method, path, query, body))
     server.store.apply("POST", "/api/v1/projects/1/automation/runs", "", {"name": "another", "source": "suite"})
-    with server:
-        yield server
+    return server

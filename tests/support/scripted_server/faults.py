@@ -9,6 +9,10 @@ from typing import Any, Literal
 from support.scripted_server.store import Reply
 
 
+class ResetByScriptError(ConnectionError):
+    """The connection is to be reset, by a fault."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """One way of misbehaving.

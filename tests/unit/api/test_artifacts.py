@@ -14,7 +14,7 @@ from pytest_automation_report.errors import RefusedError, UnknownAnswerError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from unit.api.conftest import ClientFor
+    from support.client_fixtures import ClientFor
 
 ORIGIN = "https://instance.example"
 URL = "http+local://store/artifacts/abc/a.png"

@@ -29,7 +29,7 @@ from support.contract import Contract
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from unit.api.conftest import ClientFor
+    from support.client_fixtures import ClientFor
 
 ORIGIN = "https://instance.example"
 FIELDS = Resources(fields=(Field("f", "v", FieldType.CONSOLE),))

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.api.models import Endpoint, Token
-from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.spool.ledger_file import ledger_from
@@ -21,36 +17,32 @@ from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.records import plain_record
 from support.delivered_results import assert_complete, field_texts, result_named, result_names
 from support.deliveries import WrittenSession, ended_session, lived, stepping
-from support.scripted_server.checked import checked_scripted_server
+from support.scripted_adapter import client_of
+from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import Rule, answer
-from support.sessions import TOKEN
-from unit.delivery.test_settlement import OPERATIONS
+from support.scripted_server.variants import OPERATIONS
 
 if TYPE_CHECKING:
     from support.deliveries import Stepper
 
 MORE_THAN_IS_READ_AHEAD = 3000
 WORKERS = ("gw0", "gw1")
+GONE = Process(2**30)
+"""A process that is gone: no system has so large an id."""
+
 CONTROLLER_BEGINS = plain_record("open", format=1, worker="controller", pid=0, t=0)
-
-
-def process_that_ended() -> Process:
-    """Return a process that stands for a pytest which is gone."""
-    with subprocess.Popen([sys.executable, "-S", "-c", ""]) as process:
-        process.wait()
-    return Process(process.pid)
 
 
 @pytest.mark.parametrize("is_own", [False, True], ids=["send", "pytest-died"])
 @pytest.mark.parametrize("count", [3, MORE_THAN_IS_READ_AHEAD])
 def test_life_without_a_server_ends(tmp_path: Path, count: int, is_own: bool) -> None:  # noqa: FBT001 - a parameter
     """Without an answer a sender gives up after its time, however much is left, and says how much and why."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         written = ended_session(tmp_path, server, count)
         written.close()
         server.down()
         began = time.monotonic()
-        delivery = lived(written, server, controller=process_that_ended() if is_own else None)
+        delivery = lived(written, server, controller=GONE if is_own else None)
         assert 0.5 < time.monotonic() - began < 10
         state = ledger_from(written.folder.ledger)
         assert not delivery.is_finished
@@ -61,7 +53,7 @@ def test_life_without_a_server_ends(tmp_path: Path, count: int, is_own: bool) ->
 
 def test_life_with_a_refused_token_ends_at_once(tmp_path: Path) -> None:
     """Where nothing more can be sent a sender ends, although it has not read all that is left."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         server.script([Rule("POST", OPERATIONS["create-run"], answer(401))])
         written = ended_session(tmp_path, server, MORE_THAN_IS_READ_AHEAD)
         written.close()
@@ -86,7 +78,7 @@ def of_worker(worker: str, count: int) -> list[str]:
 
 def test_workers_of_xdist_wait_on_disk(tmp_path: Path) -> None:
     """However much the workers have recorded, a sender holds little more than the next 1,000 results of each."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         server.checks.clear()  # reading so many bodies by the contract takes long; other tests do it
         written = WrittenSession(tmp_path, server.address)
         written.folder.records("controller").write_bytes(
@@ -110,7 +102,7 @@ def test_reading_is_progress(tmp_path: Path) -> None:
     def bytes_read() -> float:
         return float(re.search(r"rchar: (\d+)", Path("/proc/self/io").read_text())[1])  # type: ignore[index]
 
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         written = WrittenSession(tmp_path, server.address)
         with written.folder.records("main").open("r+b") as file:
             file.seek(0, os.SEEK_END)
@@ -119,7 +111,7 @@ def test_reading_is_progress(tmp_path: Path) -> None:
         written.end()
         # A clock by which a megabyte takes a second, and nothing else takes time.
         runtime = Runtime(clock=lambda: bytes_read() / 1e6, random=lambda: 0.5, log=lambda _: None)
-        with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
+        with client_of(server.address) as client:
             delivery = Sender(written.folder, written.session, Timeouts(send_progress=30.0), client, runtime).run()
         assert delivery.is_finished
         assert_complete(server, ["test_it"])
@@ -127,7 +119,7 @@ def test_reading_is_progress(tmp_path: Path) -> None:
 
 def test_end_is_known_before_all_is_read(tmp_path: Path) -> None:
     """A session counts as over once its end is read, although its workers' results wait on the disk."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         written = WrittenSession(tmp_path, server.address)
         written.add_worker("gw0", *of_worker("gw0", MORE_THAN_IS_READ_AHEAD))
         with stepping(written) as stepper:
@@ -142,7 +134,7 @@ def test_end_is_known_before_all_is_read(tmp_path: Path) -> None:
 
 def test_crash_after_results_that_are_not_read_yet(tmp_path: Path) -> None:
     """A crash report is taken after all that its worker wrote, and before the test's next attempt is sent."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         server.checks.clear()
         written = WrittenSession(tmp_path, server.address)
         controller = written.folder.records("controller")

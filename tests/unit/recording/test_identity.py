@@ -1,83 +1,11 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from importlib.util import find_spec
 
 import pytest
 
 from pytest_automation_report.recording.identity import identity_of
-from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.text.limits import STRING_UNITS
-from support.recorded_suites import record
-
-NASTY = """
-import unittest
-import pytest
-
-IDS = ["a\\x1bb", "tab\\tnew\\nline", "del\\x7f", "c1\\x85", "ünï", "\\U0001f600", "a/b.py", "a::b", "a[b]c", "]", "[",
-       "a]]", " ", "x" * 900, "@group", "\\ufffe", "quote\\"'<&>", "..", "a.b"]
-
-@pytest.mark.parametrize("value", [pytest.param(1, id=each) for each in IDS])
-def test_id(value):
-    pass
-
-@pytest.mark.parametrize("value", ["a\\x1bb", b"\\x00\\xff", "\\ud800", 1.5, None, ""])
-def test_value(value):
-    pass
-
-class TestOuter:
-    class TestInner:
-        @pytest.mark.parametrize("value", ["p::q", "p/q.py"])
-        def test_deep(self, value):
-            pass
-
-class Case(unittest.TestCase):
-    def test_unit(self):
-        pass
-
-def documented():
-    '''
-    >>> 1
-    1
-    '''
-"""
-CONFTEST = """
-import pytest
-
-class File(pytest.File):
-    def collect(self):
-        for name in ("plain", "with::colons", "with[bracket", "esc\\x1b", "sp ace", "dir/name.py"):
-            yield Item.from_parent(self, name=name)
-
-class Item(pytest.Item):
-    def runtest(self):
-        pass
-
-def pytest_collect_file(file_path, parent):
-    if file_path.suffix == ".spec":
-        return File.from_parent(parent, path=file_path)
-"""
-
-
-@pytest.mark.parametrize("prefix", ["", "our.prefix"], ids=["plain", "prefixed"])
-def test_names_and_keys_are_those_of_the_junit_xml(pytester: pytest.Pytester, prefix: str) -> None:
-    """For the nastiest ids, folder, name and key are what pytest's own XML says, cleaned and cut afterwards."""
-    # Before pytest 9.2 an opening bracket alone got no closing one, and a bracket in a path was taken for a parameter.
-    is_latest = find_spec("_pytest.nodeid") is not None
-    pytester.makeconftest(CONFTEST if is_latest else CONFTEST.replace("with[bracket", "with bracket"))
-    pytester.makepyfile(**{"tests/api.v2/test_nasty": NASTY})
-    pytester.makefile(".spec", **{"tests/other": ""})
-    pytester.makefile(".txt", test_doc=">>> 1\n1\n")
-    args = ("--junit-prefix", prefix) if prefix else ()
-    recorded = record(pytester, "--doctest-modules", "--doctest-glob=*.txt", *args, rules=RecordingOptions(prefix))
-    in_xml = [(each.attrib["classname"], each.attrib["name"]) for each in recorded.cases]
-    assert len(in_xml) == 36
-    keys = [sha256(f"{folder}.{name}".encode() if folder else name.encode()).hexdigest() for folder, name in in_xml]
-    assert [each.body["key"] for each in recorded.results] == keys
-    assert len(set(keys)) == len(keys)
-    for (folder, name), result in zip(in_xml, recorded.results, strict=True):
-        assert result.body["folder"] == folder
-        assert result.body["name"] == name.replace("\n", "\\n").replace("\x85", "\\x85") or len(name) > STRING_UNITS
 
 
 @pytest.mark.parametrize(

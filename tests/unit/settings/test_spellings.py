@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +21,6 @@ from pytest_automation_report.settings.configuration import (
 )
 from pytest_automation_report.settings.pytest_config import switch
 from pytest_automation_report.settings.table import SETTINGS, Setting, setting
-from support.repository import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,19 +162,6 @@ def parsed(pytester: pytest.Pytester, *options: str) -> pytest.Config:
     pytester.makepyfile(settings_probe=PROBE)
     # The project's own plugin may be installed: this one stands in for it.
     return pytester.parseconfig("-p", "no:automation-report", "-p", "settings_probe", *options)
-
-
-def in_a_process(pytester: pytest.Pytester, probe: str, *options: str) -> str:
-    pytester.makepyfile(settings_probe=probe)
-    environ = {
-        "PYTHONPATH": f"{pytester.path}:{ROOT}",
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "COLUMNS": "200",
-    }
-    command = [sys.executable, "-m", "pytest", "-p", "settings_probe", *options]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environ, cwd=pytester.path)
-    assert ended.stderr == ""
-    return ended.stdout
 
 
 def read(pytester: pytest.Pytester, *options: str, environ: Mapping[str, str] | None = None) -> Configuration:
@@ -487,23 +470,6 @@ def test_switch_that_cannot_be_understood(pytester: pytest.Pytester) -> None:
     )
 
 
-OPTIONS = (
-    "url", "project_id", "source", "name", "delivery", "tags", "run_id", "run_key", "fields", "links", "output",
-    "strict", "token_file", "spool", "database",
-)  # fmt: skip
-
-
-def test_help_lists_few_options_and_every_ini_value(pytester: pytest.Pytester) -> None:
-    """Pytest --help shows the options of the settings that have one, every ini value, and where to read on."""
-    shown = in_a_process(pytester, PROBE, "--help")
-    assert tuple(each.name for each in SETTINGS if each.is_option) == OPTIONS
-    options = {"--automation-report", "--no-automation-report", "--no-automation-report-strict"}
-    options |= {f"--automation-report-{name.replace('_', '-')}" for name in OPTIONS}
-    assert {word for word in re.findall(r"--[\w-]+", shown) if "automation-report" in word} == options
-    assert {each.ini for each in SETTINGS} <= set(re.findall(r"\w+", shown))
-    assert "-o automation_report_NAME=VALUE; see docs/settings.md" in shown
-
-
 def test_spellings_follow_from_the_name() -> None:
     """All spellings of a setting are made from its name by one rule."""
     each = setting("project_id")
@@ -515,33 +481,3 @@ def test_spellings_follow_from_the_name() -> None:
         "--project-id",
         "int",
     )
-
-
-TABLE_MODULES = (
-    "pytest_automation_report",
-    "pytest_automation_report.settings",
-    "pytest_automation_report.settings.pytest_config",
-    "pytest_automation_report.settings.table",
-)
-
-
-def test_the_table_is_cheap() -> None:
-    """Importing the table imports of the package its door alone, and nothing that pytest has not loaded."""
-    code = (
-        "import pytest, sys; before = set(sys.modules); import pytest_automation_report.settings.pytest_config; "
-        "print(sorted(set(sys.modules) - before))"
-    )
-    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert shown.stdout.strip() == f"[{', '.join(map(repr, TABLE_MODULES))}]"
-
-
-def test_a_quiet_session_loads_the_table_alone(pytester: pytest.Pytester) -> None:
-    """Deciding that a session does not report loads no other module of the package."""
-    probe = PROBE + (
-        "\ndef pytest_configure(config):\n    import os, sys\n"
-        "    from pytest_automation_report.settings.pytest_config import switch\n"
-        "    assert not switch(config, os.environ).is_on\n"
-        "    print(sorted(name for name in sys.modules if name.startswith('pytest_automation_report')))\n"
-    )
-    shown = in_a_process(pytester, probe, "--co", "-q")
-    assert f"[{', '.join(map(repr, TABLE_MODULES))}]" in shown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,20 +90,6 @@ def test_a_name_that_is_taken_is_not_written_over(tmp_path: Path) -> None:
         own.keep(b"new")
     assert own.keep(b"new") == ("main-2", 3)
     assert (tmp_path / "target").read_bytes() == b"precious"
-
-
-def test_a_forked_process_keeps_nothing(tmp_path: Path) -> None:
-    """What a child of a test adds belongs to no result, and takes no number from those that do."""
-    own = stash(tmp_path)
-    pid = os.fork()
-    if pid == 0:
-        try:
-            own.keep(b"child")
-        except ArtifactSpoolError:
-            os._exit(7)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
-    assert own.keep(b"parent") == ("main-1", 6)
 
 
 @pytest.mark.parametrize(

@@ -82,18 +82,6 @@ def test_deleted_folder_is_made_again(writer: SpoolWriter, tmp_path: Path) -> No
     assert [each.name for each in (tmp_path / "folder").iterdir()] == ["main.records"]
 
 
-def test_forked_child_writes_nothing(writer: SpoolWriter, tmp_path: Path) -> None:
-    """A child that a test forks leaves no record."""
-    child = os.fork()
-    if child == 0:
-        writer.write(plain_record("x", n=7))
-        writer.close()
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    writer.write(plain_record("x", n=8))
-    assert _numbers(_path(tmp_path)) == [8]
-
-
 def test_record_that_cannot_be_written_is_kept_and_written_later(writer: SpoolWriter, tmp_path: Path) -> None:
     """While the disk takes nothing, records wait in memory; later they are written first, failures were counted."""
     full = OSError(28, "No space left on device")

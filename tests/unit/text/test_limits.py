@@ -142,9 +142,9 @@ def test_huge_output_costs_little() -> None:
     """100 MB of output in two parts are cut in a fraction of a second and in memory of a few limits."""
     parts = ("\x1b[31m" + "x" * 50_000_000, "\r" * 50_000_000)
     tracemalloc.start()
-    began = time.perf_counter()
+    began = time.process_time()
     text = console(*parts)
-    elapsed = time.perf_counter() - began
+    elapsed = time.process_time() - began
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert utf16_length(text) <= TEXT_UNITS
@@ -164,9 +164,9 @@ def test_huge_output_costs_little() -> None:
 )
 def test_unfinished_escapes_take_linear_time(text: str) -> None:
     """Texts that almost are escape sequences take no longer than others."""
-    began = time.perf_counter()
+    began = time.process_time()
     assert without_ansi(text) == text
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_string_is_one_line_and_paragraph_keeps_its_lines() -> None:

@@ -174,11 +174,11 @@ def test_the_same_content_is_kept_once(service: Service) -> None:
 
 def test_there_is_a_limit_for_one_and_for_all(service: Service) -> None:
     """What is too large is refused by name and number, and nothing of it is kept."""
-    wheelhouse = ArtifactContents(service.store, max_bytes=1000)
-    wheelhouse.put(io.BytesIO(b"x" * 900))
+    contents = ArtifactContents(service.store, max_bytes=1000)
+    contents.put(io.BytesIO(b"x" * 900))
     with pytest.raises(ApiError, match="keeps 900 bytes of artifacts, and at most 1000"):
-        wheelhouse.put(io.BytesIO(b"y" * 101))
-    wheelhouse.put(io.BytesIO(b"y" * 100))
+        contents.put(io.BytesIO(b"y" * 101))
+    contents.put(io.BytesIO(b"y" * 100))
     answer = service.raw("POST", "/artifacts", b"z" * (MAX_CONTENT_BYTES + 1))
     assert (answer.status_code, str(MAX_CONTENT_BYTES) in answer.text) == (413, True)
     with pytest.raises(ApiError, match=str(MAX_CONTENT_BYTES)):

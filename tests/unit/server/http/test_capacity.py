@@ -6,7 +6,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-import requests
 from falcon.testing import TestClient
 
 from pytest_automation_report.api.models import PostgresDatabase
@@ -16,12 +15,10 @@ from pytest_automation_report.server.store.artifacts import ArtifactContents
 from pytest_automation_report.server.store.database import execute, used_bytes
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.store import Store
-from support.processes import line_of, python
 from support.service import API, TOKEN, Service, a_test, command_runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from falcon.testing import Result
 
@@ -106,22 +103,3 @@ def test_a_size_that_is_none_is_named(option: str, size: str) -> None:
     ran = command_runner().invoke(main, ["serve", option, size])
     assert ran.exit_code == 2
     assert f"'{option}': {size!r} is no size; use a number with KB, MB, GB or TB" in " ".join(ran.stderr.split())
-
-
-def test_served_stores_have_their_limits(tmp_path: Path) -> None:
-    """The options of the command reach store and wheelhouse."""
-    options = ["--port", "0", "--max-size", "300KB", "--max-artifacts", "1KB", "--database", str(tmp_path / "store.db")]
-    script = f"from pytest_automation_report.cli.main import main; main({['serve', *options]!r})"
-    with python(script) as server, requests.Session() as session:
-        address = line_of(server)
-        session.trust_env = False
-        token = (tmp_path / "store.db.token").read_text().strip()
-        session.headers["Authorization"] = f"Bearer {token}"
-        assert session.post(f"{address}/artifacts", data=b"x" * 1000).status_code == 201
-        refused = session.post(f"{address}/artifacts", data=b"y")
-        assert (refused.status_code, "at most 1000" in refused.text) == (422, True)
-        runs = f"{address}{API}/projects/1/automation/runs"
-        body = {"name": "n", "source": "s", "tags": [f"{number:04}" * 1000 for number in range(25)]}
-        statuses = [session.post(runs, json=body).status_code for _ in range(5)]
-        assert statuses[0] == 201
-        assert statuses[-1] == 422

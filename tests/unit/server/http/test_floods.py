@@ -14,7 +14,7 @@ from pytest_automation_report.server.http.mistakes import MISTAKES_LISTED
 from pytest_automation_report.server.http.request_body import MAX_BODY_BYTES, MAX_VALUES
 from pytest_automation_report.server.http.schemas import MAX_ENTRIES, MAX_TAGS, MAX_TESTS, NAME_LENGTH
 from pytest_automation_report.server.store.database import MAX_ATTACHED
-from support.service import API, IN_A_FILE, a_test
+from support.service import API, ON_SQLITE, a_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ def _append(service: Service, body: bytes, *, is_compressed: bool = True) -> Res
     return _cheap(lambda: service.raw("POST", path, sent, **headers))
 
 
-@IN_A_FILE
+@ON_SQLITE
 def test_many_empty_tests_cost_little(service: Service) -> None:
     """A kilobyte that becomes 400,000 tests is too many of them; of as many as are taken 100 mistakes are listed."""
     answer = _append(service, b'{"tests": [%s]}' % b",".join([b"{}"] * 400_000))
@@ -66,7 +66,7 @@ def test_the_mistakes_that_are_not_listed_are_counted(service: Service) -> None:
     assert set(answer.json["errors"]) == {f"tests.{each}.{name}" for each in range(50) for name in ("name", "status")}
 
 
-@IN_A_FILE
+@ON_SQLITE
 def test_good_tests_among_bad_ones_cost_what_good_tests_cost(service: Service) -> None:
     """One bad test does not send the others of a large append through the slow checks."""
     tests: list[Any] = [a_test(number) for number in range(20_000)]
@@ -75,7 +75,7 @@ def test_good_tests_among_bad_ones_cost_what_good_tests_cost(service: Service) -
     assert (answer.status_code, list(answer.json["errors"])) == (422, ["tests.7.status"])
 
 
-@IN_A_FILE
+@ON_SQLITE
 def test_numbers_with_a_fraction_of_zero_cost_little(service: Service) -> None:
     """A client that writes whole numbers as 2.0 is served as quickly as others."""
     field = {"type": 1.0, "name": "n", "value": "v"}
@@ -83,7 +83,7 @@ def test_numbers_with_a_fraction_of_zero_cost_little(service: Service) -> None:
     assert _append(service, json.dumps({"tests": tests}).encode()).status_code == 204
 
 
-@IN_A_FILE
+@ON_SQLITE
 def test_very_many_small_gzip_members_cost_little(service: Service) -> None:
     """Data of 800,000 empty members is refused at once; a thousand members of any size are read."""
     sent = gzip.compress(b"") * (MAX_BODY_BYTES // len(gzip.compress(b"")))
@@ -94,7 +94,7 @@ def test_very_many_small_gzip_members_cost_little(service: Service) -> None:
     assert _cheap(lambda: service.raw("POST", RUNS, b"".join(members), Content_Encoding="gzip")).status_code == 201
 
 
-@IN_A_FILE
+@ON_SQLITE
 @pytest.mark.parametrize("unit", [b"[],", b"{},", b"257,", b'"ab",'])
 def test_very_many_values_are_refused_before_they_are_made(service: Service, unit: bytes) -> None:
     """A body of the largest size may not become gigabytes of lists and objects."""
@@ -104,7 +104,7 @@ def test_very_many_values_are_refused_before_they_are_made(service: Service, uni
     assert (answer.status_code, str(MAX_VALUES) in answer.json["message"]) == (413, True)
 
 
-@IN_A_FILE
+@ON_SQLITE
 @pytest.mark.parametrize("unit", ["[],{},", '\\"],{', "\\\\,,"])
 def test_texts_may_have_any_number_of_brackets(service: Service, unit: str) -> None:
     """Tracebacks are full of them: only values count, whatever stands in texts."""

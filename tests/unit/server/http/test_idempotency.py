@@ -12,7 +12,7 @@ from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.store import sqlite as connections
 from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.tables import AppliedRequestRow
-from support.service import API, IN_A_FILE, SECOND, TOKEN, a_test
+from support.service import API, ON_SQLITE, SECOND, TOKEN, a_test
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -156,7 +156,7 @@ def test_the_same_request_at_once_is_done_once(place: Path | PostgresDatabase) -
     assert answer.json["total"] == 1
 
 
-@IN_A_FILE
+@ON_SQLITE
 def test_a_key_that_is_being_used_is_409(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a request waits for the store, its copy is refused, other keys are not, and the first one is done once."""
     run = b'{"name": "n", "source": "s"}'
@@ -184,7 +184,7 @@ def test_a_key_that_is_being_used_is_409(service: Service, tmp_path: Path, monke
     assert service.raw("POST", path, run, Idempotency_Key="k").json == {"id": 1}
 
 
-@IN_A_FILE
+@ON_SQLITE
 def test_an_answered_key_is_answered_while_another_process_writes(service: Service, tmp_path: Path) -> None:
     """A replay of an answered request needs no write lock, so no writer of another process keeps it waiting."""
     path, run = "/projects/1/automation/runs", {"name": "n", "source": "s"}

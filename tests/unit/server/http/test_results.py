@@ -8,7 +8,7 @@ import yaml
 
 from pytest_automation_report.server.http.schemas import NAME_LENGTH
 from pytest_automation_report.server.store import statuses
-from support.service import IN_A_FILE, a_test
+from support.service import ON_SQLITE, a_test
 
 if TYPE_CHECKING:
     from support.service import Service
@@ -188,7 +188,7 @@ def test_long_and_odd_texts_are_kept(service: Service, folder: str) -> None:
     assert service.get(f"/automation/runs/{run_id}/tests").json["result"][0]["folder"] == folder
 
 
-@IN_A_FILE
+@ON_SQLITE
 def test_reading_a_run_costs_the_same_whatever_it_holds(service: Service) -> None:
     """The database looks at as many rows for a run with 2,000 results as for one with 20."""
     costs = []

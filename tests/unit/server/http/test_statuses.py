@@ -7,7 +7,6 @@ import pytest
 
 from pytest_automation_report.cli.main import main
 from support.service import Service, a_test, command_runner, option
-from support.sessions import run_session, session_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,23 +152,3 @@ def test_what_cannot_be_is_told_and_changes_nothing(
     done = _command(database, "set", *arguments)
     assert (done.exit_code, told in done.stderr) == (2, True), done.stderr
     assert _listed(database) == before
-
-
-def test_a_session_reports_with_the_words_of_its_project(tmp_path: Path, contract: Contract) -> None:
-    """With the plugin's setting for statuses all results of a mixed suite arrive; without it they are refused."""
-    (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    (tmp_path / "test_suite.py").write_text("def test_ok():\n    pass\n\ndef test_fail():\n    assert 0\n")
-    database = tmp_path / "store.db"
-    _changed(database, "failed", "--aliases", "kaputt")
-    _changed(database, "passed", "--aliases", "prima")
-    words = "passed=prima\nfailure=kaputt\nerror=kaputt"
-    environment = session_environment(AUTOMATION_REPORT_DATABASE=str(database))
-    ran = run_session(tmp_path, f"-oautomation_report_statuses={words}", env=environment)
-    assert ran.exit == 1, ran.text
-    service = Service(database, contract)
-    run = service.run(1)
-    assert (run["status1_count"], run["status2_count"], run["total_count"]) == (1, 1, 2), ran.text
-    refused = run_session(tmp_path, env=environment)
-    assert "rejected by the server" in refused.text
-    assert service.run(2)["total_count"] == 0
-    service.store.close()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import signal
 import sqlite3
 import stat
 from contextlib import closing
@@ -10,10 +9,8 @@ from peewee import SqliteDatabase
 
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.store.maintenance import check
-from pytest_automation_report.server.store.store import Store
 from pytest_automation_report.server.store.tables import SCHEMA_VERSION
 from support.earlier_stores import make_version_1
-from support.processes import WRITER, line_of, python
 from support.service import Service, a_test, command_runner
 
 if TYPE_CHECKING:
@@ -42,24 +39,6 @@ def test_a_backup_has_what_stands_in_the_log_alone(tmp_path: Path, contract: Con
     assert check(restored.store).problems == ()
     for each in (service, restored):
         each.store.close()
-
-
-def test_a_backup_is_of_one_moment_while_another_process_writes(tmp_path: Path) -> None:
-    """Every append that was answered before is in it, none of the later ones in part, and the writer goes on."""
-    store = tmp_path / "store.db"
-    with python(WRITER, str(store), "a run", "10000") as writer:
-        for _ in range(11):
-            line_of(writer)
-        done = _backup(store, tmp_path / "copy.db")
-        assert done.exit_code == 0, done.output
-        answered = int(line_of(writer))
-        writer.send_signal(signal.SIGKILL)
-    copy = Store(tmp_path / "copy.db")
-    found = check(copy)
-    copy.close()
-    assert found.problems == ()
-    assert found.results % 20 == 0
-    assert 10 * 20 <= found.results <= (answered + 100) * 20
 
 
 def test_a_store_of_an_earlier_release_is_copied_as_it_is(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+"""The fixtures of the embedded server in this process: its store in a file or on PostgreSQL, its API, its pages."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -9,19 +11,13 @@ import pytest
 from support.clusters import ended, programs, started
 from support.contract import Contract
 from support.service import Service
+from support.website import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_automation_report.api.models import PostgresDatabase
     from support.clusters import Cluster
-
-DATABASES = ("sqlite", "postgresql")
-
-
-@pytest.fixture
-def kills(request: pytest.FixtureRequest) -> int:
-    return int(request.config.getoption("--kills"))
 
 
 @pytest.fixture
@@ -31,7 +27,7 @@ def contract() -> Contract:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """Return a PostgreSQL server of these tests alone."""
+    """Run one PostgreSQL server for all tests of this process."""
     if programs() is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     if importlib.util.find_spec("psycopg") is None:
@@ -41,19 +37,19 @@ def cluster() -> Iterator[Cluster]:
     ended(cluster)
 
 
-@pytest.fixture(params=DATABASES)
+@pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | PostgresDatabase:
-    """Return where a new store can be: a file, and an empty database."""
-    if request.param == "sqlite":
+    """Return where a new store can be: a file, or with the parameter "postgresql" an empty database."""
+    if getattr(request, "param", "sqlite") == "sqlite":
         return tmp_path / "store.db"
     cluster: Cluster = request.getfixturevalue("cluster")
     return cluster.emptied()
 
 
-@pytest.fixture(params=DATABASES)
+@pytest.fixture
 def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | PostgresDatabase:
-    """Return where nothing has ever been: a file that is not there, and a database of its own."""
-    if request.param == "sqlite":
+    """Return where no store has ever been: a missing file, or with the parameter "postgresql" a new database."""
+    if getattr(request, "param", "sqlite") == "sqlite":
         return tmp_path / "store.db"
     cluster: Cluster = request.getfixturevalue("cluster")
     return cluster.new()
@@ -64,4 +60,13 @@ def service(place: Path | PostgresDatabase, contract: Contract) -> Iterator[Serv
     service = Service(place, contract)
     yield service
     service.store.close()
+    assert contract.violations == []
+
+
+@pytest.fixture
+def site(place: Path | PostgresDatabase, contract: Contract) -> Iterator[Site]:
+    """Return the pages over a new store."""
+    site = Site(place, contract)
+    yield site
+    site.service.store.close()
     assert contract.violations == []

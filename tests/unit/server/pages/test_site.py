@@ -1,12 +1,7 @@
 from __future__ import annotations
 
-import os
 import re
-import select
-import signal
 import stat
-import subprocess
-import sys
 from html import unescape
 from typing import TYPE_CHECKING
 
@@ -16,7 +11,6 @@ from pytest_automation_report.api.models import Token
 from pytest_automation_report.server.http.serving import passes_secret, server_token
 from pytest_automation_report.server.pages.rendering import ASSETS
 from pytest_automation_report.server.pages.site import PASS_SECONDS, PageAccess
-from support.repository import ROOT
 from support.service import TOKEN
 from support.website import COOKIE, Site
 
@@ -299,37 +293,3 @@ def test_the_api_stays_as_it_is(site: Site) -> None:
     assert answer.json["result"]["name"] == "a run"
     assert "Content-Security-Policy" not in answer.headers
     assert site.raw("/healthz").json == {"status": "ok"}
-
-
-def test_serve_opens_the_browser_of_this_machine(tmp_path: Path) -> None:
-    """With --open the browser gets the link that is told; stdout has the address alone."""
-    os.mkfifo(tmp_path / "told")
-    script = tmp_path / "browser"
-    script.write_text(f'#!/bin/sh\necho "$1" > {tmp_path / "told"}\n')
-    script.chmod(0o700)
-    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--open", "--port", "0"]
-    environment = {"BROWSER": f"{script} %s", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
-    reading = os.open(tmp_path / "told", os.O_RDONLY | os.O_NONBLOCK)
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
-    ) as server:
-        assert server.stdout is not None
-        address = server.stdout.readline().strip()
-        ready, _, _ = select.select([reading], [], [], 30)
-        opened = os.read(reading, 1000).decode().strip() if ready else "nothing"
-        os.close(reading)
-        server.send_signal(signal.SIGTERM)
-        out, err = server.communicate(timeout=30)
-    assert opened.startswith(f"{address}/open/")
-    assert f"look at it: {opened}\n" in err
-    assert (server.returncode, out) == (0, "")
-
-
-def test_the_mounted_store_loads_no_pages() -> None:
-    """Who only reports to the embedded store pays nothing for pages."""
-    script = (
-        "import sys; import pytest_automation_report.server.http.requests_adapter;"
-        " print([each for each in sys.modules if 'jinja2' in each or 'server.pages' in each])"
-    )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "[]"

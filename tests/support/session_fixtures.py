@@ -1,3 +1,5 @@
+"""The fixtures of sessions in processes: a project, the embedded server that it reports to, the wheel to install."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -20,15 +22,21 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CheckedServer]:
-    """Run a server that wants the sessions' token, its store away from the project."""
+def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CheckedServer]:
+    """Run the embedded server, which wants the sessions' token, its store away from the project."""
     with CheckedServer(tmp_path_factory.mktemp("server") / "store.sqlite3", TOKEN) as server:
         yield server
 
 
 @pytest.fixture
-def place(server: CheckedServer) -> list[str]:
-    """Return the options that say where the server is."""
+def server(embedded_server: CheckedServer) -> CheckedServer:
+    """Return the server that a test means unless its folder has another: the scripted one, in `faults`."""
+    return embedded_server
+
+
+@pytest.fixture
+def server_options(server: CheckedServer) -> list[str]:
+    """Return the options that name the server."""
     return ["--url", server.address, "--project-id", "1", "--source", "suite"]
 
 

@@ -1,3 +1,5 @@
+"""The fixture of a client, with which tests speak to whatever answers."""
+
 from __future__ import annotations
 
 from contextlib import ExitStack
@@ -8,7 +10,6 @@ import pytest
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.api.transport import new_session
-from support.scripted_server.server import ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,14 +45,3 @@ def client_for() -> Iterator[ClientFor]:
             return Client(session, origin, Token(token), project_id=7, deadline_seconds=deadline_seconds)
 
         yield make
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
-def client(client_for: ClientFor, server: ScriptedServer) -> Client:
-    return client_for(server.address)

@@ -24,18 +24,16 @@ from support.deliveries import (
     stepping,
     until_appends_are_under_way,
 )
-from support.scripted_server.checked import checked_scripted_server
+from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import Rule, answer, applied_but, delayed, held, throttled
 from support.scripted_server.server import ScriptedServer
-from support.sessions import TOKEN, run_session, send, session_environment
+from support.sessions import TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_automation_report.delivery.in_flight import Call
     from support.deliveries import Pending
-    from support.sessions import Ran
 
 APPEND = r"/threads/\d+/append$"
 NAMES = numbered(6)
@@ -204,26 +202,6 @@ def test_first_reason_counts(written: WrittenSession) -> None:
         assert (state.trouble_class, state.trouble, stepper.delivery.stopped) == ("token", "no", "no")
 
 
-def test_refused_token_beside_other_requests(tmp_path: Path, server: ScriptedServer) -> None:
-    """The command says by its exit code that the token was refused, whatever was answered after it."""
-    spool = tmp_path / "spool"
-    spool.mkdir(mode=0o700)
-    session_of_workers(spool, server, 3).close()
-    late = Rule("POST", APPEND, held(), first=2, count=None)
-    server.script([Rule("POST", APPEND, answer(401)), late])
-
-    def answer_late() -> None:
-        server.wait_until(lambda: any(each.status == 401 for each in server.log))
-        server.release()
-
-    releasing = threading.Thread(target=answer_late)
-    releasing.start()
-    arguments = ("--url", server.address, "--project-id", "1", "--spool", str(spool))
-    ran = send(tmp_path, *arguments, env=session_environment())
-    releasing.join()
-    assert ran.exit == 4, ran.text
-
-
 def test_slow_answer_is_no_lack_of_progress(tmp_path: Path, server: ScriptedServer) -> None:
     """The command does not give up while an answer is awaited, however long the last one is ago."""
     server.script([Rule("POST", APPEND, delayed(0.8))])  # longer than the time without progress
@@ -234,7 +212,7 @@ def test_slow_answer_is_no_lack_of_progress(tmp_path: Path, server: ScriptedServ
 
 def test_files_are_stored_when_nothing_is_under_way(tmp_path: Path) -> None:
     """No answer waits for a file that is being stored, which may take long."""
-    with checked_scripted_server(ScriptedServer(token=TOKEN, keeps_artifacts=True)) as server:
+    with checked_in_process(ScriptedServer(token=TOKEN, keeps_artifacts=True)) as server:
         written = WrittenSession(tmp_path, server.address)
         written.add_worker("gw0", NAMES[0])
         written.add_worker("gw1", NAMES[1], file="gw1-1")
@@ -315,40 +293,6 @@ def test_round_trips_at_the_end(tmp_path: Path, server: ScriptedServer, workers:
     assert failures == []
     assert_complete(server, NAMES[:workers])
     assert server.connection_count <= 4
-
-
-@pytest.mark.parametrize("way", ["pytest", "send"])
-def test_round_trips_of_whole_processes(tmp_path: Path, server: ScriptedServer, way: str) -> None:
-    """The sender of a session, and the command, have several requests under way to a server over the network."""
-    is_sent = way == "send"
-    count = 3 if is_sent else 1
-    note = Rule("POST", r"/runs/\d+/append$", held())
-    server.script([Rule("POST", APPEND, held(), count=count), note])
-    if is_sent:
-        spool = tmp_path / "spool"
-        spool.mkdir(mode=0o700)
-        session_of_workers(spool, server, count).close()
-        arguments = ("--url", server.address, "--project-id", "1", "--spool", str(spool))
-        run: Callable[[], Ran] = lambda: send(tmp_path, *arguments, env=session_environment())  # noqa: E731
-    else:
-        (tmp_path / "test_it.py").write_text("def test_0():\n    pass\n")
-        run = lambda: run_session(tmp_path, address=server.address)  # noqa: E731
-    found: list[Ran] = []
-    running = threading.Thread(target=lambda: found.append(run()))
-    running.start()
-
-    def are_together() -> bool:
-        paths = [each.path for each in server.log if each.path.endswith(("/append", "/complete"))]
-        return len(paths) == count + 1 and sum(bool(re.search(APPEND, path)) for path in paths) == count
-
-    try:
-        server.wait_until(are_together)
-        assert server.log[-1].path.endswith("/append")
-    finally:
-        server.release()
-        running.join()
-    assert [each.exit for each in found] == [0]
-    assert_complete(server, NAMES[:count])
 
 
 def test_embedded_store_has_one_request_at_a_time() -> None:

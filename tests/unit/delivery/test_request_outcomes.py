@@ -22,12 +22,12 @@ from pytest_automation_report.errors import (
 )
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import WrittenSession, ended_session, numbered, settled, step_until, stepping
-from support.scripted_server.checked import checked_scripted_server
+from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import Fault, Rule, answer, applied_but, throttled
 from support.scripted_server.server import ScriptedServer
 from support.scripted_server.store import Reply
+from support.scripted_server.variants import OPERATIONS, HalfServer
 from support.sessions import TOKEN
-from unit.delivery.test_settlement import OPERATIONS, HalfServer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,7 +187,7 @@ class Doubling(ScriptedServer):
 
 def test_thread_with_more_than_was_sent(tmp_path: Path) -> None:
     """A count that no batch of ours explains decides nothing: the batch is held, and the numbers are told."""
-    with checked_scripted_server(Doubling(token=TOKEN)) as server:
+    with checked_in_process(Doubling(token=TOKEN)) as server:
         written = ended_session(tmp_path, server)
         with stepping(written) as stepper:
             stepper.run()
@@ -273,7 +273,7 @@ class EverySecond(HalfServer):
 
 def test_part_with_holes(tmp_path: Path) -> None:
     """When every second result of a batch arrived, exactly the others are sent."""
-    with checked_scripted_server(EverySecond(token=TOKEN)) as server:
+    with checked_in_process(EverySecond(token=TOKEN)) as server:
         written = ended_session(tmp_path, server, 6)
         settled(written)
         assert_complete(server, numbered(6))
@@ -293,7 +293,7 @@ class Keyless(HalfServer):
 
 def test_list_without_keys(tmp_path: Path) -> None:
     """Where a list has no keys, folder and name tell which part of an append arrived."""
-    with checked_scripted_server(Keyless(token=TOKEN)) as server:
+    with checked_in_process(Keyless(token=TOKEN)) as server:
         written = ended_session(tmp_path, server, 4)
         settled(written)
         assert_complete(server, numbered(4))
@@ -301,7 +301,7 @@ def test_list_without_keys(tmp_path: Path) -> None:
 
 def test_list_of_other_results(tmp_path: Path) -> None:
     """A list whose latest results are not of the batch decides nothing."""
-    with checked_scripted_server(Muddled(token=TOKEN)) as server:
+    with checked_in_process(Muddled(token=TOKEN)) as server:
         written = ended_session(tmp_path, server, 4)
         with stepping(written) as stepper:
             stepper.run()

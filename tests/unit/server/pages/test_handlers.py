@@ -282,9 +282,9 @@ def test_hostile_addresses_stay_text(site: Site, query: str) -> None:
 def test_pictures_that_the_store_keeps_are_shown(site: Site) -> None:
     """A picture is seen, a video can be played, the rest are links to us; what is gone is told; others' stay links."""
     png, svg, lost = b"\x89PNG\r\n\x1a\n", b"<svg/>", "http+local://store/artifacts/" + "0" * 64 + "/lost.png"
-    wheelhouse = ArtifactContents(site.service.store)
+    stored = ArtifactContents(site.service.store)
     contents = {"a.png": png, "b.mp4": b"\0\0\0\x1cftypisom", "c.svg": svg, "d.txt": b"text"}
-    urls = {name: content_address(wheelhouse.put(io.BytesIO(content)).hash, name) for name, content in contents.items()}
+    urls = {name: content_address(stored.put(io.BytesIO(content)).hash, name) for name, content in contents.items()}
     artifacts = [{"name": name, "url": url, "mime_type": "text/html", "size": 1} for name, url in urls.items()]
     artifacts += [{"name": "lost", "url": lost}, {"name": "foreign", "url": "https://files.example.com/x.png"}]
     run = site.run_of(a_test(artifacts=artifacts), artifacts=artifacts[:1])

@@ -10,60 +10,22 @@ import pytest
 
 from support.delivered_results import assert_complete, assert_one_run, field_texts, result_named, result_names
 from support.deliveries import Clock, WrittenSession, ended_session, numbered, step_until, stepping
-from support.scripted_server.checked import checked_scripted_server
+from support.scripted_server.checked import checked_in_process
 from support.scripted_server.server import ScriptedServer, Seen
 from support.scripted_server.store import Reply
+from support.scripted_server.variants import Judge, PickyServer, naming, unknown_alias, unprocessable
 from support.sessions import TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from support.deliveries import Stepper
 
-    Judge = Callable[[list[dict[str, Any]], bytes], Reply | None]
-
-
-class PickyServer(ScriptedServer):
-    """Asks its judge about each append with tests; what the judge answers is not applied."""
-
-    def __init__(self, judge: Judge) -> None:
-        super().__init__(token=TOKEN)
-        self._judge = judge
-
-    def applied(self, seen: Seen) -> Reply:
-        """Apply a request that the judge has nothing against."""
-        is_append = "/threads/" in seen.path and seen.path.endswith("/append") and "tests" in seen.json
-        refusal = self._judge(seen.json["tests"], seen.body) if is_append else None
-        return refusal or super().applied(seen)
-
-
-def unprocessable(errors: dict[str, str] | None = None) -> Reply:
-    """Return a 422 that names these paths."""
-    body: dict[str, Any] = {"message": "The given data was invalid."}
-    if errors is not None:
-        body["errors"] = {path: [text] for path, text in errors.items()}
-    return Reply(422, body)
-
-
-def naming(part: str, *bad: str) -> Judge:
-    """Return a judge that names this part of each bad test."""
-
-    def judge(tests: list[dict[str, Any]], _: bytes) -> Reply | None:
-        found = [index for index, test in enumerate(tests) if test["name"] in bad and _has(test, part)]
-        return unprocessable({f"tests.{index}.{part}": "It is wrong." for index in found}) if found else None
-
-    return judge
-
 
 def silent(*bad: str) -> Judge:
     """Return a judge that refuses an append with a bad test and does not say which."""
     return lambda tests, _: unprocessable() if any(test["name"] in bad for test in tests) else None
-
-
-def _has(test: dict[str, Any], part: str) -> bool:
-    return not part.startswith("fields") or any(each["name"] == "Text" for each in test.get("fields", []))
 
 
 def limited(most_bytes: int) -> Judge:
@@ -73,7 +35,7 @@ def limited(most_bytes: int) -> Judge:
 
 def picky(judge: Judge) -> AbstractContextManager[ScriptedServer]:
     """Return a checked server with this judge."""
-    return checked_scripted_server(PickyServer(judge))
+    return checked_in_process(PickyServer(judge))
 
 
 def delivered(written: WrittenSession) -> Stepper:
@@ -207,16 +169,6 @@ def test_result_that_no_form_makes_small_enough(tmp_path: Path) -> None:
         assert_all_but(server, 1, "test_0")
 
 
-def unknown_alias(*aliases: str) -> Judge:
-    """Return a judge that does not know these statuses."""
-
-    def judge(tests: list[dict[str, Any]], _: bytes) -> Reply | None:
-        found = [index for index, test in enumerate(tests) if test["status"] in aliases]
-        return unprocessable({f"tests.{index}.status": "It is unknown." for index in found}) if found else None
-
-    return judge
-
-
 def test_unknown_status_is_renamed_for_all(tmp_path: Path) -> None:
     """A status that the server does not know costs one request, not one for each test, and is told."""
     with picky(unknown_alias("passed")) as server:
@@ -267,7 +219,7 @@ class PartServer(ScriptedServer):
 
 def test_refusal_after_a_part_was_taken(tmp_path: Path) -> None:
     """Before a refused batch is sent again the thread is counted: the part that arrived is not sent twice."""
-    with checked_scripted_server(PartServer(token=TOKEN)) as server:
+    with checked_in_process(PartServer(token=TOKEN)) as server:
         stepper = delivered(ended_session(tmp_path, server, 250))
         assert stepper.delivery.is_finished
         assert not stepper.delivery.has_kept
@@ -277,7 +229,7 @@ def test_refusal_after_a_part_was_taken(tmp_path: Path) -> None:
 
 def test_thread_completed_by_somebody_else(tmp_path: Path) -> None:
     """When an append is refused since its thread is completed, the results go into a new one."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         written = WrittenSession(tmp_path, server.address)
         written.add(*numbered(250))
         with stepping(written) as stepper:
@@ -295,7 +247,7 @@ def test_thread_completed_by_somebody_else(tmp_path: Path) -> None:
 
 def test_run_completed_by_somebody_else(tmp_path: Path) -> None:
     """When the run was completed meanwhile nothing is set aside: it is kept, and goes to a new run when asked for."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         written = WrittenSession(tmp_path, server.address)
         written.add(*numbered(250))
         with stepping(written) as stepper:
@@ -324,7 +276,7 @@ def slow_clock(clock: Clock, server: ScriptedServer, seconds: float) -> None:
 def test_slow_server_gets_larger_appends(tmp_path: Path) -> None:
     """When appends take long and more is waiting they grow to 1,000 tests: a slow server does not hold up the end."""
     clock = Clock()
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         slow_clock(clock, server, 0.2)
         with stepping(ended_session(tmp_path, server, 3_000), clock) as stepper:
             stepper.run()
@@ -335,7 +287,7 @@ def test_slow_server_gets_larger_appends(tmp_path: Path) -> None:
 
 def test_fast_server_gets_the_usual_appends(tmp_path: Path) -> None:
     """When appends are answered at once they stay at 250 tests."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         delivered(ended_session(tmp_path, server, 1_000))
         assert [len(each.json["tests"]) for each in appends(server)] == [250] * 4
 

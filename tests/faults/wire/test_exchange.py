@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from unit.api.conftest import ClientFor
+    from support.client_fixtures import ClientFor
 
 
 TEST = {"key": "k", "name": "n", "folder": "f", "status": "passed"}

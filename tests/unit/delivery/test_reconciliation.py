@@ -8,7 +8,7 @@ import pytest
 
 from support.delivered_results import assert_complete, assert_one_run, result_names
 from support.deliveries import WrittenSession, ended_session, numbered, settled, step_until, stepping
-from support.scripted_server.checked import checked_scripted_server
+from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import (
     Fault,
     Rule,
@@ -22,20 +22,14 @@ from support.scripted_server.faults import (
     throttled,
 )
 from support.scripted_server.server import ScriptedServer, Seen
-from support.scripted_server.store import Reply
+from support.scripted_server.variants import OPERATIONS, HalfServer
 from support.sessions import TOKEN
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-OPERATIONS = {
-    "create-run": r"projects/1/automation/runs$",
-    "create-thread": r"/threads$",
-    "append-thread": r"/threads/\d+/append$",
-    "complete-thread": r"/threads/\d+/complete$",
-    "append-run": r"/runs/\d+/append$",
-    "complete-run": r"/runs/\d+/complete$",
-}
+    from support.scripted_server.store import Reply
+
 FAULTS = {
     "500-not-applied": answer(500, {"message": "Server error."}),
     "500-applied": applied_but(500),
@@ -123,21 +117,6 @@ def test_late_copy_before_the_second_read(server: ScriptedServer, written: Writt
     assert_complete(server, numbered(3))
 
 
-class HalfServer(ScriptedServer):
-    """Stores half of the first append, then answers 500."""
-
-    is_done = False
-
-    def applied(self, seen: Seen) -> Reply:
-        """Apply a request, the first append by half."""
-        if self.is_done or not ("/threads/" in seen.path and seen.path.endswith("/append")):
-            return super().applied(seen)
-        self.is_done = True
-        seen.json["tests"] = seen.json["tests"][: len(seen.json["tests"]) // 2]
-        super().applied(seen)
-        return Reply(500, {"message": "Server error."})
-
-
 def unreadable() -> Rule:
     """Return the fate of reading a run's results where the server does not offer it."""
     return Rule("GET", r"/runs/\d+/tests$", answer(404), count=None)
@@ -146,7 +125,7 @@ def unreadable() -> Rule:
 @pytest.mark.parametrize("is_restarted", [False, True])
 def test_part_of_an_append_is_told_by_name(tmp_path: Path, is_restarted: bool) -> None:  # noqa: FBT001 - a parameter
     """When a part of a batch arrived, the thread's own list tells which, and the rest is sent; also by a new sender."""
-    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
+    with checked_in_process(HalfServer(token=TOKEN)) as server:
         written = ended_session(tmp_path, server, 260)
         if is_restarted:
             with stepping(written) as stepper:
@@ -162,7 +141,7 @@ def test_part_of_an_append_is_told_by_name(tmp_path: Path, is_restarted: bool) -
 @pytest.mark.parametrize("order", ["asc", "mixed"])
 def test_list_that_cannot_be_followed(tmp_path: Path, order: str) -> None:
     """A list in another order than asked for decides nothing: the batch is held."""
-    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
+    with checked_in_process(HalfServer(token=TOKEN)) as server:
         listed = server.store._list_tests
 
         def disordered(run_id: int, query: dict[str, list[str]]) -> Reply:
@@ -180,7 +159,7 @@ def test_list_that_cannot_be_followed(tmp_path: Path, order: str) -> None:
 
 def test_part_of_an_append_is_held(tmp_path: Path) -> None:
     """Where nobody can tell which part of a batch arrived it is held, named, and never sent again by itself."""
-    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
+    with checked_in_process(HalfServer(token=TOKEN)) as server:
         server.script([unreadable()])
         written = ended_session(tmp_path, server, 4)
         for _ in range(2):
@@ -198,7 +177,7 @@ def test_part_of_an_append_is_held(tmp_path: Path) -> None:
 
 def test_held_results_are_sent_when_that_is_asked_for(tmp_path: Path) -> None:
     """With ``send`` what is unknown is sent again, in the open: the two that had arrived are there twice."""
-    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
+    with checked_in_process(HalfServer(token=TOKEN)) as server:
         server.script([unreadable()])
         with stepping(ended_session(tmp_path, server, 4), unknown="send") as stepper:
             stepper.run()
@@ -209,7 +188,7 @@ def test_held_results_are_sent_when_that_is_asked_for(tmp_path: Path) -> None:
 
 def test_held_results_are_given_up_when_that_is_asked_for(tmp_path: Path) -> None:
     """With ``drop`` what is unknown is not sent and not kept."""
-    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
+    with checked_in_process(HalfServer(token=TOKEN)) as server:
         server.script([unreadable()])
         with stepping(ended_session(tmp_path, server, 4), unknown="drop") as stepper:
             stepper.run()
@@ -221,7 +200,7 @@ def test_held_results_are_given_up_when_that_is_asked_for(tmp_path: Path) -> Non
 
 def test_other_batches_go_on_after_a_held_one(tmp_path: Path) -> None:
     """A held batch keeps no other from being delivered."""
-    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
+    with checked_in_process(HalfServer(token=TOKEN)) as server:
         server.script([unreadable()])
         with stepping(ended_session(tmp_path, server, 260)) as stepper:
             stepper.run()
@@ -232,7 +211,7 @@ def test_other_batches_go_on_after_a_held_one(tmp_path: Path) -> None:
 
 def test_nothing_readable(tmp_path: Path) -> None:
     """A server that shows no run holds what was not answered, and takes the rest."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         server.script([
             Rule("GET", r"/runs/\d+$", answer(405), count=None),
             Rule("POST", OPERATIONS["append-thread"], lost_answer()),
@@ -247,7 +226,7 @@ def test_nothing_readable(tmp_path: Path) -> None:
 
 def test_fence_is_learnt_once(tmp_path: Path) -> None:
     """That completed threads take nothing is tried with an append without tests at the first fence, and never again."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         server.script([Rule("POST", OPERATIONS["append-thread"], applied_but(500), first=each) for each in (1, 5)])
         with stepping(ended_session(tmp_path, server, 600)) as stepper:
             stepper.run()
@@ -274,7 +253,7 @@ class OpenServer(ScriptedServer):
 
 def test_server_without_a_fence_settles(tmp_path: Path) -> None:
     """Where completed threads take results, a late copy may land for two minutes: nothing is decided before."""
-    with checked_scripted_server(OpenServer(token=TOKEN)) as server:
+    with checked_in_process(OpenServer(token=TOKEN)) as server:
         server.script([Rule("POST", OPERATIONS["append-thread"], late(502))])
         with stepping(ended_session(tmp_path, server, 3)) as stepper:
             step_until(stepper, lambda: bool(server.log) and server.log[-1].status == 502)
@@ -292,7 +271,7 @@ def test_server_without_a_fence_settles(tmp_path: Path) -> None:
 
 def test_storm_costs_three_threads_at_most(tmp_path: Path) -> None:
     """While appends go unanswered only ones without tests are tried, ever more seldom, and no more threads are made."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         server.script([Rule("POST", OPERATIONS["append-thread"], answer(500), count=60)])
         with stepping(ended_session(tmp_path, server, 600)) as stepper:
             stepper.run(steps=20_000)

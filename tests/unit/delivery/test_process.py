@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import threading
+import os
+import random
+import shutil
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -15,8 +16,9 @@ from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
-from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions, is_delivered
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import (
     WrittenSession,
@@ -27,19 +29,22 @@ from support.deliveries import (
     stepping,
     until_appends_are_under_way,
 )
-from support.scripted_server.checked import checked_scripted_server
+from support.scripted_adapter import client_of
+from support.scripted_server.checked import checked_in_process
 from support.scripted_server.faults import Rule, answer, applied_but
-from support.scripted_server.server import ScriptedServer, Seen
+from support.scripted_server.server import ScriptedServer
 from support.scripted_server.store import Reply
+from support.scripted_server.variants import OPERATIONS, HalfServer
 from support.sessions import SHORT_LIMITS, TOKEN
-from unit.delivery.test_settlement import OPERATIONS, HalfServer, unreadable
+from unit.delivery.test_reconciliation import unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_automation_report.delivery.dispatcher import Dispatcher
     from pytest_automation_report.delivery.reconciliation import Unknown
     from support.deliveries import Pending
+    from support.scripted_server.server import Seen
+
 
 APPEND, CREATE = OPERATIONS["append-thread"], OPERATIONS["create-run"]
 RUN, TESTS, RUNS = r"/runs/\d+$", r"/runs/\d+/tests$", r"projects/1/automation/runs$"
@@ -86,7 +91,7 @@ TOKEN_REFUSED = {
 @pytest.mark.parametrize("where", TOKEN_REFUSED)
 def test_token_refused_while_finding_out(tmp_path: Path, where: str) -> None:
     """A token that is refused while a request is looked into decides nothing: the next life finds out."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         for each in TOKEN_REFUSED[where]:
             server.script([Rule(each.method, each.path, each.fault, each.first)])
         written = ended_session(tmp_path, server)
@@ -105,7 +110,7 @@ def test_token_refused_while_finding_out(tmp_path: Path, where: str) -> None:
 
 def test_token_refused_while_reading_which_part_arrived(tmp_path: Path) -> None:
     """A token that is refused while a part is looked for holds nothing: it is found later."""
-    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
+    with checked_in_process(HalfServer(token=TOKEN)) as server:
         server.script([Rule("GET", TESTS, answer(401))])
         written = ended_session(tmp_path, server, 4)
         with stepping(written) as stepper:
@@ -121,7 +126,7 @@ def test_token_refused_while_reading_which_part_arrived(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("status", "trouble"), [(401, "token"), (404, ""), (429, "throttled"), (503, "unknown")])
 def test_answer_to_a_probe(tmp_path: Path, status: int, trouble: str) -> None:
     """In a storm a refused token ends the sending, a throttled probe waits, any other refusal is an answer."""
-    with checked_scripted_server(Stormy(status=status)) as server:
+    with checked_in_process(Stormy(status=status)) as server:
         assert isinstance(server, Stormy)
         written = ended_session(tmp_path, server, 600)
         with stepping(written) as stepper:
@@ -156,7 +161,7 @@ class Hiding(ScriptedServer):
 @pytest.mark.parametrize("shown", ["nothing", "no-threads"])
 def test_thread_that_is_not_shown(tmp_path: Path, shown: str) -> None:
     """Where the server shows no run, or not the thread of an unanswered append, its batch is held with the reason."""
-    with checked_scripted_server(Hiding(token=TOKEN) if shown == "no-threads" else None) as server:
+    with checked_in_process(Hiding(token=TOKEN) if shown == "no-threads" else None) as server:
         hidden = [Rule("GET", RUN, answer(404), count=None)] if shown == "nothing" else []
         server.script([Rule("POST", APPEND, answer(500)), *hidden])
         with stepping(ended_session(tmp_path, server)) as stepper:
@@ -186,7 +191,7 @@ def test_pages_that_lead_nowhere(tmp_path: Path, next_page: object) -> None:
     """A list whose pages go in circles, too far, or end too early decides nothing, after a few requests."""
     server = Looping(token=TOKEN)
     server.next_page = next_page
-    with checked_scripted_server(server), stepping(ended_session(tmp_path, server, 240)) as stepper:
+    with checked_in_process(server), stepping(ended_session(tmp_path, server, 240)) as stepper:
         stepper.run()
         assert stepper.delivery.state.total("held") == 240
         assert sum(each.path.endswith("/tests") for each in server.log) == 1
@@ -198,7 +203,7 @@ def test_pages_that_make_no_sense(tmp_path: Path, next_page: object) -> None:
     """A list whose next page is no page is no answer: it is asked again, ever more seldom, and nothing is decided."""
     server = Looping(token=TOKEN)
     server.next_page = next_page
-    with checked_scripted_server(server), stepping(ended_session(tmp_path, server, 240)) as stepper:
+    with checked_in_process(server), stepping(ended_session(tmp_path, server, 240)) as stepper:
         for _ in range(100):
             stepper.clock.now += 0 if stepper.step() else 5
         assert stepper.delivery.state.open_intent is not None
@@ -210,7 +215,7 @@ def test_pages_that_make_no_sense(tmp_path: Path, next_page: object) -> None:
 
 def test_life_accounts_for_all(tmp_path: Path) -> None:
     """At its end a sender writes what became of each worker's results, and that nothing is left."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         written = ended_session(tmp_path, server)
         written.close()
         delivery = lived(written, server)
@@ -230,7 +235,7 @@ def test_life_accounts_for_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("unknown", "arrived"), [("send", [0, 0, 1, 2]), ("drop", [0])])
 def test_held_results_are_decided_by_a_later_life(tmp_path: Path, unknown: Unknown, arrived: list[int]) -> None:
     """What one life held the next one sends or drops when it is told to, and nothing else."""
-    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
+    with checked_in_process(HalfServer(token=TOKEN)) as server:
         server.script([unreadable()])
         written = ended_session(tmp_path, server)
         written.close()
@@ -248,7 +253,7 @@ def test_held_results_are_decided_by_a_later_life(tmp_path: Path, unknown: Unkno
 @pytest.mark.parametrize("unknown", ["hold", "send", "drop"])
 def test_new_run_with_a_request_that_nobody_knows_of(tmp_path: Path, unknown: Literal["hold", "send", "drop"]) -> None:
     """Who leaves a deleted run with an open request decides about its results: held, sent again, or dropped."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         server.script([Rule("POST", APPEND, answer(500)), Rule("GET", RUN, answer(500), count=None)])
         written = ended_session(tmp_path, server)
         written.close()
@@ -279,7 +284,7 @@ def with_open_requests(folder: Path, server: ScriptedServer, *, arrived: int = 0
 
 def test_new_run_after_requests_that_take_long_to_look_into(tmp_path: Path) -> None:
     """That it takes time to find out what arrived in the run that is left is no lack of progress."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         written = with_open_requests(tmp_path, server, arrived=1)
         delivery = lived(written, server, is_in_new_run=True, send_progress=0.2, read_back=0.15)
         assert delivery.is_finished
@@ -289,7 +294,7 @@ def test_new_run_after_requests_that_take_long_to_look_into(tmp_path: Path) -> N
 @pytest.mark.parametrize("arrived", [0, 1, 3])
 def test_new_run_after_several_requests(tmp_path: Path, arrived: int) -> None:
     """Who leaves a run that can be looked at has each result once: there, or in the new one."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         written = with_open_requests(tmp_path, server, arrived=arrived)
         server.store.apply("POST", "/api/v1/automation/runs/2/complete", "", {})
         delivery = lived(written, server, is_in_new_run=True)
@@ -302,7 +307,7 @@ def test_new_run_after_several_requests(tmp_path: Path, arrived: int) -> None:
 @pytest.mark.parametrize("unknown", ["hold", "send"])
 def test_new_run_after_several_requests_that_nobody_knows_of(tmp_path: Path, unknown: Literal["hold", "send"]) -> None:
     """Who leaves a deleted run decides about the results of all requests that were open."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         written = with_open_requests(tmp_path, server)
         del server.store.runs[2]
         server.store.threads.clear()
@@ -315,7 +320,7 @@ def test_new_run_after_several_requests_that_nobody_knows_of(tmp_path: Path, unk
 
 def test_new_run_after_a_part_arrived(tmp_path: Path) -> None:
     """Of a batch of which a part arrived in the run that is left, only the others go to the new one."""
-    with checked_scripted_server(HalfServer(token=TOKEN)) as server:
+    with checked_in_process(HalfServer(token=TOKEN)) as server:
         server.script([Rule("GET", RUN, answer(500), count=None)])
         written = ended_session(tmp_path, server, 4)
         written.close()
@@ -330,7 +335,7 @@ def test_new_run_after_a_part_arrived(tmp_path: Path) -> None:
 
 def test_new_run_that_the_server_does_not_let_us_begin(tmp_path: Path) -> None:
     """A refused token, or a server that is down, decides nothing: later all results go where they are asked to."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         written = with_open_requests(tmp_path, server, arrived=1)
         server.script([Rule("*", "/api", answer(401), count=None)])
         delivery = lived(written, server, is_in_new_run=True)
@@ -346,7 +351,7 @@ def test_new_run_that_the_server_does_not_let_us_begin(tmp_path: Path) -> None:
 
 def test_all_that_a_completed_run_refused_goes_to_a_new_one(tmp_path: Path) -> None:
     """When somebody completes the run under several requests, none of their results is in doubt."""
-    with checked_scripted_server() as server:
+    with checked_in_process() as server:
         written = session_of_workers(tmp_path, server, 3)
         pending: Pending = []
         with stepping(written, pending=pending) as stepper:
@@ -405,29 +410,48 @@ def full(*_: object) -> int:
     raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize("end", ["record", "death"])
-def test_end_of_a_session_is_noticed_at_the_next_look(tmp_path: Path, end: str) -> None:
-    """A sender reads what there is now and then alone, and does not let a session that has ended wait for that."""
-    look, ended = 1.0, list[float]()
-    with checked_scripted_server() as server, subprocess.Popen(["sleep", "60"]) as leader:
-        written = WrittenSession(tmp_path, server.address)
-        written.add("test_only")
-        timeouts = Timeouts(**{**SHORT_LIMITS, "poll": look, "batch_age": 0.0, "worker_grace": 0.0})
-        runtime = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
+def test_nothing_is_written_after_the_last_record(server: ScriptedServer, written: WrittenSession) -> None:
+    """The log's last line is there before the ledger says that all is done: pytest removes the folder from then on."""
+    written.close()
+    lines: list[tuple[str, bool]] = []
 
-        def stop(delivery: Dispatcher) -> None:
-            if not ended and delivery.state.total("acknowledged"):
-                ended.append(time.monotonic())
-                waiting.start()
+    def log(line: str) -> None:
+        lines.append((line, ledger_from(written.folder.ledger).is_done))
 
-        def end_it() -> None:
-            written.end() if end == "record" else leader.kill()
+    runtime = Runtime(clock=time.monotonic, random=random.random, log=log)
+    with client_of(server.address) as client:
+        Sender(written.folder, written.session, Timeouts(**SHORT_LIMITS), client, runtime).run()
+    assert lines[-1] == ("done", False)
+    assert ledger_from(written.folder.ledger).is_done
 
-        waiting = threading.Timer(0.1 * look, end_it)
-        try:
-            with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
-                Sender(written.folder, written.session, timeouts, client, runtime, Process(leader.pid), stop).run()
-        finally:
-            leader.kill()
-        assert time.monotonic() - ended[0] < 3 * look
-        assert_complete(server, ["test_only"])
+
+def test_delivered_session_that_nobody_removed(tmp_path: Path, server: ScriptedServer, written: WrittenSession) -> None:
+    """A delivered session whose sender and pytest were killed is removed by the next one, neither kept nor lost."""
+    lived(written, server)
+    written.close()
+    assert is_delivered(written.folder)
+    with written.folder.records("gw0").open("wb") as file:
+        file.write(b"later")
+    os.utime(written.folder.records("gw0"), ns=(2**62, 2**62))
+    assert not is_delivered(written.folder)
+    written.folder.records("gw0").unlink()
+    own = SessionFolder(tmp_path / "20270102T030405-00000001")
+    assert expire_old_sessions(tmp_path, own, keep_days=14, now=time.time()) == LeftoverCounts()
+    assert not written.folder.path.exists()
+
+
+def test_lock_of_a_folder_that_was_removed(written: WrittenSession) -> None:
+    """Who gets the lock just when its holder has removed the session does not take what is gone for a session."""
+    written.close()
+    opened = os.open
+
+    def removed(*given: Any, **more: Any) -> int:  # noqa: ANN401 - stands for os.open
+        descriptor = opened(*given, **more)
+        if given[0] == "lock":
+            shutil.rmtree(written.folder.path)
+        return descriptor
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "open", removed)
+        with pytest.raises(FileNotFoundError):
+            written.folder.locked()

@@ -1,39 +1,41 @@
-"""A sender's whole life, as it is started by pytest, in this process: what it writes, removes and leaves."""
+"""A sender whose pytest ends, dies or leaves: what it still delivers, writes and removes."""
 
 from __future__ import annotations
 
 import os
-import random
-import shutil
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_automation_report.api.models import Endpoint, Token
-from pytest_automation_report.delivery.captured_output import CapturedOutput
-from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.handover import RedactionSettings, Runtime, SenderConfig, Timeouts
 from pytest_automation_report.delivery.launch import start_sender
 from pytest_automation_report.delivery.process import Sender, run
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.session.waiting import LedgerTail
-from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger_file import ledger_from
-from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions, is_delivered
+from pytest_automation_report.spool.liveness import Process
 from support.delivered_results import assert_complete, result_names
-from support.deliveries import ended_session, lived, numbered
+from support.deliveries import (
+    WrittenSession,
+    ended_session,
+    numbered,
+)
 from support.projects import wait_for_death
+from support.scripted_adapter import client_of
+from support.scripted_server.checked import checked_in_process
 from support.session_processes import eventually
 from support.sessions import SHORT_LIMITS, TOKEN
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.deliveries import WrittenSession
+    from pytest_automation_report.delivery.dispatcher import Dispatcher
     from support.scripted_server.server import ScriptedServer
 
 
@@ -91,21 +93,6 @@ def test_session_is_removed_when_pytest_dies_after_its_delivery(
     assert_complete(server, numbered(3))
 
 
-def test_nothing_is_written_after_the_last_record(server: ScriptedServer, written: WrittenSession) -> None:
-    """The log's last line is there before the ledger says that all is done: pytest removes the folder from then on."""
-    written.close()
-    lines: list[tuple[str, bool]] = []
-
-    def log(line: str) -> None:
-        lines.append((line, ledger_from(written.folder.ledger).is_done))
-
-    runtime = Runtime(clock=time.monotonic, random=random.random, log=log)
-    with connected(Endpoint(server.address, 1), Token(TOKEN), deadline_seconds=5.0) as client:
-        Sender(written.folder, written.session, Timeouts(**SHORT_LIMITS), client, runtime).run()
-    assert lines[-1] == ("done", False)
-    assert ledger_from(written.folder.ledger).is_done
-
-
 def test_folder_that_pytest_removes_stays_removed(server: ScriptedServer, written: WrittenSession) -> None:
     """A sender that has written its last record makes nothing in the folder again."""
     written.close()
@@ -118,38 +105,6 @@ def test_folder_that_pytest_removes_stays_removed(server: ScriptedServer, writte
         controller.kill()
     assert not written.folder.path.exists()
     assert_complete(server, numbered(3))
-
-
-def test_delivered_session_that_nobody_removed(tmp_path: Path, server: ScriptedServer, written: WrittenSession) -> None:
-    """A delivered session whose sender and pytest were killed is removed by the next one, neither kept nor lost."""
-    lived(written, server)
-    written.close()
-    assert is_delivered(written.folder)
-    with written.folder.records("gw0").open("wb") as file:
-        file.write(b"later")
-    os.utime(written.folder.records("gw0"), ns=(2**62, 2**62))
-    assert not is_delivered(written.folder)
-    written.folder.records("gw0").unlink()
-    own = SessionFolder(tmp_path / "20270102T030405-00000001")
-    assert expire_old_sessions(tmp_path, own, keep_days=14, now=time.time()) == LeftoverCounts()
-    assert not written.folder.path.exists()
-
-
-def test_lock_of_a_folder_that_was_removed(written: WrittenSession) -> None:
-    """Who gets the lock just when its holder has removed the session does not take what is gone for a session."""
-    written.close()
-    opened = os.open
-
-    def removed(*given: Any, **more: Any) -> int:  # noqa: ANN401 - stands for os.open
-        descriptor = opened(*given, **more)
-        if given[0] == "lock":
-            shutil.rmtree(written.folder.path)
-        return descriptor
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "open", removed)
-        with pytest.raises(FileNotFoundError):
-            written.folder.locked()
 
 
 def test_session_of_another_sender_is_left_alone(server: ScriptedServer, written: WrittenSession) -> None:
@@ -186,42 +141,29 @@ def test_dead_server_leaves_the_session(tmp_path: Path, server: ScriptedServer) 
     assert written.folder.has_manifest
 
 
-@pytest.mark.parametrize("what", ["named", "other", "missing", "folder"])
-def test_only_captured_files_are_opened(tmp_path: Path, what: str) -> None:
-    """A record that names a descriptor of something else than a file without a name opens nothing."""
-    path = tmp_path / "named"
-    path.write_text("s3cr3t of a file that somebody has")
-    descriptor = os.open(tmp_path if what == "folder" else path, os.O_RDONLY)
-    if what == "other":
-        path.unlink()
-    found = os.fstat(descriptor)
-    captured = CapturedOutput(RedactionSettings().redaction())
-    inode = found.st_ino + (what == "other")
-    captured.watch("main", os.getpid(), [["stdout", 10_000 if what == "missing" else descriptor, found.st_dev, inode]])
-    assert captured.last_words("main") == ""
-    captured.close()
-    os.close(descriptor)
+@pytest.mark.parametrize("end", ["record", "death"])
+def test_end_of_a_session_is_noticed_at_the_next_look(tmp_path: Path, end: str) -> None:
+    """A sender reads what there is now and then alone, and does not let a session that has ended wait for that."""
+    look, ended = 1.0, list[float]()
+    with checked_in_process() as server, subprocess.Popen(["sleep", "60"]) as leader:
+        written = WrittenSession(tmp_path, server.address)
+        written.add("test_only")
+        timeouts = Timeouts(**{**SHORT_LIMITS, "poll": look, "batch_age": 0.0, "worker_grace": 0.0})
+        runtime = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
 
+        def stop(delivery: Dispatcher) -> None:
+            if not ended and delivery.state.total("acknowledged"):
+                ended.append(time.monotonic())
+                waiting.start()
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="captured files are found through /proc")  # noqa: PTH110 - at hand here
-def test_end_of_what_was_captured(tmp_path: Path) -> None:
-    """The last 8,192 characters of each stream are shown, hidden before they are cut; empty streams are not."""
-    files = []
-    for stream, printed in (("stdout", b"s3cr3t-value " * 20_000 + b"\xff pin-12 end"), ("stderr", b"")):
-        descriptor = os.open(tmp_path / stream, os.O_RDWR | os.O_CREAT, 0o600)
-        (tmp_path / stream).unlink()
-        os.write(descriptor, printed)
-        found = os.fstat(descriptor)
-        files.append([stream, descriptor, found.st_dev, found.st_ino])
-    captured = CapturedOutput(RedactionSettings(("pin-[0-9]+",), ("s3cr3t-value",)).redaction())
-    captured.watch("main", os.getpid(), files)
-    for each in files:
-        os.close(int(str(each[1])))
-    shown = captured.last_words("main")
-    captured.close()
-    heading, _, text = shown.partition("\n")
-    assert heading == "Captured stdout, the last of it"
-    assert text.endswith("[redacted] \ufffd [redacted] end")
-    assert "3cr3t" not in text.replace("[redacted]", "")
-    assert len(text) == 8192
-    assert captured.last_words("gw0") == ""
+        def end_it() -> None:
+            written.end() if end == "record" else leader.kill()
+
+        waiting = threading.Timer(0.1 * look, end_it)
+        try:
+            with client_of(server.address) as client:
+                Sender(written.folder, written.session, timeouts, client, runtime, Process(leader.pid), stop).run()
+        finally:
+            leader.kill()
+        assert time.monotonic() - ended[0] < 3 * look
+        assert_complete(server, ["test_only"])

@@ -1,26 +1,20 @@
 from __future__ import annotations
 
 import json
-import signal
 import sqlite3
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import requests
 
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.store.database import used_bytes
 from pytest_automation_report.server.store.maintenance import runs_before, runs_beyond
 from pytest_automation_report.text.terminal import pluralize
 from support.earlier_stores import execute
-from support.processes import line_of, running
-from support.repository import ROOT
-from support.service import IN_A_FILE, SECOND, TOKEN, Service, a_test, command_runner, option
-from support.sessions import clean_environment
+from support.service import ON_SQLITE, SECOND, Service, a_test, command_runner, option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,7 +185,7 @@ def test_a_store_that_is_not_right_is_told(
     assert told in done.stderr
 
 
-@IN_A_FILE
+@ON_SQLITE
 def test_a_damaged_file_is_told(filled: Service, tmp_path: Path) -> None:
     """An index that lost its entries is found by SQLite itself."""
     filled.store.close()
@@ -207,7 +201,7 @@ def test_a_damaged_file_is_told(filled: Service, tmp_path: Path) -> None:
     assert any(each.startswith("the file is damaged") for each in json.loads(done.stdout)["problems"])
 
 
-@IN_A_FILE
+@ON_SQLITE
 def test_a_file_with_lost_pages_is_told(filled: Service, tmp_path: Path) -> None:
     """When the file cannot be read at all places, what is known of it is told, without a traceback."""
     filled.store.close()
@@ -237,39 +231,3 @@ def test_the_ids_of_threads_are_not_given_twice(filled: Service) -> None:
     assert _ids(filled) == [old, newest]
     assert filled.new_thread(newest) == last + 1
     assert _store("prune", "--older-than", "0h").stdout.split() == [str(old)]
-
-
-@IN_A_FILE
-def test_pruning_beside_a_server_frees_the_disk(filled: Service, tmp_path: Path) -> None:
-    """What was removed while another process serves the store takes no space any more, in the file or its log."""
-    database = tmp_path / "store.db"
-    thread_id = filled.new_thread(filled.new_run())
-    for number in range(60):
-        tests = [a_test(each, folder="f" * 700, name=f"{number}" * 200) for each in range(100)]
-        filled.append(thread_id, *tests)
-    filled.new_thread(filled.new_run())
-    with closing(sqlite3.connect(database)) as other:
-        other.execute("UPDATE run SET created = created - 99 * 86400000000, is_completed = 1 WHERE id = 7")
-        other.commit()
-    command = [sys.executable, "-m", "pytest_automation_report.cli", "serve", "--port", "0"]
-    env = clean_environment(
-        PYTHONPATH=str(ROOT), AUTOMATION_REPORT_SERVER_TOKEN=TOKEN.value, AUTOMATION_REPORT_DATABASE=str(database)
-    )
-    with running(command, env, tmp_path) as server:
-        address = line_of(server)
-        before = _taken(tmp_path)
-        done = _store("prune", "--older-than", "50d")
-        assert (done.exit_code, done.stdout) == (0, "7\n"), done.output
-        assert "in use" not in done.stderr
-        assert _taken(tmp_path) < before / 4
-        with requests.Session() as session:
-            session.trust_env = False
-            headers = {"Authorization": f"Bearer {TOKEN.value}"}
-            assert session.get(f"{address}/api/v1/projects/1/automation/runs", headers=headers).json()["total"] == 7
-        server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=20)
-
-
-def _taken(folder: Path) -> int:
-    """Return how many bytes a store and its log take."""
-    return sum(path.stat().st_size for path in folder.glob("store.db*"))

@@ -5,7 +5,6 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import requests
 
 from pytest_automation_report.errors import ClientError
 from support.raw_sockets import RawServer, head_of
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     import socket
 
     from pytest_automation_report.api.client import Client
+    from support.client_fixtures import ClientFor
     from support.scripted_server.server import ScriptedServer
-    from unit.api.conftest import ClientFor
 
 CANARY = "canary-9f86d081884c7d65"
 
@@ -110,15 +109,3 @@ def test_logging_without_the_token(
         client_for(server.address, token=CANARY).run(1)
     assert "GET /api/v1/automation/runs/1" in caplog.text
     assert CANARY not in caplog.text
-
-
-def test_session_of_requests_is_ours(client_for: ClientFor) -> None:
-    """The session reads nothing from its surroundings and repeats nothing."""
-    session = client_for("http://127.0.0.1:1")._session
-    assert isinstance(session, requests.Session)
-    assert session.trust_env is False
-    assert session.auth is None
-    assert session.verify is True
-    for scheme in ("http://", "https://"):
-        retries = session.get_adapter(f"{scheme}x").max_retries  # type: ignore[attr-defined]
-        assert (retries.total, retries.redirect, retries.status) == (0, None, None)

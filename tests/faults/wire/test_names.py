@@ -13,8 +13,8 @@ from pytest_automation_report.errors import ClientError, NotSentError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from support.client_fixtures import ClientFor
     from support.scripted_server.server import ScriptedServer
-    from unit.api.conftest import ClientFor
 
 
 def failure(call: Callable[[], Any]) -> ClientError:

@@ -1,0 +1,78 @@
+"""Requests of whole processes that are in flight at the same time."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.delivered_results import assert_complete
+from support.deliveries import (
+    session_of_workers,
+)
+from support.scripted_server.faults import Rule, answer, held
+from support.sessions import run_session, send, session_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from support.scripted_server.server import ScriptedServer
+    from support.sessions import Ran
+from unit.delivery.test_in_flight import APPEND, NAMES
+
+
+def test_refused_token_beside_other_requests(tmp_path: Path, server: ScriptedServer) -> None:
+    """The command says by its exit code that the token was refused, whatever was answered after it."""
+    spool = tmp_path / "spool"
+    spool.mkdir(mode=0o700)
+    session_of_workers(spool, server, 3).close()
+    late = Rule("POST", APPEND, held(), first=2, count=None)
+    server.script([Rule("POST", APPEND, answer(401)), late])
+
+    def answer_late() -> None:
+        server.wait_until(lambda: any(each.status == 401 for each in server.log))
+        server.release()
+
+    releasing = threading.Thread(target=answer_late)
+    releasing.start()
+    arguments = ("--url", server.address, "--project-id", "1", "--spool", str(spool))
+    ran = send(tmp_path, *arguments, env=session_environment())
+    releasing.join()
+    assert ran.exit == 4, ran.text
+
+
+@pytest.mark.parametrize("way", ["pytest", "send"])
+def test_round_trips_of_whole_processes(tmp_path: Path, server: ScriptedServer, way: str) -> None:
+    """The sender of a session, and the command, have several requests under way to a server over the network."""
+    is_sent = way == "send"
+    count = 3 if is_sent else 1
+    note = Rule("POST", r"/runs/\d+/append$", held())
+    server.script([Rule("POST", APPEND, held(), count=count), note])
+    if is_sent:
+        spool = tmp_path / "spool"
+        spool.mkdir(mode=0o700)
+        session_of_workers(spool, server, count).close()
+        arguments = ("--url", server.address, "--project-id", "1", "--spool", str(spool))
+        run: Callable[[], Ran] = lambda: send(tmp_path, *arguments, env=session_environment())  # noqa: E731
+    else:
+        (tmp_path / "test_it.py").write_text("def test_0():\n    pass\n")
+        run = lambda: run_session(tmp_path, address=server.address)  # noqa: E731
+    found: list[Ran] = []
+    running = threading.Thread(target=lambda: found.append(run()))
+    running.start()
+
+    def are_together() -> bool:
+        paths = [each.path for each in server.log if each.path.endswith(("/append", "/complete"))]
+        return len(paths) == count + 1 and sum(bool(re.search(APPEND, path)) for path in paths) == count
+
+    try:
+        server.wait_until(are_together)
+        assert server.log[-1].path.endswith("/append")
+    finally:
+        server.release()
+        running.join()
+    assert [each.exit for each in found] == [0]
+    assert_complete(server, NAMES[:count])

@@ -1,0 +1,1 @@
+"""Tests of the client on real connections: time-outs, half answers, resets, TLS, proxies, names."""

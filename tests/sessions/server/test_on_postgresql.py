@@ -1,0 +1,79 @@
+"""The tests of ``tests/unit/server`` in which the store executes SQL, again on PostgreSQL."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+import pytest
+
+from unit.server.http import (
+    test_artifacts,
+    test_capacity,
+    test_idempotency,
+    test_lists,
+    test_milestones,
+    test_requests,
+    test_results,
+    test_runs,
+    test_statuses,
+)
+from unit.server.http.test_capacity import full, limit
+from unit.server.http.test_statuses import database
+from unit.server.pages import test_handlers
+from unit.server.store import test_maintenance, test_migrations, test_store
+from unit.server.store.test_maintenance import filled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from pytest_automation_report.api.models import PostgresDatabase
+    from support.clusters import Cluster
+
+__all__ = ["database", "filled", "full", "limit"]
+
+MODULES = (
+    test_artifacts,
+    test_capacity,
+    test_handlers,
+    test_idempotency,
+    test_lists,
+    test_migrations,
+    test_milestones,
+    test_requests,
+    test_results,
+    test_runs,
+    test_statuses,
+    test_store,
+    test_maintenance,
+)
+STORES = {"place", "new_place", "service", "site", *__all__}
+"""Fixtures that end in a store."""
+
+
+@pytest.fixture
+def place(cluster: Cluster) -> PostgresDatabase:
+    return cluster.emptied()
+
+
+@pytest.fixture
+def new_place(cluster: Cluster) -> PostgresDatabase:
+    return cluster.new()
+
+
+def tests_of_stores(module: ModuleType) -> dict[str, Callable[..., None]]:
+    """Return the tests of a module that have a store, without those of what only SQLite has."""
+    return {
+        name: test
+        for name, test in inspect.getmembers(module, inspect.isfunction)
+        if name.startswith("test_")
+        and STORES & set(inspect.signature(test).parameters)
+        and not any(mark.args[0] == "place" for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize")
+    }
+
+
+for tests in map(tests_of_stores, MODULES):
+    assert tests
+    assert not set(tests) & set(globals()), "two tests have one name, so one would not run"
+    globals().update(tests)

@@ -1,0 +1,75 @@
+"""The table of settings in processes: the help of pytest, and what loading the table costs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_automation_report.settings.table import SETTINGS
+from support.repository import ROOT
+from unit.settings.test_spellings import PROBE
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def in_a_process(pytester: pytest.Pytester, probe: str, *options: str) -> str:
+    pytester.makepyfile(settings_probe=probe)
+    environ = {
+        "PYTHONPATH": f"{pytester.path}:{ROOT}",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "COLUMNS": "200",
+    }
+    command = [sys.executable, "-m", "pytest", "-p", "settings_probe", *options]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environ, cwd=pytester.path)
+    assert ended.stderr == ""
+    return ended.stdout
+
+
+OPTIONS = (
+    "url", "project_id", "source", "name", "delivery", "tags", "run_id", "run_key", "fields", "links", "output",
+    "strict", "token_file", "spool", "database",
+)  # fmt: skip
+
+
+def test_help_lists_few_options_and_every_ini_value(pytester: pytest.Pytester) -> None:
+    """Pytest --help shows the options of the settings that have one, every ini value, and where to read on."""
+    shown = in_a_process(pytester, PROBE, "--help")
+    assert tuple(each.name for each in SETTINGS if each.is_option) == OPTIONS
+    options = {"--automation-report", "--no-automation-report", "--no-automation-report-strict"}
+    options |= {f"--automation-report-{name.replace('_', '-')}" for name in OPTIONS}
+    assert {word for word in re.findall(r"--[\w-]+", shown) if "automation-report" in word} == options
+    assert {each.ini for each in SETTINGS} <= set(re.findall(r"\w+", shown))
+    assert "-o automation_report_NAME=VALUE; see docs/settings.md" in shown
+
+
+TABLE_MODULES = (
+    "pytest_automation_report",
+    "pytest_automation_report.settings",
+    "pytest_automation_report.settings.pytest_config",
+    "pytest_automation_report.settings.table",
+)
+
+
+def test_the_table_is_cheap() -> None:
+    """Importing the table imports of the package its door alone, and nothing that pytest has not loaded."""
+    code = (
+        "import pytest, sys; before = set(sys.modules); import pytest_automation_report.settings.pytest_config; "
+        "print(sorted(set(sys.modules) - before))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert shown.stdout.strip() == f"[{', '.join(map(repr, TABLE_MODULES))}]"
+
+
+def test_a_quiet_session_loads_the_table_alone(pytester: pytest.Pytester) -> None:
+    """Deciding that a session does not report loads no other module of the package."""
+    probe = PROBE + (
+        "\ndef pytest_configure(config):\n    import os, sys\n"
+        "    from pytest_automation_report.settings.pytest_config import switch\n"
+        "    assert not switch(config, os.environ).is_on\n"
+        "    print(sorted(name for name in sys.modules if name.startswith('pytest_automation_report')))\n"
+    )
+    shown = in_a_process(pytester, probe, "--co", "-q")
+    assert f"[{', '.join(map(repr, TABLE_MODULES))}]" in shown

@@ -1,0 +1,88 @@
+"""Scripted servers that refuse or apply a part, each with one rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from support.scripted_server.server import ScriptedServer
+from support.scripted_server.store import Reply
+from support.sessions import TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from support.scripted_server.server import Seen
+
+Judge: TypeAlias = "Callable[[list[dict[str, Any]], bytes], Reply | None]"
+"""Takes the tests of an append and its body; returns a refusal, or None to apply it."""
+
+OPERATIONS = {
+    "create-run": r"projects/1/automation/runs$",
+    "create-thread": r"/threads$",
+    "append-thread": r"/threads/\d+/append$",
+    "complete-thread": r"/threads/\d+/complete$",
+    "append-run": r"/runs/\d+/append$",
+    "complete-run": r"/runs/\d+/complete$",
+}
+"""The path of each request that changes something."""
+
+
+class HalfServer(ScriptedServer):
+    """Stores half of the first append, then answers 500."""
+
+    is_done = False
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request, the first append by half."""
+        if self.is_done or not ("/threads/" in seen.path and seen.path.endswith("/append")):
+            return super().applied(seen)
+        self.is_done = True
+        seen.json["tests"] = seen.json["tests"][: len(seen.json["tests"]) // 2]
+        super().applied(seen)
+        return Reply(500, {"message": "Server error."})
+
+
+class PickyServer(ScriptedServer):
+    """Asks its judge about each append with tests; what the judge answers is not applied."""
+
+    def __init__(self, judge: Judge) -> None:
+        super().__init__(token=TOKEN)
+        self._judge = judge
+
+    def applied(self, seen: Seen) -> Reply:
+        """Apply a request that the judge has nothing against."""
+        is_append = "/threads/" in seen.path and seen.path.endswith("/append") and "tests" in seen.json
+        refusal = self._judge(seen.json["tests"], seen.body) if is_append else None
+        return refusal or super().applied(seen)
+
+
+def unprocessable(errors: dict[str, str] | None = None) -> Reply:
+    """Return a 422 that names these paths."""
+    body: dict[str, Any] = {"message": "The given data was invalid."}
+    if errors is not None:
+        body["errors"] = {path: [text] for path, text in errors.items()}
+    return Reply(422, body)
+
+
+def naming(part: str, *bad: str) -> Judge:
+    """Return a judge that names this part of each bad test."""
+
+    def judge(tests: list[dict[str, Any]], _: bytes) -> Reply | None:
+        found = [index for index, test in enumerate(tests) if test["name"] in bad and _has(test, part)]
+        return unprocessable({f"tests.{index}.{part}": "It is wrong." for index in found}) if found else None
+
+    return judge
+
+
+def _has(test: dict[str, Any], part: str) -> bool:
+    return not part.startswith("fields") or any(each["name"] == "Text" for each in test.get("fields", []))
+
+
+def unknown_alias(*aliases: str) -> Judge:
+    """Return a judge that does not know these statuses."""
+
+    def judge(tests: list[dict[str, Any]], _: bytes) -> Reply | None:
+        found = [index for index, test in enumerate(tests) if test["status"] in aliases]
+        return unprocessable({f"tests.{index}.status": "It is unknown." for index in found}) if found else None
+
+    return judge

@@ -1,0 +1,171 @@
+"""The folders of the tests: unit tests start no process, and each module of the package has its tests."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.repository import PACKAGE, TESTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+UNIT = TESTS / "unit"
+
+FORBIDDEN_MODULES = frozenset({"subprocess", "socket", "multiprocessing", "support.processes", "support.clusters"})
+"""Modules that start processes or open sockets; `unit/conftest.py` refuses both at run time, too."""
+
+FORBIDDEN_NAMES = frozenset({"runpytest_subprocess", "runpytest", "popen", "ON_POSTGRESQL", "checked_scripted_server"})
+
+TESTED_ELSEWHERE = {
+    # Hooks and commands: they do their work in pytest's process or in one of their own.
+    "annotations": "sessions/annotations",
+    "checks": "sessions/console/test_doctor.py",
+    "cli": "sessions/console",
+    "hookspecs": "sessions/annotations/test_hooks.py",
+    "plugin": "sessions/startup/test_switch.py",
+    "session": "sessions",
+    "testing": "sessions/test_testing.py",
+    "ci/git": "sessions/ci/test_git.py",
+    "delivery/launch": "faults/test_end_of_pytest.py",
+    "junit/comparison": "sessions/console/test_compare.py",
+    "junit/results": "sessions/console/test_submit.py",
+    "junit/submission": "sessions/console/test_submit.py",
+    "recording/annotations": "sessions/annotations/test_fixture.py",
+    "recording/attempts": "sessions/recording/test_attempts.py",
+    "recording/failures": "sessions/recording/test_mapping.py",
+    "recording/fields": "sessions/recording/test_mapping.py",
+    "recording/phases": "sessions/recording/test_mapping.py",
+    "recording/steps": "sessions/annotations/test_functions.py",
+    "settings/ini_file": "sessions/settings/test_ini_files.py",
+    "settings/known_addresses": "sessions/console/test_foreign_checkout.py",
+    "spool/log": "faults/test_end_of_pytest.py",
+    "summary/console_command": "sessions/summary/test_trouble.py",
+    "summary/counts": "sessions/summary/test_edges.py",
+    "summary/lines": "sessions/summary/test_edges.py",
+    # Real connections, and a real PostgreSQL.
+    "api/exchange": "faults/wire/test_exchange.py",
+    "delivery/artifact_stores": "sessions/artifacts/test_artifact_stores.py",
+    "delivery/shared_run": "sessions/console/test_shared_runs.py",
+    "delivery/uploads": "faults/test_artifacts.py",
+    "server/http/channels": "sessions/server/test_connections.py",
+    "server/http/serving": "sessions/server/test_serving.py",
+    "server/http/waitress_loop": "sessions/server/test_serving.py",
+    "server/store/postgres": "sessions/server/test_postgres.py",
+    # Parts that are used through one door, which has the tests.
+    "api/json_reader": "unit/api/test_responses.py",
+    "api/limits": "unit/text/test_limits.py",
+    "api/models": "unit/api/test_client.py",
+    "api/run_pages": "unit/delivery/test_reconciliation.py",
+    "api/urls": "unit/settings/test_destination.py",
+    "ci/detection": "unit/ci/test_providers.py",
+    "ci/discovery": "unit/settings/test_spellings.py",
+    "ci/facts": "unit/ci/test_providers.py",
+    "ci/provider_urls": "unit/ci/test_providers.py",
+    "delivery/connection": "unit/delivery/test_process.py",
+    "delivery/handover": "unit/delivery/test_process.py",
+    "delivery/requests": "unit/delivery/test_dispatcher.py",
+    "delivery/results": "unit/delivery/test_batches.py",
+    "delivery/retries": "unit/delivery/test_in_flight.py",
+    "delivery/scheduler": "unit/delivery/test_dispatcher.py",
+    "errors": "unit/api/test_classification.py",
+    "recording/options": "unit/recording/test_recorder.py",
+    "recording/synthetic_results": "unit/recording/test_recorder.py",
+    "server/http/application": "unit/server/http/test_requests.py",
+    "server/http/hosts": "unit/server/http/test_middleware.py",
+    "server/http/mistakes": "unit/server/http/test_fast_validation.py",
+    "server/http/query_parameters": "unit/server/http/test_requests.py",
+    "server/http/request_body": "unit/server/http/test_requests.py",
+    "server/http/resources": "unit/server/http/test_runs.py",
+    "server/http/schemas": "unit/server/http/test_fast_validation.py",
+    "server/http/views": "unit/server/http/test_runs.py",
+    "server/pages/rendering": "unit/server/pages/test_texts.py",
+    "server/pages/queries": "unit/server/pages/test_handlers.py",
+    "server/pages/run_url": "unit/server/pages/test_site.py",
+    "server/pages/view_models": "unit/server/pages/test_handlers.py",
+    "server/store/artifact_rows": "unit/server/http/test_artifacts.py",
+    "server/store/artifact_urls": "unit/server/http/test_artifacts.py",
+    "server/store/artifacts": "unit/server/http/test_artifacts.py",
+    "server/store/database": "unit/server/store/test_store.py",
+    "server/store/errors": "unit/server/store/test_store.py",
+    "server/store/inputs": "unit/server/http/test_runs.py",
+    "server/store/inserts": "unit/server/http/test_results.py",
+    "server/store/media_types": "unit/server/http/test_artifacts.py",
+    "server/store/private_files": "unit/server/store/test_store.py",
+    "server/store/reads": "unit/server/http/test_lists.py",
+    "server/store/references": "unit/server/http/test_runs.py",
+    "server/store/sqlite": "unit/server/store/test_store.py",
+    "server/store/statuses": "unit/server/http/test_statuses.py",
+    "server/store/tables": "unit/server/store/test_migrations.py",
+    "server/store/writes": "unit/server/http/test_results.py",
+    "settings/configuration": "unit/settings/test_spellings.py",
+    "settings/default_names": "unit/settings/test_destination.py",
+    "settings/endpoint": "unit/settings/test_destination.py",
+    "settings/misspellings": "unit/settings/test_mistakes.py",
+    "settings/parsers": "unit/settings/test_mistakes.py",
+    "settings/resolver": "unit/settings/test_spellings.py",
+    "settings/sources": "unit/settings/test_spellings.py",
+    "settings/table": "unit/settings/test_spellings.py",
+    "spool/folder": "unit/spool/test_writer.py",
+    "spool/liveness": "unit/spool/test_removal.py",
+    "spool/manifest": "unit/spool/test_validation.py",
+    "spool/sessions": "unit/spool/test_removal.py",
+    "text/credential_patterns": "unit/text/test_redaction.py",
+    "text/named_secrets": "unit/text/test_redaction.py",
+    "text/secret_heuristics": "unit/text/test_redaction.py",
+    "text/secret_positions": "unit/text/test_redaction.py",
+    "text/secret_urls": "unit/text/test_redaction.py",
+}
+"""Modules, and whole folders, without a file of their own in `tests/unit`: where their tests are."""
+
+
+def names_in(path: Path) -> Iterator[str]:
+    """Yield the modules that a file imports, with the names from them, and the attributes that it uses."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+
+
+def is_tested(module: str) -> bool:
+    """Return whether a module has its file in `tests/unit`, or is in the table by itself or by one of its folders."""
+    folder, _, name = module.rpartition("/")
+    parents = {module, *(module[:end] for end, character in enumerate(module) if character == "/")}
+    return (UNIT / folder / f"test_{name}.py").exists() or bool(parents & set(TESTED_ELSEWHERE))
+
+
+MODULES = sorted(path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", sorted(UNIT.rglob("*.py")), ids=lambda path: path.relative_to(UNIT).as_posix())
+def test_unit_tests_name_neither_processes_nor_sockets(path: Path) -> None:
+    """A file in `tests/unit` imports nothing that starts a process or opens a socket, and runs no pytest in one."""
+    if path.name != "test_house.py":
+        assert not set(names_in(path)) & (FORBIDDEN_MODULES | FORBIDDEN_NAMES)
+
+
+def test_every_module_has_its_tests() -> None:
+    """A module of the package has its test file beside its folder's, or the table names where its tests are."""
+    assert [module for module in MODULES if not module.endswith("__init__") and not is_tested(module)] == []
+
+
+def test_the_table_is_true() -> None:
+    """The table names modules and tests that exist, and no module that has its own file."""
+    for module, tests in TESTED_ELSEWHERE.items():
+        folder, _, name = module.rpartition("/")
+        assert (PACKAGE / module).is_dir() or (PACKAGE / f"{module}.py").exists(), module
+        assert (TESTS / tests).exists(), tests
+        assert not (UNIT / folder / f"test_{name}.py").exists(), module
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("conftest.py")), ids=lambda path: path.parent.name)
+def test_no_conftest_imports_another(path: Path) -> None:
+    """Fixtures come from one place: the conftest.py of a folder above, or a module of `tests/support`."""
+    assert not [name for name in names_in(path) if name.endswith("conftest")]
