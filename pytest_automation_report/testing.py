@@ -13,7 +13,7 @@ import json
 import re
 import secrets
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,7 @@ from pytest_automation_report.api.models import NewRun, Resources, Test, Token
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
+    from wsgiref.simple_server import WSGIServer
 
 __all__ = ["ReceivedRun", "ReceivedThread", "RecordingServer", "automation_report_server"]
 
@@ -159,13 +160,10 @@ def _together(first: Resources, second: Resources) -> Resources:
 
 
 @contextmanager
-def recording_server(folder: Path) -> Iterator[RecordingServer]:
-    """Yield a server that listens on a free port of this machine and keeps its store in this folder."""
+def serving(application: Callable[..., Iterable[bytes]]) -> Iterator[WSGIServer]:
+    """Serve a WSGI application on a free port of this machine, each connection in a separate thread."""
     from socketserver import ThreadingMixIn  # noqa: PLC0415 - only for those who use the fixture
     from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server  # noqa: PLC0415 - as above
-
-    from pytest_automation_report.server.http.application import create_application  # noqa: PLC0415 - as above
-    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
 
     class Server(ThreadingMixIn, WSGIServer):
         daemon_threads = False
@@ -175,20 +173,29 @@ def recording_server(folder: Path) -> Iterator[RecordingServer]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as http.server has it
             """Write nothing between the lines of the tests."""
 
-    recording = RecordingServer(secrets.token_urlsafe(16))
-    store = Store(folder / "store.sqlite3")
-    application = recording.recording(create_application(store, Token(recording.token)))
     server = make_server("127.0.0.1", 0, application, Server, Handler)
-    recording.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield recording
+        yield server
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
-        store.close()
+
+
+@contextmanager
+def recording_server(folder: Path) -> Iterator[RecordingServer]:
+    """Yield a server that listens on a free port of this machine and keeps its store in this folder."""
+    from pytest_automation_report.server.http.application import create_application  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
+
+    recording = RecordingServer(secrets.token_urlsafe(16))
+    with closing(Store(folder / "store.sqlite3")) as store:
+        application = recording.recording(create_application(store, Token(recording.token)))
+        with serving(application) as server:
+            recording.url = f"http://127.0.0.1:{server.server_port}"
+            yield recording
 
 
 @pytest.fixture
