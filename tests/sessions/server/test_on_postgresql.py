@@ -21,7 +21,7 @@ from unit.server.http import (
 from unit.server.http.test_capacity import full, limit
 from unit.server.http.test_statuses import database
 from unit.server.pages import test_handlers
-from unit.server.store import test_maintenance, test_migrations, test_store
+from unit.server.store import test_maintenance, test_migrations
 from unit.server.store.test_maintenance import filled
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ MODULES = (
     test_results,
     test_runs,
     test_statuses,
-    test_store,
     test_maintenance,
 )
 STORES = {"place", "new_place", "service", "site", *__all__}
@@ -74,6 +73,6 @@ def tests_of_stores(module: ModuleType) -> dict[str, Callable[..., None]]:
 
 
 for tests in map(tests_of_stores, MODULES):
-    assert tests
+    assert tests, "a module has no test of a store"
     assert not set(tests) & set(globals()), "two tests have one name, so one would not run"
     globals().update(tests)

@@ -106,11 +106,11 @@ def test_reading_is_progress(tmp_path: Path) -> None:
         written = WrittenSession(tmp_path, server.address)
         with written.folder.records("main").open("r+b") as file:
             file.seek(0, os.SEEK_END)
-            file.truncate(file.tell() + (50 << 20))
+            file.truncate(file.tell() + (10 << 20))
         written.add("test_it")
         written.end()
-        # A clock by which a megabyte takes a second, and nothing else takes time.
-        runtime = Runtime(clock=lambda: bytes_read() / 1e6, random=lambda: 0.5, log=lambda _: None)
+        # A clock by which a megabyte takes five seconds, and nothing else takes time.
+        runtime = Runtime(clock=lambda: bytes_read() / 2e5, random=lambda: 0.5, log=lambda _: None)
         with client_of(server.address) as client:
             delivery = Sender(written.folder, written.session, Timeouts(send_progress=30.0), client, runtime).run()
         assert delivery.is_finished
