@@ -56,8 +56,7 @@ class BuildInfo:
     ``branch`` is the source branch of a pull request, ``commit`` the one that its author pushed; ``merge_commit`` is
     what the provider made of it to test. Where a tag is built, ``tag`` is known and ``branch`` is not. ``build`` is
     the number that people know the build by, ``attempt`` counts from 1. ``url`` is the web page of the job, or of the
-    build that it belongs to, ``repository`` that of the repository; ``commit_url`` goes before the one that is made of
-    repository and commit.
+    build that it belongs to, ``repository`` that of the repository.
     """
 
     provider: str | None = None
@@ -71,7 +70,6 @@ class BuildInfo:
     shard: Shard | None = None
     url: str | None = None
     repository: str | None = None
-    commit_url: str | None = None
 
     def template_values(self) -> dict[str, str]:
         """Return the known values that a template of an artifact's URL may name, escaped as parts of a URL."""
@@ -94,9 +92,7 @@ class BuildInfo:
     @property
     def commit_link(self) -> str | None:
         """The web page of the commit."""
-        if self.commit_url or not (self.repository and self.commit):
-            return self.commit_url
-        return commit_page(self.repository, self.commit)
+        return commit_page(self.repository, self.commit) if self.repository and self.commit else None
 
 
 def with_fallbacks(first: BuildInfo, *others: BuildInfo | None) -> BuildInfo:
@@ -124,7 +120,6 @@ def _with_fallback(first: BuildInfo, other: BuildInfo) -> BuildInfo:
         shard=other.shard if first.shard is None else first.shard,
         url=other.url if first.url is None else first.url,
         repository=other.repository if first.repository is None else first.repository,
-        commit_url=other.commit_url if first.commit_url is None else first.commit_url,
     )
 
 

@@ -19,9 +19,10 @@ from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers
 from pytest_automation_report.settings.default_names import project_name, run_name, source_from
 from pytest_automation_report.settings.endpoint import endpoint_from
+from pytest_automation_report.settings.misspellings import removed_setting_error
 from pytest_automation_report.settings.resolver import SettingsResolver, absolute_path, spelled_like
 from pytest_automation_report.settings.sources import RawSetting, read_console_settings, read_pytest_settings
-from pytest_automation_report.settings.table import LOCAL_URL, PREFIX, SETTINGS
+from pytest_automation_report.settings.table import LOCAL_URL, PREFIX, REMOVED_SETTINGS, SETTINGS
 from pytest_automation_report.settings.token import TokenResult, token_from
 
 if TYPE_CHECKING:
@@ -87,16 +88,12 @@ class Configuration:
     run_key: str
     job: str
     facts: FactsScope
-    ci: str
     branch: str
     branch_tag: bool
-    commit: str
-    pull_request: int | None
     build: str
     attempt: int | None
     shard: Shard | None
     job_url: str
-    commit_url: str
     fields: tuple[Field, ...]
     links: tuple[Link, ...]
     output: Output
@@ -132,15 +129,11 @@ class Configuration:
     def build_info(self) -> BuildInfo:
         """The facts of the build that the user set; `facts_for` adds those of the CI provider and of git."""
         return BuildInfo(
-            provider=self.ci or None,
             branch=self.branch or None,
-            commit=self.commit or None,
-            pull_request=self.pull_request,
             build=self.build or None,
             attempt=self.attempt,
             shard=self.shard,
             url=self.job_url or None,
-            commit_url=self.commit_url or None,
         )
 
     @property
@@ -317,6 +310,9 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     known = {setting.environment for setting in SETTINGS} | OTHER_VARIABLES
     endings = [name.removeprefix(prefix) for name in sorted(known)]
     for name in sorted(environ):
-        if name.startswith(prefix) and name not in known:
+        removed = name.removeprefix(prefix).lower()
+        if name.startswith(prefix) and removed in REMOVED_SETTINGS:
+            yield str(removed_setting_error(removed, name))
+        elif name.startswith(prefix) and name not in known:
             near = difflib.get_close_matches(name.removeprefix(prefix), endings, n=1)
             yield f"{name}: does nothing" + (f"; did you mean {prefix}{near[0]}?" if near else "")

@@ -8,7 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.settings.table import PREFIX, SETTINGS, SWITCH_NAME, flag_from, setting
+from pytest_automation_report.settings.table import (
+    OVERRIDE,
+    PREFIX,
+    REMOVED_SETTINGS,
+    SETTINGS,
+    SWITCH_NAME,
+    flag_from,
+    is_override,
+    normalized_ini_name,
+    setting,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +36,7 @@ __all__ = [
     "add_options",
     "ini_origin",
     "ini_value",
-    "is_override",
     "looks_like_ours",
-    "normalized_ini_name",
     "switch",
     "unknown_ini_names",
 ]
@@ -50,8 +58,6 @@ _INI_REMEDIES: Final[Mapping[Kind, str]] = {
     "list": "write one value a line, in TOML a list of texts",
     "pairs": "write one name=value a line, in TOML a list of texts",
 }
-_OVERRIDE: Final = "-o "
-"""Prefix of an origin after pytest's own option ``-o``, which overrides the ini file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +126,7 @@ def _add_option(group: pytest.OptionGroup, setting: Setting) -> None:
 
 
 def _add_removed_options(group: pytest.OptionGroup) -> None:
-    """Register the options that settings had once, hidden: using one is a usage error that names the ini setting.
+    """Register the options that pytest had once, hidden: using one is a usage error with a remedy.
 
     Without them pytest would complain of an unrecognized argument, which names no remedy. All of them are one hidden
     option of pytest, since each option costs time at every start.
@@ -141,6 +147,7 @@ def _add_removed_options(group: pytest.OptionGroup) -> None:
     removed = [row for row in SETTINGS if not row.is_option]
     names = [row.option for row in removed]
     names += [row.off_option for row in removed if row.kind == "flag"]
+    names += [f"{SWITCH_OPTION}-{name.replace('_', '-')}" for name in REMOVED_SETTINGS]
     group.addoption(
         *names,
         dest=f"{PREFIX}removed_option",
@@ -152,20 +159,19 @@ def _add_removed_options(group: pytest.OptionGroup) -> None:
 
 
 def _removed_option_message(option: str) -> str:
-    """Return the message for an option that pytest no longer offers, with the same setting's other spellings."""
+    """Return the message for an option that pytest no longer has, with the spellings that replace it."""
     is_off = option.startswith("--no-")
-    ini = option.removeprefix("--no-" if is_off else "--").replace("-", "_")
-    removed = setting(ini.removeprefix(PREFIX))
+    name = option.removeprefix("--no-" if is_off else "--").replace("-", "_").removeprefix(PREFIX)
+    if name in REMOVED_SETTINGS:
+        from pytest_automation_report.settings.misspellings import removed_setting_error  # noqa: PLC0415  # only for mistakes
+
+        return str(removed_setting_error(name, option))
+    removed = setting(name)
     value = ("false" if is_off else "true") if removed.kind == "flag" else removed.metavar
     return (
         f"{option} is not an option of pytest: set {removed.ini} in the ini file or {removed.environment} in the"
         f" environment, or write -o {removed.ini}={value}"
     )
-
-
-def normalized_ini_name(name: str) -> str:
-    """Return an ini file's name as the table would spell it: in small letters, with underscores."""
-    return name.strip().lower().replace("-", "_").strip("_")
 
 
 def unknown_ini_names(config: pytest.Config) -> list[str]:
@@ -257,13 +263,8 @@ def ini_origin(config: pytest.Config, name: str) -> str:
     """Return the origin of an ini value in the user's own spelling: the file's name, or ``-o``."""
     overrides: list[str] = config.getoption("override_ini") or []
     if any(override.partition("=")[0].strip() == name for override in overrides):
-        return f"{_OVERRIDE}{name}"
+        return f"{OVERRIDE}{name}"
     return f"{config.inipath.name}: {name}" if config.inipath else name
-
-
-def is_override(origin: str) -> bool:
-    """Return whether an origin is ``-o``, pytest's own option that overrides an ini value."""
-    return origin.startswith(_OVERRIDE)
 
 
 def _refused_value(message: str) -> object:

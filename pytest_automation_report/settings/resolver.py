@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers
-from pytest_automation_report.settings.pytest_config import SWITCH_OPTION, is_override
+from pytest_automation_report.settings.pytest_config import SWITCH_OPTION
 from pytest_automation_report.settings.sources import RawSetting
-from pytest_automation_report.settings.table import setting
+from pytest_automation_report.settings.table import is_override, setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from pytest_automation_report.settings.pytest_config import ini_value, is_override
-from pytest_automation_report.settings.table import SETTINGS, Setting
+from pytest_automation_report.settings.pytest_config import ini_value
+from pytest_automation_report.settings.table import SETTINGS, Setting, is_override
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -13,13 +13,29 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LOCAL_URL", "PREFIX", "SETTINGS", "SWITCH_NAME", "Kind", "Setting", "flag_from", "setting"]
+__all__ = [
+    "LOCAL_URL",
+    "OVERRIDE",
+    "PREFIX",
+    "REMOVED_SETTINGS",
+    "SETTINGS",
+    "SWITCH_NAME",
+    "Kind",
+    "Setting",
+    "flag_from",
+    "is_override",
+    "normalized_ini_name",
+    "setting",
+]
 
 Kind: TypeAlias = Literal["text", "integer", "seconds", "flag", "list", "pairs", "choice"]
 IniType: TypeAlias = Literal["string", "int", "float", "bool", "linelist"]
 
 PREFIX: Final = "automation_report_"
 """Prefix of a setting's name in ini files, and of an option's name inside pytest."""
+
+OVERRIDE: Final = "-o "
+"""Prefix of an origin after pytest's own option ``-o``, which overrides the ini file."""
 
 SWITCH_NAME: Final = "automation_report"
 """Name of the switch in ini files; it turns reporting on and is no row of the table."""
@@ -198,11 +214,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "What a run tells by itself of where it was made: CI, git, versions; without git; or nothing",
         ("all", "ci", "none"),
     ),
-    Setting("ci", "text", "", "Name of the CI provider; default for this and the next ones: what the provider tells"),
     Setting("branch", "text", "", "Branch that is tested; default: what the CI provider tells, else git"),
     Setting("branch_tag", "flag", default=False, help="Make the branch's name a tag of the run"),
-    Setting("commit", "text", "", "Commit that is tested; default: what the CI provider tells, else git"),
-    Setting("pull_request", "integer", None, "Number of the pull or merge request"),
     Setting("build", "text", "", "Number of the build"),
     Setting("attempt", "integer", None, "Which attempt of the job this is, from 1"),
     Setting(
@@ -213,7 +226,6 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         parser="shard",
     ),
     Setting("job_url", "text", "", "Web address of the CI job", parser="page"),
-    Setting("commit_url", "text", "", "Web address of the commit", parser="page"),
     Setting("fields", "pairs", (), "Fields of the run", is_option=True, parser="fields"),
     Setting("links", "pairs", (), "Links of the run: web addresses, each with a name", is_option=True, parser="links"),
     Setting(
@@ -360,6 +372,20 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
 )
 
+REMOVED_SETTINGS: Final[Mapping[str, tuple[str, str]]] = {
+    "ci": ("fields", "CI"),
+    "commit": ("fields", "Commit"),
+    "pull_request": ("fields", "Pull request"),
+    "commit_url": ("links", "Commit"),
+}
+"""Settings that earlier versions had, each with the setting that replaces it and the name of the pair in that setting.
+
+They set one fact of the run, and a field or link of the same name replaces a fact. The other settings of facts stay,
+since more than a field depends on them: ``branch`` and ``build`` name the run, ``shard`` decides which job creates a
+shared run, ``attempt`` fills ``{attempt}`` of a run key on CI providers without such a number, and ``job_url`` is shown
+in the threads of a shared run.
+"""
+
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 
 
@@ -374,3 +400,13 @@ def flag_from(text: str) -> bool | None:
     if word in _ON_WORDS:
         return True
     return False if word in _OFF_WORDS else None
+
+
+def normalized_ini_name(name: str) -> str:
+    """Return an ini file's name as the table would spell it: in small letters, with underscores."""
+    return name.strip().lower().replace("-", "_").strip("_")
+
+
+def is_override(origin: str) -> bool:
+    """Return whether an origin is ``-o``, pytest's own option that overrides an ini value."""
+    return origin.startswith(OVERRIDE)

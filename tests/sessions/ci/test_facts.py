@@ -95,9 +95,10 @@ def test_tag_once() -> None:
 
 def test_long_and_strange_values() -> None:
     """A value is one visible line of the longest length; an address that is too long or none is no link."""
-    facts = BuildInfo(branch="a\n\x1b\u202e" + "b" * 1000, url="https://example.org/" + "c" * 750, commit_url="ftp://x")
+    long_url = "https://example.org/" + "c" * 750
+    facts = BuildInfo(branch="a\n\x1b\u202e" + "b" * 1000, url=long_url, commit="c0ffee1", repository="ftp://x")
     run = with_facts(NewRun("n", "s"), facts)
-    (branch,) = run.resources.fields
+    branch, _ = run.resources.fields
     assert branch.value is not None
     assert branch.value.startswith(r"a\n\x1b\u202ebbb")
     assert 700 < len(branch.value) <= 750

@@ -103,15 +103,13 @@ def test_less_is_told(project: Path, server: CheckedServer, facts: str, names: l
 def test_what_is_said_counts(project: Path, server: CheckedServer) -> None:
     """Each value that was said goes before the provider's, from any of the places that settings come from."""
     said = {
-        "AUTOMATION_REPORT_CI": "Concourse",
         "AUTOMATION_REPORT_BRANCH": "mine",
-        "AUTOMATION_REPORT_COMMIT": "c0ffee1",
-        "AUTOMATION_REPORT_PULL_REQUEST": "13",
         "AUTOMATION_REPORT_BUILD": "b8",
         "AUTOMATION_REPORT_ATTEMPT": "3",
         "AUTOMATION_REPORT_SHARD": "2/5",
         "AUTOMATION_REPORT_JOB_URL": "https://ann:secret@concourse.example.org/7",
-        "AUTOMATION_REPORT_COMMIT_URL": "https://git.example.org/c0ffee1",
+        "AUTOMATION_REPORT_FIELDS": "CI=Concourse,Commit=c0ffee1,Pull request=13",
+        "AUTOMATION_REPORT_LINKS": "Commit=https://git.example.org/c0ffee1",
     }
     environ = {**PUSHES["GitHub"], **JOBS["GitHub"]["tag"].more, **said}
     assert run_session(project, address=server.address, env={**session_environment(), **environ}).exit == 0

@@ -83,6 +83,50 @@ def test_flag_that_pytest_does_not_offer_is_turned_off_behind_o(project: Project
     assert "or write -o automation_report_job_summary=false" in ran.err
 
 
+REMOVED_SETTINGS = [
+    ("ci", "fields", "CI"),
+    ("commit", "fields", "Commit"),
+    ("pull_request", "fields", "Pull request"),
+    ("commit_url", "links", "Commit"),
+]
+
+
+@pytest.mark.parametrize(("name", "successor", "label"), REMOVED_SETTINGS)
+def test_removed_setting_on_the_command_line(name: str, successor: str, label: str, project: Project) -> None:
+    """A removed setting is a usage error with the one that replaces it, as an option, behind -o and in an ini file."""
+    spellings = {
+        f"{OPTION}{name.replace('_', '-')}": f"{OPTION}{successor} '{label}=...'",
+        f"-o automation_report_{name}": f"-o 'automation_report_{successor}={label}=...'",
+        f"pytest.ini: automation_report_{name}": f"automation_report_{successor} = {label}=...",
+    }
+    for spelling, remedy in spellings.items():
+        is_ini = spelling.startswith("pytest.ini")
+        project.write("pytest.ini", f"[pytest]\nautomation_report_{name} = 7\n" if is_ini else "[pytest]\n")
+        ran = project.pytest(*([] if is_ini else f"{spelling}=7".split()))
+        assert ran.exit == 4, ran.text
+        assert f"{spelling}: is no longer a setting: write {remedy}\n" in ran.err
+        assert "collected" not in ran.text
+
+
+@pytest.mark.parametrize(("name", "successor", "label"), REMOVED_SETTINGS)
+def test_removed_setting_of_the_console_command(name: str, successor: str, label: str, project: Project) -> None:
+    """An option of a removed setting is a usage error of the console command too, and no help shows the option."""
+    option = f"--{name.replace('_', '-')}"
+    ran = console(project.root, "run", "create", "--source=suite", f"{option}=7")
+    assert ran.exit == 2, ran.text
+    assert f"{option}: is no longer a setting: write --{successor} '{label}=...'\n" in ran.err
+    assert f"  {option} " not in console(project.root, "run", "create", "--help").out
+
+
+def test_removed_setting_in_the_environment(project: Project, server: CheckedServer) -> None:
+    """A removed setting in the environment is one warning with the variable that replaces it; results are delivered."""
+    ran = project.report(address=server.address, env=session_environment(AUTOMATION_REPORT_COMMIT="c0ffee1"))
+    assert ran.exit == 0, ran.text
+    warning = "AUTOMATION_REPORT_COMMIT: is no longer a setting: write AUTOMATION_REPORT_FIELDS='Commit=...'"
+    assert ran.text.count(warning) == 1
+    assert server.tests()
+
+
 def test_mistake_in_the_switch_of_an_ini_file_ends_before_collection(project: Project) -> None:
     """A switch that is neither yes nor no is a usage error, for sessions that might not be reported too."""
     project.write("pytest.ini", "[pytest]\nautomation_report = perhaps\n")

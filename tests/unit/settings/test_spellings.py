@@ -60,16 +60,12 @@ SAMPLES: Mapping[str, Sample] = {
     "run_key": Sample("nightly-{build}"),
     "job": Sample("unit tests"),
     "facts": Sample("none"),
-    "ci": Sample("Concourse"),
     "branch": Sample("feature/x"),
     "branch_tag": Sample(given=True),
-    "commit": Sample("c0ffee1"),
-    "pull_request": Sample(12),
     "build": Sample("20260304.1"),
     "attempt": Sample(2),
     "shard": Sample("2/5", Shard(2, 5)),
     "job_url": Sample("https://ann:secret@ci.example.org/7", "https://ci.example.org/7"),
-    "commit_url": Sample("https://example.org/commit/c0ffee1"),
     "fields": Sample(
         ["version=1.2", "page=https://example.org/a"],
         (
