@@ -121,7 +121,7 @@ def test_migration_leads_to_what_there_is() -> None:
             commands += 1
             assert not inner or inner[0] in getattr(found, "commands", {}), words
     assert commands > 4
-    ((file, test),) = re.findall(r"`(vendor/\w+\.py)::(test_\w+)`", PAGES["migration.md"])
+    ((file, test),) = re.findall(r"`(compatibility/vendor/\w+\.py)::(test_\w+)`", PAGES["migration.md"])
     assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(encoding="utf-8")
 
 
