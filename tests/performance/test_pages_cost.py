@@ -42,7 +42,7 @@ def _plan(database: Path, query: Any) -> list[str]:  # noqa: ANN401 - peewee's q
 
 
 @ON_SQLITE
-def test_a_page_reads_its_stretch_of_one_index(site: Site, tmp_path: Path) -> None:
+def test_page_reads_only_its_part_of_one_index(site: Site, tmp_path: Path) -> None:
     """Tests of a status, and the last outcomes of a test, come in order from an index: nothing is sorted or scanned."""
     site.run_of(a_test())
     (status,) = _plan(tmp_path / "store.db", query_tests(1, 3, limit=PAGE_ROWS, offset=400))

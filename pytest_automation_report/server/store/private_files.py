@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import StoreError
@@ -96,15 +97,8 @@ def _create_secret(path: Path) -> None:
     try:
         with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 - a descriptor has no Path
             file.write(f"{secrets.token_urlsafe(32)}\n")
-        _publish(draft, path)
+        # Not `rename`: it would replace the secret of a process that was first.
+        with suppress(FileExistsError):
+            os.link(draft, path)
     finally:
         draft.unlink()
-
-
-def _publish(draft: Path, path: Path) -> None:
-    """Link the finished file to its name, unless another process was first."""
-    try:
-        # Not `rename`, which would replace the secret of that process.
-        os.link(draft, path)
-    except FileExistsError:
-        return

@@ -1,6 +1,6 @@
 "use strict";
 
-// Everything reads without this: it copies commands, writes times in the reader's zone, and follows an open run.
+// The pages can be read without this script. It copies commands, shows times in local time, and updates an open run.
 
 const POLL_MILLISECONDS = 2000;
 
@@ -23,6 +23,7 @@ function copyButtons() {
         await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
         button.textContent = "Copied";
       } catch {
+        // Without the permission to write to the clipboard.
         button.textContent = "Select it";
       }
       setTimeout(() => { button.textContent = label; }, 2000);
@@ -30,7 +31,8 @@ function copyButtons() {
   }
 }
 
-// Puts the server's newer sections in place of those shown; what the reader opened, closed, chose or types stays.
+// Replace the sections of the page by newer ones from the server. Sections that the reader opened or closed, the focus
+// and the text of the search field stay as they are.
 function refresh(live, text) {
   const fresh = new DOMParser().parseFromString(text, "text/html");
   const isCompleted = fresh.getElementById("live-head").dataset.open === "false";
@@ -41,37 +43,38 @@ function refresh(live, text) {
       const before = document.getElementById(details.id);
       if (before) details.open = before.open;
     }
-    const chosen = shown.contains(document.activeElement) ? document.activeElement : null;
+    const focused = shown.contains(document.activeElement) ? document.activeElement : null;
     localTimes(section);
-    const typed = shown.querySelector("[data-keep]");
-    if (typed) {
-      // An input that is moved loses its cursor, so that this section changes around it.
+    if (shown.querySelector("[data-keep]")) {
+      // A moved input would lose its cursor, so only the links beside it are replaced.
       shown.querySelector("nav").replaceWith(document.adoptNode(section.querySelector("nav")));
     } else {
       shown.replaceWith(document.adoptNode(section));
     }
-    if (chosen && !chosen.isConnected) {
-      const address = chosen.getAttribute("href");
-      const same = address ? document.querySelector(`#${section.id} a[href="${CSS.escape(address)}"]`) : section.querySelector("summary");
+    if (focused && !focused.isConnected) {
+      const href = focused.getAttribute("href");
+      const same = href ? document.querySelector(`#${section.id} a[href="${CSS.escape(href)}"]`) : section.querySelector("summary");
       if (same) same.focus({ preventScroll: true });
     }
   }
   if (isCompleted) live.dataset.live = "";
 }
 
+// Ask for the changes of an open run until it is completed; a hidden page waits.
 async function follow(live) {
   let tag = "";
   while (live.dataset.live) {
     await new Promise((resolve) => { setTimeout(resolve, POLL_MILLISECONDS); });
     if (document.hidden) continue;
     try {
-      const answer = await fetch(live.dataset.live, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
-      if (answer.status === 304) continue;
-      if (!answer.ok) return;
-      tag = answer.headers.get("ETag") || "";
-      refresh(live, await answer.text());
+      const response = await fetch(live.dataset.live, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
+      if (response.status === 304) continue;
+      // The run was removed, or the browser's pass has expired: reloading the page shows which.
+      if (!response.ok) return;
+      tag = response.headers.get("ETag") || "";
+      refresh(live, await response.text());
     } catch {
-      // The server is gone or restarts: the page stays as it is, and the next turn asks again.
+      // The server has ended or restarts: the page stays as it is, and asks again.
     }
   }
 }
