@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from support.sessions import TOKEN, run_session, session_environment
 from support.terminal_summary import printed_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
@@ -58,10 +59,10 @@ def secret(tmp_path: Path) -> Path:
     return path
 
 
-def assert_kept(server: ScriptedServer) -> None:
+def assert_kept(server: ScriptedServer, names: Sequence[str] = NAMES) -> None:
     """Fail unless each result has its own file's content, at the address that the server gave."""
-    assert_complete(server, NAMES)
-    for number, name in enumerate(NAMES):
+    assert_complete(server, names)
+    for number, name in enumerate(names):
         (artifact,) = result_named(server, name)["artifacts"]
         content = f"file {number}".encode()
         assert artifact["url"] == f"http+local://store/artifacts/{sha256(content).hexdigest()}/{number}.txt"
@@ -122,23 +123,25 @@ def test_sender_killed_in_every_request(tmp_path: Path, server: ScriptedServer) 
     assert_kept(server)
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        pytest.param(answer(429, {"message": "slow"}, {"Retry-After": "0"}), id="throttled"),
-        pytest.param(answer(502, {"message": "Bad gateway."}), id="bad-gateway"),
-        pytest.param(lost_answer(), id="applied-and-lost"),
-        pytest.param(reset_unapplied(), id="reset"),
-    ],
+RETRIED = (
+    answer(429, {"message": "slow"}, {"Retry-After": "0"}),
+    answer(502, {"message": "Bad gateway."}),
+    lost_answer(),
+    reset_unapplied(),
 )
-def test_upload_is_tried_again(tmp_path: Path, server: ScriptedServer, fault: Fault) -> None:
-    """A file whose upload was not answered, or that came too early, is uploaded again, and its result arrives once."""
-    (tmp_path / "test_files.py").write_text(SUITE)
-    server.script([Rule("POST", UPLOAD, fault)])
+"""Faults of an upload after which it is tried again."""
+
+
+def test_upload_is_tried_again(tmp_path: Path, server: ScriptedServer) -> None:
+    """A file is uploaded again after 429, 502, a lost response and a reset connection; its result arrives once."""
+    (tmp_path / "test_files.py").write_text(SUITE.replace("range(3)", "range(4)"))
+    rules = [Rule("POST", UPLOAD, fault, first=2 * number + 1) for number, fault in enumerate(RETRIED)]
+    server.script(rules)
     ran = run_session(tmp_path, address=server.address, env=session_environment({"exit_down": 10.0}))
-    assert printed_counts(ran).delivered == 3, ran.text
+    assert printed_counts(ran).delivered == 4, ran.text
     assert "not stored" not in ran.out
-    assert_kept(server)
+    assert [rule.seen >= rule.first for rule in rules] == [True] * len(rules)
+    assert_kept(server, [*NAMES, "test_number[3]"])
 
 
 @pytest.mark.parametrize(
@@ -226,36 +229,48 @@ def test_session_with_a_linked_folder_is_refused(project: Path, secret: Path, se
     assert (server.artifacts, server.results) == ({}, [])
 
 
-@pytest.mark.parametrize("poison", [linked, hard_linked, piped, gone, a_folder])
-def test_send_reads_no_file_but_the_sessions_own(
-    project: Path, secret: Path, server: ScriptedServer, poison: Callable[[Path, Path], None]
-) -> None:
-    """A spool from elsewhere, whose file is a link, a pipe or nothing: its result arrives, and nothing else does."""
-    (project / "test_files.py").write_text(ONE)
+POISONS = (linked, hard_linked, piped, gone, a_folder)
+
+
+def test_send_reads_no_file_but_the_sessions_own(project: Path, tmp_path: Path, server: ScriptedServer) -> None:
+    """Of a spool from elsewhere, whose files are links, pipes or nothing, the results arrive, and nothing else does."""
+    (project / "test_files.py").write_text(SUITE.replace("range(3)", f"range({len(POISONS)})"))
     session = unsent_session(project, server)
-    poison(session / "files" / "main-1", secret)
+    secrets = [tmp_path / f"own-{number}" / "secret" for number, _ in enumerate(POISONS)]
+    for number, poison in enumerate(POISONS):
+        secrets[number].parent.mkdir()
+        secrets[number].write_bytes(SECRET)
+        poison(session / "files" / f"main-{number + 1}", secrets[number])
     done = sent(project, server)
     assert done.exit == 0, done.text
     assert server.artifacts == {}
-    assert_complete(server, ["test_one"])
-    assert field_texts(result_named(server, "test_one")).startswith("7 bytes (not stored: ")
-    assert "1 artifact named in results, but not stored: " in done.err
-    assert [each.read_bytes() for each in secret.parent.iterdir()] in ([SECRET], [])
+    names = [f"test_number[{number}]" for number, _ in enumerate(POISONS)]
+    assert_complete(server, names)
+    for name in names:
+        assert field_texts(result_named(server, name)).startswith("6 bytes (not stored: "), name
+    counts = re.findall(r"(\d+) artifacts? named in results, but not stored: ", done.err)
+    assert sum(map(int, counts)) == len(POISONS), done.err
+    for secret in secrets:
+        assert [each.read_bytes() for each in secret.parent.iterdir()] in ([SECRET], [])
 
 
-@pytest.mark.parametrize(
-    "name", ["{secret}", "../../{secret}", "files/../../{secret}", "..", ".", "", "main-1/../{secret}"]
-)
-def test_record_that_names_a_file_elsewhere(project: Path, secret: Path, server: ScriptedServer, name: str) -> None:
-    """A forged record that names a path instead of a file of its session makes the sender read nothing."""
-    (project / "test_files.py").write_text(ONE)
+ELSEWHERE = ("{secret}", "../../{secret}", "files/../../{secret}", "..", ".", "", "main-1/../{secret}")
+
+
+def test_record_that_names_a_file_elsewhere(project: Path, secret: Path, server: ScriptedServer) -> None:
+    """Forged records that name paths instead of files of their session make the sender read nothing."""
+    (project / "test_files.py").write_text(SUITE.replace("range(3)", f"range({len(ELSEWHERE)})"))
     session = unsent_session(project, server)
-    forge(session / "main.records", "spooled:main-1", f"spooled:{name.format(secret=secret)}")
+    for number, name in enumerate(ELSEWHERE):
+        forge(session / "main.records", f"spooled:main-{number + 1} ", f"spooled:{name.format(secret=secret)} ")
     done = sent(project, server)
     assert done.exit == 0, done.text
     assert server.artifacts == {}
-    assert_complete(server, ["test_one"])
-    assert field_texts(result_named(server, "test_one")).startswith("7 bytes (not stored: its record names no file")
+    names = [f"test_number[{number}]" for number, _ in enumerate(ELSEWHERE)]
+    assert_complete(server, names)
+    for name in names:
+        told = field_texts(result_named(server, name))
+        assert told.startswith("6 bytes (not stored: its record names no file"), (name, told)
 
 
 def test_forged_address_of_another_kind_is_not_opened(project: Path, secret: Path, server: ScriptedServer) -> None:

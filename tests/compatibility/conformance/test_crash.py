@@ -75,10 +75,9 @@ ALL_ELSEWHERE = on_other_hosts(*(f"gw{number}" for number in range(10)))
 CRASHED = "crashed while it ran this test"
 
 
-@pytest.mark.parametrize("dist", ["load", "worksteal"])
-def test_workers_crash(tmp_path: Path, dist: str) -> None:
+def test_workers_crash(tmp_path: Path) -> None:
     """The test that a worker died in is an error in that worker's thread; no other is lost."""
-    observed = observe("crash", tmp_path, *ONLY_RERUNFAILURES, *TWO, "--dist", dist)
+    observed = observe("crash", tmp_path, *ONLY_RERUNFAILURES, *TWO, "--dist", "worksteal")
     check_rows(observed, EXITS)
     check_workers(observed, processes=2)
     check(observed, collected=len(EXITS))
@@ -133,32 +132,22 @@ def test_scope_is_given_up(tmp_path: Path, restarts: str, fields: str) -> None:
     check(observed, collected=len(EXITS))
 
 
-@pytest.mark.parametrize(
-    "conftest", ["", on_other_hosts("gw0"), ALL_ELSEWHERE], ids=["here", "mixed", "on-other-hosts"]
-)
-def test_groups(tmp_path: Path, conftest: str) -> None:
-    """What xdist adds to the names of grouped tests is taken off, wherever they run and whether they crash."""
+def test_groups(tmp_path: Path) -> None:
+    """What xdist adds to the names of grouped tests is taken off, here and on another host, and if they crash."""
     # With a new pytest, xdist 3.8 adds no group, and hangs when a scope of one test has crashed.
     chosen = "test" if IS_OLD_PYTEST else "not crash"
     options = (*ONLY_RERUNFAILURES, *TWO, "--dist", "loadgroup", "-k", chosen)
-    observed = observe("groups", tmp_path, *options, conftest=conftest)
+    observed = observe("groups", tmp_path, *options, conftest=on_other_hosts("gw0"))
     expected = [each for each in GROUPS if IS_OLD_PYTEST or "crash" not in each.name]
     check_rows(observed, expected)
     check_workers(observed, processes=2)
     check(observed, collected=len(expected))
 
 
-@pytest.mark.parametrize(
-    ("dist", "conftest"),
-    [
-        pytest.param("load", "", id="load"),
-        pytest.param("worksteal", "", id="worksteal"),
-        pytest.param("load", ALL_ELSEWHERE, id="on-other-hosts"),
-    ],
-)
-def test_crashes_are_repeated(tmp_path: Path, dist: str, conftest: str) -> None:
+@pytest.mark.parametrize("conftest", ["", ALL_ELSEWHERE], ids=["here", "on-other-hosts"])
+def test_crashes_are_repeated(tmp_path: Path, conftest: str) -> None:
     """A test that crashed and was run again by another worker is one result; the crash is an attempt of it."""
-    options = (*ONLY_RERUNFAILURES, *TWO, "--reruns", "2", "--dist", dist)
+    options = (*ONLY_RERUNFAILURES, *TWO, "--reruns", "2")
     observed = observe("reruns", tmp_path, *options, conftest=conftest)
     check_rows(observed, REPEATED)
     check_workers(observed, processes=2)

@@ -45,8 +45,6 @@ has_subtests = pytest.mark.skipif(
     reason="before pytest 9 the suite's subtests need pytest-subtests",
 )
 
-both_ways = pytest.mark.parametrize("processes", [pytest.param(0, id="plain"), pytest.param(2, id="n2")])
-
 
 @has_subtests
 @pytest.mark.parametrize(
@@ -74,7 +72,7 @@ def test_hard_suite(tmp_path: Path, processes: int, prefix: str, others: tuple[s
     check(observed, collected=len(hard_table.TESTS), repeated={"test_twin"}, unknown_to_xml=unknown)
 
 
-@both_ways
+@pytest.mark.parametrize("processes", [pytest.param(0, id="plain"), pytest.param(2, id="n2")])
 def test_retries(tmp_path: Path, processes: int) -> None:
     """A test that pytest-retry repeats is one result with the attempts before the last."""
     observed = observe("by_retry", tmp_path, *ONLY_RETRY, *_workers(processes))
@@ -83,12 +81,11 @@ def test_retries(tmp_path: Path, processes: int) -> None:
     check(observed, collected=4)
 
 
-@both_ways
-def test_flakes(tmp_path: Path, processes: int) -> None:
+def test_flakes(tmp_path: Path) -> None:
     """A test that flaky repeats is one result with the attempts before the last."""
-    observed = observe("by_flaky", tmp_path, *ONLY_FLAKY, *_workers(processes))
+    observed = observe("by_flaky", tmp_path, *ONLY_FLAKY)
     check_rows(observed, FLAKES)
-    check_workers(observed, processes=processes)
+    check_workers(observed, processes=0)
     check(observed, collected=4)
 
 

@@ -54,14 +54,11 @@ def test_stopping_at_failures(tmp_path: Path, option: str, number: int) -> None:
     assert "stopping after" in note(observed)
 
 
-@pytest.mark.parametrize(
-    ("option", "failures"), [pytest.param("-x", 1, id="exitfirst"), pytest.param("--maxfail=2", 2, id="maxfail")]
-)
-def test_stopping_workers_at_failures(tmp_path: Path, option: str, failures: int) -> None:
+def test_stopping_workers_at_failures(tmp_path: Path) -> None:
     """With workers, each test that has run is reported once, and no other."""
-    observed = observe("stops", tmp_path, *ONLY_RERUNFAILURES, *TWO, option, "suite_stops.py")
+    observed = observe("stops", tmp_path, *ONLY_RERUNFAILURES, *TWO, "--maxfail=2", "suite_stops.py")
     assert set(observed.rows) <= set(STOPS)
-    assert sum(each.status == "failure" for each in observed.rows) >= failures
+    assert sum(each.status == "failure" for each in observed.rows) >= 2
     check_workers(observed, processes=2)
     check(observed, collected=len(STOPS))
     assert "stopping after" in note(observed)

@@ -49,8 +49,5 @@ PACKAGES = (
     Package("packaging", "26.4", "more than 30,000 tests", ("hypothesis", "pretend", "tomli-w")),
 )  # fmt: skip
 
-QUICK = ("freezegun", "responses", "toolz")
-"""Those that a test runs each time."""
-
 DIFFERENTIAL = ("idna", "jinja2", "more-itertools", "pluggy", "pytest-rerunfailures", "requests-mock", "werkzeug")
 """Those that are also run with warnings as errors: of every kind, and none that takes long."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from compatibility.real.comparing import compare
-from compatibility.real.packages import PACKAGES, QUICK, Package
+from compatibility.real.packages import PACKAGES, Package
 from compatibility.real.running import Suite, Target, Way
 from compatibility.real.workplace import UnavailableError, default_cache, prepare
 
@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 
 
 _PACKAGES = {each.name: each for each in PACKAGES}
-_WAYS: tuple[tuple[Way, Target], ...] = ((Way(0), "embedded"), (Way(2), "loopback"))
+_WAYS: tuple[tuple[str, Way, Target], ...] = (
+    ("freezegun", Way(0, is_strict=True), "embedded"),
+    ("responses", Way(0), "embedded"),
+    ("responses", Way(2), "loopback"),
+    ("toolz", Way(2), "loopback"),
+)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "way", "target"),
-    [
-        *((_PACKAGES[name], way, target) for name in QUICK for way, target in _WAYS),
-        (_PACKAGES["freezegun"], Way(0, is_strict=True), "embedded"),
-    ],
+    [(_PACKAGES[name], way, target) for name, way, target in _WAYS],
     ids=lambda value: (
         value.name if isinstance(value, Package) else "-".join(value.arguments) if isinstance(value, Way) else value
     ),

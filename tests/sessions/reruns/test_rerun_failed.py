@@ -34,8 +34,9 @@ def broken():
 BROKEN = "import os\nassert 'FIXED' in os.environ\ndef test_inside(): pass\n"
 
 
-@pytest.mark.parametrize("place", ["embedded", "server"])
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+@pytest.mark.parametrize(
+    ("place", "workers"), [("embedded", ()), ("server", ("-n", "2"))], ids=["alone-embedded", "xdist-server"]
+)
 def test_only_what_failed_runs_again(
     project: Project, server: CheckedServer, place: str, workers: tuple[str, ...]
 ) -> None:
@@ -60,15 +61,14 @@ def test_only_what_failed_runs_again(
     assert "passed" not in named.out.splitlines()[-1]
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
-def test_nothing_failed(project: Project, workers: tuple[str, ...]) -> None:
+def test_nothing_failed(project: Project) -> None:
     """When nothing failed before, no test runs and the exit code is 0; with ``=all`` all tests run."""
     assert project.report().exit == 0
-    none = project.report("--automation-report-rerun-failed", *workers)
+    none = project.report("--automation-report-rerun-failed", "-n", "2")
     assert none.exit == 0, none.text
     assert "passed" not in none.out.splitlines()[-1]
     assert "nothing failed in run 1: no test is run (--automation-report-rerun-failed=all runs all)" in none.out
-    every = project.report("--automation-report-rerun-failed=all", *workers)
+    every = project.report("--automation-report-rerun-failed=all")
     assert every.exit == 0, every.text
     assert "nothing failed in run 1: all tests are run" in every.out
     assert "1 passed" in every.out.splitlines()[-1]
