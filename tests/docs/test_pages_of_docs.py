@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -32,15 +33,26 @@ def blocks(name: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGES[name], re.DOTALL)
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    root = tmp_path / "shop"
+def create_project(root: Path) -> Path:
     root.mkdir()
     (root / "pytest.ini").write_text("[pytest]\nmarkers = owner\n")
     (root / "test_suite.py").write_text(
         "import pytest\n\n@pytest.mark.owner('web team')\ndef test_ok(automation_report, tmp_path):\n"
         "    (tmp_path / 'page.png').write_bytes(b'...')\n    automation_report.artifact(tmp_path / 'page.png')\n"
     )
+    return root
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return create_project(tmp_path / "shop")
+
+
+@pytest.fixture(scope="module")
+def reported_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project that has reported to its embedded store; tests work in copies of it."""
+    root = create_project(tmp_path_factory.mktemp("reported") / "shop")
+    assert run_session(root).exit == 0
     return root
 
 
@@ -138,9 +150,9 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_run(command: str, project: Path) -> None:
+def test_commands_run(command: str, reported_project: Path, tmp_path: Path) -> None:
     """Each command of the pages runs in a project that has reported."""
-    assert run_session(project).exit == 0
+    project = shutil.copytree(reported_project, tmp_path / "shop")
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     done = subprocess.run(
         ["bash", "-c", command],

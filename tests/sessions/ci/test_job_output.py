@@ -70,14 +70,18 @@ def lines_of(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("-n2",), ("-p", "no:terminal", "-p", "no:pytest-retry"), ("-qq",)], ids=" ".join
+    "arguments",
+    [(), ("-n2",), ("-p", "no:terminal", "-p", "no:pytest-retry"), ("-qq",), ("--no-summary",)],
+    ids=" ".join,
 )
-def test_summary(project: Project, server: CheckedServer, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """A job's summary has totals, a link to the run and the failures, whatever pytest shows; what was there stays."""
+def test_summary_and_marks(project: Project, server: CheckedServer, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """A job's summary has totals, a link to the run and the failures, whatever pytest shows; what was there stays.
+
+    At GitHub failures are marked by default, at the lines that failed, by the path from the repository's root.
+    """
     summary = tmp_path / "summary.md"
     summary.write_text("before")
-    option = "-oautomation_report_ci_annotations=false"
-    ran = project.report(option, *arguments, address=server.address, env=environment(tmp_path))
+    ran = project.report(*arguments, address=server.address, env=environment(tmp_path))
     assert ran.exit == 1, ran.text
     name = server.runs()[0]["name"]
     before, head, _, totals, _, *table = lines_of(summary)
@@ -92,7 +96,12 @@ def test_summary(project: Project, server: CheckedServer, tmp_path: Path, argume
         "| test_suite.test_fails[<b>] | AssertionError: assert '<b>' == '::add-mask::x' |",
         "| test_suite.test_fails[a|b] | AssertionError: assert 'a|b' == '::add-mask::x' |",
     ]
-    assert "::error" not in ran.text
+    place = "::error file=shop/test_suite.py,line=9"
+    assert sorted(line for line in ran.out.splitlines() if line.startswith("::")) == [
+        f"::error file=shop/test_suite.py,line=13,title=test_error::test_suite.test_error: {ERROR}",
+        f"{place},title=test_fails[<b>]::test_suite.test_fails[<b>]: AssertionError: assert '<b>' == '::add-mask::x'",
+        f"{place},title=test_fails[a|b]::test_suite.test_fails[a|b]: AssertionError: assert 'a|b' == '::add-mask::x'",
+    ]
 
 
 def test_no_summary(project: Project, tmp_path: Path) -> None:
@@ -155,13 +164,12 @@ def test_rerun_that_passes(project: Project, tmp_path: Path) -> None:
     assert lines_of(tmp_path / "summary.md")[2:] == ["**1 passed** in run 1"]
 
 
-@pytest.mark.parametrize("place", ["missing/summary.md", "."])
-def test_summary_that_cannot_be_written(project: Project, tmp_path: Path, place: str) -> None:
+def test_summary_that_cannot_be_written(project: Project, tmp_path: Path) -> None:
     """A summary that cannot be written is told with its path and reason, and changes nothing else."""
-    env = {**environment(tmp_path), "GITHUB_STEP_SUMMARY": str(tmp_path / place)}
+    env = {**environment(tmp_path), "GITHUB_STEP_SUMMARY": str(tmp_path)}
     ran = project.report("-k", "ok", env=env)
     assert ran.exit == 0
-    assert f"the job's summary could not be written: {tmp_path / place}: " in ran.out
+    assert f"the job's summary could not be written: {tmp_path}: " in ran.out
     assert "1 of 1 result delivered" in ran.out
 
 
@@ -172,21 +180,6 @@ def test_full_summary(project: Project, tmp_path: Path) -> None:
     ran = project.report("-k", "ok", env=environment(tmp_path))
     assert f"the job's summary is not shown: {summary} holds all that a step may write" in ran.out
     assert summary.stat().st_size == 1024 * 1024 - 20
-
-
-@pytest.mark.parametrize(
-    "arguments", [(), ("-n2",), ("-p", "no:terminal", "-p", "no:pytest-retry"), ("--no-summary",)], ids=" ".join
-)
-def test_github_marks(project: Project, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """At GitHub failures are marked by default, at the lines that failed, by the path from the repository's root."""
-    ran = project.report(*arguments, env=environment(tmp_path))
-    lines = [line for line in ran.out.splitlines() if line.startswith("::")]
-    place = "::error file=shop/test_suite.py,line=9"
-    assert sorted(lines) == [
-        f"::error file=shop/test_suite.py,line=13,title=test_error::test_suite.test_error: {ERROR}",
-        f"{place},title=test_fails[<b>]::test_suite.test_fails[<b>]: AssertionError: assert '<b>' == '::add-mask::x'",
-        f"{place},title=test_fails[a|b]::test_suite.test_fails[a|b]: AssertionError: assert 'a|b' == '::add-mask::x'",
-    ]
 
 
 def test_github_marks_can_be_switched_off(project: Project, tmp_path: Path) -> None:
