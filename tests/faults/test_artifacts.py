@@ -21,7 +21,7 @@ from support.sessions import TOKEN, run_session, session_environment
 from support.terminal_summary import printed_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -59,7 +59,7 @@ def secret(tmp_path: Path) -> Path:
     return path
 
 
-def assert_kept(server: ScriptedServer, names: Sequence[str] = NAMES) -> None:
+def assert_kept(server: ScriptedServer, names: list[str] = NAMES) -> None:
     """Fail unless each result has its own file's content, at the address that the server gave."""
     assert_complete(server, names)
     for number, name in enumerate(names):
