@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from pytest_automation_report.server.http.mistakes import Mistakes
-from pytest_automation_report.server.http.request_body import visible
+from pytest_automation_report.server.http.request_body import storable
 from pytest_automation_report.server.store.inputs import INT64_MAX
 from pytest_automation_report.server.store.references import RUN_REFERENCES, SOURCE_REFERENCES
 
@@ -99,7 +99,7 @@ def _tags(text: str) -> frozenset[str]:
     """Return tags, separated by commas, as they are stored."""
     if not text:
         raise ValueError("Must be tags, separated by commas.")
-    return frozenset(visible(text).split(","))
+    return frozenset(storable(text).split(","))
 
 
 def _moment(text: str) -> int:

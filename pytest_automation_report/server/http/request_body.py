@@ -1,7 +1,7 @@
 """Read a request's body as one of the declared bodies.
 
-Texts that not every JSON reader and database accepts (NUL, lone surrogates) are made visible here, once, so that
-everything behind this module can store them.
+Not every JSON reader and database accepts NUL and lone surrogates. They are escaped here, once, so that everything
+behind this module can store each text.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _object_from(body: bytes) -> Json:
     try:
         value = _parsed(body.decode("utf-8", "surrogatepass"))
         if _MAYBE_UNSAFE.search(body):
-            value = _visible(value)
+            value = _storable_value(value)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f"The request body is not readable JSON: {_reason(error)}") from error
     if not isinstance(value, dict):
@@ -112,8 +112,8 @@ def _object_from(body: bytes) -> Json:
     return value
 
 
-def visible(text: str) -> str:
-    """Return a text with NUL and lone surrogates spelled out."""
+def storable(text: str) -> str:
+    """Return a text with NUL and lone surrogates escaped; all other characters stay as the client sent them."""
     return _UNSAFE.sub(_spelled, text)
 
 
@@ -216,13 +216,13 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _visible(value: object) -> object:
+def _storable_value(value: object) -> object:
     if isinstance(value, str):
-        return visible(value)
+        return storable(value)
     if isinstance(value, dict):
-        return {visible(name): _visible(entry) for name, entry in value.items()}
+        return {storable(name): _storable_value(entry) for name, entry in value.items()}
     if isinstance(value, list):
-        return [_visible(entry) for entry in value]
+        return [_storable_value(entry) for entry in value]
     return value
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from pytest_automation_report.server.http.request_body import visible
+from pytest_automation_report.server.http.request_body import storable
 from pytest_automation_report.server.store.errors import validation_error
 from pytest_automation_report.server.store.statuses import STATUS_SLOTS
 
@@ -105,8 +105,8 @@ def run_state(run_id: int, parameters: Mapping[str, Any]) -> RunState:
     return RunState(
         run_id,
         statuses,
-        visible(values.get("q", "").strip())[:_TEXT_LENGTH],
-        visible(values["folder"])[:_TEXT_LENGTH] if "folder" in values else None,
+        storable(values.get("q", "").strip())[:_TEXT_LENGTH],
+        storable(values["folder"])[:_TEXT_LENGTH] if "folder" in values else None,
         values.get("group") == "folder",
         page,
     )
