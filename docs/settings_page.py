@@ -1,4 +1,4 @@
-"""Writes ``settings.md`` from the table of settings: ``python docs/settings_page.py``; a test compares the two."""
+"""Write ``settings.md`` from the table of settings: ``python docs/settings_page.py``; a test compares the two."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pytest_automation_report.settings.table import SETTINGS, Setting
 CONSOLE = {
     parameter.name
     for command in main.commands.values()
-    for each in (command, *getattr(command, "commands", {}).values())
-    for parameter in each.params
+    for subcommand in (command, *getattr(command, "commands", {}).values())
+    for parameter in subcommand.params
 }
-"""Settings that any console command has an option for."""
+"""Settings that a console command has an option for."""
 
 HEAD = """\
 # Settings
@@ -22,8 +22,8 @@ Written from the code's own table by `python docs/settings_page.py`.
 
 A setting is written as `automation_report_project_id` in pytest.ini, pytest.toml, pyproject.toml, tox.ini or setup.cfg,
 or as `AUTOMATION_REPORT_PROJECT_ID` in the environment. On pytest's command line every setting can stand behind `-o`
-(`-o automation_report_project_id=1`). pytest offers the settings that people type most as options too
-(`--automation-report-project-id 1`); the column "option" names them. The console command has options of its own
+(`-o automation_report_project_id=1`). pytest has options for the settings that people type most
+(`--automation-report-project-id 1`); the column "option" marks them. The console command has shorter options
 (`--project-id 1`).
 
 The command line wins over the environment, and the environment over the ini file; an option wins over `-o`, and empty
@@ -42,7 +42,7 @@ The flag `strict` is turned off by `--no-automation-report-strict`, every other 
 `-o automation_report_job_summary=false`. Proxies and CA files are also read from `HTTPS_PROXY`, `HTTP_PROXY`,
 `NO_PROXY`, `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` and `SSL_CERT_FILE` when pytest starts.
 
-| setting | option | kind | default | what it is |
+| setting | option | kind | default | meaning |
 | --- | --- | --- | --- | --- |
 """
 
@@ -54,7 +54,7 @@ def page() -> str:
 
 def row(setting: Setting) -> str:
     """Return a setting's row of the table of all."""
-    kind = " or ".join(f"`{each}`" for each in setting.choices) or setting.kind
+    kind = " or ".join(f"`{word}`" for word in setting.choices) or setting.kind
     default = _default(setting)
     shown = default if setting.kind == "flag" or not default else f"`{default}`"
     option = "yes" if setting.is_option else ""
@@ -63,7 +63,7 @@ def row(setting: Setting) -> str:
 
 def section(setting: Setting) -> str:
     """Return a setting's section of the page: its help, its values and default, and its spellings."""
-    values = " or ".join(f"`{each}`" for each in setting.choices) or _values(setting)
+    values = " or ".join(f"`{word}`" for word in setting.choices) or _values(setting)
     default = _default(setting)
     option = f"`-o {setting.ini}=...`"
     if setting.is_option:

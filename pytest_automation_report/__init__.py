@@ -1,7 +1,7 @@
 """Report pytest sessions to the Testmo automation runs API, or to an embedded server of the same API.
 
-Imported at every start of pytest that has this plugin installed: it imports nothing itself. What it offers to tests and
-hooks is loaded when it is first used.
+Python imports this module at every start of pytest that has the plugin installed, so it imports nothing itself. The
+public names are loaded at their first use.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """Load what is offered when it is first used."""
+    """Load a public name at its first use."""
     module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - loaded by Python itself; named where it is needed
+    from importlib import import_module  # noqa: PLC0415 - Python has loaded it; only this function needs it
 
     value: object = getattr(import_module(f"{__name__}.{module}"), name)
     globals()[name] = value
@@ -52,5 +52,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """Return the names of all that is offered."""
+    """Return the public names, also those that are not loaded yet."""
     return sorted({*globals(), *__all__})

@@ -1,7 +1,7 @@
-"""Pytest's entry point: options, and the decision whether this session is reported.
+"""Add options, hooks and markers to pytest, and decide whether this session is reported.
 
-Loaded at every start of pytest that has the package installed, so it imports the settings' table, the hooks'
-specifications and nothing else of ours.
+pytest loads this module, its entry point, at every start, so it imports of the package only the settings' place in
+pytest and the hooks' specifications.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _reporting_configs: list[pytest.Config] = []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add our options and ini settings."""
+    """Add the package's options and ini settings."""
     settings.add_options(parser)
     group = parser.getgroup("automation-report")
     group.addoption(
@@ -61,7 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Add the hooks that we offer."""
+    """Add the package's hooks."""
     pluginmanager.add_hookspecs(hookspecs)
 
 
@@ -84,9 +84,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to report, when this session is to be reported."""
-    for each in _MARKERS:
-        config.addinivalue_line("markers", each)
+    """Start to report, in a session and its workers that the user wants to report."""
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
     _configure_rerun(config)
     if "automation_report" in getattr(config, "workerinput", {}):
         _configure_worker(config)
@@ -95,25 +95,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Forget a session that was reported."""
+    """Forget a reported session."""
     if config in _reporting_configs:
         _reporting_configs.remove(config)
 
 
 def _configure_rerun(config: pytest.Config) -> None:
-    """Select what failed before, where that is asked for."""
-    given: dict[str, Any] | None = getattr(config, "workerinput", None)
-    if given is None and config.getoption("automation_report_rerun_failed") is None:
+    """Select the tests that failed in an earlier run, if the user wants only those."""
+    worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if worker_input is None and config.getoption("automation_report_rerun_failed") is None:
         return
-    if given is not None and "automation_report_rerun" not in given:
+    if worker_input is not None and "automation_report_rerun" not in worker_input:
         return
-    from pytest_automation_report.session.rerun_failed import (  # noqa: PLC0415 - only where it is asked for
+    from pytest_automation_report.session.rerun_failed import (  # noqa: PLC0415 - only with the option
         Rerun,
         rerun_for,
     )
 
-    if given is not None:
-        config.pluginmanager.register(Rerun.of_worker(given), "automation-report-rerun")
+    if worker_input is not None:
+        config.pluginmanager.register(Rerun.of_worker(worker_input), "automation-report-rerun")
         return
     from pytest_automation_report.errors import SettingError  # noqa: PLC0415 - as above
 
@@ -148,7 +148,7 @@ def _configure_session(config: pytest.Config) -> None:
         _refuse_misspelled(config, switch)
         if not switch.is_on or _is_nested(switch):
             if switch.warning and not _is_nested(switch):
-                config.pluginmanager.register(_Trouble(switch.warning))
+                config.pluginmanager.register(_SwitchWarning(switch.warning))
             return
         _refuse_windows(switch)
         from pytest_automation_report.session.session_hooks import SessionHooks  # noqa: PLC0415 - not for sessions without us
@@ -165,31 +165,31 @@ def _configure_session(config: pytest.Config) -> None:
     _reporting_configs.append(config)
 
 
-class _Trouble:
-    """Shows once that a switch in the environment was not understood, in a session that is not reported."""
+class _SwitchWarning:
+    """Shows once, in a session that is not reported, that the switch in the environment has an invalid value."""
 
     def __init__(self, text: str) -> None:
         self._line = f"automation report: {text}"
         self._is_shown = False
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show it at the end, since ``-q`` leaves out the header."""
+        """Show the warning at the end, since ``-q`` leaves out the header."""
         self._is_shown = True
         terminalreporter.write_line(self._line)
 
     def pytest_unconfigure(self) -> None:
-        """Show it on stderr where pytest writes no summary."""
+        """Show the warning on stderr if pytest writes no summary (``-p no:terminal``)."""
         if not self._is_shown and sys.stderr is not None:
-            # A stream that is closed or full changes nothing about the end of pytest.
+            # A closed or full stream must not change the end of pytest.
             with contextlib.suppress(OSError, ValueError):
                 sys.stderr.write(f"{self._line}\n")
 
 
 def _refuse_misspelled(config: pytest.Config, switch: Switch) -> None:
-    """Raise `SettingError` for a name in the ini file that is nearly one of ours.
+    """Raise `SettingError` for a misspelled or removed name in the ini file.
 
-    A misspelled switch is off by default, so it is looked for in sessions that are not reported, too; a user who turns
-    reporting off is not bothered.
+    The name may be a misspelled switch, so sessions that are not reported are checked too, except where the user turns
+    reporting off.
     """
     is_declined = not switch.is_on and switch.origin in (settings.SWITCH_ENVIRONMENT, settings.SWITCH_OFF_OPTION)
     names = [] if is_declined or _is_nested(switch) else settings.unknown_ini_names(config)

@@ -1,8 +1,8 @@
-"""A recording server for tests of what is reported: a plugin of its own, which those who need it enable.
+"""Offer a recording server to tests of plugins and hooks that add to results; pytest does not load this plugin itself.
 
-``pytest_plugins = ["pytest_automation_report.testing"]`` in a test module or in the root folder's conftest.py offers a
-fixture, `automation_report_server`. The server is the embedded one on a free port of this machine, strict to the API's
-contract; what it has taken can be read as values.
+``pytest_plugins = ["pytest_automation_report.testing"]`` in a test module or in the root folder's conftest.py adds the
+fixture `automation_report_server`. The server is the embedded one on a free port of this machine, so it is strict to
+the API's contract; its runs, threads and tests can be read as values.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SUCCESS: Final = range(200, 300)
 
 @dataclass(frozen=True, slots=True)
 class ReceivedThread:
-    """A thread of a run: its fields and artifacts, and its tests in the order in which they came."""
+    """Hold a thread of a run: its fields and artifacts, and its tests in the order of their arrival."""
 
     id: int
     resources: Resources = field(default_factory=Resources)
@@ -44,7 +44,7 @@ class ReceivedThread:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRun:
-    """A run as it was made, with what was added to it since; ``threads`` in the order in which they were made."""
+    """Hold a run with all later additions; ``threads`` are in the order of their creation."""
 
     id: int
     run: NewRun
@@ -58,7 +58,7 @@ class ReceivedRun:
 
 
 class RecordingServer:
-    """A server of the API that remembers what it has taken; ``token`` is the one that it asks for."""
+    """Record the accepted requests of a server of the API; ``token`` is the token that the server requires."""
 
     def __init__(self, token: str) -> None:
         self.token = token
@@ -71,7 +71,7 @@ class RecordingServer:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """Variables by which a session or the console command reports to this server."""
+        """Environment variables with which a session or the console command reports to this server."""
         return {
             "AUTOMATION_REPORT_URL": self.url,
             "AUTOMATION_REPORT_PROJECT_ID": str(self.project_id),
@@ -81,12 +81,12 @@ class RecordingServer:
 
     @property
     def runs(self) -> tuple[ReceivedRun, ...]:
-        """The runs so far, in the order in which they were made."""
+        """The runs so far, in the order of their creation."""
         with self._lock:
             return tuple(self._runs.values())
 
     def recording(self, application: Callable[..., Iterable[bytes]]) -> Callable[..., list[bytes]]:
-        """Return a WSGI application that answers as this one does, and notes what was taken."""
+        """Return a WSGI application that responds as this one does, and records the accepted requests."""
 
         def record(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
             sent = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -96,62 +96,62 @@ class RecordingServer:
                 statuses.append(status)
                 return start_response(status, headers, *([exc_info] if exc_info else []))
 
-            answer = b"".join(application({**environ, "wsgi.input": io.BytesIO(sent)}, start))
+            response = b"".join(application({**environ, "wsgi.input": io.BytesIO(sent)}, start))
             if environ["REQUEST_METHOD"] == "POST" and int(statuses[-1].split()[0]) in _SUCCESS:
-                self._note(environ, sent, answer)
-            return [answer]
+                self._record(environ, sent, response)
+            return [response]
 
         return record
 
-    def _note(self, environ: Mapping[str, Any], sent: bytes, answer: bytes) -> None:
-        """Note one request that was taken; one that was repeated under its key counts once."""
-        found = _PATH.fullmatch(environ["PATH_INFO"])
+    def _record(self, environ: Mapping[str, Any], sent: bytes, response: bytes) -> None:
+        """Record one accepted request; requests with the same idempotency key count once."""
+        match = _PATH.fullmatch(environ["PATH_INFO"])
         key = environ.get("HTTP_IDEMPOTENCY_KEY", "")
-        if found is None:
+        if match is None:
             return
-        is_packed = environ.get("HTTP_CONTENT_ENCODING", "") == "gzip"
-        body = json.loads((gzip.decompress(sent) if is_packed else sent) or b"{}")
-        made = json.loads(answer or b"{}")
+        is_compressed = environ.get("HTTP_CONTENT_ENCODING", "") == "gzip"
+        body = json.loads((gzip.decompress(sent) if is_compressed else sent) or b"{}")
+        created = json.loads(response or b"{}")
         with self._lock:
             if key in self._keys:
                 return
             self._keys |= {key} if key else set()
-            number = int(found[2]) if found[2] else 0
-            if number and found[1]:
-                self._change_thread(number, str(found[3]), body)
-            elif number:
-                self._change_run(number, str(found[3]), body, made)
+            id_in_path = int(match[2]) if match[2] else 0
+            if id_in_path and match[1]:
+                self._change_thread(id_in_path, str(match[3]), body)
+            elif id_in_path:
+                self._change_run(id_in_path, str(match[3]), body, created)
             else:
-                self._runs[made["id"]] = ReceivedRun(made["id"], NewRun.from_body(body))
+                self._runs[created["id"]] = ReceivedRun(created["id"], NewRun.from_body(body))
 
-    def _change_run(self, number: int, action: str, body: dict[str, Any], made: dict[str, Any]) -> None:
-        run = self._runs[number]
+    def _change_run(self, run_id: int, action: str, body: dict[str, Any], created: dict[str, Any]) -> None:
+        run = self._runs[run_id]
         if action == "threads":
-            self._threads[made["id"]] = number
-            thread = ReceivedThread(made["id"], Resources.from_body(body))
-            self._runs[number] = replace(run, threads=(*run.threads, thread))
+            self._threads[created["id"]] = run_id
+            thread = ReceivedThread(created["id"], Resources.from_body(body))
+            self._runs[run_id] = replace(run, threads=(*run.threads, thread))
         elif action == "append":
-            added = _together(run.run.resources, Resources.from_body(body))
-            self._runs[number] = replace(run, run=replace(run.run, resources=added))
+            resources = _merged(run.run.resources, Resources.from_body(body))
+            self._runs[run_id] = replace(run, run=replace(run.run, resources=resources))
         else:
-            self._runs[number] = replace(run, is_completed=True)
+            self._runs[run_id] = replace(run, is_completed=True)
 
-    def _change_thread(self, number: int, action: str, body: dict[str, Any]) -> None:
-        run = self._runs[self._threads[number]]
+    def _change_thread(self, thread_id: int, action: str, body: dict[str, Any]) -> None:
+        run = self._runs[self._threads[thread_id]]
         threads = []
-        for each in run.threads:
-            if each.id != number:
-                threads.append(each)
+        for thread in run.threads:
+            if thread.id != thread_id:
+                threads.append(thread)
             elif action == "append":
                 tests = tuple(Test.from_body(test) for test in body.get("tests", ()))
-                resources = _together(each.resources, Resources.from_body(body))
-                threads.append(replace(each, tests=(*each.tests, *tests), resources=resources))
+                resources = _merged(thread.resources, Resources.from_body(body))
+                threads.append(replace(thread, tests=(*thread.tests, *tests), resources=resources))
             else:
-                threads.append(replace(each, is_completed=True))
+                threads.append(replace(thread, is_completed=True))
         self._runs[run.id] = replace(run, threads=tuple(threads))
 
 
-def _together(first: Resources, second: Resources) -> Resources:
+def _merged(first: Resources, second: Resources) -> Resources:
     return Resources(
         fields=(*first.fields, *second.fields),
         links=(*first.links, *second.links),
@@ -162,7 +162,7 @@ def _together(first: Resources, second: Resources) -> Resources:
 @contextmanager
 def serving(application: Callable[..., Iterable[bytes]]) -> Iterator[WSGIServer]:
     """Serve a WSGI application on a free port of this machine, each connection in a separate thread."""
-    from socketserver import ThreadingMixIn  # noqa: PLC0415 - only for those who use the fixture
+    from socketserver import ThreadingMixIn  # noqa: PLC0415 - only for tests that use the fixture
     from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server  # noqa: PLC0415 - as above
 
     class Server(ThreadingMixIn, WSGIServer):
@@ -171,7 +171,7 @@ def serving(application: Callable[..., Iterable[bytes]]) -> Iterator[WSGIServer]
 
     class Handler(WSGIRequestHandler):
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as http.server has it
-            """Write nothing between the lines of the tests."""
+            """Write no log: its lines would stand between those of the tests."""
 
     server = make_server("127.0.0.1", 0, application, Server, Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -200,6 +200,6 @@ def recording_server(folder: Path) -> Iterator[RecordingServer]:
 
 @pytest.fixture
 def automation_report_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordingServer]:
-    """Give a server of the automation runs API that remembers the runs, threads and tests it has taken."""
+    """Offer a server of the automation runs API that records its runs, threads and tests."""
     with recording_server(tmp_path_factory.mktemp("automation-report-server")) as server:
         yield server
