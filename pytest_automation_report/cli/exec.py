@@ -86,6 +86,21 @@ def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], no_output: b
     """
     interrupts = Interrupts(timeouts_from(os.environ).same_signal)
     interrupts.install()
+    try:
+        return _run_and_report(command, patterns, interrupts, options, has_output=not no_output)
+    finally:
+        interrupts.ignore()
+
+
+def _run_and_report(
+    command: tuple[str, ...],
+    patterns: tuple[str, ...],
+    interrupts: Interrupts,
+    options: dict[str, Any],
+    *,
+    has_output: bool,
+) -> int:
+    """Create the run, run the command, send what it left; return its exit code."""
     # A setting without an option here: where tests keep no output, the command's is not sent either.
     configuration, token = configuration_of({**options, "output": None})
     job = configuration.job or f"exec-{secrets.token_hex(6)}"
@@ -101,7 +116,7 @@ def execute(command: tuple[str, ...], *, patterns: tuple[str, ...], no_output: b
         return 128 + (interrupts.last or signal.SIGINT)
     except Exception as error:  # noqa: BLE001 - a defect of ours must not keep the command from running
         echo_stderr(f"{_DEFECT}{error.__class__.__name__}: {error}")
-    output = None if no_output or configuration.output == "none" else _opened_output()
+    output = _opened_output() if has_output and configuration.output != "none" else None
     environ = {**os.environ, **_handed_on(options), **reported.environment()}
     ended = run_command(command, environ, interrupts, output)
     echo_stderr(f"{ended.words} after {ended.microseconds / 1e6:.1f} s")

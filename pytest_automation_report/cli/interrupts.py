@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import time
 from contextlib import contextmanager
@@ -15,6 +17,8 @@ ENDING: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.
 
 OF_COMMAND: Final = frozenset({signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH})
 """Signals that mean something to a command alone: without one they are ignored."""
+
+_STDERR: Final = 2
 
 
 class Interrupted(KeyboardInterrupt):
@@ -44,6 +48,15 @@ class Interrupts:
         for number in ENDING | OF_COMMAND:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._received)
+
+    def ignore(self) -> None:
+        """Ignore the signals from now on: no section is left that one could end.
+
+        Python resets handlers of its own before it has ended. A signal in that moment would end the process, and its
+        exit code would be the signal's instead of the command's. Ignored signals stay ignored.
+        """
+        for number in ENDING | OF_COMMAND:
+            signal.signal(number, signal.SIG_IGN)
 
     def note(self, number: int) -> tuple[bool, bool]:
         """Note a signal; return whether it begins a group, and whether the group had none of its number before."""
@@ -76,8 +89,24 @@ class Interrupts:
         elif self._is_interruptible:
             self._interrupt()
         else:
+            if self.is_waiting:
+                _drop_stuck_stderr()
             self.is_waiting = True
 
     def _interrupt(self) -> None:
         self._is_interruptible = self.is_waiting = False
         raise Interrupted
+
+
+def _drop_stuck_stderr() -> None:
+    """Replace stderr by the null device if its reader, such as a pager, reads no more.
+
+    Called in a handler of signals, which has interrupted the write that waits for the reader: Python then repeats it,
+    on the null device.
+    """
+    writable = select.poll()
+    writable.register(_STDERR, select.POLLOUT)
+    if not writable.poll(0):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, _STDERR)
+        os.close(null)

@@ -304,15 +304,21 @@ def test_full_disk_is_no_success(project: Project, server: CheckedServer, server
     assert output_of(server).startswith("1")
 
 
+@pytest.mark.parametrize("stderr", [None, subprocess.STDOUT], ids=["stdout", "both"])
 def test_reader_that_reads_no_more_keeps_no_signal_away(
-    project: Project, server: CheckedServer, server_options: list[str]
+    project: Project, server: CheckedServer, server_options: list[str], stderr: int | None
 ) -> None:
-    """With a pager that waits, signals reach the command, and a later one ends the wait for the pager."""
-    command = [*EXEC, *server_options, *shell("trap 'echo got > got; exit 5' TERM; echo > ready; yes & wait")]
+    """With a pager of one or both streams that waits, signals reach the command, and later ones end the wait."""
+    # Without the inner trap a second signal would run the outer one again, and bash would wait for a reader of `got`.
+    # bash may sleep through a signal that comes just before its `wait`: so it waits in a loop.
+    trap = """trap 'trap "" TERM; echo got > got; exit 5' TERM"""
+    command = [*EXEC, *server_options, *shell(f"{trap}; yes & echo > ready; while :; do sleep 0.05; done")]
     os.mkfifo(project.root / "ready")
     os.mkfifo(project.root / "got")
     env = session_environment({"same_signal": 0.0})
-    process = subprocess.Popen(command, cwd=project.root, env=env, stdout=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        command, cwd=project.root, env=env, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
+    )
     try:
         (project.root / "ready").read_text()
         process.terminate()
@@ -325,6 +331,8 @@ def test_reader_that_reads_no_more_keeps_no_signal_away(
                 break
         assert process.returncode == 5
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-    assert len(server.posts("/runs/1/complete")) == 1
+    # A signal that interrupts the run's end leaves that in the spool.
+    assert server.posts("/runs/1/complete") or project.sessions

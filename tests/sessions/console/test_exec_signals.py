@@ -249,3 +249,21 @@ def test_run_that_was_joined_is_not_said_to_be_completed_by_send(
         assert "send it with: automation-report send --spool" in err
     else:
         assert f"complete run {RUN} with: automation-report send --spool" in err
+
+
+def test_signal_while_python_ends_keeps_the_exit_code(project: Project, scripted: ScriptedServer) -> None:
+    """A signal after everything is done, while Python itself ends, leaves the exit code that of the command."""
+    # Python clears this module's variables after it has reset its handlers of signals.
+    script = (
+        "import os, signal\n"
+        "from pytest_automation_report.cli.main import main\n"
+        "class Late:\n"
+        "    def __del__(self, kill=os.kill, process=os.getpid(), number=signal.SIGTERM):\n"
+        "        kill(process, number)\n"
+        "late = Late()\n"
+        "main(prog_name='automation-report')\n"
+    )
+    command = [sys.executable, "-c", script, "exec", *place_of(scripted), "--", "bash", "-c", "exit 3"]
+    ran = run(command, project.root, session_environment())
+    assert ran.exit == 3, ran.text
+    assert completions(scripted) == 1
