@@ -33,7 +33,7 @@ def facts_for(given: BuildInfo, scope: FactsScope, environ: Mapping[str, str], r
     if scope == "none":
         return given
     facts = with_fallbacks(given, ci_facts(environ, file_text))
-    return facts if scope == "ci" else with_fallbacks(facts, checkout_facts(root, environ))
+    return facts if scope == "ci" else with_fallbacks(facts, checkout_facts(root))
 
 
 def file_text(path: str) -> str:

@@ -1,34 +1,29 @@
-"""What the git checkout tells that holds a project: branch, commit and where it was fetched from.
+"""Read branch, commit and remote of the git checkout that holds a project.
 
-Git's files are read as they are: that takes a fraction of a millisecond, where a git process takes many, and works for
-shallow clones and for checkouts of another user, which git itself refuses. Git is asked only where a repository keeps
-its references in a format of its own, and for a second at most. What cannot be found out is unknown, never an error.
+Git's files are read, git itself is not started: a read takes a fraction of a millisecond where a process takes many,
+and it also works for shallow clones and for checkouts of another user, which git refuses. The price: a repository with
+the reftable format keeps its references in a binary file, so its branch and commit are unknown.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.ci.facts import BuildInfo, repository_page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["checkout_facts"]
 
-GIT_SECONDS: Final = 1.0
-"""How long git may take to answer."""
-
 _FILE_BYTES: Final = 16 * 1024 * 1024
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH: Final = "refs/heads/"
-_ELSEWHERE: Final = ".invalid"
-"""What HEAD names where references are kept in another format."""
+_REFTABLE: Final = ".invalid"
+"""Last characters of HEAD's text where references are in the reftable format."""
 
 _REMOTE: Final = re.compile(r'\[remote\s+"((?:[^"\\]|\\.)*)"\]')
 _URL: Final = re.compile(r"url\s*=\s*(.*)", re.IGNORECASE)
@@ -36,94 +31,67 @@ _URL: Final = re.compile(r"url\s*=\s*(.*)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class _Repository:
-    """The folder of one working tree, and the one that all working trees of the repository share."""
+    """The git folder of one working tree, and the one that all working trees of the repository share."""
 
     folder: Path
     shared: Path
 
 
-def checkout_facts(folder: Path, environ: Mapping[str, str]) -> BuildInfo:
-    """Return what the git checkout tells that holds this folder; nothing is known where there is none."""
+def checkout_facts(folder: Path) -> BuildInfo:
+    """Return branch, commit and web page of the git checkout that holds a folder; empty without one. Never raises."""
     try:
         repository = _repository(folder.absolute())
         if repository is None:
             return BuildInfo()
-        head, branch = _head(repository, folder, environ)
-        return BuildInfo(branch=branch, commit=head, repository=repository_page(_remote(repository)))
-    except (OSError, ValueError):  # a file that is none, a path that is too long or not allowed
+        commit, branch = _head(repository)
+        return BuildInfo(branch=branch, commit=commit, repository=repository_page(_remote(repository)))
+    except (OSError, ValueError):  # a path that is too long, has a null byte or may not be read
         return BuildInfo()
 
 
 def _repository(folder: Path) -> _Repository | None:
-    """Return the repository of the nearest folder that has one; a working tree's own file names it."""
-    for each in (folder, *folder.parents):
-        found = each / ".git"
-        if found.is_file():
-            name = _text(found).removeprefix("gitdir:").strip()
-            found = each / name
-        if (found / "HEAD").is_file():
-            shared = _text(found / "commondir").strip()
-            return _Repository(found, found / shared if shared else found)
+    """Return the repository of the nearest folder that has one."""
+    for parent in (folder, *folder.parents):
+        git_folder = parent / ".git"
+        if git_folder.is_file():  # of a submodule or a second working tree: it holds the folder's path
+            git_folder = parent / _text(git_folder).removeprefix("gitdir:").strip()
+        if (git_folder / "HEAD").is_file():
+            shared = _text(git_folder / "commondir").strip()
+            return _Repository(git_folder, git_folder / shared if shared else git_folder)
     return None
 
 
-def _head(repository: _Repository, folder: Path, environ: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """Return the commit that is checked out, and the branch; none is where HEAD is detached."""
+def _head(repository: _Repository) -> tuple[str | None, str | None]:
+    """Return the commit that is checked out, and the branch, None for a detached HEAD."""
     text = _text(repository.folder / "HEAD").strip()
     if not text.startswith("ref:"):
         return _commit(text), None
-    name = text.removeprefix("ref:").strip()
-    if name.endswith(_ELSEWHERE):
-        return _asked(folder, environ)
-    commit = _commit(_text(repository.folder / name)) or _commit(_text(repository.shared / name))
-    branch = name.removeprefix(_BRANCH) if name.startswith(_BRANCH) else None
-    return commit or _packed(repository, name), branch
+    ref = text.removeprefix("ref:").strip()
+    if ref.endswith(_REFTABLE):
+        return None, None
+    commit = _commit(_text(repository.folder / ref)) or _commit(_text(repository.shared / ref))
+    branch = ref.removeprefix(_BRANCH) if ref.startswith(_BRANCH) else None
+    return commit or _packed(repository, ref), branch
 
 
-def _packed(repository: _Repository, name: str) -> str | None:
-    """Return the commit of a reference that git has packed into one file with others."""
-    found = re.search(rf"^([0-9a-f]+) {re.escape(name)}$", _text(repository.shared / "packed-refs"), re.MULTILINE)
-    return _commit(found[1]) if found else None
+def _packed(repository: _Repository, ref: str) -> str | None:
+    """Return the commit of a reference in ``packed-refs``, where git moves references that it seldom changes."""
+    line = re.search(rf"^([0-9a-f]+) {re.escape(ref)}$", _text(repository.shared / "packed-refs"), re.MULTILINE)
+    return _commit(line[1]) if line else None
 
 
 def _remote(repository: _Repository) -> str | None:
     """Return the address of the remote ``origin``, or of the only one."""
-    remotes: dict[str, str] = {}
-    section = ""
+    urls: dict[str, str] = {}
+    remote = ""
     for line in _text(repository.shared / "config").splitlines():
         text = line.strip()
         if text.startswith("["):
-            found = _REMOTE.match(text)
-            section = found[1] if found else ""
-        elif section and (url := _URL.match(text)):
-            remotes.setdefault(section, url[1].strip().strip('"'))
-    return remotes.get("origin") or (next(iter(remotes.values())) if len(remotes) == 1 else None)
-
-
-def _asked(folder: Path, environ: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """Return commit and branch as git tells them."""
-    words = _git(["rev-parse", "HEAD", "--symbolic-full-name", "HEAD"], folder, environ).split()
-    if len(words) != 2:  # noqa: PLR2004 - one line for the commit, one for the reference
-        return None, None
-    return _commit(words[0]), words[1].removeprefix(_BRANCH) if words[1].startswith(_BRANCH) else None
-
-
-def _git(arguments: Sequence[str], folder: Path, environ: Mapping[str, str]) -> str:
-    """Return what git writes, empty when it is not there, refuses or takes too long."""
-    quiet = {**environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
-    try:
-        done = subprocess.run(  # noqa: S603 - a constant command; the folder is where it runs  # nosec B607
-            ["git", *arguments],  # noqa: S607 - the git of the one who runs the tests
-            cwd=folder,
-            env=quiet,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=GIT_SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.decode("utf-8", errors="replace")
+            section = _REMOTE.match(text)
+            remote = section[1] if section else ""
+        elif remote and (url := _URL.match(text)):
+            urls.setdefault(remote, url[1].strip().strip('"'))
+    return urls.get("origin") or (next(iter(urls.values())) if len(urls) == 1 else None)
 
 
 def _commit(text: str) -> str | None:
