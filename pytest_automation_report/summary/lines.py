@@ -24,10 +24,8 @@ RUN_PAGE: Final = "/automation/runs/view/{run}"
 """Path of a run's web page, on Testmo's servers and on the embedded one."""
 
 _REASONS: Final = 3
-_SEND_SETTINGS: Final = (
-    "spool", "url", "database", "project_id", "token_file", "ca_file", "artifact_store", "artifact_url",
-)  # fmt: skip
-"""What the printed command says, in this order: all that `automation-report send` may not find by itself."""
+_PRINTED: Final = frozenset({"spool", "url", "database", "project_id"})
+"""Settings of the printed command that are in it wherever their values came from: they name results and server."""
 
 _WORDS: Final = {
     "passed": "passed",
@@ -185,9 +183,7 @@ def _left_behind(configuration: Configuration, leftovers: LeftoverCounts, shell:
         for each in leftovers.alone[:_REASONS]
     ]
     if len(leftovers.alone) > _REASONS:
-        lines.append(
-            f"{len(leftovers.alone) - _REASONS} more folders are left alone: see automation-report spool prune"
-        )
+        lines.append(f"{len(leftovers.alone) - _REASONS} more folders are left alone: see automation-report spool list")
     return lines
 
 
@@ -211,44 +207,38 @@ def unstored_lines(unstored: Sequence[tuple[str, int]]) -> list[str]:
 
 
 def send_command(configuration: Configuration, shell: Shell, *, is_new_run: bool = False) -> str:
-    """Return the command that sends, from any folder, what this session left behind.
+    """Return the command that sends, from any folder, the results that this session left in the spool.
 
-    An address or project that is not known is left out: then what is configured counts.
+    An address or project that is not known is left out: the configured one is used then.
     """
-    project_id = str(configuration.project_id or "")
-    values = {"spool": str(configuration.spool), "project_id": project_id, **_said(configuration)}
-    if configuration.endpoint.is_embedded:
-        # Said, since an ini file or the environment may name a server where the command runs.
-        values["url"] = LOCAL_URL
-        values["database"] = str(configuration.database)
-    else:
-        values["url"] = configuration.url
-    options = [f"{setting(name).plain_option}={values[name]}" for name in _SEND_SETTINGS if values.get(name)]
-    flags = ["--allow-http"] if _is_http_allowed(configuration) else []
-    return shlex.join([*shell.command, "send", *options, *flags, *(["--new-run"] if is_new_run else [])])
-
-
-def _said(configuration: Configuration) -> dict[str, str]:
-    """Return what opens the server and the store of files, unless the environment has it: there it is found again.
-
-    An ini file is not found from every folder, and the command is to work from any.
-    """
-    said = {}
-    if not configuration.endpoint.is_embedded:
-        said = {"token_file": configuration.token_file, "ca_file": configuration.endpoint.ca_file}
+    is_embedded = configuration.endpoint.is_embedded
+    options: dict[str, str | bool] = {
+        "spool": str(configuration.spool),
+        # Also for the embedded store: an ini file or the environment may name a server where the command runs.
+        "url": LOCAL_URL if is_embedded else configuration.url,
+        "database": str(configuration.database) if is_embedded else "",
+        "project_id": str(configuration.project_id or ""),
+    }
+    if not is_embedded:
+        options["token_file"] = configuration.token_file
+        options["ca_file"] = configuration.endpoint.ca_file
     if configuration.artifact_store:
-        said |= {"artifact_store": configuration.artifact_store, "artifact_url": configuration.artifact_url}
-    return {name: value for name, value in said.items() if _is_said_outside_environment(configuration, name)}
-
-
-def _is_http_allowed(configuration: Configuration) -> bool:
-    is_said = _is_said_outside_environment(configuration, "allow_http")
-    return configuration.allow_http and is_said and not configuration.endpoint.is_embedded
-
-
-def _is_said_outside_environment(configuration: Configuration, name: str) -> bool:
-    origin = configuration.origins.get(name)
-    return origin is not None and origin != setting(name).environment
+        options["artifact_store"] = configuration.artifact_store
+        options["artifact_url"] = configuration.artifact_url
+    if not is_embedded:
+        options["allow_http"] = configuration.allow_http
+    # The environment is the same in every folder, while an ini file is only found below its own.
+    left_out = {
+        name
+        for name in options.keys() - _PRINTED
+        if configuration.origins.get(name) in {None, setting(name).environment}
+    }
+    words = [
+        setting(name).plain_option if value is True else f"{setting(name).plain_option}={value}"
+        for name, value in options.items()
+        if value and name not in left_out
+    ]
+    return shlex.join([*shell.command, "send", *words, *(["--new-run"] if is_new_run else [])])
 
 
 def _database_words(configuration: Configuration, here: Path) -> list[str]:
