@@ -1,12 +1,15 @@
-"""Examples and one-line summaries of the commands, and the order in which ``--help`` lists their options."""
+"""Examples and summaries of the commands, the order of options in ``--help``, and replacements of removed commands."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from pytest_automation_report.settings.table import SETTINGS
+
+if TYPE_CHECKING:
+    from typing import Any
 
 HELP: Final[dict[str, tuple[str, str]]] = {
     "": ("Report test results to Testmo or an embedded server.", 'exec --results "reports/*.xml" -- npm test'),
@@ -22,13 +25,11 @@ HELP: Final[dict[str, tuple[str, str]]] = {
     "run failed": ("Print the keys of a run's failed tests.", "run failed 71"),
     "run list": ("List the runs of the project.", "run list --open --older-than 2h"),
     "run show": ("Show one run.", "run show 71"),
-    "run wait": ("Wait for a run or for its jobs.", "run wait 71 --timeout 10m"),
     "send": ("Send the results that the spool holds.", "send --url https://example.testmo.net --project-id 1"),
     "serve": ("Serve the embedded store and its pages.", "serve --open"),
     "spool": ("List or remove results that were not sent.", "spool list"),
     "spool drop": ("Remove sessions whose results nobody will send.", "spool drop --all"),
     "spool list": ("List the sessions in the spool.", "spool list --json"),
-    "spool prune": ("Remove old sessions from the spool.", "spool prune --keep-spool 7 --dry-run"),
     "status": ("List and change the result statuses of a project.", "status list"),
     "status list": ("List the result statuses of a project.", "status list --project-id 1"),
     "status set": ("Change a result status or add one.", "status set failed --aliases failed,broken"),
@@ -40,6 +41,13 @@ HELP: Final[dict[str, tuple[str, str]]] = {
 }
 """For each command its summary in one short sentence, and the arguments of its example."""
 
+_REPLACEMENTS: Final = {
+    "run wait": "'automation-report run complete --expect-jobs N' waits for the jobs of a run and completes it",
+    "spool prune": "each session removes results that are older than automation_report_keep_spool days, and "
+    "'automation-report spool drop' removes sessions at once",
+}
+"""For each command that was removed, what does its work now."""
+
 _FIRST: Final = (
     "url", "project_id", "source", "name", "run_id", "run_key", "job", "tags", "fields", "links", "spool",
 )  # fmt: skip
@@ -47,6 +55,17 @@ _FIRST: Final = (
 
 _ADDRESSES: Final = frozenset({"serve", "store", "status", "milestone"})
 """Commands that work in the store itself, which may be in a database."""
+
+
+class CommandGroup(click.Group):
+    """A group whose error for a removed command names the replacement."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:  # noqa: ANN401 - click's own signature
+        """Return the command that the first argument names; raises `click.UsageError` for none."""
+        path = f"{self.name} {args[0]}"
+        if path in _REPLACEMENTS:
+            raise click.UsageError(f"'{path}' was removed: {_REPLACEMENTS[path]}", ctx)
+        return super().resolve_command(ctx, args)
 
 
 def add_help(command: click.Command, path: str = "") -> None:

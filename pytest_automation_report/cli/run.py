@@ -27,6 +27,7 @@ from pytest_automation_report.cli.context import (
     setting_options,
     with_exit_codes,
 )
+from pytest_automation_report.cli.help import CommandGroup
 from pytest_automation_report.cli.last_runs import (
     NOT_FOUND,
     UnknownProjectError,
@@ -47,7 +48,7 @@ from pytest_automation_report.cli.shared_runs import (
     find_run,
     join_or_create_run,
     retry_until,
-    wait_for,
+    wait_for_jobs,
 )
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.summary.lines import run_page
@@ -120,7 +121,7 @@ _TIMEOUT: Final = click.option(
 )
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def run() -> None:
     """Create, fill, complete and read runs."""
 
@@ -191,39 +192,18 @@ def complete(
     end = time.monotonic() + (DEADLINE_SECONDS if expect_jobs is None else timeout)
     with connected_to(configuration, token) as client:
         found = _run_until(end, client, configuration, is_awaited=expect_jobs is not None)
-        if expect_jobs is not None and not wait_for(client, found, jobs=expect_jobs, end=end):
+        missing = "" if expect_jobs is None else wait_for_jobs(client, found, expect_jobs, end)
+        if missing:
             waited = pluralize(round(timeout), "second")
-            echo_stderr(f"run {found} stays open: not all jobs were in after {waited}", colour="yellow")
+            echo_stderr(f"run {found} stays open after {waited}: {missing}", colour="yellow")
             command = shlex.join([*user_shell().command, "run", "complete", str(found)])
             echo_stderr(f"to complete it all the same: {command}")
             return Exit.KEPT
         is_new = retry_until(
             lambda: _completed(client, found, measure_elapsed=measure_elapsed),
-            max(DEADLINE_SECONDS, end - time.monotonic()),
+            max(end, time.monotonic() + DEADLINE_SECONDS),
         )
     echo_stderr(f"run {found} is completed" if is_new else f"run {found} was completed before")
-    tell_link(configuration, found)
-    return Exit.DONE
-
-
-@run.command()
-@_RUN_ID
-@_JOBS
-@_TIMEOUT
-@setting_options(*CONNECTION, *WHICH)
-@with_exit_codes
-def wait(chosen: int | None, *, expect_jobs: int | None, timeout: float, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Wait until a run is completed, or until the results of --expect-jobs jobs are in.
-
-    The run is RUN_ID or that of --run-key. Its id is printed. After --timeout the exit code is 3.
-    """
-    configuration, token = configured_for(chosen, options)
-    end = time.monotonic() + timeout
-    with connected_to(configuration, token) as client:
-        found = _run_until(end, client, configuration, is_awaited=True)
-        if not wait_for(client, found, jobs=expect_jobs, end=end):
-            return Exit.KEPT
-    click.echo(found)
     tell_link(configuration, found)
     return Exit.DONE
 
@@ -329,7 +309,7 @@ def show(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: 
 def _run_until(end: float, client: Client, configuration: Configuration, *, is_awaited: bool) -> int:
     """Return the run that the settings name, once the server tells; with ``is_awaited`` once there is one."""
     also = (NoRunError,) if is_awaited else ()
-    return retry_until(lambda: find_run(client, configuration), end - time.monotonic(), also=also)
+    return retry_until(lambda: find_run(client, configuration), end, also=also)
 
 
 def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:

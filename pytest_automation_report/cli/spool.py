@@ -17,18 +17,16 @@ from pytest_automation_report.cli.context import (
     setting_options,
     with_exit_codes,
 )
+from pytest_automation_report.cli.help import CommandGroup
 from pytest_automation_report.cli.output import age, is_person_reading, tell_table
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.spool.folder import session_folders
-from pytest_automation_report.spool.removal import foreign_in, named, others_in
+from pytest_automation_report.spool.removal import named, others_in
 from pytest_automation_report.spool.sessions import (
-    DAY_SECONDS,
     abandoned_alone,
-    age_of,
     discard_session,
     read_spooled_session,
     remove_empty,
-    state_of,
 )
 from pytest_automation_report.text.terminal import pluralize
 
@@ -43,7 +41,7 @@ if TYPE_CHECKING:
 _COLUMNS: Final = ("session", "state", "age", "results")
 
 
-@click.group("spool")
+@click.group("spool", cls=CommandGroup)
 def spool() -> None:
     """List or remove results that were not sent."""
 
@@ -54,7 +52,8 @@ def spool() -> None:
 @with_exit_codes
 def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
     """Print a line for each session with its id, state, age, results and server."""
-    found = [read_spooled_session(each, time.time()) for each in _folders(options)]
+    spool = configuration_of(options)[0].spool
+    found = [read_spooled_session(each, time.time()) for each in session_folders(spool)]
     if is_json:
         click.echo(json.dumps([{**asdict(each), "left": each.left} for each in found], indent=2))
         return Exit.DONE
@@ -64,6 +63,7 @@ def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - cl
         for each in found:
             click.echo(sanitized("  ".join(_row(each))))
     echo_stderr(pluralize(len(found), "session") if found else "the spool is empty")
+    _show_others(spool)
     return Exit.DONE
 
 
@@ -91,41 +91,6 @@ def drop_sessions(ids: Sequence[str], *, is_all: bool, **options: Any) -> int:  
     return found
 
 
-@spool.command("prune")
-@click.option("--dry-run", is_flag=True, help="List the sessions that would be removed, and remove nothing.")
-@setting_options("spool", "keep_spool")
-@with_exit_codes
-def prune_sessions(*, dry_run: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Remove sessions that are kept for longer than --keep-spool days and that nobody works on.
-
-    What no session made stays, and is named.
-    """
-    configuration, _ = configuration_of(options)
-    longest, spool = configuration.keep_spool * DAY_SECONDS, configuration.spool
-    old = [each for each in session_folders(spool) if _is_old(each, longest) and state_of(each) != "running"]
-    if not dry_run:
-        found = _dropped(old)
-        remove_empty(spool)
-        _show_others(spool)
-        return found
-    reasons = {each.id: why for each in old if (why := foreign_in(each.path))}
-    going = [each.id for each in old if each.id not in reasons]
-    for each in going:
-        click.echo(each)
-    for each, why in reasons.items():
-        echo_stderr(f"{each}: left alone: {why}")
-    _show_others(spool)
-    echo_stderr(f"{pluralize(len(going), 'session')} would be removed")
-    return Exit.DONE
-
-
-def _is_old(folder: SessionFolder, longest: float) -> bool:
-    try:
-        return 0 < longest < age_of(folder, time.time())
-    except OSError:
-        return False  # another user's, or removed meanwhile
-
-
 def _show_others(spool: Path) -> None:
     """Print the number and the first names of what no session made and what is therefore left alone."""
     try:
@@ -139,11 +104,6 @@ def _show_others(spool: Path) -> None:
         is_one = len(others) == 1
         what = f"{len(others)} other {'file or folder' if is_one else 'files and folders'} in {spool}"
         echo_stderr(f"{what} {'is' if is_one else 'are'} left alone: {named(others)}")
-
-
-def _folders(options: dict[str, Any]) -> list[SessionFolder]:
-    configuration, _ = configuration_of(options)
-    return session_folders(configuration.spool)
 
 
 def _dropped(folders: Sequence[SessionFolder]) -> Exit:

@@ -207,10 +207,10 @@ def test_joined_run_stays_open(project: Project, server: CheckedServer, server_o
         console(project.root, "exec", "--run-id", run_id, *server_options[:4], *command)
     assert sent_to(server) == [("test_ok", "passed"), ("bash", "error")]
     assert completions(server) == []
-    ran = console(project.root, "run", "wait", run_id, "--expect-jobs", "2", "--timeout", "0s", *server_options[:4])
-    assert ran.exit == 0, ran.text
-    ran = console(project.root, "run", "wait", run_id, "--expect-jobs", "3", "--timeout", "0s", *server_options[:4])
+    ran = console(project.root, "run", "complete", run_id, "--expect-jobs", "3", "--timeout", "0s", *server_options[:4])
     assert ran.exit == 3, ran.text
+    ran = console(project.root, "run", "complete", run_id, "--expect-jobs", "2", "--timeout", "0s", *server_options[:4])
+    assert ran.exit == 0, ran.text
 
 
 @pytest.mark.parametrize("trouble", ["server", "token"])

@@ -26,7 +26,6 @@ COMMANDS = {
     "run show": ["run", "show", "1"],
     "run append": ["run", "append", "1", "--fields", "a=b"],
     "run complete": ["run", "complete", "1"],
-    "run wait": ["run", "wait", "1", "--timeout", "1s"],
     "run failed": ["run", "failed"],
     "send": ["send"],
     "submit": ["submit", "junit.xml"],

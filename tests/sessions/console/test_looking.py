@@ -232,7 +232,7 @@ def test_commands_against_an_address_print_links(
     link, where = f"{server.address}/automation/runs/view/", server_options[:4]
     made = console(project.root, "run", "create", *server_options)
     assert (made.out, _printed(made.err)) == ("1\n", f"{link}1")
-    for words in (("append", "1", "--fields", "a=b"), ("complete", "1"), ("wait", "1"), ("show",), ("failed", "1")):
+    for words in (("append", "1", "--fields", "a=b"), ("complete", "1"), ("show",), ("failed", "1")):
         ran = console(project.root, "run", *words, *where)
         assert (ran.exit, _printed(ran.err)) == (0, f"{link}1"), ran.text
         assert "http" not in ran.out

@@ -19,7 +19,6 @@ NEEDING = [
     ["run", "append", "1", "--fields", "a=b"],
     ["run", "complete", "1"],
     ["run", "complete", "--run-key", "x", "--source", "suite"],
-    ["run", "wait", "1"],
     ["run", "list"],
     ["run", "show", "1"],
     ["run", "failed", "1"],

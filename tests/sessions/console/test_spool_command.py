@@ -144,29 +144,28 @@ def test_session_that_somebody_works_on_stays(project: Project) -> None:
     lock = os.open(session / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-        aged(session, 20)
         assert f"{session.name}  sending" in console(project.root, "spool", "list").out
-        pruned = console(project.root, "spool", "prune")
-        assert (pruned.exit, pruned.out) == (3, "")
-        assert f"{session.name}: kept: a sender is at work on it" in pruned.err
+        dropped = console(project.root, "spool", "drop", "--all")
+        assert (dropped.exit, dropped.out) == (3, "")
+        assert f"{session.name}: kept: a sender is at work on it" in dropped.err
     finally:
         os.close(lock)
     assert project.sessions == [session]
 
 
-def test_prune_removes_what_is_old(project: Project) -> None:
-    """Sessions are removed after the days that are set; a dry run only names them; 0 days keep for ever."""
-    project.report(LATER)
-    project.report(LATER)
-    old, new = sorted(project.sessions)
-    aged(old, 14.1)
-    aged(new, 13.9)
-    assert console(project.root, "spool", "prune", "--keep-spool=0").out == ""
-    assert console(project.root, "spool", "prune", "--dry-run").out == f"{old.name}\n"
-    assert len(project.sessions) == 2
-    assert console(project.root, "spool", "prune").out == f"{old.name}\n"
-    assert console(project.root, "spool", "prune", "--keep-spool=13").out == f"{new.name}\n"
-    assert project.sessions == []
+@pytest.mark.parametrize(
+    ("removed", "replacement"),
+    [
+        (["spool", "prune", "--dry-run"], "'automation-report spool drop'"),
+        (["run", "wait", "71"], "'automation-report run complete --expect-jobs N'"),
+    ],
+)
+def test_removed_command_names_its_replacement(project: Project, removed: list[str], replacement: str) -> None:
+    """A command of earlier versions is a usage error that names the command or setting that does its work."""
+    ran = console(project.root, *removed)
+    assert (ran.exit, ran.out) == (2, "")
+    assert f"'{removed[0]} {removed[1]}' was removed: " in ran.err
+    assert replacement in ran.err
 
 
 def test_next_session_tells_of_those_before(project: Project) -> None:
@@ -210,7 +209,7 @@ def test_folder_without_a_session_is_nothing(project: Project, names: tuple[str,
     assert "earlier" not in project.report().out
     assert not folder.exists()
     left()
-    assert console(project.root, "spool", "prune").exit == 0
+    assert console(project.root, "spool", "drop", "--all").exit == 0
     assert not folder.exists()
 
 
@@ -225,6 +224,6 @@ def test_folders_that_are_no_sessions_stay(project: Project) -> None:
 
 
 def test_help_names_the_commands(project: Project) -> None:
-    """The group's help tells its three commands."""
+    """The group's help lists its two commands."""
     shown = console(project.root, "spool", "--help", env=session_environment()).out
-    assert all(each in shown for each in ("list", "drop", "prune"))
+    assert all(command in shown for command in ("list", "drop"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,34 +60,23 @@ def test_sessions_and_commands_leave_other_folders_alone(project: Project) -> No
     assert is_whole(project)
     assert console(project.root, "submit", "results.xml", "--source", "shop").exit == 0
     assert is_whole(project)
-    for command in (["prune"], ["drop", "--all"]):
-        project.report(LATER)
-        (session,) = sessions(project)
-        moment = time.time() - 3 * 86_400
-        for each in session.iterdir():
-            os.utime(each, (moment, moment))
-        console(project.root, "spool", *command)
-        assert sessions(project) == []
-        assert is_whole(project)
-
-
-def test_prune_names_what_it_leaves_alone(project: Project) -> None:
-    """What no session made is counted and named, and why a folder with a session's name stays."""
-    pruned = console(project.root, "spool", "prune")
-    assert pruned.exit == 3
-    assert "20240101T000000-00000001: kept: it holds thesis.txt, which no session made" in pruned.err
-    assert "20240101T000000-00000003: kept: it holds session.json, which no session made" in pruned.err
-    assert ".20240101T000000-00000002: left alone: it holds thesis.txt, which no session made" in pruned.err
-    assert f"11 other files and folders in {project.root} are left alone: " in pruned.err, pruned.err
+    project.report(LATER)
+    assert len(sessions(project)) == 1
+    console(project.root, "spool", "drop", "--all")
+    assert sessions(project) == []
     assert is_whole(project)
 
 
-def test_dry_run_names_only_what_would_go(project: Project) -> None:
-    """A dry run does not announce the removal of a folder that would be left alone."""
-    pruned = console(project.root, "spool", "prune", "--dry-run")
-    assert (pruned.exit, pruned.out) == (0, "")
-    assert "0 sessions would be removed" in pruned.err
-    assert "20240101T000000-00000001: left alone: it holds thesis.txt, which no session made" in pruned.err
+def test_list_and_drop_name_what_they_leave_alone(project: Project) -> None:
+    """Files that no session created are counted and named, and why a folder with a session's name stays."""
+    for command in (["list"], ["drop", "--all"]):
+        shown = console(project.root, "spool", *command)
+        assert ".20240101T000000-00000002: left alone: it holds thesis.txt, which no session made" in shown.err
+        assert f"11 other files and folders in {project.root} are left alone: " in shown.err, shown.err
+        assert is_whole(project)
+    assert shown.exit == 3
+    assert "20240101T000000-00000001: kept: it holds thesis.txt, which no session made" in shown.err
+    assert "20240101T000000-00000003: kept: it holds session.json, which no session made" in shown.err
 
 
 def test_next_session_names_old_folders_that_it_leaves_alone(project: Project) -> None:
