@@ -19,17 +19,17 @@ class Check:
 
     name: str
     state: State
-    told: str
+    finding: str
     remedy: str = ""
 
     @property
     def line(self) -> str:
         """The check as one line of text."""
-        return f"{self.name}: {self.told}{f': {self.remedy}' if self.remedy else ''}"
+        return f"{self.name}: {self.finding}{f': {self.remedy}' if self.remedy else ''}"
 
     def to_json(self) -> Json:
-        """Return the check as a JSON object."""
-        return {"name": self.name, "state": self.state, "told": self.told, "remedy": self.remedy}
+        """Return the check as a JSON object. Its keys are those of ``doctor --json``, which other programs read."""
+        return {"name": self.name, "state": self.state, "told": self.finding, "remedy": self.remedy}
 
     @classmethod
     def from_json(cls, body: Json) -> Check:

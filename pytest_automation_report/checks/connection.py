@@ -52,19 +52,19 @@ def connection_checks(endpoint: Endpoint, token: Token, *, step_seconds: float =
     """Check each step on the way to a server, or the database of the embedded one."""
     if endpoint.is_embedded:
         return [_database_check(endpoint)]
-    found = [_proxy_check(endpoint)]
-    if found[0].told != _DIRECT:
-        return [*found, *_request_checks(endpoint, token, step_seconds)]
+    checks = [_proxy_check(endpoint)]
+    if checks[0].finding != _DIRECT:  # the proxy resolves the name and opens the connection
+        return [*checks, *_request_checks(endpoint, token, step_seconds)]
     name = _name_check(endpoint, step_seconds)
-    found.append(name)
+    checks.append(name)
     if name.state == "failed":
-        return [*found, *skipped(_AFTER_NAME, "the name of the server is not known")]
+        return [*checks, *skipped(_AFTER_NAME, "the name of the server is not known")]
     if endpoint.origin.startswith("https://"):
-        secure = _tls_check(endpoint, step_seconds)
-        found.append(secure)
-        if secure.state == "failed":
-            return [*found, *skipped(_AFTER_NAME[1:], "there is no secure connection")]
-    return [*found, *_request_checks(endpoint, token, step_seconds)]
+        tls = _tls_check(endpoint, step_seconds)
+        checks.append(tls)
+        if tls.state == "failed":
+            return [*checks, *skipped(_AFTER_NAME[1:], "there is no secure connection")]
+    return [*checks, *_request_checks(endpoint, token, step_seconds)]
 
 
 def _database_check(endpoint: Endpoint) -> Check:
@@ -75,7 +75,7 @@ def _database_check(endpoint: Endpoint) -> Check:
 
 
 def _proxy_check(endpoint: Endpoint) -> Check:
-    """Tell the proxy that requests go through, without what can be a secret."""
+    """Report the proxy that requests go through, without user and password."""
     proxy = next(iter(proxies_for(endpoint.origin, endpoint.proxies).values()), "")
     if not proxy:
         return Check("proxy", "ok", _DIRECT)
@@ -85,36 +85,36 @@ def _proxy_check(endpoint: Endpoint) -> Check:
 
 def _name_check(endpoint: Endpoint, step_seconds: float) -> Check:
     """Look the server's name up, in a separate thread: a name server can need minutes, and has no time limit."""
-    host, port = _place(endpoint)
-    answers: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
+    host, port = _host_and_port(endpoint)
+    results: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
 
     def look_up() -> None:
         try:
-            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            results.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
-            answers.put(error)
+            results.put(error)
 
     threading.Thread(target=look_up, daemon=True).start()
     remedy = "check the address (url), this machine's DNS, or set HTTPS_PROXY"
     try:
-        found = answers.get(timeout=step_seconds)
+        result = results.get(timeout=step_seconds)
     except queue.Empty:
         return Check("DNS", "failed", f"{host} was not resolved within {step_seconds:g} s", remedy)
-    if isinstance(found, Exception):
-        return Check("DNS", "failed", f"{host}: {_text(found)}", remedy)
-    return Check("DNS", "ok", f"{host} is {', '.join(sorted({str(each[4][0]) for each in found}))}")
+    if isinstance(result, Exception):
+        return Check("DNS", "failed", f"{host}: {_text(result)}", remedy)
+    return Check("DNS", "ok", f"{host} is {', '.join(sorted({str(address[4][0]) for address in result}))}")
 
 
 def _tls_check(endpoint: Endpoint, step_seconds: float) -> Check:
     """Open a TLS connection with the certificates that `requests` trusts, and close it."""
-    import certifi  # noqa: PLC0415 - what requests trusts without a file of the user's
+    import certifi  # noqa: PLC0415 - the certificates of requests
 
-    host, port = _place(endpoint)
+    host, port = _host_and_port(endpoint)
     try:
         context = ssl.create_default_context(cafile=endpoint.ca_file or certifi.where())
         with (
-            socket.create_connection((host, port), timeout=step_seconds) as line,
-            context.wrap_socket(line, server_hostname=host) as secure,
+            socket.create_connection((host, port), timeout=step_seconds) as connection,
+            context.wrap_socket(connection, server_hostname=host) as secure,
         ):
             return Check("TLS", "ok", f"{secure.version()}, certificate {_validity(secure)}")
     except ssl.SSLCertVerificationError as error:
@@ -144,14 +144,14 @@ def _request_checks(endpoint: Endpoint, token: Token, step_seconds: float) -> li
         ) as client:
             client.sources(per_page=15)
     except (ClientError, SettingError, OSError) as error:
-        found = _refused(endpoint, error)
+        checks = _refused(endpoint, error)
     else:
-        found = [
+        checks = [
             Check("connection", "ok", "the server answers"),
             Check("token", "ok", "accepted"),
             Check("project", "ok", f"{endpoint.project_id} can be read"),
         ]
-    return [*found, _clock_check(dates)]
+    return [*checks, _clock_check(dates)]
 
 
 def _refused(endpoint: Endpoint, error: Exception) -> list[Check]:
@@ -166,8 +166,7 @@ def _refused(endpoint: Endpoint, error: Exception) -> list[Check]:
         remedy = "set AUTOMATION_REPORT_TOKEN to a valid token of a user of this project"
         return [answers, Check("token", "failed", string(str(error)), remedy), *skipped(("project",), "no valid token")]
     if status == _NOT_FOUND and _NEW_PROJECT in str(error):
-        told = f"{endpoint.project_id} is made with the first run"
-        return [answers, accepted, Check("project", "ok", told)]
+        return [answers, accepted, Check("project", "ok", f"{endpoint.project_id} is created with the first run")]
     if status == _NOT_FOUND:
         remedy = f"check the number of the project (project_id {endpoint.project_id}), and the address (url)"
         return [answers, accepted, Check("project", "failed", string(str(error)), remedy)]
@@ -186,14 +185,14 @@ def _clock_check(dates: list[tuple[str, float]]) -> Check:
     try:
         skew = received - parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):  # what the e-mail parser raises for other texts
-        return Check("clock", "skipped", "the server did not tell its time")
+        return Check("clock", "skipped", "the server sent no Date header")
     if abs(skew) <= _SKEW_SECONDS:
         return Check("clock", "ok", "agrees with the server's")
     side = "ahead of" if skew > 0 else "behind"
     return Check("clock", "failed", f"{abs(skew):.0f} s {side} the server's", "set this machine's clock (NTP)")
 
 
-def _place(endpoint: Endpoint) -> tuple[str, int]:
+def _host_and_port(endpoint: Endpoint) -> tuple[str, int]:
     split = urlsplit(endpoint.origin)
     return split.hostname or "", split.port or _PORTS[split.scheme]
 

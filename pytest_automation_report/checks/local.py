@@ -39,40 +39,36 @@ _MEGABYTE: Final = 1_000_000
 def spool_check(spool: Path) -> Check:
     """Check that the spool can be read and locked, and count the sessions that wait in it."""
     try:
-        folders = [each for each in session_folders(spool) if not is_delivered(each)]
-        unreadable = [each.id for each in folders if not _is_readable(each)]
+        folders = [folder for folder in session_folders(spool) if not is_delivered(folder)]
+        unreadable = [folder.id for folder in folders if not _is_readable(folder)]
         others = others_in(spool) if spool.exists() else []
     except (OSError, SpoolError) as error:
         return Check("spool", "failed", f"{spool}: {error}", "make it readable, or set spool")
-    hindrance = _lock_hindrance(spool)
-    if hindrance:
-        return Check("spool", "failed", f"{spool}: {hindrance}", "set spool to a folder on a local disk")
+    lock_error = _lock_error(spool)
+    if lock_error:
+        return Check("spool", "failed", f"{spool}: {lock_error}", "set spool to a folder on a local disk")
     if unreadable:
-        told = f"{len(unreadable)} of {len(folders)} sessions in {spool} cannot be read: {', '.join(unreadable[:3])}"
-        return Check("spool", "warning", told, "run automation-report send to see why")
+        finding = f"{len(unreadable)} of {len(folders)} sessions in {spool} cannot be read: {', '.join(unreadable[:3])}"
+        return Check("spool", "warning", finding, "run automation-report send to see why")
     if folders:
-        told = f"{len(folders)} session{'s wait' if len(folders) > 1 else ' waits'} in {spool}"
-        return Check("spool", "warning", told, "send what is left with automation-report send")
+        finding = f"{len(folders)} session{'s wait' if len(folders) > 1 else ' waits'} in {spool}"
+        return Check("spool", "warning", finding, "send what is left with automation-report send")
     if others:
         return Check("spool", "ok", f"nothing waits in {spool}; what else it holds is left alone: {named(others)}")
     return Check("spool", "ok", f"nothing waits in {spool}")
 
 
-def _lock_hindrance(spool: Path) -> str:
+def _lock_error(spool: Path) -> str:
     """Return why sessions in the spool cannot be locked, empty if they can or if that cannot be tried."""
-    folder = next(each for each in (spool, *spool.absolute().parents) if each.is_dir())
+    folder = next(path for path in (spool, *spool.absolute().parents) if path.is_dir())
     try:
         with TemporaryFile(dir=folder) as file:
-            return _hindrance(file.fileno())
+            try:
+                is_lock_taken(file.fileno())
+            except OSError as error:
+                return without_locks(error)
     except OSError:
-        return ""  # sessions use another place if this one is not writable
-
-
-def _hindrance(descriptor: int) -> str:
-    try:
-        is_lock_taken(descriptor)
-    except OSError as error:
-        return without_locks(error)
+        pass  # sessions use another folder if this one is not writable
     return ""
 
 
@@ -90,23 +86,25 @@ def database_check(path: Path, *, application: int, newest: int) -> Check:
     ``application`` is the application id of our database files, ``newest`` the latest version that this release reads.
     """
     if not path.exists():
-        return Check("database", "ok", f"{path} is made with the first report")
+        return Check("database", "ok", f"{path} is created with the first report")
     try:
         size = path.stat().st_size
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
             (owner,) = connection.execute("PRAGMA application_id").fetchone()
-            (found,) = connection.execute("PRAGMA user_version").fetchone()
+            (tables_version,) = connection.execute("PRAGMA user_version").fetchone()
             (whole,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except (OSError, sqlite3.Error) as error:
         return Check("database", "failed", f"{path}: {string(str(error))}", "restore it, or set another database")
     if owner != application:
         return Check("database", "failed", f"{path} belongs to something else", "set another database")
-    told = f"{path}, {size / _MEGABYTE:.1f} MB, tables of version {found}"
+    finding = f"{path}, {size / _MEGABYTE:.1f} MB, tables of version {tables_version}"
     if whole != "ok":
-        return Check("database", "failed", f"{told}: {string(str(whole))}", "restore it, or set another database")
-    if found > newest:
-        return Check("database", "failed", told, f"update pytest-automation-report, which knows version {newest}")
-    return Check("database", "ok", f"{told}{'' if found == newest else ', updated with the next report'}, whole")
+        return Check("database", "failed", f"{finding}: {string(str(whole))}", "restore it, or set another database")
+    if tables_version > newest:
+        return Check("database", "failed", finding, f"update pytest-automation-report, which knows version {newest}")
+    return Check(
+        "database", "ok", f"{finding}{'' if tables_version == newest else ', updated with the next report'}, whole"
+    )
 
 
 def process_check(pid: int, parent: int, process_1: Path = Path("/proc/1/comm")) -> Check:
@@ -114,18 +112,22 @@ def process_check(pid: int, parent: int, process_1: Path = Path("/proc/1/comm"))
     try:
         name = process_1.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
-        return Check("process 1", "skipped", "this system does not tell it")
+        return Check("process 1", "skipped", "this system does not show it")
     if name in _INITS or 1 not in {pid, parent}:
         return Check("process 1", "ok", string(name))
-    told = f"{string(name)} is no init: when it ends, it ends the sender"
+    finding = f"{string(name)} is no init: when it ends, it ends the sender"
     remedy = "start the container with an init (docker run --init), or set delivery = later"
-    return Check("process 1", "warning", told, remedy)
+    return Check("process 1", "warning", finding, remedy)
 
 
 def versions() -> Mapping[str, str]:
     """Return the versions of the packages that reporting depends on, without those that are not installed."""
-    found = {"pytest-automation-report": __version__, "Python": platform.python_version(), "system": sys.platform}
-    return {**found, **{name: text for name in _PACKAGES if (text := _version(name))}}
+    versions_here = {
+        "pytest-automation-report": __version__,
+        "Python": platform.python_version(),
+        "system": sys.platform,
+    }
+    return {**versions_here, **{name: text for name in _PACKAGES if (text := _version(name))}}
 
 
 def _version(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Pass a command's output on to the user's streams as it comes, and keep its beginning and its end for the run."""
+"""Copy a command's output to the user's streams at once, and store its beginning and its end for the run."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ STDOUT: Final = 1
 STDERR: Final = 2
 
 KEPT_CHARACTERS: Final = 1 << 16
-"""How much of the beginning, and of the end, is kept: four times what fits into a field, since colours are removed."""
+"""Characters of the beginning, and of the end, that are stored: four times a field's, since colours are removed."""
 
 _CHUNK_BYTES: Final = 1 << 16
 _PIPE_BYTES: Final = 1 << 20
-"""The most that a pipe or a terminal holds: all that a command wrote has come with so many bytes after its end."""
+"""Maximum content of a pipe or terminal: after this many bytes all that a command wrote before its end is read."""
 
 _IDLE_MILLISECONDS: Final = 50
 _POLL_SECONDS: Final = 0.05
 
 
 class TextEnds:
-    """Keeps the beginning and the end of a text that comes in pieces; threads may add to it at the same time."""
+    """Stores the beginning and the end of a text that comes in pieces; threads may add to it at the same time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -43,10 +43,10 @@ class TextEnds:
     def add(self, text: str) -> None:
         """Append a piece."""
         with self._lock:
-            room = KEPT_CHARACTERS - len(self._head)
-            if room:
-                self._head += text[:room]
-                text = text[room:]
+            remaining = KEPT_CHARACTERS - len(self._head)
+            if remaining:
+                self._head += text[:remaining]
+                text = text[remaining:]
             if text:
                 self._tail.append(text)
                 self._tail_length += len(text)
@@ -62,14 +62,14 @@ class TextEnds:
 
     def _shorten(self) -> None:
         text = "".join(self._tail)
-        kept = text[-KEPT_CHARACTERS:]
-        self._dropped += len(text) - len(kept)
-        self._tail, self._tail_length = [kept], len(kept)
+        tail = text[-KEPT_CHARACTERS:]
+        self._dropped += len(text) - len(tail)
+        self._tail, self._tail_length = [tail], len(tail)
 
 
 @dataclass(slots=True)
 class _Channel:
-    """One stream of the command: what it writes into ``command_end`` is read from ``source`` and goes to ``target``."""
+    """One stream of the command: it writes to ``command_end``, a thread copies from ``source`` to ``target``."""
 
     target: int
     source: int
@@ -79,12 +79,12 @@ class _Channel:
 
 
 class CommandOutput:
-    """The output of one command: shown as it comes, its ends kept; owned by the function that runs the command.
+    """The output of one command: shown at once, its ends stored; owned by the function that runs the command.
 
     The command gets a terminal where the user's stream is one, so that it keeps its colours and its width, and a pipe
-    otherwise. Where both streams of the user are the same, the command's are the same, too: all stays in its order.
-    A stream of the user that is closed stays closed. One that breaks (a full disk, a reader that has gone) is closed
-    for the command as well, which ends it as it would have ended without us.
+    otherwise. If both streams of the user are the same, the command's are the same, too, and its output stays in order.
+    A stream of the user that is closed stays closed. One that fails (a full disk, a reader that has ended) is closed
+    for the command, too, which then ends as it would have ended without us.
     """
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class CommandOutput:
         self._ended_reader = self._ended_writer = -1
 
     def open(self) -> None:
-        """Create what the command will write into; raises `OSError`, and leaves nothing open, if that fails."""
+        """Open the pipes and terminals that the command writes to; raises `OSError`, with nothing left open."""
         try:
             self._ended_reader, self._ended_writer = os.pipe()
             streams = [
@@ -114,21 +114,21 @@ class CommandOutput:
             raise
 
     def command_end(self, stream: int) -> int | None:
-        """Return the descriptor that the command writes to instead of a stream, None where it keeps ours."""
+        """Return the descriptor that replaces a stream for the command, None if it uses ours."""
         channel = self._by_stream.get(stream)
         return None if channel is None else channel.command_end
 
     def start(self) -> None:
-        """Begin to pass on, in threads, once the command has been started: nothing may be forked beside threads."""
+        """Start the threads that copy. Called after the command has started: a fork beside threads can hang."""
         for channel in self._channels:
             os.close(channel.command_end)
             channel.command_end = -1
             threading.Thread(target=self._pump, args=(channel,), daemon=True).start()
 
     def drain(self, is_interrupted: Callable[[], bool]) -> None:
-        """Wait until all that the command wrote before its end has been passed on, or the user wants to wait no more.
+        """Wait until the output that the command wrote before its end is copied, or until ``is_interrupted``.
 
-        Processes that the command has left behind may write on; nobody waits for them, and their output is not kept.
+        Processes that the command has left behind may still write: exec does not wait for them or store their output.
         """
         os.close(self._ended_writer)
         self._ended_writer = -1
@@ -138,7 +138,7 @@ class CommandOutput:
                     return
 
     def resize(self) -> bool:
-        """Give the command's terminals the size of the user's; return whether the command has any."""
+        """Set the size of the command's terminals to that of the user's; return whether the command has any."""
         with self._lock:
             terminals = [channel for channel in self._channels if channel.is_terminal and channel.source >= 0]
             for channel in terminals:
@@ -153,7 +153,7 @@ class CommandOutput:
         return "\n".join(_visible_lines(head)), missing, "\n".join(_visible_lines(tail))
 
     def close(self) -> None:
-        """Close what was opened for a command that could not be started."""
+        """Close the pipes and terminals of a command that could not be started."""
         for channel in self._channels:
             os.close(channel.source)
             os.close(channel.command_end)
@@ -178,7 +178,7 @@ class CommandOutput:
         channel.is_drained.set()
 
     def _chunks(self, channel: _Channel) -> Iterator[bytes]:
-        """Yield what comes, to the stream's end; note when all has come that was written before the command's end."""
+        """Yield the output to the stream's end; set ``is_drained`` once all from before the command's end is read."""
         waiting = select.poll()
         waiting.register(channel.source, select.POLLIN)
         waiting.register(self._ended_reader, select.POLLIN)
@@ -208,7 +208,7 @@ def _channel_to(target: int) -> _Channel:
         attributes[1] &= ~termios.OPOST  # the user's own terminal adds the carriage returns
         termios.tcsetattr(channel.command_end, termios.TCSANOW, attributes)
     except termios.error:
-        pass  # the user's terminal has gone: what is written to it will say so
+        pass  # the user's terminal is closed: writing to it fails later
     _copy_size(channel)
     return channel
 
@@ -218,7 +218,7 @@ def _copy_size(channel: _Channel) -> None:
         size = fcntl.ioctl(channel.target, termios.TIOCGWINSZ, bytes(8))
         fcntl.ioctl(channel.source, termios.TIOCSWINSZ, size)
     except OSError:
-        pass  # the user's terminal has gone: it has no size any more
+        pass  # the user's terminal is closed: it has no size
 
 
 def _is_open(descriptor: int) -> bool:
@@ -230,7 +230,7 @@ def _is_open(descriptor: int) -> bool:
 
 
 def _read(source: int) -> bytes:
-    """Return what can be read, nothing at the end: that of a terminal is an error."""
+    """Return the next bytes, none at the end. At the end of a terminal the kernel raises an error."""
     try:
         return os.read(source, _CHUNK_BYTES)
     except OSError:
@@ -238,7 +238,7 @@ def _read(source: int) -> bytes:
 
 
 def _has_written(target: int, data: bytes) -> bool:
-    """Write everything; return False where the stream takes no more."""
+    """Write everything; return False if the stream fails."""
     view = memoryview(data)
     waiting = select.poll()
     waiting.register(target, select.POLLOUT)
@@ -252,7 +252,7 @@ def _has_written(target: int, data: bytes) -> bool:
 
 
 def _write(target: int, data: memoryview) -> int:
-    """Return how much was written, nothing where a non-blocking stream has become full meanwhile."""
+    """Return the number of bytes written, 0 for a non-blocking stream that is full."""
     try:
         return os.write(target, data)
     except BlockingIOError:
@@ -260,6 +260,6 @@ def _write(target: int, data: memoryview) -> int:
 
 
 def _visible_lines(text: str) -> Iterator[str]:
-    """Yield the lines; of one that was written over, such as a progress bar, its last state."""
+    """Yield the lines; of one that was overwritten, such as a progress bar, its last state."""
     for line in text.split("\n"):
         yield line.rstrip("\r").rpartition("\r")[2]

@@ -1,4 +1,4 @@
-"""Run the command of ``exec`` in the foreground: with our input, our process group and the signals we get."""
+"""Run the command of ``exec`` in the foreground: with the input, process group and signals of ``exec`` itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NOT_FOUND: Final = 127
 NOT_STARTED: Final = 126
-"""Exit codes that shells have for commands that are not there, and for those that cannot be run."""
+"""Exit codes of shells for a command that does not exist, and for one that cannot be started."""
 
 _SIGNAL_CODES: Final = 128
 _FORWARDED: Final = ENDING | OF_COMMAND
@@ -30,7 +30,7 @@ _OF_TERMINALS: Final = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended: its exit code as a shell tells it, its time in microseconds, and that in words."""
+    """How a command ended: its exit code as in a shell, its time in microseconds, and both in words."""
 
     code: int
     microseconds: int
@@ -40,19 +40,18 @@ class Ended:
 def run_command(
     command: Sequence[str], environ: Mapping[str, str], interrupts: Interrupts, output: CommandOutput | None
 ) -> Ended:
-    """Run a command to its end and forward signals to it, unless a signal to end came before.
+    """Run a command to its end and forward signals to it. It is not started if a signal to end came before.
 
-    Without ``output`` the command writes to our streams itself.
-
-    What a terminal sends goes to the command by itself: it is in the same group of processes.
+    Without ``output`` the command writes to our streams itself. Signals of a terminal are not forwarded: the command
+    is in the same group of processes and gets them from the terminal.
     """
     began = time.monotonic()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, no child's end is ever told
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # while it is ignored, the end of a child is not signalled
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_FORWARDED, signal.SIGCHLD})
     try:
         code, words = _outcome(command, environ, before, interrupts, output)
         if code < 0 or code > _SIGNAL_CODES:
-            # Who signals each process of a job may reach us after the command, which its signal has ended.
+            # A CI runner that signals each process of a job may reach us only after the command has ended by it.
             interrupts.note(abs(code) % _SIGNAL_CODES)
     finally:
         interrupts.allowed = 0
@@ -74,7 +73,7 @@ def _outcome(
             output.close()
         return -interrupts.last, f"was not started: {signal_name(interrupts.last)} came first"
     try:
-        process = _started(command, environ, mask, output)
+        process = _start(command, environ, mask, output)
     except OSError as error:
         code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_STARTED
         return code, f"could not be started: {error.strerror or error}"
@@ -82,7 +81,7 @@ def _outcome(
     return code, f"ended with exit code {code}" if code >= 0 else f"was ended by {signal_name(-code)}"
 
 
-def _started(
+def _start(
     command: Sequence[str],
     environ: Mapping[str, str],
     mask: set[signal.Signals | int],
@@ -90,7 +89,7 @@ def _started(
 ) -> subprocess.Popen[bytes]:
     """Start the command; raises `OSError` if it cannot be started."""
 
-    def take_signals() -> None:
+    def reset_signals() -> None:
         for number in _FORWARDED:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, signal.SIG_DFL)  # our handler would swallow one that comes before the exec
@@ -102,7 +101,7 @@ def _started(
             env=dict(environ),
             stdout=None if output is None else output.command_end(STDOUT),
             stderr=None if output is None else output.command_end(STDERR),
-            preexec_fn=take_signals,  # noqa: PLW1509 - there are no threads
+            preexec_fn=reset_signals,  # noqa: PLW1509 - there are no threads
         )
     except OSError:
         if output is not None:
@@ -118,18 +117,18 @@ def _wait(process: subprocess.Popen[bytes], interrupts: Interrupts, output: Comm
     while process.poll() is None:
         number, is_from_terminal = _next_signal()
         if number == signal.SIGWINCH and output is not None and output.resize():
-            is_from_terminal = False  # the command may have looked at its terminal's size before it was changed
+            is_from_terminal = False  # the terminal's signal came before the new size
         is_new = number in OF_COMMAND or (number in ENDING and interrupts.note(number)[1])
         if is_new and not is_from_terminal and process.poll() is None:
             process.send_signal(number)
-    _take_pending(interrupts)  # sent to the command's whole group, which it did not survive
+    _note_pending(interrupts)  # signals to the whole group of processes, which ended the command
     if output is not None:
-        output.drain(lambda: _take_pending(interrupts))
+        output.drain(lambda: _note_pending(interrupts))
     return process.returncode
 
 
-def _take_pending(interrupts: Interrupts) -> bool:
-    """Note the signals to end that have come; return whether one of them is not of the group before it."""
+def _note_pending(interrupts: Interrupts) -> bool:
+    """Add the pending signals to end to their groups; return whether one of them begins a group."""
     is_first = False
     for number in signal.sigpending() & ENDING:
         signal.sigwait({number})
@@ -138,13 +137,13 @@ def _take_pending(interrupts: Interrupts) -> bool:
 
 
 def _next_signal() -> tuple[int, bool]:
-    """Wait for a signal; return it, and whether the command has got it from the terminal already."""
+    """Wait for a signal; return it, and whether the terminal has sent it to the command, too."""
     waited = {*_FORWARDED, signal.SIGCHLD}
     if sys.platform == "darwin":
         number = int(signal.sigwait(waited))
         return number, number in _OF_TERMINALS and os.isatty(0)
-    found = signal.sigwaitinfo(waited)
-    return found.si_signo, found.si_signo in _OF_TERMINALS and found.si_code > 0
+    info = signal.sigwaitinfo(waited)
+    return info.si_signo, info.si_signo in _OF_TERMINALS and info.si_code > 0  # the kernel's codes are positive
 
 
 def signal_name(number: int) -> str:

@@ -1,4 +1,4 @@
-"""Run a command as one run: ``automation-report exec`` sends the results of its sessions, or those in files."""
+"""``automation-report exec``: run a command and report it as one run, from its pytest sessions or result files."""
 
 from __future__ import annotations
 
@@ -52,13 +52,14 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.folder import SessionFolder
 
 FOLDER: Final = "automation-report exec"
-"""Folder of the result that stands for a command which left none."""
+"""Folder of the result that reports a failed command without results."""
 
 OUTPUT_FIELD: Final = "Output"
 """Name of the run's or thread's field with the command's output, as the official tool has it."""
 
 _DEFECT: Final = "error in reporting, please report it; it changes no exit code: "
-_HANDED_ON: Final = ("url", "project_id", "token_file", "ca_file", "allow_http", "database", "spool", "source")
+_INHERITED: Final = ("url", "project_id", "token_file", "ca_file", "allow_http", "database", "spool", "source")
+"""Settings typed for ``exec`` that the command's own pytest sessions get through their environment."""
 
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
@@ -104,11 +105,11 @@ def _run_and_report(
     # A setting without an option here: where tests keep no output, the command's is not sent either.
     configuration, token = configuration_of({**options, "output": None})
     job = configuration.job or f"exec-{secrets.token_hex(6)}"
-    reported = _Reported(replace(configuration, job=job), token, command, interrupts)
+    command_run = _CommandRun(replace(configuration, job=job), token, command, interrupts)
     before = _snapshot(patterns)
     try:
         with interrupts.interruptible():
-            reported.begin()
+            command_run.begin()
     except Interrupted:
         echo_stderr(
             "interrupted: the run may have been created: automation-report run list --open shows it", colour="yellow"
@@ -116,12 +117,12 @@ def _run_and_report(
         return 128 + (interrupts.last or signal.SIGINT)
     except Exception as error:  # noqa: BLE001 - a defect of ours must not keep the command from running
         echo_stderr(f"{_DEFECT}{error.__class__.__name__}: {error}")
-    output = _opened_output() if has_output and configuration.output != "none" else None
-    environ = {**os.environ, **_handed_on(options), **reported.environment()}
+    output = _open_output() if has_output and configuration.output != "none" else None
+    environ = {**os.environ, **_inherited(options), **command_run.environment()}
     ended = run_command(command, environ, interrupts, output)
     echo_stderr(f"{ended.words} after {ended.microseconds / 1e6:.1f} s")
     try:
-        reported.end(ended, _written(patterns, before), output)
+        command_run.end(ended, _new_files(patterns, before), output)
     except (AutomationReportError, OSError) as error:
         echo_stderr(f"reporting failed, which changes no exit code: {error}")
     except Exception as error:  # noqa: BLE001 - as above: the exit code is the command's
@@ -129,8 +130,8 @@ def _run_and_report(
     return ended.code
 
 
-def _opened_output() -> CommandOutput | None:
-    """Return what the command writes into, None where that cannot be made: the command then has our own streams."""
+def _open_output() -> CommandOutput | None:
+    """Return the pipes or terminals of the command, None if they cannot be opened: it then uses our own streams."""
     output = CommandOutput()
     try:
         output.open()
@@ -141,29 +142,32 @@ def _opened_output() -> CommandOutput | None:
 
 
 @dataclass(slots=True)
-class _Looked:
-    """What is known before the results of a command are sent; of what was not looked at, the careful answer."""
+class _SessionResults:
+    """Results of the command's own pytest sessions. The defaults are the safe answers where that is not known yet.
 
-    inner: Exit = Exit.KEPT
+    With ``sent`` other than DONE the run stays open, and with ``has_results`` no result is reported for the command.
+    """
+
+    sent: Exit = Exit.KEPT
     has_results: bool = True
     is_interrupted: bool = False
 
 
 @dataclass(slots=True)
-class _Reported:
-    """The run of one command; its troubles are told and never raised before the command has run."""
+class _CommandRun:
+    """The run of one command; owned by `execute`. Before the command has run, errors are shown and never raised."""
 
     configuration: Configuration
     token: Token | None
     command: Sequence[str]
     interrupts: Interrupts
     run: int | None = None
-    is_own: bool = False
-    _sessions: frozenset[str] = frozenset()
+    is_own: bool = False  # created here and not shared: it is completed at the end
+    _earlier_sessions: frozenset[str] = frozenset()
 
     def begin(self) -> None:
         """Create the run, or find the one to join."""
-        self._sessions = self._spooled()
+        self._earlier_sessions = self._session_ids()
         self.run = self.configuration.run_id
         if self.configuration.endpoint.is_embedded:
             self.token = Token("embedded")
@@ -183,22 +187,22 @@ class _Reported:
         echo_stderr(f"run {self.run} is open")
 
     def environment(self) -> dict[str, str]:
-        """Return what the command's sessions are to know."""
-        known = {setting("job").environment: self.configuration.job}
-        return known if self.run is None else {**known, setting("run_id").environment: str(self.run)}
+        """Return the variables by which the command's own pytest sessions join the run."""
+        job = {setting("job").environment: self.configuration.job}
+        return job if self.run is None else {**job, setting("run_id").environment: str(self.run)}
 
     def end(self, ended: Ended, files: Sequence[Path], output: CommandOutput | None) -> None:
-        """Send what the command left, and complete the run when it is its own.
+        """Send the command's results, and complete the run if it was created here.
 
-        A signal to end interrupts requests alone: all that is to be sent is in the spool before exec ends.
+        A signal only interrupts requests: all results are in the spool before exec ends.
         """
-        # A token that is not sent is a secret all the same: the command finds it in its environment and may print it.
+        # A token that is not sent is a secret, too: the command has it in its environment and may print it.
         rules = rules_of(self.configuration, self.token or token_from(os.environ, "").token or Token("none"))
         submission = Submission(self.configuration.spool, rules, observed=ended.microseconds)
         try:
             fill(submission, files, is_lenient=True)
-            looked = self._looked(is_empty=not submission.results)
-            if ended.code and not submission.results and not looked.has_results:
+            inner = self._inner_results(is_empty=not submission.results)
+            if ended.code and not submission.results and not inner.has_results:
                 submission.add(_failure(self.command, ended, rules))
             field = None if output is None else _output_field(output, ended, rules)
             if field is not None:
@@ -207,7 +211,7 @@ class _Reported:
             submission.discard()
             raise
         results = submission.results
-        if not results and (self.run is None or (looked.has_results and not self.is_own)):
+        if not results and (self.run is None or (inner.has_results and not self.is_own)):
             submission.discard()
             return
         new, sharing = new_run(replace(self.configuration, run_id=self.run), submission.id)
@@ -220,33 +224,37 @@ class _Reported:
             is_closing=self.is_own,
         )
         try:
-            if looked.is_interrupted:
-                self._tell_interrupted(results, folder)
-            elif self.token is None or self.configuration.blocking_error or looked.inner is not Exit.DONE:
+            if inner.is_interrupted:
+                self._echo_interrupted(results, folder)
+            elif self.token is None or self.configuration.blocking_error or inner.sent is not Exit.DONE:
                 echo_stderr(f"{folder.id}: {pluralize(results, 'result')} and the run's end are kept in {folder.path}")
             else:
                 with self.interrupts.interruptible():
                     delivered(folder, session, self.configuration, self.token)
                     if not results and self.is_own:
-                        self._tell_counts()
+                        self._echo_counts()
         except Interrupted:
-            self._tell_interrupted(results, folder)
+            self._echo_interrupted(results, folder)
         finally:
             os.close(lock)
 
-    def _looked(self, *, is_empty: bool) -> _Looked:
-        """Send what the command's own sessions left, and look whether they have results where its files have none."""
-        looked = _Looked()
+    def _inner_results(self, *, is_empty: bool) -> _SessionResults:
+        """Send the results that the command's own sessions left; if its files have none, check whether those have."""
+        inner = _SessionResults()
         try:
             with self.interrupts.interruptible():
-                looked.inner = self._inner()
-                looked.has_results = is_empty and self._has_results()
+                # The run is not completed before: a completed run takes no results.
+                if self.run is None or self.token is None:
+                    inner.sent = Exit.DONE
+                else:
+                    inner.sent = left_by(self.run, self.configuration, self.token)
+                inner.has_results = is_empty and self._has_results()
         except Interrupted:
-            return _Looked(has_results=is_empty, is_interrupted=True)
-        return looked
+            return _SessionResults(has_results=is_empty, is_interrupted=True)
+        return inner
 
-    def _tell_interrupted(self, results: int, folder: SessionFolder) -> None:
-        """Tell which run is open after a signal, and the command that sends the rest and completes it."""
+    def _echo_interrupted(self, results: int, folder: SessionFolder) -> None:
+        """Print after a signal which run is open, and the command that sends the rest and completes it."""
         by = f"interrupted by {signal_name(self.interrupts.last or signal.SIGINT)}"
         amount, place = pluralize(results, "result"), f"kept in {folder.path}"
         command = send_command(self.configuration, user_shell())
@@ -258,8 +266,8 @@ class _Reported:
         echo_stderr(f"{by}: {amount}{where} {'is' if results == 1 else 'are'} {place}", colour="yellow")
         echo_stderr(f"send {'it' if results == 1 else 'them'} with: {command}")
 
-    def _tell_counts(self) -> None:
-        """Print how many results the command's own sessions have brought into its run; none are in our spool."""
+    def _echo_counts(self) -> None:
+        """Print the results by status of a run that only has those of the command's own sessions."""
         assert self.token is not None
         assert self.run is not None
         try:
@@ -273,23 +281,17 @@ class _Reported:
         by_status = ", ".join(f"{count} {word}" for count, word in parts if count)
         echo_stderr(f"run {self.run}: {pluralize(counts.total, 'result')}{f': {by_status}' if by_status else ''}")
 
-    def _inner(self) -> Exit:
-        """Send what sessions of this run have left in the spool: the run is not to be completed before."""
-        if self.run is None or self.token is None:
-            return Exit.DONE
-        return left_by(self.run, self.configuration, self.token)
-
-    def _spooled(self) -> frozenset[str]:
-        """Return the sessions that the spool holds; one that cannot be read keeps no command from running."""
+    def _session_ids(self) -> frozenset[str]:
+        """Return the ids of the sessions in the spool; a spool that cannot be read is shown and counts as empty."""
         try:
-            return frozenset(each.id for each in session_folders(self.configuration.spool))
+            return frozenset(folder.id for folder in session_folders(self.configuration.spool))
         except SpoolError as error:
             echo_stderr(str(error))
             return frozenset()
 
     def _has_results(self) -> bool:
-        """Whether the command's own sessions have brought results; where nobody can tell, none are made up."""
-        if self._spooled() - self._sessions:
+        """Return whether the command's own sessions have results; True where that cannot be found out."""
+        if self._session_ids() - self._earlier_sessions:
             return True
         if self.run is None or self.token is None:
             return False
@@ -303,7 +305,10 @@ class _Reported:
 
 
 def _failure(command: Sequence[str], ended: Ended, rules: RecordingOptions) -> JunitResult:
-    """Return the result that stands for a command which failed and left none; its arguments may hold secrets."""
+    """Return the result that reports a failed command without results.
+
+    It has the command's first word alone, since arguments may hold secrets.
+    """
     name = Path(command[0]).name
     folder = f"{rules.prefix}.{FOLDER}" if rules.prefix else FOLDER
     text = f"{ended.words}, and left no results."
@@ -313,7 +318,7 @@ def _failure(command: Sequence[str], ended: Ended, rules: RecordingOptions) -> J
 
 
 def _output_field(output: CommandOutput, ended: Ended, rules: RecordingOptions) -> Field | None:
-    """Return the field with the command's output, None if it printed nothing; its arguments may hold secrets."""
+    """Return the field with the command's output and exit code, None if it printed nothing."""
     head, missing, tail = output.text()
     if not (head.strip() or tail.strip()):
         return None
@@ -323,24 +328,24 @@ def _output_field(output: CommandOutput, ended: Ended, rules: RecordingOptions) 
     return Field(OUTPUT_FIELD, cleaner_for(rules).console_ends(parts[0], missing, parts[1]), FieldType.CONSOLE)
 
 
-def _handed_on(options: Mapping[str, Any]) -> dict[str, str]:
-    """Return the settings that were typed for us and count for the command's sessions, too."""
-    given = {name: options.get(name) for name in _HANDED_ON}
+def _inherited(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables with the settings that were typed for ``exec`` and are for the command's sessions, too."""
+    typed = {name: options.get(name) for name in _INHERITED}
     return {
         setting(name).environment: ("1" if value else "0") if isinstance(value, bool) else str(value)
-        for name, value in given.items()
+        for name, value in typed.items()
         if value not in (None, ())
     }
 
 
 def _snapshot(patterns: Sequence[str]) -> dict[str, tuple[int, int, int]]:
-    """Return what tells the files of these names and patterns from those that are written later."""
+    """Return the states of the matching files before the command, by which `_new_files` leaves old ones out."""
     return {os.path.realpath(path): _state(path) for pattern in patterns for path in _files(pattern)}
 
 
-def _written(patterns: Sequence[str], before: Mapping[str, tuple[int, int, int]]) -> list[Path]:
-    """Return the files that are new or not what they were; one that is neither is of an earlier run, and told."""
-    found: list[Path] = []
+def _new_files(patterns: Sequence[str], before: Mapping[str, tuple[int, int, int]]) -> list[Path]:
+    """Return the matching files that the command wrote; an unchanged file of an earlier run is shown and left out."""
+    new_files: list[Path] = []
     seen: set[str] = set()
     for pattern in patterns:
         paths = _files(pattern)
@@ -354,16 +359,16 @@ def _written(patterns: Sequence[str], before: Mapping[str, tuple[int, int, int]]
             if _state(path) == before.get(real):
                 echo_stderr(f"{path}: not sent: it was there before the command and has not changed")
             else:
-                found.append(path)
-    return found
+                new_files.append(path)
+    return new_files
 
 
 def _files(pattern: str) -> list[Path]:
-    return [each for each in matches(pattern) if each.is_file()]
+    return [path for path in matches(pattern) if path.is_file()]
 
 
 def _state(path: Path) -> tuple[int, int, int]:
-    """Return what changes when a file is written; a file that has gone meanwhile has none of it."""
+    """Return what changes when a file is written: time, size, inode; zeros for a file that was removed meanwhile."""
     try:
         stat = path.stat()
     except OSError:

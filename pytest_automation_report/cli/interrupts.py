@@ -1,4 +1,4 @@
-"""Signals that ask ``exec`` to end: several in quick succession are one, and none loses a run's end."""
+"""Handle the signals that ask ``exec`` to end: those in quick succession count as one, and none loses results."""
 
 from __future__ import annotations
 
@@ -13,38 +13,43 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ENDING: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
-"""Signals by which people, runners and ``timeout`` end a command."""
+"""Signals by which users, CI runners and ``timeout`` end a command."""
 
 OF_COMMAND: Final = frozenset({signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH})
-"""Signals that mean something to a command alone: without one they are ignored."""
+"""Signals that only commands use: without a running command they are ignored."""
 
 _STDERR: Final = 2
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asked to end at once, in a section that can end anywhere."""
+    """A signal interrupted a section that can end anywhere."""
 
 
 class Interrupts:
     """Group the signals of one ``exec``: those within ``same_seconds`` of the first of a group belong to it.
 
-    GNU ``timeout`` signals its child and then the whole group of processes, runners signal each process of a job: all
-    of it asks for one thing. Outside of a section that is `interruptible` a group is only noted.
+    GNU ``timeout`` signals its child and then the whole group of processes, CI runners signal each process of a job:
+    all these signals are one request to end. A group has one of three effects::
+
+        the first one before the command   the command is not started, and its run is completed
+        one while the command runs         each of its signals is forwarded to the command once
+        a later one                        `Interrupted` is raised, in the current or next `interruptible` section
     """
 
     def __init__(self, same_seconds: float) -> None:
         self.last: int | None = None
         """The signal that began the newest group."""
         self.allowed = 1
+        """Number of groups that interrupt nothing: the first one before the command."""
         self.is_waiting = False
-        """Whether a group that was to interrupt came where nothing could be interrupted."""
+        """Whether a group came outside of an interruptible section: the next such section raises at once."""
         self._same_seconds = same_seconds
         self._began: float | None = None
         self._numbers: set[int] = set()
         self._is_interruptible = False
 
     def install(self) -> None:
-        """Take the signals from now on; those that the parent had ignored stay ignored."""
+        """Handle the signals from now on, except those that the parent process ignores, as ``nohup`` does."""
         for number in ENDING | OF_COMMAND:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._received)
@@ -59,7 +64,7 @@ class Interrupts:
             signal.signal(number, signal.SIG_IGN)
 
     def note(self, number: int) -> tuple[bool, bool]:
-        """Note a signal; return whether it begins a group, and whether the group had none of its number before."""
+        """Add a signal to its group; return whether it is the first of the group, and the first of its number in it."""
         now = time.monotonic()
         is_first = self._began is None or now - self._began >= self._same_seconds
         if is_first:
@@ -71,7 +76,7 @@ class Interrupts:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Let a group of signals raise `Interrupted` in this section, at once when one is waiting."""
+        """Raise `Interrupted` on a group of signals in this section, at once if one is waiting."""
         self._is_interruptible = True
         try:
             if self.is_waiting:

@@ -251,7 +251,7 @@ def test_embedded_store(project: Project) -> None:
     """The embedded store's file is told with its size, its tables' version and that it is whole; none is made."""
     ran = doctor(project)
     assert ran.exit == 0, ran.err
-    assert line_of(ran, "database").endswith("store.sqlite3 is made with the first report")
+    assert line_of(ran, "database").endswith("store.sqlite3 is created with the first report")
     assert not project.state.exists()
     project.report()
     line = line_of(doctor(project), "database")
