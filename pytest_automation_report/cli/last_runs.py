@@ -1,4 +1,4 @@
-"""Find the newest runs of a project, and say so where it has none yet."""
+"""Find the newest run of a project or source."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class UnknownProjectError(RefusedError):
 
 @contextmanager
 def project_of(configuration: Configuration) -> Iterator[None]:
-    """Raise `UnknownProjectError` where what is asked inside of the block meets an unknown project."""
+    """Turn a 404 of a request in the block into `UnknownProjectError`, which explains it."""
     try:
         yield
     except RefusedError as error:
@@ -45,9 +45,9 @@ def no_runs_yet(configuration: Configuration) -> str:
 
 
 def last_run(client: Client, configuration: Configuration) -> int:
-    """Return the newest run of the project, or of the source where the settings name one.
+    """Return the newest run of the source, or of the project if the settings name no source.
 
-    Raises `RefusedError` where there is none among the newest.
+    Raises `RefusedError` if there is none among the newest 100.
     """
     learn_kind(client)
     with project_of(configuration):
@@ -60,15 +60,15 @@ def last_run(client: Client, configuration: Configuration) -> int:
 def last_of_source(client: Client, source: str, *, is_completed: bool = False) -> int:
     """Return the newest run of a source, or its newest completed one.
 
-    Raises `RefusedError` where there is none among the newest.
+    Raises `RefusedError` if there is none among the newest 100.
     """
     learn_kind(client)
-    looked_at = 0
+    run_count = 0
     for page in run_pages(client, expands=("automation_sources",)):
-        names = {each["id"]: each["name"] for each in page.expands.get("automation_sources", ())}
+        names = {source["id"]: source["name"] for source in page.expands.get("automation_sources", ())}
         for run in page.result:
             if names.get(run.source_id) == source and (run.is_completed or not is_completed):
                 return run.id
-        looked_at += len(page.result)
-    noun, newest = "completed run" if is_completed else "run", pluralize(looked_at, "run")
+        run_count += len(page.result)
+    noun, newest = "completed run" if is_completed else "run", pluralize(run_count, "run")
     raise RefusedError(f"there is no {noun} of the source {source!r} among the newest {newest}", NOT_FOUND)

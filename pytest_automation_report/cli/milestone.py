@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pytest_automation_report.cli.context import Exit, echo_stderr, setting_options, stored_at, with_exit_codes
-from pytest_automation_report.cli.output import is_person_reading, tell_table
+from pytest_automation_report.cli.output import echo_table, is_person_reading
 from pytest_automation_report.cli.store import opened_store
 from pytest_automation_report.errors import SettingError
 
@@ -32,7 +32,7 @@ def list_milestones(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - 
     if is_json or not is_person_reading():
         click.echo(json.dumps(found, indent=2))
         return Exit.DONE
-    tell_table(("id", "milestone", "tags"), [(each["id"], each["name"], ", ".join(each["tags"])) for each in found])
+    echo_table(("id", "milestone", "tags"), [(each["id"], each["name"], ", ".join(each["tags"])) for each in found])
     if not found:
         echo_stderr("no milestones")
     return Exit.DONE

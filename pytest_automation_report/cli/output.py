@@ -1,9 +1,7 @@
-"""Lists as people read them: in columns on a terminal, with moments of their own clock.
+"""Print results of commands: ids for programs on stdout, tables, times and the progress of a delivery for users.
 
-What a program reads stands on stdout alone. Where both outputs are one terminal it would stand there twice, so that it
-is left out.
-
-How far a delivery is: a bar on a terminal, a line now and then in a log.
+Tables go to stderr and hold the ids, too. If both outputs are one terminal, the ids on stdout are left out: a user
+would read them twice.
 """
 
 from __future__ import annotations
@@ -31,25 +29,25 @@ _GAP: Final = "  "
 
 
 def is_person_reading() -> bool:
-    """Whether both outputs are terminals."""
+    """Return whether both outputs are terminals."""
     outputs: tuple[TextIO | None, TextIO | None] = (sys.stdout, sys.stderr)
-    return all(each is not None and each.isatty() for each in outputs)
+    return all(stream is not None and stream.isatty() for stream in outputs)
 
 
 def echo_result(result: object) -> None:
-    """Write what a program reads, a line on stdout, unless a person reads both outputs."""
+    """Print an id for programs on stdout, unless a user reads both outputs."""
     if not is_person_reading():
         click.echo(result)
 
 
-def tell_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Tell rows in columns, numbers to the right; nothing without rows."""
+def echo_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows in columns on stderr, numbers to the right; nothing without rows."""
     if not rows:
         return
-    shown = [[*head], *([str(each) for each in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    is_number = [all(isinstance(each, int) for each in column) for column in zip(*rows, strict=True)]
-    for line in shown:
+    lines = [[*head], *([str(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    is_number = [all(isinstance(value, int) for value in column) for column in zip(*rows, strict=True)]
+    for line in lines:
         cells = zip(line, widths, is_number, strict=True)
         echo_stderr(
             _GAP.join(cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in cells).rstrip()
@@ -57,16 +55,16 @@ def tell_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def moment(text: str | None) -> str:
-    """Return a moment of the server's, UTC in ISO 8601, by this machine's clock; what is none as it is."""
+    """Return a time of the server, UTC in ISO 8601, in this machine's time zone; any other text unchanged."""
     try:
-        found = datetime.fromisoformat((text or "").replace("Z", "+00:00"))
+        time = datetime.fromisoformat((text or "").replace("Z", "+00:00"))
     except ValueError:
         return text or ""
-    return f"{found.astimezone():%Y-%m-%d %H:%M:%S}"
+    return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def age(seconds: float) -> str:
-    """Return how long ago something was, in its largest whole unit."""
+    """Return a span of time in its largest whole unit."""
     for size, noun in _UNITS:
         if seconds >= size:
             return pluralize(int(seconds // size), noun)
@@ -78,9 +76,10 @@ _BAR_SECONDS: Final = 0.5
 
 
 class Progress:
-    """Shows how many results have arrived of those that were read so far; owned by the command that sends.
+    """Shows the number of delivered results beside that of all read so far; owned by the command that sends.
 
-    ``stream`` is None where there is nobody to be told; ``clock`` is in seconds. Short deliveries show nothing.
+    A bar on a terminal, a line every ten seconds in a log. ``stream`` is None if stderr is closed, ``clock`` is in
+    seconds. Short deliveries show nothing.
     """
 
     def __init__(self, stream: TextIO | None, clock: Callable[[], float]) -> None:
@@ -99,12 +98,12 @@ class Progress:
         self._exits.close()
 
     def show(self, delivery: Dispatcher) -> None:
-        """Show where the delivery is, if it is time to."""
+        """Show the progress of the delivery, if it is time to."""
         is_terminal = self._stream is not None and self._stream.isatty()
         if self._clock() - self._last < (_BAR_SECONDS if is_terminal else _LINE_SECONDS):
             return
         self._last = self._clock()
-        read = sum(each.seen for each in delivery.queues.by_worker.values())
+        read = sum(queue.seen for queue in delivery.queues.by_worker.values())
         sent = delivery.state.total("acknowledged")
         if not is_terminal:
             more = " so far" if not delivery.queues.is_decided else ""

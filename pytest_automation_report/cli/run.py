@@ -1,7 +1,4 @@
-"""``automation-report run failed``: what failed in a run, by the keys of the tests.
-
-``automation-report run``: runs by hand, for pipelines whose jobs share one.
-"""
+"""``automation-report run``: create, fill, complete and read runs, for pipelines whose jobs share one."""
 
 from __future__ import annotations
 
@@ -36,8 +33,8 @@ from pytest_automation_report.cli.last_runs import (
     no_runs_yet,
     project_of,
 )
-from pytest_automation_report.cli.output import echo_result, is_person_reading, moment, tell_table
-from pytest_automation_report.cli.run_links import tell_link, tell_look, user_shell
+from pytest_automation_report.cli.output import echo_result, echo_table, is_person_reading, moment
+from pytest_automation_report.cli.run_links import echo_how_to_look, echo_link, user_shell
 from pytest_automation_report.cli.shared_runs import (
     DEADLINE_SECONDS,
     WHICH,
@@ -71,33 +68,33 @@ _FAILURE: Final = 3
 def list_failed(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
     """Print the run's id, and the key of each test that failed in it, one a line.
 
-    Without RUN_ID the run is the last one of the source that is completed. stderr tells the tests' names.
+    Without RUN_ID it is the last completed run of the source. The tests' names are on stderr.
     """
     configuration, token = configured(options, is_source_needed=chosen is None)
     with connected_to(configuration, token) as client:
         run = chosen if chosen is not None else last_of_source(client, configuration.source, is_completed=True)
-        found = _failed(client, run)
+        names = _failed_tests(client, run)
     echo_result(run)
-    for key, name in found.items():
+    for key, name in names.items():
         echo_result(key)
         echo_stderr(name)
-    echo_stderr(f"{len(found)} failed in run {run}")
-    tell_link(configuration, run)
+    echo_stderr(f"{len(names)} failed in run {run}")
+    echo_link(configuration, run)
     return Exit.DONE
 
 
-def _failed(client: Client, run: int) -> dict[str, str]:
-    """Return the failed tests' names by their keys; raises `RefusedError` where the server does not tell keys."""
-    found: dict[str, str] = {}
-    page: int | None = 1
-    while page is not None:
-        answer = client.run_tests(run, page=page, status_id=(_FAILURE,))
-        for each in answer.result:
-            if each.key is None:
-                raise RefusedError(f"this server does not tell the keys of the tests of run {run}", NOT_FOUND)
-            found[each.key] = f"{each.folder}.{each.name}"
-        page = answer.next_page
-    return found
+def _failed_tests(client: Client, run: int) -> dict[str, str]:
+    """Return the failed tests' names by their keys; raises `RefusedError` if the server returns no keys."""
+    names: dict[str, str] = {}
+    page_number: int | None = 1
+    while page_number is not None:
+        page = client.run_tests(run, page=page_number, status_id=(_FAILURE,))
+        for test in page.result:
+            if test.key is None:
+                raise RefusedError(f"this server returns no keys of the tests of run {run}", NOT_FOUND)
+            names[test.key] = f"{test.folder}.{test.name}"
+        page_number = page.next_page
+    return names
 
 
 _COLUMNS: Final = ("run", "state", "results", "failed", "created", "name")
@@ -110,12 +107,14 @@ _NO_PAGE: Final[Json] = {
     "total": 0,
     "result": [],
 }
-"""The page of the runs of a store to which nothing was reported yet."""
+"""The list of runs of a store to which nothing was reported yet, where the project does not exist either."""
 
 _RUNNING: Final = 4
 _UNPROCESSABLE: Final = 422
 _RUN_ID: Final = click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
-_JOBS: Final = click.option("--expect-jobs", type=click.IntRange(min=1), metavar="N", help="Wait until N jobs are in.")
+_JOBS: Final = click.option(
+    "--expect-jobs", type=click.IntRange(min=1), metavar="N", help="Wait until N jobs have delivered their results."
+)
 _TIMEOUT: Final = click.option(
     "--timeout", type=AGE, default="30m", show_default=True, help="Give up after this time, such as 90s or 30m."
 )
@@ -133,14 +132,14 @@ run.add_command(list_failed)
 @setting_options(*CONNECTION, *NEW_RUN, "run_key")
 @with_exit_codes
 def create(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Create a run and print its id. With --run-key the id of an open run of that key is printed, if there is one."""
+    """Create a run and print its id. With --run-key an open run of that key is used, if there is one."""
     configuration, token = configured(options)
     new, sharing = new_run(configuration)
     with connected_to(configuration, token) as client:
-        made = join_or_create_run(client, new, sharing) if sharing.tag else client.create_run(new)
-    echo_result(made)
-    echo_stderr(f'run {made} "{new.name}" of source {new.source} is open')
-    tell_link(configuration, made)
+        run_id = join_or_create_run(client, new, sharing) if sharing.tag else client.create_run(new)
+    echo_result(run_id)
+    echo_stderr(f'run {run_id} "{new.name}" of source {new.source} is open')
+    echo_link(configuration, run_id)
     return Exit.DONE
 
 
@@ -155,10 +154,10 @@ def append(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - click p
     if not resources.body():
         raise click.UsageError("nothing to add: give --fields NAME=VALUE or --links NAME=ADDRESS")
     with connected_to(configuration, token) as client:
-        found = find_run(client, configuration)
-        client.append_run(found, resources)
-    echo_stderr(f"added to run {found}")
-    tell_link(configuration, found)
+        run_id = find_run(client, configuration)
+        client.append_run(run_id, resources)
+    echo_stderr(f"added to run {run_id}")
+    echo_link(configuration, run_id)
     return Exit.DONE
 
 
@@ -167,7 +166,7 @@ def append(chosen: int | None, **options: Any) -> int:  # noqa: ANN401 - click p
 @click.option(
     "--measure-elapsed/--longest-thread",
     default=True,
-    help="The run's time: from its creation to now, or that of its longest thread.",
+    help="Time of the run: from its creation to now, or that of its longest thread.",
 )
 @_JOBS
 @_TIMEOUT
@@ -191,20 +190,20 @@ def complete(
     configuration, token = configured_for(chosen, options)
     end = time.monotonic() + (DEADLINE_SECONDS if expect_jobs is None else timeout)
     with connected_to(configuration, token) as client:
-        found = _run_until(end, client, configuration, is_awaited=expect_jobs is not None)
-        missing = "" if expect_jobs is None else wait_for_jobs(client, found, expect_jobs, end)
+        run_id = _run_until(end, client, configuration, is_awaited=expect_jobs is not None)
+        missing = "" if expect_jobs is None else wait_for_jobs(client, run_id, expect_jobs, end)
         if missing:
             waited = pluralize(round(timeout), "second")
-            echo_stderr(f"run {found} stays open after {waited}: {missing}", colour="yellow")
-            command = shlex.join([*user_shell().command, "run", "complete", str(found)])
+            echo_stderr(f"run {run_id} stays open after {waited}: {missing}", colour="yellow")
+            command = shlex.join([*user_shell().command, "run", "complete", str(run_id)])
             echo_stderr(f"to complete it all the same: {command}")
             return Exit.KEPT
         is_new = retry_until(
-            lambda: _completed(client, found, measure_elapsed=measure_elapsed),
+            lambda: _completed(client, run_id, measure_elapsed=measure_elapsed),
             max(end, time.monotonic() + DEADLINE_SECONDS),
         )
-    echo_stderr(f"run {found} is completed" if is_new else f"run {found} was completed before")
-    tell_link(configuration, found)
+    echo_stderr(f"run {run_id} is completed" if is_new else f"run {run_id} was completed before")
+    echo_link(configuration, run_id)
     return Exit.DONE
 
 
@@ -218,7 +217,7 @@ def complete(
     help="Runs a page.",
 )
 @click.option("--open", "is_open", is_flag=True, help="Only runs that are not completed.")
-@click.option("--older-than", type=AGE, help="Only runs that were created so long ago: 30m, 2h or 3d.")
+@click.option("--older-than", type=AGE, help="Only runs that were created longer ago than this: 30m, 2h or 3d.")
 @click.option("--json", "is_json", is_flag=True, help="Print the page as the server's JSON, without threads if it can.")
 @setting_options(*CONNECTION)
 @with_exit_codes
@@ -231,7 +230,7 @@ def list_runs(
     is_json: bool,
     **options: Any,  # noqa: ANN401 - click passes the settings' options
 ) -> int:
-    """Print the ids of the project's runs, one a line; stderr tells what they are."""
+    """Print the ids of the project's runs, one a line; their states, results and names are on stderr."""
     configuration, token = configured(options)
     before = None if older_than is None else datetime.now(tz=timezone.utc) - timedelta(seconds=older_than)
     with connected_to(configuration, token) as client:
@@ -248,25 +247,25 @@ def list_runs(
     if is_json:
         click.echo(json.dumps(document, indent=2))
         return Exit.DONE
-    runs = [each for each in RunPage.from_json(document).result if not (is_open and each.is_completed)]
-    _tell_runs(configuration, runs)
+    runs = [run for run in RunPage.from_json(document).result if not (is_open and run.is_completed)]
+    _echo_runs(configuration, runs)
     if not runs:
         is_filtered = is_open or before is not None or page > 1
         echo_stderr("no runs" if is_filtered else no_runs_yet(configuration))
     return Exit.DONE
 
 
-def _tell_runs(configuration: Configuration, runs: Sequence[Run]) -> None:
-    """Print the ids on stdout and what the runs are on stderr, or a table where both are one terminal."""
+def _echo_runs(configuration: Configuration, runs: Sequence[Run]) -> None:
+    """Print ids on stdout and a line for each run on stderr, or only a table if both are one terminal."""
     links = [run_page(configuration, run.id) for run in runs]
     if not is_person_reading():
         for run, link in zip(runs, links, strict=True):
             click.echo(run.id)
             echo_stderr(f"{_line(run)}{' ' if link else ''}{link}")
     elif any(links):
-        tell_table((*_COLUMNS, "link"), [(*_row(run), link) for run, link in zip(runs, links, strict=True)])
+        echo_table((*_COLUMNS, "link"), [(*_row(run), link) for run, link in zip(runs, links, strict=True)])
     else:
-        tell_table(_COLUMNS, [_row(run) for run in runs])
+        echo_table(_COLUMNS, [_row(run) for run in runs])
 
 
 @run.command()
@@ -275,9 +274,9 @@ def _tell_runs(configuration: Configuration, runs: Sequence[Run]) -> None:
 @setting_options(*CONNECTION, *WHICH)
 @with_exit_codes
 def show(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Print the id of the run RUN_ID, or of that of --run-key; stderr shows what is in it and how to look at it.
+    """Print the id of the run RUN_ID or of --run-key; its content and how to look at it are on stderr.
 
-    Without either it is the newest run of the project, or of --source where the settings name one.
+    Without either it is the newest run of the project, or of the source if the settings name one.
     """
     configuration, token = configured_for(chosen, options, is_source_needed=False)
     is_named = configuration.run_id is not None or "run_key" in configuration.origins
@@ -293,7 +292,7 @@ def show(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: 
     for field in shown.fields:
         echo_stderr(f"  {field.name}: {field.value}")
     for thread in shown.threads:
-        fields = ", ".join(f"{each.name} {each.value}" for each in thread.fields)
+        fields = ", ".join(f"{field.name} {field.value}" for field in thread.fields)
         echo_stderr(
             f"  thread {thread.id}: {pluralize(thread.counts.total, 'result')}{f' ({fields})' if fields else ''}"
         )
@@ -302,18 +301,18 @@ def show(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: 
         echo_stderr(
             f"  {pluralize(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'} in: {', '.join(sorted(jobs))}"
         )
-    tell_look(configuration, shown.id)
+    echo_how_to_look(configuration, shown.id)
     return Exit.DONE
 
 
 def _run_until(end: float, client: Client, configuration: Configuration, *, is_awaited: bool) -> int:
-    """Return the run that the settings name, once the server tells; with ``is_awaited`` once there is one."""
+    """Return the run that the settings name, once the server answers; with ``is_awaited`` once the run exists."""
     also = (NoRunError,) if is_awaited else ()
     return retry_until(lambda: find_run(client, configuration), end, also=also)
 
 
 def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:
-    """Complete a run and return whether it was open until now."""
+    """Complete a run; return whether it was open before."""
     try:
         client.complete_run(run_id, measure_elapsed=measure_elapsed)
     except RefusedError as error:
@@ -323,14 +322,14 @@ def _completed(client: Client, run_id: int, *, measure_elapsed: bool) -> bool:
     return True
 
 
-def _line(each: Run) -> str:
-    counts = f"{pluralize(each.counts.total, 'result')}, {each.counts.failure} failed"
-    return f'{each.id}: {_state(each)}, {counts}, created {moment(each.created_at)}: "{each.name}"'
+def _line(run: Run) -> str:
+    counts = f"{pluralize(run.counts.total, 'result')}, {run.counts.failure} failed"
+    return f'{run.id}: {_state(run)}, {counts}, created {moment(run.created_at)}: "{run.name}"'
 
 
-def _row(each: Run) -> tuple[object, ...]:
-    return each.id, _state(each), each.counts.total, each.counts.failure, moment(each.created_at), each.name
+def _row(run: Run) -> tuple[object, ...]:
+    return run.id, _state(run), run.counts.total, run.counts.failure, moment(run.created_at), run.name
 
 
-def _state(each: Run) -> str:
-    return "completed" if each.is_completed else "open"
+def _state(run: Run) -> str:
+    return "completed" if run.is_completed else "open"

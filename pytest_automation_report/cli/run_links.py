@@ -1,4 +1,4 @@
-"""Show where a run can be looked at: a web address, or the command that opens its page."""
+"""Print how to look at a run: its web address, or the command that opens its page."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ if TYPE_CHECKING:
 
 def user_shell() -> Shell:
     """Return the shell that this command was started from."""
-    here = Path.cwd()
-    return Shell(here, console_command(os.environ, sys.executable))
+    return Shell(Path.cwd(), console_command(os.environ, sys.executable))
 
 
-def tell_link(configuration: Configuration, run_id: int) -> None:
-    """Print the web address of a run on stderr; nothing for the embedded store, which is served on demand alone."""
+def echo_link(configuration: Configuration, run_id: int) -> None:
+    """Print the web address of a run on stderr; nothing for the embedded store, which is not always served."""
     address = run_page(configuration, run_id)
     if address:
         echo_stderr(f"look at it: {address}")
 
 
-def tell_look(configuration: Configuration, run_id: int) -> None:
+def echo_how_to_look(configuration: Configuration, run_id: int) -> None:
     """Print on stderr how to look at a run, whether it is on a server or in the embedded store."""
     echo_stderr(f"look at it: {look_at(configuration, run_id, user_shell())}")

@@ -1,4 +1,4 @@
-"""``automation-report send``: delivers what sessions left in the spool, with the sender's own code."""
+"""``automation-report send``: deliver the results that sessions left in the spool, with the sender's own code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pytest_automation_report.cli.context import (
     with_exit_codes,
 )
 from pytest_automation_report.cli.output import Progress, echo_result
-from pytest_automation_report.cli.run_links import tell_link, tell_look
+from pytest_automation_report.cli.run_links import echo_how_to_look, echo_link
 from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.handover import Runtime, timeouts_from
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.manifest import SessionManifest
 
 
-_TRUST: Final = "if you know that server: whoever can write a spool can write any address into it"
+_TRUST: Final = "if you know that server: everyone who can write to a spool can write any address into it"
 _LAST: Final = "it completes a run, once all else is sent"
 
 
@@ -62,9 +62,11 @@ _LAST: Final = "it completes a run, once all else is sent"
     type=click.Choice(["hold", "send", "drop"]),
     default="hold",
     show_default=True,
-    help="Results of which nobody can tell whether they arrived: keep them, send them (again), or give them up.",
+    help="Results whose delivery is unconfirmed: keep them, send them (perhaps again), or remove them.",
 )
-@click.option("--new-run", is_flag=True, help="Send what is left to a new run: the one before is gone or completed.")
+@click.option(
+    "--new-run", is_flag=True, help="Send the remaining results to a new run: the earlier one is removed or completed."
+)
 @with_exit_codes
 def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN401, FBT001 - click passes them so
     """Send the results that the spool holds, each of them once.
@@ -81,16 +83,17 @@ def send(unknown: Unknown, new_run: bool, **options: Any) -> int:  # noqa: ANN40
         return Exit.DONE
     kept = f"{pluralize(len(folders), 'session')} {'is' if len(folders) == 1 else 'are'} kept in {configuration.spool}"
     token = needed(found_token, configuration, kept=kept)
-    how = Manner(unknown, is_in_new_run=new_run)
-    found: set[Exit] = set()
+    options_of_send = SendOptions(unknown, is_in_new_run=new_run)
+    exits: set[Exit] = set()
     for folder in folders:
-        has_to_wait = _is_closing(folder) and found - {Exit.DONE}
-        found.add(_kept(folder, _LAST) if has_to_wait else _send(folder, configuration, token, how))
-    return Exit.TOKEN if Exit.TOKEN in found else Exit.KEPT if found - {Exit.DONE} else Exit.DONE
+        # A completed run takes no results, so one is completed only once all other sessions are delivered.
+        has_to_wait = _is_closing(folder) and exits - {Exit.DONE}
+        exits.add(_kept(folder, _LAST) if has_to_wait else _send(folder, configuration, token, options_of_send))
+    return Exit.TOKEN if Exit.TOKEN in exits else Exit.KEPT if exits - {Exit.DONE} else Exit.DONE
 
 
 def _is_closing(folder: SessionFolder) -> bool:
-    """Whether a session completes a run that others have joined, and so comes after theirs."""
+    """Return whether a session completes a run that other sessions have joined, and so is sent after them."""
     try:
         return folder.read_session().is_closing
     except SpoolError:
@@ -98,10 +101,10 @@ def _is_closing(folder: SessionFolder) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
-    """How a session is sent: what is done with unknown results, and whether a new run takes what is left.
+class SendOptions:
+    """How a session is sent: the decision about unconfirmed results, and whether the remaining ones go to a new run.
 
-    ``prints_run`` writes the run's id to stdout, alone, where there is one.
+    With ``prints_run`` the run's id is printed to stdout, if there is one.
     """
 
     unknown: Unknown = "hold"
@@ -109,26 +112,26 @@ class Manner:
     prints_run: bool = False
 
 
-_CAREFUL: Final = Manner()
+_DEFAULTS: Final = SendOptions()
 
 
-def _send(folder: SessionFolder, configuration: Configuration, token: Token, how: Manner) -> Exit:
+def _send(folder: SessionFolder, configuration: Configuration, token: Token, options: SendOptions) -> Exit:
     try:
         folder.check_owner()
         session = folder.read_session()
-        hindrance = _hindrance(folder, session, configuration)
-        lock = None if hindrance else _lock(folder)
+        blocking_error = _blocking_error(folder, session, configuration)
+        lock = None if blocking_error else _lock(folder)
     except (SpoolError, FileNotFoundError) as error:
         if not folder.path.exists():
             echo_stderr(f"{folder.id}: another sender has sent it meanwhile")
             return Exit.DONE
         return _kept(folder, str(error))
-    if hindrance:
-        return _kept(folder, hindrance)
+    if blocking_error:
+        return _kept(folder, blocking_error)
     if lock is None:
         return _kept(folder, f"another sender (process {ledger_from(folder.ledger).sender_pid}) is at work on it")
     try:
-        return delivered(folder, _bound(folder, session, configuration), configuration, token, how)
+        return delivered(folder, _bound(folder, session, configuration), configuration, token, options)
     except SpoolError as error:
         return _kept(folder, str(error))
     finally:
@@ -136,7 +139,7 @@ def _send(folder: SessionFolder, configuration: Configuration, token: Token, how
 
 
 def _bound(folder: SessionFolder, session: SessionManifest, configuration: Configuration) -> SessionManifest:
-    """Return a session with its destination; one without gets the configured one, before a part of it is sent there."""
+    """Return a session with its destination. The configured one is stored for a session without, before it is sent."""
     if session.has_destination:
         return session
     endpoint = configuration.endpoint
@@ -146,25 +149,25 @@ def _bound(folder: SessionFolder, session: SessionManifest, configuration: Confi
 
 
 def left_by(run: int, configuration: Configuration, token: Token) -> Exit:
-    """Send what sessions that joined a run have left in the spool, once their own senders are done with it."""
-    found = Exit.DONE
+    """Send the results that the sessions of a run left in the spool, once their own senders have ended."""
+    worst = Exit.DONE
     for folder in session_folders(configuration.spool):
         try:
             session = folder.read_session()
         except SpoolError as error:
             if folder.path.exists():
-                found = max(found, _kept(folder, str(error)))
+                worst = max(worst, _kept(folder, str(error)))
             continue
         if session.joined_run != run or session.origin != configuration.endpoint.origin:
             continue
-        found = max(found, _send(folder, configuration, token, _CAREFUL))
-    return found
+        worst = max(worst, _send(folder, configuration, token, _DEFAULTS))
+    return worst
 
 
 def _lock(folder: SessionFolder) -> int | None:
-    """Return the folder's lock; waits for a sender whose pytest has ended, since it will soon end, too.
+    """Return the descriptor of the folder's lock, None if a sender still has it after its time limit.
 
-    Raises `FileNotFoundError` if that has sent everything.
+    Raises `FileNotFoundError` if that sender has delivered everything.
     """
     timeouts = timeouts_from(os.environ)
     seconds = timeouts.exit_all + timeouts.alone
@@ -175,7 +178,7 @@ def _lock(folder: SessionFolder) -> int | None:
     while lock is None and time.monotonic() < end:
         time.sleep(timeouts.poll)
         lock = folder.locked()
-    if lock is not None and folder.is_empty:  # the sender was done, and removed it, just before this one had the lock
+    if lock is not None and folder.is_empty:  # the sender removed its files just before we got the lock
         os.close(lock)
         folder.remove()
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder.path))
@@ -187,10 +190,11 @@ def _kept(folder: SessionFolder, why: str) -> Exit:
     return Exit.KEPT
 
 
-def _hindrance(folder: SessionFolder, session: SessionManifest, configuration: Configuration) -> str:
+def _blocking_error(folder: SessionFolder, session: SessionManifest, configuration: Configuration) -> str:
+    """Return why a session is not sent with this configuration, "" if it is."""
     endpoint = configuration.endpoint
     if not session.has_destination:
-        return _partial_hindrance(session, endpoint)
+        return _destination_error(session, endpoint)
     if (session.origin, session.project_id) != (endpoint.origin, endpoint.project_id):
         if session.is_embedded:
             return f"it is for the embedded store: send it with --url {LOCAL_URL} --project-id {session.project_id}"
@@ -204,8 +208,8 @@ def _hindrance(folder: SessionFolder, session: SessionManifest, configuration: C
     return ""
 
 
-def _partial_hindrance(session: SessionManifest, endpoint: Endpoint) -> str:
-    """Return why a session without a whole destination is not sent here: the part that is known must be the same."""
+def _destination_error(session: SessionManifest, endpoint: Endpoint) -> str:
+    """Return why a session without address or project is not sent here: the one that is known must be the same."""
     if session.origin not in {"", endpoint.origin}:
         how = "name that with --url, and its project with --project-id, to send it"
         return f"it is for {session.origin}: {how}, {_TRUST}"
@@ -215,9 +219,13 @@ def _partial_hindrance(session: SessionManifest, endpoint: Endpoint) -> str:
 
 
 def delivered(
-    folder: SessionFolder, session: SessionManifest, configuration: Configuration, token: Token, how: Manner = _CAREFUL
+    folder: SessionFolder,
+    session: SessionManifest,
+    configuration: Configuration,
+    token: Token,
+    options: SendOptions = _DEFAULTS,
 ) -> Exit:
-    """Send what a session's folder holds, told as it goes and at its end; the caller holds the folder's lock."""
+    """Send a session, with its progress and outcome on stderr; the caller has the folder's lock."""
     before = ledger_from(folder.ledger)
     acknowledged, dropped = before.total("acknowledged"), before.total("dropped")
     runtime = Runtime(clock=time.monotonic, random=random.random, log=Log(folder.log).write)
@@ -234,37 +242,37 @@ def delivered(
             runtime,
             on_progress=progress.show,
             artifact_store=artifact_store_for(_store(configuration), time.monotonic),
-            unknown=how.unknown,
-            is_in_new_run=how.is_in_new_run,
+            unknown=options.unknown,
+            is_in_new_run=options.is_in_new_run,
             max_in_flight=max_in_flight(configuration.endpoint),
         ).run()
     state = delivery.state
-    if how.prints_run and state.run is not None:
+    if options.prints_run and state.run is not None:
         echo_result(state.run)
-    _told_on_the_way(folder, state, state.total("dropped") - dropped)
-    return _told(folder, delivery, state.total("acknowledged") - acknowledged, configuration)
+    _echo_decisions(folder, state, state.total("dropped") - dropped)
+    return _echo_outcome(folder, delivery, state.total("acknowledged") - acknowledged, configuration)
 
 
 def _store(configuration: Configuration) -> ArtifactStoreConfig | None:
-    """Return the user's own store of files, and tell when it cannot be used."""
+    """Return the user's own store of artifacts; an unusable one is shown and not used."""
     store, trouble = artifact_store(configuration, os.environ, Path.cwd())
     if trouble:
         echo_stderr(trouble)
     return store
 
 
-def _told_on_the_way(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
-    """Tell what was decided while sending."""
+def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
+    """Print the decisions made while sending: renamed statuses, artifacts that were not stored, dropped results."""
     for before, now in state.renamed.items():
         echo_stderr(f"{folder.id}: the server does not know the status {before!r}: sent as {now!r}")
     for line in unstored_lines(state.unstored_reasons):
         echo_stderr(f"{folder.id}: {line}")
     if dropped:
         gone = pluralize(dropped, "result")
-        echo_stderr(f"{folder.id}: {gone} dropped, as asked: nobody can tell whether the server has them")
+        echo_stderr(f"{folder.id}: {gone} dropped, as requested: the server may or may not have them")
 
 
-def _told(folder: SessionFolder, delivery: Dispatcher, sent: int, configuration: Configuration) -> Exit:
+def _echo_outcome(folder: SessionFolder, delivery: Dispatcher, sent: int, configuration: Configuration) -> Exit:
     state = delivery.state
     counts = _counts_of(delivery)
     arrived = _arrived(delivery, sent, has_results=bool(counts))
@@ -278,22 +286,22 @@ def _told(folder: SessionFolder, delivery: Dispatcher, sent: int, configuration:
         if why := folder.remove():
             echo_stderr(f"{folder.id}: its folder is left alone: {why}")
         if state.run is not None:
-            tell_look(configuration, state.run)
+            echo_how_to_look(configuration, state.run)
         return Exit.DONE
     rejected = state.total("rejected")
-    kept = [
+    remaining = [
         (int(state.done.get("left", 0)), "to be sent"),
         (rejected, "rejected by the server"),
-        (state.total("held"), "held: nobody can tell whether they arrived (--unknown=send|drop decides it)"),
+        (state.total("held"), "held: delivery unconfirmed (--unknown=send|drop decides it)"),
         (int(state.done.get("damaged", 0)), "damaged records that cannot be read"),
     ]
-    parts = ", ".join(f"{count} {what}" for count, what in kept if count) or "the run is not completed"
+    parts = ", ".join(f"{count} {what}" for count, what in remaining if count) or "the run is not completed"
     why = delivery.stopped or state.trouble or "; ".join(state.reasons[:3])
     if state.is_run_gone:
         why = f"{why}: add --new-run to send it to a new run"
     text = f"{folder.id}: {arrived}; kept in {folder.path}: {parts}{f' ({why})' if why else ''}"
     if state.run is not None and sent:
-        tell_link(configuration, state.run)
+        echo_link(configuration, state.run)
     _echo_counts(folder, counts)
     echo_stderr(text, colour="yellow")  # last: it is what the user has to act on
     if state.trouble_class == "token":
@@ -310,7 +318,7 @@ def _counts_of(delivery: Dispatcher) -> Counter[str]:
 
 
 def _arrived(delivery: Dispatcher, sent: int, *, has_results: bool) -> str:
-    """Return how much was sent, and where; of a session without results, as one that ends a run, what it was for."""
+    """Return in words the number of results sent and their run, or what a session without results has done."""
     run = delivery.state.run
     if has_results or run is None:
         return f"{pluralize(sent, 'result')} sent{'' if run is None else f' to run {run}'}"

@@ -1,4 +1,4 @@
-"""``automation-report spool``: what sessions have left in the spool, and its removal."""
+"""``automation-report spool``: list the sessions in the spool, and remove them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pytest_automation_report.cli.context import (
     with_exit_codes,
 )
 from pytest_automation_report.cli.help import CommandGroup
-from pytest_automation_report.cli.output import age, is_person_reading, tell_table
+from pytest_automation_report.cli.output import age, echo_table, is_person_reading
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.spool.folder import session_folders
 from pytest_automation_report.spool.removal import named, others_in
@@ -51,91 +51,98 @@ def spool() -> None:
 @setting_options("spool")
 @with_exit_codes
 def list_sessions(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
-    """Print a line for each session with its id, state, age, results and server."""
+    """Print a line for each session with its id, state, age, results and server, and the other files in the spool."""
     spool = configuration_of(options)[0].spool
-    found = [read_spooled_session(each, time.time()) for each in session_folders(spool)]
+    sessions = [read_spooled_session(folder, time.time()) for folder in session_folders(spool)]
     if is_json:
-        click.echo(json.dumps([{**asdict(each), "left": each.left} for each in found], indent=2))
+        click.echo(json.dumps([{**asdict(session), "left": session.left} for session in sessions], indent=2))
         return Exit.DONE
     if is_person_reading():
-        tell_table(_COLUMNS, [_row(each) for each in found])
+        echo_table(_COLUMNS, [_row(session) for session in sessions])
     else:
-        for each in found:
-            click.echo(sanitized("  ".join(_row(each))))
-    echo_stderr(pluralize(len(found), "session") if found else "the spool is empty")
+        for session in sessions:
+            click.echo(sanitized("  ".join(_row(session))))
+    echo_stderr(pluralize(len(sessions), "session") if sessions else "the spool is empty")
     _show_others(spool)
     return Exit.DONE
 
 
 @spool.command("drop")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "is_all", is_flag=True, help="Remove all sessions that nobody works on.")
+@click.option("--all", "is_all", is_flag=True, help="Remove all sessions that no pytest and no sender works on.")
 @setting_options("spool")
 @with_exit_codes
 def drop_sessions(ids: Sequence[str], *, is_all: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
     """Remove sessions with results that were not sent.
 
-    Exits with 3 if a sender or pytest works on one, or if a folder holds anything that no session made: that stays.
+    Exits with 3 if pytest or a sender works on one of them, or if its folder has files that no session created. Both
+    are kept.
     """
     if bool(ids) == is_all:
         raise click.UsageError("name the ids of sessions (see 'automation-report spool list'), or write --all")
     spool = configuration_of(options)[0].spool
-    folders = {each.id: each for each in session_folders(spool)}
-    for each in ids:
-        if each not in folders:
-            raise SettingError("ID", each, "write an id of 'automation-report spool list'")
-    found = _dropped([folders[each] for each in ids] if ids else list(folders.values()))
+    folders = {folder.id: folder for folder in session_folders(spool)}
+    for session_id in ids:
+        if session_id not in folders:
+            raise SettingError("ID", session_id, "write an id of 'automation-report spool list'")
+    code = _drop([folders[session_id] for session_id in ids] if ids else list(folders.values()))
     if is_all:
         remove_empty(spool)
         _show_others(spool)
-    return found
+    return code
 
 
 def _show_others(spool: Path) -> None:
-    """Print the number and the first names of what no session made and what is therefore left alone."""
+    """Print the number and the first names of other files in the spool, which no command removes."""
     try:
         others = others_in(spool)
     except FileNotFoundError:
         return
-    for each in abandoned_alone(spool, now=time.time()):
-        name, _, why = each.partition(": ")
-        echo_stderr(f"{name}: left alone: {why}")
+    for line in abandoned_alone(spool, now=time.time()):
+        name, _, reason = line.partition(": ")
+        echo_stderr(f"{name}: left alone: {reason}")
     if others:
         is_one = len(others) == 1
         what = f"{len(others)} other {'file or folder' if is_one else 'files and folders'} in {spool}"
         echo_stderr(f"{what} {'is' if is_one else 'are'} left alone: {named(others)}")
 
 
-def _dropped(folders: Sequence[SessionFolder]) -> Exit:
-    """Remove sessions, print the ids of those that are gone, tell why others are not."""
-    gone = 0
-    for each in folders:
-        why = discard_session(each)
-        if why:
-            echo_stderr(f"{each.id}: kept: {why}")
+def _drop(folders: Sequence[SessionFolder]) -> Exit:
+    """Remove sessions; print the ids of those that are removed, and why the others are kept."""
+    removed = 0
+    for folder in folders:
+        reason = discard_session(folder)
+        if reason:
+            echo_stderr(f"{folder.id}: kept: {reason}")
             continue
-        gone += 1
-        click.echo(each.id)
-    echo_stderr(f"{gone} of {len(folders)} sessions removed" if folders else "there is nothing to remove")
-    return Exit.DONE if gone == len(folders) else Exit.KEPT
+        removed += 1
+        click.echo(folder.id)
+    echo_stderr(f"{removed} of {len(folders)} sessions removed" if folders else "there is nothing to remove")
+    return Exit.DONE if removed == len(folders) else Exit.KEPT
 
 
-def _row(kept: SpooledSession) -> tuple[str, ...]:
+def _row(session: SpooledSession) -> tuple[str, ...]:
     parts = [
-        (kept.left, "to be sent"),
-        (kept.acknowledged, "delivered"),
-        (kept.rejected, "rejected"),
-        (kept.held, "held"),
+        (session.left, "to be sent"),
+        (session.acknowledged, "delivered"),
+        (session.rejected, "rejected"),
+        (session.held, "held"),
     ]
-    results = ", ".join(f"{count} {what}" for count, what in parts if count) or kept.trouble or "no results"
-    return kept.id, kept.state, age(kept.age_seconds), f"{results}{_where(kept)}"
+    results = ", ".join(f"{count} {state}" for count, state in parts if count) or session.trouble or "no results"
+    return session.id, session.state, age(session.age_seconds), f"{results}{_destination(session)}"
 
 
-def _where(kept: SpooledSession) -> str:
-    if kept.trouble:
+def _destination(session: SpooledSession) -> str:
+    if session.trouble:
         return ""
-    if kept.address and kept.project_id:
-        return f" for {kept.address}, project {kept.project_id}"
-    known = f" for {kept.address}" if kept.address else f" for project {kept.project_id}" if kept.project_id else ""
-    missing = "project" if kept.address else "address" if kept.project_id else "address and project"
+    if session.address and session.project_id:
+        return f" for {session.address}, project {session.project_id}"
+    known = (
+        f" for {session.address}"
+        if session.address
+        else f" for project {session.project_id}"
+        if session.project_id
+        else ""
+    )
+    missing = "project" if session.address else "address" if session.project_id else "address and project"
     return f"{known}, for the {missing} that is configured when it is sent"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pytest_automation_report.cli.context import Exit, echo_stderr, setting_options, stored_at, with_exit_codes
-from pytest_automation_report.cli.output import is_person_reading, tell_table
+from pytest_automation_report.cli.output import echo_table, is_person_reading
 from pytest_automation_report.cli.store import opened_store
 from pytest_automation_report.errors import SettingError
 
@@ -40,7 +40,7 @@ def list_statuses(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - cl
         click.echo(json.dumps(found["statuses"], indent=2))
         return Exit.DONE
     rows = [(each["id"], each["name"], _meaning(each), ", ".join(each["aliases"])) for each in found["statuses"]]
-    tell_table(_COLUMNS, rows)
+    echo_table(_COLUMNS, rows)
     return Exit.DONE
 
 

@@ -1,4 +1,4 @@
-"""``automation-report submit``: results of any tool that writes JUnit XML, delivered as those of pytest."""
+"""``automation-report submit``: deliver the results in JUnit XML files of any tool as those of pytest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pytest_automation_report.cli.context import (
     setting_options,
     with_exit_codes,
 )
-from pytest_automation_report.cli.send import Manner, delivered
+from pytest_automation_report.cli.send import SendOptions, delivered
 from pytest_automation_report.errors import ResultFileError
 from pytest_automation_report.junit.submission import Submission
 from pytest_automation_report.settings.run import recording_options
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.configuration import Configuration
 
 RESULT_SETTINGS = ("folder_prefix", "statuses", "redact", "redact_builtin", "spool")
-"""Settings that say how results are read from files, and where they wait."""
+"""Settings for reading results from files, and for the spool that holds them."""
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @click.option(
-    "--ignore-parse-error", is_flag=True, help="Tell of files that cannot be read, and send the results of the others."
+    "--ignore-parse-error", is_flag=True, help="Report files that cannot be read, and send the results of the others."
 )
 @click.option("--allow-empty", is_flag=True, help="Exit with 0 where there is no result to send.")
 @setting_options(*CONNECTION, *NEW_RUN, *SHARING, *RESULT_SETTINGS)
@@ -53,16 +53,16 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
     --run-key stays open. When the server is down the results stay in the spool until "automation-report send".
     """
     configuration, token = configured(options)
-    found = list(paths_of(files))
+    paths = list(paths_of(files))
     submission = Submission(configuration.spool, rules_of(configuration, token))
     try:
-        fill(submission, found, is_lenient=ignore_parse_error)
+        fill(submission, paths, is_lenient=ignore_parse_error)
     except BaseException:
         submission.discard()
         raise
     if not submission.results:
         submission.discard()
-        echo_stderr(f"no results in {submission.files} of {pluralize(len(found), 'file')}: nothing was sent")
+        echo_stderr(f"no results in {submission.files} of {pluralize(len(paths), 'file')}: nothing was sent")
         return Exit.DONE if allow_empty else Exit.USAGE
     run, sharing = new_run(configuration, submission.id)
     folder, session, lock = submission.finished(
@@ -73,13 +73,13 @@ def submit(files: tuple[str, ...], *, ignore_parse_error: bool, allow_empty: boo
         joined_run=configuration.run_id,
     )
     try:
-        return delivered(folder, session, configuration, token, Manner(prints_run=True))
+        return delivered(folder, session, configuration, token, SendOptions(prints_run=True))
     finally:
         os.close(lock)
 
 
 def rules_of(configuration: Configuration, token: Token) -> RecordingOptions:
-    """Return how results of files are made."""
+    """Return the recording options for results of files."""
     return recording_options(
         configuration, "", secrets_from(os.environ, token, is_builtin=configuration.redact_builtin)
     )
@@ -88,13 +88,13 @@ def rules_of(configuration: Configuration, token: Token) -> RecordingOptions:
 def fill(submission: Submission, paths: Iterable[Path], *, is_lenient: bool) -> None:
     """Add the results of these files; raises `ResultFileError` for one that cannot be read, if not lenient."""
     for path in paths:
-        count = _added(submission, path, is_lenient=is_lenient)
+        count = _add_file(submission, path, is_lenient=is_lenient)
         if count == 0:
             echo_stderr(f"{path}: no results")
 
 
-def _added(submission: Submission, path: Path, *, is_lenient: bool) -> int | None:
-    """Return how many results a file had, ``None`` for one that was passed over."""
+def _add_file(submission: Submission, path: Path, *, is_lenient: bool) -> int | None:
+    """Add the results of a file; return their number, None for a file that cannot be read and was skipped."""
     try:
         return submission.add_file(path)
     except ResultFileError as error:
@@ -106,13 +106,13 @@ def _added(submission: Submission, path: Path, *, is_lenient: bool) -> int | Non
 
 
 def matches(pattern: str) -> list[Path]:
-    """Return what a name or pattern leads to, but for folders."""
+    """Return the paths that match a name or pattern, without folders."""
     names = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - pathlib takes no absolute pattern
     return [Path(name) for name in names if not Path(name).is_dir()]
 
 
 def paths_of(patterns: Iterable[str]) -> Iterator[Path]:
-    """Yield the files of these names and patterns, each once; raises `ResultFileError` for one without a file."""
+    """Yield the files that match these names and patterns, each once; raises `ResultFileError` for one without any."""
     seen: set[str] = set()
     for pattern in patterns:
         paths = matches(pattern)

@@ -1,4 +1,4 @@
-"""What the terminal says about a reported session: values in, lines out."""
+"""Write the lines of the terminal summary about a reported session."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ _REMEDIES: Final[Mapping[str, str]] = {
 class SessionOutcome:
     """How the reporting of a session ended.
 
-    ``log`` are the last lines of a sender that never got ready; ``is_run_gone`` if the rest needs a new run;
-    ``renamed`` are statuses that the server does not know, each with what was sent instead; ``unstored`` says why files
-    of results are not stored, each with their number.
+    ``log`` has the last lines of a sender that failed at its start. ``is_run_gone`` if the remaining results need a
+    new run. ``renamed`` are statuses that the server does not know, each with the one that was sent instead.
+    ``unstored`` are reasons why artifacts are not stored, each with the number of artifacts.
     """
 
     tally: SessionCounts
@@ -82,19 +82,19 @@ class Shell:
 
 
 def relative_to_cwd(path: Path, here: Path) -> str:
-    """Return a path as a person in the folder ``here`` would write it."""
+    """Return a path as a user in the folder ``here`` types it: relative if it is below that folder."""
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def target(configuration: Configuration, here: Path) -> str:
-    """Return where results go, without anything secret, for a person in the folder ``here``."""
+    """Return the destination of results without secrets, for a user in the folder ``here``."""
     if configuration.endpoint.is_embedded:
         return f"the embedded store {relative_to_cwd(configuration.database, here)}"
     return f"{configuration.url or 'an unknown address'}, project {configuration.project_id or 'unknown'}"
 
 
 def header_line(configuration: Configuration, here: Path, *, key: str = "") -> str:
-    """Return the line for the head of pytest's output; ``key`` is that of a run that jobs share, filled."""
+    """Return the line for pytest's header; ``key`` is that of a run which jobs share, with its placeholders filled."""
     how = "" if configuration.delivery == "live" else ", to be sent later"
     shared = f", in the run of the key {key}" if key else ""
     joined = f", joining run {configuration.run_id}" if configuration.run_id is not None else shared
@@ -110,10 +110,10 @@ def report_lines(
     verbosity: int = 0,
     stats: Mapping[str, Sequence[object]] | None = None,
 ) -> list[str]:
-    """Return the lines of the summary, for a person at this shell.
+    """Return the lines of the summary, for a user at this shell.
 
-    ``stats`` are pytest's reports by the words of its last line, where it writes one.
-    With verbosity -1 a session that went well is one line, below that none; what a user must act on is always told.
+    ``stats`` are pytest's reports by the words of its last line, if it writes one. With verbosity -1 a delivered
+    session is one line, below that none. Problems are shown at every verbosity.
     """
     lines = _troubles(ending, troubles)
     if ending is None or ending.tally.seen == 0:
@@ -129,7 +129,7 @@ def report_lines(
 
 
 def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str, int]) -> str:
-    """Return why the results by status differ from pytest's last line, empty when they do not or it has none."""
+    """Return why the results by status differ from pytest's last line, "" if they do not or if it has none."""
     words = ("passed", "failed", "error", "skipped")
     ours = [counts.get("failure" if word == "failed" else word, 0) for word in words]
     if not stats or ours == [len(stats.get(word, ())) for word in words]:
@@ -137,32 +137,32 @@ def counted_otherwise(stats: Mapping[str, Sequence[object]], counts: Mapping[str
     nodeids = Counter(getattr(report, "nodeid", "") for word in words for report in stats.get(word, ()))
     repeated = sum(1 for amount in nodeids.values() if amount > 1)
     subtests = sum(len(reports) for word, reports in stats.items() if word.startswith("subtests"))
-    told = [
+    reasons = [
         (len(stats.get("xfailed", ())), "xfailed {} among the skipped"),
         (len(stats.get("xpassed", ())), "xpassed {} among the passed"),
         (len(stats.get("rerun", ())), "rerun {} part of their tests"),
         (subtests, "subtests {} part of their tests"),
         (repeated, "with several outcomes {} counted once"),
     ]
-    parts = [f"{amount} {text.format('is' if amount == 1 else 'are')}" for amount, text in told if amount]
+    parts = [f"{amount} {text.format('is' if amount == 1 else 'are')}" for amount, text in reasons if amount]
     return f"counted otherwise than in pytest's last line: {', '.join(parts) or 'a plugin changes or repeats reports'}"
 
 
 def job_lines(
     configuration: Configuration, ending: SessionOutcome, troubles: Sequence[str], *, shell: Shell
 ) -> tuple[list[str], list[str]]:
-    """Return what went wrong with the reporting, and what was not delivered, for the page of a CI job."""
+    """Return the lines about warnings, and those about results that were not delivered, for the page of a CI job."""
     is_whole = ending.is_whole or ending.tally.seen == 0
     return _troubles(ending, troubles), [] if is_whole else _undelivered(configuration, ending, shell)
 
 
 def run_page(configuration: Configuration, run: int | None) -> str:
-    """Return the web address of a run, empty for the embedded server, which is served on demand alone."""
+    """Return the web address of a run, "" for the embedded store, which is not always served."""
     return f"{configuration.url}{RUN_PAGE.format(run=run)}" if run is not None and configuration.url else ""
 
 
 def look_at(configuration: Configuration, run: int, shell: Shell) -> str:
-    """Return where a run can be seen: its web address, or the command that opens its page from the embedded store."""
+    """Return how to look at a run: its web address, or the command that serves the store and opens its page."""
     if not configuration.endpoint.is_embedded:
         return run_page(configuration, run)
     words = [*shell.command, "serve", "--open", "--run", str(run)]
@@ -179,8 +179,8 @@ def _left_behind(configuration: Configuration, leftovers: LeftoverCounts, shell:
         removed, days = pluralize(leftovers.removed, "earlier session"), pluralize(configuration.keep_spool, "day")
         lines.append(f"{removed} removed, kept for {days} without being sent")
     lines += [
-        f"left alone in {relative_to_cwd(configuration.spool, shell.here)}: {sanitize(each)}"
-        for each in leftovers.alone[:_REASONS]
+        f"left alone in {relative_to_cwd(configuration.spool, shell.here)}: {sanitize(reason)}"
+        for reason in leftovers.alone[:_REASONS]
     ]
     if len(leftovers.alone) > _REASONS:
         lines.append(f"{len(leftovers.alone) - _REASONS} more folders are left alone: see automation-report spool list")
@@ -199,10 +199,10 @@ def _lost(losses: WriteLosses) -> list[str]:
 
 
 def unstored_lines(unstored: Sequence[tuple[str, int]]) -> list[str]:
-    """Return what is told of files that results name but that nobody has stored: why, each with their number."""
+    """Return the lines about artifacts that were not stored: their number by reason."""
     return [
-        f"{pluralize(count, 'artifact')} named in results, but not stored: {sanitize(why, STRING_UNITS)}"
-        for why, count in unstored[:_REASONS]
+        f"{pluralize(count, 'artifact')} named in results, but not stored: {sanitize(reason, STRING_UNITS)}"
+        for reason, count in unstored[:_REASONS]
     ]
 
 
@@ -249,20 +249,20 @@ def _database_words(configuration: Configuration, here: Path) -> list[str]:
 
 
 def _troubles(ending: SessionOutcome | None, troubles: Sequence[str]) -> list[str]:
-    """Return what went wrong, apart from the delivery."""
-    lines = [sanitize(each, STRING_UNITS) for each in troubles]
+    """Return the warnings and errors, without those about undelivered results."""
+    lines = [sanitize(warning, STRING_UNITS) for warning in troubles]
     if ending is None:
         return lines
     tally = ending.tally
-    lines += [sanitize(each, STRING_UNITS) for each in tally.told]
+    lines += [sanitize(message, STRING_UNITS) for message in tally.told]
     lines += [
         f"the server does not know the status {sanitize(before)}: sent as {sanitize(now)}"
         " (set automation_report_statuses)"
         for before, now in ending.renamed
     ]
     lines += unstored_lines(ending.unstored)
-    lines += [f"error in reporting: {sanitize(each, STRING_UNITS)}" for each in (*tally.faults, *tally.mismatches)]
-    # Once, since each process reports an unknown hook that it sees.
+    lines += [f"error in reporting: {sanitize(error, STRING_UNITS)}" for error in (*tally.faults, *tally.mismatches)]
+    # Each line once: every process reports an unknown hook.
     return [*dict.fromkeys((*lines, *_lost(ending.losses)))]
 
 
@@ -305,18 +305,20 @@ def _undelivered(configuration: Configuration, ending: SessionOutcome, shell: Sh
     if tally.rejected:
         lines.append(f"{pluralize(tally.rejected, 'result')} rejected by the server, kept in {folder}")
     if tally.held:
-        lines.append(f"{pluralize(tally.held, 'result')} held in {folder}: nobody can tell whether the server has them")
-    lines += [f"  {sanitize(each)}" for each in ending.reasons[:3]]
+        lines.append(
+            f"{pluralize(tally.held, 'result')} held in {folder}: delivery unconfirmed: the server may or may not have them"
+        )
+    lines += [f"  {sanitize(reason)}" for reason in ending.reasons[:3]]
     if tally.left or not tally.is_complete:
         kept = f"{pluralize(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
         lines.append(f"{kept}{_missing(configuration) or _why(ending)}")
         lines.append(f"send: {send_command(configuration, shell, is_new_run=ending.is_run_gone)}")
-    lines += [f"  sender: {sanitize(each)}" for each in ending.log]
+    lines += [f"  sender: {sanitize(line)}" for line in ending.log]
     return lines
 
 
 def _missing(configuration: Configuration) -> str:
-    """Return which settings results without a destination wait for, "" if they have one."""
+    """Return which settings a session without address or project needs before it can be sent, "" if none."""
     missing = [
         setting(name).environment
         for name, value in (("url", configuration.endpoint.origin), ("project_id", configuration.project_id))
