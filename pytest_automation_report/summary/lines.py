@@ -305,9 +305,8 @@ def _undelivered(configuration: Configuration, ending: SessionOutcome, shell: Sh
     if tally.rejected:
         lines.append(f"{pluralize(tally.rejected, 'result')} rejected by the server, kept in {folder}")
     if tally.held:
-        lines.append(
-            f"{pluralize(tally.held, 'result')} held in {folder}: delivery unconfirmed: the server may or may not have them"
-        )
+        held = pluralize(tally.held, "result")
+        lines.append(f"{held} held in {folder}: delivery unconfirmed: the server may or may not have them")
     lines += [f"  {sanitize(reason)}" for reason in ending.reasons[:3]]
     if tally.left or not tally.is_complete:
         kept = f"{pluralize(tally.left, 'result')} kept in {folder}" if tally.left else "the run is not completed"
