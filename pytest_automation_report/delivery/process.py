@@ -19,6 +19,7 @@ from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.dispatcher import Dispatcher
+from pytest_automation_report.delivery.follower import SessionFollower
 from pytest_automation_report.delivery.handover import DeliveryContext, Runtime
 from pytest_automation_report.delivery.in_flight import max_in_flight
 from pytest_automation_report.delivery.queues import WorkerQueues
@@ -50,87 +51,11 @@ DIED_NOTE: Final = "pytest died before the session ended"
 
 _LEDGER_LOST: Final = "a test deleted the spool while it ran, and with it the ledger that says what was sent"
 
-_READ_AHEAD: Final = 1000
-"""Number of a worker's waiting results at which its file is not read further: the spool is the queue, not memory."""
-
 _LOOKS_WHILE_TESTS_RUN: Final = 5
 """How many times the sender only looks for news before it reads the files, to save CPU time that the tests need."""
 
 _ReconciledRun: TypeAlias = Literal["reconciled", "refused", "unreachable"]
 """How the reconciliation of a run's open intents ended: all closed; the server refuses to answer; no answer."""
-
-
-@dataclass(slots=True)
-class SessionFollower:
-    """Reads a session's files into queues and notices the session's end; owned by the sender.
-
-    ``controller`` is the leading pytest process, None if there is none to follow, as in `automation-report send`.
-    ``session_time_us`` returns the time of the session's clock in microseconds, 0 if that is unknown.
-    """
-
-    files: SpoolReader
-    queues: WorkerQueues
-    timeouts: Timeouts
-    controller: Process | None
-    captured_output: CapturedOutput | None = None
-    session_time_us: Callable[[], int] = lambda: 0
-    _processes: dict[str, Process] = field(default_factory=dict)
-    _controller_died_at: float | None = None
-
-    def read(self) -> None:
-        """Apply all new records."""
-        for worker, records in self.files.added(self._is_full):
-            for placed in records:
-                self.queues.apply(worker, placed)
-            queue = self.queues.of(worker)
-            queue.position = self.files.position(worker)
-            # Both are opened while the process lives: later its id, and its files without a name, are gone.
-            if queue.pid and worker not in self._processes and self.controller is not None:
-                self._processes[worker] = Process(queue.pid)
-            if queue.captured_files and self.captured_output is not None:
-                self.captured_output.watch(worker, queue.pid, queue.captured_files)
-                queue.captured_files = ()
-        self.queues.merge_crashed()
-
-    def _is_full(self, worker: str) -> bool:
-        return len(self.queues.of(worker).results) >= _READ_AHEAD
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the session has ended, even if files are not read to their end yet, since too many results wait."""
-        has_ended = self.queues.is_decided or self.queues.end is not None
-        return has_ended or (self.files.is_behind and self._is_left_alone())
-
-    def _is_left_alone(self) -> bool:
-        """Whether the leading process is gone, or there is none to follow."""
-        return self.controller is None or not self.controller.is_alive()
-
-    def decide_end(self, now: float) -> None:
-        """Turn open attempts into results, once the session has ended or all its processes are dead.
-
-        Workers that outlive the leading process get ``worker_grace`` seconds to end. ``now`` is the sender's clock.
-        """
-        if self.queues.is_decided or self.files.is_behind:
-            return
-        if self.queues.end is not None:
-            self.queues.finalize("interrupted")
-        elif self._is_left_alone():
-            self._controller_died_at = now if self._controller_died_at is None else self._controller_died_at
-            has_living_workers = any(process.is_alive() for process in self._processes.values())
-            if not has_living_workers or now - self._controller_died_at > self.timeouts.worker_grace:
-                self._decide_after_death()
-
-    def _decide_after_death(self) -> None:
-        """Read once more, then decide: a process that ended in order since the last read has written its END."""
-        self.read()
-        if not self.files.is_behind:
-            self.queues.finalize("died" if self.queues.end is None else "interrupted", self.session_time_us())
-
-    def close(self) -> None:
-        """Close the descriptors of processes and of captured output."""
-        for resource in (self.controller, *self._processes.values(), self.captured_output):
-            if resource is not None:
-                resource.close()
 
 
 @dataclass(slots=True)

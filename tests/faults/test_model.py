@@ -18,9 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.delivery.dispatcher import Dispatcher
+from pytest_automation_report.delivery.follower import SessionFollower
 from pytest_automation_report.delivery.handover import DeliveryContext, Timeouts
 from pytest_automation_report.delivery.in_flight import InFlightRequests
-from pytest_automation_report.delivery.process import SessionFollower
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import Reconciliation
 from pytest_automation_report.delivery.rejections import RejectedResults

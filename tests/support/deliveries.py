@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_automation_report.api.models import Artifact, Field, NewRun, Resources, Test, encoded
 from pytest_automation_report.delivery.dispatcher import Dispatcher
+from pytest_automation_report.delivery.follower import SessionFollower
 from pytest_automation_report.delivery.handover import DeliveryContext, Runtime, Timeouts
 from pytest_automation_report.delivery.in_flight import InFlightRequests
-from pytest_automation_report.delivery.process import Sender, SessionFollower
+from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.rejections import RejectedResults
 from pytest_automation_report.recording.options import RecordingOptions
