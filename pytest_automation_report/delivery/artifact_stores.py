@@ -77,7 +77,7 @@ def stored_file(url: str, name: str, mime_type: str | None) -> StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class FolderStore:
-    """A folder on this machine, whose files somebody else serves, such as the CI; ``template`` is of their URLs."""
+    """A folder on this machine, whose files the CI or another program serves; ``template`` is for their URLs."""
 
     folder: Path
     template: str

@@ -132,7 +132,7 @@ class Dispatcher:
         return self.responses.reconcile(intent)
 
     def await_responses(self) -> None:
-        """Wait for all responses; each request has a deadline of its own."""
+        """Wait for all responses; each request has a separate deadline."""
         while self.in_flight:
             self.in_flight.wait(self.context.timeouts.poll)
             self._take_responses()

@@ -62,9 +62,9 @@ _ReconciledRun: TypeAlias = Literal["reconciled", "refused", "unreachable"]
 class Sender:
     """One life of a sender; its owner holds the lock of the session's folder.
 
-    ``unknown`` is what is done with results of which the server cannot show whether they arrived. With
-    ``is_in_new_run`` what remains goes to a new run. ``max_in_flight`` and ``artifact_store`` are the dispatcher's,
-    ``session_time_us`` and ``captured_output`` the follower's.
+    ``unknown`` is the user's decision on results of which the server cannot show whether they arrived. With
+    ``is_in_new_run`` the remaining results go to a new run. ``max_in_flight`` and ``artifact_store`` are for the
+    dispatcher, ``session_time_us`` and ``captured_output`` for the follower.
     """
 
     folder: SessionFolder
@@ -169,7 +169,7 @@ class Sender:
                 return
 
     def _hold_results(self, worker: str, queue: WorkerQueue, ledger: LedgerFile) -> None:
-        """Hold what waits in a queue by an intent that is never sent: the ledger knows results by their intents."""
+        """Hold the waiting results of a queue by an intent that is never sent: a ledger has results only in intents."""
         account = ledger.state.account(worker)
         results = [result for result in queue.results if not account.is_settled(result.offset)]
         queue.results.clear()  # makes room for the next part of the file
@@ -180,7 +180,7 @@ class Sender:
             ledger.write("held", i=intent.number, why=_LEDGER_LOST)
 
     def _restore(self) -> None:
-        """Create and lock the folder that a test has deleted: a lock on the deleted file excludes nobody."""
+        """Create and lock the folder that a test has deleted: a lock on the deleted file excludes no other sender."""
         self.folder.file_of(self.session).copy(Disk())
         lock = self.folder.locked()
         if lock is None:
@@ -200,7 +200,7 @@ class Sender:
             self._read(follower, dispatcher, deadlines)
 
     def _read(self, follower: SessionFollower, dispatcher: Dispatcher, deadlines: Deadlines) -> None:
-        """Read what is new, and act on the session's end when it is seen for the first time."""
+        """Read the new records, and act on the session's end when it is seen for the first time."""
         began = self.runtime.clock()
         follower.read()
         follower.decide_end(self.runtime.clock())

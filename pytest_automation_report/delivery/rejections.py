@@ -132,7 +132,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class RefusalDecision:
-    """How to go on after a refused append; with ``is_final`` nothing more is to be sent."""
+    """The way to go on after a refused append; with ``is_final`` nothing more is to be sent."""
 
     rejections: tuple[Rejection, ...] = ()
     alias_changes: tuple[AliasChange, ...] = ()

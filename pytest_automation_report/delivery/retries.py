@@ -49,7 +49,7 @@ class RetryPolicy:
     stopped: str = ""
     _backoff_until: float = 0.0
     _throttled_until: float = 0.0
-    # Class and reason of the last error, as the ledger's record "trouble" has them: pytest's summary shows them.
+    # Class and reason of the last error, written to the ledger by `record_error`: pytest's summary shows them.
     _last_error: tuple[str, str] = ("", "")
     _is_run_gone: bool = False
     _failures: int = 0

@@ -1,8 +1,13 @@
-"""The spool: what a session's processes leave on disk for the sender.
+"""The folders of the spool: one for each session, with all its files.
 
-One folder below the spool for each session. In it: ``session.json`` (what the run is and where it goes, never the
-token), one ``WORKER.records`` file for each writing process, and what the sender adds (``ledger``, ``lock``,
-``sender.log``). Folders have mode 0700, files 0600.
+``session.json`` is the manifest: the run and its destination, never the token. Each process that writes has one
+``WORKER.records`` file; ``files`` holds the files of results. The sender adds ``ledger``, ``lock``, ``sender.log`` and
+``rejected.jsonl``. Folders have mode 0700, files 0600.
+
+A session's folder is hidden until its manifest is complete, so that no sender finds a part of it::
+
+    new_session_folder       write_session          publish             remove
+    .20260102T030405-...  -> with session.json  ->  20260102T...  ...  ->  gone: delivered, dropped or too old
 """
 
 from __future__ import annotations
@@ -29,30 +34,31 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.records import PositionedRecord
 
 SESSION_ID_FIELD: Final = "Session id"
-"""Name of the run's field by which a session's run can be found again."""
+"""Name of the run's field by which a sender finds the session's run again, if the response to its creation was lost."""
 
 RECORDS_SUFFIX: Final = ".records"
+# Names of the leading process's file: with xdist, where it runs no tests, and without.
 CONTROLLER: Final = "controller"
 MAIN: Final = "main"
 NOT_RUN: Final = "not-run"
 """Name of the file with the tests that were collected, and of the thread of those that were not run."""
 
-
 _STATE_FOLDER: Final = ".automation-report"
 _HIDING: Final = "."
-_MOST_SESSION_BYTES: Final = 16 << 20
+# A manifest has some kilobytes; a foreign one may have any size.
+_MAX_MANIFEST_BYTES: Final = 16 << 20
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-"""How files of a spool are opened that somebody else may have put there: no link is followed, no pipe waited for."""
+"""Flags for opening files that another user may have put into a spool: follow no link, wait for no pipe."""
 
 _OF_SENDER: Final = frozenset({"ledger", f"ledger{COPY}", "sender.log", "lock"})
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def is_lock_taken(descriptor: int) -> bool:
-    """Lock an open file for this process, and return False if another process holds it.
+    """Lock an open file for this process; return False if another process holds the lock.
 
-    Raises `OSError` where the file system has no locks: NFS, for instance, without its lock service.
+    Raises `OSError` if the file system has no locks: NFS, for instance, without its lock service.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,7 +68,7 @@ def is_lock_taken(descriptor: int) -> bool:
 
 
 def without_locks(error: OSError) -> str:
-    """Return why nothing can be sent from a spool whose lock failed with this error."""
+    """Return the message for a spool whose lock failed with this error."""
     return f"the spool's file system has no locks ({error.strerror or error}), without which nothing is sent"
 
 
@@ -75,7 +81,7 @@ class SessionFolder:
 
     @property
     def id(self) -> str:
-        """The session's id: its folder's name, once it is whole."""
+        """The session's id: its folder's name after `publish`."""
         return self.path.name.lstrip(_HIDING)
 
     @property
@@ -85,67 +91,72 @@ class SessionFolder:
 
     @property
     def log(self) -> Path:
-        """The sender's log: bounded, without the token."""
+        """The sender's log."""
         return self.path / "sender.log"
 
     @property
     def rejected(self) -> Path:
-        """The results that the server could not take, for people."""
+        """The results that the server refused, for people."""
         return self.path / "rejected.jsonl"
 
     @property
     def has_manifest(self) -> bool:
-        """Whether the session was spooled on this host (or on a disk that it shares)."""
+        """Whether the manifest is there: not on another host, and not while a test has deleted it."""
         return self._session_path.exists()
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing of a session is here, only what its sender may have written at its end, or nothing at all."""
+        """Whether nothing is left to send: the folder holds at most the sender's own files."""
         try:
             return _OF_SENDER.issuperset(os.listdir(self.path))  # noqa: PTH208 - as fast as it can be
         except OSError:
-            return False  # gone, or another user's: who opens it finds out
+            return False  # gone, or another user's: opening it raises the error
 
     @property
     def began_ns(self) -> int:
-        """The moment when the session was spooled, by the disk's clock, in nanoseconds since 1970."""
+        """The time when the session was spooled, by the disk's clock, in nanoseconds since 1970."""
         return self._session_path.stat().st_mtime_ns
 
     @property
     def _session_path(self) -> Path:
-        """The file to read: a copy when all died before that had its name, the longest since one may be in parts."""
+        """The manifest, or a copy of it if every process died before renaming its copy.
+
+        Several processes may have died so, some before their copy was complete: the longest copy is read.
+        """
         path = self.path / SESSION_FILE
         if path.exists():
             return path
-        return max(self.path.glob(f"{SESSION_FILE}{COPY}*"), key=lambda each: each.lstat().st_size, default=path)
+        return max(self.path.glob(f"{SESSION_FILE}{COPY}*"), key=lambda copy: copy.lstat().st_size, default=path)
 
     def records(self, worker: str) -> Path:
-        """Return the file that this worker writes."""
+        """Return the path of a worker's records."""
         return self.path / (worker + RECORDS_SUFFIX)
 
     def written(self, worker: str) -> Path:
-        """Return the file to read of this worker: a copy when it died before that had its name."""
+        """Return the path to read a worker's records from: a copy, if its process died before renaming that."""
         path = self.records(worker)
         copy = path.with_name(path.name + COPY)
         return copy if not _is_regular(path) and _is_regular(copy) else path
 
     @property
     def has_ended(self) -> bool:
-        """Whether the session that was spooled here has said that it is over."""
-        leading = [each for each in (self.records(CONTROLLER), self.records(MAIN)) if _is_regular(each)]
+        """Whether the leading process has written the session's END."""
+        leading = [path for path in (self.records(CONTROLLER), self.records(MAIN)) if _is_regular(path)]
         return any(placed.record.kind == "end" for path in leading for placed in head_and_tail(path)[1])
 
     def workers(self) -> list[str]:
-        """Return the names of all workers that have a file, in the order of their names; links and pipes are none."""
+        """Return the names of all workers with a regular file, sorted."""
         try:
-            names = [each.name for each in self.path.iterdir() if _is_regular(each)]
+            names = [path.name for path in self.path.iterdir() if _is_regular(path)]
         except FileNotFoundError:
-            return []  # a test has deleted it: who writes next makes it again
-        found = {name.removesuffix(COPY) for name in names if name.endswith((RECORDS_SUFFIX, RECORDS_SUFFIX + COPY))}
-        return sorted(name.removesuffix(RECORDS_SUFFIX) for name in found)
+            return []  # a test has deleted it: the next process that writes a record creates it again
+        names_of_records = {
+            name.removesuffix(COPY) for name in names if name.endswith((RECORDS_SUFFIX, RECORDS_SUFFIX + COPY))
+        }
+        return sorted(name.removesuffix(RECORDS_SUFFIX) for name in names_of_records)
 
     def writer(self, worker: str) -> SpoolWriter:
-        """Return a writer of this worker's records, which makes the session again where a test deletes it."""
+        """Return a writer of this worker's records, which creates the session again if a test deletes it."""
         if self._known is None and self.has_manifest:
             self.read_session()
         return SpoolWriter(self.records(worker), None if self._known is None else self._session_file(*self._known))
@@ -158,7 +169,9 @@ class SessionFolder:
         self._known = session, self.began_ns
 
     def bind(self, session: SessionManifest) -> None:
-        """Replace ``session.json``, whole or not at all; its age stays. The caller holds the folder's lock.
+        """Replace ``session.json`` by one with a destination, whole or not at all; its time stays.
+
+        The caller holds the folder's lock.
 
         Raises `SpoolError` if it cannot be written.
         """
@@ -178,14 +191,14 @@ class SessionFolder:
         self._known = session, began_ns
 
     def restore(self, session: SessionManifest) -> None:
-        """Make the folder and ``session.json`` again when a test has deleted them; the age stays where it is known.
+        """Create the folder and ``session.json`` again if a test has deleted them, with their time if it is known.
 
-        Raises OSError where that cannot be done.
+        Raises OSError if that fails.
         """
         self.file_of(session).restore(Disk())
 
     def file_of(self, session: SessionManifest) -> ManifestFile:
-        """Return what the folder is made again with: what was written or read here, else what the session says."""
+        """Return the manifest to restore: the one that was written or read by this object, else the session's."""
         return self._session_file(*(self._known or (session, 0)))
 
     def _session_file(self, session: SessionManifest, written_ns: int) -> ManifestFile:
@@ -194,14 +207,14 @@ class SessionFolder:
         return ManifestFile(os.fspath(self.path / SESSION_FILE), data, written_ns, ignored)
 
     def read_session(self) -> SessionManifest:
-        """Return what ``session.json`` says; raises `SpoolError` when it cannot be read or is of a newer format."""
+        """Read the manifest; raises `SpoolError` if it is missing, unreadable or of another format."""
         path = self.path / SESSION_FILE
         try:
             path = self._session_path
             document = json.loads(_bytes_of(path).decode("ascii"))
-            found = document["format"]
-            if found != FORMAT:
-                raise SpoolError(f"{path}: written by another version (format {found}, this version reads {FORMAT})")
+            format_ = document["format"]
+            if format_ != FORMAT:
+                raise SpoolError(f"{path}: written by another version (format {format_}, this version reads {FORMAT})")
             session = manifest_from(document)
             self._known = session, self.began_ns
         except FileNotFoundError as error:
@@ -211,20 +224,20 @@ class SessionFolder:
         return session
 
     def check_owner(self) -> None:
-        """Raise `SpoolError` when somebody else may have made what is in the folder: who sends it answers for it."""
-        found = self.path.stat()
-        if found.st_uid != os.geteuid():
-            raise SpoolError(f"it belongs to user {found.st_uid}: send it as that user, or chown it once you know it")
-        if found.st_mode & _OTHERS_WRITE:
+        """Raise `SpoolError` if another user may have written the session: it would be sent with this user's token."""
+        status = self.path.stat()
+        if status.st_uid != os.geteuid():
+            raise SpoolError(f"it belongs to user {status.st_uid}: send it as that user, or chown it once you know it")
+        if status.st_mode & _OTHERS_WRITE:
             raise SpoolError(f"others can write to {self.path}: chmod it to 0700 once you know what it holds")
-        for each in sorted(self.path.iterdir()):
-            if not _is_regular(each) and not stat.S_ISDIR(each.lstat().st_mode):
-                raise SpoolError(f"{each} is a link or a pipe, which no session makes: remove it")
+        for path in sorted(self.path.iterdir()):
+            if not _is_regular(path) and not stat.S_ISDIR(path.lstat().st_mode):
+                raise SpoolError(f"{path} is a link or a pipe, which no session makes: remove it")
 
     def locked(self) -> int | None:
-        """Return a descriptor that holds the folder's lock until it is closed, or ``None`` when another holds it.
+        """Lock the folder; return a descriptor that holds the lock until it is closed, None if another process has it.
 
-        Raises `FileNotFoundError` when the folder is gone, `SpoolError` when there can be no lock in it.
+        Raises `FileNotFoundError` if the folder is gone, `SpoolError` if it cannot be locked.
         """
         try:
             descriptor = self._lock_file()
@@ -240,13 +253,13 @@ class SessionFolder:
         if not is_ours:
             os.close(descriptor)
             return None
-        if not os.fstat(descriptor).st_nlink:  # its holder has removed the folder meanwhile: this lock keeps nobody out
+        if not os.fstat(descriptor).st_nlink:  # the former holder has removed the folder: this lock excludes no process
             os.close(descriptor)
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(self.path))
         return descriptor
 
     def _lock_file(self) -> int:
-        """Open the lock in the folder itself: in what a link leads to nothing is created."""
+        """Open the lock file by the folder's descriptor: if the path is a link, nothing is created behind it."""
         folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             return os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=folder)
@@ -254,34 +267,34 @@ class SessionFolder:
             os.close(folder)
 
     def publish(self) -> SessionFolder:
-        """Return the folder by the name under which it can be sent: all that belongs into it is there."""
+        """Rename the hidden folder to its final name, and return it: senders may send it from now on."""
         path = self.path.with_name(self.id)
         self.path.rename(path)
-        made = SessionFolder(path)
-        made._known = self._known
-        return made
+        published = SessionFolder(path)
+        published._known = self._known
+        return published
 
     def remove(self) -> str:
-        """Remove the session with its folder; return why that is still there, "" if it is gone.
+        """Remove the session with its folder; return why the folder is still there, "" if it is gone.
 
-        For the process that knows the session as its own: what else somebody has put into the folder stays.
+        For the process that created or delivered the session. Foreign files in the folder stay.
         """
         return remove_session(self.path, is_checked=False)
 
 
 def new_session_folder(spool: Path, moment: str, *, is_hidden: bool = False) -> SessionFolder:
-    """Make a new session's folder; raises `SpoolError` when it cannot be made.
+    """Create the folder of a new session; raises `SpoolError` if that fails.
 
-    ``moment`` begins its name, so that names sort by age. What is hidden is sent by nobody until it is shown.
+    ``moment`` begins its name, so that names sort by age. A hidden folder is not sent before `SessionFolder.publish`.
     """
     if spool.parent.name == _STATE_FOLDER and spool.parent.is_symlink():
-        # A foreign repository can bring it along, to have results written somewhere else.
+        # A foreign repository may contain the link, to have results written somewhere else.
         raise SpoolError(
             f"{spool.parent} is a link: remove it, or name the folder of the spool with automation_report_spool"
         )
     try:
-        for each in _ignored_with(spool):
-            ignored_folder(each)
+        for folder in _ignored_with(spool):
+            ignored_folder(folder)
         path = spool / f"{_HIDING if is_hidden else ''}{moment}-{secrets.token_hex(4)}"
         path.mkdir(mode=0o700)
     except OSError as error:
@@ -290,24 +303,23 @@ def new_session_folder(spool: Path, moment: str, *, is_hidden: bool = False) -> 
 
 
 def _ignored_with(spool: Path) -> tuple[Path, ...]:
-    """Return the folders that git is to ignore when this spool has to be made: itself, and the one around it."""
+    """Return the folders that get a ``.gitignore`` when they are created for a spool."""
     return (spool.parent, spool) if spool.parent.name == _STATE_FOLDER else (spool,)
 
 
 def ignored_folder(path: Path) -> None:
-    """Make a private folder that git ignores, with its parents; does nothing when it is there."""
+    """Create a private folder that git ignores, with its parents; does nothing if it exists."""
     ignore(Disk(), os.fspath(path))
 
 
 def session_folders(spool: Path) -> list[SessionFolder]:
-    """Return the spool's sessions, oldest first; a spool that does not exist has none.
+    """Return the spool's sessions, oldest first, none if the spool does not exist.
 
-    A spool may be any folder: those whose names have another form are not sessions, nor are those in which nothing is
-    left to send. Raises `SpoolError` for one that
-    is no folder, or that cannot be read.
+    A user may name any folder as the spool: folders with other names are not sessions, and those with nothing left to
+    send are left out. Raises `SpoolError` if the spool is not a folder or cannot be read.
     """
     try:
-        return [each for each in _shown_folders(spool) if not each.is_empty]
+        return [folder for folder in _published_folders(spool) if not folder.is_empty]
     except FileNotFoundError:
         return []
     except NotADirectoryError as error:
@@ -317,28 +329,28 @@ def session_folders(spool: Path) -> list[SessionFolder]:
 
 
 def empty_folders(spool: Path) -> list[SessionFolder]:
-    """Return the folders that have a session's name and nothing of a session in them."""
+    """Return the folders with a session's name in which nothing is left to send; none if the spool is unreadable."""
     try:
-        return [each for each in _shown_folders(spool) if each.is_empty]
+        return [folder for folder in _published_folders(spool) if folder.is_empty]
     except OSError:
-        return []  # shown by `session_folders`, which is asked for the same spool
+        return []  # `session_folders` reports it
 
 
 def hidden_folders(spool: Path) -> list[SessionFolder]:
-    """Return the folders that are still being filled, or were when their process was killed."""
+    """Return the folders that were not published: their process fills them, or was killed before it had done so."""
     try:
-        return [each for each in _folders(spool) if each.path.name.startswith(_HIDING)]
+        return [folder for folder in _folders(spool) if folder.path.name.startswith(_HIDING)]
     except OSError:
-        return []  # shown by `session_folders`, which is asked for the same spool
+        return []  # `session_folders` reports it
 
 
-def _shown_folders(spool: Path) -> list[SessionFolder]:
-    return [each for each in _folders(spool) if not each.path.name.startswith(_HIDING)]
+def _published_folders(spool: Path) -> list[SessionFolder]:
+    return [folder for folder in _folders(spool) if not folder.path.name.startswith(_HIDING)]
 
 
 def _folders(spool: Path) -> list[SessionFolder]:
-    found = sorted(each for each in spool.iterdir() if is_session_name(each.name))
-    return [SessionFolder(each) for each in found if each.is_dir() and not each.is_symlink()]
+    paths = sorted(path for path in spool.iterdir() if is_session_name(path.name))
+    return [SessionFolder(path) for path in paths if path.is_dir() and not path.is_symlink()]
 
 
 def _is_regular(path: Path) -> bool:
@@ -349,29 +361,29 @@ def _is_regular(path: Path) -> bool:
 
 
 def _bytes_of(path: Path) -> bytes:
-    """Return a small file of a session; raises `SpoolError` for what is no file, or has no end."""
+    """Read a manifest; raises `SpoolError` if it is not a regular file, or larger than `_MAX_MANIFEST_BYTES`."""
     descriptor = os.open(path, READ)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise SpoolError(f"{path}: cannot be read: it is no file")
     with os.fdopen(descriptor, "rb") as file:
-        data = file.read(_MOST_SESSION_BYTES + 1)
-    if len(data) > _MOST_SESSION_BYTES:
-        raise SpoolError(f"{path}: cannot be read: it has more than {_MOST_SESSION_BYTES:,} bytes")
+        data = file.read(_MAX_MANIFEST_BYTES + 1)
+    if len(data) > _MAX_MANIFEST_BYTES:
+        raise SpoolError(f"{path}: cannot be read: it has more than {_MAX_MANIFEST_BYTES:,} bytes")
     return data
 
 
 def bytes_from(path: Path, offset: int, *, piece_bytes: int = 1 << 20) -> Iterator[bytes]:
-    """Yield what the file holds from this offset on, in pieces."""
+    """Yield the bytes of a file from this offset on, in pieces."""
     with path.open("rb") as file:
-        if offset:  # a pipe has no other place than its beginning
+        if offset:  # a pipe cannot seek
             file.seek(offset)
         while piece := file.read(piece_bytes):
             yield piece
 
 
 def head_and_tail(path: Path, *, piece_bytes: int = 1 << 16) -> tuple[list[PositionedRecord], list[PositionedRecord]]:
-    """Return the records at the beginning and at the end of a file, without reading what is between."""
+    """Return the records in the first and in the last ``piece_bytes`` of a file, without reading the rest."""
     with path.open("rb") as file:
         first = Decoder().feed(file.read(piece_bytes))
         size = file.seek(0, os.SEEK_END)

@@ -1,4 +1,7 @@
-"""What one session reports, and where to: written once, read by whoever sends it."""
+"""The manifest of a session (``session.json``): its run, its destination, and the options for its results.
+
+Pytest writes it before the first record; the sender and ``automation-report send`` read it. It never holds the token.
+"""
 
 from __future__ import annotations
 
@@ -13,50 +16,54 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
 
 
-# A session is made again when tests have run, which patch `json`: taken once, as in `records`.
+# Pytest writes a deleted manifest again after the tests, which may have patched `json`: saved at import.
 _encode: Final = json.JSONEncoder().encode
 
 
 @dataclass(frozen=True, slots=True)
 class SessionManifest:
-    """What one session reports, and where to; written once, read by the sender and by ``automation-report send``.
+    """The run that one session reports, and its destination.
 
-    ``origin`` is empty, or ``project_id`` 0, if nobody said a usable one: who sends the session decides it then.
-    ``rules`` are the recorder's, for results that only the sender can make. ``database`` is the embedded store's file,
-    empty for a remote server. ``joined_run`` is the id of a run that exists already, or ``None``; ``is_closing`` tells
-    that this session completes it all the same. ``run_tag`` is the tag by which jobs find a run that they share, empty
-    for a run of the session's own; ``is_first`` whether this job creates it, ``None`` when nobody tells.
-    ``thread_fields`` tell whose the threads in a run of others are. ``is_measured`` tells that the records' moments are
-    those of a clock, not made up; ``is_followed`` that a sender was started with the session, ``is_remade`` that this
-    was written again after a test had deleted it. ``pid_birth`` tells pytest's process from a later one of the same id,
-    where the system can.
+    Most members with a default were added later: manifests of earlier versions lack them.
     """
 
     id: str
+    # Scheme, host and port of the server. Empty, or 0 for the project, if the settings had no usable one: then
+    # ``automation-report send`` decides it.
     origin: str
     project_id: int
+    # Path of the embedded store, empty for a remote server.
     database: str
     run: NewRun
+    # Id of a run that exists already, None if the session creates its run.
     joined_run: int | None
+    # The recording options, for the results that only the sender can create.
     rules: Json
+    # Pytest's process, and its start time: ids are used again. "" where the system does not show start times.
     pid: int
     pid_birth: str = ""
+    # This session completes the joined run. Others leave that to the one who created it.
     is_closing: bool = False
+    # False if the times of the records do not come from a clock: `submit` makes them up from durations.
     is_measured: bool = True
+    # The tag by which jobs find the run that they share, empty if the run is the session's alone.
     run_tag: str = ""
+    # Whether this job creates the shared run, None if the CI provider does not number its jobs.
     is_first: bool | None = None
+    # A sender was started with the session, and the manifest was written again after a test had deleted it.
     is_followed: bool = False
     is_remade: bool = False
+    # Fields of each thread, to show whose it is in a run of several jobs.
     thread_fields: tuple[Field, ...] = ()
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether a sender may have sent what is here, unless its ledger, which was deleted too, is here and says."""
+        """Whether a sender may have sent any of the results, if no ledger shows which: that was deleted, too."""
         return self.is_followed and self.is_remade
 
     @property
     def has_destination(self) -> bool:
-        """Whether address and project are known: not if the settings for them were wrong or missing."""
+        """Whether server and project are known."""
         return bool(self.origin and self.project_id)
 
     @property
@@ -66,7 +73,7 @@ class SessionManifest:
 
 
 def manifest_bytes(session: SessionManifest) -> bytes:
-    """Return the session as the bytes of JSON that `manifest_from` reads."""
+    """Encode a manifest as the JSON that `manifest_from` reads."""
     document = {
         "format": FORMAT,
         "id": session.id,
@@ -84,13 +91,16 @@ def manifest_bytes(session: SessionManifest) -> bytes:
         "is_first": session.is_first,
         "is_followed": session.is_followed,
         "is_remade": session.is_remade,
-        "thread_fields": [each.body() for each in session.thread_fields],
+        "thread_fields": [field.body() for field in session.thread_fields],
     }
     return _encode(document).encode("ascii")
 
 
 def manifest_from(document: dict[str, Any]) -> SessionManifest:
-    """Return the session of a document; raises KeyError, TypeError, ValueError or AttributeError for what is none."""
+    """Return the manifest of a JSON document.
+
+    Raises KeyError, TypeError, ValueError or AttributeError if the document is not a manifest.
+    """
     joined_run = document["joined_run"]
     return SessionManifest(
         id=str(document["id"]),
@@ -108,5 +118,5 @@ def manifest_from(document: dict[str, Any]) -> SessionManifest:
         is_first=document.get("is_first"),
         is_followed=bool(document.get("is_followed", False)),
         is_remade=bool(document.get("is_remade", False)),
-        thread_fields=tuple(Field.from_body(each) for each in document.get("thread_fields", ())),
+        thread_fields=tuple(Field.from_body(field) for field in document.get("thread_fields", ())),
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+# The patterns include files of killed processes ("~": copies that were not renamed), so that these are removed, too.
 _is_session_name = re.compile(r"\.?[0-9]{8}T[0-9]{6}-[0-9a-f]{8}").fullmatch
 _is_records_name = re.compile(r".+\.records~?", re.DOTALL).fullmatch
 _is_other_name = re.compile(r"session\.json(?:~[0-9]*)?|ledger~?|lock|sender\.log|rejected\.jsonl", re.DOTALL).fullmatch
@@ -73,6 +74,7 @@ def remove_session(folder: Path, *, is_checked: bool = True, is_wanted: Callable
             if is_checked and (why := _reason(foreign_under(descriptor)) or _owner_of(descriptor)):
                 return why
             _empty(descriptor)
+            # Asked again, since another process may have written a file after the check.
             why = _reason(_entries(descriptor))
             if not why:
                 os.rmdir(folder.name, dir_fd=spool)

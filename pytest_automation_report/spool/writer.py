@@ -19,7 +19,9 @@ COPY: Final = "~"
 SESSION_FILE: Final = "session.json"
 """The manifest's file name. Without that file the destination of a session's records is unknown."""
 
+# Readable, too: a deleted file is read through its descriptor.
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+# While the disk is full, records wait in pytest's memory, which must not grow with the session.
 _MAX_WAITING_RECORDS: Final = 1000
 _PIECE_BYTES: Final = 1 << 20
 

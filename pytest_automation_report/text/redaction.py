@@ -49,7 +49,7 @@ _URL_HOST: Final = re.compile(r"@[\w.\[\]:,-]+(?:[/?#]|$)")
 
 # All lengths are in characters. A value of any kind is hidden from this length on...
 _MIN_LENGTH: Final = 16
-# ...one with a digit or a sign from this: a short plain word would be hidden wherever somebody writes it.
+# ...one with a digit or a sign from this: a short plain word would be hidden in every text that has it.
 _MIN_LENGTH_NO_WORD: Final = 8
 # Other spellings (JSON, base64 and so on) of shorter values would match by chance.
 _MIN_LENGTH_RESPELLED: Final = 6
