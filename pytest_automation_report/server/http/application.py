@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _API = "/api/v1"
-# Clients written in JavaScript cannot tell larger numbers apart.
+# The largest number that clients in JavaScript can hold exactly.
 _JAVASCRIPT_MAX = 2**53 - 1
 
 

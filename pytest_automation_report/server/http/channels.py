@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from waitress.channel import HTTPChannel  # type: ignore[import-untyped] # waitress has no types of its own
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped] # waitress has no types
 from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped] # as above
 from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped] # as above
 

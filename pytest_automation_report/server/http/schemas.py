@@ -179,7 +179,7 @@ class RunBody(RunAppendBody, frozen=True, kw_only=True):
 
 
 class RunCompletionBody(Body, frozen=True, kw_only=True):
-    """How the elapsed time of a completed run is found."""
+    """The completion of a run; ``measure_elapsed`` measures its time since its creation, not by its longest thread."""
 
     measure_elapsed: _Flag = False
 

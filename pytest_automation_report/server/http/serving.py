@@ -10,7 +10,7 @@ import socket
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from waitress.server import create_server  # type: ignore[import-untyped] # waitress has no types of its own
+from waitress.server import create_server  # type: ignore[import-untyped] # waitress has no types
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.errors import SettingError, StoreError
