@@ -61,7 +61,7 @@ def new_place(cluster: Cluster) -> PostgresDatabase:
     return cluster.new()
 
 
-def tests_of_stores(module: ModuleType) -> dict[str, Callable[..., None]]:
+def store_cases(module: ModuleType) -> dict[str, Callable[..., None]]:
     """Return the tests of a module that have a store, without those of what only SQLite has."""
     return {
         name: test
@@ -72,7 +72,7 @@ def tests_of_stores(module: ModuleType) -> dict[str, Callable[..., None]]:
     }
 
 
-for tests in map(tests_of_stores, MODULES):
+for tests in map(store_cases, MODULES):
     assert tests, "a module has no test of a store"
     assert not set(tests) & set(globals()), "two tests have one name, so one would not run"
     globals().update(tests)
