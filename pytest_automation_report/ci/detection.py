@@ -1,7 +1,7 @@
-"""What CI providers tell about the job in their environment variables.
+"""Detect the CI provider and read the facts of its job from environment variables.
 
-Pure: the environment is an argument, and so is the function that reads the few files that variables name. Nothing in
-here raises an error for what a provider sets: what cannot be understood is unknown.
+The environment is an argument, and so is the function that reads the few files that variables name. No value of a
+variable raises an error: a value that cannot be parsed is an unknown fact.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.ci.facts import BuildInfo, Shard, repository_page, with_fallbacks, without_user
 from pytest_automation_report.ci.provider_urls import text_of
-from pytest_automation_report.ci.providers import PROVIDERS, nothing
+from pytest_automation_report.ci.providers import PROVIDERS, read_no_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["SUMMARY_VARIABLE", "ci_facts", "ci_provider", "is_ci"]
 
 SUMMARY_VARIABLE: Final = "GITHUB_STEP_SUMMARY"
-"""Names the file whose Markdown a CI provider shows on the page of its job."""
+"""Variable with the path of a file whose Markdown GitHub shows on the page of the job."""
 
 _UNMARKED: Final = frozenset({"", "0", "false", "no", "off"})
 _TAG_PREFIXES: Final = ("refs/tags/",)
@@ -32,40 +32,40 @@ _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
 
 def is_ci(environ: Mapping[str, str]) -> bool:
-    """Whether a CI provider runs this process."""
+    """Return whether a CI provider runs this process."""
     return _provider(environ) is not None or _is_marked(environ, "CI")
 
 
 def ci_provider(environ: Mapping[str, str]) -> str:
-    """Return the name of the provider that runs this process, empty where it is none of the table's."""
+    """Return the name of the provider that runs this process, "" if it is not in the table."""
     provider = _provider(environ)
     return "" if provider is None else provider.name
 
 
-def ci_facts(environ: Mapping[str, str], read_file: ReadFile = nothing) -> BuildInfo | None:
-    """Return what the CI provider tells, ``BuildInfo(provider="CI")`` where only ``CI`` is set, ``None`` outside of CI.
+def ci_facts(environ: Mapping[str, str], read_file: ReadFile = read_no_file) -> BuildInfo | None:
+    """Return the facts of a CI job, ``BuildInfo(provider="CI")`` if only ``CI`` is set, None outside of CI.
 
-    ``read_file`` returns the text of a file that the provider names, empty when it cannot be read; without it, what
-    only such a file tells is unknown.
+    ``read_file`` returns the text of a file that a variable names, "" if it cannot be read. Without it the facts in
+    such files are unknown.
     """
     provider = _provider(environ)
     if provider is None:
         return BuildInfo(provider="CI") if _is_marked(environ, "CI") else None
     return _with_merge(
-        with_fallbacks(provider.more(environ, read_file), _from_table(environ, provider)), environ, provider
+        with_fallbacks(provider.custom_facts(environ, read_file), _from_table(environ, provider)), environ, provider
     )
 
 
 def _provider(environ: Mapping[str, str]) -> Provider | None:
-    return next((each for each in PROVIDERS if any(_is_marked(environ, mark) for mark in each.marks)), None)
+    return next((row for row in PROVIDERS if any(_is_marked(environ, mark) for mark in row.marks)), None)
 
 
 def _from_table(environ: Mapping[str, str], provider: Provider) -> BuildInfo:
-    """Return what the provider's variables say."""
+    """Return the facts in the variables of the provider's row."""
     tag = _first(environ, provider.tag)
     request = _request(environ, provider)
     ref = BuildInfo() if tag else _ref(environ, provider, request)
-    repository = provider.made_repository(environ) or _first(environ, provider.repository)
+    repository = provider.repository_builder(environ) or _first(environ, provider.repository)
     return BuildInfo(
         provider=provider.name,
         branch=ref.branch,
@@ -75,13 +75,13 @@ def _from_table(environ: Mapping[str, str], provider: Provider) -> BuildInfo:
         build=_first(environ, provider.build),
         attempt=_attempt(environ, provider),
         shard=_shard(environ, provider),
-        url=without_user(provider.made_url(environ) or _first(environ, provider.url)),
+        url=without_user(provider.url_builder(environ) or _first(environ, provider.url)),
         repository=repository_page(repository),
     )
 
 
 def _with_merge(facts: BuildInfo, environ: Mapping[str, str], provider: Provider) -> BuildInfo:
-    """Return the facts with the merge that a provider tests in place of what the author of a pull request pushed."""
+    """Return the facts with the merge commit, if the provider tests a merge instead of the author's commit."""
     merge = _commit(environ, provider.merge_commit)
     if merge is None or facts.pull_request is None or merge == facts.commit:
         return facts
@@ -96,17 +96,17 @@ def _ref(environ: Mapping[str, str], provider: Provider, request: int | None) ->
         return BuildInfo(pull_request=int(pull[1]))
     number = _number_in_ref(text, provider)
     if number and int(number) == request:
-        return BuildInfo()  # the provider's name of the request that is known already: no branch
+        return BuildInfo()  # a name of the pull request itself: no branch
     for prefix in (*_TAG_PREFIXES, *provider.tag_prefixes):
         if text.startswith(prefix):
             return BuildInfo(tag=text[len(prefix) :] or None)
     prefixes = (*_BRANCH_PREFIXES, *provider.branch_prefixes)
-    prefix = next((each for each in prefixes if text.startswith(each)), "")
+    prefix = next((prefix for prefix in prefixes if text.startswith(prefix)), "")
     return BuildInfo(branch=text[len(prefix) :] or None)
 
 
 def _commit(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    """Return a commit's id; ``HEAD`` is what a build is called that was started for none."""
+    """Return a commit's id. ``HEAD`` is Buildkite's word for a build that was started without one."""
     text = _first(environ, names)
     return None if text == "HEAD" else text
 
@@ -130,14 +130,14 @@ def _number_in_url(text: str) -> str:
 
 
 def _attempt(environ: Mapping[str, str], provider: Provider) -> int | None:
-    """Return which attempt this is, counted from 1; some providers count repetitions, from 0."""
+    """Return the number of the attempt, from 1. Some providers count repetitions, from 0."""
     attempt, retries = _integer(environ, provider.attempt), _integer(environ, provider.retries)
-    found = attempt if retries is None else retries + 1
-    return found or None
+    number = attempt if retries is None else retries + 1
+    return number or None  # 0 is no attempt
 
 
 def _shard(environ: Mapping[str, str], provider: Provider) -> Shard | None:
-    """Return which of several parallel jobs this is; one that is alone is no part of anything."""
+    """Return the part of several parallel jobs that this one runs, None for a single job."""
     index, total = _integer(environ, provider.shard), _integer(environ, provider.shards)
     if index is None or total is None or total < 2:  # noqa: PLR2004 - parallel are two and more
         return None
@@ -151,12 +151,12 @@ def _integer(environ: Mapping[str, str], name: str) -> int | None:
 
 
 def _is_marked(environ: Mapping[str, str], mark: str) -> bool:
-    """Return whether a variable is set and not to a word for no, or has the exact value after ``=``."""
+    """Return whether a variable is set and not to ``0``, ``false``, ``no`` or ``off``, or has the value after ``=``."""
     name, _, value = mark.partition("=")
     text = (text_of(environ, name) or "").lower()
     return text == value if value else text not in _UNMARKED
 
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    """Return the first variable that is set."""
+    """Return the value of the first variable that is set."""
     return next((text for name in names if (text := text_of(environ, name))), None)

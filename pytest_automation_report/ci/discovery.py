@@ -1,6 +1,6 @@
-"""Where a run is made: what was said first, then what CI tells, then git.
+"""Collect build metadata: explicit settings first, then the CI provider, then git.
 
-The one way for pytest and for the console command, so that a run tells the same whoever made it.
+Pytest and the console command both use it, so the runs of both have the same fields.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["FactsScope", "facts_for", "file_text"]
 
 FactsScope: TypeAlias = Literal["all", "ci", "none"]
-"""Which sources complete the facts that settings give: CI provider and git, the CI provider alone, or neither."""
+"""The sources of facts besides settings: CI provider and git, the CI provider alone, or neither."""
 
 FILE_BYTES: Final = 4 * 1024 * 1024
-"""The largest file that a provider's variable may name; events of pull requests have some ten thousand bytes."""
+"""Maximum size of a file that a variable names; GitHub's event of a pull request has some ten thousand bytes."""
 
 
 def facts_for(given: BuildInfo, scope: FactsScope, environ: Mapping[str, str], root: Path) -> BuildInfo:
-    """Complete the facts that settings gave with those of the CI provider, then of the git checkout in this folder.
+    """Fill the missing facts of settings with those of the CI provider, then with those of the git checkout.
 
     Takes a fraction of a millisecond and never raises.
     """
@@ -37,11 +37,11 @@ def facts_for(given: BuildInfo, scope: FactsScope, environ: Mapping[str, str], r
 
 
 def file_text(path: str) -> str:
-    """Return the text of a file, empty when it cannot be read or is larger than `FILE_BYTES`."""
+    """Return the text of a file, "" if it cannot be read or is larger than `FILE_BYTES`."""
     try:
-        if not os.path.isfile(path) or os.path.getsize(path) > FILE_BYTES:  # noqa: PTH113, PTH202 - any text may come
+        if not os.path.isfile(path) or os.path.getsize(path) > FILE_BYTES:  # noqa: PTH113, PTH202 - a Path refuses some texts
             return ""
-        with open(path, "rb") as file:  # noqa: PTH123 - any text may come
+        with open(path, "rb") as file:  # noqa: PTH123 - as above
             return file.read(FILE_BYTES).decode("utf-8", errors="replace")
     except (OSError, ValueError):
         return ""

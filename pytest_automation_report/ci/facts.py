@@ -1,6 +1,6 @@
-"""What is known about where a run was made: the CI job, the branch, the commit; and what a run tells of it.
+"""Build metadata of a run (CI job, branch, commit) and its form as fields, links and a tag of the run.
 
-Values only, so that pytest and the console command tell the same. What nobody tells is ``None``, never a guess.
+An unknown fact is None, never a guess.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SCP_REMOTE: Final = re.compile(r"(?:[^@/:\s]+@)?([A-Za-z0-9.-]+):(?!/?/)(\S+)")
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Which of several parallel jobs this one is, counted from 1; ``total`` is ``None`` where nobody tells it."""
+    """The number of one of several parallel jobs, from 1; ``total`` is None if it is unknown."""
 
     index: int
     total: int | None = None
@@ -51,12 +51,12 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildInfo:
-    """Where a run was made; what nobody tells is ``None``.
+    """The facts of one build; an unknown one is None.
 
-    ``branch`` is the source branch of a pull request, ``commit`` the one that its author pushed; ``merge_commit`` is
-    what the provider made of it to test. Where a tag is built, ``tag`` is known and ``branch`` is not. ``build`` is
-    the number that people know the build by, ``attempt`` counts from 1. ``url`` is the web page of the job, or of the
-    build that it belongs to, ``repository`` that of the repository.
+    ``branch`` is the source branch of a pull request, ``commit`` the one that its author pushed, ``merge_commit`` the
+    merge that the provider tests instead. The build of a tag has ``tag`` and no ``branch``. ``build`` is the number
+    that users see, ``attempt`` counts from 1. ``url`` is the web page of the job or of its build, ``repository`` that
+    of the repository.
     """
 
     provider: str | None = None
@@ -85,7 +85,7 @@ class BuildInfo:
 
     @property
     def ref(self) -> str | None:
-        """What was built, in one word: branch, tag or pull request."""
+        """Branch, tag or pull request, the first that is known."""
         request = f"pull/{self.pull_request}" if self.pull_request else None
         return self.branch or self.tag or request
 
@@ -124,36 +124,36 @@ def _with_fallback(first: BuildInfo, other: BuildInfo) -> BuildInfo:
 
 
 def with_facts(run: NewRun, facts: BuildInfo, *, own: Sequence[Field] = (), is_branch_tag: bool = False) -> NewRun:
-    """Return a run that tells these facts, and its own fields before them.
+    """Return a run with these facts as fields and links, and with the fields ``own`` before them.
 
-    What the user has given stays: fields and links of the same name are left out, and come before what is added last.
+    The user's fields and links win over those of the same name. The user's links stand first, the user's fields last.
     """
-    fields_given = {each.name for each in run.resources.fields}
-    links_given = {each.name for each in run.resources.links}
-    told = (each for each in (*own, *_fields(facts)) if each.name not in fields_given)
-    links = (each for each in _links(facts) if each.name not in links_given)
+    user_fields = {field.name for field in run.resources.fields}
+    user_links = {link.name for link in run.resources.links}
+    fields = (field for field in (*own, *_fields(facts)) if field.name not in user_fields)
+    links = (link for link in _links(facts) if link.name not in user_links)
     tag = branch_tag(facts) if is_branch_tag else None
     return replace(
         run,
         tags=tuple(dict.fromkeys((*run.tags, *([tag] if tag else ())))),
         resources=replace(
             run.resources,
-            fields=(*told, *run.resources.fields),
+            fields=(*fields, *run.resources.fields),
             links=(*run.resources.links, *links),
         ),
     )
 
 
 def branch_tag(facts: BuildInfo) -> str | None:
-    """Return the branch's or tag's name as the tag of a run, of letters, digits, underscores and dashes alone."""
+    """Return the name of branch or tag as a tag of a run, with dashes for all but letters, digits, `_` and `-`."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", facts.branch or facts.tag or "").strip("-")
     return name[:STRING_UNITS] or None
 
 
 def repository_page(remote: str | None) -> str | None:
-    """Return the web page of a repository by the address that git fetches from, without user and password.
+    """Return the web page of a repository from its git remote, without user and password.
 
-    ``None`` for paths on a disk, and for hosts without a dot, which are names that one machine gives to another.
+    None for paths on a disk, and for hosts without a dot, which are names in a local network.
     """
     text = (remote or "").strip()
     scp = _SCP_REMOTE.fullmatch(text) if "://" not in text else None
@@ -172,7 +172,7 @@ def repository_page(remote: str | None) -> str | None:
 
 
 def commit_page(repository: str, commit: str) -> str | None:
-    """Return the web page of a commit by that of its repository, ``None`` where none is known to be."""
+    """Return the web page of a commit from that of its repository, None if its host has no such pages."""
     host = urlsplit(repository).hostname or ""
     if "amazonaws" in host:  # its pages are in a console at another host
         return None
@@ -182,7 +182,7 @@ def commit_page(repository: str, commit: str) -> str | None:
 
 
 def _fields(facts: BuildInfo) -> list[Field]:
-    """Return what is known, each with the name that people read."""
+    """Return the known facts as fields."""
     values = (
         ("CI", facts.provider),
         ("Branch", facts.branch),
@@ -198,18 +198,18 @@ def _fields(facts: BuildInfo) -> list[Field]:
 
 
 def _links(facts: BuildInfo) -> list[Link]:
-    """Return the links to the job and to the commit; an address that is too long or none is left out, never cut."""
+    """Return the links to job and commit. A URL that is invalid or too long is left out: a cut one leads nowhere."""
     note = facts.commit[:_SHORT_COMMIT] if facts.commit else None
-    found = ((JOB_LINK, facts.url, None), (COMMIT_LINK, facts.commit_link, note))
+    links = ((JOB_LINK, facts.url, None), (COMMIT_LINK, facts.commit_link, note))
     return [
         Link(name, url, note)
-        for name, url, note in found
+        for name, url, note in links
         if url and not web_address_hint(url) and utf16_length(url) <= STRING_UNITS
     ]
 
 
 def without_user(url: str | None) -> str | None:
-    """Return a web address without user and password, ``None`` for what is no web address."""
+    """Return a web address without user and password, None for any other text."""
     if not url or web_address_hint(url):
         return None
     split = urlsplit(url)

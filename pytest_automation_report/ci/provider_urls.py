@@ -1,6 +1,6 @@
-"""Web pages of jobs and repositories that providers tell in pieces only.
+"""Build the URLs of jobs and repositories from several environment variables.
 
-Each function returns ``None`` when a piece is missing.
+Each function returns None if one of its variables is missing.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ Environ: TypeAlias = Mapping[str, str]
 
 
 def text_of(environ: Environ, name: str) -> str | None:
-    """Return a variable's value without its edges, ``None`` when it is unset or empty."""
+    """Return a variable's value without surrounding space, None if it is unset or empty."""
     return environ.get(name, "").strip() or None
 
 
 def github_url(environ: Environ) -> str | None:
-    """Return the address of the workflow run; attempts of a run that was repeated have addresses of their own."""
+    """Return the URL of the workflow run; each attempt of a repeated run has a separate one."""
     parts = _all_of(environ, "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
     if parts is None:
         return None
@@ -27,13 +27,13 @@ def github_url(environ: Environ) -> str | None:
 
 
 def github_repository(environ: Environ) -> str | None:
-    """Return the address of the repository."""
+    """Return the URL of the repository."""
     parts = _all_of(environ, "GITHUB_SERVER_URL", "GITHUB_REPOSITORY")
     return f"{parts[0]}/{parts[1]}" if parts else None
 
 
 def azure_url(environ: Environ) -> str | None:
-    """Return the address of the build; project names may hold spaces."""
+    """Return the URL of the build. Project names may have spaces, so they are escaped."""
     parts = _all_of(environ, "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "SYSTEM_TEAMPROJECT", "BUILD_BUILDID")
     if parts is None:
         return None
@@ -41,25 +41,25 @@ def azure_url(environ: Environ) -> str | None:
 
 
 def buildkite_url(environ: Environ) -> str | None:
-    """Return the address of the job in its build."""
+    """Return the URL of the job in its build."""
     parts = _all_of(environ, "BUILDKITE_BUILD_URL", "BUILDKITE_JOB_ID")
     return f"{parts[0]}#{parts[1]}" if parts else None
 
 
 def bitbucket_url(environ: Environ) -> str | None:
-    """Return the address of the pipeline."""
+    """Return the URL of the pipeline."""
     parts = _all_of(environ, "BITBUCKET_REPO_FULL_NAME", "BITBUCKET_BUILD_NUMBER")
     return f"https://bitbucket.org/{parts[0]}/pipelines/results/{parts[1]}" if parts else None
 
 
 def bitbucket_repository(environ: Environ) -> str | None:
-    """Return the address of the repository."""
+    """Return the URL of the repository."""
     name = text_of(environ, "BITBUCKET_REPO_FULL_NAME")
     return f"https://bitbucket.org/{name}" if name else None
 
 
 def appveyor_url(environ: Environ) -> str | None:
-    """Return the address of the job, or of its build when the job is not named."""
+    """Return the URL of the job, or of its build if the job is unknown."""
     parts = _all_of(environ, "APPVEYOR_URL", "APPVEYOR_ACCOUNT_NAME", "APPVEYOR_PROJECT_SLUG", "APPVEYOR_BUILD_ID")
     if parts is None:
         return None
@@ -69,7 +69,7 @@ def appveyor_url(environ: Environ) -> str | None:
 
 
 def appveyor_repository(environ: Environ) -> str | None:
-    """Return the address of the repository where its host is one of the large ones."""
+    """Return the URL of the repository, None if its host is not GitHub, Bitbucket or GitLab."""
     parts = _all_of(environ, "APPVEYOR_REPO_PROVIDER", "APPVEYOR_REPO_NAME")
     hosts = {"github": "github.com", "bitbucket": "bitbucket.org", "gitlab": "gitlab.com"}
     host = hosts.get(parts[0].lower()) if parts else None
@@ -77,7 +77,7 @@ def appveyor_repository(environ: Environ) -> str | None:
 
 
 def codebuild_url(environ: Environ) -> str | None:
-    """Return the address that everyone may read where the project has one, else that in the AWS console."""
+    """Return the public URL of the build if the project has one, else its URL in the AWS console."""
     public = text_of(environ, "CODEBUILD_PUBLIC_BUILD_URL")
     if public:
         return public
@@ -89,6 +89,6 @@ def codebuild_url(environ: Environ) -> str | None:
 
 
 def _all_of(environ: Environ, *names: str) -> tuple[str, ...] | None:
-    """Return the variables' values when all are set."""
+    """Return the values of the variables, None if one is not set."""
     texts = tuple(text for name in names if (text := text_of(environ, name)))
     return texts if len(texts) == len(names) else None

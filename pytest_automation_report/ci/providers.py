@@ -1,7 +1,7 @@
-"""The table of CI providers: where each of them keeps what it tells about a job.
+"""The table of CI providers: the environment variables that describe a job, one row for each provider.
 
-A table of its own, since each provider names branch, commit and build differently and several set each other's
-variables. Rules about the values are in ``ci``.
+`detection` uses the first row with a mark in the environment, so a provider that sets the variables of another one
+stands above it. URLs that are put together from several variables are built in `provider_urls`.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
-from pytest_automation_report.ci import provider_urls as pages
+from pytest_automation_report.ci import provider_urls
 from pytest_automation_report.ci.facts import BuildInfo, Shard, without_user
 from pytest_automation_report.ci.provider_urls import text_of
 
-__all__ = ["PROVIDERS", "Provider", "ReadFile", "nothing"]
+__all__ = ["PROVIDERS", "Provider", "ReadFile", "read_no_file"]
 
 ReadFile: TypeAlias = Callable[[str], str]
-"""Returns the text of a file by its path, empty when it cannot be read or is too large."""
+"""Returns the text of a file by its path, "" if it cannot be read or is too large."""
 
 Environ: TypeAlias = Mapping[str, str]
 
 
-def nothing(_: str) -> str:
+def read_no_file(_: str) -> str:
     """Read no file."""
     return ""
 
@@ -34,19 +34,20 @@ def _unknown(_: Environ) -> str | None:
     return None
 
 
-def _no_more(_: Environ, __: ReadFile) -> BuildInfo:
+def _no_custom_facts(_: Environ, __: ReadFile) -> BuildInfo:
     return BuildInfo()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Provider:
-    """Where one provider keeps its facts: variables in order of preference, the first that is set counts.
+    """The variables of one provider, each fact's in order of preference: the first one that is set is used.
 
-    ``branch`` may hold a whole ref, which then is a branch, a tag or a pull request by its prefix; ``branch_prefixes``
-    and ``tag_prefixes`` are the provider's own, ``pull_ref`` is a pattern of what it calls the branch of a pull request
-    whose number is known. A tag goes before a branch. ``merge_commit`` counts for pull requests. ``attempt`` counts
-    from 1, ``retries`` from 0. What is made of several variables goes before what one tells, and what ``more`` finds
-    before everything.
+    ``marks`` detect the provider: a variable that is set, or ``NAME=value``. ``branch`` may hold a whole ref, which is
+    a branch, a tag or a pull request by its prefix. ``branch_prefixes`` and ``tag_prefixes`` are additional prefixes,
+    ``pull_ref`` is the pattern of a pull request's ref, its number in the first group. A tag wins over a branch.
+    ``merge_commit`` is used for pull requests only. ``attempt`` counts from 1, ``retries`` from 0. The builders return
+    a URL from several variables, which wins over the single ones. ``custom_facts`` returns facts that need code, such
+    as those in files, and wins over everything.
     """
 
     name: str
@@ -63,49 +64,49 @@ class Provider:
     shards: str = ""
     is_shard_from_zero: bool = False
     url: tuple[str, ...] = ()
-    made_url: Callable[[Environ], str | None] = _unknown
+    url_builder: Callable[[Environ], str | None] = _unknown
     repository: tuple[str, ...] = ()
-    made_repository: Callable[[Environ], str | None] = _unknown
+    repository_builder: Callable[[Environ], str | None] = _unknown
     branch_prefixes: tuple[str, ...] = ()
     tag_prefixes: tuple[str, ...] = ()
     pull_ref: str = ""
-    more: Callable[[Environ, ReadFile], BuildInfo] = _no_more
+    custom_facts: Callable[[Environ, ReadFile], BuildInfo] = _no_custom_facts
 
 
 def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
-    """Return the author's commit: on a pull request ``GITHUB_SHA`` is a merge, or the target's last one."""
+    """Return the author's commit: on a pull request ``GITHUB_SHA`` is a merge, or the last commit of the target."""
     commit = text_of(environ, "GITHUB_SHA")
     event_name = text_of(environ, "GITHUB_EVENT_NAME") or ""
     if not event_name.startswith("pull_request") and text_of(environ, "GITHUB_HEAD_REF") is None:
         return BuildInfo(commit=commit)
     merge = re.fullmatch(r"refs/pull/([0-9]{1,18})/.*", text_of(environ, "GITHUB_REF") or "")
-    found = BuildInfo(merge_commit=commit if merge else None, pull_request=int(merge[1]) if merge else None)
+    facts = BuildInfo(merge_commit=commit if merge else None, pull_request=int(merge[1]) if merge else None)
     try:
         event: Any = json.loads(read_file(text_of(environ, "GITHUB_EVENT_PATH") or "") or "{}")
         request = event["pull_request"]
         pushed, number = request["head"]["sha"], request["number"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return found
+        return facts
     return replace(
-        found,
+        facts,
         commit=pushed if isinstance(pushed, str) and pushed else None,
-        pull_request=number if type(number) is int and number > 0 else found.pull_request,
+        pull_request=number if type(number) is int and number > 0 else facts.pull_request,
     )
 
 
 def _teamcity(environ: Environ, read_file: ReadFile) -> BuildInfo:
-    """Return what the build's files of properties tell: the agent sets few variables."""
+    """Return the facts in the build's property files: the agent sets few variables."""
     system = _properties(read_file(text_of(environ, "TEAMCITY_BUILD_PROPERTIES_FILE") or ""))
-    found = _properties(read_file(system.get("teamcity.configuration.properties.file", "")))
-    number = found.get("teamcity.pullRequest.number", "")
-    batch = found.get("teamcity.build.parallelTests.currentBatch", "")
-    batches = found.get("teamcity.build.parallelTests.totalBatches", "")
+    properties = _properties(read_file(system.get("teamcity.configuration.properties.file", "")))
+    number = properties.get("teamcity.pullRequest.number", "")
+    batch = properties.get("teamcity.build.parallelTests.currentBatch", "")
+    batches = properties.get("teamcity.build.parallelTests.totalBatches", "")
     is_batch = bool(re.fullmatch("[0-9]{1,9}", batch) and re.fullmatch("[0-9]{1,9}", batches))
-    branch = found.get("teamcity.pullRequest.source.branch") or found.get("teamcity.build.branch", "")
+    branch = properties.get("teamcity.pullRequest.source.branch") or properties.get("teamcity.build.branch", "")
     is_tag = branch.startswith("refs/tags/")
-    server, build = found.get("teamcity.serverUrl", "").rstrip("/"), found.get("teamcity.build.id", "")
+    server, build = properties.get("teamcity.serverUrl", "").rstrip("/"), properties.get("teamcity.build.id", "")
     return BuildInfo(
-        # The default branch may be called by a word for it, which is no name.
+        # For the default branch TeamCity may write the word <default> instead of its name.
         branch=None if is_tag or branch.startswith("<") else branch.removeprefix("refs/heads/") or None,
         tag=branch.removeprefix("refs/tags/") or None if is_tag else None,
         pull_request=int(number) if re.fullmatch("[0-9]{1,18}", number) else None,
@@ -115,13 +116,13 @@ def _teamcity(environ: Environ, read_file: ReadFile) -> BuildInfo:
 
 
 def _properties(text: str) -> dict[str, str]:
-    """Return what a file of Java properties says, as TeamCity writes it: one a line, signs behind backslashes."""
-    found: dict[str, str] = {}
+    """Parse a file of Java properties as TeamCity writes it: one a line, special characters behind backslashes."""
+    properties: dict[str, str] = {}
     for line in text.splitlines():
         name, sign, value = line.strip().partition("=")
         if sign and not name.startswith(("#", "!")):
-            found[name.strip()] = re.sub(r"\\(.)", r"\1", value.strip())
-    return found
+            properties[name.strip()] = re.sub(r"\\(.)", r"\1", value.strip())
+    return properties
 
 
 PROVIDERS: Final[tuple[Provider, ...]] = (
@@ -137,15 +138,15 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         url=("CI_STEP_URL", "CI_PIPELINE_URL", "CI_BUILD_LINK"),
         repository=("CI_REPO_URL", "CI_REPO_LINK"),
     ),
-    # Before GitHub, whose variables it sets; its addresses of runs differ between versions, so none is made.
+    # Before GitHub, whose variables it sets. The URLs of its runs differ between versions, so none is built.
     Provider(
         name="Gitea",
         marks=("GITEA_ACTIONS", "FORGEJO_ACTIONS"),
         branch=("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"),
         build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
         attempt="GITHUB_RUN_ATTEMPT",
-        made_repository=pages.github_repository,
-        more=_github,
+        repository_builder=provider_urls.github_repository,
+        custom_facts=_github,
     ),
     Provider(
         name="GitHub",
@@ -153,9 +154,9 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         branch=("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"),
         build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
         attempt="GITHUB_RUN_ATTEMPT",
-        made_url=pages.github_url,
-        made_repository=pages.github_repository,
-        more=_github,
+        url_builder=provider_urls.github_url,
+        repository_builder=provider_urls.github_repository,
+        custom_facts=_github,
     ),
     Provider(
         name="GitLab",
@@ -187,14 +188,14 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         attempt="SYSTEM_JOBATTEMPT",
         shard="SYSTEM_JOBPOSITIONINPHASE",
         shards="SYSTEM_TOTALJOBSINPHASE",
-        made_url=pages.azure_url,
+        url_builder=provider_urls.azure_url,
         repository=("BUILD_REPOSITORY_URI",),
     ),
     Provider(
         name="CircleCI",
         marks=("CIRCLECI",),
         branch=("CIRCLE_BRANCH",),
-        pull_ref=r"pull/([0-9]{1,18})(?:/.*)?",  # what it calls the branch of a fork
+        pull_ref=r"pull/([0-9]{1,18})(?:/.*)?",  # the branch of a fork
         tag=("CIRCLE_TAG",),
         commit=("CIRCLE_SHA1",),
         pull_request=("CIRCLE_PR_NUMBER", "CIRCLE_PULL_REQUEST"),
@@ -218,7 +219,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         shards="BUILDKITE_PARALLEL_JOB_COUNT",
         is_shard_from_zero=True,
         url=("BUILDKITE_BUILD_URL",),
-        made_url=pages.buildkite_url,
+        url_builder=provider_urls.buildkite_url,
         repository=("BUILDKITE_PULL_REQUEST_REPO", "BUILDKITE_REPO"),
     ),
     Provider(
@@ -233,8 +234,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         shard="BITBUCKET_PARALLEL_STEP",
         shards="BITBUCKET_PARALLEL_STEP_COUNT",
         is_shard_from_zero=True,
-        made_url=pages.bitbucket_url,
-        made_repository=pages.bitbucket_repository,
+        url_builder=provider_urls.bitbucket_url,
+        repository_builder=provider_urls.bitbucket_repository,
     ),
     Provider(
         name="Travis",
@@ -266,8 +267,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         commit=("APPVEYOR_PULL_REQUEST_HEAD_COMMIT", "APPVEYOR_REPO_COMMIT"),
         pull_request=("APPVEYOR_PULL_REQUEST_NUMBER",),
         build=("APPVEYOR_BUILD_NUMBER",),
-        made_url=pages.appveyor_url,
-        made_repository=pages.appveyor_repository,
+        url_builder=provider_urls.appveyor_url,
+        repository_builder=provider_urls.appveyor_repository,
     ),
     Provider(
         name="CodeBuild",
@@ -279,7 +280,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         commit=("CODEBUILD_RESOLVED_SOURCE_VERSION",),
         pull_request=("CODEBUILD_WEBHOOK_TRIGGER",),
         build=("CODEBUILD_BUILD_NUMBER",),
-        made_url=pages.codebuild_url,
+        url_builder=provider_urls.codebuild_url,
         repository=("CODEBUILD_SOURCE_REPO_URL",),
     ),
     Provider(
@@ -288,7 +289,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         commit=("BUILD_VCS_NUMBER",),
         build=("BUILD_NUMBER",),
         url=("BUILD_URL",),
-        more=_teamcity,
+        custom_facts=_teamcity,
     ),
     # Last, since its agents may set JENKINS_URL for jobs that another provider runs.
     Provider(
@@ -296,7 +297,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         marks=("JENKINS_URL",),
         branch=("CHANGE_BRANCH", "ghprbSourceBranch", "gitlabSourceBranch", "BRANCH_NAME", "GIT_BRANCH"),
         branch_prefixes=("origin/",),  # the git plugin names the remote's branch
-        pull_ref=r"(?:PR|MR)-([0-9]{1,18})(?:-.*)?",  # what it calls the branch of a change
+        pull_ref=r"(?:PR|MR)-([0-9]{1,18})(?:-.*)?",  # the branch of a change
         tag=("TAG_NAME",),
         commit=("ghprbActualCommit", "gitlabMergeRequestLastCommit", "GIT_COMMIT"),
         pull_request=("CHANGE_ID", "ghprbPullId", "gitlabMergeRequestIid"),
