@@ -32,7 +32,7 @@ def test_mocked_world_changes_nothing(tmp_path: Path, name: str) -> None:
     check_same_output(pair)
 
 
-@pytest.mark.parametrize("name", ["clocks", "network", "disk", "processes"])
+@pytest.mark.parametrize("name", ["clocks", "disk"])
 def test_mocked_world_on_workers(tmp_path: Path, name: str) -> None:
     """The same on two workers of pytest-xdist."""
     arguments = ("-n", "2", "--dist", "loadfile")
@@ -50,10 +50,9 @@ def test_warnings_as_errors_and_no_sockets(tmp_path: Path, name: str) -> None:
     check_same_output(pair)
 
 
-@pytest.mark.parametrize("name", ["clocks", "descriptors"])
-def test_no_terminal(tmp_path: Path, name: str) -> None:
+def test_no_terminal(tmp_path: Path) -> None:
     """Without pytest's terminal plugin the session reports all the same, and says nothing when all went well."""
-    pair = differ(tmp_path, SUITES / f"suite_{name}.py", "-p", "no:terminal", *_KEEPS_PYTEST, *_NO_RETRY)
+    pair = differ(tmp_path, SUITES / "suite_descriptors.py", "-p", "no:terminal", *_KEEPS_PYTEST, *_NO_RETRY)
     check_same(pair, is_summed_up=False)
     assert pair.reported.ran.text == pair.bare.ran.text
 
