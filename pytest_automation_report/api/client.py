@@ -223,6 +223,14 @@ class Client:
         """Return a run with its threads as the server's JSON."""
         return self._read(f"/automation/runs/{run_id}", {}, _checked(Run.from_row))
 
+    def findings_document(self, run_id: int, base_id: int | None = None) -> Json:
+        """Return the findings of a run, compared with this base; only a server of ours has them."""
+        return self._read(f"/automation/runs/{run_id}/findings", _query({"base": base_id}), _result)
+
+    def flaky_document(self, source_id: int, branch: str | None = None) -> Json:
+        """Return the flaky tests of a source; only a server of ours has them."""
+        return self._read(f"/automation/sources/{source_id}/flaky", _query({"branch": branch}), _result)
+
     def run(self, run_id: int, *, expands: Iterable[RunExpand] = (), has_threads: bool = True) -> Run:
         """Return a run with its threads; ``has_threads`` as in `runs`."""
         query = _query({"expands": expands, "threads": self._threads(has_threads=has_threads)})
@@ -425,6 +433,14 @@ def _checked(read: Callable[[object], object]) -> Callable[[object], Json]:
         return cast("Json", obj)
 
     return document
+
+
+def _result(obj: object) -> Json:
+    """Return the member ``result`` of a response beside the contract; raises ``ValueError`` if there is none."""
+    result = obj.get("result") if isinstance(obj, dict) else None
+    if not isinstance(result, dict):
+        raise ValueError("the response has no object result")  # noqa: TRY004 - as all readers of responses
+    return result
 
 
 def _nothing(_: object) -> None:

@@ -83,6 +83,7 @@ class Exit(IntEnum):
     USAGE = 2
     KEPT = 3
     TOKEN = 4
+    STOPPED = 5
 
 
 def echo_stderr(text: str, *, colour: str = "") -> None:

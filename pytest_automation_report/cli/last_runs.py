@@ -72,3 +72,13 @@ def last_of_source(client: Client, source: str, *, is_completed: bool = False) -
         run_count += len(page.result)
     noun, newest = "completed run" if is_completed else "run", pluralize(run_count, "run")
     raise RefusedError(f"there is no {noun} of the source {source!r} among the newest {newest}", NOT_FOUND)
+
+
+def source_id_of(client: Client, source: str) -> int:
+    """Return the id of a source among the newest runs; raises `RefusedError` if none of them is of it."""
+    learn_kind(client)
+    for page in run_pages(client, expands=("automation_sources",)):
+        for row in page.expands.get("automation_sources", ()):
+            if row["name"] == source:
+                return int(row["id"])
+    raise RefusedError(f"none of the newest runs is of the source {source!r}", NOT_FOUND)

@@ -16,6 +16,7 @@ from pytest_automation_report import __version__
 from pytest_automation_report.cli.context import Exit, echo_stderr
 from pytest_automation_report.cli.doctor import doctor
 from pytest_automation_report.cli.exec import execute
+from pytest_automation_report.cli.findings import flaky, gate
 from pytest_automation_report.cli.help import add_help
 from pytest_automation_report.cli.milestone import milestone
 from pytest_automation_report.cli.run import run
@@ -55,13 +56,15 @@ def main() -> None:
 
     \b
     Exit codes: 0 done, 1 refused by the server, 2 usage or configuration,
-    3 not delivered and kept, 4 token missing or refused.
+    3 not delivered and kept, 4 token missing or refused, 5 stopped by gate.
     """  # noqa: D301 - click reads the backslash as: keep these lines
 
 
 main.add_command(doctor)
 main.add_command(milestone)
 main.add_command(execute)
+main.add_command(flaky)
+main.add_command(gate)
 main.add_command(run)
 main.add_command(send)
 main.add_command(serve)

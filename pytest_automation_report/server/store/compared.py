@@ -34,6 +34,7 @@ class ComparedRun:
     base_results: RunResults | None
     series: Series | None
     known: Mapping[int, CaseHistory]
+    base_row: Json | None = None
 
     @property
     def position(self) -> int | None:
@@ -60,6 +61,7 @@ def compared_run(database: Database, run: Json, base_id: int | None) -> Compared
         None if base is None else results_of(database, base.run.id),
         series,
         {} if series is None else histories(database, series),
+        None if base is None else run_row(database, base.run.id),
     )
 
 

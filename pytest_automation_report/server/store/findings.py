@@ -86,7 +86,7 @@ def _document(database: Database, run: Json, base_id: int | None) -> Json:
     return {
         "version": VERSION,
         "run": run["id"],
-        "base": None if base is None else {"run": base.run.id, "why": base.why},
+        "base": _base(subject),
         "is_partial": has_part,
         "speed": round(speed_in(results, subject.known), 2),
         "counts": {
@@ -95,7 +95,7 @@ def _document(database: Database, run: Json, base_id: int | None) -> Json:
             "slower": len(slower),
             "faster": len(faster),
         },
-        "tests": {name: [tests.entry(key) for key in keys[:MAX_TESTS]] for name, keys in lists.items()},
+        "tests": {name: tests.entries(keys[:MAX_TESTS]) for name, keys in lists.items()},
         "reasons": reasons_of(database, subject),
         "flaky": [{**tests.name(key), **entry} for key, entry in list(flaky.items())[:MAX_TESTS]],
         **{
@@ -107,6 +107,13 @@ def _document(database: Database, run: Json, base_id: int | None) -> Json:
         },
         "time": _time(database, subject),
     }
+
+
+def _base(subject: ComparedRun) -> Json | None:
+    base, row = subject.base, subject.base_row
+    if base is None or row is None:
+        return None
+    return {"run": base.run.id, "why": base.why, "commit": row["commit"], "at": row["created"]}
 
 
 def _first(lists: Iterable[Sequence[int]]) -> set[int]:
@@ -159,8 +166,11 @@ class _Tests:
         """Return key, folder and name of a test."""
         return self._names[case_id]
 
-    def entry(self, case_id: int) -> Json:
-        """Return a test of one of the lists of changes."""
+    def entries(self, cases: Iterable[int]) -> list[Json]:
+        """Return the tests of one of the lists of changes, by folder and name."""
+        return sorted(map(self._entry, cases), key=lambda entry: (entry["folder"], entry["name"], entry["key"]))
+
+    def _entry(self, case_id: int) -> Json:
         case = self._subject.results.cases.get(case_id)
         fingerprint = None if case is None or case.fingerprint is None else hexadecimal(case.fingerprint)
         return {

@@ -84,6 +84,10 @@ def runs(service: Service) -> Runs:
     return Runs(service)
 
 
+def based_on(found: Json) -> tuple[int, str]:
+    return found["base"]["run"], found["base"]["why"]
+
+
 def names(entries: list[Json]) -> list[str]:
     return [entry["name"] for entry in entries]
 
@@ -93,7 +97,7 @@ def test_changes_since_the_run_before(runs: Runs) -> None:
     first = runs("ppfffp.p", commit="a1")
     second = runs("pfffpspp", commit="b2")
     found = runs.findings(second)
-    assert found["base"] == {"run": first, "why": "same branch"}
+    assert based_on(found) == (first, "same branch")
     assert {word: names(tests) for word, tests in found["tests"].items()} == {
         "newly_failing": ["test_1"],
         "still_failing": ["test_2", "test_3"],
@@ -129,28 +133,27 @@ def test_branches_are_apart(runs: Runs) -> None:
     """A branch is compared with itself, its first run with the target of its pull request, else with main."""
     main, release = runs("pp"), runs("pf", branch="release")
     topic = runs("ff", branch="topic")
-    assert runs.findings(topic)["base"] == {"run": main, "why": "main branch"}
+    assert based_on(runs.findings(topic)) == (main, "main branch")
     request = runs("ff", branch="request", more={"Target branch": "release"})
     found = runs.findings(request)
-    assert (found["base"], names(found["tests"]["newly_failing"])) == (
-        {"run": release, "why": "target branch"},
-        ["test_0"],
-    )
-    assert runs.findings(runs("fp", branch="topic"))["base"] == {"run": topic, "why": "same branch"}
+    assert based_on(found) == (release, "target branch")
+    assert names(found["tests"]["newly_failing"]) == ["test_0"]
+    assert based_on(runs.findings(runs("fp", branch="topic"))) == (topic, "same branch")
 
 
 def test_configurations_are_apart(runs: Runs) -> None:
     """A run on another configuration is no base."""
     first = runs("pp", config="linux")
     runs("ff", config="windows")
-    assert runs.findings(runs("pf", config="linux"))["base"] == {"run": first, "why": "same branch"}
+    assert based_on(runs.findings(runs("pf", config="linux"))) == (first, "same branch")
 
 
 def test_a_wanted_base(runs: Runs) -> None:
     """Any two runs of a source can be compared; a run of another source, or none, is refused."""
     first, _, third = runs("pp"), runs("ff"), runs("fp")
     found = runs.findings(third, base=first)
-    assert (found["base"], names(found["tests"]["newly_failing"])) == ({"run": first, "why": "asked"}, ["test_0"])
+    assert based_on(found) == (first, "asked")
+    assert names(found["tests"]["newly_failing"]) == ["test_0"]
     assert names(runs.findings(third)["tests"]["fixed"]) == ["test_1"]
     other = runs.service.new_run(source="another")
     with pytest.raises(ApiError) as refused:
@@ -241,7 +244,7 @@ def test_findings_are_computed_once(runs: Runs) -> None:
     before = runs.findings(second)
     runs.findings(runs("pp"))
     assert runs.findings(second) == before
-    assert (before["base"], first) == ({"run": first, "why": "same branch"}, first)
+    assert based_on(before) == (first, "same branch")
     store = runs.service.store
     assert store.read(lambda reader: RunFindingsRow.select().count(reader.database)) == 3
     outcomes = store.read(
