@@ -180,13 +180,9 @@ def configuration_from(
     resolver.warnings.extend(_unknown_variables(environ))
     values = _values(resolver, root)
     database = _database(resolver, root, is_server_named="url" in raw_settings)
+    project_id, is_http_allowed = values.pop("project_id"), values["allow_http"]
     endpoint = endpoint_from(
-        resolver,
-        environ,
-        root,
-        project_id=values.pop("project_id"),
-        database=database,
-        is_http_allowed=values["allow_http"],
+        resolver, environ, root, project_id=project_id, database=database, is_http_allowed=is_http_allowed
     )
     values["source"] = values["source"] or _default_source(resolver, project_name, root)
     configuration = Configuration(
