@@ -63,10 +63,10 @@ def measured(client: Client, jobs: int) -> list[Step]:
             report(client, run, job, tests)
             finding, reporting = finding + between - begun, reporting + time.perf_counter() - between
         begun = time.perf_counter()
-        document = client.run_document(run)
+        shared = client.run(run)
         reading = time.perf_counter() - begun
-        assert len(completed_jobs(client.run(run))) == last
-        size, amount = len(json.dumps(document)), last - first
+        assert len(completed_jobs(shared)) == last
+        size, amount = len(json.dumps(shared.document)), last - first
         found.append(Step(first, last, finding / amount * 1e3, reporting / amount * 1e3, reading * 1e3, size))
         print_step(found[-1])
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from datetime import timezone
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 import requests
 from requests.auth import AuthBase
@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 from pytest_automation_report.api.artifacts import ARTIFACTS_PATH, KEEPS_HEADER, StoredFile
 from pytest_automation_report.api.classification import HttpResponse, NoResponse, Outcome, RequestInfo, classify
 from pytest_automation_report.api.exchange import CONNECT_SECONDS, GRACE_SECONDS, Exchange
-from pytest_automation_report.api.responses import Run, RunPage, Source, SourcePage, TestPage, created_id
+from pytest_automation_report.api.responses import created_id, page_of_runs, page_of_sources, page_of_tests, run_from
 from pytest_automation_report.api.transport import WatchedAdapter
 from pytest_automation_report.errors import SettingError
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from pytest_automation_report.api.models import Json, NewRun, Resources, Token
+    from pytest_automation_report.api.responses import Page, Run, RunTest
 
 ANSWER_BYTES = 16 * 1024 * 1024
 """The longest response body that is read, in bytes. A run of a thousand threads has more than one million."""
@@ -39,10 +40,7 @@ _NO_CONTENT = 204
 # A page behind all runs: its response has the total and no run.
 _PAGE_PAST_THE_END = 1_000_000
 
-Order: TypeAlias = Literal["asc", "desc"]
-RunExpand: TypeAlias = Literal["automation_sources", "configs", "milestones", "statuses", "users"]
-TestSort: TypeAlias = Literal["id", "name", "status", "elapsed", "created_at"]
-SourceSort: TypeAlias = Literal["created_at", "ran_at", "retired_at"]
+RunExpand: TypeAlias = Literal["automation_sources"]
 
 _Query: TypeAlias = "dict[str, str]"
 
@@ -160,36 +158,28 @@ class Client:
         body = encoded(_elapsed(elapsed_observed, elapsed_computed))
         self._do(f"/automation/runs/threads/{thread_id}/complete", body, key)
 
-    def runs(  # noqa: PLR0913 - each is one filter of the contract
+    def runs(
         self,
         *,
         page: int = 1,
         per_page: int = 100,
-        order: Order = "desc",
         status: Iterable[int] = (),
-        source_id: Iterable[int] = (),
         tags: Iterable[str] = (),
-        config_id: Iterable[int] = (),
-        milestone_id: Iterable[int] = (),
-        created_by: Iterable[int] = (),
-        created_after: datetime | None = None,
         created_before: datetime | None = None,
         expands: Iterable[RunExpand] = (),
         has_threads: bool = True,
-    ) -> RunPage:
-        """Return a page of the project's runs that match all filters; a filter matches if one of its values does.
+    ) -> Page[Run]:
+        """Return a page of the project's runs that match all filters, newest first.
 
-        With ``has_threads=False`` our embedded server leaves the threads of the runs out; other servers always return
-        them. Raises `ValueError` for a time without a time zone.
+        A filter matches if one of its values does. With ``has_threads=False`` our embedded server leaves the threads of
+        the runs out; other servers always return them. Raises `ValueError` for a time without a time zone.
         """
         query = _query({
-            "page": page, "per_page": per_page, "order": order,
-            "status": status, "source_id": source_id, "tags": tags, "config_id": config_id,
-            "milestone_id": milestone_id, "created_by": created_by,
-            "created_after": _timestamp(created_after), "created_before": _timestamp(created_before),
-            "expands": expands, "threads": self._threads(has_threads=has_threads),
+            "page": page, "per_page": per_page, "order": "desc", "status": status, "tags": tags,
+            "created_before": _timestamp(created_before), "expands": expands,
+            "threads": self._threads(has_threads=has_threads),
         })  # fmt: skip
-        return self._read(f"/projects/{self._project_id}/automation/runs", query, RunPage.from_json)
+        return self._read(f"/projects/{self._project_id}/automation/runs", query, page_of_runs)
 
     def count_runs(self, *, tags: Iterable[str], status: Iterable[int] = (), key: str = "") -> int:
         """Return the number of runs with one of these tags and one of these statuses.
@@ -199,29 +189,7 @@ class Client:
         """
         query = _query({"page": _PAGE_PAST_THE_END, "per_page": 15, "tags": tags, "status": status})
         path = f"/projects/{self._project_id}/automation/runs"
-        return self._call(RequestInfo("GET", f"/api/v1{path}", 200), RunPage.from_json, query=query, key=key).total
-
-    def runs_document(
-        self,
-        *,
-        page: int = 1,
-        per_page: int = 100,
-        status: Iterable[int] = (),
-        created_before: datetime | None = None,
-    ) -> Json:
-        """Return a page of the project's runs as the server's JSON; our embedded server leaves the threads out.
-
-        Raises `ValueError` as `runs` does.
-        """
-        query = _query({
-            "page": page, "per_page": per_page, "status": status, "created_before": _timestamp(created_before),
-            "threads": self._threads(has_threads=False),
-        })  # fmt: skip
-        return self._read(f"/projects/{self._project_id}/automation/runs", query, _checked(RunPage.from_json))
-
-    def run_document(self, run_id: int) -> Json:
-        """Return a run with its threads as the server's JSON."""
-        return self._read(f"/automation/runs/{run_id}", {}, _checked(Run.from_row))
+        return self._call(RequestInfo("GET", f"/api/v1{path}", 200), page_of_runs, query=query, key=key).total
 
     def findings_document(self, run_id: int, base_id: int | None = None) -> Json:
         """Return the findings of a run, compared with this base; only a server of ours has them."""
@@ -231,10 +199,10 @@ class Client:
         """Return the flaky tests of a source; only a server of ours has them."""
         return self._read(f"/automation/sources/{source_id}/flaky", _query({"branch": branch}), _result)
 
-    def run(self, run_id: int, *, expands: Iterable[RunExpand] = (), has_threads: bool = True) -> Run:
+    def run(self, run_id: int, *, has_threads: bool = True) -> Run:
         """Return a run with its threads; ``has_threads`` as in `runs`."""
-        query = _query({"expands": expands, "threads": self._threads(has_threads=has_threads)})
-        return self._read(f"/automation/runs/{run_id}", query, Run.from_row)
+        query = _query({"threads": self._threads(has_threads=has_threads)})
+        return self._read(f"/automation/runs/{run_id}", query, run_from)
 
     def run_tests(
         self,
@@ -244,36 +212,19 @@ class Client:
         per_page: int = 1000,
         thread_id: int | None = None,
         status_id: Iterable[int] = (),
-        sort: TestSort | None = None,
-        order: Order | None = None,
-    ) -> TestPage:
-        """Return a page of a run's results."""
+        is_newest_first: bool = False,
+    ) -> Page[RunTest]:
+        """Return a page of a run's results, in the server's order unless the newest are to come first."""
         query = _query({
             "page": page, "per_page": per_page, "thread_id": thread_id, "status_id": status_id,
-            "sort": sort and f"automation_run_tests:{sort}", "order": order,
+            **({"sort": "automation_run_tests:id", "order": "desc"} if is_newest_first else {}),
         })  # fmt: skip
-        return self._read(f"/automation/runs/{run_id}/tests", query, TestPage.from_json)
+        return self._read(f"/automation/runs/{run_id}/tests", query, page_of_tests)
 
-    def sources(
-        self,
-        *,
-        page: int = 1,
-        per_page: int = 100,
-        sort: SourceSort | None = None,
-        order: Order = "desc",
-        is_retired: bool | None = None,
-        expands: Iterable[Literal["users"]] = (),
-    ) -> SourcePage:
-        """Return a page of the project's sources."""
-        query = _query({
-            "page": page, "per_page": per_page, "sort": sort and f"automation_sources:{sort}", "order": order,
-            "is_retired": None if is_retired is None else int(is_retired), "expands": expands,
-        })  # fmt: skip
-        return self._read(f"/projects/{self._project_id}/automation/sources", query, SourcePage.from_json)
-
-    def source(self, source_id: int, *, expands: Iterable[Literal["users"]] = ()) -> Source:
-        """Return a source."""
-        return self._read(f"/automation/sources/{source_id}", _query({"expands": expands}), Source.from_row)
+    def count_sources(self) -> int:
+        """Return the number of the project's sources."""
+        query = _query({"page": 1, "per_page": 15, "order": "desc"})
+        return self._read(f"/projects/{self._project_id}/automation/sources", query, page_of_sources).total
 
     def _threads(self, *, has_threads: bool) -> str | None:
         """Return the parameter that leaves threads out, None for a server that might refuse it: all but our own."""
@@ -420,19 +371,9 @@ def _timestamp(time: datetime | None) -> str | None:
     if time is None:
         return None
     if time.tzinfo is None:
-        raise ValueError("created_after and created_before need a time zone")
+        raise ValueError("created_before needs a time zone")
     text = time.astimezone(timezone.utc).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
-
-
-def _checked(read: Callable[[object], object]) -> Callable[[object], Json]:
-    """Return a parser that checks a document with ``read`` and returns it unchanged."""
-
-    def document(obj: object) -> Json:
-        read(obj)
-        return cast("Json", obj)
-
-    return document
 
 
 def _result(obj: object) -> Json:

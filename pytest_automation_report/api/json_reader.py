@@ -54,28 +54,17 @@ class JsonReader:
             self.refuse(name, "a count")
         return value
 
-    def flag(self, name: str, *, is_required: bool = False) -> bool:
-        """Return a flag: ``true``, ``false``, ``1`` or ``0``; False if it is missing and not required."""
+    def flag(self, name: str) -> bool:
+        """Return a required flag: ``true``, ``false``, ``1`` or ``0``."""
         value = self.values.get(name)
-        if value is None and not is_required:
-            return False
         if type(value) not in {bool, int} or value not in {0, 1}:
             self.refuse(name, "true or false")
         return bool(value)
-
-    def number_or_none(self, name: str) -> int | None:
-        """Return an integer on which no decision depends; None for another type."""
-        value = self.values.get(name)
-        return value if type(value) is int and abs(value) <= _MAX_INTEGER else None
 
     def text_or_none(self, name: str) -> str | None:
         """Return a text on which no decision depends; None for another type."""
         value = self.values.get(name)
         return value if isinstance(value, str) else None
-
-    def text(self, name: str) -> str:
-        """Return a text on which no decision depends; an empty one for another type."""
-        return self.text_or_none(name) or ""
 
     def items(self, name: str, *, is_required: bool = False) -> list[Any]:
         """Return a list; an empty one if it is missing and not required."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_automation_report.api.client import Client, RunExpand
-    from pytest_automation_report.api.responses import RunPage
+    from pytest_automation_report.api.responses import Page, Run
 
 PAGE_RUNS: Final = 15
 """Runs of one page; the API allows no smaller one."""
@@ -35,7 +35,7 @@ def learn_kind(client: Client) -> None:
 
 def run_pages(
     client: Client, *, tags: Iterable[str] = (), status: Iterable[int] = (), expands: Iterable[RunExpand] = ()
-) -> Iterator[RunPage]:
+) -> Iterator[Page[Run]]:
     """Yield the newest hundred runs with these tags and statuses in pages, newest first; each page is one request."""
     tags, status, expands = tuple(tags), tuple(status), tuple(expands)
     for page_number in range(1, _MAX_PAGES + 1):

@@ -142,7 +142,7 @@ def _request_checks(endpoint: Endpoint, token: Token, step_seconds: float) -> li
             deadline_seconds=step_seconds,
             on_answer=lambda headers: dates.append((headers.get("Date", ""), time.time())),
         ) as client:
-            client.sources(per_page=15)
+            client.count_sources()
     except (ClientError, SettingError, OSError) as error:
         checks = _refused(endpoint, error)
     else:

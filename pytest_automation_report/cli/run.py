@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pytest_automation_report.api.models import Resources
-from pytest_automation_report.api.responses import Run, RunPage
+from pytest_automation_report.api.responses import Run, page_of_runs
 from pytest_automation_report.api.run_pages import learn_kind
 from pytest_automation_report.cli.context import (
     AGE,
@@ -237,17 +237,21 @@ def list_runs(
         learn_kind(client)
         try:
             with project_of(configuration):
-                document = client.runs_document(
-                    page=page, per_page=int(per_page), status=(_RUNNING,) if is_open else (), created_before=before
+                listed = client.runs(
+                    page=page,
+                    per_page=int(per_page),
+                    status=(_RUNNING,) if is_open else (),
+                    created_before=before,
+                    has_threads=False,
                 )
         except UnknownProjectError:
             if not configuration.endpoint.is_embedded:
                 raise
-            document = {**_NO_PAGE, "per_page": int(per_page)}
+            listed = page_of_runs({**_NO_PAGE, "per_page": int(per_page)})
     if is_json:
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json.dumps(listed.document, indent=2))
         return Exit.DONE
-    runs = [run for run in RunPage.from_json(document).result if not (is_open and run.is_completed)]
+    runs = [run for run in listed.result if not (is_open and run.is_completed)]
     _echo_runs(configuration, runs)
     if not runs:
         is_filtered = is_open or before is not None or page > 1
@@ -282,11 +286,10 @@ def show(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: 
     is_named = configuration.run_id is not None or "run_key" in configuration.origins
     with connected_to(configuration, token) as client:
         run_id = find_run(client, configuration) if is_named else last_run(client, configuration)
-        document = client.run_document(run_id)
+        shown = client.run(run_id)
     if is_json:
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json.dumps(shown.document, indent=2))
         return Exit.DONE
-    shown = Run.from_row(document)
     echo_result(shown.id)
     echo_stderr(_line(shown))
     for field in shown.fields:

@@ -73,7 +73,7 @@ def _latest(client: Client, run: int, thread: int, count: int) -> list[RunTest]:
     rows: list[RunTest] = []
     page: int | None = 1
     while page is not None and len(rows) < count:
-        response = client.run_tests(run, page=page, per_page=_PER_PAGE, thread_id=thread, sort="id", order="desc")
+        response = client.run_tests(run, page=page, per_page=_PER_PAGE, thread_id=thread, is_newest_first=True)
         rows += response.result
         # A page without results, or another page than the next one, would never end.
         page = response.next_page if response.result and response.next_page == page + 1 else None

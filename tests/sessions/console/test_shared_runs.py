@@ -15,7 +15,7 @@ import pytest
 
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import NewRun, Token
-from pytest_automation_report.api.responses import RunPage
+from pytest_automation_report.api.responses import page_of_runs
 from pytest_automation_report.api.transport import new_session
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.shared_run import LEFT_FIELD, SharedRunLookup
@@ -129,8 +129,8 @@ def test_server_without_keys_ends_with_the_oldest_run() -> None:
         found = _race(server.address, 5)
         assert len(set(found)) == 1
         with new_session(proxies={}, ca_file="") as session:
-            page = Client(session, server.address, Token(TOKEN), project_id=1).runs(order="asc")
-    runs = [each for each in page.result if TAG in each.tags]
+            page = Client(session, server.address, Token(TOKEN), project_id=1).runs()
+    runs = [each for each in reversed(page.result) if TAG in each.tags]
     assert len(runs) == 5
     assert {each.id for each in runs if not each.is_completed} == set(found) == {min(each.id for each in runs)}
     for each in runs[1:]:
@@ -219,7 +219,7 @@ def test_completion_waits_for_all_jobs(project: Project, server: CheckedServer, 
     )
     assert done.exit == 0, done.text
     document = json.loads(console(project.root, "run", "list", "--json", *server_options[:4]).out)
-    (run,) = RunPage.from_json(document).result
+    (run,) = page_of_runs(document).result
     assert run.is_completed
 
 
