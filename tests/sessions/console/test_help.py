@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COMMON = ("--url", "--project-id", "--source", "--name")
-RARE = ("--token-file", "--ca-file", "--allow-http", "--database", "--ci", "--commit", "--statuses")
+RARE = ("--token-file", "--ca-file", "--allow-http", "--database", "--facts", "--build", "--statuses")
 
 
 def below(command: click.Command, context: click.Context) -> Iterator[click.Context]:
