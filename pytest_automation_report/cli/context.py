@@ -1,7 +1,4 @@
-"""What all console commands share: options from the settings' table, configuration, errors to exit codes.
-
-Spans of time as they are typed: 90s, 30m, 2h, 3d, 8w.
-"""
+"""Share between the console commands: options of settings, the configuration, output on stderr, exit codes."""
 
 from __future__ import annotations
 
@@ -61,7 +58,7 @@ _ADDRESS: Final = f"{__name__}.address"
 
 CONNECTION: Final = ("url", "project_id", "token_file", "ca_file", "allow_http", "database")
 FACTS: Final = ("facts", "branch", "branch_tag", "build", "attempt", "shard", "job_url")
-"""Settings about where a run is made, for each command that makes one."""
+"""Settings of a run's build metadata, for each command that creates a run."""
 
 NEW_RUN: Final = (
     "source", "name", "config", "config_id", "milestone", "milestone_id", "tags", "fields", "links", *FACTS,
@@ -87,10 +84,7 @@ class Exit(IntEnum):
 
 
 def echo_stderr(text: str, *, colour: str = "") -> None:
-    """Write one line for a person, to stderr, in this colour where colours are wanted.
-
-    What cannot be written, since the disk is full or whoever read it has gone, changes nothing else.
-    """
+    """Print one line to stderr, in this colour if colours are wanted. Errors while writing are ignored."""
     stream: TextIO | None = sys.stderr
     if stream is None:
         return
@@ -98,8 +92,8 @@ def echo_stderr(text: str, *, colour: str = "") -> None:
     try:
         click.echo(click.style(line, fg=colour) if colour else line, err=True, color=is_coloured(stream, os.environ))
     except OSError:
-        # Nobody is left to be told. The interpreter would try once more at its end, and make that its exit code.
-        sys.stderr = None  # as it is where it was closed from the start
+        # Python would write again at its end, and that error would change the exit code.
+        sys.stderr = None  # as in a process that was started without stderr
 
 
 def is_coloured(stream: TextIO, environ: Mapping[str, str]) -> bool:
@@ -110,12 +104,12 @@ def is_coloured(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 def sanitized(text: str) -> str:
-    """Return a line that may hold foreign texts, as it can be printed."""
+    """Return a line without control characters and not longer than a string of the API."""
     return cut_end(printable(text), STRING_UNITS)
 
 
 def _from_here(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
-    """Return a path as it was meant where it was typed: in an ini file it starts from the root folder."""
+    """Return a typed path from the current folder: those in ini files start from the root folder."""
     del context, parameter
     if not given or given.startswith("~") or "://" in given:
         return given
@@ -123,25 +117,25 @@ def _from_here(context: click.Context, parameter: click.Parameter, given: str | 
 
 
 def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that gives a command the options of these settings, in their plain spelling."""
+    """Return a decorator that adds the options of these settings to a command, without the plugin's prefix."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for name in reversed(names):
-            each = setting(name)
-            if each.kind == "flag":
+            row = setting(name)
+            if row.kind == "flag":
                 option = click.option(
-                    f"{each.plain_option}/--no-{each.plain_option[2:]}", each.name, default=None, help=f"{each.help}."
+                    f"{row.plain_option}/--no-{row.plain_option[2:]}", row.name, default=None, help=f"{row.help}."
                 )
             else:
-                is_list = each.kind in {"list", "pairs"}
+                is_list = row.kind in {"list", "pairs"}
                 option = click.option(
-                    each.plain_option,
-                    each.name,
+                    row.plain_option,
+                    row.name,
                     multiple=is_list,
-                    metavar=each.metavar,
+                    metavar=row.metavar,
                     default=None,
-                    help=f"{each.help}.{' Can be repeated; commas separate.' if is_list else ''}",
-                    callback=_from_here if each.name in _PATHS else None,
+                    help=f"{row.help}.{' Can be repeated; commas separate.' if is_list else ''}",
+                    callback=_from_here if row.name in _PATHS else None,
                 )
             command = option(command)
         return _with_removed_options(command) if "facts" in names else command
@@ -166,7 +160,7 @@ def configured(options: dict[str, Any], *, is_source_needed: bool = True) -> tup
     """Return the configuration and the token for these options, in the project of the current folder.
 
     Without ``is_source_needed`` only a run that is found by its key needs a source.
-    Raises `SettingError` for what was typed wrong, in the environment too: nothing runs here that could go on without
+    Raises `SettingError` for a wrong value, also in the environment: unlike pytest, a command has nothing to do without
     it. Raises `TokenMissingError` without a token.
     """
     configuration, token = configured_without_token(options, is_source_needed=is_source_needed)
@@ -176,7 +170,7 @@ def configured(options: dict[str, Any], *, is_source_needed: bool = True) -> tup
 def configured_without_token(
     options: dict[str, Any], *, is_source_needed: bool = True
 ) -> tuple[Configuration, Token | None]:
-    """Return the same for a command that may have nothing to do with the server, and so need no token."""
+    """Return the same for a command that may not need the server: the token is None if it is missing."""
     configuration, token = configuration_of(options, is_hindrance_an_error=True, is_source_needed=is_source_needed)
     if configuration.setting_error:
         raise click.UsageError(configuration.setting_error)
@@ -184,7 +178,7 @@ def configured_without_token(
 
 
 def needed(token: Token | None, configuration: Configuration, *, kept: str = "") -> Token:
-    """Return the token of a command that needs one; raises `TokenMissingError`, which says what stays ``kept``."""
+    """Return the token of a command that needs one; raises `TokenMissingError` with the text ``kept`` in it."""
     if configuration.endpoint.is_embedded:
         token = Token("embedded")
     if token is None:
@@ -201,7 +195,7 @@ def configuration_of(
     is_told: bool = True,
     is_source_needed: bool = True,
 ) -> tuple[Configuration, Token | None]:
-    """Return the configuration for these options; what is wrong with the environment is told, unless it is not to be.
+    """Return the configuration and the token for these options; warnings are printed if ``is_told``.
 
     The token is the one that may be sent (see `guard`). Only the settings that the command has an option for count,
     also in environment and ini file.
@@ -211,7 +205,7 @@ def configuration_of(
     used = {name: each for name, each in given.items() if name in options}
     is_source_optional = not is_source_needed and not used.keys() & {"source", "run_key"}
     if "source" not in options or is_source_optional:
-        # Only who makes a run must say its source: the command that a session prints to send the rest names none.
+        # Only a command that creates a run needs a source: the printed `send` command has none.
         used["source"] = RawSetting("none", _NO_SOURCE)
     configuration = configuration_from(
         used,
@@ -235,9 +229,9 @@ def is_source_named(configuration: Configuration) -> bool:
 
 
 def stored_at(options: dict[str, Any]) -> tuple[Configuration, Path | PostgresDatabase]:
-    """Return the configuration for a command that works in the store itself, and where that is: a file or a database.
+    """Return the configuration for a command on the store itself, and the store's file or database.
 
-    Raises `SettingError` for what was typed wrong.
+    Raises `SettingError` for a wrong value.
     """
     ini = project_ini(Path.cwd())
     given = _given(options, ini).get("database")
@@ -259,7 +253,7 @@ def _misspelled(ini: ProjectIni) -> Iterator[tuple[SettingError, bool]]:
 
 
 def _unknown_names(ini: ProjectIni) -> list[str]:
-    """Return a text for each name that resembles no setting: another plugin may have registered it in pytest."""
+    """Return a warning for each name that resembles no setting: it may belong to another plugin of pytest."""
     return [str(error) for error, is_meant in _misspelled(ini) if not is_meant]
 
 
@@ -276,9 +270,9 @@ def _given(options: dict[str, Any], ini: ProjectIni) -> dict[str, RawSetting]:
 
 
 def new_run(configuration: Configuration, session_id: str = "") -> tuple[NewRun, RunSharing]:
-    """Return the run to create, with what is known about where it is made, and how jobs share it.
+    """Return the run to create, with its build metadata, and how jobs share it.
 
-    A run that is a session's own has its id among the fields, so that it can be found again.
+    The run of a single session has the session's id as a field, by which the sender finds it again.
     """
     facts = facts_for(configuration.build_info, configuration.facts, os.environ, Path.cwd())
     sharing = sharing_of(configuration, facts)
@@ -315,7 +309,7 @@ def with_exit_codes(command: Callable[P, int]) -> Callable[P, None]:
 
 
 def _failed(code: Exit, text: str) -> Exit:
-    """Tell an error, with the server's address where there is one."""
+    """Print an error, with the server's address if it is known; return its exit code."""
     address = click.get_current_context().meta.get(_ADDRESS, "")
     echo_stderr(f"Error: {address + ': ' if address else ''}{text}", colour="red")
     return code
@@ -330,7 +324,7 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 class Age(_Seconds):
-    """A span of time, in seconds."""
+    """A span of time as users type it: 90s, 30m, 2h, 3d, 8w. Its value is in seconds."""
 
     name = "AGE"
 

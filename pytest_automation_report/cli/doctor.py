@@ -1,4 +1,4 @@
-"""``automation-report doctor``: what is configured, and whether it works."""
+"""``automation-report doctor``: show the settings, and check that results can be delivered with them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _EXITS: Final = {
     "token": Exit.TOKEN,
     "project": Exit.REFUSED,
 }
-"""What a failed check means for the exit code; all others mean that nothing can be delivered now."""
+"""Exit codes of failed checks; any other failed check exits with KEPT, since nothing can be delivered now."""
 
 _HIDDEN: Final = frozenset({"redact"})
 _NAMED: Final = frozenset({"fields", "links"})
@@ -55,22 +55,30 @@ def doctor(is_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001 - cli
     else:
         settings = _settings(configuration)
         checks = _checks(configuration, token)
-    found = versions()
+    packages = versions()
     if is_json:
-        document = {"checks": [each.to_json() for each in checks], "settings": settings, "versions": dict(found)}
+        document = {
+            "checks": [check.to_json() for check in checks],
+            "settings": settings,
+            "versions": dict(packages),
+        }
         click.echo(json.dumps(document, indent=2))
     else:
-        _tell(settings, checks, found.items())
+        _echo_report(settings, checks, packages.items())
     click.get_current_context().exit(int(_exit(checks)))
 
 
 def _checks(configuration: Configuration, token: Token | None) -> list[Check]:
-    found = [_settings_check(configuration), *_server_checks(configuration, token)]
-    return [*found, spool_check(configuration.spool), process_check(os.getpid(), os.getppid())]
+    return [
+        _settings_check(configuration),
+        *_server_checks(configuration, token),
+        spool_check(configuration.spool),
+        process_check(os.getpid(), os.getppid()),
+    ]
 
 
 def _settings_check(configuration: Configuration) -> Check:
-    """Tell what is wrong with the environment; a missing token is told by a check of its own."""
+    """Report warnings and errors of the settings. A missing token is left to the check of the token."""
     missing = configuration.token_error
     troubles = [each for each in configuration.warnings if not (missing and each.startswith(missing))]
     if troubles:
@@ -96,7 +104,7 @@ def _server_checks(configuration: Configuration, token: Token | None) -> list[Ch
 
 
 def _settings(configuration: Configuration) -> list[dict[str, str]]:
-    """Return every setting with its value and where that came from; what can hold a secret is not shown."""
+    """Return every setting with its value and its source; values that can hold a secret are hidden."""
     found = []
     for each in SETTINGS:
         value = _shown(each.name, getattr(configuration, each.name))
@@ -111,13 +119,13 @@ def _token_origin(configuration: Configuration) -> str:
 
 
 def _shown(name: str, value: object) -> str:
-    """Return a setting's value for eyes: numbers of patterns, names of fields and links, addresses without users."""
+    """Return a setting's value without secrets: the number of patterns, names of fields, addresses without users."""
     if name in _HIDDEN and isinstance(value, tuple):
         return pluralize(len(value), "pattern") if value else ""
     if name in _NAMED and isinstance(value, tuple):
-        return ", ".join(each.name for each in value)
+        return ", ".join(item.name for item in value)
     if isinstance(value, dict):
-        return ", ".join(f"{key}={shown_address(str(each))}" for key, each in value.items())
+        return ", ".join(f"{key}={shown_address(str(item))}" for key, item in value.items())
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     if isinstance(value, bool):
@@ -125,17 +133,17 @@ def _shown(name: str, value: object) -> str:
     return "" if value is None else shown_address(str(value)) if "://" in str(value) else str(value)
 
 
-def _tell(settings: list[dict[str, str]], checks: list[Check], found: Iterable[tuple[str, str]]) -> None:
-    """Write a line for each check, for each setting that somebody gave or that was found out, and for the versions."""
-    for each in settings:
-        if each["name"] == "token" or each["origin"] != "default" or each["name"] in _DERIVED:
-            echo_stderr(f"setting  {each['name']} = {each['value'] or 'none'} ({each['origin'] or 'not set'})")
+def _echo_report(settings: list[dict[str, str]], checks: list[Check], packages: Iterable[tuple[str, str]]) -> None:
+    """Print a line for each check, for each setting that the user gave or that was detected, and for the versions."""
+    for row in settings:
+        if row["name"] == "token" or row["origin"] != "default" or row["name"] in _DERIVED:
+            echo_stderr(f"setting  {row['name']} = {row['value'] or 'none'} ({row['origin'] or 'not set'})")
     for check in checks:
         echo_stderr(f"{check.state:<8} {check.line}")
-    echo_stderr(f"versions {', '.join(f'{name} {text}' for name, text in found)}, at {sys.executable}")
+    echo_stderr(f"versions {', '.join(f'{name} {text}' for name, text in packages)}, at {sys.executable}")
 
 
 def _exit(checks: list[Check]) -> Exit:
     """Return the exit code of the first check that failed."""
-    failed = next((each for each in checks if each.state == "failed"), None)
+    failed = next((check for check in checks if check.state == "failed"), None)
     return Exit.DONE if failed is None else _EXITS.get(failed.name, Exit.KEPT)

@@ -1,6 +1,6 @@
 """The console command ``automation-report``.
 
-Ids and JSON go to stdout alone; what a person reads goes to stderr. Exit codes: 0 done, 1 refused by the server, 2
+Ids and JSON are printed on stdout, messages for users on stderr. Exit codes: 0 done, 1 refused by the server, 2
 usage or configuration, 3 not delivered and kept, 4 token missing or refused.
 """
 
@@ -28,11 +28,11 @@ from pytest_automation_report.cli.store import store
 from pytest_automation_report.cli.submit import submit
 
 _OF_STREAMS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
-"""What writing to a stream can meet; that its reader has gone is click's own business."""
+"""Errors of writing to a stream. A reader that has ended (EPIPE) is handled by click."""
 
 
 class Console(click.Group):
-    """The commands as a whole: where nothing more can be written to stdout, a line says so."""
+    """The group of all commands; an error of writing to stdout is one line instead of a traceback."""
 
     def main(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - click's own signature
         """Run a command, and end the process with its exit code."""
@@ -41,7 +41,7 @@ class Console(click.Group):
         except OSError as error:
             if error.errno not in _OF_STREAMS or error.filename is not None:
                 raise
-            sys.stdout = None  # the interpreter would try once more at its end, and make that its exit code
+            sys.stdout = None  # Python would write again at its end, and that error would change the exit code
             echo_stderr(f"stdout: cannot be written: {error.strerror or error}")
             sys.exit(Exit.USAGE)
 

@@ -1,4 +1,4 @@
-"""``automation-report milestone``: the milestones of a project in the embedded store."""
+"""``automation-report milestone``: list the milestones of a project in the embedded store, and set their tags."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pytest_automation_report.errors import SettingError
 
 @click.group()
 def milestone() -> None:
-    """List milestones, and say which runs belong to them by their tags."""
+    """List milestones, and choose their runs by tags."""
 
 
 @milestone.command("list")

@@ -1,4 +1,4 @@
-"""``automation-report serve``: the embedded server on a port of this machine."""
+"""``automation-report serve``: serve the embedded store and its pages on a port of this machine."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 def _size(context: click.Context, parameter: click.Parameter, given: str | None) -> int | None:
-    """Return a size in bytes; what is none is a usage error that says how to write one."""
+    """Return a size in bytes; raises `click.BadParameter` for any other text."""
     if given is None:
         return None
-    found = size_bytes(given)
-    if found is None:
+    size = size_bytes(given)
+    if size is None:
         raise click.BadParameter(f"{given!r} is no size; {SIZE_REMEDY}", context, parameter)
-    return found
+    return size
 
 
 @click.command()
@@ -152,7 +152,7 @@ def serve(  # noqa: PLR0913 - one for each option
 
 
 def _serve_on_a_port(serve_on: Callable[[int], None], host: str, port: int, *, may_move: bool) -> None:
-    """Serve on this port, or with ``may_move`` on any free one where it is in use."""
+    """Serve on this port, or with ``may_move`` on any free one if it is in use."""
     try:
         serve_on(port)
     except OSError as error:
@@ -163,7 +163,7 @@ def _serve_on_a_port(serve_on: Callable[[int], None], host: str, port: int, *, m
 
 
 def _is_default(parameter: str) -> bool:
-    """Return whether the user left this parameter out."""
+    """Return whether the user did not type this parameter."""
     return click.get_current_context().get_parameter_source(parameter) is ParameterSource.DEFAULT
 
 
@@ -175,7 +175,7 @@ def _check_run(store: Store, run_id: int | None) -> None:
 
 
 def _empty_note(store: Store, place: object, *, is_new: bool) -> str:
-    """Return a line for a store without runs, since the user may have expected those of another folder; else ""."""
+    """Return a line for a store without runs, as the user may expect the runs of another folder; "" for any other."""
     if store.read(lambda reader: reader.has_runs):
         return ""
     remedy = "if you expected runs, start serve in their project's folder or name their store with --database"
@@ -183,7 +183,7 @@ def _empty_note(store: Store, place: object, *, is_new: bool) -> str:
 
 
 def _refused(error: OSError, host: str, port: int) -> SettingError:
-    """Return the mistake in what was asked to listen on."""
+    """Return the error for a host or port that cannot be listened on."""
     reason = error.strerror or str(error)
     if error.errno == errno.EADDRNOTAVAIL:
         return SettingError("--host", host, f"{reason}: name an address of this machine")
@@ -195,7 +195,7 @@ def _log_request(entry: AccessLogEntry) -> None:
 
 
 class _Looking:
-    """Tells where to look at the store, and opens it in a browser when that was asked for."""
+    """Prints the link to the pages, and opens it in a browser with ``--open``; owned by `serve`."""
 
     def __init__(self, run_id: int | None, *, is_opened: bool) -> None:
         self._is_opened = is_opened
@@ -203,16 +203,16 @@ class _Looking:
         self._address = ""
 
     def begin(self, address: str, path: str) -> None:
-        """Tell the first link."""
+        """Print or open the first link."""
         self._address = address
         link = f"{address}{path}{self._end}"
         echo_stderr(f"look at it: {link}")
         if self._is_opened:
-            # A browser may take its time, and the server must answer it meanwhile.
+            # In a thread: a browser can take long to start, and its first request needs this server.
             threading.Thread(target=_open, args=(link,), daemon=True).start()
 
     def again(self, path: str) -> None:
-        """Tell the link for another browser: the one before was used."""
+        """Print a link for another browser, once the one before was used."""
         echo_stderr(f"opened; in another browser: {self._address}{path}{self._end}")
 
 

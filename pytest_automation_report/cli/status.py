@@ -1,4 +1,4 @@
-"""``automation-report status``: the result statuses of a project in the embedded store."""
+"""``automation-report status``: list and change the result statuses of a project in the embedded store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MEANINGS: Final = ("passed", "failed", "neutral", "open")
 
 @click.group()
 def status() -> None:
-    """List and change the words that tests of a project may be sent with."""
+    """List and change the words for the statuses of a project's tests."""
 
 
 @status.command("list")
@@ -45,7 +45,7 @@ def list_statuses(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - cl
 
 
 def _meaning(status: Json) -> str:
-    """Return as what results of a status count, in the words that --counts-as takes."""
+    """Return how results of a status are counted, as a word of --counts-as."""
     if status["is_passed"] or status["is_failed"]:
         return "passed" if status["is_passed"] else "failed"
     return "neutral" if status["is_final"] else "open"
@@ -90,7 +90,7 @@ def set_status(
 
 
 def _changed(table: StatusTable, wanted: str, name: str | None, counts_as: str | None) -> ResultStatus:
-    """Return the status with its new name, or a new one; raises `SettingError` for what cannot be."""
+    """Return the status with its new name, or a new status; raises `SettingError` for an invalid one."""
     from pytest_automation_report.server.store.statuses import ResultStatus  # noqa: PLC0415 - sending needs no server
 
     known = {text: each for each in table.statuses for text in (str(each.id), each.system_name)}

@@ -1,4 +1,4 @@
-"""``automation-report store``: keeps the embedded store small, and tells whether it is whole."""
+"""``automation-report store``: back up, check and prune the embedded store."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SHOWN_PROBLEMS: Final = 20
 
 @contextmanager
 def opened_store(place: Path | PostgresDatabase, *, must_exist: bool) -> Iterator[Store]:
-    """Yield the store in a place; raises `SettingError` for a file that has to exist, `StoreError` when busy."""
+    """Yield the opened store; raises `SettingError` for a missing file that must exist, `StoreError` if it is busy."""
     from pytest_automation_report.server.store.errors import ApiError  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.sqlite import STORAGE_ERRORS  # noqa: PLC0415 - sending needs no server
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
@@ -50,7 +50,7 @@ def opened_store(place: Path | PostgresDatabase, *, must_exist: bool) -> Iterato
 
 @click.group()
 def store() -> None:
-    """Look after the embedded store."""
+    """Back up, check and prune the embedded store."""
 
 
 @store.command()
@@ -131,7 +131,7 @@ def prune(keep_runs: int | None, older_than: str | None, *, dry_run: bool, **opt
 
 
 def _remove(opened: Store, runs: Sequence[OldRun]) -> int:
-    """Remove runs, each in a transaction of its own so that others can write between them.
+    """Remove runs, each in a separate transaction so that others can write between them.
 
     Returns how many artifacts went because no run refers to them.
     """

@@ -1,8 +1,8 @@
-"""Keep the user's token from a server, a proxy of it or a file that only a checkout's ini file names.
+"""Send the user's token only where the user, and not only an ini file, allows it.
 
-A command may run in a checkout of strangers, and must run nothing of it. Their ini file is a proposal: what opens the
-way of a token (address, token file, certificates, plain HTTP) counts when the user has named it, too. Pytest needs no
-such guard, since it runs the checkout's conftest.py with everything that the user's environment holds.
+A command may run in a stranger's checkout, whose ini file is not trusted: an address, token file, certificates or plain
+HTTP from it are used for a token only if the user has named them, too, or has used them before. Pytest needs no such
+guard: it runs the checkout's conftest.py, which can read the environment anyway.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def token_to_send(
 ) -> tuple[Configuration, Token | None]:
     """Return the token that may be sent, None with the reason as the configuration's hindrance.
 
-    A use that is allowed is remembered, so that the ini file's word is enough from then on. Raises `SettingError` for a
-    mistake in the user's list of addresses.
+    An allowed address is stored, so that the ini file is enough from then on. Raises `SettingError` for a mistake in
+    the user's list of addresses.
     """
     if configuration.endpoint.is_embedded:
         return configuration, None
@@ -64,16 +64,16 @@ def check_database(given: RawSetting, database: PostgresDatabase, ini: ProjectIn
 
 @dataclass(frozen=True, slots=True)
 class _Guard:
-    """The questions to one command's settings; each answer is a text for the user, empty when all is well."""
+    """The checks of one command's settings. Each returns the error for the user, "" if the token may be sent."""
 
     configuration: Configuration
     given: Mapping[str, RawSetting]
     ini: ProjectIni
 
     def token_file_trouble(self, environ: Mapping[str, str]) -> str:
-        """Return why the token file is not read; one of an ini file has to be below the project's folder.
+        """Check that a token file of an ini file is below the project's folder.
 
-        Where the environment has a token, the file is not read anyway.
+        With a token in the environment the file is not read, so it is not checked either.
         """
         if not self._is_of_ini("token_file") or token_from(environ, "").is_configured:
             return ""
@@ -84,7 +84,7 @@ class _Guard:
         return str(SettingError(self._place("token_file"), self.given["token_file"].value, remedy))
 
     def address_trouble(self, token: Token, known: KnownAddresses) -> str:
-        """Return why this token does not go to the address, or not on that way."""
+        """Check the address, and the way to it: plain HTTP, and certificates to trust."""
         origin = self.configuration.url
         not_sent = f"the token is not sent to {origin}"
         is_known = known.is_used(origin, token) or known.is_listed(origin)
@@ -108,7 +108,7 @@ class _Guard:
         return ""
 
     def certificates(self) -> str:
-        """Return a digest of the certificates that a setting names, empty where none does or TLS is not used."""
+        """Return a digest of the certificates that a setting names, "" without the setting or without TLS."""
         if "ca_file" not in self.given or not self.configuration.url.startswith("https:"):
             return ""
         try:
@@ -121,7 +121,7 @@ class _Guard:
         return name in self.given and self.given[name].source == "ini file"
 
     def _place(self, name: str) -> str:
-        """Return where a setting was given, an ini file by its whole path."""
+        """Return the source of a setting for an error message, an ini file by its whole path."""
         return f"{self.ini.path}: {setting(name).ini}" if self._is_of_ini(name) else self.given[name].origin
 
 

@@ -127,8 +127,8 @@ class Property:
     is_text: bool = False
 
 
-def said_in(output: str) -> tuple[str, list[Property]]:
-    """Split an output into its text and the properties that tests have printed in it, in their order.
+def split_output(output: str) -> tuple[str, list[Property]]:
+    """Split an output into its text and the properties that tests printed in it, in their order.
 
     Attachments become properties with the name ``attachment``.
     """

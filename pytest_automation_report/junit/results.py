@@ -17,7 +17,7 @@ from xml.parsers import expat
 from pytest_automation_report.api.limits import STEP_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Status, Test
 from pytest_automation_report.api.urls import is_web_address
-from pytest_automation_report.junit.parsing import JunitError, Property, parsed, said_in
+from pytest_automation_report.junit.parsing import JunitError, Property, parsed, split_output
 from pytest_automation_report.recording.fields import artifact_from, field_type_of, property_field, typed_field
 from pytest_automation_report.recording.identity import key_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
@@ -299,7 +299,7 @@ def _additions(case: _Case, cleaner: TextCleaner) -> tuple[list[Field], list[Art
     properties: list[Property] = []
     for tag, name in _OUTPUTS.items():
         if tag in case.outputs:
-            output, printed = said_in(case.outputs[tag].joined())
+            output, printed = split_output(case.outputs[tag].joined())
             properties += printed
             if output:
                 fields.append(Field(name, cleaner.console(output), FieldType.CONSOLE))

@@ -1,16 +1,9 @@
-"""Failures in the words of CI providers: lines on a job's output that become marks on its page.
+"""Write a session's summary and marks for its failures on the page of the CI job.
 
-A provider takes a line for a command by what it begins with. Foreign text gets into such a line as one line of visible
-signs, and escaped by the provider's own rules, so that it ends neither the command nor the line.
-
-What a CI job shows of a reported session besides its log: a page in Markdown.
-
-Foreign text (names, messages) is spelled so that it can be nothing but text: each sign that Markdown or HTML could give
-a meaning is a numeric reference, which both show as the sign itself and neither reads as syntax.
-
-What a reported session leaves on the page of its CI job: a summary, and marks where they are asked for.
-
-Written once, at the session's end. What cannot be written is told, and changes nothing else.
+Both are written once, at the session's end; errors of writing are shown as warnings. A provider finds marks among the
+lines of a job's output by their first characters. Foreign texts (names, messages) are one line there, escaped by the
+provider's own rules, so that they cannot end the command or begin another one. In the summary, which is Markdown, each
+of their special characters is a numeric reference, which Markdown and HTML only show.
 """
 
 from __future__ import annotations
@@ -49,18 +42,18 @@ __all__ = [
 ]
 
 MAX_ANNOTATIONS: Final = 10
-"""Most marks of one kind that GitHub takes of a step; more are hard to read anywhere."""
+"""Maximum number of marks of one kind that GitHub shows for a step."""
 
 
 def annotation_lines(provider: str, failures: Sequence[FailedTest], failed: int, undelivered: str = "") -> list[str]:
-    """Return the lines that mark failures, then what was not delivered; none for a provider without such lines.
+    """Return the lines that mark failures, then one about undelivered results; none for a provider without marks.
 
-    ``failed`` is the number of all failures, ``undelivered`` a text for people, empty when all has arrived.
+    ``failed`` is the number of all failures, ``undelivered`` a text for users, "" if everything was delivered.
     """
     mark = ANNOTATED.get(provider)
     if mark is None:
         return []
-    lines = [mark("error", each, _message(each)) for each in failures[:MAX_ANNOTATIONS]]
+    lines = [mark("error", failure, _message(failure)) for failure in failures[:MAX_ANNOTATIONS]]
     more = failed - len(lines)
     if more > 0:
         lines.append(mark("warning", None, f"{more} more tests failed" if lines else f"{more} tests failed"))
@@ -71,8 +64,8 @@ def annotation_lines(provider: str, failures: Sequence[FailedTest], failed: int,
 
 def link_report(failures: Sequence[FailedTest], url: str, title: str) -> str:
     """Return GitLab's report of links for a job's page, as JSON: the run, and each failure with its message."""
-    labels = [title, *(_message(each) for each in failures[:MAX_ANNOTATIONS])]
-    links = [{"external_link": {"label": string(each), "url": url}} for each in labels]
+    labels = [title, *(_message(failure) for failure in failures[:MAX_ANNOTATIONS])]
+    links = [{"external_link": {"label": string(label), "url": url}} for label in labels]
     return json.dumps({"Automation report": links}, indent=1) + "\n"
 
 
@@ -88,8 +81,8 @@ def _github(kind: str, failure: FailedTest | None, message: str) -> str:
             if failure.line is not None:
                 values["line"] = str(failure.line)
         values["title"] = failure.name
-    told = ",".join(f"{name}={_escaped(string(value), _GITHUB_VALUE)}" for name, value in values.items())
-    return f"::{kind}{f' {told}' if told else ''}::{_escaped(string(message), _GITHUB_TEXT)}"
+    properties = ",".join(f"{name}={_escaped(string(value), _GITHUB_VALUE)}" for name, value in values.items())
+    return f"::{kind}{f' {properties}' if properties else ''}::{_escaped(string(message), _GITHUB_TEXT)}"
 
 
 def _azure(kind: str, failure: FailedTest | None, message: str) -> str:
@@ -98,18 +91,18 @@ def _azure(kind: str, failure: FailedTest | None, message: str) -> str:
         values["sourcepath"] = failure.file
         if failure.line is not None:
             values["linenumber"] = str(failure.line)
-    told = "".join(f"{name}={_escaped(string(value), _AZURE_VALUE)};" for name, value in values.items())
-    return f"##vso[task.logissue {told}]{_escaped(string(message), _AZURE_TEXT)}"
+    properties = "".join(f"{name}={_escaped(string(value), _AZURE_VALUE)};" for name, value in values.items())
+    return f"##vso[task.logissue {properties}]{_escaped(string(message), _AZURE_TEXT)}"
 
 
 def _teamcity(kind: str, failure: FailedTest | None, message: str) -> str:
-    # A message of the status ERROR can fail a build, which is pytest's to decide.
+    # Not ERROR: such a message can fail a build, and only pytest's exit code should.
     del kind, failure
     return f"##teamcity[message text='{_escaped(string(message), _TEAMCITY)}' status='WARNING']"
 
 
 def _escaped(text: str, signs: Mapping[str, str]) -> str:
-    return "".join(signs.get(each, each) for each in text)
+    return "".join(signs.get(character, character) for character in text)
 
 
 _GITHUB_TEXT: Final = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -124,11 +117,11 @@ ANNOTATED: Final[Mapping[str, Callable[[str, FailedTest | None, str], str]]] = {
     "Azure": _azure,
     "TeamCity": _teamcity,
 }
-"""Providers that take such lines, each with the function that writes one."""
+"""Providers that show marks, each with the function that writes the line of one."""
 
 
 SUMMARY_BYTES: Final = 1024 * 1024
-"""What GitHub shows of one step at most; Buildkite takes as much."""
+"""Maximum size of a summary that GitHub shows for one step; Buildkite's is the same."""
 
 _SIGNS: Final = re.compile(r"[^\w\s]|_")
 _WORDS: Final = (
@@ -142,9 +135,9 @@ _WORDS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPage:
-    """What a job's page tells of a session.
+    """The summary of a session for a job's page.
 
-    ``title`` has the run's name, ``url`` is the run's web page (empty for none), ``told`` are lines for people.
+    ``title`` has the run's name, ``url`` is the run's web page ("" for none), ``told`` are warnings for users.
     """
 
     title: str
@@ -157,16 +150,16 @@ class JobPage:
         """Number of results that failed."""
         return self.tally.counts.get("failure", 0) + self.tally.counts.get("error", 0)
 
-    def text(self, room: int) -> str:
-        """Return the page in Markdown, at most ``room`` bytes: totals, what was not delivered, failures.
+    def text(self, max_bytes: int) -> str:
+        """Return the page in Markdown, at most ``max_bytes`` long: totals, undelivered results, failures.
 
-        Where there is no room for all failures, some are left out; empty when there is none for the totals either.
+        Failures that do not fit are left out. Returns "" if the totals do not fit either.
         """
         head = self._head()
-        rows = [_row(each) for each in self.tally.failures[:SHOWN]]
+        rows = [_row(failure) for failure in self.tally.failures[:SHOWN]]
         while True:
             text = "\n".join([*head, *self._table(rows)])
-            if len(text.encode()) <= room:
+            if len(text.encode()) <= max_bytes:
                 return text
             if not rows:
                 return ""
@@ -180,17 +173,17 @@ class JobPage:
         lines = [f"### {plain(self.title)}", "", f"**{_counted(tally)}**{f' in {where}' if where else ''}", ""]
         if tally.not_run > 0:
             lines += [f"{tally.not_run} of {tally.expected} tests were not run.", ""]
-        return [*lines, *(f"- {plain(each)}" for each in self.told), *([""] if self.told else [])]
+        return [*lines, *(f"- {plain(warning)}" for warning in self.told), *([""] if self.told else [])]
 
     def _table(self, rows: Sequence[str]) -> list[str]:
-        """Return the failures as a table, and the number of those that it leaves out."""
+        """Return the lines of the failures' table, and of the number of failures that are left out."""
         more = self.failed - len(rows)
         table = ["| Failed | Message |", "| --- | --- |", *rows, ""] if rows else []
         return [*table, *([f"{more} more failed.", ""] if more > 0 and rows else [])]
 
 
 def plain(text: str) -> str:
-    """Return a foreign text as one line that Markdown and HTML show as it is."""
+    """Return a foreign text as one line that Markdown and HTML show unchanged."""
     return _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", string(text))
 
 
@@ -200,13 +193,13 @@ def _counted(tally: SessionCounts) -> str:
 
 
 def _row(failure: FailedTest) -> str:
-    # Inside of code neither names of people nor of signs and issues mean anything.
+    # In <code>, GitHub makes no links or notifications of @names and #numbers.
     message = f"<code>{plain(failure.message)}</code>" if failure.message else ""
     return f"| <code>{plain(failure.title)}</code> | {message} |"
 
 
 LINKS_FILE: Final = "gitlab-annotations.json"
-"""Below ``.automation-report``: what a job of GitLab names as ``artifacts:reports:annotations``."""
+"""File in ``.automation-report`` that a job of GitLab names as ``artifacts:reports:annotations``."""
 
 _AGENT: Final = "buildkite-agent"
 _AGENT_SECONDS: Final = 10.0
@@ -214,14 +207,14 @@ _WORKSPACES: Final = ("GITHUB_WORKSPACE", "BUILD_SOURCESDIRECTORY")
 
 
 def marked_provider(configuration: Configuration, environ: Mapping[str, str]) -> str:
-    """Return the CI provider that failures are marked for, empty for none; GitHub's are unless that is switched off."""
+    """Return the CI provider that failures are marked for, "" for none. GitHub's are marked by default."""
     provider = ci_provider(environ)
     is_default = provider == "GitHub" and "ci_annotations" not in configuration.origins
     return provider if configuration.ci_annotations or is_default else ""
 
 
 class JobOutput:
-    """Writes for one job, by the environment that its session began with; ``troubles`` are for people."""
+    """Writes the summary and marks of one session, by the environment at its start; ``troubles`` are for users."""
 
     def __init__(self, configuration: Configuration, environ: Mapping[str, str], *, root: Path, shell: Shell) -> None:
         self.troubles: list[str] = []
@@ -230,18 +223,18 @@ class JobOutput:
         self._summary = environ.get(SUMMARY_VARIABLE, "").strip() if configuration.job_summary else ""
         self._environ = dict(environ) if self._provider in {"Buildkite", "GitLab"} else {}
         self._root, self._shell = root, shell
-        self._workspace = next((found for name in _WORKSPACES if (found := environ.get(name, "").strip())), "")
+        self._workspace = next((folder for name in _WORKSPACES if (folder := environ.get(name, "").strip())), "")
 
     def write(self, configuration: Configuration, ending: SessionOutcome, troubles: Sequence[str]) -> None:
-        """Write all that the job is to show; ``lines`` are then those for its output."""
-        told, undelivered = job_lines(configuration, ending, troubles, shell=self._shell)
-        if ending.tally.seen == 0 and not told:
+        """Write the summary, and store the lines for the job's output in ``lines``."""
+        warnings, undelivered = job_lines(configuration, ending, troubles, shell=self._shell)
+        if ending.tally.seen == 0 and not warnings:
             return
         page = JobPage(
             title=f"Automation report: {configuration.name}",
             tally=ending.tally,
             url=run_page(configuration, ending.tally.run),
-            told=(*told, *undelivered),
+            told=(*warnings, *undelivered),
         )
         if self._summary:
             self._append(Path(self._summary), page)
@@ -249,7 +242,7 @@ class JobOutput:
             self._mark(page, "; ".join(undelivered))
 
     def _append(self, path: Path, page: JobPage) -> None:
-        """Add the summary to what the step has written before: its size is limited together."""
+        """Append the summary to the file, whose size is limited for all commands of the step together."""
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
             with os.fdopen(descriptor, "wb") as file:
@@ -263,7 +256,7 @@ class JobOutput:
             self.troubles.append(f"the job's summary is not shown: {path} holds all that a step may write")
 
     def _mark(self, page: JobPage, undelivered: str) -> None:
-        failures = [self._placed(each) for each in page.tally.failures]
+        failures = [self._with_path(failure) for failure in page.tally.failures]
         self.lines = annotation_lines(self._provider, failures, page.failed, undelivered)
         if self._provider == "Buildkite":
             self._annotate(
@@ -272,15 +265,15 @@ class JobOutput:
         elif self._provider == "GitLab":
             self._write_links(link_report(failures, page.url or self._job_url, page.title))
 
-    def _placed(self, failure: FailedTest) -> FailedTest:
-        """Return a failure whose file is named as the provider names it: from the repository's root."""
+    def _with_path(self, failure: FailedTest) -> FailedTest:
+        """Return a failure with the path of its file from the repository's root, as the provider needs it."""
         if not (failure.file and self._workspace):
             return failure
         path = os.path.relpath(self._root / failure.file, self._workspace)
         return failure if path.startswith(os.pardir) else replace(failure, file=path)
 
     def _annotate(self, text: str, style: str) -> None:
-        """Give the text to Buildkite's agent, which shows it on the build's page, one for each job."""
+        """Send the text to Buildkite's agent, which shows one text for each job on the build's page."""
         job = self._environ.get("BUILDKITE_JOB_ID", "")
         arguments = ["annotate", "--style", style, "--context", f"automation-report-{job}"]
         agent = shutil.which(_AGENT, path=self._environ.get("PATH"))
@@ -288,7 +281,7 @@ class JobOutput:
             self.troubles.append(f"the build is not annotated: {_AGENT} is not in the PATH")
             return
         try:
-            subprocess.run(  # noqa: S603 - the agent that started this job
+            subprocess.run(  # noqa: S603 - the agent of this job
                 [agent, *arguments],
                 input=text.encode(),
                 env=self._environ,
@@ -305,7 +298,7 @@ class JobOutput:
             self.troubles.append(f"the build is not annotated: {_AGENT}: {_reason(error)}")
 
     def _write_links(self, report: str) -> None:
-        """Write GitLab's report of links where the job can take it up as one of its artifacts."""
+        """Write GitLab's report of links to the file that the job names as an artifact."""
         folder = self._root / ".automation-report"
         try:
             ignored_folder(folder)
