@@ -192,17 +192,17 @@ def configuration_of(
     options: dict[str, Any],
     *,
     is_hindrance_an_error: bool = False,
-    is_told: bool = True,
+    prints_warnings: bool = True,
     is_source_needed: bool = True,
 ) -> tuple[Configuration, Token | None]:
-    """Return the configuration and the token for these options; warnings are printed if ``is_told``.
+    """Return the configuration and the token for these options; warnings are printed if ``prints_warnings``.
 
     The token is the one that may be sent (see `guard`). Only the settings that the command has an option for count,
     also in environment and ini file.
     """
     ini = project_ini(Path.cwd())
     given = _given(options, ini)
-    used = {name: each for name, each in given.items() if name in options}
+    used = {name: raw for name, raw in given.items() if name in options}
     is_source_optional = not is_source_needed and not used.keys() & {"source", "run_key"}
     if "source" not in options or is_source_optional:
         # Only a command that creates a run needs a source: the printed `send` command has none.
@@ -218,7 +218,7 @@ def configuration_of(
     configuration, token = token_to_send(configuration, used, os.environ, ini)
     error = configuration.blocking_error if is_hindrance_an_error else ""
     for trouble in configuration.warnings:
-        if is_told and trouble != error:
+        if prints_warnings and trouble != error:
             echo_stderr(trouble)
     return configuration, token
 

@@ -48,8 +48,8 @@ def doctor(is_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001 - cli
     """
     settings: list[dict[str, str]] = []
     try:
-        every = {**{each.name: None for each in SETTINGS}, **options}
-        configuration, token = configuration_of(every, is_told=False)
+        all_options = {**{row.name: None for row in SETTINGS}, **options}
+        configuration, token = configuration_of(all_options, prints_warnings=False)
     except SettingError as error:
         checks = [Check("settings", "failed", str(error))]
     else:
@@ -80,7 +80,7 @@ def _checks(configuration: Configuration, token: Token | None) -> list[Check]:
 def _settings_check(configuration: Configuration) -> Check:
     """Report warnings and errors of the settings. A missing token is left to the check of the token."""
     missing = configuration.token_error
-    troubles = [each for each in configuration.warnings if not (missing and each.startswith(missing))]
+    troubles = [warning for warning in configuration.warnings if not (missing and warning.startswith(missing))]
     if troubles:
         is_in_the_way = configuration.blocking_error in troubles
         return Check("settings", "failed" if is_in_the_way else "warning", "; ".join(troubles))
@@ -105,12 +105,16 @@ def _server_checks(configuration: Configuration, token: Token | None) -> list[Ch
 
 def _settings(configuration: Configuration) -> list[dict[str, str]]:
     """Return every setting with its value and its source; values that can hold a secret are hidden."""
-    found = []
-    for each in SETTINGS:
-        value = _shown(each.name, getattr(configuration, each.name))
-        found.append({"name": each.name, "value": value, "origin": configuration.origins.get(each.name, "default")})
+    rows = [
+        {
+            "name": row.name,
+            "value": _shown(row.name, getattr(configuration, row.name)),
+            "origin": configuration.origins.get(row.name, "default"),
+        }
+        for row in SETTINGS
+    ]
     origin = _token_origin(configuration)
-    return [*found, {"name": "token", "value": "***" if origin else "", "origin": origin}]
+    return [*rows, {"name": "token", "value": "***" if origin else "", "origin": origin}]
 
 
 def _token_origin(configuration: Configuration) -> str:

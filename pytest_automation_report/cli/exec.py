@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.spool.folder import SessionFolder
+    from pytest_automation_report.spool.manifest import SessionManifest
 
 FOLDER: Final = "automation-report exec"
 """Folder of the result that reports a failed command without results."""
@@ -224,6 +225,13 @@ class _CommandRun:
             is_closing=self.is_own,
         )
         try:
+            self._deliver(folder, session, inner, results)
+        finally:
+            os.close(lock)
+
+    def _deliver(self, folder: SessionFolder, session: SessionManifest, inner: _SessionResults, results: int) -> None:
+        """Send the session of the command, or print why it is kept and how to send it."""
+        try:
             if inner.is_interrupted:
                 self._echo_interrupted(results, folder)
             elif self.token is None or self.configuration.blocking_error or inner.sent is not Exit.DONE:
@@ -235,8 +243,6 @@ class _CommandRun:
                         self._echo_counts()
         except Interrupted:
             self._echo_interrupted(results, folder)
-        finally:
-            os.close(lock)
 
     def _inner_results(self, *, is_empty: bool) -> _SessionResults:
         """Send the results that the command's own sessions left; if its files have none, check whether those have."""

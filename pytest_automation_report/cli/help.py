@@ -77,7 +77,7 @@ def add_help(command: click.Command, path: str = "") -> None:
     if path in HELP:
         command.short_help, example = HELP[path]
         command.epilog = f"\b\nExample:\n  automation-report {example}"
-    known = [each.name for each in SETTINGS]
+    known = [row.name for row in SETTINGS]
     command.params.sort(key=lambda parameter: _rank(parameter, known))
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.name == "database":

@@ -28,12 +28,12 @@ def list_milestones(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - 
 
     configuration, place = stored_at(options)
     with opened_store(place, must_exist=False) as opened:
-        found = opened.read(lambda reader: milestones(reader.database, configuration.project_id))
+        rows = opened.read(lambda reader: milestones(reader.database, configuration.project_id))
     if is_json or not is_person_reading():
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(rows, indent=2))
         return Exit.DONE
-    echo_table(("id", "milestone", "tags"), [(each["id"], each["name"], ", ".join(each["tags"])) for each in found])
-    if not found:
+    echo_table(("id", "milestone", "tags"), [(row["id"], row["name"], ", ".join(row["tags"])) for row in rows])
+    if not rows:
         echo_stderr("no milestones")
     return Exit.DONE
 
@@ -51,7 +51,7 @@ def set_milestone(name: str, tags: str, **options: Any) -> int:  # noqa: ANN401 
     configuration, place = stored_at(options)
     if not name.strip():
         raise SettingError("NAME", name, "a milestone needs a name")
-    words = [word for word in (each.strip() for each in tags.split(",")) if word]
+    words = [word for word in (tag.strip() for tag in tags.split(",")) if word]
     with opened_store(place, must_exist=False) as opened:
         made = opened.write(lambda writer: writer.set_milestone(configuration.project_id, name, words))
     echo_stderr(f"milestone {made} ({name}) of project {configuration.project_id}: {', '.join(words) or 'no tags'}")

@@ -35,11 +35,11 @@ def list_statuses(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - cl
     configuration, place = stored_at(options)
     project_id = configuration.project_id
     with opened_store(place, must_exist=False) as opened:
-        found = opened.read(lambda reader: reader.references([], project_id, ["statuses"]))
+        statuses = opened.read(lambda reader: reader.references([], project_id, ["statuses"]))["statuses"]
     if is_json or not is_person_reading():
-        click.echo(json.dumps(found["statuses"], indent=2))
+        click.echo(json.dumps(statuses, indent=2))
         return Exit.DONE
-    rows = [(each["id"], each["name"], _meaning(each), ", ".join(each["aliases"])) for each in found["statuses"]]
+    rows = [(row["id"], row["name"], _meaning(row), ", ".join(row["aliases"])) for row in statuses]
     echo_table(_COLUMNS, rows)
     return Exit.DONE
 
@@ -93,12 +93,12 @@ def _changed(table: StatusTable, wanted: str, name: str | None, counts_as: str |
     """Return the status with its new name, or a new status; raises `SettingError` for an invalid one."""
     from pytest_automation_report.server.store.statuses import ResultStatus  # noqa: PLC0415 - sending needs no server
 
-    known = {text: each for each in table.statuses for text in (str(each.id), each.system_name)}
-    found = known.get(wanted)
-    if found is not None:
+    known = {word: status for status in table.statuses for word in (str(status.id), status.system_name)}
+    status = known.get(wanted)
+    if status is not None:
         if counts_as is not None:
-            raise SettingError("--counts-as", counts_as, f"results are counted as {found.name} already")
-        return replace(found, name=name) if name else found
+            raise SettingError("--counts-as", counts_as, f"results are counted as {status.name} already")
+        return replace(status, name=name) if name else status
     if not wanted.isdecimal():
         raise SettingError("STATUS", wanted, f"use an id from 1 to 25 or one of {', '.join(sorted(known))}")
     if not name or counts_as is None:

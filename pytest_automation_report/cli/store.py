@@ -117,14 +117,14 @@ def prune(keep_runs: int | None, older_than: str | None, *, dry_run: bool, **opt
     age = None if older_than is None else _microseconds(older_than)
     with opened_store(place, must_exist=True) as opened:
         if age is not None:
-            found = opened.read(lambda reader: runs_before(reader.database, now - age, now))
+            runs = opened.read(lambda reader: runs_before(reader.database, now - age, now))
         else:
-            found = opened.read(lambda reader: runs_beyond(reader.database, keep_runs or 1, now))
-        artifacts = 0 if dry_run else _remove(opened, found)
-    for run in found:
+            runs = opened.read(lambda reader: runs_beyond(reader.database, keep_runs or 1, now))
+        artifacts = 0 if dry_run else _remove(opened, runs)
+    for run in runs:
         click.echo(run.id)
     what = "would be removed" if dry_run else "removed"
-    echo_stderr(f"{pluralize(len(found), 'run')} with {pluralize(sum(run.results for run in found), 'result')} {what}")
+    echo_stderr(f"{pluralize(len(runs), 'run')} with {pluralize(sum(run.results for run in runs), 'result')} {what}")
     if artifacts:
         echo_stderr(f"{pluralize(artifacts, 'artifact')} that no run refers to {what}")
     return Exit.DONE

@@ -16,6 +16,7 @@ from xml.parsers import expat
 
 from pytest_automation_report.api.limits import STEP_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Status, Test
+from pytest_automation_report.api.step_markup import CLOSING_TAG, OPENING_TAG
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.junit.parsing import JunitError, Property, parsed, split_output
 from pytest_automation_report.recording.fields import artifact_from, field_type_of, property_field, typed_field
@@ -359,31 +360,30 @@ def _artifact(value: str, cleaner: TextCleaner) -> Artifact | None:
     return artifact_from(name or "attachment", value, _TYPES.guess_type(name)[0], None, cleaner)
 
 
-def _property_field(each: Property, cleaner: TextCleaner) -> Field:
+def _property_field(named: Property, cleaner: TextCleaner) -> Field:
     """Return the field of a property; a prefix of its name may select the field's type."""
-    hint = _HINT.fullmatch(each.name)
+    hint = _HINT.fullmatch(named.name)
     if hint is None:
         return (
-            typed_field(each.name, each.value, FieldType.TEXT, cleaner)
-            if each.is_text
-            else property_field(each.name, each.value, cleaner)
+            typed_field(named.name, named.value, FieldType.TEXT, cleaner)
+            if named.is_text
+            else property_field(named.name, named.value, cleaner)
         )
     kind: FieldKind = hint[1]  # type: ignore[assignment]
-    return typed_field(each.name[len(kind) + 1 :], each.value, field_type_of(kind), cleaner)
+    return typed_field(named.name[len(kind) + 1 :], named.value, field_type_of(kind), cleaner)
 
 
 def _steps(steps: Sequence[tuple[str, str]]) -> list[Field]:
     """Return the field with as many whole steps as fit; their texts may be HTML and stay unchanged."""
-    first, last = "<test-steps>", "</test-steps>"
-    room, markup = TEXT_UNITS - len(first) - len(last), []
+    remaining_units, markup = TEXT_UNITS - len(OPENING_TAG) - len(CLOSING_TAG), []
     for status, text in steps[:STEP_LIMIT]:
-        named = f' status="{status}"' if re.fullmatch(r"[\w -]+", status) else ""
-        step = f"<test-step{named}>{text}</test-step>\n"
-        room -= utf16_length(step)
-        if room < 0:
+        attribute = f' status="{status}"' if re.fullmatch(r"[\w -]+", status) else ""
+        step = f"<test-step{attribute}>{text}</test-step>\n"
+        remaining_units -= utf16_length(step)
+        if remaining_units < 0:
             break
         markup.append(step)
-    return [Field("Steps", f"{first}{''.join(markup)}{last}", FieldType.HTML)] if markup else []
+    return [Field("Steps", f"{OPENING_TAG}{''.join(markup)}{CLOSING_TAG}", FieldType.HTML)] if markup else []
 
 
 def _elapsed(attributes: Mapping[str, str]) -> int | None:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
-from pytest_automation_report.recording.steps import steps_text
+from pytest_automation_report.api.step_markup import parse_steps
 from pytest_automation_report.text.limits import NOTE_UNITS, console, cut_end
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ def _is_users(field_: Field, *, has_subtests: bool) -> bool:
 def _field_text(field_: Field) -> str:
     """Return a field as text: ``name: value``, or one line for each step."""
     value = field_.value or ""
-    return steps_text(value) if value.startswith("<test-steps>") else f"{field_.name}: {value}"
+    steps = parse_steps(value)
+    return f"{field_.name}: {value}" if steps is None else "\n".join(f"[{status}] {text}" for status, text in steps)
 
 
 def _own_artifacts(test: Test) -> list[Artifact]:

@@ -5,14 +5,13 @@ A test can have any number of both. All are counted; texts are stored only as lo
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections import Counter
-from html import escape, unescape
 from typing import TYPE_CHECKING, Protocol, cast
 
 from pytest_automation_report.api.limits import FIELD_LIMIT, STEP_LIMIT
 from pytest_automation_report.api.models import Field, FieldType
+from pytest_automation_report.api.step_markup import CLOSING_TAG, OPENING_TAG, step_markup
 from pytest_automation_report.recording.phases import read_phase
 from pytest_automation_report.text.limits import TEXT_UNITS, cut_end, string, utf16_length
 from pytest_automation_report.text.redaction import safe_str
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 _STEP_UNITS = 300
 # Reserved for the last step, which counts the steps that are not shown.
 _REST_UNITS = 200
-_OPENING_TAG, _CLOSING_TAG = "<test-steps>", "</test-steps>"
-_STEP = re.compile(r'<test-step status="(\w+)">(.*?)</test-step>', re.DOTALL)
 
 
 class Context(Protocol):
@@ -110,12 +107,12 @@ def steps_field(steps: Sequence[tuple[StepStatus, str]], counts: Mapping[StepSta
     The markup is complete at every length: cut markup would be shown as text. Steps that do not fit are counted in a
     last step.
     """
-    markup = [_OPENING_TAG]
-    remaining_units = TEXT_UNITS - len(_OPENING_TAG) - len(_CLOSING_TAG) - _REST_UNITS
+    markup = [OPENING_TAG]
+    remaining_units = TEXT_UNITS - len(OPENING_TAG) - len(CLOSING_TAG) - _REST_UNITS
     shown: Counter[StepStatus] = Counter()
     max_shown = STEP_LIMIT if sum(counts.values()) <= STEP_LIMIT else STEP_LIMIT - 1
     for status, description in steps[:max_shown]:
-        step = _step(status, cut_end(description, _STEP_UNITS))
+        step = step_markup(status, cut_end(description, _STEP_UNITS))
         remaining_units -= utf16_length(step)
         if remaining_units < 0:
             break
@@ -123,13 +120,8 @@ def steps_field(steps: Sequence[tuple[StepStatus, str]], counts: Mapping[StepSta
         shown[status] += 1
     rest = Counter(counts) - shown
     if rest:
-        markup.append(_step(_worst(rest), f"{sum(rest.values())} more: {_count_text(rest)}"))
-    return Field("Steps", "".join((*markup, _CLOSING_TAG)), FieldType.HTML)
-
-
-def steps_text(markup: str) -> str:
-    """Return the markup of `steps_field` as lines of text."""
-    return "\n".join(f"[{status}] {unescape(text)}" for status, text in _STEP.findall(markup))
+        markup.append(step_markup(_worst(rest), f"{sum(rest.values())} more: {_count_text(rest)}"))
+    return Field("Steps", "".join((*markup, CLOSING_TAG)), FieldType.HTML)
 
 
 def _status(outcome: str) -> StepStatus:
@@ -151,11 +143,6 @@ def _count_text(counts: Counter[StepStatus]) -> str:
     """Return the counts that are not zero as text: ``3 passed, 1 failed``."""
     statuses: tuple[StepStatus, ...] = ("passed", "failed", "skipped")
     return ", ".join(f"{counts[status]} {status}" for status in statuses if counts[status])
-
-
-def _step(status: StepStatus, text: str) -> str:
-    """Return the markup of one step."""
-    return f'<test-step status="{status}">{escape(text)}</test-step>'
 
 
 def _description(context: Context) -> str:

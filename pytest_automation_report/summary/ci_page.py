@@ -137,13 +137,13 @@ _WORDS: Final = (
 class JobPage:
     """The summary of a session for a job's page.
 
-    ``title`` has the run's name, ``url`` is the run's web page ("" for none), ``told`` are warnings for users.
+    ``title`` has the run's name, ``url`` is the run's web page ("" for none), ``warnings`` are for users.
     """
 
     title: str
     tally: SessionCounts
     url: str = ""
-    told: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
     @property
     def failed(self) -> int:
@@ -173,7 +173,7 @@ class JobPage:
         lines = [f"### {plain(self.title)}", "", f"**{_counted(tally)}**{f' in {where}' if where else ''}", ""]
         if tally.not_run > 0:
             lines += [f"{tally.not_run} of {tally.expected} tests were not run.", ""]
-        return [*lines, *(f"- {plain(warning)}" for warning in self.told), *([""] if self.told else [])]
+        return [*lines, *(f"- {plain(warning)}" for warning in self.warnings), *([""] if self.warnings else [])]
 
     def _table(self, rows: Sequence[str]) -> list[str]:
         """Return the lines of the failures' table, and of the number of failures that are left out."""
@@ -234,7 +234,7 @@ class JobOutput:
             title=f"Automation report: {configuration.name}",
             tally=ending.tally,
             url=run_page(configuration, ending.tally.run),
-            told=(*warnings, *undelivered),
+            warnings=(*warnings, *undelivered),
         )
         if self._summary:
             self._append(Path(self._summary), page)

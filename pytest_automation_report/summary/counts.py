@@ -118,7 +118,7 @@ class SessionCounts:
 
     ``expected`` is the number of tests that were to run, None if the collection did not end. ``modules`` is the number
     of results that stand for modules. ``counts`` are results by pytest's statuses. ``repeated`` are tests that share a
-    key. ``faults`` are errors of this package, ``told`` are warnings about users' annotations and hooks. ``failures``
+    key. ``faults`` are errors of this package, ``warnings`` are about users' annotations and hooks. ``failures``
     are the first failed tests.
     """
 
@@ -132,7 +132,7 @@ class SessionCounts:
     is_complete: bool
     damaged: int
     faults: tuple[str, ...] = field(default=())
-    told: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = field(default=())
     failures: tuple[FailedTest, ...] = field(default=())
 
     @property
@@ -229,7 +229,7 @@ def tally_from(
         damaged=int(state.done.get("damaged", 0)),
         faults=tuple(fault for file in files for fault in file.faults),
         # A dictionary for its order without duplicates: workers report the same warning about the same conftest.
-        told=tuple(dict.fromkeys(message for file in files for message in file.messages)),
+        warnings=tuple(dict.fromkeys(message for file in files for message in file.messages)),
         failures=tuple(failures[:SHOWN]),
     )
 

@@ -254,7 +254,7 @@ def _troubles(ending: SessionOutcome | None, troubles: Sequence[str]) -> list[st
     if ending is None:
         return lines
     tally = ending.tally
-    lines += [sanitize(message, STRING_UNITS) for message in tally.told]
+    lines += [sanitize(message, STRING_UNITS) for message in tally.warnings]
     lines += [
         f"the server does not know the status {sanitize(before)}: sent as {sanitize(now)}"
         " (set automation_report_statuses)"

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
-from html import unescape
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
+from pytest_automation_report.api.step_markup import parse_steps
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.text.limits import string, visible, without_ansi
 
@@ -26,8 +26,6 @@ LINES_SHOWN: Final = 5_000
 _PLACE = re.compile(r"[^\s:][^:]*:[0-9]+:[ \w.]*")
 _RULE = re.compile(r"(?:[-_=] ?){5,}.*")
 _SOURCE = re.compile(r"(?:async def |def |class |@)[^\n]*\n(?:    |>)")
-_STEPS = re.compile(r"<test-steps>(?P<steps>.*)</test-steps>", re.DOTALL)
-_STEP = re.compile(r'\s*<test-step status="(passed|failed|skipped)">([^<]*)</test-step>\s*')
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +63,8 @@ def plain(text: str) -> str:
 
 def steps(markup: str) -> list[Step] | None:
     """Return the steps of the contract's markup; None for any other text, which the page then shows as text."""
-    whole = _STEPS.fullmatch(markup.strip())
-    if whole is None:
-        return None
-    inner, position, parsed = whole["steps"], 0, list[Step]()
-    while position < len(inner):
-        step = _STEP.match(inner, position)
-        if step is None:
-            return None
-        status = cast("StepStatus", step[1])
-        parsed.append(Step(status, plain(unescape(step[2]))))
-        position = step.end()
-    return parsed
+    parsed = parse_steps(markup)
+    return None if parsed is None else [Step(cast("StepStatus", status), plain(text)) for status, text in parsed]
 
 
 def web_address(text: str | None) -> str | None:

@@ -44,7 +44,7 @@ def test_page() -> None:
         title="suite main #7",
         tally=tally(FAILED, failure=1, passed=3, skipped=2, expected=10),
         url="https://example.testmo.net/automation/runs/view/7",
-        told=["2 results kept in .automation-report/spool/x"],
+        warnings=["2 results kept in .automation-report/spool/x"],
     )
     assert shown(page.text(ROOM)).splitlines() == [
         "### suite main #7",
@@ -114,7 +114,7 @@ def test_foreign_text_is_text(text: str) -> None:
     assert re.fullmatch(r"(?:[^\W_]|\s|&#\d+;)*", spelled)
     assert "\n" not in spelled
     failure = FailedTest("failure", text, text, text)
-    page = JobPage(title=text, tally=tally(failure, failure=1), told=[text]).text(ROOM)
+    page = JobPage(title=text, tally=tally(failure, failure=1), warnings=[text]).text(ROOM)
     assert len(page.splitlines()) == 9
     assert page.replace("<code>", "").replace("</code>", "").count("<") == 0
     row = page.splitlines()[-1]
