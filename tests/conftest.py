@@ -33,12 +33,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--storms", type=int, default=12, help="how many sessions are tried (tests/faults/test_storms.py)")
     group.addoption("--deaths", type=int, default=12, help="how many kills are tried (tests/faults/test_deaths.py)")
     group.addoption(
-        "--volume", type=int, default=5000, help="how many tests one session has (tests/performance/test_volume.py)"
+        "--volume", type=int, default=3000, help="how many tests one session has (tests/performance/test_volume.py)"
     )
     group.addoption(
         "--cases",
         type=int,
-        default=60_000,
+        default=30_000,
         help="how many cases one file has (tests/sessions/console/test_submit.py): 130000",
     )
     group.addoption(
