@@ -38,7 +38,7 @@ class SettingError(AutomationReportError):
     """A setting has a value that cannot be used.
 
     The message has the setting as the user wrote it (``spelling``), the value and the ``remedy``. ``reason`` replaces
-    the value if no value is wrong: the setting is missing, or no setting has that name.
+    the value if no value is wrong: the setting is missing or removed, or no setting has that name.
     """
 
     def __init__(self, spelling: str, value: object, remedy: str, *, reason: str = "") -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.annotations.functions import AutomationReport
     from pytest_automation_report.settings.pytest_config import Switch
 
+# With these options pytest shows something and runs no test: the run would be empty.
 _INFORMATIVE_OPTIONS: Final = (
     "collectonly",
     "setuponly",
@@ -42,6 +43,7 @@ _MARKERS: Final = (
 )
 
 _reporting_configs: list[pytest.Config] = []
+"""Configs of this process's reported sessions: a session that one of their tests starts in this process is nested."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,7 +80,10 @@ def automation_report(request: pytest.FixtureRequest) -> AutomationReport:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Switch reporting off under xdist's ``--looponfail``, whose sessions without end inherit these options."""
+    """Switch reporting off under xdist's ``--looponfail``: each change of a file would be a run.
+
+    First of all implementations, since xdist's own starts those sessions, which inherit the options.
+    """
     if getattr(config.option, "looponfail", False):
         config.option.automation_report = False
 
@@ -130,7 +135,7 @@ def _configure_worker(config: pytest.Config) -> None:
     except ImportError as error:
         from pytest_automation_report.errors import UNLOADED  # noqa: PLC0415 - only for workers that cannot load us
 
-        # xdist gives workers the search path of its own Python: another version cannot load its library from there.
+        # xdist passes the search path of the controller's Python to workers: another version cannot load its library from there.
         # The main process records what such a worker reports, as for workers on other machines.
         getattr(config, "workeroutput", {})[UNLOADED] = str(error)
         return

@@ -25,7 +25,7 @@ def project_name(root: Path) -> str | None:
     """Return ``[project].name`` of the folder's pyproject.toml, ``None`` without a readable one."""
     try:
         text = (root / "pyproject.toml").read_text(encoding="utf-8")
-        # pytest brings tomli where Python has no reader of its own.
+        # pytest installs tomli for a Python without a TOML reader.
         reader: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
         document: dict[str, Any] = reader.loads(text)
     except (ImportError, OSError, ValueError, RecursionError):

@@ -30,13 +30,15 @@ _SECTIONS: Final[Mapping[str, str]] = {
     "setup.cfg": "tool:pytest",
 }
 _PYPROJECT: Final = "pyproject.toml"
+# In the order in which pytest looks for them in each folder.
 _NAMES: Final = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", _PYPROJECT, "tox.ini", "setup.cfg")
+# pytest uses these files even without a section; it uses the others only with one.
 _ALWAYS_COUNT: Final = frozenset({"pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"})
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectIni:
-    """The root folder of a project, its ini file's name (empty without one) and the values in it."""
+    """Hold the root folder of a project, its ini file's name (empty without one) and the values in it."""
 
     root: Path
     name: str = ""
@@ -62,6 +64,7 @@ def project_ini(start: Path) -> ProjectIni:
                 if values is not None:
                     return ProjectIni(folder, name, values)
                 if name == _PYPROJECT and bare is None:
+                    # Without a section it counts only if no other file does: then its folder is the root.
                     bare = folder
     if bare is not None:
         return ProjectIni(bare, _PYPROJECT)

@@ -1,6 +1,6 @@
 """Remember which token was used for which server, in files of the user that no checkout can write.
 
-The console command asks here before it sends a token to an address of an ini file. Pytest only adds to the file of
+The console command asks here before it sends a token to an address of an ini file. pytest only adds to the file of
 uses: a session runs the checkout's own code, so there is nothing left to protect.
 """
 
@@ -25,10 +25,16 @@ __all__ = ["KnownAddresses", "certificates_digest"]
 _FOLDER: Final = "pytest-automation-report"
 _FILE: Final = "addresses"
 _MOST_BYTES: Final = 64 * 1024
+"""Size of the file of uses from which the next use drops all lines but the newest."""
+
 _NEWEST_LINES: Final = 200
 _WRITABLE_BY_OTHERS: Final = 0o022
+
+# With a salt for each line, no table of digests that was computed before finds a token.
 _SALT_BYTES: Final = 8
+
 _USE_PARTS: Final = 3
+"""Parts of a line of the file of uses: address, salt and digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +46,10 @@ class _FileLines:
 
 
 class KnownAddresses:
-    """Addresses that the user listed by hand, and those that a token was used for.
+    """Look up the addresses that the user listed by hand, and those that a token was used for.
 
-    A file counts when the user (or root) owns it, nobody else can write it, and it is not in the checkout that
-    holds ``root``: a foreign checkout may be the home folder of a container.
+    A file counts if the user (or root) owns it, no other user can write it, and it is not in the checkout that holds
+    ``root``: a foreign checkout may be the home folder of a container.
     """
 
     def __init__(self, environ: Mapping[str, str], root: Path) -> None:

@@ -23,7 +23,9 @@ TOKEN_ENVIRONMENTS: Final = ("AUTOMATION_REPORT_TOKEN", "TESTMO_TOKEN")
 TOKEN_LIMIT: Final = 4096
 """Characters that a token may have."""
 
+# A wrong path may name a huge file.
 _READ_BYTES: Final = 64 * 1024
+# Hiding a shorter token would hide parts of ordinary words.
 _SHORTEST_HIDDEN: Final = 4
 _UNFILLED: Final = re.compile(r"\$\([\w.-]+\)")
 """A macro of Azure Pipelines without a value, as in builds of forks: Azure leaves its text in the variable."""
