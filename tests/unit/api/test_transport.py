@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,6 +40,16 @@ def test_choice_of_proxy(host: str, no_proxy: str, is_direct: bool) -> None:  # 
     """The proxy is left out for loopback and for what no_proxy names, and for nothing else."""
     proxies = {"https": "http://proxy", "http": "http://other", "no_proxy": no_proxy}
     assert proxies_for(f"https://{host}/api", proxies) == ({} if is_direct else {"https": "http://proxy"})
+
+
+def test_choice_of_proxy_neither_reads_nor_writes_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The choice depends on its arguments alone: threads of the sender choose at the same time."""
+    monkeypatch.setenv("no_proxy", "*")
+    with monkeypatch.context() as frozen:
+        frozen.setattr(os, "environ", MappingProxyType(dict(os.environ)))
+        listed = proxies_for("https://a.example/", {"https": "http://proxy", "no_proxy": "example"})
+        unlisted = proxies_for("https://a.example/", {"https": "http://proxy", "no_proxy": "b"})
+    assert (listed, unlisted) == ({}, {"https": "http://proxy"})
 
 
 def test_no_proxy_for_the_scheme() -> None:
