@@ -71,11 +71,11 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def automation_report(request: pytest.FixtureRequest) -> AutomationReport:
     """Add fields, links, artifacts and steps to the result of the test; does nothing when it is not reported."""
     from pytest_automation_report.annotations.functions import (  # noqa: PLC0415 - only for tests that ask for it
-        NOTES,
+        COLLECTOR,
         report_of,
     )
 
-    return report_of(request.config.pluginmanager.get_plugin(NOTES))
+    return report_of(request.config.pluginmanager.get_plugin(COLLECTOR))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -113,17 +113,17 @@ def _configure_rerun(config: pytest.Config) -> None:
     if worker_input is not None and "automation_report_rerun" not in worker_input:
         return
     from pytest_automation_report.session.rerun_failed import (  # noqa: PLC0415 - only with the option
-        Rerun,
-        rerun_for,
+        RerunFailedHooks,
+        rerun_failed_hooks,
     )
 
     if worker_input is not None:
-        config.pluginmanager.register(Rerun.of_worker(worker_input), "automation-report-rerun")
+        config.pluginmanager.register(RerunFailedHooks.of_worker(worker_input), "automation-report-rerun")
         return
     from pytest_automation_report.errors import SettingError  # noqa: PLC0415 - as above
 
     try:
-        rerun = rerun_for(config, os.environ)
+        rerun = rerun_failed_hooks(config, os.environ)
     except SettingError as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(rerun, "automation-report-rerun")
@@ -135,7 +135,8 @@ def _configure_worker(config: pytest.Config) -> None:
     except ImportError as error:
         from pytest_automation_report.errors import UNLOADED  # noqa: PLC0415 - only for workers that cannot load us
 
-        # xdist passes the search path of the controller's Python to workers: another version cannot load its library from there.
+        # xdist passes the controller's search path to its workers: another version of Python cannot load the
+        # libraries there.
         # The main process records what such a worker reports, as for workers on other machines.
         getattr(config, "workeroutput", {})[UNLOADED] = str(error)
         return

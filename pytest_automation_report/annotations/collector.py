@@ -12,7 +12,7 @@ from collections import Counter
 from contextvars import ContextVar
 from itertools import count
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.annotations.user_hooks import UserErrors
 from pytest_automation_report.api.limits import STEP_LIMIT
@@ -20,35 +20,29 @@ from pytest_automation_report.recording.annotations import Annotations, merged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     import pytest
 
     from pytest_automation_report.api.models import Artifact, Field
     from pytest_automation_report.recording.annotations import StepStatus
+    from pytest_automation_report.spool.artifacts import ArtifactSpool
     from pytest_automation_report.text.redaction import TextCleaner
 
-_MOST_KEPT: Final = 500
-_MOST_STEPS: Final = 10_000
-_DEEPER: Final = "\u203a "
-
-
-class Keeping(Protocol):
-    """A store of file copies that wait for the sender."""
-
-    def keep(self, content: Path | bytes) -> tuple[str, int]:
-        """Store a copy of a file, or of bytes, and return its name and size; ValueError if it is too large."""
-        ...
+# Limits of memory, for a test that adds in an endless loop. A result shows fewer: the recorder cuts it to the API's
+# limits and counts the rest, for steps with the counts of all that began.
+_MAX_ANNOTATIONS: Final = 500
+_MAX_STEPS: Final = 10_000
+_INDENT: Final = "\u203a "
 
 
 class OpenStep:
     """One step, from its beginning on; ``status`` is None while it is open."""
 
-    __slots__ = ("children", "name", "pad", "parent", "status", "thread")
+    __slots__ = ("attempt", "children", "name", "parent", "status", "thread")
 
-    def __init__(self, pad: AttemptAnnotations, name: str, parent: OpenStep | None) -> None:
-        self.pad = pad
+    def __init__(self, attempt: AttemptAnnotations, name: str, parent: OpenStep | None) -> None:
+        self.attempt = attempt
         self.name = name
         self.parent = parent
         self.thread = get_ident()
@@ -65,30 +59,31 @@ class AttemptAnnotations:
     Threads may add at the same time without a lock: `list.append` and `next` of a count are atomic.
     """
 
-    __slots__ = ("_kept", "_steps", "artifacts", "described", "fields", "is_closed", "item", "notes", "roots")
+    __slots__ = ("_added", "_steps", "artifacts", "collector", "fields", "hook_annotations", "is_closed",
+                 "item", "roots")  # fmt: skip
 
-    def __init__(self, notes: AnnotationCollector, item: pytest.Item | None) -> None:
-        self.notes = notes
+    def __init__(self, collector: AnnotationCollector, item: pytest.Item | None) -> None:
+        self.collector = collector
         self.item = item
         self.is_closed = False
         self.fields: list[Field] = []
         self.artifacts: list[Artifact] = []
         self.roots: list[OpenStep] = []
-        self.described: list[Annotations] = []
-        self._kept = count()
+        self.hook_annotations: list[Annotations] = []
+        self._added = count()
         self._steps: list[OpenStep] = []
 
     def add(self, *, field: Field | None = None, artifact: Artifact | None = None) -> None:
         """Add a field or an artifact; count it as dropped if the attempt is over or full."""
         if self.is_closed:
-            self.notes.drop()
-        elif next(self._kept) >= _MOST_KEPT:
-            self.notes.drop_surplus()
+            self.collector.drop()
+        elif next(self._added) >= _MAX_ANNOTATIONS:
+            self.collector.drop_surplus()
         elif field is not None:
             self.fields.append(field)
         elif artifact is not None:
             self.artifacts.append(artifact)
-            self.notes.tell(artifact)
+            self.collector.report_artifact(artifact)
 
     def begin_step(self, name: str) -> OpenStep | None:
         """Begin a step below the open one of this context; return None if the attempt is over or full.
@@ -103,69 +98,89 @@ class AttemptAnnotations:
         Without a parent in the chain the step is a root.
         """
         if self.is_closed:
-            self.notes.drop()
+            self.collector.drop()
             return None
-        if len(self._steps) >= _MOST_STEPS:
-            self.notes.drop_surplus()
+        if len(self._steps) >= _MAX_STEPS:
+            self.collector.drop_surplus()
             return None
         parent = _open_step.get()
-        while parent is not None and (parent.pad is not self or parent.status is not None):
+        while parent is not None and (parent.attempt is not self or parent.status is not None):
             parent = parent.parent
-        mark = OpenStep(self, name, parent)
-        self._steps.append(mark)
-        (self.roots if parent is None else parent.children).append(mark)
-        return mark
+        step = OpenStep(self, name, parent)
+        self._steps.append(step)
+        (self.roots if parent is None else parent.children).append(step)
+        return step
 
     def close(self) -> Annotations:
         """Return the annotations and accept no more."""
         self.is_closed = True
         steps: list[tuple[StepStatus, str]] = []
-        for mark, depth in _walk(self.roots, 0):
+        for step, depth in _walk(self.roots, 0):
             if len(steps) == STEP_LIMIT:
                 break
-            unfinished = "" if mark.status else " (not finished)"
-            steps.append((mark.status or "skipped", f"{_DEEPER * depth}{mark.name}{unfinished}"))
+            unfinished = "" if step.status else " (not finished)"
+            steps.append((step.status or "skipped", f"{_INDENT * depth}{step.name}{unfinished}"))
         # Counted apart from the shown steps, so that steps beyond the limit are in the numbers.
         counts = Counter[Any](step.status or "skipped" for step in self._steps)
         own = Annotations(tuple(self.fields), tuple(self.artifacts), tuple(steps), dict(counts))
-        return merged([own, *self.described]) or own
+        return merged([own, *self.hook_annotations]) or own
 
 
 class AnnotationCollector:
     """Collects the annotations of the running attempt; owned by the runtest hooks of this process.
 
-    ``stash`` stores copies of files for the sender. ``artifact_url`` is the URL template of files
-    that stay in place, empty without one. ``told_at_once`` is called with each artifact when it is added, so that the
+    ``artifact_spool`` stores copies of files for the sender. ``artifact_url`` is the URL template of files
+    that stay in place, empty without one. ``on_artifact`` is called with each artifact when it is added, so that the
     artifacts of a test whose process dies are known.
 
     A plugin may run a test again inside one runtest protocol (pytest-retry), so one begin can lead to several attempts:
-    they have the numbers from ``_first`` to ``_number``.
+    they have the numbers from ``_first_number`` to ``_number``.
     """
 
-    __slots__ = ("_dropped", "_first", "_is_set_up", "_missed", "_number", "_pads", "_surplus", "_thread",
-                 "artifact_url", "cleaner", "is_open", "item", "stash", "told_at_once", "troubles")  # fmt: skip
+    __slots__ = (
+        "_attempts",
+        "_dropped",
+        "_first_number",
+        "_is_set_up",
+        "_missing_files",
+        "_number",
+        "_surplus",
+        "_thread",
+        "artifact_spool",
+        "artifact_url",
+        "cleaner",
+        "is_open",
+        "item",
+        "on_artifact",
+        "user_errors",
+    )  # fmt: skip
 
-    def __init__(self, cleaner: TextCleaner, stash: Keeping, artifact_url: str = "") -> None:
+    def __init__(self, cleaner: TextCleaner, artifact_spool: ArtifactSpool, artifact_url: str = "") -> None:
         self.cleaner = cleaner
-        self.stash = stash
+        self.artifact_spool = artifact_spool
         self.artifact_url = artifact_url
-        self.told_at_once: Callable[[Artifact], None] | None = None
-        self.troubles = UserErrors()
+        self.on_artifact: Callable[[Artifact], None] | None = None
+        self.user_errors = UserErrors()
+        # True from the start of a test to its end; between tests no annotation has a result to go to.
         self.is_open = False
         self.item: pytest.Item | None = None
-        self._pads: dict[int, AttemptAnnotations] = {}
+        # By the number of the attempt; an attempt without annotations has no entry.
+        self._attempts: dict[int, AttemptAnnotations] = {}
         self._number = 0
-        self._first = 0
+        self._first_number = 0
+        # Whether a setup has begun since the last `begin`.
         self._is_set_up = False
+        # The thread that runs the tests.
         self._thread = get_ident()
+        # Counters, not integers: `next` is atomic, and annotations come from any thread.
         self._dropped = count()
         self._surplus = count()
-        self._missed: dict[str, list[str]] = {}
+        self._missing_files: dict[str, list[str]] = {}
 
     def begin(self) -> None:
         """Begin an attempt."""
         self._number += 1
-        self._first = self._number
+        self._first_number = self._number
         self._is_set_up = False
         self.is_open = True
         self.item = None
@@ -180,20 +195,22 @@ class AnnotationCollector:
     def end(self) -> Sequence[Annotations | None]:
         """End the protocol; return the annotations of each of its attempts in order, or nothing if there are none."""
         self.is_open = False
-        if not self._pads:
+        if not self._attempts:
             return ()
-        attempts = [self._pads.get(number) for number in range(self._first, self._number + 1)]
-        self._pads.clear()
+        attempts = [self._attempts.get(number) for number in range(self._first_number, self._number + 1)]
+        self._attempts.clear()
         return [None if attempt is None else attempt.close() for attempt in attempts]
 
-    def pad(self) -> AttemptAnnotations | None:
+    def current_attempt(self) -> AttemptAnnotations | None:
         """Return the annotations of the running attempt, None between tests."""
         if not self.is_open:
             return None
         # `setdefault` is atomic: two threads that add first get the same object.
-        return self._pads.get(self._number) or self._pads.setdefault(self._number, AttemptAnnotations(self, self.item))
+        return self._attempts.get(self._number) or self._attempts.setdefault(
+            self._number, AttemptAnnotations(self, self.item)
+        )
 
-    def pad_here(self) -> AttemptAnnotations | None:
+    def attempt_here(self) -> AttemptAnnotations | None:
         """Return the annotations that this thread or task adds to, None between tests.
 
         The innermost open step of the context decides:
@@ -204,18 +221,18 @@ class AnnotationCollector:
         - a step begun in another thread: the step's attempt. A thread of test 1 is still inside ``with step("upload")``
           when test 2 runs; its field belongs to test 1.
         """
-        mark = _open_step.get()
-        while mark is not None and mark.status is not None:
-            mark = mark.parent
-        if mark is None or mark.pad.notes is not self or mark.thread == self._thread:
-            return self.pad()
-        return mark.pad
+        step = _open_step.get()
+        while step is not None and step.status is not None:
+            step = step.parent
+        if step is None or step.attempt.collector is not self or step.thread == self._thread:
+            return self.current_attempt()
+        return step.attempt
 
-    def tell(self, artifact: Artifact) -> None:
+    def report_artifact(self, artifact: Artifact) -> None:
         """Report an artifact at once; artifacts from other threads are reported at the attempt's end only."""
         # The spool's writer has no lock, so only the thread that runs the tests writes.
-        if self.told_at_once is not None and self.is_open and get_ident() == self._thread:
-            self.told_at_once(artifact)
+        if self.on_artifact is not None and self.is_open and get_ident() == self._thread:
+            self.on_artifact(artifact)
 
     def drop(self) -> None:
         """Count an annotation that belongs to no running test."""
@@ -225,15 +242,15 @@ class AnnotationCollector:
         """Count an annotation that exceeds the maximum of a result."""
         next(self._surplus)
 
-    def miss(self, reason: str, path: str) -> None:
-        """Note a file that could not be attached, and the reason."""
-        self._missed.setdefault(reason, []).append(path)
+    def add_missing_file(self, reason: str, path: str) -> None:
+        """Count a file that could not be attached; the summary shows the number and the first path of each reason."""
+        self._missing_files.setdefault(reason, []).append(path)
 
-    def told(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """Return the warnings for the session's end; call it once, since reading the counters advances them."""
-        texts = self.troubles.texts
+        texts = self.user_errors.texts
         dropped, surplus = next(self._dropped), next(self._surplus)
-        for reason, paths in self._missed.items():
+        for reason, paths in self._missing_files.items():
             texts.append(f"artifacts {reason}: {len(paths)}, the first: {paths[0]}")
         if dropped:
             texts.append(f"{dropped} annotations came when their test was not running and are left out")
@@ -243,33 +260,35 @@ class AnnotationCollector:
 
 
 class Step:
-    """Context manager for a part of a test with a separate status; does nothing if ``pad`` is None."""
+    """Context manager for a part of a test with a separate status; does nothing if ``attempt`` is None."""
 
-    __slots__ = ("_marks", "_name", "_pad")
+    __slots__ = ("_attempt", "_begun", "_name")
 
-    def __init__(self, pad: AttemptAnnotations | None, name: str) -> None:
-        self._pad = pad
+    def __init__(self, attempt: AttemptAnnotations | None, name: str) -> None:
+        self._attempt = attempt
         self._name = name
-        self._marks: list[tuple[OpenStep | None, OpenStep | None]] = []
+        # The step of each `__enter__`, None if it was not counted, with the step that was open before. A list: one
+        # object may be entered again, also within itself.
+        self._begun: list[tuple[OpenStep | None, OpenStep | None]] = []
 
     def __enter__(self) -> None:
         """Begin the step."""
-        if self._pad is None:
+        if self._attempt is None:
             return
-        mark = self._pad.begin_step(self._name)
-        self._marks.append((mark, _open_step.get()))
-        if mark is not None:
-            _open_step.set(mark)
+        step = self._attempt.begin_step(self._name)
+        self._begun.append((step, _open_step.get()))
+        if step is not None:
+            _open_step.set(step)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the step as passed, skipped (pytest's skip and xfail) or failed; the exception is not swallowed."""
-        if not self._marks:
+        if not self._begun:
             return
-        mark, before = self._marks.pop()
-        if mark is not None:
-            mark.status = _status(error)
+        step, before = self._begun.pop()
+        if step is not None:
+            step.status = _status(error)
             # A fixture's two halves may run in different contexts, where a token could not be reset.
             _open_step.set(before)
 
@@ -277,7 +296,7 @@ class Step:
 def _status(error: BaseException | None) -> StepStatus:
     if error is None:
         return "passed"
-    # Not imported: a script that annotates outside of pytest must not load it.
+    # Not imported: a script that calls the functions outside of pytest must not load it.
     pytest: Any = sys.modules.get("pytest")
     unittest: Any = sys.modules.get("unittest")
     kinds = () if pytest is None else (pytest.skip.Exception, pytest.xfail.Exception)
@@ -285,10 +304,10 @@ def _status(error: BaseException | None) -> StepStatus:
     return "skipped" if isinstance(error, kinds) else "failed"
 
 
-def _walk(marks: list[OpenStep], depth: int) -> Iterator[tuple[OpenStep, int]]:
+def _walk(roots: list[OpenStep], depth: int) -> Iterator[tuple[OpenStep, int]]:
     """Yield the steps depth first, each with its depth; without recursion, since steps may nest deeply."""
-    waiting = [(mark, depth) for mark in reversed(marks)]
-    while waiting:
-        mark, depth = waiting.pop()
-        yield mark, depth
-        waiting.extend((child, depth + 1) for child in reversed(mark.children))
+    pending = [(step, depth) for step in reversed(roots)]
+    while pending:
+        step, depth = pending.pop()
+        yield step, depth
+        pending.extend((child, depth + 1) for child in reversed(step.children))

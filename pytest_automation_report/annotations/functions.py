@@ -1,7 +1,7 @@
-"""What tests call to add to their results: functions, and the same bound to one attempt as a fixture.
+"""The functions and the fixture with which tests add fields, links, artifacts and steps to their results.
 
-In a session that is not reported everything does nothing; a value that can never be used raises in both, so that
-reporting changes no verdict.
+Without reporting they do nothing. A value that can never be used raises with and without reporting, so that reporting
+changes no verdict.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
     from pytest_automation_report.annotations.collector import AnnotationCollector, AttemptAnnotations
-    from pytest_automation_report.annotations.hook_values import Made
+    from pytest_automation_report.annotations.hook_values import LazyContent
     from pytest_automation_report.recording.fields import FieldKind
 
-NOTES: Final = "automation-report-notes"
-"""Name under which a reported session has its `AnnotationCollector` among pytest's plugins."""
+COLLECTOR: Final = "automation-report-notes"
+"""Name of a reported session's `AnnotationCollector` among pytest's plugins."""
 
 
 class Target(Protocol):
     """A receiver of the functions' annotations."""
 
-    def pad_here(self) -> AttemptAnnotations | None:
+    def attempt_here(self) -> AttemptAnnotations | None:
         """Return the annotations that this thread or task adds to, None between tests."""
         ...
 
     def drop(self) -> None:
-        """Count an annotation for which `pad_here` returned None."""
+        """Count an annotation for which `attempt_here` returned None."""
         ...
 
 
@@ -57,40 +57,42 @@ class AutomationReport:
     `pytest_automation_report`, which add to the test that runs.
     """
 
-    __slots__ = ("_pad",)
+    __slots__ = ("_attempt",)
 
-    def __init__(self, pad: AttemptAnnotations | None = None) -> None:
-        self._pad = pad
+    def __init__(self, attempt: AttemptAnnotations | None = None) -> None:
+        self._attempt = attempt
 
     def field(self, name: str, value: object, type: FieldType | FieldKind | None = None) -> None:  # noqa: A002 - the API's word
         """Add a field.
 
-        Without a type an address can be followed, several lines stay lines, all else is one line. A type is
+        Without a type a web address becomes a link, several lines stay lines, any other value is one line. A type is
         ``"string"``, ``"text"``, ``"html"``, ``"console"``, ``"url"`` or a `FieldType`; ValueError for any other.
         """
-        kind = None if type is None else field_type_of(type)
-        if self._pad is not None:
-            _add_field(self._pad, name, value, kind)
+        field_type = None if type is None else field_type_of(type)
+        if self._attempt is not None:
+            _add_field(self._attempt, name, value, field_type)
 
     def link(self, url: str, name: str = "Link") -> None:
-        """Add a field that leads to a web address; what is none is shown as text."""
-        if self._pad is not None:
-            _add_field(self._pad, name, url, FieldType.URL)
+        """Add a field that links to a web address; any other text is shown as text."""
+        if self._attempt is not None:
+            _add_field(self._attempt, name, url, FieldType.URL)
 
-    def artifact(self, content: Made, name: str | None = None, mime_type: str | None = None) -> None:
-        """Add a file by its path, as bytes, or by a function that gives either; or one that has a web address already.
+    def artifact(self, content: LazyContent, name: str | None = None, mime_type: str | None = None) -> None:
+        """Add a file: its web address, its path, its bytes, or a function that returns one of these.
 
-        A file is offered to the hook ``pytest_automation_report_publish_artifact``; without an address from it, and
-        from the setting ``artifact_url``, it is copied as it is now, and stored where there is a store for it. Else a
-        field names it. TypeError for what is no address, path, bytes or function.
+        A file without an address is passed to the hook ``pytest_automation_report_publish_artifact``. Without an
+        address from it, and from the setting ``artifact_url``, the file is copied at once and the sender stores the
+        copy. Without a store for it, a field names the file. TypeError for any other content.
         """
         check_content(content)
-        if self._pad is not None:
-            attach(self._pad, content, name, mime_type)
+        if self._attempt is not None:
+            attach(self._attempt, content, name, mime_type)
 
     def step(self, name: str) -> Step:
-        """Return a context manager for a part of the test, with a status of its own; steps nest."""
-        return Step(self._pad, "" if self._pad is None else _text(self._pad, name))
+        """Return a context manager for a part of the test, with a separate status; steps nest."""
+        if self._attempt is None:
+            return Step(None, "")
+        return Step(self._attempt, self._attempt.collector.cleaner.string(safe_str(name)))
 
 
 def field(name: str, value: object, type: FieldType | FieldKind | None = None) -> None:  # noqa: A002 - the API's words
@@ -99,44 +101,42 @@ def field(name: str, value: object, type: FieldType | FieldKind | None = None) -
 
 
 def link(url: str, name: str = "Link") -> None:
-    """Add a field that leads to a web address to the test that runs."""
+    """Add a field that links to a web address to the test that runs."""
     _here().link(url, name)
 
 
-def artifact(content: Made, name: str | None = None, mime_type: str | None = None) -> None:
+def artifact(content: LazyContent, name: str | None = None, mime_type: str | None = None) -> None:
     """Add a file to the test that runs; see `AutomationReport.artifact`."""
     _here().artifact(content, name, mime_type)
 
 
 def step(name: str) -> Step:
-    """Return a context manager for a part of the test that runs, with a status of its own."""
+    """Return a context manager for a part of the test that runs, with a separate status."""
     return _here().step(name)
 
 
 _SILENT: Final = AutomationReport()
 
 
-def report_of(notes: AnnotationCollector | None) -> AutomationReport:
-    """Return what adds to the attempt that runs in a session, or to nothing when it is not reported."""
-    pad = None if notes is None else notes.pad()
-    return _SILENT if pad is None else AutomationReport(pad)
+def report_of(collector: AnnotationCollector | None) -> AutomationReport:
+    """Return the fixture's value: bound to the running attempt, or one that does nothing if no attempt is reported."""
+    attempt = None if collector is None else collector.current_attempt()
+    return _SILENT if attempt is None else AutomationReport(attempt)
 
 
 def _here() -> AutomationReport:
     if not _active:
         return _SILENT
-    pad = _active[-1].pad_here()
-    if pad is None:
+    attempt = _active[-1].attempt_here()
+    if attempt is None:
         _active[-1].drop()
         return _SILENT
-    return AutomationReport(pad)
+    return AutomationReport(attempt)
 
 
-def _text(pad: AttemptAnnotations, name: object) -> str:
-    return pad.notes.cleaner.string(safe_str(name))
-
-
-def _add_field(pad: AttemptAnnotations, name: object, value: object, kind: FieldType | None) -> None:
-    cleaner, title, text = pad.notes.cleaner, safe_str(name), safe_str(value)
-    made = property_field(title, text, cleaner) if kind is None else typed_field(title, text, kind, cleaner)
-    pad.add(field=made)
+def _add_field(attempt: AttemptAnnotations, name: object, value: object, field_type: FieldType | None) -> None:
+    cleaner, title, text = attempt.collector.cleaner, safe_str(name), safe_str(value)
+    if field_type is None:
+        attempt.add(field=property_field(title, text, cleaner))
+    else:
+        attempt.add(field=typed_field(title, text, field_type, cleaner))

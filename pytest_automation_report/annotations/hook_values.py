@@ -1,4 +1,4 @@
-"""What users' hooks give and are given: values that this package's hooks return and receive."""
+"""The values that users' hooks return and receive."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactFile:
-    """A file to add to a result or a run: path, bytes or a function that makes either; it goes as `artifact` has it."""
+    """A file to add to a result or a run, with the same ways to an address as a file of the function `artifact`.
 
-    content: Made
+    ``content`` is a path, bytes, or a function that returns either. Without ``name`` the file's own name is used.
+    """
+
+    content: LazyContent
     name: str | None = None
     mime_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Additions:
-    """What to add to one result.
+    """Additions to one result.
 
-    ``key`` and ``folder`` take the place of those that the result has by itself. A key of anything but 1 to 64 of the
-    characters a-z and 0-9 is sent as its SHA-256. A test whose process dies before its end is reported without them.
+    ``key`` and ``folder`` replace those that the result has by itself, unless they are None. A key with other
+    characters than a-z and 0-9, or with more than 64, is sent as its SHA-256. A test whose process dies is reported
+    without additions.
     """
 
     key: str | None = None
@@ -37,9 +41,9 @@ class Additions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunAdditions:
-    """What to add to the run that a session creates; ``name`` takes the place of the run's own name.
+    """Additions to the run that a session creates; ``name`` replaces the run's own name, unless it is None.
 
-    Files are copied at the session's start, and are there when the run is completed.
+    Files are copied at the session's start and stored before the run is completed.
     """
 
     name: str | None = None
@@ -51,12 +55,12 @@ class RunAdditions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What became of a session's results.
+    """The numbers of a session after the delivery.
 
-    ``run`` is the run's id, None when none was made; ``url`` its web page, of the embedded store the address at which
-    ``automation-report serve`` shows it, empty without a run. ``counts`` are the results by status; ``delivered``,
-    ``kept``, ``rejected`` and ``held`` are numbers of results; ``not_run`` the tests that were collected and have no
-    result. ``is_whole`` tells whether every result is confirmed.
+    ``run`` is the run's id, None if no run was created. ``url`` is its web page, for the embedded store the address at
+    which ``automation-report serve`` shows it, empty without a run. ``counts`` are the results by status.
+    ``delivered``, ``kept``, ``rejected`` and ``held`` are numbers of results, ``not_run`` is the number of collected
+    tests without a result. ``is_whole`` is whether the server has confirmed every result.
     """
 
     run: int | None
@@ -71,8 +75,8 @@ class Summary:
 
 
 Content: TypeAlias = "str | os.PathLike[str] | bytes"
-"""What an artifact is: a web address, the path of a file, or the bytes themselves."""
+"""An artifact: a web address, the path of a file, or the bytes themselves."""
 
 
-Made: TypeAlias = "Content | Callable[[], Content]"
-"""The same, or a function that makes it, which is called where it is reported only."""
+LazyContent: TypeAlias = "Content | Callable[[], Content]"
+"""The same, or a function that returns it, which is called in reported sessions only."""

@@ -1,8 +1,7 @@
-"""Markers that become fields, links and artifacts of their tests."""
+"""Turn markers of tests into fields, links and artifacts of their results."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -14,16 +13,16 @@ from pytest_automation_report.recording.fields import field_type_of, property_fi
 from pytest_automation_report.text.redaction import safe_str
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import pytest
 
     from pytest_automation_report.annotations.collector import AnnotationCollector
-    from pytest_automation_report.annotations.hook_values import Made
+    from pytest_automation_report.annotations.hook_values import LazyContent
     from pytest_automation_report.recording.options import RecordingOptions
 
 _PREFIX: Final = "automation_report_"
-_WRITTEN: Final = {
+_SIGNATURES: Final = {
     "field": "(name, value, type=None)",
     "link": "(url, name='Link')",
     "artifact": "(content, name=None, mime_type=None)",
@@ -33,20 +32,21 @@ _WRITTEN: Final = {
 _TEMPLATED: Final = {"case": "Case", "issue": "Issue"}
 
 
-def marker_names(rules: RecordingOptions) -> frozenset[str]:
+def marker_names(options: RecordingOptions) -> frozenset[str]:
     """Return the names of all markers that add to results: ours, and those of the setting ``markers``."""
-    return frozenset((*(f"{_PREFIX}{name}" for name in _WRITTEN), *rules.markers))
+    return frozenset((*(f"{_PREFIX}{name}" for name in _SIGNATURES), *options.markers))
 
 
 class Markers:
-    """Reads the markers of tests, of their classes and modules; owned by the recording of one process."""
+    """Reads the markers of tests, of their classes and modules; owned by the runtest hooks of one process."""
 
-    def __init__(self, rules: RecordingOptions, notes: AnnotationCollector) -> None:
-        self._rules = rules
-        self._notes = notes
-        self._cleaner = notes.cleaner
-        self._troubles = notes.troubles
-        self._names = marker_names(rules)
+    def __init__(self, options: RecordingOptions, collector: AnnotationCollector) -> None:
+        self._options = options
+        self._collector = collector
+        self._cleaner = collector.cleaner
+        self._user_errors = collector.user_errors
+        self._names = marker_names(options)
+        # The parent of the last test, and whether it or a node above it has a marker of ours.
         self._parent: object = None
         self._has_inherited = False
 
@@ -68,63 +68,70 @@ class Markers:
         return Annotations(tuple(fields), tuple(artifacts)) if fields or artifacts else None
 
     def _has_own(self, item: pytest.Item) -> bool:
-        for each in item.own_markers:  # a generator would take longer than most tests have markers  # noqa: SIM110
-            if each.name in self._names:
+        # A loop, not `any`: this runs at each test, and most tests have no markers.
+        for mark in item.own_markers:  # noqa: SIM110
+            if mark.name in self._names:
                 return True
         return False
 
     def _add(self, mark: pytest.Mark, item: pytest.Item, fields: list[Field], artifacts: list[Artifact]) -> None:
         try:
-            made = self._read(mark, item)
+            annotations = self._read(mark, item)
         except (TypeError, ValueError) as error:
-            # Python's own words for wrong arguments name what reads the marker; its user knows the marker alone.
-            is_pythons = f"{self.__class__.__name__}._" in str(error)
-            reason = f"write {mark.name}{_WRITTEN[mark.name.removeprefix(_PREFIX)]}" if is_pythons else error
-            self._troubles.add(f"marker {mark.name} of {item.nodeid} cannot be used: {reason}")
+            # Python's message for wrong arguments names our method (`Markers._field() missing ...`), which the
+            # marker's user does not know.
+            is_signature_error = f"{self.__class__.__name__}._" in str(error)
+            reason = f"write {mark.name}{_SIGNATURES[mark.name.removeprefix(_PREFIX)]}" if is_signature_error else error
+            self._user_errors.add(f"marker {mark.name} of {item.nodeid} cannot be used: {reason}")
             return
-        for each in made:
-            if isinstance(each, Artifact):
-                artifacts.append(each)
+        for annotation in annotations:
+            if isinstance(annotation, Artifact):
+                artifacts.append(annotation)
             else:
-                fields.append(each)
+                fields.append(annotation)
 
     def _read(self, mark: pytest.Mark, item: pytest.Item) -> Sequence[Artifact | Field]:
-        own: dict[str, Callable[..., Sequence[Artifact | Field]]] = {
-            f"{_PREFIX}field": self._field,
-            f"{_PREFIX}link": self._link,
-            f"{_PREFIX}artifact": partial(self._artifact, item),
-        }
-        if mark.name in own:
-            return own[mark.name](*mark.args, **mark.kwargs)
-        short = mark.name.removeprefix(_PREFIX)
-        if mark.name != short and short in _TEMPLATED:
-            return self._references(short, *mark.args, **mark.kwargs)
-        values = [*map(safe_str, mark.args), *(f"{name}={safe_str(value)}" for name, value in mark.kwargs.items())]
-        return [property_field(mark.name, ", ".join(values) or "yes", self._cleaner)]
+        """Return the annotations of one marker; TypeError or ValueError for wrong arguments."""
+        # Without our prefix it is a marker of the setting `markers`.
+        short = mark.name.removeprefix(_PREFIX) if mark.name.startswith(_PREFIX) else ""
+        match short:
+            case "field":
+                return [self._field(*mark.args, **mark.kwargs)]
+            case "link":
+                return [self._link(*mark.args, **mark.kwargs)]
+            case "artifact":
+                return self._artifact(item, *mark.args, **mark.kwargs)
+            case "case" | "issue":
+                return self._references(short, *mark.args, **mark.kwargs)
+            case _:
+                pairs = (f"{name}={safe_str(value)}" for name, value in mark.kwargs.items())
+                values = [*map(safe_str, mark.args), *pairs]
+                return [property_field(mark.name, ", ".join(values) or "yes", self._cleaner)]
 
-    def _field(self, name: object, value: object, type: Any = None) -> list[Field]:  # noqa: A002, ANN401 - the marker's word
+    def _field(self, name: object, value: object, type: Any = None) -> Field:  # noqa: A002, ANN401 - the marker's word
         if type is None:
-            return [property_field(safe_str(name), safe_str(value), self._cleaner)]
-        return [typed_field(safe_str(name), safe_str(value), field_type_of(type), self._cleaner)]
+            return property_field(safe_str(name), safe_str(value), self._cleaner)
+        return typed_field(safe_str(name), safe_str(value), field_type_of(type), self._cleaner)
 
-    def _link(self, url: object, name: object = "Link") -> list[Field]:
-        return [typed_field(safe_str(name), safe_str(url), FieldType.URL, self._cleaner)]
+    def _link(self, url: object, name: object = "Link") -> Field:
+        return typed_field(safe_str(name), safe_str(url), FieldType.URL, self._cleaner)
 
     def _artifact(
-        self, item: pytest.Item, content: Made, name: str | None = None, mime_type: str | None = None
+        self, item: pytest.Item, content: LazyContent, name: str | None = None, mime_type: str | None = None
     ) -> Sequence[Artifact | Field]:
         if isinstance(content, str) and is_web_address(content):
             name = "Artifact" if name is None else name
         else:
             check_content(content)
-        told = None if name is None else safe_str(name)
-        made = attachment(self._notes, item, content, told, mime_type, folder=item.config.rootpath)
-        return [] if made is None else [made]
+        title = None if name is None else safe_str(name)
+        # A relative path starts at the root folder: users start a session in any folder.
+        attached = attachment(self._collector, item, content, title, mime_type, folder=item.config.rootpath)
+        return [] if attached is None else [attached]
 
     def _references(self, short: str, *ids: object) -> list[Field]:
         if not ids:
             raise TypeError("it names none")
-        template = self._rules.link_templates.get(short)
+        template = self._options.link_templates.get(short)
         texts = map(safe_str, ids)
-        values = texts if template is None else (template.replace("{}", quote(each, safe="")) for each in texts)
-        return [property_field(_TEMPLATED[short], each, self._cleaner) for each in values]
+        values = texts if template is None else (template.replace("{}", quote(text, safe="")) for text in texts)
+        return [property_field(_TEMPLATED[short], value, self._cleaner) for value in values]

@@ -1,6 +1,7 @@
-"""Calls of users' hooks: one that fails is told once, and changes nothing else.
+"""Call users' hooks and validate the values that they return.
 
-What users' hooks have answered, made fit to be sent; ValueError and TypeError for what cannot be.
+A hook that raises, or returns a value that cannot be sent, is reported once in the summary and never affects the
+session.
 """
 
 from __future__ import annotations
@@ -25,196 +26,212 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.text.redaction import TextCleaner
 
-_Answer = TypeVar("_Answer")
+_Returned = TypeVar("_Returned")
 
 DESCRIBE_RUN: Final = "pytest_automation_report_describe_run"
 DESCRIBE_TEST: Final = "pytest_automation_report_describe_test"
 PUBLISH_ARTIFACT: Final = "pytest_automation_report_publish_artifact"
 FINISHED: Final = "pytest_automation_report_finished"
 
-_WITHOUT: Final[Mapping[str, str]] = {
+_CONSEQUENCES: Final[Mapping[str, str]] = {
     DESCRIBE_RUN: "the run goes without its additions",
     DESCRIBE_TEST: "results go without its additions",
     PUBLISH_ARTIFACT: "files go without an address",
     FINISHED: "the report is not affected",
 }
 PREFIX: Final = "pytest_automation_report"
-"""How the names of all hooks of this plugin begin."""
+"""Prefix of the names of all hooks of this plugin."""
 
-_MOST_TOLD: Final = 10
-_MORE: Final = f"more of this kind went wrong; the first {_MOST_TOLD} are told"
+_MAX_TEXTS: Final = 10
+_MORE_TEXTS: Final = f"more errors of this kind occurred; the first {_MAX_TEXTS} are shown"
 
 
 class UserErrors:
-    """What went wrong in users' own code and settings, each text once; owned by one process."""
+    """Errors in users' code and settings, each text once; owned by one process.
+
+    The number of texts is bounded: a marker with a wrong argument may stand at each of thousands of tests.
+    """
 
     def __init__(self) -> None:
         self._texts: dict[str, None] = {}
 
     @property
     def texts(self) -> list[str]:
-        """What is to be told, in the order in which it came."""
+        """The errors, in the order in which they were added."""
         return list(self._texts)
 
     def add(self, text: str) -> None:
-        """Take a text; when there are too many already, tell that there are more."""
-        cleaned = string(text)
-        if cleaned not in self._texts:
-            self._texts.setdefault(cleaned if len(self._texts) < _MOST_TOLD else _MORE)
+        """Add an error; after the maximum, one text says that there are more."""
+        line = string(text)
+        if line not in self._texts:
+            self._texts.setdefault(line if len(self._texts) < _MAX_TEXTS else _MORE_TEXTS)
 
     def add_unknown_hooks(self, config: pytest.Config) -> None:
         """Report each function in a plugin or conftest that is named like a hook of ours but is none.
 
         pytest itself refuses such a name, but not where it is marked with ``optionalhook=True``, as ours are to be.
         """
-        # Without the prefix, by which all names would be near to each other.
-        endings = [each.removeprefix(PREFIX) for each in _WITHOUT]
+        # Without the prefix: with it, all names would be similar to each other.
+        endings = [hook.removeprefix(PREFIX) for hook in _CONSEQUENCES]
         for name, caller in sorted(vars(config.pluginmanager.hook).items()):
             if name.startswith(PREFIX) and not caller.has_spec():
                 near = difflib.get_close_matches(name.removeprefix(PREFIX), endings)
-                hint = f"did you mean {PREFIX}{near[0]}?" if near else f"the hooks are {', '.join(_WITHOUT)}"
-                for each in caller.get_hookimpls():
-                    code = getattr(each.function, "__code__", None)
+                hint = f"did you mean {PREFIX}{near[0]}?" if near else f"the hooks are {', '.join(_CONSEQUENCES)}"
+                for implementation in caller.get_hookimpls():
+                    code = getattr(implementation.function, "__code__", None)
                     place = f" in {code.co_filename}" if code is not None else ""
                     self.add(f"{name}{place}: no hook has this name, so it is never called; {hint}")
 
-    def ask(self, hook: str, call: Callable[[], _Answer]) -> _Answer | None:
-        """Return what a hook answers, None when it failed; what ends the session (`pytest.exit`, Ctrl-C) passes."""
+    def call(self, name: str, hook: Callable[..., _Returned], **arguments: object) -> _Returned | None:
+        """Call a hook and return its value, None if it raised; `pytest.exit` and Ctrl-C still end the session."""
         import pytest  # noqa: PLC0415 - code that annotates must not load pytest where no test runs
 
         try:
-            return call()
+            return hook(**arguments)
         except pytest.exit.Exception:
             raise
-        except (Exception, pytest.fail.Exception, pytest.skip.Exception) as error:  # noqa: BLE001 - a user's code may raise anything; it is told
-            self.refuse(hook, error, _place(hook, error))
+        # pytest's fail and skip derive from BaseException, and a hook may use them.
+        except (Exception, pytest.fail.Exception, pytest.skip.Exception) as error:  # noqa: BLE001 - a user's code may raise anything; it is reported
+            self.add_hook_error(name, error, _file_of_hook(name, error))
             return None
 
-    def checked(
-        self, hook: str, check: Callable[[object, TextCleaner], _Answer], answer: object, cleaner: TextCleaner
-    ) -> _Answer | None:
-        """Return what a hook's answer comes to, None when it cannot be used."""
+    def validated(
+        self, name: str, validate: Callable[[object, TextCleaner], _Returned], value: object, cleaner: TextCleaner
+    ) -> _Returned | None:
+        """Return the validated value of a hook, None if it cannot be used."""
         try:
-            return check(answer, cleaner)
+            return validate(value, cleaner)
+        # AttributeError: a value of the right class may still hold others of wrong ones, such as `Field(meta=None)`.
         except (TypeError, ValueError, AttributeError) as error:
-            self.refuse(hook, error)
+            self.add_hook_error(name, error)
             return None
 
-    def refuse(self, hook: str, error: BaseException, place: str = "") -> None:
-        """Tell that what a hook answered, or that it failed, cannot be used."""
-        where = f" in {place}" if place else ""
-        self.add(f"{hook}{where}: {type(error).__name__}: {error}; {_WITHOUT[hook]}")
+    def add_hook_error(self, name: str, error: BaseException, file: str = "") -> None:
+        """Add the error of a hook, with its consequence for the report."""
+        place = f" in {file}" if file else ""
+        self.add(f"{name}{place}: {type(error).__name__}: {error}; {_CONSEQUENCES[name]}")
 
 
-def _place(hook: str, error: BaseException) -> str:
-    """Return the file of the hook that raised."""
-    place, trace = "", error.__traceback__
+def _file_of_hook(name: str, error: BaseException) -> str:
+    """Return the file of the hook that raised, or of the innermost frame if no frame is the hook's."""
+    file, trace = "", error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        place = code.co_filename
-        if code.co_name == hook:
-            return place
+        file = code.co_filename
+        if code.co_name == name:
+            return file
         trace = trace.tb_next
-    return place
+    return file
 
 
+# Keys and tags that the API accepts.
 _KEY: Final = re.compile("[a-z0-9]{1,64}")
 _TAG: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{STRING_UNITS}}}")
 
 
 @dataclass(frozen=True, slots=True)
-class AddedToRun:
-    """What hooks add to a run; the empty name is none."""
+class CleanRunAdditions:
+    """Validated and redacted additions to a run; ``name`` is empty if the run keeps its name."""
 
     name: str = ""
     tags: tuple[str, ...] = ()
     resources: Resources = Resources()  # noqa: RUF009 - frozen and empty
 
 
-def added_to_test(answer: object, cleaner: TextCleaner) -> Annotations | None:
-    """Return what a hook adds to a result."""
-    if answer is None:
+def annotations_from(additions: object, cleaner: TextCleaner) -> Annotations | None:
+    """Return the annotations in a hook's value without its files, None for None.
+
+    TypeError or ValueError if the server would refuse them.
+    """
+    if additions is None:
         return None
-    if not isinstance(answer, Additions):
-        raise TypeError(f"the hook returned {type(answer).__name__}, not Additions")
-    key: object = answer.key
+    if not isinstance(additions, Additions):
+        raise TypeError(f"the hook returned {type(additions).__name__}, not Additions")
+    key: object = additions.key
     if key is not None:
         key = _key(key)
-    folder: object = answer.folder
+    folder: object = additions.folder
     if folder is not None:
         if not (isinstance(folder, str) and folder):
             raise ValueError(f"folder {folder!r} is no text")
         folder = string(folder)
-    references = (each for each in answer.artifacts if not isinstance(each, ArtifactFile))
-    return Annotations(_fields(answer.fields, cleaner), _artifacts(references, cleaner), key=key, folder=folder)
+    artifacts = _references(additions.artifacts, cleaner)
+    return Annotations(_fields(additions.fields, cleaner), artifacts, key=key, folder=folder)
 
 
-def files_of(answer: object) -> tuple[ArtifactFile, ...]:
+def files_of(additions: object) -> tuple[ArtifactFile, ...]:
     """Return the files that a hook adds to a result or to a run."""
-    artifacts = answer.artifacts if isinstance(answer, (Additions, RunAdditions)) else ()
-    return tuple(each for each in artifacts if isinstance(each, ArtifactFile))
+    artifacts = additions.artifacts if isinstance(additions, (Additions, RunAdditions)) else ()
+    return tuple(artifact for artifact in artifacts if isinstance(artifact, ArtifactFile))
 
 
-def added_to_run(answer: object, cleaner: TextCleaner) -> AddedToRun:
-    """Return what a hook adds to a run."""
-    if answer is None:
-        return AddedToRun()
-    if not isinstance(answer, RunAdditions):
-        raise TypeError(f"the hook returned {type(answer).__name__}, not RunAdditions")
-    tags: tuple[object, ...] = tuple(answer.tags)
+def clean_run_additions(additions: object, cleaner: TextCleaner) -> CleanRunAdditions:
+    """Return the additions in a hook's value without its files; empty for None.
+
+    TypeError or ValueError if the server would refuse them.
+    """
+    if additions is None:
+        return CleanRunAdditions()
+    if not isinstance(additions, RunAdditions):
+        raise TypeError(f"the hook returned {type(additions).__name__}, not RunAdditions")
+    tags: tuple[object, ...] = tuple(additions.tags)
     for tag in tags:
         if not (isinstance(tag, str) and _TAG.fullmatch(tag)):
             raise ValueError(f"tag {tag!r} is not of letters, digits, underscores and dashes")
     resources = Resources(
-        fields=_fields(answer.fields, cleaner),
-        links=tuple(_link(each, cleaner) for each in answer.links),
-        artifacts=_artifacts((each for each in answer.artifacts if not isinstance(each, ArtifactFile)), cleaner),
+        fields=_fields(additions.fields, cleaner),
+        links=tuple(_link(link, cleaner) for link in additions.links),
+        artifacts=_references(additions.artifacts, cleaner),
     )
-    return AddedToRun("" if answer.name is None else string(safe_str(answer.name)), tuple(answer.tags), resources)
+    name = "" if additions.name is None else string(safe_str(additions.name))
+    return CleanRunAdditions(name, tuple(additions.tags), resources)
 
 
-def _key(given: object) -> str:
-    """Return a key that the server takes: the text itself, or its hash, as all other keys are hashes of texts."""
-    if not (isinstance(given, str) and given):
-        raise ValueError(f"key {given!r} is no text")
-    return given if _KEY.fullmatch(given) else sha256(given.encode("utf-8", "surrogatepass")).hexdigest()
+def _key(key: object) -> str:
+    """Return a key that the server accepts: the text itself, or its hash, as all other keys are hashes of texts."""
+    if not (isinstance(key, str) and key):
+        raise ValueError(f"key {key!r} is no text")
+    return key if _KEY.fullmatch(key) else sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _fields(given: Iterable[object], cleaner: TextCleaner) -> tuple[Field, ...]:
-    return tuple(_field(each, cleaner) for each in given)
+def _fields(fields: Iterable[object], cleaner: TextCleaner) -> tuple[Field, ...]:
+    return tuple(_field(field, cleaner) for field in fields)
 
 
-def _field(given: object, cleaner: TextCleaner) -> Field:
-    if not isinstance(given, Field):
-        raise TypeError(f"{type(given).__name__} is no Field")
-    made = typed_field(safe_str(given.name), safe_str(given.value), field_type_of(given.type), cleaner)
-    spelt = ((safe_str(name), safe_str(value)) for name, value in given.meta.items())
-    meta = {cleaner.string(name): cleaner.string(cleaner.redact_by_name(name, value)) for name, value in spelt}
-    return replace(made, meta=meta, is_highlight=bool(given.is_highlight))
+def _field(field: object, cleaner: TextCleaner) -> Field:
+    if not isinstance(field, Field):
+        raise TypeError(f"{type(field).__name__} is no Field")
+    clean = typed_field(safe_str(field.name), safe_str(field.value), field_type_of(field.type), cleaner)
+    pairs = ((safe_str(name), safe_str(value)) for name, value in field.meta.items())
+    meta = {cleaner.string(name): cleaner.string(cleaner.redact_by_name(name, value)) for name, value in pairs}
+    return replace(clean, meta=meta, is_highlight=bool(field.is_highlight))
 
 
-def _artifacts(given: Iterable[object], cleaner: TextCleaner) -> tuple[Artifact, ...]:
-    found = []
-    for each in given:
-        if not isinstance(each, Artifact):
-            raise TypeError(f"{type(each).__name__} is no Artifact")
-        size = each.size if isinstance(each.size, int) and each.size >= 0 else None
-        mime_type = None if each.mime_type is None else safe_str(each.mime_type)
-        made = artifact_from(safe_str(each.name), safe_str(each.url), mime_type, size, cleaner)
-        if made is None:
-            raise ValueError(f"artifact {safe_str(each.name)!r}: {safe_str(each.url)!r} is no web address")
-        found.append(replace(made, note=_note(each.note, cleaner)))
-    return tuple(found)
+def _references(artifacts: Iterable[object], cleaner: TextCleaner) -> tuple[Artifact, ...]:
+    """Return the artifacts that have an address already; files are attached elsewhere."""
+    references = []
+    for artifact in artifacts:
+        if isinstance(artifact, ArtifactFile):
+            continue
+        if not isinstance(artifact, Artifact):
+            raise TypeError(f"{type(artifact).__name__} is no Artifact")
+        size = artifact.size if isinstance(artifact.size, int) and artifact.size >= 0 else None
+        mime_type = None if artifact.mime_type is None else safe_str(artifact.mime_type)
+        clean = artifact_from(safe_str(artifact.name), safe_str(artifact.url), mime_type, size, cleaner)
+        if clean is None:
+            raise ValueError(f"artifact {safe_str(artifact.name)!r}: {safe_str(artifact.url)!r} is no web address")
+        references.append(replace(clean, note=_note(artifact.note, cleaner)))
+    return tuple(references)
 
 
-def _link(given: object, cleaner: TextCleaner) -> Link:
-    if not isinstance(given, Link):
-        raise TypeError(f"{type(given).__name__} is no Link")
-    address = safe_str(given.url)
+def _link(link: object, cleaner: TextCleaner) -> Link:
+    if not isinstance(link, Link):
+        raise TypeError(f"{type(link).__name__} is no Link")
+    address = safe_str(link.url)
     if not is_address(address):
-        raise ValueError(f"link {safe_str(given.name)!r}: {address!r} is no web address")
+        raise ValueError(f"link {safe_str(link.name)!r}: {address!r} is no web address")
     address = cleaner.address(address)
-    return Link(cleaner.string(safe_str(given.name)) or address, address, _note(given.note, cleaner))
+    return Link(cleaner.string(safe_str(link.name)) or address, address, _note(link.note, cleaner))
 
 
 def _note(note: object, cleaner: TextCleaner) -> str | None:

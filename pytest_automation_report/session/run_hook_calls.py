@@ -1,4 +1,4 @@
-"""The hooks about a whole run: what they add to it at its start, what they are told at its end."""
+"""Call users' hooks about a whole run: at its start for additions, at its end with its numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.annotations.hook_values import Summary
-from pytest_automation_report.annotations.user_hooks import DESCRIBE_RUN, FINISHED, added_to_run, files_of
+from pytest_automation_report.annotations.user_hooks import DESCRIBE_RUN, FINISHED, clean_run_additions, files_of
 from pytest_automation_report.api.models import SERVE_PORT, Resources
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.summary.lines import RUN_PAGE, run_page
@@ -23,37 +23,34 @@ if TYPE_CHECKING:
 
 
 def described_run(
-    config: pytest.Config, run: NewRun, rules: RecordingOptions, troubles: UserErrors
+    config: pytest.Config, run: NewRun, options: RecordingOptions, user_errors: UserErrors
 ) -> tuple[NewRun, tuple[ArtifactFile, ...]]:
-    """Return the run with what hooks add to it, and the files that it is to have.
-
-    The name of the hook that was registered last counts.
-    """
-    hook = getattr(config.hook, DESCRIBE_RUN)
-    answers = troubles.ask(DESCRIBE_RUN, lambda: hook(config=config)) or ()
-    cleaner = cleaner_for(rules)
+    """Return the run with the additions of all hooks, and the files to attach to it."""
+    returned = user_errors.call(DESCRIBE_RUN, getattr(config.hook, DESCRIBE_RUN), config=config) or ()
+    cleaner = cleaner_for(options)
     files: list[ArtifactFile] = []
-    for answer in reversed(answers):
-        added = troubles.checked(DESCRIBE_RUN, added_to_run, answer, cleaner)
-        if added is None:
+    # pytest returns the value of the hook that was registered last first: reversed, its name counts.
+    for value in reversed(returned):
+        additions = user_errors.validated(DESCRIBE_RUN, clean_run_additions, value, cleaner)
+        if additions is None:
             continue
-        files += files_of(answer)
+        files += files_of(value)
         resources = Resources(
-            fields=(*run.resources.fields, *added.resources.fields),
-            links=(*run.resources.links, *added.resources.links),
-            artifacts=(*run.resources.artifacts, *added.resources.artifacts),
+            fields=(*run.resources.fields, *additions.resources.fields),
+            links=(*run.resources.links, *additions.resources.links),
+            artifacts=(*run.resources.artifacts, *additions.resources.artifacts),
         )
-        tags = tuple(dict.fromkeys((*run.tags, *added.tags)))
-        run = replace(run, name=added.name or run.name, tags=tags, resources=resources)
+        tags = tuple(dict.fromkeys((*run.tags, *additions.tags)))
+        run = replace(run, name=additions.name or run.name, tags=tags, resources=resources)
     return run, tuple(files)
 
 
 def call_finished_hooks(
-    config: pytest.Config, ending: SessionOutcome, configuration: Configuration, troubles: UserErrors
+    config: pytest.Config, outcome: SessionOutcome, configuration: Configuration, user_errors: UserErrors
 ) -> None:
-    """Tell hooks what became of the session's results."""
-    troubles.add_unknown_hooks(config)
-    tally = ending.tally
+    """Call the hooks with the numbers of the session."""
+    user_errors.add_unknown_hooks(config)
+    tally = outcome.tally
     summary = Summary(
         run=tally.run,
         url=run_page(configuration, tally.run) or _local_page(tally.run),
@@ -63,10 +60,9 @@ def call_finished_hooks(
         rejected=tally.rejected,
         held=tally.held,
         not_run=max(0, tally.not_run),
-        is_whole=ending.is_whole,
+        is_whole=outcome.is_whole,
     )
-    hook = getattr(config.hook, FINISHED)
-    troubles.ask(FINISHED, lambda: hook(config=config, summary=summary))
+    user_errors.call(FINISHED, getattr(config.hook, FINISHED), config=config, summary=summary)
 
 
 def _local_page(run: int | None) -> str:

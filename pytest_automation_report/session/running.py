@@ -10,7 +10,8 @@ from pytest_automation_report.delivery.handover import RedactionSettings, Sender
 from pytest_automation_report.delivery.launch import LaunchError, start_sender
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks, captured_files
-from pytest_automation_report.session.start import create_session_folder, session_run
+from pytest_automation_report.session.session_folder import create_session_folder
+from pytest_automation_report.session.session_run import session_run
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN
 from pytest_automation_report.spool.records import plain_record
 from pytest_automation_report.spool.writer import WriteLosses
@@ -174,7 +175,7 @@ class RunningSession:
         try:
             self.folder.restore(self._manifest)
         except OSError as error:
-            self._report.warn(f"{self.folder.path} was deleted and cannot be made: {error.strerror or error}")
+            self._report.warn(f"{self.folder.path} was deleted and cannot be created again: {error.strerror or error}")
 
 
 def _reason(session: pytest.Session | None, exitstatus: int) -> str:

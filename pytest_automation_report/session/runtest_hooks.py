@@ -1,7 +1,7 @@
 """Record the tests that run in this process: pytest calls the hooks, which append records to the spool.
 
 The hooks run inside tests that patch clocks, files, sockets and modules, so the instance holds its own references to
-all that it needs at each test. It opens no socket, starts no thread and waits for nothing.
+all objects that it needs at each test. It opens no socket, starts no thread and waits for nothing.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import os
 from collections import Counter
 from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, ParamSpec
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from pytest_automation_report.annotations.artifacts import attachment
 from pytest_automation_report.annotations.collector import AnnotationCollector
-from pytest_automation_report.annotations.functions import NOTES, activate, deactivate
+from pytest_automation_report.annotations.functions import COLLECTOR, activate, deactivate
 from pytest_automation_report.annotations.markers import Markers
 from pytest_automation_report.api.models import Artifact, Field, encoded
 from pytest_automation_report.recording.attempts import ATTEMPTS
@@ -26,18 +26,18 @@ from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.recorder import Recorder
 from pytest_automation_report.session.annotation_hooks import (
     BrowserFiles,
-    Describing,
+    DescribeHooks,
     SuiteProperties,
     has_browsers,
-    is_described,
+    has_describe_hooks,
     with_markers,
 )
+from pytest_automation_report.session.collection import collected_record, plain_nodeids
+from pytest_automation_report.session.guards import InternalErrors, guarded
 from pytest_automation_report.spool.artifacts import ArtifactSpool
-from pytest_automation_report.spool.folder import NOT_RUN
 from pytest_automation_report.spool.records import (
     FORMAT,
     attempt_header,
-    collected_names,
     finish_record,
     pass_record,
     plain_record,
@@ -45,14 +45,13 @@ from pytest_automation_report.spool.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_automation_report.annotations.hook_values import ArtifactFile
     from pytest_automation_report.api.models import Test
     from pytest_automation_report.recording.annotations import Annotations
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.recording.synthetic_results import AttemptResult
-    from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 
 
@@ -60,34 +59,31 @@ def captured_files(config: pytest.Config) -> list[tuple[str, int, int, int]]:
     """Return the name of each captured stream, the descriptor of its file, and that file's device and inode.
 
     The sender reads the last output of a killed process by them. Empty without capturing, with capturing in memory
-    (``--capture=sys``), and with a pytest whose capturing works differently.
+    (``--capture=sys``), and if a later pytest captures differently: the attributes are private to pytest 8.4 to 9.2.
     """
     capturing = getattr(config.pluginmanager.getplugin("capturemanager"), "_global_capturing", None)
-    found: list[tuple[str, int, int, int]] = []
+    files: list[tuple[str, int, int, int]] = []
     for stream in ("out", "err"):
         try:
             descriptor = getattr(capturing, stream).tmpfile.fileno()
             status = os.fstat(descriptor)
-        except (AttributeError, OSError, ValueError):  # what is kept in memory has no descriptor
+        except (AttributeError, OSError, ValueError):  # A capture in memory has no descriptor.
             continue
-        found.append((f"std{stream}", descriptor, status.st_dev, status.st_ino))
-    return found
+        files.append((f"std{stream}", descriptor, status.st_dev, status.st_ino))
+    return files
 
-
-P = ParamSpec("P")
 
 _LEFT_OUT: Final = Field("Left out", "The disk took no more: the texts of this result are lost.")
-_FAULTS_SHOWN: Final = 3
+# Of what an interrupted test printed last: characters that are cleaned, and those of them that are reported.
+_CLEANED_CHARACTERS: Final = 16 << 10
 _LAST_CHARACTERS: Final = 8192
-_LAST_LOOKED_AT: Final = 16 << 10
-_REPEATED_SHOWN: Final = 5
 
 
 class Clock:
-    """Whole microseconds since the session began, by the performance counter as it was when the module was imported.
+    """Whole microseconds since the session began.
 
-    ``epoch`` is the counter's value, in seconds, when the session began; all processes of one machine share the
-    counter.
+    By the performance counter as it was when the module was imported, since tests patch `time`. ``epoch`` is the
+    counter's value, in seconds, when the session began; all processes of one machine share the counter.
     """
 
     __slots__ = ("_counter", "epoch")
@@ -101,292 +97,265 @@ class Clock:
         return max(0, int((self._counter() - self.epoch) * 1_000_000))
 
 
-class InternalErrors:
-    """Counts errors of this package inside pytest's hooks; they are reported at the end and never raised."""
+class RuntestHooks:
+    """Hooks for a process that runs tests: the only one, or one xdist worker; and the records of xdist's controller.
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.texts: list[str] = []
+    One attempt of a test, by the hook that pytest calls::
 
-    def add(self, place: str, error: Exception) -> None:
-        """Count one error; the first few are kept with the place they came from."""
-        self.count += 1
-        if len(self.texts) < _FAULTS_SHOWN:
-            self.texts.append(f"{place}: {type(error).__name__}: {error}")
+        pytest_runtest_logstart    START is on disk: from now on a death of the process leaves a result
+        pytest_runtest_setup       annotations go to this item
+        pytest_runtest_logreport   a phase, or a subtest, goes to the recorder
+        pytest_runtest_logfinish   PASS or FINISH is on disk: the result exists
 
-
-def guarded(hook: Callable[P, None]) -> Callable[P, None]:
-    """Make a hook of an object with ``internal_errors`` count our own errors.
-
-    What pytest raises to end a session derives from ``BaseException`` and passes.
+    The three hooks that are called for each phase of each test catch their errors themselves: `guarded` would cost a
+    call more.
     """
 
-    @functools.wraps(hook)
-    def guard(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            hook(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - the one edge where our errors must not reach the session
-            owner: Any = args[0]
-            owner.internal_errors.add(hook.__name__, error)
-
-    return guard
-
-
-class RuntestHooks:
-    """Hooks for a process that runs tests: the only one, or one xdist worker."""
-
     def __init__(
-        self, writer: SpoolWriter, rules: RecordingOptions, clock: Clock, worker: str, internal_errors: InternalErrors
+        self, writer: SpoolWriter, options: RecordingOptions, clock: Clock, worker: str, internal_errors: InternalErrors
     ) -> None:
         self.internal_errors = internal_errors
         self.worker = worker
+        # Results of modules, which are no tests.
         self.modules = 0
+        # Final results by status.
         self.counts: Counter[str] = Counter()
         self.failures = Failures()
-        self._groups: dict[str, str] = {}
+        # By node id with xdist's group, the one without it; shared with the recorder.
+        self._plain_nodeids: dict[str, str] = {}
         self._writer = writer
-        self._rules = rules
+        self._options = options
         self._clock = clock
-        self._recorder = Recorder(rules, self._groups)
-        stash = ArtifactSpool(writer.folder, worker, most_bytes=rules.artifact_size, most_together=rules.artifact_total)
-        self._notes = AnnotationCollector(cleaner_for(rules), stash, rules.artifact_url)
-        self._notes.told_at_once = self._write_artifact
-        self._markers = Markers(rules, self._notes)
-        self._number = 0
-        self._began = 0
-        self._open: str | None = None
-        self._about = ""
-        self._interrupted = ""
+        self._recorder = Recorder(options, self._plain_nodeids)
+        max_file, max_total = options.artifact_size, options.artifact_total
+        artifact_spool = ArtifactSpool(writer.folder, worker, most_bytes=max_file, most_together=max_total)
+        self._collector = AnnotationCollector(cleaner_for(options), artifact_spool, options.artifact_url)
+        self._collector.on_artifact = self._write_artifact
+        self._markers = Markers(options, self._collector)
+        # The last attempt: its number in this process, its start, and the part that its START and PASS share.
+        self._attempt_number = 0
+        self._started_us = 0
+        self._attempt_header = ""
+        # Node id of the running attempt, None between tests.
+        self._open_nodeid: str | None = None
+        # Node id and status of an attempt that a plugin wants to run again. If another test starts, no rerun came (the
+        # plugin gave up, the session ended), and the attempt is the result.
+        self._pending_rerun: tuple[str, str] | None = None
+        # The reason for which pytest was interrupted while a test ran, for its result.
+        self._interruption = ""
         self._collected = b""
-        self._unclosed: tuple[str, str] | None = None
         writer.write(plain_record("open", format=FORMAT, worker=worker, pid=os.getpid(), t=clock.now()))
 
     def watch(self, config: pytest.Config) -> None:
-        """Let the tests of this process add to their results."""
-        config.pluginmanager.register(self._notes, NOTES)
-        SuiteProperties(self.write, self._notes.cleaner).watch(config)
-        activate(self._notes)
-        captured = captured_files(config) if self._rules.keeps_output("error") else []
+        """Let the tests of this process add annotations, and let the sender find its captured output."""
+        config.pluginmanager.register(self._collector, COLLECTOR)
+        SuiteProperties(self.write, self._collector.cleaner).watch(config)
+        activate(self._collector)
+        captured = captured_files(config) if self._options.keeps_output("error") else []
         if captured:
             self._writer.write(plain_record("captured", files=captured))
 
+    # trylast: the items as other plugins leave them are the tests that run.
     @pytest.hookimpl(trylast=True)
     @guarded
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note how many tests there are, and which of them the server cannot tell apart."""
-        self._notes.troubles.add_unknown_hooks(session.config)  # now that the conftests of all folders are loaded
-        if is_described(session.config):
-            session.config.pluginmanager.register(Describing(self._notes))
-        if self._rules.browser_artifacts and has_browsers():
-            session.config.pluginmanager.register(BrowserFiles(self._notes))
+        """Register the hooks that the collected tests need, and write the number of the tests."""
+        # Not before: the conftests of all folders are loaded only now.
+        self._collector.user_errors.add_unknown_hooks(session.config)
+        if has_describe_hooks(session.config):
+            session.config.pluginmanager.register(DescribeHooks(self._collector))
+        if self._options.browser_artifacts and has_browsers():
+            session.config.pluginmanager.register(BrowserFiles(self._collector))
         if getattr(session.config.option, "loadgroup", False):
-            self._groups.update(ungrouped(session.items))
-        self._collected = collected_record([self._groups.get(each.nodeid, each.nodeid) for each in session.items])
+            self._plain_nodeids.update(plain_nodeids(session.items))
+        self._collected = collected_record(
+            [self._plain_nodeids.get(item.nodeid, item.nodeid) for item in session.items]
+        )
         self._writer.write(self._collected)
 
+    # tryfirst: START is on disk before another plugin's hook can end the process, and its time is the attempt's.
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
-        """Note that an attempt begins, so that it is known if the process dies in it."""
+        """Begin an attempt and write START."""
         try:
-            self._number += 1
-            if self._unclosed is not None and self._unclosed[0] != nodeid:
-                self._count_unclosed()
-            self._began = self._clock.now()
-            self._notes.begin()
+            self._attempt_number += 1
+            if self._pending_rerun is not None and self._pending_rerun[0] != nodeid:
+                self._count_pending_rerun()
+            self._started_us = self._clock.now()
+            self._collector.begin()
             self._recorder.start(nodeid, location)
-            self._about = attempt_header(self._groups.get(nodeid, nodeid), location[0], location[1])
-            self._open = nodeid
-            self._writer.write(start_record(self._number, self._began, self._about))
-        except Exception as error:  # noqa: BLE001 - as in `guarded`, which costs a call at each phase of each test
+            plain_nodeid = self._plain_nodeids.get(nodeid, nodeid)
+            self._attempt_header = attempt_header(plain_nodeid, location[0], location[1])
+            self._open_nodeid = nodeid
+            self._writer.write(start_record(self._attempt_number, self._started_us, self._attempt_header))
+        except Exception as error:  # noqa: BLE001 - as in `guarded`
             self.internal_errors.add("pytest_runtest_logstart", error)
 
+    # tryfirst: other plugins' setup, and fixtures, may annotate already.
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Note whose attempt it is."""
-        self._notes.set_up(item)
+        """Send annotations to this item from now on."""
+        self._collector.set_up(item)
 
+    # trylast: other plugins change the report before.
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Add a phase, or a subtest, to its test: here, since this hook runs in the process that owns the test."""
+        """Add a phase, or a subtest, to its test."""
         try:
             self._recorder.add(report)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - as in `guarded`
             self.internal_errors.add("pytest_runtest_logreport", error)
 
+    # trylast: annotations that other plugins add in this hook still belong to the attempt.
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """Close the attempt: its result exists once it is a line in the spool."""
+        """End the attempt: its result exists once it is a line in the spool."""
         try:
-            self.finish_attempt(nodeid, self._added())
-        except Exception as error:  # noqa: BLE001 - as above
+            self.finish_attempt(nodeid, self._annotations())
+        except Exception as error:  # noqa: BLE001 - as in `guarded`
             self.internal_errors.add("pytest_runtest_logfinish", error)
 
-    def _added(self) -> Sequence[Annotations | None]:
-        """Return what the attempt's user has added; an error in that must not cost the result."""
+    def _annotations(self) -> Sequence[Annotations | None]:
+        """Return the annotations of the attempt, none if collecting them raised: the result must not be lost."""
         try:
-            return with_markers(self._notes.end(), self._markers, self._notes.item)
-        except Exception as error:  # noqa: BLE001 - nodes are other plugins' objects; the result is more than its additions
+            return with_markers(self._collector.end(), self._markers, self._collector.item)
+        except Exception as error:  # noqa: BLE001 - nodes are other plugins' objects
             self.internal_errors.add("annotations", error)
             return ()
 
     def finish_attempt(self, nodeid: str, annotations: Sequence[Annotations | None]) -> None:
-        """Write the result of an attempt, with what its user has added."""
+        """Write the result of an attempt, if its reports make one."""
         now = self._clock.now()
-        is_plain = nodeid == self._open and not annotations
-        elapsed = self._recorder.finish_plain_pass(nodeid, observed_us=now - self._began) if is_plain else None
-        if elapsed is not None:
-            self._open = None
-            if self._writer.write(pass_record(self._number, now, self._began, elapsed, self._about)):
-                self.counts["passed"] += 1
-            return
-        finished = self._recorder.finish(nodeid, observed_us=now - self._began, annotations=annotations)
-        self._open = None
-        if finished is not None:
-            self._unclosed = None if finished.is_final else (nodeid, finished.status)
-            self.write_finished(finished, self._number, now)
+        observed_us = now - self._started_us
+        # Most tests pass without texts or annotations. A PASS record costs this process less than half of a FINISH (the
+        # numbers stand at `pass_record`), and the sender builds the result.
+        if nodeid == self._open_nodeid and not annotations:
+            elapsed = self._recorder.finish_plain_pass(nodeid, observed_us=observed_us)
+            if elapsed is not None:
+                self._open_nodeid = None
+                header = self._attempt_header
+                if self._writer.write(pass_record(self._attempt_number, now, self._started_us, elapsed, header)):
+                    self.counts["passed"] += 1
+                return
+        result = self._recorder.finish(nodeid, observed_us=observed_us, annotations=annotations)
+        self._open_nodeid = None
+        if result is not None:
+            self._pending_rerun = None if result.is_final else (nodeid, result.status)
+            self._write_result(result, self._attempt_number, now)
 
-    def write_finished(self, finished: AttemptResult, number: int, moment: int) -> None:
-        """Write one result; only a forked child of a test would not own the spool, and it does not count either."""
-        record = _record_of(finished, number, moment, finished.test)
-        is_own = self._writer.write(record, functools.partial(_short_record_of, finished, number, moment))
-        if is_own and finished.is_final:
-            self.counts[finished.status] += 1
-            if finished.status in FAILED:
-                self.failures.add(finished.test, finished.status, finished.line)
-
-    def write_result(self, finished: AttemptResult) -> None:
-        """Write a result that no attempt led to: a module that could not be collected."""
-        self._number += 1
+    def write_module_result(self, result: AttemptResult) -> None:
+        """Write the result of a module that could not be collected, which no attempt precedes."""
+        self._attempt_number += 1
         self.modules += 1
-        self.write_finished(finished, self._number, self._clock.now())
+        self._write_result(result, self._attempt_number, self._clock.now())
+
+    def _write_result(self, result: AttemptResult, number: int, finished_us: int) -> None:
+        record = _record_of(result, number, finished_us, result.test)
+        is_written = self._writer.write(record, functools.partial(_short_record_of, result, number, finished_us))
+        # A child that a test forked does not own the spool: it writes nothing, so its results do not count.
+        if is_written and result.is_final:
+            self.counts[result.status] += 1
+            if result.status in FAILED:
+                self.failures.add(result.test, result.status, result.line)
 
     def write(self, record: bytes) -> None:
         """Append a record that is not about one test."""
         self._writer.write(record)
 
     def add_to_run(self, session: pytest.Session, files: Iterable[ArtifactFile]) -> None:
-        """Add files to the run: copied now, stored by the sender, and named in a field where nobody stores them."""
-        for each in files:
-            made = attachment(self._notes, session, each.content, each.name, each.mime_type, folder=session.path)
-            if made is not None:
-                kind = "artifact" if isinstance(made, Artifact) else "field"
-                self._writer.write(plain_record("property", **{kind: made.body()}))
+        """Add files to the run; they are copied now, and stored by the sender or named in a field."""
+        for file in files:
+            attached = attachment(
+                self._collector, session, file.content, file.name, file.mime_type, folder=session.path
+            )
+            if attached is not None:
+                key = "artifact" if isinstance(attached, Artifact) else "field"
+                self._writer.write(plain_record("property", **{key: attached.body()}))
 
     def _write_artifact(self, artifact: Artifact) -> None:
-        """Note what the open attempt has added, for the case that its process dies before its end."""
-        self._writer.write(plain_record("artifact", n=self._number, artifact=artifact.body()))
+        """Write ARTIFACT for the open attempt, so that its file is known if the process dies before the result."""
+        self._writer.write(plain_record("artifact", n=self._attempt_number, artifact=artifact.body()))
 
     @guarded
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Remember what interrupts the test that runs, and where."""
+        """Note the reason for which the running test is interrupted, and the line."""
         if isinstance(excinfo.value, pytest.exit.Exception):
-            self._interrupted = f"Ended by pytest.exit: {excinfo.value}"
+            self._interruption = f"Ended by pytest.exit: {excinfo.value}"
         elif type(excinfo.value) is KeyboardInterrupt:
-            place = excinfo.traceback[-1]
-            self._interrupted = f"Interrupted by Ctrl-C at {place.path}:{place.lineno + 1}"
+            entry = excinfo.traceback[-1]
+            self._interruption = f"Interrupted by Ctrl-C at {entry.path}:{entry.lineno + 1}"
 
     def _last_words(self) -> str:
-        """Return what interrupted the test that is open, and what it printed last, as far as pytest has captured it."""
-        sections: Sequence[tuple[str, str, str]] = getattr(self._notes.item, "_report_sections", ())
-        cleaner = self._notes.cleaner.console
-        printed = [
-            # Cleaned before it is cut: of a secret that is cut nothing would be found.
-            f"Captured {stream} {when}\n{cleaner(content[-_LAST_LOOKED_AT:])[-_LAST_CHARACTERS:]}"
-            for when, stream, content in (sections if self._rules.keeps_output("error") else ())
+        """Return the reason of the interruption, and the end of the output that pytest captured of the open test."""
+        sections: Sequence[tuple[str, str, str]] = getattr(self._collector.item, "_report_sections", ())
+        cleaner = self._collector.cleaner.console
+        outputs = [
+            # Cleaned before it is cut: half of a secret would not be recognised.
+            f"Captured {stream} {when}\n{cleaner(content[-_CLEANED_CHARACTERS:])[-_LAST_CHARACTERS:]}"
+            for when, stream, content in (sections if self._options.keeps_output("error") else ())
             if content
         ]
-        return "\n\n".join([*filter(None, (cleaner(self._interrupted),)), *printed])
+        return "\n\n".join([*filter(None, (cleaner(self._interruption),)), *outputs])
 
-    def _count_unclosed(self) -> None:
-        """Count a rerun attempt that no other followed: it is the result."""
-        if self._unclosed is not None:
-            self.counts[self._unclosed[1]] += 1
-            self._unclosed = None
+    def _count_pending_rerun(self) -> None:
+        if self._pending_rerun is not None:
+            self.counts[self._pending_rerun[1]] += 1
+            self._pending_rerun = None
 
     def set_plain_nodeid(self, nodeid: str, plain: str) -> None:
         """Set the node id without xdist's group, under which a test is reported."""
-        self._groups[nodeid] = plain
+        self._plain_nodeids[nodeid] = plain
 
     def abandon_attempt(self) -> None:
-        """Forget the open attempt and an attempt that waits for its rerun: the crash record has their result."""
-        self._open = None
-        self._unclosed = None
+        """Forget the open attempt and an attempt that waits for its rerun: the CRASH record has their result."""
+        self._open_nodeid = None
+        self._pending_rerun = None
 
     def close(self) -> None:
         """Write the CLOSE record. A test that is still running is recorded as interrupted."""
-        detail: dict[str, object] = {}
-        if self._open is not None:
+        optional: dict[str, object] = {}
+        cleaner, errors = self._collector.cleaner.string, self.internal_errors
+        if self._open_nodeid is not None:
             self.counts["error"] += 1
-            detail["detail"] = self._last_words()
+            optional["detail"] = self._last_words()
         else:
-            self._count_unclosed()
+            self._count_pending_rerun()
         if self._collected:
-            self._writer.write(self._collected)  # once more, at the end: who counts reads both ends of a file alone
-        cleaner, errors = self._notes.cleaner.string, self.internal_errors
-        told = [cleaner(each) for each in self._notes.told()]
-        more: dict[str, object] = {**self.failures.members(), **({"told": told} if told else {}), **detail}
+            # A second time: the summary reads only both ends of a large file.
+            self._writer.write(self._collected)
+        if warnings := [cleaner(text) for text in self._collector.warnings()]:
+            optional["told"] = warnings
         if errors.count:
-            more |= {"faults": errors.count, "texts": [cleaner(text) for text in errors.texts]}
-        self._writer.write(plain_record("close", t=self._clock.now(), counts=dict(self.counts), **more))
+            optional |= {"faults": errors.count, "texts": [cleaner(text) for text in errors.texts]}
+        counts = dict(self.counts)
+        self._writer.write(
+            plain_record("close", t=self._clock.now(), counts=counts, **self.failures.members(), **optional)
+        )
 
     def shut(self) -> None:
-        """Close the file; nothing is recorded any more."""
-        deactivate(self._notes)
+        """Close the file and accept no more annotations."""
+        deactivate(self._collector)
         self._writer.close()
 
     @property
     def losses(self) -> WriteLosses:
-        """What the disk did not take."""
+        """The records that the disk refused."""
         return self._writer.losses
 
 
-def _record_of(finished: AttemptResult, number: int, moment: int, test: Test) -> bytes:
+def _record_of(result: AttemptResult, number: int, finished_us: int, test: Test) -> bytes:
     return finish_record(
         number,
-        moment,
-        key=finished.identity.key,
-        status=finished.status,
+        finished_us,
+        key=result.identity.key,
+        status=result.status,
         elapsed=test.elapsed or 0,
-        is_final=finished.is_final,
+        is_final=result.is_final,
         test=encoded(test),
     )
 
 
-def _short_record_of(finished: AttemptResult, number: int, moment: int) -> bytes:
-    """Return the record of a result without its texts: they go before any outcome does."""
-    fields = (*(each for each in finished.test.fields if each.name == ATTEMPTS), _LEFT_OUT)
-    return _record_of(finished, number, moment, replace(finished.test, fields=fields, artifacts=()))
-
-
-def write_names(folder: SessionFolder, nodeids: Sequence[str]) -> None:
-    """Write the names of all tests that were collected, for the report of those that are not run."""
-    writer = folder.writer(NOT_RUN)
-    for each in collected_names(nodeids):
-        writer.write(each)
-    writer.close()
-
-
-def ungrouped(items: Iterable[pytest.Item]) -> dict[str, str]:
-    """Return for each item whose node id xdist gave a group's name: the node id without it."""
-    found = {}
-    for item in items:
-        path, at, group = item.nodeid.rpartition("@")
-        names = sorted({_group_name(mark) for mark in item.iter_markers("xdist_group")})
-        if at and group == "_".join(names):
-            found[item.nodeid] = path
-    return found
-
-
-def _group_name(mark: pytest.Mark) -> str:
-    return str(mark.args[0] if mark.args else mark.kwargs.get("name", "default"))
-
-
-def collected_record(nodeids: Sequence[str]) -> bytes:
-    """Return the record of how many tests a worker has collected, with the first of those that share a key."""
-    return plain_record("collected", count=len(nodeids), repeated=_repeated(nodeids))
-
-
-def _repeated(nodeids: Iterable[str]) -> list[list[object]]:
-    """Return the first few tests that occur more than once under one key, each with its number."""
-    counts = Counter(nodeid.replace("/", ".").replace(".py::", ".").replace("::", ".") for nodeid in nodeids)
-    return [[name, count] for name, count in counts.items() if count > 1][:_REPEATED_SHOWN]
+def _short_record_of(result: AttemptResult, number: int, finished_us: int) -> bytes:
+    """Return the record without its texts, for a full disk: the outcome is worth more than they are."""
+    fields = (*(field for field in result.test.fields if field.name == ATTEMPTS), _LEFT_OUT)
+    return _record_of(result, number, finished_us, replace(result.test, fields=fields, artifacts=()))

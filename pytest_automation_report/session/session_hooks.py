@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_automation_report.recording.synthetic_results import collection_test
+from pytest_automation_report.session.collection import write_collected_ids
 from pytest_automation_report.session.end import SessionEnd
+from pytest_automation_report.session.guards import InternalErrors, guarded
 from pytest_automation_report.session.run_hook_calls import call_finished_hooks
 from pytest_automation_report.session.running import RunningSession, start_session
-from pytest_automation_report.session.runtest_hooks import InternalErrors, guarded, write_names
 from pytest_automation_report.session.terminal import TerminalReport
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class SessionHooks:
         running = self._running
         # With xdist only workers collect; `ControllerHooks` writes the ids that the first of them sends.
         if self._setup.options.report_not_run and running is not None and running.controller is None:
-            write_names(running.folder, [item.nodeid for item in session.items])
+            write_collected_ids(running.folder, [item.nodeid for item in session.items])
 
     @guarded
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -85,7 +86,7 @@ class SessionHooks:
         self._uncollected.add(report.nodeid)
         result = collection_test(report, self._setup.options)
         if result is not None:
-            self._running.hooks.write_result(result)
+            self._running.hooks.write_module_result(result)
 
     @guarded
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,9 +12,13 @@ import pytest
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.delivery.handover import timeouts_from
 from pytest_automation_report.recording.options import cleaner_for
-from pytest_automation_report.session.start import session_configuration
 from pytest_automation_report.settings.artifact_store import artifact_store, files_template
-from pytest_automation_report.settings.configuration import token_for
+from pytest_automation_report.settings.configuration import (
+    configuration_from,
+    project_name,
+    read_pytest_settings,
+    token_for,
+)
 from pytest_automation_report.settings.run import recording_options
 from pytest_automation_report.settings.token import secrets_from
 
@@ -52,6 +57,17 @@ class SessionSetup:
         """Whether results are to be sent while the tests run."""
         configuration = self.configuration
         return configuration.delivery != "later" and configuration.is_sendable and self.token is not None
+
+
+def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> Configuration:
+    """Return the configuration of a pytest session; raises `SettingError` for a setting that cannot be used."""
+    return configuration_from(
+        read_pytest_settings(config, environ),
+        environ=environ,
+        root=config.rootpath,
+        project_name=project_name(config.rootpath),
+        local_time=datetime.now().astimezone(),
+    )
 
 
 def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: str = "") -> SessionSetup:

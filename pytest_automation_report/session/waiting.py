@@ -50,7 +50,7 @@ def wait_for_sender(
     is_interrupted: bool,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
-    notify: Callable[[float], None] = lambda _: None,
+    notify: Callable[[float], None],
 ) -> None:
     """Return when the sender is done, has died, or a time limit has passed.
 

@@ -13,8 +13,9 @@ from pytest_automation_report.annotations.functions import activate, deactivate
 from pytest_automation_report.annotations.markers import marker_names
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.session.annotation_hooks import is_described
-from pytest_automation_report.session.runtest_hooks import Clock, InternalErrors, RuntestHooks, guarded
+from pytest_automation_report.session.annotation_hooks import has_describe_hooks
+from pytest_automation_report.session.guards import InternalErrors, guarded
+from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.settings.token import secrets_from, token_from
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.writer import WriteLosses
@@ -60,7 +61,7 @@ class RemoteWorkerHooks:
         del config
         activate(self)
 
-    def pad_here(self) -> None:
+    def attempt_here(self) -> None:
         """Return None, so that each call of an annotation function arrives at `drop`."""
 
     def drop(self) -> None:
@@ -70,7 +71,7 @@ class RemoteWorkerHooks:
     @guarded
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note whether any test uses the fixture or a marker, or a hook describes tests."""
-        if is_described(session.config) or any(map(self._is_annotated, session.items)):
+        if has_describe_hooks(session.config) or any(map(self._is_annotated, session.items)):
             self._has_annotations = True
 
     @guarded

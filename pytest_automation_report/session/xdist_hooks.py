@@ -1,4 +1,4 @@
-"""Hooks of xdist's controller: what its workers need, crashes of workers, and tests of workers on other hosts."""
+"""Hooks of xdist's controller: configure its workers, record their crashes and the tests of workers on other hosts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from pytest_automation_report.recording.failures import Failures
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.recording.steps import context_of
 from pytest_automation_report.recording.synthetic_results import unfinished_test
-from pytest_automation_report.session.runtest_hooks import RuntestHooks, collected_record, guarded, write_names
+from pytest_automation_report.session.collection import collected_record, write_collected_ids
+from pytest_automation_report.session.guards import guarded
+from pytest_automation_report.session.runtest_hooks import RuntestHooks
 from pytest_automation_report.session.worker_hooks import LOSSES, UNREPORTED
 from pytest_automation_report.spool.folder import NOT_RUN
 from pytest_automation_report.spool.records import AGAIN, plain_record
@@ -104,7 +106,7 @@ class ControllerHooks:
         if recorder is not None:
             recorder.write(collected_record(names))
         if is_naming:
-            write_names(self._folder, names)
+            write_collected_ids(self._folder, names)
 
     @guarded
     def pytest_handlecrashitem(self, crashitem: str, sched: Any) -> None:  # noqa: ANN401 - as above

@@ -147,7 +147,7 @@ def test_markers_that_cannot_be_used_are_told_as_more(suite: Suite) -> None:
     )
     assert len(suite.report()) == 200
     assert suite.ran.out.count("marker automation_report_field of ") == 10
-    assert suite.ran.out.count("more of this kind went wrong; the first 10 are told") == 1
+    assert suite.ran.out.count("more errors of this kind occurred; the first 10 are shown") == 1
 
 
 @pytest.mark.parametrize("arguments", WORKERS)

@@ -220,7 +220,7 @@ def test_what_is_too_large_or_gone_is_told(project: Project, server: CheckedServ
     assert fields["large.txt"].endswith("/large.txt (not kept: larger than 3,000 bytes (artifact_size))")
     assert fields["no.txt"].endswith("/no.txt (no such file)")
     assert fields["folder"].endswith("(no such file)")
-    assert ran.out.count("artifacts that are no files, or none any more: 2, the first: /") == 1
+    assert ran.out.count("artifacts whose file is missing: 2, the first: /") == 1
     assert ran.out.count("artifacts that are not kept (larger than 3,000 bytes (artifact_size)): 1, the first: /") == 1
     assert ran.out.count("artifact broken was not added: ZeroDivisionError: division by zero") == 1
 

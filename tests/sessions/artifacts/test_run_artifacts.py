@@ -86,7 +86,7 @@ def test_files_of_the_hook_are_the_runs(project: Project, server: CheckedServer,
     assert fields["missing.txt"] == f"{project.root}/missing.txt (no such file)"
     (run,) = server.runs()
     assert [each["url"] for each in run["artifacts"]] == ["https://ci.example.com/log"]
-    assert "artifacts that are no files, or none any more: 1" in ran.out
+    assert "artifacts whose file is missing: 1" in ran.out
     assert project.sessions == []
 
 

@@ -60,7 +60,7 @@ def test_what_failed_is_found_behind_runs_of_many_threads(project: Project, serv
     assert project.report(address=server.address).exit == 1
     _crowded(server, 100, 170)
     again = project.report("--automation-report-rerun-failed", address=server.address)
-    assert "running again what failed in run 1: 1 test\n" in again.out, again.text
+    assert "running again the failed tests of run 1: 1 test\n" in again.out, again.text
     assert "1 failed, 1 deselected" in again.out
     assert _largest(server) < ANSWER_BYTES // 16
 

@@ -49,7 +49,7 @@ def test_only_what_failed_runs_again(
     arguments = ["-v", "--automation-report-rerun-failed", *workers]
     again = project.report(*arguments, address=address, env=session_environment(FIXED="1"))
     assert again.exit == 0, again.text
-    assert "running again what failed in run 1: 3 tests" in again.out
+    assert "running again the failed tests of run 1: 3 tests" in again.out
     assert "3 tests deselected that did not fail in run 1" in again.out
     passed = {line.rpartition("::")[2] for line in again.out.splitlines() if "PASSED" in line}
     assert {each.split()[0] for each in passed} == {"test_number[1]", "test_setup", "test_inside"}
@@ -94,7 +94,7 @@ def test_rerun_reads_the_embedded_store_where_the_ini_file_names_a_server(projec
     first = project.report(*local)
     assert (first.exit, "in the embedded store" in first.out) == (1, True), first.text
     again = project.report(*local, "--automation-report-rerun-failed")
-    assert "running again what failed in run 1: 1 test" in again.out
+    assert "running again the failed tests of run 1: 1 test" in again.out
     assert "1 failed, 1 deselected" in again.out.splitlines()[-1]
 
 
@@ -116,8 +116,8 @@ def test_keys_are_printed_alone(project: Project) -> None:
             ("--automation-report-rerun-failed", "my tests/"),
             "where 'my tests/' are tests to select from, write --automation-report-rerun-failed=last 'my tests/'",
         ),
-        (("--automation-report-rerun-failed", "77"), "what failed cannot be read: Error: "),
-        (("--automation-report-rerun-failed",), "what failed cannot be read: Error: "),
+        (("--automation-report-rerun-failed", "77"), "the failed tests cannot be read: Error: "),
+        (("--automation-report-rerun-failed",), "the failed tests cannot be read: Error: "),
     ],
 )
 def test_run_that_is_not_there_is_a_usage_error(project: Project, arguments: tuple[str, ...], part: str) -> None:

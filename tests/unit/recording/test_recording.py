@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_automation_report.recording.options import RecordingOptions
-from pytest_automation_report.session.runtest_hooks import Clock, InternalErrors, RuntestHooks
+from pytest_automation_report.session.guards import InternalErrors
+from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.spool.records import Decoder
 from pytest_automation_report.spool.writer import SpoolWriter
 from support.recorded_suites import MadeReport

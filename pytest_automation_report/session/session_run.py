@@ -1,0 +1,97 @@
+"""Describe the run that a session creates: by the settings, the CI job, the versions of the software, users' hooks."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.api.models import Field, NewRun, Resources
+from pytest_automation_report.ci.discovery import facts_for
+from pytest_automation_report.ci.facts import BuildInfo
+from pytest_automation_report.recording.fields import clean_field
+from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
+from pytest_automation_report.session.run_hook_calls import described_run
+from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
+from pytest_automation_report.text.limits import string
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_automation_report.annotations.hook_values import ArtifactFile
+    from pytest_automation_report.annotations.user_hooks import UserErrors
+    from pytest_automation_report.settings.configuration import Configuration
+    from pytest_automation_report.settings.run import RunSharing
+
+
+def software_fields(config: pytest.Config) -> tuple[Field, ...]:
+    """Return the versions of Python, pytest, its plugins and the system as fields."""
+    implementation = platform.python_implementation()
+    python = platform.python_version()
+    # Name and version from one read: a distribution reads its file again for each attribute.
+    packages = [dist.metadata for _, dist in config.pluginmanager.list_plugin_distinfo()]
+    values = {
+        "Python": python if implementation == "CPython" else f"{python} ({implementation})",
+        "pytest": pytest.__version__,
+        "Plugins": ", ".join(sorted({f"{metadata['Name']} {metadata['Version']}" for metadata in packages})),
+        "OS": ", ".join(filter(None, (_distribution(), _kernel()))),
+    }
+    return tuple(Field(name, string(value)) for name, value in values.items() if value)
+
+
+def _distribution() -> str:
+    """Return the name of the Linux distribution, or macOS's version; empty on other systems."""
+    version = platform.mac_ver()[0]
+    if version:
+        return f"macOS {version}"
+    try:
+        release: Mapping[str, str] = platform.freedesktop_os_release()
+    except OSError:
+        return ""
+    return release.get("PRETTY_NAME", "")
+
+
+def _kernel() -> str:
+    """Return the kernel's name and release, and the machine."""
+    # Not `platform.platform`, which starts a process.
+    system = os.uname()
+    return f"{system.sysname} {system.release} {system.machine}"
+
+
+def session_run(
+    config: pytest.Config, configuration: Configuration, options: RecordingOptions, user_errors: UserErrors
+) -> tuple[NewRun, tuple[ArtifactFile, ...], RunSharing]:
+    """Return the run to create for a session, the files that hooks add to it, and how jobs share it.
+
+    A run that is joined gets no description, since it belongs to another session. A run that jobs share is described
+    only by the values that all of them have in common.
+    """
+    facts = facts_for(configuration.build_info, configuration.facts, os.environ, config.rootpath)
+    sharing = sharing_of(configuration, facts)
+    if configuration.run_id is not None:
+        return _new_run(configuration, options, facts=BuildInfo(), software=()), (), sharing
+    if sharing.tag:
+        run = _new_run(configuration, options, facts=common_facts(facts), software=())
+        run = sharing.run(run, has_name="name" in configuration.origins)
+    else:
+        software = software_fields(config) if configuration.facts != "none" else ()
+        run = _new_run(configuration, options, facts=facts, software=software)
+    return *described_run(config, run, options, user_errors), sharing
+
+
+def _new_run(
+    configuration: Configuration, options: RecordingOptions, *, facts: BuildInfo, software: tuple[Field, ...]
+) -> NewRun:
+    """Return the run, without secrets in its texts."""
+    run = configured_run(configuration, facts, own=software)
+    cleaner = cleaner_for(options)
+    return replace(
+        run,
+        resources=Resources(
+            fields=tuple(clean_field(field, cleaner) for field in run.resources.fields),
+            links=tuple(replace(link, url=cleaner.address(link.url)) for link in run.resources.links),
+        ),
+    )
