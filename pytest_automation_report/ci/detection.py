@@ -10,7 +10,14 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.ci.facts import BuildInfo, Shard, repository_page, with_fallbacks, without_user
+from pytest_automation_report.ci.facts import (
+    BuildInfo,
+    Shard,
+    repository_page,
+    subject_of,
+    with_fallbacks,
+    without_user,
+)
 from pytest_automation_report.ci.provider_urls import text_of
 from pytest_automation_report.ci.providers import PROVIDERS, read_no_file
 
@@ -51,9 +58,8 @@ def ci_facts(environ: Mapping[str, str], read_file: ReadFile = read_no_file) -> 
     provider = _provider(environ)
     if provider is None:
         return BuildInfo(provider="CI") if _is_marked(environ, "CI") else None
-    return _with_merge(
-        with_fallbacks(provider.custom_facts(environ, read_file), _from_table(environ, provider)), environ, provider
-    )
+    facts = with_fallbacks(provider.custom_facts(environ, read_file), _from_table(environ, provider))
+    return _with_merge(_with_target(facts), environ, provider)
 
 
 def _provider(environ: Mapping[str, str]) -> Provider | None:
@@ -72,6 +78,8 @@ def _from_table(environ: Mapping[str, str], provider: Provider) -> BuildInfo:
         tag=tag or ref.tag,
         commit=_commit(environ, provider.commit),
         pull_request=request or ref.pull_request,
+        target_branch=_first(environ, provider.target_branch),
+        commit_subject=subject_of(_first(environ, provider.commit_message) or ""),
         build=_first(environ, provider.build),
         attempt=_attempt(environ, provider),
         shard=_shard(environ, provider),
@@ -86,6 +94,16 @@ def _with_merge(facts: BuildInfo, environ: Mapping[str, str], provider: Provider
     if merge is None or facts.pull_request is None or merge == facts.commit:
         return facts
     return replace(facts, merge_commit=merge)
+
+
+def _with_target(facts: BuildInfo) -> BuildInfo:
+    """Return the facts with the bare name of the target branch; without one unless there is a pull request.
+
+    Some providers set the variable for a push, too, to the branch itself.
+    """
+    target = facts.target_branch if facts.pull_request is not None else None
+    prefix = next((prefix for prefix in _BRANCH_PREFIXES if target and target.startswith(prefix)), "")
+    return replace(facts, target_branch=target[len(prefix) :] or None if target else None)
 
 
 def _ref(environ: Mapping[str, str], provider: Provider, request: int | None) -> BuildInfo:

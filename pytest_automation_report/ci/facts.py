@@ -25,6 +25,7 @@ __all__ = [
     "branch_tag",
     "commit_page",
     "repository_page",
+    "subject_of",
     "with_facts",
     "with_fallbacks",
     "without_user",
@@ -65,6 +66,8 @@ class BuildInfo:
     commit: str | None = None
     merge_commit: str | None = None
     pull_request: int | None = None
+    target_branch: str | None = None
+    commit_subject: str | None = None
     build: str | None = None
     attempt: int | None = None
     shard: Shard | None = None
@@ -115,6 +118,10 @@ def _with_fallback(first: BuildInfo, other: BuildInfo) -> BuildInfo:
         commit=other.commit if first.commit is None and not has_commit else first.commit,
         merge_commit=other.merge_commit if first.merge_commit is None and not has_commit else first.merge_commit,
         pull_request=other.pull_request if first.pull_request is None else first.pull_request,
+        target_branch=other.target_branch if first.target_branch is None else first.target_branch,
+        commit_subject=other.commit_subject
+        if first.commit_subject is None and not has_commit
+        else first.commit_subject,
         build=other.build if first.build is None else first.build,
         attempt=other.attempt if first.attempt is None else first.attempt,
         shard=other.shard if first.shard is None else first.shard,
@@ -188,8 +195,10 @@ def _fields(facts: BuildInfo) -> list[Field]:
         ("Branch", facts.branch),
         ("Tag", facts.tag),
         ("Commit", facts.commit),
+        ("Commit subject", facts.commit_subject),
         ("Merge commit", facts.merge_commit),
         ("Pull request", facts.pull_request),
+        ("Target branch", facts.target_branch),
         ("Build", facts.build),
         ("Attempt", facts.attempt),
         ("Shard", facts.shard),
@@ -206,6 +215,11 @@ def _links(facts: BuildInfo) -> list[Link]:
         for name, url, note in links
         if url and not web_address_hint(url) and utf16_length(url) <= STRING_UNITS
     ]
+
+
+def subject_of(message: str) -> str | None:
+    """Return the first line of a commit's message, None for an empty one."""
+    return message.strip().partition("\n")[0].strip() or None
 
 
 def without_user(url: str | None) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 from pytest_automation_report.ci import provider_urls
-from pytest_automation_report.ci.facts import BuildInfo, Shard, without_user
+from pytest_automation_report.ci.facts import BuildInfo, Shard, subject_of, without_user
 from pytest_automation_report.ci.provider_urls import text_of
 
 __all__ = ["PROVIDERS", "Provider", "ReadFile", "read_no_file"]
@@ -45,9 +45,9 @@ class Provider:
     ``marks`` detect the provider: a variable that is set, or ``NAME=value``. ``branch`` may hold a whole ref, which is
     a branch, a tag or a pull request by its prefix. ``branch_prefixes`` and ``tag_prefixes`` are additional prefixes,
     ``pull_ref`` is the pattern of a pull request's ref, its number in the first group. A tag wins over a branch.
-    ``merge_commit`` is used for pull requests only. ``attempt`` counts from 1, ``retries`` from 0. The builders return
-    a URL from several variables, which wins over the single ones. ``custom_facts`` returns facts that need code, such
-    as those in files, and wins over everything.
+    ``merge_commit`` and ``target_branch`` are used for pull requests only. ``attempt`` counts from 1, ``retries`` from
+    0. The builders return a URL from several variables, which wins over the single ones. ``custom_facts`` returns facts
+    that need code, such as those in files, and wins over everything.
     """
 
     name: str
@@ -57,6 +57,8 @@ class Provider:
     commit: tuple[str, ...] = ()
     merge_commit: tuple[str, ...] = ()
     pull_request: tuple[str, ...] = ()
+    target_branch: tuple[str, ...] = ()
+    commit_message: tuple[str, ...] = ()
     build: tuple[str, ...] = ()
     attempt: str = ""
     retries: str = ""
@@ -78,7 +80,7 @@ def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
     commit = text_of(environ, "GITHUB_SHA")
     event_name = text_of(environ, "GITHUB_EVENT_NAME") or ""
     if not event_name.startswith("pull_request") and text_of(environ, "GITHUB_HEAD_REF") is None:
-        return BuildInfo(commit=commit)
+        return BuildInfo(commit=commit, commit_subject=_pushed_subject(environ, read_file))
     merge = re.fullmatch(r"refs/pull/([0-9]{1,18})/.*", text_of(environ, "GITHUB_REF") or "")
     facts = BuildInfo(merge_commit=commit if merge else None, pull_request=int(merge[1]) if merge else None)
     try:
@@ -92,6 +94,15 @@ def _github(environ: Environ, read_file: ReadFile) -> BuildInfo:
         commit=pushed if isinstance(pushed, str) and pushed else None,
         pull_request=number if type(number) is int and number > 0 else facts.pull_request,
     )
+
+
+def _pushed_subject(environ: Environ, read_file: ReadFile) -> str | None:
+    """Return the subject of the commit that was pushed, which only the event's file has."""
+    try:
+        message = json.loads(read_file(text_of(environ, "GITHUB_EVENT_PATH") or "") or "{}")["head_commit"]["message"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return subject_of(message) if isinstance(message, str) else None
 
 
 def _teamcity(environ: Environ, read_file: ReadFile) -> BuildInfo:
@@ -110,6 +121,7 @@ def _teamcity(environ: Environ, read_file: ReadFile) -> BuildInfo:
         branch=None if is_tag or branch.startswith("<") else branch.removeprefix("refs/heads/") or None,
         tag=branch.removeprefix("refs/tags/") or None if is_tag else None,
         pull_request=int(number) if re.fullmatch("[0-9]{1,18}", number) else None,
+        target_branch=properties.get("teamcity.pullRequest.target.branch") or None,
         shard=Shard(int(batch), int(batches)) if is_batch and 1 <= int(batch) <= int(batches) else None,
         url=without_user(f"{server}/viewLog.html?buildId={quote(build)}") if server and build else None,
     )
@@ -134,6 +146,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         tag=("CI_COMMIT_TAG",),
         commit=("CI_COMMIT_SHA",),
         pull_request=("CI_COMMIT_PULL_REQUEST",),
+        target_branch=("CI_COMMIT_TARGET_BRANCH",),
+        commit_message=("CI_COMMIT_MESSAGE",),
         build=("CI_PIPELINE_NUMBER", "CI_BUILD_NUMBER"),
         url=("CI_STEP_URL", "CI_PIPELINE_URL", "CI_BUILD_LINK"),
         repository=("CI_REPO_URL", "CI_REPO_LINK"),
@@ -143,6 +157,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         name="Gitea",
         marks=("GITEA_ACTIONS", "FORGEJO_ACTIONS"),
         branch=("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"),
+        target_branch=("GITHUB_BASE_REF",),
         build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
         attempt="GITHUB_RUN_ATTEMPT",
         repository_builder=provider_urls.github_repository,
@@ -152,6 +167,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         name="GitHub",
         marks=("GITHUB_ACTIONS",),
         branch=("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME"),
+        target_branch=("GITHUB_BASE_REF",),
         build=("GITHUB_RUN_NUMBER", "GITHUB_RUN_ID"),
         attempt="GITHUB_RUN_ATTEMPT",
         url_builder=provider_urls.github_url,
@@ -170,6 +186,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         commit=("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA"),
         merge_commit=("CI_COMMIT_SHA",),
         pull_request=("CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID"),
+        target_branch=("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_NAME"),
+        commit_message=("CI_COMMIT_TITLE",),
         build=("CI_PIPELINE_ID", "CI_PIPELINE_IID"),
         retries="CI_JOB_RETRY_COUNT",
         shard="CI_NODE_INDEX",
@@ -184,6 +202,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         commit=("SYSTEM_PULLREQUEST_SOURCECOMMITID", "BUILD_SOURCEVERSION"),
         merge_commit=("BUILD_SOURCEVERSION",),
         pull_request=("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID"),
+        target_branch=("SYSTEM_PULLREQUEST_TARGETBRANCH",),
+        commit_message=("BUILD_SOURCEVERSIONMESSAGE",),
         build=("BUILD_BUILDNUMBER", "BUILD_BUILDID"),
         attempt="SYSTEM_JOBATTEMPT",
         shard="SYSTEM_JOBPOSITIONINPHASE",
@@ -213,6 +233,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         tag=("BUILDKITE_TAG",),
         commit=("BUILDKITE_COMMIT",),
         pull_request=("BUILDKITE_PULL_REQUEST",),
+        target_branch=("BUILDKITE_PULL_REQUEST_BASE_BRANCH",),
+        commit_message=("BUILDKITE_MESSAGE",),
         build=("BUILDKITE_BUILD_NUMBER",),
         retries="BUILDKITE_RETRY_COUNT",
         shard="BUILDKITE_PARALLEL_JOB",
@@ -229,6 +251,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         tag=("BITBUCKET_TAG",),
         commit=("BITBUCKET_COMMIT",),
         pull_request=("BITBUCKET_PR_ID",),
+        target_branch=("BITBUCKET_PR_DESTINATION_BRANCH",),
         build=("BITBUCKET_BUILD_NUMBER",),
         attempt="BITBUCKET_STEP_RUN_NUMBER",
         shard="BITBUCKET_PARALLEL_STEP",
@@ -245,6 +268,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         commit=("TRAVIS_PULL_REQUEST_SHA", "TRAVIS_COMMIT"),
         merge_commit=("TRAVIS_COMMIT",),
         pull_request=("TRAVIS_PULL_REQUEST",),
+        target_branch=("TRAVIS_BRANCH",),
+        commit_message=("TRAVIS_COMMIT_MESSAGE",),
         build=("TRAVIS_BUILD_NUMBER",),
         url=("TRAVIS_JOB_WEB_URL", "TRAVIS_BUILD_WEB_URL"),
     ),
@@ -255,6 +280,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         tag=("DRONE_TAG",),
         commit=("DRONE_COMMIT_SHA", "DRONE_COMMIT"),
         pull_request=("DRONE_PULL_REQUEST",),
+        target_branch=("DRONE_TARGET_BRANCH",),
+        commit_message=("DRONE_COMMIT_MESSAGE",),
         build=("DRONE_BUILD_NUMBER",),
         url=("DRONE_BUILD_LINK",),
         repository=("DRONE_REPO_LINK", "DRONE_REMOTE_URL"),
@@ -266,6 +293,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         tag=("APPVEYOR_REPO_TAG_NAME",),
         commit=("APPVEYOR_PULL_REQUEST_HEAD_COMMIT", "APPVEYOR_REPO_COMMIT"),
         pull_request=("APPVEYOR_PULL_REQUEST_NUMBER",),
+        target_branch=("APPVEYOR_REPO_BRANCH",),
+        commit_message=("APPVEYOR_REPO_COMMIT_MESSAGE",),
         build=("APPVEYOR_BUILD_NUMBER",),
         url_builder=provider_urls.appveyor_url,
         repository_builder=provider_urls.appveyor_repository,
@@ -279,6 +308,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         pull_ref=r"pr/([0-9]{1,18})",
         commit=("CODEBUILD_RESOLVED_SOURCE_VERSION",),
         pull_request=("CODEBUILD_WEBHOOK_TRIGGER",),
+        target_branch=("CODEBUILD_WEBHOOK_BASE_REF",),
         build=("CODEBUILD_BUILD_NUMBER",),
         url_builder=provider_urls.codebuild_url,
         repository=("CODEBUILD_SOURCE_REPO_URL",),
@@ -301,6 +331,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         tag=("TAG_NAME",),
         commit=("ghprbActualCommit", "gitlabMergeRequestLastCommit", "GIT_COMMIT"),
         pull_request=("CHANGE_ID", "ghprbPullId", "gitlabMergeRequestIid"),
+        target_branch=("CHANGE_TARGET", "ghprbTargetBranch", "gitlabTargetBranch"),
         build=("BUILD_NUMBER",),
         url=("BUILD_URL",),
         repository=("GIT_URL", "GIT_URL_1"),

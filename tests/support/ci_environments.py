@@ -300,7 +300,7 @@ def _with(facts: BuildInfo, **more: object) -> BuildInfo:
 
 
 def _request(facts: BuildInfo, **more: object) -> BuildInfo:
-    return _with(facts, branch="feature/x", pull_request=12, **more)
+    return _with(facts, **{"branch": "feature/x", "pull_request": 12, "target_branch": "main", **more})
 
 
 def _tag(facts: BuildInfo, **more: object) -> BuildInfo:
@@ -316,6 +316,7 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
         "push": Job({}, _GITHUB),
         "pull request": Job(
             {
+                "GITHUB_BASE_REF": "main",
                 "GITHUB_EVENT_NAME": "pull_request",
                 "GITHUB_REF": "refs/pull/12/merge",
                 "GITHUB_REF_NAME": "12/merge",
@@ -338,6 +339,7 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
         "push": Job({}, _GITLAB),
         "pull request": Job(
             {
+                "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
                 "CI_COMMIT_BRANCH": "",
                 "CI_COMMIT_REF_NAME": "refs/merge-requests/12/merge",
                 "CI_COMMIT_SHA": MERGE,
@@ -358,7 +360,13 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
     "Jenkins": {
         "push": Job({}, _JENKINS),
         "pull request": Job(
-            {"CHANGE_ID": "12", "CHANGE_BRANCH": "feature/x", "BRANCH_NAME": "PR-12", "GIT_BRANCH": "PR-12"},
+            {
+                "CHANGE_TARGET": "main",
+                "CHANGE_ID": "12",
+                "CHANGE_BRANCH": "feature/x",
+                "BRANCH_NAME": "PR-12",
+                "GIT_BRANCH": "PR-12",
+            },
             _request(_JENKINS),
         ),
         "tag": Job({"TAG_NAME": "v1.0", "BRANCH_NAME": "v1.0", "GIT_BRANCH": "v1.0"}, _tag(_JENKINS)),
@@ -372,6 +380,7 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
         "push": Job({}, _AZURE),
         "pull request": Job(
             {
+                "SYSTEM_PULLREQUEST_TARGETBRANCH": "refs/heads/main",
                 "BUILD_REASON": "PullRequest",
                 "BUILD_SOURCEBRANCH": "refs/pull/12/merge",
                 "BUILD_SOURCEBRANCHNAME": "merge",
@@ -392,7 +401,7 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
         "push": Job({}, _CIRCLECI),
         "pull request": Job(
             {"CIRCLE_BRANCH": "feature/x", "CIRCLE_PULL_REQUEST": "https://github.com/ann/shop/pull/12"},
-            _request(_CIRCLECI),
+            _request(_CIRCLECI, target_branch=None),
         ),
         "tag": Job({"CIRCLE_BRANCH": "", "CIRCLE_TAG": "v1.0"}, _tag(_CIRCLECI)),
         "rerun": Job(
@@ -405,6 +414,7 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
         "push": Job({}, _BUILDKITE),
         "pull request": Job(
             {
+                "BUILDKITE_PULL_REQUEST_BASE_BRANCH": "main",
                 "BUILDKITE_BRANCH": "feature/x",
                 "BUILDKITE_PULL_REQUEST": "12",
                 "BUILDKITE_PULL_REQUEST_REPO": "https://github.com/bob/shop.git",
@@ -422,7 +432,10 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
     },
     "Bitbucket": {
         "push": Job({}, _BITBUCKET),
-        "pull request": Job({"BITBUCKET_BRANCH": "feature/x", "BITBUCKET_PR_ID": "12"}, _request(_BITBUCKET)),
+        "pull request": Job(
+            {"BITBUCKET_PR_DESTINATION_BRANCH": "main", "BITBUCKET_BRANCH": "feature/x", "BITBUCKET_PR_ID": "12"},
+            _request(_BITBUCKET),
+        ),
         "tag": Job({"BITBUCKET_BRANCH": "", "BITBUCKET_TAG": "v1.0"}, _tag(_BITBUCKET)),
         "rerun": Job({"BITBUCKET_STEP_RUN_NUMBER": "2"}, _with(_BITBUCKET, attempt=2)),
         "parallel": Job(
@@ -438,6 +451,7 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
                 "teamcity.build.branch=pull/12\n"
                 "teamcity.pullRequest.number=12\n"
                 "teamcity.pullRequest.source.branch=feature/x\n"
+                "teamcity.pullRequest.target.branch=main\n"
             ),
         ),
         "tag": Job({}, _tag(_TEAMCITY), _teamcity("teamcity.build.branch=refs/tags/v1.0\n")),
@@ -470,7 +484,12 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
     "Drone": {
         "push": Job({}, _DRONE),
         "pull request": Job(
-            {"DRONE_BUILD_EVENT": "pull_request", "DRONE_PULL_REQUEST": "12", "DRONE_SOURCE_BRANCH": "feature/x"},
+            {
+                "DRONE_TARGET_BRANCH": "main",
+                "DRONE_BUILD_EVENT": "pull_request",
+                "DRONE_PULL_REQUEST": "12",
+                "DRONE_SOURCE_BRANCH": "feature/x",
+            },
             _request(_DRONE),
         ),
         "tag": Job({"DRONE_BUILD_EVENT": "tag", "DRONE_TAG": "v1.0", "DRONE_BRANCH": ""}, _tag(_DRONE)),
@@ -488,10 +507,10 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
         "push": Job({}, _WOODPECKER),
         "pull request": Job(
             {
+                "CI_COMMIT_TARGET_BRANCH": "main",
                 "CI_PIPELINE_EVENT": "pull_request",
                 "CI_COMMIT_PULL_REQUEST": "12",
                 "CI_COMMIT_SOURCE_BRANCH": "feature/x",
-                "CI_COMMIT_TARGET_BRANCH": "main",
             },
             _request(_WOODPECKER),
         ),
@@ -517,7 +536,11 @@ JOBS: Mapping[str, Mapping[Case, Job]] = {
     "CodeBuild": {
         "push": Job({}, _CODEBUILD),
         "pull request": Job(
-            {"CODEBUILD_WEBHOOK_HEAD_REF": "refs/heads/feature/x", "CODEBUILD_WEBHOOK_TRIGGER": "pr/12"},
+            {
+                "CODEBUILD_WEBHOOK_BASE_REF": "refs/heads/main",
+                "CODEBUILD_WEBHOOK_HEAD_REF": "refs/heads/feature/x",
+                "CODEBUILD_WEBHOOK_TRIGGER": "pr/12",
+            },
             _request(_CODEBUILD),
         ),
         "tag": Job(

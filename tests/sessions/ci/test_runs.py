@@ -47,7 +47,8 @@ def test_pull_request(project: Path, server: CheckedServer, tmp_path: Path, work
     assert ran.exit == 0, ran.text
     fields, links, run = told(server)
     assert list(fields) == [
-        "Session id", *SOFTWARE, "CI", "Branch", "Commit", "Merge commit", "Pull request", "Build", "Attempt",
+        "Session id", *SOFTWARE, "CI", "Branch", "Commit", "Merge commit", "Pull request", "Target branch", "Build",
+        "Attempt",
         *(["Ended"] if "Ended" in fields else []),
     ]  # fmt: skip
     assert (fields["CI"], fields["Branch"], fields["Commit"]) == ("GitHub", "feature/x", SHA)

@@ -95,6 +95,40 @@ def test_refs(provider: str, more: dict[str, str], ref: str | None) -> None:
     assert facts_of({**PUSHES[provider], **more}).ref == ref
 
 
+SUBJECTS = [
+    ("GitLab", {"CI_COMMIT_TITLE": "Prices have cents"}, "Prices have cents"),
+    ("Azure", {"BUILD_SOURCEVERSIONMESSAGE": "Prices have cents\n\nThey had none."}, "Prices have cents"),
+    ("Buildkite", {"BUILDKITE_MESSAGE": "\n Prices have cents \n"}, "Prices have cents"),
+    ("Travis", {"TRAVIS_COMMIT_MESSAGE": ""}, None),
+    ("Jenkins", {}, None),
+]
+
+
+@pytest.mark.parametrize(("provider", "more", "subject"), SUBJECTS)
+def test_subject_of_a_commit(provider: str, more: dict[str, str], subject: str | None) -> None:
+    """The subject of the commit is the first line of its message, where the provider has it."""
+    assert facts_of({**PUSHES[provider], **more}).commit_subject == subject
+
+
+@pytest.mark.parametrize(
+    ("event", "subject"),
+    [
+        ('{"head_commit": {"message": "Prices have cents\\n\\nThey had none."}}', "Prices have cents"),
+        ('{"head_commit": null}', None),
+        ('{"head_commit": {"message": 7}}', None),
+        ("[", None),
+    ],
+)
+def test_subject_of_a_push_to_github(event: str, subject: str | None) -> None:
+    """GitHub has the message of the pushed commit in the event's file."""
+    assert facts_of(GITHUB, {"events": event}).commit_subject == subject
+
+
+def test_a_push_has_no_target() -> None:
+    """Providers that name a target for a push, too, mean the branch itself: there is none."""
+    assert facts_of({**PUSHES["Drone"], "DRONE_TARGET_BRANCH": "main"}).target_branch is None
+
+
 def test_codebuild_branch_number_is_no_pull_request() -> None:
     """A branch that is called like a number is not taken for a pull request."""
     environ = {**PUSHES["CodeBuild"], "CODEBUILD_WEBHOOK_TRIGGER": "branch/12"}
