@@ -110,9 +110,11 @@ def _is_secret(text: str) -> bool:
 class KnownSecrets:
     """Hide known values in texts; owned by a `Redaction`.
 
-    A value is found unchanged, escaped for JSON, ``repr``, HTML and URLs, and inside the base64 of a longer text. Also
-    found are: each line of a value with several lines; a value of 40 characters or more that was cut at one end; both
-    ends of a value around an ellipsis; the rest of a value in a comparison of pytest that skips equal characters.
+    A value is found unchanged, escaped for JSON, ``repr``, HTML and URLs, and inside the base64 of a longer text
+    (``user:TOKEN`` in an ``Authorization`` header, for example). Also found are: each line of a value with several
+    lines, since programs print keys line by line; a value of 40 characters or more that was cut at one end, as long
+    texts are; both ends of a value around an ellipsis, as pytest shortens a ``repr``; the rest of a value in a
+    comparison of pytest that skips equal characters.
     """
 
     __slots__ = ("_cuttable", "_spellings", "_values")
@@ -216,7 +218,11 @@ def _without_heads(text: str, head: str, value: str, mark: str = MARK) -> str:
 
 
 def _spellings(value: str) -> Iterator[str]:
-    """Yield a value as programs write it, and its base64 inside a longer text, at each of the three offsets."""
+    """Yield a value as programs write it, and its base64 inside a longer text.
+
+    Base64 turns three bytes into four characters, so a value has three spellings: by the number of bytes before it,
+    modulo three.
+    """
     yield value
     if len(value) < _MIN_LENGTH_RESPELLED:
         return
