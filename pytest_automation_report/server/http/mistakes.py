@@ -77,7 +77,7 @@ def examined(value: object, annotation: Any, mistakes: Mistakes, path: str = "")
 
 
 class _Declared(NamedTuple):
-    """A declared type taken apart: a struct, a ``list`` or ``dict`` of entries of one type, or a single value."""
+    """A declared type taken apart: a struct, a JSON ``list`` or ``dict`` of entries of one type, or a single value."""
 
     struct: type[Struct] | None
     container: type | tuple[()]
@@ -92,8 +92,10 @@ def _declared(annotation: Any) -> _Declared:  # noqa: ANN401 - any declared type
         (annotation,) = (one for one in get_args(annotation) if one not in (type(None), UnsetType))
     if get_origin(annotation) is Annotated:
         annotation, meta = get_args(annotation)
-    if (container := get_origin(annotation)) in (list, dict):
-        return _Declared(None, container, get_args(annotation)[-1], meta)
+    if get_origin(annotation) is tuple:
+        return _Declared(None, list, get_args(annotation)[0], meta)
+    if get_origin(annotation) is dict:
+        return _Declared(None, dict, get_args(annotation)[1], meta)
     is_struct = isinstance(annotation, type) and issubclass(annotation, Struct)
     return _Declared(annotation if is_struct else None, (), None, meta)
 
@@ -124,7 +126,7 @@ def _examined_entries(value: Any, declared: _Declared, mistakes: Mistakes, path:
         if mistakes.is_full:
             break
         entries.append((name, examined(entry, declared.entry, mistakes, f"{path}.{name}")))
-    return dict(entries) if isinstance(value, dict) else [entry for _, entry in entries]
+    return dict(entries) if isinstance(value, dict) else tuple(entry for _, entry in entries)
 
 
 def _refuse_length(length: int, meta: Meta, mistakes: Mistakes, path: str) -> None:

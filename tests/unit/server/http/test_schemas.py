@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 from typing import TYPE_CHECKING, Any
@@ -249,3 +250,16 @@ def test_both_ways_come_to_the_same(kind: str, data: st.DataObject, seed: int) -
         return value
 
     assert verdict(lambda: body_from(body, declared)) == verdict(slowly)
+
+
+def test_bodies_are_nothing_to_the_garbage_collector() -> None:
+    """A test without fields and artifacts makes no tracked object: large appends would start full collections."""
+    tests = [{"key": f"k{number}", "name": "n", "folder": "f", "status": "passed"} for number in range(250)]
+    body = json.dumps({"tests": tests}).encode()
+    declared = schemas.thread_append(DEFAULT_STATUSES)
+    body_from(body, declared)  # the decoder is made once
+    gc.collect()
+    before = gc.get_count()[0]
+    decoded = body_from(body, declared)
+    assert gc.get_count()[0] - before < 50
+    assert len(decoded.tests) == 250
