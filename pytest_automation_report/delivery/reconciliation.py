@@ -304,7 +304,10 @@ class Reconciliation:
         return any(field.name == SESSION_ID_FIELD and field.value == self.context.session.id for field in run.fields)
 
     def _agrees_with_last_read(self, value: int) -> bool:
-        """Return whether this read agrees with the last one; if not, wait a while before the next read."""
+        """Return whether this read agrees with the last one; if not, wait a while before the next read.
+
+        The contract does not promise that a read shows everything that was applied before it.
+        """
         if self._last_read == value:
             return True
         self._last_read = value

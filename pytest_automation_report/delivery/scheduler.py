@@ -125,8 +125,10 @@ class Scheduler:
 
     def _next_worker_request(self, in_flight: int) -> Request | None:
         workers = list(self.context.queues.by_worker)
+        # One append in flight a worker: `Intent.known` counts what its thread had before, which needs the response.
         busy = {intent.worker for intent in self.state.open_intents.values()}
         for step in range(len(workers)):
+            # In turns: a worker with many waiting results does not keep the others from the server.
             turn = (self._turn + step) % len(workers)
             worker = workers[turn]
             request = None if worker in busy else self._worker_request(worker, in_flight)
