@@ -45,6 +45,7 @@ TESTED_ELSEWHERE = {
     "spool/log": "faults/test_end_of_pytest.py",
     "summary/console_command": "sessions/summary/test_trouble.py",
     "summary/counts": "sessions/summary/test_edges.py",
+    "summary/findings_lines": "sessions/console/test_findings.py",
     "summary/lines": "sessions/summary/test_edges.py",
     # Real connections, and a real PostgreSQL.
     "api/exchange": "faults/wire/test_exchange.py",
@@ -65,6 +66,7 @@ TESTED_ELSEWHERE = {
     "ci/facts": "unit/ci/test_providers.py",
     "ci/provider_urls": "unit/ci/test_providers.py",
     "delivery/connection": "unit/delivery/test_process.py",
+    "delivery/follower": "unit/delivery/test_reading_ahead.py",
     "delivery/handover": "unit/delivery/test_process.py",
     "delivery/requests": "unit/delivery/test_dispatcher.py",
     "delivery/results": "unit/delivery/test_batches.py",
