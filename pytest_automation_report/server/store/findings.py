@@ -145,6 +145,8 @@ class _Tests:
         self._database = database
         self._subject = subject
         self._names: dict[int, Json] = {}
+        # Failures often began together: each run is read once.
+        self._runs: dict[int, Json | None] = {}
 
     def load(self, cases: Iterable[int]) -> None:
         """Read the names of these cases; a test that is gone has those of the base."""
@@ -198,8 +200,10 @@ class _Tests:
             else:
                 # The streak is longer than the letters: its first run is noted apart.
                 run_id = history.since if history.since is not None and subject.is_latest else run_id
-        rows: Any = RunRow.select(RunRow.commit, RunRow.created).where(RunRow.id == run_id).dicts()
-        first = next(iter(rows.execute(self._database)), None)
+        if run_id not in self._runs:
+            rows: Any = RunRow.select(RunRow.commit, RunRow.created).where(RunRow.id == run_id).dicts()
+            self._runs[run_id] = next(iter(rows.execute(self._database)), None)
+        first = self._runs[run_id]
         return None if first is None else {"run": run_id, "commit": first["commit"], "at": first["created"]}
 
 

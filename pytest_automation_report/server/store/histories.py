@@ -17,7 +17,7 @@ from pytest_automation_report.findings.flakiness import WINDOW, Outcome, storm
 from pytest_automation_report.server.store.database import execute, locked, share_tests
 from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.statuses import ResultClass
-from pytest_automation_report.server.store.tables import ResultRow, RunFindingsRow, RunRow, SeriesRow
+from pytest_automation_report.server.store.tables import RunFindingsRow, RunRow, SeriesRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -139,18 +139,18 @@ class CaseHistory:
             self.median = round(median(self.durations[-HISTORY:]))
 
 
+_RESULTS: Final = (
+    'SELECT "case_id", "result_class", "failed_attempts", "fingerprint", "elapsed", "id" FROM "result" WHERE "run_id" ='
+)
+# In PostgreSQL an order by the id alone would be served by the primary key: see `database.within`.
+_IN_ORDER: Final = 'ORDER BY "run_id", "id"'
+
+
 def results_of(database: Database, run_id: int) -> RunResults:
     """Read the results of a run; one statement, whatever their number."""
-    result = ResultRow
-    rows: Any = (
-        result.select(
-            result.case, result.result_class, result.failed_attempts, result.fingerprint, result.elapsed, result.id
-        )
-        .where(result.run == run_id)
-        .order_by(result.id)
-        .tuples()
-        .execute(database)
-    )
+    # Raw SQL: peewee takes three times as long for each row.
+    mark = "%s" if database.for_update else "?"
+    rows = execute(database, f"{_RESULTS} {mark} {_IN_ORDER}", (run_id,))
     cases: dict[int, CaseResult] = {}
     for case_id, result_class, failed_attempts, fingerprint, elapsed, result_id in rows:
         verdict: Verdict = "skipped"
