@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -253,12 +253,12 @@ def _append(session: requests.Session, path: str, number: int) -> None:
 
 def _append_until_killed(session: requests.Session, path: str) -> int:
     """Append batches until the server is dead; return the number of answered ones, the one before included."""
-    for number in count(1):
-        try:
-            _append(session, path, number)
-        except requests.ConnectionError:
-            return number
-    raise AssertionError
+    answered = 1
+    with suppress(requests.ConnectionError):
+        while True:
+            _append(session, path, answered)
+            answered += 1
+    return answered
 
 
 def _total(run_id: int, reader: Reader) -> int:
