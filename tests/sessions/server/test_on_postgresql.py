@@ -21,7 +21,8 @@ from unit.server.http import (
 from unit.server.http.test_capacity import full, limit
 from unit.server.http.test_statuses import database
 from unit.server.pages import test_handlers
-from unit.server.store import test_maintenance, test_migrations
+from unit.server.store import test_findings, test_maintenance, test_migrations
+from unit.server.store.test_findings import runs
 from unit.server.store.test_maintenance import filled
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import PostgresDatabase
     from support.clusters import Cluster
 
-__all__ = ["database", "filled", "full", "limit"]
+__all__ = ["database", "filled", "full", "limit", "runs"]
 
 MODULES = (
     test_artifacts,
     test_capacity,
+    test_findings,
     test_handlers,
     test_idempotency,
     test_lists,
