@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def kills(request: pytest.FixtureRequest) -> int:
-    return int(request.config.getoption("--kills"))
+    return int(request.config.getoption("--kills") or 0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -82,8 +82,9 @@ def response_to(request: PreparedRequest, reply: Reply) -> Response:
 
 
 def _bytes(body: object) -> bytes:
-    if hasattr(body, "read"):
-        body = body.read()
+    read = getattr(body, "read", None)
+    if read is not None:
+        body = read()
     assert body is None or isinstance(body, bytes)
     return body or b""
 

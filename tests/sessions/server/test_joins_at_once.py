@@ -78,7 +78,7 @@ def test_sessions_that_join_a_run_at_once_deliver_before_they_end(
     tmp_path: Path, new_place: Path | PostgresDatabase, pytestconfig: pytest.Config
 ) -> None:
     """Of many strict sessions of one key each ends with all its results delivered, in one run, and leaves no spool."""
-    count: int = pytestconfig.getoption("--joins")
+    count = int(pytestconfig.getoption("--joins") or 0)
     with _served(tmp_path, new_place) as address, ExitStack() as jobs:
         sessions = [jobs.enter_context(_begun(tmp_path, address, number, count)) for number in range(count)]
         outputs = [session.communicate(timeout=300)[0] for session in sessions]
