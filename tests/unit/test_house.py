@@ -45,7 +45,6 @@ TESTED_ELSEWHERE = {
     "spool/log": "faults/test_end_of_pytest.py",
     "summary/console_command": "sessions/summary/test_trouble.py",
     "summary/counts": "sessions/summary/test_edges.py",
-    "summary/findings_lines": "sessions/console/test_findings.py",
     "summary/lines": "sessions/summary/test_edges.py",
     # Real connections, and a real PostgreSQL.
     "api/exchange": "faults/wire/test_exchange.py",

@@ -1,0 +1,85 @@
+"""Findings as lines for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_automation_report.summary.findings_lines import ago, changes_line, reason_lines
+from pytest_automation_report.summary.findings_lines import test_title as title_of
+
+if TYPE_CHECKING:
+    from pytest_automation_report.api.models import Json
+
+MINUTE = 60_000_000
+NOW = 1_000_000 * MINUTE
+COUNTS = ("newly_failing", "still_failing", "fixed", "flaky", "slower")
+
+
+def findings(*counts: int, **base: Any) -> Json:  # noqa: ANN401 - any JSON
+    return {
+        "base": {"run": 12, "commit": "a1b2c3d4e5", "at": NOW - 26 * 60 * MINUTE, **base},
+        "counts": dict(zip(COUNTS, (*counts, 0, 0, 0, 0, 0), strict=False)),
+        "reasons": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("document", "line"),
+    [
+        (findings(2, 3, 1, 3), "2 new failures since run 12 (a1b2c3d, yesterday), 3 still failing, 1 fixed, 3 flaky"),
+        (findings(1), "1 new failure since run 12 (a1b2c3d, yesterday)"),
+        (findings(0, 0, 2, 0, 1), "2 fixed since run 12 (a1b2c3d, yesterday), 1 slower"),
+        (findings(1, commit=None), "1 new failure since run 12 (yesterday)"),
+        (findings(1, commit=None, at=None), "1 new failure since run 12"),
+        (findings(1, commit="a\x1b[31mb"), "1 new failure since run 12 (a\\x1b[3, yesterday)"),
+        (findings(), ""),
+        ({**findings(1), "base": None}, ""),
+    ],
+)
+def test_sentence_of_changes(document: Json, line: str) -> None:
+    """One sentence has what changed since which run; without a base, or without a change, there is none."""
+    assert changes_line(document, NOW) == line
+
+
+def a_reason(count: int, title: str, *, is_new: bool = False) -> Json:
+    return {"count": count, "title": title, "is_new": is_new}
+
+
+def test_lines_of_reasons() -> None:
+    """Each reason has a line, five at most, with foreign text made printable; one failure needs none."""
+    many = [a_reason(9 - number, f"reason {number}") for number in range(7)]
+    assert reason_lines({"reasons": many}) == [*(f"{9 - n} reason {n}" for n in range(5)), "and 2 more reasons"]
+    assert reason_lines({"reasons": [a_reason(1, "one")]}) == []
+    hostile = [a_reason(2, "\x1b]0;title\x07 \u202e" + "x" * 500, is_new=True)]
+    (line,) = reason_lines({"reasons": hostile})
+    assert line.startswith("2 new: ")
+    assert line.isprintable()
+    assert len(line) < 160
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "title"),
+    [("tests.a", "test_b", "tests.a.test_b"), ("", "test_b", "test_b"), ("tests.a", "tests.a", "tests.a")],
+)
+def test_title_of_a_test(folder: str, name: str, title: str) -> None:
+    """A test has one line of folder and name; a module, whose name is its folder, stands once."""
+    assert title_of({"folder": folder, "name": name}) == title
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [
+        (0, "just now"),
+        (1, "1 min ago"),
+        (59, "59 min ago"),
+        (60, "1 h ago"),
+        (1439, "23 h ago"),
+        (1440, "yesterday"),
+        (4320, "3 days ago"),
+    ],
+)
+def test_how_long_ago(minutes: int, words: str) -> None:
+    """A time span is said as one would say it."""
+    assert ago(minutes * MINUTE) == words
