@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.repository import TESTS
 from unit.server.http import (
     test_artifacts,
     test_capacity,
@@ -49,6 +50,20 @@ MODULES = (
     test_statuses,
     test_maintenance,
 )
+WITHOUT_SQL_OF_ITS_OWN = {
+    "http/test_contract": "the double of the contract",
+    "http/test_floods": "bodies that are refused before the store",
+    "http/test_middleware": "requests that are refused before the store",
+    "http/test_requests_adapter": "an adapter for stores in a file",
+    "http/test_schemas": "bodies without a store",
+    "pages/test_site": "passes and headers of browsers",
+    "pages/test_texts": "texts without a store",
+    "store/test_backup": "backups of a file",
+    "store/test_derived": "values without a store",
+    "store/test_store": "files, their modes and locks",
+}
+"""Files of ``tests/unit/server`` that say nothing new on PostgreSQL, each with the reason."""
+
 STORES = {"place", "new_place", "service", "site", *__all__}
 """Fixtures that end in a store."""
 
@@ -78,3 +93,12 @@ for tests in map(store_cases, MODULES):
     assert tests, "a module has no test of a store"
     assert not set(tests) & set(globals()), "two tests have one name, so one would not run"
     globals().update(tests)
+
+
+def test_all_files_are_run_or_have_a_reason() -> None:
+    """A new file of ``tests/unit/server`` is run on PostgreSQL, too, or its reason stands here."""
+    unit = TESTS / "unit" / "server"
+    files = {path.relative_to(unit).with_suffix("").as_posix() for path in unit.rglob("test_*.py")}
+    run = {module.__name__.removeprefix("unit.server.").replace(".", "/") for module in MODULES}
+    assert files == run | set(WITHOUT_SQL_OF_ITS_OWN)
+    assert not run & set(WITHOUT_SQL_OF_ITS_OWN)
