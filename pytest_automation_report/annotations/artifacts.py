@@ -156,7 +156,7 @@ def _published(collector: AnnotationCollector, item: pytest.Item | pytest.Sessio
     """Return the address that a user's hook returns for a file, None without one."""
     if item is None or not _has_publishing_hook(item):
         return None
-    # The hook relative to the item: conftests of its own folders are called, others are not.
+    # The hook relative to the item: conftests of the item's folders are called, others are not.
     address: object = collector.user_errors.call(PUBLISH_ARTIFACT, getattr(item.ihook, PUBLISH_ARTIFACT), path=path)
     if address is None:
         return None

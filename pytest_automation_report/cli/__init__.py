@@ -1,4 +1,4 @@
 """The console command `automation-report`, one module for each command.
 
-Runs in a process of its own. Imports every folder but `session` and `annotations`.
+Runs in a separate process. Imports every folder but `session` and `annotations`.
 """

@@ -30,7 +30,7 @@ _OF_TERMINALS: Final = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended: its exit code as in a shell, its time in microseconds, and both in words."""
+    """End of a command: its exit code as in a shell, its time in microseconds, and both in words."""
 
     code: int
     microseconds: int

@@ -57,7 +57,7 @@ class Interrupts:
     def ignore(self) -> None:
         """Ignore the signals from now on: no section is left that one could end.
 
-        Python resets handlers of its own before it has ended. A signal in that moment would end the process, and its
+        Python resets its handlers before it has ended. A signal in that moment would end the process, and its
         exit code would be the signal's instead of the command's. Ignored signals stay ignored.
         """
         for number in ENDING | OF_COMMAND:

@@ -102,7 +102,7 @@ def _is_closing(folder: SessionFolder) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SendOptions:
-    """How a session is sent: the decision about unconfirmed results, and whether the remaining ones go to a new run.
+    """Way to send a session: the decision about unconfirmed results, and whether the remaining ones go to a new run.
 
     With ``prints_run`` the run's id is printed to stdout, if there is one.
     """

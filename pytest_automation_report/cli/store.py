@@ -59,7 +59,7 @@ def store() -> None:
 def check(**options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
     """Check that the store is whole and its counts are right. The exit code is 1 if they are not.
 
-    What was found is a JSON document on stdout, unless both outputs are a terminal.
+    The findings are a JSON document on stdout, unless both outputs are a terminal.
     """
     from pytest_automation_report.server.store.maintenance import check as check_store  # noqa: PLC0415 - only here
 

@@ -86,8 +86,8 @@ def _written(
     """Write the session's manifest into a new folder; raises `SpoolError` if that is impossible."""
     # Hidden until the manifest is written: a sender of another session must not find half of it.
     folder = new_session_folder(candidate.spool, time.strftime("%Y%m%dT%H%M%S", time.gmtime()), is_hidden=True)
-    # Its id is a field of its own run, so that the sender recognises the run after an unknown response. A run that jobs
-    # share is recognised by its tag.
+    # Its id is a field of the run it creates, so that the sender recognises the run after an unknown response. A run
+    # that jobs share is recognised by its tag.
     own_fields = () if sharing.tag else (Field(SESSION_ID_FIELD, folder.id),)
     manifest = SessionManifest(
         id=folder.id,

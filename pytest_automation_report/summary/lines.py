@@ -46,7 +46,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class SessionOutcome:
-    """How the reporting of a session ended.
+    """End of a session's reporting.
 
     ``log`` has the last lines of a sender that failed at its start. ``is_run_gone`` if the remaining results need a
     new run. ``renamed`` are statuses that the server does not know, each with the one that was sent instead.
