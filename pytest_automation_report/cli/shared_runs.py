@@ -118,7 +118,7 @@ def retry_until(call: Callable[[], _T], end: float, *, also: tuple[type[Exceptio
             echo_stderr(f"{reason}; tried again for {pluralize(round(end - now), 'second')}")
             shown, shown_at = reason, now
         # Random, since the jobs of a pipeline often start, and meet a busy server, at the same moment.
-        pause = timeouts_from(os.environ).join_poll * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        pause = timeouts_from(os.environ).join_poll * random.uniform(0.5, 1.0)  # noqa: S311 - no secret  # nosec B311
         time.sleep(min(pause, max(0.0, end - now)))
 
 
