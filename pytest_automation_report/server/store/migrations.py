@@ -157,7 +157,7 @@ def _fill_runs(database: Database) -> None:
     rows = _execute(database, 'SELECT "run_id", "body" FROM "attachment" WHERE "kind" = ? ORDER BY "id"', ("fields",))
     for run_id, body in rows:
         for name, value in run_columns((StoredAttachment("fields", body),)).items():
-            _execute(database, f'UPDATE "run" SET "{name}" = ? WHERE "id" = ?', (value, run_id))  # noqa: S608 - one of our names
+            _execute(database, f'UPDATE "run" SET "{name}" = ? WHERE "id" = ?', (value, run_id))  # noqa: S608 - one of our names  # nosec B608
 
 
 def _fill_results(database: Database) -> None:
