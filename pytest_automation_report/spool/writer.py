@@ -24,6 +24,10 @@ _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOL
 # While the disk is full, records wait in pytest's memory, which must not grow with the session.
 _MAX_WAITING_RECORDS: Final = 1000
 _PIECE_BYTES: Final = 1 << 20
+# Records up to this size hold hardly any texts: their short form would save nothing.
+_LONG_BYTES: Final = 1024
+_RESERVED_BYTES: Final = 256 << 10
+"""Free space that long records do not use: enough for about 500 outcomes without texts."""
 
 _RESULTS: Final = (b'{"k":"finish"', b'{"k":"pass"')
 
@@ -32,14 +36,14 @@ class Disk:
     """The functions of ``os`` needed for writing, saved when the object is created: users' tests patch modules."""
 
     __slots__ = (
-        "close", "fstat", "ftruncate", "getpid", "lstat", "makedirs", "mkdir", "open", "pread", "rename", "utime",
-        "write",
+        "close", "fstat", "fstatvfs", "ftruncate", "getpid", "lstat", "makedirs", "mkdir", "open", "pread", "rename",
+        "utime", "write",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.open, self.close, self.fstat, self.write, self.pread = os.open, os.close, os.fstat, os.write, os.pread
         self.makedirs, self.rename, self.ftruncate, self.getpid = os.makedirs, os.rename, os.ftruncate, os.getpid
-        self.lstat, self.mkdir, self.utime = os.lstat, os.mkdir, os.utime
+        self.fstatvfs, self.lstat, self.mkdir, self.utime = os.fstatvfs, os.lstat, os.mkdir, os.utime
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,7 @@ class SpoolWriter:
         waiting records | disk                | action                                    | counted as
         ----------------+---------------------+-------------------------------------------+----------------------
         none            | has space           | append it                                 |
+        none            | nearly full, long   | append its short form (without texts)     | shortened
         none            | write fails         | try the short form, else queue it         | failures, shortened
         some            | has space           | append those that wait first, then it     |
         some            | write fails         | queue the short form at the end           | failures, shortened
@@ -232,6 +237,9 @@ class SpoolWriter:
         try:
             self._ensure_file()
             self._flush_waiting()
+            if short is not None and len(record) > _LONG_BYTES and self._is_nearly_full():
+                self.shortened += 1
+                self.trouble, record = f"{self._path}: the disk is nearly full", short()
             self._append(record)
         except OSError as error:
             self.failures += 1
@@ -285,6 +293,12 @@ class SpoolWriter:
         self._disk.ftruncate(self._descriptor, self._size)
         self._is_torn = False
         raise OSError(None, f"the disk accepted only {written} of {len(data)} bytes")
+
+    def _is_nearly_full(self) -> bool:
+        """Return whether the free space is reserved for outcomes; costs a microsecond, so only long records ask."""
+        filesystem = self._disk.fstatvfs(self._descriptor)
+        # A file system that reports no blocks shows nothing about its free space.
+        return filesystem.f_blocks > 0 and filesystem.f_bavail * filesystem.f_frsize < _RESERVED_BYTES
 
     def _ensure_file(self) -> None:
         status = self._stat_of_file()

@@ -98,7 +98,7 @@ ELSEWHERE = {
     "12-100-of-250": ("unit/delivery/test_rejections.py", "test_refusal_after_a_part_was_taken"),
     "17": ("faults/test_refusals.py", "test_redirect"),
     "19": ("faults/wire/test_names.py", "test_slow_name_server"),
-    "21": ("faults/test_disk.py", "test_full_disk_drops_texts_before_outcomes"),
+    "21": ("faults/test_disk.py", "test_full_disk_takes_all_outcomes"),
     "21-ledger": ("unit/delivery/test_process.py", "test_ledger_that_cannot_be_written"),
     "22": ("faults/test_disk.py", "test_results_are_kept_elsewhere"),
     "22-no-place": ("faults/test_disk.py", "test_no_place_for_results"),

@@ -159,12 +159,21 @@ def test_memory_holds_the_last_thousand_records(writer: SpoolWriter) -> None:
     assert (writer.waiting, writer.losses.results, writer.losses.records) == (1000, 1000, 333)
 
 
+def test_texts_are_left_out_while_the_disk_is_nearly_full(writer: SpoolWriter, tmp_path: Path) -> None:
+    """The last room of a disk is for outcomes: a record with texts goes without them, a short one as it is."""
+    writer._disk.fstatvfs = lambda _: os.statvfs_result((4096, 4096, 1000, 60, 60, 10, 10, 10, 0, 255))
+    writer.write(plain_record("finish", n=1, text="x" * 2000), lambda: plain_record("finish", n=2))
+    writer.write(plain_record("finish", n=3, text="x" * 200), lambda: plain_record("finish", n=4))
+    assert _numbers(_path(tmp_path)) == [2, 3]
+    assert writer.losses == WriteLosses(0, 0, 1, f"{_path(tmp_path)}: the disk is nearly full")
+
+
 def test_patched_modules_do_not_reach_the_writer(
     writer: SpoolWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tests that replace functions of os change nothing for the spool."""
     with monkeypatch.context() as patch:
-        for name in ("write", "open", "fstat", "getpid", "makedirs", "pread", "rename", "ftruncate"):
+        for name in ("write", "open", "fstat", "getpid", "makedirs", "pread", "rename", "ftruncate", "fstatvfs"):
             patch.setattr(os, name, None)
         writer.write(plain_record("x", n=1))
     assert _numbers(_path(tmp_path)) == [1]
