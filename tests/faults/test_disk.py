@@ -119,7 +119,9 @@ def test_results_that_never_reach_the_disk_are_told(
     """Results that no disk took until the end are lost with the process: their number is told, strict fails."""
     (project / "test_it.py").write_text(LIMITED.format(end="pass").replace("assert number % 2", "pass"))
     options = ["--automation-report-strict", "--dist=loadfile"] if workers != "0" else ["--automation-report-strict"]
-    ran = run_session(project, "-n", workers, *options, address=embedded_server.address)
+    # The end is not on disk, so pytest waits for `exit_down` alone: enough for a sender that starts on a busy machine.
+    env = session_environment({"exit_down": 3.0})
+    ran = run_session(project, "-n", workers, *options, address=embedded_server.address, env=env)
     assert ran.exit == 11, ran.text
     (line,) = [each for each in ran.out.splitlines() if "could not be written to disk" in each]
     lost = int(line.split()[0])
