@@ -29,10 +29,11 @@ from pytest_automation_report.delivery.retries import Deadlines
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.spool.folder import MAIN, SessionFolder
-from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
+from pytest_automation_report.spool.ledger_file import LedgerFile
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.log import LAST_WORDS, Log
 from pytest_automation_report.spool.reader import SpoolReader
+from pytest_automation_report.spool.writer import Disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,14 +44,12 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.in_flight import InFlightRequests
     from pytest_automation_report.delivery.reconciliation import Unknown
     from pytest_automation_report.delivery.request_outcomes import PendingRequest
+    from pytest_automation_report.delivery.results import WorkerQueue
     from pytest_automation_report.spool.manifest import SessionManifest
 
 DIED_NOTE: Final = "pytest died before the session ended"
 
-_LEDGER_LOST: Final = (
-    "a test deleted the spool while it ran, and with it the ledger of the sent results: "
-    "send all of them, perhaps twice, with --unknown=send, or remove them with automation-report spool drop"
-)
+_LEDGER_LOST: Final = "a test deleted the spool while it ran, and with it the ledger that says what was sent"
 
 _LOOKS_WHILE_TESTS_RUN: Final = 5
 """How many times the sender only looks for news before it reads the files, to save CPU time that the tests need."""
@@ -84,13 +83,12 @@ class Sender:
     _locks: list[int] = field(default_factory=list)
 
     def run(self) -> Dispatcher:
-        """Deliver until everything is sent or time is up; return the dispatcher, whose state shows the result.
-
-        Raises `SpoolError` if the ledger cannot be used, or if an earlier sender's ledger is lost.
-        """
-        if self.controller is None and self.unknown != "send":
-            self._check_ledger()
-        ledger = LedgerFile(self.folder.ledger, self._lock_again)
+        """Deliver until everything is sent or time is up; return the dispatcher, whose state shows the result."""
+        show = functools.partial(self.folder.file_of(self.session).show, Disk())
+        ledger = LedgerFile(self.folder.ledger, self._restore, show)
+        if ledger.is_new and self.controller is None and self.session.is_doubtful:
+            # A test deleted the spool, and with it the ledger of a sender that may have sent any of the results.
+            ledger.write("doubted")
         follower = self._new_follower(ledger)
         dispatcher = Dispatcher(
             DeliveryContext(self.client, ledger, follower.queues, self.session, self.timeouts, self.runtime),
@@ -101,7 +99,11 @@ class Sender:
         )
         try:
             ledger.write("ready", pid=os.getpid())
+            if ledger.state.is_doubted and self.unknown != "send":
+                self._hold_all(follower, ledger)
             self._prepare(follower, dispatcher)
+            if ledger.state.is_doubted:
+                dispatcher.retry_policy.stop("unknown", _LEDGER_LOST)
             self._loop(follower, dispatcher)
             dispatcher.await_responses()
             self._write_totals(follower, dispatcher)
@@ -155,15 +157,31 @@ class Sender:
             return "reconciled"
         return "refused" if state.trouble_class == "refused" else "unreachable"
 
-    def _check_ledger(self) -> None:
-        """Raise `SpoolError` if the ledger of an earlier sender is lost, so that any result may have been sent."""
-        is_lost = self.session.is_followed and not self.folder.ledger.exists()
-        if is_lost or ledger_from(self.folder.ledger).is_doubted:
-            raise SpoolError(_LEDGER_LOST)
+    def _hold_all(self, follower: SessionFollower, ledger: LedgerFile) -> None:
+        """Hold all results: an earlier sender may have sent them, and its ledger, which would show it, is lost."""
+        if ledger.state.open_intent is not None:  # a sender was killed between the two records below
+            ledger.write("held", i=ledger.state.open_intent.number, why=_LEDGER_LOST)
+        while True:
+            follower.read()
+            for worker, queue in follower.queues.by_worker.items():
+                self._hold_results(worker, queue, ledger)
+            if not follower.files.is_behind:
+                return
 
-    def _lock_again(self) -> None:
+    def _hold_results(self, worker: str, queue: WorkerQueue, ledger: LedgerFile) -> None:
+        """Hold the waiting results of a queue by an intent that is never sent: a ledger has results only in intents."""
+        account = ledger.state.account(worker)
+        results = [result for result in queue.results if not account.is_settled(result.offset)]
+        queue.results.clear()  # makes room for the next part of the file
+        if results:
+            span = results[0].offset, results[-1].offset, len(results)
+            orphans = tuple(result.attempt_number for result in results if result.is_orphan)
+            intent = ledger.intend("append_thread", at=self.runtime.wall(), worker=worker, span=span, orphans=orphans)
+            ledger.write("held", i=intent.number, why=_LEDGER_LOST)
+
+    def _restore(self) -> None:
         """Create and lock the folder that a test has deleted: a lock on the deleted file excludes no other sender."""
-        self.folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.file_of(self.session).copy(Disk())
         lock = self.folder.locked()
         if lock is None:
             raise SpoolError(f"{self.folder.path} was deleted, and another sender has locked it since")
@@ -237,8 +255,6 @@ class Sender:
                 left=unsent[worker],
             )
         is_finished = dispatcher.is_finished
-        if not is_finished:
-            self._restore_manifest()
         # Before the last record: with it pytest may remove the folder, and the log would be created in there again.
         self.runtime.log("done" if is_finished else f"{unsent.total()} results left: {dispatcher.stopped}")
         ledger.write(
@@ -249,13 +265,6 @@ class Sender:
             torn=follower.files.torn,
             why=dispatcher.stopped or ledger.state.trouble,
         )
-
-    def _restore_manifest(self) -> None:
-        """Write a deleted ``session.json`` again, as pytest does at its end: pytest may have been killed."""
-        try:
-            self.folder.restore(self.session)
-        except OSError as error:
-            self.runtime.log(f"{self.folder.path} was deleted and cannot be created: {error}")
 
     @staticmethod
     def _count_unsent(follower: SessionFollower, dispatcher: Dispatcher) -> Counter[str]:

@@ -18,13 +18,14 @@ import json
 import os
 import secrets
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.manifest import SessionManifest, manifest_bytes, manifest_from
 from pytest_automation_report.spool.records import FORMAT, Decoder
 from pytest_automation_report.spool.removal import is_session_name, remove_session
-from pytest_automation_report.spool.writer import COPY, SpoolWriter
+from pytest_automation_report.spool.writer import COPY, SESSION_FILE, Disk, ManifestFile, SpoolWriter, ignore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 SESSION_ID_FIELD: Final = "Session id"
 """Name of the run's field by which a sender finds the session's run again, if the response to its creation was lost."""
-
-SESSION_FILE: Final = "session.json"
-"""The manifest's file name. Without that file the destination of a session's records is unknown."""
 
 RECORDS_SUFFIX: Final = ".records"
 # Names of the leading process's file: with xdist, where it runs no tests, and without.
@@ -54,7 +52,6 @@ READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """Flags for opening files that another user may have put into a spool: follow no link, wait for no pipe."""
 
 _OF_SENDER: Final = frozenset({"ledger", f"ledger{COPY}", "sender.log", "lock"})
-_IGNORE_ALL: Final = b"*\n"
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -76,15 +73,11 @@ def without_locks(error: OSError) -> str:
 
 
 class SessionFolder:
-    """One session's folder in the spool.
-
-    ``began_ns`` is the time when this process wrote the session, by the disk's clock, in nanoseconds since 1970; 0 in
-    other processes.
-    """
+    """One session's folder in the spool."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.began_ns = 0
+        self._known: tuple[SessionManifest, int] | None = None
 
     @property
     def id(self) -> str:
@@ -120,12 +113,30 @@ class SessionFolder:
             return False  # gone, or another user's: opening it raises the error
 
     @property
+    def began_ns(self) -> int:
+        """The time when the session was spooled, by the disk's clock, in nanoseconds since 1970."""
+        return self._session_path.stat().st_mtime_ns
+
+    @property
     def _session_path(self) -> Path:
-        return self.path / SESSION_FILE
+        """The manifest, or a copy of it if every process died before renaming its copy.
+
+        Several processes may have died so, some before their copy was complete: the longest copy is read.
+        """
+        path = self.path / SESSION_FILE
+        if path.exists():
+            return path
+        return max(self.path.glob(f"{SESSION_FILE}{COPY}*"), key=lambda copy: copy.lstat().st_size, default=path)
 
     def records(self, worker: str) -> Path:
         """Return the path of a worker's records."""
         return self.path / (worker + RECORDS_SUFFIX)
+
+    def written(self, worker: str) -> Path:
+        """Return the path to read a worker's records from: a copy, if its process died before renaming that."""
+        path = self.records(worker)
+        copy = path.with_name(path.name + COPY)
+        return copy if not _is_regular(path) and _is_regular(copy) else path
 
     @property
     def has_ended(self) -> bool:
@@ -139,71 +150,78 @@ class SessionFolder:
             names = [path.name for path in self.path.iterdir() if _is_regular(path)]
         except FileNotFoundError:
             return []  # a test has deleted it: the next process that writes a record creates it again
-        return sorted(name.removesuffix(RECORDS_SUFFIX) for name in names if name.endswith(RECORDS_SUFFIX))
+        names_of_records = {
+            name.removesuffix(COPY) for name in names if name.endswith((RECORDS_SUFFIX, RECORDS_SUFFIX + COPY))
+        }
+        return sorted(name.removesuffix(RECORDS_SUFFIX) for name in names_of_records)
 
     def writer(self, worker: str) -> SpoolWriter:
-        """Return a writer of this worker's records."""
-        return SpoolWriter(self.records(worker))
+        """Return a writer of this worker's records, which creates the session again if a test deletes it."""
+        if self._known is None and self.has_manifest:
+            self.read_session()
+        return SpoolWriter(self.records(worker), None if self._known is None else self._session_file(*self._known))
 
     def write_session(self, session: SessionManifest) -> None:
-        """Write ``session.json``, and an empty ledger if a sender is started with the session.
-
-        The ledger exists from the beginning, so that a missing one was deleted, and the sent results are not known.
-        """
-        with os.fdopen(os.open(self._session_path, _NEW, 0o600), "wb") as file:
+        """Write ``session.json``."""
+        descriptor = os.open(self.path / SESSION_FILE, _NEW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
             file.write(manifest_bytes(session))
-        if session.is_followed:
-            os.close(os.open(self.ledger, _NEW, 0o600))
-        self.began_ns = self._session_path.stat().st_mtime_ns
+        self._known = session, self.began_ns
 
     def bind(self, session: SessionManifest) -> None:
-        """Replace ``session.json`` by one with a destination, whole or not at all. The caller holds the folder's lock.
+        """Replace ``session.json`` by one with a destination, whole or not at all; its time stays.
+
+        The caller holds the folder's lock.
 
         Raises `SpoolError` if it cannot be written.
         """
+        path = self._session_path
+        copy = self.path / f"{SESSION_FILE}{COPY}{os.getpid()}"
+        began_ns = self.began_ns
         try:
-            self._replace_manifest(session)
+            copy.unlink(missing_ok=True)  # of a process with the same id that was killed here
+            with os.fdopen(os.open(copy, _NEW, 0o600), "wb") as file:
+                file.write(manifest_bytes(session))
+                file.flush()
+                os.fsync(file.fileno())
+            os.utime(copy, ns=(began_ns, began_ns))
+            copy.rename(self.path / SESSION_FILE)
         except OSError as error:
-            raise SpoolError(f"{self._session_path}: cannot be written: {error.strerror or error}") from error
+            raise SpoolError(f"{path}: cannot be written: {error.strerror or error}") from error
+        self._known = session, began_ns
 
     def restore(self, session: SessionManifest) -> None:
-        """Write ``session.json`` again if a test has deleted it; raises OSError if that fails.
+        """Create the folder and ``session.json`` again if a test has deleted them, with their time if it is known.
 
-        Called at the end of pytest and of the sender: no other process needs it before.
+        Raises OSError if that fails.
         """
-        if self.has_manifest:
-            return
-        spool = self.path.parent
-        for folder in _ignored_with(spool):
-            ignored_folder(folder)
-        ignored = spool.parent / ".gitignore"
-        if spool.parent.name == _STATE_FOLDER and not ignored.exists():
-            ignored.write_bytes(_IGNORE_ALL)  # the writers of records have created the folder without it
-        self.path.mkdir(mode=0o700, exist_ok=True)
-        self._replace_manifest(session)
+        self.file_of(session).restore(Disk())
 
-    def _replace_manifest(self, session: SessionManifest) -> None:
-        copy = self.path / f"{SESSION_FILE}{COPY}{os.getpid()}"
-        copy.unlink(missing_ok=True)  # of a process with the same id that was killed here
-        with os.fdopen(os.open(copy, _NEW, 0o600), "wb") as file:
-            file.write(manifest_bytes(session))
-            file.flush()
-            os.fsync(file.fileno())
-        copy.rename(self._session_path)
+    def file_of(self, session: SessionManifest) -> ManifestFile:
+        """Return the manifest to restore: the one that was written or read by this object, else the session's."""
+        return self._session_file(*(self._known or (session, 0)))
+
+    def _session_file(self, session: SessionManifest, written_ns: int) -> ManifestFile:
+        ignored = tuple(map(os.fspath, _ignored_with(self.path.parent)))
+        data = manifest_bytes(replace(session, is_remade=True))
+        return ManifestFile(os.fspath(self.path / SESSION_FILE), data, written_ns, ignored)
 
     def read_session(self) -> SessionManifest:
         """Read the manifest; raises `SpoolError` if it is missing, unreadable or of another format."""
-        path = self._session_path
+        path = self.path / SESSION_FILE
         try:
+            path = self._session_path
             document = json.loads(_bytes_of(path).decode("ascii"))
             format_ = document["format"]
             if format_ != FORMAT:
                 raise SpoolError(f"{path}: written by another version (format {format_}, this version reads {FORMAT})")
-            return manifest_from(document)
+            session = manifest_from(document)
+            self._known = session, self.began_ns
         except FileNotFoundError as error:
             raise SpoolError(f"{self.path}: no session was spooled here (no {SESSION_FILE})") from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SpoolError(f"{path}: cannot be read: {error!r}") from error
+        return session
 
     def check_owner(self) -> None:
         """Raise `SpoolError` if another user may have written the session: it would be sent with this user's token."""
@@ -253,7 +271,7 @@ class SessionFolder:
         path = self.path.with_name(self.id)
         self.path.rename(path)
         published = SessionFolder(path)
-        published.began_ns = self.began_ns
+        published._known = self._known
         return published
 
     def remove(self) -> str:
@@ -291,12 +309,7 @@ def _ignored_with(spool: Path) -> tuple[Path, ...]:
 
 def ignored_folder(path: Path) -> None:
     """Create a private folder that git ignores, with its parents; does nothing if it exists."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        path.mkdir(mode=0o700)
-    except FileExistsError:
-        return
-    (path / ".gitignore").write_bytes(_IGNORE_ALL)
+    ignore(Disk(), os.fspath(path))
 
 
 def session_folders(spool: Path) -> list[SessionFolder]:

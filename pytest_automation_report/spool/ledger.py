@@ -44,7 +44,7 @@ sender, and in pytest, which reads along to see when the sender is done:
 ``new-run``
     The user sends the rest to a new run (``send --new-run``): run and threads before it are not used any more.
 ``doubted``
-    Written by earlier versions: the ledger before this one is lost, so that any result may have been sent.
+    An earlier ledger of the session is lost, so that any result may have been sent.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ class LedgerState:
     sender_pid: int = 0
     done: Mapping[str, Any] = field(default_factory=dict)
     lanes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    # From an earlier version: the ledger before this one is lost, and with it which results were sent.
+    # The ledger before this one is lost, and with it which results were sent.
     is_doubted: bool = False
     # Intents by number, without those that were closed.
     open_intents: dict[int, Intent] = field(default_factory=dict)

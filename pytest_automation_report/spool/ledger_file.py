@@ -13,7 +13,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import bytes_from
 from pytest_automation_report.spool.ledger import Intent, LedgerState
 from pytest_automation_report.spool.records import Decoder, plain_record, record_from, unframed
-from pytest_automation_report.spool.writer import Disk, restored
+from pytest_automation_report.spool.writer import COPY, Disk, restored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,22 +26,42 @@ _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOL
 # A power cut may cost these kinds: no decision about a result depends on them, and a sync takes 1.4 ms (p99 15 ms).
 _NOT_SYNCED: Final = frozenset({"ready", "trouble", "lane", "done", "stored", "unstored"})
 
+_COPIED: Final = "copied"
+"""Kind of the record behind the copied content of a deleted ledger: a copy without it is not complete."""
+
 _sync: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
 def ledger_from(path: Path) -> LedgerState:
     """Read a ledger and return its state; a missing ledger is an empty one.
 
-    Raises `SpoolError` if the path is not a file, or if an undamaged record has not the members of its kind.
+    Raises `SpoolError` if the path is not a file, if an undamaged record has not the members of its kind, and if only
+    an incomplete copy of a deleted ledger is there, so that the sent results are not known.
     """
-    state, decoder = LedgerState(), Decoder()
+    state = LedgerState()
+    if not path.exists() and _copy_of(path).is_file():
+        if _read_into(state, _copy_of(path)) != _COPIED:
+            raise SpoolError(f"{path}: was deleted, and its copy is not whole: what was sent is not known")
+        return state
+    _read_into(state, path)
+    return state
+
+
+def _copy_of(path: Path) -> Path:
+    return path.with_name(path.name + COPY)
+
+
+def _read_into(state: LedgerState, path: Path) -> str:
+    """Apply the records of a file that may be missing, and return the kind of the last one."""
+    decoder, last = Decoder(), ""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise SpoolError(f"{path}: cannot be used: it is no file")  # opening a pipe would wait for its writer
     if path.exists():
         for piece in bytes_from(path, 0):
             for placed in decoder.feed(piece):
                 _apply(state, placed.record, path)
-    return state
+                last = placed.record.kind
+    return last
 
 
 def _apply(state: LedgerState, record: Record, path: Path) -> None:
@@ -54,19 +74,28 @@ def _apply(state: LedgerState, record: Record, path: Path) -> None:
 class LedgerFile:
     """Writes the ledger and keeps its state; owned by the sender that holds the session's lock.
 
-    A ledger that a test deletes is created again with its content; ``on_deleted`` is called before that. Raises
-    `SpoolError` if a record cannot be written whole: no POST goes out without its intent on disk.
+    A ledger that a test deletes is created again with its content: ``on_deleted`` is called before that, ``on_copied``
+    before the copy is renamed. Raises `SpoolError` if a record cannot be written whole: no POST goes out without its
+    intent on disk.
     """
 
-    def __init__(self, path: Path, on_deleted: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        on_deleted: Callable[[], None] = lambda: None,
+        on_copied: Callable[[], None] = lambda: None,
+    ) -> None:
         self.state = ledger_from(path)
         self._path = path
-        self._on_deleted = on_deleted
+        self._on_deleted, self._on_copied = on_deleted, on_copied
         try:
+            if not path.exists() and _copy_of(path).is_file():
+                _copy_of(path).rename(path)
             self._descriptor = os.open(path, _FLAGS, 0o600)
         except OSError as error:
             raise SpoolError(f"the ledger {path} cannot be written: {error.strerror or error}") from error
-        self._is_torn = path.stat().st_size > 0  # the last record may be torn: a newline before the next one
+        self.is_new = path.stat().st_size == 0
+        self._is_torn = not self.is_new  # the last record may be torn: a newline before the next one
 
     @property
     def folder(self) -> Path:
@@ -83,8 +112,7 @@ class LedgerFile:
         line = b"\n" + record if self._is_torn else record
         try:
             if not os.fstat(self._descriptor).st_nlink:  # a test has deleted the file
-                self._on_deleted()
-                self._descriptor = restored(Disk(), self._descriptor, os.fspath(self._path))
+                self._restore()
             written = os.write(self._descriptor, line)
             if kind not in _NOT_SYNCED:
                 _sync(self._descriptor)
@@ -100,6 +128,14 @@ class LedgerFile:
         decoded = record_from(unframed(record[:-1]) or "")
         assert decoded is not None
         self.state.apply(decoded)
+
+    def _restore(self) -> None:
+        """Create the ledger again; its last record shows a later sender that the copy is complete."""
+        self._on_deleted()
+        mark = b"\n" + plain_record(_COPIED)
+        self._descriptor = restored(
+            Disk(), self._descriptor, os.fspath(self._path), last=mark, on_copied=self._on_copied
+        )
 
     def intend(
         self,

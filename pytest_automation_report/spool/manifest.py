@@ -50,10 +50,16 @@ class SessionManifest:
     run_tag: str = ""
     # Whether this job creates the shared run, None if the CI provider does not number its jobs.
     is_first: bool | None = None
-    # A sender was started with the session, so the ledger existed from the beginning: a missing one was deleted.
+    # A sender was started with the session, and the manifest was written again after a test had deleted it.
     is_followed: bool = False
+    is_remade: bool = False
     # Fields of each thread, to show whose it is in a run of several jobs.
     thread_fields: tuple[Field, ...] = ()
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a sender may have sent any of the results, if no ledger shows which: that was deleted, too."""
+        return self.is_followed and self.is_remade
 
     @property
     def has_destination(self) -> bool:
@@ -84,6 +90,7 @@ def manifest_bytes(session: SessionManifest) -> bytes:
         "run_tag": session.run_tag,
         "is_first": session.is_first,
         "is_followed": session.is_followed,
+        "is_remade": session.is_remade,
         "thread_fields": [field.body() for field in session.thread_fields],
     }
     return _encode(document).encode("ascii")
@@ -109,8 +116,7 @@ def manifest_from(document: dict[str, Any]) -> SessionManifest:
         is_measured=bool(document.get("is_measured", True)),
         run_tag=str(document.get("run_tag", "")),
         is_first=document.get("is_first"),
-        # Manifests of earlier versions have ``is_remade``: in those without it a ledger may be missing since it was
-        # created later, by the sender, so that it proves nothing.
-        is_followed=bool(document.get("is_followed", False)) and bool(document.get("is_remade", True)),
+        is_followed=bool(document.get("is_followed", False)),
+        is_remade=bool(document.get("is_remade", False)),
         thread_fields=tuple(Field.from_body(field) for field in document.get("thread_fields", ())),
     )

@@ -112,11 +112,11 @@ class SpoolReader:
     def _read(self, worker: str) -> Iterator[list[PositionedRecord]]:
         decoder = self._decoders.setdefault(worker, Decoder())
         decoder.rewind()
-        path = self.folder.records(worker)
+        path = self.folder.written(worker)
         try:
             if path.stat().st_size <= decoder.position:
                 return
             for piece in bytes_from(path, decoder.position, piece_bytes=_PIECE_BYTES):
                 yield self._sound(decoder.feed(piece))
         except FileNotFoundError:
-            return  # a test has deleted it: its writer creates it again, with the same content
+            return  # a test has deleted it: its writer makes it again, with all that it held

@@ -95,7 +95,7 @@ def is_delivered(folder: SessionFolder) -> bool:
         state = ledger_from(folder.ledger)
         # A process that outlived the sender may have written a result since: that one was not sent.
         done_ns = folder.ledger.stat().st_mtime_ns
-        is_last = all(folder.records(worker).stat().st_mtime_ns <= done_ns for worker in folder.workers())
+        is_last = all(folder.written(worker).stat().st_mtime_ns <= done_ns for worker in folder.workers())
     except (OSError, SpoolError):
         return False
     kept = state.total("rejected") or state.total("held") or state.done.get("left") or state.done.get("damaged")

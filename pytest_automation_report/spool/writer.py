@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COPY: Final = "~"
-"""Suffix of a file while it is being written whole; nothing reads it, since its writer may die before it is renamed."""
+"""Suffix of a file while it is being restored; its writer may die before it is renamed."""
+
+SESSION_FILE: Final = "session.json"
+"""The manifest's file name. Without that file the destination of a session's records is unknown."""
 
 # Readable, too: a deleted file is read through its descriptor.
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -31,34 +36,108 @@ class Disk:
     """The functions of ``os`` needed for writing, saved when the object is created: users' tests patch modules."""
 
     __slots__ = (
-        "close", "fstat", "fstatvfs", "ftruncate", "getpid", "makedirs", "open", "pread", "rename", "write",
+        "close", "fstat", "fstatvfs", "ftruncate", "getpid", "lstat", "makedirs", "mkdir", "open", "pread", "rename",
+        "utime", "write",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.open, self.close, self.fstat, self.write, self.pread = os.open, os.close, os.fstat, os.write, os.pread
         self.makedirs, self.rename, self.ftruncate, self.getpid = os.makedirs, os.rename, os.ftruncate, os.getpid
-        self.fstatvfs = os.fstatvfs
+        self.fstatvfs, self.lstat, self.mkdir, self.utime = os.fstatvfs, os.lstat, os.mkdir, os.utime
 
 
-def restored(disk: Disk, descriptor: int, path: str) -> int:
+@dataclass(frozen=True, slots=True)
+class ManifestFile:
+    """Restore a deleted ``session.json`` and its folder; every process that writes there can do so.
+
+    ``path`` is the path of the file. ``written_ns`` is the time when it was first written, in nanoseconds since 1970,
+    0 if unknown. Those of the ``ignored`` folders that have to be created get a ``.gitignore``.
+    """
+
+    path: str
+    data: bytes
+    written_ns: int
+    ignored: tuple[str, ...]
+
+    def restore(self, disk: Disk) -> None:
+        """Create the folder and the file if a test has deleted them; raises OSError if that fails."""
+        self.copy(disk)
+        self.show(disk)
+
+    def copy(self, disk: Disk) -> None:
+        """Write the missing file under a name that holds this process's id, so that no reader sees a part of it.
+
+        Readers use the copy if its process died before renaming it. Raises OSError if it cannot be written.
+        """
+        try:
+            disk.lstat(self.path)
+        except FileNotFoundError:
+            for folder in self.ignored:
+                ignore(disk, folder)
+            disk.makedirs(self.path.rpartition("/")[0], 0o700, exist_ok=True)
+            copy = self._copy_of(disk)
+            _write_file(disk, copy, self.data)
+            if self.written_ns:
+                # Age decides when a session expires: restoring it must not make it younger.
+                disk.utime(copy, ns=(self.written_ns, self.written_ns))
+
+    def show(self, disk: Disk) -> None:
+        """Rename the copy to its final name; does nothing if there is no copy."""
+        with suppress(FileNotFoundError):
+            disk.rename(self._copy_of(disk), self.path)
+
+    def _copy_of(self, disk: Disk) -> str:
+        return f"{self.path}{COPY}{disk.getpid()}"
+
+
+def ignore(disk: Disk, folder: str) -> None:
+    """Create a private folder that git ignores, with its parents; does nothing if it exists."""
+    disk.makedirs(folder.rpartition("/")[0] or ".", exist_ok=True)
+    try:
+        disk.mkdir(folder, 0o700)
+    except FileExistsError:
+        return
+    _write_file(disk, f"{folder}/.gitignore", b"*\n")
+
+
+def _write_file(disk: Disk, path: str, data: bytes) -> None:
+    descriptor = disk.open(path, _FLAGS | os.O_TRUNC, 0o600)
+    try:
+        if disk.write(descriptor, data) != len(data):
+            raise OSError(None, f"{path}: the disk did not accept all bytes")
+    finally:
+        disk.close(descriptor)
+
+
+def restored(
+    disk: Disk, descriptor: int, path: str, *, last: bytes = b"", on_copied: Callable[[], None] = lambda: None
+) -> int:
     """Create a new file at ``path`` with the content of the deleted file of ``descriptor``; return its descriptor.
 
     A deleted file can be read while a descriptor of it is open. Readers see the old file or the new one, with the same
-    offsets, never a part of it. Raises OSError on failure; the old descriptor stays open then.
+    offsets, or the copy if this process dies before it renames it. ``last`` is written behind the copied bytes;
+    ``on_copied`` is called before the copy is renamed. Raises OSError on failure; the old descriptor stays open then.
     """
     disk.makedirs(path.rpartition("/")[0], 0o700, exist_ok=True)
     copy = disk.open(path + COPY, _FLAGS | os.O_TRUNC, 0o600)
     try:
-        offset = 0
-        # The offset grows by the bytes written, so a short write is continued where it stopped.
-        while piece := disk.pread(descriptor, _PIECE_BYTES, offset):
-            offset += disk.write(copy, piece)
+        _copy_content(disk, descriptor, copy, last)
+        on_copied()
         disk.rename(path + COPY, path)
     except BaseException:
         disk.close(copy)
         raise
     disk.close(descriptor)
     return copy
+
+
+def _copy_content(disk: Disk, source: int, target: int, last: bytes) -> None:
+    offset = 0
+    # The offset grows by the bytes written, so a short write is continued where it stopped.
+    while piece := disk.pread(source, _PIECE_BYTES, offset):
+        offset += disk.write(target, piece)
+    if last and disk.write(target, last) != len(last):
+        raise OSError(None, "the disk did not accept the end of a copy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +164,8 @@ class WriteLosses:
 class SpoolWriter:
     """Append records to one process's file; owned by the process that created it.
 
+    ``session`` is the manifest to restore before the records, ``None`` if it is unknown.
+
     Users' tests patch modules, close descriptors, delete folders and fork. So the instance holds every function that it
     needs, compares its descriptor with its file before each record, restores a deleted file with its content, and
     writes nothing in a forked child.
@@ -110,13 +191,14 @@ class SpoolWriter:
     _size: int
 
     __slots__ = (
-        "_descriptor", "_device", "_disk", "_inode", "_is_torn", "_path", "_pid", "_size", "_waiting",
+        "_descriptor", "_device", "_disk", "_inode", "_is_torn", "_path", "_pid", "_session", "_size", "_waiting",
         "dropped", "failures", "shortened", "trouble",
     )  # fmt: skip
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, session: ManifestFile | None = None) -> None:
         self._disk = Disk()
         self._path = os.fspath(path)
+        self._session = session
         self._pid = os.getpid()
         self._waiting: deque[bytes] = deque()
         self._is_torn = False
@@ -225,7 +307,16 @@ class SpoolWriter:
         elif status.st_nlink:
             self._size = status.st_size
         else:  # no name is left: a test has deleted the file
-            self._use_descriptor(restored(self._disk, self._descriptor, self._path))
+            self._use_descriptor(self._restored())
+
+    def _restored(self) -> int:
+        """Restore the deleted records with the session's manifest; return the new descriptor."""
+        if self._session is None:
+            return restored(self._disk, self._descriptor, self._path)
+        # The manifest appears only after the copy of the records is complete: no reader sees it without them.
+        self._session.copy(self._disk)
+        show = functools.partial(self._session.show, self._disk)
+        return restored(self._disk, self._descriptor, self._path, on_copied=show)
 
     def _stat_of_file(self) -> os.stat_result | None:
         """Return the status of the spool's file, ``None`` if a test closed the descriptor or reused its number."""
@@ -239,6 +330,8 @@ class SpoolWriter:
         try:
             return self._disk.open(self._path, _FLAGS, 0o600)
         except FileNotFoundError:
+            if self._session is not None:
+                self._session.restore(self._disk)
             self._disk.makedirs(self._path.rpartition("/")[0], 0o700, exist_ok=True)
             return self._disk.open(self._path, _FLAGS, 0o600)
 

@@ -213,7 +213,7 @@ def tally_from(
     ``leading_counts`` are the results of the leading process by status. ``is_each`` means that every worker ran every
     test (``--dist=each``). ``crashed`` are tests whose worker crashed; their failures stand in no worker's file.
     """
-    files = [_WorkerFile.read(worker, folder.records(worker)) for worker in folder.workers()]
+    files = [_WorkerFile.read(worker, folder.written(worker)) for worker in folder.workers()]
     # Crashed tests come first, so that the workers' own failures do not push them out of the bounded list.
     failures = [*crashed, *(failure for file in files for failure in file.failures)]
     return SessionCounts(

@@ -319,25 +319,3 @@ def test_descriptors_that_tests_close_and_take(project: Path, embedded_server: C
     if delivery == "later":
         assert send(project, "--url", embedded_server.address, "--project-id", "1").exit == 0
     assert statuses(embedded_server) == {"passed": 4, "failure": 1}
-
-
-def test_session_without_its_ledger_waits_for_a_decision(project: Path, embedded_server: CheckedServer) -> None:
-    """A session whose ledger was deleted with the spool is kept with the two ways to decide, and then sent whole."""
-    (project / "test_it.py").write_text("def test_it(): pass\ndef test_fails(): assert 0\n")
-    ran = run_session(project, address="http://127.0.0.1:9")
-    assert "2 results kept" in ran.text, ran.text
-    (folder,) = spools(project)
-    manifest = folder / "session.json"
-    manifest.write_text(manifest.read_text().replace("http://127.0.0.1:9", embedded_server.address))
-    (folder / "ledger").unlink()
-    sending = ["--url", embedded_server.address, "--project-id", "1"]
-    for decision in ([], ["--unknown", "drop"]):
-        kept = send(project, *sending, *decision)
-        assert kept.exit == 3, kept.text
-        assert "a test deleted the spool while it ran" in kept.text
-        assert "--unknown=send, or remove them with automation-report spool drop" in kept.text
-    assert spools(project) == [folder]
-    sent = send(project, *sending, "--unknown", "send")
-    assert sent.exit == 0, sent.text
-    assert statuses(embedded_server) == {"passed": 1, "failure": 1}
-    assert spools(project) == []

@@ -1,21 +1,22 @@
-"""Processes killed while they create again what a test has deleted, and senders whose ledger a test has deleted."""
+"""Processes killed while they make again what a test has deleted: just before what they made gets its name."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
-import subprocess
 import sys
-from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import SessionFolder
+from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
 from pytest_automation_report.spool.liveness import Process
-from pytest_automation_report.spool.records import plain_record
+from pytest_automation_report.spool.reader import SpoolReader
+from pytest_automation_report.spool.records import plain_record, record_from
 from support.delivered_results import assert_complete
 from support.deliveries import SESSION_ID, WrittenSession, lived
 from support.scripted_server.checked import checked_scripted_server
@@ -36,68 +37,65 @@ def remake(folder: Path, who: str, *more: str) -> None:
     assert ran.exit == -signal.SIGKILL, ran.text
 
 
+def pids(files: SpoolReader) -> list[int]:
+    return [each.record.members["pid"] for _, added in files.added() for each in added]
+
+
 def test_records_of_a_killed_process(tmp_path: Path) -> None:
-    """A process that dies while it creates its deleted records again leaves nothing that is read in part."""
+    """What a process had recorded before it was deleted is read, though it died; had it lived, it would go on there."""
     remake(tmp_path, "records")
     folder = SessionFolder(tmp_path / SESSION_ID)
     assert [each.name for each in folder.path.iterdir()] == ["gw0.records~"]
-    assert folder.workers() == []
+    assert folder.workers() == ["gw0"]
+    files = SpoolReader(folder)
+    assert pids(files) == [0, 1]
+    folder.written("gw0").rename(folder.records("gw0"))
+    with folder.records("gw0").open("ab") as file:
+        file.write(plain_record("open", format=1, worker="gw0", pid=2, t=0))
+    assert pids(files) == [2]
+    (folder.path / "gw1.records~").write_bytes(plain_record("open", format=1, worker="gw0", pid=3, t=0))
     folder.remove()
     assert not folder.path.exists()
 
 
+def test_session_of_a_killed_process(tmp_path: Path) -> None:
+    """What was recorded before it was deleted can be sent, though nobody but the process that died knew where to."""
+    with checked_scripted_server() as server:
+        remake(tmp_path, "session", server.address)
+        left = WrittenSession.left_in(tmp_path)
+        assert not (left.folder.path / "session.json").exists()
+        assert lived(left, server).is_finished
+        assert_complete(server, ["test_early"])
+
+
 def test_ledger_of_a_killed_sender(tmp_path: Path) -> None:
-    """Without the ledger of a sender that died nothing is sent, until the user decides to risk it twice."""
+    """A sender that died leaves a whole copy of its ledger: the next one knows what was sent, and sends the rest."""
     with checked_scripted_server() as server:
         remake(tmp_path, "sender", server.address)
         left = WrittenSession.left_in(tmp_path)
-        assert sorted(each.name for each in left.folder.path.iterdir()) == [
-            "ledger~", "lock", "main.records", "session.json"
-        ]  # fmt: skip
-        with pytest.raises(SpoolError, match="a test deleted the spool"):
-            lived(left, server)
-        assert [test["name"] for _, _, test in server.results] == ["test_early"]
-        assert lived(left, server, "send").is_finished
-        assert Counter(test["name"] for _, _, test in server.results) == {"test_early": 2, "test_late": 1}
+        assert not left.folder.ledger.exists()
+        assert ledger_from(left.folder.ledger).total("acknowledged") == 1
+        assert lived(left, server).is_finished
+        assert not left.folder.ledger.with_name("ledger~").exists()
+        assert ledger_from(left.folder.ledger).total("acknowledged") == 2
+        assert_complete(server, ["test_early", "test_late"])
 
 
-def test_sender_whose_folder_is_deleted_goes_on(tmp_path: Path) -> None:
-    """A sender whose folder is deleted delivers the rest, and has the new folder's lock."""
+def test_sender_makes_a_session_again(tmp_path: Path) -> None:
+    """A sender whose folder is deleted leaves a session, not a ledger of which nobody knows what it is about."""
     with checked_scripted_server() as server:
         written = WrittenSession(tmp_path, server.address)
         written.add("test_early")
         written.end()
         written.close()
-        locks: list[int | None] = []
 
         def delete(delivery: Dispatcher) -> None:
             if delivery.state.total("acknowledged") == 1 and written.folder.records("main").exists():
                 shutil.rmtree(written.folder.path)
-            elif written.folder.ledger.exists() and not written.folder.has_manifest:
-                locks.append(written.folder.locked())
 
         assert lived(written, server, on_progress=delete).is_finished
-        assert set(locks) == {None}
-        assert sorted(each.name for each in written.folder.path.iterdir()) == ["ledger", "lock"]
-        assert_complete(server, ["test_early"])
-
-
-def test_sender_leaves_what_it_cannot_send_with_its_manifest(tmp_path: Path) -> None:
-    """When pytest was killed after a test had deleted the spool, its sender leaves a session that can be sent."""
-    with checked_scripted_server() as server:
-        written = WrittenSession(tmp_path, server.address, is_followed=True)
-        shutil.rmtree(written.folder.path)
-        written.add("test_early")
-        written.close()
-        dead = subprocess.Popen([sys.executable, "-c", ""])
-        dead.wait()
-        server.down()
-        assert not lived(written, server, controller=Process(dead.pid)).is_finished
-        server.up()
-        left = WrittenSession.left_in(tmp_path)
-        assert left.session == written.session
-        assert lived(left, server).is_finished
-        assert_complete(server, ["test_early"])
+        assert sorted(each.name for each in written.folder.path.iterdir()) == ["ledger", "lock", "session.json"]
+        assert WrittenSession.left_in(tmp_path).session == replace(written.session, is_remade=True)
 
 
 class KilledError(Exception):
@@ -119,44 +117,56 @@ def remade(tmp_path: Path, server: ScriptedServer, *, is_sent: bool, is_followed
     shutil.rmtree(written.folder.path)
     written.add("test_late")
     written.end()
-    written.folder.restore(written.session)
     written.close()
     return WrittenSession.left_in(tmp_path)
 
 
-def test_results_whose_ledger_is_gone_are_kept(tmp_path: Path) -> None:
-    """Of results that were deleted with the ledger it is unknown whether they were sent: they are not sent twice."""
+def test_results_whose_ledger_is_gone_are_held(tmp_path: Path) -> None:
+    """Of results that were deleted with the ledger nobody can tell whether they were sent: they are not sent twice."""
     with checked_scripted_server() as server:
         left = remade(tmp_path, server, is_sent=True)
         before = [test["name"] for _, _, test in server.results]
         assert before == ["test_early"]
-        looks: tuple[Unknown, ...] = ("hold", "drop", "hold")
-        for unknown in looks:
-            with pytest.raises(SpoolError, match=r"a test deleted the spool.*--unknown=send, or remove them with"):
-                lived(left, server, unknown)
+        for _ in range(2):
+            delivery = lived(left, server)
+            assert (delivery.state.total("held"), delivery.left, delivery.is_finished) == (2, 0, False)
+            assert "a test deleted the spool" in delivery.stopped
+        assert [test["name"] for _, _, test in server.results] == before
+        dropped = lived(left, server, "drop")
+        assert (dropped.state.total("dropped"), dropped.is_finished) == (2, True)
         assert [test["name"] for _, _, test in server.results] == before
 
 
-def test_results_whose_ledger_is_gone_can_be_sent(tmp_path: Path) -> None:
-    """A user who knows that they were not sent has them sent."""
-    with checked_scripted_server() as server:
-        left = remade(tmp_path, server, is_sent=False)
-        assert lived(left, server, "send").is_finished
-        assert_complete(server, ["test_early", "test_late"])
+def test_results_that_were_held_can_be_sent(tmp_path: Path) -> None:
+    """Who knows that they were not sent, or who can bear them twice, has them sent: at once or later."""
+    looked: tuple[tuple[Unknown, ...], ...] = (("send",), ("hold", "send"))
+    for number, looks in enumerate(looked):
+        with checked_scripted_server() as server:
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            left = remade(folder, server, is_sent=False)
+            deliveries = [lived(left, server, unknown) for unknown in looks]
+            assert deliveries[-1].is_finished
+            assert_complete(server, ["test_early", "test_late"])
 
 
-@pytest.mark.parametrize("kinds", [["doubted"], ["doubted", "ready", "held"]])
-def test_doubted_ledger_of_an_earlier_version(tmp_path: Path, kinds: list[str]) -> None:
-    """A ledger by which an earlier version held all results, or was about to, sends nothing before a user decides."""
-    members: dict[str, dict[str, object]] = {"ready": {"pid": 1}, "held": {"i": 1, "why": ""}}
+def test_holding_that_was_cut_short_goes_on(tmp_path: Path) -> None:
+    """A sender that is killed while it holds results leaves none of them to be sent."""
     with checked_scripted_server() as server:
-        left = remade(tmp_path, server, is_sent=False)
-        left.folder.ledger.write_bytes(b"".join(plain_record(kind, **members.get(kind, {})) for kind in kinds))
-        for _ in range(2):
-            with pytest.raises(SpoolError, match="a test deleted the spool"):
-                lived(left, server)
-        assert lived(left, server, "send").is_finished
-        assert_complete(server, ["test_early", "test_late"])
+        left = remade(tmp_path, server, is_sent=True)
+        lived(left, server)
+        lines = left.folder.ledger.read_bytes().splitlines(keepends=True)
+        kinds = [record_from(line[18:-1].decode()) for line in lines]
+        cuts = [
+            number
+            for number, each in enumerate(kinds)
+            if each is not None and each.kind in {"doubted", "ready", "intent"}
+        ]
+        assert len(cuts) == 3
+        for cut in cuts:
+            left.folder.ledger.write_bytes(b"".join(lines[: cut + 1]))
+            assert lived(left, server).state.total("held") == 2
+        assert len(server.results) == 1
 
 
 @pytest.mark.parametrize("is_followed", [False, True], ids=["later", "first sender"])
@@ -166,3 +176,14 @@ def test_remade_session_that_nobody_can_have_sent(tmp_path: Path, is_followed: b
         left = remade(tmp_path, server, is_sent=False, is_followed=is_followed)
         assert lived(left, server, controller=Process(os.getpid()) if is_followed else None).is_finished
         assert_complete(server, ["test_early", "test_late"])
+
+
+@pytest.mark.parametrize("length", [0, 30, -1])
+def test_part_of_a_ledger_is_none(tmp_path: Path, length: int) -> None:
+    """Of a ledger that was copied in part nobody can tell what was sent: nothing is, and the error says why."""
+    path = tmp_path / "ledger"
+    (tmp_path / "ledger~").write_bytes((plain_record("joined", run=12) + plain_record("copied"))[:length])
+    for read in (ledger_from, LedgerFile):
+        with pytest.raises(SpoolError, match="ledger: was deleted, and its copy is not whole: what was sent is not"):
+            read(path)
+    assert [each.name for each in tmp_path.iterdir()] == ["ledger~"]

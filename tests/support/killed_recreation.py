@@ -1,6 +1,6 @@
 """A process that is killed while it makes again what was deleted: just before what it made gets its name.
 
-Arguments: its role (``records`` or ``sender``), a folder, and the server's address.
+Arguments: who it is (``records``, ``session`` or ``sender``), a folder, and the server's address.
 """
 
 from __future__ import annotations
@@ -45,9 +45,18 @@ def record(path: Path) -> None:
         writer.write(plain_record("open", format=1, worker="gw0", pid=number, t=0))
 
 
+def lead(path: Path, address: str) -> None:
+    """Record a result of a session, and a second one after the spool was deleted: before a sender has read any."""
+    die_at_rename()
+    written = WrittenSession(path, address)
+    written.add("test_early")
+    shutil.rmtree(written.folder.path)
+    written.add("test_late")
+
+
 def deliver(path: Path, address: str) -> None:
     """Deliver a result, and find the folder deleted before the next one."""
-    written = WrittenSession(path, address, is_followed=True)
+    written = WrittenSession(path, address)
     written.add("test_early")
 
     def delete(delivery: Dispatcher) -> None:
@@ -55,7 +64,6 @@ def deliver(path: Path, address: str) -> None:
             shutil.rmtree(written.folder.path)
             written.add("test_late")  # which makes its own file again
             written.end()
-            written.folder.restore(written.session)  # as pytest does at its end
             die_at_rename()
 
     runtime = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
@@ -69,5 +77,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["records", folder]:
             record(Path(folder))
+        case ["session", folder, server]:
+            lead(Path(folder), server)
         case ["sender", folder, server]:
             deliver(Path(folder), server)

@@ -38,11 +38,13 @@ from pytest_automation_report.spool.records import Decoder, attempt_header, pass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+from pytest_automation_report.spool.writer import Disk
 
 DESCRIPTORS = Path("/dev/fd")
 SESSION = SessionManifest(
     "20260102T030405-00000001", "http://127.0.0.1:1", 1, "", NewRun("n", "s"), None, RecordingOptions().to_json(), 1
 )
+REMADE = replace(SESSION, is_remade=True)
 
 
 @pytest.fixture
@@ -100,105 +102,121 @@ def test_sessions_are_told_oldest_first_without_hidden_and_linked_ones(tmp_path:
     assert not shown.path.exists()
 
 
-def test_deleted_session_is_restored(folder: SessionFolder) -> None:
-    """What a test has deleted is written again, hidden from git; a manifest that is there is left alone."""
-    shutil.rmtree(folder.path.parent.parent)
-    folder.writer("gw0").close()
-    assert [each.name for each in folder.path.iterdir()] == ["gw0.records"]
+def test_deleted_session_is_restored_with_its_age(folder: SessionFolder) -> None:
+    """What a test has deleted is made again, as old as it was and hidden from git; what is there is left alone."""
+    os.utime(folder.path / "session.json", ns=(5, 5))
     folder.restore(SESSION)
-    assert folder.read_session() == SESSION
+    assert folder.began_ns == 5
+    again = SessionFolder(folder.path)
+    again.remove()
+    folder.restore(SESSION)
+    assert folder.has_manifest
+    assert folder.read_session() == REMADE
     assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
-    (folder.path / "session.json").write_text("of another process")
-    (folder.path.parent.parent / ".gitignore").write_text("of a user")
-    folder.restore(SESSION)
-    assert (folder.path / "session.json").read_text() == "of another process"
-    (folder.path / "session.json").unlink()
-    folder.restore(SESSION)
-    assert (folder.path.parent.parent / ".gitignore").read_text() == "of a user"
+    again.remove()
+    again.restore(SESSION)
+    assert again.has_manifest
 
 
-def test_moment_of_a_session_outlives_its_folder(tmp_path: Path) -> None:
-    """The process that spools a session knows when that was, also after a test has deleted the folder."""
-    hidden = new_session_folder(tmp_path / "spool", "20260102T030405", is_hidden=True)
+def test_age_of_what_was_deleted_stays(folder: SessionFolder) -> None:
+    """The moment when a session was spooled outlives its folder, also under the name by which it is shown."""
+    began = folder.began_ns
+    os.utime(folder.path / "session.json", ns=(5, 5))
+    shutil.rmtree(folder.path.parent.parent)
+    folder.restore(SESSION)
+    assert folder.began_ns == began
+    assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
+    hidden = new_session_folder(folder.path.parent, "20260102T030405", is_hidden=True)
     hidden.write_session(SESSION)
-    began_ns = (hidden.path / "session.json").stat().st_mtime_ns
+    began = hidden.began_ns
     shown = hidden.publish()
     shutil.rmtree(shown.path)
     shown.restore(SESSION)
-    assert shown.began_ns == began_ns
-    assert SessionFolder(shown.path).began_ns == 0
+    assert shown.began_ns == began
 
 
-@pytest.mark.parametrize("is_followed", [True, False])
-def test_followed_session_has_a_ledger(tmp_path: Path, is_followed: bool) -> None:  # noqa: FBT001 - a parameter
-    """A session with a sender has a ledger from its beginning, so that a missing one was deleted; others have none."""
-    made = new_session_folder(tmp_path, "20260102T030405", is_hidden=True)
-    made.write_session(replace(SESSION, is_followed=is_followed))
-    assert made.ledger.exists() is is_followed
-    made.ledger.unlink(missing_ok=True)
-    (made.path / "session.json").unlink()
-    made.restore(replace(SESSION, is_followed=is_followed))
-    assert not made.ledger.exists()
-
-
-@pytest.mark.parametrize(
-    ("is_followed", "is_remade", "expected"),
-    [(True, None, True), (True, True, True), (True, False, False), (False, None, False), (False, True, False)],
-)
-def test_ledger_of_an_earlier_version_may_be_missing(
-    folder: SessionFolder,
-    is_followed: bool,  # noqa: FBT001 - a column of the table
-    is_remade: bool | None,  # noqa: FBT001 - a column of the table
-    expected: bool,  # noqa: FBT001 - a column of the table
-) -> None:
-    """A missing ledger proves a deletion in sessions of this version, and in those that an earlier one wrote again."""
-    path = folder.path / "session.json"
-    document = json.loads(path.read_text()) | {"is_followed": is_followed}
-    path.write_text(json.dumps(document if is_remade is None else document | {"is_remade": is_remade}))
-    assert folder.read_session().is_followed is expected
-
-
-def test_records_that_were_deleted_are_restored(folder: SessionFolder) -> None:
-    """Each process that writes creates its own file again, with what a test has deleted."""
-    writers = {worker: folder.writer(worker) for worker in ("gw0", "gw1")}
-    for worker, writer in writers.items():
+def test_records_that_were_deleted_are_restored_with_their_session(folder: SessionFolder) -> None:
+    """Any process that writes makes what a test has deleted a session again, as old as it was and hidden from git."""
+    os.utime(folder.path / "session.json", ns=(5, 5))
+    for made, worker in ((SessionFolder(folder.path), "gw0"), (SessionFolder(folder.path), "gw1")):
+        writer = made.writer(worker)
         writer.write(plain_record("open", pid=1))
         shutil.rmtree(folder.path.parent.parent)
         writer.write(plain_record("open", pid=2))
-        assert [each.name for each in folder.path.iterdir()] == [f"{worker}.records"]
+        assert sorted(each.name for each in folder.path.iterdir()) == [f"{worker}.records", "session.json"]
+        assert made.read_session() == REMADE
+        assert made.began_ns == 5
+        assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
+        assert (folder.path.parent / ".gitignore").read_text() == "*\n"
         assert len(head_and_tail(folder.records(worker))[0]) == 2
         os.close(writer._descriptor)
         shutil.rmtree(folder.path.parent)
         writer.write(plain_record("open", pid=3))
+        assert made.read_session() == REMADE
         assert len(head_and_tail(folder.records(worker))[0]) == 1
 
 
-def test_copies_are_not_read(folder: SessionFolder) -> None:
-    """A file that its process did not finish counts for nothing: it may hold a part."""
+def test_copy_of_a_session_is_read(folder: SessionFolder) -> None:
+    """When all died before the copy had its name it is the session, the whole one of several; the name comes first."""
     path = folder.path / "session.json"
-    path.rename(path.with_name("session.json~12"))
-    (folder.path / "gw0.records~").write_bytes(plain_record("open", pid=1))
-    assert not folder.has_manifest
-    with pytest.raises(SpoolError, match="no session was spooled here"):
-        folder.read_session()
-    assert folder.workers() == []
-
-
-def test_manifest_that_the_disk_does_not_take(folder: SessionFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A manifest is whole, or not there under its name; a file that a process of the same id left is replaced."""
-    path = folder.path / "session.json"
-    path.rename(path.with_name(f"session.json~{os.getpid()}")).write_bytes(b"x" * 10_000)
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", Mock(side_effect=OSError(5, "Input/output error")))
-        with pytest.raises(OSError, match="Input/output error"):
-            folder.restore(SESSION)
-        assert not path.exists()
-        with pytest.raises(SpoolError, match=r"session\.json: cannot be written: Input/output error"):
-            folder.bind(SESSION)
-    folder.restore(SESSION)
+    whole = path.rename(path.with_name("session.json~12"))
+    whole.with_name("session.json~13").write_bytes(whole.read_bytes()[:10])
+    assert folder.has_manifest
     assert folder.read_session() == SESSION
-    assert [each.name for each in folder.path.iterdir()] == ["session.json"]
+    assert folder.began_ns == whole.stat().st_mtime_ns
+    whole.unlink()
+    with pytest.raises(SpoolError, match=r"session\.json~13: cannot be read"):
+        folder.read_session()
+    path.write_text("")
+    with pytest.raises(SpoolError, match=r"session\.json: cannot be read"):
+        folder.read_session()
+
+
+def test_copy_that_the_disk_does_not_take_is_none(folder: SessionFolder) -> None:
+    """A session that is made again is whole, or not there under its name; what a process of the same id left goes."""
+    file, path = folder.file_of(SESSION), folder.path / "session.json"
+    left = path.rename(path.with_name(f"session.json~{os.getpid()}"))
+    left.write_bytes(b"x" * 10_000)
+    disk = Disk()
+    disk.write = lambda descriptor, data: os.write(descriptor, bytes(data)[:7])
+    with pytest.raises(OSError, match="the disk did not accept all bytes"):
+        file.restore(disk)
+    assert not path.exists()
+    file.restore(Disk())
+    assert folder.read_session() == REMADE
+    assert not left.exists()
+
+
+def test_session_that_is_there_is_not_written_again(folder: SessionFolder) -> None:
+    """What another process has made again is left as it is."""
+    path = folder.path / "session.json"
+    path.write_text("of another process")
+    folder.restore(SESSION)
+    assert path.read_text() == "of another process"
+    made = SessionFolder(folder.path)
+    path.unlink()
+    path.symlink_to(
+        folder.path / "nowhere"
+    )  # as if it were made at the same moment: it is not there, and cannot be made
+    made.restore(SESSION)
+    assert path.is_symlink()
+
+
+def test_copy_of_records_counts_while_there_is_nothing_else(folder: SessionFolder) -> None:
+    """A worker is read from its file, from the copy where there is none, and never from a link."""
+    path, copy = folder.records("gw0"), folder.path / "gw0.records~"
+    assert folder.written("gw0") == path
+    copy.touch()
+    assert folder.written("gw0") == copy
+    path.touch()
+    assert folder.written("gw0") == path
+    path.unlink()
+    path.symlink_to(copy)
+    assert folder.written("gw0") == copy
+    copy.unlink()
+    copy.symlink_to(path)
+    assert folder.written("gw0") == path
 
 
 def test_session_of_another_user(folder: SessionFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -453,18 +471,22 @@ def test_news_of_what_is_no_file(folder: SessionFolder, make: Callable[[Path], N
     assert list(files.added()) == []
 
 
-def test_session_that_others_may_not_read(folder: SessionFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A manifest that cannot be opened is an error that names it."""
-    monkeypatch.setattr(os, "open", Mock(side_effect=PermissionError(13, "not yours")))
-    with pytest.raises(SpoolError, match=r"session\.json: cannot be read: PermissionError"):
-        folder.read_session()
+def test_copy_of_a_session_that_has_its_name_by_now(folder: SessionFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session that is made again while it is read, and one that others may not read, are told as such."""
+    path = folder.path / "session.json"
+    path.rename(path.with_name("session.json~12"))
+    for error in (FileNotFoundError(2, "gone"), PermissionError(13, "not yours")):
+        monkeypatch.setattr(type(path), "lstat", Mock(side_effect=error))
+        with pytest.raises(SpoolError, match=folder.id):
+            folder.read_session()
 
 
 def test_session_outside_of_a_project_is_restored(tmp_path: Path) -> None:
-    """A spool that is not below the project's state folder is restored without a file for git."""
+    """A folder that another process has made is made again as new, since its age is not known."""
     made = new_session_folder(tmp_path / "spool", "20260102T030405")
     made.restore(SESSION)
-    assert made.read_session() == SESSION
+    assert made.read_session() == REMADE
+    assert made.began_ns > 10**18
     assert not (tmp_path / ".gitignore").exists()
 
 
@@ -480,6 +502,7 @@ def test_everything_of_a_session_comes_back(folder: SessionFolder, is_first: boo
         run_tag="build-9",
         is_first=is_first,
         is_followed=True,
+        is_remade=True,
         thread_fields=(Field("Shard", "2/5"),),
     )
     assert all(getattr(session, each.name) != each.default for each in fields(session))
