@@ -147,7 +147,9 @@ def _with_removed_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of removed settings, hidden: click's own error for an unknown option has no remedy."""
     for name in REMOVED_SETTINGS:
         option = f"--{name.replace('_', '-')}"
-        command = click.option(option, name, hidden=True, expose_value=False, callback=_refuse_removed)(command)
+        command = click.option(
+            option, name, hidden=True, expose_value=False, callback=_refuse_removed, help="Removed."
+        )(command)
     return command
 
 

@@ -159,7 +159,7 @@ def test_a_store_without_its_addresses_is_told(shop: Project, server: CheckedSer
     )
     ran = shop.report(*options, address=server.address)
     assert ran.exit == 0, ran.text
-    assert ran.out.count("artifact_url: nobody tells all that https://f.example/{build} needs") == 1
+    assert ran.out.count("artifact_url: a value that https://f.example/{build} needs is unknown") == 1
     assert not (shop.root / "kept").exists()
     assert len(server.posts("/artifacts")) == 3
 

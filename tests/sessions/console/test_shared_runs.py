@@ -295,7 +295,7 @@ def test_what_is_left_out_is_told_in_a_shared_run(
     ("key", "code", "part"),
     [
         ("{nobody}", 4, "unknown placeholder {nobody}; write one of {build}"),
-        ("{pull_request}", 0, "{pull_request} is not known here: a run of its own is made"),
+        ("{pull_request}", 0, "{pull_request} is not known here: a separate run is created"),
     ],
 )
 def test_key_that_cannot_be_filled(project: Project, server: CheckedServer, key: str, code: int, part: str) -> None:
