@@ -4,23 +4,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.canary import files_with
-from support.deliveries import WrittenSession, ended_session
+from support.delivery_fixtures import token_is_nowhere, written
 from support.scripted_server.checked import checked_in_process
-from support.sessions import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from support.scripted_server.server import ScriptedServer
 
 
-@pytest.fixture(autouse=True)
-def token_is_nowhere(tmp_path: Path) -> Iterator[None]:
-    """After whatever happened, no file has the token: no spool, ledger, log or rejected result."""
-    yield
-    assert files_with(TOKEN, tmp_path) == []
+__all__ = ["token_is_nowhere", "written"]  # fixtures of these tests, too
 
 
 @pytest.fixture
@@ -28,9 +21,3 @@ def server() -> Iterator[ScriptedServer]:
     """Run a scripted server without a socket that checks each request against the contract."""
     with checked_in_process() as server:
         yield server
-
-
-@pytest.fixture
-def written(tmp_path: Path, server: ScriptedServer) -> WrittenSession:
-    """Return a session of three tests that ended in order, nothing of which was sent."""
-    return ended_session(tmp_path, server)
