@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.histories import CaseHistory, RunResults, Series
 
-__all__ = ["ComparedRun", "compared_run", "facts_of", "run_row"]
+__all__ = ["MAX_TESTS", "ComparedRun", "compared_run", "facts_of", "mention", "run_row"]
+
+MAX_TESTS: Final = 1000
+"""Most tests of each list of a document; the counts have all."""
 
 # Runs that are looked through for a base: with more runs of other branches in between there is none.
 _MAX_CANDIDATES: Final = 500
@@ -72,6 +75,11 @@ def run_row(database: Database, run_id: int) -> Json:
     if run is None:
         raise not_found("automation run")
     return run
+
+
+def mention(run: Json) -> Json:
+    """Return a run, by its row, as documents name it; ``at`` is in microseconds since 1970."""
+    return {"run": run["id"], "commit": run["commit"], "at": run["created"]}
 
 
 def facts_of(run: Json) -> RunFacts:

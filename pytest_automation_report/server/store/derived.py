@@ -6,7 +6,6 @@ import json
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_automation_report.findings.fingerprints import failure_of, fingerprint_of
 from pytest_automation_report.server.store.statuses import ResultClass
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ _SELECTION: Final = "Selection"
 _MAX_MESSAGE: Final = 200
 # Of a traceback its end has the innermost frames.
 _MAX_TEXT: Final = 20_000
-_COLLECTION: Final = "collection"
 _WHOLE_NUMBER: Final = re.compile(r"[1-9][0-9]{0,5}")
 
 
@@ -54,6 +52,9 @@ def derived(test: StoredTest, result_class: int) -> Derived:
         failed_attempts = int(attempts) - 1 or None
     if not is_failure:
         return Derived(failed_attempts)
+    # Its expressions take 10 ms to compile: a session whose tests all pass does not pay for them.
+    from pytest_automation_report.findings.fingerprints import failure_of, fingerprint_of  # noqa: PLC0415
+
     cause = _cause(fields)
     meta: Mapping[str, str] = cause.get("meta") or {}
     text = str(cause.get("value") or "")

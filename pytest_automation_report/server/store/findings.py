@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_automation_report.findings.comparison import changes_between, is_partial
 from pytest_automation_report.findings.durations import change_of, ranked
 from pytest_automation_report.findings.time_shares import WorkerTime, time_shares
-from pytest_automation_report.server.store.compared import compared_run, facts_of, run_row
+from pytest_automation_report.server.store.compared import MAX_TESTS, compared_run, facts_of, mention, run_row
 from pytest_automation_report.server.store.flaky import flaky_in_run
-from pytest_automation_report.server.store.histories import NOT_COMPUTED, add_run_of, speed_in
+from pytest_automation_report.server.store.histories import add_run_of, speed_in
 from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.reasons import hexadecimal, reasons_of
 from pytest_automation_report.server.store.tables import CaseRow, ResultRow, RunFindingsRow, RunRow, ThreadRow
@@ -34,9 +34,6 @@ __all__ = ["VERSION", "findings"]
 
 VERSION: Final = 1
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
-
-MAX_TESTS: Final = 1000
-"""Most tests of each list; the counts have all."""
 
 
 def findings(store: Store, run_id: int, base_id: int | None = None) -> Json:
@@ -59,7 +56,8 @@ def findings(store: Store, run_id: int, base_id: int | None = None) -> Json:
 def _stored(database: Database, run_id: int) -> Json | None:
     row: Any = RunFindingsRow.select().where(RunFindingsRow.run == run_id).dicts().execute(database)
     found: Json | None = next(iter(row), None)
-    if found is None or found["version"] < VERSION or found["version"] == NOT_COMPUTED:
+    # `histories.NOT_COMPUTED` is lower than each version.
+    if found is None or found["version"] < VERSION:
         return None
     document: Json = json.loads(found["body"])
     return document
@@ -113,7 +111,7 @@ def _base(subject: ComparedRun) -> Json | None:
     base, row = subject.base, subject.base_row
     if base is None or row is None:
         return None
-    return {"run": base.run.id, "why": base.why, "commit": row["commit"], "at": row["created"]}
+    return {"why": base.why, **mention(row)}
 
 
 def _first(lists: Iterable[Sequence[int]]) -> set[int]:
@@ -195,16 +193,15 @@ class _Tests:
                 if outcome.verdict == "passed":
                     break
                 if outcome.verdict == "failed":
-                    oldest = subject.series.length - len(subject.series.runs) + 1
-                    run_id = subject.series.runs[outcome.run - oldest][0]
+                    run_id = subject.series.run_id(outcome.run)
             else:
                 # The streak is longer than the letters: its first run is noted apart.
                 run_id = history.since if history.since is not None and subject.is_latest else run_id
         if run_id not in self._runs:
-            rows: Any = RunRow.select(RunRow.commit, RunRow.created).where(RunRow.id == run_id).dicts()
+            rows: Any = RunRow.select(RunRow.id, RunRow.commit, RunRow.created).where(RunRow.id == run_id).dicts()
             self._runs[run_id] = next(iter(rows.execute(self._database)), None)
         first = self._runs[run_id]
-        return None if first is None else {"run": run_id, "commit": first["commit"], "at": first["created"]}
+        return None if first is None else mention(first)
 
 
 def _time(database: Database, subject: ComparedRun) -> Json:

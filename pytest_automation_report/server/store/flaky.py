@@ -9,6 +9,7 @@ from peewee import fn
 
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES
 from pytest_automation_report.findings.flakiness import Outcome, flakiness_of
+from pytest_automation_report.server.store.compared import MAX_TESTS
 from pytest_automation_report.server.store.errors import not_found
 from pytest_automation_report.server.store.histories import add_run_of, histories, series_of
 from pytest_automation_report.server.store.tables import CaseRow, ResultRow, RunRow, SourceRow
@@ -28,7 +29,6 @@ __all__ = ["VERSION", "flaky_in_run", "flaky_tests"]
 VERSION: Final = 1
 """Version of the document of a source's flaky tests."""
 
-MAX_TESTS: Final = 1000
 _SHOWN_STATES: Final = frozenset({"flaky", "broken", "suspect"})
 
 
@@ -87,7 +87,7 @@ def _flaky_of_source(database: Database, source_id: int, branch: str) -> list[Js
         states = {
             case_id: flakiness_of(history.outcomes_at(series, series.length))
             for case_id, history in histories(database, series).items()
-            if {"f", "w", "r"} & set(history.letters(series.length))
+            if history.has_failed(series.length)
         }
         shown = {case_id: state for case_id, state in states.items() if state.state in _SHOWN_STATES}
         names = _names(database, shown)
@@ -127,8 +127,7 @@ def flaky_in_run(subject: ComparedRun) -> dict[int, Json]:
             if case.verdict == "passed" and case.has_failed_attempt:
                 found[case_id] = _flaky_entry(flakiness_of([Outcome(1, "passed", has_failed_attempt=True)]))
             continue
-        # Nearly all tests never failed: a look at the letters is enough for them.
-        if not {"f", "w", "r"} & set(history.letters(position)):
+        if not history.has_failed(position):
             continue
         state = flakiness_of(history.outcomes_at(series, position))
         if state.state in _SHOWN_STATES:

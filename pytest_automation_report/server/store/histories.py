@@ -20,7 +20,7 @@ from pytest_automation_report.server.store.statuses import ResultClass
 from pytest_automation_report.server.store.tables import RunFindingsRow, RunRow, SeriesRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from peewee import Database
 
@@ -91,11 +91,20 @@ class Series:
     length: int = 0
     runs: list[tuple[int, str]] = field(default_factory=list)
 
+    @property
+    def oldest(self) -> int:
+        """Number of the first run that is not forgotten."""
+        return self.length - len(self.runs) + 1
+
+    def run_id(self, number: int) -> int:
+        """Return the id of the run with this number, which is not forgotten."""
+        return self.runs[number - self.oldest][0]
+
     def position(self, run_id: int) -> int | None:
         """Return the number of a run in the series, counted from 1; None if it is not among the last ones."""
         for place, (other, _) in enumerate(self.runs):
             if other == run_id:
-                return self.length - len(self.runs) + 1 + place
+                return self.oldest + place
         return None
 
 
@@ -119,12 +128,15 @@ class CaseHistory:
         """Return the outcomes up to a run of the series; those of runs that the series has forgotten are left out."""
         letters = self.letters(position)
         first = position - len(letters) + 1
-        oldest = series.length - len(series.runs) + 1
         return [
-            Outcome(number, _VERDICTS[letter], series.runs[number - oldest][1], letter == "r", letter == "w")
+            Outcome(number, _VERDICTS[letter], series.runs[number - series.oldest][1], letter == "r", letter == "w")
             for number, letter in enumerate(letters, first)
-            if letter != "." and number >= oldest
+            if letter != "." and number >= series.oldest
         ]
+
+    def has_failed(self, position: int) -> bool:
+        """Whether an attempt failed in one of the runs up to this one; the others, nearly all, are stable."""
+        return not {"f", "w", "r"}.isdisjoint(self.letters(position))
 
     def add(self, run_id: int, position: int, letter: str, elapsed: float | None) -> None:
         """Add the outcome of a run; ``elapsed`` is its duration at the speed of a usual run, in microseconds."""
@@ -182,13 +194,15 @@ def series_of(database: Database, run: Json, *, is_locked: bool = False) -> Seri
     )
 
 
-def histories(database: Database, series: Series, cases: Iterable[int] | None = None) -> dict[int, CaseHistory]:
-    """Return the histories of a series by case; of these cases only, if they are few."""
-    sql = 'SELECT "case_id", "position", "outcomes", "durations", "median", "since" FROM "case_history"'
+_HISTORIES: Final = (
+    'SELECT "case_id", "position", "outcomes", "durations", "median", "since" FROM "case_history" WHERE "series_id" ='
+)
+
+
+def histories(database: Database, series: Series) -> dict[int, CaseHistory]:
+    """Return the histories of a series by case."""
     mark = "%s" if database.for_update else "?"
-    values: tuple[int, ...] = (series.id, *(cases or ()))
-    chosen = f' AND "case_id" IN ({", ".join(mark for _ in values[1:])})' if cases is not None else ""
-    rows = execute(database, f'{sql} WHERE "series_id" = {mark}{chosen}', values)
+    rows = execute(database, f"{_HISTORIES} {mark}", (series.id,))
     return {
         case_id: CaseHistory(position, outcomes, tuple(map(int, durations.split())), usual, since)
         for case_id, position, outcomes, durations, usual, since in rows

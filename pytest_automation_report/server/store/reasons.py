@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.findings.fingerprints import masked
+from pytest_automation_report.server.store.compared import MAX_TESTS, mention
 from pytest_automation_report.server.store.tables import CaseRow, ResultRow, RunRow
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["hexadecimal", "reasons_of"]
 
 _MAX_REASONS: Final = 100
-_MAX_TESTS: Final = 1000
 
 
 def hexadecimal(fingerprint: int) -> str:
@@ -38,7 +38,7 @@ def reasons_of(database: Database, subject: ComparedRun) -> list[Json]:
     known = {case.fingerprint for case in before.values() if case.verdict == "failed"}
     reasons = []
     for fingerprint in order:
-        rows = _failures(database, subject, groups[fingerprint][:_MAX_TESTS])
+        rows = _failures(database, subject, groups[fingerprint][:MAX_TESTS])
         titles = Counter(row["message"] or "" for row in rows)
         title, _ = titles.most_common(1)[0]
         reasons.append(
@@ -83,4 +83,4 @@ def _first_run_with(database: Database, run: Json, fingerprint: int) -> Json | N
         .execute(database)
     )
     first = next(iter(rows), None)
-    return None if first is None else {"run": first["id"], "commit": first["commit"], "at": first["created"]}
+    return None if first is None else mention(first)
