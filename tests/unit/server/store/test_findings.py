@@ -9,6 +9,7 @@ import pytest
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.flaky import flaky_tests
+from pytest_automation_report.server.store.inputs import RunSubmission, StoredTest, ThreadSubmission
 from pytest_automation_report.server.store.maintenance import check, remove_run, remove_unused_tests
 from pytest_automation_report.server.store.tables import CaseHistoryRow, RunFindingsRow
 from support.service import SECOND, Service, a_test
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.store.writes import Writer
 
 MS = 1000
 STATUSES = {"p": "passed", "r": "passed", "f": "failed", "s": "skipped", "u": "untested"}
@@ -348,6 +350,25 @@ def test_flaky_tests_of_a_source(runs: Runs) -> None:
     with pytest.raises(ApiError) as unknown:
         flaky_tests(store, 999)
     assert unknown.value.status == 404
+
+
+def test_failing_for_longer_than_outcomes_are_kept(runs: Runs) -> None:
+    """A test that has failed for more than a hundred runs fails since the first of them, not since the hundredth."""
+    store = runs.service.store
+    failing = StoredTest("key0", "test_0", "tests.a", 3)
+
+    def add(writer: Writer) -> int:
+        run = writer.create_run(1, RunSubmission("r", "a-source", None, None, None, None, "[]", ()))
+        thread = writer.create_thread(run, ThreadSubmission(None, None, ()))
+        writer.append_to_thread(thread, ThreadSubmission(None, None, (), (failing,)))
+        writer.complete_run(run, measure_elapsed=True)
+        return run
+
+    made = []
+    for _ in range(104):
+        made.append(store.write(add))
+        last = runs.findings(made[-1])
+    assert last["tests"]["still_failing"][0]["since"]["run"] == made[0]
 
 
 def test_urls_of_findings(runs: Runs) -> None:

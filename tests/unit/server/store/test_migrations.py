@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -114,6 +115,30 @@ def test_a_store_of_every_earlier_version_becomes_one_of_this(
     Store(new).close()
     assert _schema(new_place) == _schema(new)
     assert _version(new_place) == SCHEMA_VERSION
+
+
+def test_columns_of_an_earlier_store_are_derived(new_place: Path | PostgresDatabase, contract: Contract) -> None:
+    """Branch, commit, attempts and reasons of failures that a store has in fields are in its columns, too."""
+    _store_of(6, new_place)
+    mark = "%s" if isinstance(new_place, PostgresDatabase) else "?"
+    failure = [{"name": "Failure", "value": "t", "meta": {"message": "OSError: full"}, "is_highlight": True}]
+    with _opened(new_place) as database:
+        for fields, result_class, key in ((failure, 3, "key1"), ([{"name": "Attempts", "value": "3"}], 2, "key2")):
+            execute(
+                database,
+                f"UPDATE result SET fields = {mark}, result_class = {mark} WHERE run_id = 1 AND case_id ="
+                f' (SELECT id FROM "case" WHERE key = {mark})',
+                (json.dumps(fields), result_class, key),
+            )
+        branch = json.dumps({"name": "Branch", "value": "main"})
+        values = (1, "fields", branch)
+        execute(database, f"INSERT INTO attachment (run_id, kind, body) VALUES ({mark}, {mark}, {mark})", values)
+    Service(new_place, contract).store.close()
+    with _opened(new_place) as database:
+        assert execute(database, "SELECT branch FROM run WHERE id = 1") == [("main",)]
+        columns = "phase, message, fingerprint IS NOT NULL, failed_attempts"
+        rows = execute(database, f"SELECT {columns} FROM result WHERE run_id = 1 ORDER BY id")
+    assert [tuple(row) for row in rows] == [("call", "OSError: full", True, None), (None, None, False, 2)]
 
 
 def test_a_step_that_fails_leaves_the_store_as_it_was(
