@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, query_history, query_tests
+from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, query_tests
+from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, query_history
 from support.service import API, ON_BOTH, ON_SQLITE, a_test
 from support.website import Site, failing
 

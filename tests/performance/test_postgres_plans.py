@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from pytest_automation_report.server.pages.queries import HISTORY_ROWS, PAGE_ROWS, PageReader, Search
+from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, RunReader, Search
+from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, TestReader
 from support.service import ON_POSTGRESQL, Service, a_test
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def test_what_is_read_does_not_grow_with_a_run(grown: Service, asked: Callable[[
     """A run, pages of its tests and what a page shows of it look at as many rows for 20,000 results as for 200."""
 
     def page(run_id: int) -> None:
-        grown.store.read(lambda reader: PageReader(reader.database).tests(run_id, {3: 10, 2: 190}, 1))
+        grown.store.read(lambda reader: RunReader(reader.database).tests(run_id, {3: 10, 2: 190}, 1))
 
     questions: tuple[Callable[[int], object], ...] = (
         grown.run,
@@ -125,11 +126,11 @@ def test_the_outcomes_of_a_test_come_from_an_index(
     """Of a test's 2,000 outcomes only those that are shown are read; a search stops where its page is full."""
     ((often,),) = cluster.execute("SELECT id FROM \"case\" WHERE source_id = 2 AND key = 'key0'")
     asked()
-    grown.store.read(lambda reader: PageReader(reader.database).history(often))
+    grown.store.read(lambda reader: TestReader(reader.database).history(often))
     steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
     assert _scanned(steps) == set()
     assert _rows(steps) <= 3 * HISTORY_ROWS
-    grown.store.read(lambda reader: PageReader(reader.database).found_tests(2, [2], Search("test"), 1))
+    grown.store.read(lambda reader: RunReader(reader.database).found_tests(2, [2], Search("test"), 1))
     steps = _steps(grown.place, asked())  # type: ignore[arg-type] # as above
     assert _scanned(steps) == set()
     assert _rows(steps) <= PAGE_ROWS + 1

@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.server.http.hosts import is_answered
 from pytest_automation_report.server.http.middleware import HEALTH, Extension
-from pytest_automation_report.server.pages.handlers import HomePage, ProjectPage, RunChangesPage, RunPage, TestPage
 from pytest_automation_report.server.pages.rendering import ASSETS, Asset, render, set_html
+from pytest_automation_report.server.pages.run.handlers import RunChangesPage, RunPage
+from pytest_automation_report.server.pages.runs.handlers import HomePage, ProjectPage
+from pytest_automation_report.server.pages.test.handlers import TestPage
 from pytest_automation_report.server.store.artifact_urls import PATH as ARTIFACTS
 from pytest_automation_report.server.store.errors import ApiError
 

@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from pytest_automation_report.server.http import resources
-from pytest_automation_report.server.pages.handlers import _project_page
-from pytest_automation_report.server.pages.view_models import THREADS_SHOWN
+from pytest_automation_report.server.pages.run.view_models import THREADS_SHOWN
+from pytest_automation_report.server.pages.runs.handlers import _project_page
 from pytest_automation_report.server.store.store import Store
 from support.crowded_runs import FIELDS, create_crowded_runs
 from support.processes import line_of, running

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.server.pages.queries import READ_LENGTH
+from pytest_automation_report.server.pages.run.queries import READ_LENGTH
 from pytest_automation_report.server.store.artifact_urls import content_address
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from peewee import fn
 
 from pytest_automation_report.server.store.database import first_order, within
-from pytest_automation_report.server.store.errors import not_found
-from pytest_automation_report.server.store.tables import CaseRow, ProjectRow, ResultRow, RunRow, SourceRow
+from pytest_automation_report.server.store.tables import ResultRow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from peewee import Database
 
@@ -29,11 +28,6 @@ PAGE_ROWS: Final = 200
 READ_LENGTH: Final = 512 * 1024
 """Longest fields of a test, in characters, from which the page of its run reads the message; our clients send less."""
 
-HISTORY_ROWS: Final = 20
-"""Most results of one test that its page shows."""
-
-_SOURCES_SHOWN: Final = 200
-_PROJECTS_SHOWN: Final = 200
 _ROW = (ResultRow.id, ResultRow.name, ResultRow.folder, ResultRow.status, ResultRow.elapsed, ResultRow.thread)
 
 
@@ -58,42 +52,11 @@ class Rows:
     has_more: bool
 
 
-class PageReader:
-    """Read rows for pages from one store."""
+class RunReader:
+    """Read the tests of runs from one store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    def projects(self) -> list[int]:
-        """Return the ids of the projects, lowest first."""
-        query: Any = ProjectRow.select(ProjectRow.id).order_by(ProjectRow.id).limit(_PROJECTS_SHOWN)
-        return [row["id"] for row in self._rows(query)]
-
-    def latest_runs(self, project_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-        """Return the number of runs and the id of the latest one, for each of these projects that has runs."""
-        query: Any = RunRow.select(
-            RunRow.project, fn.COUNT(RunRow.id).alias("count"), fn.MAX(RunRow.id).alias("latest")
-        )
-        rows = self._rows(query.where(RunRow.project.in_(project_ids)).group_by(RunRow.project))
-        return {row["project"]: (row["count"], row["latest"]) for row in rows}
-
-    def home(self, project_id: int) -> str:
-        """Return the path of the page with a project's runs: ``/`` if it is the only project."""
-        return "/" if self.projects() == [project_id] else f"/projects/{project_id}"
-
-    def sources(self, project_id: int) -> list[Json]:
-        """Return id and name of a project's sources, by name, at most 200."""
-        query: Any = SourceRow.select(SourceRow.id, SourceRow.name).where(SourceRow.project == project_id)
-        return self._rows(query.order_by(SourceRow.name).limit(_SOURCES_SHOWN))
-
-    def source_names(self, source_ids: Collection[int]) -> dict[int, str]:
-        """Return the names of these sources by id."""
-        query = SourceRow.select(SourceRow.id, SourceRow.name).where(SourceRow.id.in_(source_ids))
-        return {row["id"]: str(row["name"]) for row in self._rows(query)}
-
-    def source_name(self, source_id: int) -> str:
-        """Return the name of a source."""
-        return self.source_names([source_id])[source_id]
 
     def tests(self, run_id: int, counts: Mapping[int, int], page: int) -> Rows:
         """Return a page of a run's tests, status by status; ``counts`` has the number of tests of each, in this order.
@@ -150,19 +113,6 @@ class PageReader:
         items = [{"folder": name, "counts": counts_by_status} for name, counts_by_status in counts.items()]
         return Rows(items, len(names) > PAGE_ROWS)
 
-    def test(self, result_id: int) -> Json:
-        """Return the whole row of one test, with its key and source; raises `ApiError` (404) for an unknown id."""
-        rows = self._rows(
-            ResultRow.select(ResultRow, CaseRow.key, CaseRow.source).join(CaseRow).where(ResultRow.id == result_id)
-        )
-        if not rows:
-            raise not_found("test")
-        return rows[0]
-
-    def history(self, case_id: int) -> list[Json]:
-        """Return the last results of a test in its source, latest first."""
-        return self._rows(query_history(case_id))
-
     def _rows(self, query: Any) -> list[Json]:  # noqa: ANN401 - peewee's queries have no common type
         return list(query.dicts().execute(self._database))
 
@@ -180,17 +130,3 @@ def with_search(query: Any, search: Search) -> Any:  # noqa: ANN401 - peewee's q
     if search.folder is not None:
         query = query.where(ResultRow.folder == search.folder)
     return query
-
-
-def query_history(case_id: int) -> Any:  # noqa: ANN401 - peewee's queries have no common type
-    """Return the query for the last results of a test, with the runs that they belong to."""
-    columns = (
-        ResultRow.id,
-        ResultRow.status,
-        ResultRow.elapsed,
-        ResultRow.created,
-        RunRow.id.alias("run_id"),
-        RunRow.name,
-    )
-    rows = ResultRow.select(*columns).join(RunRow).where(ResultRow.case == case_id)
-    return rows.order_by(ResultRow.id.desc()).limit(HISTORY_ROWS)
