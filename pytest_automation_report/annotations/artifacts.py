@@ -116,7 +116,7 @@ class _Attachment:
         """Return the reference to a copy in the spool."""
         cleaner = self._collector.cleaner
         try:
-            name, size = self._collector.artifact_spool.keep(content)
+            name, size = self._collector.artifact_spool.add(content)
         except ValueError as error:
             self._collector.add_missing_file(f"that are not kept ({error})", shown)
             return self._field(f"{shown} (not kept: {error})")

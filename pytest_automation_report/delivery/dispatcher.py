@@ -104,8 +104,8 @@ class Dispatcher:
     @property
     def has_kept(self) -> bool:
         """Whether results were rejected, are held since their delivery is unconfirmed, or are damaged."""
-        accounts = self.state.accounts.values()
-        is_aside = any(account.rejected.count or account.held.count for account in accounts)
+        workers = self.state.progress_by_worker.values()
+        is_aside = any(progress.rejected.count or progress.held.count for progress in workers)
         return is_aside or bool(self.state.done.get("damaged"))
 
     @property

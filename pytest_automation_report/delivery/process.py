@@ -115,7 +115,7 @@ class Sender:
         return dispatcher
 
     def _new_follower(self, ledger: LedgerFile) -> SessionFollower:
-        orphans = {worker: account.orphans for worker, account in ledger.state.accounts.items()}
+        orphans = {worker: progress.orphans for worker, progress in ledger.state.progress_by_worker.items()}
         last_words = () if self.captured_output is None else (self.captured_output.last_words,)
         return SessionFollower(
             SpoolReader(self.folder),
@@ -170,8 +170,8 @@ class Sender:
 
     def _hold_results(self, worker: str, queue: WorkerQueue, ledger: LedgerFile) -> None:
         """Hold the waiting results of a queue by an intent that is never sent: a ledger has results only in intents."""
-        account = ledger.state.account(worker)
-        results = [result for result in queue.results if not account.is_settled(result.offset)]
+        progress = ledger.state.progress_of(worker)
+        results = [result for result in queue.results if not progress.is_settled(result.offset)]
         queue.results.clear()  # makes room for the next part of the file
         if results:
             span = results[0].offset, results[-1].offset, len(results)
@@ -243,15 +243,15 @@ class Sender:
         """Write each worker's totals and the end of this life to the ledger, for pytest's summary and `status`."""
         ledger, unsent = dispatcher.ledger, self._count_unsent(follower, dispatcher)
         for worker, queue in follower.queues.by_worker.items():
-            account = ledger.state.account(worker)
+            progress = ledger.state.progress_of(worker)
             ledger.write(
                 "lane",
                 worker=worker,
                 seen=queue.seen,
                 counts=dict(queue.counts),
-                acknowledged=account.acknowledged.count,
-                rejected=account.rejected.count,
-                held=account.held.count,
+                acknowledged=progress.acknowledged.count,
+                rejected=progress.rejected.count,
+                held=progress.held.count,
                 left=unsent[worker],
             )
         is_finished = dispatcher.is_finished

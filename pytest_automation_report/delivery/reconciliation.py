@@ -202,7 +202,7 @@ class Reconciliation:
         """
         ledger = self.context.ledger.state
         is_known = self.context.client.knows_keys or ledger.fencing is not None
-        return not is_known and ledger.account(self.intent.worker).thread is not None
+        return not is_known and ledger.progress_of(self.intent.worker).thread is not None
 
     def _complete_thread(self) -> None:
         self.context.ledger.write("fencing", worker=self.intent.worker, thread=self.intent.thread)

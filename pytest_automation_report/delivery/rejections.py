@@ -183,13 +183,13 @@ class RefusalHandling:
         self._rejected_in_a_row = 0
         self._bisections: dict[str, BisectionState] = {}
 
-    def batch(self, queue: WorkerQueue, account: WorkerProgress) -> Batch:
+    def batch(self, queue: WorkerQueue, progress: WorkerProgress) -> Batch:
         """Form the next batch of a worker, the head of whose queue is still to be sent."""
         bisection = self._bisection(queue.worker)
         suspects = [
             result
             for result in takewhile(lambda result: result.offset <= bisection.until, queue.results)
-            if not account.is_settled(result.offset)
+            if not progress.is_settled(result.offset)
         ]
         if suspects:
             # Full, whatever its size: to find the wrong result does not wait for more results.
@@ -201,7 +201,7 @@ class RefusalHandling:
             )
         bisection.until = -1
         # Lazy: of 1,000 waiting results no more are looked at than a batch holds, and that for each new result.
-        waiting: Iterable[Result] = (result for result in queue.results if not account.is_settled(result.offset))
+        waiting: Iterable[Result] = (result for result in queue.results if not progress.is_settled(result.offset))
         return batch_from(map(self._reducer(bisection), waiting), max_tests=self._max_tests, max_bytes=self._max_bytes)
 
     def append_applied(self, queue: WorkerQueue, batch: Batch, seconds: float) -> None:

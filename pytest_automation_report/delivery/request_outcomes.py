@@ -173,11 +173,11 @@ class ResponseHandler:
     def _new_reconciliation(self, intent: Intent) -> Reconciliation:
         context, batch = self.context, []
         if intent.operation == "append_thread":
-            account = context.ledger.state.account(intent.worker)
+            progress = context.ledger.state.progress_of(intent.worker)
             batch = [
                 result
                 for result in context.queues.of(intent.worker).results
-                if intent.first <= result.offset <= intent.last and not account.is_settled(result.offset)
+                if intent.first <= result.offset <= intent.last and not progress.is_settled(result.offset)
             ]
         return Reconciliation(
             intent,
@@ -202,8 +202,8 @@ class ResponseHandler:
         self.retry_policy.succeeded()
         if refusal is None or batch is None:
             return
-        account = self.context.ledger.state.account(intent.worker)
-        if account.thread == intent.thread and account.in_thread == intent.known:
+        progress = self.context.ledger.state.progress_of(intent.worker)
+        if progress.thread == intent.thread and progress.in_thread == intent.known:
             self._act_on_refusal(intent.worker, batch, refusal)
 
     def _act_on_refusal(self, worker: str, batch: Batch, refusal: RefusedError) -> None:

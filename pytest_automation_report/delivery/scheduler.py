@@ -83,7 +83,7 @@ class Scheduler:
         if not queues.is_decided or state.open_intent is not None:
             return False
         for queue in queues.by_worker.values():
-            self._drop_settled(queue, state.account(queue.worker))
+            self._drop_settled(queue, state.progress_of(queue.worker))
             if queue.results:
                 return False
         if not self._has_something_to_report:
@@ -92,8 +92,8 @@ class Scheduler:
 
     def unsettled(self, queue: WorkerQueue) -> int:
         """Count the results of a queue that are still to be sent."""
-        account = self.state.account(queue.worker)
-        return sum(not account.is_settled(result.offset) for result in queue.results)
+        progress = self.state.progress_of(queue.worker)
+        return sum(not progress.is_settled(result.offset) for result in queue.results)
 
     @property
     def _has_something_to_report(self) -> bool:
@@ -138,26 +138,26 @@ class Scheduler:
         return None
 
     def _worker_request(self, worker: str, in_flight: int) -> Request | None:
-        queue, account = self.context.queues.by_worker[worker], self.state.account(worker)
-        self._drop_settled(queue, account)
+        queue, progress = self.context.queues.by_worker[worker], self.state.progress_of(worker)
+        self._drop_settled(queue, progress)
         if not queue.results:
             self._waiting_since.pop(worker, None)
-            return self._closing_request(queue, account)
+            return self._closing_request(queue, progress)
         now = self.context.runtime.clock()
         age = now - self._waiting_since.setdefault(worker, now)
-        batch = self.refusals.batch(queue, account)
+        batch = self.refusals.batch(queue, progress)
         upload = self.uploads.next_for(batch.results)
         if upload is not None:
             return None if in_flight else upload  # an upload may take long, and responses would wait for it
         limit = self.context.timeouts.batch_age
         if not flush_reason(batch, age_seconds=age, age_limit_seconds=limit, is_closing=queue.is_closed):
             return None
-        if account.thread is None:
+        if progress.thread is None:
             return self._thread_request(queue)
         if self.retry_policy.is_circuit_open:
-            return Request("probe_thread", worker, account.thread)
+            return Request("probe_thread", worker, progress.thread)
         self._waiting_since[worker] = now
-        return self._append_request(queue, account.thread, batch)
+        return self._append_request(queue, progress.thread, batch)
 
     def _append_request(self, queue: WorkerQueue, thread: int, batch: Batch) -> Request:
         observed = max(0, batch.results[-1].ended_us - self._observed_from_us(queue))
@@ -169,25 +169,25 @@ class Scheduler:
         resources = Resources(fields=(Field(WORKER_FIELD, queue.worker), *job_fields))
         return Request("create_thread", queue.worker, resources=resources)
 
-    def _closing_request(self, queue: WorkerQueue, account: WorkerProgress) -> Request | None:
+    def _closing_request(self, queue: WorkerQueue, progress: WorkerProgress) -> Request | None:
         """Return the request that ends a worker's thread, None while the worker may add results or if it has no thread.
 
         In a run of several jobs the last open thread stays open for the note: the run's own fields belong to all jobs.
         """
-        if not queue.is_closed or account.thread is None:
+        if not queue.is_closed or progress.thread is None:
             return None
         if self._leaves_run_open and not self.state.is_noted and self._open_threads == 1:
             if not self._is_all_sent:
                 return None
-            return self._run_upload() or self._note_request("note_thread", queue.worker, account.thread)
-        observed = account.thread_observed + max(0, queue.ended_us - self._observed_from_us(queue))
+            return self._run_upload() or self._note_request("note_thread", queue.worker, progress.thread)
+        observed = progress.thread_observed + max(0, queue.ended_us - self._observed_from_us(queue))
         # Not negative: an imported result file may state a time for the whole that is less than the sum of its tests.
-        computed = max(0, account.thread_computed + queue.elapsed_correction_us)
-        return Request("complete_thread", queue.worker, account.thread, observed=observed, computed=computed)
+        computed = max(0, progress.thread_computed + queue.elapsed_correction_us)
+        return Request("complete_thread", queue.worker, progress.thread, observed=observed, computed=computed)
 
-    def _drop_settled(self, queue: WorkerQueue, account: WorkerProgress) -> None:
+    def _drop_settled(self, queue: WorkerQueue, progress: WorkerProgress) -> None:
         """Remove results from the head of the queue that are not to be sent any more: acknowledged, rejected, held."""
-        while queue.results and account.is_settled(queue.results[0].offset):
+        while queue.results and progress.is_settled(queue.results[0].offset):
             self._observed_until_us[queue.worker] = queue.results.popleft().ended_us
 
     def _observed_from_us(self, queue: WorkerQueue) -> int:
@@ -200,8 +200,8 @@ class Scheduler:
         """Number of threads that are open and stay open, even if all requests in flight succeed."""
         intents = self.state.open_intents.values()
         closing = {intent.worker for intent in intents if intent.operation == "complete_thread"}
-        accounts = self.state.accounts.items()
-        return sum(account.thread is not None for worker, account in accounts if worker not in closing)
+        workers = self.state.progress_by_worker.items()
+        return sum(progress.thread is not None for worker, progress in workers if worker not in closing)
 
     @property
     def _is_all_sent(self) -> bool:

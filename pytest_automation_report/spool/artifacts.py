@@ -93,7 +93,7 @@ class ArtifactSpool:
         self.most_bytes = most_bytes
         self.most_together = most_together
 
-    def keep(self, content: Path | bytes) -> tuple[str, int]:
+    def add(self, content: Path | bytes) -> tuple[str, int]:
         """Copy a file, or bytes, into the spool; return its name there and its size in bytes.
 
         Raises `ArtifactSpoolError` if it is too large, `OSError` if it cannot be read or written.

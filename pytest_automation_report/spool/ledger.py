@@ -218,14 +218,14 @@ class LedgerState:
     # Aliases that replace those that the server does not know: by pytest's status, and by the replaced alias.
     aliases: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
-    accounts: dict[str, WorkerProgress] = field(default_factory=dict)
+    progress_by_worker: dict[str, WorkerProgress] = field(default_factory=dict)
     # Files of results by their names in the spool: uploaded, or not and why.
     stored: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     unstored: dict[str, str] = field(default_factory=dict)
 
-    def account(self, worker: str) -> WorkerProgress:
+    def progress_of(self, worker: str) -> WorkerProgress:
         """Return a worker's progress; creates it for a worker without records."""
-        return self.accounts.setdefault(worker, WorkerProgress())
+        return self.progress_by_worker.setdefault(worker, WorkerProgress())
 
     @property
     def open_intent(self) -> Intent | None:
@@ -239,7 +239,7 @@ class LedgerState:
 
     def total(self, outcome: Literal["acknowledged", "rejected", "held", "dropped"]) -> int:
         """Return the number of results of all workers with this outcome."""
-        return sum(getattr(progress, outcome).count for progress in self.accounts.values())
+        return sum(getattr(progress, outcome).count for progress in self.progress_by_worker.values())
 
     def apply(self, record: Record) -> None:
         """Add one record; unknown kinds, of later versions, change nothing.
@@ -257,7 +257,7 @@ class LedgerState:
             case "ack" | "part" | "not" | "rejected" | "held" | "dropped":
                 self._close(record.kind, members)
             case "aside":
-                self.account(members["worker"]).rejected.add(members["offset"], members["offset"], 1)
+                self.progress_of(members["worker"]).rejected.add(members["offset"], members["offset"], 1)
                 self.reasons.append(str(members["why"]))
             case "fenced":
                 self._answered()
@@ -302,7 +302,7 @@ class LedgerState:
         self.open_intents[intent.number] = intent
         self.next_number = max(self.next_number, intent.number + 1)
         if intent.operation == "append_thread":
-            self.account(intent.worker).orphans.update(intent.orphans)
+            self.progress_of(intent.worker).orphans.update(intent.orphans)
 
     def _close(self, kind: str, members: Mapping[str, Any]) -> None:
         intent = self.open_intents.pop(members["i"], None)
@@ -332,24 +332,24 @@ class LedgerState:
         if intent.operation in {"append_run", "note_thread"}:
             self.is_noted = True  # a note is sent once, whatever the server does with it
         elif intent.operation == "append_thread":
-            account = self.account(intent.worker)
-            ranges = {"rejected": account.rejected, "held": account.held, "dropped": account.dropped}[kind]
+            progress = self.progress_of(intent.worker)
+            ranges = {"rejected": progress.rejected, "held": progress.held, "dropped": progress.dropped}[kind]
             ranges.add(intent.first, intent.last, intent.count)
 
     def _acknowledge_ranges(self, intent: Intent, ranges: Iterable[tuple[int, int, int]]) -> None:
         """Acknowledge the part of a batch that was applied; its thread may still be open."""
-        account = self.account(intent.worker)
+        progress = self.progress_of(intent.worker)
         for first, last, count in ranges:
-            account.acknowledged.add(first, last, count)
-            if account.thread == intent.thread:
-                account.in_thread += count
+            progress.acknowledged.add(first, last, count)
+            if progress.thread == intent.thread:
+                progress.in_thread += count
 
     def _release_held(self, *, is_dropped: bool) -> None:
         """Apply the user's decision on all held results: they are dropped, or sent again."""
-        for account in self.accounts.values():
+        for progress in self.progress_by_worker.values():
             if is_dropped:
-                account.dropped.absorb(account.held)
-            account.held = OffsetRanges()
+                progress.dropped.absorb(progress.held)
+            progress.held = OffsetRanges()
 
     def _leave_run(self) -> None:
         """Forget the run, so that the rest goes to a new one with new threads."""
@@ -357,11 +357,11 @@ class LedgerState:
             self.left_runs.add(self.run)
         self.run, self.is_joined, self.is_noted, self.is_complete = None, False, False, False
         self.is_run_gone = False
-        for worker in self.accounts:
+        for worker in self.progress_by_worker:
             self._leave_thread(worker)
 
     def _acknowledge(self, intent: Intent, new_id: int | None) -> None:
-        account = self.account(intent.worker) if intent.worker else None
+        progress = self.progress_of(intent.worker) if intent.worker else None
         match intent.operation:
             case "create_run":
                 self.run = new_id
@@ -369,23 +369,23 @@ class LedgerState:
                 self.is_noted = True
             case "complete_run":
                 self.is_complete = True
-            case "create_thread" if account is not None and new_id is not None:
-                account.thread, account.in_thread = new_id, 0
-                account.thread_observed = account.thread_computed = 0
-                account.threads.append(new_id)
-            case "append_thread" if account is not None:
-                account.acknowledged.add(intent.first, intent.last, intent.count)
-                account.in_thread += intent.count
-                account.thread_observed += intent.observed
-                account.thread_computed += intent.computed
+            case "create_thread" if progress is not None and new_id is not None:
+                progress.thread, progress.in_thread = new_id, 0
+                progress.thread_observed = progress.thread_computed = 0
+                progress.threads.append(new_id)
+            case "append_thread" if progress is not None:
+                progress.acknowledged.add(intent.first, intent.last, intent.count)
+                progress.in_thread += intent.count
+                progress.thread_observed += intent.observed
+                progress.thread_computed += intent.computed
             case "complete_thread":
                 self._leave_thread(intent.worker)
             case _:
                 pass
 
     def _leave_thread(self, worker: str) -> None:
-        account = self.account(worker)
-        account.thread, account.in_thread = None, 0
+        progress = self.progress_of(worker)
+        progress.thread, progress.in_thread = None, 0
 
 
 def _intent_from(members: Mapping[str, Any]) -> Intent:

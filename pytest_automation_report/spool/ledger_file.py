@@ -155,7 +155,7 @@ class LedgerFile:
         """
         first, last, count = span
         observed, computed = elapsed
-        known = self.state.account(worker).in_thread if worker else 0
+        known = self.state.progress_of(worker).in_thread if worker else 0
         intent = Intent(
             number=self.state.next_number,
             operation=operation,

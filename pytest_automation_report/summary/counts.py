@@ -235,7 +235,7 @@ def tally_from(
 
 
 def _worker_counts(file: _WorkerFile, state: LedgerState) -> WorkerCounts:
-    progress = state.account(file.worker)
+    progress = state.progress_of(file.worker)
     if state.is_done:
         return WorkerCounts.from_ledger(file.worker, file.counts, progress, state.lanes.get(file.worker, {}))
     return WorkerCounts.from_spool(file.worker, file.counts, progress)

@@ -184,7 +184,7 @@ class SenderModel(RuleBasedStateMachine):
         timeouts = Timeouts(batch_age=0.0)
         ledger = LedgerFile(self.written.folder.ledger)
         self.stack.callback(ledger.close)
-        orphans = {worker: account.orphans for worker, account in ledger.state.accounts.items()}
+        orphans = {worker: progress.orphans for worker, progress in ledger.state.progress_by_worker.items()}
         queues = WorkerQueues(RecordingOptions(), orphans)
         session = self.stack.enter_context(requests.Session())
         session.mount(ORIGIN, self.network)

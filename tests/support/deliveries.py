@@ -243,7 +243,7 @@ def stepping(
     """
     clock, timeouts = clock or Clock(), timeouts or Timeouts()
     ledger = LedgerFile(written.folder.ledger)
-    orphans = {worker: account.orphans for worker, account in ledger.state.accounts.items()}
+    orphans = {worker: progress.orphans for worker, progress in ledger.state.progress_by_worker.items()}
     queues = WorkerQueues(RecordingOptions.from_json(written.session.rules), orphans)
     # This process stands for a pytest that lives: nothing is decided before the session's end is written.
     following = SessionFollower(SpoolReader(written.folder), queues, timeouts, Process(os.getpid()))

@@ -126,7 +126,7 @@ def sent(folder: Path, server: ScriptedServer, *more: str) -> Ran:
 def acknowledged(folder: Path) -> int:
     """Return how many results the senders know that the server has; a server's own count is ahead of its answers."""
     states = [ledger_from(each / "ledger") for each in spools(folder)]
-    return sum(account.acknowledged.count for state in states for account in state.accounts.values())
+    return sum(progress.acknowledged.count for state in states for progress in state.progress_by_worker.values())
 
 
 def wait_for_senders(folder: Path) -> None:

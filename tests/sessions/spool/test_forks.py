@@ -37,9 +37,9 @@ def test_a_forked_process_keeps_nothing(tmp_path: Path) -> None:
     pid = os.fork()
     if pid == 0:
         try:
-            own.keep(b"child")
+            own.add(b"child")
         except ArtifactSpoolError:
             os._exit(7)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
-    assert own.keep(b"parent") == ("main-1", 6)
+    assert own.add(b"parent") == ("main-1", 6)

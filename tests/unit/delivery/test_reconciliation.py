@@ -134,7 +134,7 @@ def test_part_of_an_append_is_told_by_name(tmp_path: Path, is_restarted: bool) -
             stepper.run()
             assert stepper.delivery.is_finished
             assert not stepper.delivery.has_kept
-            assert stepper.delivery.state.account("main").acknowledged.count == 260
+            assert stepper.delivery.state.progress_of("main").acknowledged.count == 260
         assert_complete(server, numbered(260))
 
 
@@ -154,7 +154,7 @@ def test_list_that_cannot_be_followed(tmp_path: Path, order: str) -> None:
         written = ended_session(tmp_path, server, 8)
         with stepping(written) as stepper:
             stepper.run()
-            assert stepper.delivery.state.account("main").held.count == 8
+            assert stepper.delivery.state.progress_of("main").held.count == 8
 
 
 def test_part_of_an_append_is_held(tmp_path: Path) -> None:
@@ -167,8 +167,8 @@ def test_part_of_an_append_is_held(tmp_path: Path) -> None:
                 stepper.run()
                 assert stepper.delivery.is_finished
                 assert stepper.delivery.has_kept
-                account = stepper.delivery.state.account("main")
-                assert (account.held.count, account.acknowledged.count, stepper.delivery.left) == (4, 0, 0)
+                progress = stepper.delivery.state.progress_of("main")
+                assert (progress.held.count, progress.acknowledged.count, stepper.delivery.left) == (4, 0, 0)
                 (reason,) = stepper.delivery.state.reasons
                 assert reason.startswith("2 of the 4 results of one request arrived in thread 1: the server does not")
         assert result_names(server) == ["test_0", "test_1"]
@@ -194,7 +194,7 @@ def test_held_results_are_given_up_when_that_is_asked_for(tmp_path: Path) -> Non
             stepper.run()
             assert stepper.delivery.is_finished
             assert not stepper.delivery.has_kept
-            assert stepper.delivery.state.account("main").dropped.count == 4
+            assert stepper.delivery.state.progress_of("main").dropped.count == 4
         assert result_names(server) == numbered(2)
 
 
@@ -204,8 +204,8 @@ def test_other_batches_go_on_after_a_held_one(tmp_path: Path) -> None:
         server.script([unreadable()])
         with stepping(ended_session(tmp_path, server, 260)) as stepper:
             stepper.run()
-            account = stepper.delivery.state.account("main")
-            assert (account.held.count, account.acknowledged.count) == (250, 10)
+            progress = stepper.delivery.state.progress_of("main")
+            assert (progress.held.count, progress.acknowledged.count) == (250, 10)
         assert len(result_names(server)) == 125 + 10
 
 
@@ -219,8 +219,8 @@ def test_nothing_readable(tmp_path: Path) -> None:
         with stepping(ended_session(tmp_path, server, 260)) as stepper:
             stepper.run()
             assert stepper.delivery.is_finished
-            account = stepper.delivery.state.account("main")
-            assert (account.held.count, account.acknowledged.count) == (250, 10)
+            progress = stepper.delivery.state.progress_of("main")
+            assert (progress.held.count, progress.acknowledged.count) == (250, 10)
         assert_complete(server, numbered(260))
 
 

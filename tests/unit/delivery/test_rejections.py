@@ -70,7 +70,7 @@ def test_named_test_is_set_aside(tmp_path: Path) -> None:
         stepper = delivered(written)
         assert stepper.delivery.is_finished
         assert stepper.delivery.has_kept
-        assert stepper.delivery.state.account("main").rejected.count == 2
+        assert stepper.delivery.state.progress_of("main").rejected.count == 2
         assert_all_but(server, 250, *bad)
         assert len(appends(server)) == 2
         found = rejected(written)
@@ -79,7 +79,7 @@ def test_named_test_is_set_aside(tmp_path: Path) -> None:
         assert "tests.200.key: It is wrong." in found[1]["why"]
         assert stepper.delivery.state.reasons[0].startswith("test_it.py::test_7: POST ")
         again = delivered(written)
-        assert again.delivery.state.account("main").rejected.count == 2
+        assert again.delivery.state.progress_of("main").rejected.count == 2
         assert len(appends(server)) == 2
 
 

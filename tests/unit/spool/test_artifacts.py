@@ -36,10 +36,10 @@ def test_what_is_kept_is_read(tmp_path: Path) -> None:
     """A file and bytes are there under names of ours, private, whatever becomes of the file."""
     own, path = stash(tmp_path), tmp_path / "a b.txt"
     path.write_bytes(b"from a file")
-    assert own.keep(path) == ("main-1", 11)
+    assert own.add(path) == ("main-1", 11)
     path.write_bytes(b"changed")
-    assert own.keep(b"bytes") == ("main-2", 5)
-    assert own.keep(b"") == ("main-3", 0)
+    assert own.add(b"bytes") == ("main-2", 5)
+    assert own.add(b"") == ("main-3", 0)
     assert [read(tmp_path, f"main-{number}") for number in (1, 2, 3)] == [b"from a file", b"bytes", b""]
     assert (tmp_path / "files").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "files/main-1").stat().st_mode & 0o777 == 0o600
@@ -50,14 +50,14 @@ def test_limits(tmp_path: Path) -> None:
     own, path = stash(tmp_path, most=10, together=25), tmp_path / "large"
     path.write_bytes(b"x" * 11)
     with pytest.raises(ArtifactSpoolError, match=r"larger than 10 bytes \(artifact_size\)"):
-        own.keep(path)
+        own.add(path)
     assert list((tmp_path / "files").iterdir()) == []
-    names = [own.keep(b"x" * 10)[0] for _ in range(2)]
+    names = [own.add(b"x" * 10)[0] for _ in range(2)]
     with pytest.raises(ArtifactSpoolError, match=r"more than 25 bytes would wait to be sent \(artifact_total\)"):
-        own.keep(b"x" * 6)
-    assert own.keep(b"x" * 5)[1] == 5
+        own.add(b"x" * 6)
+    assert own.add(b"x" * 5)[1] == 5
     remove_spooled(tmp_path, names[0])
-    assert own.keep(b"x" * 10)[1] == 10
+    assert own.add(b"x" * 10)[1] == 10
     assert sum(each.stat().st_size for each in (tmp_path / "files").iterdir()) == 25
 
 
@@ -66,13 +66,13 @@ def test_a_file_that_is_being_written_counts_once(tmp_path: Path) -> None:
     megabyte = 1 << 20
     own, path = stash(tmp_path, most=3 * megabyte, together=5 * megabyte // 2), tmp_path / "video"
     path.write_bytes(b"x" * 2 * megabyte)
-    remove_spooled(tmp_path, own.keep(b"x" * megabyte)[0])
-    assert own.keep(path) == ("main-2", 2 * megabyte)
+    remove_spooled(tmp_path, own.add(b"x" * megabyte)[0])
+    assert own.add(path) == ("main-2", 2 * megabyte)
 
 
 def test_workers_share_the_folder(tmp_path: Path) -> None:
     """Each worker's files have its name; no worker's name is a path."""
-    assert [stash(tmp_path, worker).keep(b"1")[0] for worker in ("gw0", "gw1", "../a/b")] == [
+    assert [stash(tmp_path, worker).add(b"1")[0] for worker in ("gw0", "gw1", "../a/b")] == [
         "gw0-1",
         "gw1-1",
         "___a_b-1",
@@ -87,8 +87,8 @@ def test_a_name_that_is_taken_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "files/main-1").symlink_to(tmp_path / "target")
     own = stash(tmp_path)
     with pytest.raises(FileExistsError):
-        own.keep(b"new")
-    assert own.keep(b"new") == ("main-2", 3)
+        own.add(b"new")
+    assert own.add(b"new") == ("main-2", 3)
     assert (tmp_path / "target").read_bytes() == b"precious"
 
 
@@ -97,7 +97,7 @@ def test_a_name_that_is_taken_is_not_written_over(tmp_path: Path) -> None:
 )
 def test_only_our_names_are_opened(tmp_path: Path, name: str) -> None:
     """Whatever a record calls a file, a path is never one."""
-    stash(tmp_path).keep(b"1")
+    stash(tmp_path).add(b"1")
     assert not is_spooled_name(name)
     with pytest.raises(SpoolError, match="names no file"):
         open_spooled(tmp_path, name)
@@ -123,4 +123,4 @@ def test_another_worker_makes_the_folder_at_the_same_moment(tmp_path: Path, monk
         make(path, mode)
 
     monkeypatch.setattr(own, "_mkdir", quicker)
-    assert own.keep(b"picture") == ("gw0-1", 7)
+    assert own.add(b"picture") == ("gw0-1", 7)

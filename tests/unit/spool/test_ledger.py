@@ -51,10 +51,10 @@ def _run_intent(number: int, operation: Operation) -> dict[str, Any]:
 def test_acknowledged_batch_is_settled() -> None:
     """Results of a confirmed batch are not sent again; those outside its offsets are."""
     state = _state(*_thread(1, 5), _append(2, 100, 300, 3, observed=40, computed=30), ("ack", {"i": 2, "id": None}))
-    account = state.account("gw0")
-    assert [account.is_settled(offset) for offset in (99, 100, 200, 300, 301)] == [False, True, True, True, False]
-    assert (account.thread, account.in_thread, account.acknowledged.count) == (5, 3, 3)
-    assert (account.thread_observed, account.thread_computed) == (40, 30)
+    progress = state.progress_of("gw0")
+    assert [progress.is_settled(offset) for offset in (99, 100, 200, 300, 301)] == [False, True, True, True, False]
+    assert (progress.thread, progress.in_thread, progress.acknowledged.count) == (5, 3, 3)
+    assert (progress.thread_observed, progress.thread_computed) == (40, 30)
     assert state.open_intent is None
 
 
@@ -64,7 +64,7 @@ def test_intent_without_an_outcome_stays_open() -> None:
     assert state.open_intent is not None
     assert state.open_intent.number == 2
     assert state.next_number == 3
-    assert not state.account("gw0").is_settled(100)
+    assert not state.progress_of("gw0").is_settled(100)
 
 
 def test_several_intents_are_open() -> None:
@@ -72,7 +72,7 @@ def test_several_intents_are_open() -> None:
     intents = [_append(number, 100, 300, 3, worker=f"gw{number}") for number in (1, 2, 3)]
     state = _state(*intents, ("ack", {"i": 2, "id": None}), ("not", {"i": 1}))
     assert list(state.open_intents) == [3]
-    assert [state.account(f"gw{number}").is_settled(100) for number in (1, 2, 3)] == [False, True, False]
+    assert [state.progress_of(f"gw{number}").is_settled(100) for number in (1, 2, 3)] == [False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def test_damaged_acknowledgement(later: dict[str, int], is_there: bool) -> None:
     (kind, members) = _append(3, 400, 500, 2)
     state = _state(*_thread(1, 5), _append(2, 100, 300, 3), (kind, {**members, **later}))
     assert list(state.open_intents) == ([3] if is_there else [2, 3])
-    assert state.account("gw0").is_settled(100) is is_there
+    assert state.progress_of("gw0").is_settled(100) is is_there
 
 
 def test_not_applied_batch_is_sent_again() -> None:
     """A batch that the server has not got is neither settled nor open."""
     state = _state(*_thread(1, 5), _append(2, 100, 300, 3), ("not", {"i": 2}))
     assert state.open_intent is None
-    assert not state.account("gw0").is_settled(100)
-    assert state.account("gw0").in_thread == 0
+    assert not state.progress_of("gw0").is_settled(100)
+    assert state.progress_of("gw0").in_thread == 0
 
 
 def test_rejected_and_held_batches_are_set_aside_with_their_reason() -> None:
@@ -102,20 +102,20 @@ def test_rejected_and_held_batches_are_set_aside_with_their_reason() -> None:
         _append(1, 0, 9, 2), ("rejected", {"i": 1, "why": "bad key"}),
         _append(2, 10, 19, 3), ("held", {"i": 2, "why": "1 of 3 arrived"}),
     )  # fmt: skip
-    account = state.account("gw0")
-    assert account.is_settled(5)
-    assert account.is_settled(15)
-    assert (account.rejected.count, account.held.count, account.acknowledged.count) == (2, 3, 0)
+    progress = state.progress_of("gw0")
+    assert progress.is_settled(5)
+    assert progress.is_settled(15)
+    assert (progress.rejected.count, progress.held.count, progress.acknowledged.count) == (2, 3, 0)
     assert state.reasons == ["bad key", "1 of 3 arrived"]
 
 
 def test_fence_leaves_the_thread() -> None:
     """After a fence the worker has no open thread, and a new one begins with nothing in it."""
     state = _state(*_thread(1, 5), _append(2, 0, 9, 2), ("fenced", {"worker": "gw0"}), ("ack", {"i": 2, "id": None}))
-    assert state.account("gw0").thread is None
+    assert state.progress_of("gw0").thread is None
     state = _state(*_thread(1, 5), _append(2, 0, 9, 2), ("ack", {"i": 2, "id": None}), *_thread(3, 6))
-    assert (state.account("gw0").thread, state.account("gw0").in_thread) == (6, 0)
-    assert state.account("gw0").threads == [5, 6]
+    assert (state.progress_of("gw0").thread, state.progress_of("gw0").in_thread) == (6, 0)
+    assert state.progress_of("gw0").threads == [5, 6]
 
 
 def test_outcome_of_another_intent_is_passed_over() -> None:
@@ -127,7 +127,7 @@ def test_outcome_of_another_intent_is_passed_over() -> None:
 def test_attempts_once_reported_as_unfinished_stay_so() -> None:
     """The numbers of attempts that were announced as never finished are kept, whatever became of the POST."""
     state = _state(_append(2, 0, 9, 2, orphans=(7,)), ("not", {"i": 2}))
-    assert state.account("gw0").orphans == {7}
+    assert state.progress_of("gw0").orphans == {7}
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 5)), max_size=20))
@@ -184,10 +184,10 @@ def test_totals_are_of_all_workers() -> None:
 def test_held_results_are_let_go(is_dropped: bool) -> None:  # noqa: FBT001 - a parameter
     """What was held is to be sent again, or given up and counted as that; what has arrived stays."""
     state = _held(("unheld", {"dropped": is_dropped}))
-    account = state.account("gw0")
-    assert (account.held.count, account.dropped.count, account.acknowledged.count) == (0, 2 * is_dropped, 3)
-    assert account.is_settled(5) is is_dropped
-    assert account.is_settled(15)
+    progress = state.progress_of("gw0")
+    assert (progress.held.count, progress.dropped.count, progress.acknowledged.count) == (0, 2 * is_dropped, 3)
+    assert progress.is_settled(5) is is_dropped
+    assert progress.is_settled(15)
 
 
 def test_new_run_leaves_the_old_one_with_its_threads() -> None:
@@ -196,8 +196,8 @@ def test_new_run_leaves_the_old_one_with_its_threads() -> None:
         ("intent", _run_intent(4, "create_run")), ("ack", {"i": 4, "id": 12}), ("new-run", {}),
     )  # fmt: skip
     assert (state.run, state.left_runs, state.is_complete, state.is_noted) == (None, {12}, False, False)
-    assert state.account("gw0").thread is None
-    assert state.account("gw0").acknowledged.count == 3
+    assert state.progress_of("gw0").thread is None
+    assert state.progress_of("gw0").acknowledged.count == 3
     state.apply(Record("new-run", {}))
     assert state.left_runs == {12}
 
@@ -205,13 +205,13 @@ def test_new_run_leaves_the_old_one_with_its_threads() -> None:
 def test_part_of_a_batch_is_acknowledged() -> None:
     """The part of a batch that has arrived is settled and counts in its thread, the rest is to be sent."""
     state = _state(*_thread(1, 5), _append(2, 0, 30, 3), ("part", {"i": 2, "ranges": [[0, 9, 1], [20, 30, 1]]}))
-    account = state.account("gw0")
-    assert (account.acknowledged.count, account.in_thread) == (2, 2)
-    assert [account.is_settled(each) for each in (5, 15, 25)] == [True, False, True]
+    progress = state.progress_of("gw0")
+    assert (progress.acknowledged.count, progress.in_thread) == (2, 2)
+    assert [progress.is_settled(each) for each in (5, 15, 25)] == [True, False, True]
     state = _state(
         *_thread(1, 5), _append(2, 0, 9, 2), ("fenced", {"worker": "gw0"}), ("part", {"i": 2, "ranges": [[0, 4, 1]]})
     )
-    assert state.account("gw0").in_thread == 0
+    assert state.progress_of("gw0").in_thread == 0
 
 
 def test_lanes_and_end_are_what_the_last_life_wrote() -> None:
@@ -265,19 +265,19 @@ def test_ranges_that_lie_around_others() -> None:
 def test_thread_of_nobody() -> None:
     """A thread that was made for no worker, as no sender writes it, changes nothing."""
     state = _state(("intent", _run_intent(1, "create_thread")), ("ack", {"i": 1, "id": 5}))
-    assert state.accounts == {}
+    assert state.progress_by_worker == {}
 
 
 def test_nothing_is_known_at_first() -> None:
     """A ledger without records tells of no run, no thread, no request and no trouble; the first intent is number 1."""
-    state, account = LedgerState(), WorkerProgress()
+    state, progress = LedgerState(), WorkerProgress()
     flags = (state.is_joined, state.is_noted, state.is_complete, state.is_done, state.is_ready)
     assert (state.run, *flags) == (None, *[False] * 5)
     assert (state.open_intent, state.next_number, state.sender_pid, state.answers) == (None, 1, 0, 0)
     assert (state.trouble, state.trouble_class, state.fencing, state.unstored_reasons) == ("", "", None, ())
-    counts = (account.in_thread, account.thread_observed, account.thread_computed, account.acknowledged.count)
-    assert (account.thread, *counts) == (None, 0, 0, 0, 0)
-    assert account.is_settled(0) is False
+    counts = (progress.in_thread, progress.thread_observed, progress.thread_computed, progress.acknowledged.count)
+    assert (progress.thread, *counts) == (None, 0, 0, 0, 0)
+    assert progress.is_settled(0) is False
     assert astuple(Intent(7, "create_run")) == (7, "create_run", "", 0, 0, 0, 0, 0, (), 0, 0, 0.0)
 
 
@@ -332,9 +332,9 @@ def test_files_that_were_stored_or_not() -> None:
 def test_single_results_are_set_aside() -> None:
     """A result that the server cannot take is settled, alone, with its reason."""
     state = _state(("aside", {"worker": "gw1", "offset": 40, "why": "test_x: bad key"}))
-    account = state.accounts["gw1"]
-    assert [account.is_settled(each) for each in (39, 40, 41)] == [False, True, False]
-    assert (account.rejected.count, state.reasons) == (1, ["test_x: bad key"])
+    progress = state.progress_by_worker["gw1"]
+    assert [progress.is_settled(each) for each in (39, 40, 41)] == [False, True, False]
+    assert (progress.rejected.count, state.reasons) == (1, ["test_x: bad key"])
 
 
 def test_run_of_others() -> None:
@@ -357,7 +357,7 @@ def test_completions() -> None:
     assert (state.is_complete, state.is_noted) == (True, False)
     closing = Intent(2, "complete_thread", "gw0", 5).members()
     state = _state(*_thread(1, 5), ("intent", closing), ("ack", {"i": 2, "id": None}))
-    assert (state.account("gw0").thread, state.is_complete) == (None, False)
+    assert (state.progress_of("gw0").thread, state.is_complete) == (None, False)
 
 
 @pytest.mark.parametrize("operation", ["create_run", "create_thread", "complete_thread"])
@@ -365,12 +365,12 @@ def test_refusal_of_what_has_no_results(operation: Operation) -> None:
     """A refused request that brings no results takes none out of what is to be sent."""
     refused = Intent(1, operation, "gw0", 5, 0, 9, 2).members()
     state = _state(("intent", refused), ("rejected", {"i": 1, "why": "no"}))
-    assert not state.account("gw0").is_settled(5)
+    assert not state.progress_of("gw0").is_settled(5)
     assert state.total("rejected") == state.total("dropped") == 0
 
 
 def test_dropped_batch() -> None:
     """A batch that was given up is settled and counted apart."""
     state = _state(_append(1, 0, 9, 2), ("dropped", {"i": 1, "why": "asked for"}))
-    assert state.account("gw0").is_settled(5)
+    assert state.progress_of("gw0").is_settled(5)
     assert (state.total("dropped"), state.total("held")) == (2, 0)
