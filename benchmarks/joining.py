@@ -22,7 +22,7 @@ from pathlib import Path
 import requests
 from store import a_test
 
-from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.http_client import HttpClient
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, NewRun, Resources, Token
 from pytest_automation_report.cli.shared_runs import completed_jobs
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
@@ -50,7 +50,7 @@ class Step:
     read_bytes: int
 
 
-def measured(client: Client, jobs: int) -> list[Step]:
+def measured(client: HttpClient, jobs: int) -> list[Step]:
     """Let so many jobs join, one after the other, and return a line for each step."""
     found = []
     tests = json.dumps([a_test(number) for number in range(TESTS)])
@@ -72,7 +72,7 @@ def measured(client: Client, jobs: int) -> list[Step]:
     return found
 
 
-def joined(client: Client) -> int:
+def joined(client: HttpClient) -> int:
     """Return the run of the key, as the sender finds or makes it."""
     world = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
     joining = SharedRunLookup(client, NewRun("shared", "suite", tags=(TAG,)), TAG, Timeouts(), world)
@@ -82,7 +82,7 @@ def joined(client: Client) -> int:
             return run
 
 
-def report(client: Client, run: int, job: int, tests: str) -> None:
+def report(client: HttpClient, run: int, job: int, tests: str) -> None:
     """Do what the sender does for a job of one process."""
     whose = (Field("Worker", "main"), Field(JOB_FIELD, f"20261125T160407-{job:08x}"), Field("Shard", f"{job + 1}/1000"))
     key = f"job-{job}"
@@ -115,7 +115,7 @@ def main() -> None:
         place = postgres_database(RawSetting(database, "--database")) or Path(database)
         token = Token("benchmark")
         session.mount("http+local://", StoreAdapter(place, token))
-        found = measured(Client(session, EMBEDDED_ORIGIN, token, project_id=1), options.jobs)
+        found = measured(HttpClient(session, EMBEDDED_ORIGIN, token, project_id=1), options.jobs)
     if options.json:
         options.json.write_text(json.dumps([asdict(each) for each in found], indent=1))
 

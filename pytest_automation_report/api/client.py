@@ -1,78 +1,52 @@
-"""Send the requests of the automation runs API over one requests session.
+"""Define the operations of the automation runs API.
 
 Each method makes exactly one request. It returns the parsed response or raises one of the `ClientError` classes; the
-caller decides whether to repeat the request. The token goes into a header of each request and nowhere else.
+caller decides whether to repeat the request. How a request is made is up to the subclass: `api.http_client` sends it to
+a server.
 """
 
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from datetime import timezone
-from http.client import HTTPException
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
-import requests
-from requests.auth import AuthBase
-from urllib3.exceptions import HTTPError
-
-from pytest_automation_report.api.artifacts import ARTIFACTS_PATH, KEEPS_HEADER, StoredFile
-from pytest_automation_report.api.classification import HttpResponse, NoResponse, Outcome, RequestInfo, classify
-from pytest_automation_report.api.exchange import CONNECT_SECONDS, GRACE_SECONDS, Exchange
+from pytest_automation_report.api.artifacts import ARTIFACTS_PATH, StoredFile
+from pytest_automation_report.api.classification import RequestInfo
 from pytest_automation_report.api.responses import created_id, page_of_runs, page_of_sources, page_of_tests, run_from
-from pytest_automation_report.api.transport import WatchedAdapter
-from pytest_automation_report.errors import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from typing import BinaryIO
 
-    from pytest_automation_report.api.models import Json, NewRun, Resources, Token
+    from pytest_automation_report.api.models import Json, NewRun, Resources
     from pytest_automation_report.api.responses import Page, Run, RunTest
 
-ANSWER_BYTES = 16 * 1024 * 1024
-"""The longest response body that is read, in bytes. A run of a thousand threads has more than one million."""
-
-_CHUNK_BYTES = 64 * 1024
-# The deadline of an upload grows with the file: it is enough for a connection of this speed.
-_MIN_UPLOAD_BYTES_PER_SECOND = 128 * 1024
-_NO_CONTENT = 204
 # A page behind all runs: its response has the total and no run.
 _PAGE_PAST_THE_END = 1_000_000
 
 RunExpand: TypeAlias = Literal["automation_sources"]
 
-_Query: TypeAlias = "dict[str, str]"
+Query: TypeAlias = "dict[str, str]"
+"""The query parameters of a request."""
 
 T = TypeVar("T")
 
 
-class Client:
-    """Client of one project on one server.
+class Client(ABC):
+    """Client of one project of one server or store.
 
-    ``origin`` has a scheme and a host and no path. The caller owns ``session`` and closes it. One request and its
-    response have ``deadline_seconds`` in all, with name look-up and connecting; the deadline does not hold for the
-    embedded server, which runs in this process. Raises `SettingError` for a token that cannot stand in a header. Every
-    method raises `NotSentError`, `ThrottledError`, `RefusedError`, `TokenRefusedError` or `UnknownAnswerError`.
+    Every method raises `NotSentError`, `ThrottledError`, `RefusedError`, `TokenRefusedError` or `UnknownAnswerError`.
     """
 
-    def __init__(
-        self, session: requests.Session, origin: str, token: Token, *, project_id: int, deadline_seconds: float = 30.0
-    ) -> None:
-        if not token.value.isascii() or not token.value.isprintable() or " " in token.value or not token.value:
-            raise SettingError("token", token, "use the letters, digits and signs that the server has shown")
-        self._session = session
-        self._origin = origin.rstrip("/")
-        self._token = token
+    def __init__(self, project_id: int) -> None:
         self._project_id = project_id
-        self._deadline_seconds = deadline_seconds
-        # The next three are learnt from the headers of responses, and never forgotten.
+        # The next three are learnt from responses, and never forgotten.
         self._knows_keys = False
         self._artifact_bytes: int | None = None
         self._has_answered = False
-
-    def __repr__(self) -> str:
-        return f"Client({self._origin!r}, project_id={self._project_id})"
 
     @property
     def knows_keys(self) -> bool:
@@ -89,14 +63,12 @@ class Client:
         """Size of the largest file that the server stores, in bytes; None for a server that is not our embedded one."""
         return self._artifact_bytes
 
+    @abstractmethod
     def rest(self) -> None:
         """Close idle connections; no request may be in flight.
 
         The first test of a session may run for an hour: until it ends, the sender occupies no connection of the server.
         """
-        for adapter in self._session.adapters.values():
-            if isinstance(adapter, WatchedAdapter):
-                adapter.rest()
 
     def put_artifact(self, content: BinaryIO, size: int, name: str) -> StoredFile:
         """Upload a file of ``size`` bytes to our embedded server, which stores equal contents once.
@@ -104,10 +76,7 @@ class Client:
         Must not be called while `artifact_bytes` is None: no other server has this operation.
         """
         info = RequestInfo("POST", ARTIFACTS_PATH, 201)
-        seconds = self._deadline_seconds + size / _MIN_UPLOAD_BYTES_PER_SECOND
-        # requests would send an empty file in chunks, without a Content-Length.
-        body = content if size else b""
-        return self._call(info, StoredFile.from_json, body=body, query={"name": name}, deadline_seconds=seconds)
+        return self._call(info, StoredFile.from_json, file=(content, size), query={"name": name})
 
     def create_run(self, run: NewRun, *, key: str = "") -> int:
         """Create a run and return its id."""
@@ -236,79 +205,24 @@ class Client:
     def _do(self, path: str, body: bytes, key: str) -> None:
         self._call(RequestInfo("POST", f"/api/v1{path}", 204), _nothing, body=body, key=key)
 
-    def _read(self, path: str, query: _Query, parse: Callable[[object], T]) -> T:
+    def _read(self, path: str, query: Query, parse: Callable[[object], T]) -> T:
         return self._call(RequestInfo("GET", f"/api/v1{path}", 200), parse, query=query)
 
+    @abstractmethod
     def _call(
         self,
         info: RequestInfo,
         parse: Callable[[object], T],
         *,
-        body: bytes | BinaryIO | None = None,
-        query: _Query | None = None,
+        body: bytes | None = None,
+        file: tuple[BinaryIO, int] | None = None,
+        query: Query | None = None,
         key: str = "",
-        deadline_seconds: float | None = None,
     ) -> T:
-        """Make one request and return ``parse`` of the response's JSON, or raise the error of the response's class."""
-        headers: dict[str, str] = {}
-        if body is not None:
-            is_file = info.path == ARTIFACTS_PATH
-            headers["Content-Type"] = "application/octet-stream" if is_file else "application/json"
-        if key:
-            headers["Idempotency-Key"] = key
-        request = requests.Request(
-            info.method, self._origin + info.path, headers=headers, data=body, params=query, auth=_Bearer(self._token)
-        )
-        with Exchange(deadline_seconds or self._deadline_seconds) as exchange:
-            outcome = self._outcome(request, exchange)
-        if exchange.is_overdue:
-            outcome = NoResponse(f"no complete response within {exchange.deadline_seconds:g} s")
-        # Raised here, outside of all handlers: an exception of requests holds the request with its token, and would
-        # become the context of ours.
-        return classify(info, outcome, parse, was_sent=exchange.was_sent is not False, secret=self._token.value)
+        """Make one request and return ``parse`` of the response's JSON, or raise the error of the response's class.
 
-    def _outcome(self, request: requests.Request, exchange: Exchange) -> Outcome:
-        """Send a request and read its response. Only errors of the embedded store are raised; others are returned."""
-        # Longer than the deadline: the exchange ends a slow request, and marks it as overdue.
-        timeout = (min(CONNECT_SECONDS, exchange.deadline_seconds), exchange.deadline_seconds + GRACE_SECONDS)
-        try:
-            prepared = self._session.prepare_request(request)
-            # Streamed, so that a response that is too long is never read as a whole.
-            response = self._session.send(prepared, stream=True, timeout=timeout, allow_redirects=False)
-            with response:
-                key = request.headers.get("Idempotency-Key")
-                if key is not None and response.headers.get("Idempotency-Key") == key:
-                    # Never set back: several requests may be in flight at the same time.
-                    self._knows_keys = True
-                self._learn_kind(response)
-                return _response(response)
-        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
-            if exchange.was_sent is None and isinstance(error, ValueError):
-                # requests rejects an address or a header before it opens a connection.
-                exchange.was_sent = False
-            return NoResponse(reason(error))
-
-    def _learn_kind(self, response: requests.Response) -> None:
-        """Learn from a response whether the server stores files, which only our embedded one does.
-
-        A proxy may answer in the server's place with an error, so only a success counts as the server's answer.
+        ``body`` is JSON; ``file`` is a file to upload, with its size in bytes.
         """
-        max_bytes = response.headers.get(KEEPS_HEADER, "")
-        if max_bytes.isascii() and max_bytes.isdigit():
-            self._artifact_bytes = int(max_bytes)
-        if response.ok:
-            self._has_answered = True
-
-
-class _Bearer(AuthBase):
-    """Set the ``Authorization`` header. Being an ``auth``, it also stops requests from reading a ``.netrc``."""
-
-    def __init__(self, token: Token) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token.value}"
-        return request
 
 
 def encoded(body: Json) -> bytes:
@@ -316,49 +230,14 @@ def encoded(body: Json) -> bytes:
     return json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
-def reason(error: BaseException) -> str:
-    """Return the innermost cause of a failed request in a few words, without URLs: they may hold passwords."""
-    if isinstance(error, ValueError):
-        return f"the server's or the proxy's URL cannot be used ({type(error).__name__})"
-    prefix = {"ProxyError": "proxy: ", "SSLError": "TLS: "}.get(type(error).__name__, "")
-    for _ in range(10):  # a chain of causes can be a ring
-        # requests and urllib3 have the cause as an attribute or as an argument.
-        candidates = [error.__cause__, getattr(error, "reason", None), *reversed(error.args)]
-        cause = next((candidate for candidate in candidates if isinstance(candidate, BaseException)), None)
-        if cause is None:
-            break
-        error = cause
-    return f"{prefix}{(isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__}"
-
-
-def _response(response: requests.Response) -> Outcome:
-    """Read the body of a response, if it is neither encoded nor too long."""
-    encoding = response.headers.get("Content-Encoding", "").strip().lower()
-    if encoding not in {"", "identity"} and response.status_code != _NO_CONTENT:
-        return NoResponse("the response is encoded, which the request did not allow")
-    body = bytearray()
-    for chunk in response.iter_content(_CHUNK_BYTES):
-        body += chunk
-        if len(body) > ANSWER_BYTES:
-            return NoResponse(f"response larger than {ANSWER_BYTES >> 20} MiB")
-    headers = response.headers
-    return HttpResponse(
-        response.status_code,
-        bytes(body),
-        headers.get("Retry-After", ""),
-        headers.get("Date", ""),
-        headers.get("Location", ""),
-    )
-
-
 def _elapsed(observed_us: int | None, computed_us: int | None) -> Json:
     values = {"elapsed_observed": observed_us, "elapsed_computed": computed_us}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _query(values: Mapping[str, str | int | Iterable[object] | None]) -> _Query:
+def _query(values: Mapping[str, str | int | Iterable[object] | None]) -> Query:
     """Return the query parameters that have a value; lists are joined with commas."""
-    query: _Query = {}
+    query: Query = {}
     for name, value in values.items():
         text = str(value) if isinstance(value, (str, int)) else ",".join(map(str, value or ()))
         if text:

@@ -34,6 +34,9 @@ STEP_LIMIT = 100
 BATCH_TESTS = 250
 """Most tests of one append."""
 
+CONNECTIONS = 4
+"""Idle connections to a server that are kept: this many requests can be in flight without opening new ones."""
+
 
 def fit_to_limits(test: Test) -> Test:
     """Return a test whose fields and artifacts keep the limits; a field lists the names of those left out."""

@@ -27,13 +27,11 @@ from pytest_automation_report.api.exchange import (
     WatchedTlsConnection,
     current_exchange,
 )
+from pytest_automation_report.api.limits import CONNECTIONS
 from pytest_automation_report.api.urls import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-CONNECTIONS = 4
-"""Idle connections that are kept: this many requests can be in flight without opening new ones."""
 
 _PORTS = {"http": 80, "https": 443}
 

@@ -6,13 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
-from pytest_automation_report.api.transport import new_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from pytest_automation_report.api.client import Client
     from pytest_automation_report.api.models import Endpoint, Token
 
 
@@ -29,6 +28,9 @@ def connected(
     The embedded server is mounted on the client's HTTP session, without a socket. ``deadline_seconds`` bounds each
     request as a whole. ``on_answer`` is called with the headers of each response.
     """
+    from pytest_automation_report.api.http_client import HttpClient  # noqa: PLC0415 - loads requests, 100 ms
+    from pytest_automation_report.api.transport import new_session  # noqa: PLC0415 - as above
+
     with new_session(proxies=endpoint.proxies, ca_file=endpoint.ca_file) as session:
         if endpoint.is_embedded:
             from pytest_automation_report.server.http.requests_adapter import StoreAdapter  # noqa: PLC0415 - a remote server needs no server packages
@@ -36,4 +38,6 @@ def connected(
             session.mount(EMBEDDED_ORIGIN.partition("//")[0] + "//", StoreAdapter(Path(endpoint.database), token))
         if on_answer is not None:
             session.hooks["response"].append(lambda response, **_: on_answer(response.headers))
-        yield Client(session, endpoint.origin, token, project_id=endpoint.project_id, deadline_seconds=deadline_seconds)
+        yield HttpClient(
+            session, endpoint.origin, token, project_id=endpoint.project_id, deadline_seconds=deadline_seconds
+        )

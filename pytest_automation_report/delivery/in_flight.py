@@ -11,7 +11,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeAlias, TypeVar
 
-from pytest_automation_report.api.transport import CONNECTIONS
+from pytest_automation_report.api.limits import CONNECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

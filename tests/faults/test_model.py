@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.http_client import HttpClient
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.delivery.dispatcher import Dispatcher
 from pytest_automation_report.delivery.follower import SessionFollower
@@ -188,7 +188,7 @@ class SenderModel(RuleBasedStateMachine):
         queues = WorkerQueues(RecordingOptions(), orphans)
         session = self.stack.enter_context(requests.Session())
         session.mount(ORIGIN, self.network)
-        client = Client(session, ORIGIN, Token(TOKEN), project_id=1)
+        client = HttpClient(session, ORIGIN, Token(TOKEN), project_id=1)
         following = SessionFollower(SpoolReader(self.written.folder), queues, timeouts, _LIVING)
         context = DeliveryContext(client, ledger, queues, self.written.session, timeouts, self.clock.runtime())
         delivery = Dispatcher(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.http_client import HttpClient
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.api.transport import new_session
 
@@ -26,7 +26,7 @@ class ClientFor(Protocol):
         deadline_seconds: float = 10.0,
         proxies: Mapping[str, str] | None = None,
         ca_file: str = "",
-    ) -> Client: ...
+    ) -> HttpClient: ...
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def client_for() -> Iterator[ClientFor]:
             deadline_seconds: float = 10.0,
             proxies: Mapping[str, str] | None = None,
             ca_file: str = "",
-        ) -> Client:
+        ) -> HttpClient:
             session = stack.enter_context(new_session(proxies=proxies or {}, ca_file=ca_file))
-            return Client(session, origin, Token(token), project_id=7, deadline_seconds=deadline_seconds)
+            return HttpClient(session, origin, Token(token), project_id=7, deadline_seconds=deadline_seconds)
 
         yield make

@@ -16,8 +16,8 @@ from requests.adapters import BaseAdapter
 from requests.models import Response
 from requests.structures import CaseInsensitiveDict
 
-from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.exchange import current_exchange
+from pytest_automation_report.api.http_client import HttpClient
 from pytest_automation_report.api.models import Endpoint, Token
 from pytest_automation_report.api.transport import new_session
 from pytest_automation_report.delivery.connection import connected
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from requests.models import PreparedRequest
 
+    from pytest_automation_report.api.client import Client
     from support.scripted_server.server import ScriptedServer
     from support.scripted_server.store import Reply
 
@@ -99,4 +100,4 @@ def client_of(origin: str, *, deadline_seconds: float = 5.0, token: str = TOKEN)
         return
     with new_session(proxies={}, ca_file="") as session:
         session.mount(origin, ScriptedAdapter(server))
-        yield Client(session, origin, Token(token), project_id=1, deadline_seconds=deadline_seconds)
+        yield HttpClient(session, origin, Token(token), project_id=1, deadline_seconds=deadline_seconds)

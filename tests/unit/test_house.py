@@ -56,6 +56,7 @@ TESTED_ELSEWHERE = {
     "server/http/waitress_loop": "sessions/server/test_serving.py",
     "server/store/postgres": "sessions/server/test_postgres.py",
     # Parts that are used through one door, which has the tests.
+    "api/http_client": "unit/api/test_client.py",
     "api/json_reader": "unit/api/test_responses.py",
     "api/limits": "unit/text/test_limits.py",
     "api/models": "unit/api/test_client.py",

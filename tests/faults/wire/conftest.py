@@ -9,7 +9,7 @@ from support.scripted_server.server import ScriptedServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_automation_report.api.client import Client
+    from pytest_automation_report.api.http_client import HttpClient
     from support.client_fixtures import ClientFor
 
 TOKEN = "scripted-token"
@@ -22,5 +22,5 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def client(client_for: ClientFor, server: ScriptedServer) -> Client:
+def client(client_for: ClientFor, server: ScriptedServer) -> HttpClient:
     return client_for(server.address)

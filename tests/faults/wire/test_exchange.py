@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from pytest_automation_report.api import exchange
-from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.http_client import HttpClient
 from pytest_automation_report.api.models import NewRun, Resources, Token
 from pytest_automation_report.errors import ClientError, NotSentError, RefusedError, UnknownAnswerError
 from support.contract import Contract
@@ -42,7 +42,7 @@ BATCH = json.dumps({"tests": [TEST]}).encode()
 LARGE = json.dumps({"tests": [TEST], "padding": "x" * 8_000_000}).encode()
 
 
-def thread_on(client: Client) -> int:
+def thread_on(client: HttpClient) -> int:
     return client.create_thread(client.create_run(NewRun("n", "src")), Resources())
 
 
@@ -54,7 +54,7 @@ def error_within(seconds: float, call: Callable[[], Any]) -> ClientError:
     return caught.value
 
 
-def test_whole_life_of_a_run(server: ScriptedServer, client: Client) -> None:
+def test_whole_life_of_a_run(server: ScriptedServer, client: HttpClient) -> None:
     """A run is created, filled, read back and completed over one kept connection, all by the contract."""
     server.checks.append(Contract().check_request)
     run = client.create_run(NewRun("n", "src"))
@@ -72,7 +72,7 @@ def test_whole_life_of_a_run(server: ScriptedServer, client: Client) -> None:
     assert server.connection_count == 1
 
 
-def test_double_by_the_contract(server: ScriptedServer, client: Client) -> None:
+def test_double_by_the_contract(server: ScriptedServer, client: HttpClient) -> None:
     """The scripted server answers as the contract says, so that tests against it count."""
     contract = Contract()
     thread = thread_on(client)
@@ -90,7 +90,7 @@ def test_double_by_the_contract(server: ScriptedServer, client: Client) -> None:
         contract.check_response("POST", where, answer.status_code, answer.headers, answer.content)
 
 
-def test_rested_connection(server: ScriptedServer, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rested_connection(server: ScriptedServer, client: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that has rested too long is not used again, since its server may be closing it."""
     monkeypatch.setattr(exchange, "IDLE_SECONDS", -1.0)
     run = client.create_run(NewRun("n", "src"))
@@ -98,7 +98,7 @@ def test_rested_connection(server: ScriptedServer, client: Client, monkeypatch: 
     assert server.connection_count == 2
 
 
-def test_restarted_server(server: ScriptedServer, client: Client) -> None:
+def test_restarted_server(server: ScriptedServer, client: HttpClient) -> None:
     """A connection that its server has closed meanwhile costs no request."""
     thread = thread_on(client)
     server.down()
@@ -107,7 +107,7 @@ def test_restarted_server(server: ScriptedServer, client: Client) -> None:
     assert len(server.results) == 1
 
 
-def test_server_down(server: ScriptedServer, client: Client) -> None:
+def test_server_down(server: ScriptedServer, client: HttpClient) -> None:
     """Nothing is sent to a server that does not listen."""
     thread = thread_on(client)
     server.down()
@@ -147,7 +147,7 @@ def test_classes_on_the_wire(
     assert len(server.results) == is_applied + 1
 
 
-def test_reset_while_sending(server: ScriptedServer, client: Client) -> None:
+def test_reset_while_sending(server: ScriptedServer, client: HttpClient) -> None:
     """A request of which the last byte never left was not sent."""
     thread = thread_on(client)
     server.script([Rule("POST", r"/append$", reset_before())])
@@ -173,7 +173,7 @@ def test_deadline_is_told(server: ScriptedServer, client_for: ClientFor) -> None
 
 
 @pytest.mark.parametrize("size", [16 * 1024 * 1024 - 100, 17 * 1024 * 1024])
-def test_long_answers(server: ScriptedServer, client: Client, size: int) -> None:
+def test_long_answers(server: ScriptedServer, client: HttpClient, size: int) -> None:
     """An answer of up to 16 MiB is read, a longer one is not."""
     run = {"id": 1, "is_completed": False, "total_count": 0}
     server.script([Rule("GET", "", answer(200, {"result": run, "x": "x" * size}))])
@@ -200,7 +200,7 @@ def test_endless_redirect(client_for: ClientFor) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirects_are_not_followed(server: ScriptedServer, client: Client, status: int) -> None:
+def test_redirects_are_not_followed(server: ScriptedServer, client: HttpClient, status: int) -> None:
     """The host that a redirect names never hears from us."""
     with ScriptedServer() as other:
         server.script([Rule("*", "", redirect(f"{other.address}/api/v1/automation/runs/1", status), count=2)])
@@ -284,7 +284,7 @@ def test_server_that_does_not_read(client_for: ClientFor) -> None:
 def test_slow_upload(client_for: ClientFor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sending may take until the deadline, however short the time for connecting is."""
     monkeypatch.setattr(exchange, "CONNECT_SECONDS", 0.2)
-    monkeypatch.setattr("pytest_automation_report.api.client.CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("pytest_automation_report.api.http_client.CONNECT_SECONDS", 0.2)
 
     def behave(connection: socket.socket) -> None:
         while head := head_of(connection):
@@ -313,7 +313,7 @@ def test_no_threads_stay(server: ScriptedServer, client_for: ClientFor) -> None:
 def test_plain_session(server: ScriptedServer) -> None:
     """Another session works as well, though without the deadline, and follows no redirect either."""
     with ScriptedServer() as other, requests.Session() as session:
-        client = Client(session, server.address, Token("scripted-token"), project_id=1)
+        client = HttpClient(session, server.address, Token("scripted-token"), project_id=1)
         assert client.create_run(NewRun("n", "s")) == 1
         server.script([Rule("GET", "", redirect(other.address))])
         with pytest.raises(RefusedError):

@@ -24,7 +24,7 @@ from support.scripted_server.faults import (
 if TYPE_CHECKING:
     import socket
 
-    from pytest_automation_report.api.client import Client
+    from pytest_automation_report.api.http_client import HttpClient
     from support.client_fixtures import ClientFor
     from support.scripted_server.server import ScriptedServer
 
@@ -87,13 +87,13 @@ def test_unsent_errors_without_the_token(client_for: ClientFor, origin: str) -> 
 def test_objects_without_the_token(server: ScriptedServer, client_for: ClientFor) -> None:
     """Neither the client nor its session shows the token, before and after a request."""
     server.token = CANARY
-    client: Client = client_for(server.address, token=CANARY)
+    client: HttpClient = client_for(server.address, token=CANARY)
     assert client.knows_keys is False
     session = client._session
     server.script([Rule("GET", "", answer(200, {"result": {"id": 1, "is_completed": True, "total_count": 0}}))])
     client.run(1)
     assert server.log[0].headers["authorization"] == f"Bearer {CANARY}"
-    assert repr(client) == f"Client('{server.address}', project_id=7)"
+    assert repr(client) == f"HttpClient('{server.address}', project_id=7)"
     for each in (client, session, *session.adapters.values()):
         assert CANARY not in f"{each!r}{each}{vars(each)}"
     assert CANARY not in str(session.headers)

@@ -7,7 +7,7 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_automation_report.api.client import ANSWER_BYTES, Client
+from pytest_automation_report.api.http_client import ANSWER_BYTES, HttpClient
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.api.run_pages import PAGE_RUNS, run_pages
 from pytest_automation_report.api.transport import new_session
@@ -86,7 +86,7 @@ def test_runs_of_another_server_are_read_in_small_pages() -> None:
         for number in range(130):
             body = {"name": str(number), "source": "suite"}
             server.store.apply("POST", "/api/v1/projects/1/automation/runs", "", body)
-        client = Client(session, server.address, Token(TOKEN), project_id=1)
+        client = HttpClient(session, server.address, Token(TOKEN), project_id=1)
         assert next(run_pages(client)).result[0].name == "129"
         assert len(server.log) == 1
         pages = list(run_pages(client))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.http_client import HttpClient
 from pytest_automation_report.api.models import NewRun, Token
 from pytest_automation_report.api.responses import page_of_runs
 from pytest_automation_report.api.transport import new_session
@@ -90,7 +90,7 @@ def test_twenty_jobs_in_the_same_second_make_one_run(project: Project) -> None:
         address = server.stdout.readline().rstrip("\n")
         found = _race(address, 20)
         with new_session(proxies={}, ca_file="") as session:
-            page = Client(session, address, Token(TOKEN), project_id=1).runs()
+            page = HttpClient(session, address, Token(TOKEN), project_id=1).runs()
         server.terminate()
         server.communicate(timeout=30)
     assert found == [1] * 20
@@ -107,7 +107,7 @@ def _race(address: str, jobs: int) -> list[int | None]:
     def job(place: int) -> None:
         runtime = Runtime(clock=time.monotonic, random=lambda: 0.5, log=lambda _: None)
         with new_session(proxies={}, ca_file="") as session:
-            client = Client(session, address, Token(TOKEN), project_id=1)
+            client = HttpClient(session, address, Token(TOKEN), project_id=1)
             joining = SharedRunLookup(client, run, TAG, timeouts, runtime)
             assert [joining.step(), joining.step()] == [None, None]  # it has seen that there is no run
             together.wait(30)
@@ -129,7 +129,7 @@ def test_server_without_keys_ends_with_the_oldest_run() -> None:
         found = _race(server.address, 5)
         assert len(set(found)) == 1
         with new_session(proxies={}, ca_file="") as session:
-            page = Client(session, server.address, Token(TOKEN), project_id=1).runs()
+            page = HttpClient(session, server.address, Token(TOKEN), project_id=1).runs()
     runs = [each for each in reversed(page.result) if TAG in each.tags]
     assert len(runs) == 5
     assert {each.id for each in runs if not each.is_completed} == set(found) == {min(each.id for each in runs)}
@@ -154,7 +154,7 @@ def test_shards_wait_for_the_first(server: CheckedServer, *, comes: bool) -> Non
     """A job that is not the first shard waits for its run, but not for ever: then it creates one itself."""
     clock, run = _Clock(), NewRun("shared", "suite", tags=(TAG,))
     with new_session(proxies={}, ca_file="") as session:
-        client = Client(session, server.address, Token(TOKEN), project_id=1)
+        client = HttpClient(session, server.address, Token(TOKEN), project_id=1)
         timeouts = Timeouts(join_poll=2.0, join_wait=30.0)
         second = SharedRunLookup(client, run, TAG, timeouts, clock.runtime(), is_first=False)
         for _ in range(20):
@@ -186,7 +186,7 @@ def test_jobs_that_differ_in_the_run_they_would_make_share_it(
 ) -> None:
     """A job whose run would have other fields, and whose creation is refused for it, goes to the run that is there."""
     with checked_scripted_server() as other, new_session(proxies={}, ca_file="") as session:
-        client = Client(session, other.address, Token(TOKEN), project_id=1)
+        client = HttpClient(session, other.address, Token(TOKEN), project_id=1)
         joining = SharedRunLookup(client, NewRun("a", "suite", tags=(TAG,)), TAG, Timeouts(), _Clock().runtime())
         assert [joining.step(), joining.step()] == [None, None]
         made = client.create_run(NewRun("b", "suite", tags=(TAG,)))

@@ -14,7 +14,7 @@ from urllib3 import HTTPResponse
 
 from pytest_automation_report import __version__
 from pytest_automation_report.api.artifacts import KEEPS_HEADER
-from pytest_automation_report.api.client import Client
+from pytest_automation_report.api.http_client import HttpClient
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Link, NewRun, Resources, Token
 from pytest_automation_report.errors import (
     NotSentError,
@@ -44,7 +44,7 @@ def mocked() -> Iterator[responses.RequestsMock]:
 
 
 @pytest.fixture
-def client(client_for: ClientFor) -> Client:
+def client(client_for: ClientFor) -> HttpClient:
     return client_for(ORIGIN)
 
 
@@ -65,7 +65,7 @@ def sent(mocked: responses.RequestsMock) -> tuple[str, str, dict[str, str], Any]
     return str(request.method), parts.path, dict(parse_qsl(parts.query)), None if body is None else json.loads(body)
 
 
-WRITES: list[tuple[str, int, Callable[[Client], Any], str, Any]] = [
+WRITES: list[tuple[str, int, Callable[[HttpClient], Any], str, Any]] = [
     (
         "create_run", 201,
         lambda c: c.create_run(NewRun("n", "s", tags=("t",), resources=Resources(links=(Link("l", "https://l"),)))),
@@ -110,9 +110,9 @@ WRITES: list[tuple[str, int, Callable[[Client], Any], str, Any]] = [
 @pytest.mark.parametrize(("status", "call", "path", "body"), [pytest.param(*each[1:], id=each[0]) for each in WRITES])
 def test_writes(
     mocked: responses.RequestsMock,
-    client: Client,
+    client: HttpClient,
     status: int,
-    call: Callable[[Client], Any],
+    call: Callable[[HttpClient], Any],
     path: str,
     body: object,
 ) -> None:
@@ -133,7 +133,7 @@ PAGE: dict[str, Any] = {
     "result": [],
 }
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=timezone(timedelta(hours=1)))
-READS: list[tuple[str, Callable[[Client], Any], str, dict[str, str]]] = [
+READS: list[tuple[str, Callable[[HttpClient], Any], str, dict[str, str]]] = [
     ("run", lambda c: c.run(4), "automation/runs/4", {}),
     ("runs", lambda c: c.runs(), "projects/7/automation/runs", {"page": "1", "per_page": "100", "order": "desc"}),
     (
@@ -163,7 +163,11 @@ READS: list[tuple[str, Callable[[Client], Any], str, dict[str, str]]] = [
 
 @pytest.mark.parametrize(("call", "path", "query"), [pytest.param(*each[1:], id=each[0]) for each in READS])
 def test_reads(
-    mocked: responses.RequestsMock, client: Client, call: Callable[[Client], Any], path: str, query: dict[str, str]
+    mocked: responses.RequestsMock,
+    client: HttpClient,
+    call: Callable[[HttpClient], Any],
+    path: str,
+    query: dict[str, str],
 ) -> None:
     """Each read sends exactly its documented query and returns a typed value."""
     is_single = path.rsplit("/", 1)[1].isdigit()
@@ -173,7 +177,7 @@ def test_reads(
     assert sent(mocked) == ("GET", f"/api/v1/{path}", query, None)
 
 
-def test_count_of_sources(mocked: responses.RequestsMock, client: Client) -> None:
+def test_count_of_sources(mocked: responses.RequestsMock, client: HttpClient) -> None:
     """The number of sources is that of the page, and a page without valid sources is unreadable."""
     url = f"{ORIGIN}/api/v1/projects/7/automation/sources"
     mocked.get(url, json={**PAGE, "total": 2, "result": [{"id": 1}, {"id": 2}]})
@@ -185,7 +189,7 @@ def test_count_of_sources(mocked: responses.RequestsMock, client: Client) -> Non
 
 
 @pytest.mark.parametrize("document", [[], {}, {"result": None}, {"result": {}}, {"result": {**RUN, "id": "4"}}])
-def test_reads_of_nonsense(mocked: responses.RequestsMock, client: Client, document: object) -> None:
+def test_reads_of_nonsense(mocked: responses.RequestsMock, client: HttpClient, document: object) -> None:
     """A 200 that is no run is an unknown answer, never a run."""
     mocked.get(f"{ORIGIN}/api/v1/automation/runs/4", json=document)
     with pytest.raises(UnknownAnswerError, match="200 with an invalid body"):
@@ -197,7 +201,7 @@ def test_reads_of_nonsense(mocked: responses.RequestsMock, client: Client, docum
 )
 def test_idempotency_keys(
     mocked: responses.RequestsMock,
-    client: Client,
+    client: HttpClient,
     echo: dict[str, str],
     is_known: bool,  # noqa: FBT001 - a table's column
 ) -> None:
@@ -209,14 +213,14 @@ def test_idempotency_keys(
     assert client.knows_keys is is_known
 
 
-def test_no_key_is_no_key(mocked: responses.RequestsMock, client: Client) -> None:
+def test_no_key_is_no_key(mocked: responses.RequestsMock, client: HttpClient) -> None:
     """A request without a key proves nothing."""
     mocked.post(f"{ORIGIN}/api/v1/automation/runs/threads/9/append", status=204)
     client.append_thread(9, b"{}")
     assert not client.knows_keys
 
 
-def test_retry_after_header(mocked: responses.RequestsMock, client: Client) -> None:
+def test_retry_after_header(mocked: responses.RequestsMock, client: HttpClient) -> None:
     """The wait that the server asks for comes from its own two headers."""
     headers = {"Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT", "Date": "Wed, 21 Oct 2026 07:28:00 GMT"}
     mocked.post(f"{ORIGIN}/api/v1/automation/runs/4/complete", status=429, headers=headers)
@@ -225,7 +229,7 @@ def test_retry_after_header(mocked: responses.RequestsMock, client: Client) -> N
     assert caught.value.retry_after_seconds == 30
 
 
-def test_encoded_answers(mocked: responses.RequestsMock, client: Client) -> None:
+def test_encoded_answers(mocked: responses.RequestsMock, client: HttpClient) -> None:
     """An answer in an encoding that was not asked for is not unpacked."""
     mocked.get(f"{ORIGIN}/api/v1/automation/runs/4", body=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
     with pytest.raises(UnknownAnswerError, match="encoded"):
@@ -233,7 +237,7 @@ def test_encoded_answers(mocked: responses.RequestsMock, client: Client) -> None
 
 
 @pytest.mark.parametrize("error", [requests.ReadTimeout("slow"), requests.ConnectionError("gone"), OSError("broken")])
-def test_mocked_errors(mocked: responses.RequestsMock, client: Client, error: Exception) -> None:
+def test_mocked_errors(mocked: responses.RequestsMock, client: HttpClient, error: Exception) -> None:
     """Where nobody can say whether the request left, it counts as sent."""
     mocked.get(f"{ORIGIN}/api/v1/automation/runs/4", body=error)
     with pytest.raises(UnknownAnswerError):
@@ -249,13 +253,13 @@ def test_bad_origins(client_for: ClientFor, origin: str) -> None:
         client_for(origin).run(4)
 
 
-def test_threads_have_no_links(client: Client) -> None:
+def test_threads_have_no_links(client: HttpClient) -> None:
     """Links for a thread are a mistake of the caller, and nothing is sent."""
     with pytest.raises(ValueError, match="a thread cannot have links"):
         client.create_thread(4, Resources(links=(Link("l", "https://l"),)))
 
 
-def test_moments_need_a_zone(client: Client) -> None:
+def test_moments_need_a_zone(client: HttpClient) -> None:
     """A moment without a time zone could mean any hour, and nothing is sent."""
     with pytest.raises(ValueError, match="time zone"):
         client.runs(created_before=datetime(2026, 1, 1))  # noqa: DTZ001 - the mistake itself
@@ -265,7 +269,7 @@ def test_moments_need_a_zone(client: Client) -> None:
 def test_tokens_that_no_header_takes(value: str) -> None:
     """A token that cannot stand in a header is refused without being shown."""
     with requests.Session() as session, pytest.raises(SettingError) as caught:
-        Client(session, ORIGIN, Token(value), project_id=1)
+        HttpClient(session, ORIGIN, Token(value), project_id=1)
     assert "Token('***')" in str(caught.value)
     assert not value or value not in str(caught.value)
 
@@ -294,10 +298,10 @@ class LocalAdapter(BaseAdapter):
 LOCAL = "http+local://store"
 
 
-def local_client(adapter: LocalAdapter) -> Client:
+def local_client(adapter: LocalAdapter) -> HttpClient:
     session = requests.Session()
     session.mount("http+local://", adapter)
-    return Client(session, LOCAL, Token("t"), project_id=1)
+    return HttpClient(session, LOCAL, Token("t"), project_id=1)
 
 
 def test_mounted_server() -> None:
@@ -321,7 +325,7 @@ def test_mounted_server_that_fails() -> None:
 
 @pytest.mark.parametrize("is_ours", [True, False], ids=["ours", "another"])
 def test_threads_are_left_out_by_servers_that_can(
-    mocked: responses.RequestsMock, client: Client, *, is_ours: bool
+    mocked: responses.RequestsMock, client: HttpClient, *, is_ours: bool
 ) -> None:
     """The parameter of our own server is sent to no other one, which might refuse it, nor before that is known."""
     runs = f"{ORIGIN}/api/v1/projects/7/automation/runs"
