@@ -64,7 +64,7 @@ class Site:
 
     def text(self, path: str) -> str:
         """Return what a page says, with single spaces."""
-        body = self.shown(path).partition("<main")[2]
+        body = self.shown(path).partition("<main")[2].partition("</main>")[0]
         return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", body)))
 
     def run_of(self, *tests: dict[str, Any], is_open: bool = False, **properties: Any) -> int:  # noqa: ANN401 - those of `Service.new_run`

@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.server.pages.links import own_path
+from pytest_automation_report.server.pages.rendering import render, set_html
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import falcon
+
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["Page"]
+__all__ = ["THEMES", "THEME_COOKIE", "Page", "frame_of"]
+
+THEMES: Final = ("light", "dark")
+"""Themes that a user can choose; without a choice the system decides."""
+
+THEME_COOKIE: Final = "automation-report-theme"
+"""Cookie with the chosen theme; the pages' script writes it, too."""
+
+
+def frame_of(req: falcon.Request) -> dict[str, Any]:
+    """Return the values that each page needs from its request: the chosen theme, and its own path for links back."""
+    (theme, *_) = req.get_cookie_values(THEME_COOKIE) or [""]
+    return {"theme": theme if theme in THEMES else "", "here": own_path(req.relative_uri)}
 
 
 class Page:
-    """A page that reads one store; each page of the site is a subclass with ``on_get``."""
+    """A page that reads one store; each page of the site is a subclass with ``on_get``.
 
-    def __init__(self, store: Store) -> None:
+    ``clock`` returns seconds since 1970.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self.store = store
+        self._clock = clock
+
+    def show(self, req: falcon.Request, resp: falcon.Response, template: str, **values: Any) -> None:  # noqa: ANN401 - templates take anything and escape it
+        """Answer with a template; ``now``, the time in microseconds since 1970, is one of its values."""
+        set_html(resp, render(template, **{**frame_of(req), "now": self.now_us(), **values}))
+
+    def now_us(self) -> int:
+        """Return the time in microseconds since 1970."""
+        return int(self._clock() * 1_000_000)

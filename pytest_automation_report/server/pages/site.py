@@ -20,10 +20,13 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.server.http.hosts import is_answered
 from pytest_automation_report.server.http.middleware import HEALTH, Extension
-from pytest_automation_report.server.pages.rendering import ASSETS, Asset, render, set_html
+from pytest_automation_report.server.pages.assets import ASSETS, Asset
+from pytest_automation_report.server.pages.page import frame_of
+from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.run.handlers import RunChangesPage, RunPage
 from pytest_automation_report.server.pages.runs.handlers import HomePage, ProjectPage
 from pytest_automation_report.server.pages.test.handlers import TestPage
+from pytest_automation_report.server.pages.theme import ThemeChoice
 from pytest_automation_report.server.store.artifact_urls import PATH as ARTIFACTS
 from pytest_automation_report.server.store.errors import ApiError
 
@@ -129,6 +132,7 @@ class Pages:
             "/runs/{run_id:id}": RunPage(store),
             "/runs/{run_id:id}/live": RunChangesPage(store),
             "/results/{result_id:id}": TestPage(store),
+            "/theme/{theme}": ThemeChoice(),
             _TESTMO_RUN_PATH: _TestmoRunUrl(),
             f"{_OPENING}{{code}}": _OpeningLink(self._access, on_link_used),
             **{path: _AssetFile(asset) for path, asset in ASSETS.items()},
@@ -170,7 +174,8 @@ class Pages:
         # The refusals of `_authorize` and `_OpeningLink` have no message: their page explains the link.
         is_closed = status == _FORBIDDEN and not message
         title = _TITLES.get(status, "Something went wrong")
-        set_html(resp, render("closed.html" if is_closed else "error.html", title=title, message=message))
+        template = "closed.html" if is_closed else "error.html"
+        set_html(resp, render(template, title=title, message=message, **frame_of(req)))
 
 
 def _answer_link(req: falcon.Request, resp: falcon.Response) -> bool:
@@ -184,7 +189,7 @@ def _answer_link(req: falcon.Request, resp: falcon.Response) -> bool:
     # Two slashes would lead to another host, and to browsers a backslash is one.
     path = "/" + req.relative_uri.replace("\\", "%5C").lstrip("/")
     resp.set_headers({**_HEADERS, "Cache-Control": "no-store"})
-    set_html(resp, render("arriving.html", path=path))
+    set_html(resp, render("arriving.html", path=path, **frame_of(req)))
     return True
 
 
@@ -213,7 +218,7 @@ class _OpeningLink:
         )
         # Not a redirect: the browser would count it as a request of the site with the link, and leave the cookie out.
         run_id = _number(req.get_param(RUN_PARAMETER))
-        set_html(resp, render("opened.html", to="/" if run_id is None else f"/runs/{run_id}"))
+        set_html(resp, render("opened.html", to="/" if run_id is None else f"/runs/{run_id}", **frame_of(req)))
         self._on_link_used(self._access.path)
 
 

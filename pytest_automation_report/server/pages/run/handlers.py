@@ -33,7 +33,7 @@ class RunPage(Page):
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Show the run with a page of its tests."""
         state = run_state(run_id, req.params)
-        set_html(resp, render("run/run.html", **self.store.read(partial(_run_values, state))))
+        self.show(req, resp, "run/run.html", **self.store.read(partial(_run_values, state)))
 
 
 class RunChangesPage(Page):

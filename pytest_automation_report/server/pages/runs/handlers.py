@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 from pytest_automation_report.server.http import query_parameters as queries
 from pytest_automation_report.server.pages.page import Page
 from pytest_automation_report.server.pages.paging import paging
-from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.run.url import single_values
 from pytest_automation_report.server.pages.run_summary import run_summary
 from pytest_automation_report.server.pages.sources import SourceReader
@@ -34,10 +33,10 @@ class HomePage(Page):
         """Show the projects, or the runs of the only one."""
         project_ids = self.store.read(lambda reader: SourceReader(reader.database).projects())
         if len(project_ids) == 1:
-            set_html(resp, _project_page(self.store, project_ids[0], req.params))
+            self.show(req, resp, "runs/runs.html", **_project_page(self.store, project_ids[0], req.params))
         else:
             projects = self.store.read(partial(_project_rows, project_ids))
-            set_html(resp, render("runs/projects.html", projects=projects))
+            self.show(req, resp, "runs/projects.html", projects=projects)
 
 
 class ProjectPage(Page):
@@ -45,7 +44,7 @@ class ProjectPage(Page):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Show one page of the project's runs."""
-        set_html(resp, _project_page(self.store, project_id, req.params))
+        self.show(req, resp, "runs/runs.html", **_project_page(self.store, project_id, req.params))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +78,12 @@ def _project_rows(project_ids: Sequence[int], reader: Reader) -> list[dict[str, 
     return rows
 
 
-def _project_page(store: Store, project_id: int, parameters: Mapping[str, Any]) -> str:
-    """Return the page with the runs of a project; an empty parameter, as forms send it, is ignored."""
+def _project_page(store: Store, project_id: int, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the page with the runs of a project; an empty parameter, as forms send it, is ignored."""
     values = {name: text for name, text in single_values(parameters).items() if text}
     query = queries.query_from(queries.RUN_PAGE, {"per_page": _PAGE_RUNS, **values})
     filters: dict[str, str] = {name: values[name] for name in _RUN_FILTERS if name in values}
-    return render("runs/runs.html", **store.read(partial(_project_values, project_id, query, filters)))
+    return store.read(partial(_project_values, project_id, query, filters))
 
 
 def _project_values(

@@ -1,85 +1,78 @@
 "use strict";
 
-// The pages can be read without this script. It copies commands, shows times in local time, and updates an open run.
-
-const POLL_MILLISECONDS = 2000;
+// What each page has: times in local time, buttons that copy, the theme, menus that close. Pages can be read without it.
 
 function localTimes(root) {
   for (const element of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
-    element.title = element.textContent;
-    element.textContent = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-  }
-}
-
-function copyButtons() {
-  for (const button of document.querySelectorAll("button[data-copy]")) {
-    if (!navigator.clipboard) continue;
-    const label = button.textContent;
-    button.hidden = false;
-    button.addEventListener("click", async () => {
-      try {
-        await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-        button.textContent = "Copied";
-      } catch {
-        // Without the permission to write to the clipboard.
-        button.textContent = "Select it";
-      }
-      setTimeout(() => { button.textContent = label; }, 2000);
-    });
-  }
-}
-
-// Replace the sections of the page by newer ones from the server. Sections that the reader opened or closed, the focus
-// and the text of the search field stay as they are.
-function refresh(live, text) {
-  const fresh = new DOMParser().parseFromString(text, "text/html");
-  const isCompleted = fresh.getElementById("live-head").dataset.open === "false";
-  for (const section of fresh.querySelectorAll("section[id^=live-]")) {
-    const shown = document.getElementById(section.id);
-    if (!shown) continue;
-    for (const details of section.querySelectorAll("details[id]")) {
-      const before = document.getElementById(details.id);
-      if (before) details.open = before.open;
-    }
-    const focused = shown.contains(document.activeElement) ? document.activeElement : null;
-    localTimes(section);
-    if (shown.querySelector("[data-keep]")) {
-      // A moved input would lose its cursor, so only the links beside it are replaced.
-      shown.querySelector("nav").replaceWith(document.adoptNode(section.querySelector("nav")));
+    const local = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+    if ("ago" in element.dataset) {
+      element.title = local;
     } else {
-      shown.replaceWith(document.adoptNode(section));
-    }
-    if (focused && !focused.isConnected) {
-      const href = focused.getAttribute("href");
-      const same = href ? document.querySelector(`#${section.id} a[href="${CSS.escape(href)}"]`) : section.querySelector("summary");
-      if (same) same.focus({ preventScroll: true });
+      element.title = element.textContent;
+      element.textContent = local;
     }
   }
-  if (isCompleted) live.dataset.live = "";
 }
 
-// Ask for the changes of an open run until it is completed; a hidden page waits.
-async function follow(live) {
-  let tag = "";
-  while (live.dataset.live) {
-    await new Promise((resolve) => { setTimeout(resolve, POLL_MILLISECONDS); });
-    if (document.hidden) continue;
-    try {
-      const response = await fetch(live.dataset.live, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
-      if (response.status === 304) continue;
-      // The run was removed, or the browser's pass has expired: reloading the page shows which.
-      if (!response.ok) return;
-      tag = response.headers.get("ETag") || "";
-      refresh(live, await response.text());
-    } catch {
-      // The server has ended or restarts: the page stays as it is, and asks again.
-    }
+function showButtons(root) {
+  for (const button of root.querySelectorAll("button[data-copy]")) button.hidden = !navigator.clipboard;
+}
+
+async function copyText(text, button) {
+  const label = button && (button.querySelector("span") || button);
+  const before = label && label.textContent;
+  let word = "Copied";
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Without the permission to write to the clipboard.
+    word = "Select it";
+  }
+  const status = document.getElementById("said");
+  if (status) status.textContent = word;
+  if (!label || before === word) return;
+  label.textContent = word;
+  setTimeout(() => { label.textContent = before; }, 2000);
+}
+
+function setTheme(name) {
+  const chosen = name === "light" || name === "dark" ? name : "";
+  if (chosen) document.documentElement.dataset.theme = chosen;
+  else delete document.documentElement.dataset.theme;
+  document.cookie = `automation-report-theme=${chosen}; Path=/; SameSite=Lax; Max-Age=${chosen ? 31536000 : 0}`;
+  for (const link of document.querySelectorAll("[data-theme-choice]")) {
+    if (link.dataset.themeChoice === (chosen || "system")) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
   }
 }
+
+document.addEventListener("click", (event) => {
+  const target = event.target instanceof Element ? event.target : null;
+  const copy = target && target.closest("button[data-copy]");
+  const theme = target && target.closest("[data-theme-choice]");
+  if (copy) copyText(document.getElementById(copy.dataset.copy).textContent, copy);
+  if (theme) {
+    event.preventDefault();
+    setTheme(theme.dataset.themeChoice);
+  }
+  // A click anywhere else closes an open menu.
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!target || !menu.contains(target) || theme) menu.open = false;
+  }
+});
+
+// Forms of filters submit at once; without the script their button does.
+document.addEventListener("change", (event) => {
+  if (event.target instanceof Element && event.target.closest("form[data-submit]")) event.target.form.requestSubmit();
+});
+
+document.addEventListener("page:changed", (event) => {
+  localTimes(event.target);
+  showButtons(event.target);
+});
 
 localTimes(document);
-copyButtons();
-const live = document.getElementById("live");
-if (live && live.dataset.live) follow(live);
+showButtons(document);
+for (const button of document.querySelectorAll("form[data-submit] button")) button.hidden = true;

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_automation_report.server.pages.page import Page
-from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.run_summary import run_summary
 from pytest_automation_report.server.pages.sources import SourceReader
 from pytest_automation_report.server.pages.statuses import shown_status
@@ -26,9 +25,9 @@ class TestPage(Page):
 
     __test__ = False  # pytest must not collect it
 
-    def on_get(self, _: falcon.Request, resp: falcon.Response, result_id: int) -> None:
+    def on_get(self, req: falcon.Request, resp: falcon.Response, result_id: int) -> None:
         """Show the test's result, and its results in earlier runs."""
-        set_html(resp, render("test/test.html", **self.store.read(partial(_test_values, result_id))))
+        self.show(req, resp, "test/test.html", **self.store.read(partial(_test_values, result_id)))
 
 
 def _test_values(result_id: int, reader: Reader) -> dict[str, Any]:

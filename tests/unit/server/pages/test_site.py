@@ -9,7 +9,7 @@ import pytest
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.server.http.serving import passes_secret, server_token
-from pytest_automation_report.server.pages.rendering import ASSETS
+from pytest_automation_report.server.pages.assets import ASSETS
 from pytest_automation_report.server.pages.site import PASS_SECONDS, PageAccess
 from support.service import TOKEN
 from support.website import COOKIE, Site

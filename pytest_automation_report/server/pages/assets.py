@@ -1,0 +1,74 @@
+"""Style sheet, scripts and icons: files of the package in a fixed table, so that no URL can name another file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["ASSETS", "SCRIPTS", "STYLE_SHEETS", "Asset", "asset_path", "style_sheet"]
+
+STYLE_SHEETS: Final = (
+    "tokens",
+    "base",
+    "top",
+    "controls",
+    "head",
+    "lists",
+    "code",
+    "run",
+    "test",
+    "states",
+    "before",
+    "print",
+)
+"""Files of the style sheet in their order: later ones refine earlier ones."""
+
+SCRIPTS: Final = ("page.js", "follow.js", "keys.js")
+"""Scripts of the pages; all pages can be read without them."""
+
+_ICONS: Final = ("icons.svg", "icon.svg", "icon-pass.svg", "icon-fail.svg", "icon-live.svg")
+_STATIC = files("pytest_automation_report.server.pages") / "static"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file of the package; its URL ``path`` has a hash of the content, so that browsers may cache it for ever."""
+
+    path: str
+    media_type: str
+    content: bytes
+
+
+def _asset(name: str, media_type: str, content: bytes) -> Asset:
+    stem, _, suffix = name.partition(".")
+    return Asset(f"/static/{stem}-{sha256(content).hexdigest()[:16]}.{suffix}", media_type, content)
+
+
+def style_sheet() -> str:
+    """Return the style sheet of all pages: one file, made of files of one purpose each."""
+    return "\n".join((_STATIC / "style" / f"{name}.css").read_text("utf-8") for name in STYLE_SHEETS)
+
+
+def _assets() -> dict[str, Asset]:
+    assets = {"style.css": _asset("style.css", "text/css; charset=utf-8", style_sheet().encode())}
+    for name in SCRIPTS:
+        assets[name] = _asset(name, "text/javascript; charset=utf-8", (_STATIC / name).read_bytes())
+    for name in _ICONS:
+        assets[name] = _asset(name, "image/svg+xml", (_STATIC / name).read_bytes())
+    return assets
+
+
+_BY_NAME: Final = _assets()
+
+ASSETS: Final[Mapping[str, Asset]] = {asset.path: asset for asset in _BY_NAME.values()}
+"""All files by the path of their URL."""
+
+
+def asset_path(name: str) -> str:
+    """Return the path of a file's URL, such as ``/static/keys-0123456789abcdef.js`` for ``keys.js``."""
+    return _BY_NAME[name].path

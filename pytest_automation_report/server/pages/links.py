@@ -1,0 +1,59 @@
+"""Write the links of pages. Templates call `link`; the report in one file has another function of the same form."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import quote, urlencode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Link", "link", "own_path"]
+
+_PATHS: Final[Mapping[str, str]] = {
+    "home": "/",
+    "search": "/search",
+    "project": "/projects/{}",
+    "suite": "/sources/{}",
+    "latest": "/sources/{}/latest",
+    "run": "/runs/{}",
+    "run-live": "/runs/{}/live",
+    "report": "/runs/{}/report.html",
+    "result": "/results/{}",
+    "case": "/tests/{}",
+    "theme": "/theme/{}",
+}
+_is_own_path = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*").fullmatch
+
+
+class Link(Protocol):
+    """The function that templates call for each link to another page."""
+
+    def __call__(self, kind: str, id: int | str | None = None, at: str = "", **query: object) -> str:  # noqa: A002 - reads well
+        """Return the address of a page."""
+        ...
+
+
+def link(kind: str, id: int | str | None = None, at: str = "", **query: object) -> str:  # noqa: A002 - reads well
+    """Return the path of a page; parameters that are empty, None or False are left out.
+
+    The name of a parameter may end with an underscore, which is no part of it: ``from`` is a word of Python. ``kind``
+    is a key of the table above, ``id`` the number of a run, result or source, ``at`` the id of an element of the page.
+    Raises `KeyError` for an unknown kind.
+    """
+    path = _PATHS[kind].format(quote(str(id), safe="")) if id is not None else _PATHS[kind]
+    pairs = [
+        (name.rstrip("_"), str(value))
+        for name, value in query.items()
+        if value is not None and value is not False and value != ""
+    ]
+    return f"{path}{'?' if pairs else ''}{urlencode(pairs, errors='replace')}{'#' if at else ''}{quote(at)}"
+
+
+def own_path(text: str | None, default: str = "/") -> str:
+    """Return a text if it is a path of this site, else ``default``.
+
+    Two slashes or a backslash would lead to another host, and a control character could end a header.
+    """
+    return text if text and _is_own_path(text) else default

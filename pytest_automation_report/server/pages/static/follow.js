@@ -1,0 +1,71 @@
+"use strict";
+
+// Follow what changes on the server: the element with data-live asks its address again and again, and sections of the
+// answer, by their ids that begin with "live-", replace those of the page. What is focused, opened or typed stays.
+
+const VISIBLE_MILLISECONDS = 1000;
+const HIDDEN_MILLISECONDS = 10000;
+
+function replaceSection(shown, section) {
+  for (const details of section.querySelectorAll("details[id]")) {
+    const before = document.getElementById(details.id);
+    if (before) details.open = before.open;
+  }
+  const focused = shown.contains(document.activeElement) ? document.activeElement : null;
+  const fresh = document.adoptNode(section);
+  shown.replaceWith(fresh);
+  fresh.dispatchEvent(new Event("page:changed", { bubbles: true }));
+  if (!focused) return;
+  const href = focused.getAttribute("href");
+  const same = focused.id ? document.getElementById(focused.id) : href && fresh.querySelector(`a[href="${CSS.escape(href)}"]`);
+  const details = focused.closest("details[id]");
+  const summary = details && document.querySelector(`#${CSS.escape(details.id)} > summary`);
+  if (same || summary) (same || summary).focus({ preventScroll: true });
+}
+
+function refresh(live, text) {
+  const fresh = new DOMParser().parseFromString(text, "text/html");
+  for (const section of fresh.querySelectorAll("[id^=live-]")) {
+    const shown = document.getElementById(section.id);
+    // A section with an input is left alone: a moved input would lose its cursor. Its data-keep names the part that changes.
+    const kept = shown && shown.querySelector("[data-keep]");
+    if (kept) {
+      const part = shown.querySelector("nav");
+      const freshPart = section.querySelector("nav");
+      if (part && freshPart) replaceSection(part, freshPart);
+    } else if (shown && shown.outerHTML !== section.outerHTML) {
+      replaceSection(shown, section);
+    }
+  }
+  const state = fresh.querySelector("[data-title]");
+  if (state) {
+    document.title = state.dataset.title;
+    document.querySelector("link[rel=icon]").href = state.dataset.icon;
+  }
+  // The end of a run: nothing changes any more.
+  if (fresh.querySelector("[data-open=false]")) live.dataset.live = "";
+}
+
+async function follow(live) {
+  let tag = "";
+  while (live.dataset.live) {
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, document.hidden ? HIDDEN_MILLISECONDS : VISIBLE_MILLISECONDS);
+      // A tab that is shown again asks at once.
+      document.addEventListener("visibilitychange", () => { clearTimeout(timer); resolve(); }, { once: true });
+    });
+    try {
+      const response = await fetch(live.dataset.live, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
+      if (response.status === 304 || response.status === 429) continue;
+      // The run was removed, or the browser's pass has expired: reloading the page shows which.
+      if (!response.ok) return;
+      tag = response.headers.get("ETag") || "";
+      refresh(live, await response.text());
+    } catch {
+      // The server has ended or restarts: the page stays as it is, and asks again.
+    }
+  }
+}
+
+const live = document.getElementById("live");
+if (live && live.dataset.live) follow(live);

@@ -1,0 +1,112 @@
+"use strict";
+
+// Keys. An element with data-key="n" is clicked by that key, so each key has a visible twin; j and k move the focus along
+// the elements with data-row. Keys of a row stand in its data-scope, and count while the focus is in there.
+
+const SECOND_KEY_MILLISECONDS = 1200;
+const THEMES = ["light", "dark", "system"];
+const keymap = document.getElementById("keymap");
+let first = { key: "", at: 0 };
+
+const isShown = (element) => element.checkVisibility ? element.checkVisibility() : element.offsetParent !== null;
+const rows = () => [...document.querySelectorAll("[data-row]")].filter(isShown);
+
+// One row is a stop of the Tab key, not each of them.
+function rove(current) {
+  const all = rows();
+  const stop = current && all.includes(current) ? current : all.find((row) => row.tabIndex === 0) || all[0];
+  for (const row of all) row.tabIndex = row === stop ? 0 : -1;
+}
+
+function move(step) {
+  const all = rows();
+  if (!all.length) return false;
+  const active = document.activeElement;
+  const within = active && (active.matches("[data-row]") ? active : active.closest("[data-scope]"));
+  let place = within ? all.findIndex((row) => row === within || within.contains(row)) : -1;
+  if (place < 0) place = step > 0 ? -1 : all.length;
+  const target = all[Math.min(all.length - 1, Math.max(0, place + step))];
+  rove(target);
+  target.focus({ preventScroll: true });
+  target.scrollIntoView({ block: "nearest" });
+  return true;
+}
+
+function twin(key) {
+  const has = (root) => [...root.querySelectorAll("[data-key]")].find((element) => element.dataset.key === key && !element.hidden);
+  const scope = document.activeElement && document.activeElement.closest("[data-scope]");
+  return (scope && has(scope)) || has(document);
+}
+
+function fold(shouldOpen) {
+  const details = document.activeElement && document.activeElement.closest("details");
+  if (!details || details.matches(".menu")) return false;
+  const wanted = shouldOpen === undefined ? !details.open : shouldOpen;
+  if (details.open === wanted && !wanted) {
+    // A closed folder: on to the one that holds it.
+    const outer = details.parentElement.closest("details");
+    if (outer) outer.querySelector("summary").focus();
+    return Boolean(outer);
+  }
+  details.open = wanted;
+  details.querySelector("summary").focus();
+  rove(document.activeElement);
+  return true;
+}
+
+function nextTheme() {
+  setTheme(THEMES[(THEMES.indexOf(document.documentElement.dataset.theme || "system") + 1) % THEMES.length]);
+}
+
+function act(key) {
+  const isStep = key === "j" || key === "k" || key === "ArrowDown" || key === "ArrowUp";
+  if (isStep && move(key === "j" || key === "ArrowDown" ? 1 : -1)) return true;
+  if (key === "o" && fold()) return true;
+  if ((key === "h" || key === "l") && fold(key === "l")) return true;
+  if (key === "t") nextTheme();
+  else if (key === "?") keymap.showModal();
+  else if (key === "/") document.getElementById("q")?.select();
+  else if (key === "y") copyText(location.href);
+  else {
+    const element = twin(key);
+    if (!element) return false;
+    element.click();
+    if (element.matches("summary")) element.focus();
+  }
+  return true;
+}
+
+function isTyping(target) {
+  return target instanceof Element && Boolean(target.closest("input, textarea, select, [contenteditable]"));
+}
+
+document.addEventListener("keydown", (event) => {
+  const { target } = event;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || (keymap && keymap.open)) return;
+  if (event.key === "Escape") {
+    const menu = document.querySelector("details.menu[open]");
+    if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+    // The browser clears a search field at the first Escape; an empty one is left.
+    else if (target.id === "q" && !target.value) target.blur();
+    return;
+  }
+  if (isTyping(target)) return;
+  const isPair = first.key === "g" && event.timeStamp - first.at < SECOND_KEY_MILLISECONDS;
+  const key = isPair ? `g ${event.key}` : event.key;
+  first = { key: isPair ? "" : event.key, at: event.timeStamp };
+  if (act(key)) event.preventDefault();
+});
+
+document.addEventListener("focusin", (event) => {
+  if (event.target instanceof Element && event.target.matches("[data-row]")) rove(event.target);
+});
+document.addEventListener("page:changed", () => rove(null));
+document.addEventListener("toggle", () => rove(null), true);
+
+for (const button of document.querySelectorAll("[data-keymap]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => keymap.showModal());
+}
+if (keymap) keymap.querySelector("[data-close]").addEventListener("click", () => keymap.close());
+for (const hints of document.querySelectorAll(".keys")) hints.hidden = false;
+rove(null);

@@ -1,0 +1,37 @@
+"""Choose light or dark pages without a script."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.server.pages.links import own_path
+from pytest_automation_report.server.pages.page import THEME_COOKIE, THEMES
+from pytest_automation_report.server.store.errors import not_found
+
+if TYPE_CHECKING:
+    import falcon
+
+__all__ = ["ThemeChoice"]
+
+_YEAR_SECONDS: Final = 365 * 24 * 3600
+
+
+class ThemeChoice:
+    """The address that stores a theme; the pages' script does the same without a request."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, theme: str) -> None:
+        """Store the theme in a cookie and go back; raises `ApiError` (404) for an unknown one."""
+        if theme not in (*THEMES, "system"):
+            raise not_found("theme")
+        is_chosen = theme in THEMES
+        resp.set_cookie(
+            THEME_COOKIE,
+            theme if is_chosen else "",
+            path="/",
+            max_age=_YEAR_SECONDS if is_chosen else 0,
+            # The script reads and writes it, and it says nothing that another site must not know.
+            secure=False,
+            http_only=False,
+            same_site="Lax",
+        )
+        resp.status, resp.location = 303, own_path(req.get_param("to"))
