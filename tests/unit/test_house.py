@@ -57,6 +57,7 @@ TESTED_ELSEWHERE = {
     "server/store/postgres": "sessions/server/test_postgres.py",
     # Parts that are used through one door, which has the tests.
     "api/http_client": "unit/api/test_client.py",
+    "api/extensions": "unit/server/http/test_extension_bodies.py",
     "api/json_reader": "unit/api/test_responses.py",
     "api/limits": "unit/text/test_limits.py",
     "api/models": "unit/api/test_client.py",
@@ -111,6 +112,7 @@ TESTED_ELSEWHERE = {
     "server/store/compared": "unit/server/store/test_findings.py",
     "server/store/database": "unit/server/store/test_store.py",
     "server/store/errors": "unit/server/store/test_store.py",
+    "server/store/extensions": "unit/server/http/test_extension_bodies.py",
     "server/store/flaky": "unit/server/store/test_findings.py",
     "server/store/histories": "unit/server/store/test_findings.py",
     "server/store/inputs": "unit/server/http/test_runs.py",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import falcon
 
 from pytest_automation_report.api.artifacts import KEEPS_HEADER
+from pytest_automation_report.api.extensions import EXTENSIONS, EXTENSIONS_HEADER
 from pytest_automation_report.server.http.hosts import is_answered
 from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES, MAX_TOTAL_BYTES
 from pytest_automation_report.server.store.errors import ApiError, validation_error
@@ -57,6 +58,7 @@ class RateLimit:
 HEALTH = "/healthz"
 """Path of the health check. It needs no token and no known host, since load balancers have neither."""
 
+_EXTENSIONS = ", ".join(EXTENSIONS)
 _METHODS = ("GET", "POST")
 _OWN_SITES = ("same-origin", "none")
 _is_idempotency_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
@@ -126,6 +128,7 @@ class RequestGuard:
             if refusal is not None:
                 raise refusal
         resp.set_header(KEEPS_HEADER, str(MAX_CONTENT_BYTES))
+        resp.set_header(EXTENSIONS_HEADER, _EXTENSIONS)
         wait_seconds = self._limit.wait_seconds() if self._limit is not None else 0
         if wait_seconds:
             raise ApiError(429, "Too many requests in this minute.", headers={"Retry-After": str(wait_seconds)})

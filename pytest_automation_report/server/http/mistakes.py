@@ -101,14 +101,20 @@ def _declared(annotation: Any) -> _Declared:  # noqa: ANN401 - any declared type
 
 
 def _examined_properties(value: dict[str, Any], struct: type[Struct], mistakes: Mistakes, path: str) -> Any:  # noqa: ANN401 - a struct
-    """Return a struct of the properties that it declares; the others are ignored."""
+    """Return a struct of the properties that it declares; the others, and malformed extensions, are ignored."""
     properties = _properties(struct)
     known = {declared.name: value[declared.name] for declared in properties if declared.name in value}
     if len(known) < len(value):  # perhaps the others were all that msgspec refused
         return examined(known, struct, mistakes, path)
     prefix = f"{path}." if path else ""
+    ignorable: frozenset[str] = getattr(struct, "ignorable", frozenset())
     for declared in properties:
-        if declared.name in known:
+        if declared.name in known and declared.name in ignorable:
+            try:
+                known[declared.name] = convert(known[declared.name], declared.type)
+            except ValidationError:
+                del known[declared.name]
+        elif declared.name in known:
             known[declared.name] = examined(known[declared.name], declared.type, mistakes, prefix + declared.name)
         elif declared.required:
             mistakes.add(prefix + declared.name, "This property is required.")

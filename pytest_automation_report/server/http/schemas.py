@@ -7,12 +7,14 @@ property with the same declarations, so that the answer names every mistake. A `
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, cast
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 from msgspec.json import Encoder
 
+from pytest_automation_report.server.http import extension_bodies
 from pytest_automation_report.server.store.inputs import (
     INT64_MAX,
     RunSubmission,
@@ -73,6 +75,9 @@ class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=Fal
     is no new object. With three tracked objects a test, one append in twelve paid 24 ms for a full collection.
     """
 
+    # Properties that are left out instead of refused if they are malformed.
+    ignorable: ClassVar[frozenset[str]] = frozenset()
+
 
 class FieldBody(Body, frozen=True, kw_only=True):
     """A field of a run, thread or test, in the order of the stored JSON."""
@@ -122,6 +127,12 @@ class TestBody(Body, frozen=True, kw_only=True):
     assertions: _Count | UnsetType = UNSET
     fields: _Fields = ()
     artifacts: _Artifacts = ()
+    started: extension_bodies.Started | UnsetType = UNSET
+    phases: extension_bodies.Phases | UnsetType = UNSET
+    steps: extension_bodies.Steps | UnsetType = UNSET
+    comparison: extension_bodies.ComparisonBody | UnsetType = UNSET
+
+    ignorable: ClassVar[frozenset[str]] = frozenset({"started", "phases", "steps", "comparison"})
 
     def row(self, by_alias: Mapping[str, ResultStatus]) -> StoredTest:
         """Return the test as it is stored."""
@@ -136,6 +147,10 @@ class TestBody(Body, frozen=True, kw_only=True):
             None if self.assertions is UNSET else self.assertions,
             _text(self.fields) if self.fields else None,
             _text(self.artifacts) if self.artifacts else None,
+            None if self.started is UNSET else self.started,
+            *extension_bodies.phase_columns(self.phases, self.elapsed),
+            extension_bodies.steps_column(self.steps),
+            extension_bodies.comparison_column(self.comparison),
         )
 
 
@@ -206,24 +221,30 @@ class ThreadBody(ThreadCompletionBody, frozen=True, kw_only=True):
 
     fields: _Fields = ()
     artifacts: _Artifacts = ()
+    session_started: extension_bodies.Started | UnsetType = UNSET
+
+    ignorable: ClassVar[frozenset[str]] = frozenset({"session_started", "running"})
 
     def submission(
         self, tests: Sequence[StoredTest] = (), statuses: StatusTable = DEFAULT_STATUSES
     ) -> ThreadSubmission:
         """Return the thread as the store takes it."""
         attachments = (*_attachments("fields", self.fields), *_attachments("artifacts", self.artifacts))
-        return ThreadSubmission(*self.durations(), attachments, tests, statuses)
+        session_started = None if self.session_started is UNSET else self.session_started
+        return ThreadSubmission(*self.durations(), attachments, tests, statuses, session_started)
 
 
 class ThreadAppendBody(ThreadBody, frozen=True, kw_only=True):
     """An addition to a thread; `thread_append` returns its form for a project's statuses."""
 
     tests: tuple[TestBody, ...] = ()
+    running: extension_bodies.Running | UnsetType = UNSET
 
     def addition(self, statuses: StatusTable) -> ThreadSubmission:
         """Return the addition as the store takes it; the body must have been checked with the same statuses."""
         by_alias = statuses.by_alias
-        return self.submission([test.row(by_alias) for test in self.tests], statuses)
+        submission = self.submission([test.row(by_alias) for test in self.tests], statuses)
+        return replace(submission, running=extension_bodies.running_column(self.running))
 
 
 @lru_cache(maxsize=64)

@@ -23,7 +23,7 @@ Kind: TypeAlias = Literal["fields", "artifacts", "links"]
 class StoredTest(NamedTuple):
     """One test of an append; ``status`` is an id, ``elapsed`` in microseconds, ``fields`` and ``artifacts`` are JSON.
 
-    The order is that of the columns in `inserts`.
+    The order is that of the columns in `inserts`. The last five are extensions, as in `ResultRow`.
     """
 
     key: str
@@ -36,6 +36,11 @@ class StoredTest(NamedTuple):
     assertions: int | None = None
     fields: str | None = None
     artifacts: str | None = None
+    started: int | None = None
+    setup: int | None = None
+    teardown: int | None = None
+    steps: str | None = None
+    comparison: str | None = None
 
 
 class StoredAttachment(NamedTuple):
@@ -64,7 +69,8 @@ class RunSubmission:
 class ThreadSubmission:
     """The content of a new thread or of an append to a thread; durations in microseconds.
 
-    The tests were validated with ``statuses`` and must be counted with the same ones.
+    The tests were validated with ``statuses`` and must be counted with the same ones. ``session_started`` and
+    ``running`` are extensions, as in `ThreadRow`; None changes nothing.
     """
 
     observed: int | None
@@ -72,6 +78,8 @@ class ThreadSubmission:
     attachments: tuple[StoredAttachment, ...]
     tests: Sequence[StoredTest] = ()
     statuses: StatusTable = DEFAULT_STATUSES
+    session_started: int | None = None
+    running: str | None = None
 
 
 def json_text(value: object) -> str:

@@ -26,14 +26,17 @@ _INSERT_CASES: Final = (
 )
 _INSERT_RESULTS: Final = (
     'INSERT INTO "result" ("run_id", "thread_id", "case_id", "name", "folder", "status", "result_class", "elapsed",'
-    ' "file", "line", "assertions", "fields", "artifacts", "failed_attempts", "phase", "message", "fingerprint",'
-    ' "created") SELECT %s, %s, (SELECT "id" FROM "case" AS c WHERE c."source_id" = %s AND c."key" = t."key"),'
+    ' "file", "line", "assertions", "fields", "artifacts", "started", "setup", "teardown", "steps", "comparison",'
+    ' "failed_attempts", "phase", "message", "fingerprint", "created")'
+    ' SELECT %s, %s, (SELECT "id" FROM "case" AS c WHERE c."source_id" = %s AND c."key" = t."key"),'
     ' "name", "folder", "status", "result_class", "elapsed", "file", "line", "assertions", "fields", "artifacts",'
-    ' "failed_attempts", "phase", "message", "fingerprint", %s'
+    ' "started", "setup", "teardown", "steps", "comparison", "failed_attempts", "phase", "message", "fingerprint", %s'
     " FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::bigint[], %s::text[], %s::bigint[],"
-    " %s::bigint[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[], %s::bigint[]) WITH ORDINALITY"
+    " %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],"
+    " %s::int[], %s::text[], %s::text[], %s::bigint[]) WITH ORDINALITY"
     ' AS t ("key", "name", "folder", "status", "result_class", "elapsed", "file", "line", "assertions", "fields",'
-    ' "artifacts", "failed_attempts", "phase", "message", "fingerprint", "position") ORDER BY "position"'
+    ' "artifacts", "started", "setup", "teardown", "steps", "comparison", "failed_attempts", "phase", "message",'
+    ' "fingerprint", "position") ORDER BY "position"'
 )
 
 
@@ -88,6 +91,11 @@ def _insert_in_sqlite(
                 test.assertions,
                 test.fields,
                 test.artifacts,
+                test.started,
+                test.setup,
+                test.teardown,
+                test.steps,
+                test.comparison,
                 *derived(test, classes[test.status]),
                 now,
             )

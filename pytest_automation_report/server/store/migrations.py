@@ -121,6 +121,10 @@ def _columns_for_findings(database: Database) -> None:
         _execute(database, f'ALTER TABLE "run" ADD COLUMN {column}')
     for column in ('"failed_attempts" INTEGER', '"phase" TEXT', '"message" TEXT', '"fingerprint" INTEGER'):
         _execute(database, f'ALTER TABLE "result" ADD COLUMN {column}')
+    for column in ('"session_started" INTEGER', '"running" TEXT'):
+        _execute(database, f'ALTER TABLE "thread" ADD COLUMN {column}')
+    for column in ('"started" INTEGER', '"setup" INTEGER', '"teardown" INTEGER', '"steps" TEXT', '"comparison" TEXT'):
+        _execute(database, f'ALTER TABLE "result" ADD COLUMN {column}')
     _execute(database, 'CREATE INDEX "run_source_id_branch" ON "run" ("source_id", "branch")')
     _execute(
         database, 'CREATE INDEX "result_fingerprint" ON "result" ("fingerprint") WHERE ("fingerprint" IS NOT NULL)'
@@ -190,6 +194,6 @@ MIGRATIONS = (
     Migration(4, "results of a run by their status", _results_by_status),
     Migration(5, "tags of milestones", _tags_of_milestones),
     Migration(6, "contents of artifacts", _contents_of_artifacts),
-    Migration(7, "branches, attempts and reasons of failures as columns", _columns_for_findings),
+    Migration(7, "branches, attempts, reasons of failures and extensions as columns", _columns_for_findings),
 )
 """All migrations, oldest first; version 1 was the first release."""

@@ -175,7 +175,11 @@ class ProjectStatusRow(Table):
 
 
 class ThreadRow(Counted):
-    """A thread of a run; ``position`` counts from 1 within the run."""
+    """A thread of a run; ``position`` counts from 1 within the run.
+
+    ``session_started`` is the time at which the session of its worker began, ``running`` a JSON list of the tests that
+    run now, null after completion. Only clients that know our extensions send them.
+    """
 
     id = BigAutoField()
     run = ForeignKeyField(RunRow)
@@ -186,6 +190,8 @@ class ThreadRow(Counted):
     elapsed_computed = BigIntegerField(null=True)
     created = BigIntegerField()
     completed = BigIntegerField(null=True)
+    session_started = BigIntegerField(null=True)
+    running = TextField(null=True)
 
 
 class AttachmentRow(Table):
@@ -212,10 +218,14 @@ CaseRow.add_index(CaseRow.source, CaseRow.key, unique=True)
 class ResultRow(Table):
     """The result of one test in a thread; ``fields`` and ``artifacts`` are JSON lists or null.
 
-    ``result_class`` follows from ``status`` and is stored because statuses of a project can change. The last four
-    columns are derived from ``fields``, so that findings need not read them: ``failed_attempts`` counts the attempts
-    before the last one, null for a test that ran once; ``phase``, ``message`` (its first line) and ``fingerprint`` are
-    those of a failure, null otherwise.
+    ``result_class`` follows from ``status`` and is stored because statuses of a project can change. Four columns are
+    derived from ``fields``, so that findings need not read them: ``failed_attempts`` counts the attempts before the
+    last one, null for a test that ran once; ``phase``, ``message`` (its first line) and ``fingerprint`` are those of a
+    failure, null otherwise.
+
+    The last columns are extensions, null if a client did not send them: ``started`` is the start in microseconds since
+    ``ThreadRow.session_started``; ``setup`` and ``teardown`` are those parts of ``elapsed``, the rest is the call;
+    ``steps`` and ``comparison`` are JSON, see `extensions`.
     """
 
     id = BigAutoField()
@@ -237,6 +247,11 @@ class ResultRow(Table):
     phase = TextField(null=True)
     message = TextField(null=True)
     fingerprint = BigIntegerField(null=True)
+    started = BigIntegerField(null=True)
+    setup = BigIntegerField(null=True)
+    teardown = BigIntegerField(null=True)
+    steps = TextField(null=True)
+    comparison = TextField(null=True)
 
 
 # For the page of a run, which shows the results status by status.
@@ -366,8 +381,9 @@ INSERT_CASE = 'INSERT INTO "case" ("source_id", "key") VALUES (?, ?) ON CONFLICT
 
 INSERT_RESULT = (
     'INSERT INTO "result" ("run_id", "thread_id", "case_id", "name", "folder", "status", "result_class", "elapsed",'
-    ' "file", "line", "assertions", "fields", "artifacts", "failed_attempts", "phase", "message", "fingerprint",'
-    ' "created") VALUES (?, ?, (SELECT "id" FROM "case" WHERE "source_id" = ? AND "key" = ?),'
-    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    ' "file", "line", "assertions", "fields", "artifacts", "started", "setup", "teardown", "steps", "comparison",'
+    ' "failed_attempts", "phase", "message", "fingerprint", "created")'
+    ' VALUES (?, ?, (SELECT "id" FROM "case" WHERE "source_id" = ? AND "key" = ?),'
+    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 """Insert one result; raw SQL because peewee's multi-row insert takes several times as long as the storage itself."""

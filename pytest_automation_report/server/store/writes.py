@@ -139,6 +139,7 @@ class Writer:
             created=self._now,
             elapsed_observed=thread.observed,
             elapsed_computed=thread.computed,
+            session_started=thread.session_started,
         ).execute(self._database)
         self._attach(run_id, thread_id, thread.attachments)
         RunRow.update(
@@ -152,7 +153,9 @@ class Writer:
         """Add tests, fields, artifacts and durations to a thread that is not completed."""
         self.check_room()
         thread = self._open_thread(thread_id)
-        totals = _elapsed_totals(thread, addition)
+        totals: dict[str, Any] = dict(_elapsed_totals(thread, addition))
+        if addition.running is not None:
+            totals["running"] = addition.running
         self._attach(thread["run"], thread_id, addition.attachments)
         artifact_hashes = (hashes_in(test.artifacts) for test in addition.tests if test.artifacts)
         use(self._database, thread["run"], set[str]().union(*artifact_hashes))
@@ -208,6 +211,7 @@ class Writer:
             is_completed=True,
             completed=self._now,
             status=final_status(thread["failure_count"]),
+            running=None,
             **(durations or {}),
         ).where(ThreadRow.id == thread["id"]).execute(self._database)
 

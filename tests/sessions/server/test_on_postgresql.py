@@ -11,6 +11,7 @@ from support.repository import TESTS
 from unit.server.http import (
     test_artifacts,
     test_capacity,
+    test_extension_bodies,
     test_idempotency,
     test_lists,
     test_milestones,
@@ -38,6 +39,7 @@ __all__ = ["database", "filled", "full", "limit", "runs"]
 MODULES = (
     test_artifacts,
     test_capacity,
+    test_extension_bodies,
     test_findings,
     test_handlers,
     test_idempotency,

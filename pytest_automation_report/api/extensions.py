@@ -1,0 +1,39 @@
+"""Name the properties that a server of ours stores beside the contract: its extensions.
+
+Such a server lists them in a header of every response. A client sends an extension only to a server that listed it, so
+no other server ever gets one. Unknown names in the header are ignored, and a name never changes its meaning: an
+extension whose form changes gets a new name.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["COMPARISON", "EXTENSIONS", "EXTENSIONS_HEADER", "PHASES", "RUNNING", "STARTED", "STEPS", "announced"]
+
+EXTENSIONS_HEADER: Final = "Automation-Report-Extensions"
+"""Header of all responses of a server that stores extensions; its value is their names, separated by commas."""
+
+STARTED: Final = "started"
+"""``started`` of a test, in microseconds since the ``session_started`` of its thread, which is in those since 1970."""
+
+PHASES: Final = "phases"
+"""``phases`` of a test: the microseconds of setup, call and teardown."""
+
+STEPS: Final = "steps"
+"""``steps`` of a test: a tree of names, statuses and microseconds."""
+
+RUNNING: Final = "running"
+"""``running`` of an append to a thread: the tests that run now."""
+
+COMPARISON: Final = "comparison"
+"""``comparison`` of a test: operator and both sides of the comparison that failed."""
+
+EXTENSIONS: Final = (STARTED, PHASES, STEPS, RUNNING, COMPARISON)
+"""All extensions of this release."""
+
+
+def announced(header: str) -> frozenset[str]:
+    """Return those of our extensions that a header lists."""
+    names = {name.strip() for name in header.split(",")}
+    return frozenset(name for name in EXTENSIONS if name in names)

@@ -1,0 +1,125 @@
+"""Declare the extensions of request bodies, and turn them into the columns of the store.
+
+The contract lets servers ignore properties that they do not know. An extension that is malformed or too large is
+ignored for the same reason, so that its result is stored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.json import Encoder
+
+from pytest_automation_report.server.store.inputs import INT64_MAX
+
+MAX_EXTENSION_BYTES: Final = 64 * 1024
+"""Largest JSON of one extension that is stored; our clients send at most half of it."""
+
+MAX_EXTENSION_DEPTH: Final = 32
+"""How deep steps and values may be nested."""
+
+MAX_RUNNING: Final = 100
+"""Most tests that run at the same time in one thread."""
+
+_NAME_LENGTH: Final = 4096
+_Name = Annotated[str, Meta(max_length=_NAME_LENGTH)]
+_Count = Annotated[int, Meta(ge=0, le=INT64_MAX)]
+
+
+class _Extension(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """An object within an extension; properties of newer clients are ignored."""
+
+
+class StepBody(_Extension, frozen=True, kw_only=True):
+    """A step with the steps inside it; ``elapsed`` is in microseconds."""
+
+    name: _Name
+    status: Literal["passed", "failed", "skipped"]
+    elapsed: _Count | UnsetType = UNSET
+    steps: tuple[StepBody, ...] = ()
+
+
+class ValueBody(_Extension, frozen=True, kw_only=True):
+    """A value or a part of one; see `value_differences.Value` for the properties."""
+
+    type: _Name
+    text: str | UnsetType = UNSET
+    items: tuple[ValueBody, ...] | UnsetType = UNSET
+    entries: tuple[tuple[ValueBody, ValueBody], ...] | UnsetType = UNSET
+    fields: tuple[tuple[_Name, ValueBody], ...] | UnsetType = UNSET
+    size: _Count | UnsetType = UNSET
+    start: _Count = 0
+
+
+class ComparisonBody(_Extension, frozen=True, kw_only=True):
+    """The sides of a comparison that failed."""
+
+    operator: _Name
+    left: ValueBody
+    right: ValueBody
+
+
+class RunningBody(_Extension, frozen=True, kw_only=True):
+    """A test that runs; ``since`` is in microseconds since its session began."""
+
+    key: _Name
+    name: _Name
+    folder: _Name
+    since: _Count
+
+
+Started = Annotated[int, Meta(ge=0, le=INT64_MAX)]
+Phases = tuple[_Count, _Count, _Count]
+Steps = tuple[StepBody, ...]
+Running = Annotated[tuple[RunningBody, ...], Meta(max_length=MAX_RUNNING)]
+
+_encode: Final = Encoder().encode
+
+
+def phase_columns(phases: Phases | UnsetType, elapsed: int | UnsetType) -> tuple[int | None, int | None]:
+    """Return the microseconds of setup and teardown, None for both if they are more than the whole test took."""
+    if phases is UNSET or elapsed is UNSET or phases[0] + phases[2] > elapsed:
+        return None, None
+    return phases[0], phases[2]
+
+
+def steps_column(steps: Steps | UnsetType) -> str | None:
+    """Return steps as JSON, None if there are none or they are too large."""
+    if steps is UNSET or not steps:
+        return None
+    level: tuple[StepBody, ...] = steps
+    for _ in range(MAX_EXTENSION_DEPTH):
+        level = tuple(step for parent in level for step in parent.steps)
+        if not level:
+            return _text(steps)
+    return None
+
+
+def comparison_column(comparison: ComparisonBody | UnsetType) -> str | None:
+    """Return a comparison as JSON, None if there is none or it is too large."""
+    if comparison is UNSET:
+        return None
+    level: list[ValueBody] = [comparison.left, comparison.right]
+    for _ in range(MAX_EXTENSION_DEPTH):
+        level = [part for value in level for part in _parts(value)]
+        if not level:
+            return _text(comparison)
+    return None
+
+
+def running_column(running: Running | UnsetType) -> str | None:
+    """Return the running tests as JSON, None if the request has nothing about them."""
+    return None if running is UNSET else _text(running)
+
+
+def _parts(value: ValueBody) -> tuple[ValueBody, ...]:
+    items = () if value.items is UNSET else value.items
+    entries = () if value.entries is UNSET else value.entries
+    fields = () if value.fields is UNSET else value.fields
+    return (*items, *(part for entry in entries for part in entry), *(part for _, part in fields))
+
+
+def _text(value: object) -> str | None:
+    body = _encode(value)
+    return body.decode() if len(body) <= MAX_EXTENSION_BYTES else None

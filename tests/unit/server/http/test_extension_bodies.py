@@ -1,0 +1,188 @@
+"""The extensions of requests: stored if they are well formed, ignored otherwise, and never a reason to refuse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_automation_report.api.extensions import EXTENSIONS, EXTENSIONS_HEADER, announced
+from pytest_automation_report.findings.value_differences import Comparison, Value
+from pytest_automation_report.server.http.extension_bodies import MAX_EXTENSION_BYTES, MAX_EXTENSION_DEPTH
+from pytest_automation_report.server.store import extensions
+from pytest_automation_report.server.store.extensions import PhaseTimes, RunningTest, StepNode
+from pytest_automation_report.server.store.tables import ResultRow, ThreadRow
+from support.service import START, a_test
+
+if TYPE_CHECKING:
+    from support.service import Json, Service
+
+_VALUE = {
+    "type": "dict",
+    "entries": [[{"type": "str", "text": "a"}, {"type": "list", "items": [{"type": "Foo"}], "size": 3, "start": 2}]],
+}
+_POINT = {"type": "Point", "fields": [["x", {"type": "int", "text": "1"}]]}
+_SENT: Json = {
+    "started": 5,
+    "phases": [10, 20, 30],
+    "steps": [
+        {"name": "open", "status": "passed", "elapsed": 7, "steps": [{"name": "type", "status": "failed"}]},
+    ],
+    "comparison": {"operator": "==", "left": _VALUE, "right": _POINT},
+}  # fmt: skip
+_NONE_STORED = {"started": None, "setup": None, "teardown": None, "steps": None, "comparison": None}
+
+
+def _row(service: Service, table: type[ResultRow | ThreadRow]) -> Any:  # noqa: ANN401 - peewee's rows have no common type
+    query: Any = table.select().order_by(table.id.desc()).limit(1)
+    return service.store.read(lambda reader: list(query.dicts().execute(reader.database)))[0]
+
+
+def _stored(service: Service, **properties: Any) -> Any:  # noqa: ANN401 - as above
+    """Return the row of a test that was sent with these properties."""
+    service.append(service.new_thread(service.new_run()), a_test(elapsed=100, **properties))
+    return _row(service, ResultRow)
+
+
+def test_the_extensions_of_a_test_are_stored_and_read(service: Service) -> None:
+    """Start, phases, steps and comparison come back as they were sent, and the start on the axis of all threads."""
+    thread_id = service.new_thread(service.new_run(), session_started=START)
+    service.append(thread_id, a_test(elapsed=100, **_SENT))
+    row, thread = _row(service, ResultRow), _row(service, ThreadRow)
+    assert extensions.start_time(thread, row) == START + 5
+    assert extensions.phase_times(row) == PhaseTimes(10, 60, 30)
+    assert extensions.steps(row) == (StepNode("open", "passed", 7, (StepNode("type", "failed", None, ()),)),)
+    part = Value("list", items=(Value("Foo"),), size=3, start=2)
+    left = Value("dict", entries=((Value("str", "a"), part),))
+    assert extensions.comparison(row) == Comparison("==", left, Value("Point", fields=(("x", Value("int", "1")),)))
+
+
+def test_a_test_without_extensions_has_none(service: Service) -> None:
+    """Without extensions the columns are null, and reading them gives nothing."""
+    row = _stored(service)
+    thread = _row(service, ThreadRow)
+    assert {name: row[name] for name in _NONE_STORED} == _NONE_STORED
+    assert (extensions.start_time(thread, row), extensions.phase_times(row)) == (None, None)
+    assert (extensions.steps(row), extensions.comparison(row), extensions.running_tests(thread)) == ((), None, ())
+
+
+def _nested(depth: int) -> Json:
+    step: Json = {"name": "n", "status": "passed"}
+    for _ in range(depth - 1):
+        step = {"name": "n", "status": "passed", "steps": [step]}
+    return step
+
+
+def _nested_value(depth: int) -> Json:
+    value: Json = {"type": "int", "text": "1"}
+    for _ in range(depth - 1):
+        value = {"type": "list", "items": [value]}
+    return value
+
+
+_LARGE = "x" * MAX_EXTENSION_BYTES
+_MALFORMED = [
+    ("started", -1),
+    ("started", "5"),
+    ("started", None),
+    ("started", 2**63),
+    ("phases", [1, 2]),
+    ("phases", [1, 2, 3, 4]),
+    ("phases", [1, 2, -3]),
+    ("phases", "1, 2, 3"),
+    ("phases", [60, 0, 60]),
+    ("steps", "open"),
+    ("steps", []),
+    ("steps", [{"name": "n"}]),
+    ("steps", [{"name": "n", "status": "flying"}]),
+    ("steps", [_nested(MAX_EXTENSION_DEPTH + 1)]),
+    ("steps", [{"name": "n", "status": "passed"}] * 5000),
+    ("comparison", 1),
+    ("comparison", {"operator": "==", "left": _VALUE}),
+    ("comparison", {"operator": "==", "left": _VALUE, "right": {"text": "no type"}}),
+    ("comparison", {"operator": "==", "left": _VALUE, "right": _nested_value(MAX_EXTENSION_DEPTH + 1)}),
+    ("comparison", {"operator": "==", "left": _VALUE, "right": {"type": "str", "text": _LARGE}}),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), _MALFORMED)
+def test_a_malformed_extension_is_ignored(service: Service, name: str, value: object) -> None:
+    """A result with an extension that cannot be stored is stored without it, and with the others."""
+    sent: dict[str, Any] = {**_SENT, name: value}
+    row = _stored(service, **sent)
+    complete = _stored(service, **_SENT)
+    missing = ("setup", "teardown") if name == "phases" else (name,)
+    assert {column: row[column] for column in _NONE_STORED} == {
+        column: None if column in missing else complete[column] for column in _NONE_STORED
+    }
+
+
+def test_a_malformed_extension_does_not_hide_another_mistake(service: Service) -> None:
+    """A request that must be refused is refused, and the answer names its mistake and no extension."""
+    thread_id = service.new_thread(service.new_run())
+    body = {"tests": [a_test(started="soon", elapsed=-1)], "running": 5}
+    answer = service.post(f"/automation/runs/threads/{thread_id}/append", body)
+    assert answer.status_code == 422
+    assert list(answer.json["errors"]) == ["tests.0.elapsed"]
+
+
+def test_properties_of_newer_clients_are_ignored(service: Service) -> None:
+    """A property that this release does not know leaves the extension around it as it is."""
+    row = _stored(service, steps=[{"name": "n", "status": "passed", "colour": ["red"]}])
+    assert extensions.steps(row) == (StepNode("n", "passed", None, ()),)
+
+
+def test_steps_may_be_nested_to_the_limit(service: Service) -> None:
+    """Steps and values at the greatest depth are stored."""
+    row = _stored(
+        service,
+        steps=[_nested(MAX_EXTENSION_DEPTH)],
+        comparison={"operator": "==", "left": _VALUE, "right": _nested_value(MAX_EXTENSION_DEPTH)},
+    )
+    assert len(extensions.steps(row)) == 1
+    assert extensions.comparison(row) is not None
+
+
+_RUNNING = {"key": "k1", "name": "test_1", "folder": "tests.a", "since": 9}
+
+
+def test_the_running_test_is_that_of_the_last_append(service: Service) -> None:
+    """An append replaces the running tests, and one without this extension leaves them as they are."""
+    thread_id = service.new_thread(service.new_run())
+    service.append(thread_id, running=[_RUNNING])
+    assert extensions.running_tests(_row(service, ThreadRow)) == (RunningTest("k1", "test_1", "tests.a", 9),)
+    service.append(thread_id, a_test())
+    service.append(thread_id, running=[{"key": "k1"}])
+    service.append(thread_id, running=[_RUNNING] * 101)
+    assert len(extensions.running_tests(_row(service, ThreadRow))) == 1
+    service.append(thread_id, running=[])
+    assert extensions.running_tests(_row(service, ThreadRow)) == ()
+
+
+@pytest.mark.parametrize("completed", ["thread", "run"])
+def test_nothing_runs_in_a_completed_thread(service: Service, completed: str) -> None:
+    """The completion of a thread, or of its run, clears the running tests."""
+    run_id = service.new_run()
+    thread_id = service.new_thread(run_id)
+    service.append(thread_id, running=[_RUNNING])
+    path = f"/automation/runs/threads/{thread_id}" if completed == "thread" else f"/automation/runs/{run_id}"
+    assert service.post(f"{path}/complete", {}).status_code == 204
+    assert _row(service, ThreadRow)["running"] is None
+
+
+def test_the_server_announces_its_extensions(service: Service) -> None:
+    """Every answer to a client with the token lists the extensions; the health check does not."""
+    run_id = service.new_run()
+    assert announced(service.get(f"/automation/runs/{run_id}").headers[EXTENSIONS_HEADER]) == set(EXTENSIONS)
+    assert EXTENSIONS_HEADER.lower() not in service.raw("GET", "/healthz").headers
+    refused = service.raw("GET", "/api/v1/automation/runs/1", Authorization="Bearer wrong")
+    assert EXTENSIONS_HEADER.lower() not in refused.headers
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [("", set()), ("started", {"started"}), (" steps ,lanes,, started", {"steps", "started"}), ("Started", set())],
+)
+def test_unknown_names_in_the_header_are_ignored(header: str, names: set[str]) -> None:
+    """Of the names in the header those of this release count, whatever stands around them."""
+    assert announced(header) == names
