@@ -14,7 +14,7 @@ PACKAGE = "pytest_automation_report"
 ROOT = Path(pytest_automation_report.__file__).parent
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"text", "findings", "errors"}),
+    frozenset({"text", "findings", "failures", "errors"}),
     frozenset({"api"}),
     frozenset({"recording", "spool", "ci", "server"}),
     frozenset({"delivery", "settings", "annotations"}),
@@ -33,11 +33,12 @@ TABLE: dict[str, frozenset[str]] = {
     for folder, others in {
         "text": "",
         "findings": "",
+        "failures": "text",
         "api": "text errors",
         "recording": "api text",
         "ci": "api text",
         "spool": "api text errors",
-        "server": "findings api text errors",
+        "server": "findings failures api text errors",
         "annotations": "recording spool api text errors",
         "settings": "recording ci api text errors",
         "delivery": "recording server spool api text errors",
@@ -45,7 +46,7 @@ TABLE: dict[str, frozenset[str]] = {
         "checks": "delivery server spool api text errors",
         "summary": "settings recording spool ci api text errors",
         "session": "annotations checks junit summary delivery settings recording spool ci api text errors",
-        "cli": "checks junit summary delivery settings recording spool ci server api text errors",
+        "cli": "checks junit summary delivery settings recording spool ci server failures api text errors",
     }.items()
 }
 """What each folder may import, beside itself."""

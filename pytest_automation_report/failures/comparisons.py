@@ -1,0 +1,335 @@
+"""Make a table of what a failed assertion compared: its sides named, its differing paths, the differing characters.
+
+The values come from the client if it sent them, else from the text that pytest wrote: the representations in the
+``assert`` line, its lists of differing items, its diff.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.failures.differences import Difference, Differences, differences, marked
+from pytest_automation_report.failures.values import Value, read_comparison, read_value, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_automation_report.failures.differences import Segments
+
+__all__ = ["Assertion", "Row", "Side", "Table", "assertion_of", "table_from_text", "table_from_values"]
+
+_TITLE_LENGTH: Final = 60
+_CELL_LENGTH: Final = 600
+# Equal text between two differences is shortened to this many characters on either side.
+_CONTEXT: Final = 40
+_MARKED_ROWS: Final = 60
+_STATEMENT_LENGTH: Final = 10_000
+_COMPARISONS: Final = {
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+    ast.In: "in", ast.NotIn: "not in", ast.Is: "is", ast.IsNot: "is not",
+}  # fmt: skip
+
+_ASSERT_LINE: Final = re.compile(r"^(?:\w+: )?assert ", re.MULTILINE)
+# " +  where 3 = len(boats)": the diff of two texts begins with two spaces.
+_WHERE: Final = re.compile(r" \+ {2,}(?:where|and)\b")
+_ITEM: Final = re.compile(r"\{.*\} != \{.*\}")
+_OMITTED: Final = re.compile(r"Omitting (?P<count>[0-9]+) identical items?")
+_AT_INDEX: Final = re.compile(r"At index (?P<index>[0-9]+) diff: (?P<values>.+)")
+_CONTAINS_MORE: Final = re.compile(
+    r"(?P<side>Left|Right) contains (?:one more item|[0-9]+ more items, first extra item): (?P<value>.+)"
+)
+_MORE_KEYS: Final = re.compile(r"(?P<side>Left|Right) contains [0-9]+ more items?:")
+_EXTRA: Final = re.compile(r"Extra items in the (?P<side>left|right) set:")
+_ATTRIBUTE: Final = re.compile(r"(?P<name>\w+): (?P<values>.+ != .+?)(?:\.\.\.)?")
+_APPROX_HEAD: Final = re.compile(r"Index\s+\| Obtained\s+\| Expected\s*")
+_APPROX_ROW: Final = re.compile(r"(?P<index>.+?)\s+\| (?P<left>.+?)\s+\| (?P<right>.+?)\s*")
+_TRUNCATED: Final = re.compile(r"\.\.\.Full output truncated|^\.\.\.$|Skipping [0-9]+ identical", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """An ``assert`` as its source code has it.
+
+    ``condition`` is all of it without its message. ``left`` and ``right`` are the compared expressions and ``operator``
+    stands between them; all three are empty if the condition is no single comparison.
+    """
+
+    condition: str
+    left: str = ""
+    operator: str = ""
+    right: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One cell of the table: a text in pieces, those marked that differ from the other side."""
+
+    segments: Segments
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A path that differs; a side is None if it has no such part."""
+
+    path: str
+    left: Side | None
+    right: Side | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The differing paths of a comparison, with the expressions of both sides.
+
+    ``equal_count`` counts equal parts, ``more`` the differences that the table leaves out. ``is_complete`` is False if
+    a part of a value was left out before it came here. With another ``operator`` than ``==`` the only row has both
+    values, and nothing is marked.
+    """
+
+    left_title: str
+    right_title: str
+    rows: tuple[Row, ...]
+    operator: str = "=="
+    equal_count: int = 0
+    more: int = 0
+    is_complete: bool = True
+
+
+def assertion_of(statement: str) -> Assertion | None:
+    """Return the assertion in a statement's source code, also one of unittest's; None if there is none.
+
+    The code may have lines after the statement: the shortest beginning that is a statement is read.
+    """
+    code = textwrap.dedent(statement[:_STATEMENT_LENGTH]).strip()
+    if not code.startswith(("assert ", "assert(", "self.assert")):
+        return None
+    lines = code.split("\n")
+    for count in range(1, len(lines) + 1):
+        source = "\n".join(lines[:count])
+        try:
+            node = ast.parse(source).body[0]
+        except (SyntaxError, ValueError, MemoryError, RecursionError):
+            continue
+        return _assertion(node, source)
+    return None
+
+
+def table_from_values(left: Value, operator: str, right: Value, assertion: Assertion | None) -> Table:
+    """Return the table of two values, as the client sent them."""
+    if operator == "==":
+        return _table(differences(left, right), assertion)
+    row = Row(
+        "", _whole(text_of(left, _CELL_LENGTH), is_marked=False), _whole(text_of(right, _CELL_LENGTH), is_marked=False)
+    )
+    return replace(_table(Differences(()), assertion), operator=operator, rows=(row,))
+
+
+def table_from_text(message: str, assertion: Assertion | None) -> Table | None:
+    """Return the table that a failure's message allows; None if it does not show values that can be compared.
+
+    ``message`` has all lines that pytest or unittest wrote about the exception.
+    """
+    if mark := _ASSERT_LINE.search(message):
+        line, _, explanation = message[mark.end() :].partition("\n")
+        lines = [line for line in explanation.split("\n") if not _WHERE.match(line)]
+        rest = textwrap.dedent("\n".join(lines)).strip("\n").split("\n")
+        sides = read_comparison(line)
+        if sides is not None:
+            return table_from_values(*sides, assertion)
+        if assertion is not None and assertion.operator not in {"==", ""}:
+            return None
+        found = _from_explanation(rest)
+        if found is None or not found.rows:
+            return None
+        return _table(found, assertion)
+    # unittest: "{'a': 1} != {'a': 2}" and its own diff.
+    sides = read_comparison(message.partition("\n")[0])
+    if sides is not None and sides[1] == "!=":
+        return table_from_values(sides[0], "==", sides[2], assertion)
+    return None
+
+
+def _assertion(node: ast.stmt, source: str) -> Assertion | None:
+    if isinstance(node, ast.Assert):
+        test = node.test
+        condition = _source(source, test)
+        if isinstance(test, ast.Compare) and len(test.ops) == 1:
+            operator = _COMPARISONS.get(type(test.ops[0]), "")
+            return Assertion(condition, _source(source, test.left), operator, _source(source, test.comparators[0]))
+        return Assertion(condition)
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and len(node.value.args) >= 2:  # noqa: PLR2004 - both sides
+        call = node.value
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        if name.startswith("assert") and name.endswith("Equal") and "Not" not in name:
+            return Assertion(_source(source, call), _source(source, call.args[0]), "==", _source(source, call.args[1]))
+    return None
+
+
+def _source(source: str, node: ast.AST) -> str:
+    """Return the source code of a node in one line."""
+    return " ".join((ast.get_source_segment(source, node) or "").split())
+
+
+def _table(found: Differences, assertion: Assertion | None) -> Table:
+    left, right = (
+        ("left", "right") if assertion is None or not assertion.operator else (assertion.left, assertion.right)
+    )
+    rows = tuple(_row(row, is_marked=number < _MARKED_ROWS) for number, row in enumerate(found.rows))
+    return Table(
+        _cut(left, _TITLE_LENGTH),
+        _cut(right, _TITLE_LENGTH),
+        rows,
+        equal_count=found.equal_count,
+        more=found.more,
+        is_complete=found.is_complete,
+    )
+
+
+def _row(row: Difference, *, is_marked: bool) -> Row:
+    left = None if row.left is None else text_of(row.left, _CELL_LENGTH)
+    right = None if row.right is None else text_of(row.right, _CELL_LENGTH)
+    is_number = all(side is not None and side.type in {"int", "float"} for side in (row.left, row.right))
+    if left is None or right is None or not is_marked or is_number:
+        return Row(row.path, _whole(left), _whole(right))
+    pieces = marked(left, right)
+    return Row(row.path, Side(_shortened(pieces[0])), Side(_shortened(pieces[1])))
+
+
+def _whole(text: str | None, *, is_marked: bool = True) -> Side | None:
+    return None if text is None else Side(((text, is_marked),))
+
+
+def _shortened(segments: Segments) -> Segments:
+    """Return the pieces of a text with long equal ones shortened around a mark."""
+    shortened = []
+    for number, (text, is_different) in enumerate(segments):
+        before = "" if number == 0 else text[:_CONTEXT]
+        after = "" if number == len(segments) - 1 else text[-_CONTEXT:]
+        if is_different or len(text) <= len(before) + len(after) + _CONTEXT:
+            shortened.append((text, is_different))
+        else:
+            shortened.append((f"{before}…{after}", False))
+    return tuple(shortened)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _from_explanation(lines: Sequence[str]) -> Differences | None:
+    """Return the differences that the lines under pytest's ``assert`` line show."""
+    is_complete = not any(_TRUNCATED.search(line) for line in lines)
+    diff = next((number for number, line in enumerate(lines) if line.startswith("Full diff:")), None)
+    if diff is not None and is_complete:
+        left, right = (read_value(text) for text in _diff_sides(lines[diff + 1 :]))
+        if left is not None and right is not None:
+            return differences(left, right)
+    rows = [*_items(lines), *_sequence(lines), *_sets(lines), *_attributes(lines), *_approx(lines)]
+    equal = sum(int(match["count"]) for line in lines if (match := _OMITTED.match(line)))
+    if rows:
+        return Differences(tuple(rows), equal, is_complete=is_complete and not _has_hint(lines))
+    if any(line.startswith(("- ", "+ ")) for line in lines):
+        left_text, right_text = _diff_sides(lines)
+        found = differences(Value("str", left_text), Value("str", right_text))
+        return Differences(found.rows, found.equal_count, found.more, is_complete)
+    return None
+
+
+def _has_hint(lines: Iterable[str]) -> bool:
+    """Whether pytest left differences out: of a sequence it shows the first one alone."""
+    return any(line.startswith("At index ") for line in lines)
+
+
+def _diff_sides(lines: Iterable[str]) -> tuple[str, str]:
+    """Return both texts of a diff; pytest marks lines of the left side with ``+``."""
+    left, right = [], []
+    for line in lines:
+        if line.startswith("..."):
+            break
+        if line.startswith("+ ") or line == "+":
+            left.append(line[2:])
+        elif line.startswith("- ") or line == "-":
+            right.append(line[2:])
+        elif line.startswith("  ") or not line:
+            left.append(line[2:])
+            right.append(line[2:])
+    return "\n".join(left).strip("\n"), "\n".join(right).strip("\n")
+
+
+def _items(lines: Sequence[str]) -> Iterable[Difference]:
+    """Yield the differences of two dicts: the items that differ, and those that one side alone has."""
+    for line in lines:
+        sides = read_comparison(line) if _ITEM.fullmatch(line) else None
+        if sides is not None and sides[0].entries and sides[2].entries:
+            yield from differences(sides[0], sides[2]).rows
+    for number, line in enumerate(lines):
+        if (match := _MORE_KEYS.fullmatch(line)) and (value := _value_after(lines, number)) is not None:
+            for key, entry in value.entries or ():
+                path = f"[{text_of(key, 80)}]"
+                is_left = match["side"] == "Left"
+                yield Difference(path, entry if is_left else None, None if is_left else entry)
+
+
+def _value_after(lines: Sequence[str], number: int) -> Value | None:
+    """Return the value that ``pprint`` wrote after a line; None if it does not end."""
+    for end in range(number + 2, min(len(lines), number + 200) + 1):
+        value = read_value("\n".join(lines[number + 1 : end]))
+        if value is not None:
+            return value
+    return None
+
+
+def _sequence(lines: Iterable[str]) -> Iterable[Difference]:
+    index = -1
+    for line in lines:
+        if (match := _AT_INDEX.fullmatch(line)) and (sides := read_comparison(match["values"])) is not None:
+            index = int(match["index"])
+            yield from (
+                Difference(f"[{index}]{row.path}", row.left, row.right) for row in differences(sides[0], sides[2]).rows
+            )
+        elif match := _CONTAINS_MORE.fullmatch(line):
+            value = read_value(match["value"])
+            if value is not None:
+                is_left = match["side"] == "Left"
+                yield Difference("more items", value if is_left else None, None if is_left else value)
+
+
+def _sets(lines: Sequence[str]) -> Iterable[Difference]:
+    side = ""
+    for line in lines:
+        if match := _EXTRA.fullmatch(line):
+            side = match["side"]
+        elif side and (value := read_value(line)) is not None:
+            yield Difference("{…}", value if side == "left" else None, None if side == "left" else value)
+        else:
+            side = ""
+
+
+def _attributes(lines: Sequence[str]) -> Iterable[Difference]:
+    """Yield the differing attributes of two objects, those inside of others with their whole path."""
+    path: list[str] = []
+    for line in lines:
+        text = line.strip()
+        if text.startswith("Drill down into differing attribute ") and text.endswith(":"):
+            depth = (len(line) - len(line.lstrip())) // 2
+            path = [*path[:depth], text.removeprefix("Drill down into differing attribute ")[:-1]]
+        elif path and (match := _ATTRIBUTE.fullmatch(text)) and match["name"] == path[-1]:
+            sides = read_comparison(match["values"])
+            if sides is not None:
+                prefix = "".join(f".{name}" for name in path)
+                yield from (
+                    Difference(f"{prefix}{row.path}", row.left, row.right)
+                    for row in differences(sides[0], sides[2]).rows
+                )
+
+
+def _approx(lines: Sequence[str]) -> Iterable[Difference]:
+    is_table = False
+    for line in lines:
+        if _APPROX_HEAD.fullmatch(line):
+            is_table = True
+        elif is_table and (match := _APPROX_ROW.fullmatch(line)):
+            yield Difference(f"[{match['index']}]", Value("", match["left"]), Value("", match["right"]))

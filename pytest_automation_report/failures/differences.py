@@ -1,0 +1,278 @@
+"""Find the paths at which two values differ, and the characters at which two strings do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from pytest_automation_report.failures.values import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_automation_report.failures.values import Value
+
+__all__ = ["MAX_ROWS", "Difference", "Differences", "Segments", "differences", "marked"]
+
+Segments: TypeAlias = "tuple[tuple[str, bool], ...]"
+"""A text in pieces; those with True differ from the other side."""
+
+MAX_ROWS: Final = 200
+"""Most differing paths that are returned; the others are counted."""
+
+# Aligning two sequences costs their product, and much more for sequences that are made to cost much.
+_MAX_ALIGNED: Final = 40_000
+_MAX_MARKED: Final = 400
+_KEY_LENGTH: Final = 100_000
+# Pieces of one or two equal characters between two differing ones say nothing: `37.2` and `34.1` share a point.
+_LEAST_EQUAL: Final = 2
+_NUMBER: Final = re.compile(r"-?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?")
+_NUMBERS: Final = frozenset({"int", "float", "bool"})
+_SETS: Final = frozenset({"set", "frozenset"})
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A path at which two values differ, as Python would write it: ``['berth']['each']``, empty for the whole value.
+
+    A side is None if it has no such part.
+    """
+
+    path: str
+    left: Value | None
+    right: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """The paths at which two values differ, and the number of parts that are equal.
+
+    ``more`` counts differences beyond `MAX_ROWS`. ``is_complete`` is False if parts of a value were left out before.
+    """
+
+    rows: tuple[Difference, ...]
+    equal_count: int = 0
+    more: int = 0
+    is_complete: bool = True
+
+
+@dataclass(slots=True)
+class _Collector:
+    """Rows and counts of one comparison."""
+
+    rows: list[Difference] = field(default_factory=list)
+    equal_count: int = 0
+    is_complete: bool = True
+
+    def add(self, path: str, left: Value | None, right: Value | None) -> None:
+        self.rows.append(Difference(path, left, right))
+
+
+def differences(left: Value, right: Value) -> Differences:
+    """Return where two values differ."""
+    collector = _Collector()
+    _compare("", left, right, collector)
+    rows = collector.rows
+    return Differences(
+        tuple(rows[:MAX_ROWS]), collector.equal_count, max(0, len(rows) - MAX_ROWS), collector.is_complete
+    )
+
+
+def marked(left: str, right: str) -> tuple[Segments, Segments]:
+    """Return two texts in pieces, those marked that differ; a whole text if nothing worth mentioning is equal."""
+    if len(left) > _MAX_MARKED or len(right) > _MAX_MARKED:
+        return _between_ends(left, right)
+    matcher = SequenceMatcher(None, left, right, autojunk=False)
+    blocks = [block for block in matcher.get_matching_blocks() if block.size >= _LEAST_EQUAL or not block.size]
+    kept = _at_ends(blocks, left, right)
+    if sum(size for _, _, size in kept) * 3 < max(len(left), len(right)):
+        return ((left, True),) if left else (), ((right, True),) if right else ()
+    return _pieces(left, [(start, size) for start, _, size in kept]), _pieces(
+        right, [(start, size) for _, start, size in kept]
+    )
+
+
+def _at_ends(blocks: Sequence[tuple[int, int, int]], left: str, right: str) -> list[tuple[int, int, int]]:
+    """Return the equal blocks that are kept: those of several characters, and short ones at both ends."""
+    kept = [(a, b, size) for a, b, size in blocks if size]
+    is_begun = any(a == 0 and b == 0 for a, b, _ in kept)
+    if not is_begun and left[:1] == right[:1] and left:
+        kept.insert(0, (0, 0, 1))
+    is_ended = any(a + size == len(left) and b + size == len(right) for a, b, size in kept)
+    if not is_ended and left[-1:] == right[-1:] and len(left) > 1 and len(right) > 1:
+        kept.append((len(left) - 1, len(right) - 1, 1))
+    return kept
+
+
+def _pieces(text: str, equal: Sequence[tuple[int, int]]) -> Segments:
+    pieces: list[tuple[str, bool]] = []
+    position = 0
+    for start, size in equal:
+        if start > position:
+            pieces.append((text[position:start], True))
+        pieces.append((text[start : start + size], False))
+        position = start + size
+    if position < len(text):
+        pieces.append((text[position:], True))
+    return tuple(pieces)
+
+
+def _between_ends(left: str, right: str) -> tuple[Segments, Segments]:
+    """Return two long texts with everything marked between their equal beginning and their equal end."""
+    limit = min(len(left), len(right))
+    start = next((place for place in range(limit) if left[place] != right[place]), limit)
+    rest = limit - start
+    end = next((place for place in range(rest) if left[-1 - place] != right[-1 - place]), rest)
+    return (
+        _pieces(left, [(0, start), (len(left) - end, end)]),
+        _pieces(right, [(0, start), (len(right) - end, end)]),
+    )
+
+
+def _compare(path: str, left: Value, right: Value, out: _Collector) -> None:
+    """Add the differences of two values, or count them as equal."""
+    before = len(out.rows)
+    if left.size is not None or right.size is not None or left.start or right.start:
+        out.is_complete = False
+    if left.entries is not None and right.entries is not None:
+        _compare_entries(path, left, right, out)
+    elif left.fields is not None and right.fields is not None and left.type == right.type:
+        _compare_fields(path, left, right, out)
+    elif left.items is not None and right.items is not None and (left.type in _SETS) == (right.type in _SETS):
+        if left.type in _SETS:
+            _compare_sets(path, left, right, out)
+        else:
+            _compare_items(path, left, right, out)
+        if len(out.rows) == before and left.type != right.type:
+            out.add(path, left, right)
+    elif left.type == right.type == "str" and "\n" in f"{left.text}{right.text}":
+        _compare_lines(path, left, right, out)
+    elif not _is_same_leaf(left, right):
+        out.add(path, left, right)
+    else:
+        out.equal_count += 1
+
+
+def _child(path: str, left: Value, right: Value, out: _Collector) -> None:
+    """Compare two parts; an equal part counts once, however many parts it has itself."""
+    rows, equal_count = len(out.rows), out.equal_count
+    _compare(path, left, right, out)
+    if len(out.rows) == rows:
+        out.equal_count = equal_count + 1
+
+
+def _compare_entries(path: str, left: Value, right: Value, out: _Collector) -> None:
+    others = {text_of(key, _KEY_LENGTH): entry for key, entry in right.entries or ()}
+    names: set[str] = set()
+    for key, entry in left.entries or ():
+        name = text_of(key, _KEY_LENGTH)
+        names.add(name)
+        if name in others:
+            _child(f"{path}[{_short(name)}]", entry, others[name], out)
+        else:
+            out.add(f"{path}[{_short(name)}]", entry, None)
+    for name, entry in others.items():
+        if name not in names:
+            out.add(f"{path}[{_short(name)}]", None, entry)
+
+
+def _compare_fields(path: str, left: Value, right: Value, out: _Collector) -> None:
+    others = dict(right.fields or ())
+    own = dict(left.fields or ())
+    for name, entry in own.items():
+        if name in others:
+            _child(f"{path}.{name}", entry, others[name], out)
+        else:
+            out.add(f"{path}.{name}", entry, None)
+    for name, entry in others.items():
+        if name not in own:
+            out.add(f"{path}.{name}", None, entry)
+
+
+def _compare_sets(path: str, left: Value, right: Value, out: _Collector) -> None:
+    own = {text_of(item, _KEY_LENGTH): item for item in left.items or ()}
+    others = {text_of(item, _KEY_LENGTH): item for item in right.items or ()}
+    for name, item in own.items():
+        if name in others:
+            out.equal_count += 1
+        else:
+            out.add(f"{path}{{…}}", item, None)
+    for name, item in others.items():
+        if name not in own:
+            out.add(f"{path}{{…}}", None, item)
+
+
+def _compare_items(path: str, left: Value, right: Value, out: _Collector) -> None:
+    own, others = left.items or (), right.items or ()
+    for a, b in _aligned(own, others, left.start - right.start):
+        if a is None:
+            out.add(f"{path}[{(b or 0) + right.start}]", None, others[b or 0])
+        elif b is None:
+            out.add(f"{path}[{a + left.start}]", own[a], None)
+        else:
+            _child(f"{path}[{a + left.start}]", own[a], others[b], out)
+
+
+def _aligned(left: Sequence[Value], right: Sequence[Value], offset: int) -> list[tuple[int | None, int | None]]:
+    """Return which items of two sequences belong together: by index if they are equally long, else by likeness."""
+    if len(left) == len(right) or offset or len(left) * len(right) > _MAX_ALIGNED:
+        pairs: list[tuple[int | None, int | None]] = []
+        for index in range(min(0, -offset), max(len(left), len(right) - offset)):
+            a, b = index, index + offset
+            pairs.append((a if 0 <= a < len(left) else None, b if 0 <= b < len(right) else None))
+        return [(a, b) for a, b in pairs if a is not None or b is not None]
+    texts = [[text_of(item, 2_000) for item in items] for items in (left, right)]
+    return _aligned_texts(texts[0], texts[1])
+
+
+def _aligned_texts(left: Sequence[str], right: Sequence[str]) -> list[tuple[int | None, int | None]]:
+    """Return the positions in both sequences that belong together, None on the side that has nothing."""
+    pairs: list[tuple[int | None, int | None]] = []
+    for _, a, a_end, b, b_end in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        pairs += [
+            (a + step if a + step < a_end else None, b + step if b + step < b_end else None)
+            for step in range(max(a_end - a, b_end - b))
+        ]
+    return pairs
+
+
+def _compare_lines(path: str, left: Value, right: Value, out: _Collector) -> None:
+    """Compare two strings line by line."""
+    own, others = (left.text or "").split("\n"), (right.text or "").split("\n")
+    if len(own) * len(others) > _MAX_ALIGNED * 4:
+        out.add(path, left, right)
+        return
+    for a, b in _aligned_texts(own, others):
+        number = (a if a is not None else b or 0) + 1
+        if a is None or b is None or own[a] != others[b]:
+            out.add(
+                f"{path} line {number}".strip(),
+                None if a is None else _line(left, own[a]),
+                None if b is None else _line(right, others[b]),
+            )
+        else:
+            out.equal_count += 1
+
+
+def _line(whole: Value, text: str) -> Value:
+    return type(whole)("str", text)
+
+
+def _is_same_leaf(left: Value, right: Value) -> bool:
+    if left.text is None or right.text is None or not (left.is_leaf and right.is_leaf):
+        return False
+    if left.text == right.text:
+        return left.type == right.type or not left.type or not right.type
+    if left.type in _NUMBERS and right.type in _NUMBERS:
+        numbers = [{"True": 1.0, "False": 0.0}.get(side.text or "") for side in (left, right)]
+        for position, side in enumerate((left, right)):
+            if numbers[position] is None and _NUMBER.fullmatch(side.text or ""):
+                numbers[position] = float((side.text or "").replace("_", ""))
+        return numbers[0] is not None and numbers[0] == numbers[1]
+    return False
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:80]}…"  # noqa: PLR2004 - a path that fits into a cell

@@ -1,0 +1,372 @@
+"""Read the text of a failure into exceptions and frames, in every style that pytest has.
+
+pytest writes a failure by ``--tb`` as ``long``, ``short``, ``line``, ``native`` or ``no``; ``auto`` mixes long and
+short entries. A text in none of these forms has no traceback: readers then get it as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["CodeLine", "Frame", "Link", "Raised", "Traceback", "exception_parts", "parse_traceback"]
+
+Link: TypeAlias = Literal["", "cause", "context"]
+"""How an exception led to the one after it: ``raise ... from`` it, or raised while it was handled; empty for none."""
+
+_MAX_CHARACTERS: Final = 400_000
+_MAX_LINES: Final = 20_000
+
+_CAUSE: Final = "The above exception was the direct cause of the following exception:"
+_CONTEXT: Final = "During handling of the above exception, another exception occurred:"
+_SEPARATOR: Final = re.compile(r"(?:_ ){5,}_?\s*")
+# "tests/test_cart.py:29: AssertionError" and "tests/test_cart.py:29: " end an entry of the long style,
+# "tests/test_cart.py:29: in test_total" begins one of the short style.
+_PLACE: Final = re.compile(
+    r"(?P<path>[^\s:>|][^:\n]{0,400}|[A-Za-z]:[\\/][^:\n]{0,400}):(?P<line>[0-9]{1,9}):(?P<rest>.*)"
+)
+_IN_FUNCTION: Final = re.compile(r" in (?P<function>\S.{0,300})")
+_EXCEPTION_NAME: Final = re.compile(r"\s*[\w.]*\s*")
+_NATIVE_PLACE: Final = re.compile(
+    r'  File "(?P<path>[^"\n]{1,400})", line (?P<line>[0-9]{1,9})(?:, in (?P<function>.{1,300}))?'
+)
+_REPEATED: Final = re.compile(r"  \[Previous line repeated (?P<count>[0-9]{1,9}) more times?\]")
+_DEFINITION: Final = re.compile(r"\s*(?:async\s+)?def\s+(\w+)\s*\(")
+_LAMBDA: Final = re.compile(r"\(?lambda\b")
+_CARETS: Final = re.compile(r"\s*[\^~]+\s*")
+_LOCAL: Final = re.compile(r"([A-Za-z_@][\w@]{0,200})\s* = (.*)")
+_ARGUMENT: Final = re.compile(r"(?:^|, )([A-Za-z_]\w{0,100}) = ")
+_CUT: Final = re.compile(r"\.\.\. [0-9,]+ characters cut \.\.\.")
+_TYPE: Final = re.compile(r"([A-Za-z_][\w.]{0,200})(?::\s(?P<message>.*)|:?\s*)", re.DOTALL)
+_ERROR_MARK: Final = re.compile(r"E( +|$)")
+_SOURCE_FIRST: Final = re.compile(r"(?:async def |def |class |@)[^\n]*\n(?:    |>)")
+
+
+@dataclass(frozen=True, slots=True)
+class CodeLine:
+    """One line of source code; ``number`` is None if it is not known. ``is_hit``: this line raised."""
+
+    number: int | None
+    text: str
+    is_hit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One call: where it is, its code as far as pytest printed it, and its local variables as (name, text).
+
+    ``line`` is 1-based and 0 if not known; ``function`` is empty if not known. ``repeats`` counts calls of the same
+    line that stood after this one and were left out by Python itself.
+    """
+
+    path: str
+    line: int
+    function: str
+    code: tuple[CodeLine, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    repeats: int = 0
+
+    @property
+    def statement(self) -> str:
+        """The source code of the statement that raised: the marked line and the lines after it; empty if not known."""
+        lines = [line.text for line in self.code]
+        hits = [position for position, line in enumerate(self.code) if line.is_hit]
+        return "\n".join(lines[hits[-1] :]) if hits else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """One exception: the lines that describe it, its frames, outermost first, and how it led to the next one.
+
+    ``remark`` is further text of pytest: that frames were left out, an exception group's tree.
+    """
+
+    lines: tuple[str, ...]
+    frames: tuple[Frame, ...]
+    link: Link = ""
+    remark: str = ""
+
+    @property
+    def type_name(self) -> str:
+        """Name of the exception's type; empty if not known."""
+        return exception_parts("\n".join(self.lines))[0]
+
+    @property
+    def message(self) -> str:
+        """The message, with all of its lines, without the exception's type."""
+        return exception_parts("\n".join(self.lines))[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Traceback:
+    """The exceptions of a failure: the one that let the test fail first, then those that led to it."""
+
+    exceptions: tuple[Raised, ...]
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A frame that is being read."""
+
+    path: str = ""
+    line: int = 0
+    function: str = ""
+    code: list[str] = field(default_factory=list)
+    hit: int | None = None
+    variables: list[tuple[str, str]] = field(default_factory=list)
+    arguments: list[str] = field(default_factory=list)
+    is_short: bool = False
+    has_locals: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.code or self.path)
+
+
+def exception_parts(text: str) -> tuple[str, str]:
+    """Return type and message of an exception as Python prints it: ``shop.NotFound: no such boat``.
+
+    A bare ``assert`` has no type in its text. Returns an empty type if the text does not begin with one.
+    """
+    if text.startswith("assert "):
+        return "AssertionError", text
+    match = _TYPE.match(text)
+    if match is None or (match["message"] is None and match.end() < len(text)):
+        return "", text
+    return match[1], match["message"] or ""
+
+
+def parse_traceback(text: str) -> Traceback | None:
+    """Return the exceptions of a failure's text; None if it is in no form that pytest or Python writes."""
+    text = text[-_MAX_CHARACTERS:].replace("\r\n", "\n")
+    # pytest strips the text of a traceback, and with it the margin of the first line.
+    if _SOURCE_FIRST.match(text):
+        text = f"    {text}"
+    lines = text.rstrip().split("\n")[-_MAX_LINES:]
+    raised = [exception for part, link in _chain(lines) if (exception := _exception(part, link)) is not None]
+    if not any(exception.frames or exception.lines for exception in raised):
+        return None
+    return Traceback(tuple(reversed(raised)))
+
+
+def _chain(lines: Sequence[str]) -> Iterator[tuple[list[str], Link]]:
+    """Yield the lines of each exception, oldest first, and how it led to the next one."""
+    part: list[str] = []
+    for line in lines:
+        if line in {_CAUSE, _CONTEXT}:
+            yield part, "cause" if line == _CAUSE else "context"
+            part = []
+        else:
+            part.append(line)
+    yield part, ""
+
+
+def _exception(lines: Sequence[str], link: Link) -> Raised | None:
+    """Return one exception from its lines; None if they are in no known form."""
+    first = next((line for line in lines if line.strip()), "")
+    if first.startswith("Traceback (most recent call last):"):
+        return _native(lines, link)
+    if "Exception Group Traceback (most recent call last):" in first:
+        return _group(lines, link)
+    reader = _EntryReader()
+    for line in lines:
+        reader.read(line)
+    return reader.result(link)
+
+
+def _native(lines: Sequence[str], link: Link) -> Raised | None:
+    """Return an exception as Python prints it."""
+    frames: list[Frame] = []
+    description: list[str] = []
+    for line in lines:
+        if description:
+            description.append(line)
+        elif place := _NATIVE_PLACE.fullmatch(line):
+            frames.append(Frame(place["path"], int(place["line"]), place["function"] or ""))
+        elif repeated := _REPEATED.fullmatch(line):
+            if frames:
+                frames[-1] = _with(frames[-1], repeats=int(repeated["count"]))
+        elif line.startswith("    ") and frames:
+            if not frames[-1].code and not _CARETS.fullmatch(line):
+                code = (CodeLine(frames[-1].line, line[4:], is_hit=True),)
+                frames[-1] = _with(frames[-1], code=code)
+        elif line.strip() and not line.startswith("Traceback (most"):
+            description.append(line)
+    while description and not description[-1].strip():
+        description.pop()
+    return Raised(tuple(description), tuple(frames), link)
+
+
+def _group(lines: Sequence[str], link: Link) -> Raised | None:
+    """Return an exception group: its own frames and description, and the tree of its members as a remark."""
+    own: list[str] = []
+    tree: list[str] = []
+    for line in lines:
+        if tree or line.lstrip().startswith("+-"):
+            tree.append(line)
+        else:
+            own.append(line.lstrip(" +|") if "Traceback (most" in line else re.sub(r"^ {0,4}\| ?", "", line))
+    own = [line.removeprefix("Exception Group ") for line in own]
+    raised = _native(own, link)
+    return None if raised is None else Raised(raised.lines, raised.frames, link, "\n".join(tree))
+
+
+def _with(frame: Frame, *, repeats: int | None = None, code: tuple[CodeLine, ...] | None = None) -> Frame:
+    return Frame(
+        frame.path,
+        frame.line,
+        frame.function,
+        frame.code if code is None else code,
+        frame.variables,
+        frame.repeats if repeats is None else repeats,
+    )
+
+
+class _EntryReader:
+    """Read the entries of pytest's long and short styles, line by line; they may alternate in one text."""
+
+    def __init__(self) -> None:
+        self._frames: list[Frame] = []
+        self._errors: list[str] = []
+        self._margin = 0
+        self._entry = _Entry()
+        self._remark: list[str] = []
+        self._is_after_error = False
+
+    def read(self, line: str) -> None:
+        """Read the next line."""
+        if _SEPARATOR.fullmatch(line):
+            self._end_entry()
+        elif mark := _ERROR_MARK.match(line):
+            self._read_error(line, mark)
+        elif (place := _PLACE.fullmatch(line)) and self._read_place(place):
+            pass
+        elif line.startswith("!!! ") or _CUT.fullmatch(line) or self._remark:
+            self._end_entry()
+            self._remark.append(line)
+        else:
+            self._read_text(line)
+
+    def result(self, link: Link) -> Raised | None:
+        """Return the exception; None if no line of it was in a known form."""
+        self._end_entry()
+        while self._errors and not self._errors[-1].strip():
+            self._errors.pop()
+        if not self._frames and not self._errors:
+            return None
+        return Raised(tuple(self._errors), tuple(self._frames), link, "\n".join(self._remark).strip())
+
+    def _read_error(self, line: str, mark: re.Match[str]) -> None:
+        """Read a line that describes the exception: ``E`` and the margin of the code that raised it."""
+        if not self._is_after_error:
+            # A test may have several such blocks, as a missing fixture has: the last one is the exception.
+            self._errors, self._margin = [], len(mark.group())
+        self._is_after_error = True
+        self._errors.append(line[self._margin :] if not line[1 : self._margin].strip() else line[1:].lstrip())
+
+    def _read_place(self, place: re.Match[str]) -> bool:
+        """Read the line with file and line number; return False for another line that only looks like it."""
+        rest = place["rest"]
+        function = _IN_FUNCTION.fullmatch(rest)
+        if function is None and not _EXCEPTION_NAME.fullmatch(rest):
+            return False
+        if function is not None and not (self._entry.code and not self._entry.path and not self._entry.is_short):
+            self._end_entry()
+            self._entry = _Entry(place["path"], int(place["line"]), function["function"], is_short=True)
+            return True
+        self._entry.path, self._entry.line = place["path"], int(place["line"])
+        self._end_entry()
+        return True
+
+    def _read_text(self, line: str) -> None:
+        entry = self._entry
+        is_in_code = not entry.has_locals and not self._is_after_error
+        if self._is_after_error and entry.is_empty and not self._frames and line.startswith("    "):
+            # --tb=line and --tb=no mark the first line of a message alone.
+            self._errors.append(line[4:])
+        elif is_in_code and line.startswith((">", "    ")):
+            self._read_code(line)
+        elif not line.strip():
+            if is_in_code and entry.code:
+                entry.code.append("")
+        elif entry.code:
+            self._read_local(line)
+        else:
+            self._read_argument(line)
+
+    def _read_code(self, line: str) -> None:
+        code = self._entry.code
+        if line.startswith(">"):
+            self._entry.hit = len(code)
+            code.append(f" {line[1:]}")
+        elif not (code and _CARETS.fullmatch(line)):
+            code.append(line)
+
+    def _read_local(self, line: str) -> None:
+        """Read a local variable below the code; ``pprint`` may have given it several lines."""
+        entry = self._entry
+        if local := _LOCAL.fullmatch(line):
+            entry.has_locals = True
+            entry.variables.append((local[1], local[2]))
+        elif entry.variables:
+            name, value = entry.variables[-1]
+            entry.variables[-1] = name, f"{value}\n{line}"
+
+    def _read_argument(self, line: str) -> None:
+        """Read arguments above the code, several in a line, or a remark of pytest."""
+        if _LOCAL.fullmatch(line):
+            self._entry.arguments.append(line)
+        elif self._entry.arguments:
+            self._entry.arguments[-1] += line
+        elif not self._errors:
+            self._remark.append(line)
+
+    def _end_entry(self) -> None:
+        entry, self._entry = self._entry, _Entry()
+        self._is_after_error = False
+        if not entry.is_empty:
+            self._frames.append(_frame(entry))
+
+
+def _frame(entry: _Entry) -> Frame:
+    """Return the frame of an entry with its code numbered and without its margin."""
+    while entry.code and not entry.code[-1].strip():
+        entry.code.pop()
+        # The marked line is never empty.
+    hit = entry.hit
+    if entry.is_short and entry.code:
+        hit = 0
+    code = tuple(
+        CodeLine(
+            entry.line + position - hit if entry.line and hit is not None else None,
+            text[4:] if text.strip() else "",
+            position == hit,
+        )
+        for position, text in enumerate(entry.code)
+    )
+    function = entry.function or _function_name(entry.code, hit)
+    return Frame(entry.path, entry.line, function, code, _variables(entry))
+
+
+def _function_name(code: Sequence[str], hit: int | None) -> str:
+    """Return the function that a long entry shows: the first definition in its code."""
+    for text in code[: None if hit is None else hit + 1]:
+        if match := _DEFINITION.match(text):
+            return match[1]
+    return "<lambda>" if code and _LAMBDA.search(code[hit or 0]) else ""
+
+
+def _variables(entry: _Entry) -> tuple[tuple[str, str], ...]:
+    """Return the variables of an entry by name: its arguments, then its locals, which have the later values."""
+    variables: dict[str, str] = {}
+    for line in entry.arguments:
+        names = list(_ARGUMENT.finditer(line))
+        for position, match in enumerate(names):
+            end = names[position + 1].start() if position + 1 < len(names) else len(line)
+            variables[match[1]] = line[match.end() : end]
+    variables.update(entry.variables)
+    return tuple(variables.items())

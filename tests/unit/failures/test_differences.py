@@ -1,0 +1,122 @@
+"""Which paths of two values differ, and which characters of two strings."""
+
+from __future__ import annotations
+
+from time import process_time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_automation_report.failures.differences import MAX_ROWS, differences, marked
+from pytest_automation_report.failures.values import Value, read_value, text_of
+
+MISSING = "-"
+
+TABLE = [
+    ("{'a': {'b': 1}, 'c': 2}", "{'a': {'b': 3}, 'c': 2}", [("['a']['b']", "1", "3")], 1),
+    ("{'a': 1}", "{'b': 1}", [("['a']", "1", MISSING), ("['b']", MISSING, "1")], 0),
+    ("[1, 2, 3]", "[1, 9, 3]", [("[1]", "2", "9")], 2),
+    ("[1, 2, 3]", "[1, 3]", [("[1]", "2", MISSING)], 2),
+    ("[1, 3]", "[1, 2, 3]", [("[1]", MISSING, "2")], 2),
+    ("(1,)", "[1]", [("", "(1,)", "[1]")], 1),
+    ("{1, 2}", "{2, 3}", [("{…}", "1", MISSING), ("{…}", MISSING, "3")], 1),
+    ("Boat(name='a', n=1)", "Boat(name='b', n=1)", [(".name", "'a'", "'b'")], 1),
+    ("Boat(n=1)", "Ship(n=1)", [("", "Boat(n=1)", "Ship(n=1)")], 0),
+    ("'a\\nb'", "'a\\nc'", [("line 2", "'b'", "'c'")], 1),
+    ("1", "1.0", [], 1),
+    ("True", "1", [], 1),
+    ("'1'", "1", [("", "'1'", "1")], 0),
+    ("{'a': [{'b': 'x'}]}", "{'a': [{'b': 'y'}]}", [("['a'][0]['b']", "'x'", "'y'")], 0),
+    ("[]", "{}", [("", "[]", "{}")], 0),
+]
+
+
+def value(text: str) -> Value:
+    """Return the value of a representation."""
+    read = read_value(text)
+    assert read is not None
+    return read
+
+
+@pytest.mark.parametrize(("left", "right", "rows", "equal_count"), TABLE)
+def test_paths_that_differ(left: str, right: str, rows: list[tuple[str, str, str]], equal_count: int) -> None:
+    """Each differing path is one row, with `-` here for a side that has no such part; equal parts are counted."""
+    found = differences(value(left), value(right))
+    shown = [
+        (row.path, *(MISSING if side is None else text_of(side) for side in (row.left, row.right)))
+        for row in found.rows
+    ]
+    assert shown == rows
+    assert found.equal_count == equal_count
+    assert found.is_complete
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.text(st.characters(codec="ascii", categories=["L", "P"]), max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc", max_size=2), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(json_values, json_values)
+def test_values_differ_if_python_says_so(left: object, right: object) -> None:
+    """There is a row exactly if the values are not equal, and no row for equal values."""
+    read_left, read_right = read_value(repr(left)), read_value(repr(right))
+    assert read_left is not None
+    assert read_right is not None
+    assert bool(differences(read_left, read_right).rows) == (left != right)
+
+
+def test_left_out_parts_are_said() -> None:
+    """If the client left parts out, equal counts are not those of the whole values, and indexes are the true ones."""
+    left = Value("list", items=(Value("int", "1"), Value("int", "2")), size=900, start=12)
+    right = Value("list", items=(Value("int", "1"), Value("int", "3")), size=900, start=12)
+    found = differences(left, right)
+    assert [row.path for row in found.rows] == ["[13]"]
+    assert not found.is_complete
+
+
+def test_many_differences_are_counted() -> None:
+    """The rows have a limit, and the others are counted."""
+    left = Value("list", items=tuple(Value("int", "1") for _ in range(1000)))
+    right = Value("list", items=tuple(Value("int", "2") for _ in range(1000)))
+    found = differences(left, right)
+    assert (len(found.rows), found.more) == (MAX_ROWS, 1000 - MAX_ROWS)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "shown"),
+    [
+        ("'121.00 EUR'", "'127.10 EUR'", ("'12[1.0]0 EUR'", "'12[7.1]0 EUR'")),
+        ("34.1", "37.2", ("[34.1]", "[37.2]")),
+        ("the lazy dog", "the crazy dog", ("the [l]azy dog", "the [cr]azy dog")),
+        ("same", "same", ("same", "same")),
+        ("", "x", ("", "[x]")),
+        ("Straße", "Strasse", ("Stra[ß]e", "Stra[ss]e")),
+    ],
+)
+def test_differing_characters_are_marked(left: str, right: str, shown: tuple[str, str]) -> None:
+    """Characters in brackets are those that differ; texts with little in common are marked as a whole."""
+    sides = marked(left, right)
+    assert tuple("".join(f"[{text}]" if is_marked else text for text, is_marked in side) for side in sides) == shown
+
+
+@given(st.text(max_size=600), st.text(max_size=600))
+def test_marking_loses_no_character(left: str, right: str) -> None:
+    """The pieces of a text are the text."""
+    assert tuple("".join(text for text, _ in side) for side in marked(left, right)) == (left, right)
+
+
+def test_hostile_values_cost_little() -> None:
+    """Long and alike values, which cost most to align and to mark, take bounded time."""
+    started = process_time()
+    for left, right in (("ab" * 10_000, "ba" * 10_000), ("ab" * 200, "ba" * 200)):
+        marked(left, right)
+    lines = [Value("str", "\n".join("ab"[(number + shift) % 2] for number in range(20_000))) for shift in (0, 1)]
+    differences(*lines)
+    # Measured: 0.1 s; without the limits minutes.
+    assert process_time() - started < 20

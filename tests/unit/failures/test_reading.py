@@ -1,0 +1,76 @@
+"""What a reader sees first of a failure: its message once, and the calls that matter."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_automation_report.failures.reading import read_failure
+from pytest_automation_report.failures.values import Value
+from unit.failures.raised import STYLES, chained, written
+
+FAILURE = """\
+def test_total():
+>       assert totals() == expected{message}
+E       {error}
+
+tests/test_cart.py:12: AssertionError"""
+
+
+def failure(error: str, message: str = "") -> str:
+    """Return the text of a failed assertion."""
+    return FAILURE.format(message=message, error=error.replace("\n", "\nE       "))
+
+
+def test_an_assertion_says_its_condition() -> None:
+    """The condition stands as it is in the source code, and its values in the table alone."""
+    (shown,) = read_failure(failure("assert 2 == 3\n +  where 2 = totals()"))
+    assert (shown.type_name, shown.said, shown.details) == ("AssertionError", "assert totals() == expected", "")
+    assert shown.table is not None
+
+
+def test_a_message_of_the_user_comes_first() -> None:
+    """The text that the user wrote is the message, the condition stands below."""
+    (shown,) = read_failure(failure("AssertionError: the total is wrong\nassert 2 == 3", ', "the total is wrong"'))
+    assert (shown.said, shown.details) == ("the total is wrong", "assert totals() == expected")
+
+
+def test_values_without_a_table_are_details() -> None:
+    """If the values cannot be compared pytest's own lines stay."""
+    (shown,) = read_failure(failure("AssertionError: assert <Form at 0x1 ...> == <Form at 0x2 ...>"))
+    assert shown.table is None
+    assert shown.details == "assert <Form at 0x1 ...> == <Form at 0x2 ...>"
+
+
+def test_a_message_of_several_lines() -> None:
+    """The first line is what the exception says, the others are its details."""
+    (shown,) = read_failure(
+        "def f():\n>       raise X\nE       shop.NotFound: one\nE         two\n\nshop/cart.py:3: NotFound"
+    )
+    assert (shown.type_name, shown.said, shown.details) == ("shop.NotFound", "one", "  two")
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_cause_of_a_failure(style: str) -> None:
+    """The failure comes first, then the exception that it was raised from, each with its own open call."""
+    shown = read_failure(written(chained, style))
+    assert [exception.link for exception in shown] == ["", "cause"]
+    assert shown[0].said == "not a booking: '{nonsense'"
+    assert all(sum(getattr(call, "is_open", False) for call in exception.calls) == 1 for exception in shown)
+
+
+def test_a_text_without_exceptions() -> None:
+    """A failure without a traceback has its message and nothing else."""
+    (shown,) = read_failure("anything\nelse", "Failed: explicitly", "Failed")
+    assert (shown.type_name, shown.said, shown.calls) == ("Failed", "explicitly", ())
+    (shown,) = read_failure("anything\nelse")
+    assert (shown.said, shown.details) == ("anything", "else")
+
+
+def test_values_of_the_client_win() -> None:
+    """The values that the client sent are compared, and not the text that pytest shortened."""
+    values = (Value("int", "20"), "==", Value("int", "30"))
+    (shown,) = read_failure(failure("assert 2 == 3"), values=values)
+    assert shown.table is not None
+    left = shown.table.rows[0].left
+    assert left is not None
+    assert left.segments[0][0] == "20"

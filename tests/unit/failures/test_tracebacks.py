@@ -1,0 +1,201 @@
+"""A failure's text is read into exceptions and frames, whatever the style in which pytest wrote it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_automation_report.failures.tracebacks import exception_parts, parse_traceback
+from unit.failures.raised import STYLES, chained, deep, divided, handled, written
+
+ASSERTION = """\
+def test_total():
+        expected = 3
+>       assert (
+            totals()
+            == expected
+        )
+E       AssertionError: the total is wrong
+E       assert 2 == 3
+E        +  where 2 = totals()
+
+expected   = 3
+boat       = Boat(
+  name='Anna',
+)
+
+tests/test_cart.py:12: AssertionError"""
+
+LINE = """\
+E   AssertionError: assert 2 == 3
+      .
+      first
+        second""".replace("      .", "      ")
+
+NO_FIXTURE = """\
+file /shop/test_cart.py, line 81
+  def test_cart(boat):
+E       fixture 'boat' not found
+>       available fixtures: cache, capfd
+>       use 'pytest --fixtures [testpath]' for help on them.
+
+/shop/test_cart.py:81"""
+
+GROUP = """\
++ Exception Group Traceback (most recent call last):
+  |   File "/shop/test_cart.py", line 113, in test_group
+  |     raise ExceptionGroup("several", [ValueError("one")])
+  | ExceptionGroup: several (1 sub-exception)
+  +-+---------------- 1 ----------------
+    | ValueError: one
+    +------------------------------------"""
+
+REPEATED = """\
+Traceback (most recent call last):
+  File "/shop/tree.py", line 14, in walk
+    return walk(node)
+           ^^^^^^^^^^
+  [Previous line repeated 57 more times]
+KeyError: 'leaf'"""
+
+CUT = """\
+    def test_a():
+>       walk()
+
+tests/test_a.py:3:.
+_ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _
+shop/tree.py:14: in walk
+... 20,113 characters cut ...
+shop/tree.py:18: in leaf
+    return {}["leaf"]
+E   KeyError: 'leaf'""".replace(":3:.", ":3: ")
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_frames_of_every_style(style: str) -> None:
+    """Each frame has its file, line, function and the statement that raised, in every style of the installed pytest."""
+    traceback = parse_traceback(written(divided, style))
+    assert traceback is not None
+    (raised,) = traceback.exceptions
+    assert (raised.type_name, raised.message) == ("ZeroDivisionError", "division by zero")
+    frame = raised.frames[-1]
+    assert frame.path.endswith("raised.py")
+    assert frame.function == "divided"
+    assert frame.statement.strip() == "str(1 / berths)"
+    (hit,) = [line for line in frame.code if line.is_hit]
+    assert hit.number == frame.line > 1
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_chained_exceptions(style: str) -> None:
+    """The exception that let the test fail comes first, and after it its cause, with the frames of the library."""
+    traceback = parse_traceback(written(chained, style))
+    assert traceback is not None
+    failure, cause = traceback.exceptions
+    assert (failure.type_name.rpartition(".")[2], failure.link) == ("BookingError", "")
+    assert failure.frames[-1].function == "parsed"
+    assert (cause.type_name.rpartition(".")[2], cause.link) == ("JSONDecodeError", "cause")
+    assert any(frame.path.endswith("decoder.py") for frame in cause.frames)
+
+
+def test_an_exception_while_another_is_handled() -> None:
+    """An exception that was handled when the next one was raised is told apart from a cause."""
+    traceback = parse_traceback(written(handled, "long"))
+    assert traceback is not None
+    assert [raised.link for raised in traceback.exceptions] == ["", "context"]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_deep_recursion_keeps_its_end(style: str) -> None:
+    """The innermost frame is the one that raised, however many calls are around it."""
+    traceback = parse_traceback(written(deep, style))
+    assert traceback is not None
+    (raised,) = traceback.exceptions
+    assert raised.frames[-1].statement.strip() == 'return BERTHS["leaf"]'
+    assert len(raised.frames) + sum(frame.repeats for frame in raised.frames) >= 60
+
+
+def test_locals_are_read_by_name() -> None:
+    """Local variables that pytest printed stand with their frame, by name."""
+    traceback = parse_traceback(written(divided, "long", has_locals=True))
+    assert traceback is not None
+    assert dict(traceback.exceptions[0].frames[-1].variables)["berths"] == "0"
+
+
+def test_an_assertion_with_locals_of_several_lines() -> None:
+    """The statement goes on to its last line, the message has all of its lines, a local may have several."""
+    traceback = parse_traceback(ASSERTION)
+    assert traceback is not None
+    (raised,) = traceback.exceptions
+    assert raised.message == "the total is wrong\nassert 2 == 3\n +  where 2 = totals()"
+    (frame,) = raised.frames
+    assert (frame.path, frame.line, frame.function) == ("tests/test_cart.py", 12, "test_total")
+    assert frame.statement.split() == ["assert", "(", "totals()", "==", "expected", ")"]
+    assert [line.number for line in frame.code] == [10, 11, 12, 13, 14, 15]
+    assert frame.variables == (("expected", "3"), ("boat", "Boat(\n  name='Anna',\n)"))
+
+
+def test_a_message_alone() -> None:
+    """The styles `line` and `no` have a message of several lines and no frame."""
+    traceback = parse_traceback(LINE)
+    assert traceback is not None
+    assert traceback.exceptions[0].message == "assert 2 == 3\n  \n  first\n    second"
+    assert traceback.exceptions[0].frames == ()
+
+
+def test_a_missing_fixture() -> None:
+    """The line that says which fixture is missing is the message; the list of fixtures is a remark."""
+    traceback = parse_traceback(NO_FIXTURE)
+    assert traceback is not None
+    assert traceback.exceptions[0].message == "fixture 'boat' not found"
+    assert "available fixtures" in traceback.exceptions[0].remark
+
+
+def test_an_exception_group() -> None:
+    """A group has its own frames and message, and the tree of its members as a remark."""
+    traceback = parse_traceback(GROUP)
+    assert traceback is not None
+    (raised,) = traceback.exceptions
+    assert (raised.type_name, raised.message) == ("ExceptionGroup", "several (1 sub-exception)")
+    assert [frame.line for frame in raised.frames] == [113]
+    assert "ValueError: one" in raised.remark
+
+
+def test_repeats_that_python_left_out() -> None:
+    """Calls that Python itself left out are counted."""
+    traceback = parse_traceback(REPEATED)
+    assert traceback is not None
+    assert [(frame.line, frame.repeats) for frame in traceback.exceptions[0].frames] == [(14, 57)]
+
+
+def test_a_text_that_was_cut_in_its_middle() -> None:
+    """Frames before and after the cut are read, and the cut is a remark."""
+    traceback = parse_traceback(CUT)
+    assert traceback is not None
+    (raised,) = traceback.exceptions
+    assert raised.message == "'leaf'"
+    assert raised.frames[0].function == "test_a"
+    assert "20,113 characters cut" in raised.remark
+
+
+@pytest.mark.parametrize(
+    "text", ["", "explicitly", "contains 2 failed subtests", "a: 1\nb: 2", "\n\n", "012 def f\nExpected:\n    1"]
+)
+def test_other_texts_are_none(text: str) -> None:
+    """A text in no form of pytest or Python is left alone."""
+    assert parse_traceback(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("shop.NotFound: no boat", ("shop.NotFound", "no boat")),
+        ("KeyError", ("KeyError", "")),
+        ("ValueError: one\ntwo", ("ValueError", "one\ntwo")),
+        ("assert 1 == 2", ("AssertionError", "assert 1 == 2")),
+        ("fixture 'boat' not found", ("", "fixture 'boat' not found")),
+        ("", ("", "")),
+    ],
+)
+def test_type_and_message(text: str, parts: tuple[str, str]) -> None:
+    """The type of an exception is apart from its message, empty if the text has none."""
+    assert exception_parts(text) == parts
