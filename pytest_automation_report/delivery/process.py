@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.dispatcher import Dispatcher
+from pytest_automation_report.delivery.findings import FindingsRequest, write_excerpt
 from pytest_automation_report.delivery.follower import SessionFollower
 from pytest_automation_report.delivery.handover import DeliveryContext, Runtime
 from pytest_automation_report.delivery.in_flight import max_in_flight
@@ -50,6 +52,9 @@ if TYPE_CHECKING:
 DIED_NOTE: Final = "pytest died before the session ended"
 
 _LEDGER_LOST: Final = "a test deleted the spool while it ran, and with it the ledger that says what was sent"
+
+_INTERRUPTED: Final = 2
+"""pytest's exit status after Ctrl-C: then pytest waits for a shorter time."""
 
 _LOOKS_WHILE_TESTS_RUN: Final = 5
 """How many times the sender only looks for news before it reads the files, to save CPU time that the tests need."""
@@ -104,14 +109,18 @@ class Sender:
             self._prepare(follower, dispatcher)
             if ledger.state.is_doubted:
                 dispatcher.retry_policy.stop("unknown", _LEDGER_LOST)
-            self._loop(follower, dispatcher)
+            deadlines = self._loop(follower, dispatcher)
             dispatcher.await_responses()
+            request = self._write_findings(follower, dispatcher, deadlines)
             self._write_totals(follower, dispatcher)
         finally:
             follower.close()
             ledger.close()
             for lock in self._locks:
                 os.close(lock)
+        if request is not None and self.session.origin == EMBEDDED_ORIGIN:
+            # The store computes in this process: pytest waits no longer, but later readers need the findings.
+            request.await_end(self.timeouts.alone)
         return dispatcher
 
     def _new_follower(self, ledger: LedgerFile) -> SessionFollower:
@@ -187,8 +196,8 @@ class Sender:
             raise SpoolError(f"{self.folder.path} was deleted, and another sender has locked it since")
         self._locks.append(lock)
 
-    def _loop(self, follower: SessionFollower, dispatcher: Dispatcher) -> None:
-        """Read, then send or wait, until everything is sent or time is up."""
+    def _loop(self, follower: SessionFollower, dispatcher: Dispatcher) -> Deadlines:
+        """Read, then send or wait, until everything is sent or time is up; return the time that was left."""
         deadlines = Deadlines(self.timeouts, self.runtime.clock, self.controller)
         self._read(follower, dispatcher, deadlines)
         while not self._is_over(dispatcher, deadlines):
@@ -198,6 +207,7 @@ class Sender:
             deadlines.note_responses(dispatcher.state.answers)
             self.on_progress(dispatcher)
             self._read(follower, dispatcher, deadlines)
+        return deadlines
 
     def _read(self, follower: SessionFollower, dispatcher: Dispatcher, deadlines: Deadlines) -> None:
         """Read the new records, and act on the session's end when it is seen for the first time."""
@@ -238,6 +248,20 @@ class Sender:
             self.controller.wait(self.timeouts.poll)
             if follower.files.has_news() or not self.controller.is_alive():
                 return
+
+    def _write_findings(
+        self, follower: SessionFollower, dispatcher: Dispatcher, deadlines: Deadlines
+    ) -> FindingsRequest | None:
+        """Write the findings of our completed run to the ledger if a pytest waits for them, and they come in time."""
+        end, state = follower.queues.end, dispatcher.state
+        if self.controller is None or end is None or state.run is None or not state.is_complete:
+            return None
+        seconds = deadlines.seconds_for_findings(is_interrupted=end.get("exit") == _INTERRUPTED)
+        if self.client.artifact_bytes is None or seconds <= 0 or not self.controller.is_alive():
+            return None
+        request = FindingsRequest(self.client, state.run, self.runtime.log)
+        write_excerpt(dispatcher.ledger, request.wait(seconds), self.runtime.log)
+        return request
 
     def _write_totals(self, follower: SessionFollower, dispatcher: Dispatcher) -> None:
         """Write each worker's totals and the end of this life to the ledger, for pytest's summary and `status`."""

@@ -28,6 +28,9 @@ _UNPROCESSABLE: Final = 422
 RequestError: TypeAlias = ClientError | StoreError
 """An error with which a request can fail."""
 
+_SECONDS_TO_END: Final = 1.0
+"""Time that a sender needs at most, on a busy machine, from its last response to its end."""
+
 _CIRCUIT_OPENS_AT: Final = 2
 """Appends in a row without a response, from which on only an append without tests is sent until one is answered.
 
@@ -210,6 +213,17 @@ class Deadlines:
     def is_stalled(self) -> bool:
         """Whether there was no progress for too long."""
         return self.clock() - self._progress_at > self.timeouts.send_progress
+
+    def seconds_for_findings(self, *, is_interrupted: bool) -> float:
+        """Return how long to wait for findings; 0 or less if there is no time left.
+
+        The sender is to be done long before pytest's wait ends: pytest would report that the delivery is not confirmed.
+        """
+        if self.session_ended_at is None:
+            return 0.0
+        longest = self.timeouts.exit_interrupted if is_interrupted else self.timeouts.exit_all
+        left = longest - (self.clock() - self.session_ended_at) - _SECONDS_TO_END
+        return min(self.timeouts.findings, self.timeouts.exit_progress / 2, left)
 
     def is_expired(self, *, is_busy: bool) -> bool:
         """Whether the sender's time is up; ``is_busy`` if a response, or a time the server needs, is awaited."""

@@ -78,6 +78,8 @@ class SessionEnd:
             reasons=tuple(state.reasons),
             renamed=tuple(state.renamed.items()),
             unstored=state.unstored_reasons,
+            findings=state.findings,
+            ended=int(self._wall() * 1_000_000),
             losses=running.losses,
             leftovers=expire_old_sessions(
                 running.configuration.spool,

@@ -39,6 +39,9 @@ sender, and in pytest, which reads along to see when the sender is done:
     Whether completed threads of this server accept results: found out once, by a probe.
 ``stored``, ``unstored``
     A file of a result was uploaded to this URL, or not, with the reason. Without it each file would be uploaded again.
+``findings``
+    Written before ``done``: what changed in the run since an earlier one, for pytest's summary. Only a server of ours
+    has it.
 ``trouble``
     Why nothing is sent at the moment: pytest's wait ends sooner, and the summary shows the reason.
 ``new-run``
@@ -219,6 +222,8 @@ class LedgerState:
     aliases: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
     progress_by_worker: dict[str, WorkerProgress] = field(default_factory=dict)
+    # What changed in the run; None if the server has no findings, or did not answer in time.
+    findings: dict[str, Any] | None = None
     # Files of results by their names in the spool: uploaded, or not and why.
     stored: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     unstored: dict[str, str] = field(default_factory=dict)
@@ -283,6 +288,8 @@ class LedgerState:
                 self.unstored.pop(members["name"], None)
             case "unstored":
                 self.unstored[members["name"]] = members["why"]
+            case "findings":
+                self.findings = members["excerpt"]
             case "fencing-is":
                 self.fencing = members["fencing"]
             case "doubted":

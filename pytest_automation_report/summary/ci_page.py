@@ -20,12 +20,20 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE, ci_provider
 from pytest_automation_report.recording.failures import SHOWN
 from pytest_automation_report.spool.folder import ignored_folder
+from pytest_automation_report.summary.findings_lines import (
+    FLAKY_NOTE,
+    failing_notes,
+    findings_lines,
+    reason_lines,
+    reason_note,
+)
 from pytest_automation_report.summary.lines import job_lines, run_page
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.recording.failures import FailedTest
     from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.summary.counts import SessionCounts
@@ -38,6 +46,7 @@ __all__ = [
     "JobPage",
     "annotation_lines",
     "link_report",
+    "marked_flaky",
     "plain",
 ]
 
@@ -60,6 +69,20 @@ def annotation_lines(provider: str, failures: Sequence[FailedTest], failed: int,
     if undelivered:
         lines.append(mark("warning", None, f"automation report: {undelivered}"))
     return lines
+
+
+def marked_flaky(failures: Iterable[FailedTest], notes: Mapping[tuple[str, str], str]) -> list[FailedTest]:
+    """Return failures with those of flaky tests at the end, whose messages say it: a provider shows the first ten."""
+    others: list[FailedTest] = []
+    flaky: list[FailedTest] = []
+    for failure in failures:
+        note = notes.get((failure.folder, failure.name), "")
+        if note.startswith(FLAKY_NOTE):
+            message = f": {failure.message}" if failure.message else ""
+            flaky.append(replace(failure, message=f"known to be {note}{message}"))
+        else:
+            others.append(failure)
+    return [*others, *flaky]
 
 
 def link_report(failures: Sequence[FailedTest], url: str, title: str) -> str:
@@ -123,6 +146,7 @@ ANNOTATED: Final[Mapping[str, Callable[[str, FailedTest | None, str], str]]] = {
 SUMMARY_BYTES: Final = 1024 * 1024
 """Maximum size of a summary that GitHub shows for one step; Buildkite's is the same."""
 
+_MAX_REASONS: Final = 20
 _SIGNS: Final = re.compile(r"[^\w\s]|_")
 _WORDS: Final = (
     ("failure", "failed"),
@@ -137,13 +161,16 @@ _WORDS: Final = (
 class JobPage:
     """The summary of a session for a job's page.
 
-    ``title`` has the run's name, ``url`` is the run's web page ("" for none), ``warnings`` are for users.
+    ``title`` has the run's name, ``url`` is the run's web page ("" for none), ``warnings`` are for users. ``findings``
+    is the excerpt of the run's findings, None if there is none; ``now`` is in microseconds since 1970.
     """
 
     title: str
     tally: SessionCounts
     url: str = ""
     warnings: Sequence[str] = ()
+    findings: Json | None = None
+    now: int = 0
 
     @property
     def failed(self) -> int:
@@ -156,7 +183,8 @@ class JobPage:
         Failures that do not fit are left out. Returns "" if the totals do not fit either.
         """
         head = self._head()
-        rows = [_row(failure) for failure in self.tally.failures[:SHOWN]]
+        notes = failing_notes(self.findings)
+        rows = [_row(failure, notes) for failure in self.tally.failures[:SHOWN]]
         while True:
             text = "\n".join([*head, *self._table(rows)])
             if len(text.encode()) <= max_bytes:
@@ -173,12 +201,31 @@ class JobPage:
         lines = [f"### {plain(self.title)}", "", f"**{_counted(tally)}**{f' in {where}' if where else ''}", ""]
         if tally.not_run > 0:
             lines += [f"{tally.not_run} of {tally.expected} tests were not run.", ""]
+        lines += self._changes()
         return [*lines, *(f"- {plain(warning)}" for warning in self.warnings), *([""] if self.warnings else [])]
+
+    def _changes(self) -> list[str]:
+        """Return what changed since an earlier run, and a table of reasons if more than one test fails."""
+        findings = self.findings
+        if findings is None or not (lines := findings_lines(findings, self.now)):
+            return []
+        reasons = findings["reasons"] if reason_lines(findings) else []
+        rows = [
+            f"| <code>{plain(reason['title'])}</code> | {reason['count']} | {reason_note(reason)} |"
+            for reason in reasons[:_MAX_REASONS]
+        ]
+        more = len(reasons) - len(rows)
+        table = ["| Reason | Tests | Since |", "| --- | --- | --- |", *rows, ""] if rows else []
+        sentence = [] if lines[0].startswith(" ") else [plain(lines[0]), ""]
+        return [*sentence, *table, *([f"{more} more reasons.", ""] if more > 0 else [])]
 
     def _table(self, rows: Sequence[str]) -> list[str]:
         """Return the lines of the failures' table, and of the number of failures that are left out."""
         more = self.failed - len(rows)
-        table = ["| Failed | Message |", "| --- | --- |", *rows, ""] if rows else []
+        head = ["| Failed | Message |", "| --- | --- |"]
+        if failing_notes(self.findings):
+            head = ["| Failed | Message | Since |", "| --- | --- | --- |"]
+        table = [*head, *rows, ""] if rows else []
         return [*table, *([f"{more} more failed.", ""] if more > 0 and rows else [])]
 
 
@@ -192,10 +239,11 @@ def _counted(tally: SessionCounts) -> str:
     return ", ".join(counted) or "no results"
 
 
-def _row(failure: FailedTest) -> str:
+def _row(failure: FailedTest, notes: Mapping[tuple[str, str], str]) -> str:
     # In <code>, GitHub makes no links or notifications of @names and #numbers.
     message = f"<code>{plain(failure.message)}</code>" if failure.message else ""
-    return f"| <code>{plain(failure.title)}</code> | {message} |"
+    note = f" {notes.get((failure.folder, failure.name), '')} |" if notes else ""
+    return f"| <code>{plain(failure.title)}</code> | {message} |{note}"
 
 
 LINKS_FILE: Final = "gitlab-annotations.json"
@@ -235,6 +283,8 @@ class JobOutput:
             tally=ending.tally,
             url=run_page(configuration, ending.tally.run),
             warnings=(*warnings, *undelivered),
+            findings=ending.findings,
+            now=ending.ended,
         )
         if self._summary:
             self._append(Path(self._summary), page)
@@ -256,7 +306,7 @@ class JobOutput:
             self.troubles.append(f"the job's summary is not shown: {path} holds all that a step may write")
 
     def _mark(self, page: JobPage, undelivered: str) -> None:
-        failures = [self._with_path(failure) for failure in page.tally.failures]
+        failures = marked_flaky(map(self._with_path, page.tally.failures), failing_notes(page.findings))
         self.lines = annotation_lines(self._provider, failures, page.failed, undelivered)
         if self._provider == "Buildkite":
             self._annotate(

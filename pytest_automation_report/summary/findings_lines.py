@@ -12,10 +12,13 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.api.models import Json
 
-__all__ = ["ago", "changes_line", "reason_lines", "test_title"]
+__all__ = ["ago", "changes_line", "failing_notes", "findings_lines", "reason_lines", "reason_note", "test_title"]
 
 MAX_REASONS: Final = 5
 """Most lines with a reason; one more says how many there are."""
+
+FLAKY_NOTE: Final = "flaky"
+"""First word of the note on a failing test that is known to be flaky."""
 
 _TITLE_UNITS: Final = 140
 _SHORT_COMMIT: Final = 7
@@ -32,6 +35,21 @@ _WORDS: Final = (
 )
 
 
+# Not behind the other counts: "3 still failing since run 12" would be wrong, they fail since an earlier run.
+_SINCE_BASE: Final = ("newly_failing", "fixed")
+
+
+def findings_lines(findings: Json | None, now: int) -> list[str]:
+    """Return the lines below a session's numbers: what changed, and the reasons if more than one test fails.
+
+    Nothing without findings, and nothing in a first run. ``now`` is in microseconds since 1970.
+    """
+    if findings is None or findings["base"] is None:
+        return []
+    line = changes_line(findings, now)
+    return [*([line] if line else []), *(f"  {reason}" for reason in reason_lines(findings))]
+
+
 def changes_line(findings: Json, now: int) -> str:
     """Return what changed since the base in one sentence; empty without a base, and if nothing is worth a word.
 
@@ -40,15 +58,35 @@ def changes_line(findings: Json, now: int) -> str:
     base, counts = findings["base"], findings["counts"]
     if base is None:
         return ""
-    parts = [f"{counts[name]} {one if counts[name] == 1 else many}" for name, one, many in _WORDS if counts[name]]
+    parts = {name: f"{counts[name]} {one if counts[name] == 1 else many}" for name, one, many in _WORDS if counts[name]}
     if not parts:
         return ""
     details = [printable(str(base["commit"]))[:_SHORT_COMMIT]] if base.get("commit") else []
     if base.get("at"):
         details.append(ago(now - base["at"]))
-    described = f" ({', '.join(details)})" if details else ""
-    since = f" since run {base['run']}{described}"
-    return ", ".join((parts[0] + since, *parts[1:]))
+    described = f"run {base['run']}" + (f" ({', '.join(details)})" if details else "")
+    first = next((name for name in _SINCE_BASE if name in parts), None)
+    if first is None:
+        return f"{', '.join(parts.values())}, compared with {described}"
+    parts[first] += f" since {described}"
+    return ", ".join(parts.values())
+
+
+def failing_notes(findings: Json | None) -> dict[tuple[str, str], str]:
+    """Return for each failing test, by folder and name, whether it is a flaky one, and since when it fails.
+
+    Nothing without findings, and in a first run.
+    """
+    if findings is None or findings["base"] is None:
+        return {}
+    return {(test["folder"], test["name"]): _failing_note(test) for test in findings["failing"]}
+
+
+def _failing_note(test: Json) -> str:
+    if test["flaky"] is not None:
+        failed, runs = test["flaky"]
+        return f"{FLAKY_NOTE}, {failed} of {pluralize(runs, 'run')} failed"
+    return "new" if test["since"] is None else f"since run {test['since']}"
 
 
 def reason_lines(findings: Json) -> list[str]:
@@ -62,6 +100,13 @@ def reason_lines(findings: Json) -> list[str]:
     ]
     left = len(reasons) - MAX_REASONS
     return [*lines, f"and {pluralize(left, 'more reason')}"] if left > 0 else lines
+
+
+def reason_note(reason: Json) -> str:
+    """Return since when failures have this reason, for an entry of an excerpt."""
+    if reason["is_new"]:
+        return "new"
+    return "" if reason["since"] is None else f"since run {reason['since']}"
 
 
 def test_title(test: Json) -> str:

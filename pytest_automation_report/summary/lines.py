@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.settings.table import LOCAL_URL, setting
 from pytest_automation_report.spool.sessions import LeftoverCounts
 from pytest_automation_report.spool.writer import WriteLosses
+from pytest_automation_report.summary.findings_lines import findings_lines
 from pytest_automation_report.text.limits import STRING_UNITS
 from pytest_automation_report.text.terminal import pluralize, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.summary.counts import SessionCounts
 
@@ -50,7 +52,9 @@ class SessionOutcome:
 
     ``log`` has the last lines of a sender that failed at its start. ``is_run_gone`` if the remaining results need a
     new run. ``renamed`` are statuses that the server does not know, each with the one that was sent instead.
-    ``unstored`` are reasons why artifacts are not stored, each with the number of artifacts.
+    ``unstored`` are reasons why artifacts are not stored, each with the number of artifacts. ``findings`` is the
+    excerpt of the run's findings that the sender wrote, None if there is none; ``ended`` is the time of the session's
+    end, in microseconds since 1970.
     """
 
     tally: SessionCounts
@@ -65,6 +69,8 @@ class SessionOutcome:
     unstored: tuple[tuple[str, int], ...] = ()
     losses: WriteLosses = WriteLosses()  # noqa: RUF009 - frozen and empty
     leftovers: LeftoverCounts = LeftoverCounts()  # noqa: RUF009 - frozen and empty
+    findings: Json | None = None
+    ended: int = 0
 
     @property
     def is_whole(self) -> bool:
@@ -113,7 +119,7 @@ def report_lines(
     """Return the lines of the summary, for a user at this shell.
 
     ``stats`` are pytest's reports by the words of its last line, if it writes one. With verbosity -1 a delivered
-    session is one line, below that none. Problems are shown at every verbosity.
+    session is one line, and one with what changed; below that none. Problems are shown at every verbosity.
     """
     lines = _troubles(ending, troubles)
     if ending is None or ending.tally.seen == 0:
@@ -121,9 +127,9 @@ def report_lines(
     tally = ending.tally
     if verbosity >= 0:
         lines += _left_behind(configuration, ending.leftovers, shell)
-    delivered = _delivered(configuration, tally, shell, counted_otherwise(stats or {}, tally.counts))
+    delivered = _delivered(configuration, ending, shell, counted_otherwise(stats or {}, tally.counts))
     if ending.is_whole:
-        shorter = [_counted(tally)] if verbosity == -1 else []
+        shorter = [_counted(tally), *findings_lines(ending.findings, ending.ended)[:1]] if verbosity == -1 else []
         return [*(delivered if verbosity >= 0 else shorter), *lines]
     return [*delivered, *lines, *_undelivered(configuration, ending, shell)]
 
@@ -277,8 +283,8 @@ def _counted(tally: SessionCounts) -> str:
     return f"{tally.acknowledged} of {pluralize(tally.seen, 'result')} delivered{where}: {statuses}"
 
 
-def _delivered(configuration: Configuration, tally: SessionCounts, shell: Shell, otherwise: str) -> list[str]:
-    lines = []
+def _delivered(configuration: Configuration, ending: SessionOutcome, shell: Shell, otherwise: str) -> list[str]:
+    tally, lines = ending.tally, []
     if tally.run is not None:
         run = f"run {tally.run}" if configuration.run_id else f'run {tally.run} "{sanitize(configuration.name)}"'
         lines.append(f"{run} in {target(configuration, shell.here)}")
@@ -287,6 +293,7 @@ def _delivered(configuration: Configuration, tally: SessionCounts, shell: Shell,
         f"{count} tests share one key, the server cannot tell them apart: {sanitize(name)}"
         for name, count in tally.repeated
     ]
+    lines += findings_lines(ending.findings, ending.ended)
     if tally.run is not None:
         lines.append(f"look at it: {look_at(configuration, tally.run, shell)}")
     return lines

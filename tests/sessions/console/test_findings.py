@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
+from html import unescape
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support.projects import Project, console
 from support.scripted_server.server import ScriptedServer
-from support.sessions import TOKEN
+from support.sessions import TOKEN, session_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,13 +54,52 @@ def test_outage(port):
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return a project with two runs in its embedded store."""
+def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Ran, Ran]:
+    """Return a project with two runs in its embedded store, and what their sessions showed.
+
+    The second one is a job of GitHub's, whose page is the file ``summary.md``.
+    """
     project = Project(tmp_path_factory.mktemp("project"), FIRST)
-    assert project.report().exit == 1
+    first = project.report()
     project.write("test_suite.py", SECOND)
-    assert project.report().exit == 1
-    return project
+    page = project.root / "summary.md"
+    env = session_environment({"findings": 10.0}, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(page))
+    second = project.report(env=env)
+    assert (first.exit, second.exit) == (1, 1)
+    return project, first, second
+
+
+@pytest.fixture(scope="module")
+def project(reported: tuple[Project, Ran, Ran]) -> Project:
+    return reported[0]
+
+
+def report_of(session: Ran) -> list[str]:
+    """Return the lines of a session's report, from the numbers on."""
+    lines = session.out.partition("= automation report =")[2].splitlines()
+    return list(takewhile(lambda line: "short test summary" not in line, lines[2:]))
+
+
+def test_a_session_shows_changes_and_reasons(reported: tuple[Project, Ran, Ran]) -> None:
+    """Below the numbers a session shows what changed since which run and why; the first run shows nothing."""
+    _, first, second = reported
+    assert report_of(first)[0] == "4 tests collected = 4 reported + 0 not run"
+    assert not [line for line in report_of(first) if "since run" in line or "LookupError" in line]
+    collected, delivered, changes, *reasons, look = report_of(second)
+    assert collected == "5 tests collected = 5 reported + 0 not run"
+    assert delivered.startswith("5 of 5 results delivered")
+    assert changes.startswith("3 new failures since run 1 (")
+    assert changes.endswith("), 1 fixed")
+    assert reasons == ["  2 new: ConnectionRefusedError: port 1", "  1 new: assert 1 == 2"]
+    assert look.startswith("look at it: ")
+
+
+def test_the_page_of_a_job_shows_them(reported: tuple[Project, Ran, Ran]) -> None:
+    """The job's page has the same sentence, a table of reasons, and of each failure since when."""
+    page = unescape((reported[0].root / "summary.md").read_text())
+    assert "3 new failures since run 1 (" in page
+    assert "| <code>ConnectionRefusedError: port 1</code> | 2 | new |" in page
+    assert "| <code>test_suite.test_total</code> | <code>assert 1 == 2</code> | new |" in page
 
 
 def findings(project: Project, *arguments: str) -> Ran:

@@ -5,13 +5,25 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_automation_report.api.models import Field, FieldType, Test
 from pytest_automation_report.recording.failures import SHOWN, FailedTest, Failures
-from pytest_automation_report.summary.ci_page import ANNOTATED, JobPage, annotation_lines, link_report, plain
+from pytest_automation_report.summary.ci_page import (
+    ANNOTATED,
+    JobPage,
+    annotation_lines,
+    link_report,
+    marked_flaky,
+    plain,
+)
 from pytest_automation_report.summary.counts import SessionCounts
+
+if TYPE_CHECKING:
+    from pytest_automation_report.api.models import Json
 
 FAILED = FailedTest("failure", "tests.test_cart", "test_pay[a|b]", "assert 1 == 2", "tests/test_cart.py", 12)
 ROOM = 1024 * 1024
@@ -245,3 +257,68 @@ def test_failures_are_bounded(sign: str) -> None:
     assert len(body) < 26_000
     assert [FailedTest.from_json(each) for each in json.loads(body)["failures"]] == failures.kept
     assert Failures().members() == {}
+
+
+FINDINGS: Json = {
+    "base": {"run": 6, "commit": "a1b2c3d4", "at": 1},
+    "counts": {"newly_failing": 2, "still_failing": 1, "fixed": 0, "flaky": 1, "slower": 0},
+    "reasons": [
+        {"count": 2, "is_new": True, "title": "Refused: <port> 1", "since": 7},
+        {"count": 1, "is_new": False, "title": "assert 1 == 2", "since": 4},
+    ],
+    "failing": [
+        {"folder": "tests.test_cart", "name": "test_pay[a|b]", "since": 4, "flaky": None},
+        {"folder": "tests.test_cart", "name": "test_new", "since": None, "flaky": None},
+        {"folder": "tests.test_cart", "name": "test_flaky", "since": None, "flaky": [3, 120]},
+    ],
+}
+
+
+def test_page_with_findings() -> None:
+    """The page shows what changed, a table of reasons, and of each failure since when, or that its test is flaky."""
+    failures = [
+        FAILED,
+        *(replace(FAILED, name=name, message="Refused: <port> 1") for name in ("test_flaky", "test_new")),
+    ]
+    page = JobPage(title="suite", tally=tally(*failures, failure=3), findings=FINDINGS, now=90_000_001)
+    assert shown(page.text(ROOM)).splitlines() == [
+        "### suite",
+        "",
+        "**3 failed** in run 7",
+        "",
+        "2 new failures since run 6 (a1b2c3d, 1 min ago), 1 still failing, 1 flaky",
+        "",
+        "| Reason | Tests | Since |",
+        "| --- | --- | --- |",
+        "| Refused: <port> 1 | 2 | new |",
+        "| assert 1 == 2 | 1 | since run 4 |",
+        "",
+        "| Failed | Message | Since |",
+        "| --- | --- | --- |",
+        "| tests.test_cart.test_pay[a|b] | assert 1 == 2 | since run 4 |",
+        "| tests.test_cart.test_flaky | Refused: <port> 1 | flaky, 3 of 120 runs failed |",
+        "| tests.test_cart.test_new | Refused: <port> 1 | new |",
+    ]
+    first = JobPage(title="suite", tally=tally(FAILED, failure=1), findings={**FINDINGS, "base": None})
+    assert first.text(ROOM) == JobPage(title="suite", tally=tally(FAILED, failure=1)).text(ROOM)
+
+
+def test_one_reason_needs_no_table() -> None:
+    """A page of one failure has no table of reasons, and one without changes no sentence."""
+    one = {**FINDINGS, "reasons": FINDINGS["reasons"][:0], "counts": dict.fromkeys(FINDINGS["counts"], 0)}
+    text = JobPage(title="suite", tally=tally(FAILED, failure=1), findings=one).text(ROOM)
+    assert "Reason" not in text
+    assert "since run 6" not in text
+
+
+def test_flaky_failures_are_marked_last() -> None:
+    """A provider shows the first ten marks: those of flaky tests come last, and their messages say so."""
+    flaky, bare = replace(FAILED, name="test_flaky"), replace(FAILED, name="test_bare", message="")
+    notes = {(FAILED.folder, name): "flaky, 3 of 120 runs failed" for name in ("test_flaky", "test_bare")}
+    marked = marked_flaky([flaky, bare, FAILED], notes)
+    assert [(failure.name, failure.message) for failure in marked] == [
+        ("test_pay[a|b]", "assert 1 == 2"),
+        ("test_flaky", "known to be flaky, 3 of 120 runs failed: assert 1 == 2"),
+        ("test_bare", "known to be flaky, 3 of 120 runs failed"),
+    ]
+    assert marked_flaky([flaky, FAILED], {}) == [flaky, FAILED]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_automation_report.summary.findings_lines import ago, changes_line, reason_lines
+from pytest_automation_report.summary.findings_lines import ago, changes_line, findings_lines, reason_lines
 from pytest_automation_report.summary.findings_lines import test_title as title_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def findings(*counts: int, **base: Any) -> Json:  # noqa: ANN401 - any JSON
         (findings(2, 3, 1, 3), "2 new failures since run 12 (a1b2c3d, yesterday), 3 still failing, 1 fixed, 3 flaky"),
         (findings(1), "1 new failure since run 12 (a1b2c3d, yesterday)"),
         (findings(0, 0, 2, 0, 1), "2 fixed since run 12 (a1b2c3d, yesterday), 1 slower"),
+        (findings(0, 3, 1), "3 still failing, 1 fixed since run 12 (a1b2c3d, yesterday)"),
+        (findings(0, 1, 0, 2), "1 still failing, 2 flaky, compared with run 12 (a1b2c3d, yesterday)"),
         (findings(1, commit=None), "1 new failure since run 12 (yesterday)"),
         (findings(1, commit=None, at=None), "1 new failure since run 12"),
         (findings(1, commit="a\x1b[31mb"), "1 new failure since run 12 (a\\x1b[3, yesterday)"),
@@ -41,6 +43,15 @@ def findings(*counts: int, **base: Any) -> Json:  # noqa: ANN401 - any JSON
 def test_sentence_of_changes(document: Json, line: str) -> None:
     """One sentence has what changed since which run; without a base, or without a change, there is none."""
     assert changes_line(document, NOW) == line
+
+
+def test_lines_of_a_session() -> None:
+    """A session shows the sentence and the reasons; nothing without findings, in a first run, or without a change."""
+    document = {**findings(2), "reasons": [a_reason(2, "KeyError: 'id'", is_new=True)]}
+    assert findings_lines(document, NOW) == [changes_line(document, NOW), "  2 new: KeyError: 'id'"]
+    assert findings_lines(None, NOW) == []
+    assert findings_lines({**document, "base": None}, NOW) == []
+    assert findings_lines(findings(), NOW) == []
 
 
 def a_reason(count: int, title: str, *, is_new: bool = False) -> Json:

@@ -1,0 +1,105 @@
+"""Ask a server of ours what changed in a completed run, for pytest's summary.
+
+All results are delivered by then. An error or a slow answer costs the summary these lines, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.errors import AutomationReportError, SpoolError
+from pytest_automation_report.text.limits import cut_end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_automation_report.api.client import Client
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.spool.ledger_file import LedgerFile
+
+__all__ = ["FindingsRequest", "excerpt_from", "write_excerpt"]
+
+_MAX_FAILING: Final = 200
+"""Most failing tests of an excerpt; the page of a CI job shows 50."""
+
+_TEXT_UNITS: Final = 240
+_MIN_FREE_BYTES: Final = 1024 * 1024
+_COUNTS: Final = ("newly_failing", "still_failing", "fixed", "flaky", "slower")
+
+
+class FindingsRequest:
+    """A request for the findings of a run, made in a separate thread: the sender can stop to wait for it.
+
+    The embedded store has no deadline: it computes in that thread, and may go on after `wait`.
+    """
+
+    def __init__(self, client: Client, run_id: int, log: Callable[[str], None]) -> None:
+        self._client, self._run_id, self._log = client, run_id, log
+        self._excerpt: Json | None = None
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+
+    def wait(self, seconds: float) -> Json | None:
+        """Wait at most this long; return the excerpt, None if there is none yet, or none at all."""
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            self._log(f"no findings of run {self._run_id} within {seconds:.1f} s")
+            return None
+        return self._excerpt
+
+    def await_end(self, seconds: float) -> None:
+        """Wait at most this long until the request has ended, with an answer or without."""
+        self._thread.join(seconds)
+
+    def _ask(self) -> None:
+        try:
+            self._excerpt = excerpt_from(self._client.findings_document(self._run_id))
+        except (AutomationReportError, KeyError, TypeError, ValueError, AttributeError) as error:
+            # A release of the server before findings refuses the URL; a later one may have another document.
+            self._log(f"no findings of run {self._run_id}: {error!r}")
+
+
+def write_excerpt(ledger: LedgerFile, excerpt: Json | None, log: Callable[[str], None]) -> None:
+    """Write an excerpt to the ledger, unless there is none or the disk is nearly full: the totals need the rest."""
+    if excerpt is None:
+        return
+    try:
+        disk = os.statvfs(ledger.folder)
+        if disk.f_bavail * disk.f_frsize > _MIN_FREE_BYTES:
+            ledger.write("findings", excerpt=excerpt)
+    except (OSError, SpoolError) as error:
+        log(f"the findings could not be written: {error}")
+
+
+def excerpt_from(document: Json) -> Json:
+    """Return the members of a document that a summary shows, with its texts cut to a safe length.
+
+    ``failing`` has the failing tests: each with the run in which its failures began, null if they are new in this
+    run, and with its failed runs and all its runs if it is a flaky test. Raises KeyError, TypeError, ValueError or
+    AttributeError for a document of another form.
+    """
+    base = document["base"]
+    flaky = {test["key"]: test for test in document["flaky"] if test["state"] == "flaky"}
+    tests = [*document["tests"]["newly_failing"], *document["tests"]["still_failing"]]
+    return {
+        "base": None if base is None else {name: base[name] for name in ("run", "commit", "at")},
+        "counts": {name: int(document["counts"][name]) for name in _COUNTS},
+        "reasons": [
+            {"count": int(reason["count"]), "is_new": bool(reason["is_new"]), "title": _cut(reason["title"]),
+             "since": None if reason["since"] is None else int(reason["since"]["run"])}
+            for reason in document["reasons"]
+        ],
+        "failing": [_failing(test, flaky.get(test["key"]), document["run"]) for test in tests[:_MAX_FAILING]],
+    }  # fmt: skip
+
+
+def _failing(test: Json, flaky: Json | None, run_id: int) -> Json:
+    since = None if test["since"] is None or test["since"]["run"] == run_id else int(test["since"]["run"])
+    rate = None if flaky is None else [int(flaky["failed"]), int(flaky["runs"])]
+    return {"folder": _cut(test["folder"]), "name": _cut(test["name"]), "since": since, "flaky": rate}
+
+
+def _cut(text: str) -> str:
+    return cut_end(str(text), _TEXT_UNITS)
