@@ -33,7 +33,11 @@ def facts_for(given: BuildInfo, scope: FactsScope, environ: Mapping[str, str], r
     if scope == "none":
         return given
     facts = with_fallbacks(given, ci_facts(environ, file_text))
-    return facts if scope == "ci" else with_fallbacks(facts, checkout_facts(root))
+    if scope == "ci":
+        return facts
+    # A CI job checks a commit out and tests it; only users change files before they run tests.
+    is_local = facts.provider is None and facts.commit is None
+    return with_fallbacks(facts, checkout_facts(root, are_changes_compared=is_local))
 
 
 def file_text(path: str) -> str:

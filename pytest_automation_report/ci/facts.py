@@ -55,9 +55,9 @@ class BuildInfo:
     """The facts of one build; an unknown one is None.
 
     ``branch`` is the source branch of a pull request, ``commit`` the one that its author pushed, ``merge_commit`` the
-    merge that the provider tests instead. The build of a tag has ``tag`` and no ``branch``. ``build`` is the number
-    that users see, ``attempt`` counts from 1. ``url`` is the web page of the job or of its build, ``repository`` that
-    of the repository.
+    merge that the provider tests instead; ``uncommitted_changes`` is "yes" if files differ from the commit. The build
+    of a tag has ``tag`` and no ``branch``. ``build`` is the number that users see, ``attempt`` counts from 1. ``url``
+    is the web page of the job or of its build, ``repository`` that of the repository.
     """
 
     provider: str | None = None
@@ -68,6 +68,7 @@ class BuildInfo:
     pull_request: int | None = None
     target_branch: str | None = None
     commit_subject: str | None = None
+    uncommitted_changes: str | None = None
     build: str | None = None
     attempt: int | None = None
     shard: Shard | None = None
@@ -122,6 +123,7 @@ def _with_fallback(first: BuildInfo, other: BuildInfo) -> BuildInfo:
         commit_subject=other.commit_subject
         if first.commit_subject is None and not has_commit
         else first.commit_subject,
+        uncommitted_changes=first.uncommitted_changes if has_commit else other.uncommitted_changes,
         build=other.build if first.build is None else first.build,
         attempt=other.attempt if first.attempt is None else first.attempt,
         shard=other.shard if first.shard is None else first.shard,
@@ -196,6 +198,7 @@ def _fields(facts: BuildInfo) -> list[Field]:
         ("Tag", facts.tag),
         ("Commit", facts.commit),
         ("Commit subject", facts.commit_subject),
+        ("Uncommitted changes", facts.uncommitted_changes),
         ("Merge commit", facts.merge_commit),
         ("Pull request", facts.pull_request),
         ("Target branch", facts.target_branch),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.ci.facts import BuildInfo, repository_page
+from pytest_automation_report.ci.git_index import has_changes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,16 +36,25 @@ class _Repository:
 
     folder: Path
     shared: Path
+    root: Path
 
 
-def checkout_facts(folder: Path) -> BuildInfo:
-    """Return branch, commit and web page of the git checkout that holds a folder; empty without one. Never raises."""
+def checkout_facts(folder: Path, *, are_changes_compared: bool = False) -> BuildInfo:
+    """Return branch, commit and web page of the git checkout that holds a folder; empty without one. Never raises.
+
+    With ``are_changes_compared`` also whether files differ from the commit; as yes, too, if that cannot be found out.
+    """
     try:
         repository = _repository(folder.absolute())
         if repository is None:
             return BuildInfo()
         commit, branch = _head(repository)
-        return BuildInfo(branch=branch, commit=commit, repository=repository_page(_remote(repository)))
+        changes = None
+        if are_changes_compared and commit is not None:
+            is_clean = has_changes(repository.root, repository.folder / "index", len(commit) // 2) is False
+            changes = None if is_clean else "yes"
+        page = repository_page(_remote(repository))
+        return BuildInfo(branch=branch, commit=commit, uncommitted_changes=changes, repository=page)
     except (OSError, ValueError):  # a path that is too long, has a null byte or may not be read
         return BuildInfo()
 
@@ -57,7 +67,7 @@ def _repository(folder: Path) -> _Repository | None:
             git_folder = parent / _text(git_folder).removeprefix("gitdir:").strip()
         if (git_folder / "HEAD").is_file():
             shared = _text(git_folder / "commondir").strip()
-            return _Repository(git_folder, git_folder / shared if shared else git_folder)
+            return _Repository(git_folder, git_folder / shared if shared else git_folder, parent)
     return None
 
 

@@ -58,17 +58,25 @@ class WorkerQueues:
         self.artifacts: list[Artifact] = []
         # No record can change a result any more: everything that was open has been turned into results.
         self.is_decided = False
-        self._is_dist_each = False
+        # Each worker of pytest-xdist runs all tests (`--dist each`).
+        self.is_dist_each = False
         self._not_run = NotRun(options.report_not_run)
+
+    @property
+    def collected(self) -> int | None:
+        """Number of tests that are to run; None if it is not known (yet)."""
+        collected = [queue.collected for queue in self.by_worker.values() if queue.collected is not None]
+        if not collected:
+            return None
+        # With `--dist each` every worker runs all tests; otherwise all workers collect the same tests and share them.
+        return sum(collected) if self.is_dist_each else max(collected)
 
     @property
     def not_run(self) -> int:
         """Number of tests that were collected and have no result; 0 if no process recorded how many there are."""
-        collected = [queue.collected for queue in self.by_worker.values() if queue.collected is not None]
-        if not collected:
+        expected = self.collected
+        if expected is None:
             return 0
-        # With `--dist each` every worker runs all tests; otherwise all workers collect the same tests and share them.
-        expected = sum(collected) if self._is_dist_each else max(collected)
         return max(0, expected - sum(queue.seen - queue.collection_results for queue in self.by_worker.values()))
 
     @property
@@ -97,7 +105,7 @@ class WorkerQueues:
             case "collected":
                 queue.collected = members["count"]
             case "plan":
-                self._is_dist_each = members["each"]
+                self.is_dist_each = members["each"]
             case "start":
                 self._start(queue, _start_from(placed))
             case "pass":

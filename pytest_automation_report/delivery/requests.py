@@ -7,7 +7,7 @@ record.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -15,7 +15,7 @@ from pytest_automation_report.api.client import encoded
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client
-    from pytest_automation_report.api.models import Artifact, Resources
+    from pytest_automation_report.api.models import Artifact, NewRun, Resources
     from pytest_automation_report.delivery.batches import Batch
     from pytest_automation_report.delivery.in_flight import Call
     from pytest_automation_report.spool.ledger import Operation
@@ -68,11 +68,17 @@ def call_for(
     before it is created.
     """
     if request.operation == "create_run":
-        return partial(client.create_run, session.run, key=key)
+        return partial(client.create_run, _described(session.run, request), key=key)
     if request.thread:
         return _thread_call(request, client, sent, is_measured=session.is_measured, key=key)
     assert run is not None
     return _run_call(request, client, run, is_measured=session.is_measured, key=key)
+
+
+def _described(run: NewRun, request: Request) -> NewRun:
+    """Return the session's run with the fields that became known since its start."""
+    fields = () if request.resources is None else request.resources.fields
+    return replace(run, resources=replace(run.resources, fields=(*run.resources.fields, *fields)))
 
 
 def _run_call(request: Request, client: Client, run: int, *, is_measured: bool, key: str) -> Call:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.ledger import LedgerState, Operation, WorkerProgress
 
 WORKER_FIELD: Final = "Worker"
+COLLECTED_FIELD: Final = "Collected"
+"""Name of the run's field with the number of tests that are to run, known before the first of them as a rule."""
+
 NOT_RUN_FIELD: Final = "Not run"
 """Name of the run's field with the number of tests without a result."""
 
@@ -57,6 +60,8 @@ class Scheduler:
     # of the next batch begins there.
     _observed_until_us: dict[str, int] = field(default_factory=dict)
     _turn: int = 0
+    # True, too, for a run that an earlier sender has created: a second field would say the same.
+    _has_sent_collected: bool = True
 
     @property
     def state(self) -> LedgerState:
@@ -119,7 +124,9 @@ class Scheduler:
         # After `send --new-run` the jobs' shared run is the one that was left: this session creates a separate run.
         if session.run_tag and not left_runs:
             return None if self.lookup.is_waiting else Request("find_shared_run")
-        return Request("create_run")
+        collected = () if self.context.queues.is_dist_each else self._collected_fields
+        self._has_sent_collected = bool(collected)
+        return Request("create_run", resources=Resources(fields=collected))
 
     # Rule 4: the workers.
 
@@ -235,9 +242,17 @@ class Scheduler:
         session_fields = [Field(NOTE_FIELD, self.note)]
         if queues.not_run:
             session_fields.append(Field(NOT_RUN_FIELD, str(queues.not_run)))
+        if operation == "append_run" and not self._has_sent_collected:
+            session_fields += self._collected_fields
         artifacts, fields = self.uploads.addressed(queues.artifacts)
         resources = Resources(fields=(*session_fields, *queues.properties, *fields), artifacts=artifacts)
         return Request(operation, worker, thread, resources=resources)
+
+    @property
+    def _collected_fields(self) -> tuple[Field, ...]:
+        """Return the field with the number of collected tests; none while it is not known."""
+        collected = self.context.queues.collected
+        return () if collected is None else (Field(COLLECTED_FIELD, str(collected)),)
 
     def _run_upload(self) -> Request | None:
         """Return the upload of the next file that belongs to the run, None if there is none left."""

@@ -23,6 +23,12 @@ Why: TypeAlias = Literal["asked", "same branch", "target branch", "main branch"]
 
 # A run with fewer tests than this share of its base ran a part of the suite.
 _WHOLE_SHARE: Final = 0.5
+# A run with fewer results than this share of its collected tests was cut short.
+_COMPLETE_SHARE: Final = 0.9
+# A small suite may double within a day: only larger differences show that the earlier run was a part of it.
+_FEW_TESTS: Final = 20
+# Options that select by the last failures: each such run has other tests.
+_BY_LAST_FAILURES: Final = frozenset({"--lf", "--sw", "--automation-report-rerun-failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,8 @@ class RunFacts:
     """Facts of a run that the choice of a base depends on.
 
     ``config`` is 0 if the run has none, ``branch`` and ``target_branch`` are empty if they are not known. ``tests`` is
-    the number of its tests. ``is_selection``: options as ``-k`` or ``--lf`` chose some of the tests.
+    the number of its tests, ``collected`` the number of those that were to run, 0 if it is not known. ``selection``
+    has the options that selected some of the tests, as ``-k`` or ``--lf``.
     """
 
     id: int
@@ -38,8 +45,14 @@ class RunFacts:
     branch: str = ""
     target_branch: str = ""
     is_completed: bool = True
-    is_selection: bool = False
+    selection: str = ""
     tests: int = 0
+    collected: int = 0
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether a noticeable part of the tests has no result: after Ctrl-C or ``-x``, or since a process died."""
+        return self.tests < self.collected * _COMPLETE_SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,38 +82,56 @@ class Changes(Generic[Key]):
 def base_of(run: RunFacts, others: Iterable[RunFacts], *, main_branch: str = "") -> Base | None:
     """Return the newest completed, whole run before this one: of its branch, of its target branch, of the main branch.
 
-    ``others`` are runs of the same source in any order. Runs of another configuration, later runs and selections are
-    passed over, and so are runs with fewer than half of the tests of the run before them.
+    ``others`` are runs of the same source in any order. Runs of another configuration and later runs are passed over,
+    and so are runs of a part of the suite, unless this run has the same selection.
     """
-    candidates = _whole(other for other in others if other.config == run.config and other.id < run.id)
+    earlier = [other for other in others if other.config == run.config and other.id < run.id and other.is_completed]
+    whole = _comparable(run, earlier, "")
+    same_part = [] if _is_by_last_failures(run.selection) else _comparable(run, earlier, run.selection)
     branches: list[tuple[str, Why]] = [(run.branch, "same branch")]
     if run.target_branch:
         branches.append((run.target_branch, "target branch"))
+    candidates = (*same_part, *whole)
     main = main_branch or next((name for name in MAIN_BRANCHES if any(o.branch == name for o in candidates)), "")
     branches.append((main, "main branch"))
     for branch, why in branches:
         if not branch and why != "same branch":
             continue
-        for other in reversed(candidates):
+        for other in (*reversed(same_part), *reversed(whole)):
             if other.branch == branch:
                 return Base(other, why)
     return None
 
 
-def _whole(runs: Iterable[RunFacts]) -> list[RunFacts]:
-    """Return the completed runs of the whole suite, oldest first."""
+def _comparable(run: RunFacts, earlier: Iterable[RunFacts], selection: str) -> list[RunFacts]:
+    """Return the runs of this selection that a run can be compared with, oldest first."""
     whole: dict[str, RunFacts] = {}
     kept: list[RunFacts] = []
-    for run in sorted(runs, key=lambda run: run.id):
-        if run.is_completed and run.tests and not is_partial(run, whole.get(run.branch)):
-            whole[run.branch] = run
-            kept.append(run)
+    for other in sorted(earlier, key=lambda other: other.id):
+        if other.selection != selection or not other.tests or other.was_cut:
+            continue
+        before = whole.get(other.branch)
+        if before is not None and is_partial(other, before):
+            continue
+        # No run before it shows that it was interrupted, but the run itself does.
+        is_small = run.tests - other.tests > _FEW_TESTS and is_partial(other, run)
+        if before is None and selection == run.selection and is_small:
+            continue
+        whole[other.branch] = other
+        kept.append(other)
     return kept
 
 
+def _is_by_last_failures(selection: str) -> bool:
+    return not _BY_LAST_FAILURES.isdisjoint(selection.split())
+
+
 def is_partial(run: RunFacts, base: RunFacts | None) -> bool:
-    """Whether a run had a part of the suite: by a selection, or with fewer than half of the tests of its base."""
-    return run.is_selection or (base is not None and run.tests < base.tests * _WHOLE_SHARE)
+    """Whether a run had a part of its base's tests: by a selection, since it was cut short, or with fewer than half."""
+    if base is None:
+        return bool(run.selection)
+    is_other_part = bool(run.selection) and run.selection != base.selection
+    return is_other_part or run.was_cut or run.tests < base.tests * _WHOLE_SHARE
 
 
 def changes_between(

@@ -15,6 +15,7 @@ from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.recording.fields import clean_field
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.session.run_hook_calls import described_run
+from pytest_automation_report.session.selection import SELECTION_FIELD, selection_of
 from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
 from pytest_automation_report.text.limits import string
 
@@ -78,6 +79,9 @@ def session_run(
         run = sharing.run(run, has_name="name" in configuration.origins)
     else:
         software = software_fields(config) if configuration.facts != "none" else ()
+        # Not of a run that jobs share: each of them may select a part, which make the whole suite together.
+        selection = selection_of(config)
+        software = (*software, *((Field(SELECTION_FIELD, string(selection)),) if selection else ()))
         run = _new_run(configuration, options, facts=facts, software=software)
     return *described_run(config, run, options, user_errors), sharing
 

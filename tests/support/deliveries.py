@@ -107,6 +107,10 @@ class WrittenSession:
         found.session = found.folder.read_session()
         return found
 
+    def collect(self, count: int) -> None:
+        """Write the number of collected tests."""
+        self._writer.write(plain_record("collected", count=count, repeated=[]))
+
     def start(self, name: str) -> None:
         """Begin a test."""
         self._count += 1

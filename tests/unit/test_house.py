@@ -30,6 +30,7 @@ TESTED_ELSEWHERE = {
     "session": "sessions",
     "testing": "sessions/test_testing.py",
     "ci/git": "sessions/ci/test_git.py",
+    "ci/git_index": "sessions/ci/test_git.py",
     "delivery/launch": "faults/test_end_of_pytest.py",
     "junit/comparison": "sessions/console/test_compare.py",
     "junit/results": "sessions/console/test_submit.py",

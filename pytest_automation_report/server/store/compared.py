@@ -56,15 +56,16 @@ def compared_run(database: Database, run: Json, base_id: int | None) -> Compared
     Raises `ApiError` for a base that does not exist (404) or is of another source (422).
     """
     base = _base(database, run, base_id)
+    base_row = None if base is None else run_row(database, base.run.id)
     series = series_of(database, run)
     return ComparedRun(
         run,
-        results_of(database, run["id"]),
+        results_of(database, run),
         base,
-        None if base is None else results_of(database, base.run.id),
+        None if base_row is None else results_of(database, base_row),
         series,
         {} if series is None else histories(database, series),
-        None if base is None else run_row(database, base.run.id),
+        base_row,
     )
 
 
@@ -90,8 +91,9 @@ def facts_of(run: Json) -> RunFacts:
         run["branch"] or "",
         run["target_branch"] or "",
         is_completed=bool(run["is_completed"]),
-        is_selection=bool(run["is_selection"]),
+        selection=run["selection"] or "",
         tests=run["total_count"],
+        collected=run["collected"] or 0,
     )
 
 

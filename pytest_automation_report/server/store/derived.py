@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["NOTHING", "Derived", "derived", "run_columns"]
 
-_RUN_FIELDS: Final = {"Branch": "branch", "Commit": "commit", "Target branch": "target_branch"}
-_SELECTION: Final = "Selection"
+_RUN_FIELDS: Final = {
+    "Branch": "branch", "Commit": "commit", "Target branch": "target_branch", "Selection": "selection"
+}  # fmt: skip
+_COLLECTED: Final = "Collected"
+_CHANGES: Final = "Uncommitted changes"
 _MAX_MESSAGE: Final = 200
 # Of a traceback its end has the innermost frames.
 _MAX_TEXT: Final = 20_000
-_WHOLE_NUMBER: Final = re.compile(r"[1-9][0-9]{0,5}")
+_WHOLE_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class Derived(NamedTuple):
@@ -79,9 +82,9 @@ def _cause(fields: Sequence[Json]) -> Json:
     return next(highlights, None) or next(messages, None) or {}
 
 
-def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | bool]:
+def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | bool | int]:
     """Return the columns of a run that its new fields set; an empty value sets none."""
-    columns: dict[str, str | bool] = {}
+    columns: dict[str, str | bool | int] = {}
     for attachment in attachments:
         if attachment.kind != "fields":
             continue
@@ -89,6 +92,8 @@ def run_columns(attachments: Iterable[StoredAttachment]) -> dict[str, str | bool
         name, value = field.get("name"), field.get("value")
         if name in _RUN_FIELDS and isinstance(value, str) and value:
             columns[_RUN_FIELDS[name]] = value
-        elif name == _SELECTION and value:
-            columns["is_selection"] = True
+        elif name == _COLLECTED and isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
+            columns["collected"] = int(value)
+        elif name == _CHANGES and value:
+            columns["is_changed"] = True
     return columns

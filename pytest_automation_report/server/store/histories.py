@@ -2,7 +2,8 @@
 
 A completed run is added to its series once: one letter for each of its tests. Findings then read one row a test, and
 not the results of the last hundred runs. Letters: ``p`` passed, ``r`` passed after a failed attempt, ``f`` failed,
-``w`` failed with many others for one reason, ``s`` skipped or undecided, ``.`` not in the run.
+``w`` failed with many others for one reason, or with files that differ from the commit, ``s`` skipped or undecided,
+``.`` not in the run.
 """
 
 from __future__ import annotations
@@ -64,10 +65,15 @@ class CaseResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunResults:
-    """All tests of a run by the number of their case, and the fingerprints of its storm; None: all of it is one."""
+    """All tests of a run by the number of their case, and the fingerprints of its storm; None: all of it is one.
+
+    ``is_evidence``: the run tested a commit as it is, so that a failure between two passes shows a flaky test. Users
+    who change files between two runs break tests and mend them.
+    """
 
     cases: Mapping[int, CaseResult]
     storm: frozenset[int] | None
+    is_evidence: bool = True
 
     def is_storm(self, case: CaseResult) -> bool:
         """Whether a test failed together with many others."""
@@ -77,7 +83,7 @@ class RunResults:
         """Return the letter of a test in its history."""
         case = self.cases[case_id]
         if case.verdict == "failed":
-            return "w" if self.is_storm(case) else "f"
+            return "f" if self.is_evidence and not self.is_storm(case) else "w"
         if case.verdict == "passed":
             return "r" if case.has_failed_attempt else "p"
         return "s"
@@ -158,11 +164,11 @@ _RESULTS: Final = (
 _IN_ORDER: Final = 'ORDER BY "run_id", "id"'
 
 
-def results_of(database: Database, run_id: int) -> RunResults:
-    """Read the results of a run; one statement, whatever their number."""
+def results_of(database: Database, run: Json) -> RunResults:
+    """Read the results of a run, by its row; one statement, whatever their number."""
     # Raw SQL: peewee takes three times as long for each row.
     mark = "%s" if database.for_update else "?"
-    rows = execute(database, f"{_RESULTS} {mark} {_IN_ORDER}", (run_id,))
+    rows = execute(database, f"{_RESULTS} {mark} {_IN_ORDER}", (run["id"],))
     cases: dict[int, CaseResult] = {}
     for case_id, result_class, failed_attempts, fingerprint, elapsed, result_id in rows:
         verdict: Verdict = "skipped"
@@ -175,7 +181,12 @@ def results_of(database: Database, run_id: int) -> RunResults:
         cases[case_id] = CaseResult(verdict, has_failed, fingerprint, elapsed, result_id)
     decided = sum(case.verdict != "skipped" for case in cases.values())
     failures = [case.fingerprint or 0 for case in cases.values() if case.verdict == "failed"]
-    return RunResults(cases, storm(failures, decided))
+    return RunResults(cases, storm(failures, decided), is_evidence=bool(_tested_commit(run)))
+
+
+def _tested_commit(run: Json) -> str:
+    """Return the commit that a run tested as it is; empty if it is not known, or if files differed from it."""
+    return "" if run["is_changed"] else run["commit"] or ""
 
 
 def series_of(database: Database, run: Json, *, is_locked: bool = False) -> Series | None:
@@ -216,14 +227,14 @@ def add_run_of(run: Json, writer: Writer) -> None:
     series = series_of(database, run, is_locked=True) or _new_series(database, run)
     # Read under the lock of the series: another process may have added them a moment ago.
     for pending in _pending_runs(database, run, series):
-        _add_run(database, pending, series, results_of(database, pending["id"]))
+        _add_run(database, pending, series, results_of(database, pending))
 
 
 def _add_run(database: Database, run: Json, series: Series, results: RunResults) -> None:
     known = histories(database, series)
     speed = speed_in(results, known)
     series.length += 1
-    series.runs = [*series.runs, (run["id"], run["commit"] or "")][-WINDOW:]
+    series.runs = [*series.runs, (run["id"], _tested_commit(run))][-WINDOW:]
     changed: dict[int, CaseHistory] = {}
     for case_id, case in results.cases.items():
         history = known.get(case_id) or CaseHistory()

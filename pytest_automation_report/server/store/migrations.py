@@ -117,7 +117,10 @@ def _contents_of_artifacts(database: Database) -> None:
 
 
 def _columns_for_findings(database: Database) -> None:
-    for column in ('"branch" TEXT', '"commit" TEXT', '"target_branch" TEXT', '"is_selection" INTEGER'):
+    for column in (
+        '"branch" TEXT', '"commit" TEXT', '"target_branch" TEXT', '"selection" TEXT', '"collected" INTEGER',
+        '"is_changed" INTEGER',
+    ):  # fmt: skip
         _execute(database, f'ALTER TABLE "run" ADD COLUMN {column}')
     for column in ('"failed_attempts" INTEGER', '"phase" TEXT', '"message" TEXT', '"fingerprint" INTEGER'):
         _execute(database, f'ALTER TABLE "result" ADD COLUMN {column}')

@@ -115,7 +115,8 @@ class RunRow(Counted):
     """An automation run; ``tags`` is a JSON list.
 
     ``branch``, ``commit`` and ``target_branch`` are copies of its fields of these names: findings compare runs by them.
-    ``is_selection``: options chose some of the tests.
+    ``selection`` has the options that selected some of the tests, ``collected`` is the number of tests that were to
+    run. ``is_changed``: files differed from the commit.
     """
 
     id = BigAutoField()
@@ -136,7 +137,9 @@ class RunRow(Counted):
     branch = TextField(null=True)
     commit = TextField(null=True)
     target_branch = TextField(null=True)
-    is_selection = BooleanField(null=True)
+    selection = TextField(null=True)
+    collected = BigIntegerField(null=True)
+    is_changed = BooleanField(null=True)
 
 
 # For the lists of runs, which are ordered by their creation.

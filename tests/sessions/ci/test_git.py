@@ -158,3 +158,87 @@ def test_reftable_has_no_branch_and_no_commit(tmp_path: Path) -> None:
         (root / ".git" / "HEAD").write_text("ref: refs/heads/.invalid\n")
     git(root, "remote", "add", "origin", REMOTE)
     assert checkout_facts(root) == BuildInfo(repository=PAGE)
+
+
+@pytest.fixture
+def files(repository: Path) -> Path:
+    """Return the repository with a commit of three files, one a link, and with a file that git does not know."""
+    (repository / "tests" / "test_a.py").write_text("def test_a(): pass\n")
+    (repository / "run.sh").write_text("true\n")
+    (repository / "run.sh").chmod(0o755)
+    (repository / "link").symlink_to("run.sh")
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "files")
+    (repository / "notes.txt").write_text("not of git\n")
+    return repository
+
+
+def changes(repository: Path) -> str | None:
+    return checkout_facts(repository / "tests", are_changes_compared=True).uncommitted_changes
+
+
+def test_a_clean_checkout(files: Path) -> None:
+    """Files as they were committed are no changes, nor is a file that git does not know; other runs do not look."""
+    assert changes(files) is None
+    (files / "run.sh").write_text("false\n")
+    assert checkout_facts(files).uncommitted_changes is None
+
+
+@pytest.mark.parametrize("change", ["content", "time", "removed", "staged", "new", "link", "conflict"])
+def test_uncommitted_changes(files: Path, change: str) -> None:
+    """A file that is changed, missing, or put into the index, makes a run one of uncommitted changes."""
+    script = files / "run.sh"
+    if change == "content":
+        script.write_text("false\n")
+    elif change == "time":
+        os.utime(script, ns=(1, 1))
+    elif change == "removed":
+        script.unlink()
+    elif change == "staged":
+        script.write_text("false\n")
+        git(files, "add", "run.sh")
+    elif change == "new":
+        git(files, "add", "notes.txt")
+    elif change == "link":
+        (files / "link").unlink()
+        (files / "link").symlink_to("tests")
+    else:
+        git(files, "checkout", "--quiet", "-b", "other", "HEAD")
+        script.write_text("other\n")
+        git(files, "commit", "--quiet", "-am", "other")
+        git(files, "checkout", "--quiet", "feature/x")
+        script.write_text("own\n")
+        git(files, "commit", "--quiet", "-am", "own")
+        with pytest.raises(subprocess.CalledProcessError):
+            git(files, "merge", "other")
+    assert changes(files) == "yes"
+    git(files, "reset", "--quiet", "--hard")
+    assert changes(files) is None
+
+
+def test_marked_files_are_left_out(files: Path) -> None:
+    """A file that git is told to take for unchanged, or that a sparse checkout lacks, is no change."""
+    git(files, "update-index", "--assume-unchanged", "run.sh")
+    git(files, "update-index", "--skip-worktree", "tests/test_a.py")
+    git(files, "commit", "--quiet", "--allow-empty", "--message", "the index is that of a commit again")
+    (files / "run.sh").write_text("false\n")
+    (files / "tests" / "test_a.py").unlink()
+    assert changes(files) is None
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "foreign", "version-4", "large"])
+def test_an_index_that_cannot_be_compared(files: Path, damage: str) -> None:
+    """What is not known counts as changed: then no test is called flaky for what its author changed."""
+    index = files / ".git" / "index"
+    if damage == "missing":
+        index.unlink()
+    elif damage == "cut":
+        index.write_bytes(index.read_bytes()[:100])
+    elif damage == "foreign":
+        index.write_bytes(b"no index at all" * 20)
+    elif damage == "large":
+        with index.open("ab") as file:
+            file.truncate(2 * 1024 * 1024)
+    else:
+        git(files, "update-index", "--index-version", "4")
+    assert changes(files) == "yes"

@@ -48,7 +48,7 @@ def test_pull_request(project: Path, server: CheckedServer, tmp_path: Path, work
     fields, links, run = told(server)
     assert list(fields) == [
         "Session id", *SOFTWARE, "CI", "Branch", "Commit", "Merge commit", "Pull request", "Target branch", "Build",
-        "Attempt",
+        "Attempt", "Collected",
         *(["Ended"] if "Ended" in fields else []),
     ]  # fmt: skip
     assert (fields["CI"], fields["Branch"], fields["Commit"]) == ("GitHub", "feature/x", SHA)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -240,3 +241,32 @@ def test_results_are_removed_before_their_ledger(
     assert removed == ["main.records", "session.json", "ledger", "lock"]
     assert not written.folder.path.exists()
     assert_complete(server, numbered(3))
+
+
+def fields_sent(server: ScriptedServer, operation: str) -> list[dict[str, str]]:
+    """Return name and value of the fields in the requests of this operation."""
+    seen = [each for each in server.log if each.method == "POST" and re.search(POSTS[operation], each.path)]
+    return [{field["name"]: field["value"] for field in each.json.get("fields", ())} for each in seen]
+
+
+def test_number_of_tests_is_known_from_the_start(server: ScriptedServer, written: WrittenSession) -> None:
+    """The run is created with the number of collected tests, so that its page can show what is still to come."""
+    written.collect(7)
+    with stepping(written) as stepper:
+        stepper.run()
+    assert [fields["Collected"] for fields in fields_sent(server, "create_run")] == ["7"]
+    assert ["Collected" in fields for fields in fields_sent(server, "append_run")] == [False]
+
+
+def test_number_of_tests_that_is_known_late(tmp_path: Path, server: ScriptedServer) -> None:
+    """A run that was created before the end of the collection, for an error in it, gets the number at its end."""
+    written = WrittenSession(tmp_path, server.address)
+    written.add(*numbered(3))
+    with stepping(written) as stepper:
+        step_until(stepper, lambda: stepper.delivery.state.run is not None)
+        written.collect(5)
+        written.end()
+        stepper.run()
+    assert ["Collected" in fields for fields in fields_sent(server, "create_run")] == [False]
+    (note,) = fields_sent(server, "append_run")
+    assert (note["Collected"], note["Not run"]) == ("5", "2")

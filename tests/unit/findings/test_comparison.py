@@ -36,7 +36,27 @@ BASES = {
     "itself": (run(2), [run(2)], "", None),
     "open": (run(3), [run(1), run(2, is_completed=False)], "", (1, "same branch")),
     "empty": (run(3), [run(1), run(2, tests=0)], "", (1, "same branch")),
-    "selection": (run(3), [run(1), run(2, is_selection=True)], "", (1, "same branch")),
+    "selection": (run(3), [run(1), run(2, selection="-k cart")], "", (1, "same branch")),
+    "same-selection": (
+        run(4, tests=5, selection="-k a"),
+        [run(1), run(2, tests=5, selection="-k a"), run(3, selection="-k b")],
+        "",
+        (2, "same branch"),
+    ),
+    "only-whole-runs": (run(4, tests=5, selection="-k a"), [run(1), run(2, selection="-k b")], "", (1, "same branch")),
+    "same-selection-of-main": (
+        replace(TOPIC, selection="-k a"),
+        [run(1, selection="-k a"), run(2)],
+        "",
+        (1, "main branch"),
+    ),
+    "last-failures": (run(3, selection="--lf"), [run(1), run(2, selection="--lf")], "", (1, "same branch")),
+    "cut-short": (run(3), [run(1), run(2, tests=89, collected=100)], "", (1, "same branch")),
+    "nearly-whole": (run(3), [run(1), run(2, tests=90, collected=100)], "", (2, "same branch")),
+    "first-was-cut-short": (run(2), [run(1, tests=3, collected=100)], "", None),
+    "first-was-small": (run(2), [run(1, tests=3)], "", None),
+    "first-was-cut-short-on-main-not": (TOPIC, [run(1), run(2, "topic", tests=3)], "", (1, "main branch")),
+    "small-suite-grows": (run(2, tests=20), [run(1, tests=3)], "", (1, "same branch")),
     "part": (run(3), [run(1), run(2, tests=49)], "", (1, "same branch")),
     "half": (run(3), [run(1), run(2, tests=50)], "", (2, "same branch")),
     "part-of-a-part": (run(5), [run(1), run(2, tests=40), run(3, tests=30), run(4, tests=20)], "", (1, "same branch")),
@@ -49,7 +69,7 @@ BASES = {
 
 @pytest.mark.parametrize(("facts", "others", "main", "expected"), list(BASES.values()), ids=list(BASES))
 def test_base(facts: RunFacts, others: list[RunFacts], main: str, expected: tuple[int, str] | None) -> None:
-    """The base is the newest whole run of the own branch, else of the target branch, else of the main branch."""
+    """The base is the newest whole run, or run of the same part, of the own branch, the target or the main branch."""
     for order in (others, others[::-1]):
         base = base_of(facts, order, main_branch=main)
         assert (base and (base.run.id, base.why)) == expected
@@ -101,7 +121,11 @@ def test_without_a_base_nothing_has_changed() -> None:
     ("facts", "base", "expected"),
     [
         (run(2), None, False),
-        (run(2, is_selection=True), None, True),
+        (run(2, selection="-k cart"), None, True),
+        (run(2, selection="-k cart"), run(1, selection="-k cart"), False),
+        (run(2, selection="-k cart"), run(1), True),
+        (run(2), run(1, selection="-k cart"), False),
+        (run(2, collected=200), run(1), True),
         (run(2, tests=49), run(1), True),
         (run(2, tests=50), run(1), False),
         (run(2, tests=500), run(1), False),

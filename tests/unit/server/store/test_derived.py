@@ -81,7 +81,7 @@ def fields(**values: object) -> list[StoredAttachment]:
     ("attachments", "expected"),
     [
         (fields(Branch="main", Commit="a1b2"), {"branch": "main", "commit": "a1b2"}),
-        (fields(Target_branch="main", Selection="-k cart"), {"target_branch": "main", "is_selection": True}),
+        (fields(Target_branch="main", Selection="-k cart"), {"target_branch": "main", "selection": "-k cart"}),
         (fields(Branch="", Other="x"), {}),
         (fields(Branch=None), {}),
         ([StoredAttachment("links", json.dumps({"name": "Commit", "url": "https://example.com"}))], {}),

@@ -240,6 +240,31 @@ def test_an_open_run_is_compared_as_far_as_it_is(runs: Runs) -> None:
     assert names(runs.findings(run)["tests"]["newly_failing"]) == ["test_1", "test_2"]
 
 
+def test_an_author_at_work_makes_no_test_flaky(runs: Runs) -> None:
+    """Failures of files that differ from their commit are no evidence, nor those without a commit."""
+    changed = {"Uncommitted changes": "yes"}
+    for letters in ("pppp", "fppf", "pppp", "fppf"):
+        runs(letters, commit="a1", more=changed)
+    assert runs.findings(runs("prpp", commit="a1", more=changed))["counts"]["flaky"] == 1
+    without_commit = [runs(letters, more={"Commit": ""}) for letters in ("pppp", "pfpp", "pppp", "pfpp", "pppp")]
+    assert runs.findings(without_commit[-1])["counts"]["flaky"] == 1
+    for letters in ("ppfp", "pppp"):
+        run = runs(letters, commit="b2")
+    (first, second) = runs.findings(run)["flaky"]
+    assert {first["name"], second["name"]} == {"test_1", "test_2"}
+
+
+def test_a_run_that_was_cut_short_is_no_base(runs: Runs) -> None:
+    """After an interrupted first run no test is new in the next; runs of one selection are compared with each other."""
+    runs("pf", more={"Collected": "40"})
+    whole = runs("pf" + "p" * 38, more={"Collected": "40"})
+    assert runs.findings(whole)["base"] is None
+    part = runs("ppf", more={"Selection": "-k cart", "Collected": "3"})
+    assert based_on(runs.findings(part)) == (whole, "same branch")
+    again = runs.findings(runs("pff", more={"Selection": "-k cart", "Collected": "3"}))
+    assert (based_on(again), again["is_partial"], again["counts"]["newly_failing"]) == ((part, "same branch"), False, 1)
+
+
 def test_findings_are_computed_once(runs: Runs) -> None:
     """What a completed run's findings say does not change with later runs, and each run is added once."""
     first, second = runs("pf"), runs("fp")

@@ -1,0 +1,60 @@
+"""The part of a suite that a user selected, as the run's field tells it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_automation_report.session.selection import selection_of
+
+INI = """
+[pytest]
+addopts = -m "not slow" --ignore=tests/manual
+testpaths = tests
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "selection"),
+    [
+        ((), ""),
+        (("tests",), ""),
+        ((".",), ""),
+        (("-m", "not slow"), ""),
+        (("-v", "--maxfail=2"), ""),
+        (("-k", "cart and pay"), "-k 'cart and pay'"),
+        (("-k", "cart", "-m", "smoke"), "-k cart -m smoke"),
+        (("tests/unit",), "tests/unit"),
+        (("./tests/unit/", "tests/test_a.py::test_b[x y]"), "tests/unit 'tests/test_a.py::test_b[x y]'"),
+        (("--deselect=tests/test_a.py::test_b",), "--deselect=tests/test_a.py::test_b"),
+        (("--ignore=tests/unit", "--ignore-glob=*_old.py"), "--ignore=tests/unit '--ignore-glob=*_old.py'"),
+        (("--lf",), "--lf"),
+        (("--sw", "-k", "cart"), "-k cart --sw"),
+        (("--automation-report-rerun-failed",), "--automation-report-rerun-failed"),
+    ],
+)
+def test_selection(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], selection: str
+) -> None:
+    """Options and paths that select tests are told as typed; those of ini files, and the usual paths, are not."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    pytester.makeini(INI)
+    for folder in ("tests/unit", "tests/manual"):
+        (pytester.path / folder).mkdir(parents=True)
+    (pytester.path / "tests" / "test_a.py").touch()
+    assert selection_of(pytester.parseconfig(*arguments)) == selection
+
+
+def test_options_of_the_environment_are_the_usual_ones(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that sets PYTEST_ADDOPTS runs the same tests each time: that is no selection."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k cart")
+    assert selection_of(pytester.parseconfig()) == ""
+
+
+def test_without_paths_in_the_ini_file(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The root folder, from wherever it is named, is the whole suite; a folder in it is a part."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    (pytester.path / "tests").mkdir()
+    assert selection_of(pytester.parseconfig(str(pytester.path), "--rootdir", str(pytester.path))) == ""
+    assert selection_of(pytester.parseconfig("tests", "--rootdir", str(pytester.path))) == "tests"
