@@ -1,15 +1,19 @@
 """What reporting costs, against bare pytest and peers, in interleaved rounds.
 
     python benchmarks/cost.py --rounds 5 --tests 10000 --json cost.json
+    python benchmarks/cost.py --rounds 15 --loads start,small --against ../earlier-worktree
 
 Peers that are not installed are left out (``pip install pytest-json-report pytest-html allure-pytest``). CPU is user
-and system time of the whole process tree, the sender included; "added" is against bare pytest of the same round.
-Compare within one run: absolute values move with the machine.
+and system time of the whole process tree, the sender included. Of the short loads (start, small) each number is the
+minimum of all rounds, since noise only adds; of the others "added" is the median against bare pytest of the same round.
+Compare within one run: absolute values move with the machine. With ``--against`` our own ways are also measured with
+the package in another folder, as an earlier version.
 """
 
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import shutil
@@ -18,14 +22,21 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import loads
 
 HERE = Path(__file__).parent
-LOADS = ("start", "trivial", "mixed", "mixed-n2", "logs")
+PACKAGE = HERE.parent / "pytest_automation_report"
+LOADS = ("start", "small", "trivial", "mixed", "mixed-n2", "logs")
+SHORT_LOADS = ("start", "small")
+# Everything that a session or its sender may import.
+DEPENDENCIES = (
+    *("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "xdist", "execnet"),
+    *("requests", "urllib3", "certifi", "idna", "charset_normalizer", "falcon", "peewee", "msgspec"),
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,7 @@ class Contender:
     options: tuple[str, ...] = ()
     needs: str = ""
     is_remote: bool = False
+    folder: str = ""  # that holds the package, if it is not the installed one
 
 
 OURS = ("-p", "pytest_automation_report.plugin", "--automation-report", "--automation-report-source", "load")
@@ -63,9 +75,18 @@ def main() -> None:
     parser.add_argument("--only", default="", help="which ways beside bare pytest, separated by commas; all if empty")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds that the server takes for each answer")
     parser.add_argument("--json", type=Path, help="file for all measurements")
+    parser.add_argument("--against", type=Path, help="folder with another version of the package, for comparison")
     given = parser.parse_args()
     only = {"bare", *given.only.split(",")} if given.only else {each.name for each in CONTENDERS}
     contenders = [each for each in CONTENDERS if each.name in only and (not each.needs or find_spec(each.needs))]
+    compile_all([PACKAGE, *(place for name in DEPENDENCIES if (place := place_of(name)))])
+    if given.against:
+        compile_all([given.against / PACKAGE.name])
+        contenders += [
+            replace(each, name=f"{each.name} (against)", folder=str(given.against.resolve()))
+            for each in contenders
+            if each.name.startswith("ours")
+        ]
     with subprocess.Popen(
         [sys.executable, str(HERE / "sink.py"), str(given.delay)], stdout=subprocess.PIPE, text=True
     ) as sink:
@@ -78,13 +99,28 @@ def main() -> None:
         finally:
             sink.terminate()
     for load, rows in found.items():
-        print_table(load, rows)
+        (print_short_table if load in SHORT_LOADS else print_table)(load, rows)
     if given.json:
         given.json.write_text(json.dumps(found, indent=1))
 
 
+def compile_all(places: list[Path]) -> None:
+    """Compile packages and modules as pip does when it installs them: otherwise each session would pay for that."""
+    for place in places:
+        compile_place = compileall.compile_dir if place.is_dir() else compileall.compile_file
+        assert compile_place(place, quiet=1), place
+
+
+def place_of(package: str) -> Path | None:
+    """Return the folder of a package, or the file of a module; None if it is not installed."""
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
+
+
 def measure(load: str, contenders: list[Contender], tests: int, rounds: int, address: str) -> list[dict[str, object]]:
-    """Return the medians of each contender on this load."""
+    """Return the costs of each contender on this load."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         count = loads.write(load.partition("-")[0], folder / "suite", tests)
@@ -93,7 +129,7 @@ def measure(load: str, contenders: list[Contender], tests: int, rounds: int, add
             for each in contenders:
                 costs[each.name].append(run(each, folder / "suite", address, workers=2 if load.endswith("n2") else 0))
     bare = costs["bare"]
-    return [row(name, rounds_of, bare, count) for name, rounds_of in costs.items()]
+    return [row(name, rounds_of, bare, count, is_short=load in SHORT_LOADS) for name, rounds_of in costs.items()]
 
 
 def run(contender: Contender, suite: Path, address: str, workers: int) -> dict[str, float]:
@@ -110,6 +146,7 @@ def run(contender: Contender, suite: Path, address: str, workers: int) -> dict[s
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "AUTOMATION_REPORT_TOKEN": "benchmark",
         "PYTHONDONTWRITEBYTECODE": "1",
+        **({"PYTHONPATH": contender.folder} if contender.folder else {}),
     }
     command = [sys.executable, str(HERE / "measured.py"), str(suite.parent / "output.txt")]
     command += [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", *options]
@@ -121,18 +158,24 @@ def run(contender: Contender, suite: Path, address: str, workers: int) -> dict[s
     return cost
 
 
-def row(name: str, costs: list[dict[str, float]], bare: list[dict[str, float]], tests: int) -> dict[str, object]:
-    """Return one line of a table: medians over the rounds."""
+def row(
+    name: str, costs: list[dict[str, float]], bare: list[dict[str, float]], tests: int, *, is_short: bool
+) -> dict[str, object]:
+    """Return one line of a table: minima over the rounds of a short load, medians of a long one."""
+    typical = min if is_short else statistics.median
 
     def added(what: str) -> float:
+        if is_short:
+            return min(cost[what] for cost in costs) - min(base[what] for base in bare)
         return statistics.median(cost[what] - base[what] for cost, base in zip(costs, bare, strict=True))
 
     return {
         "name": name,
         "tests": tests,
-        "cpu_seconds": statistics.median(cost["cpu_seconds"] for cost in costs),
-        "wall_seconds": statistics.median(cost["wall_seconds"] for cost in costs),
+        "cpu_seconds": typical(cost["cpu_seconds"] for cost in costs),
+        "wall_seconds": typical(cost["wall_seconds"] for cost in costs),
         "added_cpu_seconds": added("cpu_seconds"),
+        "added_own_cpu_seconds": added("own_cpu_seconds"),
         "added_cpu_us_per_test": added("cpu_seconds") / tests * 1e6,
         "added_own_cpu_us_per_test": added("own_cpu_seconds") / tests * 1e6,
         "added_wall_seconds": added("wall_seconds"),
@@ -144,6 +187,19 @@ def row(name: str, costs: list[dict[str, float]], bare: list[dict[str, float]], 
         "delivered": statistics.median(cost["tests"] for cost in costs),
         "rounds": costs,
     }
+
+
+def print_short_table(load: str, rows: list[dict[str, object]]) -> None:
+    """Print a short load as Markdown: seconds for the session as a whole, since its tests cost next to nothing."""
+    print(f"\n### {load}, {rows[0]['tests']} tests, minima of {len(rows[0]['rounds'])} rounds\n")
+    print("| way | wall s | added wall s | added CPU s | of it in pytest | added MiB | requests | delivered |")
+    print("| --- " * 8 + "|")
+    for each in rows:
+        print(
+            f"| {each['name']} | {each['wall_seconds']:.3f} | {each['added_wall_seconds']:.3f} "
+            f"| {each['added_cpu_seconds']:.3f} | {each['added_own_cpu_seconds']:.3f} | {each['added_peak_mib']:.1f} "
+            f"| {each['requests']:.0f} | {each['delivered']:.0f} |"
+        )
 
 
 def print_table(load: str, rows: list[dict[str, object]]) -> None:

@@ -76,13 +76,21 @@ def write(name: str, folder: Path, tests: int) -> int:
     if name == "start":
         (folder / "test_start.py").write_text("def test_start():\n    pass\n")
         return 1
+    if name == "small":
+        for file, count in (("api", 6), ("model", 7), ("views", 7)):
+            (folder / f"test_{file}.py").write_text(_trivial(count))
+        return 20
     if name == "logs":
         (folder / "test_logs.py").write_text(_LOGS)
         return 500
     for number in range(FILES):
         path = folder / f"test_{number:03}.py"
         if name == "trivial":
-            path.write_text("".join(f"def test_{test}():\n    pass\n" for test in range(each)))
+            path.write_text(_trivial(each))
         else:
             path.write_text(_MIXED.format(first=number * each, last=(number + 1) * each))
     return each * FILES
+
+
+def _trivial(tests: int) -> str:
+    return "".join(f"def test_{test}():\n    pass\n" for test in range(tests))
