@@ -14,12 +14,13 @@ import re
 import secrets
 import threading
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_automation_report.api.models import NewRun, Resources, Test, Token
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,8 +33,7 @@ _PATH: Final = re.compile(r"/api/v1(?:/projects/[0-9]+)?/automation/runs(?:/(thr
 _SUCCESS: Final = range(200, 300)
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedThread:
+class ReceivedThread(Value):
     """Hold a thread of a run: its fields and artifacts, and its tests in the order of their arrival."""
 
     id: int
@@ -42,8 +42,7 @@ class ReceivedThread:
     is_completed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedRun:
+class ReceivedRun(Value):
     """Hold a run with all later additions; ``threads`` are in the order of their creation."""
 
     id: int

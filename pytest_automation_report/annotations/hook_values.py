@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     import os
@@ -12,8 +14,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Artifact, Field, Link
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactFile:
+class ArtifactFile(Value):
     """A file to add to a result or a run, with the same ways to an address as a file of the function `artifact`.
 
     ``content`` is a path, bytes, or a function that returns either. Without ``name`` the file's own name is used.
@@ -24,8 +25,7 @@ class ArtifactFile:
     mime_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Additions:
+class Additions(Value, kw_only=True):
     """Additions to one result.
 
     ``key`` and ``folder`` replace those that the result has by itself, unless they are None. A key with other
@@ -39,8 +39,7 @@ class Additions:
     artifacts: Sequence[Artifact | ArtifactFile] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunAdditions:
+class RunAdditions(Value, kw_only=True):
     """Additions to the run that a session creates; ``name`` replaces the run's own name, unless it is None.
 
     Files are copied at the session's start and stored before the run is completed.
@@ -53,8 +52,7 @@ class RunAdditions:
     artifacts: Sequence[Artifact | ArtifactFile] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(Value, kw_only=True):
     """The numbers of a session after the delivery.
 
     ``run`` is the run's id, None if no run was created. ``url`` is its web page, for the embedded store the address at

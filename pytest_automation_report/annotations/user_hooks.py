@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -18,6 +18,7 @@ from pytest_automation_report.recording.annotations import Annotations
 from pytest_automation_report.recording.fields import artifact_from, field_type_of, is_address, typed_field
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
 from pytest_automation_report.text.redaction import safe_str
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -129,13 +130,12 @@ _KEY: Final = re.compile("[a-z0-9]{1,64}")
 _TAG: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{STRING_UNITS}}}")
 
 
-@dataclass(frozen=True, slots=True)
-class CleanRunAdditions:
+class CleanRunAdditions(Value):
     """Validated and redacted additions to a run; ``name`` is empty if the run keeps its name."""
 
     name: str = ""
     tags: tuple[str, ...] = ()
-    resources: Resources = Resources()  # noqa: RUF009 - frozen and empty
+    resources: Resources = Resources()
 
 
 def annotations_from(additions: object, cleaner: TextCleaner) -> Annotations | None:

@@ -7,12 +7,12 @@ provider, or the user's bucket or folder stores.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +30,7 @@ ARTIFACTS_PATH: Final = "/artifacts"
 _STARTS: Final = ("https://", "http://", f"{EMBEDDED_ORIGIN}/")
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+class StoredFile(Value):
     """URL of a stored file; ``mime_type`` is the store's judgement of its type, empty if it made none."""
 
     url: str

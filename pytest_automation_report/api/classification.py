@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
@@ -35,6 +34,7 @@ from pytest_automation_report.errors import (
     TokenRefusedError,
     UnknownAnswerError,
 )
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,8 +53,7 @@ _UNKNOWN_4XX = (408, _CONFLICT)
 _NO_CONTENT = 204
 
 
-@dataclass(frozen=True, slots=True)
-class RequestInfo:
+class RequestInfo(Value):
     """The parts of a request that its response's class depends on; ``success`` is the documented status."""
 
     method: Literal["GET", "POST"]
@@ -62,8 +61,7 @@ class RequestInfo:
     success: Literal[200, 201, 204]
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(Value):
     """A response that arrived completely; the three headers are empty if missing."""
 
     status: int
@@ -73,8 +71,7 @@ class HttpResponse:
     location: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NoResponse:
+class NoResponse(Value):
     """A response that is missing, incomplete or cannot be read, with the reason in a few words."""
 
     reason: str

@@ -7,10 +7,12 @@ test is made once: the text in the spool is the text that the server gets.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,8 +43,7 @@ class FieldType(IntEnum):
     URL = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Value):
     """A named value of a run, thread or test."""
 
     name: str
@@ -68,8 +69,7 @@ class Field:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(Value):
     """A reference to a stored file; ``size`` is in bytes."""
 
     name: str
@@ -91,8 +91,7 @@ class Artifact:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Value):
     """A web address of a run."""
 
     name: str
@@ -104,8 +103,7 @@ class Link:
         return _present({"name": self.name, "url": self.url, "note": self.note})
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(Value):
     """One result of one test.
 
     ``status`` is the alias that goes on the wire; ``line`` is 1-based; ``elapsed`` is in microseconds.
@@ -161,8 +159,7 @@ class Test:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(Value):
     """Fields, links and artifacts of a run; a thread can have all but links."""
 
     fields: tuple[Field, ...] = ()
@@ -187,8 +184,7 @@ class Resources:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class NewRun:
+class NewRun(Value):
     """A run to create."""
 
     name: str
@@ -231,8 +227,7 @@ class NewRun:
         )
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Token:
+class Token(Value):
     """The API token; neither ``repr`` nor ``str`` shows it."""
 
     value: str
@@ -243,8 +238,7 @@ class Token:
     __str__ = __repr__
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactStoreConfig:
+class ArtifactStoreConfig(Value):
     """The user's own store of artifacts: the address of a bucket, or the absolute path of a folder.
 
     ``url`` is the template of the URLs of stored files; if it is empty, the bucket signs a URL for each file.
@@ -256,8 +250,7 @@ class ArtifactStoreConfig:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Value):
     """The destination of results: a server's origin, or the embedded store's database file.
 
     ``origin`` is scheme, host and port without a path. With `EMBEDDED_ORIGIN`, ``database`` is the absolute path of the
@@ -300,8 +293,7 @@ def encoded(test: Test) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PostgresDatabase:
+class PostgresDatabase(Value):
     """A PostgreSQL database; ``url`` may hold a password, so messages and logs must use ``shown``."""
 
     url: str = field(repr=False)

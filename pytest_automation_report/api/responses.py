@@ -10,11 +10,12 @@ one test needs two or three responses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_automation_report.api.json_reader import JsonReader
 from pytest_automation_report.api.models import Field, Json
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Value):
     """Numbers of tests of a run or thread."""
 
     total: int
@@ -31,8 +31,7 @@ class Counts:
     failure: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Thread:
+class Thread(Value):
     """A thread of a run, with the counts of its tests."""
 
     id: int
@@ -41,8 +40,7 @@ class Thread:
     fields: tuple[Field, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Value):
     """A run with its threads; ``created_at`` is the server's own text.
 
     ``document`` is the whole JSON of the response for a single run, empty for a run of a page.
@@ -64,8 +62,7 @@ class Run:
         return next((thread for thread in self.threads if thread.id == thread_id), None)
 
 
-@dataclass(frozen=True, slots=True)
-class RunTest:
+class RunTest(Value):
     """One result of a run; servers may leave out everything."""
 
     id: int | None
@@ -74,8 +71,7 @@ class RunTest:
     folder: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(Value, Generic[T]):
     """One page of a list; ``document`` is the server's JSON of it, ``next_page`` None on the last page.
 
     ``expands`` has the related records that the request named.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
@@ -13,8 +14,7 @@ __all__ = ["Check", "State", "skipped"]
 State: TypeAlias = Literal["ok", "warning", "failed", "skipped"]
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Value):
     """One check: its name, its state, the finding, and the remedy, empty if there is nothing to do."""
 
     name: str

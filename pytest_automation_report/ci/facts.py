@@ -6,13 +6,14 @@ An unknown fact is None, never a guess.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 from pytest_automation_report.api.models import Field, Link
 from pytest_automation_report.api.urls import web_address_hint
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +40,7 @@ _REMOTE_SCHEMES: Final = frozenset({"https", "http", "ssh", "git", "git+ssh"})
 _SCP_REMOTE: Final = re.compile(r"(?:[^@/:\s]+@)?([A-Za-z0-9.-]+):(?!/?/)(\S+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
+class Shard(Value):
     """The number of one of several parallel jobs, from 1; ``total`` is None if it is unknown."""
 
     index: int
@@ -50,8 +50,7 @@ class Shard:
         return str(self.index) if self.total is None else f"{self.index}/{self.total}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildInfo:
+class BuildInfo(Value, kw_only=True):
     """The facts of one build; an unknown one is None.
 
     ``branch`` is the source branch of a pull request, ``commit`` the one that its author pushed, ``merge_commit`` the

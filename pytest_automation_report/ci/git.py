@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.ci.facts import BuildInfo, repository_page
 from pytest_automation_report.ci.git_index import has_changes
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +30,7 @@ _REMOTE: Final = re.compile(r'\[remote\s+"((?:[^"\\]|\\.)*)"\]')
 _URL: Final = re.compile(r"url\s*=\s*(.*)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Repository:
+class _Repository(Value):
     """The git folder of one working tree, and the one that all working trees of the repository share."""
 
     folder: Path

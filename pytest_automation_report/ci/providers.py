@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 from pytest_automation_report.ci import provider_urls
 from pytest_automation_report.ci.facts import BuildInfo, Shard, subject_of, without_user
 from pytest_automation_report.ci.provider_urls import text_of
+from pytest_automation_report.values import Value
 
 __all__ = ["PROVIDERS", "Provider", "ReadFile", "read_no_file"]
 
@@ -38,8 +39,7 @@ def _no_custom_facts(_: Environ, __: ReadFile) -> BuildInfo:
     return BuildInfo()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Provider:
+class Provider(Value, kw_only=True):
     """The variables of one provider, each fact's in order of preference: the first one that is set is used.
 
     ``marks`` detect the provider: a variable that is set, or ``NAME=value``. ``branch`` may hold a whole ref, which is

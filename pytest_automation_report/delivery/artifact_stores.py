@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from mimetypes import guess_type
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pytest_automation_report.api.artifacts import StoredFile, address_of, file_name, is_bucket
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,8 +43,7 @@ class ArtifactStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ServerStore:
+class ServerStore(Value):
     """The server that results go to, if it is one of ours."""
 
     client: Client
@@ -75,8 +74,7 @@ def stored_file(url: str, name: str, mime_type: str | None) -> StoredFile:
         raise ArtifactStoreError(str(error)) from error
 
 
-@dataclass(frozen=True, slots=True)
-class FolderStore:
+class FolderStore(Value):
     """A folder on this machine, whose files the CI or another program serves; ``template`` is for their URLs."""
 
     folder: Path

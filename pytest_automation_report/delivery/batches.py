@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.limits import BATCH_TESTS
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,8 +21,7 @@ _ENVELOPE_BYTES: Final = 200
 """Upper bound of the body's length without its tests."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Value):
     """Results for one append, in order.
 
     No key occurs twice: if only a part of the batch arrives, keys show which part.

@@ -7,7 +7,7 @@ its outcome is written to the ledger.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.delivery.in_flight import InFlightRequests
@@ -18,6 +18,7 @@ from pytest_automation_report.delivery.retries import RetryPolicy
 from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.delivery.uploads import Uploads
+from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
     from pytest_automation_report.delivery.artifact_stores import ArtifactStore
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.spool.ledger_file import LedgerFile
 
 
-@dataclass(slots=True)
-class Dispatcher:
+class Dispatcher(MutableValue):
     """Sends a session's results; owned by the sender that holds the session's lock.
 
     ``unknown`` is what to do with results of which the server cannot show whether they arrived. ``artifact_store``

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.spool.liveness import Process
+from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +20,7 @@ _READ_AHEAD: Final = 1000
 """Number of a worker's waiting results at which its file is not read further: the spool is the queue, not memory."""
 
 
-@dataclass(slots=True)
-class SessionFollower:
+class SessionFollower(MutableValue):
     """Reads a session's files into queues and notices the session's end; owned by the sender.
 
     ``controller`` is the leading pytest process, None if there is none to follow, as in `automation-report send`.

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token
 from pytest_automation_report.text.redaction import Redaction
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,8 +26,7 @@ LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
 """Environment variable, not a setting, with which the project's own tests shorten the timeouts."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryContext:
+class DeliveryContext(Value):
     """The objects that all parts of a delivery share; created once for each life of the sender."""
 
     client: Client
@@ -37,8 +37,7 @@ class DeliveryContext:
     runtime: Runtime
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(Value):
     """All durations of the sender, and of pytest's wait for it, in seconds; tests shorten them."""
 
     request: float = 30.0  # one request as a whole
@@ -70,8 +69,7 @@ def timeouts_from(environ: Mapping[str, str], **overrides: float) -> Timeouts:
     return Timeouts(**{**overrides, **json.loads(environ.get(LIMITS_VARIABLE, "{}"))})
 
 
-@dataclass(frozen=True, slots=True)
-class RedactionSettings:
+class RedactionSettings(Value):
     """The redaction of texts that only the sender sees: a user's patterns, secret values and the built-in patterns."""
 
     patterns: tuple[str, ...] = ()
@@ -83,8 +81,7 @@ class RedactionSettings:
         return Redaction(self.patterns, secrets=self.secrets, is_builtin=self.is_builtin)
 
 
-@dataclass(frozen=True, slots=True)
-class SenderConfig:
+class SenderConfig(Value):
     """Everything that pytest hands over to the sender.
 
     ``controller`` is the process id of the leading pytest process. ``captured`` are the files in which that process
@@ -139,8 +136,7 @@ class SenderConfig:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(Value):
     """The outside world of the sender, which tests replace.
 
     ``clock`` is monotonic, ``wall`` the time since 1970, both in seconds. ``random`` returns numbers from 0 to 1, and

@@ -11,7 +11,7 @@ import os
 import random
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -36,6 +36,7 @@ from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.log import LAST_WORDS, Log
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.writer import Disk
+from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,8 +64,7 @@ _ReconciledRun: TypeAlias = Literal["reconciled", "refused", "unreachable"]
 """How the reconciliation of a run's open intents ended: all closed; the server refuses to answer; no answer."""
 
 
-@dataclass(slots=True)
-class Sender:
+class Sender(MutableValue):
     """One life of a sender; its owner holds the lock of the session's folder.
 
     ``unknown`` is the user's decision on results of which the server cannot show whether they arrived. With

@@ -9,7 +9,6 @@ sent again until the user decides that.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from pytest_automation_report.api.run_pages import run_pages
 from pytest_automation_report.errors import RefusedError, UnknownAnswerError
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD
+from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,8 +100,7 @@ Outcome: TypeAlias = Literal["pending", "done", "run_completed"]
 _Stage: TypeAlias = Literal["probe_open", "complete", "probe_completed", "read"]
 
 
-@dataclass(slots=True)
-class Reconciliation:
+class Reconciliation(MutableValue):
     """Closes one intent in steps of at most one request; owned by the response handler.
 
     Errors of the client pass through, and the step is repeated.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
@@ -19,6 +19,7 @@ from pytest_automation_report.api.limits import BATCH_TESTS
 from pytest_automation_report.api.models import Field, FieldType, Test, encoded
 from pytest_automation_report.delivery.batches import BATCH_BYTES, batch_from
 from pytest_automation_report.text.limits import cut_middle, string
+from pytest_automation_report.values import MutableValue, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -122,16 +123,14 @@ class StatusAliases:
         return following
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(Value):
     """A result that the server refuses in every form, and its reason."""
 
     result: Result
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class RefusalDecision:
+class RefusalDecision(Value):
     """The way to go on after a refused append; with ``is_final`` nothing more is to be sent."""
 
     rejections: tuple[Rejection, ...] = ()
@@ -139,8 +138,7 @@ class RefusalDecision:
     is_final: bool = False
 
 
-@dataclass(slots=True)
-class BisectionState:
+class BisectionState(MutableValue):
     """The search for the results of one worker that the server cannot take; owned by `RefusalHandling`.
 
     A wrong result lies at or before the offset ``until``, -1 if none is searched for. ``size`` suspects were left when

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.delivery.reconciliation import Reconciliation
@@ -17,6 +17,7 @@ from pytest_automation_report.errors import (
     TokenRefusedError,
     UnknownAnswerError,
 )
+from pytest_automation_report.values import MutableValue, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +37,7 @@ _UNPROCESSABLE: Final = 422
 _ABOUT_TESTS: Final = frozenset({_BAD_REQUEST, TOO_LARGE, _UNPROCESSABLE})
 
 
-@dataclass(frozen=True, slots=True)
-class PendingRequest:
+class PendingRequest(Value):
     """A request whose intent is in the ledger and whose response is awaited.
 
     ``sent`` is the batch of an append as it was sent, None for other requests. ``began`` is when it was sent, by the
@@ -55,8 +55,7 @@ class PendingRequest:
         return self.sent is not None
 
 
-@dataclass(slots=True)
-class ResponseHandler:
+class ResponseHandler(MutableValue):
     """Writes the outcome of each request to the ledger and acts on it; owned by the dispatcher.
 
     A response of the classes *applied*, *try again* and *refused* closes its intent. An *unknown* one leaves the intent

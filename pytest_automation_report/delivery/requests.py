@@ -7,11 +7,12 @@ record.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_automation_report.api.client import encoded
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client
@@ -31,8 +32,7 @@ RepeatableOperation: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Value):
     """One request to make; its operation determines which of the other members are used.
 
     ``worker`` names its queue. ``observed`` and ``computed`` are elapsed times in microseconds: of the batch for an

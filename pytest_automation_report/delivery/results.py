@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -45,8 +47,7 @@ class Start(NamedTuple):
     line: int | None
 
 
-@dataclass(slots=True)
-class WorkerQueue:
+class WorkerQueue(MutableValue):
     """The results of one worker and the state of the test that it runs; owned by `WorkerQueues`.
 
     ::
@@ -151,8 +152,7 @@ class WorkerQueue:
         self.is_closed = True
 
 
-@dataclass(slots=True)
-class NotRun:
+class NotRun(MutableValue):
     """Finds the tests that were collected but never began; holds nothing unless ``is_enabled``."""
 
     is_enabled: bool

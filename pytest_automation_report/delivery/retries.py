@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_automation_report.errors import (
@@ -14,6 +14,7 @@ from pytest_automation_report.errors import (
     ThrottledError,
     TokenRefusedError,
 )
+from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +39,7 @@ Each append whose response is unknown completes its thread, since nothing else k
 """
 
 
-@dataclass(slots=True)
-class RetryPolicy:
+class RetryPolicy(MutableValue):
     """One pause for all workers after an error; owned by the dispatcher.
 
     ``stopped`` is why nothing more is sent in this life of the sender, empty while it goes on. Our own backoff and a
@@ -171,8 +171,7 @@ class RetryPolicy:
         self.runtime.log(f"{error_class}: {reason}; next try in {wait_seconds:.1f} s")
 
 
-@dataclass(slots=True)
-class Deadlines:
+class Deadlines(MutableValue):
     """The time that a sender has after the session's end; owned by the sender's loop.
 
     A sender that pytest started has a ``controller``, the process of that pytest. It has

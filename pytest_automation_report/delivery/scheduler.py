@@ -5,7 +5,7 @@ Deciding and sending are separate: the scheduler reads the queues and the ledger
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import Field, Resources
@@ -13,6 +13,7 @@ from pytest_automation_report.delivery.batches import flush_reason
 from pytest_automation_report.delivery.reconciliation import NOTE_FIELD
 from pytest_automation_report.delivery.requests import Request
 from pytest_automation_report.delivery.uploads import is_spooled
+from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
     from pytest_automation_report.delivery.batches import Batch
@@ -32,8 +33,7 @@ NOT_RUN_FIELD: Final = "Not run"
 """Name of the run's field with the number of tests without a result."""
 
 
-@dataclass(slots=True)
-class Scheduler:
+class Scheduler(MutableValue):
     """Chooses the requests of a delivery; owned by the dispatcher, which sends them.
 
     The rules are tried in this order, and the first that yields a request counts:

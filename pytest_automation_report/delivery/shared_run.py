@@ -8,13 +8,13 @@ that was killed starts over and finds what exists.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.models import Field, Resources
 from pytest_automation_report.api.run_pages import run_pages
 from pytest_automation_report.errors import ClientError, RefusedError
+from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +34,7 @@ _NOT_FOUND: Final = 404
 _UNPROCESSABLE: Final = 422
 
 
-@dataclass(slots=True)
-class SharedRunLookup:
+class SharedRunLookup(MutableValue):
     """The way of one job to the shared run, in steps of at most one request; owned by the dispatcher.
 
     Errors of the client pass through, and the step is repeated later. The stages are::

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.artifacts import StoredFile
@@ -29,6 +29,7 @@ from pytest_automation_report.errors import (
 )
 from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file
 from pytest_automation_report.text.limits import string
+from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,8 +50,7 @@ _FRESH_SECONDS: Final = 12 * 3600.0
 """How long an earlier upload is relied on: stores remove files without a result, and URLs can expire."""
 
 
-@dataclass(slots=True)
-class Uploads:
+class Uploads(MutableValue):
     """The files of one session; owned by the dispatcher.
 
     ``folder`` is the session's. ``artifact_store`` is the user's own store, None to use the server's.

@@ -7,11 +7,12 @@ that the document could define. The properties are those that tests print for Te
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 from xml.parsers import expat
 
 from pytest_automation_report.recording.identity import key_of
+from pytest_automation_report.values import MutableValue, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,8 +27,7 @@ class JunitError(ValueError):
     """The XML cannot be used; the message is the reason."""
 
 
-@dataclass(slots=True)
-class JunitCase:
+class JunitCase(MutableValue):
     """All cases of one key: their name with its folder, and the worst and the last of their statuses."""
 
     name: str
@@ -75,8 +75,7 @@ def _parse(parser: expat.XMLParserType, piece: bytes, *, is_last: bool) -> None:
         raise
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(MutableValue):
     """Handles the elements of one document; text between them is ignored."""
 
     cases: dict[str, JunitCase] = field(default_factory=dict)
@@ -118,8 +117,7 @@ _BEGIN: Final = re.compile(r"\s*\[\[PROPERTY\|(.+)\]\]")
 _END: Final = "[[/PROPERTY]]"
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(Value):
     """A named value of a case; ``is_text`` if it was written as a text of several lines."""
 
     name: str

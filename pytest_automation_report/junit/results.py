@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from mimetypes import MimeTypes
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from xml.parsers import expat
@@ -24,6 +24,7 @@ from pytest_automation_report.recording.identity import key_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field
 from pytest_automation_report.text.limits import TEXT_UNITS, string, utf16_length
+from pytest_automation_report.values import MutableValue, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -57,8 +58,7 @@ _TYPES: Final = MimeTypes()
 _TYPES.add_type("text/plain", ".log")
 
 
-@dataclass(frozen=True, slots=True)
-class JunitResult:
+class JunitResult(Value):
     """One case: the test as it is sent, and its status before any alias."""
 
     test: Test
@@ -98,8 +98,7 @@ class JunitDocument:
         return self._reader.total if stated is None else stated
 
 
-@dataclass(slots=True)
-class _Top:
+class _Top(MutableValue):
     """An element whose time may be that of the whole document: the root, or the only suite in such an element."""
 
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -116,8 +115,7 @@ class _Top:
         return self.child.stated_elapsed()
 
 
-@dataclass(slots=True)
-class _Text:
+class _Text(MutableValue):
     """The text of one element; each of its runs is stripped, except CDATA sections."""
 
     name: str
@@ -141,8 +139,7 @@ class _Text:
         return "".join(self.runs)
 
 
-@dataclass(slots=True)
-class _Case:
+class _Case(MutableValue):
     """The parts of the open case that were read so far."""
 
     attributes: Mapping[str, str]
@@ -152,8 +149,7 @@ class _Case:
     has_properties: bool = False
 
 
-@dataclass(slots=True)
-class _Node:
+class _Node(MutableValue):
     """An open element: its role, and the text that its characters are added to."""
 
     role: _Role

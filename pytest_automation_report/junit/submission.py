@@ -11,7 +11,7 @@ import select
 import stat
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.api.models import encoded
@@ -21,6 +21,7 @@ from pytest_automation_report.spool.folder import MAIN, bytes_from, new_session_
 from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.spool.records import FORMAT, finish_record, plain_record
 from pytest_automation_report.spool.sessions import remove_abandoned
+from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +39,7 @@ PIPE_SECONDS = 10.0
 _PIECE_BYTES = 1 << 16
 
 
-@dataclass(slots=True)
-class Submission:
+class Submission(MutableValue):
     """A session that is being filled; owned by the command that fills it.
 
     ``observed`` is the time in microseconds that the command has measured, None if it has measured none.

@@ -5,8 +5,10 @@ All texts are clean: they were cut and redacted when they were added.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,8 +19,7 @@ StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
 """Status of a step, as the server's markup has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Annotations:
+class Annotations(Value):
     """Fields, artifacts and steps of one attempt.
 
     ``steps`` holds the first steps in their order; ``counts`` are of all steps. ``key`` and ``folder`` replace those of

@@ -19,13 +19,14 @@ them, so they cannot change.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
 from pytest_automation_report.api.step_markup import parse_steps
 from pytest_automation_report.text.limits import NOTE_UNITS, console, cut_end
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,8 +45,7 @@ _MIN_SHOWN = 3
 _OUR_NAMES = frozenset({"Output", "Errors", "Log", "Node id", "Subtests", "Unexpected pass"})
 
 
-@dataclass(frozen=True, slots=True)
-class _EarlierAttempt:
+class _EarlierAttempt(Value):
     """The text and the artifacts of one attempt that was not the last."""
 
     text: str

@@ -5,10 +5,10 @@ Number and length are bounded: each process stores its failures until its end, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.text.limits import cut_end, utf16_length
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,7 @@ _MAX_BYTES: Final = 20_000
 _TEXT_UNITS: Final = 240
 
 
-@dataclass(frozen=True, slots=True)
-class FailedTest:
+class FailedTest(Value):
     """A failed test: its name, and the first line of its failure.
 
     ``line`` is the 1-based line at which it failed, or the line of the test if that is not known.

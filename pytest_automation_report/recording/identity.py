@@ -7,7 +7,6 @@ of class and test name is repeated here, its oddities included, as the latest py
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 
@@ -15,12 +14,13 @@ from pytest_automation_report.text.limits import string
 
 # Characters that XML 1.0 does not allow, and DEL. As the complement of the allowed ones it would take 2 ms to compile
 # at each start of pytest.
+from pytest_automation_report.values import Value
+
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _NO_NAME = "(no name)"
 
 
-@dataclass(frozen=True, slots=True)
-class TestIdentity:
+class TestIdentity(Value):
     """Folder, name and key of a test on the server, and its node id (``raw``).
 
     ``is_respelled`` is True if folder and name, escaped and cut, do not show the node id unchanged.

@@ -6,11 +6,12 @@ sender.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pytest_automation_report.api.limits import ARTIFACT_BYTES, ARTIFACTS_BYTES
 from pytest_automation_report.text.redaction import TextCleaner, cached_cleaner
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +22,7 @@ Output: TypeAlias = Literal["failed", "all", "none"]
 """Tests whose captured output is recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingOptions:
+class RecordingOptions(Value):
     """Settings of the recorder.
 
     ``prefix`` stands before folders, as ``--junit-prefix`` does in pytest's XML.

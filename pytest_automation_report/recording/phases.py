@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_automation_report.api.models import Field, FieldType, Status
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,8 +80,7 @@ class Report(CollectionReport, Protocol):
         """Seconds, measured by a clock that tests may have frozen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(Value):
     """A phase that did not simply pass: texts without secrets, cut to the limits.
 
     ``message`` is the ``message`` attribute of pytest's JUnit XML; for a doctest it is the example that failed.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.recording.phases import PHASES, Phase, worst_status
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 _RERUN: Final = "rerun"
 
 
-@dataclass(frozen=True, slots=True)
-class PreviousAttempts:
+class PreviousAttempts(Value):
     """The attempts of one test that were not final, and the output and properties that they left in pytest's item.
 
     ``number`` is the number of the last of these attempts. pytest keeps one item for all attempts, so each report also
@@ -32,8 +32,7 @@ class PreviousAttempts:
     properties: Sequence[tuple[str, object]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class HiddenAttempt:
+class HiddenAttempt(Value):
     """One attempt that a plugin repeated between pytest's start and finish of a test: its call and its subtests.
 
     ``call`` is None for a call that passed.

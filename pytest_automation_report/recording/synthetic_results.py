@@ -7,7 +7,7 @@ test is dead, left out what the sender can work out, or never reached the test.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pytest_automation_report.api.limits import fit_to_limits
@@ -16,6 +16,7 @@ from pytest_automation_report.recording.identity import TestIdentity, identity_o
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
 from pytest_automation_report.text.limits import string
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,8 +40,7 @@ UNTESTED = "untested"
 _RAISED = re.compile(r"^E   (\S.*)$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptResult:
+class AttemptResult(Value):
     """The result of one attempt of one test.
 
     ``test`` is complete: it can be sent as the test's result. ``is_final`` is False if the plugin announced another

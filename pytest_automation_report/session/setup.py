@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from pytest_automation_report.settings.configuration import (
 )
 from pytest_automation_report.settings.run import recording_options
 from pytest_automation_report.settings.token import secrets_from
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.text.redaction import TextCleaner
 
 
-@dataclass(frozen=True, slots=True)
-class SessionSetup:
+class SessionSetup(Value):
     """The values of a session that never change after pytest has configured itself.
 
     ``environ`` is a copy, since tests change the environment. ``token`` is None if results are to be sent later.

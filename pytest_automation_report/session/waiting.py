@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.spool.folder import bytes_from
@@ -10,6 +10,7 @@ from pytest_automation_report.spool.ledger import LedgerState
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.log import LAST_WORDS, Log
 from pytest_automation_report.spool.records import Decoder, Record
+from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 _QUIET_SECONDS: Final = 1.0
 
 
-@dataclass(slots=True)
-class LedgerTail:
+class LedgerTail(MutableValue):
     """The state of a ledger that another process writes; `read` applies its new records."""
 
     path: Path
@@ -74,8 +74,7 @@ def wait_for_sender(
         wait.close()
 
 
-@dataclass(slots=True)
-class _Wait:
+class _Wait(MutableValue):
     """One wait for the sender: its limits and the progress so far; owned by `wait_for_sender`.
 
     A wait is over by the first of these conditions, asked in this order at each look:

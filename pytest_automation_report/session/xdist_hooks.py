@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import copy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -21,6 +20,7 @@ from pytest_automation_report.session.worker_hooks import LOSSES, UNREPORTED
 from pytest_automation_report.spool.folder import NOT_RUN
 from pytest_automation_report.spool.records import AGAIN, plain_record
 from pytest_automation_report.spool.writer import WriteLosses
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -183,8 +183,7 @@ class ControllerHooks:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Context:
+class _Context(Value):
     """The arguments of a subtest as its worker wrote them."""
 
     msg: object

@@ -8,7 +8,7 @@ environment and the time as arguments; of the file system it checks only the pat
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.artifacts import is_bucket
@@ -24,6 +24,7 @@ from pytest_automation_report.settings.resolver import SettingsResolver, absolut
 from pytest_automation_report.settings.sources import RawSetting, read_console_settings, read_pytest_settings
 from pytest_automation_report.settings.table import LOCAL_URL, PREFIX, REMOVED_SETTINGS, SETTINGS
 from pytest_automation_report.settings.token import TokenResult, token_from
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,8 +62,7 @@ _PARSED_WITH_OTHERS: Final = frozenset({"url", "ca_file", "database", "artifact_
 """Settings that functions parse here and in `endpoint`, since their values depend on other settings or on files."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
+class Configuration(Value, kw_only=True):
     """Hold every setting as a typed value; paths are absolute, ``exit_wait`` is in seconds, sizes are in bytes.
 
     ``endpoint`` holds the address (empty if it is invalid), project, proxies and certificates. A proxy's address may

@@ -7,7 +7,7 @@ spool.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 import iniconfig
@@ -18,6 +18,7 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +37,7 @@ _NAMES: Final = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", _PY
 _ALWAYS_COUNT: Final = frozenset({"pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"})
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectIni:
+class ProjectIni(Value):
     """Hold the root folder of a project, its ini file's name (empty without one) and the values in it."""
 
     root: Path

@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.urls import origin_from
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,8 +37,7 @@ _USE_PARTS: Final = 3
 """Parts of a line of the file of uses: address, salt and digest."""
 
 
-@dataclass(frozen=True, slots=True)
-class _FileLines:
+class _FileLines(Value):
     """Hold the lines of a file that counts, or the reason why it does not."""
 
     lines: tuple[str, ...] = ()

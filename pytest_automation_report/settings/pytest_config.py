@@ -5,7 +5,6 @@ Loaded at every start of pytest, as the table is: it imports nothing else of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.settings.table import (
@@ -19,6 +18,7 @@ from pytest_automation_report.settings.table import (
     normalized_ini_name,
     setting,
 )
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,8 +60,7 @@ _INI_REMEDIES: Final[Mapping[Kind, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(Value):
     """Hold the decision whether this session reports, and the spelling that decided it.
 
     ``origin`` is that spelling, empty if the user set the switch nowhere.

@@ -8,7 +8,7 @@ hash of source and key: two suites of one build have separate runs.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,7 @@ from pytest_automation_report.ci.facts import JOB_LINK, with_facts
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.settings.parsers import PLACEHOLDER
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +32,7 @@ _KEY_CHARACTERS: Final = 60
 """Most characters of a key in its tag; the hash after them keeps longer keys apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunSharing:
+class RunSharing(Value):
     """Describe how a session takes part in a run of several jobs; ``is_shared`` is false for a separate run.
 
     ``key`` and ``tag`` are empty if the run is joined by its id. ``is_first`` is whether this job creates the run,

@@ -7,20 +7,20 @@ pytest and the console command read different places and must resolve the values
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.settings.pytest_config import ini_value
 from pytest_automation_report.settings.table import SETTINGS, Setting, is_override
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import pytest
 
-__all__ = ["RawSetting", "SettingSource", "Value", "read_console_settings", "read_pytest_settings", "split_list"]
+__all__ = ["RawSetting", "RawValue", "SettingSource", "read_console_settings", "read_pytest_settings", "split_list"]
 
-Value: TypeAlias = "str | int | float | bool | tuple[object, ...]"
+RawValue: TypeAlias = "str | int | float | bool | tuple[object, ...]"
 """A value before it is parsed: a text, or the value that pytest or TOML made of it."""
 
 SettingSource: TypeAlias = Literal["command line", "environment", "ini file"]
@@ -28,11 +28,10 @@ SettingSource: TypeAlias = Literal["command line", "environment", "ini file"]
 _COMMA: Final = re.compile(r"(?<!\\),")
 
 
-@dataclass(frozen=True, slots=True)
-class RawSetting:
+class RawSetting(Value):
     """Hold one value that a user wrote; ``origin`` is its spelling, such as ``pytest.ini: automation_report_url``."""
 
-    value: Value
+    value: RawValue
     origin: str
     source: SettingSource = "command line"
 

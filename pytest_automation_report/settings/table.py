@@ -7,8 +7,9 @@ of which a reader looks up one row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,8 +73,7 @@ _ON_WORDS: Final = frozenset({"1", "true", "yes", "on", "y", "t"})
 _OFF_WORDS: Final = frozenset({"0", "false", "no", "off", "n", "f"})
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Value):
     """Describe one setting; its spellings follow from its name.
 
     ``default`` is the value of an unset setting, as a user would write it, before anything is derived from the project

@@ -6,13 +6,13 @@ No message of this module shows a token or a part of one, also if the token is i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from os.path import exists
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.text.redaction import secret_values
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +31,7 @@ _UNFILLED: Final = re.compile(r"\$\([\w.-]+\)")
 """A macro of Azure Pipelines without a value, as in builds of forks: Azure leaves its text in the variable."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenResult:
+class TokenResult(Value):
     """Hold a token, or the reason why it is missing.
 
     ``error`` is that reason as a text for people, without the token; None with a token. ``is_configured`` is false if

@@ -54,8 +54,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from pytest_automation_report.values import MutableValue, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -77,8 +79,7 @@ Fencing: TypeAlias = Literal["fences", "settles"]
 """Whether completed threads of a server refuse results ("fences"), or accept them until late copies have settled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Value):
     """One POST that is about to be sent.
 
     ``at`` is the time in seconds since 1970. Of a batch, ``first`` and ``last`` are the offsets of its first and last
@@ -125,8 +126,7 @@ class Intent:
         }
 
 
-@dataclass(slots=True)
-class OffsetRanges:
+class OffsetRanges(MutableValue):
     """Ranges of offsets, added in any order; ``count`` is the number of results in them.
 
     Ranges instead of single offsets: memory grows with the number of batches, not with that of results.
@@ -158,8 +158,7 @@ class OffsetRanges:
         return index >= 0 and offset <= self._lasts[index]
 
 
-@dataclass(slots=True)
-class WorkerProgress:
+class WorkerProgress(MutableValue):
     """The delivery of one worker's results: the ranges by outcome, and the threads that they were sent to.
 
     ``thread`` is the open thread, None if there is none; ``in_thread`` is the number of its results, and
@@ -183,8 +182,7 @@ class WorkerProgress:
         return offset in self.acknowledged or offset in self.rejected or offset in self.held or offset in self.dropped
 
 
-@dataclass(slots=True)
-class LedgerState:
+class LedgerState(MutableValue):
     """The sum of a ledger's records.
 
     Only `apply` changes it, so a sender that continues and one that restarts have the same state.

@@ -6,11 +6,11 @@ Pytest writes it before the first record; the sender and ``automation-report sen
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, NewRun
 from pytest_automation_report.spool.records import FORMAT
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 _encode: Final = json.JSONEncoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class SessionManifest:
+class SessionManifest(Value):
     """The run that one session reports, and its destination.
 
     Most members with a default were added later: manifests of earlier versions lack them.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, READ, bytes_from
 from pytest_automation_report.spool.records import Decoder, PositionedRecord
 from pytest_automation_report.spool.validation import is_sound
+from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,8 +30,7 @@ def _opened(path: str, _: int) -> int:
     return os.open(path, READ)  # to open a pipe without this flag would wait for its writer
 
 
-@dataclass(slots=True)
-class SpoolReader:
+class SpoolReader(MutableValue):
     """Reads the records that were appended since the last read; owned by the sender.
 
     Workers' files may appear at any moment. ``is_behind`` is whether the last read left a file before its end.

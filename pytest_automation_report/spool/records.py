@@ -42,10 +42,11 @@ from __future__ import annotations
 
 import json
 from binascii import crc32
-from dataclasses import dataclass
 from itertools import zip_longest
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.values import MutableValue, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -74,8 +75,7 @@ _decode: Final[Callable[[str], tuple[Any, int]]] = json.JSONDecoder().raw_decode
 encode: Final[Callable[[object], str]] = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Value):
     """One record: its kind, its members, and the JSON of its test, empty for other kinds than FINISH.
 
     ``test`` is not decoded, since the sender only copies it into a batch.
@@ -86,8 +86,7 @@ class Record:
     test: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PositionedRecord:
+class PositionedRecord(Value):
     """A record and the offset of its first byte in its file.
 
     ``begun`` is the offset of the START that was dropped because this PASS follows it, -1 if none was dropped.
@@ -132,8 +131,7 @@ def record_from(payload: str) -> Record | None:
     return Record(members["k"], members, test[:-1] if mark else "")
 
 
-@dataclass(slots=True)
-class Decoder:
+class Decoder(MutableValue):
     """Decode the bytes of one file, in pieces of any size, into records; owned by the reader of that file.
 
     The bytes of a worker's file, with a START that its PASS follows::

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.errors import SpoolError
@@ -16,6 +15,7 @@ from pytest_automation_report.spool.folder import empty_folders, hidden_folders,
 from pytest_automation_report.spool.liveness import process_start_time
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.removal import foreign_in, last_change_under, remove_session
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +31,7 @@ DAY_SECONDS: Final = 24 * 3600
 _MAX_SESSIONS_LOOKED_AT: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class LeftoverCounts:
+class LeftoverCounts(Value):
     """Numbers of earlier sessions that stay in the spool, and of those that were removed because of their age.
 
     ``alone`` names the folders that were left alone although they are as old: they hold something else, too.
@@ -183,8 +182,7 @@ def _is_locked(folder: SessionFolder) -> bool:
         os.close(descriptor)
 
 
-@dataclass(frozen=True, slots=True)
-class SpooledSession:
+class SpooledSession(Value):
     """One session in the spool, as ``spool list`` shows it; its JSON has the same names.
 
     ``age_seconds`` is the time since the last write, ``address`` the server's origin or the embedded store's path.

@@ -6,8 +6,9 @@ import functools
 import os
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -46,8 +47,7 @@ class Disk:
         self.fstatvfs, self.lstat, self.mkdir, self.utime = os.fstatvfs, os.lstat, os.mkdir, os.utime
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestFile:
+class ManifestFile(Value):
     """Restore a deleted ``session.json`` and its folder; every process that writes there can do so.
 
     ``path`` is the path of the file. ``written_ns`` is the time when it was first written, in nanoseconds since 1970,
@@ -140,8 +140,7 @@ def _copy_content(disk: Disk, source: int, target: int, last: bytes) -> None:
         raise OSError(None, "the disk did not accept the end of a copy")
 
 
-@dataclass(frozen=True, slots=True)
-class WriteLosses:
+class WriteLosses(Value):
     """Count what could not be written: results and other records that are only in memory, results without texts."""
 
     results: int = 0

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +29,7 @@ from pytest_automation_report.summary.findings_lines import (
 )
 from pytest_automation_report.summary.lines import job_lines, run_page
 from pytest_automation_report.text.limits import string
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -157,8 +158,7 @@ _WORDS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobPage:
+class JobPage(Value, kw_only=True):
     """The summary of a session for a job's page.
 
     ``title`` has the run's name, ``url`` is the run's web page ("" for none), ``warnings`` are for users. ``findings``

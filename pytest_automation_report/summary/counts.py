@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.models import Test
@@ -16,6 +16,7 @@ from pytest_automation_report.recording.failures import FAILED, SHOWN, FailedTes
 from pytest_automation_report.recording.synthetic_results import UNTESTED
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, head_and_tail
 from pytest_automation_report.spool.records import Decoder
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 _LEADING: Final = frozenset({CONTROLLER, MAIN})
 
 
-@dataclass(frozen=True, slots=True)
-class _WorkerFile:
+class _WorkerFile(Value):
     """The facts that one worker's spool file states about itself.
 
     ``counts`` are results by status. ``expected`` is the number of tests that the worker collected, None if it did not
@@ -64,8 +64,7 @@ class _WorkerFile:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerCounts:
+class WorkerCounts(Value):
     """Numbers of results of one worker.
 
     ``reported`` is its own count, ``seen`` the sender's count of its spool file; the others are the results by the
@@ -112,8 +111,7 @@ class WorkerCounts:
         return self.seen - self.acknowledged - self.rejected - self.held
 
 
-@dataclass(frozen=True, slots=True)
-class SessionCounts:
+class SessionCounts(Value):
     """A session's numbers.
 
     ``expected`` is the number of tests that were to run, None if the collection did not end. ``modules`` is the number

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +13,7 @@ from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.summary.findings_lines import findings_lines
 from pytest_automation_report.text.limits import STRING_UNITS
 from pytest_automation_report.text.terminal import pluralize, sanitize
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,8 +46,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class SessionOutcome:
+class SessionOutcome(Value):
     """End of a session's reporting.
 
     ``log`` has the last lines of a sender that failed at its start. ``is_run_gone`` if the remaining results need a
@@ -67,8 +66,8 @@ class SessionOutcome:
     reasons: tuple[str, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
     unstored: tuple[tuple[str, int], ...] = ()
-    losses: WriteLosses = WriteLosses()  # noqa: RUF009 - frozen and empty
-    leftovers: LeftoverCounts = LeftoverCounts()  # noqa: RUF009 - frozen and empty
+    losses: WriteLosses = WriteLosses()
+    leftovers: LeftoverCounts = LeftoverCounts()
     findings: Json | None = None
     ended: int = 0
 
@@ -79,8 +78,7 @@ class SessionOutcome:
         return tally.is_removable and not tally.mismatches and not (self.losses.results or self.losses.records)
 
 
-@dataclass(frozen=True, slots=True)
-class Shell:
+class Shell(Value):
     """The shell of the user who reads the lines: its current folder, and how the console command is typed there."""
 
     here: Path

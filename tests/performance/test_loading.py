@@ -40,7 +40,7 @@ def modules(project: Project, *arguments: str) -> set[str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
 def test_session_that_is_not_reported_loads_the_entry_alone(arguments: list[str], project: Project) -> None:
-    """Help, version and a session without reporting load plugin, settings' table and hooks, nothing besides."""
+    """Help, version and a session without reporting load plugin, settings' table, values and hooks, nothing besides."""
     bare = modules(project, *arguments, "-p", "no:automation-report")
     assert not bare & COSTLY, "another plugin loads what this test looks for"
     assert modules(project, *arguments) - bare <= {
@@ -50,6 +50,7 @@ def test_session_that_is_not_reported_loads_the_entry_alone(arguments: list[str]
         "pytest_automation_report.settings",
         "pytest_automation_report.settings.pytest_config",
         "pytest_automation_report.settings.table",
+        "pytest_automation_report.values",
     }
 
 

@@ -14,7 +14,7 @@ PACKAGE = "pytest_automation_report"
 ROOT = Path(pytest_automation_report.__file__).parent
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"text", "findings", "failures", "errors"}),
+    frozenset({"text", "findings", "failures", "errors", "values"}),
     frozenset({"api"}),
     frozenset({"recording", "spool", "ci", "server"}),
     frozenset({"delivery", "settings", "annotations"}),
@@ -34,18 +34,18 @@ TABLE: dict[str, frozenset[str]] = {
         "text": "",
         "findings": "",
         "failures": "text",
-        "api": "text errors",
-        "recording": "api text",
-        "ci": "api text",
-        "spool": "api text errors",
+        "api": "text errors values",
+        "recording": "api text values",
+        "ci": "api text values",
+        "spool": "api text errors values",
         "server": "findings failures api text errors",
-        "annotations": "recording spool api text errors",
-        "settings": "recording ci api text errors",
-        "delivery": "recording server spool api text errors",
-        "junit": "delivery settings recording spool api text errors",
-        "checks": "delivery server spool api text errors",
-        "summary": "settings recording spool ci api text errors",
-        "session": "annotations checks junit summary delivery settings recording spool ci api text errors",
+        "annotations": "recording spool api text errors values",
+        "settings": "recording ci api text errors values",
+        "delivery": "recording server spool api text errors values",
+        "junit": "delivery settings recording spool api text errors values",
+        "checks": "delivery server spool api text errors values",
+        "summary": "settings recording spool ci api text errors values",
+        "session": "annotations checks junit summary delivery settings recording spool ci api text errors values",
         "cli": "checks junit summary delivery settings recording spool ci server failures api text errors",
     }.items()
 }
