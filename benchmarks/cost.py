@@ -99,7 +99,10 @@ def main() -> None:
         finally:
             sink.terminate()
     for load, rows in found.items():
-        (print_short_table if load in SHORT_LOADS else print_table)(load, rows)
+        if load in SHORT_LOADS:
+            print_short_table(load, rows, given.rounds)
+        else:
+            print_table(load, rows)
     if given.json:
         given.json.write_text(json.dumps(found, indent=1))
 
@@ -189,9 +192,9 @@ def row(
     }
 
 
-def print_short_table(load: str, rows: list[dict[str, object]]) -> None:
+def print_short_table(load: str, rows: list[dict[str, object]], rounds: int) -> None:
     """Print a short load as Markdown: seconds for the session as a whole, since its tests cost next to nothing."""
-    print(f"\n### {load}, {rows[0]['tests']} tests, minima of {len(rows[0]['rounds'])} rounds\n")
+    print(f"\n### {load}, {rows[0]['tests']} tests, minima of {rounds} rounds\n")
     print("| way | wall s | added wall s | added CPU s | of it in pytest | added MiB | requests | delivered |")
     print("| --- " * 8 + "|")
     for each in rows:
