@@ -68,8 +68,8 @@ def connection_checks(endpoint: Endpoint, token: Token, *, step_seconds: float =
 
 
 def _database_check(endpoint: Endpoint) -> Check:
+    from pytest_automation_report.server.store.schema import SCHEMA_VERSION  # noqa: PLC0415 - as above
     from pytest_automation_report.server.store.sqlite import APPLICATION_ID  # noqa: PLC0415 - remote needs none of it
-    from pytest_automation_report.server.store.tables import SCHEMA_VERSION  # noqa: PLC0415 - as above
 
     return database_check(Path(endpoint.database), application=APPLICATION_ID, newest=SCHEMA_VERSION)
 

@@ -28,7 +28,7 @@ def list_milestones(*, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - 
 
     configuration, place = stored_at(options)
     with opened_store(place, must_exist=False) as opened:
-        rows = opened.read(lambda reader: milestones(reader.database, configuration.project_id))
+        rows = opened.read(lambda reader: milestones(reader.connection, configuration.project_id))
     if is_json or not is_person_reading():
         click.echo(json.dumps(rows, indent=2))
         return Exit.DONE

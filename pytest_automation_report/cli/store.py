@@ -34,7 +34,7 @@ _SHOWN_PROBLEMS: Final = 20
 def opened_store(place: Path | PostgresDatabase, *, must_exist: bool) -> Iterator[Store]:
     """Yield the opened store; raises `SettingError` for a missing file that must exist, `StoreError` if it is busy."""
     from pytest_automation_report.server.store.errors import ApiError  # noqa: PLC0415 - as above
-    from pytest_automation_report.server.store.sqlite import STORAGE_ERRORS  # noqa: PLC0415 - sending needs no server
+    from pytest_automation_report.server.store.maintenance import STORAGE_ERRORS  # noqa: PLC0415 - sending needs no server
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
 
     if must_exist and isinstance(place, Path) and not place.exists():
@@ -150,7 +150,7 @@ def _remove(opened: Store, runs: Sequence[OldRun]) -> int:
                 bar.update(run.results + 1)
     for source in sorted({run.source for run in runs}):
         opened.write(_bound(remove_unused_tests, source))
-    artifacts = opened.write(lambda writer: remove_unused(writer.database, writer.now))
+    artifacts = opened.write(lambda writer: remove_unused(writer.connection, writer.now))
     if runs or artifacts:
         try:
             opened.compact()

@@ -64,7 +64,7 @@ def test_every_answered_append_survives_a_killed_writer(tmp_path: Path, contract
         service = Service(database, contract)
         total = service.run(run_id)["total_count"]
         with service.store._connections.reading() as reading:
-            stored = ResultRow.select().where(ResultRow.run == run_id).count(reading)
+            stored = ResultRow.select().where(ResultRow.run == run_id).count(reading.orm)
         service.store.close()
         assert total == stored
         assert (total % 20, total // 20 - answered in (0, 1)) == (0, True), (kill, total, answered)

@@ -11,10 +11,11 @@ import pytest
 
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, RunReader, Search
 from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, TestReader
+from pytest_automation_report.server.store.postgres import PostgresConnection
 from support.service import ON_POSTGRESQL, Service, a_test
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_automation_report.api.models import PostgresDatabase
     from support.clusters import Cluster
@@ -50,13 +51,24 @@ def grown(service: Service, cluster: Cluster) -> Service:
 
 
 @pytest.fixture
-def asked(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[tuple[str, Any]]]]:
-    """Return a function that gives the statements since it was called last."""
+def asked(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], list[tuple[str, Any]]]]:
+    """Return a function that gives the statements since it was called last: those of peewee, and the plain ones."""
     caplog.set_level(logging.DEBUG, "peewee")
+    plain: list[tuple[str, Any]] = []
+    execute = PostgresConnection._cursor
+
+    def recorded(connection: PostgresConnection, sql: str, values: Sequence[object]) -> psycopg.Cursor[Any]:
+        plain.append((sql.replace("?", "%s"), values or None))
+        return execute(connection, sql, values)
+
+    monkeypatch.setattr(PostgresConnection, "_cursor", recorded)
 
     def told() -> list[tuple[str, Any]]:
-        found: list[Any] = [record.msg for record in caplog.records if record.name == "peewee"]
+        found: list[Any] = [*plain, *(record.msg for record in caplog.records if record.name == "peewee")]
         caplog.clear()
+        plain.clear()
         return [each for each in found if each[0].startswith(("SELECT", "INSERT", "UPDATE"))]
 
     yield told

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -30,20 +29,21 @@ API = {
 
 
 @pytest.fixture
-def planned(service: Service, caplog: pytest.LogCaptureFixture) -> Callable[[Callable[[], object]], list[str]]:
+def planned(service: Service) -> Callable[[Callable[[], object]], list[str]]:
     """Return a function that does something and gives the steps in which SQLite did it."""
 
     def steps(action: Callable[[], object]) -> list[str]:
-        caplog.set_level(logging.DEBUG, "peewee")
-        caplog.clear()
+        asked: list[str] = []
+        for connection in (service.file._reader, service.file._writer):
+            connection.raw.set_trace_callback(asked.append)
         action()
-        asked: list[Any] = [record.msg for record in caplog.records if record.name == "peewee"]
-        caplog.set_level(logging.WARNING, "peewee")
+        for connection in (service.file._reader, service.file._writer):
+            connection.raw.set_trace_callback(None)
         found: list[str] = []
         with closing(sqlite3.connect(str(service.place))) as database:
-            for sql, values in asked:
+            for sql in asked:
                 if sql.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")):
-                    plan = database.execute(f"EXPLAIN QUERY PLAN {sql}", values or ()).fetchall()
+                    plan = database.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
                     found += [f"{step[3]} of {sql}" for step in plan]
         return found
 

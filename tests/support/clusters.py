@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pytest_automation_report.server.store.tables import SCHEMA_VERSION, TABLES
+from pytest_automation_report.server.store.schema import SCHEMA_VERSION
+from pytest_automation_report.server.store.tables import TABLES
 from pytest_automation_report.settings.endpoint import postgres_database
 from pytest_automation_report.settings.sources import RawSetting
 

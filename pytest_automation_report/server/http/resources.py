@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from pytest_automation_report.server.http import query_parameters as queries
 from pytest_automation_report.server.http import schemas, views
 from pytest_automation_report.server.http.request_body import body_from, received
-from pytest_automation_report.server.store.errors import ApiError
+from pytest_automation_report.server.store.errors import ApiError, not_found
 from pytest_automation_report.server.store.inputs import json_text
+from pytest_automation_report.server.store.project_rows import thread_statuses
 from pytest_automation_report.server.store.reads import Reader
 from pytest_automation_report.server.store.store import IdempotentRequest, StoredResponse
 
@@ -182,7 +183,9 @@ class ThreadAppendResource(_Resource):
         """Add all tests of the body to the thread, or none of them."""
         body = received(req)
         # Read in a transaction before the write: validation of a large body must not hold the write lock.
-        statuses = self._store.read(lambda reader: reader.thread_statuses(thread_id))
+        statuses = self._store.look(lambda connection: thread_statuses(connection, thread_id))
+        if statuses is None:
+            raise not_found("thread")
         try:
             addition = body_from(body, schemas.thread_append(statuses)).addition(statuses)
         except ApiError:

@@ -8,25 +8,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
-
-from peewee import fn
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES, PART_BYTES
-from pytest_automation_report.server.store.database import lock_contents, share_contents
+from pytest_automation_report.server.store.database import lock_contents, number_of, share_contents
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.media_types import HEAD_BYTES, media_type
-from pytest_automation_report.server.store.tables import ContentPartRow, ContentRow, ContentUseRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from typing import BinaryIO
 
-    from peewee import Database
-
-    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.store.database import StoreConnection
 
 _DAY_US: Final = 24 * 3600 * 1_000_000
+_INSERT_CONTENT: Final = 'INSERT INTO "content" ("hash", "size", "media_type", "created") VALUES (?, ?, ?, ?)'
+_INSERT_PART: Final = 'INSERT INTO "content_part" ("content_id", "position", "data") VALUES (?, ?, ?)'
+_INSERT_USE: Final = 'INSERT INTO "content_use" ("run_id", "hash") VALUES (?, ?) ON CONFLICT DO NOTHING'
+_PART: Final = (
+    'SELECT p."data" FROM "content_part" AS p JOIN "content" AS c ON c."id" = p."content_id"'
+    ' WHERE c."hash" = ? AND p."position" = ?'
+)
+_UNUSED: Final = '"created" < ? AND NOT EXISTS (SELECT 1 FROM "content_use" AS u WHERE u."hash" = "content"."hash")'
+_DELETE_UNUSED_PARTS: Final = (
+    f'DELETE FROM "content_part" WHERE "content_id" IN (SELECT "id" FROM "content" WHERE {_UNUSED})'  # noqa: S608 - a constant  # nosec B608
+)
+_DELETE_UNUSED: Final = f'DELETE FROM "content" WHERE {_UNUSED}'  # noqa: S608 - a constant  # nosec B608
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +50,33 @@ class StoredContent:
         return self.media_type.partition(";")[0]
 
 
-def stored_contents(database: Database, hashes: Iterable[str]) -> dict[str, StoredContent]:
+def stored_contents(connection: StoreConnection, hashes: Iterable[str]) -> dict[str, StoredContent]:
     """Return those of these contents that are stored, by hash."""
-    query: Any = ContentRow.select(ContentRow.hash, ContentRow.size, ContentRow.media_type).where(
-        ContentRow.hash.in_(list(hashes))
-    )
-    rows: Iterable[Json] = query.dicts().execute(database)
-    return {row["hash"]: StoredContent(**row) for row in rows}
+    wanted = list(hashes)
+    if not wanted:
+        return {}
+    marks = ", ".join("?" * len(wanted))
+    rows = connection.execute(f'SELECT "hash", "size", "media_type" FROM "content" WHERE "hash" IN ({marks})', wanted)  # noqa: S608 - only question marks  # nosec B608
+    return {content_hash: StoredContent(content_hash, size, media) for content_hash, size, media in rows}
 
 
-def use(database: Database, run_id: int, hashes: Collection[str]) -> None:
+def use(connection: StoreConnection, run_id: int, hashes: Collection[str]) -> None:
     """Record that a run refers to these contents, so that they are stored as long as the run."""
     if hashes:
-        share_contents(database)
+        share_contents(connection)
     for content_hash in sorted(hashes):
-        ContentUseRow.insert(run=run_id, hash=content_hash).on_conflict_ignore().execute(database)
+        connection.change(_INSERT_USE, (run_id, content_hash))
 
 
-def remove_unused(database: Database, now: int) -> int:
+def remove_unused(connection: StoreConnection, now: int) -> int:
     """Remove the contents that no run refers to and that were uploaded more than a day ago; return their number.
 
     A client uploads an artifact before it sends the result that refers to it, so a recent content may still get a run.
     """
-    lock_contents(database)
-    uses = ContentUseRow.select(ContentUseRow.hash).where(ContentUseRow.hash == ContentRow.hash)
-    is_unused: Any = (ContentRow.created < now - _DAY_US) & ~fn.EXISTS(uses)
-    unused_ids = ContentRow.select(ContentRow.id).where(is_unused)
-    ContentPartRow.delete().where(ContentPartRow.content.in_(unused_ids)).execute(database)
-    removed: int = ContentRow.delete().where(is_unused).execute(database)
-    return removed
+    lock_contents(connection)
+    oldest = now - _DAY_US
+    connection.change(_DELETE_UNUSED_PARTS, (oldest,))
+    return connection.change(_DELETE_UNUSED, (oldest,))
 
 
 def measure(source: BinaryIO) -> StoredContent:
@@ -91,17 +96,16 @@ def too_large() -> ApiError:
     return ApiError(413, f"An artifact may have at most {MAX_CONTENT_BYTES} bytes.")
 
 
-def renew(database: Database, content_hash: str, now: int) -> bool:
+def renew(connection: StoreConnection, content_hash: str, now: int) -> bool:
     """Refresh the upload time of a stored content; False if it is not stored."""
     # The lock lasts until the content is added, so that another upload of it waits and then finds it.
-    lock_contents(database)
-    update: Any = ContentRow.update(created=now).where(ContentRow.hash == content_hash)
-    return bool(update.execute(database))
+    lock_contents(connection)
+    return bool(connection.change('UPDATE "content" SET "created" = ? WHERE "hash" = ?', (now, content_hash)))
 
 
-def check_artifact_room(database: Database, size: int, max_bytes: int) -> None:
+def check_artifact_room(connection: StoreConnection, size: int, max_bytes: int) -> None:
     """Raise `ApiError` (422) when all contents with one of this size would be larger than ``max_bytes``."""
-    used = int(ContentRow.select(fn.SUM(ContentRow.size)).scalar(database) or 0)
+    used = number_of(connection, 'SELECT SUM("size") FROM "content"')
     if used + size > max_bytes:
         raise ApiError(
             422,
@@ -110,26 +114,23 @@ def check_artifact_room(database: Database, size: int, max_bytes: int) -> None:
         )
 
 
-def add(database: Database, source: BinaryIO, content: StoredContent, now: int) -> None:
+def add(connection: StoreConnection, source: BinaryIO, content: StoredContent, now: int) -> None:
     """Insert a content that was measured; raises `ApiError` (422) if the file has changed since."""
-    insert: Any = ContentRow.insert(hash=content.hash, size=content.size, media_type=content.media_type, created=now)
-    content_id: int = insert.execute(database)
+    content_id = connection.insert(_INSERT_CONTENT, (content.hash, content.size, content.media_type, now))
     digest = sha256()
     for position, part in enumerate(_parts(source)):
         digest.update(part)
-        ContentPartRow.insert(content=content_id, position=position, data=part).execute(database)
+        connection.change(_INSERT_PART, (content_id, position, part))
     if digest.hexdigest() != content.hash:
         raise ApiError(422, "The artifact changed while it was read.")
 
 
-def part_of(database: Database, content_hash: str, position: int) -> bytes:
+def part_of(connection: StoreConnection, content_hash: str, position: int) -> bytes:
     """Return a part of a content; raises `ApiError` (404) if it is not stored."""
-    query: Any = ContentPartRow.select(ContentPartRow.data).join(ContentRow)
-    query = query.where(ContentRow.hash == content_hash, ContentPartRow.position == position)
-    rows = list(query.dicts().execute(database))
+    rows = connection.execute(_PART, (content_hash, position))
     if not rows:
         raise ApiError(404, "This artifact is not stored any more.")
-    return bytes(rows[0]["data"])
+    return bytes(rows[0][0])
 
 
 def _parts(source: BinaryIO) -> Iterator[bytes]:

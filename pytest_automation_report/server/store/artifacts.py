@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from pytest_automation_report.server.store.artifact_rows import StoredContent
-    from pytest_automation_report.server.store.reads import Reader
+    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
@@ -43,19 +43,19 @@ class ArtifactContents:
         content = measure(source)
 
         def work(writer: Writer) -> None:
-            if renew(writer.database, content.hash, writer.now):
+            if renew(writer.connection, content.hash, writer.now):
                 return
             writer.check_room()
-            check_artifact_room(writer.database, content.size, self._max_bytes)
+            check_artifact_room(writer.connection, content.size, self._max_bytes)
             source.seek(start)
-            add(writer.database, source, content, writer.now)
+            add(writer.connection, source, content, writer.now)
 
         self._store.write(work)
         return content
 
     def find(self, content_hash: str) -> StoredContent | None:
         """Return a stored content by its hash; None if it is missing."""
-        return self._store.read(lambda reader: stored_contents(reader.database, [content_hash])).get(content_hash)
+        return self._store.look(lambda connection: stored_contents(connection, [content_hash])).get(content_hash)
 
     def read(self, content_hash: str, start: int, end: int) -> Iterator[bytes]:
         """Yield the bytes of a content from ``start`` to before ``end``, in parts.
@@ -65,9 +65,9 @@ class ArtifactContents:
         # One transaction for each part: a slow client must not hold one open.
         for position in range(start // PART_BYTES, -(-end // PART_BYTES)):
             part_start = position * PART_BYTES
-            data = self._store.read(partial(_read_part, content_hash, position))
+            data = self._store.look(partial(_read_part, content_hash, position))
             yield data[max(0, start - part_start) : end - part_start]
 
 
-def _read_part(content_hash: str, position: int, reader: Reader) -> bytes:
-    return part_of(reader.database, content_hash, position)
+def _read_part(content_hash: str, position: int, connection: StoreConnection) -> bytes:
+    return part_of(connection, content_hash, position)

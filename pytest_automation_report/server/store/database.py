@@ -1,8 +1,14 @@
-"""Hide the differences between SQLite and PostgreSQL: transactions, raw statements, locks, size limits.
+"""Hide the differences between SQLite and PostgreSQL: connections, transactions, locks, size limits.
+
+Changes and the reads that belong to them are plain statements, executed by `StoreConnection`: a query of peewee takes
+longer to build than SQLite takes to run it, and a sender that writes its own store need not load peewee at all. Pages
+and lists read with peewee, over the same connection.
 
 SQLite has one writer at a time, so its transactions need no further locks, and the functions for locks do nothing.
 PostgreSQL has many. Each takes its locks in this order, so that two writers cannot deadlock: idempotency key, run,
-contents, tests, rows. The lock of a run covers its threads and counts.
+thread, contents, tests, rows. A change of one thread, or one that adds to a run, takes the shared lock of the run; its
+completion and its removal take the exclusive one. So writers of different threads wait for each other only at their
+last statement, which adds to the counts of the run.
 
 Transactions of PostgreSQL that write are READ COMMITTED: a statement sees the commits from before it began. So a
 writer takes the lock first and then reads the rows that its decision depends on.
@@ -12,23 +18,51 @@ writer takes the lock first and then reads the rows that its decision depends on
 
 from __future__ import annotations
 
-from hashlib import sha256
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from peewee import SqliteDatabase, fn
-
 from pytest_automation_report.server.store.errors import ApiError
-from pytest_automation_report.server.store.tables import AttachmentRow, ProjectRow, RunRow, ThreadRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from peewee import Database
 
+    from pytest_automation_report.api.models import Json
+
 
 class TransactionRolledBackError(Exception):
     """The database rolled a transaction back that can succeed when it is run again."""
+
+
+class StoreConnection(Protocol):
+    """A connection to the database of a store; one thread uses it at a time.
+
+    Statements have a question mark for each value. They raise the errors of the database's driver.
+    """
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether the database is PostgreSQL, otherwise it is SQLite."""
+        ...
+
+    @property
+    def orm(self) -> Database:
+        """The same connection, in the same transaction, for queries of peewee."""
+        ...
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Execute a statement and return its rows; an empty list for a statement without rows."""
+        ...
+
+    def insert(self, sql: str, values: Sequence[object]) -> int:
+        """Execute an INSERT of one row and return the id of the row."""
+        ...
+
+    def change(self, sql: str, values: Sequence[object] = ()) -> int:
+        """Execute an INSERT, UPDATE or DELETE and return the number of rows that it changed."""
+        ...
 
 
 class Transactions(Protocol):
@@ -40,12 +74,16 @@ class Transactions(Protocol):
 
     notes: tuple[str, ...]
 
-    def writing(self) -> AbstractContextManager[Database]:
+    def writing(self) -> AbstractContextManager[StoreConnection]:
         """Enter a transaction that changes the store; it is committed when the block ends without an error."""
         raise NotImplementedError
 
-    def reading(self) -> AbstractContextManager[Database]:
+    def reading(self) -> AbstractContextManager[StoreConnection]:
         """Enter a transaction that reads one snapshot of the store."""
+        raise NotImplementedError
+
+    def looking(self) -> AbstractContextManager[StoreConnection]:
+        """Enter a block in which each statement reads a snapshot of its own: cheaper for a single one."""
         raise NotImplementedError
 
     def compact(self) -> None:
@@ -53,6 +91,41 @@ class Transactions(Protocol):
 
     def close(self) -> None:
         """Close every connection; closing twice is harmless."""
+
+
+@lru_cache(maxsize=256)
+def _columns(columns: tuple[str, ...]) -> str:
+    return ", ".join(f'"{column}"' for column in columns)
+
+
+def insert_into(table: str, columns: Iterable[str]) -> str:
+    """Return the statement that inserts a row with these columns, which are names of ours."""
+    names = tuple(columns)
+    return f'INSERT INTO "{table}" ({_columns(names)}) VALUES ({", ".join("?" * len(names))})'  # noqa: S608 - names of ours  # nosec B608
+
+
+def update_row(
+    connection: StoreConnection,
+    table: str,
+    row_id: int,
+    values: Mapping[str, object],
+    increments: Mapping[str, int] | None = None,
+) -> None:
+    """Set columns of a row and add to others: the database itself computes `count = count + n`, so none is read."""
+    changes = [f'"{column}" = ?' for column in values]
+    changes += [f'"{column}" = "{column}" + ?' for column in increments or ()]
+    if changes:
+        sql = f'UPDATE "{table}" SET {", ".join(changes)} WHERE "id" = ?'  # noqa: S608 - names of ours  # nosec B608
+        connection.change(sql, (*values.values(), *(increments or {}).values(), row_id))
+
+
+def row_of(
+    connection: StoreConnection, table: str, columns: Sequence[str], row_id: int, suffix: str = ""
+) -> Json | None:
+    """Return columns of the row with this id, None if there is no such row."""
+    sql = f'SELECT {_columns(tuple(columns))} FROM "{table}" WHERE "id" = ?{suffix}'  # noqa: S608 - names of ours  # nosec B608
+    rows = connection.execute(sql, (row_id,))
+    return dict(zip(columns, rows[0], strict=True)) if rows else None
 
 
 def execute(database: Database, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -90,59 +163,65 @@ def locked(query: Any, database: Database) -> Any:  # noqa: ANN401 - peewee's qu
     return query.for_update(_ROW_LOCK) if database.for_update else query
 
 
-def lock_run(database: Database, run_id: int) -> None:
-    """Lock a run until the end of the transaction; an unknown run is ignored."""
-    _lock(RunRow.select(RunRow.id).where(RunRow.id == run_id), database)
+def row_lock(connection: StoreConnection) -> str:
+    """Return the end of a SELECT that locks its rows until the end of the transaction."""
+    return f" {_ROW_LOCK}" if connection.is_postgres else ""
 
 
-def lock_run_of(database: Database, thread_id: int) -> None:
-    """Lock the run of a thread until the end of the transaction; an unknown thread is ignored."""
-    run_id = ThreadRow.select(ThreadRow.run).where(ThreadRow.id == thread_id)
-    _lock(RunRow.select(RunRow.id).where(RunRow.id == run_id), database)
+# Advisory locks have two numbers: one of these, and a hash of the id. They are numbers of 32 bits.
+_RUNS, _TESTS, _CONTENTS, _NAMES = 1, 2, 3, 4
+_SHARED: Final = "pg_advisory_xact_lock_shared"
+_EXCLUSIVE: Final = "pg_advisory_xact_lock"
 
 
-def lock_project(database: Database, project_id: int) -> None:
+def lock_run(connection: StoreConnection, run_id: int) -> None:
+    """Take the exclusive lock of a run: until the end of the transaction no other one changes the run."""
+    _advisory_lock(connection, _EXCLUSIVE, _RUNS, run_id)
+
+
+def share_run(connection: StoreConnection, run_id: int) -> None:
+    """Take the shared lock of a run: it is not completed or removed until the end of the transaction."""
+    _advisory_lock(connection, _SHARED, _RUNS, run_id)
+
+
+def lock_project(connection: StoreConnection, project_id: int) -> None:
     """Lock a project until the end of the transaction, so that its statuses and milestones change one at a time."""
-    _lock(ProjectRow.select(ProjectRow.id).where(ProjectRow.id == project_id), database)
+    if connection.is_postgres:
+        connection.execute(f'SELECT "id" FROM "project" WHERE "id" = ? {_ROW_LOCK}', (project_id,))  # noqa: S608 - a constant  # nosec B608
 
 
-def share_tests(database: Database, source_id: int) -> None:
+def share_tests(connection: StoreConnection, source_id: int) -> None:
     """Take the shared lock of a source's tests: none is removed until the end of the transaction."""
-    _advisory_lock(database, "pg_advisory_xact_lock_shared", f"tests {source_id}")
+    _advisory_lock(connection, _SHARED, _TESTS, source_id)
 
 
-def lock_tests(database: Database, source_id: int) -> None:
+def lock_tests(connection: StoreConnection, source_id: int) -> None:
     """Take the exclusive lock of a source's tests: no other transaction adds results to them."""
-    _advisory_lock(database, "pg_advisory_xact_lock", f"tests {source_id}")
+    _advisory_lock(connection, _EXCLUSIVE, _TESTS, source_id)
 
 
-def share_contents(database: Database) -> None:
+def share_contents(connection: StoreConnection) -> None:
     """Take the shared lock of all contents: none is removed until the end of the transaction."""
-    _advisory_lock(database, "pg_advisory_xact_lock_shared", "contents")
+    _advisory_lock(connection, _SHARED, _CONTENTS, 0)
 
 
-def lock_contents(database: Database) -> None:
+def lock_contents(connection: StoreConnection) -> None:
     """Take the exclusive lock of all contents: no other transaction adds one or refers to one."""
-    _advisory_lock(database, "pg_advisory_xact_lock", "contents")
+    _advisory_lock(connection, _EXCLUSIVE, _CONTENTS, 0)
 
 
-def try_lock(database: Database, name: str) -> bool:
+def try_lock(connection: StoreConnection, name: str) -> bool:
     """Take the lock of a name without waiting; False if another transaction holds it."""
-    return _advisory_lock(database, "pg_try_advisory_xact_lock", name) is not False
+    if not connection.is_postgres:
+        return True
+    ((is_free,),) = connection.execute("SELECT pg_try_advisory_xact_lock(?, hashtext(?))", (_NAMES, name))
+    return bool(is_free)
 
 
-def _lock(query: Any, database: Database) -> None:  # noqa: ANN401 - as above
-    if database.for_update:
-        list(locked(query, database).execute(database))
-
-
-def _advisory_lock(database: Database, function: str, name: str) -> object:
-    """Call one of PostgreSQL's functions for advisory locks, whose names are 64-bit numbers."""
-    if not database.for_update:
-        return None
-    lock_id = int.from_bytes(sha256(f"automation-report {name}".encode()).digest()[:8], "big", signed=True)
-    ((result,),) = execute(database, f"SELECT {function}(%s)", (lock_id,))
-    return result
+def _advisory_lock(connection: StoreConnection, function: str, space: int, number: int) -> None:
+    """Call one of PostgreSQL's functions for advisory locks; ids that have the same hash only wait for each other."""
+    if connection.is_postgres:
+        connection.execute(f"SELECT {function}(?, hashint8(?))", (space, number))
 
 
 MAX_THREADS: Final = 10_000
@@ -153,21 +232,21 @@ MAX_ATTACHED: Final = 2 * 1024 * 1024
 """Maximum number of characters of all fields, artifacts and links of a run and its threads, which lists include."""
 
 
-def used_bytes(database: Database) -> int:
+def used_bytes(connection: StoreConnection) -> int:
     """Return the size of a database in bytes; free pages of a SQLite file do not count."""
-    if isinstance(database, SqliteDatabase):
-        pages = _number(database, "PRAGMA page_count") - _number(database, "PRAGMA freelist_count")
-        return pages * _number(database, "PRAGMA page_size")
-    return _number(database, "SELECT pg_database_size(current_database())")
+    if connection.is_postgres:
+        return number_of(connection, "SELECT pg_database_size(current_database())")
+    pages = number_of(connection, "PRAGMA page_count") - number_of(connection, "PRAGMA freelist_count")
+    return pages * number_of(connection, "PRAGMA page_size")
 
 
-def check_room(database: Database, max_bytes: int) -> None:
+def check_room(connection: StoreConnection, max_bytes: int) -> None:
     """Raise `ApiError` (422) when a database has reached its size limit.
 
     After a 429 or a 5xx, clients would repeat the request at once or could not know whether it was applied. After a
     422 the sender stores the refused results, and its user can send them again when there is room.
     """
-    used = used_bytes(database)
+    used = used_bytes(connection)
     if used >= max_bytes:
         raise ApiError(
             422,
@@ -182,16 +261,16 @@ def check_threads(count: int) -> None:
         raise ApiError(422, f"The automation run has {count} threads, and can have no more; create another run.")
 
 
-def check_attached(database: Database, run_id: int) -> None:
+def check_attached(connection: StoreConnection, run_id: int) -> None:
     """Raise `ApiError` (422) when the fields, artifacts and links of a run are too long together."""
-    total: Any = fn.SUM(fn.LENGTH(AttachmentRow.body))
-    length = AttachmentRow.select(total).where(AttachmentRow.run == run_id).scalar(database)
-    if length is not None and length > MAX_ATTACHED:
+    sql = 'SELECT COALESCE(SUM(LENGTH("body")), 0) FROM "attachment" WHERE "run_id" = ?'
+    if number_of(connection, sql, (run_id,)) > MAX_ATTACHED:
         raise ApiError(
             422, f"The fields, artifacts and links of an automation run can have {MAX_ATTACHED} characters together."
         )
 
 
-def _number(database: Database, sql: str) -> int:
-    ((number,),) = execute(database, sql)
-    return int(number)
+def number_of(connection: StoreConnection, sql: str, values: Sequence[object] = ()) -> int:
+    """Return the number that a statement selects, 0 for null."""
+    ((number,),) = connection.execute(sql, values)
+    return int(number or 0)

@@ -43,11 +43,6 @@ def validation_error(errors: Mapping[str, Sequence[str]]) -> ApiError:
     return ApiError(422, "The request has values that cannot be used.", errors)
 
 
-def in_progress() -> ApiError:
-    """Return the error (409) for an idempotency key that another request is using at this moment."""
-    return ApiError(409, "A request with this idempotency key is being answered.", headers={"Retry-After": "1"})
-
-
 def unreachable() -> ApiError:
     """Return the error (429) for a database that cannot be reached.
 

@@ -223,7 +223,7 @@ def histories(database: Database, series: Series) -> dict[int, CaseHistory]:
 def add_run_of(run: Json, writer: Writer) -> None:
     """Add a completed run to its series, and before it those that completed earlier and are not in it yet."""
     database = writer.database
-    share_tests(database, run["source"])
+    share_tests(writer.connection, run["source"])
     series = series_of(database, run, is_locked=True) or _new_series(database, run)
     # Read under the lock of the series: another process may have added them a moment ago.
     for pending in _pending_runs(database, run, series):

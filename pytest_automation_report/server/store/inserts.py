@@ -1,80 +1,87 @@
-"""Insert the tests of an append, with raw SQL: peewee's inserts take several times as long as the storage itself."""
+"""Insert the tests of an append."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from pytest_automation_report.server.store.database import execute, share_tests
+from pytest_automation_report.server.store.database import share_tests
 from pytest_automation_report.server.store.derived import derived
-from pytest_automation_report.server.store.tables import INSERT_CASE, INSERT_RESULT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from peewee import Database
-
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.inputs import StoredTest
+    from pytest_automation_report.server.store.sqlite import SqliteConnection
     from pytest_automation_report.server.store.statuses import StatusTable
 
 # The id of a key is read by a subquery: for a join PostgreSQL may read all tests of a source. New keys are inserted in
 # the order of the keys: two writers that insert the same tests then lock them in the same order and cannot deadlock.
 _INSERT_CASES: Final = (
-    'INSERT INTO "case" ("source_id", "key") SELECT %s, "key" FROM (SELECT DISTINCT unnest(%s::text[]) AS "key") AS t'
-    ' WHERE (SELECT "id" FROM "case" AS c WHERE c."source_id" = %s AND c."key" = t."key") IS NULL'
+    'INSERT INTO "case" ("source_id", "key") SELECT ?, "key" FROM (SELECT DISTINCT unnest(?::text[]) AS "key") AS t'
+    ' WHERE (SELECT "id" FROM "case" AS c WHERE c."source_id" = ? AND c."key" = t."key") IS NULL'
     ' ORDER BY "key" ON CONFLICT DO NOTHING'
 )
 _INSERT_RESULTS: Final = (
     'INSERT INTO "result" ("run_id", "thread_id", "case_id", "name", "folder", "status", "result_class", "elapsed",'
     ' "file", "line", "assertions", "fields", "artifacts", "started", "setup", "teardown", "steps", "comparison",'
     ' "failed_attempts", "phase", "message", "fingerprint", "created")'
-    ' SELECT %s, %s, (SELECT "id" FROM "case" AS c WHERE c."source_id" = %s AND c."key" = t."key"),'
+    ' SELECT ?, ?, (SELECT "id" FROM "case" AS c WHERE c."source_id" = ? AND c."key" = t."key"),'
     ' "name", "folder", "status", "result_class", "elapsed", "file", "line", "assertions", "fields", "artifacts",'
-    ' "started", "setup", "teardown", "steps", "comparison", "failed_attempts", "phase", "message", "fingerprint", %s'
-    " FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::bigint[], %s::text[], %s::bigint[],"
-    " %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],"
-    " %s::int[], %s::text[], %s::text[], %s::bigint[]) WITH ORDINALITY"
+    ' "started", "setup", "teardown", "steps", "comparison", "failed_attempts", "phase", "message", "fingerprint", ?'
+    " FROM unnest(?::text[], ?::text[], ?::text[], ?::int[], ?::int[], ?::bigint[], ?::text[], ?::bigint[],"
+    " ?::bigint[], ?::text[], ?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[], ?::text[],"
+    " ?::int[], ?::text[], ?::text[], ?::bigint[]) WITH ORDINALITY"
     ' AS t ("key", "name", "folder", "status", "result_class", "elapsed", "file", "line", "assertions", "fields",'
     ' "artifacts", "started", "setup", "teardown", "steps", "comparison", "failed_attempts", "phase", "message",'
     ' "fingerprint", "position") ORDER BY "position"'
 )
+_INSERT_CASE: Final = 'INSERT INTO "case" ("source_id", "key") VALUES (?, ?) ON CONFLICT DO NOTHING'
+_INSERT_RESULT: Final = (
+    'INSERT INTO "result" ("run_id", "thread_id", "case_id", "name", "folder", "status", "result_class", "elapsed",'
+    ' "file", "line", "assertions", "fields", "artifacts", "started", "setup", "teardown", "steps", "comparison",'
+    ' "failed_attempts", "phase", "message", "fingerprint", "created")'
+    ' VALUES (?, ?, (SELECT "id" FROM "case" WHERE "source_id" = ? AND "key" = ?),'
+    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
-def add_results(database: Database, thread: Json, tests: Sequence[StoredTest], statuses: StatusTable, now: int) -> None:
+def add_results(
+    connection: StoreConnection, thread: Json, tests: Sequence[StoredTest], statuses: StatusTable, now: int
+) -> None:
     """Insert the results of an append in their order, and the tests that are new to the thread's source."""
     if not tests:
         return
     classes: Mapping[int, int] = {status.id: int(status.result_class) for status in statuses.statuses}
-    # Of the two databases only PostgreSQL knows FOR UPDATE.
-    if database.for_update:
-        _insert_in_postgres(database, thread, tests, classes, now)
+    if connection.is_postgres:
+        _insert_in_postgres(connection, thread, tests, classes, now)
     else:
-        _insert_in_sqlite(database, thread, tests, classes, now)
+        _insert_in_sqlite(cast("SqliteConnection", connection), thread, tests, classes, now)
 
 
 def _insert_in_postgres(
-    database: Database, thread: Json, tests: Sequence[StoredTest], classes: Mapping[int, int], now: int
+    connection: StoreConnection, thread: Json, tests: Sequence[StoredTest], classes: Mapping[int, int], now: int
 ) -> None:
     """Insert all with two statements, since each statement is a round trip to the server."""
-    source_id = thread["source"]
-    share_tests(database, source_id)
+    source_id = thread["source_id"]
+    share_tests(connection, source_id)
     keys, names, folders, status_ids, *others = (list(column) for column in zip(*tests, strict=True))
-    execute(database, _INSERT_CASES, (source_id, keys, source_id))
-    values = (thread["run"], thread["id"], source_id, now)
+    connection.execute(_INSERT_CASES, (source_id, keys, source_id))
+    values = (thread["run_id"], thread["id"], source_id, now)
     result_classes = [classes[status_id] for status_id in status_ids]
     rows = zip(*map(derived, tests, result_classes), strict=True)
     columns = (keys, names, folders, status_ids, result_classes, *others, *map(list, rows))
-    execute(database, _INSERT_RESULTS, (*values, *columns))
+    connection.execute(_INSERT_RESULTS, (*values, *columns))
 
 
 def _insert_in_sqlite(
-    database: Database, thread: Json, tests: Sequence[StoredTest], classes: Mapping[int, int], now: int
+    connection: SqliteConnection, thread: Json, tests: Sequence[StoredTest], classes: Mapping[int, int], now: int
 ) -> None:
-    source_id, run_id, thread_id = thread["source"], thread["run"], thread["id"]
-    cursor = database.connection().cursor()  # type: ignore[no-untyped-call] # peewee's stub leaves it out
-    cursor.executemany(INSERT_CASE, [(source_id, test.key) for test in tests])
-    cursor.executemany(
-        INSERT_RESULT,
+    source_id, run_id, thread_id = thread["source_id"], thread["run_id"], thread["id"]
+    connection.execute_many(_INSERT_CASE, [(source_id, test.key) for test in tests])
+    connection.execute_many(
+        _INSERT_RESULT,
         [
             (
                 run_id,
@@ -102,4 +109,3 @@ def _insert_in_sqlite(
             for test in tests
         ],
     )
-    cursor.close()

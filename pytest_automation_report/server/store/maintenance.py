@@ -10,12 +10,12 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from peewee import JOIN, fn
+from peewee import JOIN, PeeweeException, fn
 
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.store.database import execute, lock_run, lock_tests
-from pytest_automation_report.server.store.references import project_statuses
-from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS, STORAGE_ERRORS
+from pytest_automation_report.server.store.project_rows import project_statuses
+from pytest_automation_report.server.store.sqlite import APPLICATION_ID, BUSY_SECONDS
 from pytest_automation_report.server.store.statuses import COUNT_NAMES, ResultClass, slot_name
 from pytest_automation_report.server.store.tables import (
     TABLES,
@@ -39,8 +39,13 @@ if TYPE_CHECKING:
     from peewee import Database
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
+
+
+STORAGE_ERRORS = (PeeweeException, sqlite3.Error)
+"""Errors of a damaged file. peewee wraps only those that come before the first row of a query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +62,31 @@ def check(store: Store) -> IntegrityReport:
     """Check all records of a store; the time grows with the number of its results."""
     reports: list[IntegrityReport] = []
     try:
-        store.read(lambda reader: reports.append(_check_all(reader.database)))
+        store.read(lambda reader: reports.append(_check_all(reader)))
     except STORAGE_ERRORS:
-        # SQLite ends the transaction by itself when it finds damage, and its second end, by peewee, is an error.
+        # The end of a transaction that has found damage can be an error, too.
         if not reports:
             raise
     return reports[0]
 
 
-def _check_all(database: Database) -> IntegrityReport:
+def _check_all(reader: Reader) -> IntegrityReport:
     damage: tuple[str, ...] = ()
     try:
-        damage = tuple(_find_damage(database))
-        report = _check_counts(database)
+        damage = tuple(_find_damage(reader.database))
+        report = _check_counts(reader)
     except STORAGE_ERRORS as error:
         return IntegrityReport(0, 0, 0, (*damage, f"the store is damaged so that not all of it can be read: {error}"))
     return replace(report, problems=(*damage, *report.problems))
 
 
-def _check_counts(database: Database) -> IntegrityReport:
+def _check_counts(reader: Reader) -> IntegrityReport:
     """Compare the stored counts of threads and runs with their results."""
+    database = reader.database
     problems: list[str] = []
     threads = list(_rows(ThreadRow.select(), database))
     runs = list(_rows(RunRow.select(), database))
-    thread_counts = _count_results(database)
+    thread_counts = _count_results(reader)
     run_counts: dict[int, Counter[str]] = defaultdict(Counter)
     for thread in threads:
         run_counts[thread["run"]].update(thread_counts[thread["id"]])
@@ -120,7 +126,7 @@ def _find_orphans(database: Database) -> Iterator[str]:
                 yield f"record {record} of {table._meta.table_name} refers to a {noun} that is not there"  # noqa: SLF001 - as above
 
 
-def _count_results(database: Database) -> Mapping[int, Counter[str]]:
+def _count_results(reader: Reader) -> Mapping[int, Counter[str]]:
     """Count the results of each thread, by the names of the contract's counts."""
     query = (
         ResultRow.select(
@@ -135,10 +141,10 @@ def _count_results(database: Database) -> Mapping[int, Counter[str]]:
     )
     counts_by_thread: dict[int, Counter[str]] = defaultdict(Counter)
     statuses: dict[int, Any] = {}
-    for row in _rows(query, database):
+    for row in _rows(query, reader.database):
         project = row["project"]
         if project not in statuses:
-            statuses[project] = project_statuses(database, project).by_id
+            statuses[project] = project_statuses(reader.connection, project).by_id
         status = statuses[project].get(row["status"])
         counts = counts_by_thread[row["thread"]]
         counts[slot_name(row["status"])] += row["n"]
@@ -214,7 +220,7 @@ def runs_before(database: Database, time_us: int, now: int) -> list[OldRun]:
 
 def remove_run(run_id: int, writer: Writer) -> int:
     """Remove a run with its threads, results and attachments; return the number of results, 0 for a missing run."""
-    lock_run(writer.database, run_id)
+    lock_run(writer.connection, run_id)
     removed: int = ResultRow.delete().where(ResultRow.run == run_id).execute(writer.database)
     for table in (AttachmentRow, ContentUseRow, RunTagRow, RunFindingsRow, ThreadRow):
         table.delete().where(table.run == run_id).execute(writer.database)
@@ -224,7 +230,7 @@ def remove_run(run_id: int, writer: Writer) -> int:
 
 def remove_unused_tests(source_id: int, writer: Writer) -> int:
     """Remove the tests of a source that have no result any more; return their number."""
-    lock_tests(writer.database, source_id)
+    lock_tests(writer.connection, source_id)
     results = ResultRow.select(ResultRow.id).where(ResultRow.case == CaseRow.id)
     is_unused: Any = (CaseRow.source == source_id) & ~fn.EXISTS(results)
     unused = CaseRow.select(CaseRow.id).where(is_unused)

@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_automation_report.server.store.database import execute
 from pytest_automation_report.server.store.derived import derived, run_columns
 from pytest_automation_report.server.store.inputs import StoredAttachment, StoredTest
 from pytest_automation_report.server.store.statuses import ResultClass
@@ -19,7 +18,7 @@ from pytest_automation_report.server.store.statuses import ResultClass
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from peewee import Database
+    from pytest_automation_report.server.store.database import StoreConnection
 
 
 _COLUMN = re.compile(r'"(\w+)" (INTEGER|TEXT|BLOB)( NOT NULL PRIMARY KEY)?')
@@ -33,21 +32,21 @@ class Migration:
 
     version: int
     name: str
-    apply: Callable[[Database], None]
+    apply: Callable[[StoreConnection], None]
 
 
-def migrate(database: Database, version: int) -> None:
+def migrate(connection: StoreConnection, version: int) -> None:
     """Apply every migration after this version, in order; the caller holds the transaction and stores the version."""
     for migration in MIGRATIONS:
         if migration.version > version:
-            migration.apply(database)
+            migration.apply(connection)
 
 
-def _execute(database: Database, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-    """Execute a statement that is written for SQLite, with its types and placeholders translated for PostgreSQL."""
-    if database.for_update:
-        sql = _COLUMN.sub(_postgres_column, sql).replace("?", "%s")
-    return execute(database, sql, values)
+def _execute(connection: StoreConnection, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+    """Execute a statement that is written for SQLite, with its types translated for PostgreSQL."""
+    if connection.is_postgres:
+        sql = _COLUMN.sub(_postgres_column, sql)
+    return connection.execute(sql, values)
 
 
 def _postgres_column(column: re.Match[str]) -> str:
@@ -62,21 +61,21 @@ def _postgres_column(column: re.Match[str]) -> str:
     return f'"{name}" {types.get(sqlite_type, sqlite_type)}{key}'
 
 
-def _tags_of_runs(database: Database) -> None:
+def _tags_of_runs(connection: StoreConnection) -> None:
     _execute(
-        database,
+        connection,
         'CREATE TABLE "run_tag" ("run_id" INTEGER NOT NULL, "tag" TEXT NOT NULL, PRIMARY KEY ("run_id", "tag"),'
         ' FOREIGN KEY ("run_id") REFERENCES "run" ("id"))',
     )
-    rows = _execute(database, 'SELECT "id", "tags" FROM "run" WHERE "tags" <> ?', ("[]",))
+    rows = _execute(connection, 'SELECT "id", "tags" FROM "run" WHERE "tags" <> ?', ("[]",))
     for run_id, tags in rows:
         for tag in dict.fromkeys(json.loads(tags)):
-            _execute(database, 'INSERT INTO "run_tag" ("run_id", "tag") VALUES (?, ?)', (run_id, tag))
+            _execute(connection, 'INSERT INTO "run_tag" ("run_id", "tag") VALUES (?, ?)', (run_id, tag))
 
 
-def _statuses_of_projects(database: Database) -> None:
+def _statuses_of_projects(connection: StoreConnection) -> None:
     _execute(
-        database,
+        connection,
         'CREATE TABLE "project_status" ("project_id" INTEGER NOT NULL, "number" INTEGER NOT NULL, "name" TEXT NOT NULL,'
         ' "aliases" TEXT NOT NULL, "color" TEXT NOT NULL, "is_final" INTEGER NOT NULL, "is_passed" INTEGER NOT NULL,'
         ' "is_failed" INTEGER NOT NULL, PRIMARY KEY ("project_id", "number"),'
@@ -84,95 +83,95 @@ def _statuses_of_projects(database: Database) -> None:
     )
 
 
-def _results_by_status(database: Database) -> None:
-    _execute(database, 'CREATE INDEX "result_run_id_status" ON "result" ("run_id", "status")')
+def _results_by_status(connection: StoreConnection) -> None:
+    _execute(connection, 'CREATE INDEX "result_run_id_status" ON "result" ("run_id", "status")')
 
 
-def _tags_of_milestones(database: Database) -> None:
+def _tags_of_milestones(connection: StoreConnection) -> None:
     _execute(
-        database,
+        connection,
         'CREATE TABLE "milestone_tag" ("milestone_id" INTEGER NOT NULL, "tag" TEXT NOT NULL,'
         ' PRIMARY KEY ("milestone_id", "tag"), FOREIGN KEY ("milestone_id") REFERENCES "milestone" ("id"))',
     )
 
 
-def _contents_of_artifacts(database: Database) -> None:
+def _contents_of_artifacts(connection: StoreConnection) -> None:
     _execute(
-        database,
+        connection,
         'CREATE TABLE "content" ("id" INTEGER NOT NULL PRIMARY KEY, "hash" TEXT NOT NULL, "size" INTEGER NOT NULL,'
         ' "media_type" TEXT NOT NULL, "created" INTEGER NOT NULL)',
     )
-    _execute(database, 'CREATE UNIQUE INDEX "content_hash" ON "content" ("hash")')
+    _execute(connection, 'CREATE UNIQUE INDEX "content_hash" ON "content" ("hash")')
     _execute(
-        database,
+        connection,
         'CREATE TABLE "content_part" ("content_id" INTEGER NOT NULL, "position" INTEGER NOT NULL, "data" BLOB NOT NULL,'
         ' PRIMARY KEY ("content_id", "position"), FOREIGN KEY ("content_id") REFERENCES "content" ("id"))',
     )
     _execute(
-        database,
+        connection,
         'CREATE TABLE "content_use" ("run_id" INTEGER NOT NULL, "hash" TEXT NOT NULL,'
         ' PRIMARY KEY ("run_id", "hash"), FOREIGN KEY ("run_id") REFERENCES "run" ("id"))',
     )
-    _execute(database, 'CREATE INDEX "content_use_hash" ON "content_use" ("hash")')
+    _execute(connection, 'CREATE INDEX "content_use_hash" ON "content_use" ("hash")')
 
 
-def _columns_for_findings(database: Database) -> None:
+def _columns_for_findings(connection: StoreConnection) -> None:
     for column in (
         '"branch" TEXT', '"commit" TEXT', '"target_branch" TEXT', '"selection" TEXT', '"collected" INTEGER',
         '"is_changed" INTEGER',
     ):  # fmt: skip
-        _execute(database, f'ALTER TABLE "run" ADD COLUMN {column}')
+        _execute(connection, f'ALTER TABLE "run" ADD COLUMN {column}')
     for column in ('"failed_attempts" INTEGER', '"phase" TEXT', '"message" TEXT', '"fingerprint" INTEGER'):
-        _execute(database, f'ALTER TABLE "result" ADD COLUMN {column}')
+        _execute(connection, f'ALTER TABLE "result" ADD COLUMN {column}')
     for column in ('"session_started" INTEGER', '"running" TEXT'):
-        _execute(database, f'ALTER TABLE "thread" ADD COLUMN {column}')
+        _execute(connection, f'ALTER TABLE "thread" ADD COLUMN {column}')
     for column in ('"started" INTEGER', '"setup" INTEGER', '"teardown" INTEGER', '"steps" TEXT', '"comparison" TEXT'):
-        _execute(database, f'ALTER TABLE "result" ADD COLUMN {column}')
-    _execute(database, 'CREATE INDEX "run_source_id_branch" ON "run" ("source_id", "branch")')
+        _execute(connection, f'ALTER TABLE "result" ADD COLUMN {column}')
+    _execute(connection, 'CREATE INDEX "run_source_id_branch" ON "run" ("source_id", "branch")')
     _execute(
-        database, 'CREATE INDEX "result_fingerprint" ON "result" ("fingerprint") WHERE ("fingerprint" IS NOT NULL)'
+        connection, 'CREATE INDEX "result_fingerprint" ON "result" ("fingerprint") WHERE ("fingerprint" IS NOT NULL)'
     )
     _execute(
-        database,
+        connection,
         'CREATE TABLE "series" ("id" INTEGER NOT NULL PRIMARY KEY, "source_id" INTEGER NOT NULL,'
         ' "config" INTEGER NOT NULL, "branch" TEXT NOT NULL, "length" INTEGER NOT NULL, "runs" TEXT NOT NULL,'
         ' FOREIGN KEY ("source_id") REFERENCES "source" ("id"))',
     )
     _execute(
-        database,
+        connection,
         'CREATE UNIQUE INDEX "series_source_id_config_branch" ON "series" ("source_id", "config", "branch")',
     )
     _execute(
-        database,
+        connection,
         'CREATE TABLE "case_history" ("series_id" INTEGER NOT NULL, "case_id" INTEGER NOT NULL,'
         ' "position" INTEGER NOT NULL, "outcomes" TEXT NOT NULL, "durations" TEXT NOT NULL, "median" INTEGER,'
         ' "since" INTEGER, PRIMARY KEY ("series_id", "case_id"),'
         ' FOREIGN KEY ("series_id") REFERENCES "series" ("id"), FOREIGN KEY ("case_id") REFERENCES "case" ("id"))',
     )
-    _execute(database, 'CREATE INDEX "case_history_case_id" ON "case_history" ("case_id")')
+    _execute(connection, 'CREATE INDEX "case_history_case_id" ON "case_history" ("case_id")')
     _execute(
-        database,
+        connection,
         'CREATE TABLE "run_findings" ("run_id" INTEGER NOT NULL, "version" INTEGER NOT NULL, "body" TEXT NOT NULL,'
         ' PRIMARY KEY ("run_id"), FOREIGN KEY ("run_id") REFERENCES "run" ("id"))',
     )
-    _fill_runs(database)
-    _fill_results(database)
+    _fill_runs(connection)
+    _fill_results(connection)
 
 
-def _fill_runs(database: Database) -> None:
+def _fill_runs(connection: StoreConnection) -> None:
     """Copy branch and commit of each run out of its fields."""
-    rows = _execute(database, 'SELECT "run_id", "body" FROM "attachment" WHERE "kind" = ? ORDER BY "id"', ("fields",))
+    rows = _execute(connection, 'SELECT "run_id", "body" FROM "attachment" WHERE "kind" = ? ORDER BY "id"', ("fields",))
     for run_id, body in rows:
         for name, value in run_columns((StoredAttachment("fields", body),)).items():
-            _execute(database, f'UPDATE "run" SET "{name}" = ? WHERE "id" = ?', (value, run_id))  # noqa: S608 - one of our names  # nosec B608
+            _execute(connection, f'UPDATE "run" SET "{name}" = ? WHERE "id" = ?', (value, run_id))  # noqa: S608 - one of our names  # nosec B608
 
 
-def _fill_results(database: Database) -> None:
+def _fill_results(connection: StoreConnection) -> None:
     """Derive the columns of failures and of results with several attempts, some at a time: a store may be large."""
     last = 0
     while True:
         rows = _execute(
-            database,
+            connection,
             'SELECT r."id", c."key", r."name", r."folder", r."status", r."result_class", r."file", r."fields"'
             ' FROM "result" AS r JOIN "case" AS c ON c."id" = r."case_id" WHERE r."id" > ? AND'
             ' (r."result_class" = ? OR r."fields" LIKE ?) ORDER BY r."id" LIMIT 500',
@@ -181,7 +180,7 @@ def _fill_results(database: Database) -> None:
         for result_id, key, name, folder, status, result_class, file, fields in rows:
             test = StoredTest(key, name, folder, status, file=file, fields=fields)
             _execute(
-                database,
+                connection,
                 'UPDATE "result" SET "failed_attempts" = ?, "phase" = ?, "message" = ?, "fingerprint" = ?'
                 ' WHERE "id" = ?',
                 (*derived(test, result_class), result_id),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import peewee
@@ -17,13 +18,14 @@ from peewee import InterfaceError, OperationalError, PeeweeException, Postgresql
 from psycopg.conninfo import conninfo_to_dict
 
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.store.database import TransactionRolledBackError, execute
+from pytest_automation_report.server.store.database import TransactionRolledBackError
 from pytest_automation_report.server.store.errors import DiskFullError, try_again, unreachable
 from pytest_automation_report.server.store.migrations import migrate
-from pytest_automation_report.server.store.tables import SCHEMA_VERSION, TABLES
+from pytest_automation_report.server.store.schema import SCHEMA_VERSION
+from pytest_automation_report.server.store.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_automation_report.api.models import PostgresDatabase
@@ -41,43 +43,88 @@ class OrderedDatabase(PostgresqlDatabase):
     field_types: Mapping[str, str] = {**PostgresqlDatabase.field_types, "TEXT": 'TEXT COLLATE "C"'}
 
 
-def prepare(database: PostgresqlDatabase, url: str, *, must_exist: bool) -> None:
+@lru_cache(maxsize=256)
+def _with_driver_marks(sql: str) -> bytes:
+    """Return a statement with the driver's mark for each value."""
+    return sql.replace("?", "%s").encode()
+
+
+class PostgresConnection:
+    """One connection to a PostgreSQL database (see `StoreConnection`), opened and closed by its peewee database."""
+
+    is_postgres = True
+
+    def __init__(self, orm: PostgresqlDatabase) -> None:
+        self._orm = orm
+        self._raw: psycopg.Connection[Any] = orm.connection()  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+
+    @property
+    def orm(self) -> PostgresqlDatabase:
+        """The same connection for queries of peewee."""
+        return self._orm
+
+    @property
+    def raw(self) -> psycopg.Connection[Any]:
+        """The driver's connection."""
+        return self._raw
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Execute a statement and return its rows; an empty list for a statement without rows."""
+        cursor = self._cursor(sql, values)
+        return cursor.fetchall() if cursor.description else []
+
+    def insert(self, sql: str, values: Sequence[object]) -> int:
+        """Execute an INSERT of one row and return the id of the row."""
+        ((row_id,),) = self._cursor(f'{sql} RETURNING "id"', values).fetchall()
+        return int(row_id)
+
+    def change(self, sql: str, values: Sequence[object] = ()) -> int:
+        """Execute an INSERT, UPDATE or DELETE and return the number of rows that it changed."""
+        return self._cursor(sql, values).rowcount
+
+    def _cursor(self, sql: str, values: Sequence[object]) -> psycopg.Cursor[Any]:
+        # Without values the driver leaves percent signs alone.
+        return self._raw.execute(_with_driver_marks(sql), values or None)
+
+
+def prepare(connection: PostgresConnection, url: str, *, must_exist: bool) -> None:
     """Create or migrate the tables; processes that do so at the same moment take turns.
 
     ``url`` names the database in messages and has no password. Raises `StoreError` for a database of another program
     or of a newer release.
     """
-    _check_encoding(database, url)
-    version = _version(database, url)
+    database = connection.orm
+    _check_encoding(connection, url)
+    version = _version(connection, url)
     if version == SCHEMA_VERSION:
         return
     if version is None and must_exist:
         raise StoreError(f"{url}: there is no store in this database; `automation-report serve` makes one")
     with database.atomic():
-        execute(database, "SELECT pg_advisory_xact_lock(%s)", (_PREPARE_LOCK_ID,))
+        connection.execute("SELECT pg_advisory_xact_lock(?)", (_PREPARE_LOCK_ID,))
         # Another process may have created the tables while this one waited for the lock.
-        version = _version(database, url)
+        version = _version(connection, url)
         if version is None:
-            execute(database, f'CREATE TABLE "{VERSION_TABLE}" ("version" INTEGER NOT NULL)')
-            execute(database, f'INSERT INTO "{VERSION_TABLE}" VALUES (%s)', (SCHEMA_VERSION,))  # noqa: S608 - a constant  # nosec B608
+            connection.execute(f'CREATE TABLE "{VERSION_TABLE}" ("version" INTEGER NOT NULL)')
+            connection.execute(f'INSERT INTO "{VERSION_TABLE}" VALUES (?)', (SCHEMA_VERSION,))  # noqa: S608 - a constant  # nosec B608
             for table in TABLES:
                 SchemaManager(table, database).create_all()
-            _order_indexes(database)
+            _order_indexes(connection)
         elif version < SCHEMA_VERSION:
-            migrate(database, version)
-            _order_indexes(database)
-            execute(database, f'UPDATE "{VERSION_TABLE}" SET "version" = %s', (SCHEMA_VERSION,))  # noqa: S608 - a constant  # nosec B608
+            migrate(connection, version)
+            _order_indexes(connection)
+            connection.execute(f'UPDATE "{VERSION_TABLE}" SET "version" = ?', (SCHEMA_VERSION,))  # noqa: S608 - a constant  # nosec B608
 
 
-def _check_encoding(database: PostgresqlDatabase, url: str) -> None:
-    ((encoding,),) = execute(database, "SHOW server_encoding")
+def _check_encoding(connection: PostgresConnection, url: str) -> None:
+    ((encoding,),) = connection.execute("SHOW server_encoding")
     if encoding != _ENCODING:
         raise StoreError(f"{url}: its encoding is {encoding}; make a database with the encoding {_ENCODING}")
 
 
-def _version(database: PostgresqlDatabase, url: str) -> int | None:
+def _version(connection: PostgresConnection, url: str) -> int | None:
     """Return the version of the tables; None if there is no table at all."""
-    tables = database.get_tables(_schema(database))
+    tables = connection.orm.get_tables(_schema(connection))
     if VERSION_TABLE not in tables:
         if tables:
             raise StoreError(
@@ -85,7 +132,7 @@ def _version(database: PostgresqlDatabase, url: str) -> int | None:
                 " or a schema of its own: ?options=-csearch_path%3DSCHEMA"
             )
         return None
-    ((version,),) = execute(database, f'SELECT "version" FROM "{VERSION_TABLE}"')  # noqa: S608 - a constant  # nosec B608
+    ((version,),) = connection.execute(f'SELECT "version" FROM "{VERSION_TABLE}"')  # noqa: S608 - a constant  # nosec B608
     if version > SCHEMA_VERSION:
         raise StoreError(
             f"{url}: this store has version {version}, made by a newer release;"
@@ -94,20 +141,20 @@ def _version(database: PostgresqlDatabase, url: str) -> int | None:
     return int(version)
 
 
-def _schema(database: PostgresqlDatabase) -> str | None:
-    ((schema,),) = execute(database, "SELECT current_schema()")
+def _schema(connection: PostgresConnection) -> str | None:
+    ((schema,),) = connection.execute("SELECT current_schema()")
     return str(schema) if schema else None
 
 
-def _order_indexes(database: PostgresqlDatabase) -> None:
+def _order_indexes(connection: PostgresConnection) -> None:
     """Append the row's id to every index, as SQLite does by itself, so that it can serve an order by id."""
-    schema = _schema(database)
+    database, schema = connection.orm, _schema(connection)
     for table in TABLES:
         names = table._meta.columns  # noqa: SLF001 - peewee's name for it
         for index in database.get_indexes(table._meta.table_name, schema):  # noqa: SLF001 - as above
             if "id" in names and not index.unique and index.columns[-1] != "id":
-                execute(database, f'DROP INDEX "{index.name}"')
-                execute(database, index.sql.replace(")", ', "id")', 1))
+                connection.execute(f'DROP INDEX "{index.name}"')
+                connection.execute(index.sql.replace(")", ', "id")', 1))
 
 
 LOCK_SECONDS: Final = 10
@@ -147,124 +194,162 @@ class PostgresConnections:
         _check_peewee(location, peewee_version)
         self._location = location
         self._parameters = _parameters(location)
-        self._idle: list[PostgresqlDatabase] = []
+        self._idle: list[PostgresConnection] = []
         self._lock = threading.Lock()
         self._is_closed = False
         self.notes: tuple[str, ...] = ()
         try:
-            with self._new_connection() as database:
-                prepare(database, str(location), must_exist=must_exist)
-        except PeeweeException as error:
+            with self._new_connection() as connection:
+                prepare(connection, str(location), must_exist=must_exist)
+        except (PeeweeException, psycopg.Error) as error:
             self.close()
             raise StoreError(f"{location}: cannot be opened as a store: {_one_line(error)}") from error
         except StoreError:
             self.close()
             raise
 
-    def writing(self) -> AbstractContextManager[PostgresqlDatabase]:
+    def writing(self) -> AbstractContextManager[PostgresConnection]:
         """Enter a transaction that changes the store; each statement sees the commits from before it began."""
         return self._transaction(_WRITE_MODE)
 
-    def reading(self) -> AbstractContextManager[PostgresqlDatabase]:
+    def reading(self) -> AbstractContextManager[PostgresConnection]:
         """Enter a transaction that reads one snapshot of the store."""
         return self._transaction(_READ_MODE)
+
+    @contextmanager
+    def looking(self) -> Iterator[PostgresConnection]:
+        """Enter a block in which each statement reads a snapshot of its own."""
+        connection = self._idle_connection() or self._connect_or_refuse()
+        try:
+            with _mapped_errors(connection):
+                yield connection
+        finally:
+            self._release(connection)
 
     def compact(self) -> None:
         """Rewrite all tables without their removed rows; no other connection can use them meanwhile."""
         names = ", ".join(f'"{table._meta.table_name}"' for table in TABLES)  # noqa: SLF001 - peewee's name for it
-        with self._new_connection() as database:
-            try:
-                execute(database, f"VACUUM (FULL, ANALYZE) {names}")
-            except OperationalError as error:
-                _raise_if_rolled_back(error, database)
-                raise
+        with self._new_connection() as connection, _mapped_errors(connection):
+            connection.execute(f"VACUUM (FULL, ANALYZE) {names}")
 
     def close(self) -> None:
         """Close the idle connections now, and each connection in use at the end of its transaction."""
         with self._lock:
             self._is_closed = True
             idle, self._idle = self._idle, []
-        for database in idle:
-            database.close()
+        for connection in idle:
+            connection.orm.close()
 
     @contextmanager
-    def _new_connection(self) -> Iterator[PostgresqlDatabase]:
+    def _new_connection(self) -> Iterator[PostgresConnection]:
         """Open a connection without a transaction and close it at the end of the block."""
-        database = self._connect()
+        connection = self._connect()
         try:
-            yield database
+            yield connection
         finally:
-            database.close()
+            connection.orm.close()
 
     @contextmanager
-    def _transaction(self, mode: str) -> Iterator[PostgresqlDatabase]:
-        database = self._begin(mode)
+    def _transaction(self, mode: str) -> Iterator[PostgresConnection]:
+        connection = self._begin(mode)
         try:
-            try:
-                yield database
-            except PeeweeException as error:
-                _raise_if_rolled_back(error, database)
-                raise
+            with _mapped_errors(connection):
+                yield connection
             # Outside of the inner block: a commit that failed may have been applied, so it must not be run again.
-            database.commit()
+            connection.orm.commit()
         finally:
-            self._release(database)
+            self._release(connection)
 
-    def _begin(self, mode: str) -> PostgresqlDatabase:
+    def _begin(self, mode: str) -> PostgresConnection:
         """Begin a transaction on an idle connection or on a new one, and return the connection."""
-        while True:
-            with self._lock:
-                if self._is_closed:
-                    raise InterfaceError("the store is closed")
-                database = self._idle.pop() if self._idle else None
-            if database is None:
-                break
-            try:
-                database.begin(mode)
-            except PeeweeException:
-                # The connection was lost while it was idle. If the database itself is away, the attempt on a new
-                # connection raises the error.
-                database.close()
-            else:
-                return database
+        while (idle := self._idle_connection()) is not None:
+            if _can_begin(idle, mode):
+                return idle
+        connection = self._connect_or_refuse()
         try:
-            database = self._connect()
-        except OperationalError as error:
-            raise unreachable() from error
-        try:
-            database.begin(mode)
+            connection.orm.begin(mode)
         except PeeweeException:
-            database.close()
+            connection.orm.close()
             raise
-        return database
+        return connection
 
-    def _release(self, database: PostgresqlDatabase) -> None:
+    def _idle_connection(self) -> PostgresConnection | None:
+        """Take an idle connection, None if there is none."""
+        with self._lock:
+            if self._is_closed:
+                raise InterfaceError("the store is closed")
+            return self._idle.pop() if self._idle else None
+
+    def _release(self, connection: PostgresConnection) -> None:
         """Make a connection idle, or close it if it was lost or there are enough idle ones."""
-        connection = _connection(database)
         # Ends the transaction of a block that raised; does nothing after a commit.
         try:
-            connection.rollback()
+            connection.raw.rollback()
         except psycopg.Error:
-            connection.close()
+            connection.raw.close()
+        is_lost, unused = connection.raw.closed, list[PostgresConnection]()
         with self._lock:
-            is_reusable = not (connection.closed or self._is_closed) and len(self._idle) < _MAX_IDLE_CONNECTIONS
-            if is_reusable:
-                self._idle.append(database)
-        if not is_reusable:
-            database.close()
+            if is_lost or self._is_closed or len(self._idle) >= _MAX_IDLE_CONNECTIONS:
+                unused.append(connection)
+            else:
+                self._idle.append(connection)
+            if is_lost:  # so were the idle ones, if the database was restarted
+                unused += self._idle
+                self._idle = []
+        for one in unused:
+            one.orm.close()
 
-    def _connect(self) -> PostgresqlDatabase:
+    def _connect_or_refuse(self) -> PostgresConnection:
+        """Open a connection; raises `ApiError` (429) if the database cannot be reached."""
+        try:
+            return self._connect()
+        except OperationalError as error:
+            raise unreachable() from error
+
+    def _connect(self) -> PostgresConnection:
         database = OrderedDatabase(
             self._location.url, prefer_psycopg3=True, autoconnect=False, thread_safe=False, **self._parameters
         )
         database.connect()
+        connection = PostgresConnection(database)
         try:
-            execute(database, f"SET lock_timeout = '{LOCK_SECONDS}s'")
-            execute(database, f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
-        except PeeweeException:
+            connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+            connection.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
+        except psycopg.Error as error:
             database.close()
-            raise
-        return database
+            raise OperationalError(str(error)) from error
+        return connection
+
+
+def _can_begin(connection: PostgresConnection, mode: str) -> bool:
+    """Begin a transaction; False, and the connection is closed, if it was lost while it was idle.
+
+    If the database itself is away, the attempt on a new connection raises the error.
+    """
+    try:
+        connection.orm.begin(mode)
+    except PeeweeException:
+        connection.orm.close()
+        return False
+    return True
+
+
+@contextmanager
+def _mapped_errors(connection: PostgresConnection) -> Iterator[None]:
+    """Raise the error for a transaction that PostgreSQL rolled back; every other error passes."""
+    try:
+        yield
+    except (PeeweeException, psycopg.Error) as error:
+        cause = error if isinstance(error, psycopg.Error) else error.__cause__ or error.__context__
+        state = getattr(cause, "sqlstate", None)
+        if state == _DISK_FULL:
+            raise DiskFullError from error
+        if state == _LOCK_NOT_AVAILABLE:
+            raise try_again() from error
+        # A connection that was lost before the commit has lost its transaction, too.
+        if state in _ROLLED_BACK_STATES or connection.raw.closed:
+            raise TransactionRolledBackError from error
+        raise
 
 
 def _check_peewee(location: PostgresDatabase, version: str) -> None:
@@ -280,23 +365,6 @@ def _parameters(location: PostgresDatabase) -> dict[str, Any]:
     except psycopg.Error as error:
         raise StoreError(f"{location}: {_one_line(error)}") from error
     return {name: value for name, value in _DEFAULTS.items() if name not in url_parameters}
-
-
-def _raise_if_rolled_back(error: PeeweeException, database: PostgresqlDatabase) -> None:
-    """Raise the error for a transaction that PostgreSQL rolled back; return for every other error."""
-    state = getattr(error.__cause__ or error.__context__, "sqlstate", None)
-    if state == _DISK_FULL:
-        raise DiskFullError from error
-    if state == _LOCK_NOT_AVAILABLE:
-        raise try_again() from error
-    # A connection that was lost before the commit has lost its transaction, too.
-    if state in _ROLLED_BACK_STATES or _connection(database).closed:
-        raise TransactionRolledBackError from error
-
-
-def _connection(database: PostgresqlDatabase) -> psycopg.Connection[Any]:
-    connection: psycopg.Connection[Any] = database.connection()  # type: ignore[no-untyped-call] # peewee's stub leaves it out
-    return connection
 
 
 def _one_line(error: Exception) -> str:

@@ -9,7 +9,8 @@ from peewee import JOIN, fn
 
 from pytest_automation_report.server.store.database import first_order, within
 from pytest_automation_report.server.store.errors import not_found
-from pytest_automation_report.server.store.references import USER_ID, project_statuses, referenced
+from pytest_automation_report.server.store.project_rows import project_statuses
+from pytest_automation_report.server.store.references import USER_ID, referenced
 from pytest_automation_report.server.store.statuses import ResultClass
 from pytest_automation_report.server.store.tables import (
     AttachmentRow,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from peewee import Database
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.references import Reference
     from pytest_automation_report.server.store.statuses import StatusTable
 
@@ -59,12 +61,18 @@ class Page(Generic[Item]):
 class Reader:
     """The queries of one read transaction; each raises `ApiError` (404) for a record that does not exist."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, connection: StoreConnection) -> None:
+        self._connection = connection
+        self._database = connection.orm
+
+    @property
+    def connection(self) -> StoreConnection:
+        """The connection in its transaction."""
+        return self._connection
 
     @property
     def database(self) -> Database:
-        """The connection in its transaction, for queries of pages and of maintenance."""
+        """The same connection for queries of peewee."""
         return self._database
 
     @property
@@ -108,18 +116,11 @@ class Reader:
         self, rows: Sequence[Json], project_id: int, wanted: Iterable[Reference]
     ) -> dict[Reference, list[Json]]:
         """Return the records of the wanted kinds that these runs or sources of a project refer to."""
-        return referenced(self._database, rows, project_id, wanted)
+        return referenced(self._connection, rows, project_id, wanted)
 
     def statuses(self, project_id: int) -> StatusTable:
         """Return the result statuses of a project, which need not exist yet."""
-        return project_statuses(self._database, project_id)
-
-    def thread_statuses(self, thread_id: int) -> StatusTable:
-        """Return the result statuses of the project that a thread belongs to."""
-        row = self._row(ThreadRow.select(RunRow.project).join(RunRow).where(ThreadRow.id == thread_id))
-        if row is None:
-            raise not_found("thread")
-        return project_statuses(self._database, row["project"])
+        return project_statuses(self._connection, project_id)
 
     def test_page(self, run_id: int, query: Mapping[str, Any]) -> Page[Json]:
         """Return a page of the results of a run."""

@@ -1,4 +1,4 @@
-"""Read the records that runs and sources refer to, and the tags of milestones.
+"""Read the records that runs and sources refer to, and a project's milestones.
 
 All functions run inside a transaction that the caller holds. The records are those of the API's ``expands``: sources,
 configurations, milestones, statuses and users.
@@ -6,26 +6,22 @@ configurations, milestones, statuses and users.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from peewee import fn
-
-from pytest_automation_report.server.store.statuses import BUILT_IN, DEFAULT_STATUSES, ResultStatus, StatusTable
+from pytest_automation_report.server.store.project_rows import project_statuses
 from pytest_automation_report.server.store.tables import (
     ConfigRow,
     MilestoneRow,
     MilestoneTagRow,
-    ProjectStatusRow,
     SourceRow,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from peewee import Database
-
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.store.database import StoreConnection
+    from pytest_automation_report.server.store.statuses import ResultStatus
 
 Reference: TypeAlias = Literal["automation_sources", "configs", "milestones", "statuses", "users"]
 
@@ -49,46 +45,21 @@ _TABLES: Mapping[Reference, tuple[str, type[SourceRow | ConfigRow | MilestoneRow
 
 
 def referenced(
-    database: Database, rows: Sequence[Json], project_id: int, wanted: Iterable[Reference]
+    connection: StoreConnection, rows: Sequence[Json], project_id: int, wanted: Iterable[Reference]
 ) -> dict[Reference, list[Json]]:
     """Return, for each wanted kind, the records that these runs or sources refer to, each once and ordered by id."""
-    return {kind: _records(database, rows, project_id, kind) for kind in wanted}
+    return {kind: _records(connection, rows, project_id, kind) for kind in wanted}
 
 
-def project_statuses(database: Database, project_id: int) -> StatusTable:
-    """Return the result statuses of a project: the defaults, with those that the project changed or added."""
-    query: Any = (
-        ProjectStatusRow.select().where(ProjectStatusRow.project == project_id).order_by(ProjectStatusRow.number)
-    )
-    changed = {row["number"]: _status_from(row) for row in query.dicts().execute(database)}
-    if not changed:
-        return DEFAULT_STATUSES
-    by_id = {**DEFAULT_STATUSES.by_id, **changed}
-    return StatusTable(tuple(by_id[status_id] for status_id in sorted(by_id)))
-
-
-def _status_from(row: Json) -> ResultStatus:
-    return ResultStatus(
-        row["number"],
-        row["name"],
-        tuple(json.loads(row["aliases"])),
-        row["color"],
-        is_final=row["is_final"],
-        is_untested=row["number"] == BUILT_IN.start,
-        is_passed=row["is_passed"],
-        is_failed=row["is_failed"],
-    )
-
-
-def _records(database: Database, rows: Sequence[Json], project_id: int, kind: Reference) -> list[Json]:
+def _records(connection: StoreConnection, rows: Sequence[Json], project_id: int, kind: Reference) -> list[Json]:
     if kind == "statuses":
-        return [_status_view(status) for status in project_statuses(database, project_id).statuses]
+        return [_status_view(status) for status in project_statuses(connection, project_id).statuses]
     if kind == "users":
         return [{"id": USER_ID, "name": USER_NAME}] if rows else []
     column, table = _TABLES[kind]
     ids = {row[column] for row in rows} - {None}
     query: Any = table.select(table.id, table.name).where(table.id.in_(ids)).order_by(table.id)
-    return list(query.dicts().execute(database))
+    return list(query.dicts().execute(connection.orm))
 
 
 def _status_view(status: ResultStatus) -> Json:
@@ -105,30 +76,14 @@ def _status_view(status: ResultStatus) -> Json:
     }
 
 
-def tagged_milestone(database: Database, project_id: int, tags: Sequence[str]) -> int | None:
-    """Return the id of the project's newest milestone that has one of these tags; None if there is none."""
-    if not tags:
-        return None
-    query: Any = MilestoneTagRow.select(fn.MAX(MilestoneTagRow.milestone)).join(MilestoneRow)
-    query = query.where(MilestoneRow.project == project_id, MilestoneTagRow.tag.in_(tags))
-    milestone_id: int | None = query.scalar(database)
-    return milestone_id
-
-
-def set_tags(database: Database, milestone_id: int, tags: Iterable[str]) -> None:
-    """Replace the tags of a milestone by these."""
-    MilestoneTagRow.delete().where(MilestoneTagRow.milestone == milestone_id).execute(database)
-    for tag in dict.fromkeys(tags):
-        MilestoneTagRow.insert(milestone=milestone_id, tag=tag).execute(database)
-
-
-def milestones(database: Database, project_id: int) -> list[Json]:
+def milestones(connection: StoreConnection, project_id: int) -> list[Json]:
     """Return the milestones of a project with their tags, in the order of their creation."""
     rows: Any = MilestoneRow.select(MilestoneRow.id, MilestoneRow.name).where(MilestoneRow.project == project_id)
     by_id = {
-        row["id"]: {**row, "tags": list[str]()} for row in rows.order_by(MilestoneRow.id).dicts().execute(database)
+        row["id"]: {**row, "tags": list[str]()}
+        for row in rows.order_by(MilestoneRow.id).dicts().execute(connection.orm)
     }
     tags: Any = MilestoneTagRow.select().where(MilestoneTagRow.milestone.in_(list(by_id))).order_by(MilestoneTagRow.tag)
-    for row in tags.dicts().execute(database):
+    for row in tags.dicts().execute(connection.orm):
         by_id[row["milestone"]]["tags"].append(row["tag"])
     return list(by_id.values())

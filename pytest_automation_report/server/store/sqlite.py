@@ -14,21 +14,19 @@ import re
 import sqlite3
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from peewee import OperationalError, PeeweeException, SchemaManager, SqliteDatabase
+from typing import TYPE_CHECKING, Any
 
 from pytest_automation_report.errors import StoreError
-from pytest_automation_report.server.store.database import execute
 from pytest_automation_report.server.store.errors import DiskFullError, try_again
-from pytest_automation_report.server.store.migrations import migrate
 from pytest_automation_report.server.store.private_files import make_state_folder
-from pytest_automation_report.server.store.tables import SCHEMA_VERSION, TABLES
+from pytest_automation_report.server.store.schema import SCHEMA_VERSION, SQLITE_TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from peewee import Database
 
 MOUNTS = Path("/proc/mounts")
 """Table of mounted file systems on Linux; on other systems it is missing, and every file counts as local."""
@@ -89,8 +87,78 @@ _OPEN_SECONDS = 10.0
 _OPEN_PAUSE_SECONDS = 0.02
 
 
-STORAGE_ERRORS = (PeeweeException, sqlite3.Error)
-"""Errors of a damaged file. peewee wraps only those that come before the first row of a query."""
+class SqliteConnection:
+    """One connection to a store file (see `StoreConnection`); it is opened by `open`."""
+
+    is_postgres = False
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._raw: sqlite3.Connection | None = None
+        self._orm: Database | None = None
+
+    @property
+    def raw(self) -> sqlite3.Connection:
+        """The driver's connection, which must be open."""
+        if self._raw is None:
+            raise sqlite3.InterfaceError("the store is closed")
+        return self._raw
+
+    @property
+    def orm(self) -> Database:
+        """The same connection for queries of peewee, which is loaded here: most senders need none of it."""
+        if self._orm is None:
+            from pytest_automation_report.server.store.sqlite_orm import SharedDatabase  # noqa: PLC0415 - as above
+
+            self._orm = SharedDatabase(self._path, self.raw)
+        return self._orm
+
+    def open(self) -> None:
+        """Open the file unless it is open."""
+        if self._raw is not None:
+            return
+        # Without an isolation level Python begins no transaction by itself.
+        raw = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            for name, value in _PRAGMAS:
+                raw.execute(f"PRAGMA {name} = {value}")
+        except sqlite3.Error:
+            raw.close()
+            raise
+        self._raw = raw
+
+    def close(self) -> None:
+        """Close the connection; closing twice is harmless."""
+        raw, self._raw, self._orm = self._raw, None, None
+        if raw is not None:
+            raw.close()
+
+    def pragma(self, name: str) -> Any:  # noqa: ANN401 - a number or a text
+        """Return a setting of the connection or a number in the file's header."""
+        return self.raw.execute(f"PRAGMA {name}").fetchone()[0]
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Execute a statement and return its rows."""
+        return self.raw.execute(sql, values).fetchall()
+
+    def insert(self, sql: str, values: Sequence[object]) -> int:
+        """Execute an INSERT of one row and return the id of the row."""
+        row_id = self.raw.execute(sql, values).lastrowid
+        assert row_id is not None
+        return row_id
+
+    def change(self, sql: str, values: Sequence[object] = ()) -> int:
+        """Execute an INSERT, UPDATE or DELETE and return the number of rows that it changed."""
+        return self.raw.execute(sql, values).rowcount
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Execute a statement for each of these rows of values."""
+        self.raw.executemany(sql, rows)
+
+    def end(self, statement: str) -> None:
+        """Execute COMMIT or ROLLBACK, unless SQLite has rolled the transaction back by itself."""
+        if self.raw.in_transaction:
+            self.raw.execute(statement)
 
 
 class Connections:
@@ -101,8 +169,8 @@ class Connections:
     """
 
     def __init__(self, path: Path, mounts: Path = MOUNTS) -> None:
-        self._writer = _connection(path)
-        self._reader = _connection(path)
+        self._writer = SqliteConnection(path)
+        self._reader = SqliteConnection(path)
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
         self.notes: tuple[str, ...] = ()
@@ -111,8 +179,8 @@ class Connections:
             file_system = network_type(path, mounts)
             self.notes = (_network_note(path, file_system),) if file_system else ()
             _prepare(self._writer, path, "delete" if file_system else "wal")
-            self._reader.connect()
-        except (OSError, PeeweeException) as error:
+            self._reader.open()
+        except (OSError, sqlite3.Error) as error:
             self.close()
             raise StoreError(f"{path}: cannot be opened as a store: {_open_failure(path, error)}") from error
         except StoreError:
@@ -120,22 +188,31 @@ class Connections:
             raise
 
     @contextmanager
-    def writing(self) -> Iterator[SqliteDatabase]:
+    def writing(self) -> Iterator[SqliteConnection]:
         """Enter a transaction that changes the store; it is committed when the block ends without an error."""
-        with self._write_lock, _map_errors(), ExitStack() as transaction:
-            _begin(self._writer, transaction)
-            yield self._writer
+        with self._write_lock, _map_errors():
+            _begin(self._writer)
+            with _transaction(self._writer):
+                yield self._writer
 
     @contextmanager
-    def outside_transaction(self) -> Iterator[SqliteDatabase]:
+    def outside_transaction(self) -> Iterator[SqliteConnection]:
         """Use the writing connection without a transaction, for statements like VACUUM that need that."""
         with self._write_lock, _map_errors():
             yield self._writer
 
     @contextmanager
-    def reading(self) -> Iterator[SqliteDatabase]:
+    def reading(self) -> Iterator[SqliteConnection]:
         """Enter a transaction that reads one snapshot of the store."""
-        with self._read_lock, _map_errors(), self._reader.atomic():
+        with self._read_lock, _map_errors():
+            self._reader.raw.execute("BEGIN")
+            with _transaction(self._reader):
+                yield self._reader
+
+    @contextmanager
+    def looking(self) -> Iterator[SqliteConnection]:
+        """Enter a block in which each statement reads a snapshot of its own."""
+        with self._read_lock, _map_errors():
             yield self._reader
 
     def compact(self) -> None:
@@ -143,11 +220,11 @@ class Connections:
 
         VACUUM writes the whole file into the log first. Space on the disk gets free only when the log is cut.
         """
-        with self.outside_transaction() as database:
+        with self.outside_transaction() as connection:
             try:
-                execute(database, "VACUUM")
+                connection.execute("VACUUM")
             finally:
-                is_truncated = _truncate_log(database)
+                is_truncated = _truncate_log(connection)
         if not is_truncated:
             raise try_again()
 
@@ -159,22 +236,28 @@ class Connections:
             self._writer.close()
 
 
-def _connection(path: Path) -> SqliteDatabase:
-    return SqliteDatabase(
-        str(path),
-        pragmas={
-            # With NORMAL, a power cut could undo commits that were answered: clients do not send those again.
-            "synchronous": "FULL",
-            "foreign_keys": 1,  # SQLite checks none by default
-            "cache_size": -_CACHE_KIBIBYTES,
-            "journal_size_limit": _WAL_LIMIT_BYTES,
-        },
-        timeout=BUSY_SECONDS,
-        # One connection for all threads instead of one for each: the locks of `Connections` keep the threads apart.
-        thread_safe=False,
-        autoconnect=False,
-        check_same_thread=False,
-    )
+_PRAGMAS = (
+    # With NORMAL, a power cut could undo commits that were answered: clients do not send those again.
+    ("synchronous", "FULL"),
+    ("foreign_keys", 1),  # SQLite checks none by default
+    ("cache_size", -_CACHE_KIBIBYTES),
+    ("journal_size_limit", _WAL_LIMIT_BYTES),
+)
+
+
+@contextmanager
+def _transaction(connection: SqliteConnection) -> Iterator[None]:
+    """End the transaction of a connection: commit it, or roll it back after an error."""
+    try:
+        yield
+    except BaseException:
+        connection.end("ROLLBACK")
+        raise
+    try:
+        connection.end("COMMIT")
+    except sqlite3.Error:
+        connection.end("ROLLBACK")
+        raise
 
 
 @contextmanager
@@ -185,12 +268,22 @@ def _map_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (OperationalError, sqlite3.OperationalError) as error:
-        if _is_full(error):
+    except Exception as error:
+        cause = _sqlite_error(error)
+        if cause is None:
+            raise
+        if _FULL in str(cause):
             raise DiskFullError from error
-        if not _is_locked(error):
+        if not _is_locked(cause):
             raise
         raise try_again() from error
+
+
+def _sqlite_error(error: Exception) -> sqlite3.OperationalError | None:
+    """Return the driver's error, out of that of peewee if a query of peewee failed; None for any other error."""
+    # By its module's name, since peewee may not be loaded.
+    cause = error.__context__ if type(error).__module__ == "peewee" else error
+    return cause if isinstance(cause, sqlite3.OperationalError) else None
 
 
 def _network_note(path: Path, file_system: str) -> str:
@@ -200,36 +293,28 @@ def _network_note(path: Path, file_system: str) -> str:
     )
 
 
-def _begin(database: SqliteDatabase, transaction: ExitStack) -> None:
-    """Enter a write transaction, or raise `ApiError` (429) if another process holds the lock for too long."""
+def _begin(connection: SqliteConnection) -> None:
+    """Begin a write transaction, or raise `ApiError` (429) if another process holds the lock for too long."""
     for _ in range(_BEGIN_ATTEMPTS):
-        if _try_begin(database, transaction):
+        if _try_begin(connection):
             return
     raise try_again()
 
 
-def _try_begin(database: SqliteDatabase, transaction: ExitStack) -> bool:
+def _try_begin(connection: SqliteConnection) -> bool:
     try:
         # IMMEDIATE takes the write lock now. A lock that is taken at the first write could fail in the middle.
-        transaction.enter_context(database.atomic("IMMEDIATE"))
-    except OperationalError as error:
+        connection.raw.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
         if not _is_locked(error):
             raise
         return False
     return True
 
 
-def _is_full(error: BaseException | None) -> bool:
-    """Return whether an error, or an error in its context, reports a full disk.
-
-    SQLite rolls the transaction back by itself, so peewee's own rollback fails and hides the first error.
-    """
-    return error is not None and (_FULL in str(error) or _is_full(error.__context__))
-
-
-def _truncate_log(database: SqliteDatabase) -> bool:
+def _truncate_log(connection: SqliteConnection) -> bool:
     """Copy the write-ahead log into the file and empty the log; False while others read from it."""
-    ((is_busy, _, _),) = execute(database, "PRAGMA wal_checkpoint(TRUNCATE)")
+    ((is_busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return not is_busy
 
 
@@ -238,7 +323,7 @@ def _open_failure(path: Path, error: Exception) -> str:
 
     When the shared memory of the log does not fit on the disk, SQLite reports an I/O error and no full disk.
     """
-    is_full = _is_full(error) or getattr(error, "errno", None) == errno.ENOSPC
+    is_full = _FULL in str(error) or getattr(error, "errno", None) == errno.ENOSPC
     try:
         disk = os.statvfs(path.parent)
         is_full = is_full or ("disk I/O" in str(error) and disk.f_bavail * disk.f_frsize < _MIN_FREE_BYTES)
@@ -260,14 +345,14 @@ def _create_file(path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
 
 
-def _prepare(database: SqliteDatabase, path: Path, journal: str) -> None:
+def _prepare(connection: SqliteConnection, path: Path, journal: str) -> None:
     """Connect and create the tables if they are missing.
 
     The switch to the write-ahead log takes an exclusive lock, and SQLite does not wait for that one. So processes that
     open a new file at the same moment have to try again here.
     """
     deadline = time.monotonic() + _OPEN_SECONDS
-    while not _try_prepare(database, path, journal, is_last=time.monotonic() > deadline):
+    while not _try_prepare(connection, path, journal, is_last=time.monotonic() > deadline):
         _pause()
 
 
@@ -275,43 +360,51 @@ def _pause() -> None:
     time.sleep(_OPEN_PAUSE_SECONDS)
 
 
-def _try_prepare(database: SqliteDatabase, path: Path, journal: str, *, is_last: bool) -> bool:
+def _try_prepare(connection: SqliteConnection, path: Path, journal: str, *, is_last: bool) -> bool:
     """Prepare the file once; False if another process has it locked, and an error if this was the last attempt."""
     try:
-        database.connect(reuse_if_open=True)
-        _check(database, path)
-        database.journal_mode = journal
-        with database.atomic("IMMEDIATE"):
-            _create_tables(database, path)
-    except OperationalError as error:
+        connection.open()
+        _check(connection, path)
+        if connection.pragma("journal_mode") != journal:
+            connection.pragma(f"journal_mode = {journal}")
+        if connection.pragma("user_version") != SCHEMA_VERSION:
+            connection.raw.execute("BEGIN IMMEDIATE")
+            with _transaction(connection):
+                _create_tables(connection, path)
+    except sqlite3.OperationalError as error:
         if is_last or not _is_locked(error):
             raise
         return False
     return True
 
 
-def _check(database: SqliteDatabase, path: Path) -> None:
+def _check(connection: SqliteConnection, path: Path) -> None:
     """Raise `StoreError` for a file of another program or of a newer release, before anything in it changes."""
-    is_ours = database.application_id == APPLICATION_ID
-    if not is_ours and (database.application_id or database.user_version or database.get_tables()):
+    application, version = connection.pragma("application_id"), connection.pragma("user_version")
+    if application != APPLICATION_ID and (application or version or connection.execute(_ANY_TABLE)):
         raise StoreError(f"{path}: this SQLite database belongs to something else; name another file for the store")
-    if database.user_version > SCHEMA_VERSION:
+    if version > SCHEMA_VERSION:
         raise StoreError(
-            f"{path}: this store has version {database.user_version}, made by a newer release;"
+            f"{path}: this store has version {version}, made by a newer release;"
             f" this release reads up to {SCHEMA_VERSION}: upgrade, or name another file",
         )
 
 
-def _create_tables(database: SqliteDatabase, path: Path) -> None:
+_ANY_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' LIMIT 1"
+
+
+def _create_tables(connection: SqliteConnection, path: Path) -> None:
     # Again, now with the write lock: another process may have created or migrated the tables since the first check.
-    _check(database, path)
-    version = database.user_version
+    _check(connection, path)
+    version = connection.pragma("user_version")
     if version == SCHEMA_VERSION:
         return
     if version:
-        migrate(database, version)
+        from pytest_automation_report.server.store.migrations import migrate  # noqa: PLC0415 - seldom
+
+        migrate(connection, version)
     else:
-        for table in TABLES:
-            SchemaManager(table, database).create_all()
-    database.application_id = APPLICATION_ID
-    database.user_version = SCHEMA_VERSION
+        for statement in SQLITE_TABLES:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -7,32 +7,28 @@ the same request was answered before.
 from __future__ import annotations
 
 import json
-import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import TransactionRolledBackError, try_lock
-from pytest_automation_report.server.store.errors import in_progress, try_again, validation_error
+from pytest_automation_report.server.store.errors import try_again, validation_error
 from pytest_automation_report.server.store.inputs import json_text
-from pytest_automation_report.server.store.reads import Reader
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
-from pytest_automation_report.server.store.tables import AppliedRequestRow
 from pytest_automation_report.server.store.writes import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from peewee import Database
-
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.database import Transactions
+    from pytest_automation_report.server.store.database import StoreConnection, Transactions
+    from pytest_automation_report.server.store.reads import Reader
 
 Value = TypeVar("Value")
 
@@ -45,6 +41,13 @@ _PURGE_EVERY_REQUESTS = 256
 _MAX_ATTEMPTS = 5
 """How often a transaction is run that the database keeps rolling back."""
 
+_INSERT_KEY = (
+    'INSERT INTO "applied_request" ("key", "fingerprint", "status", "created") VALUES (?, ?, ?, ?)'
+    " ON CONFLICT DO NOTHING"
+)
+_SET_RESPONSE = 'UPDATE "applied_request" SET "status" = ?, "body" = ? WHERE "key" = ?'
+_EARLIER = 'SELECT "fingerprint", "status", "body" FROM "applied_request" WHERE "key" = ? AND "created" >= ?'
+
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
@@ -52,6 +55,10 @@ class StoredResponse:
 
     status: int
     body: Json | None = None
+
+
+_CHANGED = StoredResponse(204)
+"""The response of a change that creates nothing, as most do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +106,6 @@ class Store:
         self.notes = self._connections.notes
         # The first request with a key purges: a store may have been closed for longer than responses are kept.
         self._requests_until_purge = 1
-        self._keys_in_use: set[str] = set()
-        self._keys_lock = threading.Lock()
 
     def change(
         self, work: Callable[[Writer], StoredResponse], request: IdempotentRequest | None = None
@@ -108,8 +113,8 @@ class Store:
         """Run a change in one transaction and return its response, once it is on disk.
 
         A request with an idempotency key is applied once: a repetition gets the stored response, and one that arrives
-        while the first is being applied is refused (409). An `ApiError` out of ``work`` undoes all of it, and the key
-        stays free.
+        while the first is being applied waits for it. An `ApiError` out of ``work`` undoes all of it, and the key stays
+        free.
         """
         if request is None:
             return self.write(work)
@@ -118,26 +123,29 @@ class Store:
         earlier = self.earlier_response(request)
         if earlier is not None:
             return earlier
-        with self._hold_key(request.key):
-            return _run_transaction(
-                self._connections.writing, lambda database: self._apply_once(database, work, request)
-            )
+        return _run_transaction(
+            self._connections.writing, lambda connection: self._apply_once(connection, work, request)
+        )
 
     def write(self, work: Callable[[Writer], Value]) -> Value:
         """Run a change in one transaction and return its value, once it is on disk."""
         return _run_transaction(
-            self._connections.writing, lambda database: work(Writer(database, self._clock(), self._max_bytes))
+            self._connections.writing, lambda connection: work(Writer(connection, self._clock(), self._max_bytes))
         )
 
     def earlier_response(self, request: IdempotentRequest) -> StoredResponse | None:
         """Return the stored response of a request; None if it was not applied yet."""
-        return _run_transaction(
-            self._connections.reading, lambda database: _earlier_response(database, request, self._clock())
-        )
+        return self.look(lambda connection: _earlier_response(connection, request, self._clock()))
 
     def read(self, question: Callable[[Reader], Value]) -> Value:
         """Run queries on one snapshot of the store and return their value."""
-        return _run_transaction(self._connections.reading, lambda database: question(Reader(database)))
+        from pytest_automation_report.server.store.reads import Reader  # noqa: PLC0415 - loads peewee, 60 ms
+
+        return _run_transaction(self._connections.reading, lambda connection: question(Reader(connection)))
+
+    def look(self, question: Callable[[StoreConnection], Value]) -> Value:
+        """Run a single statement, which sees one snapshot of the store by itself, and return its value."""
+        return _run_transaction(self._connections.looking, question)
 
     def compact(self) -> None:
         """Return the space of removed rows to the disk; raises `ApiError` (429) while others use the store."""
@@ -147,54 +155,37 @@ class Store:
         """Close the store for good; closing it twice is harmless."""
         self._connections.close()
 
-    @contextmanager
-    def _hold_key(self, key: str) -> Iterator[None]:
-        """Refuse (409) an idempotency key that another thread of this process is using."""
-        with self._keys_lock:
-            if key in self._keys_in_use:
-                raise in_progress()
-            self._keys_in_use.add(key)
-        try:
-            yield
-        finally:
-            with self._keys_lock:
-                self._keys_in_use.discard(key)
-
     def _apply_once(
-        self, database: Database, work: Callable[[Writer], StoredResponse], request: IdempotentRequest
+        self, connection: StoreConnection, work: Callable[[Writer], StoredResponse], request: IdempotentRequest
     ) -> StoredResponse:
         """Run a change unless its key was used, and store the response with the change.
 
-        Of two processes with the same key, the second one waits in SQLite and is refused (409) in PostgreSQL.
+        The key is inserted first. Of two requests with the same key the second one waits at this point until the first
+        is committed or undone: in SQLite for the write lock, in PostgreSQL for the row.
         """
         now = self._clock()
-        if not try_lock(database, f"key {request.key}"):
-            raise in_progress()
-        # The key may have been used between the read in `change` and this transaction.
-        earlier = _earlier_response(database, request, now)
-        if earlier is not None:
-            return earlier
-        response = work(Writer(database, now, self._max_bytes))
-        self._store_response(database, request, response, now)
+        row = (request.key, request.fingerprint, _CHANGED.status, now)
+        if not connection.change(_INSERT_KEY, row):
+            # The key may have been used between the read in `change` and this transaction.
+            earlier = _earlier_response(connection, request, now)
+            if earlier is not None:
+                return earlier
+            connection.change('DELETE FROM "applied_request" WHERE "key" = ?', (request.key,))  # it has expired
+            connection.change(_INSERT_KEY, row)
+        response = work(Writer(connection, now, self._max_bytes))
+        if response != _CHANGED:
+            body = None if response.body is None else json_text(response.body)
+            connection.change(_SET_RESPONSE, (response.status, body, request.key))
+        self._purge(connection, now)
         return response
 
-    def _store_response(
-        self, database: Database, request: IdempotentRequest, response: StoredResponse, now: int
-    ) -> None:
-        # An expired response may still have this key.
-        AppliedRequestRow.delete().where(AppliedRequestRow.key == request.key).execute(database)
-        AppliedRequestRow.insert(
-            key=request.key,
-            fingerprint=request.fingerprint,
-            status=response.status,
-            created=now,
-            body=None if response.body is None else json_text(response.body),
-        ).execute(database)
+    def _purge(self, connection: StoreConnection, now: int) -> None:
+        """Remove the expired responses, once in many requests."""
         self._requests_until_purge -= 1
         # Two purges at once would lock the same rows in different orders.
-        if self._requests_until_purge <= 0 and try_lock(database, "purge"):
+        if self._requests_until_purge <= 0 and try_lock(connection, "purge"):
             self._requests_until_purge = _PURGE_EVERY_REQUESTS
-            AppliedRequestRow.delete().where(AppliedRequestRow.created < now - _KEEP_RESPONSES_US).execute(database)
+            connection.change('DELETE FROM "applied_request" WHERE "created" < ?', (now - _KEEP_RESPONSES_US,))
 
 
 def _connections(location: Path | PostgresDatabase, mounts: Path, *, must_exist: bool) -> Transactions:
@@ -214,24 +205,21 @@ def _connections(location: Path | PostgresDatabase, mounts: Path, *, must_exist:
     return PostgresConnections(location, must_exist=must_exist)
 
 
-def _run_transaction(enter: Callable[[], AbstractContextManager[Database]], work: Callable[[Database], Value]) -> Value:
+def _run_transaction(
+    enter: Callable[[], AbstractContextManager[StoreConnection]], work: Callable[[StoreConnection], Value]
+) -> Value:
     """Run ``work`` in a transaction, and again when the database rolled it back because of a concurrent one."""
     for _ in range(_MAX_ATTEMPTS):
-        with suppress(TransactionRolledBackError), enter() as database:
-            return work(database)
+        with suppress(TransactionRolledBackError), enter() as connection:
+            return work(connection)
     raise try_again()
 
 
-def _earlier_response(database: Database, request: IdempotentRequest, now: int) -> StoredResponse | None:
-    rows: Any = (
-        AppliedRequestRow.select()
-        .where((AppliedRequestRow.key == request.key) & (AppliedRequestRow.created >= now - _KEEP_RESPONSES_US))
-        .dicts()
-        .execute(database)
-    )
-    row = next(iter(rows), None)
-    if row is None:
+def _earlier_response(connection: StoreConnection, request: IdempotentRequest, now: int) -> StoredResponse | None:
+    rows = connection.execute(_EARLIER, (request.key, now - _KEEP_RESPONSES_US))
+    if not rows:
         return None
-    if row["fingerprint"] != request.fingerprint:
+    ((fingerprint, status, body),) = rows
+    if fingerprint != request.fingerprint:
         raise validation_error({"Idempotency-Key": ["This key was used for a request with other content."]})
-    return StoredResponse(row["status"], None if row["body"] is None else json.loads(row["body"]))
+    return StoredResponse(status, None if body is None else json.loads(body))

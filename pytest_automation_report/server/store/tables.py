@@ -25,9 +25,6 @@ from peewee import (
 
 from pytest_automation_report.server.store.statuses import COUNT_NAMES, RunStatus
 
-SCHEMA_VERSION = 7
-"""Version of these tables. Each earlier version has a migration; a higher one belongs to a newer release."""
-
 
 def _table_name(model: type[Model]) -> str:
     """Return the name of a model's table: its class name in snake case, without the suffix ``Row``."""
@@ -378,15 +375,3 @@ TABLES: tuple[type[Table], ...] = (
     AppliedRequestRow,
 )
 """All tables; each one stands after the tables that it refers to, so that they can be created in this order."""
-
-INSERT_CASE = 'INSERT INTO "case" ("source_id", "key") VALUES (?, ?) ON CONFLICT DO NOTHING'
-"""Insert a test of a source unless it exists; raw SQL, like `INSERT_RESULT`."""
-
-INSERT_RESULT = (
-    'INSERT INTO "result" ("run_id", "thread_id", "case_id", "name", "folder", "status", "result_class", "elapsed",'
-    ' "file", "line", "assertions", "fields", "artifacts", "started", "setup", "teardown", "steps", "comparison",'
-    ' "failed_attempts", "phase", "message", "fingerprint", "created")'
-    ' VALUES (?, ?, (SELECT "id" FROM "case" WHERE "source_id" = ? AND "key" = ?),'
-    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-"""Insert one result; raw SQL because peewee's multi-row insert takes several times as long as the storage itself."""

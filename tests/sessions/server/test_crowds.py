@@ -75,8 +75,8 @@ def test_pages_read_no_threads_but_those_they_show(service: Service) -> None:
     """The page of a project reads no thread at all; that of a run tells how many there are and reads the first."""
     create_crowded_runs(service.store, 2, THREADS_SHOWN + 20)
     seen: list[str] = []
-    with service.file.reading() as database:
-        database.connection().set_trace_callback(seen.append)  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+    with service.file.reading() as connection:
+        connection.raw.set_trace_callback(seen.append)
     _project_page(service.store, 1, {})
     assert seen
     assert [statement for statement in seen if 'FROM "thread"' in statement] == []

@@ -63,6 +63,7 @@ WITHOUT_SQL_OF_ITS_OWN = {
     "store/test_backup": "backups of a file",
     "store/test_derived": "values without a store",
     "store/test_store": "files, their modes and locks",
+    "store/test_schema": "the tables of SQLite",
 }
 """Files of ``tests/unit/server`` that say nothing new on PostgreSQL, each with the reason."""
 

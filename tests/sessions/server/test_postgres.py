@@ -13,12 +13,13 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.http.schemas import RunBody
 from pytest_automation_report.server.store import postgres
 from pytest_automation_report.server.store.artifact_urls import content_address
-from pytest_automation_report.server.store.database import execute, lock_contents, lock_run, try_lock
+from pytest_automation_report.server.store.database import lock_contents, lock_run
 from pytest_automation_report.server.store.errors import ApiError, DiskFullError
 from pytest_automation_report.server.store.inputs import StoredTest, ThreadSubmission, json_text
 from pytest_automation_report.server.store.maintenance import check, remove_unused_tests
+from pytest_automation_report.server.store.schema import SCHEMA_VERSION
 from pytest_automation_report.server.store.store import IdempotentRequest, Store, StoredResponse
-from pytest_automation_report.server.store.tables import SCHEMA_VERSION, RunRow
+from pytest_automation_report.server.store.tables import RunRow
 from support.clusters import database_at
 from support.service import ON_POSTGRESQL, Service, a_test
 
@@ -43,44 +44,96 @@ def _in_threads(*works: Callable[[], object]) -> None:
 
 def _keep(writer: Writer, run_id: int) -> int:
     """Keep a run until the transaction ends; return which process of PostgreSQL does so."""
-    lock_run(writer.database, run_id)
+    lock_run(writer.connection, run_id)
     pid: int = writer.database.connection().info.backend_pid  # type: ignore[no-untyped-call] # peewee's stub leaves it out
     return pid
 
 
 @ON_POSTGRESQL
-def test_a_key_that_another_process_uses_is_409(service: Service) -> None:
-    """While one server answers a request, another refuses its copy and takes other keys; then both give one answer."""
+def test_a_key_that_another_process_uses_is_waited_for(service: Service, cluster: Cluster) -> None:
+    """While one server applies a request, another one keeps its copy waiting and takes other keys; then both agree."""
     begun, end = threading.Event(), threading.Event()
     same, other = IdempotentRequest("k", "f"), IdempotentRequest("other", "f")
-    answers: list[StoredResponse] = []
+    responses: list[StoredResponse] = []
 
     def slowly(_: Writer) -> StoredResponse:
         begun.set()
         assert end.wait(30)
         return StoredResponse(201, {"id": 7})
 
-    first = threading.Thread(target=lambda: answers.append(service.store.change(slowly, same)))
+    first = threading.Thread(target=lambda: responses.append(service.store.change(slowly, same)))
     first.start()
     with closing(Store(service.place, clock=service.clock)) as second:
         assert begun.wait(30)
-        with pytest.raises(ApiError) as refused:
-            second.change(lambda _: NOTHING, same)
-        assert (refused.value.status, refused.value.headers) == (409, {"Retry-After": "1"})
+        copy = threading.Thread(target=lambda: responses.append(second.change(lambda _: NOTHING, same)))
+        copy.start()
+        _wait_for_a_waiting_writer(cluster)
         assert second.change(lambda _: NOTHING, other) == NOTHING
         end.set()
-        first.join()
-        assert second.change(lambda _: NOTHING, same) == answers[0] == StoredResponse(201, {"id": 7})
+        for thread in (first, copy):
+            thread.join(60)
+    assert responses == [StoredResponse(201, {"id": 7})] * 2
 
 
 @ON_POSTGRESQL
-def test_an_answered_key_is_answered_while_another_server_has_its_lock(service: Service) -> None:
-    """A replay of an answered request takes no lock, so that no other server's transaction turns it into a 409."""
+def test_a_copy_of_a_request_that_was_undone_is_applied(service: Service, cluster: Cluster) -> None:
+    """A key that waited for another server is free again when that one refused its request."""
+    begun, end = threading.Event(), threading.Event()
+    identity = IdempotentRequest("k", "f")
+    refusals: list[ApiError] = []
+    responses: list[StoredResponse] = []
+
+    def refuse(_: Writer) -> StoredResponse:
+        begun.set()
+        assert end.wait(30)
+        raise ApiError(422, "refused")
+
+    def first() -> None:
+        with pytest.raises(ApiError) as refused:
+            service.store.change(refuse, identity)
+        refusals.append(refused.value)
+
+    with closing(Store(service.place, clock=service.clock)) as second:
+        threads = [
+            threading.Thread(target=first),
+            threading.Thread(target=lambda: responses.append(second.change(lambda _: NOTHING, identity))),
+        ]
+        threads[0].start()
+        assert begun.wait(30)
+        threads[1].start()
+        _wait_for_a_waiting_writer(cluster)
+        end.set()
+        for thread in threads:
+            thread.join(60)
+    assert ([refusal.status for refusal in refusals], responses) == ([422], [NOTHING])
+
+
+@ON_POSTGRESQL
+def test_an_answered_key_is_answered_while_another_server_has_its_row(service: Service) -> None:
+    """A replay of an answered request takes no lock, so that no other server's transaction keeps it waiting."""
     identity = IdempotentRequest("k", "f")
     first = service.store.change(lambda _: StoredResponse(201, {"id": 7}), identity)
-    with closing(Store(service.place)) as other, other._connections.writing() as database:
-        assert try_lock(database, "key k")
+    with closing(Store(service.place)) as other, other._connections.writing() as connection:
+        assert connection.change("UPDATE applied_request SET created = created WHERE key = ?", ("k",)) == 1
         assert service.store.change(lambda _: NOTHING, identity) == first
+
+
+@ON_POSTGRESQL
+def test_writers_of_one_run_do_not_wait_for_each_other(service: Service, cluster: Cluster) -> None:
+    """An append to one thread goes on while another server is in the middle of an append to another one."""
+    run_id = service.new_run()
+    threads = [service.new_thread(run_id) for _ in range(2)]
+    statement = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+
+    def work(writer: Writer) -> None:
+        writer._open_thread(threads[0])
+        service.append(threads[1], a_test())
+        assert cluster.execute(statement) == [(0,)]
+        writer.append_to_thread(threads[0], ThreadSubmission(1, None, (), [StoredTest("key9", "name", "folder", 2)]))
+
+    with closing(Store(service.place)) as other:
+        other.write(work)
+    assert service.run(run_id)["total_count"] == 2
 
 
 @ON_POSTGRESQL
@@ -104,7 +157,7 @@ def test_a_full_disk_of_the_database_is_429(service: Service) -> None:
     """What PostgreSQL undoes for want of room is refused in words of its own, and can be sent again later."""
     full = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$"
     with pytest.raises(DiskFullError, match="The disk is full") as refused:
-        service.store.write(lambda writer: execute(writer.database, full))
+        service.store.write(lambda writer: writer.connection.execute(full))
     assert (refused.value.status, refused.value.headers) == (429, {"Retry-After": "30"})
     assert service.new_run() == 1
 
@@ -208,7 +261,7 @@ def test_who_waits_for_contents_keeps_no_tests(
     waiting = threading.Thread(target=late)
 
     def work(writer: Writer) -> None:
-        lock_contents(writer.database)
+        lock_contents(writer.connection)
         waiting.start()
         _wait_for_a_waiting_writer(cluster)
         monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.05)
@@ -244,7 +297,7 @@ def test_writers_in_a_circle_are_each_done_once(service: Service) -> None:
     )
     assert len(begun) >= 3, "one of them was done again"
     with service.store._connections.reading() as database:
-        assert [row.tags for row in RunRow.select(RunRow.tags).execute(database)] == ["[]++", "[]++"]
+        assert [row.tags for row in RunRow.select(RunRow.tags).execute(database.orm)] == ["[]++", "[]++"]
 
 
 @ON_POSTGRESQL
@@ -313,9 +366,9 @@ def test_a_reader_sees_one_moment(service: Service) -> None:
     """What others commit meanwhile does not show: rows and counts that are read one after another fit."""
     run_id = service.new_run()
     with service.store._connections.reading() as database:
-        amounts = [RunRow.select(fn.COUNT(RunRow.id)).scalar(database)]
+        amounts = [RunRow.select(fn.COUNT(RunRow.id)).scalar(database.orm)]
         service.new_run()
-        amounts.append(RunRow.select(fn.COUNT(RunRow.id)).scalar(database))
+        amounts.append(RunRow.select(fn.COUNT(RunRow.id)).scalar(database.orm))
     assert amounts == [1, 1]
     assert service.run(run_id + 1)["id"] == run_id + 1
 
@@ -325,8 +378,8 @@ def test_a_closed_store_takes_nothing(service: Service) -> None:
     """It opens no new connection, and those that are in use are closed when they are given back."""
     with service.store._connections.reading() as database:
         service.store.close()
-        assert not database.is_closed()
-    assert database.is_closed()
+        assert not database.orm.is_closed()
+    assert database.orm.is_closed()
     with pytest.raises(InterfaceError, match="closed"):
         service.store.read(lambda reader: reader.statuses(1))
 

@@ -16,8 +16,8 @@ import requests
 
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.store.maintenance import check
+from pytest_automation_report.server.store.schema import SCHEMA_VERSION
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.server.store.tables import SCHEMA_VERSION
 from support.processes import line_of, running
 from support.repository import ROOT
 from support.service import a_test, command_runner

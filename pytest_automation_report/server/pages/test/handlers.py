@@ -39,7 +39,7 @@ def _test_values(result_id: int, reader: Reader) -> dict[str, Any]:
     history = [
         {**result, "status": shown_status(statuses, result["status"])} for result in test_reader.history(row["case"])
     ]
-    contents = stored_contents(reader.database, hashes_in(row["artifacts"]))
+    contents = stored_contents(reader.connection, hashes_in(row["artifacts"]))
     return {
         "home": sources.home(run.row["project"]),
         "run": run_summary(run, statuses, sources.source_name(row["source"])),

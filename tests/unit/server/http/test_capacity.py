@@ -12,7 +12,7 @@ from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.store.artifacts import ArtifactContents
-from pytest_automation_report.server.store.database import execute, used_bytes
+from pytest_automation_report.server.store.database import used_bytes
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.store import Store
 from support.service import API, TOKEN, Service, a_test, command_runner
@@ -30,14 +30,14 @@ ROOM = 1_000_000
 @pytest.fixture
 def limit(service: Service) -> int:
     """Return what a store may have that takes a little more than it takes with nothing in it."""
-    return service.store.read(lambda reader: used_bytes(reader.database)) + ROOM
+    return service.store.read(lambda reader: used_bytes(reader.connection)) + ROOM
 
 
 @pytest.fixture
 def full(service: Service, limit: int, contract: Contract) -> Iterator[TestClient]:
     """Serve a store that has reached its limit, with one open run and thread."""
     thread = service.new_thread(service.new_run())
-    while service.store.read(lambda reader: used_bytes(reader.database)) < limit:
+    while service.store.read(lambda reader: used_bytes(reader.connection)) < limit:
         service.append(thread, *(a_test(each, folder="f" * 700) for each in range(100)))
     with closing(Store(service.place, max_bytes=limit)) as store:
         yield TestClient(contract.wsgi(create_application(store, TOKEN)))
@@ -79,7 +79,7 @@ def test_what_was_refused_is_taken_when_there_is_room(full: TestClient, service:
     body = {"tests": [a_test(999)]}
     refused = _post(full, "/automation/runs/threads/1/append", body, Idempotency_Key="k")
     assert refused.status_code == 422
-    service.store.write(lambda writer: execute(writer.database, "DELETE FROM result WHERE id > 100"))
+    service.store.write(lambda writer: writer.connection.execute("DELETE FROM result WHERE id > 100"))
     if isinstance(service.place, PostgresDatabase):
         service.store.compact()  # it counts what the files have
     assert _post(full, "/automation/runs/threads/1/append", body, Idempotency_Key="k").status_code == 204

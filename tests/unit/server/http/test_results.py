@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -196,7 +196,7 @@ def test_reading_a_run_costs_the_same_whatever_it_holds(service: Service) -> Non
         run_id = service.new_run()
         service.append(service.new_thread(run_id), *(a_test(number) for number in range(amount)))
         service.run(run_id)
-        connection: Any = service.file._reader.connection()  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+        connection = service.file._reader.raw
         steps = 0
 
         def count() -> int:

@@ -9,7 +9,7 @@ from peewee import SqliteDatabase
 
 from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.store.maintenance import check
-from pytest_automation_report.server.store.tables import SCHEMA_VERSION
+from pytest_automation_report.server.store.schema import SCHEMA_VERSION
 from support.earlier_stores import make_version_1
 from support.service import Service, a_test, command_runner
 

@@ -13,7 +13,6 @@ from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.store.database import used_bytes
 from pytest_automation_report.server.store.maintenance import runs_before, runs_beyond
 from pytest_automation_report.text.terminal import pluralize
-from support.earlier_stores import execute
 from support.service import ON_SQLITE, SECOND, Service, a_test, command_runner, option
 
 if TYPE_CHECKING:
@@ -92,12 +91,12 @@ def test_old_runs_are_removed_with_all_they_have(filled: Service, arguments: tup
         "results": amount,
         "problems": [],
     }
-    with filled.store._connections.reading() as database:
+    with filled.store._connections.reading() as connection:
         for table in ("thread", "run_tag", "attachment", "result"):
-            ids = execute(database, f"SELECT DISTINCT run_id FROM {table}")
+            ids = connection.execute(f"SELECT DISTINCT run_id FROM {table}")
             assert {each for (each,) in ids} - {7} == set(kept), table
         unused = 'SELECT count(*) FROM "case" WHERE id NOT IN (SELECT case_id FROM result)'
-        assert execute(database, unused) == [(0,)]
+        assert connection.execute(unused) == [(0,)]
 
 
 def test_a_pruned_store_is_smaller(filled: Service) -> None:
@@ -106,10 +105,10 @@ def test_a_pruned_store_is_smaller(filled: Service) -> None:
     filled.append(thread_id, *(a_test(each, file="f" * 500) for each in range(3_000)))
     filled.post(f"/automation/runs/{run_id}/complete", {})
     filled.new_thread(filled.new_run())
-    before = filled.store.read(lambda reader: used_bytes(reader.database))
+    before = filled.store.read(lambda reader: used_bytes(reader.connection))
     done = _store("prune", "--older-than", "0h")
     assert str(run_id) in done.stdout.split(), done.output
-    assert filled.store.read(lambda reader: used_bytes(reader.database)) < before - 1_000_000
+    assert filled.store.read(lambda reader: used_bytes(reader.connection)) < before - 1_000_000
 
 
 def test_a_run_that_is_being_filled_stays(filled: Service) -> None:

@@ -2,28 +2,32 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
-from peewee import OperationalError, PostgresqlDatabase, SqliteDatabase
+from peewee import PostgresqlDatabase, SqliteDatabase
 
 from pytest_automation_report.api.models import PostgresDatabase
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store import migrations
 from pytest_automation_report.server.store.maintenance import check
 from pytest_automation_report.server.store.migrations import MIGRATIONS, Migration
+from pytest_automation_report.server.store.schema import SCHEMA_VERSION
+from pytest_automation_report.server.store.sqlite import SqliteConnection
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.server.store.tables import SCHEMA_VERSION
 from support.earlier_stores import execute, make_version_1
 from support.service import Service, a_test
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from peewee import Database
 
+    from pytest_automation_report.server.store.database import StoreConnection
     from support.contract import Contract
 
 
@@ -37,6 +41,17 @@ def _opened(place: Path | PostgresDatabase) -> Iterator[Database]:
         database = SqliteDatabase(str(place))
     with database:
         yield database
+
+
+def _connection(database: Database) -> StoreConnection:
+    """Return the connection of a store over that of a database."""
+    if isinstance(database, PostgresqlDatabase):
+        from pytest_automation_report.server.store.postgres import PostgresConnection  # noqa: PLC0415 - needs the driver
+
+        return PostgresConnection(database)
+    connection = SqliteConnection(Path(str(database.database)))
+    connection._raw = database.connection()  # type: ignore[no-untyped-call] # peewee's stub leaves it out
+    return connection
 
 
 def _schema(place: Path | PostgresDatabase) -> dict[str, Any]:
@@ -66,7 +81,7 @@ def _store_of(version: int, place: Path | PostgresDatabase) -> None:
     with _opened(place) as database:
         make_version_1(database)
         for step in steps:
-            step.apply(database)
+            step.apply(_connection(database))
         if isinstance(database, SqliteDatabase):
             database.user_version = version
         else:
@@ -148,8 +163,9 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(
     _store_of(1, new_place)
     before = _schema(new_place)
 
-    def fail(_: Database) -> None:
-        raise OperationalError("disk is full")
+    def fail(connection: StoreConnection) -> None:
+        error = psycopg.OperationalError if connection.is_postgres else sqlite3.OperationalError
+        raise error("disk is full")
 
     with monkeypatch.context() as patch:
         patch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS[:1], Migration(SCHEMA_VERSION, "fails", fail)))

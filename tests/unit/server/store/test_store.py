@@ -10,8 +10,8 @@ import pytest
 
 from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store import sqlite as connections
+from pytest_automation_report.server.store.schema import SCHEMA_VERSION
 from pytest_automation_report.server.store.store import Store
-from pytest_automation_report.server.store.tables import SCHEMA_VERSION
 from support.service import ON_SQLITE, Service, a_test
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def test_a_store_is_durable_by_its_settings(tmp_path: Path) -> None:
     file = store._connections
     assert isinstance(file, connections.Connections)
     for side in (file._writer, file._reader):
-        assert (side.journal_mode, side.synchronous, side.foreign_keys) == ("wal", 2, 1)
+        assert [side.pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys")] == ["wal", 2, 1]
     assert file._writer.pragma("busy_timeout") == 5_000
     store.close()
 
@@ -122,7 +122,7 @@ def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path) -> None:
 @ON_SQLITE
 def test_a_store_that_stays_locked_is_429(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When another process holds the file for too long, nothing was done and the client may repeat."""
-    service.file._writer.timeout = 0
+    service.file._writer.pragma("busy_timeout = 0")
     monkeypatch.setattr(connections, "_BEGIN_ATTEMPTS", 2)
     with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -176,8 +176,8 @@ def test_a_store_on_a_network_has_a_rollback_journal_and_says_so(
     Store(folder / "store.db").close()
     service = Service(folder / "store.db", contract, mounts=mounts)
     with service.file.reading() as reading:
-        assert reading.journal_mode == journal
-    assert service.file._writer.synchronous == 2
+        assert reading.pragma("journal_mode") == journal
+    assert service.file._writer.pragma("synchronous") == 2
     notes = service.store.notes
     assert len(notes) == (journal == "delete")
     assert all("store.db" in note and "network" in note for note in notes)
@@ -190,7 +190,7 @@ def test_a_reader_that_keeps_a_writer_waiting_makes_429(tmp_path: Path, contract
     mounts = tmp_path / "mounts"
     mounts.write_text(f"server:/export {tmp_path} nfs rw 0 0\n")
     service = Service(tmp_path / "store.db", contract, mounts=mounts)
-    service.file._writer.timeout = 0
+    service.file._writer.pragma("busy_timeout = 0")
     with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
         other.execute("BEGIN")
         other.execute("SELECT count(*) FROM run").fetchall()
