@@ -83,7 +83,7 @@ class Transactions(Protocol):
         raise NotImplementedError
 
     def looking(self) -> AbstractContextManager[StoreConnection]:
-        """Enter a block in which each statement reads a snapshot of its own: cheaper for a single one."""
+        """Enter a block in which each statement reads a separate snapshot, which is cheaper for a single one."""
         raise NotImplementedError
 
     def compact(self) -> None:

@@ -218,7 +218,7 @@ class PostgresConnections:
 
     @contextmanager
     def looking(self) -> Iterator[PostgresConnection]:
-        """Enter a block in which each statement reads a snapshot of its own."""
+        """Enter a block in which each statement reads a separate snapshot."""
         connection = self._idle_connection() or self._connect_or_refuse()
         try:
             with _mapped_errors(connection):

@@ -40,7 +40,7 @@ def project_statuses(connection: StoreConnection, project_id: int) -> StatusTabl
 def thread_statuses(connection: StoreConnection, thread_id: int) -> StatusTable | None:
     """Return the result statuses of the project that a thread belongs to; None if there is no such thread."""
     rows = connection.execute(_STATUSES_OF_THREAD, (thread_id,))
-    # A project without statuses of its own has one row of nulls.
+    # A project that changed no status has one row of nulls.
     return _table(row for row in rows if row[0] is not None) if rows else None
 
 

@@ -211,7 +211,7 @@ class Connections:
 
     @contextmanager
     def looking(self) -> Iterator[SqliteConnection]:
-        """Enter a block in which each statement reads a snapshot of its own."""
+        """Enter a block in which each statement reads a separate snapshot."""
         with self._read_lock, _map_errors():
             yield self._reader
 

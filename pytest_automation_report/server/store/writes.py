@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _Named: TypeAlias = Literal["source", "config", "milestone"]
 """The tables whose records are created by their name."""
 
-# Columns of a new run or thread that have no value of its own yet.
+# The columns of a new run or thread that are the same in all of them.
 _OPEN: Final[Mapping[str, object]] = {
     **dict.fromkeys(COUNT_NAMES, 0),
     "status": int(RunStatus.RUNNING),
