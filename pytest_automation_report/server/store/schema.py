@@ -44,9 +44,10 @@ SQLITE_TABLES: Final[tuple[str, ...]] = (
         'INTEGER NOT NULL, "name" TEXT NOT NULL, "config_id" INTEGER, "milestone_id" INTEGER, "tags" TEXT NOT NULL, '
         '"status" INTEGER NOT NULL, "is_completed" INTEGER NOT NULL, "elapsed" INTEGER, "thread_count" INTEGER NOT '
         'NULL, "thread_active_count" INTEGER NOT NULL, "created" INTEGER NOT NULL, "updated" INTEGER, "completed" '
-        'INTEGER, "branch" TEXT, "commit" TEXT, "target_branch" TEXT, "is_selection" INTEGER, FOREIGN KEY '
-        '("project_id") REFERENCES "project" ("id"), FOREIGN KEY ("source_id") REFERENCES "source" ("id"), FOREIGN '
-        'KEY ("config_id") REFERENCES "config" ("id"), FOREIGN KEY ("milestone_id") REFERENCES "milestone" ("id"))'
+        'INTEGER, "branch" TEXT, "commit" TEXT, "target_branch" TEXT, "selection" TEXT, "collected" INTEGER, '
+        '"is_changed" INTEGER, FOREIGN KEY ("project_id") REFERENCES "project" ("id"), FOREIGN KEY ("source_id") '
+        'REFERENCES "source" ("id"), FOREIGN KEY ("config_id") REFERENCES "config" ("id"), FOREIGN KEY '
+        '("milestone_id") REFERENCES "milestone" ("id"))'
     ),
     'CREATE INDEX "run_project_id" ON "run" ("project_id")',
     'CREATE INDEX "run_source_id" ON "run" ("source_id")',
