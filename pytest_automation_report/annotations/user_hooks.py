@@ -7,7 +7,6 @@ session.
 from __future__ import annotations
 
 import difflib
-import re
 from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -17,6 +16,7 @@ from pytest_automation_report.api.models import Artifact, Field, Link, Resources
 from pytest_automation_report.recording.annotations import Annotations
 from pytest_automation_report.recording.fields import artifact_from, field_type_of, is_address, typed_field
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.redaction import safe_str
 from pytest_automation_report.values import Value
 
@@ -126,8 +126,8 @@ def _file_of_hook(name: str, error: BaseException) -> str:
 
 
 # Keys and tags that the API accepts.
-_KEY: Final = re.compile("[a-z0-9]{1,64}")
-_TAG: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{STRING_UNITS}}}")
+_KEY: Final = lazy_pattern("[a-z0-9]{1,64}")
+_TAG: Final = lazy_pattern(rf"[A-Za-z0-9_-]{{1,{STRING_UNITS}}}")
 
 
 class CleanRunAdditions(Value):

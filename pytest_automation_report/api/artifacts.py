@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN
 from pytest_automation_report.text.limits import STRING_UNITS, utf16_length
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ OF_RUN: Final = ("build", "attempt", "shard", "branch", "commit", "job_url")
 BUCKETS: Final = ("s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss")
 """URL schemes of buckets that can store artifacts."""
 
-_BRACED: Final = re.compile(r"\{([^{}]*)\}")
-_UNSAFE: Final = re.compile(r"[^\w.,+@() -]")
+_BRACED: Final = lazy_pattern(r"\{([^{}]*)\}")
+_UNSAFE: Final = lazy_pattern(r"[^\w.,+@() -]")
 _MAX_NAME_LENGTH: Final = 100
 
 

@@ -9,11 +9,13 @@ import re
 from html import escape, unescape
 from typing import Final
 
+from pytest_automation_report.text.patterns import lazy_pattern
+
 OPENING_TAG: Final = "<test-steps>"
 CLOSING_TAG: Final = "</test-steps>"
 
-_WHOLE = re.compile(f"{OPENING_TAG}(.*){CLOSING_TAG}", re.DOTALL)
-_STEP = re.compile(r'\s*<test-step status="(passed|failed|skipped)">([^<]*)</test-step>\s*')
+_WHOLE = lazy_pattern(f"{OPENING_TAG}(.*){CLOSING_TAG}", re.DOTALL)
+_STEP = lazy_pattern(r'\s*<test-step status="(passed|failed|skipped)">([^<]*)</test-step>\s*')
 
 
 def step_markup(status: str, text: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
 from pytest_automation_report.errors import SettingError
+from pytest_automation_report.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +26,10 @@ __all__ = [
     "web_address_hint",
 ]
 
-_BAD_CHARACTERS: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]|\s")
+_BAD_CHARACTERS: Final = lazy_pattern(r"[\x00-\x20\x7f-\xa0\\]|\s")
 # Wider than the standard: names of containers and of test machines have underscores.
 _LABEL: Final = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
-_HOST_NAME: Final = re.compile(rf"(?=.{{1,254}}\Z){_LABEL}(\.{_LABEL})*\.?")
+_HOST_NAME: Final = lazy_pattern(rf"(?=.{{1,254}}\Z){_LABEL}(\.{_LABEL})*\.?")
 _DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 _API_PATH: Final = "/api/v1"
 _HOST_REMEDY: Final = "write https://HOST or https://HOST:PORT, with a port from 1 to 65535"

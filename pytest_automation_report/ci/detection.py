@@ -20,6 +20,7 @@ from pytest_automation_report.ci.facts import (
 )
 from pytest_automation_report.ci.provider_urls import text_of
 from pytest_automation_report.ci.providers import PROVIDERS, read_no_file
+from pytest_automation_report.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,8 +35,8 @@ SUMMARY_VARIABLE: Final = "GITHUB_STEP_SUMMARY"
 _UNMARKED: Final = frozenset({"", "0", "false", "no", "off"})
 _TAG_PREFIXES: Final = ("refs/tags/",)
 _BRANCH_PREFIXES: Final = ("refs/heads/", "refs/remotes/origin/")
-_PULL_REF: Final = re.compile(r"refs/(?:pull|merge-requests|pull-requests)/([0-9]{1,18})(?:/.*)?")
-_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+_PULL_REF: Final = lazy_pattern(r"refs/(?:pull|merge-requests|pull-requests)/([0-9]{1,18})(?:/.*)?")
+_NUMBER: Final = lazy_pattern(r"[0-9]{1,18}")
 
 
 def is_ci(environ: Mapping[str, str]) -> bool:

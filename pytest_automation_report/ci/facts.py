@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from pytest_automation_report.api.models import Field, Link
 from pytest_automation_report.api.urls import web_address_hint
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ COMMIT_LINK: Final = "Commit"
 
 _SHORT_COMMIT: Final = 10
 _REMOTE_SCHEMES: Final = frozenset({"https", "http", "ssh", "git", "git+ssh"})
-_SCP_REMOTE: Final = re.compile(r"(?:[^@/:\s]+@)?([A-Za-z0-9.-]+):(?!/?/)(\S+)")
+_SCP_REMOTE: Final = lazy_pattern(r"(?:[^@/:\s]+@)?([A-Za-z0-9.-]+):(?!/?/)(\S+)")
 
 
 class Shard(Value):

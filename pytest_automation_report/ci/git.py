@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.ci.facts import BuildInfo, repository_page
 from pytest_automation_report.ci.git_index import has_changes
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["checkout_facts"]
 
 _FILE_BYTES: Final = 16 * 1024 * 1024
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_COMMIT: Final = lazy_pattern(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH: Final = "refs/heads/"
 _REFTABLE: Final = ".invalid"
 """Last characters of HEAD's text where references are in the reftable format."""
 
-_REMOTE: Final = re.compile(r'\[remote\s+"((?:[^"\\]|\\.)*)"\]')
-_URL: Final = re.compile(r"url\s*=\s*(.*)", re.IGNORECASE)
+_REMOTE: Final = lazy_pattern(r'\[remote\s+"((?:[^"\\]|\\.)*)"\]')
+_URL: Final = lazy_pattern(r"url\s*=\s*(.*)", re.IGNORECASE)
 
 
 class _Repository(Value):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import field, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
@@ -19,6 +18,7 @@ from pytest_automation_report.api.limits import BATCH_TESTS
 from pytest_automation_report.api.models import Field, FieldType, Test, encoded
 from pytest_automation_report.delivery.batches import BATCH_BYTES, batch_from
 from pytest_automation_report.text.limits import cut_middle, string
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import MutableValue, Value
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ LEFT_OUT_FIELD: Final = "Left out"
 _MAX_REJECTED_IN_A_ROW: Final = 10
 
 # "tests.3.fields.0.value" and "tests[3].status": the index of a result, and the part of it that is wrong.
-_PATH: Final = re.compile(r"tests(?:\.|\[)(\d+)\]?(?:\.(.*))?")
+_PATH: Final = lazy_pattern(r"tests(?:\.|\[)(\d+)\]?(?:\.(.*))?")
 _REDUCIBLE_PARTS: Final = ("fields", "artifacts")
 
 # Aliases that servers are known to accept for an outcome, the contract's first; administrators rename them.

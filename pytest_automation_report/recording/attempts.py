@@ -26,6 +26,7 @@ from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
 from pytest_automation_report.api.step_markup import parse_steps
 from pytest_automation_report.text.limits import NOTE_UNITS, console, cut_end
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ ATTEMPTS = "Attempts"
 
 # Bounded, since a user's field may have such a name and thousands of digits, which int() refuses.
 _NUMBER = "[1-9][0-9]{0,8}"
-_ATTEMPT_NAME = re.compile(f"Attempt ({_NUMBER})")
-_TOTAL = re.compile(_NUMBER)
-_ATTEMPT_NOTE = re.compile(rf"attempt ({_NUMBER})(?:: (.*))?", re.DOTALL)
+_ATTEMPT_NAME = lazy_pattern(f"Attempt ({_NUMBER})")
+_TOTAL = lazy_pattern(_NUMBER)
+_ATTEMPT_NOTE = lazy_pattern(rf"attempt ({_NUMBER})(?:: (.*))?", re.DOTALL)
 # This many attempts are shown even if the test's own fields fill all places.
 _MIN_SHOWN = 3
 # Names of fields that we make: a field with another name was added by the user.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from pytest_automation_report.api.models import Artifact, Field, FieldType
 from pytest_automation_report.api.urls import is_web_address
 from pytest_automation_report.text.limits import STRING_UNITS, TEXT_UNITS, utf16_length, visible
+from pytest_automation_report.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +24,7 @@ NO_NAME: Final = "(no name)"
 
 _TYPES: Final[Mapping[str, FieldType]] = {type_.name.lower(): type_ for type_ in FieldType}
 # As the JUnit plugins of CI servers read it: alone at the end of a line.
-_PRINTED: Final = re.compile(r"\[\[(PROPERTY|ATTACHMENT)\|([^\r\n]*?)\]\](?=[ \t]*(?:\r?\n|\Z))")
+_PRINTED: Final = lazy_pattern(r"\[\[(PROPERTY|ATTACHMENT)\|([^\r\n]*?)\]\](?=[ \t]*(?:\r?\n|\Z))")
 
 
 def is_address(text: str) -> bool:

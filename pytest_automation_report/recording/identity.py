@@ -6,17 +6,21 @@ of class and test name is repeated here, its oddities included, as the latest py
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from pytest_automation_report.text.limits import string
+from pytest_automation_report.text.patterns import lazy_pattern
 
 # Characters that XML 1.0 does not allow, and DEL. As the complement of the allowed ones it would take 2 ms to compile
 # at each start of pytest.
 from pytest_automation_report.values import Value
 
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+if TYPE_CHECKING:
+    import re
+
+_NOT_IN_XML = lazy_pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _NO_NAME = "(no name)"
 
 

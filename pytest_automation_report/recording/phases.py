@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_automation_report.api.models import Field, FieldType, Status
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 PHASES = ("setup", "call", "teardown")
 
 # A crash message that begins with the name of an exception: ``pkg.SomeError: text`` or the name alone.
-_EXCEPTION = re.compile(r"((?:[^\W\d]\w*\.)*[^\W\d]\w*)(?::|\s*\Z|\s*\n)")
+_EXCEPTION = lazy_pattern(r"((?:[^\W\d]\w*\.)*[^\W\d]\w*)(?::|\s*\Z|\s*\n)")
 # pytest's own text for a test whose call passed and whose subtests failed.
-_SUBTESTS_FAILED = re.compile(r"contains \d+ failed subtests?\Z")
+_SUBTESTS_FAILED = lazy_pattern(r"contains \d+ failed subtests?\Z")
 _SEVERITY: dict[Status, int] = {"passed": 0, "skipped": 1, "failure": 2, "error": 3}
 # pytest reports a skip as (path, line, reason).
 _SKIP_ENTRY_LENGTH = 3
 # The last line that pytest prints for a failed doctest.
-_DOCTEST = re.compile(r"^.+:(?P<line>\d+): (?:DocTestFailure|UnexpectedException)\s*\Z", re.MULTILINE)
+_DOCTEST = lazy_pattern(r"^.+:(?P<line>\d+): (?:DocTestFailure|UnexpectedException)\s*\Z", re.MULTILINE)
 
 
 class CollectionReport(Protocol):

@@ -16,6 +16,7 @@ from pytest_automation_report.recording.identity import TestIdentity, identity_o
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
 from pytest_automation_report.text.limits import string
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ UNTESTED = "untested"
 """Status of a test that was collected and never started."""
 
 # A line of pytest's traceback that shows an exception.
-_RAISED = re.compile(r"^E   (\S.*)$", re.MULTILINE)
+_RAISED = lazy_pattern(r"^E   (\S.*)$", re.MULTILINE)
 
 
 class AttemptResult(Value):

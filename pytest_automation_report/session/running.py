@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.spool.folder import SessionFolder
     from pytest_automation_report.spool.manifest import SessionManifest
+    from pytest_automation_report.text.redaction import TextCleaner
 
 _REASONS: Final[Mapping[int, str]] = {
     0: "all tests passed",
@@ -150,7 +151,7 @@ class RunningSession:
             return
         self._is_closed = True
         self._restore_folder()
-        reason = interruption or self._setup.cleaner.string(_reason(session, exitstatus))
+        reason = interruption or _reason(session, exitstatus, self._setup.cleaner)
         # The workers that the controller records for close before END, which ends the session for the sender.
         self.hooks.close()
         if self.controller is not None:
@@ -178,9 +179,13 @@ class RunningSession:
             self._report.warn(f"{self.folder.path} was deleted and cannot be created again: {error.strerror or error}")
 
 
-def _reason(session: pytest.Session | None, exitstatus: int) -> str:
+def _reason(session: pytest.Session | None, exitstatus: int, cleaner: TextCleaner) -> str:
+    """Return the reason of the session's end, without secrets.
+
+    Only a plugin's text is cleaned: the expression for `pass`, which our own texts contain, takes 5 ms to compile.
+    """
     if session is None:
         return "pytest stopped before the session ended"
     stop = session.shouldfail or session.shouldstop
     text = _REASONS.get(exitstatus, "ended by a plugin")
-    return f"{text}{f', {stop}' if isinstance(stop, str) else ''} (exit status {exitstatus})"
+    return f"{text}{f', {cleaner.string(stop)}' if isinstance(stop, str) else ''} (exit status {exitstatus})"

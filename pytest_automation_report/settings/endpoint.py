@@ -6,7 +6,6 @@ Also parses the address of a PostgreSQL database: messages show it without the p
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from pytest_automation_report.api.urls import is_loopback_origin, origin_from, p
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers
 from pytest_automation_report.settings.resolver import SettingsResolver, absolute_path, spelled_like
+from pytest_automation_report.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,9 +27,9 @@ __all__ = ["PostgresDatabase", "endpoint_from", "postgres_database"]
 _EMBEDDED_PROJECT: Final = 1
 _CERTIFICATE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _SCHEMES: Final = ("postgresql", "postgres")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_PORT = re.compile(r"\[[^\]]*\](?::[0-9]{0,5})?|[^:\[\]]*(?::[0-9]{0,5})?").fullmatch
-_BAD_CHARACTERS = re.compile(r"[\s\x00-\x1f\x7f]")
+_SCHEME = lazy_pattern(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_PORT = lazy_pattern(r"\[[^\]]*\](?::[0-9]{0,5})?|[^:\[\]]*(?::[0-9]{0,5})?").fullmatch
+_BAD_CHARACTERS = lazy_pattern(r"[\s\x00-\x1f\x7f]")
 _REMEDY: Final = (
     "write postgresql://USER@HOST:PORT/DATABASE, with special characters of user and password as % and two hex"
     " digits (@ is %40), or leave the password to PGPASSWORD or a .pgpass file"

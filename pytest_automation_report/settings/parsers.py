@@ -19,6 +19,7 @@ from pytest_automation_report.ci.facts import Shard, without_user
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.table import flag_from
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
+from pytest_automation_report.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,12 +72,12 @@ LONGEST_KEPT_DAYS: Final = 3650
 SIZE_REMEDY: Final = "use a number with KB, MB, GB or TB, such as 500MB"
 
 _UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_SOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]+")
-_TAG: Final = re.compile(r"[A-Za-z0-9_-]+")
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,30}")
-_SHARD: Final = re.compile(r"([0-9]{1,9})(?:\s*/\s*([0-9]{1,9}))?")
-_NUMBER: Final = re.compile(r"[+-]?[0-9]{0,30}(\.[0-9]{0,30})?")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_SOURCE: Final = lazy_pattern(r"[A-Za-z][A-Za-z0-9-]+")
+_TAG: Final = lazy_pattern(r"[A-Za-z0-9_-]+")
+_INTEGER: Final = lazy_pattern(r"[+-]?[0-9]{1,30}")
+_SHARD: Final = lazy_pattern(r"([0-9]{1,9})(?:\s*/\s*([0-9]{1,9}))?")
+_NUMBER: Final = lazy_pattern(r"[+-]?[0-9]{0,30}(\.[0-9]{0,30})?")
+_CONTROL: Final = lazy_pattern(r"[\x00-\x1f\x7f]")
 _STATUSES: Final[Mapping[str, Status]] = {
     "passed": "passed",
     "failure": "failure",
@@ -85,9 +86,9 @@ _STATUSES: Final[Mapping[str, Status]] = {
 }
 _TEMPLATED: Final = ("case", "issue")
 _COMMA_HINT: Final = "(a comma inside a value is written \\,)"
-_HALF_BRACES: Final = re.compile(r"^[0-9]*\}|(?<!\\)\{[0-9]*$")
+_HALF_BRACES: Final = lazy_pattern(r"^[0-9]*\}|(?<!\\)\{[0-9]*$")
 _RUN_KEY_NAMES: Final = ("build", "attempt", "branch", "tag", "commit", "pull_request", "provider")
-PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
+PLACEHOLDER: Final = lazy_pattern(r"\{([^{}]*)\}")
 """A placeholder of a run key, such as ``{build}``: the name of an attribute of `BuildInfo`."""
 
 ChoiceT = TypeVar("ChoiceT", bound=str)

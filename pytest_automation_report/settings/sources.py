@@ -6,11 +6,11 @@ pytest and the console command read different places and must resolve the values
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pytest_automation_report.settings.pytest_config import ini_value
 from pytest_automation_report.settings.table import SETTINGS, Setting, is_override
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ RawValue: TypeAlias = "str | int | float | bool | tuple[object, ...]"
 
 SettingSource: TypeAlias = Literal["command line", "environment", "ini file"]
 
-_COMMA: Final = re.compile(r"(?<!\\),")
+_COMMA: Final = lazy_pattern(r"(?<!\\),")
 
 
 class RawSetting(Value):

@@ -5,12 +5,12 @@ No message of this module shows a token or a part of one, also if the token is i
 
 from __future__ import annotations
 
-import re
 from os.path import exists
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import Token
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.redaction import secret_values
 from pytest_automation_report.values import Value
 
@@ -27,7 +27,7 @@ TOKEN_LIMIT: Final = 4096
 _READ_BYTES: Final = 64 * 1024
 # Hiding a shorter token would hide parts of ordinary words.
 _SHORTEST_HIDDEN: Final = 4
-_UNFILLED: Final = re.compile(r"\$\([\w.-]+\)")
+_UNFILLED: Final = lazy_pattern(r"\$\([\w.-]+\)")
 """A macro of Azure Pipelines without a value, as in builds of forks: Azure leaves its text in the variable."""
 
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
+from pytest_automation_report.text.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +31,9 @@ With it the sender finds those results without decoding all.
 """
 
 _SCHEME: Final = "spooled:"
-_ADDRESS: Final = re.compile(r"spooled:(\S*) ?(.*)", re.DOTALL)
-_is_name = re.compile(r"[A-Za-z0-9_-]{1,80}").fullmatch
-_OTHER: Final = re.compile(r"[^A-Za-z0-9_-]")
+_ADDRESS: Final = lazy_pattern(r"spooled:(\S*) ?(.*)", re.DOTALL)
+_NAME = lazy_pattern(r"[A-Za-z0-9_-]{1,80}")
+_OTHER: Final = lazy_pattern(r"[^A-Za-z0-9_-]")
 
 
 def spooled_address(name: str, shown: str) -> str:
@@ -47,7 +48,7 @@ def spooled_name(worker: str, number: int) -> str:
 
 def is_spooled_name(name: str) -> bool:
     """Return whether a file in the spool may have this name; a forged record can have any."""
-    return _is_name(name) is not None
+    return _NAME.fullmatch(name) is not None
 
 
 def spooled_file(address: str) -> tuple[str, str] | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.artifacts import is_spooled_name
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.terminal import sanitize
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # The patterns include files of killed processes ("~": copies that were not renamed), so that these are removed, too.
-_is_session_name = re.compile(r"\.?[0-9]{8}T[0-9]{6}-[0-9a-f]{8}").fullmatch
-_is_records_name = re.compile(r".+\.records~?", re.DOTALL).fullmatch
-_is_other_name = re.compile(r"session\.json(?:~[0-9]*)?|ledger~?|lock|sender\.log|rejected\.jsonl", re.DOTALL).fullmatch
+_SESSION_NAME = lazy_pattern(r"\.?[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
+_RECORDS_NAME = lazy_pattern(r".+\.records~?", re.DOTALL)
+_OTHER_NAME = lazy_pattern(r"session\.json(?:~[0-9]*)?|ledger~?|lock|sender\.log|rejected\.jsonl", re.DOTALL)
 _FILES: Final = "files"
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _SHOWN_NAMES: Final = 3
@@ -40,7 +41,7 @@ that shows which of them were sent, and its lock.
 
 def is_session_name(name: str) -> bool:
     """Return whether a folder of this name can be a session's, published or hidden."""
-    return _is_session_name(name) is not None
+    return _SESSION_NAME.fullmatch(name) is not None
 
 
 def foreign_in(folder: Path) -> str:
@@ -128,8 +129,8 @@ def _empty(descriptor: int) -> None:
     """Remove the session's files from an open folder: records first, those of `_LAST` last."""
     with _files_folder(descriptor) as files:
         names = _entries(descriptor)
-        records = [name for name in names if _is_records_name(name)]
-        others = [name for name in names if _is_ours(name) and not _is_records_name(name) and name not in _LAST]
+        records = [name for name in names if _RECORDS_NAME.fullmatch(name)]
+        others = [name for name in names if _is_ours(name) and not _RECORDS_NAME.fullmatch(name) and name not in _LAST]
         _unlink(records, descriptor)
         if files is not None:
             _unlink([name for name in os.listdir(files) if is_spooled_name(name)], files)  # noqa: PTH208 - a descriptor
@@ -172,7 +173,7 @@ def named(names: list[str]) -> str:
 
 
 def _is_ours(name: str) -> bool:
-    return _is_records_name(name) is not None or _is_other_name(name) is not None
+    return _RECORDS_NAME.fullmatch(name) is not None or _OTHER_NAME.fullmatch(name) is not None
 
 
 def _is_copy(entry: os.DirEntry[str]) -> bool:

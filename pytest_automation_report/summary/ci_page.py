@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -29,6 +28,7 @@ from pytest_automation_report.summary.findings_lines import (
 )
 from pytest_automation_report.summary.lines import job_lines, run_page
 from pytest_automation_report.text.limits import string
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ SUMMARY_BYTES: Final = 1024 * 1024
 """Maximum size of a summary that GitHub shows for one step; Buildkite's is the same."""
 
 _MAX_REASONS: Final = 20
-_SIGNS: Final = re.compile(r"[^\w\s]|_")
+_SIGNS: Final = lazy_pattern(r"[^\w\s]|_")
 _WORDS: Final = (
     ("failure", "failed"),
     ("error", "error"),

@@ -14,11 +14,13 @@ Lengths named ``units`` are UTF-16 code units, which the API counts. Lengths nam
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_automation_report.text.patterns import lazy_pattern
+
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
 STRING_UNITS = 750
@@ -42,10 +44,10 @@ _EDGE = 256
 _CHUNK = 65_536
 
 # C0 and C1 controls but tab and newline, marks that change the direction of writing, lone surrogates.
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_INVISIBLE = lazy_pattern("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # Colours and cursor moves (CSI), titles and links (OSC), choice of a character set. Nothing else is removed: an escape
 # character that a test is about must stay visible.
-_ANSI = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[()*+][0-9A-Z]")
+_ANSI = lazy_pattern("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[()*+][0-9A-Z]")
 
 
 def utf16_length(text: str) -> int:

@@ -14,6 +14,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.secret_heuristics import (
     MARK,
     Strength,
@@ -84,20 +85,20 @@ _AFTER: Final = (
     rf")(?:secretstr\()?(?:[bfru]{{0,2}}(?=\\{{0,7}}[\"'`]))?(?P<open>{_QUOTE})?"
 )
 _compiled: Final[Callable[[str], re.Pattern[str]]] = lru_cache(maxsize=None)(re.compile)
-_LINE: Final = re.compile(r"[^\n\r\0\\]*(?:\\(?!x00|[rn])[^\n\r\0\\]*)*")
+_LINE: Final = lazy_pattern(r"[^\n\r\0\\]*(?:\\(?!x00|[rn])[^\n\r\0\\]*)*")
 # An unquoted value, up to a space or a separator.
-_WORD: Final = re.compile(
+_WORD: Final = lazy_pattern(
     r"(?:[^\s\0\"'`<>,;&|)}\]\\]+|\\(?!x00|[rn\"'])|[\"'`](?=[a-z0-9_])|"
     r"[,;&|)}\]](?!\s|[\"'<>,;:&|)}\]\\]|$|[a-z_][a-z_. -]{0,30}[=:]))+",
     re.IGNORECASE,
 )
-_PARAMETER: Final = re.compile(r"[^&\s\"'<>#\\]+")
-_FORM_LINE: Final = re.compile(r"[^\r\n\\]+")
-_XML_TEXT: Final = re.compile(r"[^<\n]+")
+_PARAMETER: Final = lazy_pattern(r"[^&\s\"'<>#\\]+")
+_FORM_LINE: Final = lazy_pattern(r"[^\r\n\\]+")
+_XML_TEXT: Final = lazy_pattern(r"[^<\n]+")
 # These two match the reversed text before a name.
-_HEAD: Final = re.compile(r"(?P<name>[\w.$:/-]*)(?P<quote>[\"'`]?)")
-_ALONE: Final = re.compile(r"(?: -| tropxe| x- eralced| tes)?(?P<indent>[ \t]*)(?:[\n\r\0]|00x\\|\Z)")
-_SIBLING: Final = re.compile(r";|,[ ]?[\w-]{1,40}[ ]?[:=]|[ \t]+[A-Za-z_]+=")
+_HEAD: Final = lazy_pattern(r"(?P<name>[\w.$:/-]*)(?P<quote>[\"'`]?)")
+_ALONE: Final = lazy_pattern(r"(?: -| tropxe| x- eralced| tes)?(?P<indent>[ \t]*)(?:[\n\r\0]|00x\\|\Z)")
+_SIBLING: Final = lazy_pattern(r";|,[ ]?[\w-]{1,40}[ ]?[:=]|[ \t]+[A-Za-z_]+=")
 _HEAD_CHARACTERS: Final = 80
 _LINE_CHARACTERS: Final = 2000
 _AFTER_TEXTS: Final = frozenset({"", " ", ",", ")", "]", "}", "+", ";", "\n"})

@@ -22,6 +22,7 @@ from urllib.parse import quote, quote_plus, unquote
 from pytest_automation_report.text import limits
 from pytest_automation_report.text.credential_patterns import without_credentials
 from pytest_automation_report.text.named_secrets import is_named_secret, named_values
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.secret_heuristics import MARK
 
 if TYPE_CHECKING:
@@ -34,18 +35,18 @@ __all__ = [
 ]
 
 # Names of variables that hold a secret.
-_SECRET_NAMES: Final = re.compile(
+_SECRET_NAMES: Final = lazy_pattern(
     "TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|COOKIE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CONN(?:ECTION)?_?STR|"
     "(?:_|^)(?:KEY|PASS|PWD|PAT|DSN|JWT|AUTH)$",
     re.IGNORECASE,
 )
 # Names that look so but hold the path of a secret, or facts about one. PWD is the shell's current folder.
-_INNOCENT_NAMES: Final = re.compile(
+_INNOCENT_NAMES: Final = lazy_pattern(
     "^PWD$|_(?:FILE|PATH|DIR|SOCK|URL|URI|(?<!SECRET_)ID|NAME|USER|TYPE|TTL|EXPIRES?|EXPIRATION)$", re.IGNORECASE
 )
 # The beginning of a URL up to its password; `host:8080` is a port.
-_URL_USER: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@]*:(?![0-9]{1,5}(?:[/?#]|$))")
-_URL_HOST: Final = re.compile(r"@[\w.\[\]:,-]+(?:[/?#]|$)")
+_URL_USER: Final = lazy_pattern(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@]*:(?![0-9]{1,5}(?:[/?#]|$))")
+_URL_HOST: Final = lazy_pattern(r"@[\w.\[\]:,-]+(?:[/?#]|$)")
 
 # All lengths are in characters. A value of any kind is hidden from this length on...
 _MIN_LENGTH: Final = 16
@@ -57,14 +58,14 @@ _MIN_LENGTH_RESPELLED: Final = 6
 _MIN_LENGTH_CUT: Final = 40
 _CUT_PART: Final = 24
 # Programs shorten a value to 'Zq7L...Hg3F': both ends need this many characters, one end alone needs more.
-_ELLIPSIS: Final = re.compile(r"\.\.\.|\u2026")
+_ELLIPSIS: Final = lazy_pattern(r"\.\.\.|\u2026")
 _MIN_BOTH_ENDS: Final = 4
 _MIN_ONE_END: Final = 6
 _ELLIPSIS_WINDOW: Final = 256
 # Bounds the work for texts that repeat the beginning of a value.
 _MAX_TRIES: Final = 8
 # pytest's comparison of two long strings skips equal characters, and shows this many beside them.
-_SKIPPED: Final = re.compile("identical (?:leading|trailing) characters")
+_SKIPPED: Final = lazy_pattern("identical (?:leading|trailing) characters")
 _MIN_LENGTH_SKIPPED: Final = 20
 _SKIPPED_PART: Final = 10
 

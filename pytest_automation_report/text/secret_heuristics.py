@@ -11,6 +11,8 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
+from pytest_automation_report.text.patterns import lazy_pattern
+
 __all__ = ["MARK", "Strength", "is_code", "is_innocent", "is_placeholder", "is_prose", "looks_random"]
 
 MARK: Final = "[redacted]"
@@ -44,35 +46,35 @@ _MIN_RANDOM_LENGTH: Final = 16
 _MAX_DIGITS: Final = {Strength.STRONG: 3, Strength.MEDIUM: 5, Strength.WEAK: 30}
 
 # Punctuation, masks (`****`), colours; names in braces, which a program fills in.
-_MASK: Final = re.compile(r"[^\w]*|[*xX•.#-]+|#[0-9A-Fa-f]{3,8}|<[^<>]*>|\[[A-Za-z ]+\]|\*{2,}.*|.*\*{4,}")
-_PLACEHOLDER: Final = re.compile(
+_MASK: Final = lazy_pattern(r"[^\w]*|[*xX•.#-]+|#[0-9A-Fa-f]{3,8}|<[^<>]*>|\[[A-Za-z ]+\]|\*{2,}.*|.*\*{4,}")
+_PLACEHOLDER: Final = lazy_pattern(
     r"\$\{.*|\$\(.*|\{\{.*|\{[\w.!:]*\}?|%\(\w+\)?s?|%[srd]|\$[A-Za-z_]\w*|%\w+%|your[_ -].*|<.*|![a-z]+ .*|@\w+@",
     re.IGNORECASE,
 )
-_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?[a-z%]?")
-_WORDS: Final = re.compile(r"[A-Za-z]+(?:[_ .:/-][A-Za-z]+)*[.:!?]?")
+_NUMBER: Final = lazy_pattern(r"[+-]?[0-9]+(?:\.[0-9]+)?[a-z%]?")
+_WORDS: Final = lazy_pattern(r"[A-Za-z]+(?:[_ .:/-][A-Za-z]+)*[.:!?]?")
 # The name of a variable or of a member: `AWS_ACCESS_KEY_ID`, `aws_session_token`, `Page.NextMarker`.
-_NAME: Final = re.compile(
+_NAME: Final = lazy_pattern(
     "[A-Z]+(?:_[A-Z]+)+|[A-Za-z]+(?:[.][A-Za-z]+)+|[a-z]+(?:[_-][a-z]+)*[_-](?:id|key|name|secret|token)"
 )
-_MESSAGE: Final = re.compile(
+_MESSAGE: Final = lazy_pattern(
     r".*(?:^|[ ])(?:is|are|was|must|may|should|cannot|can't|required|invalid|incorrect|missing|expired|not|too|field|"
     r"characters|found|enter|please|denied|failed|does|do|has|have)(?:[ .,!]|$)",
     re.IGNORECASE | re.DOTALL,
 )
 # A list, a mapping, a call, a subscript; names joined by dots, the last of them perhaps before a bracket.
-_CODE: Final = re.compile(r"[\[({]|(?:await |not )?(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*[(\[]")
-_DOTTED: Final = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)*(?:[)\]}].*)?")
-_OPERATORS: Final = re.compile(
+_CODE: Final = lazy_pattern(r"[\[({]|(?:await |not )?(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*[(\[]")
+_DOTTED: Final = lazy_pattern(r"[A-Za-z_]+(?:\.[A-Za-z_]+)*(?:[)\]}].*)?")
+_OPERATORS: Final = lazy_pattern(
     r"(?:^|\s)(?:if|else|or|and|not|await|lambda|in|is|class|new|extends|function|async|yield|[-+*/%|&<>=]=?)(?:\s|$)"
 )
-_PROSE: Final = re.compile(
+_PROSE: Final = lazy_pattern(
     r"^[A-Z(`]|[.:!?]$|[(,]|(?:^|\s)(?:the|a|an|of|to|for|if|or|and|is|in|on|by|with|from|that|this|was|used)\s"
 )
-_UUID: Final = re.compile("[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_UUID: Final = lazy_pattern("[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 # `s3_session_auth`, `AWS4-HMAC-SHA256`: words with a number at their ends.
-_JOINED: Final = re.compile(r"[A-Za-z]*[0-9]{0,4}(?:[_./-][A-Za-z]*[0-9]{0,4})+")
-_TOKEN_LIKE: Final = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[\w.~+/=!@#$%^&*-]+")
+_JOINED: Final = lazy_pattern(r"[A-Za-z]*[0-9]{0,4}(?:[_./-][A-Za-z]*[0-9]{0,4})+")
+_TOKEN_LIKE: Final = lazy_pattern(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[\w.~+/=!@#$%^&*-]+")
 
 
 def looks_random(value: str, shortest: int = _MIN_RANDOM_LENGTH) -> bool:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.text.named_secrets import SecretSpan
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.secret_heuristics import Strength, is_innocent
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ _POSITIONS: Final = (
     ("ure:\n", "ignature:\n(?P<bare>[0-9a-f]{64})"),
 )
 _compiled: Final[Callable[[str], re.Pattern[str]]] = lru_cache(maxsize=None)(re.compile)
-_WHERE: Final = re.compile(r"where b?(?P<quote>['\"])")
-_QUOTED: Final = {quote: re.compile(rf"((?:[^\\\n{quote}]|\\.)+){quote} = ") for quote in "\"'"}
-_NAMED: Final = re.compile(
+_WHERE: Final = lazy_pattern(r"where b?(?P<quote>['\"])")
+_QUOTED: Final = {quote: lazy_pattern(rf"((?:[^\\\n{quote}]|\\.)+){quote} = ") for quote in "\"'"}
+_NAMED: Final = lazy_pattern(
     r"(?:passw(?:or)?d|passphrase|secret|token|api_?key|(?:access|private|secret)_key|pwd)(?:\(\))?[ ]*\Z",
     re.IGNORECASE,
 )

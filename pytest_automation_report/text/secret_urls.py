@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.secret_heuristics import MARK, Strength, is_innocent, is_placeholder
 
 __all__ = ["without_parameters", "without_users"]
@@ -18,20 +19,20 @@ _OTHER_NAMES: Final = "auth|key|pass"
 _SIGNATURE_NAMES: Final = (
     "sig|signature|X-Amz-Credential|X-Amz-Security-Token|X-Amz-Signature|X-Goog-Credential|X-Goog-Signature"
 )
-_PARAMETER: Final = re.compile(
+_PARAMETER: Final = lazy_pattern(
     rf"[?&](?:(?P<sure>{_SURE_NAMES})|(?P<other>{_OTHER_NAMES})|{_SIGNATURE_NAMES})=(?P<value>[^&\s\"'<>#\\]+)",
     re.IGNORECASE,
 )
 
-_USER: Final = re.compile(r"://([^\s/?#@:\"'<>\\\[]*)([:@])")
-_PORT: Final = re.compile(r"[0-9]{1,5}(?=[/?#\s\"'<>),;\]}`\\]|\Z)")
+_USER: Final = lazy_pattern(r"://([^\s/?#@:\"'<>\\\[]*)([:@])")
+_PORT: Final = lazy_pattern(r"[0-9]{1,5}(?=[/?#\s\"'<>),;\]}`\\]|\Z)")
 # An "@" before a host. Passwords may contain it, so the last one counts.
-_AT: Final = re.compile(r"@(?=(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?(?:[/?#\s\"'<>(),;\]}`\\&]|\Z))")
+_AT: Final = lazy_pattern(r"@(?=(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?(?:[/?#\s\"'<>(),;\]}`\\&]|\Z))")
 # The scheme of a URL and the quote before it, read backwards.
-_SCHEME: Final = re.compile(r"[\w+.:-]*([\"'`]\\{0,3})?")
-_QUOTED: Final = {quote: re.compile(rf"(?:[^\\\n{quote}]|\\.)*") for quote in "\"'`"}
-_RUN: Final = re.compile(r"[^\s<>]*")
-_LINE: Final = re.compile(r"[^\r\n]*")
+_SCHEME: Final = lazy_pattern(r"[\w+.:-]*([\"'`]\\{0,3})?")
+_QUOTED: Final = {quote: lazy_pattern(rf"(?:[^\\\n{quote}]|\\.)*") for quote in "\"'`"}
+_RUN: Final = lazy_pattern(r"[^\s<>]*")
+_LINE: Final = lazy_pattern(r"[^\r\n]*")
 _MAX_PASSWORD_LENGTH: Final = 256
 _MAX_SCHEME_LENGTH: Final = 40
 _MIN_TOKEN_LENGTH: Final = 16

@@ -6,10 +6,10 @@ runner. Every foreign text passes here before it is printed or logged.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from pytest_automation_report.text.limits import cut_end, visible
+from pytest_automation_report.text.patterns import lazy_pattern
 
 __all__ = [
     "FOREIGN_UNITS",
@@ -22,11 +22,11 @@ FOREIGN_UNITS: Final = 200
 """Longest foreign text in a line, in UTF-16 units."""
 
 # Commands that runners accept anywhere in a line: ##[error], ##vso[...] and ##teamcity[...].
-_ANYWHERE: Final = re.compile(r"##(?=\w{0,16}\[)")
+_ANYWHERE: Final = lazy_pattern(r"##(?=\w{0,16}\[)")
 # Commands at the beginning of a line: GitHub's ::add-mask::, GitLab's section_start:, the groups of Buildkite.
-_AT_START: Final = re.compile(r"\s*(?:::|section_(?:start|end):|---|\+\+\+|~~~|\^\^\^)")
+_AT_START: Final = lazy_pattern(r"\s*(?:::|section_(?:start|end):|---|\+\+\+|~~~|\^\^\^)")
 # Marks that change the order or the joining of letters. Texts of several languages need them, so `visible` keeps them.
-_INVISIBLE: Final = re.compile("[\u200b-\u200f\u2028\u2029\u2060-\u2064\u061c\ufeff\ufff9-\ufffb]")
+_INVISIBLE: Final = lazy_pattern("[\u200b-\u200f\u2028\u2029\u2060-\u2064\u061c\ufeff\ufff9-\ufffb]")
 
 
 def sanitize(text: str, units: int = FOREIGN_UNITS) -> str:
