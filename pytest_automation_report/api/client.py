@@ -168,9 +168,17 @@ class Client(ABC):
         """Return the flaky tests of a source; only a server of ours has them."""
         return self._read(f"/automation/sources/{source_id}/flaky", _query({"branch": branch}), _result)
 
-    def run(self, run_id: int, *, has_threads: bool = True) -> Run:
+    def results_document(self, run_id: int, *, after: int = 0, status_id: Iterable[int] = ()) -> Json:
+        """Return whole results of a run after the one of this id; only a server of ours has them.
+
+        The member ``tests`` has them, ``next`` is the id for the next request, None at the end.
+        """
+        query = _query({"after": after, "status_id": status_id})
+        return self._read(f"/automation/runs/{run_id}/results", query, _result)
+
+    def run(self, run_id: int, *, has_threads: bool = True, expands: Iterable[RunExpand] = ()) -> Run:
         """Return a run with its threads; ``has_threads`` as in `runs`."""
-        query = _query({"threads": self._threads(has_threads=has_threads)})
+        query = _query({"threads": self._threads(has_threads=has_threads), "expands": expands})
         return self._read(f"/automation/runs/{run_id}", query, run_from)
 
     def run_tests(

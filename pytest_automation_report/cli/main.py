@@ -16,6 +16,7 @@ from pytest_automation_report import __version__
 from pytest_automation_report.cli.context import Exit, echo_stderr
 from pytest_automation_report.cli.doctor import doctor
 from pytest_automation_report.cli.exec import execute
+from pytest_automation_report.cli.export import export
 from pytest_automation_report.cli.findings import flaky, gate
 from pytest_automation_report.cli.help import add_help
 from pytest_automation_report.cli.milestone import milestone
@@ -65,6 +66,7 @@ main.add_command(milestone)
 main.add_command(execute)
 main.add_command(flaky)
 main.add_command(gate)
+run.add_command(export)
 main.add_command(run)
 main.add_command(send)
 main.add_command(serve)

@@ -24,6 +24,7 @@ from pytest_automation_report.cli.context import (
     setting_options,
     with_exit_codes,
 )
+from pytest_automation_report.cli.failure_texts import failures_as_markdown
 from pytest_automation_report.cli.help import CommandGroup
 from pytest_automation_report.cli.last_runs import (
     NOT_FOUND,
@@ -275,17 +276,32 @@ def _echo_runs(configuration: Configuration, runs: Sequence[Run]) -> None:
 @run.command()
 @_RUN_ID
 @click.option("--json", "is_json", is_flag=True, help="Print the run as the server's JSON document.")
+@click.option("--markdown", "is_markdown", is_flag=True, help="Print its failures as Markdown, one of each reason.")
+@click.option("--test", metavar="TEST", help="Print only this test as Markdown: its node id, folder.name or key.")
 @setting_options(*CONNECTION, *WHICH)
 @with_exit_codes
-def show(chosen: int | None, *, is_json: bool, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def show(
+    chosen: int | None,
+    *,
+    is_json: bool,
+    is_markdown: bool,
+    test: str | None,
+    **options: Any,  # noqa: ANN401 - click passes the settings' options
+) -> int:
     """Print the id of the run RUN_ID or of --run-key; its content and how to look at it are on stderr.
 
-    Without either it is the newest run of the project, or of the source if the settings name one.
+    Without either it is the newest run of the project, or of the source if the settings name one. With --markdown or
+    --test it prints failures in full, to paste into an issue or into a chat with an assistant.
     """
+    if is_json and (is_markdown or test is not None):
+        raise click.UsageError("--json and --markdown are two forms: choose one")
     configuration, token = configured_for(chosen, options, is_source_needed=False)
     is_named = configuration.run_id is not None or "run_key" in configuration.origins
     with connected_to(configuration, token) as client:
         run_id = find_run(client, configuration) if is_named else last_run(client, configuration)
+        if is_markdown or test is not None:
+            click.echo(failures_as_markdown(client, run_id, test), nl=False)
+            return Exit.DONE
         shown = client.run(run_id)
     if is_json:
         click.echo(json.dumps(shown.document, indent=2))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Application: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _DOCUMENT = "urn:contract"
-_OUTSIDE = re.compile(r"/healthz|/artifacts.*|/api/v1/automation/(runs/[0-9]+/findings|sources/[0-9]+/flaky)")
+_OUTSIDE = re.compile(r"/healthz|/artifacts.*|/api/v1/automation/(runs/[0-9]+/(findings|results)|sources/[0-9]+/flaky)")
 """Paths of the embedded server that the contract does not have."""
 
 _EXTRA_STATUSES = frozenset({405, 413, 415, 500})

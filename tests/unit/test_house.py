@@ -87,6 +87,7 @@ TESTED_ELSEWHERE = {
     "server/http/request_body": "unit/server/http/test_requests.py",
     "server/http/resources": "unit/server/http/test_runs.py",
     "server/http/views": "unit/server/http/test_runs.py",
+    "server/http/whole_results": "unit/server/store/test_whole_results.py",
     "server/pages/rendering": "unit/server/pages/test_texts.py",
     "server/pages/assets": "unit/server/pages/test_site.py",
     "server/pages/charts": "unit/server/pages/test_texts.py",

@@ -16,7 +16,7 @@ ROOT = Path(pytest_automation_report.__file__).parent
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"text", "findings", "failures", "errors", "values"}),
     frozenset({"api"}),
-    frozenset({"recording", "spool", "ci", "server"}),
+    frozenset({"recording", "spool", "ci", "server", "export"}),
     frozenset({"delivery", "settings", "annotations"}),
     frozenset({"summary", "checks", "junit"}),
     frozenset({"session", "cli"}),
@@ -35,6 +35,7 @@ TABLE: dict[str, frozenset[str]] = {
         "findings": "",
         "failures": "text",
         "api": "text errors values",
+        "export": "failures api text",
         "recording": "api text values",
         "ci": "api text values",
         "spool": "api text errors values",
@@ -46,7 +47,7 @@ TABLE: dict[str, frozenset[str]] = {
         "checks": "delivery server spool api text errors values",
         "summary": "settings recording spool ci api text errors values",
         "session": "annotations checks junit summary delivery settings recording spool ci api text errors values",
-        "cli": "checks junit summary delivery settings recording spool ci server failures api text errors",
+        "cli": "checks junit summary delivery settings recording spool ci server export failures api text errors",
     }.items()
 }
 """What each folder may import, beside itself."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import falcon
 from falcon.routing import BaseConverter
 
-from pytest_automation_report.server.http import findings, resources
+from pytest_automation_report.server.http import findings, resources, whole_results
 from pytest_automation_report.server.http.artifacts import ArtifactResource, ArtifactsResource
 from pytest_automation_report.server.http.middleware import HEALTH, AccessLog, RequestGuard, ServerOptions
 from pytest_automation_report.server.store.artifact_urls import PATH as ARTIFACTS
@@ -60,7 +60,7 @@ def create_application(
 def _add_api_routes(
     application: falcon.App[falcon.Request, falcon.Response], store: Store, options: ServerOptions
 ) -> None:
-    """Add the routes of the contract, and of findings; for an id that its converter refuses, falcon answers 404."""
+    """Add the routes of the contract, and those beside it; for an id that its converter refuses, falcon answers 404."""
     runs, sources = f"{_API}/automation/runs", f"{_API}/automation/sources"
     project = f"{_API}/projects/{{project_id:id}}/automation"
     application.add_route(
@@ -76,6 +76,7 @@ def _add_api_routes(
     application.add_route(f"{runs}/threads/{{thread_id:id}}/complete", resources.ThreadCompletionResource(store))
     application.add_route(f"{sources}/{{source_id:id}}", resources.SourceResource(store))
     application.add_route(f"{runs}/{{run_id:id}}/findings", findings.RunFindingsResource(store))
+    application.add_route(f"{runs}/{{run_id:id}}/results", whole_results.RunResultsResource(store))
     application.add_route(f"{sources}/{{source_id:id}}/flaky", findings.SourceFlakyResource(store))
 
 

@@ -153,6 +153,12 @@ TEST_PAGE: Final[Query] = {
 }
 """Parameters of the list of a run's tests."""
 
+WHOLE_RESULTS: Final[Query] = {
+    "after": _in_range(range(INT64_MAX + 1), 0),
+    "status_id": _numbers(range(1, 5)),
+}
+"""Parameters of the whole results of a run, which are beside the contract."""
+
 SOURCE_QUERY: Final[Query] = {"expands": _some_of(SOURCE_REFERENCES)}
 """Parameters of one source."""
 

@@ -23,7 +23,7 @@ from unit.server.http import (
 from unit.server.http.test_capacity import full, limit
 from unit.server.http.test_statuses import database
 from unit.server.pages import test_handlers
-from unit.server.store import test_findings, test_maintenance, test_migrations
+from unit.server.store import test_findings, test_maintenance, test_migrations, test_whole_results
 from unit.server.store.test_findings import runs
 from unit.server.store.test_maintenance import filled
 
@@ -51,6 +51,7 @@ MODULES = (
     test_runs,
     test_statuses,
     test_maintenance,
+    test_whole_results,
 )
 WITHOUT_SQL_OF_ITS_OWN = {
     "http/test_contract": "the double of the contract",

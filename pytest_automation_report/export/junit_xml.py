@@ -1,0 +1,159 @@
+"""Write a run as JUnit XML, in the form that Jenkins accepts.
+
+Attempts are in the form of Maven Surefire: ``flakyFailure`` and ``flakyError`` in a test that passed at last,
+``rerunFailure`` and ``rerunError`` in one that did not. The schema of Jenkins allows neither file nor line of a test,
+so the tests of one file are one suite, which has the file. The user's fields and artifacts are lines in
+``system-out``, as `submit` and Testmo's own tool read them.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.api.models import FieldType
+from pytest_automation_report.api.urls import is_web_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pytest_automation_report.export.results import Attempt, ExportedRun, ExportedTest, Problem
+
+__all__ = ["junit_xml"]
+
+# Characters that XML 1.0 does not allow, written as pytest's own XML writes them.
+_NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_BYTE: Final = 0xFF
+_SPACES: Final = {ord(space): f"&#{ord(space)};" for space in "\t\n\r"}
+_MICROSECONDS: Final = 1_000_000
+_END_OF_PROPERTY: Final = "[[/PROPERTY]]"
+
+
+def junit_xml(run: ExportedRun, tests: Iterable[ExportedTest]) -> Iterator[str]:
+    """Yield the document in pieces, one suite for each file in the order of its first test."""
+    suites: dict[str, list[ExportedTest]] = {}
+    for test in tests:
+        suites.setdefault(test.file or test.folder, []).append(test)
+    every = [test for suite in suites.values() for test in suite]
+    yield '<?xml version="1.0" encoding="utf-8"?>\n'
+    yield (
+        f"<testsuites name={_quoted(run.source or run.name or f'run {run.id}')}{_counts(every)}"
+        f' time="{_seconds(_elapsed(every))}">\n'
+    )
+    for name, suite in suites.items():
+        yield from _suite(name, suite, run)
+    yield "</testsuites>\n"
+
+
+def _suite(name: str, tests: Sequence[ExportedTest], run: ExportedRun) -> Iterator[str]:
+    skipped = sum(test.verdict in {"skipped", "other"} for test in tests)
+    file = next((test.file for test in tests if test.file), None)
+    timestamp = f" timestamp={_quoted(run.created_at)}" if run.created_at else ""
+    yield (
+        f"  <testsuite name={_quoted(name or run.name or 'tests')}{_counts(tests)}"
+        f' skipped="{skipped}" time="{_seconds(_elapsed(tests))}"{timestamp}'
+        f"{f' file={_quoted(file)}' if file else ''}>\n"
+    )
+    for test in tests:
+        yield _case(test)
+    yield "  </testsuite>\n"
+
+
+def _case(test: ExportedTest) -> str:
+    content = "".join([*_outcome(test), *_attempts(test), *_outputs(test)])
+    # The key of a module, and of a case without a class, is made of the name alone: a class would change it.
+    is_alone = test.key == sha256(test.name.encode("utf-8", "surrogatepass")).hexdigest()
+    classname = "" if is_alone else f" classname={_quoted(test.folder)}"
+    start = f'    <testcase name={_quoted(test.name)}{classname} time="{_seconds(test.elapsed or 0)}"'
+    return f"{start}>\n{content}    </testcase>\n" if content else f"{start}/>\n"
+
+
+def _outcome(test: ExportedTest) -> Iterator[str]:
+    """Yield the elements of a test's status; a test that passed has none."""
+    problems = test.problems
+    if problems:
+        yield from map(_element, problems)
+    elif test.verdict == "failed":
+        yield "      <failure/>\n"
+    elif test.verdict != "passed":
+        yield f"      <skipped message={_quoted(test.status or 'skipped')}/>\n"
+
+
+def _element(problem: Problem) -> str:
+    message = f" message={_quoted(problem.message)}" if problem.message else ""
+    type_ = f" type={_quoted(problem.type)}" if problem.type else ""
+    return f"      <{problem.kind}{message}{type_}>{_text(problem.text)}</{problem.kind}>\n"
+
+
+def _attempts(test: ExportedTest) -> Iterator[str]:
+    """Yield an element for each attempt before the last one."""
+    word = "flaky" if test.verdict == "passed" else "rerun"
+    for attempt in test.earlier_attempts:
+        name = f"{word}{'Error' if attempt.is_error else 'Failure'}"
+        yield (
+            f"      <{name} message={_quoted(attempt.message)} type={_quoted(_type(attempt))}>"
+            f"<stackTrace>{_text(attempt.text)}</stackTrace></{name}>\n"
+        )
+
+
+def _type(attempt: Attempt) -> str:
+    """Return the type of an attempt's exception, which the schema requires."""
+    return attempt.type or attempt.status
+
+
+def _outputs(test: ExportedTest) -> Iterator[str]:
+    parts = [part for part in (test.output("Output"), test.output("Log")) if part]
+    parts += _printed_annotations(test)
+    if parts:
+        yield f"      <system-out>{_text(chr(10).join(parts))}</system-out>\n"
+    if errors := test.output("Errors"):
+        yield f"      <system-err>{_text(errors)}</system-err>\n"
+
+
+def _printed_annotations(test: ExportedTest) -> Iterator[str]:
+    """Yield the user's fields and artifacts as lines of output; what such a line cannot hold is left out."""
+    for field in test.user_fields:
+        value, name = (field.value or "").strip(), field.name
+        if not value or "\n" in name or "=" in name or "]]" in name:
+            continue
+        if "\n" not in value:
+            yield f"[[PROPERTY|{name}={value}]]"
+        elif field.type is not FieldType.HTML and _END_OF_PROPERTY not in value:
+            yield f"[[PROPERTY|{name}]]\n{value}\n{_END_OF_PROPERTY}"
+    for artifact in test.artifacts:
+        if is_web_address(artifact.url) and "]" not in artifact.url:
+            yield f"[[ATTACHMENT|{artifact.url}]]"
+
+
+def _counts(tests: Sequence[ExportedTest]) -> str:
+    errors = sum(test.is_error for test in tests)
+    failures = sum(test.verdict == "failed" for test in tests) - errors
+    return f' tests="{len(tests)}" failures="{failures}" errors="{errors}"'
+
+
+def _elapsed(tests: Iterable[ExportedTest]) -> int:
+    return sum(test.elapsed or 0 for test in tests)
+
+
+def _seconds(microseconds: int) -> str:
+    return f"{microseconds / _MICROSECONDS:.6f}"
+
+
+def _quoted(text: str) -> str:
+    # Readers turn each kind of space in an attribute into a blank, unless it is written as a reference.
+    return f'"{escape(_allowed(text)).translate(_SPACES)}"'
+
+
+def _text(text: str) -> str:
+    return escape(_allowed(text), quote=False).replace("\r", "&#13;")
+
+
+def _allowed(text: str) -> str:
+    return _NOT_IN_XML.sub(_visible, text)
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"#x{code:02X}" if code <= _BYTE else f"#x{code:04X}"

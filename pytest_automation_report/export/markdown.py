@@ -1,0 +1,246 @@
+"""Write a run, or one of its failures, as Markdown: for a comment on a pull request, and to paste into an assistant.
+
+Texts of tests stand in code only, where neither Markdown nor HTML reads them and no @name gets a message.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.export.results import OUTPUTS
+from pytest_automation_report.failures.markdown import ReportedFailure, code_block, code_span, failure_markdown
+from pytest_automation_report.text.limits import cut_end, visible, without_ansi
+from pytest_automation_report.text.terminal import pluralize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.export.results import ExportedRun, ExportedTest
+
+__all__ = ["COMMENT_BYTES", "comment", "markdown_of"]
+
+COMMENT_BYTES: Final = 60_000
+"""Longest comment in bytes: GitHub refuses one of more than 65,536 characters."""
+
+_LISTED: Final = 20
+_REASONS: Final = 10
+_LINE_UNITS: Final = 160
+_TEXT_CHARACTERS: Final = 6_000
+_OUTPUT_CHARACTERS: Final = 2_000
+_SHORT_COMMIT: Final = 7
+_MICROSECONDS: Final = 1_000_000
+_MINUTE: Final = 60
+_CHANGES: Final = (
+    ("newly_failing", "new failure", "new failures"),
+    ("still_failing", "still failing", "still failing"),
+    ("fixed", "fixed", "fixed"),
+    ("flaky", "flaky", "flaky"),
+    ("slower", "slower", "slower"),
+)
+
+
+def markdown_of(
+    test: ExportedTest, run: ExportedRun | None = None, *, command: str = "", changes: Sequence[str] = ()
+) -> str:
+    """Return one test as Markdown, with all that helps to find the cause of its failure.
+
+    ``command`` runs the test again; ``changes`` are sentences about the runs before.
+    """
+    problems = test.problems
+    first = next(iter(problems), None)
+    facts = [_status_word(test), *(f"{name.lower()} {code(value)}" for name, value in _run_facts(run).items())]
+    if test.attempt_count > 1:
+        facts.append(f"{test.attempt_count} attempts")
+    failure = ReportedFailure(
+        title=_clean(test.title),
+        text=_clean(first.text) if first else "",
+        message=_clean(first.message) if first else "",
+        type_name=_clean(first.type) if first else "",
+        place=_clean(_place(test)) if test.file else "",
+        sentence=". ".join([", ".join(facts), *changes]) + ".",
+        command=_clean(command),
+    )
+    parts = [failure_markdown(failure).rstrip()]
+    texts = [
+        *(("Then" if problem.kind == "failure" else "Then an error", problem.text) for problem in problems[1:]),
+        *((f"Attempt {attempt.number}", attempt.text) for attempt in test.earlier_attempts),
+        *((name, test.output(name)) for name in OUTPUTS),
+    ]
+    parts += [f"{title}:\n\n{block(text, _OUTPUT_CHARACTERS)}" for title, text in texts if text]
+    return "\n\n".join(parts) + "\n"
+
+
+def comment(
+    run: ExportedRun,
+    failures: Sequence[ExportedTest],
+    findings: Json | None = None,
+    *,
+    url: str = "",
+    max_bytes: int = COMMENT_BYTES,
+) -> str:
+    """Return a run for a comment on a pull request: verdict, new failures, reasons, flaky tests, texts of failures.
+
+    ``findings`` is None for a server without them. Texts that do not fit into ``max_bytes`` are left out.
+    """
+    names = {test.key: test for test in failures}
+    head = [*_verdict(run, findings, url), *_new_failures(failures, findings), *_reasons(findings), *_flaky(findings)]
+    text = "\n".join(head)
+    remark = "\n\nThe texts of further failures are left out."
+    for test in _representatives(failures, names, findings):
+        if not test.problems:
+            continue
+        details = "\n\n" + _details(test)
+        if len((text + details + remark).encode()) > max_bytes:
+            text += remark
+            break
+        text += details
+    return text + "\n"
+
+
+def code(text: str) -> str:
+    """Return a foreign text as one line of code."""
+    line = cut_end(re.sub(r"\s+", " ", _clean(text)).strip(), _LINE_UNITS)
+    if not line:
+        return ""
+    return code_span(line)
+
+
+def block(text: str, characters: int) -> str:
+    """Return a foreign text as a block of code; of a long one the end, which has the error of a traceback."""
+    shown = _clean(text).strip("\n")
+    if len(shown) > characters:
+        shown = f"... {len(shown) - characters} characters left out ...\n{shown[-characters:]}"
+    return code_block(shown, "text")
+
+
+def _clean(text: str) -> str:
+    return visible(without_ansi(text))
+
+
+def _verdict(run: ExportedRun, findings: Json | None, url: str) -> list[str]:
+    if run.failed:
+        reasons = len(findings["reasons"]) if findings is not None else 0
+        reason_text = f", for {pluralize(reasons, 'reason')}" if reasons > 1 else ""
+        verdict = f"❌ {run.failed:,} of {pluralize(run.total, 'test')} failed{reason_text}"
+    elif run.total:
+        verdict = f"✅ {'Test' if run.total == 1 else f'All {run.total:,} tests'} ran without a failure"
+    else:
+        verdict = "No test ran"
+    facts = [f"[run {run.id}](<{url}>)" if url else f"run {run.id}", *([code(run.source)] if run.source else [])]
+    facts += [f"{name.lower()} {code(value)}" for name, value in _run_facts(run).items()]
+    if run.elapsed:
+        facts.append(_duration(run.elapsed))
+    if not run.is_completed:
+        facts.append("not completed yet")
+    changes = _changes(findings)
+    return [f"### {verdict}", "", " · ".join(facts), *(["", changes] if changes else [])]
+
+
+def _run_facts(run: ExportedRun | None) -> Mapping[str, str]:
+    if run is None:
+        return {}
+    facts = {"Branch": run.branch, "Commit": run.commit[:_SHORT_COMMIT]}
+    return {name: value for name, value in facts.items() if value}
+
+
+def _changes(findings: Json | None) -> str:
+    """Return what changed since the base in one sentence."""
+    if findings is None:
+        return ""
+    base, counts = findings["base"], findings["counts"]
+    if base is None:
+        return "There is no earlier run to be compared with."
+    parts = [f"{counts[name]} {one if counts[name] == 1 else many}" for name, one, many in _CHANGES if counts[name]]
+    commit = f" ({code(str(base['commit'])[:_SHORT_COMMIT])})" if base.get("commit") else ""
+    if not parts:
+        return f"Nothing changed since run {base['run']}{commit}."
+    return f"**{', '.join(parts)}** since run {base['run']}{commit}."
+
+
+def _new_failures(failures: Sequence[ExportedTest], findings: Json | None) -> list[str]:
+    """Return the list of new failures, or of all if nothing is known of earlier runs."""
+    messages = {test.key: test.message for test in failures}
+    if findings is None or findings["base"] is None:
+        rows, count, title = [(test.title, test.key) for test in failures], len(failures), "Failed"
+    else:
+        entries = findings["tests"]["newly_failing"]
+        rows = [(_title(entry), entry["key"]) for entry in entries]
+        count, title = findings["counts"]["newly_failing"], "New failures"
+    lines = [_row(name, messages.get(key, "")) for name, key in rows[:_LISTED]]
+    return _section(title, lines, count)
+
+
+def _reasons(findings: Json | None) -> list[str]:
+    reasons = [] if findings is None else findings["reasons"]
+    if len(reasons) < 2:  # noqa: PLR2004 - one reason is in the list of failures already
+        return []
+    lines = [
+        f"- {pluralize(reason['count'], 'test')}{', new' if reason['is_new'] else ''}: {code(reason['title'])}"
+        + (f" in {code(reason['place'])}" if reason["place"] else "")
+        for reason in reasons[:_REASONS]
+    ]
+    return _section("Reasons", lines, len(reasons))
+
+
+def _flaky(findings: Json | None) -> list[str]:
+    tests = [] if findings is None else [test for test in findings["flaky"] if test["state"] == "flaky"]
+    lines = [f"- {code(_title(test))}: failed in {test['failed']} of {test['runs']} runs" for test in tests[:_LISTED]]
+    return _section("Flaky", lines, len(tests))
+
+
+def _section(title: str, lines: Sequence[str], count: int) -> list[str]:
+    if not lines:
+        return []
+    more = [f"- and {count - len(lines):,} more"] if count > len(lines) else []
+    return ["", f"#### {title} ({count:,})", "", *lines, *more]
+
+
+def _row(name: str, message: str) -> str:
+    first_line = message.strip().partition("\n")[0]
+    return f"- {code(name)}: {code(first_line)}" if code(first_line) else f"- {code(name)}"
+
+
+def _representatives(
+    failures: Sequence[ExportedTest], names: Mapping[str, ExportedTest], findings: Json | None
+) -> Iterable[ExportedTest]:
+    """Yield a test of each reason, new reasons first; without reasons all failures."""
+    if findings is None or not findings["reasons"]:
+        yield from failures
+        return
+    for reason in sorted(findings["reasons"], key=lambda reason: not reason["is_new"]):
+        test = next((names[key] for key in reason["keys"] if key in names), None)
+        if test is not None:
+            yield test
+
+
+def _details(test: ExportedTest) -> str:
+    """Return the text of a failure, closed until a reader opens it."""
+    texts = [block(problem.text, _TEXT_CHARACTERS) for problem in test.problems]
+    summary = visible(cut_end(test.title, _LINE_UNITS))
+    # GitHub reads no Markdown in a summary, so the name is HTML with each special character as a reference.
+    safe = re.sub(r"[^\w\s]|_", lambda sign: f"&#{ord(sign[0])};", re.sub(r"\s+", " ", summary))
+    return "\n".join([f"<details><summary><code>{safe}</code></summary>", "", "\n\n".join(texts), "", "</details>"])
+
+
+def _title(entry: Json) -> str:
+    folder, name = str(entry["folder"]), str(entry["name"])
+    return name if folder in {"", name} else f"{folder}.{name}"
+
+
+def _place(test: ExportedTest) -> str:
+    return f"{test.file}:{test.line}" if test.line else str(test.file)
+
+
+def _status_word(test: ExportedTest) -> str:
+    if test.verdict == "failed":
+        return "Error" if test.is_error else "Failed"
+    return "Flaky" if test.is_flaky else (test.status or test.verdict).capitalize()
+
+
+def _duration(microseconds: int) -> str:
+    seconds = microseconds / _MICROSECONDS
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // _MINUTE)} min {int(seconds % _MINUTE):02d} s"

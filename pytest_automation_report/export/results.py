@@ -1,0 +1,273 @@
+"""A run and its results as values, read from the documents of the API.
+
+A server of ours has whole results. A Testmo instance lists results without texts: then fields, files and attempts are
+missing, and the forms have less.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from pytest_automation_report.api.models import Artifact, Field, FieldType
+from pytest_automation_report.api.step_markup import parse_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_automation_report.api.models import Json
+
+__all__ = ["OUTPUTS", "Attempt", "ExportedRun", "ExportedTest", "Problem", "Verdict"]
+
+Verdict: TypeAlias = Literal["passed", "failed", "skipped", "other"]
+"""The meaning of a result: ``other`` is neither passed nor failed nor skipped, such as untested."""
+
+OutputName: TypeAlias = Literal["Output", "Errors", "Log"]
+
+OUTPUTS: Final[tuple[OutputName, ...]] = ("Output", "Errors", "Log")
+"""Names of the fields with captured output."""
+
+_SUCCESS, _FAILURE = 2, 3
+_SKIPPED: Final = "skipped"
+_PROBLEM: Final = re.compile(r"(Failure|Error)(?: \[.*\])?", re.DOTALL)
+_ATTEMPT: Final = re.compile(r"Attempt ([1-9][0-9]{0,8})")
+_ATTEMPTS: Final = "Attempts"
+# Fields whose content a form has in a place for it; all others are the user's.
+_PLACED: Final = {*OUTPUTS, _ATTEMPTS, "Skipped", "Steps"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The text of one failure, or of a skip: ``kind`` is ``failure``, ``error`` or ``skipped``."""
+
+    kind: Literal["failure", "error", "skipped"]
+    message: str
+    type: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt before the last one; ``number`` counts from 1, ``status`` is the word that the client sent."""
+
+    number: int
+    status: str
+    message: str
+    type: str
+    text: str
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the attempt ended with an error outside of the test, such as one in a fixture."""
+        return self.status == "error"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedRun:
+    """A run; ``elapsed`` is in microseconds, times are the server's texts in ISO 8601, None if unknown.
+
+    ``source`` is empty if the server did not name it.
+    """
+
+    id: int
+    name: str
+    source: str
+    is_completed: bool
+    total: int
+    failed: int
+    elapsed: int | None
+    created_at: str | None
+    completed_at: str | None
+    fields: Mapping[str, str]
+    links: Mapping[str, str]
+
+    @classmethod
+    def from_document(cls, document: Json) -> ExportedRun:
+        """Return the run of the API's response for a single run, in which ``expands`` may name its source."""
+        run = document["result"]
+        expands = document.get("expands") or {}
+        sources = {source["id"]: source["name"] for source in expands.get("automation_sources") or ()}
+        return cls(
+            id=run["id"],
+            name=str(run.get("name") or ""),
+            source=str(sources.get(run.get("source_id"), "")),
+            is_completed=bool(run.get("is_completed")),
+            total=int(run.get("total_count") or 0),
+            failed=int(run.get("failure_count") or 0),
+            elapsed=run.get("elapsed"),
+            created_at=run.get("created_at"),
+            completed_at=run.get("completed_at"),
+            fields=dict(_pairs(run.get("fields"), "value")),
+            links=dict(_pairs(run.get("links"), "url")),
+        )
+
+    @property
+    def branch(self) -> str:
+        """The branch, empty if unknown."""
+        return self.fields.get("Branch", "")
+
+    @property
+    def commit(self) -> str:
+        """The commit, empty if unknown."""
+        return self.fields.get("Commit", "")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedTest:
+    """One result; ``elapsed`` is in microseconds, ``status`` the name of its status for programs, empty if unknown."""
+
+    key: str
+    folder: str
+    name: str
+    verdict: Verdict
+    status: str
+    elapsed: int | None
+    thread_id: int | None = None
+    file: str | None = None
+    line: int | None = None
+    fields: tuple[Field, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    fingerprint: str | None = None
+
+    @classmethod
+    def from_item(cls, item: Json) -> ExportedTest:
+        """Return a result from an item of either list of results, the API's or ours."""
+        status = str(item.get("status_name") or "")
+        return cls(
+            key=str(item.get("key") or ""),
+            folder=str(item.get("folder") or ""),
+            name=str(item.get("name") or ""),
+            verdict=_verdict(item.get("status"), status),
+            status=status,
+            elapsed=item.get("elapsed"),
+            thread_id=item.get("thread_id"),
+            file=item.get("file"),
+            line=item.get("line"),
+            fields=tuple(_field(field) for field in item.get("fields") or ()),
+            artifacts=tuple(_artifact(artifact) for artifact in item.get("artifacts") or ()),
+            fingerprint=item.get("fingerprint"),
+        )
+
+    @property
+    def title(self) -> str:
+        """Folder and name; for a module, where both are the same, its name."""
+        return self.name if self.folder in {"", self.name} else f"{self.folder}.{self.name}"
+
+    @property
+    def problems(self) -> list[Problem]:
+        """The texts of a failure, or of a skip; empty for a test that passed."""
+        if self.verdict == "passed":
+            return []
+        return [problem for field in self.fields if (problem := _problem(field, self.verdict)) is not None]
+
+    @property
+    def message(self) -> str:
+        """The first message of a failure or skip, empty if there is none."""
+        return next((problem.message or problem.text for problem in self.problems), "")
+
+    @property
+    def is_error(self) -> bool:
+        """Whether a failed test ended with an error outside of its call, such as one in a fixture."""
+        return self.verdict == "failed" and any(problem.kind == "error" for problem in self.problems)
+
+    @property
+    def attempt_count(self) -> int:
+        """The number of attempts, with the last one."""
+        value = next((field.value for field in self.fields if field.name == _ATTEMPTS), None)
+        return int(value) if value and re.fullmatch("[1-9][0-9]{0,5}", value) else 1
+
+    @property
+    def is_flaky(self) -> bool:
+        """Whether the test passed after an attempt that did not."""
+        return self.verdict == "passed" and self.attempt_count > 1
+
+    @property
+    def earlier_attempts(self) -> list[Attempt]:
+        """The attempts before the last one, oldest first; those that the result had no room for are missing."""
+        attempts = []
+        for field in self.fields:
+            match = _ATTEMPT.fullmatch(field.name) if field.type is FieldType.CONSOLE else None
+            if match:
+                meta = field.meta
+                attempts.append(
+                    Attempt(
+                        int(match[1]),
+                        meta.get("status", "failure"),
+                        meta.get("message", ""),
+                        meta.get("type", ""),
+                        field.value or "",
+                    )
+                )
+        return sorted(attempts, key=lambda attempt: attempt.number)
+
+    @property
+    def steps(self) -> list[tuple[str, str]]:
+        """The steps, each its status and text; empty without steps."""
+        markup = next((field.value for field in self.fields if field.name == "Steps"), None)
+        return (parse_steps(markup) if markup else None) or []
+
+    def output(self, name: OutputName) -> str:
+        """Return an output of the test, empty if there is none."""
+        return next((field.value or "" for field in self.fields if field.name == name), "")
+
+    @property
+    def user_fields(self) -> Iterator[Field]:
+        """The fields that no other property has: those of the test's author and of plugins."""
+        for field in self.fields:
+            is_placed = field.name in _PLACED or _ATTEMPT.fullmatch(field.name) is not None
+            if not is_placed and _problem(field, self.verdict) is None:
+                yield field
+
+
+def _verdict(status_class: object, status: str) -> Verdict:
+    """Return the meaning of a result by its class; a Testmo instance names no status, and nearly all are skipped."""
+    if status_class == _SUCCESS:
+        return "passed"
+    if status_class == _FAILURE:
+        return "failed"
+    return "skipped" if status in {"", _SKIPPED} else "other"
+
+
+def _problem(field: Field, verdict: Verdict) -> Problem | None:
+    """Return the failure that a field shows, or the skip of a test that was skipped; None for any other field."""
+    if field.type is not FieldType.CONSOLE:
+        return None
+    message, type_, text = field.meta.get("message", ""), field.meta.get("type", ""), field.value or ""
+    if verdict != "failed":
+        return Problem("skipped", message, type_, text) if field.name == "Skipped" else None
+    match = _PROBLEM.fullmatch(field.name)
+    if match is None:
+        return None
+    return Problem("error" if match[1] == "Error" else "failure", message, type_, text)
+
+
+def _pairs(entries: Any, member: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON of a server
+    """Yield name and value of fields or links that have both."""
+    for entry in entries or ():
+        if entry.get("name") and entry.get(member):
+            yield str(entry["name"]), str(entry[member])
+
+
+def _field(body: Json) -> Field:
+    """Return a field; clients may leave all but its name out."""
+    known = {int(type_) for type_ in FieldType}
+    kind = body.get("type")
+    value = body.get("value")
+    return Field(
+        str(body.get("name") or ""),
+        None if value is None else str(value),
+        FieldType(kind) if kind in known else FieldType.STRING,
+        {str(name): str(text) for name, text in (body.get("meta") or {}).items()},
+        bool(body.get("is_highlight")),
+    )
+
+
+def _artifact(body: Json) -> Artifact:
+    return Artifact(
+        name=str(body.get("name") or ""),
+        url=str(body.get("url") or ""),
+        note=body.get("note"),
+        mime_type=body.get("mime_type"),
+        size=body.get("size"),
+    )

@@ -1,0 +1,35 @@
+"""CSV of a run's results."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from pytest_automation_report.export.csv_table import COLUMNS, csv_table
+from support.exported import HOSTILE, a_flaky_item, a_problem, an_item, exported_from
+
+
+def rows(*items: dict[str, object]) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO("".join(csv_table(exported_from(*items))), newline="")))
+
+
+def test_columns() -> None:
+    """Each result is one row with the documented columns; an error is apart from a failure."""
+    failed = an_item("test_x", "failed", a_problem("Error", "no\nmore", "E   no"), fingerprint="ab")
+    first, second = rows(failed, a_flaky_item("test_y"))
+    assert tuple(first) == COLUMNS
+    assert first == {
+        "key": failed["key"], "folder": "tests.test_a", "name": "test_x", "status": "error",
+        "elapsed_seconds": "1.250000", "attempts": "1", "flaky": "no", "file": "tests/test_a.py", "line": "3",
+        "thread": "7", "reason": "ab", "type": "AssertionError", "message": "no",
+    }  # fmt: skip
+    assert (second["status"], second["attempts"], second["flaky"], second["message"]) == ("passed", "3", "yes", "")
+
+
+def test_no_cell_is_a_formula() -> None:
+    """A text that a spreadsheet would run gets an apostrophe; all other texts are unchanged."""
+    for name in ("=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\tx"):
+        (row,) = rows(an_item(name, folder=name))
+        assert (row["name"], row["folder"]) == (f"'{name}", f"'{name}")
+    (row,) = rows(an_item(HOSTILE))
+    assert row["name"] == HOSTILE

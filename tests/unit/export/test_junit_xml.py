@@ -1,0 +1,122 @@
+"""JUnit XML of a run: valid for Jenkins, and read back into the same results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from pytest_automation_report.export.junit_xml import junit_xml
+from pytest_automation_report.junit.results import JunitDocument
+from pytest_automation_report.recording.options import RecordingOptions
+from support.exported import HOSTILE, a_field, a_flaky_item, a_problem, a_run, an_item, exported_from
+from support.junit_schema import mistakes
+
+if TYPE_CHECKING:
+    from pytest_automation_report.junit.results import JunitResult
+
+LINK = {"name": "picture.png", "url": "https://files.example.com/picture.png?a=1", "mime_type": "image/png"}
+ITEMS = [
+    an_item("test_ok", "passed", a_field("Output", "hello", 4), a_field("Team", "blue"), artifacts=[LINK]),
+    an_item("test_fails", "failed", a_problem("Failure", "assert 1 == 2", "E   assert 1 == 2\n\nt.py:3: X")),
+    an_item("test_error", "failed", a_problem("Error", 'failed on setup with "x"', "E   x", "OSError")),
+    an_item("test_both", "failed", a_problem("Failure", "a", "A"), a_problem("Error", "b", "B")),
+    an_item("test_skip", "skipped", a_problem("Skipped", "later", "t.py:1: later", "pytest.skip")),
+    an_item("test_untested", "untested"),
+    a_flaky_item("test_flaky"),
+    a_flaky_item("test_rerun", "failed", a_problem("Failure", "assert 0", "E   assert 0")),
+    an_item("tests.test_broken", "failed", folder="tests.test_broken", file="tests/test_broken.py"),
+    an_item(f"test_h[{HOSTILE}]", "failed", a_problem("Failure", HOSTILE, HOSTILE), a_field("Errors", HOSTILE, 4)),
+    an_item("test_text", "passed", a_field("Notes", "two\nlines", 2), a_field("a=b", "lost"), a_field("None", None)),
+]
+
+
+def written(*items: dict[str, Any]) -> str:
+    return "".join(junit_xml(a_run(), exported_from(*items)))
+
+
+def read(xml: str) -> list[JunitResult]:
+    """Return what `submit` makes of a document, which does as the official tool."""
+    return list(JunitDocument(RecordingOptions()).results([xml.encode()]))
+
+
+def test_jenkins_accepts_it() -> None:
+    """Every kind of result is valid by the schema of Jenkins, texts with markup included."""
+    assert mistakes(written(*ITEMS)) == []
+    assert mistakes(written()) == []
+
+
+@pytest.mark.parametrize(
+    ("xml", "mistake"),
+    [
+        ("<testsuites><testcase name='a'/></testsuites>", "testcase in testsuites"),
+        ("<testsuite name='a' tests='1' failures='0'/>", "testsuite lacks errors"),
+        ("<testsuite name='a' tests='1' failures='0' errors='0' line='3'/>", "testsuite has line"),
+        ("<testsuites time='1e-3'/>", "time 1e-3"),
+    ],
+)
+def test_the_rules_find_mistakes(xml: str, mistake: str) -> None:
+    """The rules of these tests refuse what the schema refuses."""
+    assert mistake in mistakes(xml)
+
+
+def test_it_is_read_back_into_the_same_results() -> None:
+    """Keys, folders, names, times and statuses are the same after a way through the file."""
+    plain = [item for item in ITEMS if HOSTILE not in item["name"]]
+    results = {result.test.key: result for result in read(written(*plain))}
+    assert results.keys() == {item["key"] for item in plain}
+    for item in plain:
+        test = results[item["key"]].test
+        assert (test.name, test.elapsed) == (item["name"], item["elapsed"])
+        if item["folder"] != item["name"]:
+            assert test.folder == item["folder"]
+    statuses = {result.test.name: result.status for result in results.values()}
+    assert statuses == {
+        "test_ok": "passed", "test_fails": "failure", "test_error": "error", "test_both": "error",
+        "test_skip": "skipped", "test_untested": "skipped", "test_flaky": "passed", "test_rerun": "failure",
+        "tests.test_broken": "failure", "test_text": "passed",
+    }  # fmt: skip
+
+
+def test_texts_fields_and_artifacts_are_read_back() -> None:
+    """Messages, outputs, the user's fields and artifacts on the web arrive; a field that no line can hold does not."""
+    results = {result.test.name: result.test for result in read(written(*ITEMS))}
+    (failure,) = results["test_fails"].fields
+    assert (failure.name, failure.value) == ("Failure", "E   assert 1 == 2\n\nt.py:3: X")
+    assert failure.meta == {"message": "assert 1 == 2", "type": "AssertionError"}
+    ok = results["test_ok"]
+    assert [(field.name, field.value) for field in ok.fields] == [("Output", "hello"), ("Team", "blue")]
+    assert [artifact.url for artifact in ok.artifacts] == [LINK["url"]]
+    assert [(field.name, field.value) for field in results["test_text"].fields] == [("Notes", "two\nlines")]
+
+
+def test_attempts_are_those_of_surefire() -> None:
+    """Attempts of a test that passed are flaky, those of one that failed are reruns; errors are apart from failures."""
+    root = ET.fromstring(written(*ITEMS))
+    cases = {case.get("name"): case for case in root.iter("testcase")}
+    assert [child.tag for child in cases["test_flaky"]] == ["flakyFailure", "flakyError"]
+    assert [child.tag for child in cases["test_rerun"]] == ["failure", "rerunFailure", "rerunError"]
+    second = cases["test_flaky"][1]
+    assert (second.get("type"), second.get("message"), second.findtext("stackTrace")) == (
+        "OSError", "no server", "no server",
+    )  # fmt: skip
+
+
+def test_counts_and_files() -> None:
+    """Each file is a suite with its counts; the whole has the sums."""
+    root = ET.fromstring(written(*ITEMS))
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("11", "4", "2")
+    assert [(suite.get("file"), suite.get("tests"), suite.get("skipped")) for suite in root] == [
+        ("tests/test_a.py", "10", "2"),
+        ("tests/test_broken.py", "1", "0"),
+    ]
+
+
+def test_markup_in_texts_stays_text() -> None:
+    """Hostile texts add no element; characters that XML lacks are written as pytest writes them."""
+    root = ET.fromstring(written(ITEMS[9]))
+    (case,) = root.iter("testcase")
+    assert [child.tag for child in case] == ["failure", "system-err"]
+    visible = HOSTILE.replace("\x1b", "#x1B").replace("\x00", "#x00")
+    assert (case.get("name"), case[0].text, case[0].get("message")) == (f"test_h[{visible}]", visible, visible)

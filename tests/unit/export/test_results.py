@@ -1,0 +1,67 @@
+"""Runs and results are read from both lists of the API."""
+
+from __future__ import annotations
+
+from pytest_automation_report.export.results import Attempt, ExportedTest, Problem
+from support.exported import a_field, a_flaky_item, a_problem, a_run, an_item, exported_from
+
+
+def test_a_failure_with_an_error_after_it() -> None:
+    """A failed call and a failed teardown are two problems of one test, which is an error."""
+    item = an_item("test_x", "failed", a_problem("Failure", "m", "t"), a_problem("Error [teardown]", "n", "u", ""))
+    (test,) = exported_from(item)
+    assert test.problems == [Problem("failure", "m", "AssertionError", "t"), Problem("error", "n", "", "u")]
+    assert (test.verdict, test.is_error, test.message) == ("failed", True, "m")
+
+
+def test_fields_of_the_user_are_apart() -> None:
+    """Outputs, attempts, steps and problems are no fields of the user, even in a test that passed."""
+    fields = [a_field("Output", "o", 4), a_field("Steps", "<test-steps></test-steps>", 3), a_field("Team", "blue")]
+    (test,) = exported_from(a_flaky_item("test_x", "passed", *fields))
+    assert [field.name for field in test.user_fields] == ["Team"]
+    assert (test.output("Output"), test.output("Log"), test.steps) == ("o", "", [])
+
+
+def test_attempts() -> None:
+    """Attempts come in their order with status, message and type; a passed test of several is flaky."""
+    (test,) = exported_from(a_flaky_item("test_x"))
+    assert (test.attempt_count, test.is_flaky) == (3, True)
+    assert test.earlier_attempts == [
+        Attempt(1, "failure", "assert 0", "", "E   assert 0"),
+        Attempt(2, "error", "no server", "OSError", "no server"),
+    ]
+    (failed,) = exported_from(a_flaky_item("test_x", "failed"))
+    assert not failed.is_flaky
+
+
+def test_a_list_without_texts() -> None:
+    """A Testmo instance lists names, statuses and times alone: everything else is empty, and neutral means skipped."""
+    items = [{"key": "k", "name": "n", "folder": "f", "status": status, "elapsed": None} for status in (1, 2, 3)]
+    tests = [ExportedTest.from_item(item) for item in items]
+    assert [test.verdict for test in tests] == ["skipped", "passed", "failed"]
+    assert [(test.problems, test.fields, test.attempt_count) for test in tests] == [([], (), 1)] * 3
+
+
+def test_untested_is_neither_skipped_nor_failed() -> None:
+    """A neutral status with another name is no skip."""
+    assert exported_from(an_item("test_x", "untested"))[0].verdict == "other"
+
+
+def test_a_field_of_an_unknown_type() -> None:
+    """A newer server may have other types: such a field is a string, and missing members are empty."""
+    (test,) = exported_from(an_item("test_x", "passed", {"name": "New", "type": 99}))
+    assert [(field.type, field.value) for field in test.fields] == [(1, None)]
+
+
+def test_a_module_has_one_name() -> None:
+    """The title of a module that could not be collected has its name once."""
+    assert exported_from(an_item("tests.test_a", "failed"))[0].title == "tests.test_a"
+    assert exported_from(an_item("test_x"))[0].title == "tests.test_a.test_x"
+
+
+def test_a_run() -> None:
+    """Source, branch, commit and links of a run are read from its document."""
+    run = a_run()
+    assert (run.source, run.branch, run.commit[:4], run.links) == (
+        "shop", "main", "0123", {"CI job": "https://ci.example.com/7"},
+    )  # fmt: skip

@@ -1,0 +1,80 @@
+"""The whole results of a run, as exports read them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_automation_report.server.store import whole_results
+from support.service import a_test
+
+if TYPE_CHECKING:
+    import pytest
+    from falcon.testing import Result
+
+    from support.service import Service
+
+FAILURE = {"name": "Failure", "type": 4, "value": "E   no", "meta": {"message": "no"}, "is_highlight": True}
+ARTIFACT = {"name": "a.png", "url": "https://files.example.com/a.png"}
+
+
+def results(service: Service, run: int, query: str = "") -> Result:
+    """Ask for results; the URL is beside the contract, so no contract is checked."""
+    return service.raw("GET", f"/api/v1/automation/runs/{run}/results{query and '?'}{query}")
+
+
+def test_results_have_all_that_was_sent(service: Service) -> None:
+    """Fields, artifacts, place and reason of a result come back; one without them has empty lists and nulls."""
+    run = service.new_run()
+    thread = service.new_thread(run)
+    rich = {"fields": [FAILURE], "artifacts": [ARTIFACT], "file": "tests/a.py", "line": 3, "elapsed": 5}
+    service.append(thread, a_test(1, "failed", **rich), a_test(2, "untested"))
+    result = results(service, run).json["result"]
+    first, second = result["tests"]
+    assert result["next"] is None
+    assert first["fields"] == [FAILURE]
+    assert first["artifacts"] == [ARTIFACT]
+    assert (first["key"], first["status"], first["status_name"], first["thread_id"]) == ("key1", 3, "failed", thread)
+    assert (first["file"], first["line"], first["elapsed"], first["phase"]) == ("tests/a.py", 3, 5, "call")
+    assert len(first["fingerprint"]) == 16
+    assert (second["status"], second["status_name"], second["fields"], second["artifacts"]) == (1, "untested", [], [])
+    assert (second["file"], second["fingerprint"]) == (None, None)
+
+
+def test_pages(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each result is on one page, also if others arrive in between; a page ends when its texts are long."""
+    monkeypatch.setattr(whole_results, "PAGE_RESULTS", 2)
+    run, other = service.new_run(), service.new_run()
+    thread = service.new_thread(run)
+    service.append(thread, *map(a_test, range(3)))
+    service.append(service.new_thread(other), a_test(9))
+    service.append(thread, a_test(3), a_test(4, "failed"))
+    pages: list[list[str]] = []
+    after: int | None = 0
+    while after is not None:
+        result = results(service, run, f"after={after}").json["result"]
+        pages.append([test["key"] for test in result["tests"]])
+        after = result["next"]
+    assert pages == [["key0", "key1"], ["key2", "key3"], ["key4"]]
+    monkeypatch.setattr(whole_results, "PAGE_CHARACTERS", 1)
+    long = service.new_run()
+    service.append(service.new_thread(long), *(a_test(number, "failed", fields=[FAILURE]) for number in range(2)))
+    first = results(service, long).json["result"]
+    assert ([test["key"] for test in first["tests"]], first["next"] is None) == (["key0"], False)
+
+
+def test_only_failures(service: Service) -> None:
+    """The list can be restricted to classes of results, as the API's list can."""
+    run = service.new_run()
+    service.append(service.new_thread(run), a_test(1), a_test(2, "failed"), a_test(3, "skipped"))
+    result = results(service, run, "status_id=1,3").json["result"]
+    assert [test["key"] for test in result["tests"]] == ["key2", "key3"]
+
+
+def test_mistakes(service: Service) -> None:
+    """An unknown run is 404, a wrong parameter 422; without a token nothing is answered."""
+    assert results(service, 99).status_code == 404
+    run = service.new_run()
+    wrong = results(service, run, "after=x&status_id=9")
+    assert (wrong.status_code, sorted(wrong.json["errors"])) == (422, ["after", "status_id"])
+    closed = service.raw("GET", f"/api/v1/automation/runs/{run}/results", Authorization="Bearer no")
+    assert closed.status_code == 401
