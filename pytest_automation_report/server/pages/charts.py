@@ -94,25 +94,31 @@ def outcome_words(letters: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TrendPoint:
-    """One run of a trend: its number, the drawn value, the same in words, its tone, and the address of a click."""
+    """One run of a trend: its number, the drawn value, the same in words, its tone, and the address of a click.
+
+    ``label`` stands above the bar if it is the highest or the last one.
+    """
 
     run: int
     value: float
     words: str
     tone: str
     address: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TrendBar:
-    """One bar of a trend; ``middle`` is where its label stands."""
+    """One bar of a trend; ``end`` is its right edge, ``above`` is where its label stands."""
 
     point: TrendPoint
     x: str
     y: str
     width: str
     height: str
-    middle: str
+    end: str
+    above: str
+    label: str
 
 
 def trend(points: Sequence[TrendPoint]) -> list[TrendBar]:
@@ -120,21 +126,25 @@ def trend(points: Sequence[TrendPoint]) -> list[TrendBar]:
 
     Heights grow with the square root: 300 failures in one run must not flatten the single ones of all others.
     """
-    most = max((point.value for point in points), default=0) or 1
+    most = max((point.value for point in points), default=0)
+    highest = max((place for place, point in enumerate(points) if point.value == most), default=0)
     step = min(TREND_WIDTH / max(len(points), 1), TREND_WIDTH / 12)
     first = TREND_WIDTH - step * len(points)
     bars = []
     for place, point in enumerate(points):
-        height = max(_TREND_LOWEST, _TREND_HIGHEST * (point.value / most) ** 0.5)
-        x, width = first + place * step + step * 0.3, step * 0.7
+        height = max(_TREND_LOWEST, _TREND_HIGHEST * (point.value / (most or 1)) ** 0.5)
+        x, width, y = first + place * step + step * 0.3, step * 0.7, _TREND_GROUND - height
+        label = point.label if place in (highest, len(points) - 1) and point.value else ""
         bars.append(
             TrendBar(
                 point,
                 f"{x:.1f}",
-                f"{_TREND_GROUND - height:.1f}",
+                f"{y:.1f}",
                 f"{width:.1f}",
                 f"{height:.1f}",
-                f"{x + width / 2:.1f}",
+                f"{x + width:.1f}",
+                f"{y - 4:.1f}",
+                label,
             )
         )
     return bars

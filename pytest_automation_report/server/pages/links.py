@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote, urlencode
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ _is_own_path = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*").fullmatch
 class Link(Protocol):
     """The function that templates call for each link to another page."""
 
-    def __call__(self, kind: str, id: int | str | None = None, at: str = "", **query: object) -> str:  # noqa: A002 - reads well
+    def __call__(self, kind: str, id: int | str | None = None, at: str = "", **query: Any) -> str:  # noqa: A002, ANN401 - reads well; any value has a text
         """Return the address of a page."""
         ...
 
 
-def link(kind: str, id: int | str | None = None, at: str = "", **query: object) -> str:  # noqa: A002 - reads well
+def link(kind: str, id: int | str | None = None, at: str = "", **query: Any) -> str:  # noqa: A002, ANN401 - reads well; any value has a text
     """Return the path of a page; parameters that are empty, None or False are left out.
 
     The name of a parameter may end with an underscore, which is no part of it: ``from`` is a word of Python. ``kind``

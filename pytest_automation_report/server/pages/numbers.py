@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import Final
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "ago",
+    "by_day",
     "day",
     "duration",
     "duration_change",
@@ -76,10 +81,14 @@ def ago(microseconds: int, now: int) -> str:
 
 
 def day(microseconds: int, now: int) -> str:
-    """Return the day of a moment in UTC: a word for today and yesterday, else the date."""
-    date = _datetime(microseconds).date()
-    days = (_datetime(now).date() - date).days
-    return {0: "Today", 1: "Yesterday"}.get(days, f"{date:%A, %d %b %Y}".replace(" 0", " "))
+    """Return the day of a moment in this machine's time: a word for today and yesterday, else the date."""
+    date, today = (_datetime(moment_us).astimezone().date() for moment_us in (microseconds, now))
+    return {0: "Today", 1: "Yesterday"}.get((today - date).days, f"{date:%A, %d %b %Y}".replace(" 0", " "))
+
+
+def by_day(rows: Iterable[Mapping[str, Any]], now: int) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Return each day with its rows, in their order, by the moment ``created`` of each; see `day`."""
+    return [(title, list(group)) for title, group in groupby(rows, key=lambda row: day(row["created"], now))]
 
 
 def moment(microseconds: int) -> str:

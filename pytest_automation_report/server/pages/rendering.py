@@ -57,6 +57,7 @@ def new_environment(link: Link, asset: Callable[[str], str], sprite: str) -> Env
     # A page without a request, such as a report in one file, has neither a chosen theme nor a clock.
     environment.globals.update(link=link, asset=asset, sprite=sprite, theme="", here="/", now=None)
     environment.filters.update(
+        by_day=numbers.by_day,
         ago=numbers.ago,
         content_path=content_path,
         day=numbers.day,

@@ -24,7 +24,13 @@ from pytest_automation_report.server.pages.assets import ASSETS, Asset
 from pytest_automation_report.server.pages.page import frame_of
 from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.run.handlers import RunChangesPage, RunPage
-from pytest_automation_report.server.pages.runs.handlers import HomePage, ProjectPage
+from pytest_automation_report.server.pages.runs.handlers import (
+    HomePage,
+    LatestRun,
+    ProjectPage,
+    RunComparison,
+    SuitePage,
+)
 from pytest_automation_report.server.pages.test.handlers import TestPage
 from pytest_automation_report.server.pages.theme import ThemeChoice
 from pytest_automation_report.server.store.artifact_urls import PATH as ARTIFACTS
@@ -128,7 +134,13 @@ class Pages:
         self._access = PageAccess(secret)
         self._routes: Mapping[str, object] = {
             "/": HomePage(store),
+            "/live": HomePage(store, is_live=True),
             "/projects/{project_id:id}": ProjectPage(store),
+            "/projects/{project_id:id}/live": ProjectPage(store, is_live=True),
+            "/sources/{source_id:id}": SuitePage(store),
+            "/sources/{source_id:id}/live": SuitePage(store, is_live=True),
+            "/sources/{source_id:id}/latest": LatestRun(store),
+            "/compare/{base_id:id}/{run_id:id}": RunComparison(),
             "/runs/{run_id:id}": RunPage(store),
             "/runs/{run_id:id}/live": RunChangesPage(store),
             "/results/{result_id:id}": TestPage(store),

@@ -21,7 +21,7 @@ from pytest_automation_report.server.store.reasons import hexadecimal, reasons_o
 from pytest_automation_report.server.store.tables import CaseRow, ResultRow, RunFindingsRow, RunRow, ThreadRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from peewee import Database
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.histories import CaseResult, RunResults
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["VERSION", "findings"]
+__all__ = ["VERSION", "findings", "stored_findings", "summaries"]
 
 VERSION: Final = 1
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
@@ -41,7 +41,7 @@ def findings(store: Store, run_id: int, base_id: int | None = None) -> Json:
 
     Raises `ApiError` for an unknown run (404), and for a base of another source (422).
     """
-    stored = store.read(lambda reader: _stored(reader.database, run_id))
+    stored = store.read(lambda reader: stored_findings(reader.database, run_id))
     if stored is not None and base_id is None:
         return stored
     run = store.read(lambda reader: run_row(reader.database, run_id))
@@ -53,7 +53,8 @@ def findings(store: Store, run_id: int, base_id: int | None = None) -> Json:
     return document
 
 
-def _stored(database: Database, run_id: int) -> Json | None:
+def stored_findings(database: Database, run_id: int) -> Json | None:
+    """Return the stored findings of a run; None if they were not computed yet, or by earlier rules."""
     row: Any = RunFindingsRow.select().where(RunFindingsRow.run == run_id).dicts().execute(database)
     found: Json | None = next(iter(row), None)
     # `histories.NOT_COMPUTED` is lower than each version.
@@ -63,10 +64,26 @@ def _stored(database: Database, run_id: int) -> Json | None:
     return document
 
 
+def summaries(database: Database, run_ids: Collection[int]) -> dict[int, Json]:
+    """Return the summaries of those of these runs whose findings are stored.
+
+    A summary has the number of the base, the counts, and how many reasons the failures have and how many are new.
+    """
+    query: Any = RunFindingsRow.select(RunFindingsRow.run, RunFindingsRow.summary)
+    rows = query.where(RunFindingsRow.run.in_(run_ids) & (RunFindingsRow.version >= VERSION)).tuples().execute(database)
+    return {run_id: json.loads(summary) for run_id, summary in rows}
+
+
 def _keep(database: Database, run_id: int, document: Json) -> None:
-    RunFindingsRow.update(version=VERSION, body=json_text(document)).where(RunFindingsRow.run == run_id).execute(
-        database
-    )
+    base, reasons = document["base"], document["reasons"]
+    summary = {
+        "base": None if base is None else base["run"],
+        "counts": document["counts"],
+        "reasons": len(reasons),
+        "new_reasons": sum(reason["is_new"] for reason in reasons),
+    }
+    values = {"version": VERSION, "body": json_text(document), "summary": json_text(summary)}
+    RunFindingsRow.update(**values).where(RunFindingsRow.run == run_id).execute(database)
 
 
 def _document(database: Database, run: Json, base_id: int | None) -> Json:

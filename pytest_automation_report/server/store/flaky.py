@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.compared import ComparedRun
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["VERSION", "flaky_in_run", "flaky_tests"]
+__all__ = ["VERSION", "flaky_in_run", "flaky_of_source", "flaky_tests", "main_branch", "names_of"]
 
 VERSION: Final = 1
 """Version of the document of a source's flaky tests."""
@@ -38,7 +38,7 @@ def flaky_tests(store: Store, source_id: int, branch: str | None = None) -> Json
     Without a branch it is the main branch, or that of the newest run if there is none. Raises `ApiError` (404) for an
     unknown source. A test that runs on several configurations has an entry for each.
     """
-    chosen = branch if branch is not None else store.read(lambda reader: _main_branch(reader.database, source_id))
+    chosen = branch if branch is not None else store.read(lambda reader: main_branch(reader.database, source_id))
     newest = store.read(lambda reader: _newest_runs(reader.database, source_id, chosen))
     for run in newest:
         store.write(partial(add_run_of, run))
@@ -46,11 +46,11 @@ def flaky_tests(store: Store, source_id: int, branch: str | None = None) -> Json
         "version": VERSION,
         "source": source_id,
         "branch": chosen,
-        "tests": store.read(lambda reader: _flaky_of_source(reader.database, source_id, chosen)),
+        "tests": store.read(lambda reader: flaky_of_source(reader.database, source_id, chosen)),
     }
 
 
-def _main_branch(database: Database, source_id: int) -> str:
+def main_branch(database: Database, source_id: int) -> str:
     """Return the main branch of a source; raises `ApiError` (404) for an unknown source."""
     if not SourceRow.select(SourceRow.id).where(SourceRow.id == source_id).count(database):
         raise not_found("automation source")
@@ -78,7 +78,8 @@ def _newest_runs(database: Database, source_id: int, branch: str) -> list[Json]:
     return list(rows)
 
 
-def _flaky_of_source(database: Database, source_id: int, branch: str) -> list[Json]:
+def flaky_of_source(database: Database, source_id: int, branch: str) -> list[Json]:
+    """Return the flaky, broken and suspect tests of a source on a branch, by the runs whose findings are stored."""
     entries: list[Json] = []
     for run in _newest_runs(database, source_id, branch):
         series = series_of(database, run)
@@ -90,7 +91,7 @@ def _flaky_of_source(database: Database, source_id: int, branch: str) -> list[Js
             if history.has_failed(series.length)
         }
         shown = {case_id: state for case_id, state in states.items() if state.state in _SHOWN_STATES}
-        names = _names(database, shown)
+        names = names_of(database, shown)
         entries += [
             {**names[case_id], "config": run["config"], **_flaky_entry(state)}
             for case_id, state in shown.items()
@@ -99,7 +100,7 @@ def _flaky_of_source(database: Database, source_id: int, branch: str) -> list[Js
     return sorted(entries, key=lambda entry: (entry["state"] != "flaky", -entry["low"], entry["key"]))[:MAX_TESTS]
 
 
-def _names(database: Database, cases: Iterable[int]) -> dict[int, Json]:
+def names_of(database: Database, cases: Iterable[int]) -> dict[int, Json]:
     """Return key, folder and name of these tests, as their last results have them; none if all were removed."""
     names: dict[int, Json] = {}
     for case_id in cases:

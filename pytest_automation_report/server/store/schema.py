@@ -112,7 +112,7 @@ SQLITE_TABLES: Final[tuple[str, ...]] = (
     'CREATE INDEX "case_history_case_id" ON "case_history" ("case_id")',
     (
         'CREATE TABLE "run_findings" ("run_id" INTEGER NOT NULL PRIMARY KEY, "version" INTEGER NOT NULL, "body" TEXT '
-        'NOT NULL, FOREIGN KEY ("run_id") REFERENCES "run" ("id"))'
+        'NOT NULL, "summary" TEXT NOT NULL, FOREIGN KEY ("run_id") REFERENCES "run" ("id"))'
     ),
     (
         'CREATE TABLE "content" ("id" INTEGER NOT NULL PRIMARY KEY, "hash" TEXT NOT NULL, "size" INTEGER NOT NULL, '

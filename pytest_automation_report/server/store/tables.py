@@ -301,11 +301,15 @@ class CaseHistoryRow(Table):
 
 
 class RunFindingsRow(Table):
-    """The findings of a completed run, computed once; ``version`` is that of the rules, ``body`` a JSON object."""
+    """The findings of a completed run, computed once; ``version`` is that of the rules, ``body`` a JSON object.
+
+    ``summary`` is a small part of it, for lists of runs, which must not read the whole of each.
+    """
 
     run = ForeignKeyField(RunRow, primary_key=True)
     version = IntegerField()
     body = TextField()
+    summary = TextField(default="{}")
 
 
 class ContentRow(Table):

@@ -14,7 +14,8 @@ import requests
 
 from pytest_automation_report.server.http import resources
 from pytest_automation_report.server.pages.run.view_models import THREADS_SHOWN
-from pytest_automation_report.server.pages.runs.handlers import _project_page
+from pytest_automation_report.server.pages.runs.filters import RunFilters
+from pytest_automation_report.server.pages.runs.values import project_values
 from pytest_automation_report.server.store.store import Store
 from support.crowded_runs import FIELDS, create_crowded_runs
 from support.processes import line_of, running
@@ -77,7 +78,7 @@ def test_pages_read_no_threads_but_those_they_show(service: Service) -> None:
     seen: list[str] = []
     with service.file.reading() as connection:
         connection.raw.set_trace_callback(seen.append)
-    _project_page(service.store, 1, {})
+    service.store.read(lambda reader: project_values(reader, 1, RunFilters()))
     assert seen
     assert [statement for statement in seen if 'FROM "thread"' in statement] == []
 

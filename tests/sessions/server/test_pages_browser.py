@@ -138,7 +138,9 @@ def visit(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 PATHS = {
-    "runs": "/",
+    "suites": "/",
+    "runs": "/projects/1",
+    "suite": "/sources/2",
     "no runs": "/?tags=none",
     "run": "/runs/2",
     "folders": "/runs/2?group=folder",
@@ -263,7 +265,7 @@ def test_everything_is_reached_by_keyboard(visit: Visit) -> None:
     page = visit.page()
     page.goto("/runs/2")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")
     stops = []
     for _ in range(14):

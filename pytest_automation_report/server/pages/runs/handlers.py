@@ -1,106 +1,167 @@
-"""The lists: projects, and runs of a project."""
+"""The lists: projects, suites, the runs of a project, a suite; and the sections of them that an open page asks for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
 
-from pytest_automation_report.server.http import query_parameters as queries
+from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.page import Page
-from pytest_automation_report.server.pages.paging import paging
-from pytest_automation_report.server.pages.run.url import single_values
-from pytest_automation_report.server.pages.run_summary import run_summary
+from pytest_automation_report.server.pages.rendering import render, set_html
+from pytest_automation_report.server.pages.runs import values
+from pytest_automation_report.server.pages.runs.filters import RunFilters, run_filters
+from pytest_automation_report.server.pages.runs.queries import RunListReader
 from pytest_automation_report.server.pages.sources import SourceReader
+from pytest_automation_report.server.store.errors import ApiError, not_found
+from pytest_automation_report.server.store.findings import findings
+from pytest_automation_report.server.store.flaky import main_branch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable
 
     import falcon
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
 
-_RUN_FILTERS: Final = ("status", "source_id", "tags")
-_PAGE_RUNS: Final = "25"
+__all__ = ["HomePage", "LatestRun", "ProjectPage", "RunComparison", "SuitePage"]
+
+_COMPUTING_SECONDS: Final = 0.2
+_MINUTE_US: Final = 60_000_000
 
 
-class HomePage(Page):
-    """The projects, or the runs of the only project."""
+class _ListPage(Page):
+    """A list that follows what runs; with ``is_live`` it answers an open page with the sections that changed."""
+
+    def __init__(self, store: Store, *, is_live: bool = False) -> None:
+        super().__init__(store)
+        self._is_live = is_live
+
+    def answer(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        template: str,
+        project_id: int | None,
+        question: Callable[[Reader], dict[str, Any]],
+    ) -> None:
+        """Answer with a template of the values that ``question`` reads, or with 304 to a page that shows them."""
+        if not self._is_live:
+            live = req.path.rstrip("/") + "/live" + (f"?{req.query_string}" if req.query_string else "")
+            self.show(req, resp, f"runs/{template}.html", live=live, **self._read(question))
+            return
+        tag = self._tag(project_id)
+        resp.set_header("Cache-Control", "private, no-cache")
+        resp.set_header("ETag", tag)
+        if req.get_header("If-None-Match") == tag:
+            resp.status = 304
+        else:
+            set_html(resp, render(f"runs/live_{template}.html", **{"now": self.now_us(), **self._read(question)}))
+
+    def _read(self, question: Callable[[Reader], dict[str, Any]]) -> dict[str, Any]:
+        """Return the values of a list; findings that it lacks are computed, as many as take little time."""
+        answer = self.store.read(question)
+        return self.store.read(question) if self._compute(answer["uncomputed"]) else answer
+
+    def _compute(self, run_ids: Iterable[int]) -> bool:
+        """Compute the findings of these runs until the time is over; return whether any was computed."""
+        is_any, until = False, time.monotonic() + _COMPUTING_SECONDS
+        for run_id in run_ids:
+            if time.monotonic() > until:
+                break
+            try:
+                findings(self.store, run_id)
+            except ApiError:
+                # The store is busy, or the run was removed meanwhile: the list shows what it has.
+                break
+            is_any = True
+        return is_any
+
+    def _tag(self, project_id: int | None) -> str:
+        """Return a tag that changes with the runs, and each minute with the words for how long ago they were."""
+        state, uncomputed = self.store.read(lambda reader: RunListReader(reader.database).state(project_id))
+        if self._compute(uncomputed):
+            state, uncomputed = self.store.read(lambda reader: RunListReader(reader.database).state(project_id))
+        text = repr((state, uncomputed, self.now_us() // _MINUTE_US))
+        return f'"{sha256(text.encode()).hexdigest()[:32]}"'
+
+    def answer_project(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
+        """Answer with the runs of a project."""
+        filters = run_filters(req.params)
+        question = partial(values.project_values, project_id=project_id, filters=filters)
+        self.answer(req, resp, "runs", project_id, question)
+
+    def answer_suite(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
+        """Answer with a suite; without a branch in the URL with its main branch."""
+        filters = run_filters(req.params)
+        source = self.store.read(lambda reader: RunListReader(reader.database).source(source_id))
+        if source is None:
+            raise not_found("suite")
+        self.answer(req, resp, "suite", source["project"], partial(_suite, source=source, filters=filters))
+
+
+class HomePage(_ListPage):
+    """The projects; with one project its suites, with one suite that suite."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Show the projects, or the runs of the only one."""
+        """Show the list that fits the store."""
         project_ids = self.store.read(lambda reader: SourceReader(reader.database).projects())
-        if len(project_ids) == 1:
-            self.show(req, resp, "runs/runs.html", **_project_page(self.store, project_ids[0], req.params))
+        if len(project_ids) != 1:
+            self.answer(req, resp, "projects", None, partial(_projects, project_ids=project_ids))
+            return
+        (project_id,) = project_ids
+        sources = self.store.read(lambda reader: SourceReader(reader.database).sources(project_id))
+        if not run_filters(req.params).is_any or req.has_param("page"):
+            self.answer_project(req, resp, project_id)
+        elif len(sources) == 1:
+            self.answer_suite(req, resp, sources[0]["id"])
         else:
-            projects = self.store.read(partial(_project_rows, project_ids))
-            self.show(req, resp, "runs/projects.html", projects=projects)
+            self.answer(req, resp, "suites", project_id, partial(values.suites_values, project_id=project_id))
 
 
-class ProjectPage(Page):
+class ProjectPage(_ListPage):
     """The runs of a project."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Show one page of the project's runs."""
-        self.show(req, resp, "runs/runs.html", **_project_page(self.store, project_id, req.params))
+        self.answer_project(req, resp, project_id)
 
 
-@dataclass(frozen=True, slots=True)
-class _RunList:
-    """Path and filters of a list of runs, for the links to its other pages."""
+class SuitePage(_ListPage):
+    """A suite: its runs on a branch, its trend, what fails, is flaky or slow."""
 
-    path: str
-    filters: Mapping[str, str]
-
-    def address_at(self, page: int) -> str:
-        """Return the URL of a page; the first one needs no number."""
-        pairs = [*self.filters.items(), *([("page", str(page))] if page > 1 else [])]
-        return f"{self.path}?{urlencode(pairs)}" if pairs else self.path
+    def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
+        """Show the suite."""
+        self.answer_suite(req, resp, source_id)
 
 
-def _project_rows(project_ids: Sequence[int], reader: Reader) -> list[dict[str, Any]]:
-    """Return one row for each project: id, number of runs, and the latest run, None if it has no runs."""
-    page_reader = SourceReader(reader.database)
-    latest_runs = page_reader.latest_runs(project_ids)
-    records = reader.runs([run_id for _, run_id in latest_runs.values()], has_threads=False)
-    source_names = page_reader.source_names({record.row["source"] for record in records.values()})
-    rows = list[dict[str, Any]]()
-    for project_id in project_ids:
-        count, run_id = latest_runs.get(project_id, (0, 0))
-        row: dict[str, Any] = {"id": project_id, "count": count, "run": None}
-        if count:
-            record = records[run_id]
-            statuses = reader.statuses(project_id)
-            row["run"] = run_summary(record, statuses, source_names[record.row["source"]])
-        rows.append(row)
-    return rows
+class LatestRun(Page):
+    """The address of the newest run of a suite, for bookmarks and README files."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
+        """Redirect to the newest run, of one branch with ``branch``; raises `ApiError` (404) without one."""
+        branch = run_filters(req.params).branch
+        run = self.store.read(lambda reader: RunListReader(reader.database).newest(source_id, branch))
+        if run is None:
+            raise not_found("run of this suite and branch")
+        resp.status, resp.location = 302, link("run", run["id"])
 
 
-def _project_page(store: Store, project_id: int, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of the page with the runs of a project; an empty parameter, as forms send it, is ignored."""
-    values = {name: text for name, text in single_values(parameters).items() if text}
-    query = queries.query_from(queries.RUN_PAGE, {"per_page": _PAGE_RUNS, **values})
-    filters: dict[str, str] = {name: values[name] for name in _RUN_FILTERS if name in values}
-    return store.read(partial(_project_values, project_id, query, filters))
+class RunComparison:
+    """The address of a comparison of two runs."""
+
+    def on_get(self, _: falcon.Request, resp: falcon.Response, base_id: int, run_id: int) -> None:
+        """Redirect to the changes of the second run since the first one."""
+        resp.status, resp.location = 302, link("run", run_id, view="changes", base=base_id)
 
 
-def _project_values(
-    project_id: int, query: Mapping[str, Any], filters: Mapping[str, str], reader: Reader
-) -> dict[str, Any]:
-    """Return the values of the template ``runs/runs.html``."""
-    page = reader.run_page(project_id, query)
-    page_reader, statuses = SourceReader(reader.database), reader.statuses(project_id)
-    names = page_reader.source_names({record.row["source"] for record in page.items})
-    path = page_reader.home(project_id)
-    return {
-        "project": project_id,
-        "path": path,
-        "filters": filters,
-        "sources": page_reader.sources(project_id),
-        "total": page.total,
-        "runs": [run_summary(record, statuses, names[record.row["source"]]) for record in page.items],
-        "pages": paging(query["page"], page.total, query["per_page"]),
-        "run_list": _RunList(path, filters),
-    }
+def _projects(reader: Reader, project_ids: list[int]) -> dict[str, Any]:
+    return {"projects": values.project_rows(reader, project_ids), "uncomputed": []}
+
+
+def _suite(reader: Reader, source: Json, filters: RunFilters) -> dict[str, Any]:
+    branch = main_branch(reader.database, source["id"]) if filters.branch is None else filters.branch
+    return values.suite_values(reader, source, filters.of_suite(source["id"], branch))

@@ -25,6 +25,12 @@ function replaceSection(shown, section) {
 
 function refresh(live, text) {
   const fresh = new DOMParser().parseFromString(text, "text/html");
+  // Another page stands at this address now, such as the first run where there was none.
+  const page = fresh.querySelector("[data-page]");
+  if (page && page.dataset.page !== live.dataset.page) return void location.reload();
+  // Before its sections move into this page.
+  const isOver = Boolean(fresh.querySelector("[data-open=false]"));
+  const state = fresh.querySelector("[data-title]");
   for (const section of fresh.querySelectorAll("[id^=live-]")) {
     const shown = document.getElementById(section.id);
     // A section with an input is left alone: a moved input would lose its cursor. Its data-keep names the part that changes.
@@ -37,13 +43,12 @@ function refresh(live, text) {
       replaceSection(shown, section);
     }
   }
-  const state = fresh.querySelector("[data-title]");
   if (state) {
     document.title = state.dataset.title;
     document.querySelector("link[rel=icon]").href = state.dataset.icon;
   }
   // The end of a run: nothing changes any more.
-  if (fresh.querySelector("[data-open=false]")) live.dataset.live = "";
+  if (isOver) live.dataset.live = "";
 }
 
 async function follow(live) {

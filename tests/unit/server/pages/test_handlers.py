@@ -27,65 +27,6 @@ def _links(html: str) -> list[str]:
     return [unescape(each) for each in re.findall(r'href="([^"]*)"', html)]
 
 
-def test_an_empty_store_says_how_to_begin(site: Site) -> None:
-    """The first page tells the command that fills it."""
-    assert "pytest --automation-report" in site.text("/")
-
-
-def test_runs_are_told_newest_first(site: Site) -> None:
-    """Name, source, branch, tags, counts, time, start and the link to the job stand in a row."""
-    site.run_of(a_test(), name="older")
-    fields = [{"type": 1, "name": "Branch", "value": "feature/x"}]
-    links = [{"name": "CI job", "url": "https://ci.example.com/7"}]
-    site.run_of(failing(), a_test(1), name="newer", source="backend", tags=["nightly"], fields=fields, links=links)
-    told = site.text("/")
-    assert told.index("newer") < told.index("older")
-    for word in (
-        "2 runs",
-        "Failed",
-        "backend",
-        "feature/x",
-        "nightly",
-        "1 failed",
-        "1 passed",
-        "2.50 s",
-        "14 Nov 2023",
-    ):
-        assert word in told, word
-    assert re.search(r'<a href="https://ci.example.com/7" rel="noopener noreferrer"', site.shown("/"))
-    assert 'aria-label="1 failed, 1 passed"' in site.shown("/")
-
-
-def test_runs_are_filtered_by_what_the_address_says(site: Site) -> None:
-    """Status, source and tag can be combined, and stay while pages are turned."""
-    site.run_of(a_test(), name="passing", source="one", tags=["nightly"])
-    site.run_of(failing(), name="failing", source="two", tags=["nightly"])
-    site.run_of(name="going on", source="two", is_open=True)
-    assert "passing" in site.text("/?status=2&source_id=&tags=nightly")
-    assert re.findall(r"failing|passing|going on", site.text("/?status=2&tags=nightly")) == ["passing"]
-    assert re.findall(r"failing|passing|going on", site.text("/?source_id=2")) == ["going on", "failing"]
-    assert "No matching runs" in site.text("/?status=4&tags=nightly")
-    for _ in range(26):
-        site.run_of(source="many", tags=["x"])
-    assert "/?tags=x&page=2" in _links(site.shown("/?tags=x"))
-    assert "/?tags=x" in _links(site.shown("/?tags=x&page=2"))
-    assert "Page 2 of 2" in site.text("/?tags=x&page=2")
-
-
-def test_the_list_of_projects_tells_the_latest_run_of_each(site: Site) -> None:
-    """How many runs a project has, how the latest ended, and a link to it."""
-    site.run_of(a_test(), name="older")
-    site.run_of(failing(), name="latest")
-    site.run_of(name="going on", project_id=2, is_open=True)
-    site.service.store.write(lambda writer: writer.set_milestone(3, "1.0", ()))
-    told = site.text("/")
-    assert re.search(r"Project 1 Failed latest 1 failed 2 ", told)
-    assert re.search(r"Project 2 Running going on no tests yet 1 ", told)
-    assert re.search(r"Project 3 no runs 0 ", told)
-    assert "older" not in told
-    assert {"/runs/2", "/runs/3"} <= set(_links(site.shown("/")))
-
-
 def test_several_projects_are_told_apart(site: Site) -> None:
     """The first page leads to each, and a project shows its own runs alone."""
     site.run_of(name="of one")
@@ -248,7 +189,7 @@ def test_statuses_of_a_project_are_called_by_its_names(site: Site) -> None:
     known = DEFAULT_STATUSES.by_id[5]
     site.service.store.write(lambda writer: writer.set_status(1, replace(known, name="Stuck", aliases=("stuck",))))
     run = site.run_of(a_test(0), a_test(1, "stuck"), source="t")
-    assert "1 stuck 1 passed" in site.text("/")
+    assert "1 stuck, 1 passed" in site.shown("/projects/1")
     assert _names(site.shown(f"/runs/{run}?status=5")) == ["test_1"]
 
 

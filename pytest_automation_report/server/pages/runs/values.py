@@ -1,0 +1,191 @@
+"""Read the values of the templates of lists: the runs of a project, a suite, the suites, the projects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.server.pages.links import link
+from pytest_automation_report.server.pages.paging import paging
+from pytest_automation_report.server.pages.runs import suites
+from pytest_automation_report.server.pages.runs.filters import NO_BRANCH, STATUSES, RunFilters
+from pytest_automation_report.server.pages.runs.queries import PAGE_RUNS, RunListReader
+from pytest_automation_report.server.pages.runs.rows import run_row, summary_sentence
+from pytest_automation_report.server.pages.sources import SourceReader
+from pytest_automation_report.server.store.errors import not_found
+from pytest_automation_report.server.store.findings import stored_findings, summaries
+from pytest_automation_report.server.store.flaky import main_branch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.store.reads import Reader
+
+__all__ = ["project_rows", "project_values", "suite_values", "suites_values"]
+
+_LATEST_RUNS: Final = 8
+_REASONS_SHOWN: Final = 10
+_ANY: Final = RunFilters()
+
+
+def project_values(reader: Reader, project_id: int, filters: RunFilters) -> dict[str, Any]:
+    """Return the values of the list of a project's runs; raises `ApiError` (404) for an unknown project."""
+    sources = SourceReader(reader.database)
+    if project_id not in sources.projects():
+        raise not_found("project")
+    runs = RunListReader(reader.database)
+    return {
+        "project": project_id,
+        "home": sources.home(project_id),
+        "filters": filters,
+        "choices": _choices(
+            filters,
+            sources=[(str(source["id"]), source["name"]) for source in sources.sources(project_id)],
+            branches=runs.branches(project_id, filters.source),
+            tags=runs.tags(project_id),
+        ),
+        "address_at": lambda page: link("project", project_id, **filters.at(page)),
+        **_list_values(reader, project_id, filters),
+    }
+
+
+def suites_values(reader: Reader, project_id: int) -> dict[str, Any]:
+    """Return the values of the page with a project's suites."""
+    sources = SourceReader(reader.database)
+    cards = [suites.card_of(reader, {**source, "project": project_id}) for source in sources.sources(project_id)]
+    # The suite that ran last comes first.
+    cards.sort(key=lambda card: -(card["last"]["created"] if card["last"] else 0))
+    ids, _ = RunListReader(reader.database).completed_runs(project_id, _ANY)
+    open_ids = RunListReader(reader.database).open_runs(project_id, _ANY)
+    rows = _rows(reader, project_id, ids[:_LATEST_RUNS])
+    return {
+        "project": project_id,
+        "home": sources.home(project_id),
+        "cards": cards,
+        "open_runs": _rows(reader, project_id, open_ids),
+        "runs": rows,
+        "uncomputed": [card["last"]["id"] for card in cards if card["last"] and card["flaky"] is None]
+        + _uncomputed(rows),
+    }
+
+
+def suite_values(reader: Reader, source: Json, filters: RunFilters) -> dict[str, Any]:
+    """Return the values of a suite's page: its runs on a branch, and what their findings say of it."""
+    database, source_id, project_id = reader.database, source["id"], source["project"]
+    runs, sources = RunListReader(database), SourceReader(database)
+    rows = runs.trend(source_id, filters.branch or "")
+    last = rows[-1] if rows else None
+    document = None if last is None else stored_findings(database, last["id"])
+    flaky, flaky_count = suites.flaky_rows(reader, source_id, filters.branch or "")
+    summary = None if last is None else summaries(database, [last["id"]]).get(last["id"])
+    tone, sentence = summary_sentence(last, summary)
+    return {
+        "project": project_id,
+        "home": sources.home(project_id),
+        "source": source,
+        "has_others": len(sources.sources(project_id)) > 1,
+        "filters": filters,
+        "choices": _choices(
+            filters, sources=[], branches=runs.branches(project_id, source_id), tags=runs.tags(project_id)
+        ),
+        "address_at": lambda page: link("suite", source_id, **{**filters.at(page), "source": None}),
+        "main": main_branch(database, source_id),
+        "last": last,
+        "tone": tone,
+        "sentence": sentence,
+        "summary": summary,
+        "green": suites.green_runs(rows),
+        "failures": suites.failure_trend(rows),
+        "times": suites.duration_trend(rows),
+        "reasons": [] if document is None else document["reasons"][:_REASONS_SHOWN],
+        "reason_count": 0 if document is None else len(document["reasons"]),
+        "flaky": flaky,
+        "flaky_count": flaky_count,
+        "slowest": suites.slowest_rows(reader, source_id, filters.branch or ""),
+        **_list_values(reader, project_id, filters),
+    }
+
+
+def project_rows(reader: Reader, project_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return one row for each project: id, number of runs, and the latest run, None if it has no runs."""
+    latest_runs = SourceReader(reader.database).latest_runs(project_ids)
+    rows = list[dict[str, Any]]()
+    for project_id in project_ids:
+        count, run_id = latest_runs.get(project_id, (0, 0))
+        run = _rows(reader, project_id, [run_id])[0] if count else None
+        rows.append({"id": project_id, "count": count, "run": run})
+    return rows
+
+
+def _choices(
+    filters: RunFilters, *, sources: Sequence[tuple[str, str]], branches: Sequence[str], tags: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the selects above a list of runs; those without a choice are left out.
+
+    A suite's page has no ``sources``, and always one branch: runs of two branches are no series.
+    """
+    is_suite = not sources
+    names = list(dict.fromkeys([*branches, *([filters.branch] if filters.branch is not None else [])]))
+    shown: list[dict[str, Any]] = [
+        {
+            "name": "source",
+            "label": "Suite",
+            "any": "All suites",
+            "options": sources,
+            "chosen": str(filters.source or ""),
+        },
+        {
+            "name": "branch",
+            "label": "Branch",
+            "any": "" if is_suite else "All branches",
+            "options": [(name or NO_BRANCH, name or "(no branch)") for name in names],
+            "chosen": "" if filters.branch is None else filters.branch or NO_BRANCH,
+        },
+        {
+            "name": "status",
+            "label": "Status",
+            "any": "Any status",
+            "options": [(word, word.capitalize()) for word in STATUSES],
+            "chosen": filters.status or "",
+        },
+        {
+            "name": "tag",
+            "label": "Tag",
+            "any": "Any tag",
+            "options": [(tag, tag) for tag in dict.fromkeys([*tags, *([filters.tag] if filters.tag else [])])],
+            "chosen": filters.tag or "",
+        },
+    ]
+    return [choice for choice in shown if choice["options"]]
+
+
+def _list_values(reader: Reader, project_id: int, filters: RunFilters) -> dict[str, Any]:
+    runs = RunListReader(reader.database)
+    ids, total = runs.completed_runs(project_id, filters)
+    open_ids = runs.open_runs(project_id, filters) if filters.page == 1 else []
+    rows = _rows(reader, project_id, ids)
+    return {
+        "open_runs": _rows(reader, project_id, open_ids),
+        "runs": rows,
+        "uncomputed": _uncomputed(rows),
+        "total": total + len(open_ids),
+        "pages": paging(filters.page, total, PAGE_RUNS),
+    }
+
+
+def _uncomputed(rows: Sequence[dict[str, Any]]) -> list[int]:
+    return [row["id"] for row in rows if row["is_uncomputed"]]
+
+
+def _rows(reader: Reader, project_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the rows of these runs, in this order."""
+    records = reader.runs(ids, has_threads=False)
+    names = SourceReader(reader.database).source_names({record.row["source"] for record in records.values()})
+    known = summaries(reader.database, ids)
+    durations = RunListReader(reader.database).durations({summary["base"] for summary in known.values()} - {None})
+    statuses = reader.statuses(project_id)
+    return [
+        run_row(records[run_id], statuses, names[records[run_id].row["source"]], known.get(run_id), durations)
+        for run_id in ids
+        if run_id in records
+    ]

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.server.pages.runs import handlers
+from support.service import SECOND, a_test
+from support.website import HOSTILE, LONG, Site, failing
+
+if TYPE_CHECKING:
+    from typing import Any
+
+MINUTE = 60 * SECOND
+
+
+def _fields(**values: str) -> list[dict[str, Any]]:
+    """Return fields of a run; underscores of names stand for spaces."""
+    return [{"type": 1, "name": name.replace("_", " "), "value": value} for name, value in values.items()]
+
+
+def _links(html: str) -> list[str]:
+    return [unescape(address) for address in re.findall(r'href="([^"]*)"', html)]
+
+
+def _rows(site: Site, path: str) -> list[str]:
+    """Return the runs of a list as text, without their times."""
+    rows = re.findall(r'<li class="run-row".*?</li>', site.shown(path), re.DOTALL)
+    return [re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", row))).strip() for row in rows]
+
+
+def _numbers(site: Site, path: str) -> list[int]:
+    """Return the numbers of the runs of a list, in their order."""
+    return [int(number) for number in re.findall(r"data-row>#(\d+)<", site.shown(path))]
+
+
+def _run(site: Site, *tests: dict[str, Any], branch: str = "main", **properties: Any) -> int:  # noqa: ANN401 - those of `Service.new_run`
+    """Report a run of a branch ten minutes after the one before."""
+    site.service.clock.now += 10 * MINUTE
+    return site.run_of(*tests, fields=_fields(Branch=branch, Commit="4f2a9c1d" * 5), **properties)
+
+
+def test_an_empty_store_waits_for_its_first_run(site: Site) -> None:
+    """The first page shows the command that fills it, and becomes another page when a run begins."""
+    assert "Waiting for the first run" in site.text("/")
+    assert "pytest --automation-report" in site.text("/")
+    assert 'data-live="/live" data-page="nothing"' in site.shown("/")
+    site.run_of(is_open=True)
+    assert 'data-page="suite"' in site.shown("/live")
+
+
+def test_a_row_says_what_changed_since_the_run_before(site: Site) -> None:
+    """New, earlier and fixed failures, the change of the duration, commit, subject and tags stand in a row."""
+    _run(site, failing(1), failing(2), a_test(3), source="backend")
+    fields = _fields(Branch="main", Commit="4f2a9c1d" * 5, Commit_subject="Move the gateway")
+    links = [{"name": "CI job", "url": "https://ci.example.com/7"}]
+    site.service.clock.now += MINUTE
+    site.run_of(
+        failing(1), a_test(2), failing(3), failing(4), source="backend", tags=["nightly"], fields=fields, links=links
+    )
+    newest, first = _rows(site, "/")
+    assert "2 new · 1 still · 1 fixed" in newest
+    for text in ("#2", "Move the gateway", "4f2a9c1", "nightly", "CI job", "2.50 s"):
+        assert text in newest, text
+    assert "2 failed" in first
+    assert re.search(r'<a href="https://ci.example.com/7" rel="noopener noreferrer"', site.shown("/"))
+    assert 'aria-label="3 failed, 1 passed"' in site.shown("/")
+
+
+def test_a_branch_is_compared_with_itself(site: Site) -> None:
+    """Failures of another branch change nothing in a row; a suite's page has the runs of one branch."""
+    _run(site, failing(1), a_test(2))
+    other = _run(site, failing(1), failing(2), branch="fix/rounding")
+    newest = _run(site, failing(1), a_test(2))
+    assert "1 still" in _rows(site, "/")[0]
+    assert _numbers(site, "/") == [newest, 1]
+    assert _numbers(site, "/sources/1?branch=fix/rounding") == [other]
+    assert "main" in site.text("/sources/1?branch=fix/rounding")
+    assert _numbers(site, "/projects/1") == [newest, other, 1]
+
+
+def test_runs_that_go_on_come_first_with_their_progress(site: Site) -> None:
+    """The number of collected tests says how much is to come, failures so far are counted."""
+    going_on = site.run_of(
+        failing(1), a_test(2), is_open=True, fields=_fields(Branch="main", Collected="2418"), source="backend"
+    )
+    completed = _run(site, a_test(1), source="backend")
+    assert _numbers(site, "/") == [going_on, completed]
+    assert "2 of 2,418 tests ran, 1 failed" in _rows(site, "/")[0]
+    assert _numbers(site, "/projects/1?status=running") == [going_on]
+    assert _numbers(site, "/projects/1?status=passed") == [completed]
+
+
+def test_tests_that_did_not_run_are_counted(site: Site) -> None:
+    """A session that died says how many tests it did not start."""
+    site.run_of(a_test(1), fields=_fields(Not_run="1214"))
+    assert "1,214 not run" in _rows(site, "/")[0]
+
+
+def test_a_list_is_filtered_by_its_address(site: Site) -> None:
+    """Suite, branch, status and tag can be combined, and stay while pages are turned."""
+    passing = _run(site, a_test(), source="one", tags=["nightly"])
+    broken = _run(site, failing(), source="two", tags=["nightly"])
+    assert _numbers(site, "/projects/1?status=failed&tag=nightly&source=&branch=") == [broken]
+    assert _numbers(site, "/?status=2&tags=nightly") == [passing]
+    assert _numbers(site, "/projects/1?source=1&branch=main") == [passing]
+    assert "No run matches" in site.text("/projects/1?source=1&status=failed")
+    for _ in range(26):
+        site.run_of(a_test(), source="many", tags=["x"])
+    first, second = (site.shown(f"/projects/1?tag=x{page}") for page in ("", "&page=2"))
+    assert "/projects/1?tag=x&page=2" in _links(first)
+    assert "/projects/1?tag=x" in _links(second)
+    assert len(_numbers(site, "/projects/1?tag=x&page=2")) == 1
+    assert "There is no page 9" in site.text("/projects/1?page=9")
+
+
+def test_runs_are_grouped_by_day(site: Site) -> None:
+    """The day stands above its runs."""
+    for _ in range(3):
+        site.service.clock.now += 24 * 60 * MINUTE
+        site.run_of(a_test())
+    assert len(re.findall(r'<div class="lot"><h2>\w+, \d+ Nov 2023</h2><p>1 run</p>', site.shown("/"))) == 3
+
+
+def test_the_first_page_fits_the_store(site: Site) -> None:
+    """One suite shows itself; several have a card each; of several projects each shows its newest run."""
+    _run(site, failing(1), a_test(2), source="backend")
+    assert "1 of 2 tests failed, for 1 reason" in site.text("/")
+    _run(site, a_test(1), source="frontend")
+    text = site.text("/")
+    assert "Suites 2 suites" in text
+    assert re.search(r"frontend 1 test passed · #2 on main", text)
+    assert re.search(r"backend 1 of 2 tests failed, for 1 reason · #1 on main", text)
+    assert {"/sources/1", "/sources/2", "/projects/1"} <= set(_links(site.shown("/")))
+    site.run_of(name="of seven", project_id=7, is_open=True)
+    site.service.store.write(lambda writer: writer.set_milestone(3, "1.0", ()))
+    assert {"/projects/1", "/projects/3", "/projects/7", "/runs/3"} <= set(_links(site.shown("/")))
+    assert re.search(r"Project 1 2 runs .* Project 3 0 runs Project 7 1 run Running #3 of seven", site.text("/"))
+    assert _numbers(site, "/projects/7") == [3]
+
+
+def test_a_suite_shows_what_fails_is_flaky_and_slow(site: Site) -> None:
+    """Failures since their first run, flaky tests with evidence, slow tests by their usual time, all as links."""
+    retried = a_test(
+        2, fields=[{"type": 1, "name": "Attempts", "value": "2"}, {"type": 4, "name": "Attempt 1", "value": "E"}]
+    )
+    tests = [a_test(1, elapsed=SECOND), a_test(2), a_test(3, elapsed=9 * SECOND)]
+    _run(site, *tests)
+    for _ in range(2):
+        _run(site, failing(1), retried, tests[2])
+    last = _run(site, failing(1), tests[1], tests[2])
+    text, links = site.text("/sources/1"), _links(site.shown("/sources/1"))
+    assert "1 of 3 tests failed, for 1 reason" in text
+    assert re.search(r"Failing now 1 All assert 90 == 89 1 test since #2", text)
+    assert re.search(r"Flaky \d .*test_2 passed on a retry in 2 runs; failed in 2 of 4 runs", text)
+    assert re.search(r"Slowest usual duration test_3 9.00 s test_1 1.00 s", text)
+    assert f"/runs/{last}?view=failures" in links
+    assert any(address.startswith(f"/runs/{last}?view=failures#reason-") for address in links)
+    assert "/tests/3?branch=main" in links
+    assert f"/runs/{last - 1}" in links
+
+
+def test_a_green_suite_says_for_how_long(site: Site) -> None:
+    """A suite without failures has its number of green runs, and a green mark in the title's icon."""
+    for number in range(3):
+        _run(site, failing(1) if number == 0 else a_test(1))
+    assert "Nothing failed in the last 2 runs" in site.text("/")
+    assert re.search(r"<title>✓ a-source", site.shown("/"))
+    assert re.search(r'rel="icon" type="image/svg\+xml" href="/static/icon-pass-', site.shown("/"))
+
+
+def test_addresses_lead_to_the_newest_run_and_to_changes(site: Site) -> None:
+    """Bookmarks of a branch's newest run stay true; two runs are compared by one address."""
+    _run(site, a_test())
+    newest = _run(site, a_test())
+    other = _run(site, a_test(), branch="fix/x")
+    assert site.get("/sources/1/latest?branch=main").headers["location"] == f"/runs/{newest}"
+    assert site.get("/sources/1/latest").headers["location"] == f"/runs/{other}"
+    assert site.get("/sources/1/latest?branch=none").status_code == 404
+    assert site.get("/sources/9/latest").status_code == 404
+    assert site.get("/sources/9").status_code == 404
+    assert site.get("/compare/1/2").headers["location"] == "/runs/2?view=changes&base=1"
+
+
+@pytest.mark.parametrize("path", ["/live", "/projects/1/live", "/sources/1/live", "/projects/1/live?status=failed"])
+def test_an_open_list_hears_of_changes_alone(site: Site, path: str) -> None:
+    """An answer has a tag, and nothing is sent while it holds."""
+    run = site.service.new_run()
+    thread = site.service.new_thread(run)
+    first = site.get(path)
+    assert "<html" not in first.text
+    assert site.get(path, If_None_Match=first.headers["etag"]).status_code == 304
+    site.service.clock.now += SECOND
+    site.service.append(thread, failing(1))
+    second = site.get(path, If_None_Match=first.headers["etag"])
+    assert second.status_code == 200
+    assert second.headers["etag"] != first.headers["etag"]
+
+
+def test_findings_of_many_runs_are_computed_little_by_little(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list does not wait for them: its rows have the failures, and what changed with one of the next answers."""
+    monkeypatch.setattr(handlers, "_COMPUTING_SECONDS", -1)
+    _run(site, failing(1), a_test(2))
+    _run(site, failing(1), failing(2))
+    assert ["2 failed" in row for row in _rows(site, "/projects/1")] == [True, False]
+    tag = site.get("/projects/1/live").headers["etag"]
+    monkeypatch.undo()
+    answer = site.get("/projects/1/live", If_None_Match=tag)
+    assert answer.status_code == 200
+    assert "1</b> new" in answer.text
+
+
+def test_hostile_values_of_a_list_stay_text(site: Site) -> None:
+    """Names, branches, commits, subjects, tags and addresses are shown as they are, wherever a list has them."""
+    fields = _fields(Branch=HOSTILE, Commit=HOSTILE, Commit_subject=HOSTILE + LONG, Collected=HOSTILE)
+    links = [{"name": HOSTILE, "url": "javascript:alert(1)"}, {"name": "Commit", "url": "javascript:alert(2)"}]
+    for number in range(2):
+        failure = failing(number, message=HOSTILE, name=HOSTILE, folder=HOSTILE)
+        site.run_of(failure, source=HOSTILE, name=HOSTILE, tags=[HOSTILE], fields=fields, links=links)
+    site.run_of(a_test(), source="another")
+    for path in ("/", "/projects/1", "/sources/1", "/sources/1/live"):
+        html = site.shown(path)
+        assert "<script>fetch" not in html
+        assert "<img" not in html
+        assert "\u202e" not in html
+        assert not [address for address in _links(html) if "javascript" in address.partition("?")[0]]
