@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.failures.differences import Difference, Differences, differences, marked
-from pytest_automation_report.failures.values import Value, read_comparison, read_value, text_of
+from pytest_automation_report.failures.values import Comparison, Value, read_comparison, read_value, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -117,8 +117,9 @@ def assertion_of(statement: str) -> Assertion | None:
     return None
 
 
-def table_from_values(left: Value, operator: str, right: Value, assertion: Assertion | None) -> Table:
+def table_from_values(comparison: Comparison, assertion: Assertion | None) -> Table:
     """Return the table of two values, as the client sent them."""
+    operator, left, right = comparison.operator, comparison.left, comparison.right
     if operator == "==":
         return _table(differences(left, right), assertion)
     row = Row(
@@ -138,7 +139,7 @@ def table_from_text(message: str, assertion: Assertion | None) -> Table | None:
         rest = textwrap.dedent("\n".join(lines)).strip("\n").split("\n")
         sides = read_comparison(line)
         if sides is not None:
-            return table_from_values(*sides, assertion)
+            return table_from_values(sides, assertion)
         if assertion is not None and assertion.operator not in {"==", ""}:
             return None
         found = _from_explanation(rest)
@@ -147,8 +148,8 @@ def table_from_text(message: str, assertion: Assertion | None) -> Table | None:
         return _table(found, assertion)
     # unittest: "{'a': 1} != {'a': 2}" and its own diff.
     sides = read_comparison(message.partition("\n")[0])
-    if sides is not None and sides[1] == "!=":
-        return table_from_values(sides[0], "==", sides[2], assertion)
+    if sides is not None and sides.operator == "!=":
+        return table_from_values(Comparison("==", sides.left, sides.right), assertion)
     return None
 
 
@@ -263,8 +264,8 @@ def _items(lines: Sequence[str]) -> Iterable[Difference]:
     """Yield the differences of two dicts: the items that differ, and those that one side alone has."""
     for line in lines:
         sides = read_comparison(line) if _ITEM.fullmatch(line) else None
-        if sides is not None and sides[0].entries and sides[2].entries:
-            yield from differences(sides[0], sides[2]).rows
+        if sides is not None and sides.left.entries and sides.right.entries:
+            yield from differences(sides.left, sides.right).rows
     for number, line in enumerate(lines):
         if (match := _MORE_KEYS.fullmatch(line)) and (value := _value_after(lines, number)) is not None:
             for key, entry in value.entries or ():
@@ -288,7 +289,8 @@ def _sequence(lines: Iterable[str]) -> Iterable[Difference]:
         if (match := _AT_INDEX.fullmatch(line)) and (sides := read_comparison(match["values"])) is not None:
             index = int(match["index"])
             yield from (
-                Difference(f"[{index}]{row.path}", row.left, row.right) for row in differences(sides[0], sides[2]).rows
+                Difference(f"[{index}]{row.path}", row.left, row.right)
+                for row in differences(sides.left, sides.right).rows
             )
         elif match := _CONTAINS_MORE.fullmatch(line):
             value = read_value(match["value"])
@@ -322,7 +324,7 @@ def _attributes(lines: Sequence[str]) -> Iterable[Difference]:
                 prefix = "".join(f".{name}" for name in path)
                 yield from (
                     Difference(f"{prefix}{row.path}", row.left, row.right)
-                    for row in differences(sides[0], sides[2]).rows
+                    for row in differences(sides.left, sides.right).rows
                 )
 
 

@@ -149,6 +149,9 @@ def _compare(path: str, left: Value, right: Value, out: _Collector) -> None:
             out.add(path, left, right)
     elif left.type == right.type == "str" and "\n" in f"{left.text}{right.text}":
         _compare_lines(path, left, right, out)
+    elif left.is_unknown and right.is_unknown and left.type == right.type:
+        # They may differ or not.
+        out.is_complete = False
     elif not _is_same_leaf(left, right):
         out.add(path, left, right)
     else:
@@ -157,9 +160,11 @@ def _compare(path: str, left: Value, right: Value, out: _Collector) -> None:
 
 def _child(path: str, left: Value, right: Value, out: _Collector) -> None:
     """Compare two parts; an equal part counts once, however many parts it has itself."""
-    rows, equal_count = len(out.rows), out.equal_count
+    rows, equal_count, is_complete = len(out.rows), out.equal_count, out.is_complete
+    out.is_complete = True
     _compare(path, left, right, out)
-    if len(out.rows) == rows:
+    is_whole, out.is_complete = out.is_complete, out.is_complete and is_complete
+    if len(out.rows) == rows and is_whole:
         out.equal_count = equal_count + 1
 
 
@@ -171,10 +176,11 @@ def _compare_entries(path: str, left: Value, right: Value, out: _Collector) -> N
         names.add(name)
         if name in others:
             _child(f"{path}[{_short(name)}]", entry, others[name], out)
-        else:
+        elif right.size is None:
+            # Of a value with parts that were left out an entry may be one of them.
             out.add(f"{path}[{_short(name)}]", entry, None)
     for name, entry in others.items():
-        if name not in names:
+        if name not in names and left.size is None:
             out.add(f"{path}[{_short(name)}]", None, entry)
 
 
@@ -197,34 +203,42 @@ def _compare_sets(path: str, left: Value, right: Value, out: _Collector) -> None
     for name, item in own.items():
         if name in others:
             out.equal_count += 1
-        else:
+        elif right.size is None:
             out.add(f"{path}{{…}}", item, None)
     for name, item in others.items():
-        if name not in own:
+        if name not in own and left.size is None:
             out.add(f"{path}{{…}}", None, item)
 
 
 def _compare_items(path: str, left: Value, right: Value, out: _Collector) -> None:
     own, others = left.items or (), right.items or ()
-    for a, b in _aligned(own, others, left.start - right.start):
+    for a, b in _aligned(own, others, left, right):
         if a is None:
-            out.add(f"{path}[{(b or 0) + right.start}]", None, others[b or 0])
+            index = (b or 0) + right.start
+            if left.size is None or index >= left.size:
+                out.add(f"{path}[{index}]", None, others[b or 0])
         elif b is None:
-            out.add(f"{path}[{a + left.start}]", own[a], None)
+            index = a + left.start
+            if right.size is None or index >= right.size:
+                out.add(f"{path}[{index}]", own[a], None)
         else:
             _child(f"{path}[{a + left.start}]", own[a], others[b], out)
 
 
-def _aligned(left: Sequence[Value], right: Sequence[Value], offset: int) -> list[tuple[int | None, int | None]]:
+def _aligned(
+    own: Sequence[Value], others: Sequence[Value], left: Value, right: Value
+) -> list[tuple[int | None, int | None]]:
     """Return which items of two sequences belong together: by index if they are equally long, else by likeness."""
-    if len(left) == len(right) or offset or len(left) * len(right) > _MAX_ALIGNED:
-        pairs: list[tuple[int | None, int | None]] = []
-        for index in range(min(0, -offset), max(len(left), len(right) - offset)):
-            a, b = index, index + offset
-            pairs.append((a if 0 <= a < len(left) else None, b if 0 <= b < len(right) else None))
-        return [(a, b) for a, b in pairs if a is not None or b is not None]
-    texts = [[text_of(item, 2_000) for item in items] for items in (left, right)]
-    return _aligned_texts(texts[0], texts[1])
+    is_whole = left.size is None and right.size is None and not left.start and not right.start
+    if is_whole and len(own) != len(others) and len(own) * len(others) <= _MAX_ALIGNED:
+        texts = [[text_of(item, 2_000) for item in items] for items in (own, others)]
+        return _aligned_texts(texts[0], texts[1])
+    first = min(left.start, right.start)
+    pairs: list[tuple[int | None, int | None]] = []
+    for index in range(first, max(left.start + len(own), right.start + len(others))):
+        a, b = index - left.start, index - right.start
+        pairs.append((a if 0 <= a < len(own) else None, b if 0 <= b < len(others) else None))
+    return [(a, b) for a, b in pairs if a is not None or b is not None]
 
 
 def _aligned_texts(left: Sequence[str], right: Sequence[str]) -> list[tuple[int | None, int | None]]:

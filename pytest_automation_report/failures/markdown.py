@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.failures.comparisons import Side, Table
     from pytest_automation_report.failures.reading import ShownException
     from pytest_automation_report.failures.tracebacks import Frame
-    from pytest_automation_report.failures.values import Value
+    from pytest_automation_report.failures.values import Comparison
 
 __all__ = ["ReportedFailure", "code_block", "code_span", "failure_markdown"]
 
@@ -30,7 +30,7 @@ class ReportedFailure:
     """A failed test for its report; everything but ``title`` may be empty.
 
     ``text`` is the failure as pytest wrote it, ``message`` and ``type_name`` are those of its field. ``place`` is file
-    and line, ``sentence`` says since when it fails, ``values`` are both sides of the comparison with its operator.
+    and line, ``sentence`` says since when it fails, ``comparison`` has both sides if the client sent them.
     """
 
     title: str
@@ -41,7 +41,7 @@ class ReportedFailure:
     sentence: str = ""
     command: str = ""
     url: str = ""
-    values: tuple[Value, str, Value] | None = None
+    comparison: Comparison | None = None
 
 
 def failure_markdown(failure: ReportedFailure) -> str:
@@ -71,7 +71,7 @@ def _paragraphs(failure: ReportedFailure) -> Iterator[str]:
     if failure.place:
         yield f"At {code_span(failure.place)}"
     if failure.text or failure.message:
-        for exception in read_failure(failure.text, failure.message, failure.type_name, failure.values):
+        for exception in read_failure(failure.text, failure.message, failure.type_name, failure.comparison):
             yield from _exception(exception)
     if failure.command:
         yield f"Run it again:\n\n{code_block(failure.command, 'sh')}"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.failures.comparisons import Assertion, Table
     from pytest_automation_report.failures.folding import Call, Fold
     from pytest_automation_report.failures.tracebacks import Frame, Link, Raised
-    from pytest_automation_report.failures.values import Value
+    from pytest_automation_report.failures.values import Comparison
 
 __all__ = ["ShownException", "read_failure"]
 
@@ -42,12 +42,12 @@ class ShownException:
 
 
 def read_failure(
-    text: str, message: str = "", type_name: str = "", values: tuple[Value, str, Value] | None = None
+    text: str, message: str = "", type_name: str = "", comparison: Comparison | None = None
 ) -> tuple[ShownException, ...]:
     """Return the exceptions of a failure, the one that let the test fail first.
 
-    ``message`` and ``type_name`` stand in for what ``text`` does not show. ``values`` are both sides of the comparison
-    and its operator, if the client sent them. Without any exception in the text there is one without calls.
+    ``message`` and ``type_name`` stand in for what ``text`` does not show. ``comparison`` has both sides, if the client
+    sent them. Without any exception in the text there is one without calls.
     """
     traceback = parse_traceback(text)
     if traceback is None:
@@ -56,18 +56,18 @@ def read_failure(
             line = line[len(type_name) + 2 :]
         return (ShownException(type_name, line, rest.strip("\n")),)
     shown = [
-        _shown(raised, values if number == 0 else None, ("", "") if number else (type_name, message))
+        _shown(raised, comparison if number == 0 else None, ("", "") if number else (type_name, message))
         for number, raised in enumerate(traceback.exceptions)
     ]
     return tuple(shown)
 
 
-def _shown(raised: Raised, values: tuple[Value, str, Value] | None, fallback: tuple[str, str]) -> ShownException:
+def _shown(raised: Raised, comparison: Comparison | None, fallback: tuple[str, str]) -> ShownException:
     text = "\n".join(raised.lines) or fallback[1]
     type_name, message = exception_parts(text)
     assertion = assertion_of(_statement(raised.frames))
-    if values is not None:
-        table: Table | None = table_from_values(*values, assertion)
+    if comparison is not None:
+        table: Table | None = table_from_values(comparison, assertion)
     else:
         table = table_from_text(message, assertion)
     said, details = _said(message, assertion, table)

@@ -12,7 +12,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-__all__ = ["Value", "read_comparison", "read_value", "text_of"]
+__all__ = ["Comparison", "Value", "read_comparison", "read_value", "text_of"]
 
 _MAX_CHARACTERS: Final = 60_000
 _MAX_DEPTH: Final = 60
@@ -62,6 +62,20 @@ class Value:
         """Whether the value has no parts."""
         return self.items is None and self.entries is None and self.fields is None
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing but the class of the value is known."""
+        return self.is_leaf and self.text is None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A comparison that failed: ``left operator right``."""
+
+    operator: str
+    left: Value
+    right: Value
+
 
 class _Token(NamedTuple):
     kind: str
@@ -84,8 +98,8 @@ def read_value(text: str) -> Value | None:
         return None
 
 
-def read_comparison(text: str) -> tuple[Value, str, Value] | None:
-    """Return both sides of ``left operator right`` and the operator; None if one of them cannot be read.
+def read_comparison(text: str) -> Comparison | None:
+    """Return ``left operator right``; None if one side of it cannot be read.
 
     pytest shortens a long representation in its middle, which cannot be seen from the outside of a string: none with
     three dots is read.
@@ -101,7 +115,7 @@ def read_comparison(text: str) -> tuple[Value, str, Value] | None:
         right = _Reader(text, tokens[position + length :]).whole()
     except _UnreadableError:
         return None
-    return left, operator, right
+    return Comparison(operator, left, right)
 
 
 def text_of(value: Value, limit: int = 300) -> str:
@@ -116,28 +130,36 @@ def _write(value: Value, parts: list[str], limit: int) -> None:
     if sum(map(len, parts)) > limit:
         return
     if value.entries is not None:
-        _write_all(
-            "{", "}", [(f"{text_of(key, limit)}: ", entry) for key, entry in value.entries[:limit]], parts, limit
-        )
+        entries = [(f"{text_of(key, limit)}: ", entry) for key, entry in value.entries[:limit]]
+        _write_all("{", "}", entries, value, parts, limit)
     elif value.fields is not None:
-        _write_all(f"{value.type}(", ")", [(f"{name}=", entry) for name, entry in value.fields[:limit]], parts, limit)
+        fields = [(f"{name}=", entry) for name, entry in value.fields[:limit]]
+        _write_all(f"{value.type}(", ")", fields, value, parts, limit)
     elif value.items is not None:
         opening, closing = {"set": ("{", "}"), "tuple": ("(", ")")}.get(value.type, ("[", "]"))
         if value.type == "tuple" and len(value.items) == 1:
             closing = ",)"
-        _write_all(opening, closing, [("", item) for item in value.items[:limit]], parts, limit)
-    elif value.type == "str" and value.text is not None:
-        parts.append(repr(value.text[: limit + 1]))
+        _write_all(opening, closing, [("", item) for item in value.items[:limit]], value, parts, limit)
+    elif value.text is None:
+        parts.append(f"<{value.type}>")
     else:
-        parts.append(f"<{value.type}>" if value.text is None else value.text)
+        text = repr(value.text[: limit + 1]) if value.type == "str" else value.text
+        parts.append(f"{'…' if value.start else ''}{text}{'…' if _has_more(value, len(value.text)) else ''}")
 
 
-def _write_all(opening: str, closing: str, members: list[tuple[str, Value]], parts: list[str], limit: int) -> None:
-    parts.append(opening)
+def _write_all(
+    opening: str, closing: str, members: list[tuple[str, Value]], value: Value, parts: list[str], limit: int
+) -> None:
+    parts.append(f"{opening}…, " if value.start else opening)
     for number, (prefix, member) in enumerate(members):
         parts.append(f"{', ' if number else ''}{prefix}")
         _write(member, parts, limit)
-    parts.append(closing)
+    parts.append(f", …{closing}" if _has_more(value, len(members)) else closing)
+
+
+def _has_more(value: Value, length: int) -> bool:
+    """Whether parts after the last one were left out."""
+    return value.size is not None and value.size > value.start + length
 
 
 def _tokens(text: str) -> list[_Token]:

@@ -41,7 +41,7 @@ class StepBody(_Extension, frozen=True, kw_only=True):
 
 
 class ValueBody(_Extension, frozen=True, kw_only=True):
-    """A value or a part of one; see `value_differences.Value` for the properties."""
+    """A value or a part of one; see `failures.values.Value` for the properties."""
 
     type: _Name
     text: str | UnsetType = UNSET

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pytest_automation_report.findings.value_differences import Comparison, Value
+from pytest_automation_report.failures.values import Comparison, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ from pytest_automation_report.failures.comparisons import (
     table_from_text,
     table_from_values,
 )
-from pytest_automation_report.failures.values import Value
+from pytest_automation_report.failures.values import Comparison, Value
 
 EQUAL = Assertion("totals() == expected", "totals()", "==", "expected")
 
@@ -179,7 +179,7 @@ def test_other_operators_show_both_values() -> None:
 def test_values_of_the_client_come_whole() -> None:
     """Values that the client sent become the same table, whatever pytest left out of its text."""
     left, right = (Value("dict", entries=((Value("str", "a"), Value("int", number)),)) for number in ("1", "2"))
-    assert shown(table_from_values(left, "==", right, None)) == [("['a']", "[1]", "[2]")]
+    assert shown(table_from_values(Comparison("==", left, right), None)) == [("['a']", "[1]", "[2]")]
 
 
 @pytest.mark.parametrize(

@@ -71,12 +71,37 @@ def test_values_differ_if_python_says_so(left: object, right: object) -> None:
     assert bool(differences(read_left, read_right).rows) == (left != right)
 
 
-def test_left_out_parts_are_said() -> None:
-    """If the client left parts out, equal counts are not those of the whole values, and indexes are the true ones."""
-    left = Value("list", items=(Value("int", "1"), Value("int", "2")), size=900, start=12)
-    right = Value("list", items=(Value("int", "1"), Value("int", "3")), size=900, start=12)
+ONE, TWO, THREE = (Value("int", number) for number in "123")
+
+
+def dictionary(size: int | None = None, **entries: Value) -> Value:
+    """Return a dict of which ``size`` parts exist, if that is more than those that are there."""
+    return Value("dict", entries=tuple((Value("str", key), entry) for key, entry in entries.items()), size=size)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "rows", "equal_count"),
+    [
+        (
+            Value("list", items=(ONE, TWO), size=900, start=12),
+            Value("list", items=(ONE, THREE), size=900, start=12),
+            ["[13]"],
+            1,
+        ),
+        (Value("list", items=(ONE, TWO), size=9), Value("list", items=(ONE,), size=9), [], 1),
+        (Value("list", items=(ONE, TWO), size=9), Value("list", items=(ONE,), size=1), ["[1]"], 1),
+        (dictionary(a=ONE, b=ONE), dictionary(9, a=TWO), ["['a']"], 0),
+        (Value("set", items=(ONE, TWO)), Value("set", items=(ONE,), size=9), [], 1),
+        (Value("Foo"), Value("Foo"), [], 0),
+        (dictionary(a=Value("Foo"), b=ONE), dictionary(a=Value("Foo"), b=ONE), [], 1),
+    ],
+    ids=["start", "items", "longer", "entries", "sets", "unknown", "unknown-inside"],
+)
+def test_left_out_parts_are_no_differences(left: Value, right: Value, rows: list[str], equal_count: int) -> None:
+    """A part that the client left out is not known to differ; indexes are the true ones, and the result says so."""
     found = differences(left, right)
-    assert [row.path for row in found.rows] == ["[13]"]
+    assert [row.path for row in found.rows] == rows
+    assert found.equal_count == equal_count
     assert not found.is_complete
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_automation_report.failures.markdown import ReportedFailure, code_block, code_span, failure_markdown
-from pytest_automation_report.failures.values import Value
+from pytest_automation_report.failures.values import Comparison, Value
 
 TEXT = """\
 def test_total():
@@ -68,8 +68,8 @@ def test_little_is_known() -> None:
 
 def test_hostile_text_stays_text() -> None:
     """Backticks, pipes and markup in values end neither their code nor their cell."""
-    values = (Value("str", "a`|</td>"), "==", Value("str", "``` b"))
-    text = failure_markdown(ReportedFailure("a`b", TEXT, values=values))
+    comparison = Comparison("==", Value("str", "a`|</td>"), Value("str", "``` b"))
+    text = failure_markdown(ReportedFailure("a`b", TEXT, comparison=comparison))
     assert "### ``a`b``" in text
     assert "``'a`\\|</td>'``" in text
     assert "````'``` b'````" in text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_automation_report.failures.reading import read_failure
-from pytest_automation_report.failures.values import Value
+from pytest_automation_report.failures.values import Comparison, Value
 from unit.failures.raised import STYLES, chained, written
 
 FAILURE = """\
@@ -68,8 +68,8 @@ def test_a_text_without_exceptions() -> None:
 
 def test_values_of_the_client_win() -> None:
     """The values that the client sent are compared, and not the text that pytest shortened."""
-    values = (Value("int", "20"), "==", Value("int", "30"))
-    (shown,) = read_failure(failure("assert 2 == 3"), values=values)
+    comparison = Comparison("==", Value("int", "20"), Value("int", "30"))
+    (shown,) = read_failure(failure("assert 2 == 3"), comparison=comparison)
     assert shown.table is not None
     left = shown.table.rows[0].left
     assert left is not None

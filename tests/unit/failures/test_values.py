@@ -93,7 +93,7 @@ def test_a_comparison_has_two_sides(text: str, sides: tuple[str, str, str]) -> N
     """The operator is the first one outside of brackets and strings."""
     found = read_comparison(text)
     assert found is not None
-    assert (text_of(found[0]), found[1], text_of(found[2])) == sides
+    assert (text_of(found.left), found.operator, text_of(found.right)) == sides
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,21 @@ def test_a_comparison_has_two_sides(text: str, sides: tuple[str, str, str]) -> N
 def test_what_is_no_whole_comparison_is_none(text: str) -> None:
     """A comparison with a shortened side is not shown as if it were whole."""
     assert read_comparison(text) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Value("list", items=(Value("int", "1"),), start=3, size=9), "[…, 1, …]"),
+        (Value("list", items=(Value("int", "1"),), start=8, size=9), "[…, 1]"),
+        (Value("dict", entries=((Value("str", "a"), Value("int", "1")),), size=9), "{'a': 1, …}"),
+        (Value("str", "ab", size=9), "'ab'…"),
+        (Value("Foo"), "<Foo>"),
+    ],
+)
+def test_left_out_parts_are_marked(value: Value, text: str) -> None:
+    """Parts that the client left out are seen."""
+    assert text_of(value) == text
 
 
 def test_a_long_value_is_cut() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_automation_report.api.extensions import EXTENSIONS, EXTENSIONS_HEADER, announced
-from pytest_automation_report.findings.value_differences import Comparison, Value
+from pytest_automation_report.failures.values import Comparison, Value
 from pytest_automation_report.server.http.extension_bodies import MAX_EXTENSION_BYTES, MAX_EXTENSION_DEPTH
 from pytest_automation_report.server.store import extensions
 from pytest_automation_report.server.store.extensions import PhaseTimes, RunningTest, StepNode
