@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, query_tests
-from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, query_history
+from pytest_automation_report.server.pages.test.history import CHART_RUNS
+from pytest_automation_report.server.pages.test.queries import query_history
 from support.service import API, ON_BOTH, ON_SQLITE, a_test
 from support.website import Site, failing
 
@@ -65,9 +66,10 @@ def test_no_page_grows_with_the_number_of_tests(site: Site) -> None:
         assert max(sizes) <= PAGE_ROWS
         rows = [site.shown(f"/runs/{run}{query}").count("<tr>") for run in (few, many)]
         assert max(rows) <= PAGE_ROWS + 4
-    for _ in range(HISTORY_ROWS + 5):
+    for _ in range(CHART_RUNS + 5):
         site.run_of(failing(0))
-    assert site.shown("/results/1").count('<span class="pairline">') == HISTORY_ROWS
+    drawing = site.shown("/results/1").partition('class="spark"')[2].partition("</svg>")[0]
+    assert drawing.count("<a ") <= CHART_RUNS
 
 
 @pytest.mark.slow

@@ -31,6 +31,8 @@ from pytest_automation_report.server.pages.runs.handlers import (
     RunComparison,
     SuitePage,
 )
+from pytest_automation_report.server.pages.test.case import CasePage
+from pytest_automation_report.server.pages.test.code_links import NO_LINKS
 from pytest_automation_report.server.pages.test.handlers import TestPage
 from pytest_automation_report.server.pages.theme import ThemeChoice
 from pytest_automation_report.server.store.artifact_urls import PATH as ARTIFACTS
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Token
+    from pytest_automation_report.server.pages.test.code_links import CodeLinks
     from pytest_automation_report.server.store.store import Store
 
 PASS_SECONDS: Final = 30 * 24 * 3600
@@ -127,10 +130,17 @@ class Pages:
     """The pages over one store, as an extension of the application.
 
     ``secret`` signs the passes of browsers. ``on_link_used`` is called with the path of the next link after a browser
-    has used one.
+    has used one. ``code_links`` are the templates for links to the code.
     """
 
-    def __init__(self, store: Store, secret: Token, *, on_link_used: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        secret: Token,
+        *,
+        on_link_used: Callable[[str], None] = lambda _: None,
+        code_links: CodeLinks = NO_LINKS,
+    ) -> None:
         self._access = PageAccess(secret)
         self._routes: Mapping[str, object] = {
             "/": HomePage(store),
@@ -143,7 +153,8 @@ class Pages:
             "/compare/{base_id:id}/{run_id:id}": RunComparison(),
             "/runs/{run_id:id}": RunPage(store),
             "/runs/{run_id:id}/live": RunChangesPage(store),
-            "/results/{result_id:id}": TestPage(store),
+            "/results/{result_id:id}": TestPage(store, code_links),
+            "/tests/{case_id:id}": CasePage(store),
             "/theme/{theme}": ThemeChoice(),
             _TESTMO_RUN_PATH: _TestmoRunUrl(),
             f"{_OPENING}{{code}}": _OpeningLink(self._access, on_link_used),

@@ -1,23 +1,46 @@
-"""The page of a test in a run."""
+"""Answer the URLs of a test's pages: in one run, and across runs."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
+from pytest_automation_report.failures.terminal import terminal_lines
+from pytest_automation_report.server.pages.attachments import with_defaults
 from pytest_automation_report.server.pages.page import Page
 from pytest_automation_report.server.pages.run_summary import run_summary
 from pytest_automation_report.server.pages.sources import SourceReader
 from pytest_automation_report.server.pages.statuses import shown_status
+from pytest_automation_report.server.pages.test import failure, history, view_models
+from pytest_automation_report.server.pages.test.code_links import NO_LINKS
+from pytest_automation_report.server.pages.test.files import files_of, preview_of, previewed
+from pytest_automation_report.server.pages.test.neighbours import listed_statuses, neighbours_of
 from pytest_automation_report.server.pages.test.queries import TestReader
-from pytest_automation_report.server.pages.test.view_models import test_details
-from pytest_automation_report.server.store.artifact_rows import stored_contents
+from pytest_automation_report.server.pages.test.url import PICTURES, state_of
+from pytest_automation_report.server.pages.texts import rerun_command
+from pytest_automation_report.server.store import extensions
+from pytest_automation_report.server.store.artifact_rows import part_of, stored_contents
 from pytest_automation_report.server.store.artifact_urls import hashes_in
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import falcon
 
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.test.code_links import CodeLinks
+    from pytest_automation_report.server.pages.test.files import TestFile
+    from pytest_automation_report.server.pages.test.history import Outcome
+    from pytest_automation_report.server.pages.test.url import TestState
     from pytest_automation_report.server.store.reads import Reader
+    from pytest_automation_report.server.store.statuses import StatusTable
+    from pytest_automation_report.server.store.store import Store
+
+# Results before this one that are searched for an earlier picture.
+_EARLIER_PICTURES: Final = 5
 
 
 class TestPage(Page):
@@ -25,24 +48,175 @@ class TestPage(Page):
 
     __test__ = False  # pytest must not collect it
 
+    def __init__(self, store: Store, code_links: CodeLinks = NO_LINKS) -> None:
+        super().__init__(store)
+        self._code_links = code_links
+
     def on_get(self, req: falcon.Request, resp: falcon.Response, result_id: int) -> None:
-        """Show the test's result, and its results in earlier runs."""
-        self.show(req, resp, "test/test.html", **self.store.read(partial(_test_values, result_id)))
+        """Show the test's result: what failed, its attempts, files and output, its history."""
+        state = state_of(req.params)
+        values = self.store.read(partial(result_values, result_id, state))
+        self.show(req, resp, "test/test.html", code_links=self._code_links, **values)
 
 
-def _test_values(result_id: int, reader: Reader) -> dict[str, Any]:
+def result_values(result_id: int, state: TestState, reader: Reader) -> dict[str, Any]:
     """Return the values of the template ``test/test.html``."""
-    test_reader, sources = TestReader(reader.database), SourceReader(reader.database)
-    row = test_reader.test(result_id)
+    tests, sources = TestReader(reader.database), SourceReader(reader.database)
+    row = tests.test(result_id)
     run = reader.run(row["run"], max_threads=0)
     statuses = reader.statuses(run.row["project"])
-    history = [
-        {**result, "status": shown_status(statuses, result["status"])} for result in test_reader.history(row["case"])
-    ]
-    contents = stored_contents(reader.connection, hashes_in(row["artifacts"]))
-    return {
-        "home": sources.home(run.row["project"]),
-        "run": run_summary(run, statuses, sources.source_name(row["source"])),
-        "history": history,
-        **test_details(row, statuses, contents),
+    fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
+    status = shown_status(statuses, row["status"])
+    attempts = failure.attempts_of(fields, status, row["elapsed"], row["failed_attempts"])
+    earlier = state.attempt if state.attempt in {attempt.number for attempt in attempts[:-1]} else None
+    outcomes = history.outcomes_of(tests.history(row["case"]), result_id)
+    current = next((outcome for outcome in outcomes if outcome.result == result_id), None)
+    command = rerun_command(row, fields)
+    values: dict[str, Any] = {
+        "row": row,
+        "run": {**run_summary(run, statuses, sources.source_name(row["source"])), "commit": run.row["commit"] or ""},
+        "state": state,
+        "status": status,
+        "function": view_models.split_name(row["name"]),
+        "attempts": attempts,
+        "attempt": earlier if earlier is not None else attempts[-1].number,
+        "sections": failure.sections_of(fields, earlier, extensions.comparison(row)),
+        "phases": extensions.phase_times(row),
+        "steps": view_models.step_rows(row, fields, earlier),
+        "facts": view_models.facts_of(fields),
+        "texts": view_models.other_texts(fields, earlier),
+        "command": command,
+        **_file_values(row, reader, earlier, outcomes, current),
+        **_output_values(fields, state, earlier),
+        **_history_values(outcomes, current, state),
+        **_related_values(row, tests, statuses, state),
+        **_worker_values(row, run.row, tests),
     }
+    values["markdown"] = _markdown(row, fields, values)
+    return values
+
+
+def _file_values(
+    row: Json, reader: Reader, attempt: int | None, outcomes: Sequence[Outcome], current: Outcome | None
+) -> dict[str, Any]:
+    """Return the files of an attempt, pictures with those of the last run in which the test passed."""
+    artifacts = [with_defaults(artifact) for artifact in json.loads(row["artifacts"] or "[]")]
+    contents = stored_contents(reader.connection, hashes_in(row["artifacts"]))
+    files = files_of(artifacts, contents, attempt)
+    pictures = [file for file in files if file.shown == "picture"]
+    if current is not None and current.letter != "p" and pictures:
+        pictures = _beside_earlier(pictures, reader, outcomes, current)
+    previews = {
+        file.hash: preview_of(part_of(reader.connection, file.hash, 0), file.size or 0) for file in previewed(files)
+    }
+    return {
+        "pictures": pictures,
+        "videos": [file for file in files if file.shown == "video"],
+        "files": [file for file in files if file.shown not in {"picture", "video"}],
+        "previews": previews,
+        "picture_modes": PICTURES,
+    }
+
+
+def _beside_earlier(
+    pictures: Sequence[TestFile], reader: Reader, outcomes: Sequence[Outcome], current: Outcome
+) -> list[TestFile]:
+    passed = [outcome for outcome in outcomes if outcome.letter == "p" and outcome.run < current.run]
+    # Those of the same branch first.
+    passed.sort(key=lambda outcome: (outcome.branch != current.branch, -outcome.run))
+    passed = passed[:_EARLIER_PICTURES]
+    stored = TestReader(reader.database).artifacts([outcome.result for outcome in passed])
+    contents = stored_contents(reader.connection, {hash_ for text in stored.values() for hash_ in hashes_in(text)})
+    by_name: dict[str, tuple[TestFile, int]] = {}
+    for outcome in passed:
+        artifacts = [with_defaults(artifact) for artifact in json.loads(stored.get(outcome.result, "[]"))]
+        for file in files_of(artifacts, contents, None):
+            if file.shown == "picture":
+                by_name.setdefault(file.name, (file, outcome.run))
+    return [
+        replace(picture, earlier=by_name[picture.name][0], earlier_run=by_name[picture.name][1])
+        if picture.name in by_name
+        else picture
+        for picture in pictures
+    ]
+
+
+def _output_values(fields: Sequence[Json], state: TestState, attempt: int | None) -> dict[str, Any]:
+    """Return the captured output: all streams by name, and the lines of the chosen one."""
+    outputs = [] if attempt is not None else view_models.outputs_of(fields)
+    chosen = next((output for output in outputs if output.stream == state.stream), outputs[0] if outputs else None)
+    return {
+        "outputs": outputs,
+        "stream": chosen.stream if chosen else "",
+        "output": terminal_lines(chosen.value) if chosen else None,
+    }
+
+
+def _history_values(outcomes: Sequence[Outcome], current: Outcome | None, state: TestState) -> dict[str, Any]:
+    """Return sentence, drawing and evidence of the test's history; nothing if this result is older than all of it."""
+    if current is None:
+        return {"sentence": (), "chart": None, "branches": [], "reliability": None, "flakiness": None, "usual": None}
+    on_branch = [outcome for outcome in outcomes if outcome.branch == current.branch]
+    usual = history.usual_duration(outcomes, current)
+    place = on_branch.index(current)
+    return {
+        "sentence": history.sentence(outcomes, current.result),
+        "current": current,
+        "chart": history.chart(outcomes if state.has_all_branches else on_branch, current, usual),
+        "branches": history.branch_histories(outcomes, current.branch),
+        "reliability": history.reliability(outcomes),
+        "flakiness": history.flakiness_on(outcomes, current.branch),
+        "usual": usual,
+        "earlier": on_branch[place + 1] if place + 1 < len(on_branch) else None,
+        "later": on_branch[place - 1] if place else None,
+    }
+
+
+def _related_values(row: Json, tests: TestReader, statuses: StatusTable, state: TestState) -> dict[str, Any]:
+    """Return other tests of the run: previous and next failure, the same reason, other parameters, those before."""
+    same_reason, same_count = tests.same_reason(row)
+    listed = tests.failures(row["run"], listed_statuses(state.origin_query, statuses))
+    return {
+        "neighbours": neighbours_of(listed, row["id"], state.origin_query),
+        "same_reason": same_reason,
+        "same_count": same_count,
+        "siblings": [
+            {
+                **sibling,
+                "status": shown_status(statuses, sibling["status"]),
+                "parameters": sibling["name"].partition("[")[2][:-1],
+            }
+            for sibling in tests.siblings(row)
+        ],
+        "before": [{**other, "status": shown_status(statuses, other["status"])} for other in tests.before(row)],
+    }
+
+
+def _worker_values(row: Json, run: Json, tests: TestReader) -> dict[str, Any]:
+    """Return the worker that ran the test, and how long after the begin of the run that was, in microseconds."""
+    thread = tests.thread(row["thread"])
+    started = extensions.start_time(thread, row)
+    return {
+        "worker": view_models.worker_name(tests.thread_fields(row["thread"])) or f"thread {thread['position']}",
+        "offset": None if started is None else max(0, started - run["created"]),
+    }
+
+
+def _markdown(row: Json, fields: Sequence[Json], values: Mapping[str, Any]) -> str:
+    """Return the failure as Markdown; empty for a test that did not fail."""
+    cause = next((field for field in fields if field.get("is_highlight") and field["name"] != "Skipped"), None)
+    if cause is None:
+        return ""
+    place = "" if not row["file"] else f"{row['file']}:{row['line']}" if row["line"] else str(row["file"])
+    return failure_markdown(
+        ReportedFailure(
+            ".".join(part for part in (row["folder"], row["name"]) if part),
+            str(cause["value"]),
+            cause["meta"].get("message", ""),
+            cause["meta"].get("type", ""),
+            place,
+            "".join(piece.text for piece in values["sentence"]),
+            values["command"] or "",
+            comparison=extensions.comparison(row),
+        )
+    )

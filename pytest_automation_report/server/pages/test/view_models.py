@@ -1,60 +1,170 @@
-"""Turn the row of a test into the values of its page."""
+"""Turn the row of a test into the values of its page: steps, output, facts, other texts."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pytest_automation_report.server.pages.attachments import with_defaults
-from pytest_automation_report.server.pages.statuses import shown_status
-from pytest_automation_report.server.pages.texts import rerun_command, steps
-from pytest_automation_report.server.store.artifact_urls import content_hash
-from pytest_automation_report.server.store.media_types import DOWNLOAD, is_picture, is_video
+from pytest_automation_report.failures.terminal import terminal_lines
+from pytest_automation_report.server.pages.test.failure import ATTEMPT_NAME
+from pytest_automation_report.server.pages.test.url import STREAMS
+from pytest_automation_report.server.pages.texts import steps, web_address
+from pytest_automation_report.server.store.extensions import steps as stored_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.artifact_rows import StoredContent
-    from pytest_automation_report.server.store.statuses import StatusTable
+    from pytest_automation_report.failures.terminal import Screen
+    from pytest_automation_report.server.store.extensions import StepNode
+
+__all__ = [
+    "Fact",
+    "Output",
+    "StepRow",
+    "facts_of",
+    "other_texts",
+    "outputs_of",
+    "short_link",
+    "split_name",
+    "step_rows",
+    "worker_name",
+]
 
 # Types of fields, as the API numbers them.
 _TEXT_TYPES: Final = (2, 3, 4)
-_HTML: Final = 3
+_URL: Final = 5
+# Fields that the page shows in another way.
+_OWN_FIELDS: Final = frozenset({"Attempts", "Node id", "Unexpected pass", "Steps", *STREAMS.values()})
+_TONES: Final = {"passed": "pass", "failed": "fail", "skipped": "skip"}
+_TEXT_STEP: Final = re.compile(r"\[(passed|failed|skipped)\] (.+)")
+# The client writes one of these marks before a step for each step around it.
+_INDENT: Final = "\u203a "
+_MAX_STEPS: Final = 300
+_SHORT: Final = 40
+_NAME_LENGTH: Final = 400
 
 
-def test_details(row: Mapping[str, Any], table: StatusTable, contents: Mapping[str, StoredContent]) -> dict[str, Any]:
-    """Return the values of a test's page; ``contents`` are the artifacts that the store has, by hash."""
-    fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
-    artifacts = [with_defaults(artifact) for artifact in json.loads(row["artifacts"] or "[]")]
-    error = next((field for field in fields if field["meta"].get("message")), None)
-    return {
-        "row": row,
-        "status": shown_status(table, row["status"]),
-        "message": error["meta"]["message"] if error else "",
-        "error_type": error["meta"].get("type", "") if error else "",
-        "blocks": [_block(field) for field in fields if field["type"] in _TEXT_TYPES],
-        "pairs": [field for field in fields if field["type"] not in _TEXT_TYPES],
-        "artifacts": [_shown_artifact(artifact, contents) for artifact in artifacts],
-        "command": rerun_command(row, fields),
-    }
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step; ``depth`` counts the steps around it, ``share`` is its part of the longest step, 0 to 1."""
+
+    name: str
+    tone: str
+    word: str
+    depth: int = 0
+    elapsed: int | None = None
+    share: float = 0.0
 
 
-def _block(field: Json) -> dict[str, Any]:
-    """Return a field with a long text; HTML is shown as text, except for steps."""
-    parsed_steps: Sequence[object] | None = steps(field["value"]) if field["type"] == _HTML else None
-    return {**field, "steps": parsed_steps, "is_attempt": field["name"].startswith("Attempt ")}
+class Output(NamedTuple):
+    """One captured stream: its word in the URL, and its text."""
+
+    stream: str
+    value: str
 
 
-def _shown_artifact(artifact: Json, contents: Mapping[str, StoredContent]) -> Json:
-    """Return an artifact with the way in which a page shows its file: as a picture, a video or a link."""
-    hash_ = content_hash(artifact["url"])
-    if hash_ is None:  # stored somewhere else
-        return artifact
-    content = contents.get(hash_)
-    if content is None:
-        return {**artifact, "note": artifact["note"] or "no longer stored", "url": ""}
-    shown = "picture" if is_picture(content.media_type) else "video" if is_video(content.media_type) else "link"
-    # A file of no recognised type keeps the type that the test named.
-    mime_type = artifact["mime_type"] if content.media_type == DOWNLOAD else content.mime_type
-    return {**artifact, "shown": shown, "mime_type": mime_type, "size": content.size}
+class Fact(NamedTuple):
+    """A field in one line: ``url`` is empty for a plain value."""
+
+    name: str
+    value: str
+    url: str
+
+
+def step_rows(row: Mapping[str, Any], fields: Sequence[Json], attempt: int | None) -> list[StepRow]:
+    """Return the steps of an attempt, with times if the client sent them."""
+    if attempt is not None:
+        field = next((field for field in fields if field["name"] == f"Attempt {attempt}"), None)
+        found = _TEXT_STEP.findall(field["value"]) if field else []
+        return [_step(name, status) for status, name in found[:_MAX_STEPS]]
+    timed = stored_steps(row)
+    if timed:
+        longest = max((step.elapsed or 0 for step in _all(timed)), default=0) or 1
+        return [
+            StepRow(step.name, _TONES[step.status], step.status, depth, step.elapsed, (step.elapsed or 0) / longest)
+            for step, depth in _flat(timed, 0)
+        ][:_MAX_STEPS]
+    field = next((field for field in fields if field["name"] == "Steps"), None)
+    parsed = steps(field["value"]) if field else None
+    return [_step(step.text, step.status) for step in parsed or ()][:_MAX_STEPS]
+
+
+def _step(text: str, status: str) -> StepRow:
+    """Return a step of the contract's markup, whose text begins with one mark for each step around it."""
+    name = text.lstrip(_INDENT)
+    depth = text[: len(text) - len(name)].count(_INDENT[0])
+    return StepRow(name or text, _TONES[status], status, depth)
+
+
+def _all(nodes: Iterable[StepNode]) -> Iterable[StepNode]:
+    return (step for step, _ in _flat(nodes, 0))
+
+
+def _flat(nodes: Iterable[StepNode], depth: int) -> Iterable[tuple[StepNode, int]]:
+    for node in nodes:
+        yield node, depth
+        yield from _flat(node.steps, depth + 1)
+
+
+def outputs_of(fields: Sequence[Json]) -> list[Output]:
+    """Return the captured streams that the test has, in their order."""
+    return [
+        Output(stream, field["value"])
+        for stream, name in STREAMS.items()
+        for field in fields
+        if field["name"] == name and field["type"] in _TEXT_TYPES
+    ]
+
+
+def other_texts(fields: Sequence[Json], attempt: int | None) -> list[tuple[str, Screen]]:
+    """Return the long texts that a test's user added, by name; those of earlier attempts are in their own texts."""
+    if attempt is not None:
+        return []
+    return [
+        (field["name"], terminal_lines(field["value"]))
+        for field in fields
+        if field["type"] in _TEXT_TYPES
+        and field["name"] not in _OWN_FIELDS
+        and not field.get("is_highlight")
+        and not field["meta"].get("message")
+        and not ATTEMPT_NAME.fullmatch(field["name"])
+    ]
+
+
+def facts_of(fields: Sequence[Json]) -> list[Fact]:
+    """Return the fields in one line, links by their short text."""
+    facts = []
+    for field in fields:
+        if field["type"] in _TEXT_TYPES or field["name"] in _OWN_FIELDS or field.get("is_highlight"):
+            continue
+        url = web_address(field["value"]) if field["type"] == _URL else None
+        facts.append(Fact(field["name"], short_link(url) if url else field["value"] or "–", url or ""))  # noqa: RUF001 - typography
+    return facts
+
+
+def short_link(url: str) -> str:
+    """Return the part of an address that people know it by: ``HARB-207`` of ``https://jira.example/browse/HARB-207``."""
+    parts = urlsplit(url)
+    values = [value for _, value in parse_qsl(parts.query) if value]
+    path = unquote(parts.path.rstrip("/").rpartition("/")[2])
+    last = values[-1] if len(values) == 1 else path or (values[-1] if values else "")
+    # A fragment of a few letters is a place inside of a page, and no name.
+    return last if last and len(last) <= _SHORT else parts.netloc.rpartition("@")[2] or url[:_SHORT]
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return the name of a test's function, and its parameters with their brackets; empty if it has none."""
+    function, bracket, rest = name[:_NAME_LENGTH].partition("[")
+    if not bracket or not rest.endswith("]") or not function:
+        return name, ""
+    return function, f"[{rest}"
+
+
+def worker_name(bodies: Iterable[str]) -> str:
+    """Return the worker of a thread from its fields; empty if none names it."""
+    fields = [json.loads(body) for body in bodies]
+    return next((str(field.get("value") or "") for field in fields if field.get("name") == "Worker"), "")

@@ -1,0 +1,347 @@
+"""Read the history of one test: its outcomes by run, since when it fails, how long it takes, whether it is flaky.
+
+All functions take rows of `TestReader.history`, which are the results of the test, newest first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pytest_automation_report.findings import flakiness
+from pytest_automation_report.server.store.statuses import ResultClass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_automation_report.findings.flakiness import Flakiness, Verdict
+
+__all__ = [
+    "CHART_RUNS",
+    "Bar",
+    "BranchHistory",
+    "Chart",
+    "Outcome",
+    "Piece",
+    "branch_histories",
+    "chart",
+    "flakiness_on",
+    "outcomes_of",
+    "reliability",
+    "sentence",
+    "usual_duration",
+]
+
+CHART_RUNS: Final = 30
+"""Most runs of one drawing of durations."""
+
+_STRIP_RUNS: Final = 12
+_RELIABILITY_RUNS: Final = 50
+_MEDIAN_RUNS: Final = 20
+_LEAST_FOR_MEDIAN: Final = 3
+_BRANCHES: Final = 8
+_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "f": ("fail", "failed"),
+    "r": ("flaky", "flaky"),
+    "p": ("pass", "passed"),
+    "s": ("skip", "skipped"),
+}
+_SEVERITY: Final = "fsrp"
+_VERDICTS: Final[Mapping[str, Verdict]] = {"f": "failed", "r": "passed", "p": "passed", "s": "skipped"}
+# The drawing: bars stand on the ground, the highest one has room for its label above.
+WIDTH: Final = 328
+_GROUND: Final = 92.0
+_HIGHEST: Final = 78.0
+_LOWEST: Final = 3.0
+_STEP: Final = 10.9
+_BAR: Final = 8.0
+_LABEL_EDGE: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Outcome of the test in one run; ``letter`` is f failed, r passed after a failed attempt, p passed, s skipped.
+
+    ``elapsed`` is in microseconds, ``created`` in microseconds since 1970. ``branch`` and ``commit`` are empty if not
+    known.
+    """
+
+    result: int
+    run: int
+    branch: str
+    commit: str
+    letter: str
+    elapsed: int | None
+    created: int
+    fingerprint: int | None = None
+    message: str = ""
+
+    @property
+    def tone(self) -> str:
+        """Name of the colour."""
+        return _WORDS[self.letter][0]
+
+    @property
+    def word(self) -> str:
+        """The outcome in words."""
+        return _WORDS[self.letter][1]
+
+
+class Piece(NamedTuple):
+    """A piece of a sentence: strong, or with a link to a result."""
+
+    text: str
+    is_strong: bool = False
+    result: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BranchHistory:
+    """The last outcomes on another branch, oldest first as letters, and the newest one."""
+
+    branch: str
+    letters: str
+    newest: Outcome
+
+
+def outcomes_of(rows: Iterable[Mapping[str, Any]], current: int | None = None) -> list[Outcome]:
+    """Return one outcome for each run, newest first; ``current`` is a result that stands for its run.
+
+    A run has several results of one test if several jobs ran it: the worst one counts.
+    """
+    by_run: dict[int, Outcome] = {}
+    for row in rows:
+        outcome = Outcome(
+            row["id"], row["run"], row["branch"] or "", row["commit"] or "", _letter(row), row["elapsed"],
+            row["created"], row["fingerprint"], row["message"] or "",
+        )  # fmt: skip
+        other = by_run.get(outcome.run)
+        if (
+            other is None
+            or outcome.result == current
+            or (other.result != current and _SEVERITY.index(outcome.letter) < _SEVERITY.index(other.letter))
+        ):
+            by_run[outcome.run] = outcome
+    return list(by_run.values())
+
+
+def _letter(row: Mapping[str, Any]) -> str:
+    if row["result_class"] == ResultClass.FAILURE:
+        return "f"
+    if row["result_class"] == ResultClass.SUCCESS:
+        return "r" if row["failed_attempts"] else "p"
+    return "s"
+
+
+def sentence(outcomes: Sequence[Outcome], current: int) -> list[Piece]:
+    """Return what the outcome of a run means beside the earlier ones on its branch, and beside other branches."""
+    now = next(outcome for outcome in outcomes if outcome.result == current)
+    before = [outcome for outcome in outcomes if outcome.branch == now.branch and outcome.run < now.run][
+        : CHART_RUNS - 1
+    ]
+    decided = [outcome for outcome in before if outcome.letter != "s"]
+    on_branch = f" on {now.branch}" if now.branch else ""
+    if now.letter == "f":
+        pieces = _failing(now, decided, on_branch)
+    elif now.letter == "s":
+        pieces = [Piece("Skipped.", is_strong=True)]
+        if decided:
+            last = decided[0]
+            pieces += [
+                Piece(" It last ran in "),
+                Piece(f"#{last.run}", result=last.result),
+                Piece(f" and {_past(last)}."),
+            ]
+    else:
+        pieces = _passing(now, decided, on_branch)
+    return [*pieces, *_elsewhere(outcomes, now)]
+
+
+def _failing(now: Outcome, decided: Sequence[Outcome], on_branch: str) -> list[Piece]:
+    if not decided:
+        return [Piece("It fails.", is_strong=True), Piece(f" This is its first run{on_branch}.")]
+    passed = sum(outcome.letter == "p" for outcome in decided)
+    last = decided[0]
+    if last.letter != "f":
+        how = "passed" if last.letter == "p" else "passed after a failed attempt"
+        counts = (
+            f" and in {_of(passed, len(decided))}{on_branch}."
+            if len(decided) > 1
+            else f", its only run before{on_branch}."
+        )
+        return [
+            Piece("New failure.", is_strong=True),
+            Piece(f" It {how} in "),
+            Piece(f"#{last.run}", result=last.result),
+            Piece(counts),
+        ]
+    streak = [now]
+    for outcome in decided:
+        if outcome.letter != "f":
+            break
+        streak.append(outcome)
+    first = streak[-1]
+    pieces = [
+        Piece(f"Failing since #{first.run}", is_strong=True, result=first.result),
+        Piece(f", for {len(streak)} runs{on_branch}."),
+    ]
+    rest = decided[len(streak) - 1 :]
+    if rest:
+        pieces.append(Piece(f" Before that it passed in {_of(sum(o.letter == 'p' for o in rest), len(rest), '')}."))
+    elif len(decided) == CHART_RUNS - 1:
+        pieces[0] = Piece(f"Failing since #{first.run} or longer", is_strong=True, result=first.result)
+    else:
+        pieces.append(Piece(" It never passed there." if on_branch else " It never passed."))
+    return pieces
+
+
+def _passing(now: Outcome, decided: Sequence[Outcome], on_branch: str) -> list[Piece]:
+    flaky = sum(outcome.letter == "r" for outcome in decided)
+    failed = sum(outcome.letter == "f" for outcome in decided)
+    if now.letter == "r":
+        pieces = [Piece("Flaky.", is_strong=True), Piece(" It failed, and passed when it was run again.")]
+        if flaky or failed:
+            pieces.append(Piece(f" In {_of(flaky + failed, len(decided))}{on_branch} an attempt failed, too."))
+        return pieces
+    if not decided:
+        return [Piece("Passed.", is_strong=True), Piece(f" This is its first run{on_branch}.")]
+    last = decided[0]
+    if last.letter == "f":
+        return [
+            Piece("Fixed.", is_strong=True),
+            Piece(" It failed in "),
+            Piece(f"#{last.run}", result=last.result),
+            Piece(f", and in {_of(failed, len(decided))}{on_branch}." if len(decided) > 1 else "."),
+        ]
+    passed = sum(outcome.letter == "p" for outcome in decided)
+    return [Piece("Passed,", is_strong=True), Piece(f" as in {_of(passed, len(decided))}{on_branch}.")]
+
+
+def _elsewhere(outcomes: Sequence[Outcome], now: Outcome) -> list[Piece]:
+    """Return what the newest outcomes on other branches are."""
+    newest: dict[str, Outcome] = {}
+    for outcome in outcomes:
+        if outcome.branch != now.branch and outcome.branch and outcome.letter != "s":
+            newest.setdefault(outcome.branch, outcome)
+    failing = [branch for branch, outcome in newest.items() if outcome.letter == "f"]
+    if not newest or (now.letter != "f" and not failing):
+        return []
+    if not failing:
+        where = f"On {len(newest)} other branches" if len(newest) > 1 else f"On {next(iter(newest))}"
+        return [Piece(f" {where} it passes.")]
+    too = ", too" if now.letter == "f" else ""
+    if len(failing) == 1:
+        return [Piece(" On "), Piece(failing[0], result=newest[failing[0]].result), Piece(f" it fails{too}.")]
+    return [Piece(f" On {len(failing)} of {len(newest)} other branches it fails{too}.")]
+
+
+def _of(count: int, total: int, noun: str = " before") -> str:
+    if count == total:
+        return f"all {total} runs{noun}" if total > 1 else f"the run{noun}"
+    return f"{count} of the {total} runs{noun}"
+
+
+def _past(outcome: Outcome) -> str:
+    return {"f": "failed", "r": "passed after a failed attempt"}.get(outcome.letter, "passed")
+
+
+def branch_histories(outcomes: Iterable[Outcome], branch: str) -> list[BranchHistory]:
+    """Return the other branches on which the test ran, those with the newest runs first."""
+    by_branch: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.branch != branch:
+            by_branch.setdefault(outcome.branch, []).append(outcome)
+    return [
+        BranchHistory(name, "".join(outcome.letter for outcome in reversed(entries[:_STRIP_RUNS])), entries[0])
+        for name, entries in list(by_branch.items())[:_BRANCHES]
+    ]
+
+
+def usual_duration(outcomes: Iterable[Outcome], current: Outcome) -> int | None:
+    """Return the median duration of the last passed runs before this one, in microseconds; None with too few.
+
+    Those of its branch count, or those of all branches if the branch has too few.
+    """
+    durations = [
+        (outcome.elapsed, outcome.branch == current.branch)
+        for outcome in outcomes
+        if outcome.letter == "p" and outcome.run < current.run and outcome.elapsed is not None
+    ]
+    own = [elapsed for elapsed, is_own in durations if is_own][:_MEDIAN_RUNS]
+    chosen = own if len(own) >= _LEAST_FOR_MEDIAN else [elapsed for elapsed, _ in durations][:_MEDIAN_RUNS]
+    return round(median(chosen)) if len(chosen) >= _LEAST_FOR_MEDIAN else None
+
+
+def reliability(outcomes: Iterable[Outcome]) -> tuple[int, int, int, int] | None:
+    """Return the number of runs that passed at once, of flaky, of failed and of all decided ones, of the last 50.
+
+    Returns None without any decided run.
+    """
+    letters = [outcome.letter for outcome in outcomes if outcome.letter != "s"][:_RELIABILITY_RUNS]
+    if not letters:
+        return None
+    return letters.count("p"), letters.count("r"), letters.count("f"), len(letters)
+
+
+def flakiness_on(outcomes: Iterable[Outcome], branch: str) -> Flakiness:
+    """Return whether the test is flaky on a branch, by the rules of the findings."""
+    return flakiness.flakiness_of(
+        flakiness.Outcome(outcome.run, _VERDICTS[outcome.letter], outcome.commit, outcome.letter == "r")
+        for outcome in outcomes
+        if outcome.branch == branch
+    )
+
+
+class Bar(NamedTuple):
+    """One run of the drawing."""
+
+    outcome: Outcome
+    x: str
+    y: str
+    height: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Durations and outcomes of some runs as a drawing, oldest first.
+
+    ``usual_y`` is the height of the median's line, empty if there is none; ``label_x`` and ``label_anchor`` place the
+    label of the current run.
+    """
+
+    bars: tuple[Bar, ...]
+    usual: int | None
+    usual_y: str
+    label_x: str
+    label_anchor: str
+
+    @property
+    def words(self) -> str:
+        """The drawing in words."""
+        counts = {word: sum(bar.outcome.letter == letter for bar in self.bars) for letter, (_, word) in _WORDS.items()}
+        shown = ", ".join(f"{word} in {count}" for word, count in counts.items() if count)
+        return f"The last {len(self.bars)} runs: {shown}"
+
+
+def chart(outcomes: Sequence[Outcome], current: Outcome, usual: int | None) -> Chart:
+    """Return the drawing of the last runs, or of those up to the current one if it is older."""
+    shown = list(outcomes[:CHART_RUNS])
+    if current not in shown:
+        shown = [outcome for outcome in outcomes if outcome.run <= current.run][:CHART_RUNS]
+    shown.reverse()
+    longest = max([outcome.elapsed or 0 for outcome in shown] + [usual or 0]) or 1
+    left = WIDTH - _STEP * len(shown) + (_STEP - _BAR) / 2
+    bars = []
+    label = 0.0
+    for place, outcome in enumerate(shown):
+        height = max(_LOWEST, _HIGHEST * (outcome.elapsed or 0) / longest)
+        x = left + place * _STEP
+        if outcome is current:
+            label = x
+        bars.append(Bar(outcome, f"{x:.1f}", f"{_GROUND - height:.1f}", f"{height:.1f}", outcome is current))
+    anchor = "end" if label > WIDTH - _LABEL_EDGE else "start" if label < _LABEL_EDGE else "middle"
+    label_x = label + {"end": _BAR, "start": 0.0, "middle": _BAR / 2}[anchor]
+    usual_y = f"{_GROUND - _HIGHEST * usual / longest:.1f}" if usual else ""
+    return Chart(tuple(bars), usual, usual_y, f"{label_x:.1f}", anchor)

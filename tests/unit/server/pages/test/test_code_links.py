@@ -1,0 +1,32 @@
+"""Links from code to its host and to an editor: only by the operator's templates."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_automation_report.server.pages.test.code_links import NO_LINKS, CodeLinks
+
+LINKS = CodeLinks("https://code.example/blob/{commit}/{file}#L{line}", "vscode://file/work/{file}:{line}")
+
+
+def test_a_line_of_the_project() -> None:
+    """File, line and commit stand where the templates say."""
+    assert LINKS.source_url("tests/test_a.py", 12, "4f2a9c1") == "https://code.example/blob/4f2a9c1/tests/test_a.py#L12"
+    assert LINKS.editor_url("tests\\test_a.py", 12) == "vscode://file/work/tests/test_a.py:12"
+
+
+@pytest.mark.parametrize("path", ["", "/usr/lib/python3.11/json/decoder.py", "../other.py", "C:\\a.py", "<string>"])
+def test_no_links_to_code_outside(path: str) -> None:
+    """Files outside of the project have no link."""
+    assert (LINKS.source_url(path, 1, "c"), LINKS.editor_url(path, 1)) == ("", "")
+
+
+def test_nothing_without_a_template_or_a_commit() -> None:
+    """Without a template, or for a run of an unknown commit, there is no link."""
+    assert NO_LINKS.source_url("a.py", 1, "c") == NO_LINKS.editor_url("a.py", 1) == ""
+    assert LINKS.source_url("a.py", 1, "") == ""
+
+
+def test_hostile_names_stay_names() -> None:
+    """No name of a file can add a parameter, or a placeholder."""
+    assert LINKS.editor_url('a"?x&{line}#', 0) == "vscode://file/work/a%22%3Fx%26%7Bline%7D%23:1"

@@ -1,0 +1,186 @@
+"""The page of a test in a run, over a store that was filled through the API."""
+
+from __future__ import annotations
+
+import io
+import re
+from html import unescape
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_automation_report.server.store.artifact_urls import content_address
+from pytest_automation_report.server.store.artifacts import ArtifactContents
+from support.service import a_test
+from support.website import TRACEBACK, Site, failing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def _links(html: str) -> set[str]:
+    return {unescape(address) for address in re.findall(r'href="([^"]*)"', html)}
+
+
+def _stored(site: Site, contents: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    """Store these contents and return the artifacts that refer to them."""
+    stored = ArtifactContents(site.service.store)
+    return [
+        {
+            "name": name,
+            "url": content_address(stored.put(io.BytesIO(content)).hash, name),
+            "mime_type": "text/html",
+            "size": 1,
+        }
+        for name, content in contents.items()
+    ]
+
+
+def test_a_failed_test_shows_all_that_is_stored(site: Site) -> None:
+    """Message, comparison, code, output, steps, attempts, fields, artifacts, place and the command have their place."""
+    markup = '<test-steps><test-step status="failed">pay &amp; wait</test-step></test-steps>'
+    fields: list[dict[str, Any]] = [
+        *failing()["fields"],
+        {"type": 4, "name": "Output", "value": "printed\n"},
+        {"type": 4, "name": "Log", "value": "logged"},
+        {"type": 3, "name": "Steps", "value": markup},
+        {"type": 4, "name": "Attempt 1", "value": "E   KeyError: 'before'", "meta": {"status": "failure"}},
+        {"type": 5, "name": "issue", "value": "https://issues.example.com/HARB-1"},
+        {"type": 1, "name": "severity", "value": "critical"},
+    ]
+    files = [{"name": "page.png", "url": "https://files.example.com/p.png", "size": 20480, "mime_type": "image/png"}]
+    place: dict[str, Any] = {"file": "tests/a.py", "line": 29, "assertions": 3, "elapsed": 1_500_000}
+    run = site.run_of(failing(fields=fields, artifacts=files, **place))
+    address = f"/results/{site.result_ids(run)[0]}"
+    text = site.text(address)
+    for words in (
+        "It fails. This is its first run", "AssertionError : assert discount(99, 10) == 89", "discount(99, 10) 89",
+        "the value 90 89", "tests/test_cart.py:29 in test_discount", "printed", "pay & wait", "Attempt 1", "HARB-1",
+        "severity critical", "1.50 s", "tests/a.py:29", "3 assertions", "20 kB", "image/png", "gw0",
+        "pytest tests/a.py::test_0",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "logged" not in text
+    html = site.shown(address)
+    assert {"https://issues.example.com/HARB-1", "https://files.example.com/p.png", f"/runs/{run}"} <= _links(html)
+    assert "logged" in site.text(f"{address}?out=log")
+    assert "KeyError : 'before'" in site.text(f"{address}?attempt=1")
+    assert "printed" not in site.text(f"{address}?attempt=1")
+
+
+def test_pytests_own_text_is_one_click_away(site: Site) -> None:
+    """The text of the failure is shown whole, its lines numbered, and marked as pytest marks them."""
+    run = site.run_of(failing())
+    html = site.shown(f"/results/{site.result_ids(run)[0]}?show=pytest")
+    lines = re.findall(r'<span(?: class="(\w+)")? data-n="\d+"><code>(.*?)\n</code></span>', html, re.DOTALL)
+    assert "\n".join(unescape(text) for _, text in lines) == TRACEBACK
+    assert [class_ for class_, _ in lines] == ["", "hit", "err", "", ""]
+
+
+def test_a_test_is_compared_with_its_history(site: Site) -> None:
+    """Outcomes of its source are drawn with a link each; other tests and other sources are not mixed in."""
+    for number in range(4):
+        site.run_of(failing() if number == 3 else a_test(), a_test(1), name=f"run {number}.", source="s")
+    site.run_of(a_test(), name="elsewhere", source="another")
+    assert "New failure. It passed in #3 and in all 3 runs before." in site.text("/results/7")
+    html = site.shown("/results/7")
+    drawing = html.partition('class="spark"')[2].partition("</svg>")[0]
+    assert re.findall(r'href="([^"]*)"', drawing) == [f"/results/{number}" for number in (1, 3, 5, 7)]
+    assert re.findall(r'<rect class="(\w+)"', drawing) == ["pass", "pass", "pass", "fail"]
+    assert 'data-key="["' in html
+
+
+def test_failures_are_gone_through_by_their_reason(site: Site) -> None:
+    """Previous and next lead to the other reasons of the run; other tests of the same one are listed."""
+    run = site.run_of(failing(0), failing(1), failing(2, message="KeyError: 'a'"), a_test(3))
+    first, second, other, passed = site.result_ids(run)
+    html = site.shown(f"/results/{first}")
+    assert re.search(rf'rel="next"[^>]*href="/results/{other}"', html)
+    assert "1 of 2 reasons" in html
+    assert f"/results/{second}" in _links(html)
+    assert "reasons" not in site.text(f"/results/{passed}")
+    assert "of 3 tests" in site.text(f"/results/{first}?from=view%3Dtests")
+
+
+def test_other_parameters_and_the_tests_before_are_shown(site: Site) -> None:
+    """Tests of the same function with other parameters, and those that ran before on the worker, have links."""
+    run = site.run_of(
+        *(a_test(number, name=f"test_form[{name}]") for number, name in enumerate(("phone", "tablet"))), a_test(7)
+    )
+    text = site.text(f"/results/{site.result_ids(run)[1]}")
+    assert "Other parameters 2 Passed phone Passed tablet" in text
+    assert "Before it on gw0 test_form[phone]" in text
+
+
+def test_stored_files_are_shown_by_their_content(site: Site) -> None:
+    """A picture is seen, a video can be played, a text is read, the rest are links; others' stay links."""
+    lost = "http+local://store/artifacts/" + "0" * 64 + "/lost.png"
+    artifacts = _stored(site, {"a.png": PNG, "b.mp4": b"\0\0\0\x1cftypisom", "c.svg": b"<svg/>", "d.txt": b"one\ntwo"})
+    artifacts += [{"name": "lost", "url": lost}, {"name": "foreign", "url": "https://files.example.com/x.png"}]
+    run = site.run_of(a_test(artifacts=artifacts), artifacts=artifacts[:1])
+    html = site.shown(f"/results/{site.result_ids(run)[0]}")
+    paths = {entry["name"]: entry["url"].removeprefix("http+local://store") for entry in artifacts[:4]}
+    assert re.findall(r'<img src="(/artifacts[^"]*)" alt="([^"]*)"', html) == [(paths["a.png"], "a.png, this run")]
+    assert re.findall(r'<video src="([^"]*)" controls', html) == [paths["b.mp4"]]
+    assert set(paths.values()) <= _links(html)
+    assert html.count("text/html") == 1, "only where nothing else is known"
+    text = site.text(f"/results/{site.result_ids(run)[0]}")
+    for words in ("c.svg text/html 6 bytes", "lost no longer stored", "d.txt 2 lines 7 bytes one two"):
+        assert words in text, words
+    assert "https://files.example.com/x.png" in _links(html)
+    shown = site.get(paths["a.png"])
+    assert (shown.status_code, shown.content, shown.headers["Content-Type"]) == (200, PNG, "image/png")
+    assert "sandbox" in shown.headers["Content-Security-Policy"]
+    assert site.raw(paths["a.png"]).status_code == 403
+    assert site.get("/artifacts", method="POST").status_code == 401
+
+
+@pytest.mark.parametrize(("mode", "shown"), [("beside", 2), ("slider", 2), ("difference", 2)])
+def test_a_picture_stands_beside_the_one_of_the_last_passed_run(site: Site, mode: str, shown: int) -> None:
+    """The picture of the same name, of the last run in which the test passed, is shown with that of the failure."""
+    before, now = _stored(site, {"form.png": PNG + b"1"}), _stored(site, {"form.png": PNG + b"2"})
+    site.run_of(a_test(artifacts=before), source="s")
+    site.run_of(failing(artifacts=now), source="s")
+    html = site.shown(f"/results/2?pictures={mode}")
+    paths = [entry["url"].removeprefix("http+local://store") for entry in (*before, *now)]
+    assert [html.count(f'src="{path}"') for path in paths] == [1, 1]
+    assert html.count("<img ") == shown
+    assert "#1, when it passed" in html
+
+
+def test_a_long_value_of_a_field_is_opened_to_be_read(site: Site) -> None:
+    """It takes a line until then, and nothing of it is missing."""
+    value = "start " + "middle " * 100 + "end"
+    run = site.run_of(a_test(fields=[{"type": 1, "name": "long", "value": value}]))
+    html = site.shown(f"/results/{site.result_ids(run)[0]}")
+    assert re.findall(r"<details><summary>(.{20}).*?</summary>(.*?)</details>", html) == [
+        ("start middle middle ", value)
+    ]
+
+
+def test_a_passed_test_without_anything(site: Site) -> None:
+    """A test without message and output says so, and how its output is kept."""
+    run = site.run_of(a_test())
+    assert "Nothing to read" in site.text(f"/results/{site.result_ids(run)[0]}")
+    assert site.get(f"/results/{site.result_ids(run)[0]}?out=x").status_code == 422
+
+
+def test_the_failure_can_be_copied_as_markdown(site: Site) -> None:
+    """The page has the failure as Markdown, for the button that copies it."""
+    run = site.run_of(failing())
+    html = site.shown(f"/results/{site.result_ids(run)[0]}")
+    markdown = unescape(html.partition('<pre id="markdown" hidden>')[2].partition("</pre>")[0])
+    assert markdown.startswith("### `tests.a.test_0`")
+    assert "| value | `90` | `89` |" in markdown
+
+
+def test_a_long_history_is_cut_and_hostile_output_is_text(site: Site) -> None:
+    """Colours of the output become classes, and everything else of it is text; a line of a megabyte is cut."""
+    value = "\x1b[31mred\x1b[0m <script>alert(1)</script>\n" + "x" * 1_000_000
+    run = site.run_of(a_test(fields=[{"type": 4, "name": "Output", "value": value}]))
+    html = site.shown(f"/results/{site.result_ids(run)[0]}")
+    assert '<span class="ansi-bad">red</span> &lt;script&gt;' in html
+    assert "more characters" in html
+    assert len(html) < 100_000

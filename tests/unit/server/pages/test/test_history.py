@@ -1,0 +1,164 @@
+"""What the history of a test says: since when it fails, how long it usually takes, how reliable it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_automation_report.server.pages.test.history import (
+    CHART_RUNS,
+    Outcome,
+    branch_histories,
+    chart,
+    flakiness_on,
+    outcomes_of,
+    reliability,
+    sentence,
+    usual_duration,
+)
+
+SECOND = 1_000_000
+
+
+def outcomes(letters: str, branch: str = "main", first: int = 1, elapsed: int = SECOND) -> list[Outcome]:
+    """Return outcomes of a branch, newest first, from letters that are oldest first."""
+    return [
+        Outcome(first + place, first + place, branch, f"c{place}", letter, elapsed, place)
+        for place, letter in enumerate(letters)
+    ][::-1]
+
+
+def said(letters: str, *others: Outcome) -> str:
+    """Return the sentence of the newest outcome on main."""
+    history = sorted([*outcomes(letters), *others], key=lambda outcome: -outcome.run)
+    return "".join(piece.text for piece in sentence(history, len(letters)))
+
+
+@pytest.mark.parametrize(
+    ("letters", "words"),
+    [
+        ("ppppf", "New failure. It passed in #4 and in all 4 runs before on main."),
+        ("pprpf", "New failure. It passed in #4 and in 3 of the 4 runs before on main."),
+        ("pprf", "New failure. It passed after a failed attempt in #3 and in 2 of the 3 runs before on main."),
+        ("pf", "New failure. It passed in #1, its only run before on main."),
+        ("f", "It fails. This is its first run on main."),
+        ("ppfff", "Failing since #3, for 3 runs on main. Before that it passed in all 2 runs."),
+        ("ppfsff", "Failing since #3, for 3 runs on main. Before that it passed in all 2 runs."),
+        ("fff", "Failing since #1, for 3 runs on main. It never passed there."),
+        ("f" * 60, "Failing since #31 or longer, for 30 runs on main."),
+        ("ppfp", "Fixed. It failed in #3, and in 1 of the 3 runs before on main."),
+        ("ppr", "Flaky. It failed, and passed when it was run again."),
+        (
+            "prr",
+            (
+                "Flaky. It failed, and passed when it was run again."
+                " In 1 of the 2 runs before on main an attempt failed, too."
+            ),
+        ),
+        ("ppp", "Passed, as in all 2 runs before on main."),
+        ("p", "Passed. This is its first run on main."),
+        ("pfs", "Skipped. It last ran in #2 and failed."),
+        ("s", "Skipped."),
+    ],
+)
+def test_the_sentence(letters: str, words: str) -> None:
+    """One sentence says what the outcome means beside the earlier ones of its branch."""
+    assert said(letters) == words
+
+
+@pytest.mark.parametrize(
+    ("letters", "others", "words"),
+    [
+        ("pf", {"a": "p"}, " On a it passes."),
+        ("pf", {"a": "pp", "b": "fr"}, " On 2 other branches it passes."),
+        ("pf", {"a": "p", "b": "pf"}, " On b it fails, too."),
+        ("pf", {"a": "f", "b": "pf", "c": "p"}, " On 2 of 3 other branches it fails, too."),
+        ("pp", {"a": "f"}, " On a it fails."),
+        ("pp", {"a": "p"}, ""),
+        ("pf", {"a": "s"}, ""),
+    ],
+)
+def test_other_branches_in_the_sentence(letters: str, others: dict[str, str], words: str) -> None:
+    """The newest decided outcome of each other branch counts, and is silent where it says nothing new."""
+    added = [
+        outcome
+        for number, (branch, text) in enumerate(others.items(), 1)
+        for outcome in outcomes(text, branch, 100 * number)
+    ]
+    assert said(letters, *added) == said(letters) + words
+
+
+def test_the_sentence_links_the_runs_that_it_names() -> None:
+    """The run before is a link to the result in it."""
+    assert [piece.result for piece in sentence(outcomes("ppf"), 3) if piece.result] == [2]
+
+
+def row(result: int, run: int, result_class: int = 2, **others: object) -> dict[str, Any]:
+    """Return a row of the store."""
+    return {
+        "id": result, "run": run, "branch": "main", "commit": "c", "result_class": result_class, "elapsed": 1,
+        "created": 2, "failed_attempts": None, "fingerprint": None, "message": None, **others,
+    }  # fmt: skip
+
+
+def test_a_run_has_one_outcome() -> None:
+    """Of several results of one run the worst counts, but that of the page stands for its run."""
+    rows = [row(4, 2), row(3, 2, 3), row(2, 1, failed_attempts=1), row(1, 1, 1)]
+    assert [(outcome.run, outcome.result, outcome.letter) for outcome in outcomes_of(rows)] == [
+        (2, 3, "f"),
+        (1, 1, "s"),
+    ]
+    assert [outcome.result for outcome in outcomes_of(rows, 4)] == [4, 1]
+    assert [outcome.letter for outcome in outcomes_of(rows, 2)] == ["f", "r"]
+
+
+def test_the_usual_duration() -> None:
+    """It is the median of passed runs before this one, those of the branch if they are enough; else None."""
+    history = outcomes("pppf")
+    assert usual_duration(history, history[0]) == SECOND
+    assert usual_duration(history, history[1]) is None
+    other = sorted([*outcomes("pppp", "a", 10, 5 * SECOND), *outcomes("ppp", "main", 20)], key=lambda o: -o.run)
+    assert usual_duration(other, other[0]) == 5 * SECOND
+
+
+def test_reliability_counts_decided_runs() -> None:
+    """Skipped runs say nothing; without a decided run there is no reliability."""
+    assert reliability(outcomes("pprfs")) == (2, 1, 1, 4)
+    assert reliability(outcomes("s")) is None
+    assert reliability(outcomes("f" * 30 + "p" * 50)) == (50, 0, 0, 50)
+
+
+def test_flakiness_has_its_evidence() -> None:
+    """A retry is evidence on its branch alone."""
+    history = sorted([*outcomes("prpp"), *outcomes("rr", "a", 50)], key=lambda outcome: -outcome.run)
+    assert flakiness_on(history, "main").retries == 1
+
+
+def test_other_branches_have_their_last_outcomes() -> None:
+    """Each other branch has its letters, oldest first, the branch with the newest run first."""
+    history = sorted([*outcomes("pp"), *outcomes("pf", "a", 10), *outcomes("r", "b", 20)], key=lambda o: -o.run)
+    assert [(entry.branch, entry.letters) for entry in branch_histories(history, "main")] == [("b", "r"), ("a", "pf")]
+
+
+def test_the_drawing_shows_the_current_run() -> None:
+    """The last runs are drawn, oldest first, or those up to an older current run."""
+    history = outcomes("p" * 100)
+    newest = chart(history, history[0], SECOND)
+    assert [bar.outcome.run for bar in newest.bars] == list(range(71, 101))
+    assert [bar.is_current for bar in newest.bars][-1]
+    assert newest.words == "The last 30 runs: passed in 30"
+    older = chart(history, history[50], None)
+    assert (len(older.bars), older.bars[-1].outcome.run, older.usual_y) == (CHART_RUNS, 50, "")
+
+
+def test_the_drawing_stays_in_its_frame() -> None:
+    """Bars and labels lie inside of the drawing, also for runs without a duration."""
+    for letters in ("p", "pfr", "s" * 40):
+        for elapsed in (0, 60 * SECOND):
+            history = outcomes(letters, elapsed=elapsed)
+            drawing = chart(history, history[-1] if len(history) < 30 else history[0], SECOND)
+            assert all(
+                0 <= float(bar.x) <= 320 and 0 <= float(bar.y) < 92 and float(bar.height) > 0 for bar in drawing.bars
+            )
+            assert 0 <= float(drawing.label_x) <= 328

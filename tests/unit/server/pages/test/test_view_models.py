@@ -1,0 +1,137 @@
+"""Steps, facts, output and names of a test, as its page shows them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pytest_automation_report.server.pages.attachments import with_defaults
+from pytest_automation_report.server.pages.test.view_models import (
+    Fact,
+    facts_of,
+    other_texts,
+    outputs_of,
+    short_link,
+    split_name,
+    step_rows,
+    worker_name,
+)
+
+STEPS = (
+    '<test-steps><test-step status="passed">pay</test-step><test-step status="failed">\u203a card</test-step>'
+    '<test-step status="skipped">\u203a \u203a number</test-step></test-steps>'
+)
+NOT_TIMED = {"steps": None}
+
+
+def test_steps_of_the_contract() -> None:
+    """Steps without times have their depth and status."""
+    rows = step_rows(NOT_TIMED, [with_defaults({"type": 3, "name": "Steps", "value": STEPS})], None)
+    assert [(row.name, row.tone, row.depth, row.elapsed) for row in rows] == [
+        ("pay", "pass", 0, None),
+        ("card", "fail", 1, None),
+        ("number", "skip", 2, None),
+    ]
+
+
+def test_steps_with_times() -> None:
+    """Steps that the client timed have their time and their share of the longest one."""
+    stored = [
+        {
+            "name": "pay",
+            "status": "passed",
+            "elapsed": 40,
+            "steps": [{"name": "card", "status": "failed", "elapsed": 10}],
+        }
+    ]
+    rows = step_rows({"steps": json.dumps(stored)}, [], None)
+    assert [(row.name, row.depth, row.elapsed, row.share) for row in rows] == [
+        ("pay", 0, 40, 1.0),
+        ("card", 1, 10, 0.25),
+    ]
+
+
+def test_steps_of_an_earlier_attempt() -> None:
+    """The text of an earlier attempt has its steps in lines."""
+    fields = [with_defaults({"type": 4, "name": "Attempt 1", "value": "boom\n\n[passed] pay\n[failed] \u203a card"})]
+    assert [(row.name, row.tone, row.depth) for row in step_rows(NOT_TIMED, fields, 1)] == [
+        ("pay", "pass", 0),
+        ("card", "fail", 1),
+    ]
+    assert step_rows(NOT_TIMED, fields, 2) == []
+
+
+def test_facts_are_short() -> None:
+    """Fields in one line are facts, links by their short text; an address that is none stays text."""
+    fields = [
+        with_defaults(field)
+        for field in (
+            {"type": 5, "name": "Issue", "value": "https://jira.example/browse/HARB-207"},
+            {"type": 5, "name": "bad", "value": "javascript:alert(1)"},
+            {"type": 1, "name": "owner", "value": "web"},
+            {"type": 1, "name": "Attempts", "value": "3"},
+            {"type": 4, "name": "Output", "value": "x"},
+        )
+    ]
+    assert facts_of(fields) == [
+        Fact("Issue", "HARB-207", "https://jira.example/browse/HARB-207"),
+        Fact("bad", "javascript:alert(1)", ""),
+        Fact("owner", "web", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("https://jira.example/browse/HARB-207", "HARB-207"),
+        ("https://testmo.example/repositories/1?case=C1042", "C1042"),
+        ("https://grafana.example/d/7/harbour/", "harbour"),
+        ("https://host.example", "host.example"),
+        ("https://user:password@host.example/", "host.example"),
+        ("https://host.example/" + "x" * 100, "host.example"),
+        ("https://host.example/a%20b?x=1&y=2", "a b"),
+    ],
+)
+def test_links_have_short_texts(url: str, text: str) -> None:
+    """The text of a link is the part by which people know it."""
+    assert short_link(url) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("test_a[x-1]", ("test_a", "[x-1]")),
+        ("test_a", ("test_a", "")),
+        ("test_a[x", ("test_a[x", "")),
+        ("[x]", ("[x]", "")),
+        ("test_a[[x]]", ("test_a", "[[x]]")),
+    ],
+)
+def test_parameters_are_apart(name: str, parts: tuple[str, str]) -> None:
+    """The parameters of a test are set apart from its function."""
+    assert split_name(name) == parts
+
+
+def test_streams_and_other_texts() -> None:
+    """Captured streams are tabs; a user's texts are panels; failures and attempts are neither."""
+    fields = [
+        with_defaults({"type": 4, "name": name, "value": name, **others})
+        for name, others in (
+            ("Log", {}),
+            ("Output", {}),
+            ("request", {}),
+            ("Failure", {"is_highlight": True}),
+            ("Attempt 1", {}),
+            ("x", {"meta": {"message": "y"}}),
+        )
+    ]
+    assert [output.stream for output in outputs_of(fields)] == ["stdout", "log"]
+    assert [name for name, _ in other_texts(fields, None)] == ["request"]
+    assert other_texts(fields, 1) == []
+
+
+def test_the_worker_is_a_field_of_its_thread() -> None:
+    """The name of a worker is empty if its thread does not say it."""
+    assert worker_name(['{"name": "Host", "value": "a"}', '{"name": "Worker", "value": "gw1"}']) == "gw1"
+    assert worker_name([]) == ""
