@@ -23,7 +23,12 @@ from pytest_automation_report.server.http.middleware import HEALTH, Extension
 from pytest_automation_report.server.pages.assets import ASSETS, Asset
 from pytest_automation_report.server.pages.page import frame_of
 from pytest_automation_report.server.pages.rendering import render, set_html
-from pytest_automation_report.server.pages.run.handlers import RunChangesPage, RunPage
+from pytest_automation_report.server.pages.run.handlers import (
+    RunBranchPage,
+    RunFailuresText,
+    RunLivePage,
+    RunPage,
+)
 from pytest_automation_report.server.pages.runs.handlers import (
     HomePage,
     LatestRun,
@@ -152,7 +157,9 @@ class Pages:
             "/sources/{source_id:id}/latest": LatestRun(store),
             "/compare/{base_id:id}/{run_id:id}": RunComparison(),
             "/runs/{run_id:id}": RunPage(store),
-            "/runs/{run_id:id}/live": RunChangesPage(store),
+            "/runs/{run_id:id}/live": RunLivePage(store),
+            "/runs/{run_id:id}/branch": RunBranchPage(store),
+            "/runs/{run_id:id}/failures.txt": RunFailuresText(store),
             "/results/{result_id:id}": TestPage(store, code_links),
             "/tests/{case_id:id}": CasePage(store),
             "/theme/{theme}": ThemeChoice(),
