@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.server.pages.run.queries import READ_LENGTH
 from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
 from support.service import a_test
-from support.website import HOSTILE, Site, failing, hostile
+from support.website import HOSTILE, Site, hostile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,12 +30,6 @@ def test_several_projects_are_told_apart(site: Site) -> None:
     assert {"/projects/1", "/projects/7"} <= set(_links(site.shown("/")))
     assert re.findall(r"of one|of seven", site.text("/projects/7")) == ["of seven"]
     assert "/projects/7" in _links(site.shown("/runs/2"))
-
-
-
-
-
-
 
 
 def test_statuses_of_a_project_are_called_by_its_names(site: Site) -> None:
