@@ -55,10 +55,7 @@ def test_tests_of_one_worker_never_overlap() -> None:
 
 def test_short_tests_of_one_kind_are_drawn_together_and_failures_stay_apart() -> None:
     """Ten passed tests of a millisecond are one block, a failure among them is another, a long one is alone."""
-    failed: Kind = "failed"
-    passed: Kind = "passed"
-    kinds = [failed if number == 5 else passed for number in range(11)]
-    lane = [(number * 1000, timed(number, 0.001, 0, kind)) for number, kind in enumerate(kinds)]
+    lane = [(number * 1000, timed(number, 0.001, 0, "failed" if number == 5 else "passed")) for number in range(11)]
     lane.append((20_000, timed(99, 30, 0)))
     (blocks,) = blocks_of([lane], 60 * SECOND)
     assert [(block.kind, block.count, block.result) for block in blocks] == [
