@@ -8,7 +8,7 @@ import shlex
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
@@ -17,6 +17,11 @@ from pytest_automation_report.api.models import SERVE_PORT
 from pytest_automation_report.cli.context import Exit, echo_stderr, setting_options, stored_at, with_exit_codes
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.parsers import SIZE_REMEDY, size_bytes
+
+_WEB_SCHEMES: Final = frozenset({"http", "https"})
+_SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript"})
+_SOURCE_REMEDY: Final = "write an address with {file}, and {commit} and {line} if your host of code has them"
+_EDITOR_REMEDY: Final = "write an address that your editor opens, with {file} and {line}"
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +38,19 @@ def _size(context: click.Context, parameter: click.Parameter, given: str | None)
     if size is None:
         raise click.BadParameter(f"{given!r} is no size; {SIZE_REMEDY}", context, parameter)
     return size
+
+
+def _link_template(_: click.Context, parameter: click.Parameter, template: str) -> str:
+    """Return a template of links to code; raise `click.BadParameter` for one that makes no links."""
+    if not template:
+        return ""
+    is_web = parameter.name == "source_url"
+    remedy = _SOURCE_REMEDY if is_web else _EDITOR_REMEDY
+    scheme, colon, _rest = template.partition(":")
+    is_known = scheme in _WEB_SCHEMES if is_web else scheme.isidentifier() and scheme.lower() not in _SCRIPT_SCHEMES
+    if not colon or not is_known or "{file}" not in template:
+        raise click.BadParameter(f"{template!r} is no template of links: {remedy}")
+    return template
 
 
 @click.command()
@@ -69,6 +87,20 @@ def _size(context: click.Context, parameter: click.Parameter, given: str | None)
 @click.option("--rate-limit", type=click.IntRange(min=1), metavar="N", help="Answer N requests a minute; default: all.")
 @click.option("--strict-references", is_flag=True, help="Refuse runs that name an unknown configuration or milestone.")
 @click.option("--revoke-browsers", is_flag=True, help="Forget all browsers that were let in: each needs a new link.")
+@click.option(
+    "--source-url",
+    default="",
+    callback=_link_template,
+    metavar="TEMPLATE",
+    help="Link code to its host: https://github.com/me/shop/blob/{commit}/{file}#L{line}",
+)
+@click.option(
+    "--editor-url",
+    default="",
+    callback=_link_template,
+    metavar="TEMPLATE",
+    help="Link code to your editor: vscode://file/home/me/shop/{file}:{line}",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Print each request to stderr.")
 @setting_options("database")
 @with_exit_codes
@@ -86,6 +118,8 @@ def serve(  # noqa: PLR0913 - one for each option
     is_opened: bool,
     run_id: int | None,
     revoke_browsers: bool,
+    source_url: str,
+    editor_url: str,
     verbose: bool,
     **options: Any,  # noqa: ANN401 - click passes the settings' options
 ) -> int:
@@ -104,6 +138,7 @@ def serve(  # noqa: PLR0913 - one for each option
     )
     from pytest_automation_report.server.http.serving import serve as serve_store  # noqa: PLC0415
     from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415
+    from pytest_automation_report.server.pages.test.code_links import CodeLinks  # noqa: PLC0415
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415
 
     configuration, place = stored_at(options)
@@ -125,7 +160,7 @@ def serve(  # noqa: PLR0913 - one for each option
     passes = passes_secret(configuration.database, is_new=revoke_browsers, note=echo_stderr)
     empty_note = _empty_note(store, place, is_new=is_new)
     looking = _Looking(run_id, is_opened=is_opened)
-    pages = Pages(store, passes, on_link_used=looking.again)
+    pages = Pages(store, passes, on_link_used=looking.again, code_links=CodeLinks(source_url, editor_url))
     serving = ServeOptions(
         is_remote_allowed=allow_remote, host_names=allow_host, server_options=server_options, extension=pages.extension
     )

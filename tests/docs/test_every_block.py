@@ -60,6 +60,7 @@ BLOCKS = {
         "testmo automation": "docs/test_server_page.py::test_the_official_tool_reports_through_nginx",
         "pip install": "sessions/server/test_postgres_team.py::test_the_pages_command_serves_a_database",
         "docker compose": "sessions/server/test_postgres_team.py::test_secrets_are_those_that_the_compose_file_wants",
+        "serve --editor-url": "docs/test_server_page.py::test_lines_link_to_the_code",
         "store backup": "docs/test_server_page.py::test_backup_and_restore",
         "rm -f": "docs/test_server_page.py::test_backup_and_restore",
         "pg_dump": "sessions/server/test_postgres_team.py::test_the_pages_backup_is_restored",

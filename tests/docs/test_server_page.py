@@ -20,6 +20,8 @@ import trustme
 
 from compatibility.vendor.official import tool
 from docs.written import bash, block, environment
+from pytest_automation_report.cli.serve import serve
+from pytest_automation_report.server.pages.test.code_links import CodeLinks
 from support.processes import line_of, running
 from support.repository import ROOT
 from support.sessions import TOKEN, run_session, send, session_environment
@@ -242,3 +244,14 @@ def test_health_and_limits(shop: Path) -> None:
         f"| connections at a time | {CONNECTIONS}, fewer",
     ):
         assert told in text
+
+
+def test_lines_link_to_the_code() -> None:
+    """The templates of the page are accepted, and lead to a line of the run's commit and of the editor."""
+    words = shlex.split(block(PAGE, "serve --editor-url").replace("\\\n", ""))
+    options = serve.make_context("serve", words[2:]).params
+    links = CodeLinks(options["source_url"], options["editor_url"])
+    assert links.source_url("tests/test_a.py", 3, "4f2a9c1") == (
+        "https://github.com/me/shop/blob/4f2a9c1/tests/test_a.py#L3"
+    )
+    assert links.editor_url("tests/test_a.py", 3) == "vscode://file/home/me/shop/tests/test_a.py:3"

@@ -155,6 +155,8 @@ PATHS = {
     "details": "/runs/2?view=details",
     "open run": "/runs/3",
     "test": "/results/3",
+    "pytest's text": "/results/3?show=pytest",
+    "test across runs": "/tests/3",
     "passed test": "/results/100",
     "hostile run": "/runs/1",
     "hostile test": "/results/1",
@@ -243,6 +245,60 @@ def test_the_command_is_copied(visit: Visit) -> None:
     page.get_by_role("button", name="Copy").click()
     page.get_by_role("button", name="Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == "pytest tests/a.py::test_7"
+
+
+def test_a_test_is_read_with_the_keyboard(visit: Visit) -> None:
+    """Keys go to the next failure, to attempts, to the run before and back to the run, and copy the failure."""
+    attempt = {"type": 4, "name": "Attempt 1", "value": "E   KeyError: 'first'", "meta": {"status": "failure"}}
+    failed = failing(0, message="KeyError: 'b'")
+    before = visit.site.run_of(failing(0), source="keys", name="before")
+    run = visit.site.run_of(
+        {**failed, "fields": [*failed["fields"], attempt]}, failing(1, message="ValueError"), source="keys", name="now"
+    )
+    (earlier,), (first, second) = visit.site.result_ids(before), visit.site.result_ids(run)
+    page = visit.page(permissions=["clipboard-read", "clipboard-write"])
+    page.goto(f"/results/{first}")
+    order = [f"{visit.address}/results/{number}" for number in (first, second)]
+    page.keyboard.press("j" if page.locator("[data-key=j]").count() else "k")
+    page.wait_for_url(order[1])
+    page.keyboard.press("j" if page.locator("[data-key=j]").count() else "k")
+    page.wait_for_url(order[0])
+    page.keyboard.press("h")
+    page.wait_for_url(f"{order[0]}?attempt=1")
+    assert "'first'" in page.inner_text("main")
+    page.keyboard.press("l")
+    page.wait_for_url(order[0])
+    page.keyboard.press("Shift+C")
+    page.wait_for_function("document.getElementById('said').textContent === 'Copied'")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("### `tests.a.test_0`")
+    page.keyboard.press("[")
+    page.wait_for_url(f"{visit.address}/results/{earlier}")
+    page.keyboard.press("u")
+    page.wait_for_url(f"{visit.address}/runs/{before}#result-{earlier}")
+
+
+def test_a_slider_is_moved_with_the_keyboard(visit: Visit) -> None:
+    """The edge between two pictures follows the slider; without scripts it can be dragged, and both are seen."""
+    artifacts = ArtifactContents(visit.site.service.store)
+    files = [
+        [{"name": "form.png", "url": content_address(artifacts.put(io.BytesIO(_png(width, 300))).hash, "form.png")}]
+        for width in (400, 401)
+    ]
+    visit.site.run_of(a_test(0, artifacts=files[0]), source="pictures", name="good")
+    run = visit.site.run_of(failing(0, artifacts=files[1]), source="pictures", name="bad")
+    address = f"/results/{visit.site.result_ids(run)[0]}?pictures=slider"
+    page = visit.page()
+    page.goto(address)
+    page.get_by_role("slider").press("Home")
+    assert page.locator(".over").evaluate("element => element.style.clipPath") == "inset(0px 100% 0px 0px)"
+    assert axe_api.Axe().run(page).violations_count == 0
+    page = visit.page(java_script_enabled=False)
+    page.goto(address)
+    assert not page.get_by_role("slider").is_visible()
+    over, stage = page.locator(".over").bounding_box(), page.locator(".stage").bounding_box()
+    assert over is not None
+    assert stage is not None
+    assert 0.4 < over["width"] / stage["width"] < 0.6
 
 
 def test_an_open_run_updates_itself_until_it_is_completed(visit: Visit) -> None:
@@ -388,7 +444,7 @@ def test_kept_pictures_are_seen_and_kept_markup_runs_nothing(visit: Visit) -> No
         assert axe_api.Axe().run(page).violations_count == 0
     for name in ("page.html", "page.svg"):
         with page.expect_download() as downloading:
-            page.locator(f"aside a[href$='{name}']").evaluate("link => { link.target = ''; link.click() }")
+            page.locator(f".files a[href$='{name}']").evaluate("link => { link.target = ''; link.click() }")
         assert downloading.value.suggested_filename == name
     for name in ("page.txt", "gif.html", HOSTILE):
         opened = visit.page()
