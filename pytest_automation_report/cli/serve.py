@@ -75,6 +75,11 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
     help="File of the token that clients must send; default: AUTOMATION_REPORT_SERVER_TOKEN, else a new one that is "
     "stored beside the database.",
 )
+@click.option(
+    "--pages-token-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File with the code of a link that opens the pages for a whole team, any number of times.",
+)
 @click.option("--max-size", callback=_size, metavar="SIZE", help="Largest size of the store, such as 20GB.")
 @click.option(
     "--max-artifacts",
@@ -109,6 +114,7 @@ def serve(  # noqa: PLR0913 - one for each option
     port: int,
     token_file: Path | None,
     *,
+    pages_token_file: Path | None,
     allow_remote: bool,
     allow_host: tuple[str, ...],
     strict_references: bool,
@@ -135,6 +141,7 @@ def serve(  # noqa: PLR0913 - one for each option
         check_hosts,
         passes_secret,
         server_token,
+        team_code,
     )
     from pytest_automation_report.server.http.serving import serve as serve_store  # noqa: PLC0415
     from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415
@@ -145,6 +152,7 @@ def serve(  # noqa: PLR0913 - one for each option
     check_hosts(host, allow_host, is_remote_allowed=allow_remote)
     # A database has no folder: then the token is kept where the store of this project would be.
     token = server_token(os.environ, configuration.database, token_file)
+    code = None if pages_token_file is None else team_code(pages_token_file)
     made = Path(f"{configuration.database}.token")
     kept = token_file or (None if os.environ.get(TOKEN_VARIABLE, "").strip() else made)
     server_options = ServerOptions(
@@ -160,7 +168,8 @@ def serve(  # noqa: PLR0913 - one for each option
     passes = passes_secret(configuration.database, is_new=revoke_browsers, note=echo_stderr)
     empty_note = _empty_note(store, place, is_new=is_new)
     looking = _Looking(run_id, is_opened=is_opened)
-    pages = Pages(store, passes, on_link_used=looking.again, code_links=CodeLinks(source_url, editor_url))
+    links = CodeLinks(source_url, editor_url)
+    pages = Pages(store, passes, on_link_used=looking.again, code_links=links, team_code=code)
     serving = ServeOptions(
         is_remote_allowed=allow_remote, host_names=allow_host, server_options=server_options, extension=pages.extension
     )
@@ -169,6 +178,8 @@ def serve(  # noqa: PLR0913 - one for each option
         click.echo(address)
         echo_stderr(f"serving {place}; Ctrl-C ends it")
         looking.begin(address, pages.opening_path)
+        if pages_token_file is not None:
+            echo_stderr(f"for a team: {address}/open/CODE, with the code of {pages_token_file}")
         echo_stderr(f"report to it: {_reporting_line(address, kept)}")
         if empty_note:
             echo_stderr(empty_note)
@@ -198,8 +209,8 @@ def _serve_on_a_port(serve_on: Callable[[int], None], host: str, port: int, *, m
 
 
 def _is_default(parameter: str) -> bool:
-    """Return whether the user did not type this parameter."""
-    return click.get_current_context().get_parameter_source(parameter) is ParameterSource.DEFAULT
+    """Return whether the user did not type this parameter; the command ``open`` has none of them."""
+    return click.get_current_context().get_parameter_source(parameter) in (None, ParameterSource.DEFAULT)
 
 
 def _check_run(store: Store, run_id: int | None) -> None:
@@ -251,17 +262,23 @@ class _Looking:
         echo_stderr(f"opened; in another browser: {self._address}{path}{self._end}")
 
 
-def _open(link: str) -> None:
+def open_in_browser(address: str) -> bool:
+    """Open a page in this machine's browser; return False if there is none."""
     import webbrowser  # noqa: PLC0415 - it looks for browsers when it is imported
 
     has_screen = sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")))
-    if not has_screen or not webbrowser.open(link):
+    return bool(has_screen and webbrowser.open(address))
+
+
+def _open(link: str) -> None:
+    if not open_in_browser(link):
         echo_stderr("no browser was found here: open the link yourself")
 
 
 def _reporting_line(address: str, token_file: Path | None) -> str:
-    words = ["pytest", "--automation-report", "--automation-report-url", address]
-    words += ["--automation-report-project-id", "1"]
+    # With "=": pytest chooses its root folder before it knows our options, and takes an existing path after a space
+    # for a path to tests.
+    words = ["pytest", "--automation-report", f"--automation-report-url={address}", "--automation-report-project-id=1"]
     if token_file is not None:
-        return shlex.join([*words, "--automation-report-token-file", str(token_file)])
+        return shlex.join([*words, f"--automation-report-token-file={token_file}"])
     return f'AUTOMATION_REPORT_TOKEN="$AUTOMATION_REPORT_SERVER_TOKEN" {shlex.join(words)}'

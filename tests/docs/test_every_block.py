@@ -54,6 +54,7 @@ BLOCKS = {
     "docs/server.md": {
         "serve --open": "docs/test_server_page.py::test_serving_for_oneself",
         "server.token": "docs/test_server_page.py::test_a_new_token_keeps_the_old_ones_results",
+        "pages.token": "docs/test_server_page.py::test_a_link_for_a_team",
         "--allow-host": "docs/test_server_page.py::test_nginx_before_it",
         "proxy_pass": "docs/test_server_page.py::test_nginx_before_it",
         "automation_report_url": "docs/test_server_page.py::test_nginx_before_it",
