@@ -12,11 +12,12 @@ from collections import Counter
 from contextvars import ContextVar
 from itertools import count
 from threading import get_ident
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.annotations.user_hooks import UserErrors
 from pytest_automation_report.api.limits import STEP_LIMIT
-from pytest_automation_report.recording.annotations import Annotations, merged
+from pytest_automation_report.recording.annotations import Annotations, TimedStep, merged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,12 +35,16 @@ if TYPE_CHECKING:
 _MAX_ANNOTATIONS: Final = 500
 _MAX_STEPS: Final = 10_000
 _INDENT: Final = "\u203a "
+# Steps may nest deeply: those below are in the field of the steps alone.
+_MAX_DEPTH: Final = 20
+# As it is now: tests patch `time`.
+_counter: Final = perf_counter
 
 
 class OpenStep:
     """One step, from its beginning on; ``status`` is None while it is open."""
 
-    __slots__ = ("attempt", "children", "name", "parent", "status", "thread")
+    __slots__ = ("attempt", "began", "children", "elapsed_us", "name", "parent", "status", "thread")
 
     def __init__(self, attempt: AttemptAnnotations, name: str, parent: OpenStep | None) -> None:
         self.attempt = attempt
@@ -48,6 +53,18 @@ class OpenStep:
         self.thread = get_ident()
         self.status: StepStatus | None = None
         self.children: list[OpenStep] = []
+        self.began = _counter()
+        self.elapsed_us: int | None = None
+
+    def end(self, status: StepStatus) -> None:
+        """End the step."""
+        self.elapsed_us = int((_counter() - self.began) * 1_000_000)
+        self.status = status
+
+    def timed(self, depth: int = _MAX_DEPTH) -> TimedStep:
+        """Return the step with those inside it, ``depth`` levels of them at most."""
+        steps = tuple(child.timed(depth - 1) for child in self.children) if depth else ()
+        return TimedStep(self.name, self.status or "skipped", self.elapsed_us, steps)
 
 
 _open_step: ContextVar[OpenStep | None] = ContextVar("automation_report_step", default=None)
@@ -122,7 +139,10 @@ class AttemptAnnotations:
             steps.append((step.status or "skipped", f"{_INDENT * depth}{step.name}{unfinished}"))
         # Counted apart from the shown steps, so that steps beyond the limit are in the numbers.
         counts = Counter[Any](step.status or "skipped" for step in self._steps)
-        own = Annotations(tuple(self.fields), tuple(self.artifacts), tuple(steps), dict(counts))
+        timed_steps = tuple(step.timed() for step in self.roots[:STEP_LIMIT])
+        own = Annotations(
+            tuple(self.fields), tuple(self.artifacts), tuple(steps), dict(counts), timed_steps=timed_steps
+        )
         return merged([own, *self.hook_annotations]) or own
 
 
@@ -288,7 +308,7 @@ class Step:
             return
         step, before = self._begun.pop()
         if step is not None:
-            step.status = _status(error)
+            step.end(_status(error))
             # A fixture's two halves may run in different contexts, where a token could not be reset.
             _open_step.set(before)
 

@@ -43,9 +43,10 @@ class Client(ABC):
 
     def __init__(self, project_id: int) -> None:
         self._project_id = project_id
-        # The next three are learnt from responses, and never forgotten.
+        # The next four are learnt from responses, and never forgotten.
         self._knows_keys = False
         self._artifact_bytes: int | None = None
+        self._extensions: frozenset[str] = frozenset()
         self._has_answered = False
 
     @property
@@ -62,6 +63,11 @@ class Client(ABC):
     def artifact_bytes(self) -> int | None:
         """Size of the largest file that the server stores, in bytes; None for a server that is not our embedded one."""
         return self._artifact_bytes
+
+    @property
+    def extensions(self) -> frozenset[str]:
+        """The extensions of the contract that the server stores: names of `api.extensions`; others must not be sent."""
+        return self._extensions
 
     @abstractmethod
     def rest(self) -> None:

@@ -9,13 +9,26 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["COMPARISON", "EXTENSIONS", "EXTENSIONS_HEADER", "PHASES", "RUNNING", "STARTED", "STEPS", "announced"]
+__all__ = [
+    "COMPARISON",
+    "EXTENSIONS",
+    "EXTENSIONS_HEADER",
+    "PHASES",
+    "RUNNING",
+    "STARTED",
+    "STEPS",
+    "announced",
+    "phases_member",
+]
 
 EXTENSIONS_HEADER: Final = "Automation-Report-Extensions"
 """Header of all responses of a server that stores extensions; its value is their names, separated by commas."""
 
 STARTED: Final = "started"
-"""``started`` of a test, in microseconds since the ``session_started`` of its thread, which is in those since 1970."""
+"""``started`` of a test, in microseconds since the ``session_started`` of its thread, which is in those since 1970.
+
+A thread gets its ``session_started`` with its creation or with any append.
+"""
 
 PHASES: Final = "phases"
 """``phases`` of a test: the microseconds of setup, call and teardown."""
@@ -31,6 +44,16 @@ COMPARISON: Final = "comparison"
 
 EXTENSIONS: Final = (STARTED, PHASES, STEPS, RUNNING, COMPARISON)
 """All extensions of this release."""
+
+
+def phases_member(elapsed: int, setup: int | None, teardown: int | None) -> str:
+    """Return the phases of a test as a member of its JSON, empty if setup or teardown is None or negative.
+
+    All are in microseconds; the call is the rest.
+    """
+    if setup is None or teardown is None or setup < 0 or teardown < 0:
+        return ""
+    return f'"{PHASES}":[{setup},{max(0, elapsed - setup - teardown)},{teardown}]'
 
 
 def announced(header: str) -> frozenset[str]:

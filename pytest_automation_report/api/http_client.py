@@ -16,6 +16,7 @@ from pytest_automation_report.api.artifacts import KEEPS_HEADER
 from pytest_automation_report.api.classification import HttpResponse, NoResponse, Outcome, RequestInfo, classify
 from pytest_automation_report.api.client import Client
 from pytest_automation_report.api.exchange import CONNECT_SECONDS, GRACE_SECONDS, Exchange
+from pytest_automation_report.api.extensions import EXTENSIONS_HEADER, announced
 from pytest_automation_report.api.transport import WatchedAdapter
 from pytest_automation_report.errors import SettingError
 
@@ -125,13 +126,15 @@ class HttpClient(Client):
             return NoResponse(reason(error))
 
     def _learn_kind(self, response: requests.Response) -> None:
-        """Learn from a response whether the server stores files, which only our embedded one does.
+        """Learn from a response whether the server stores files and extensions, which only our embedded one does.
 
         A proxy may answer in the server's place with an error, so only a success counts as the server's answer.
         """
         max_bytes = response.headers.get(KEEPS_HEADER, "")
         if max_bytes.isascii() and max_bytes.isdigit():
             self._artifact_bytes = int(max_bytes)
+        if EXTENSIONS_HEADER in response.headers:
+            self._extensions = announced(response.headers[EXTENSIONS_HEADER])
         if response.ok:
             self._has_answered = True
 

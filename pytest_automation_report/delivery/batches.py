@@ -8,7 +8,7 @@ from pytest_automation_report.api.limits import BATCH_TESTS
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from pytest_automation_report.delivery.results import Result
 
@@ -48,17 +48,18 @@ class Batch(Value):
     @property
     def size(self) -> int:
         """Estimated length of the body in bytes."""
-        return _ENVELOPE_BYTES + sum(len(result.test) + 1 for result in self.results)
+        return _ENVELOPE_BYTES + sum(result.size for result in self.results)
 
-    def body(self, observed: int | None) -> bytes:
+    def body(self, observed: int | None, extensions: Collection[str] = (), members: str = "") -> bytes:
         """Return the contract's AppendToAutomationRunThread as JSON.
 
-        ``observed`` is the time since the batch before in microseconds, None if it was not measured.
+        ``observed`` is the time since the batch before in microseconds, None if it was not measured. ``extensions`` are
+        those that the server stores, ``members`` is the JSON of the thread's own ones, each with a comma behind it.
         """
         # Joined as text: for 100 tests that takes 0.07 ms, and to parse and dump them again 1.04 ms.
-        tests = ",".join(result.test for result in self.results)
+        tests = ",".join([result.body(extensions) for result in self.results])
         observed_member = "" if observed is None else f'"elapsed_observed":{observed},'
-        return f'{{{observed_member}"elapsed_computed":{self.computed},"tests":[{tests}]}}'.encode("ascii")
+        return f'{{{members}{observed_member}"elapsed_computed":{self.computed},"tests":[{tests}]}}'.encode("ascii")
 
 
 def batch_from(
@@ -72,7 +73,7 @@ def batch_from(
     keys: set[str] = set()
     size = _ENVELOPE_BYTES
     for result in results:
-        result_bytes = len(result.test) + 1  # the JSON is ASCII; 1 is the comma
+        result_bytes = result.size  # the JSON is ASCII
         if batch and (len(batch) == max_tests or size + result_bytes > max_bytes or result.key in keys):
             return Batch(tuple(batch), is_full=True)
         batch.append(result)

@@ -155,6 +155,9 @@ class Dispatcher(MutableValue):
                 self._uploads.store(request.artifact)
             case "probe_thread":
                 self.responses.probe(request.thread)
+            case "show_running":
+                if not self.responses.show_running(request):
+                    self.scheduler.running_tests.is_refused = True
             case operation:
                 # On disk before it is made: after a kill the next sender knows which request may have arrived.
                 intent = self.ledger.intend(operation, at=self.context.runtime.wall(), **request.intent_members())

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
 """Environment variable, not a setting, with which the project's own tests shorten the timeouts."""
 
+EMBEDDED_BATCH_AGE: Final = 1.0
+"""``batch_age`` of the embedded store, in seconds: an append to it takes 3 ms, so its pages can follow closely."""
+
 
 class DeliveryContext(Value):
     """The objects that all parts of a delivery share; created once for each life of the sender."""

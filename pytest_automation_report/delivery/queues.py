@@ -11,6 +11,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from pytest_automation_report.api.extensions import phases_member
 from pytest_automation_report.api.limits import fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, Test, encoded
 from pytest_automation_report.delivery.results import NotRun, Result, Start, WorkerQueue
@@ -23,6 +24,7 @@ from pytest_automation_report.spool.records import AGAIN
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.spool.records import PositionedRecord
 
@@ -94,6 +96,14 @@ class WorkerQueues:
         if worker not in self.by_worker:
             self.by_worker[worker] = WorkerQueue(worker, self._orphans.get(worker, ()))
         return self.by_worker[worker]
+
+    def running_test(self, queue: WorkerQueue) -> Json | None:
+        """Return the test that a worker runs, as a server of ours shows it; None between tests."""
+        start = queue.open
+        if start is None:
+            return None
+        identity, test = passed_test(start.nodeid, (start.file, start.line, ""), self._options, 0)
+        return {"key": identity.key, "name": test.name, "folder": test.folder, "since": start.started_us}
 
     def apply(self, worker: str, placed: PositionedRecord) -> None:
         """Apply one record of the worker's file; kinds of later versions are ignored."""
@@ -227,12 +237,15 @@ class WorkerQueues:
         elapsed = members["elapsed"]
         identity, test = passed_test(nodeid, (members["file"], members.get("line"), ""), self._options, elapsed)
         queue.finish(ended_us)
+        phases = phases_member(elapsed, members.get("setup"), members.get("teardown"))
+        extensions = f"{{{phases}}}" if phases else ""
         # Positional: this runs for almost every test of a session, and keywords cost time.
         queue.add(
             Result(
-                queue.worker, placed.offset, number, nodeid, identity.key, "passed", elapsed, ended_us, encoded(test)
+                queue.worker, placed.offset, number, nodeid, identity.key, "passed", elapsed, ended_us, encoded(test),
+                False, False, members["began"], extensions,  # noqa: FBT003 - as above
             )
-        )
+        )  # fmt: skip
 
     def _finish(self, queue: WorkerQueue, placed: PositionedRecord) -> None:
         members, start = placed.record.members, queue.open
@@ -252,6 +265,8 @@ class WorkerQueues:
             ended_us=members["t"],
             test=placed.record.test,
             has_files=MARK in placed.record.test,
+            started_us=start.started_us if start else -1,
+            extensions=placed.record.extensions if _is_object(placed.record.extensions) else "",
         )
         queue.finish(result.ended_us)
         if queue.started_us is None:
@@ -369,12 +384,20 @@ class WorkerQueues:
             test=text,
             is_orphan=True,
             has_files=MARK in text,
+            started_us=start.started_us if start is queue.open else -1,
         )
 
 
 def _start_from(placed: PositionedRecord) -> Start:
     members = placed.record.members
     return Start(placed.offset, members["n"], members["t"], members["id"], members["file"], members.get("line"))
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return type(json.loads(text)) is dict
+    except (ValueError, RecursionError):
+        return False
 
 
 def _test_from(result: Result) -> Test:

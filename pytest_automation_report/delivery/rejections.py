@@ -77,7 +77,8 @@ def reduced(result: Result, reduction: Reduction, reason: str = "", alias: str |
         test = replace(test, fields=tuple(_cut(field) for field in test.fields))
     if alias is not None:
         test = replace(test, status=alias)
-    return result._replace(test=encoded(test))
+    extensions = result.extensions if reduction == "whole" else ""
+    return result._replace(test=encoded(test), extensions=extensions)
 
 
 def _cut(field: Field) -> Field:

@@ -150,6 +150,22 @@ class ResponseHandler(MutableValue):
             self.retry_policy.probe_answered()
             self.retry_policy.append_answered()
 
+    def show_running(self, request: Request) -> bool:
+        """Show the test that a worker runs; return False if the server has refused that."""
+        try:
+            self.context.client.append_thread(request.thread, f"{{{request.extensions[:-1]}}}".encode("ascii"))
+        except TokenRefusedError as error:
+            self.retry_policy.handle_error(error)
+        except RefusedError as error:
+            # Results may still be accepted: to stop here would keep them from the server.
+            self.context.runtime.log(f"{reason_of(error)}: running tests are not shown")
+            return False
+        except (ClientError, StoreError) as error:
+            self.retry_policy.handle_error(error)
+        else:
+            self.retry_policy.succeeded()
+        return True
+
     def reconcile(self, intent: Intent) -> bool:
         """Reconcile an intent with at most one request; return whether the ledger or the wait has changed."""
         reconciliation = self._reconciliation

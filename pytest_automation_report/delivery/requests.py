@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_automation_report.api.client import encoded
+from pytest_automation_report.api.extensions import STARTED
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ RepeatableOperation: TypeAlias = Literal[
     "find_shared_run",  # one step on the way to the run that jobs share
     "check_server",  # read the run, to learn which server this is, or whether it answers again
     "store_artifact",  # upload a file: a second upload changes nothing
+    "show_running",  # append without tests, to show which one runs
     "probe_thread",  # append without tests, to learn whether appends are answered again
     "reconcile",  # find out whether the first request with an unknown response was applied
 ]
@@ -37,7 +39,7 @@ class Request(Value):
 
     ``worker`` names its queue. ``observed`` and ``computed`` are elapsed times in microseconds: of the batch for an
     append, of the whole thread for its completion. ``batch`` holds the results as they wait, without the URLs of their
-    files.
+    files. ``extensions`` is the JSON of the thread's own extensions, each with a comma behind it.
     """
 
     operation: Operation | RepeatableOperation
@@ -48,6 +50,7 @@ class Request(Value):
     computed: int = 0
     resources: Resources | None = None
     artifact: Artifact | None = None
+    extensions: str = ""
 
     def intent_members(self) -> dict[str, Any]:
         """Return the arguments of `LedgerFile.intend` for this request, except its operation and time."""
@@ -70,7 +73,7 @@ def call_for(
     if request.operation == "create_run":
         return partial(client.create_run, _described(session.run, request), key=key)
     if request.thread:
-        return _thread_call(request, client, sent, is_measured=session.is_measured, key=key)
+        return _thread_call(request, client, session, sent, key=key)
     assert run is not None
     return _run_call(request, client, run, is_measured=session.is_measured, key=key)
 
@@ -92,13 +95,16 @@ def _run_call(request: Request, client: Client, run: int, *, is_measured: bool, 
     raise AssertionError(f"{request.operation} is no request to a run")
 
 
-def _thread_call(request: Request, client: Client, sent: Batch | None, *, is_measured: bool, key: str) -> Call:
+def _thread_call(request: Request, client: Client, session: SessionManifest, sent: Batch | None, *, key: str) -> Call:
     # Without a measured time, as for an imported result file, it is left out: the server adds up all times it gets.
-    observed = request.observed if is_measured else None
+    observed = request.observed if session.is_measured else None
     match request.operation:
         case "append_thread":
             assert sent is not None
-            return partial(client.append_thread, request.thread, sent.body(observed), key=key)
+            # A test's start means nothing without the session's.
+            extensions = client.extensions if session.started_us else client.extensions - {STARTED}
+            body = sent.body(observed, extensions, request.extensions)
+            return partial(client.append_thread, request.thread, body, key=key)
         case "note_thread":
             return partial(client.append_thread, request.thread, encoded(_resources(request).body()), key=key)
         case "complete_thread":

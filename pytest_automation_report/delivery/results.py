@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, deque
 from dataclasses import field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from pytest_automation_report.api.extensions import COMPARISON, PHASES, STARTED, STEPS
 from pytest_automation_report.values import MutableValue
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Collection, Container, Iterator, Sequence
 
     from pytest_automation_report.api.models import Artifact
+
+
+_STARTED_BYTES: Final = 32  # the member ``started``, and commas
 
 
 # `Result` and `Start` are created once for every test: a tuple is created in half the time of a frozen dataclass.
@@ -21,6 +26,8 @@ class Result(NamedTuple):
     ``offset`` is the place of its record in the worker's file, and identifies it within the worker. ``elapsed`` is in
     microseconds, ``ended_us`` in microseconds since the session began. An *orphan* is an attempt that never finished:
     its result is created here, from its START. ``has_files`` if the test refers to files that must be uploaded first.
+    ``started_us`` is in microseconds since the session began, -1 if unknown. ``extensions`` is a JSON object with the
+    other extensions of the test, empty without any.
     """
 
     worker: str
@@ -34,6 +41,31 @@ class Result(NamedTuple):
     test: str
     is_orphan: bool = False
     has_files: bool = False
+    started_us: int = -1
+    extensions: str = ""
+
+    @property
+    def size(self) -> int:
+        """Upper bound of the bytes that the result takes in the body of an append, with all extensions."""
+        return len(self.test) + len(self.extensions) + _STARTED_BYTES
+
+    def body(self, extensions: Collection[str]) -> str:
+        """Return the JSON of the test with those of its extensions that the server stores."""
+        if not extensions:
+            return self.test
+        members = [f'"started":{self.started_us}'] if STARTED in extensions and self.started_us >= 0 else []
+        if self.extensions:
+            # Nearly always all are stored: their JSON is copied and not decoded.
+            is_complete = all(name in extensions for name in (PHASES, STEPS, COMPARISON))
+            text = self.extensions if is_complete else _filtered(self.extensions, extensions)
+            members += filter(None, [text[1:-1]])
+        return f"{self.test[:-1]},{','.join(members)}}}" if members else self.test
+
+
+def _filtered(text: str, names: Container[str]) -> str:
+    """Return a JSON object without the members of other names."""
+    members = {name: value for name, value in json.loads(text).items() if name in names}
+    return json.dumps(members, separators=(",", ":"))
 
 
 class Start(NamedTuple):

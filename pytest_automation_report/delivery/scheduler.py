@@ -12,6 +12,7 @@ from pytest_automation_report.api.models import Field, Resources
 from pytest_automation_report.delivery.batches import flush_reason
 from pytest_automation_report.delivery.reconciliation import NOTE_FIELD
 from pytest_automation_report.delivery.requests import Request
+from pytest_automation_report.delivery.running_tests import RunningTests
 from pytest_automation_report.delivery.uploads import is_spooled
 from pytest_automation_report.values import MutableValue
 
@@ -42,7 +43,7 @@ class Scheduler(MutableValue):
     2. nothing is sent before there is something to report;
     3. the run is joined, found or created, alone: every other request needs its id;
     4. each worker has its turn, beginning after the worker of the last request: its waiting results (first their files,
-       then a thread, then the append), or the completion of its thread once the worker has ended;
+       then a thread, then the append), the test that it runs, or the completion of its thread once it has ended;
     5. when all workers are done: the files of the run, the note with the reason of the session's end, the completion.
 
     A worker has one request in flight at most, to keep the order of its results. ``note`` is how the session ended,
@@ -54,6 +55,7 @@ class Scheduler(MutableValue):
     refusals: RefusalHandling
     uploads: Uploads
     lookup: SharedRunLookup
+    running_tests: RunningTests = field(init=False)
     note: str = ""
     _waiting_since: dict[str, float] = field(default_factory=dict)
     # End of the last result that has left a worker's queue, in microseconds since the session began: the observed time
@@ -62,6 +64,9 @@ class Scheduler(MutableValue):
     _turn: int = 0
     # True, too, for a run that an earlier sender has created: a second field would say the same.
     _has_sent_collected: bool = True
+
+    def __post_init__(self) -> None:
+        self.running_tests = RunningTests(self.context)
 
     @property
     def state(self) -> LedgerState:
@@ -149,7 +154,7 @@ class Scheduler(MutableValue):
         self._drop_settled(queue, progress)
         if not queue.results:
             self._waiting_since.pop(worker, None)
-            return self._closing_request(queue, progress)
+            return self._closing_request(queue, progress) or self._running_request(queue, progress, in_flight)
         now = self.context.runtime.clock()
         age = now - self._waiting_since.setdefault(worker, now)
         batch = self.refusals.batch(queue, progress)
@@ -158,17 +163,43 @@ class Scheduler(MutableValue):
             return None if in_flight else upload  # an upload may take long, and responses would wait for it
         limit = self.context.timeouts.batch_age
         if not flush_reason(batch, age_seconds=age, age_limit_seconds=limit, is_closing=queue.is_closed):
-            return None
+            return self._running_request(queue, progress, in_flight)
+        return self._batch_request(queue, progress, batch, in_flight)
+
+    def _batch_request(
+        self, queue: WorkerQueue, progress: WorkerProgress, batch: Batch, in_flight: int
+    ) -> Request | None:
+        """Return the append of a batch, or a request that must precede it; None if that one must wait."""
         if progress.thread is None:
             return self._thread_request(queue)
         if self.retry_policy.is_circuit_open:
-            return Request("probe_thread", worker, progress.thread)
-        self._waiting_since[worker] = now
+            return Request("probe_thread", queue.worker, progress.thread)
+        if not (self.context.client.has_answered or self.uploads.has_checked_server):
+            # The headers of any response list the extensions that the server stores, so one must have come before.
+            return None if in_flight else Request("check_server")
+        self._waiting_since[queue.worker] = self.context.runtime.clock()
         return self._append_request(queue, progress.thread, batch)
 
     def _append_request(self, queue: WorkerQueue, thread: int, batch: Batch) -> Request:
         observed = max(0, batch.results[-1].ended_us - self._observed_from_us(queue))
-        return Request("append_thread", queue.worker, thread, batch=batch, observed=observed, computed=batch.computed)
+        return Request(
+            "append_thread",
+            queue.worker,
+            thread,
+            batch=batch,
+            observed=observed,
+            computed=batch.computed,
+            extensions=self.running_tests.members(queue),
+        )
+
+    def _running_request(self, queue: WorkerQueue, progress: WorkerProgress, in_flight: int) -> Request | None:
+        """Return the request that shows the test that a worker runs, None if it is shown or has just begun."""
+        if in_flight or self.retry_policy.is_circuit_open or not self.running_tests.is_due(queue):
+            return None
+        if progress.thread is None:
+            return self._thread_request(queue)
+        extensions = self.running_tests.members(queue)
+        return Request("show_running", queue.worker, progress.thread, extensions=extensions)
 
     def _thread_request(self, queue: WorkerQueue) -> Request:
         # In a run of several jobs a thread needs the fields of its job; otherwise the worker's name is enough.

@@ -69,7 +69,8 @@ class Uploads(MutableValue):
     _tries: Counter[str] = field(default_factory=Counter)
     # The file whose upload had no response: another request shows whether the server or the file is to blame.
     _in_doubt: str = ""
-    _has_checked_server: bool = False
+    # Whether the server answered when it was checked, if only with a refusal.
+    has_checked_server: bool = False
 
     def __post_init__(self) -> None:
         oldest = self.runtime.wall() - _FRESH_SECONDS
@@ -91,7 +92,7 @@ class Uploads(MutableValue):
             if name in self._stored or name in self._given_up:
                 continue
             # The headers of any response show whether the server stores files, so one must have come before.
-            if self._in_doubt or not (self.artifact_store or self.client.has_answered or self._has_checked_server):
+            if self._in_doubt or not (self.artifact_store or self.client.has_answered or self.has_checked_server):
                 return Request("check_server")
             return Request("store_artifact", artifact=artifact)
         return None
@@ -134,7 +135,7 @@ class Uploads(MutableValue):
         assert run is not None
         if not self._request(lambda: self.client.run(run, has_threads=False)):
             return
-        self._has_checked_server = True
+        self.has_checked_server = True
         if self._in_doubt:
             name, self._in_doubt = self._in_doubt, ""
             self._tries[name] += 1

@@ -176,11 +176,11 @@ def _compare_entries(path: str, left: Value, right: Value, out: _Collector) -> N
         names.add(name)
         if name in others:
             _child(f"{path}[{_short(name)}]", entry, others[name], out)
-        elif right.size is None:
-            # Of a value with parts that were left out an entry may be one of them.
+        else:
+            # Of large dicts and sets parts are left out, but only those that both sides have.
             out.add(f"{path}[{_short(name)}]", entry, None)
     for name, entry in others.items():
-        if name not in names and left.size is None:
+        if name not in names:
             out.add(f"{path}[{_short(name)}]", None, entry)
 
 
@@ -203,10 +203,10 @@ def _compare_sets(path: str, left: Value, right: Value, out: _Collector) -> None
     for name, item in own.items():
         if name in others:
             out.equal_count += 1
-        elif right.size is None:
+        else:
             out.add(f"{path}{{…}}", item, None)
     for name, item in others.items():
-        if name not in own and left.size is None:
+        if name not in own:
             out.add(f"{path}{{…}}", None, item)
 
 

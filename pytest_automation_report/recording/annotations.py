@@ -6,7 +6,7 @@ All texts are clean: they were cut and redacted when they were added.
 from __future__ import annotations
 
 from dataclasses import field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from pytest_automation_report.values import Value
 
@@ -19,11 +19,20 @@ StepStatus: TypeAlias = Literal["passed", "failed", "skipped"]
 """Status of a step, as the server's markup has it."""
 
 
+class TimedStep(NamedTuple):
+    """A step with those inside it; ``elapsed_us`` is None if it did not end."""
+
+    name: str
+    status: StepStatus
+    elapsed_us: int | None
+    steps: tuple[TimedStep, ...]
+
+
 class Annotations(Value):
     """Fields, artifacts and steps of one attempt.
 
-    ``steps`` holds the first steps in their order; ``counts`` are of all steps. ``key`` and ``folder`` replace those of
-    the result unless they are None.
+    ``steps`` holds the first steps in their order, ``timed_steps`` the same as trees; ``counts`` are of all steps.
+    ``key`` and ``folder`` replace those of the result unless they are None.
     """
 
     fields: tuple[Field, ...] = ()
@@ -32,6 +41,7 @@ class Annotations(Value):
     counts: Mapping[StepStatus, int] = field(default_factory=dict)
     key: str | None = None
     folder: str | None = None
+    timed_steps: tuple[TimedStep, ...] = ()
 
 
 def merged(parts: Iterable[Annotations | None]) -> Annotations | None:
@@ -50,4 +60,5 @@ def merged(parts: Iterable[Annotations | None]) -> Annotations | None:
         counts=counts,
         key=next((part.key for part in reversed(present) if part.key is not None), None),
         folder=next((part.folder for part in reversed(present) if part.folder is not None), None),
+        timed_steps=tuple(step for part in present for step in part.timed_steps),
     )

@@ -118,6 +118,8 @@ def _attempt_of(test: Test) -> _EarlierAttempt:
     """Return a test as an earlier attempt: one text of its highlighted console fields and of the user's fields."""
     failures = [field_ for field_ in test.fields if field_.is_highlight and field_.type is FieldType.CONSOLE]
     meta = {**(failures[0].meta if failures else {}), "status": test.status}
+    if test.elapsed is not None:
+        meta["elapsed"] = str(test.elapsed)
     if not failures:
         text = f"This attempt ended as {test.status}."
     elif len(failures) == 1:

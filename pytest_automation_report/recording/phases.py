@@ -105,13 +105,18 @@ class Phase(Value):
         return "failure" if self.when == "call" else "error"
 
     @property
+    def is_failure(self) -> bool:
+        """Whether a test with this phase has failed."""
+        return self.status in {"failure", "error"}
+
+    @property
     def only_counts_subtests(self) -> bool:
         """Whether the text only counts failed subtests, or is missing."""
         return self.is_bare or _SUBTESTS_FAILED.match(self.text) is not None
 
     def field(self, name: str) -> Field:
         """Return the highlighted console field that shows this phase."""
-        return console_field(name, self.text, self.message, self.type_name)
+        return console_field(name, self.text, self.message, self.type_name, self.when if self.is_failure else "")
 
 
 def read_phase(report: Report, cleaner: TextCleaner) -> Phase | None:
@@ -185,9 +190,9 @@ def _is_same_file(path: str, other: str) -> bool:
     return bool(short) and long[-len(short) :] == short
 
 
-def console_field(name: str, text: str, message: str, type_name: str = "") -> Field:
-    """Return a highlighted console field; the texts must be clean already."""
-    meta = {key: value for key, value in (("message", message), ("type", type_name)) if value}
+def console_field(name: str, text: str, message: str, type_name: str = "", phase: str = "") -> Field:
+    """Return a highlighted console field; the texts must be clean already. ``phase`` is that of a failure."""
+    meta = {key: value for key, value in (("message", message), ("type", type_name), ("phase", phase)) if value}
     return Field(name, text, FieldType.CONSOLE, meta, is_highlight=True)
 
 

@@ -20,6 +20,7 @@ from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
 from pytest_automation_report.api.models import Artifact, Field, Status, Test
 from pytest_automation_report.recording.annotations import Annotations, merged
 from pytest_automation_report.recording.attempts import with_earlier_attempts
+from pytest_automation_report.recording.extensions import encoded_extensions
 from pytest_automation_report.recording.fields import printed_annotations, property_field
 from pytest_automation_report.recording.identity import TestIdentity, identity_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
@@ -44,7 +45,9 @@ from pytest_automation_report.text.redaction import safe_str
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_automation_report.recording.comparison import Sides
     from pytest_automation_report.recording.phases import Phase, Report
+    from pytest_automation_report.recording.running_attempt import Times
     from pytest_automation_report.recording.steps import Context
     from pytest_automation_report.text.redaction import TextCleaner
 
@@ -103,8 +106,8 @@ class Recorder:
         attempt.sections = report.sections
         attempt.properties = report.user_properties
 
-    def finish_plain_pass(self, nodeid: str, *, observed_us: int) -> int | None:
-        """End an attempt whose result is fully described by node id and location; return its microseconds.
+    def finish_plain_pass(self, nodeid: str, *, observed_us: int) -> Times | None:
+        """End an attempt whose result is fully described by node id and location; return its times.
 
         Most attempts are such passes. The caller writes them as a short PASS record, and the sender builds the result:
         that takes 7 instead of 18 microseconds of pytest's process for each test (see `pass_record`). Returns None, and
@@ -123,7 +126,7 @@ class Recorder:
         ):
             return None
         del self._open[nodeid]
-        return attempt.elapsed_us(observed_us)
+        return attempt.times_us(observed_us)
 
     def _is_plain(self, nodeid: str) -> bool:
         """Whether folder and name certainly show this node id unchanged.
@@ -138,12 +141,17 @@ class Recorder:
         )
 
     def finish(
-        self, nodeid: str, *, observed_us: int, annotations: Sequence[Annotations | None] = ()
+        self,
+        nodeid: str,
+        *,
+        observed_us: int,
+        annotations: Sequence[Annotations | None] = (),
+        comparison: Sides | None = None,
     ) -> AttemptResult | None:
         """End an attempt and return its result, None if it was never started.
 
         ``annotations`` are the user's: the last entry belongs to this attempt, those before it to the hidden attempts
-        within the same start and finish.
+        within the same start and finish. ``comparison`` is the one that failed the attempt.
         """
         attempt = self._open.pop(nodeid, None)
         if attempt is None:
@@ -153,7 +161,8 @@ class Recorder:
         phases = attempt.notable_phases()
         status, is_final = attempt.verdict(phases)
         own_annotations = annotations[-1] if annotations else None
-        test = self._build_test(attempt, phases, identity, status, own_annotations, observed_us)
+        times = attempt.times_us(observed_us)
+        test = self._build_test(attempt, phases, identity, status, own_annotations, times[0])
         earlier = (*attempt.before.tests, *self._hidden_tests(attempt, test, annotations[:-1]))
         number = attempt.before.number + 1
         if not is_final:
@@ -165,7 +174,16 @@ class Recorder:
             status=status,
             number=number,
             line=next((phase.line for phase in phases if phase.line is not None), None),
+            extensions=self._extensions(times, own_annotations, comparison if status != "passed" else None),
         )
+
+    def _extensions(self, times: Times, annotations: Annotations | None, comparison: Sides | None) -> str:
+        if comparison is None:
+            return encoded_extensions(times, annotations)
+        # Not before: most sessions have no failed comparison.
+        from pytest_automation_report.recording.comparison import encoded_comparison  # noqa: PLC0415
+
+        return encoded_extensions(times, annotations, encoded_comparison(comparison, self._cleaner))
 
     def _build_test(
         self,
@@ -174,7 +192,7 @@ class Recorder:
         identity: TestIdentity,
         status: Status,
         annotations: Annotations | None,
-        observed_us: int,
+        elapsed_us: int,
     ) -> Test:
         """Return the result of one attempt, without the attempts before it."""
         fields, artifacts = self._fields(attempt, phases, identity, status, annotations)
@@ -184,7 +202,7 @@ class Recorder:
             name=identity.name,
             folder=identity.folder,
             status=self._options.alias(status),
-            elapsed=attempt.elapsed_us(observed_us),
+            elapsed=elapsed_us,
             file=file,
             line=line,
             fields=fields,
@@ -267,8 +285,9 @@ class Recorder:
                 fields.append(steps_field(added.steps, added.counts))
             fields += added.fields if added is not None else ()
             artifacts = added.artifacts if added is not None else ()
-            alias = self._options.alias(hidden.status())
-            tests.append(fit_to_limits(replace(test, status=alias, fields=tuple(fields), artifacts=artifacts)))
+            alias, elapsed = self._options.alias(hidden.status()), hidden.elapsed_us
+            hidden_test = replace(test, status=alias, elapsed=elapsed, fields=tuple(fields), artifacts=artifacts)
+            tests.append(fit_to_limits(hidden_test))
         return tests
 
 

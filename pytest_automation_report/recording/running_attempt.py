@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_automation_report.recording.phases import PHASES, Phase, worst_status
 from pytest_automation_report.values import Value
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Status, Test
     from pytest_automation_report.recording.steps import Subtests
     from pytest_automation_report.recording.synthetic_results import Location
+
+Times: TypeAlias = "tuple[int, int, int]"
+"""Microseconds of an attempt, of its setup and of its teardown; the last two are -1 if they are not known."""
 
 # The outcome that pytest-rerunfailures reports of a phase after which the test runs again.
 _RERUN: Final = "rerun"
@@ -35,11 +38,12 @@ class PreviousAttempts(Value):
 class HiddenAttempt(Value):
     """One attempt that a plugin repeated between pytest's start and finish of a test: its call and its subtests.
 
-    ``call`` is None for a call that passed.
+    ``call`` is None for a call that passed. ``elapsed_us`` is the time of the call by pytest's clock, in microseconds.
     """
 
     call: Phase | None
     subtests: Subtests | None
+    elapsed_us: int
 
     def notable_phases(self) -> list[Phase]:
         """Return the phases that did not simply pass."""
@@ -101,16 +105,21 @@ class RunningAttempt:
 
     def hide_call(self) -> None:
         """Store the call and its subtests as a hidden attempt, since a plugin runs the call again."""
-        self.hidden = (*self.hidden, HiddenAttempt(self.phases.pop("call"), self.subtests))
+        elapsed_us = max(0, round(self.durations.pop("call", 0.0) * 1e6))
+        self.hidden = (*self.hidden, HiddenAttempt(self.phases.pop("call"), self.subtests, elapsed_us))
         self.subtests = None
         self.before = replace(self.before, sections=self.sections, properties=self.properties)
 
-    def elapsed_us(self, observed_us: int) -> int:
-        """Return the sum of the phases' durations, or the observed time if a test moved pytest's clock."""
+    def times_us(self, observed_us: int) -> Times:
+        """Return the sum of the phases' durations, and those of setup and teardown.
+
+        If a test moved pytest's clock, the sum is the observed time, and the others are not known.
+        """
         observed_us = max(0, observed_us)
-        durations = self.durations.values()
-        total_us = sum(durations) * 1e6
+        durations = self.durations
+        total_us = sum(durations.values()) * 1e6
         # Phases cannot last longer than the attempt around them: such a sum comes from a frozen or moved clock.
-        if 0 < total_us <= observed_us and min(durations) >= 0:
-            return min(round(total_us), observed_us)
-        return observed_us
+        if not 0 < total_us <= observed_us or min(durations.values()) < 0:
+            return observed_us, -1, -1
+        setup, teardown = durations.get("setup", 0.0), durations.get("teardown", 0.0)
+        return min(round(total_us), observed_us), int(setup * 1e6), int(teardown * 1e6)

@@ -46,7 +46,8 @@ class AttemptResult(Value):
 
     ``test`` is complete: it can be sent as the test's result. ``is_final`` is False if the plugin announced another
     attempt; then ``test`` counts only if no other attempt follows. ``number`` counts the attempts from 1. ``line`` is
-    the 1-based line of the test's file at which it failed, None if that is not known.
+    the 1-based line of the test's file at which it failed, None if that is not known. ``extensions`` is a JSON object,
+    empty without any.
     """
 
     identity: TestIdentity
@@ -55,6 +56,7 @@ class AttemptResult(Value):
     status: Status
     number: int = 1
     line: int | None = None
+    extensions: str = ""
 
 
 def collection_test(report: CollectionReport, options: RecordingOptions) -> AttemptResult | None:

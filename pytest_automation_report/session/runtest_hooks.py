@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.recording.annotations import Annotations
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.recording.synthetic_results import AttemptResult
+    from pytest_automation_report.session.failed_comparisons import FailedComparisons
     from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
 
 
@@ -143,6 +144,8 @@ class RuntestHooks:
         self._pending_rerun: tuple[str, str] | None = None
         # The reason for which pytest was interrupted while a test ran, for its result.
         self._interruption = ""
+        # Created by the first failed comparison.
+        self._comparisons: FailedComparisons | None = None
         self._collected = b""
         writer.write(plain_record("open", format=FORMAT, worker=worker, pid=os.getpid(), t=clock.now()))
 
@@ -215,6 +218,26 @@ class RuntestHooks:
         except Exception as error:  # noqa: BLE001 - as in `guarded`
             self.internal_errors.add("pytest_runtest_logfinish", error)
 
+    # Returns None, so that pytest's own explanation and those of other plugins stay as they are.
+    @pytest.hookimpl
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> None:
+        """Capture the sides of a failed comparison."""
+        try:
+            if self._comparisons is None:
+                # Not before: most sessions have no failed comparison.
+                from pytest_automation_report.session.failed_comparisons import FailedComparisons  # noqa: PLC0415
+
+                self._comparisons = FailedComparisons()
+            self._comparisons.capture(op, left, right)
+        except Exception as error:  # noqa: BLE001 - as in `guarded`; the objects are users'
+            self.internal_errors.add("pytest_assertrepr_compare", error)
+
+    @pytest.hookimpl
+    def pytest_exception_interact(self, call: pytest.CallInfo[object], report: object) -> None:
+        """Keep the last comparison if it has failed the test."""
+        if self._comparisons is not None and call.excinfo is not None and isinstance(report, pytest.TestReport):
+            self._comparisons.keep(call.excinfo.tb, report)
+
     def _annotations(self) -> Sequence[Annotations | None]:
         """Return the annotations of the attempt, none if collecting them raised: the result must not be lost."""
         try:
@@ -230,14 +253,15 @@ class RuntestHooks:
         # Most tests pass without texts or annotations. A PASS record costs this process less than half of a FINISH (the
         # numbers stand at `pass_record`), and the sender builds the result.
         if nodeid == self._open_nodeid and not annotations:
-            elapsed = self._recorder.finish_plain_pass(nodeid, observed_us=observed_us)
-            if elapsed is not None:
+            times = self._recorder.finish_plain_pass(nodeid, observed_us=observed_us)
+            if times is not None:
                 self._open_nodeid = None
                 header = self._attempt_header
-                if self._writer.write(pass_record(self._attempt_number, now, self._started_us, elapsed, header)):
+                if self._writer.write(pass_record(self._attempt_number, now, self._started_us, times, header)):
                     self.counts["passed"] += 1
                 return
-        result = self._recorder.finish(nodeid, observed_us=observed_us, annotations=annotations)
+        comparison = None if self._comparisons is None else self._comparisons.take()
+        result = self._recorder.finish(nodeid, observed_us=observed_us, annotations=annotations, comparison=comparison)
         self._open_nodeid = None
         if result is not None:
             self._pending_rerun = None if result.is_final else (nodeid, result.status)
@@ -352,10 +376,12 @@ def _record_of(result: AttemptResult, number: int, finished_us: int, test: Test)
         elapsed=test.elapsed or 0,
         is_final=result.is_final,
         test=encoded(test),
+        extensions=result.extensions,
     )
 
 
 def _short_record_of(result: AttemptResult, number: int, finished_us: int) -> bytes:
     """Return the record without its texts, for a full disk: the outcome is worth more than they are."""
     fields = (*(field for field in result.test.fields if field.name == ATTEMPTS), _LEFT_OUT)
-    return _record_of(result, number, finished_us, replace(result.test, fields=fields, artifacts=()))
+    test = replace(result.test, fields=fields, artifacts=())
+    return _record_of(replace(result, extensions=""), number, finished_us, test)

@@ -103,6 +103,7 @@ def _written(
         is_first=sharing.is_first,
         is_followed=is_followed,
         thread_fields=sharing.thread_fields(folder.id),
+        started_us=time.time_ns() // 1000,
     )
     try:
         folder.write_session(manifest)

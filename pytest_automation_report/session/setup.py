@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.delivery.handover import timeouts_from
+from pytest_automation_report.delivery.handover import EMBEDDED_BATCH_AGE, timeouts_from
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.settings.artifact_store import artifact_store, files_template
 from pytest_automation_report.settings.configuration import (
@@ -92,11 +92,16 @@ def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: st
     return SessionSetup(
         configuration=configuration,
         token=token,
-        timeouts=timeouts_from(environ, exit_all=configuration.exit_wait),
+        timeouts=timeouts_from(environ, exit_all=configuration.exit_wait, **_batch_age(configuration)),
         environ=dict(environ),
         store=store,
         options=recording_options(configuration, prefix, secrets, artifact_url=template),
     )
+
+
+def _batch_age(configuration: Configuration) -> dict[str, float]:
+    """Return how long results wait for others: without a network short, since pages show them only then."""
+    return {"batch_age": EMBEDDED_BATCH_AGE} if configuration.endpoint.is_embedded else {}
 
 
 def _remember_address(configuration: Configuration, token: Token, environ: Mapping[str, str], root: Path) -> None:

@@ -54,6 +54,8 @@ class SessionManifest(Value):
     is_remade: bool = False
     # Fields of each thread, to show whose it is in a run of several jobs.
     thread_fields: tuple[Field, ...] = ()
+    # When the session's clock began, in microseconds since 1970, 0 if unknown.
+    started_us: int = 0
 
     @property
     def is_doubtful(self) -> bool:
@@ -91,6 +93,7 @@ def manifest_bytes(session: SessionManifest) -> bytes:
         "is_followed": session.is_followed,
         "is_remade": session.is_remade,
         "thread_fields": [field.body() for field in session.thread_fields],
+        "started_us": session.started_us,
     }
     return _encode(document).encode("ascii")
 
@@ -118,4 +121,5 @@ def manifest_from(document: dict[str, Any]) -> SessionManifest:
         is_followed=bool(document.get("is_followed", False)),
         is_remade=bool(document.get("is_remade", False)),
         thread_fields=tuple(Field.from_body(field) for field in document.get("thread_fields", ())),
+        started_us=int(document.get("started_us", 0)),
     )

@@ -67,6 +67,9 @@ _MAX_LINE_BYTES: Final = 64 << 20
 _NAMES_PER_RECORD: Final = 500
 # A FINISH ends with its test, so the test's JSON can be cut off and sent without decoding it.
 _TEST_MARK: Final = ',"test":'
+# Before the test, and cut off like it. Neither mark can occur within: a key of its objects is never named so, and in
+# texts the quotation marks are escaped.
+_EXTENSIONS_MARK: Final = ',"ext":'
 _START: Final = b'{"k":"start",'
 _PASS: Final = b'{"k":"pass",'
 
@@ -78,12 +81,14 @@ encode: Final[Callable[[object], str]] = json.JSONEncoder(separators=(",", ":"),
 class Record(Value):
     """One record: its kind, its members, and the JSON of its test, empty for other kinds than FINISH.
 
-    ``test`` is not decoded, since the sender only copies it into a batch.
+    ``test`` is not decoded, since the sender only copies it into a batch; nor is ``extensions``, a JSON object with
+    extensions of the test, empty without any.
     """
 
     kind: str
     members: Mapping[str, Any]
     test: str = ""
+    extensions: str = ""
 
 
 class PositionedRecord(Value):
@@ -121,6 +126,9 @@ def _header(payload: bytes) -> bytes:
 def record_from(payload: str) -> Record | None:
     """Parse a record from its JSON; ``None`` if that is not an object with a kind."""
     head, mark, test = payload.partition(_TEST_MARK)
+    extensions = ""
+    if mark:
+        head, _, extensions = head.partition(_EXTENSIONS_MARK)
     text = head + "}" if mark else head
     try:
         members, end = _decode(text)
@@ -128,7 +136,7 @@ def record_from(payload: str) -> Record | None:
         return None
     if end != len(text) or not isinstance(members, dict) or not isinstance(members.get("k"), str):
         return None
-    return Record(members["k"], members, test[:-1] if mark else "")
+    return Record(members["k"], members, test[:-1] if mark else "", extensions)
 
 
 class Decoder(MutableValue):
@@ -240,26 +248,34 @@ def start_record(number: int, moment: int, attempt_header: str) -> bytes:
     return framed(f'{{"k":"start","n":{number},"t":{moment},{attempt_header}}}')
 
 
-def pass_record(number: int, moment: int, began: int, elapsed: int, attempt_header: str) -> bytes:
+def pass_record(number: int, moment: int, began: int, times: tuple[int, int, int], attempt_header: str) -> bytes:
     """Encode PASS: attempt ``number`` passed, without texts, fields or artifacts.
 
     An optimisation for the usual case, since most tests of most suites pass without output: the sender builds identity
     and result instead of pytest. Measured: START and PASS cost pytest's process 7 microseconds and 250 bytes a test,
     START and FINISH 18 and 470. PASS repeats the members of its START, so that either of the two may be damaged.
-    Moments and ``elapsed`` are in microseconds.
+    Moments and ``times`` (of the attempt, its setup and its teardown, the last two -1 if unknown) are in microseconds.
     """
-    return framed(f'{{"k":"pass","n":{number},"t":{moment},"began":{began},"elapsed":{elapsed},{attempt_header}}}')
+    elapsed, setup, teardown = times
+    return framed(
+        f'{{"k":"pass","n":{number},"t":{moment},"began":{began},"elapsed":{elapsed},"setup":{setup},'
+        f'"teardown":{teardown},{attempt_header}}}'
+    )
 
 
-def finish_record(number: int, moment: int, *, key: str, status: str, elapsed: int, is_final: bool, test: str) -> bytes:
+def finish_record(  # noqa: PLR0913 - the members of the record
+    number: int, moment: int, *, key: str, status: str, elapsed: int, is_final: bool, test: str, extensions: str = ""
+) -> bytes:
     """Encode FINISH: attempt ``number`` has ended, with any other result than a plain PASS.
 
     ``test`` is the JSON that is sent to the server. Key, status and elapsed stand outside of it, so that the sender can
     batch and count results without decoding them. ``is_final`` is false if the test runs again: the next result of the
-    same test then includes this one. Moments and ``elapsed`` are in microseconds.
+    same test then includes this one. Moments and ``elapsed`` are in microseconds. ``extensions`` is a JSON object,
+    empty without any.
     """
+    extensions_member = f"{_EXTENSIONS_MARK}{extensions}" if extensions else ""
     final = "true" if is_final else "false"
     return framed(
         f'{{"k":"finish","n":{number},"t":{moment},"key":{_quoted(key)},"status":"{status}","elapsed":{elapsed},'
-        f'"final":{final}{_TEST_MARK}{test}}}'
+        f'"final":{final}{extensions_member}{_TEST_MARK}{test}}}'
     )

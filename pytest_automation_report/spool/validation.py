@@ -89,6 +89,8 @@ _NEEDED: Final[Mapping[str, Mapping[str, Check]]] = {
         "t": _is_integer,
         "began": _is_integer,
         "elapsed": _is_integer,
+        "setup": _may_be_integer,
+        "teardown": _may_be_integer,
         "id": _is_text,
         "file": _is_text,
         "line": _may_be_integer,

@@ -309,6 +309,10 @@ class TextCleaner:
         """Return a text as one line."""
         return limits.string(text, self._redact)
 
+    def redacted(self, text: str) -> str:
+        """Return a text of any length without secrets, and otherwise unchanged."""
+        return text if self._redact is None else self._redact(text)
+
     def redact_by_name(self, name: str, value: str) -> str:
         """Return the value of a field unchanged, or the mark if the field has the name of a secret."""
         return value if self._redact is None else self._redact.redact_by_name(name, value)

@@ -76,7 +76,7 @@ def _restored(kind: str, spool: Path, server: ScriptedServer) -> Path:
 def server() -> Iterator[ScriptedServer]:
     """Run a scripted server without the run of others that these tests' server begins with: ids are as recorded."""
     with ScriptedServer(token=TOKEN) as server:
-        server.checks.append(Contract().check_request)
+        server.checks.append(Contract().check_client)
         yield server
 
 

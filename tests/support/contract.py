@@ -104,6 +104,27 @@ class Contract:
             lenient = body_may_be_missing and operation["operationId"] in _BODY_MAY_BE_MISSING
             assert lenient, f"{method} {path}: the contract asks for a body"
 
+    def check_client(self, method: str, path: str, query: str, body: bytes | None) -> None:
+        """Raise AssertionError unless the contract has this request with all its properties.
+
+        Servers ignore unknown properties, but a client must not send one to a server that has not announced it.
+        """
+        self.check_request(method, path, query, body)
+        if body:
+            where, _, operation = self._operation(method, path)
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            self._check_properties(schema, _parsed(body, f"{method} {path}"), f"{method} {where}")
+
+    def _check_properties(self, schema: Json, value: Any, title: str) -> None:  # noqa: ANN401 - what JSON holds
+        schema = self._resolved(schema)
+        if isinstance(value, dict) and "properties" in schema:
+            for name, inner in value.items():
+                assert name in schema["properties"], f"{title}: the contract has no property {name!r}"
+                self._check_properties(schema["properties"][name], inner, f"{title} {name}")
+        elif isinstance(value, list) and "items" in schema:
+            for inner in value:
+                self._check_properties(schema["items"], inner, title)
+
     def check_response(self, method: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """Raise AssertionError unless the contract has this answer."""
         title = f"answer {status} to {method} {path}"

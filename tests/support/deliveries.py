@@ -128,7 +128,7 @@ class WrittenSession:
         )
         if not text and not file:
             record = pass_record(
-                self._count, moment, moment - 5, 5, attempt_header(f"test_it.py::{name}", "test_it.py", 0)
+                self._count, moment, moment - 5, (5, 2, 1), attempt_header(f"test_it.py::{name}", "test_it.py", 0)
             )
         self._writer.write(record)
 

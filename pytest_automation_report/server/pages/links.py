@@ -19,8 +19,6 @@ _PATHS: Final[Mapping[str, str]] = {
     "latest": "/sources/{}/latest",
     "run": "/runs/{}",
     "run-live": "/runs/{}/live",
-    "run-branch": "/runs/{}/branch",
-    "run-text": "/runs/{}/failures.txt",
     "report": "/runs/{}/report.html",
     "result": "/results/{}",
     "case": "/tests/{}",

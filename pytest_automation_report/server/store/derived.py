@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_automation_report.server.store.statuses import ResultClass
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.fingerprints import Kind
     from pytest_automation_report.server.store.inputs import StoredAttachment, StoredTest
 
 __all__ = ["NOTHING", "Derived", "derived", "run_columns"]
@@ -19,6 +21,7 @@ __all__ = ["NOTHING", "Derived", "derived", "run_columns"]
 _RUN_FIELDS: Final = {
     "Branch": "branch", "Commit": "commit", "Target branch": "target_branch", "Selection": "selection"
 }  # fmt: skip
+_PHASES: Final[Mapping[str, Kind]] = {"setup": "setup", "call": "call", "teardown": "teardown"}
 _COLLECTED: Final = "Collected"
 _CHANGES: Final = "Uncommitted changes"
 _MAX_MESSAGE: Final = 200
@@ -71,6 +74,9 @@ def derived(test: StoredTest, result_class: int) -> Derived:
         # pytest's own name for a module that could not be collected stands in both, as in its JUnit XML.
         is_collection=test.folder == test.name or test.folder.endswith(f".{test.name}"),
     )
+    phase = _PHASES.get(meta.get("phase", ""))
+    if phase is not None and failure.kind in _PHASES:
+        failure = replace(failure, kind=phase)  # as the client knows it, and not as its message begins
     fingerprint = int.from_bytes(bytes.fromhex(fingerprint_of(failure).value), "big", signed=True)
     return Derived(failed_attempts, failure.kind, failure.line[:_MAX_MESSAGE], fingerprint)
 

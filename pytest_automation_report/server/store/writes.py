@@ -167,8 +167,8 @@ class Writer:
         thread = self._open_thread(thread_id)
         run_id = thread["run_id"]
         changes: dict[str, object] = dict(_elapsed_totals(thread, addition))
-        if addition.running is not None:
-            changes["running"] = addition.running
+        extensions = {"running": addition.running, "session_started": addition.session_started}
+        changes |= {name: value for name, value in extensions.items() if value is not None}
         self._attach(run_id, thread_id, addition.attachments)
         artifact_hashes = (hashes_in(test.artifacts) for test in addition.tests if test.artifacts)
         use(self._connection, run_id, set[str]().union(*artifact_hashes))

@@ -48,6 +48,8 @@ def test_rerunfailures_is_one_result_with_its_attempts(pytester: pytest.Pytester
     assert "assert 1 == 3" in third.values["Attempt 1"]
     assert "assert 2 == 3" in third.values["Attempt 2"]
     assert third.fields["Attempt 1"]["meta"]["status"] == "failure"
+    elapsed = [third.fields[f"Attempt {number}"]["meta"]["elapsed"] for number in (1, 2)]
+    assert all(text.isdigit() and int(text) > 0 for text in elapsed)
     assert (third.values["Output"], third.values["run"]) == ("run 3\n", "3")
     second = recorded.results[1]
     assert list(second.fields) == ["Failure", "Attempts", "Attempt 1", "Output", "run"]

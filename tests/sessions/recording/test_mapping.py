@@ -150,14 +150,19 @@ def test_texts_of_failures(pytester: pytest.Pytester) -> None:
     assert failure["type"] == 4
     assert failure["is_highlight"] is True
     assert "test_outcomes.py:27: ValueError" in failure["value"]
-    assert failure["meta"] == {"message": "ValueError: bad value", "type": "ValueError"}
+    assert failure["meta"] == {"message": "ValueError: bad value", "type": "ValueError", "phase": "call"}
     assert final["test_failed"].values["Output"] == "said red\n"
     assert final["test_failed"].values["Errors"] == "wrong\n"
     assert final["test_failed"].values["Log"].endswith("warned")
-    assert final["test_assert"].fields["Failure"]["meta"] == {"message": "assert 1 == 2", "type": "AssertionError"}
+    assert final["test_assert"].fields["Failure"]["meta"] == {
+        "message": "assert 1 == 2",
+        "type": "AssertionError",
+        "phase": "call",
+    }
     assert final["test_error"].fields["Error"]["meta"] == {
         "message": 'failed on setup with "RuntimeError: no database"',
         "type": "RuntimeError",
+        "phase": "setup",
     }
     assert final["test_error"].values["Output"] == "in setup\n"
     assert "bad value" in final["test_failed_and_teardown"].values["Failure"]
@@ -166,7 +171,11 @@ def test_texts_of_failures(pytester: pytest.Pytester) -> None:
     )
     assert "cannot close" in final["test_setup_and_teardown"].values["Error [teardown]"]
     assert final["test_xpass_strict"].values["Failure"] == "[XPASS(strict)] bug 4"
-    assert final["test_exit"].fields["Failure"]["meta"] == {"message": "SystemExit: 3", "type": "SystemExit"}
+    assert final["test_exit"].fields["Failure"]["meta"] == {
+        "message": "SystemExit: 3",
+        "type": "SystemExit",
+        "phase": "call",
+    }
 
 
 def test_texts_of_skips(pytester: pytest.Pytester) -> None:

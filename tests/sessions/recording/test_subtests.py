@@ -102,7 +102,7 @@ def test_subtests_are_part_of_their_test(pytester: pytest.Pytester, verbosity: t
     failed = mixed.fields["Failure [part <&> (number=1)]"]
     assert "assert 1 != 1" in failed["value"]
     assert failed["is_highlight"] is True
-    assert failed["meta"] == {"message": "assert 1 != 1", "type": "AssertionError"}
+    assert failed["meta"] == {"message": "assert 1 != 1", "type": "AssertionError", "phase": "call"}
     assert mixed.values["Output"] == "setup\npart 0\npart 1\npart 2\nmain begins\nmain ends\n"
     assert "outer" in recorded.final["test_both"].values["Failure"]
     assert _steps(recorded.final["test_good"]) == [("passed", "a=1, b=2")]

@@ -29,7 +29,8 @@ def checked_in_process(server: ScriptedServer | None = None) -> Iterator[Scripte
 
 def _prepared(server: ScriptedServer | None) -> ScriptedServer:
     server = server or ScriptedServer(token=TOKEN)
-    check = Contract().check_request
+    # A server of ours may get more than the contract has, if it announces that.
+    check = Contract().check_request if server.extensions else Contract().check_client
     own = "/artifacts" if server.keeps_artifacts else ""
     server.checks.append(lambda method, path, query, body: None if path == own else check(method, path, query, body))
     server.store.apply("POST", "/api/v1/projects/1/automation/runs", "", {"name": "another", "source": "suite"})

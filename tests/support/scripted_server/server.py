@@ -71,13 +71,19 @@ class ScriptedServer:
     `support.scripted_adapter.ScriptedAdapter` is mounted.
 
     Its clock is ``skew_seconds`` behind. With ``keeps_artifacts`` it is one of the project's own, which keeps files,
-    too: by their hash, in ``artifacts``.
+    too: by their hash, in ``artifacts``. It announces ``extensions``, as the project's own do, unless there are none.
     """
 
     def __init__(
-        self, *, token: str = "scripted-token", tls: ssl.SSLContext | None = None, keeps_artifacts: bool = False
+        self,
+        *,
+        token: str = "scripted-token",
+        tls: ssl.SSLContext | None = None,
+        keeps_artifacts: bool = False,
+        extensions: str = "",
     ) -> None:
         self.token = token
+        self.extensions = extensions
         self.keeps_artifacts = keeps_artifacts
         self.artifacts: dict[str, bytes] = {}
         self.checks: list[Check] = []
@@ -251,6 +257,8 @@ class ScriptedServer:
         }
         if self.keeps_artifacts:
             headers["Automation-Report-Artifacts"] = "33554432"
+        if self.extensions:
+            headers["Automation-Report-Extensions"] = self.extensions
         if reply.status != 204:
             headers.setdefault("Content-Length", str(len(body)))
         return Reply(reply.status, headers={name: value for name, value in headers.items() if value}, raw=body)

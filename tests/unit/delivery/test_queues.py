@@ -76,7 +76,7 @@ def test_finished_attempt_is_a_result() -> None:
 
 
 def _pass(number: int, name: str, *, moment: int = 10) -> bytes:
-    return pass_record(number, moment, moment - 6, 5, attempt_header(f"t.py::{name}", "t.py", 3))
+    return pass_record(number, moment, moment - 6, (5, 1, 2), attempt_header(f"t.py::{name}", "t.py", 3))
 
 
 def test_passed_attempt_is_a_result() -> None:

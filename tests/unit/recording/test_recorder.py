@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_automation_report.api.models import Artifact, Field, FieldType, Status, Test, encoded
+from pytest_automation_report.recording.extensions import encoded_extensions
 from pytest_automation_report.recording.identity import identity_of
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.recording.recorder import Recorder
@@ -324,17 +325,19 @@ def test_test_that_passed_is_the_same_by_either_way(
         for each in plain(nodeid=nodeid, duration=0.001):
             recorder.add(each)
     finished = recorders[0].finish(nodeid, observed_us=10_000)
-    elapsed = recorders[1].finish_plain_pass(nodeid, observed_us=10_000)
+    times = recorders[1].finish_plain_pass(nodeid, observed_us=10_000)
     assert finished is not None
-    if elapsed is not None:
+    if times is not None:
+        elapsed = times[0]
+        assert finished.extensions == encoded_extensions(times, None)
         assert passed_test(nodeid, ("a.py", line, ""), rules.for_sender(), elapsed) == (
             finished.identity,
             finished.test,
         )
         assert (finished.status, finished.is_final, finished.number) == ("passed", True, 1)
     is_simple = nodeid.startswith("a.py::t[") and nodeid.isascii() and nodeid.isprintable() and len(prefix) == 1
-    assert elapsed is not None or not is_simple or prefix == "\u20ac"
-    assert recorders[1].finish_plain_pass(nodeid, observed_us=10_000) is None or elapsed is None
+    assert times is not None or not is_simple or prefix == "\u20ac"
+    assert recorders[1].finish_plain_pass(nodeid, observed_us=10_000) is None or times is None
 
 
 @dataclass
@@ -377,7 +380,7 @@ def test_what_has_more_to_say_is_no_plain_pass(reports: tuple[MadeReport, ...], 
 def test_output_that_nobody_keeps_says_nothing() -> None:
     """A passed test whose output is not kept is a plain pass; one after a rerun is not."""
     recorder = Recorder(RecordingOptions())
-    for outcome, expected in (("passed", 5), ("rerun", None), ("passed", None)):
+    for outcome, expected in (("passed", (5, -1, -1)), ("rerun", None), ("passed", None)):
         recorder.start(NODE, PLACE)
         for each in plain(**SAID, outcome=outcome):
             recorder.add(each)

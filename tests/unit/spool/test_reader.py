@@ -423,7 +423,7 @@ def test_files_that_are_full_wait(folder: SessionFolder) -> None:
 def test_news_are_what_cannot_wait(folder: SessionFolder) -> None:
     """The session's end, a new file, much at once and a deleted folder are read at once; a few results can wait."""
     files = SpoolReader(folder)
-    writer, passed = folder.writer("main"), pass_record(1, 2, 1, 1, attempt_header("a.py::b", "a.py", 1))
+    writer, passed = folder.writer("main"), pass_record(1, 2, 1, (1, 0, 0), attempt_header("a.py::b", "a.py", 1))
     writer.write(passed)
     assert files.has_news()
     assert not files.has_news()
@@ -504,6 +504,7 @@ def test_everything_of_a_session_comes_back(folder: SessionFolder, is_first: boo
         is_followed=True,
         is_remade=True,
         thread_fields=(Field("Shard", "2/5"),),
+        started_us=1_800_000_000_000_000,
     )
     assert all(getattr(session, each.name) != each.default for each in fields(session))
     (folder.path / "session.json").unlink()

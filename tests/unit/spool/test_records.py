@@ -103,9 +103,10 @@ def test_start_takes_any_node_id() -> None:
 def test_pass_holds_what_its_start_does() -> None:
     """An attempt that passed is one record that needs no other, whatever its node id."""
     nodeid = 'a.py::t[\n"\ud800,"test":]'
-    (placed,) = Decoder().feed(pass_record(1, 9, 2, 7, attempt_header(nodeid, "a.py", 4)))
+    (placed,) = Decoder().feed(pass_record(1, 9, 2, (7, 3, 1), attempt_header(nodeid, "a.py", 4)))
     assert placed == PositionedRecord(0, Record("pass", {
-        "k": "pass", "n": 1, "t": 9, "began": 2, "elapsed": 7, "id": nodeid, "file": "a.py", "line": 4,
+        "k": "pass", "n": 1, "t": 9, "began": 2, "elapsed": 7, "setup": 3, "teardown": 1, "id": nodeid,
+        "file": "a.py", "line": 4,
     }))  # fmt: skip
 
 
@@ -122,7 +123,7 @@ BEGUN = start_record(12, 3, WHICH)
 
 def test_start_with_its_pass_is_left_out() -> None:
     """A START is told by its place alone when its PASS follows; in two pieces both come."""
-    passed = pass_record(12, 9, 3, 6, WHICH)
+    passed = pass_record(12, 9, 3, (6, 2, 1), WHICH)
     decoder = Decoder()
     first, second, third, last = decoder.feed(
         plain_record("any") + BEGUN + passed + BEGUN + passed + plain_record("any")
@@ -140,9 +141,9 @@ def test_start_with_its_pass_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("following", "kinds"),
     [
-        (pass_record(1, 9, 3, 6, WHICH), ["start", "pass"]),
-        (pass_record(123, 9, 3, 6, WHICH), ["start", "pass"]),
-        (pass_record(12, 9, 3, 6, WHICH).replace(b"a.py", b"b.py"), ["start"]),
+        (pass_record(1, 9, 3, (6, 2, 1), WHICH), ["start", "pass"]),
+        (pass_record(123, 9, 3, (6, 2, 1), WHICH), ["start", "pass"]),
+        (pass_record(12, 9, 3, (6, 2, 1), WHICH).replace(b"a.py", b"b.py"), ["start"]),
         (finish_record(12, 9, key="k", status="failure", elapsed=1, is_final=True, test="{}"), ["start", "finish"]),
         (start_record(12, 9, WHICH), ["start", "start"]),
         (b"\n", ["start"]),

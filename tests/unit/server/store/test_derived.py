@@ -21,6 +21,10 @@ def failure(message: str = "assert 3 == 4", name: str = "Failure", **more: objec
     return {"name": name, "type": 5, "value": "text", "meta": {"message": message}, "is_highlight": True, **more}
 
 
+def told(message: str, phase: str) -> dict[str, object]:
+    return failure(meta={"message": message, "phase": phase})
+
+
 def attempts(value: object) -> dict[str, object]:
     return {"name": "Attempts", "value": value, "type": 1}
 
@@ -49,6 +53,9 @@ def test_failed_attempts(value: object, expected: int | None) -> None:
     [
         (a_result(failure()), "call", "assert 3 == 4"),
         (a_result(failure('failed on setup with "OSError: full"', "Error")), "setup", "OSError: full"),
+        (a_result(told('failed on setup with "x"', "call")), "call", "x"),
+        (a_result(told("OSError: full", "teardown")), "teardown", "OSError: full"),
+        (a_result(told("OSError: full", "lunch")), "call", "OSError: full"),
         (a_result(failure("first\nsecond")), "call", "first"),
         (a_result(failure("x" * 300)), "call", "x" * 200),
         (a_result({"name": "Output", "value": "o"}, failure(is_highlight=False)), "call", "assert 3 == 4"),
@@ -56,7 +63,19 @@ def test_failed_attempts(value: object, expected: int | None) -> None:
         (a_result({"name": "Output", "value": "o"}), "call", ""),
         (a_result(), "call", ""),
     ],
-    ids=["call", "setup", "first-line", "long", "not-highlighted", "collection", "no-failure-field", "no-fields"],
+    ids=[
+        "call",
+        "setup",
+        "said-call",
+        "said-teardown",
+        "said-nothing",
+        "first-line",
+        "long",
+        "not-highlighted",
+        "collection",
+        "no-failure-field",
+        "no-fields",
+    ],
 )
 def test_failure(test: StoredTest, phase: str, message: str) -> None:
     """Each failure has a phase, the first line of its message and a fingerprint of 64 bits."""

@@ -1,0 +1,374 @@
+"""Capture the two sides of a failed comparison as trees of plain values.
+
+pytest calls its hook for each comparison of an assert that fails, also where a test expects the failure. So a capture
+is bounded (it takes less than 0.5 ms), reads values without the code of their classes, and keeps no reference to them:
+tests may count references. Texts are redacted later, for the one comparison that fails its test.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from functools import partial
+from itertools import chain, islice
+from types import MemberDescriptorType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pytest_automation_report.text.redaction import TextCleaner
+
+__all__ = ["Sides", "captured_sides", "encoded_comparison"]
+
+Node: TypeAlias = "dict[str, Any]"
+"""A value as the extension ``comparison`` has it; `docs/api.md` describes the members."""
+
+Sides: TypeAlias = "tuple[str, Node, Node]"
+"""Operator, left side and right side."""
+
+_MAX_NODES: Final = 100  # of both sides together
+_MAX_PARTS: Final = 40  # of one container
+_MAX_DEPTH: Final = 8
+_MAX_ITEMS: Final = 2000  # of a set, for its items to be shown
+_ITEMS_AT_ONCE: Final = 100
+_MAX_SCANNED: Final = 700  # pairs of values that are compared to find the parts that differ
+_MAX_TEXT: Final = 400  # of a text within a container, in characters
+_MAX_WHOLE_TEXT: Final = 6000  # of a text that is a side itself
+_MAX_BYTES: Final = 1000  # of binary data
+_CONTEXT: Final = 3  # equal items before the first one that differs
+_TEXT_CONTEXT: Final = 80  # equal characters before the first one that differs
+# Half of a secret may not be recognised: a cut text is redacted with a margin, which is cut off then.
+_MARGIN: Final = 256
+_MAX_BITS: Final = 4096  # of a number: Python refuses to write a very long one
+_CHUNK: Final = 1 << 16
+_MAX_CHUNKS: Final = 16
+
+_LEAVES: Final = frozenset({str, bytes, int, float, complex, bool, type(None)})
+_REPRESENTED: Final = frozenset({float, complex, bool, type(None)})
+# Modules of the standard library whose classes have short representations without code of users.
+_SAFE_MODULES: Final = frozenset({"datetime", "decimal", "fractions", "uuid", "ipaddress", "pathlib", "pathlib._local"})
+_MISSING: Final = object()
+_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+
+
+def captured_sides(operator: str, left: object, right: object) -> Sides:
+    """Return a comparison as trees; of large sides of ``==`` the parts that differ."""
+    capture = _Capture()
+    if operator == "==":
+        return operator, *capture.pair(left, right)
+    return operator, capture.single(left), capture.single(right)
+
+
+def encoded_comparison(sides: Sides, cleaner: TextCleaner) -> str:
+    """Return a captured comparison as JSON without secrets, empty if the captured sides are equal."""
+    operator, left, right = sides
+    if operator == "==" and left == right:
+        return ""
+    return _encode({"operator": operator, "left": _cleaned(left, cleaner), "right": _cleaned(right, cleaner)})
+
+
+class _Capture:
+    """One capture with the rest of its bounds."""
+
+    __slots__ = ("characters", "nodes", "scans")
+
+    def __init__(self) -> None:
+        self.nodes = _MAX_NODES
+        self.characters = 2 * _MAX_WHOLE_TEXT
+        self.scans = _MAX_SCANNED
+
+    def pair(self, left: Any, right: Any, depth: int = 0) -> tuple[Node, Node]:  # noqa: ANN401 - values of any class
+        """Return two values that stand at the same place; an equal part is left out of both or of neither."""
+        is_inside = depth < _MAX_DEPTH
+        is_one_class = is_inside and type(left) is type(right)
+        fields = (_fields(left), _fields(right)) if is_one_class else (None, None)
+        if is_one_class and type(left) is str:
+            nodes = self._texts(left, right, depth)
+        elif fields[0] is not None and fields[1] is not None:
+            nodes = self._named("fields", (left, right), fields[0], fields[1], depth)
+        elif is_one_class and isinstance(left, (list, tuple)):
+            nodes = self._items(left, right, depth)
+        elif is_inside and isinstance(left, dict) and isinstance(right, dict):
+            nodes = self._named("entries", (left, right), left, right, depth)
+        elif is_inside and isinstance(left, (set, frozenset)) and isinstance(right, (set, frozenset)):
+            nodes = self._sets(left, right, depth)
+        else:
+            nodes = self.single(left, depth), self.single(right, depth)
+        return nodes
+
+    def single(self, value: Any, depth: int = 0) -> Node:  # noqa: ANN401 - as above
+        """Return one value with its first parts."""
+        self.nodes -= 1
+        kind = type(value)
+        node: Node = {"type": kind.__name__}
+        text = _leaf_text(value)
+        if text is not None:
+            self._set_text(node, text, 0, depth)
+            if kind in (bytes, bytearray) and len(value) > _MAX_BYTES:
+                node["size"] = len(value)
+        elif depth < _MAX_DEPTH:
+            fields = _fields(value)
+            if fields is not None:
+                self._set_parts(node, "fields", fields.items(), len(fields), depth)
+            elif issubclass(kind, dict):
+                self._set_parts(node, "entries", dict.items(value), dict.__len__(value), depth)
+            elif issubclass(kind, (list, tuple)):
+                base: Any = list if issubclass(kind, list) else tuple
+                self._set_parts(node, "items", base.__iter__(value), base.__len__(value), depth)
+            elif issubclass(kind, (set, frozenset)):
+                base = set if issubclass(kind, set) else frozenset
+                self._set_parts(node, "items", base.__iter__(value), base.__len__(value), depth)
+                node["items"].sort(key=_order)
+        return node
+
+    def _set_parts(self, node: Node, name: str, parts: Iterable[Any], size: int, depth: int) -> None:
+        """Add the first parts of a container: items, or pairs of a name or key and a value."""
+        nodes: list[Any] = []
+        for part in islice(parts, _MAX_PARTS):
+            if self.nodes <= 0:
+                break
+            if name == "items":
+                nodes.append(self.single(part, depth + 1))
+            else:
+                key = part[0] if name == "fields" else self.single(part[0], depth + 1)
+                nodes.append([key, self.single(part[1], depth + 1)])
+        _add(node, name, nodes, size)
+
+    def _texts(self, left: str, right: str, depth: int) -> tuple[Node, Node]:
+        """Return two texts; of long ones what begins a little before the first difference."""
+        self.nodes -= 2
+        start = 0
+        if max(len(left), len(right)) > (_MAX_TEXT if depth else _MAX_WHOLE_TEXT):
+            start = max(0, _common_length(left, right) - _TEXT_CONTEXT)
+        nodes: tuple[Node, Node] = {"type": "str"}, {"type": "str"}
+        self._set_text(nodes[0], left, start, depth)
+        self._set_text(nodes[1], right, start, depth)
+        return nodes
+
+    def _set_text(self, node: Node, text: str, start: int, depth: int) -> None:
+        """Add a text, or the part of it from ``start`` on that there is room for."""
+        room = min(_MAX_TEXT if depth else _MAX_WHOLE_TEXT, self.characters)
+        end = min(len(text), start + room)
+        self.characters -= end - start
+        if end - start == len(text):
+            node["text"] = text
+            return
+        # How many more characters there are at both ends: `_cleaned` cuts them off after redaction.
+        before, after = min(start, _MARGIN), min(len(text) - end, _MARGIN)
+        node |= {"text": text[start - before : end + after], "size": len(text), "margins": (before, after)}
+        if start:
+            node["start"] = start
+
+    def _items(self, left: Any, right: Any, depth: int) -> tuple[Node, Node]:  # noqa: ANN401 - lists or tuples
+        """Return two lists; of long ones what begins a little before the first difference."""
+        base: Any = list if isinstance(left, list) else tuple
+        sides, sizes = (left, right), (base.__len__(left), base.__len__(right))
+        start = 0
+        if max(sizes) > _MAX_PARTS:
+            start = max(0, self._first_difference(base, left, right, min(sizes)) - _CONTEXT)
+        self.nodes -= 2
+        lists: tuple[list[Node], list[Node]] = [], []
+        for index in range(start, min(max(sizes), start + _MAX_PARTS)):
+            if self.nodes <= 0:
+                break
+            both = zip(sides, sizes, strict=True)
+            values = [base.__getitem__(side, index) if index < size else _MISSING for side, size in both]
+            self._add_pair(values, lists, _itself, depth)
+        nodes: tuple[Node, Node] = {"type": type(left).__name__}, {"type": type(right).__name__}
+        for node, items, size in zip(nodes, lists, sizes, strict=True):
+            _add(node, "items", items, size)
+            if start:
+                node["start"], node["size"] = start, size
+        return nodes
+
+    def _first_difference(self, base: Any, left: Any, right: Any, size: int) -> int:  # noqa: ANN401 - lists or tuples
+        """Return the index of the first items that are not certainly equal, ``size`` if there are none before it."""
+        for start in range(0, size, _ITEMS_AT_ONCE):
+            stretch = slice(start, start + _ITEMS_AT_ONCE)
+            own, others = base.__getitem__(left, stretch), base.__getitem__(right, stretch)
+            # Compared at once, which takes a fifth of the time, if no code of users can run.
+            if self.scans > 0 and _LEAVES.issuperset(map(type, chain(own, others))) and own == others:
+                self.scans -= _ITEMS_AT_ONCE // 5
+                continue
+            for index, pair in enumerate(zip(own, others, strict=False), start):
+                if not self._is_equal(*pair):
+                    return index
+        return size
+
+    def _named(
+        self, name: str, sides: tuple[object, object], left: dict[Any, Any], right: dict[Any, Any], depth: int
+    ) -> tuple[Node, Node]:
+        """Return two dicts, or two objects by their fields; of large ones the parts that differ."""
+        parts = chain(*(islice(dict.__iter__(side), _MAX_SCANNED) for side in (left, right)))
+        keys = list(dict.fromkeys(parts))
+        if len(keys) > _MAX_PARTS:
+            keys = [key for key in keys if not self._has_equal(left, right, key)]
+        self.nodes -= 2
+        lists: tuple[list[Any], list[Any]] = [], []
+        for key in keys[:_MAX_PARTS]:
+            if self.nodes <= 0:
+                break
+            label = key if name == "fields" else self.single(key, depth + 1)
+            values = [dict.get(side, key, _MISSING) for side in (left, right)]
+            self._add_pair(values, lists, partial(_labelled, label), depth)
+        nodes: tuple[Node, Node] = {"type": type(sides[0]).__name__}, {"type": type(sides[1]).__name__}
+        for node, entries, side in zip(nodes, lists, (left, right), strict=True):
+            _add(node, name, entries, dict.__len__(side))
+        return nodes
+
+    def _add_pair(
+        self, values: Sequence[object], lists: Sequence[list[Any]], wrapped: Callable[[Node], Any], depth: int
+    ) -> None:
+        """Add the values of both sides at one place to their lists; `_MISSING` stands for none."""
+        if _MISSING is values[0] or _MISSING is values[1]:
+            for value, nodes in zip(values, lists, strict=True):
+                if value is not _MISSING:
+                    nodes.append(wrapped(self.single(value, depth + 1)))
+        else:
+            for node, nodes in zip(self.pair(values[0], values[1], depth + 1), lists, strict=True):
+                nodes.append(wrapped(node))
+
+    def _sets(self, left: Any, right: Any, depth: int) -> tuple[Node, Node]:  # noqa: ANN401 - sets
+        """Return two sets; of large ones first the items that one of them lacks."""
+        sides, sizes = [], []
+        for side in (left, right):
+            base: Any = set if isinstance(side, set) else frozenset
+            sides.append(set(islice(base.__iter__(side), _MAX_ITEMS)))
+            sizes.append(base.__len__(side))
+        nodes: tuple[Node, Node] = {"type": type(left).__name__}, {"type": type(right).__name__}
+        self.nodes -= 2
+        lists: tuple[list[Node], list[Node]] = [], []
+        # Items of other classes are not compared, so that their code is not called.
+        if max(sizes) <= _MAX_ITEMS and all(_LEAVES.issuperset(map(type, side)) for side in sides):
+            for item in islice(chain(sides[0] ^ sides[1], sides[0] & sides[1]), _MAX_PARTS):
+                if self.nodes <= 0:
+                    break
+                node = self.single(item, depth + 1)
+                for side, items in zip(sides, lists, strict=True):
+                    if item in side:
+                        items.append(node)
+        for node, items, size in zip(nodes, lists, sizes, strict=True):
+            _add(node, "items", sorted(items, key=_order), size)
+        return nodes
+
+    def _has_equal(self, left: dict[Any, Any], right: dict[Any, Any], key: object) -> bool:
+        values = dict.get(left, key, _MISSING), dict.get(right, key, _MISSING)
+        return values[0] is not _MISSING and values[1] is not _MISSING and self._is_equal(*values)
+
+    def _is_equal(self, left: Any, right: Any) -> bool:  # noqa: ANN401 - values of any class
+        """Return whether two values are certainly equal; classes that are not built in are not asked."""
+        self.scans -= 1
+        kind = type(left)
+        if left is right:
+            return True
+        if self.scans <= 0 or kind is not type(right):
+            return False
+        if kind in _LEAVES:
+            return bool(left == right)
+        if kind is list or kind is tuple:
+            return len(left) == len(right) and all(map(self._is_equal, left, right))
+        if kind is dict:
+            return len(left) == len(right) and all(self._has_equal(left, right, key) for key in left)
+        return False
+
+
+def _itself(node: Node) -> Node:
+    return node
+
+
+def _labelled(label: str | Node, node: Node) -> list[object]:
+    return [label, node]
+
+
+def _add(node: Node, name: str, parts: list[Any], size: int) -> None:
+    node[name] = parts
+    if len(parts) < size:
+        node["size"] = size
+
+
+def _order(node: Node) -> tuple[str, str]:
+    return node["type"], node.get("text", "")
+
+
+def _common_length(left: str, right: str) -> int:
+    """Return how many characters two texts have in common at their beginning."""
+    start = 0
+    for _ in range(_MAX_CHUNKS):
+        if left[start : start + _CHUNK] != right[start : start + _CHUNK]:
+            break
+        start += _CHUNK
+    low, high = start, min(start + _CHUNK, len(left), len(right))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if left[low:middle] == right[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _leaf_text(value: Any) -> str | None:  # noqa: ANN401 - values of any class
+    """Return the text of a value without parts, None for any other."""
+    kind = type(value)
+    if kind in _REPRESENTED or kind.__module__ in _SAFE_MODULES:
+        return repr(value)
+    if kind is int:
+        return repr(value) if value.bit_length() <= _MAX_BITS else None
+    if kind is bytes or kind is bytearray:
+        return repr(value[:_MAX_BYTES])
+    if issubclass(kind, Enum):
+        return f"{kind.__name__}.{value._name_}"
+    return str.__getitem__(value, slice(None)) if issubclass(kind, str) else None
+
+
+def _fields(value: Any) -> dict[str, object] | None:  # noqa: ANN401 - as above
+    """Return the compared fields of a dataclass, or those of an attrs class or named tuple; None for any other."""
+    kind = type(value)
+    if kind in _LEAVES or isinstance(value, type):
+        return None
+    declared = getattr(kind, "__dataclass_fields__", None)
+    if isinstance(declared, dict):
+        return _members(value, [name for name, field in declared.items() if getattr(field, "compare", True)])
+    attributes = getattr(kind, "__attrs_attrs__", None)
+    if isinstance(attributes, tuple):
+        return _members(value, [attribute.name for attribute in attributes if attribute.eq])
+    names = getattr(kind, "_fields", None)
+    if issubclass(kind, tuple) and isinstance(names, tuple):
+        return dict(zip(names, tuple.__iter__(value), strict=False))
+    return None
+
+
+def _members(value: object, names: Sequence[str]) -> dict[str, object]:
+    """Return attributes of an object from where they are stored, so that no property of its class is called."""
+    stored = getattr(value, "__dict__", {})
+    members: dict[str, object] = {}
+    for name in names:
+        slot = getattr(type(value), name, None)
+        if name in stored:
+            members[name] = stored[name]
+        elif isinstance(slot, MemberDescriptorType):
+            members[name] = getattr(value, name, _MISSING)
+    return {name: member for name, member in members.items() if member is not _MISSING}
+
+
+def _cleaned(node: Node, cleaner: TextCleaner, name: str = "") -> Node:
+    """Return a node without secrets; ``name`` is that of the entry or field around it."""
+    cleaned: Node = {}
+    for member, part in node.items():
+        if member == "text":
+            before, after = node.get("margins", (0, 0))
+            text = cleaner.redacted(part)
+            by_name = cleaner.redact_by_name(name, text) if name else text
+            cleaned["text"] = text[before : len(text) - after] if by_name == text else by_name
+        elif member == "items":
+            cleaned["items"] = [_cleaned(item, cleaner, name) for item in part]
+        elif member == "entries":
+            cleaned["entries"] = [
+                [_cleaned(key, cleaner), _cleaned(value, cleaner, key.get("text", "") or name)] for key, value in part
+            ]
+        elif member == "fields":
+            cleaned["fields"] = [[field, _cleaned(value, cleaner, field)] for field, value in part]
+        elif member != "margins":
+            cleaned[member] = part
+    return cleaned
