@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Endpoint, Token
 
 
+def import_client(*, is_embedded: bool) -> None:
+    """Import the modules that `connected` needs: the sender does so before it knows its session."""
+    import pytest_automation_report.api.http_client  # noqa: PLC0415 - loads requests, 100 ms
+
+    if is_embedded:
+        import pytest_automation_report.server.http.requests_adapter  # noqa: F401, PLC0415 - a remote server needs no server packages
+
+
 @contextmanager
 def connected(
     endpoint: Endpoint,

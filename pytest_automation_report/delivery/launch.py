@@ -2,7 +2,8 @@
 
 The interpreter starts isolated and without ``site``, so that no ``.pth`` file, no coverage tool and no environment
 variable of the tested project has an effect on it. It forks once, so that pytest's own child ends at once and the
-sender is not pytest's child. It reads from its standard input where this package and its dependencies are installed.
+sender is not pytest's child. It reads two lines from its standard input: where this package and its dependencies are
+installed, and, when pytest's session begins, its configuration. In between it imports its modules, on another core.
 
 Imported in pytest's process, so this module must not import anything that only the sender needs.
 """
@@ -16,8 +17,6 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from pytest_automation_report.api.artifacts import is_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,18 +39,18 @@ import os, sys
 if os.fork():
     os._exit(0)
 import json
-data = b''
-while True:
-    piece = os.read(0, 65536)
-    if not piece:
-        break
-    data += piece
-start = json.loads(data)
+lines = os.fdopen(0, 'rb', closefd=False)
+start = json.loads(lines.readline())
 sys.path += start['folders']
-os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+from pytest_automation_report.delivery.connection import import_client
 from pytest_automation_report.delivery.handover import SenderConfig
 from pytest_automation_report.delivery.process import run
-run(SenderConfig.from_json(start['config']))
+import_client(is_embedded=start['is_embedded'])
+config = lines.readline()
+if not config.endswith(b'\\n'):
+    os._exit(0)  # pytest ended before its session began
+os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+run(SenderConfig.from_json(config))
 os._exit(0)  # all is closed, and to unload each module would be an eighth of the cost of a short session
 """
 
@@ -60,31 +59,71 @@ class LaunchError(Exception):
     """The sender could not be started; the message is the reason."""
 
 
-def start_sender(config: SenderConfig) -> None:
-    """Start the sender of a session and return when it is independent; raises `LaunchError`."""
-    needed = (*NEEDED, *(NEEDED_EMBEDDED if config.endpoint.is_embedded else ()))
-    if config.store is not None and is_bucket(config.store.address):
-        needed = (*needed, NEEDED_FOR_BUCKETS)
-    data = json.dumps({"folders": folders_of(needed), "config": config.to_json()}).encode()
-    flags = ["-I", "-S", *(["-B"] if sys.flags.dont_write_bytecode else [])]
-    # The folder's name is not read: it shows in a list of processes which session the sender is of.
-    command = [sys.executable, *flags, "-X", "utf8", "-c", _BOOT, Path(config.folder).name]
-    try:
-        starter = subprocess.Popen(  # noqa: S603 - our own interpreter and text
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            env=loader_environment(),
-            start_new_session=True,
-            pass_fds=[number for _, number, _, _ in config.captured],
+class SenderProcess:
+    """A sender that starts before its session: it imports its modules while pytest prepares the session.
+
+    Owned by pytest's leading process, which hands over the configuration once, or closes it. ``inherited`` are the
+    descriptors that the sender keeps open. An error is raised by `hand_over`.
+    """
+
+    def __init__(self, session: str, *, is_embedded: bool, has_bucket: bool, inherited: Iterable[int]) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._error: LaunchError | None = None
+        needed = (
+            *NEEDED,
+            *(NEEDED_EMBEDDED if is_embedded else ()),
+            *((NEEDED_FOR_BUCKETS,) if has_bucket else ()),
         )
-        starter.communicate(data)
-    except OSError as error:
-        raise LaunchError(f"{sys.executable} could not be started: {error.strerror or error}") from error
-    if starter.returncode != 0:
-        raise LaunchError(f"{sys.executable} ended with status {starter.returncode} before the sender was independent")
+        flags = ["-I", "-S", *(["-B"] if sys.flags.dont_write_bytecode else [])]
+        # The session's name is not read: it shows in a list of processes which session the sender is of.
+        command = [sys.executable, *flags, "-X", "utf8", "-c", _BOOT, session]
+        try:
+            start = {"folders": folders_of(needed), "is_embedded": is_embedded}
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and text
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                cwd="/",
+                env=loader_environment(),
+                start_new_session=True,
+                pass_fds=list(inherited),
+            )
+            self._write(json.dumps(start))
+        except LaunchError as error:
+            self._error = error
+        except OSError as error:
+            self._error = LaunchError(f"{sys.executable} could not be started: {error.strerror or error}")
+
+    def hand_over(self, config: SenderConfig) -> None:
+        """Let the sender deliver a session; raises `LaunchError` if it could not be started, or ended before."""
+        try:
+            if self._error is None:
+                self._write(config.to_json())
+        except OSError:
+            self._error = LaunchError(f"{sys.executable} ended before the sender got its session")
+        status = self.close()
+        if self._error is not None:
+            raise self._error
+        if status != 0:
+            raise LaunchError(f"{sys.executable} ended with status {status} before the sender was independent")
+
+    def close(self) -> int:
+        """Let a sender without a session end; return the exit status of pytest's own child, 0 without one."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        if process.stdin is not None:
+            process.stdin.close()
+        return process.wait()
+
+    def _write(self, line: str) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        data = memoryview(f"{line}\n".encode())
+        while data:  # unbuffered, so a long line may take several writes
+            data = data[self._process.stdin.write(data) :]
 
 
 def loader_environment() -> dict[str, str]:

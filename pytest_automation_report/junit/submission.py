@@ -19,6 +19,7 @@ from pytest_automation_report.errors import ResultFileError, SpoolError
 from pytest_automation_report.junit.results import JunitDocument, JunitError, JunitResult
 from pytest_automation_report.spool.folder import MAIN, bytes_from, new_session_folder
 from pytest_automation_report.spool.manifest import SessionManifest
+from pytest_automation_report.spool.names import new_session_name
 from pytest_automation_report.spool.records import FORMAT, finish_record, plain_record
 from pytest_automation_report.spool.sessions import remove_abandoned
 from pytest_automation_report.values import MutableValue
@@ -58,7 +59,7 @@ class Submission(MutableValue):
 
     def __post_init__(self) -> None:
         remove_abandoned(self.spool, now=time.time())
-        self._folder = new_session_folder(self.spool, time.strftime("%Y%m%dT%H%M%S", time.gmtime()), is_hidden=True)
+        self._folder = new_session_folder(self.spool, new_session_name(), is_hidden=True)
         self._writer = self._folder.writer(MAIN)
         self._write(plain_record("open", format=FORMAT, worker=MAIN, pid=os.getpid(), t=0, began=0))
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.delivery.handover import RedactionSettings, SenderConfig
-from pytest_automation_report.delivery.launch import LaunchError, start_sender
+from pytest_automation_report.delivery.launch import LaunchError
 from pytest_automation_report.errors import SpoolError
-from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks, captured_files
+from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.session.session_folder import create_session_folder
 from pytest_automation_report.session.session_run import session_run
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_automation_report.annotations.hook_values import ArtifactFile
+    from pytest_automation_report.session.sender_start import SenderStart
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.session.terminal import TerminalReport
     from pytest_automation_report.session.xdist_hooks import ControllerHooks
@@ -51,7 +52,7 @@ def start_session(setup: SessionSetup, config: pytest.Config, report: TerminalRe
         configuration = report.configuration = replace(configuration, name=run.name)
     try:
         writable, folder, manifest = create_session_folder(
-            configuration, run, setup.options, sharing, setup.environ, is_followed=setup.is_sending
+            configuration, run, setup.options, sharing, setup.environ, name=setup.name, is_followed=setup.is_sending
         )
     except SpoolError as error:
         report.warn(f"nothing can be reported: {error}")
@@ -116,16 +117,13 @@ class RunningSession:
         )
         config.pluginmanager.register(self.controller)
 
-    def start_sender(self, config: pytest.Config) -> None:
-        """Start the sender's process, if results are to be sent while the tests run."""
+    def hand_over(self, sender: SenderStart) -> None:
+        """Let the sender deliver this session, if results are to be sent while the tests run."""
         setup = self._setup
         if setup.token is None or not setup.is_sending:
             return
         options = setup.options
-        # The sender inherits the capture files of this process, for a test that kills it in the session's first second,
-        # before the sender is ready. Those of workers it opens by their CAPTURED records.
-        has_captured = options.keeps_output("error") and not self._is_leading_workers
-        handover = SenderConfig(
+        config = SenderConfig(
             folder=str(self.folder.path),
             endpoint=self.configuration.endpoint,
             token=setup.token,
@@ -133,11 +131,12 @@ class RunningSession:
             timeouts=setup.timeouts,
             store=setup.store,
             hiding=RedactionSettings(options.redact, options.secrets, options.redact_builtin),
-            captured=tuple(captured_files(config)) if has_captured else (),
+            # The capture files of workers the sender opens by their CAPTURED records.
+            captured=() if self._is_leading_workers else sender.captured,
             epoch=self._clock.epoch,
         )
         try:
-            start_sender(handover)
+            sender.hand_over(config)
             self.is_sender_started = True
         except LaunchError as error:
             self._report.warn(f"the sender did not start: {error}")

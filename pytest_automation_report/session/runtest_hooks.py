@@ -34,6 +34,7 @@ from pytest_automation_report.session.annotation_hooks import (
 )
 from pytest_automation_report.session.collection import collected_record, plain_nodeids
 from pytest_automation_report.session.guards import InternalErrors, guarded
+from pytest_automation_report.session.sender_start import captured_files
 from pytest_automation_report.spool.artifacts import ArtifactSpool
 from pytest_automation_report.spool.records import (
     FORMAT,
@@ -54,24 +55,6 @@ if TYPE_CHECKING:
     from pytest_automation_report.recording.synthetic_results import AttemptResult
     from pytest_automation_report.session.failed_comparisons import FailedComparisons
     from pytest_automation_report.spool.writer import SpoolWriter, WriteLosses
-
-
-def captured_files(config: pytest.Config) -> list[tuple[str, int, int, int]]:
-    """Return the name of each captured stream, the descriptor of its file, and that file's device and inode.
-
-    The sender reads the last output of a killed process by them. Empty without capturing, with capturing in memory
-    (``--capture=sys``), and if a later pytest captures differently: the attributes are private to pytest 8.4 to 9.2.
-    """
-    capturing = getattr(config.pluginmanager.getplugin("capturemanager"), "_global_capturing", None)
-    files: list[tuple[str, int, int, int]] = []
-    for stream in ("out", "err"):
-        try:
-            descriptor = getattr(capturing, stream).tmpfile.fileno()
-            status = os.fstat(descriptor)
-        except (AttributeError, OSError, ValueError):  # A capture in memory has no descriptor.
-            continue
-        files.append((f"std{stream}", descriptor, status.st_dev, status.st_ino))
-    return files
 
 
 _LEFT_OUT: Final = Field("Left out", "The disk took no more: the texts of this result are lost.")

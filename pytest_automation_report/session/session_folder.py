@@ -65,6 +65,7 @@ def create_session_folder(
     sharing: RunSharing,
     environ: Mapping[str, str],
     *,
+    name: str,
     is_followed: bool,
 ) -> tuple[Configuration, SessionFolder, SessionManifest]:
     """Create the session's folder in the first candidate that can be written; return that candidate's configuration.
@@ -74,18 +75,24 @@ def create_session_folder(
     reasons: list[str] = []
     for candidate in spool_candidates(configuration, environ):
         try:
-            return candidate, *_written(candidate, run, options, sharing, is_followed=is_followed)
+            return candidate, *_written(candidate, run, options, sharing, name=name, is_followed=is_followed)
         except SpoolError as error:  # noqa: PERF203 - two candidates at most
             reasons.append(str(error))
     raise SpoolError("; ".join(reasons))
 
 
 def _written(
-    candidate: Configuration, run: NewRun, options: RecordingOptions, sharing: RunSharing, *, is_followed: bool
+    candidate: Configuration,
+    run: NewRun,
+    options: RecordingOptions,
+    sharing: RunSharing,
+    *,
+    name: str,
+    is_followed: bool,
 ) -> tuple[SessionFolder, SessionManifest]:
     """Write the session's manifest into a new folder; raises `SpoolError` if that is impossible."""
     # Hidden until the manifest is written: a sender of another session must not find half of it.
-    folder = new_session_folder(candidate.spool, time.strftime("%Y%m%dT%H%M%S", time.gmtime()), is_hidden=True)
+    folder = new_session_folder(candidate.spool, name, is_hidden=True)
     # Its id is a field of the run it creates, so that the sender recognises the run after an unknown response. A run
     # that jobs share is recognised by its tag.
     own_fields = () if sharing.tag else (Field(SESSION_ID_FIELD, folder.id),)

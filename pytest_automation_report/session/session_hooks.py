@@ -16,6 +16,7 @@ from pytest_automation_report.session.running import RunningSession, start_sessi
 from pytest_automation_report.session.terminal import TerminalReport
 
 if TYPE_CHECKING:
+    from pytest_automation_report.session.sender_start import SenderStart
     from pytest_automation_report.session.setup import SessionSetup
     from pytest_automation_report.spool.folder import SessionFolder
 
@@ -27,8 +28,8 @@ class SessionHooks:
 
     One session's life, by the hook that pytest calls::
 
-        pytest_configure           SessionSetup exists: settings are resolved, nothing is written
-          pytest_sessionstart      RunningSession exists: folder in the spool, hooks that record, sender
+        pytest_configure           SessionSetup exists: settings are resolved, nothing is written; the sender starts
+          pytest_sessionstart      RunningSession exists: folder in the spool, hooks that record; the sender gets it
             (tests run)            `RuntestHooks`, or `ControllerHooks` with xdist
           pytest_sessionfinish     RunningSession is closed, SessionEnd waits for the sender and counts: the outcome
           pytest_terminal_summary  TerminalReport shows the outcome
@@ -38,9 +39,10 @@ class SessionHooks:
     once.
     """
 
-    def __init__(self, setup: SessionSetup, config: pytest.Config) -> None:
+    def __init__(self, setup: SessionSetup, config: pytest.Config, sender: SenderStart) -> None:
         self.internal_errors = InternalErrors()
         self._setup = setup
+        self._sender = sender
         self._report = TerminalReport(config, setup, self.internal_errors)
         self._end = SessionEnd(setup.timeouts, self._report)
         # None until the session starts, and if no spool can be written.
@@ -61,12 +63,16 @@ class SessionHooks:
     @pytest.hookimpl(tryfirst=True)
     @guarded
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Create the session's folder in the spool, register the hooks that record, and start the sender."""
-        # Set at once: if a later step fails, the session is still closed and shown at its end.
-        self._running = start_session(self._setup, session.config, self._report)
-        if self._running is not None:
-            self._running.record(session)
-            self._running.start_sender(session.config)
+        """Create the session's folder in the spool, register the hooks that record, and hand over to the sender."""
+        try:
+            # Set at once: if a later step fails, the session is still closed and shown at its end.
+            self._running = start_session(self._setup, session.config, self._report)
+            if self._running is not None:
+                self._running.record(session)
+                self._running.hand_over(self._sender)
+        finally:
+            # Tests must not find a child or a pipe of ours, also if there is no session to hand over.
+            self._sender.close()
 
     # trylast: other plugins deselect tests before, and a deselected test does not count as not run.
     @pytest.hookimpl(trylast=True)
@@ -138,6 +144,7 @@ class SessionHooks:
         """Close and show a session that pytest did not finish; remove its folder if all is delivered."""
         if self._is_forked:
             return
+        self._sender.close()
         running, outcome = self._running, self._report.outcome
         if running is not None:
             running.close(None, 0, self._interruption)

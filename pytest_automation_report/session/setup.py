@@ -21,6 +21,7 @@ from pytest_automation_report.settings.configuration import (
 )
 from pytest_automation_report.settings.run import recording_options
 from pytest_automation_report.settings.token import secrets_from
+from pytest_automation_report.spool.names import new_session_name
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
@@ -37,9 +38,11 @@ if TYPE_CHECKING:
 class SessionSetup(Value):
     """The values of a session that never change after pytest has configured itself.
 
-    ``environ`` is a copy, since tests change the environment. ``token`` is None if results are to be sent later.
+    ``name`` is that of the session's folder. ``environ`` is a copy, since tests change the environment. ``token`` is
+    None if results are to be sent later.
     """
 
+    name: str
     configuration: Configuration
     token: Token | None
     timeouts: Timeouts
@@ -90,6 +93,7 @@ def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: st
     prefix = str(getattr(config.option, "junitprefix", None) or "")
     template = files_template(configuration, environ, config.rootpath)
     return SessionSetup(
+        name=new_session_name(),
         configuration=configuration,
         token=token,
         timeouts=timeouts_from(environ, exit_all=configuration.exit_wait, **_batch_age(configuration)),

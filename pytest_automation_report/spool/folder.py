@@ -16,15 +16,15 @@ import errno
 import fcntl
 import json
 import os
-import secrets
 import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.manifest import SessionManifest, manifest_bytes, manifest_from
+from pytest_automation_report.spool.names import is_session_name
 from pytest_automation_report.spool.records import FORMAT, Decoder
-from pytest_automation_report.spool.removal import is_session_name, remove_session
+from pytest_automation_report.spool.removal import remove_session
 from pytest_automation_report.spool.writer import COPY, SESSION_FILE, Disk, ManifestFile, SpoolWriter, ignore
 
 if TYPE_CHECKING:
@@ -282,10 +282,10 @@ class SessionFolder:
         return remove_session(self.path, is_checked=False)
 
 
-def new_session_folder(spool: Path, moment: str, *, is_hidden: bool = False) -> SessionFolder:
+def new_session_folder(spool: Path, name: str, *, is_hidden: bool = False) -> SessionFolder:
     """Create the folder of a new session; raises `SpoolError` if that fails.
 
-    ``moment`` begins its name, so that names sort by age. A hidden folder is not sent before `SessionFolder.publish`.
+    ``name`` is that of `new_session_name`. A hidden folder is not sent before `SessionFolder.publish`.
     """
     if spool.parent.name == _STATE_FOLDER and spool.parent.is_symlink():
         # A foreign repository may contain the link, to have results written somewhere else.
@@ -295,7 +295,7 @@ def new_session_folder(spool: Path, moment: str, *, is_hidden: bool = False) -> 
     try:
         for folder in _ignored_with(spool):
             ignored_folder(folder)
-        path = spool / f"{_HIDING if is_hidden else ''}{moment}-{secrets.token_hex(4)}"
+        path = spool / f"{_HIDING if is_hidden else ''}{name}"
         path.mkdir(mode=0o700)
     except OSError as error:
         raise SpoolError(f"the spool folder {spool} cannot be used: {error.strerror or error}") from error

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.artifacts import is_spooled_name
+from pytest_automation_report.spool.names import is_session_name
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.terminal import sanitize
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # The patterns include files of killed processes ("~": copies that were not renamed), so that these are removed, too.
-_SESSION_NAME = lazy_pattern(r"\.?[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 _RECORDS_NAME = lazy_pattern(r".+\.records~?", re.DOTALL)
 _OTHER_NAME = lazy_pattern(r"session\.json(?:~[0-9]*)?|ledger~?|lock|sender\.log|rejected\.jsonl", re.DOTALL)
 _FILES: Final = "files"
@@ -37,11 +37,6 @@ _LAST: Final = ("session.json", "ledger", "sender.log", "lock")
 A process that dies in between must leave nothing that is sent twice: as long as there are records, there is the ledger
 that shows which of them were sent, and its lock.
 """
-
-
-def is_session_name(name: str) -> bool:
-    """Return whether a folder of this name can be a session's, published or hidden."""
-    return _SESSION_NAME.fullmatch(name) is not None
 
 
 def foreign_in(folder: Path) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_automation_report.api.models import Endpoint, Token
 from pytest_automation_report.delivery.handover import RedactionSettings, Runtime, SenderConfig, Timeouts
-from pytest_automation_report.delivery.launch import start_sender
+from pytest_automation_report.delivery.launch import SenderProcess
 from pytest_automation_report.delivery.process import Sender, run
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.session.waiting import LedgerTail
@@ -61,6 +61,12 @@ def dead() -> int:
     return process.pid
 
 
+def start_sender(session: WrittenSession, controller: int) -> None:
+    """Start the sender of this session, with this process as its pytest."""
+    sender = SenderProcess(session.folder.id, is_embedded=False, has_bucket=False, inherited=())
+    sender.hand_over(handed_over(session, controller))
+
+
 def test_delivered_session_is_removed_when_pytest_is_gone(
     tmp_path: Path, server: ScriptedServer, written: WrittenSession
 ) -> None:
@@ -83,7 +89,9 @@ def test_session_is_removed_when_pytest_dies_after_its_delivery(
     """When all has arrived while pytest lives, and pytest is killed or gives up before its end, nothing is left."""
     written.close()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as controller:
-        start_sender(handed_over(written, controller.pid))
+        SenderProcess(written.folder.id, is_embedded=False, has_bucket=False, inherited=()).hand_over(
+            handed_over(written, controller.pid)
+        )
         eventually(lambda: ledger_from(written.folder.ledger).is_done, "all is delivered")
         sender = ledger_from(written.folder.ledger).sender_pid
         assert written.folder.has_manifest
@@ -97,7 +105,9 @@ def test_folder_that_pytest_removes_stays_removed(server: ScriptedServer, writte
     """A sender that has written its last record makes nothing in the folder again."""
     written.close()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as controller:
-        start_sender(handed_over(written, controller.pid))
+        SenderProcess(written.folder.id, is_embedded=False, has_bucket=False, inherited=()).hand_over(
+            handed_over(written, controller.pid)
+        )
         ledger = LedgerTail(written.folder.ledger)
         eventually(lambda: ledger.read() and ledger.state.is_done, "all is delivered")
         assert written.folder.remove() == ""

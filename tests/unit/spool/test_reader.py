@@ -49,7 +49,7 @@ REMADE = replace(SESSION, is_remade=True)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> SessionFolder:
-    made = new_session_folder(tmp_path / ".automation-report" / "spool", "20260102T030405")
+    made = new_session_folder(tmp_path / ".automation-report" / "spool", "20260102T030405-00000000")
     made.write_session(SESSION)
     return made
 
@@ -86,8 +86,10 @@ def test_sessions_are_told_oldest_first_without_hidden_and_linked_ones(tmp_path:
     """A spool's sessions are its folders, but for those that are being filled, for links and for empty ones."""
     spool = tmp_path / "spool"
     assert session_folders(spool) == []
-    late, early = (new_session_folder(spool, moment) for moment in ("20270101T000000", "20260101T000000"))
-    hidden = new_session_folder(spool, "20250101T000000", is_hidden=True)
+    late, early = (
+        new_session_folder(spool, moment) for moment in ("20270101T000000-00000000", "20260101T000000-00000000")
+    )
+    hidden = new_session_folder(spool, "20250101T000000-00000000", is_hidden=True)
     for each in (late, early, hidden):
         each.write_session(SESSION)
     (spool / "20240101T000000-00000001").symlink_to(early.path)
@@ -127,7 +129,7 @@ def test_age_of_what_was_deleted_stays(folder: SessionFolder) -> None:
     folder.restore(SESSION)
     assert folder.began_ns == began
     assert (folder.path.parent.parent / ".gitignore").read_text() == "*\n"
-    hidden = new_session_folder(folder.path.parent, "20260102T030405", is_hidden=True)
+    hidden = new_session_folder(folder.path.parent, "20260102T030405-00000001", is_hidden=True)
     hidden.write_session(SESSION)
     began = hidden.began_ns
     shown = hidden.publish()
@@ -258,7 +260,7 @@ def test_spool_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(SpoolError, match="cannot be read: Too many levels of symbolic links"):
         session_folders(tmp_path / "loop")
     with pytest.raises(SpoolError, match=r"cannot be used: (Not a directory|File exists)$"):
-        new_session_folder(tmp_path / "file", "20260102T030405")
+        new_session_folder(tmp_path / "file", "20260102T030405-00000000")
 
 
 def test_session_without_an_end(folder: SessionFolder) -> None:
@@ -483,7 +485,7 @@ def test_copy_of_a_session_that_has_its_name_by_now(folder: SessionFolder, monke
 
 def test_session_outside_of_a_project_is_restored(tmp_path: Path) -> None:
     """A folder that another process has made is made again as new, since its age is not known."""
-    made = new_session_folder(tmp_path / "spool", "20260102T030405")
+    made = new_session_folder(tmp_path / "spool", "20260102T030405-00000000")
     made.restore(SESSION)
     assert made.read_session() == REMADE
     assert made.began_ns > 10**18

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_automation_report.spool import removal as spool_removal
 from pytest_automation_report.spool.folder import SessionFolder, hidden_folders, session_folders
-from pytest_automation_report.spool.removal import foreign_in, is_session_name, others_in, remove_session
+from pytest_automation_report.spool.removal import foreign_in, others_in, remove_session
 from pytest_automation_report.spool.sessions import (
     LeftoverCounts,
     discard_session,
@@ -69,26 +69,6 @@ def aged(path: Path) -> Path:
 
 def tree(path: Path) -> dict[str, str | None]:
     return {str(each.relative_to(path)): each.read_text() if each.is_file() else None for each in path.rglob("*")}
-
-
-@pytest.mark.parametrize("name", [NAME, f".{NAME}", "99991231T235959-ffffffff"])
-def test_names_of_sessions(name: str) -> None:
-    """A session's folder is known by its exact name, hidden or not."""
-    assert is_session_name(name)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "", ".", "..", "src", ".cache-1", ".local-share", "2026-01-02", f"..{NAME}", f"{NAME}.bak", f"{NAME}\n",
-        f"x{NAME}",
-        "20260102T030405-0000000G", "20260102T030405-ABCDEF01", "20260102T030405-0000001", "20260102t030405-00000001",
-        "\u0662\u0660260102T030405-00000001",
-    ],
-)  # fmt: skip
-def test_names_of_other_things(name: str) -> None:
-    """No other name is taken for a session's, however near it comes."""
-    assert not is_session_name(name)
 
 
 def test_everything_of_a_session_goes(session: Path) -> None:

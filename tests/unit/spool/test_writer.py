@@ -40,7 +40,7 @@ def _path(tmp_path: Path) -> Path:
 
 def test_folders_are_private_and_git_ignores_them(tmp_path: Path) -> None:
     """The default spool's folders have mode 0700, its files 0600, and git sees none of them."""
-    folder = new_session_folder(tmp_path / ".automation-report" / "spool", "20260101T000000")
+    folder = new_session_folder(tmp_path / ".automation-report" / "spool", "20260101T000000-00000000")
     folder.write_session(_session())
     SpoolWriter(folder.records("main")).close()
     for path in (folder.path, folder.path.parent, folder.path.parent.parent):
@@ -189,7 +189,7 @@ def test_planted_link_is_not_followed(tmp_path: Path) -> None:
 
 def test_session_comes_back_as_it_was(tmp_path: Path) -> None:
     """What a session is to be is read by a later ``send`` as it was written."""
-    folder = new_session_folder(tmp_path / "spool", "20260101T000000")
+    folder = new_session_folder(tmp_path / "spool", "20260101T000000-00000000")
     folder.write_session(_session())
     assert SessionFolder(folder.path).read_session() == _session()
     assert [each.id for each in session_folders(tmp_path / "spool")] == [folder.id]
@@ -228,7 +228,7 @@ def test_state_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / ".automation-report").symlink_to("elsewhere")
     with pytest.raises(SpoolError, match="is a link: remove it"):
-        new_session_folder(tmp_path / ".automation-report" / "spool", "20260101T000000")
+        new_session_folder(tmp_path / ".automation-report" / "spool", "20260101T000000-00000000")
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
@@ -236,7 +236,7 @@ def test_spool_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     """A spool path that is a file is an error that names it."""
     (tmp_path / "spool").write_text("")
     with pytest.raises(SpoolError, match="spool"):
-        new_session_folder(tmp_path / "spool", "20260101T000000")
+        new_session_folder(tmp_path / "spool", "20260101T000000-00000000")
 
 
 def _session() -> SessionManifest:
