@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import sqlite3
 import sys
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final
@@ -20,11 +22,11 @@ from pytest_automation_report.spool.sessions import is_delivered
 from pytest_automation_report.text.limits import string
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from pytest_automation_report.spool.folder import SessionFolder
 
-__all__ = ["database_check", "process_check", "spool_check", "versions"]
+__all__ = ["addopts_check", "database_check", "process_check", "spool_check", "versions"]
 
 _PACKAGES: Final = (
     "pytest", "pytest-xdist", "requests", "urllib3", "certifi", "click", "falcon", "msgspec", "peewee", "waitress",
@@ -34,6 +36,23 @@ _INITS: Final = frozenset({
     "openrc-init", "supervisord", "podman-init",
 })  # fmt: skip
 _MEGABYTE: Final = 1_000_000
+
+
+def addopts_check(text: str, options: Collection[str]) -> Check | None:
+    """Check how PYTEST_ADDOPTS spells our options that have a value; None if there is nothing to say.
+
+    pytest chooses its root folder before it knows these options. It takes a value after a space that is the path of an
+    existing file for a path to tests, so that a file outside of the project moves the root folder out of it.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        return Check("options", "warning", f"PYTEST_ADDOPTS cannot be read: {error}", "close its quotes")
+    for option, value in pairwise(words):
+        if option in options and Path(value).exists():
+            finding = f"PYTEST_ADDOPTS: pytest takes {value} for a path to tests, and its folder may become the root"
+            return Check("options", "warning", finding, f"write {option}={value}")
+    return None
 
 
 def spool_check(spool: Path) -> Check:

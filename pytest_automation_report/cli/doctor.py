@@ -13,7 +13,7 @@ from pytest_automation_report.api.models import Token
 from pytest_automation_report.api.urls import shown_address
 from pytest_automation_report.checks.check import Check
 from pytest_automation_report.checks.connection import connection_checks
-from pytest_automation_report.checks.local import process_check, spool_check, versions
+from pytest_automation_report.checks.local import addopts_check, process_check, spool_check, versions
 from pytest_automation_report.cli.context import CONNECTION, Exit, configuration_of, echo_stderr, setting_options
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.table import SETTINGS
@@ -69,8 +69,11 @@ def doctor(is_json: bool, **options: Any) -> None:  # noqa: ANN401, FBT001 - cli
 
 
 def _checks(configuration: Configuration, token: Token | None) -> list[Check]:
+    options = {row.option for row in SETTINGS if row.is_option and row.kind != "flag"}
+    spelling = addopts_check(os.environ.get("PYTEST_ADDOPTS", ""), options)
     return [
         _settings_check(configuration),
+        *([] if spelling is None else [spelling]),
         *_server_checks(configuration, token),
         spool_check(configuration.spool),
         process_check(os.getpid(), os.getppid()),

@@ -20,6 +20,7 @@ HELP: Final[dict[str, tuple[str, str]]] = {
     "milestone": ("List milestones and choose their runs by tags.", "milestone list"),
     "milestone list": ("List the milestones of a project.", "milestone list --project-id 1"),
     "milestone set": ("Create a milestone or replace its tags.", 'milestone set "Release 2" --tags release-2'),
+    "open": ("Open the page of a run in the browser.", "open 71"),
     "run": ("Create, fill, complete and read runs.", 'run create --source shop --name "Nightly"'),
     "run append": ("Add fields and links to a run.", "run append 71 --fields coverage=81%"),
     "run complete": ("Complete a run.", 'run complete --run-key "{build}" --expect-jobs 4 --timeout 30m'),

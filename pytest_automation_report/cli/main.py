@@ -20,6 +20,7 @@ from pytest_automation_report.cli.export import export
 from pytest_automation_report.cli.findings import flaky, gate
 from pytest_automation_report.cli.help import add_help
 from pytest_automation_report.cli.milestone import milestone
+from pytest_automation_report.cli.open import open_run
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.cli.send import send
 from pytest_automation_report.cli.serve import serve
@@ -66,6 +67,7 @@ main.add_command(milestone)
 main.add_command(execute)
 main.add_command(flaky)
 main.add_command(gate)
+main.add_command(open_run)
 run.add_command(export)
 main.add_command(run)
 main.add_command(send)

@@ -8,7 +8,7 @@ import shlex
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
@@ -17,6 +17,11 @@ from pytest_automation_report.api.models import SERVE_PORT
 from pytest_automation_report.cli.context import Exit, echo_stderr, setting_options, stored_at, with_exit_codes
 from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings.parsers import SIZE_REMEDY, size_bytes
+
+_WEB_SCHEMES: Final = frozenset({"http", "https"})
+_SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript"})
+_SOURCE_REMEDY: Final = "write an address with {file}, and {commit} and {line} if your host of code has them"
+_EDITOR_REMEDY: Final = "write an address that your editor opens, with {file} and {line}"
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +38,19 @@ def _size(context: click.Context, parameter: click.Parameter, given: str | None)
     if size is None:
         raise click.BadParameter(f"{given!r} is no size; {SIZE_REMEDY}", context, parameter)
     return size
+
+
+def _link_template(_: click.Context, parameter: click.Parameter, template: str) -> str:
+    """Return a template of links to code; raise `click.BadParameter` for one that makes no links."""
+    if not template:
+        return ""
+    is_web = parameter.name == "source_url"
+    remedy = _SOURCE_REMEDY if is_web else _EDITOR_REMEDY
+    scheme, colon, _rest = template.partition(":")
+    is_known = scheme in _WEB_SCHEMES if is_web else scheme.isidentifier() and scheme.lower() not in _SCRIPT_SCHEMES
+    if not colon or not is_known or "{file}" not in template:
+        raise click.BadParameter(f"{template!r} is no template of links: {remedy}")
+    return template
 
 
 @click.command()
@@ -57,6 +75,11 @@ def _size(context: click.Context, parameter: click.Parameter, given: str | None)
     help="File of the token that clients must send; default: AUTOMATION_REPORT_SERVER_TOKEN, else a new one that is "
     "stored beside the database.",
 )
+@click.option(
+    "--pages-token-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File with the code of a link that opens the pages for a whole team, any number of times.",
+)
 @click.option("--max-size", callback=_size, metavar="SIZE", help="Largest size of the store, such as 20GB.")
 @click.option(
     "--max-artifacts",
@@ -69,6 +92,20 @@ def _size(context: click.Context, parameter: click.Parameter, given: str | None)
 @click.option("--rate-limit", type=click.IntRange(min=1), metavar="N", help="Answer N requests a minute; default: all.")
 @click.option("--strict-references", is_flag=True, help="Refuse runs that name an unknown configuration or milestone.")
 @click.option("--revoke-browsers", is_flag=True, help="Forget all browsers that were let in: each needs a new link.")
+@click.option(
+    "--source-url",
+    default="",
+    callback=_link_template,
+    metavar="TEMPLATE",
+    help="Link code to its host: https://github.com/me/shop/blob/{commit}/{file}#L{line}",
+)
+@click.option(
+    "--editor-url",
+    default="",
+    callback=_link_template,
+    metavar="TEMPLATE",
+    help="Link code to your editor: vscode://file/home/me/shop/{file}:{line}",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Print each request to stderr.")
 @setting_options("database")
 @with_exit_codes
@@ -77,6 +114,7 @@ def serve(  # noqa: PLR0913 - one for each option
     port: int,
     token_file: Path | None,
     *,
+    pages_token_file: Path | None,
     allow_remote: bool,
     allow_host: tuple[str, ...],
     strict_references: bool,
@@ -86,6 +124,8 @@ def serve(  # noqa: PLR0913 - one for each option
     is_opened: bool,
     run_id: int | None,
     revoke_browsers: bool,
+    source_url: str,
+    editor_url: str,
     verbose: bool,
     **options: Any,  # noqa: ANN401 - click passes the settings' options
 ) -> int:
@@ -101,15 +141,18 @@ def serve(  # noqa: PLR0913 - one for each option
         check_hosts,
         passes_secret,
         server_token,
+        team_code,
     )
     from pytest_automation_report.server.http.serving import serve as serve_store  # noqa: PLC0415
     from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415
+    from pytest_automation_report.server.pages.test.code_links import CodeLinks  # noqa: PLC0415
     from pytest_automation_report.server.store.store import Store  # noqa: PLC0415
 
     configuration, place = stored_at(options)
     check_hosts(host, allow_host, is_remote_allowed=allow_remote)
     # A database has no folder: then the token is kept where the store of this project would be.
     token = server_token(os.environ, configuration.database, token_file)
+    code = None if pages_token_file is None else team_code(pages_token_file)
     made = Path(f"{configuration.database}.token")
     kept = token_file or (None if os.environ.get(TOKEN_VARIABLE, "").strip() else made)
     server_options = ServerOptions(
@@ -125,7 +168,8 @@ def serve(  # noqa: PLR0913 - one for each option
     passes = passes_secret(configuration.database, is_new=revoke_browsers, note=echo_stderr)
     empty_note = _empty_note(store, place, is_new=is_new)
     looking = _Looking(run_id, is_opened=is_opened)
-    pages = Pages(store, passes, on_link_used=looking.again)
+    links = CodeLinks(source_url, editor_url)
+    pages = Pages(store, passes, on_link_used=looking.again, code_links=links, team_code=code)
     serving = ServeOptions(
         is_remote_allowed=allow_remote, host_names=allow_host, server_options=server_options, extension=pages.extension
     )
@@ -134,6 +178,8 @@ def serve(  # noqa: PLR0913 - one for each option
         click.echo(address)
         echo_stderr(f"serving {place}; Ctrl-C ends it")
         looking.begin(address, pages.opening_path)
+        if pages_token_file is not None:
+            echo_stderr(f"for a team: {address}/open/CODE, with the code of {pages_token_file}")
         echo_stderr(f"report to it: {_reporting_line(address, kept)}")
         if empty_note:
             echo_stderr(empty_note)
@@ -163,8 +209,8 @@ def _serve_on_a_port(serve_on: Callable[[int], None], host: str, port: int, *, m
 
 
 def _is_default(parameter: str) -> bool:
-    """Return whether the user did not type this parameter."""
-    return click.get_current_context().get_parameter_source(parameter) is ParameterSource.DEFAULT
+    """Return whether the user did not type this parameter; the command ``open`` has none of them."""
+    return click.get_current_context().get_parameter_source(parameter) in (None, ParameterSource.DEFAULT)
 
 
 def _check_run(store: Store, run_id: int | None) -> None:
@@ -216,17 +262,23 @@ class _Looking:
         echo_stderr(f"opened; in another browser: {self._address}{path}{self._end}")
 
 
-def _open(link: str) -> None:
+def open_in_browser(address: str) -> bool:
+    """Open a page in this machine's browser; return False if there is none."""
     import webbrowser  # noqa: PLC0415 - it looks for browsers when it is imported
 
     has_screen = sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")))
-    if not has_screen or not webbrowser.open(link):
+    return bool(has_screen and webbrowser.open(address))
+
+
+def _open(link: str) -> None:
+    if not open_in_browser(link):
         echo_stderr("no browser was found here: open the link yourself")
 
 
 def _reporting_line(address: str, token_file: Path | None) -> str:
-    words = ["pytest", "--automation-report", "--automation-report-url", address]
-    words += ["--automation-report-project-id", "1"]
+    # With "=": pytest chooses its root folder before it knows our options, and takes an existing path after a space
+    # for a path to tests.
+    words = ["pytest", "--automation-report", f"--automation-report-url={address}", "--automation-report-project-id=1"]
     if token_file is not None:
-        return shlex.join([*words, "--automation-report-token-file", str(token_file)])
+        return shlex.join([*words, f"--automation-report-token-file={token_file}"])
     return f'AUTOMATION_REPORT_TOKEN="$AUTOMATION_REPORT_SERVER_TOKEN" {shlex.join(words)}'

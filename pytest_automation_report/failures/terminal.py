@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from pytest_automation_report.text.limits import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["MAX_LINES", "Screen", "TerminalLine", "terminal_lines"]
 
@@ -21,6 +21,7 @@ MAX_LINES: Final = 5_000
 
 _HEAD_LINES: Final = 1_000
 _MAX_LINE: Final = 10_000
+_MAX_CHARACTERS: Final = 400_000
 _SGR: Final = re.compile(r"\x1b\[([0-9;:]{0,60})m")
 # Every other sequence: moves of the cursor, titles, links, character sets. They have no place on a page.
 _OTHER: Final = re.compile(
@@ -96,12 +97,33 @@ def terminal_lines(text: str) -> Screen:
     A carriage return writes over its line, as progress bars do: the last state of the line is what a terminal shows.
     """
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
-    omitted = max(0, len(lines) - MAX_LINES)
-    head = _HEAD_LINES if omitted else len(lines)
+    head, tail = _shown_lines(lines)
+    omitted = len(lines) - head - tail
     if omitted:
-        lines = lines[:_HEAD_LINES] + lines[_HEAD_LINES + omitted :]
+        lines = lines[:head] + lines[len(lines) - tail :]
     style = _Style()
     return Screen(tuple(_line(line, style) for line in lines), head, omitted)
+
+
+def _shown_lines(lines: Sequence[str]) -> tuple[int, int]:
+    """Return how many lines of the beginning and of the end are shown: all, or those within the limits."""
+    lengths = [min(len(line), _MAX_LINE) for line in lines]
+    if len(lines) <= MAX_LINES and sum(lengths) <= _MAX_CHARACTERS:
+        return len(lines), 0
+    head = _fitting(lengths[:_HEAD_LINES], _MAX_CHARACTERS // 4)
+    return head, _fitting(
+        lengths[: head - 1 : -1] if head else lengths[::-1], _MAX_CHARACTERS * 3 // 4, MAX_LINES - head
+    )
+
+
+def _fitting(lengths: Sequence[int], characters: int, count: int = MAX_LINES) -> int:
+    """Return how many of the first lines have no more than this number of characters together."""
+    total = 0
+    for number, length in enumerate(lengths[:count]):
+        total += length
+        if total > characters:
+            return number
+    return min(len(lengths), count)
 
 
 def _line(line: str, style: _Style) -> TerminalLine:

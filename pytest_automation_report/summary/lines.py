@@ -166,10 +166,10 @@ def run_page(configuration: Configuration, run: int | None) -> str:
 
 
 def look_at(configuration: Configuration, run: int, shell: Shell) -> str:
-    """Return how to look at a run: its web address, or the command that serves the store and opens its page."""
+    """Return how to look at a run: its web address, or the command that opens its page."""
     if not configuration.endpoint.is_embedded:
         return run_page(configuration, run)
-    words = [*shell.command, "serve", "--open", "--run", str(run)]
+    words = [*shell.command, "open", str(run)]
     return shlex.join([*words, *_database_words(configuration, shell.here)])
 
 

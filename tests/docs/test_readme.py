@@ -113,7 +113,7 @@ def test_embedded_commands_run(shop: Path) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     done = _bash(_commands(report)[0], shop, _environment())
     assert done.returncode == 1, done.stdout + done.stderr
-    assert f"look at it: {_commands(_block_with('serve --open'))[0]} --run 2\n" in done.stdout
+    assert "look at it: automation-report open 2\n" in done.stdout
     done = _bash("set -e\n" + _block_with("run list"), shop, _environment())
     assert (done.returncode, done.stdout) == (0, "2\n1\n2\n"), done.stderr
 
@@ -140,7 +140,7 @@ def test_way_of_a_newcomer(shop: Path, tmp_path: Path) -> None:
     assert (shop / ".venv" / "bin" / "automation-report").exists()
     bare = {**env, "PATH": "/usr/bin:/bin"}
     again = _bash(".venv/bin/pytest --automation-report", shop, bare)
-    assert f"look at it: {shop}/.venv/bin/automation-report serve --open --run 2\n" in again.stdout
+    assert f"look at it: {shop}/.venv/bin/automation-report open 2\n" in again.stdout
 
 
 def test_readme_is_short() -> None:

@@ -20,6 +20,8 @@ import trustme
 
 from compatibility.vendor.official import tool
 from docs.written import bash, block, environment
+from pytest_automation_report.cli.serve import serve
+from pytest_automation_report.server.pages.test.code_links import CodeLinks
 from support.processes import line_of, running
 from support.repository import ROOT
 from support.sessions import TOKEN, run_session, send, session_environment
@@ -74,7 +76,7 @@ def test_serving_for_oneself(shop: Path) -> None:
         assert server.stderr is not None
         told = [server.stderr.readline() for _ in range(3)]
     assert told[1] == f"look at it: {(shop.parent / 'opened').read_text()}"
-    assert f"--automation-report-url {address} " in told[2]
+    assert f"--automation-report-url={address} " in told[2]
 
 
 def test_a_new_token_keeps_the_old_ones_results(shop: Path) -> None:
@@ -102,6 +104,18 @@ def test_a_new_token_keeps_the_old_ones_results(shop: Path) -> None:
         sent = send(shop, *there, env=after)
         assert sent.exit == 0, sent.text
         assert [each["total_count"] for each in _runs(address, given.read_text().strip()).json()["result"]] == [15]
+
+
+def test_a_link_for_a_team(shop: Path) -> None:
+    """The page's commands create a code, and the link with it opens the pages any number of times, at any page."""
+    making, serving = block(PAGE, "pages.token").splitlines()
+    assert bash(making, shop, environment()).returncode == 0
+    code = (shop / "pages.token").read_text().strip()
+    with _served(serving, shop) as (address, _), requests.Session() as session:
+        session.trust_env = False
+        for _ in range(2):
+            opened = session.get(f"{address}/open/{code}?to=/sources/3/latest", timeout=20)
+            assert (opened.status_code, "url=/sources/3/latest" in opened.text) == (200, True)
 
 
 @contextmanager
@@ -242,3 +256,14 @@ def test_health_and_limits(shop: Path) -> None:
         f"| connections at a time | {CONNECTIONS}, fewer",
     ):
         assert told in text
+
+
+def test_lines_link_to_the_code() -> None:
+    """The templates of the page are accepted, and lead to a line of the run's commit and of the editor."""
+    words = shlex.split(block(PAGE, "serve --editor-url").replace("\\\n", ""))
+    options = serve.make_context("serve", words[2:]).params
+    links = CodeLinks(options["source_url"], options["editor_url"])
+    assert links.source_url("tests/test_a.py", 3, "4f2a9c1") == (
+        "https://github.com/me/shop/blob/4f2a9c1/tests/test_a.py#L3"
+    )
+    assert links.editor_url("tests/test_a.py", 3) == "vscode://file/home/me/shop/tests/test_a.py:3"

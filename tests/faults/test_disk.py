@@ -223,7 +223,7 @@ def test_store_moves_with_the_spool(tmp_path: Path, project: Path) -> None:
     assert ran.exit == 0, ran.text
     assert "1 of 1 result delivered" in ran.text
     store = elsewhere(project, ran).parent / "store.sqlite3"
-    assert f"automation-report serve --open --run 1 --database {store}" in ran.text
+    assert f"automation-report open 1 --database {store}" in ran.text
     assert store.exists()
 
 

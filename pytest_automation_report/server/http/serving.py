@@ -40,6 +40,8 @@ _PORTS = range(65536)
 # Descriptors that are left for the store, the log and Python itself.
 _OTHER_FILES = 64
 _is_token = re.compile(rf"[\x21-\x7e]{{{TOKEN_LENGTH},}}").fullmatch
+_is_code = re.compile(rf"[A-Za-z0-9_-]{{{TOKEN_LENGTH},200}}").fullmatch
+_CODE_FORM = f"{TOKEN_LENGTH} to 200 letters, digits, - and _, such as openssl rand -hex 24 makes"
 _TOKEN_FORM = f"at least {TOKEN_LENGTH} visible ASCII characters without spaces, such as openssl rand -hex 24 makes"
 
 _UNREAD_BYTES = 1 << 30
@@ -156,14 +158,29 @@ def passes_secret(database: Path, *, is_new: bool = False, note: Callable[[str],
         return Token(secrets.token_urlsafe(32))
 
 
+def team_code(path: Path) -> Token:
+    """Return the code of a link that opens the pages for a team, from a file.
+
+    Raises `SettingError` for a file that cannot be read, or has a text that cannot be a part of a URL.
+    """
+    text = _text_of("--pages-token-file", path)
+    if not _is_code(text):
+        raise SettingError("--pages-token-file", str(path), f"it must hold one line of {_CODE_FORM}")
+    return Token(text)
+
+
 def _token_from(path: Path) -> Token:
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise SettingError("--token-file", str(path), f"it cannot be read ({_reason(error)})") from error
+    text = _text_of("--token-file", path)
     if not _is_token(text):
         raise SettingError("--token-file", str(path), f"it must hold one line of {_TOKEN_FORM}")
     return Token(text)
+
+
+def _text_of(option: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise SettingError(option, str(path), f"it cannot be read ({_reason(error)})") from error
 
 
 def _reason(error: Exception) -> str:

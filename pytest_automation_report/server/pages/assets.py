@@ -28,7 +28,7 @@ STYLE_SHEETS: Final = (
 )
 """Files of the style sheet in their order: later ones refine earlier ones."""
 
-SCRIPTS: Final = ("page.js", "follow.js", "keys.js", "pictures.js")
+SCRIPTS: Final = ("page.js", "follow.js", "keys.js", "find.js", "lanes.js", "pictures.js")
 """Scripts of the pages; all pages can be read without them."""
 
 _ICONS: Final = ("icons.svg", "icon.svg", "icon-pass.svg", "icon-fail.svg", "icon-live.svg")

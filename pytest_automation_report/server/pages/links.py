@@ -19,6 +19,8 @@ _PATHS: Final[Mapping[str, str]] = {
     "latest": "/sources/{}/latest",
     "run": "/runs/{}",
     "run-live": "/runs/{}/live",
+    "run-branch": "/runs/{}/branch",
+    "run-text": "/runs/{}/failures.txt",
     "report": "/runs/{}/report.html",
     "result": "/results/{}",
     "case": "/tests/{}",

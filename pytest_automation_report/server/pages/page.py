@@ -27,7 +27,9 @@ THEME_COOKIE: Final = "automation-report-theme"
 def frame_of(req: falcon.Request) -> dict[str, Any]:
     """Return the values that each page needs from its request: the chosen theme, and its own path for links back."""
     (theme, *_) = req.get_cookie_values(THEME_COOKIE) or [""]
-    return {"theme": theme if theme in THEMES else "", "here": own_path(req.relative_uri)}
+    # A link with a code must not be written into a page.
+    here = "/" if req.path.startswith("/open") else own_path(req.relative_uri)
+    return {"theme": theme if theme in THEMES else "", "here": here}
 
 
 class Page:

@@ -23,15 +23,17 @@ class ThemeChoice:
         """Store the theme in a cookie and go back; raises `ApiError` (404) for an unknown one."""
         if theme not in (*THEMES, "system"):
             raise not_found("theme")
-        is_chosen = theme in THEMES
-        resp.set_cookie(
-            THEME_COOKIE,
-            theme if is_chosen else "",
-            path="/",
-            max_age=_YEAR_SECONDS if is_chosen else 0,
-            # The script reads and writes it, and it says nothing that another site must not know.
-            secure=False,
-            http_only=False,
-            same_site="Lax",
-        )
+        if theme in THEMES:
+            # The script reads and writes it, too, and it has nothing that another site must not know.
+            resp.set_cookie(
+                THEME_COOKIE,
+                theme,
+                path="/",
+                max_age=_YEAR_SECONDS,
+                secure=False,
+                http_only=False,
+                same_site="Lax",
+            )
+        else:
+            resp.unset_cookie(THEME_COOKIE, path="/", same_site="Lax")
         resp.status, resp.location = 303, own_path(req.get_param("to"))

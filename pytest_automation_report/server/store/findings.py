@@ -170,17 +170,17 @@ class _Tests:
         ids = [(results.get(case_id) or before[case_id]).result_id for case_id in cases]
         for start in range(0, len(ids), self._AT_ONCE):
             rows: Any = (
-                ResultRow.select(ResultRow.case, CaseRow.key, ResultRow.folder, ResultRow.name)
+                ResultRow.select(ResultRow.case, CaseRow.key, ResultRow.folder, ResultRow.name, ResultRow.id)
                 .join(CaseRow)
                 .where(ResultRow.id.in_(ids[start : start + self._AT_ONCE]))
                 .tuples()
                 .execute(self._database)
             )
-            for case_id, key, folder, name in rows:
-                self._names[case_id] = {"key": key, "folder": folder, "name": name}
+            for case_id, key, folder, name, result_id in rows:
+                self._names[case_id] = {"key": key, "folder": folder, "name": name, "result": result_id}
 
     def name(self, case_id: int) -> Json:
-        """Return key, folder and name of a test."""
+        """Return key, folder and name of a test, and the id of its result."""
         return self._names[case_id]
 
     def entries(self, cases: Iterable[int]) -> list[Json]:

@@ -27,6 +27,7 @@ from pytest_automation_report.server.store.tables import (
     ContentUseRow,
     ResultRow,
     RunFindingsRow,
+    RunOverviewRow,
     RunRow,
     RunTagRow,
     ThreadRow,
@@ -222,7 +223,7 @@ def remove_run(run_id: int, writer: Writer) -> int:
     """Remove a run with its threads, results and attachments; return the number of results, 0 for a missing run."""
     lock_run(writer.connection, run_id)
     removed: int = ResultRow.delete().where(ResultRow.run == run_id).execute(writer.database)
-    for table in (AttachmentRow, ContentUseRow, RunTagRow, RunFindingsRow, ThreadRow):
+    for table in (AttachmentRow, ContentUseRow, RunTagRow, RunFindingsRow, RunOverviewRow, ThreadRow):
         table.delete().where(table.run == run_id).execute(writer.database)
     RunRow.delete().where(RunRow.id == run_id).execute(writer.database)
     return removed

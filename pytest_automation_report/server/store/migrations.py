@@ -154,6 +154,11 @@ def _columns_for_findings(connection: StoreConnection) -> None:
         'CREATE TABLE "run_findings" ("run_id" INTEGER NOT NULL, "version" INTEGER NOT NULL, "body" TEXT NOT NULL,'
         ' "summary" TEXT NOT NULL, PRIMARY KEY ("run_id"), FOREIGN KEY ("run_id") REFERENCES "run" ("id"))',
     )
+    _execute(
+        connection,
+        'CREATE TABLE "run_overview" ("run_id" INTEGER NOT NULL, "version" INTEGER NOT NULL, "body" TEXT NOT NULL,'
+        ' PRIMARY KEY ("run_id"), FOREIGN KEY ("run_id") REFERENCES "run" ("id"))',
+    )
     _fill_runs(connection)
     _fill_results(connection)
 

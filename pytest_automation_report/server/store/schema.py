@@ -115,6 +115,10 @@ SQLITE_TABLES: Final[tuple[str, ...]] = (
         'NOT NULL, "summary" TEXT NOT NULL, FOREIGN KEY ("run_id") REFERENCES "run" ("id"))'
     ),
     (
+        'CREATE TABLE "run_overview" ("run_id" INTEGER NOT NULL PRIMARY KEY, "version" INTEGER NOT NULL, "body" TEXT '
+        'NOT NULL, FOREIGN KEY ("run_id") REFERENCES "run" ("id"))'
+    ),
+    (
         'CREATE TABLE "content" ("id" INTEGER NOT NULL PRIMARY KEY, "hash" TEXT NOT NULL, "size" INTEGER NOT NULL, '
         '"media_type" TEXT NOT NULL, "created" INTEGER NOT NULL)'
     ),

@@ -312,6 +312,14 @@ class RunFindingsRow(Table):
     summary = TextField(default="{}")
 
 
+class RunOverviewRow(Table):
+    """The overview of a completed run for its pages, computed once; ``version`` is its form, ``body`` a JSON object."""
+
+    run = ForeignKeyField(RunRow, primary_key=True)
+    version = IntegerField()
+    body = TextField()
+
+
 class ContentRow(Table):
     """The content of a stored artifact; ``hash`` is its SHA-256 in hexadecimal, ``size`` is in bytes."""
 
@@ -373,6 +381,7 @@ TABLES: tuple[type[Table], ...] = (
     SeriesRow,
     CaseHistoryRow,
     RunFindingsRow,
+    RunOverviewRow,
     ContentRow,
     ContentPartRow,
     ContentUseRow,

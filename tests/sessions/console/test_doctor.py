@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import socket
 import sqlite3
 import ssl
@@ -13,7 +14,7 @@ import pytest
 import trustme
 
 from performance.test_loading import COSTLY, modules
-from pytest_automation_report.checks.local import process_check
+from pytest_automation_report.checks.local import addopts_check, process_check
 from support.projects import MIXED, Project, console
 from support.scripted_server.sources import sources_server
 from support.sessions import TOKEN, clean_environment, session_environment
@@ -295,6 +296,36 @@ def test_process_1(tmp_path: Path, name: str | None, pid: int, parent: int, stat
     found = process_check(pid, parent, path)
     assert found.state == state
     assert ("docker run --init" in found.remedy) is (state == "warning")
+
+
+def test_options_whose_value_pytest_takes_for_tests(tmp_path: Path) -> None:
+    """An existing path after a space moves pytest's root folder: the check names the spelling that does not."""
+    token, options = tmp_path / "server.token", {"--automation-report-token-file"}
+    token.touch()
+    misused = addopts_check(f"-q --automation-report-token-file {shlex.quote(str(token))}", options)
+    assert misused is not None
+    assert misused.state == "warning"
+    assert misused.remedy == f"write --automation-report-token-file={token}"
+    for text in (
+        "",
+        f"--automation-report-token-file={token}",
+        f"--automation-report-token-file {tmp_path / 'missing'}",
+        f"--rootdir {token}",
+        "--automation-report-token-file",
+    ):
+        assert addopts_check(text, options) is None, text
+    unreadable = addopts_check("-k 'open", options)
+    assert unreadable is not None
+    assert "cannot be read" in unreadable.finding
+
+
+def test_misused_options_are_in_the_report(project: Project) -> None:
+    """``doctor`` says so of the environment that it runs in, and goes on."""
+    (project.root / "server.token").write_text("x" * 20)
+    addopts = f"--automation-report-token-file {project.root / 'server.token'}"
+    ran = doctor(project, PYTEST_ADDOPTS=addopts)
+    assert ran.exit == 0, ran.text
+    assert f"write --automation-report-token-file={project.root / 'server.token'}" in ran.err
 
 
 PREFLIGHT = "-oautomation_report_preflight=true"

@@ -91,7 +91,7 @@ def test_printed_command_opens_the_run_where_nothing_is_activated(project: Proje
     project.report("--automation-report-name", "second", env=env)
     ran = project.report("--automation-report-name", "third", env=env)
     command = shlex.split(_printed(ran.out))
-    assert command == [str(HERE / "automation-report"), "serve", "--open", "--run", "3"]
+    assert command == [str(HERE / "automation-report"), "open", "3"]
     env["PATH"] = SYSTEM
     page, _ = _opened_by(command, project, env)
     assert "third" in _title(page)
@@ -109,7 +109,7 @@ def test_printed_command_that_sends_runs_where_nothing_is_activated(project: Pro
 def test_printed_command_is_short_where_it_is_on_the_path(project: Project) -> None:
     """In an activated environment the command stands there by its name."""
     ran = project.report(env=session_environment(PATH=f"{HERE}:{SYSTEM}"))
-    assert _printed(ran.out) == "automation-report serve --open --run 1"
+    assert _printed(ran.out) == "automation-report open 1"
 
 
 def _script(folder: Path) -> Path:
@@ -155,6 +155,17 @@ def test_serve_opens_on_a_free_port_when_its_own_is_taken(project: Project) -> N
         page, err = _opened_by(command, project, session_environment())
     assert "port 8000 is taken" in err
     assert "suite" in page
+
+
+def test_the_last_run_opens_without_its_number(project: Project) -> None:
+    """``open`` shows the newest run of the store; one that the store does not have is refused."""
+    project.report("--automation-report-name", "first")
+    project.report("--automation-report-name", "second")
+    command = [sys.executable, "-m", "pytest_automation_report.cli", "open"]
+    page, _ = _opened_by(command, project, session_environment())
+    assert "second" in page
+    ran = console(project.root, "open", "7")
+    assert (ran.exit, "7" in ran.err, "run list" in ran.err) == (2, True, True), ran.text
 
 
 def test_serve_of_an_unknown_run(project: Project) -> None:
@@ -219,7 +230,7 @@ def test_run_shown_from_the_store_names_the_command_that_opens_it(project: Proje
     """``run show`` of the embedded store ends with the line that opens the run's page."""
     project.report()
     env = session_environment(PATH=f"{HERE}:{SYSTEM}")
-    assert _printed(console(project.root, "run", "show", env=env).err) == "automation-report serve --open --run 1"
+    assert _printed(console(project.root, "run", "show", env=env).err) == "automation-report open 1"
     env["PATH"] = SYSTEM
     command = shlex.split(_printed(console(project.root, "run", "show", env=env).err))
     assert shutil.which(command[0])
@@ -239,6 +250,8 @@ def test_commands_against_an_address_print_links(
     console(project.root, "run", "create", *server_options)
     listed = console(project.root, "run", "list", *where)
     assert (listed.out, re.findall(r"http\S+", listed.err)) == ("2\n1\n", [f"{link}2", f"{link}1"])
+    opened = console(project.root, "open", *where, env=session_environment(BROWSER="true"))
+    assert (opened.exit, opened.out, opened.err) == (0, f"{link}2\n", ""), opened.text
     table = on_terminal(project.root, "run", "list", *where).splitlines()
     assert [line.split()[-1] for line in table[-3:]] == ["link", f"{link}2", f"{link}1"]
 

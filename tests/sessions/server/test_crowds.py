@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from pytest_automation_report.server.http import resources
-from pytest_automation_report.server.pages.run.view_models import THREADS_SHOWN
+from pytest_automation_report.server.pages.run.page import THREADS_SHOWN
 from pytest_automation_report.server.pages.runs.filters import RunFilters
 from pytest_automation_report.server.pages.runs.values import project_values
 from pytest_automation_report.server.store.store import Store

@@ -13,6 +13,7 @@ from zlib import compress, crc32
 import pytest
 
 from pytest_automation_report.server.http.serving import TOKEN_VARIABLE
+from pytest_automation_report.server.pages.run.queries import PAGE_ROWS
 from pytest_automation_report.server.store.artifact_urls import content_address, content_path
 from pytest_automation_report.server.store.artifacts import ArtifactContents
 from support.contract import Contract
@@ -110,6 +111,7 @@ def visit(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     files = [{"name": "coverage.xml", "url": "https://files.example.com/c.xml", "size": 7}]
     site.run_of(*tests, name="backend, main, build 7", tags=["nightly"], links=links, artifacts=files)
     site.run_of(name="going on", is_open=True)
+    site.run_of(a_test(0), failing(1), a_test(300, "skipped"), name="backend, main, build 8")
     command = [
         sys.executable,
         "-m",
@@ -143,11 +145,18 @@ PATHS = {
     "suite": "/sources/2",
     "no runs": "/?tags=none",
     "run": "/runs/2",
-    "folders": "/runs/2?group=folder",
+    "failures as a list": "/runs/2?group=none",
+    "tests": "/runs/2?view=tests&open=tests.a",
     "search": "/runs/2?q=test_1&status=2&folder=tests.a",
-    "last page": "/runs/2?page=2",
+    "last page": "/runs/2?view=tests&group=none&page=2",
+    "nothing found": "/runs/2?q=tst_1",
+    "changes": "/runs/4?view=changes",
+    "time": "/runs/2?view=time",
+    "details": "/runs/2?view=details",
     "open run": "/runs/3",
     "test": "/results/3",
+    "pytest's text": "/results/3?show=pytest",
+    "test across runs": "/tests/3",
     "passed test": "/results/100",
     "hostile run": "/runs/1",
     "hostile test": "/results/1",
@@ -183,7 +192,7 @@ def test_a_closed_page_is_accessible_too(visit: Visit) -> None:
 def test_a_link_on_another_site_opens_the_run(visit: Visit) -> None:
     """A click in the summary of a CI job shows the run to a browser that has its pass, and not to another one."""
     link = f'<a href="{visit.address}/automation/runs/view/3">the run</a>'
-    for kept, shown in ((visit.kept, "going on"), (None, "These pages open with a link")):
+    for kept, shown in ((visit.kept, "No test has ended yet"), (None, "These pages open with a link")):
         context = visit.browser.new_context(storage_state=kept)
         page = context.new_page()
         page.route("http://ci.example.test/", lambda route: route.fulfill(body=link, content_type="text/html"))
@@ -198,7 +207,7 @@ def test_no_hostile_value_runs_or_asks(visit: Visit) -> None:
     """The values are shown as they are; no script runs, no dialog opens, no policy has to stop anything."""
     visit.complaints.clear()
     page = visit.page(viewport=NARROW)
-    for path in ("/", "/runs/1", "/runs/1?group=folder", "/results/1"):
+    for path in ("/", "/runs/1", "/runs/1?view=tests&group=none", "/runs/1?view=details", "/results/1"):
         page.goto(path, wait_until="networkidle")
         assert HOSTILE.replace("\u202e", "\\u202e") in page.inner_text("main")
         assert page.locator("main img, main script, main iframe, main style, main [onerror]").count() == 0
@@ -207,24 +216,25 @@ def test_no_hostile_value_runs_or_asks(visit: Visit) -> None:
 
 
 def test_pages_read_without_scripts(visit: Visit) -> None:
-    """Tests, passed ones too, filters, paging and reloading are links and forms."""
+    """Views, nodes of the tree, filters, search, base and commands are links, forms and details of HTML."""
     page = visit.page(java_script_enabled=False)
     page.goto("/runs/2")
-    assert page.get_by_role("link", name="test_0 ").first.is_visible()
-    passed = page.locator("#status-2 ol")
-    assert not passed.is_visible()
-    page.locator("#status-2 summary").click()
-    assert passed.is_visible()
-    page.get_by_label("Search by name").fill("test_25")
-    page.get_by_role("button", name="Search").click()
-    assert page.url == f"{visit.address}/runs/2?q=test_25"
-    assert "11 matches" in page.inner_text("main")
-    page.goto("/runs/3")
-    page.get_by_role("link", name="Reload").click()
-    assert page.url == f"{visit.address}/runs/3"
+    assert page.get_by_role("heading", name="1 of 260 tests failed").is_visible()
+    assert page.get_by_text("assert discount(99, 10) == 89").is_visible()
+    page.locator("summary", has_text="Run again").click()
+    assert page.get_by_text("pytest --automation-report-rerun-failed=2").is_visible()
+    page.get_by_role("navigation", name="Views").get_by_role("link", name=re.compile("Tests")).click()
+    page.locator("a.node", has_text="tests.a").click()
+    assert page.locator("a.leaf").count() == PAGE_ROWS
+    page.locator("a.chip", has_text="Skipped").click()
+    assert page.locator("a.leaf").count() == 1
+    page.goto("/runs/2")
+    page.get_by_label("Search tests, messages, files").fill("test_25")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/runs/2?view=tests&q=test_25")
+    assert page.locator("a.leaf").count() == 11
     page.goto("/results/3")
     assert page.get_by_role("button", name="Copy").count() == 0
-    assert page.locator("#command").inner_text() == "pytest tests/a.py::test_0"
 
 
 def test_the_command_is_copied(visit: Visit) -> None:
@@ -237,27 +247,144 @@ def test_the_command_is_copied(visit: Visit) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == "pytest tests/a.py::test_7"
 
 
+def test_a_test_is_read_with_the_keyboard(visit: Visit) -> None:
+    """Keys go to the next failure, to attempts, to the run before and back to the run, and copy the failure."""
+    attempt = {"type": 4, "name": "Attempt 1", "value": "E   KeyError: 'first'", "meta": {"status": "failure"}}
+    failed = failing(0, message="KeyError: 'b'")
+    before = visit.site.run_of(failing(0), source="keys", name="before")
+    run = visit.site.run_of(
+        {**failed, "fields": [*failed["fields"], attempt]}, failing(1, message="ValueError"), source="keys", name="now"
+    )
+    (earlier,), (first, second) = visit.site.result_ids(before), visit.site.result_ids(run)
+    page = visit.page(permissions=["clipboard-read", "clipboard-write"])
+    page.goto(f"/results/{first}")
+    order = [f"{visit.address}/results/{number}" for number in (first, second)]
+    page.keyboard.press("j" if page.locator("[data-key=j]").count() else "k")
+    page.wait_for_url(order[1])
+    page.keyboard.press("j" if page.locator("[data-key=j]").count() else "k")
+    page.wait_for_url(order[0])
+    page.keyboard.press("h")
+    page.wait_for_url(f"{order[0]}?attempt=1")
+    assert "'first'" in page.inner_text("main")
+    page.keyboard.press("l")
+    page.wait_for_url(order[0])
+    page.keyboard.press("Shift+C")
+    page.wait_for_function("document.getElementById('said').textContent === 'Copied'")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("### `tests.a.test_0`")
+    page.keyboard.press("[")
+    page.wait_for_url(f"{visit.address}/results/{earlier}")
+    page.keyboard.press("u")
+    page.wait_for_url(f"{visit.address}/runs/{before}#result-{earlier}")
+
+
+def test_a_slider_is_moved_with_the_keyboard(visit: Visit) -> None:
+    """The edge between two pictures follows the slider; without scripts it can be dragged, and both are seen."""
+    artifacts = ArtifactContents(visit.site.service.store)
+    files = [
+        [{"name": "form.png", "url": content_address(artifacts.put(io.BytesIO(_png(width, 300))).hash, "form.png")}]
+        for width in (400, 401)
+    ]
+    visit.site.run_of(a_test(0, artifacts=files[0]), source="pictures", name="good")
+    run = visit.site.run_of(failing(0, artifacts=files[1]), source="pictures", name="bad")
+    address = f"/results/{visit.site.result_ids(run)[0]}?pictures=slider"
+    page = visit.page()
+    page.goto(address)
+    page.get_by_role("slider").press("Home")
+    assert page.locator(".over").evaluate("element => element.style.clipPath") == "inset(0px 100% 0px 0px)"
+    assert axe_api.Axe().run(page).violations_count == 0
+    page = visit.page(java_script_enabled=False)
+    page.goto(address)
+    assert not page.get_by_role("slider").is_visible()
+    over, stage = page.locator(".over").bounding_box(), page.locator(".stage").bounding_box()
+    assert over is not None
+    assert stage is not None
+    assert 0.4 < over["width"] / stage["width"] < 0.6
+
+
 def test_an_open_run_updates_itself_until_it_is_completed(visit: Visit) -> None:
-    """New results show up, what the reader typed, opened and focused stays, and the asking ends with the run."""
+    """The head follows; failures wait in a pill and move nothing that one reads; the asking ends with the run."""
     site = visit.site
     run = site.run_of(a_test(0), name="followed", is_open=True)
     thread = site.service.run(run)["threads"][0]["id"]
     page = visit.page()
     page.goto(f"/runs/{run}")
-    page.locator("#status-2 summary").click()
-    page.get_by_label("Search by name").fill("half a wo")
+    page.get_by_label("Search tests, messages, files").focus()
+    view = page.locator("section.view").inner_html()
     site.service.append(thread, failing(1), a_test(2))
-    page.get_by_role("link", name=re.compile("test_1 ")).wait_for()
-    assert page.get_by_role("link", name=re.compile("Failed 1")).is_visible()
-    assert page.get_by_label("Search by name").input_value() == "half a wo"
+    page.get_by_role("heading", name="3 tests ran, 1 failed").wait_for()
+    assert page.locator("section.view").inner_html() == view
     assert page.evaluate("document.activeElement.id") == "q"
-    page.get_by_role("link", name=re.compile("test_1 ")).focus()
+    assert "● 3" in page.title()
     site.service.post(f"/automation/runs/{run}/complete", {})
-    page.locator("#live-head[data-open=false]").wait_for()
-    assert "test_1" in str(page.evaluate("document.activeElement.textContent"))
+    page.get_by_role("heading", name="1 of 3 tests failed").wait_for()
     page.locator('#live[data-live=""]').wait_for()
-    assert page.get_by_role("link", name="Reload").count() == 0
+    page.get_by_role("link", name="1 new failure below").click()
+    page.locator("details.cause").wait_for()
     assert visit.is_at_home()
+
+
+def test_keys_of_a_run_do_as_their_twins(visit: Visit) -> None:
+    """1 to 5 change the view, f n x filter, b opens the bases, [ and ] lead to other runs, j k o move and open."""
+    site = visit.site
+    branch: dict[str, Any] = {"fields": [{"type": 1, "name": "Branch", "value": "main"}], "source": "keys"}
+    before = site.run_of(a_test(0), a_test(1), failing(2, message="KeyError: 'id'"), **branch)
+    attempts = {"type": 1, "name": "Attempts", "value": "2"}
+    run = site.run_of(failing(0), a_test(1, fields=[attempts]), failing(2, message="KeyError: 'id'"), **branch)
+    page = visit.page()
+    page.goto(f"/runs/{run}")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.matches('details.cause:first-of-type > summary')")
+    second = page.locator("details.cause").nth(1)
+    assert second.get_attribute("open") is None
+    # The tests of the first card, which is open, are on the way.
+    for _ in range(2):
+        page.keyboard.press("j")
+    page.keyboard.press("o")
+    assert second.get_attribute("open") is not None
+    page.keyboard.press("k")
+    assert page.evaluate("document.activeElement.closest('details.cause') !== null")
+    page.keyboard.press("b")
+    assert page.locator("details.menu[open] .drop").get_by_text(f"#{before}").is_visible()
+    page.keyboard.press("Escape")
+    for key, view in (("2", "tests"), ("3", "changes"), ("4", "time"), ("5", "details"), ("1", "failures")):
+        page.keyboard.press(key)
+        page.locator(f"section.view.{'tests-view' if view == 'tests' else view}").wait_for()
+    for key, query, count in (("f", "status=3", 2), ("n", "change=newly_failing", 1), ("x", "status=flaky", 1)):
+        page.goto(f"/runs/{run}")
+        page.keyboard.press(key)
+        page.wait_for_url(f"**/runs/{run}?view=tests&{query}")
+        assert page.locator("a.leaf").count() == count
+    page.keyboard.press("[")
+    page.wait_for_url(f"**/runs/{before}")
+    page.keyboard.press("]")
+    page.wait_for_url(f"**/runs/{run}")
+
+
+def test_a_search_follows_the_letters_and_a_node_opens_in_its_place(visit: Visit) -> None:
+    """The list and the numbers of the chips are replaced while one types; the rows of a node come below it."""
+    page = visit.page()
+    page.goto("/runs/2?view=tests")
+    node = page.locator("a.node", has_text="tests.a")
+    node.click()
+    page.locator(".below a.leaf").first.wait_for()
+    assert page.url == f"{visit.address}/runs/2?view=tests"
+    node.click()
+    assert not page.locator(".below").is_visible()
+    page.get_by_label("Search tests, messages, files").press_sequentially("test_25")
+    page.get_by_text("11 tests").wait_for()
+    page.wait_for_url("**/runs/2?view=tests&q=test_25")
+    assert page.locator("a.chip", has_text="Passed").inner_text().split() == ["Passed", "11"]
+    assert page.evaluate("document.activeElement.id") == "q"
+
+
+def test_lanes_are_zoomed(visit: Visit) -> None:
+    """The keys + and 0 show a part of the time and all of it."""
+    page = visit.page()
+    page.goto("/runs/2?view=time")
+    page.keyboard.press("+")
+    assert page.locator("[data-lanes] svg").get_attribute("viewBox") != "0 0 1272 73"
+    page.keyboard.press("0")
+    assert page.locator("[data-lanes] svg").get_attribute("viewBox") == "0 0 1272 73"
 
 
 def test_everything_is_reached_by_keyboard(visit: Visit) -> None:
@@ -268,12 +395,14 @@ def test_everything_is_reached_by_keyboard(visit: Visit) -> None:
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")
     stops = []
-    for _ in range(14):
+    for _ in range(30):
         page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body"):
+            break
         stops.append(str(page.evaluate("document.activeElement.className || document.activeElement.tagName")))
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-        assert outline != "none", stops
-    assert {"chip", "INPUT", "BUTTON", "SUMMARY", "test"} <= set(stops)
+        assert outline != "none", (stops, page.evaluate("document.activeElement.outerHTML")[:200])
+    assert {"chip", "btn first", "SUMMARY"} <= set(stops)
 
 
 def _png(width: int, height: int) -> bytes:
@@ -315,7 +444,7 @@ def test_kept_pictures_are_seen_and_kept_markup_runs_nothing(visit: Visit) -> No
         assert axe_api.Axe().run(page).violations_count == 0
     for name in ("page.html", "page.svg"):
         with page.expect_download() as downloading:
-            page.locator(f"aside a[href$='{name}']").evaluate("link => { link.target = ''; link.click() }")
+            page.locator(f".files a[href$='{name}']").evaluate("link => { link.target = ''; link.click() }")
         assert downloading.value.suggested_filename == name
     for name in ("page.txt", "gif.html", HOSTILE):
         opened = visit.page()

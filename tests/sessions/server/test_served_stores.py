@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -12,12 +13,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 import requests
 
+from pytest_automation_report.errors import SettingError
+from pytest_automation_report.server.http.serving import team_code
 from support.processes import line_of, python, running
 from support.repository import ROOT
 from support.service import API, ON_SQLITE, TOKEN, Service, a_test
-from support.sessions import clean_environment, run_session, session_environment
+from support.sessions import clean_environment, run, run_session, session_environment
 from unit.server.http.test_statuses import _changed
 from unit.server.store.test_maintenance import _store, filled
 
@@ -108,6 +112,57 @@ def test_serve_opens_the_browser_of_this_machine(tmp_path: Path) -> None:
     assert (server.returncode, out) == (0, "")
 
 
+def test_the_printed_line_reports_from_another_folder(tmp_path: Path) -> None:
+    """Run as printed in a project that does not hold the store, it keeps that project's root folder and settings.
+
+    The link of a team then opens the page of the run, for each colleague.
+    """
+    served, project = tmp_path / "served", tmp_path / "project"
+    (project / "tests").mkdir(parents=True)
+    served.mkdir()
+    (project / "pytest.ini").write_text("[pytest]\npythonpath = lib\nautomation_report_source = shop\n")
+    (project / "lib").mkdir()
+    (project / "lib" / "shop.py").write_text("PRICE = 3\n")
+    (project / "tests" / "test_a.py").write_text("import shop\n\ndef test_price():\n    assert shop.PRICE == 3\n")
+    code = served / "pages.token"
+    code.write_text("a-code-of-ten-colleagues\n")
+    serve = ["serve", "--port", "0", "--pages-token-file", str(code)]
+    command = [sys.executable, "-m", "pytest_automation_report.cli", *serve]
+    with running(command, clean_environment(PYTHONPATH=str(ROOT)), served) as server, requests.Session() as session:
+        address = line_of(server)
+        assert server.stderr is not None
+        lines = [server.stderr.readline() for _ in range(4)]
+        assert lines[2] == f"for a team: {address}/open/CODE, with the code of {code}\n"
+        words = shlex.split(lines[3].removeprefix("report to it: "))
+        environment = {name: text for name, text in session_environment().items() if not name.endswith("_TOKEN")}
+        ran = run([sys.executable, "-m", *words], project, environment)
+        assert ran.exit == 0, ran.text
+        assert "1 of 1 result delivered" in ran.out
+        assert f"rootdir: {project}" in ran.out
+        session.trust_env = False
+        for _ in range(2):
+            session.cookies.clear()
+            opened = session.get(f"{address}/open/a-code-of-ten-colleagues?to=/runs/1", timeout=20)
+            assert 'content="0; url=/runs/1"' in opened.text
+            assert session.get(f"{address}/runs/1", timeout=20).status_code == 200
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=20)
+
+
+def test_a_code_that_is_no_part_of_an_address_is_refused(tmp_path: Path) -> None:
+    """The error names option, file and remedy, and not the text; nothing is served."""
+    code = tmp_path / "pages.token"
+    for text in ("short", "with a space in the middle", "a/path/of/several/parts", ""):
+        code.write_text(text)
+        with pytest.raises(SettingError) as caught:
+            team_code(code)
+        assert str(caught.value).startswith(f"--pages-token-file: '{code}'")
+        assert "openssl rand -hex 24" in str(caught.value)
+        assert not text or text not in str(caught.value)
+    with pytest.raises(SettingError, match="it cannot be read"):
+        team_code(tmp_path / "missing")
+
+
 def test_the_mounted_store_loads_no_pages() -> None:
     """Who only reports to the embedded store pays nothing for pages."""
     script = (
@@ -130,8 +185,8 @@ def test_a_session_reports_with_the_words_of_its_project(tmp_path: Path, contrac
     ran = run_session(tmp_path, f"-oautomation_report_statuses={words}", env=environment)
     assert ran.exit == 1, ran.text
     service = Service(database, contract)
-    run = service.run(1)
-    assert (run["status1_count"], run["status2_count"], run["total_count"]) == (1, 1, 2), ran.text
+    stored = service.run(1)
+    assert (stored["status1_count"], stored["status2_count"], stored["total_count"]) == (1, 1, 2), ran.text
     refused = run_session(tmp_path, env=environment)
     assert "rejected by the server" in refused.text
     assert service.run(2)["total_count"] == 0

@@ -148,7 +148,7 @@ def test_session_without_a_summary_of_pytests_tells_where_it_went(tmp_path: Path
     ran = run_session(tmp_path)
     assert ran.exit == 7, ran.text
     assert "1 of 1 result delivered in 1 thread: 1 error" in ran.err
-    assert "look at it: automation-report serve --open" in ran.err
+    assert "look at it: automation-report open 1" in ran.err
 
 
 def test_sender_gets_the_paths_of_libraries_alone(tmp_path: Path) -> None:

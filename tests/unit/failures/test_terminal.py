@@ -37,6 +37,16 @@ def test_long_output_keeps_its_ends() -> None:
     assert all(line[0][1] == f"line {number}" for number, line in screen.numbered)
 
 
+def test_many_long_lines_are_cut() -> None:
+    """However long the lines are, the shown text has a limit, and the last lines are among it."""
+    screen = terminal_lines("\n".join(f"{number} " + "x" * 9_000 for number in range(500)))
+    assert 0 < screen.omitted == 500 - len(screen.lines)
+    assert sum(len(text) for line in screen.lines for _, text in line) <= 400_000
+    numbers = [(number, int(line[0][1].partition(" ")[0]) + 1) for number, line in screen.numbered]
+    assert all(number == true for number, true in numbers)
+    assert numbers[-1][0] == 500
+
+
 def test_a_line_of_a_megabyte_is_cut() -> None:
     """A very long line ends with the number of characters that are left out."""
     (line,) = terminal_lines("x" * 1_000_000).lines

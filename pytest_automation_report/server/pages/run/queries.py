@@ -1,47 +1,83 @@
-"""Read the rows of pages that the API does not have, inside a read transaction of the caller.
+"""Read the tests of a run for its page, inside a read transaction of the caller.
 
-A page of a run is read from an index that has the run's results by status, in the order of their arrival. The stored
-counts of the run show where in each status a page begins, so the time for a page does not grow with the number of
-tests. Only a search looks at every test.
+A list without a search is read from an index that has the run's results by status, in the order of their arrival. The
+stored counts of the run show where in each status a page begins, so the time for a page does not grow with the number
+of tests. Only a search, and the order by time, look at every test.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from peewee import fn
 
 from pytest_automation_report.server.store.database import first_order, within
-from pytest_automation_report.server.store.tables import ResultRow
+from pytest_automation_report.server.store.tables import CaseHistoryRow, CaseRow, ResultRow, RunRow, SeriesRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from peewee import Database
 
     from pytest_automation_report.api.models import Json
 
-PAGE_ROWS: Final = 200
-"""Rows of one page of a run."""
+PAGE_ROWS: Final = 150
+"""Rows of one page of a run: with more of them a page has over 2,500 elements."""
 
 READ_LENGTH: Final = 512 * 1024
 """Longest fields of a test, in characters, from which the page of its run reads the message; our clients send less."""
 
-_ROW = (ResultRow.id, ResultRow.name, ResultRow.folder, ResultRow.status, ResultRow.elapsed, ResultRow.thread)
+MAX_FAILURES: Final = 2_000
+"""Most failures that the view of the failures groups; those after them are in the list of tests."""
+
+TREND_RUNS: Final = 30
+"""Runs of the trend, the shown one included."""
+
+_AT_ONCE: Final = 500
+_ROW = (
+    ResultRow.id,
+    ResultRow.case,
+    ResultRow.name,
+    ResultRow.folder,
+    ResultRow.file,
+    ResultRow.line,
+    ResultRow.status,
+    ResultRow.elapsed,
+    ResultRow.thread,
+)
+_REASON = (ResultRow.failed_attempts, ResultRow.phase, ResultRow.message, ResultRow.fingerprint)
+_TREND = (
+    RunRow.id,
+    RunRow.status,
+    RunRow.is_completed,
+    RunRow.failure_count,
+    RunRow.total_count,
+    RunRow.created,
+    RunRow.commit,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Conditions for the tests of a page: a part of the name or folder, and a whole folder; None is any folder."""
+    """Conditions for the tests of a page; None is any.
+
+    ``text`` is a part of the name, folder, file or message, or a node id, as a terminal shows it. ``folder`` is a whole
+    folder, ``fingerprint`` a reason, ``ids`` are results of which a list of findings consists. ``is_flaky``: passed
+    after a failed attempt.
+    """
 
     text: str = ""
     folder: str | None = None
+    fingerprint: int | None = None
+    ids: Collection[int] | None = None
+    is_flaky: bool = False
 
     @property
     def is_any(self) -> bool:
         """Whether the search has no condition."""
-        return not self.text and self.folder is None
+        return self == Search()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +86,16 @@ class Rows:
 
     items: Sequence[Json]
     has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UsualTimes:
+    """Sums of medians, in microseconds: of all tests that the last run had, and of those that ran in this one."""
+
+    known: int
+    all: int
+    ran_count: int
+    ran: int
 
 
 class RunReader:
@@ -90,6 +136,52 @@ class RunReader:
                 break
         return Rows(rows[skipped : skipped + PAGE_ROWS], len(rows) > skipped + PAGE_ROWS)
 
+    def ordered_tests(
+        self, run_id: int, statuses: Collection[int], search: Search, page: int, *, is_slowest_first: bool
+    ) -> Rows:
+        """Return a page of a run's tests of some statuses, slowest first or in the order of their arrival."""
+        query = within(ResultRow.select(*_ROW), ResultRow.run, run_id, self._database)
+        query = with_search(query.where(ResultRow.status.in_(list(statuses))), search)
+        # Two orders of the same columns: an index serves the second one.
+        slowest: Any = fn.COALESCE(ResultRow.elapsed, -1)
+        order = (slowest.desc(), ResultRow.id) if is_slowest_first else (ResultRow.id,)
+        query = query.order_by(*(() if is_slowest_first else first_order(ResultRow.run, self._database)), *order)
+        rows = self._rows(query.limit(PAGE_ROWS + 1).offset((page - 1) * PAGE_ROWS))
+        return Rows(rows[:PAGE_ROWS], len(rows) > PAGE_ROWS)
+
+    def count_by_status(self, run_id: int, search: Search) -> dict[int, int]:
+        """Return the number of tests by status that a search finds."""
+        query: Any = ResultRow.select(ResultRow.status, fn.COUNT(ResultRow.id).alias("count"))
+        query = with_search(query.where(ResultRow.run == run_id), search).group_by(ResultRow.status)
+        return {row["status"]: row["count"] for row in self._rows(query)}
+
+    def failures(self, run_id: int, statuses: Collection[int]) -> list[Json]:
+        """Return the first `MAX_FAILURES` results of a run with one of these statuses, with their reasons."""
+        rows: list[Json] = []
+        for status in statuses:
+            query = query_tests(run_id, status, limit=MAX_FAILURES - len(rows), offset=0, database=self._database)
+            rows += self._rows(query.select_extend(*_REASON))
+            if len(rows) >= MAX_FAILURES:
+                break
+        return rows
+
+    def rows_of(self, result_ids: Iterable[int]) -> dict[int, Json]:
+        """Return these results by id, with their reasons."""
+        ids = list(result_ids)
+        rows: dict[int, Json] = {}
+        for start in range(0, len(ids), _AT_ONCE):
+            query: Any = ResultRow.select(*_ROW, *_REASON).where(ResultRow.id.in_(ids[start : start + _AT_ONCE]))
+            rows |= {row["id"]: row for row in self._rows(query)}
+        return rows
+
+    def between(self, run_id: int, first: int, last: int, file: str | None, folder: str) -> list[Json]:
+        """Return the results of a file, or of a folder without files, that lie between two ids."""
+        query: Any = ResultRow.select(*_ROW, ResultRow.failed_attempts).where(
+            (ResultRow.run == run_id) & ResultRow.id.between(first, last)
+        )
+        query = query.where(ResultRow.file == file if file is not None else ResultRow.folder == folder)
+        return self._rows(query.order_by(ResultRow.id))
+
     def fields(self, result_ids: Sequence[int]) -> Iterator[Json]:
         """Yield id and fields of these tests, without those longer than `READ_LENGTH`.
 
@@ -100,18 +192,78 @@ class RunReader:
         rows: Iterator[Json] = query.where(length <= READ_LENGTH).dicts().iterator(self._database)
         yield from rows
 
-    def folders(self, run_id: int, statuses: Sequence[int], search: Search, page: int) -> Rows:
-        """Return a page of the folders of a run: the name, and the number of tests by status."""
-        tests = with_search(ResultRow.select().where(ResultRow.run == run_id, ResultRow.status.in_(statuses)), search)
-        named = tests.select(ResultRow.folder).distinct().order_by(ResultRow.folder)
-        names = [row["folder"] for row in self._rows(named.limit(PAGE_ROWS + 1).offset((page - 1) * PAGE_ROWS))]
-        counted = tests.select(ResultRow.folder, ResultRow.status, fn.COUNT(ResultRow.id).alias("count"))
-        counted = counted.where(ResultRow.folder.in_(names[:PAGE_ROWS])).group_by(ResultRow.folder, ResultRow.status)
-        counts: dict[str, dict[int, int]] = {name: {} for name in names[:PAGE_ROWS]}
-        for row in self._rows(counted):
-            counts[row["folder"]][row["status"]] = row["count"]
-        items = [{"folder": name, "counts": counts_by_status} for name, counts_by_status in counts.items()]
-        return Rows(items, len(names) > PAGE_ROWS)
+    def trend(self, run: Json) -> list[Json]:
+        """Return the last runs of a run's source, branch and configuration up to it, oldest first."""
+        query: Any = self._runs_beside(run).where(RunRow.id <= run["id"]).order_by(RunRow.id.desc())
+        return self._rows(query.limit(TREND_RUNS))[::-1]
+
+    def next_run(self, run: Json) -> int | None:
+        """Return the run after this one, of the same source, branch and configuration."""
+        query: Any = self._runs_beside(run).where(RunRow.id > run["id"]).order_by(RunRow.id)
+        rows = self._rows(query.limit(1))
+        return rows[0]["id"] if rows else None
+
+    def possible_bases(self, run: Json) -> list[Json]:
+        """Return runs that the user can compare a run with: the newest completed ones before it, of any branch."""
+        query: Any = RunRow.select(*_TREND, RunRow.branch).where(
+            (RunRow.source == run["source"]) & (RunRow.id < run["id"]) & (RunRow.is_completed == True)  # noqa: E712 - SQL
+        )
+        return self._rows(query.order_by(RunRow.id.desc()).limit(TREND_RUNS))
+
+    def run(self, run_id: int) -> Json | None:
+        """Return the row of a run; None if it was removed."""
+        rows = self._rows(RunRow.select().where(RunRow.id == run_id))
+        return rows[0] if rows else None
+
+    def series_runs(self, run: Json) -> tuple[int, list[int]] | None:
+        """Return the series of a run: its id, and the ids of its last runs, oldest first; None if it has none yet."""
+        query: Any = SeriesRow.select(SeriesRow.id, SeriesRow.runs, SeriesRow.length).where(
+            (SeriesRow.source == run["source"])
+            & (SeriesRow.config == (run["config"] or 0))
+            & (SeriesRow.branch == (run["branch"] or ""))
+        )
+        rows = self._rows(query)
+        if not rows:
+            return None
+        return rows[0]["id"], [run_id for run_id, _ in json.loads(rows[0]["runs"])]
+
+    def histories(self, series: int, cases: Iterable[int]) -> dict[int, Json]:
+        """Return the stored outcomes of these tests in a series, with their medians."""
+        ids = list(dict.fromkeys(cases))
+        found: dict[int, Json] = {}
+        columns = (CaseHistoryRow.case, CaseHistoryRow.position, CaseHistoryRow.outcomes, CaseHistoryRow.median)
+        for start in range(0, len(ids), _AT_ONCE):
+            query: Any = CaseHistoryRow.select(*columns).where(
+                (CaseHistoryRow.series == series) & CaseHistoryRow.case.in_(ids[start : start + _AT_ONCE])
+            )
+            found |= {row["case"]: row for row in self._rows(query)}
+        return found
+
+    def usual_times(self, series: int, run_id: int) -> UsualTimes:
+        """Return the usual times of the tests of a series' last run, and of those that have a result in a run."""
+        last = SeriesRow.select(SeriesRow.length).where(SeriesRow.id == series)
+        in_last = (CaseHistoryRow.series == series) & (CaseHistoryRow.position == last)
+        query: Any = CaseHistoryRow.select(fn.COUNT(CaseHistoryRow.case), fn.SUM(CaseHistoryRow.median)).where(in_last)
+        ((known, whole),) = query.tuples().execute(self._database)
+        ran: Any = query.join(ResultRow, on=(ResultRow.case == CaseHistoryRow.case)).where(ResultRow.run == run_id)
+        ((ran_count, ran_time),) = ran.tuples().execute(self._database)
+        return UsualTimes(known, int(whole or 0), ran_count, int(ran_time or 0))
+
+    def cases(self, source_id: int, keys: Sequence[str]) -> dict[str, int]:
+        """Return the cases of a source by their keys."""
+        query: Any = CaseRow.select(CaseRow.id, CaseRow.key).where(
+            (CaseRow.source == source_id) & CaseRow.key.in_(list(keys))
+        )
+        return {row["key"]: row["id"] for row in self._rows(query)}
+
+    def series_length(self, series: int) -> int:
+        """Return the number of runs that a series has had."""
+        return int(self._rows(SeriesRow.select(SeriesRow.length).where(SeriesRow.id == series))[0]["length"])
+
+    def _runs_beside(self, run: Json) -> Any:  # noqa: ANN401 - peewee's queries have no common type
+        branch = RunRow.branch.is_null() if run["branch"] is None else RunRow.branch == run["branch"]
+        config = RunRow.config.is_null() if run["config"] is None else RunRow.config == run["config"]
+        return RunRow.select(*_TREND).where((RunRow.source == run["source"]) & branch & config)
 
     def _rows(self, query: Any) -> list[Json]:  # noqa: ANN401 - peewee's queries have no common type
         return list(query.dicts().execute(self._database))
@@ -126,7 +278,31 @@ def query_tests(run_id: int, status: int, *, limit: int, offset: int, database: 
 def with_search(query: Any, search: Search) -> Any:  # noqa: ANN401 - peewee's queries have no common type
     """Restrict a query of results to those that a search finds."""
     if search.text:
-        query = query.where(ResultRow.name.contains(search.text) | ResultRow.folder.contains(search.text))
+        query = query.where(_matches(search.text))
     if search.folder is not None:
         query = query.where(ResultRow.folder == search.folder)
+    if search.fingerprint is not None:
+        query = query.where(ResultRow.fingerprint == search.fingerprint)
+    if search.ids is not None:
+        query = query.where(ResultRow.id.in_(list(search.ids)))
+    if search.is_flaky:
+        query = query.where(ResultRow.failed_attempts.is_null(is_null=False))
     return query
+
+
+def _matches(text: str) -> Any:  # noqa: ANN401 - peewee's expressions have no common type
+    """Return the condition for a part of a name, folder, file or message; a node id is split into these."""
+    path, colons, inner = text.partition("::")
+    if not colons:
+        columns: tuple[Any, ...] = (ResultRow.name, ResultRow.folder, ResultRow.file, ResultRow.message)
+        condition = columns[0].contains(text)
+        for column in columns[1:]:
+            condition |= column.contains(text)
+        return condition
+    names, bracket, params = inner.partition("[")
+    scopes, _, last = names.rpartition("::")
+    module = path.replace("\\", "/").removesuffix(".py").replace("/", ".")
+    folder: Any = f"{module}.{scopes.replace('::', '.')}" if scopes else module
+    condition = ResultRow.folder.endswith(folder) if last else ResultRow.folder.contains(folder)
+    # A whole name is pasted, with or without its parameters; one that is still being typed is found by its beginning.
+    return condition & ResultRow.name.startswith(f"{last}[{params}" if bracket else last)

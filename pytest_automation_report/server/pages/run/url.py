@@ -1,88 +1,150 @@
-"""Read and write the URL of a run's page: each combination of filters and page number is a link."""
+"""Read and write the URL of a run's page: each view with its filters, base, order and page number is a link."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from pytest_automation_report.server.http.request_body import storable
+from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.store.errors import validation_error
 from pytest_automation_report.server.store.statuses import STATUS_SLOTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_automation_report.server.pages.links import Link
+
+VIEWS: Final = ("failures", "tests", "changes", "time", "details")
+"""The views of a run's page, in the order of their tabs and of the keys 1 to 5."""
+
+CHANGES: Final = (
+    "newly_failing",
+    "fixed",
+    "still_failing",
+    "slower",
+    "new_tests",
+    "gone",
+    "faster",
+    "newly_skipped",
+)
+"""Lists of findings that a page can show alone, by their names in the document."""
+
+FLAKY: Final = "flaky"
+"""Stands among the numbers of statuses for tests that passed after a failed attempt."""
+
+GROUPS: Final = ("reason", "file", "none")
+SORTS: Final = ("failed", "slowest", "ran")
+
 _PAGES: Final = range(1, 10**9)
 _TEXT_LENGTH: Final = 750
 _number = re.compile(r"[0-9]{1,10}").fullmatch
+_run_number = re.compile(r"[0-9]{1,18}").fullmatch
+_fingerprint = re.compile(r"[0-9a-f]{16}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """Filters and page number of a run's page; no statuses, an empty text and None as folder mean all tests."""
+    """State of a run's page; an empty value is the usual one.
+
+    ``view`` is empty for the usual view: failures if there are any, else tests. ``statuses`` has numbers of statuses
+    and maybe `FLAKY`. ``changes`` has names of lists of findings, ``reason`` a fingerprint. ``opened`` is the node of
+    the tree that is open: a file, a folder (with a slash at its end), or ``file::name``. ``link`` writes the URLs.
+    """
 
     run_id: int
-    statuses: frozenset[int] = frozenset()
+    view: str = ""
+    base: int | None = None
+    statuses: frozenset[str] = frozenset()
+    changes: frozenset[str] = frozenset()
+    reason: str = ""
     text: str = ""
-    folder: str | None = None
-    is_grouped: bool = False
+    folder: str = ""
+    opened: str = ""
+    group: str = ""
+    sort: str = ""
     page: int = 1
+    link: Link = field(default=link, compare=False, repr=False)
 
     @property
     def is_filtered(self) -> bool:
         """Whether the page may leave tests out."""
-        return bool(self.statuses or self.text or self.folder is not None)
+        return bool(self.statuses or self.changes or self.reason or self.text or self.folder)
 
     @property
-    def query(self) -> str:
-        """The query part of the URL, with its question mark; empty for the first state of a page."""
-        pairs = [
-            ("status", ",".join(map(str, sorted(self.statuses)))),
-            ("q", self.text),
-            ("group", "folder" if self.is_grouped else ""),
-            ("page", str(self.page) if self.page > 1 else ""),
-        ]
-        pairs = [(name, value) for name, value in pairs if value]
-        # An empty folder is a filter, too: tests outside of any folder.
-        if self.folder is not None:
-            pairs.append(("folder", self.folder))
-        return f"?{urlencode(pairs, errors='replace')}" if pairs else ""
+    def parameters(self) -> dict[str, str]:
+        """The parameters of the URL; none for the usual state of a page."""
+        pairs = {
+            "view": self.view,
+            "base": str(self.base) if self.base is not None else "",
+            "status": ",".join(sorted(self.statuses, key=lambda status: (not status.isdecimal(), status))),
+            "change": ",".join(change for change in CHANGES if change in self.changes),
+            "reason": self.reason,
+            "q": self.text,
+            "folder": self.folder,
+            "open": self.opened,
+            "group": self.group,
+            "sort": self.sort,
+            "page": str(self.page) if self.page > 1 else "",
+        }
+        return {name: value for name, value in pairs.items() if value}
 
     @property
     def address(self) -> str:
         """The URL of the page."""
-        return f"/runs/{self.run_id}{self.query}"
+        return self.link("run", self.run_id, **self.parameters)
 
     @property
     def live_address(self) -> str:
         """The URL of the sections that change while the run is open."""
-        return f"/runs/{self.run_id}/live{self.query}"
+        return self.link("run-live", self.run_id, **self.parameters)
 
-    def toggled(self, status: int) -> RunState:
-        """Return the state with a status added to the chosen ones, or removed from them."""
-        return replace(self, statuses=self.statuses ^ {status}, page=1)
+    @property
+    def branch_address(self) -> str:
+        """The URL of the rows below the open node of the tree."""
+        return self.link("run-branch", self.run_id, **self.parameters)
+
+    def result(self, result_id: int) -> str:
+        """Return the URL of a test of the run, from which the reader finds back to this state."""
+        return self.link("result", result_id, **({"from": urlencode(self.parameters)} if self.parameters else {}))
+
+    def to(self, **values: Any) -> RunState:  # noqa: ANN401 - the fields of this class
+        """Return the state with these fields changed, on its first page."""
+        return replace(self, **{"page": 1, **values})
+
+    def at(self, view: str, **values: Any) -> RunState:  # noqa: ANN401 - the fields of this class
+        """Return a view of the same run and base, without the filters of the present one but with these values."""
+        return RunState(self.run_id, view, self.base, link=self.link, **values)
+
+    def only(self, status: str) -> RunState:
+        """Return the list of the tests with one status."""
+        return self.at("tests", statuses=frozenset({status}))
+
+    def only_change(self, change: str) -> RunState:
+        """Return one list of findings."""
+        return self.at("changes", changes=frozenset({change}))
+
+    def without_statuses(self) -> RunState:
+        """Return the state with tests of every status, whatever changed."""
+        return self.to(statuses=frozenset(), changes=frozenset())
+
+    def toggled(self, status: str) -> RunState:
+        """Return the list of tests with a status added to the chosen ones, or removed from them."""
+        return self.to(view="tests", opened="", group="", statuses=self.statuses ^ {status})
+
+    def with_change(self, change: str) -> RunState:
+        """Return the list of tests with a list of findings added to the chosen ones, or removed from them."""
+        return self.to(view="tests", opened="", group="", changes=self.changes ^ {change})
 
     def address_at(self, page: int) -> str:
         """Return the URL of another page."""
         return replace(self, page=page).address
 
-    def with_all_statuses(self) -> RunState:
-        """Return the state with tests of every status."""
-        return replace(self, statuses=frozenset(), page=1)
-
-    def within(self, folder: str | None) -> RunState:
-        """Return the state with the tests of one folder, or of all."""
-        return replace(self, folder=folder, is_grouped=False, page=1)
-
-    def grouped(self) -> RunState:
-        """Return the state as a list of folders, or as a list of tests if it is one of folders."""
-        return replace(self, folder=None, is_grouped=not self.is_grouped, page=1)
-
     def cleared(self) -> RunState:
         """Return the state without any filter."""
-        return RunState(self.run_id, is_grouped=self.is_grouped)
+        return RunState(self.run_id, self.view, self.base, group=self.group, sort=self.sort, link=self.link)
 
 
 def run_state(run_id: int, parameters: Mapping[str, Any]) -> RunState:
@@ -90,24 +152,37 @@ def run_state(run_id: int, parameters: Mapping[str, Any]) -> RunState:
     values = single_values(parameters)
     errors: dict[str, list[str]] = {}
     # Forms send empty parameters, too.
-    page_text = values.get("page") or "1"
+    page_text, base_text = values.get("page") or "1", values.get("base", "")
     page = int(page_text) if _number(page_text) else 0
     if page not in _PAGES:
         errors["page"] = [f"Must be a whole number from 1 to {_PAGES.stop - 1}."]
-    status_texts = [text for text in values.get("status", "").split(",") if text]
-    statuses = frozenset(int(text) if _number(text) else 0 for text in status_texts)
-    if not all(1 <= status <= STATUS_SLOTS for status in statuses):
-        errors["status"] = [f"Must be numbers of statuses from 1 to {STATUS_SLOTS}, separated by commas."]
-    if values.get("group", "") not in ("", "folder"):
-        errors["group"] = ["Must be folder."]
+    if base_text and not _run_number(base_text):
+        errors["base"] = ["Must be the number of a run."]
+    statuses = _list_of(values, "status")
+    if not all(text == FLAKY or (_number(text) and 1 <= int(text) <= STATUS_SLOTS) for text in statuses):
+        errors["status"] = [f"Must be numbers of statuses from 1 to {STATUS_SLOTS}, or {FLAKY}, separated by commas."]
+    changes = _list_of(values, "change")
+    if not changes <= set(CHANGES):
+        errors["change"] = [f"Must be some of {', '.join(CHANGES)}, separated by commas."]
+    if values.get("reason") and not _fingerprint(values["reason"]):
+        errors["reason"] = ["Must be the 16 digits of a reason."]
+    for name, words in (("view", VIEWS), ("group", GROUPS), ("sort", SORTS)):
+        if values.get(name, "") not in ("", *words):
+            errors[name] = [f"Must be one of {', '.join(words)}."]
     if errors:
         raise validation_error(errors)
     return RunState(
         run_id,
-        statuses,
-        storable(values.get("q", "").strip())[:_TEXT_LENGTH],
-        storable(values["folder"])[:_TEXT_LENGTH] if "folder" in values else None,
-        values.get("group") == "folder",
+        values.get("view", ""),
+        int(base_text) if base_text else None,
+        frozenset(text if text == FLAKY else str(int(text)) for text in statuses),
+        frozenset(changes),
+        values.get("reason", ""),
+        _text_of(values.get("q", "").strip()),
+        _text_of(values.get("folder", "")),
+        _text_of(values.get("open", "")),
+        values.get("group", ""),
+        values.get("sort", ""),
         page,
     )
 
@@ -115,3 +190,11 @@ def run_state(run_id: int, parameters: Mapping[str, Any]) -> RunState:
 def single_values(parameters: Mapping[str, Any]) -> dict[str, str]:
     """Return one value for each parameter, the last one of a repeated parameter."""
     return {name: str(value[-1] if isinstance(value, list) else value) for name, value in parameters.items()}
+
+
+def _list_of(values: Mapping[str, str], name: str) -> set[str]:
+    return {text for text in values.get(name, "").split(",") if text}
+
+
+def _text_of(text: str) -> str:
+    return storable(text)[:_TEXT_LENGTH]

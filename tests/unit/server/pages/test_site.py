@@ -9,8 +9,8 @@ import pytest
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.server.http.serving import passes_secret, server_token
+from pytest_automation_report.server.pages.access import PASS_SECONDS, PageAccess
 from pytest_automation_report.server.pages.assets import ASSETS
-from pytest_automation_report.server.pages.site import PASS_SECONDS, PageAccess
 from support.service import TOKEN
 from support.website import COOKIE, Site
 
@@ -270,7 +270,23 @@ def test_mistakes_are_pages_too(site: Site, path: str, status: int) -> None:
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert 'href="/"' in answer.text
-    assert "<h1>" in answer.text
+    assert '<h1 class="big">' in answer.text
+
+
+def test_a_theme_is_chosen_without_a_script(site: Site) -> None:
+    """A link stores it and goes back; the server then writes it into each page; the system's is no choice."""
+    site.run_of()
+    assert "data-theme=" not in site.shown("/runs/1")
+    assert "/theme/dark?to=%2Fruns%2F1%3Fview%3Dtests" in site.shown("/runs/1?view=tests")
+    answer = site.get("/theme/dark?to=/runs/1")
+    cookie = answer.cookies["automation-report-theme"]
+    assert (answer.status_code, answer.headers["location"], cookie.value) == (303, "/runs/1", "dark")
+    pair = f"{COOKIE}={site.raw(site.pages.opening_path).cookies[COOKIE].value}; automation-report-theme="
+    assert '<html lang="en" data-theme="dark">' in site.raw("/runs/1", Cookie=f"{pair}dark").text
+    assert '<html lang="en">' in site.raw("/runs/1", Cookie=f'{pair}"><script>').text
+    assert site.get("/theme/system?to=//evil.test").cookies["automation-report-theme"].value == ""
+    assert site.get("/theme/system?to=//evil.test").headers["location"] == "/"
+    assert site.get("/theme/pink").status_code == 404
 
 
 def test_a_defect_is_a_page_that_tells_only_a_number(site: Site, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_automation_report.cli.main import main
 from pytest_automation_report.server.pages.test.code_links import NO_LINKS, CodeLinks
+from support.service import command_runner
 
 LINKS = CodeLinks("https://code.example/blob/{commit}/{file}#L{line}", "vscode://file/work/{file}:{line}")
 
@@ -30,3 +32,23 @@ def test_nothing_without_a_template_or_a_commit() -> None:
 def test_hostile_names_stay_names() -> None:
     """No name of a file can add a parameter, or a placeholder."""
     assert LINKS.editor_url('a"?x&{line}#', 0) == "vscode://file/work/a%22%3Fx%26%7Bline%7D%23:1"
+
+
+@pytest.mark.parametrize(
+    ("option", "template"),
+    [
+        ("--source-url", "ftp://code.example/{file}"),
+        ("--source-url", "https://code.example/"),
+        ("--source-url", "{file}"),
+        ("--editor-url", "javascript:alert({file})"),
+        ("--editor-url", "JavaScript:alert({file})"),
+        ("--editor-url", "vscode://file/"),
+        ("--editor-url", "/usr/bin/vi {file}"),
+    ],
+)
+def test_a_template_that_makes_no_links_is_refused(option: str, template: str) -> None:
+    """A usage error names the option, the value and how to write one."""
+    result = command_runner().invoke(main, ["serve", option, template])
+    assert result.exit_code == 2
+    message = " ".join(result.stderr.split())
+    assert f"'{option}': {template!r} is no template of links: write an address" in message

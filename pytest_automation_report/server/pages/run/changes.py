@@ -1,0 +1,188 @@
+"""The changes of a run since its base: six counts as filters, and the lists of their tests."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.server.pages.numbers import duration, quantity
+from pytest_automation_report.server.pages.run.names import test_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.run.url import RunState
+
+__all__ = ["CHANGES_SHOWN", "changes_of", "commits_since", "failing_runs", "percent"]
+
+CHANGES_SHOWN: Final = 50
+"""Tests of each list on the view of all changes; one list alone has 200."""
+
+_ONE_LIST: Final = 200
+
+# Name in the document, heading, word of the count, ink.
+_LISTS: Final = (
+    ("newly_failing", "Newly failing", "newly failing", "fail-ink"),
+    ("fixed", "Fixed", "fixed", "pass-ink"),
+    ("still_failing", "Still failing", "still failing", ""),
+    ("slower", "Slower", "slower", "flaky-ink"),
+    ("faster", "Faster", "faster", ""),
+    ("new_tests", "New tests", "new tests", ""),
+    ("gone", "Gone", "gone", ""),
+    ("newly_skipped", "Newly skipped", "newly skipped", ""),
+)
+_ALWAYS: Final = {"newly_failing", "fixed", "still_failing", "slower", "new_tests", "gone"}
+_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "newly_failing": ("passed", "failed"),
+    "still_failing": ("failed", "failed"),
+    "fixed": ("failed", "passed"),
+    "gone": ("there", "gone"),
+    "newly_skipped": ("ran", "skipped"),
+}
+
+
+def changes_of(findings: Json, state: RunState, histories: Callable[[int], str], cases: Mapping[int, int]) -> Json:
+    """Return the counts and the lists; ``cases`` has the case of each result, ``histories`` the letters of a case."""
+    counts = findings["counts"]
+    chosen = state.changes or {name for name, *_ in _LISTS if name != "still_failing"}
+    reasons = {reason["fingerprint"]: reason["title"] for reason in findings["reasons"]}
+    moves = [
+        {
+            "name": name,
+            "word": word,
+            "ink": ink if counts[name] else "",
+            "count": counts[name],
+            "is_on": name in state.changes,
+            "address": state.to(changes=frozenset() if state.changes == {name} else frozenset({name})).address,
+        }
+        for name, _, word, ink in _LISTS
+        if name in _ALWAYS or counts[name]
+    ]
+    most = _ONE_LIST if state.changes else CHANGES_SHOWN
+    lists = []
+    for name, heading, _, _ in _LISTS:
+        entries = _entries(findings, name)
+        if name not in chosen or not entries:
+            continue
+        rows = [_row(name, entry, reasons, histories, cases) for entry in entries]
+        rows = _folded(rows) if name == "newly_failing" else rows
+        for row in rows[:most]:
+            row["href"] = state.result(row["result"]) if row["result"] else ""
+        lists.append(
+            {
+                "name": name,
+                "heading": heading,
+                "note": _note(name, counts[name], rows),
+                "rows": rows[:most],
+                "rest": max(0, len(rows) - most),
+                "address": state.to(changes=frozenset({name})).address,
+                "list_address": "" if name == "gone" else state.at("tests", changes=frozenset({name})).address,
+            }
+        )
+    return {"moves": moves, "lists": lists}
+
+
+def commits_since(text: str, base_commit: str | None) -> list[Json]:
+    """Return the commits of a run since its base, newest first; ``text`` has one in a line, hash and subject.
+
+    Empty if the base's commit is not among them: then they are not all.
+    """
+    commits: list[Json] = []
+    for line in text.splitlines():
+        commit, _, subject = line.strip().partition(" ")
+        if commit and base_commit and (base_commit.startswith(commit) or commit.startswith(base_commit)):
+            return commits
+        if commit:
+            commits.append({"hash": commit[:7], "subject": subject})
+    return []
+
+
+def percent(elapsed: int, median: int) -> str:
+    """Return a change of duration as a percentage with its sign."""
+    share = round(100 * (elapsed - median) / median) if median else 0
+    return f"{'+' if share >= 0 else '−'}{abs(share):,} %"  # noqa: RUF001 - a minus
+
+
+def failing_runs(letters: str) -> int:
+    """Return the number of failed runs before the last one, back to the last passed one."""
+    failed = 0
+    for letter in reversed(letters[:-1]):
+        if letter in "pr":
+            break
+        failed += letter in "fw"
+    return failed
+
+
+def _entries(findings: Json, name: str) -> Sequence[Json]:
+    entries: Sequence[Json] = findings[name] if name in {"slower", "faster"} else findings["tests"][name]
+    return entries
+
+
+def _row(
+    name: str, entry: Json, reasons: Mapping[str, str], histories: Callable[[int], str], cases: Mapping[int, int]
+) -> Json:
+    result = entry.get("result")
+    row: Json = {
+        "result": result,
+        "short": test_name(entry["name"]),
+        "folder": entry["folder"],
+        "about": reasons.get(entry.get("fingerprint") or "", "") or entry["folder"],
+        "reason": entry.get("fingerprint"),
+        "status": entry.get("status"),
+        "tone": {"passed": "pass", "failed": "fail", "skipped": "skip"}.get(entry.get("status") or "", "pass"),
+        "before": "",
+        "after": "",
+        "note": "",
+        "note_ink": "",
+        "count": 1,
+    }
+    if name in {"slower", "faster"}:
+        row |= {
+            "before": duration(entry["median"]),
+            "after": duration(entry["elapsed"]),
+            "note": percent(entry["elapsed"], entry["median"]),
+            "note_ink": "up" if name == "slower" else "down",
+        }
+        return row
+    before, after = _WORDS.get(name, ("not there", entry.get("status") or ""))
+    row |= {"before": before, "after": after}
+    if name == "gone":
+        row["tone"] = "idle"
+    elif name == "fixed" and result is not None and result in cases:
+        failed = failing_runs(histories(cases[result]))
+        row["note"] = (
+            "had failed once" if failed == 1 else f"had failed for {quantity(failed, 'run')}" if failed else ""
+        )
+    elif name == "still_failing" and entry["since"]:
+        row["note"] = f"since #{entry['since']['run']}"
+    return row
+
+
+def _folded(rows: Sequence[Json]) -> list[Json]:
+    """Return newly failing tests by function and reason: parameters of one function that fail alike are one row."""
+    groups: dict[tuple[Any, ...], list[Json]] = {}
+    for row in rows:
+        groups.setdefault((row["folder"], row["short"].function, row["reason"]), []).append(row)
+    folded = []
+    for members in groups.values():
+        row = members[0]
+        if len(members) > 1:
+            names = sorted((member["short"].parameters for member in members), key=_natural)
+            row = {**row, "count": len(members), "note": quantity(len(members), "test"), "range": (names[0], names[-1])}
+        folded.append(row)
+    return sorted(folded, key=lambda row: -row["count"])
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Return a key by which ``[9]`` stands before ``[10]``."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"([0-9]{1,18})", text)]
+
+
+def _note(name: str, count: int, rows: Sequence[Json]) -> str:
+    if name == "newly_failing":
+        reasons = {row["reason"] for row in rows if row["reason"]}
+        return f"{quantity(count, 'test')}, {quantity(len(reasons), 'reason')}" if reasons else quantity(count, "test")
+    if name in {"slower", "faster"}:
+        return "the last 3 runs against the 20 before, divided by the speed of each run"
+    return quantity(count, "test")

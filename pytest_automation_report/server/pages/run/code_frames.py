@@ -1,0 +1,61 @@
+"""The lines of code around the one that raised, for the card of a reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.failures.code import coloured
+from pytest_automation_report.failures.folding import is_in_package
+
+if TYPE_CHECKING:
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.failures.tracebacks import CodeLine, Frame, Traceback
+
+__all__ = ["code_frame"]
+
+_LINES_BEFORE: Final = 4
+_LINES_AFTER: Final = 3
+_ERROR_LINES: Final = 6
+_LINE_LENGTH: Final = 240
+
+
+def code_frame(traceback: Traceback | None) -> Json | None:
+    """Return the code of the innermost frame in the user's code, with the lines that describe the exception.
+
+    None if the traceback shows no code. ``depth`` is the number of calls of the same function around it.
+    """
+    if traceback is None or not traceback.exceptions:
+        return None
+    raised = traceback.exceptions[0]
+    frames = [frame for frame in raised.frames if frame.code] or list(raised.frames)
+    if not frames:
+        return None
+    own = [frame for frame in frames if not is_in_package(frame.path)]
+    frame = (own or frames)[-1]
+    lines = _shown(frame)
+    tokens = coloured([line.text for line in lines])
+    depth = sum(1 + other.repeats for other in raised.frames if other.function == frame.function)
+    errors = [line[:_LINE_LENGTH] for line in raised.lines if line.strip()]
+    if len(errors) > _ERROR_LINES:
+        errors = [*errors[: _ERROR_LINES - 1], f"… {len(errors) - _ERROR_LINES + 1} more lines"]
+    return {
+        "place": f"{frame.path}:{frame.line}" if frame.line else frame.path,
+        "function": frame.function,
+        "depth": depth if depth > 2 else 0,  # noqa: PLR2004 - a function that calls itself once is nothing special
+        "lines": [
+            {"number": line.number, "is_hit": line.is_hit, "tokens": parts}
+            for line, parts in zip(lines, tokens, strict=True)
+        ],
+        "errors": errors,
+    }
+
+
+def _shown(frame: Frame) -> list[CodeLine]:
+    """Return the lines around the one that raised; a long line is cut."""
+    hits = [place for place, line in enumerate(frame.code) if line.is_hit]
+    place = hits[-1] if hits else len(frame.code) - 1
+    around = frame.code[max(0, place - _LINES_BEFORE) : place + 1 + _LINES_AFTER]
+    return [
+        line if len(line.text) <= _LINE_LENGTH else type(line)(line.number, f"{line.text[:_LINE_LENGTH]}…", line.is_hit)
+        for line in around
+    ]

@@ -1,0 +1,110 @@
+"""The details of a run: where it ran, whether everything arrived, threads, files."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.server.pages.attachments import attached
+from pytest_automation_report.server.pages.numbers import quantity
+from pytest_automation_report.server.pages.statuses import RUN_WORDS, parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.run.head import RunFacts
+    from pytest_automation_report.server.pages.run.sentences import RunCounts
+    from pytest_automation_report.server.store.reads import RunRecord
+    from pytest_automation_report.server.store.statuses import StatusTable
+
+__all__ = ["ATTACHMENTS_SHOWN", "WorkerNames", "details_of", "where_it_ran", "worker_names"]
+
+ATTACHMENTS_SHOWN: Final = 200
+"""Most fields, artifacts or links of a run that its page shows."""
+
+_WORKER: Final = "Worker"
+_COLLECTED: Final = "Collected"
+_SHOWN_APART: Final = frozenset({"Branch", "Commit", "Commit subject", _COLLECTED, "Not run"})
+_RAIL_FIELDS: Final = ("Python", "pytest", "Platform", "Machine", "CI")
+
+
+class WorkerNames:
+    """Names of the threads of a run: those of pytest-xdist's workers, else their numbers."""
+
+    def __init__(self, names: Mapping[int, str], positions: Mapping[int, int]) -> None:
+        self._names = names
+        self._positions = positions
+
+    def name(self, thread: int) -> str:
+        """Return the name of a thread; empty for one that the page does not read."""
+        name = self._names.get(thread)
+        if name:
+            return name
+        position = self._positions.get(thread)
+        return f"thread {position}" if position is not None and len(self._positions) > 1 else ""
+
+
+def worker_names(record: RunRecord) -> WorkerNames:
+    """Return the names of a run's threads."""
+    names: dict[int, str] = {}
+    for entry in record.attachments:
+        if entry["thread"] is not None and entry["kind"] == "fields":
+            field = json.loads(entry["body"])
+            if field.get("name") == _WORKER and field.get("value"):
+                names[entry["thread"]] = str(field["value"])
+    return WorkerNames(names, {row["id"]: row["position"] for row in record.threads})
+
+
+def where_it_ran(facts: RunFacts, counts: RunCounts) -> list[tuple[str, str]]:
+    """Return the few facts of the rail."""
+    values = [(name, facts.field(name)) for name in _RAIL_FIELDS]
+    shown = [(name, value) for name, value in values if value]
+    return [*shown, *([("Collected", _arrived(counts))] if counts.expected is not None else [])]
+
+
+def details_of(facts: RunFacts, counts: RunCounts, workers: WorkerNames) -> Json:
+    """Return the values of the view of the details."""
+    record = facts.record
+    fields = attached(record, "fields")
+    threads = [_thread(record, row, facts.statuses, workers) for row in record.threads]
+    return {
+        "fields": [field for field in fields if field["name"] not in _SHOWN_APART][:ATTACHMENTS_SHOWN],
+        "artifacts": attached(record, "artifacts")[:ATTACHMENTS_SHOWN],
+        "threads": threads,
+        "hidden_threads": max(0, record.row["thread_count"] - len(threads)),
+        "expected": counts.expected,
+        "reported": counts.total,
+        "arrived": _arrived(counts),
+        "is_complete": counts.expected is not None and counts.total >= counts.expected,
+        "not_run": counts.not_run,
+        "workers": [(thread["name"], thread["total"]) for thread in threads if thread["name"]][:16],
+    }
+
+
+def _arrived(counts: RunCounts) -> str:
+    """Return in words whether each collected test has a result."""
+    expected = counts.expected or 0
+    missing = max(0, expected - counts.total)
+    if not missing:
+        return f"{expected:,}, all reported"
+    if counts.is_open:
+        return f"{expected:,}, {missing:,} to come"
+    return f"{expected:,}, {quantity(missing, 'test')} without a result"
+
+
+def _thread(record: RunRecord, row: Mapping[str, Any], table: StatusTable, workers: WorkerNames) -> Json:
+    word, tone = RUN_WORDS.get(row["status"], ("Unknown", "idle"))
+    observed = row["elapsed_observed"]
+    fields = attached(record, "fields", row["id"])
+    return {
+        "position": row["position"],
+        "name": workers.name(row["id"]) or f"thread {row['position']}",
+        "word": word,
+        "tone": tone,
+        "parts": parts(row, table),
+        "total": row["total_count"],
+        "elapsed": row["elapsed_computed"] if observed is None else observed,
+        "fields": [field for field in fields if field["name"] != _WORKER],
+        "artifacts": attached(record, "artifacts", row["id"]),
+    }

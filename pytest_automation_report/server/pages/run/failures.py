@@ -1,0 +1,244 @@
+"""Read the failures of a run for its page: by reason, by file or as one list; flaky and slower tests beside them."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.failures.markdown import ReportedFailure, failure_markdown
+from pytest_automation_report.failures.tracebacks import parse_traceback
+from pytest_automation_report.server.pages.numbers import quantity
+from pytest_automation_report.server.pages.run.changes import failing_runs, percent
+from pytest_automation_report.server.pages.run.code_frames import code_frame
+from pytest_automation_report.server.pages.run.names import node_id, test_name
+from pytest_automation_report.server.pages.run.queries import PAGE_ROWS
+from pytest_automation_report.server.pages.run.reasons import (
+    MAX_CARDS,
+    MAX_MEMBERS,
+    cards_of,
+    groups_by_file,
+    lots_of,
+    says_of,
+)
+from pytest_automation_report.server.pages.run.strips import strip_of
+from pytest_automation_report.server.pages.statuses import ranked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.run.details import WorkerNames
+    from pytest_automation_report.server.pages.run.head import RunFacts
+    from pytest_automation_report.server.pages.run.history import Histories
+    from pytest_automation_report.server.pages.run.queries import RunReader
+    from pytest_automation_report.server.pages.run.url import RunState
+
+__all__ = ["FailureCards"]
+
+_FLAKY_SHOWN: Final = 50
+_LISTED: Final = PAGE_ROWS
+# With a heading for each file.
+_LISTED_BY_FILE: Final = 100
+# Members of a card that stay behind its link, but whose outcomes are part of its strip.
+_MEMBERS_OF_STRIP: Final = 20
+
+
+class FailureCards:
+    """The failures of one run."""
+
+    def __init__(
+        self, facts: RunFacts, state: RunState, reader: RunReader, histories: Histories, workers: WorkerNames
+    ) -> None:
+        self._facts = facts
+        self._state = state
+        self._reader = reader
+        self._histories = histories
+        self._workers = workers
+
+    @cached_property
+    def rows(self) -> list[Json]:
+        """The first failures of the run, with their reasons."""
+        failed = [status.id for status in ranked(self._facts.statuses) if status.tone == "fail"]
+        return self._reader.failures(self._facts.row["id"], failed)
+
+    @cached_property
+    def cards(self) -> list[Json]:
+        """A card for each reason."""
+        found = self._facts.findings
+        if found is None:
+            return []
+        seen: dict[int | None, int] = {}
+        cases = []
+        for row in self.rows:
+            seen[row["fingerprint"]] = seen.get(row["fingerprint"], 0) + 1
+            if seen[row["fingerprint"]] <= _MEMBERS_OF_STRIP:
+                cases.append(row["case"])
+        self._histories.load(cases)
+        return cards_of(found, self.rows, self._letters, self._facts.overview["families"])
+
+    @property
+    def longest(self) -> int | None:
+        """The number of runs for which the oldest reason has failed without a break; None if none failed before."""
+        runs = self._histories.run_ids
+        since = [card["since"]["run"] for card in self.cards if card["since"] is not None and not card["is_new"]]
+        lengths = [len([run for run in runs if run >= first]) for first in since]
+        return max(lengths, default=0) or None
+
+    def _letters(self, case: int) -> str:
+        return self._histories.letters(case)
+
+    def title_of(self, fingerprint: str) -> Json | None:
+        """Return the message of a reason."""
+        card = next((card for card in self.cards if card["fingerprint"] == fingerprint), None)
+        return None if card is None else card["says"]
+
+    def texts(self, site: str) -> list[str]:
+        """Return the reasons as Markdown, each with one of its tests; ``site`` is the address of the pages."""
+        cards = [card for card in self.cards[:MAX_CARDS] if card["rows"]]
+        texts = self._texts([card["rows"][0]["id"] for card in cards])
+        sections: list[str] = []
+        for card in cards:
+            row = card["rows"][0]
+            text = texts.get(row["id"], {"text": "", "type": ""})
+            more = card["count"] - 1
+            sentence = f"And {quantity(more, 'more test')} for the same reason." if more else ""
+            failure = ReportedFailure(
+                node_id(row),
+                text["text"],
+                row["message"] or "",
+                text["type"],
+                card["place"],
+                sentence,
+                card["command"] or "",
+                f"{site}{self._state.link('result', row['id'])}",
+            )
+            sections.append(failure_markdown(failure))
+        return sections
+
+    def by_reason(self) -> Json:
+        """Return the lots of cards; the first card is open, and has the code of its failure."""
+        first = (self._state.page - 1) * MAX_CARDS
+        shown = self.cards[first : first + MAX_CARDS]
+        rest = self.cards[first + MAX_CARDS :]
+        texts = self._texts([card["rows"][0]["id"] for card in shown if card["rows"]])
+        for card in shown:
+            row = card["rows"][0] if card["rows"] else None
+            text = texts.get(row["id"]) if row else None
+            self._complete(card, row, text)
+        has_base = self._facts.base is not None
+        lots = lots_of(shown, has_base=has_base)
+        # The card that a reader needs first is open.
+        for number, card in enumerate(card for lot in lots for card in lot["cards"]):
+            card["is_open"] = number == 0
+        unknown = [row for row in self.rows if row["fingerprint"] is None] if not self.cards else []
+        return {
+            "lots": lots,
+            "rest": {"reasons": len(rest), "tests": sum(card["count"] for card in rest)} if rest else None,
+            "unexplained": self._members(unknown[:_LISTED]),
+        }
+
+    def by_file(self) -> Json:
+        """Return the failures by file, at most a page of them."""
+        rows = self.rows[:_LISTED_BY_FILE]
+        self._histories.load(row["case"] for row in rows)
+        return {
+            "groups": [
+                {"file": group["file"], "rows": self._members(group["rows"]), "count": len(group["rows"])}
+                for group in groups_by_file(rows)
+            ],
+            "hidden": max(0, self._facts.row["failure_count"] - len(rows)),
+        }
+
+    def one_list(self) -> Json:
+        """Return the failures as one list, in the order of their arrival, at most a page of them."""
+        rows = self.rows[:_LISTED]
+        self._histories.load(row["case"] for row in rows)
+        return {
+            "groups": [{"file": "", "rows": self._members(rows), "count": len(rows)}] if rows else [],
+            "hidden": max(0, self._facts.row["failure_count"] - len(rows)),
+        }
+
+    def _complete(self, card: Json, row: Json | None, text: Json | None) -> None:
+        """Add to a card its members, and the code that raised."""
+        card["members"] = self._members(card["rows"][:MAX_MEMBERS])
+        card["frame"], card["at"] = None, {"place": card["place"], "function": "", "depth": 0}
+        if row is None:
+            return
+        card["at"]["function"] = test_name(row["name"]).function
+        if row["line"] is not None and card["place"]:
+            card["at"]["place"] = f"{card['place']}:{row['line']}"
+        if text is None:
+            return
+        card["says"] = says_of(row["message"] or "", text["type"])
+        frame = code_frame(parse_traceback(text["text"]))
+        if frame is not None:
+            card["frame"] = frame
+            card["at"] = {"place": frame["place"], "function": frame["function"], "depth": frame["depth"]}
+
+    def _texts(self, result_ids: Sequence[int]) -> dict[int, Json]:
+        """Return the traceback of these failures, and the type of the exception."""
+        texts: dict[int, Json] = {}
+        for row in self._reader.fields(result_ids):
+            fields = json.loads(row["fields"] or "[]")
+            with_message = (field for field in fields if (field.get("meta") or {}).get("message"))
+            cause = next((field for field in fields if field.get("is_highlight")), None) or next(with_message, None)
+            if cause is not None:
+                meta = cause.get("meta") or {}
+                texts[row["id"]] = {"text": str(cause.get("value") or ""), "type": str(meta.get("type") or "")}
+        return texts
+
+    def _members(self, rows: Iterable[Json]) -> list[Json]:
+        return [
+            {
+                **row,
+                "short": test_name(row["name"]),
+                "strip": strip_of(self._histories.letters(row["case"])),
+                "worker": self._workers.name(row["thread"]),
+                "href": self._state.result(row["id"]),
+            }
+            for row in rows
+        ]
+
+    def flaky(self) -> Json:
+        """Return the tests that passed after a failed attempt, and those that are flaky by their history."""
+        overview = self._facts.overview["flaky"]
+        found = self._facts.findings or {}
+        states = {entry.get("result"): entry for entry in found.get("flaky", ()) if entry["state"] == "flaky"}
+        rows = self._reader.rows_of(overview["results"][:_FLAKY_SHOWN])
+        self._histories.load(row["case"] for row in rows.values())
+        members = self._members(rows.values())
+        for member in members:
+            attempts = (member["failed_attempts"] or 0) + 1
+            member["about"] = f"passed on attempt {attempts} of {attempts}"
+            if member["id"] in states:
+                entry = states[member["id"]]
+                member["about"] += f", flaky in {entry['failed']} of {entry['runs']} runs"
+        return {"count": overview["count"], "rows": members, "hidden": max(0, overview["count"] - len(members))}
+
+    def slower(self) -> list[Json]:
+        """Return the tests that got slower."""
+        entries = (self._facts.findings or {}).get("slower", ())[:10]
+        rows = self._reader.rows_of(entry["result"] for entry in entries if entry.get("result"))
+        self._histories.load(row["case"] for row in rows.values())
+        members: list[Json] = []
+        for entry in entries:
+            row = rows.get(entry.get("result"))
+            if row is not None:
+                (member,) = self._members([row])
+                members.append({**member, **_slower_words(entry)})
+        return members
+
+    def fixed_lines(self, entries: Sequence[Json], rows: Mapping[int, Json]) -> list[Json]:
+        """Return the fixed tests of the rail with the number of runs that they had failed for."""
+        lines: list[Json] = []
+        for entry in entries:
+            row = rows.get(entry.get("result") or 0)
+            failed = failing_runs(self._histories.letters(row["case"])) if row else 0
+            href = self._state.result(entry["result"]) if entry.get("result") else ""
+            lines.append({"short": test_name(entry["name"]), "failed": failed, "href": href})
+        return lines
+
+
+def _slower_words(entry: Mapping[str, Any]) -> Json:
+    return {"change": percent(entry["elapsed"], entry["median"]), "median": entry["median"], "now": entry["elapsed"]}

@@ -1,0 +1,289 @@
+"""The head of a run's page: verdict, change, facts, actions, trend, bar, chips and tabs."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.server.pages.attachments import attached
+from pytest_automation_report.server.pages.numbers import duration, quantity
+from pytest_automation_report.server.pages.run.sentences import (
+    SILENT_US,
+    RunCounts,
+    change_sentence,
+    live_sentence,
+    verdict,
+    words,
+)
+from pytest_automation_report.server.pages.run.url import FLAKY, VIEWS, RunState
+from pytest_automation_report.server.pages.statuses import parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.run.sentences import Phrase
+    from pytest_automation_report.server.store.reads import RunRecord
+    from pytest_automation_report.server.store.statuses import StatusTable
+
+__all__ = ["RunFacts", "bar_of", "chips_of", "counts_of", "facts_of", "head_of", "tabs_of", "trend_of"]
+
+_COLLECTED: Final = "Collected"
+_NOT_RUN: Final = "Not run"
+_SESSION: Final = "Session"
+# How the sender notes a session whose pytest was killed: see `delivery.process`.
+_DIED: Final = "pytest died"
+_is_number = re.compile(r"[0-9]{1,9}").fullmatch
+
+# Sizes of the trend, in units of its drawing.
+_TREND_WIDTH, _TREND_BASE, _TREND_HEIGHT = 400.0, 62.0, 48.0
+_TREND_LEAST, _TREND_PASSED = 8.0, 6.0
+
+_CHANGE_CHIPS: Final = (
+    ("newly_failing", "New", "fail-ink"),
+    ("fixed", "Fixed", "pass-ink"),
+    ("slower", "Slower", "flaky-ink"),
+)
+_MOVES: Final = ("newly_failing", "fixed", "still_failing", "new_tests", "gone", "newly_skipped", "slower", "faster")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """All that the views of one run are made of, read in one transaction.
+
+    ``findings`` is None if there are none; ``now`` is in microseconds since 1970.
+    """
+
+    record: RunRecord
+    statuses: StatusTable
+    source: str
+    findings: Json | None
+    overview: Json
+    now: int
+
+    @property
+    def row(self) -> Json:
+        """The run's row."""
+        return self.record.row
+
+    @property
+    def base(self) -> Json | None:
+        """The run that this one is compared with, as findings name it."""
+        base: Json | None = None if self.findings is None else self.findings["base"]
+        return base
+
+    def field(self, name: str) -> str:
+        """Return the value of a run's field, empty without it."""
+        return next((str(field["value"]) for field in attached(self.record, "fields") if field["name"] == name), "")
+
+    def number(self, name: str) -> int | None:
+        """Return the sum of a field of the run and of its threads, as jobs that share a run send it; None without it.
+
+        Threads that the page does not show are not read, so the number may be too small.
+        """
+        bodies = (json.loads(entry["body"]) for entry in self.record.attachments if entry["kind"] == "fields")
+        numbers = [
+            int(field["value"]) for field in bodies if field["name"] == name and _is_number(field.get("value") or "")
+        ]
+        return sum(numbers) if numbers else None
+
+
+def counts_of(facts: RunFacts) -> RunCounts:
+    """Return the numbers that the verdict is made of."""
+    row = facts.row
+    tones = {"fail": 0, "pass": 0, "skip": 0}
+    for part in parts(row, facts.statuses):
+        if part["tone"] in tones:
+            tones[part["tone"]] += part["count"]
+    notes = [
+        json.loads(entry["body"]).get("value") or ""
+        for entry in facts.record.attachments
+        if entry["kind"] == "fields" and json.loads(entry["body"]).get("name") == _SESSION
+    ]
+    expected = facts.number(_COLLECTED)
+    not_run = facts.number(_NOT_RUN)
+    is_open = not row["is_completed"]
+    return RunCounts(
+        total=row["total_count"],
+        failed=row["failure_count"],
+        passed=row["success_count"],
+        flaky=facts.overview["flaky"]["count"],
+        skipped=tones["skip"],
+        not_run=not_run or 0,
+        # Several results of one test, as subtests have them, may be more than were collected.
+        expected=None if expected is None else max(expected, row["total_count"]),
+        reasons=0 if facts.findings is None else len(facts.findings["reasons"]),
+        is_open=is_open,
+        is_silent=is_open and silence_of(facts) >= SILENT_US,
+        has_died=not is_open and any(str(note).startswith(_DIED) for note in notes),
+    )
+
+
+def silence_of(facts: RunFacts) -> int:
+    """Return the time since the last news of a run, in microseconds."""
+    return max(0, facts.now - int(facts.row["updated"] or facts.row["created"]))
+
+
+def head_of(facts: RunFacts, counts: RunCounts, base_row: Json | None, longest: int | None, to_go: int | None) -> Json:
+    """Return heading, sentence and title of the page."""
+    heading, tone = verdict(counts)
+    row = facts.row
+    branch = row["branch"] or ""
+    sentence: list[Phrase]
+    if counts.is_open:
+        sentence = live_sentence(counts, to_go, branch, silence_of(facts) if counts.is_silent else None)
+    else:
+        sentence = change_sentence(counts, facts.findings, (base_row or {}).get("branch") or "", branch, longest)
+    sign = {"fail": f"✗ {counts.failed:,} failed", "pass": "✓ passed", "live": f"● {counts.total:,}"}.get(tone, "–")  # noqa: RUF001 - typography
+    if counts.is_open:
+        sign = f"● {counts.total:,}{f'/{counts.expected:,}' if counts.expected is not None else ''}"
+        sign += f" ✗ {counts.failed:,}" if counts.failed else ""
+    elif counts.has_died:
+        sign = "✗ died"
+    return {
+        "heading": heading,
+        "tone": tone,
+        "sentence": sentence,
+        "says": f"{heading}. {words(sentence)}",
+        "title": f"{sign} · {facts.source} #{row['id']}",
+        "has_died": counts.has_died,
+    }
+
+
+def facts_of(facts: RunFacts, base_row: Json | None) -> Json:
+    """Return the line of facts below the verdict."""
+    row = facts.row
+    links = attached(facts.record, "links")
+    by_name = {link["name"]: link["url"] for link in links}
+    delta = None
+    if base_row is not None and row["elapsed"] and base_row["elapsed"] and base_row["branch"] == row["branch"]:
+        difference = row["elapsed"] - base_row["elapsed"]
+        # A change of one second or of 2 % is noise.
+        if abs(difference) >= max(1_000_000, base_row["elapsed"] // 50):
+            delta = f"{'+' if difference > 0 else '−'}{duration(abs(difference))}"  # noqa: RUF001 - a minus
+    return {
+        "branch": row["branch"],
+        "commit": row["commit"],
+        "commit_url": by_name.get("Commit", ""),
+        "subject": facts.field("Commit subject"),
+        "created": row["created"],
+        "elapsed": facts.now - row["created"] if not row["is_completed"] else row["elapsed"],
+        "is_open": not row["is_completed"],
+        "delta": delta,
+        "is_slower": delta is not None and delta.startswith("+"),
+        "threads": row["thread_count"],
+        "links": [link for link in links if link["name"] != "Commit"][:4],
+        "tags": json.loads(row["tags"])[:8],
+    }
+
+
+def bar_of(facts: RunFacts, counts: RunCounts) -> list[Json]:
+    """Return the stretches of the bar: one for each status, flaky ones apart, and the tests to come of an open run."""
+    stretches: list[Json] = []
+    flaky = counts.flaky
+    for part in parts(facts.row, facts.statuses):
+        count = part["count"]
+        if counts.flaky and part["tone"] in {"skip", "idle", "pass"} and not any(s["key"] == FLAKY for s in stretches):
+            stretches.append({"tone": "flaky", "name": "Flaky", "count": counts.flaky, "key": FLAKY})
+        if part["tone"] == "pass":
+            count, flaky = max(0, count - flaky), max(0, flaky - count)
+        if count:
+            status = part["status"]
+            stretches.append({"tone": part["tone"], "name": status.name, "count": count, "key": str(status.id)})
+    missing = counts.not_run if not counts.is_open else max(0, (counts.expected or 0) - counts.total)
+    if missing:
+        name = "To come" if counts.is_open else "Not run"
+        stretches.append({"tone": "idle", "name": name, "count": missing, "key": ""})
+    return stretches
+
+
+def chips_of(state: RunState, stretches: Sequence[Json], findings: Json | None) -> Json:
+    """Return the chips of statuses and of changes; each is a link to the list of its tests."""
+    chips: list[Json] = []
+    keys = {"fail": "f", "flaky": "x"}
+    for stretch in stretches:
+        if stretch["key"]:
+            is_on = stretch["key"] in state.statuses
+            # A key belongs to the first chip of its tone: a project may have several failed statuses.
+            chip_key = keys.pop(stretch["tone"], "")
+            address = state.toggled(stretch["key"]).address
+            chips.append({**stretch, "address": address, "is_on": is_on, "chip_key": chip_key})
+    changed = {} if findings is None else findings["counts"]
+    changes = [
+        {
+            "name": name,
+            "ink": ink,
+            "count": changed[change],
+            "address": state.with_change(change).address,
+            "is_on": change in state.changes,
+            "chip_key": "n" if change == "newly_failing" else "",
+        }
+        for change, name, ink in _CHANGE_CHIPS
+        if changed.get(change) and (findings or {}).get("base") is not None
+    ]
+    to_come = next((stretch for stretch in stretches if not stretch["key"]), None)
+    return {"statuses": chips, "changes": changes, "to_come": to_come}
+
+
+def tabs_of(state: RunState, view: str, facts: RunFacts) -> list[Json]:
+    """Return the tabs of the views with their numbers."""
+    findings = facts.findings
+    reasons = 0 if findings is None else len(findings["reasons"])
+    # Old results have no reason, and are failures nonetheless.
+    failures = reasons or facts.row["failure_count"]
+    moved = sum(findings["counts"][name] for name in _MOVES if name != "still_failing") if findings else 0
+    numbers = {"failures": failures, "tests": facts.row["total_count"], "changes": moved}
+    return [
+        {
+            "view": name,
+            "name": name.capitalize(),
+            "count": numbers.get(name) or None,
+            "is_bad": name == "failures",
+            "address": state.at(name).address,
+            "is_on": name == view,
+        }
+        for name in VIEWS
+    ]
+
+
+def trend_of(rows: Sequence[Mapping[str, Any]], run_id: int) -> Json | None:
+    """Return the bars of the trend: failed tests of the last runs; None for a first run.
+
+    A bar's height is the logarithm of its number, so that one failure is seen beside a thousand.
+    """
+    if len(rows) <= 1:
+        return None
+    most = max(row["failure_count"] for row in rows)
+    step = _TREND_WIDTH / max(len(rows), 12)
+    left = _TREND_WIDTH - step * len(rows)
+    bars = []
+    for place, row in enumerate(rows):
+        failed = row["failure_count"]
+        share = math.log1p(failed) / math.log1p(most) if failed else 0.0
+        height = max(_TREND_LEAST, share * _TREND_HEIGHT) if failed else _TREND_PASSED
+        tone = "fail" if failed else "pass" if row["is_completed"] else "idle"
+        bars.append(
+            {
+                "run": row["id"],
+                "tone": tone,
+                "x": f"{left + place * step + step * 0.16:.1f}",
+                "y": f"{_TREND_BASE - height:.1f}",
+                "width": f"{step * 0.68:.1f}",
+                "height": f"{height:.1f}",
+                "middle": f"{left + place * step + step / 2:.1f}",
+                "label": f"run {row['id']}: {f'{failed:,} failed' if failed else 'nothing failed'}",
+                "is_now": row["id"] == run_id,
+            }
+        )
+    worst = max(rows, key=lambda row: (row["failure_count"], row["id"]))
+    return {
+        "bars": bars,
+        "count": len(rows),
+        "most": f"{most:,}" if most else "",
+        "most_middle": next(bar["middle"] for bar in bars if bar["run"] == worst["id"]),
+        "failing": sum(1 for row in rows if row["failure_count"]),
+        "label": f"Failed tests in the last {quantity(len(rows), 'run')}, at most {most:,}",
+    }

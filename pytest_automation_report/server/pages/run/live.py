@@ -1,0 +1,104 @@
+"""An open run: the tests that run now, the time to go, and the tag by which a page asks for news."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.server.pages.numbers import quantity
+from pytest_automation_report.server.pages.run.names import test_name
+from pytest_automation_report.server.pages.run.sentences import SILENT_US
+from pytest_automation_report.server.pages.run.timeline import clock
+from pytest_automation_report.server.store.errors import not_found
+from pytest_automation_report.server.store.extensions import running_tests
+from pytest_automation_report.server.store.tables import RunRow
+
+if TYPE_CHECKING:
+    from peewee import Database
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.run.details import WorkerNames
+    from pytest_automation_report.server.pages.run.head import RunFacts
+    from pytest_automation_report.server.pages.run.history import Histories
+    from pytest_automation_report.server.pages.run.queries import RunReader
+    from pytest_automation_report.server.pages.run.sentences import RunCounts
+    from pytest_automation_report.server.store.extensions import RunningTest
+
+__all__ = ["arrived_words", "news_tag", "running_now", "time_to_go"]
+
+# Twice the median of a test of a few milliseconds is noise.
+_LEAST_MEDIAN_US: Final = 250_000
+
+
+def news_tag(database: Database, run_id: int, query: str, now: int) -> str:
+    """Return the ETag of an open run's page without rendering it; raises `ApiError` (404) for an unknown run.
+
+    Every append changes `updated`. A sender that falls silent changes nothing: the page then says so by itself.
+    """
+    columns = (RunRow.updated, RunRow.created, RunRow.total_count, RunRow.status, RunRow.is_completed)
+    rows: Any = RunRow.select(*columns).where(RunRow.id == run_id).tuples().execute(database)
+    row = next(iter(rows), None)
+    if row is None:
+        raise not_found("automation run")
+    is_silent = now - (row[0] or row[1]) >= SILENT_US
+    return f'"{sha256(repr((row, query, is_silent)).encode("utf-8", "replace")).hexdigest()[:32]}"'
+
+
+def arrived_words(counts: RunCounts, seen: str) -> str:
+    """Return the words of the pill: what arrived since the page was loaded, which moves nothing by itself.
+
+    ``seen`` has the number of failures and of results that the page shows.
+    """
+    failed, _, total = seen.partition(".")
+    if not failed.isdecimal() or not total.isdecimal():
+        return ""
+    if counts.failed > int(failed):
+        return f"{quantity(counts.failed - int(failed), 'new failure')} below"
+    if not counts.is_open:
+        return "The run has ended: show all of it"
+    if counts.total > int(total) and not int(total):
+        return f"{quantity(counts.total, 'result')} below"
+    return ""
+
+
+def time_to_go(facts: RunFacts, counts: RunCounts, reader: RunReader, histories: Histories) -> int | None:
+    """Return about how many microseconds an open run still takes; None if that cannot be said.
+
+    By the usual times of the tests that are still to come, spread over the workers; without these times by the time
+    that the tests took so far.
+    """
+    if counts.expected is None or counts.is_silent or not 0 < counts.total < counts.expected:
+        return None
+    usual = None if histories.series is None else reader.usual_times(histories.series, facts.row["id"])
+    workers = max(1, int(facts.row["thread_active_count"]))
+    if usual is not None and usual.known * 2 >= counts.expected:
+        # Tests that are new have no usual time: they count as one of the others.
+        missing = counts.expected - counts.total
+        known_missing = max(1, usual.known - usual.ran_count)
+        return round(max(0, usual.all - usual.ran) * missing / known_missing / workers)
+    elapsed = facts.now - int(facts.row["created"])
+    return round(elapsed * (counts.expected - counts.total) / counts.total)
+
+
+def running_now(facts: RunFacts, reader: RunReader, histories: Histories, workers: WorkerNames) -> list[Json]:
+    """Return the tests that run now, those that have run longest first; none if the client does not send them."""
+    running: list[Json] = []
+    found: list[tuple[Json, RunningTest]] = [(row, test) for row in facts.record.threads for test in running_tests(row)]
+    cases = reader.cases(facts.row["source"], [test.key for _, test in found])
+    histories.load(cases.values())
+    for row, test in found:
+        session = row["session_started"] or row["created"]
+        lasted = max(0, facts.now - session - test.since)
+        median = histories.median(cases[test.key]) if test.key in cases else None
+        running.append(
+            {
+                "short": test_name(test.name),
+                "folder": test.folder,
+                "lasted": lasted,
+                "clock": clock(lasted),
+                "median": median,
+                "is_slow": median is not None and lasted >= 2 * max(median, _LEAST_MEDIAN_US),
+                "worker": workers.name(row["id"]),
+            }
+        )
+    return sorted(running, key=lambda test: -test["lasted"])

@@ -1,0 +1,296 @@
+"""Put the page of a run together: read what its view needs, and turn it into the values of the templates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.server.pages.attachments import attached
+from pytest_automation_report.server.pages.paging import paging
+from pytest_automation_report.server.pages.run.changes import changes_of, commits_since, percent
+from pytest_automation_report.server.pages.run.details import details_of, where_it_ran, worker_names
+from pytest_automation_report.server.pages.run.failures import FailureCards
+from pytest_automation_report.server.pages.run.head import (
+    RunFacts,
+    bar_of,
+    chips_of,
+    counts_of,
+    facts_of,
+    head_of,
+    tabs_of,
+    trend_of,
+)
+from pytest_automation_report.server.pages.run.history import Histories
+from pytest_automation_report.server.pages.run.live import running_now, time_to_go
+from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, RunReader
+from pytest_automation_report.server.pages.run.reasons import command_for
+from pytest_automation_report.server.pages.run.test_list import TestList
+from pytest_automation_report.server.pages.run.timeline import (
+    lanes_of,
+    shares_of,
+    slowest_files,
+    slowest_tests,
+    small_lanes,
+    waste_sentence,
+)
+from pytest_automation_report.server.pages.run.tree_rows import TreeRows
+from pytest_automation_report.server.pages.sources import SourceReader
+from pytest_automation_report.server.store.findings import findings
+from pytest_automation_report.server.store.overview import overview
+
+if TYPE_CHECKING:
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.run.url import RunState
+    from pytest_automation_report.server.store.reads import Reader
+    from pytest_automation_report.server.store.store import Store
+
+__all__ = ["THREADS_SHOWN", "branch_rows", "failures_text", "page_values"]
+
+THREADS_SHOWN: Final = 100
+"""Most threads that the page of a run shows."""
+
+_RAIL_LINES: Final = 4
+
+
+def page_values(store: Store, state: RunState, now: int) -> Json:
+    """Return the values of the templates of a run's page; ``now`` is in microseconds since 1970.
+
+    Raises `ApiError` for an unknown run (404), and for a base of another source (422).
+    """
+    found, view = findings(store, state.run_id, state.base), overview(store, state.run_id)
+    if found["base"] is not None and found["base"]["why"] != "same branch":
+        # The first run of a branch shows the history of the other one, which no page may have needed before.
+        findings(store, found["base"]["run"])
+    return store.read(partial(_values, state, found, view, now))
+
+
+def branch_rows(store: Store, state: RunState, now: int) -> Json:
+    """Return the rows below the open node of the tree."""
+    found, view = findings(store, state.run_id, state.base), overview(store, state.run_id)
+    return store.read(lambda reader: _RunPage(reader, state, found, view, now).tree.children(state.opened))
+
+
+def failures_text(store: Store, state: RunState, now: int, site: str) -> str:
+    """Return the failures of a run as Markdown, one section for each reason; ``site`` is the address of the pages."""
+    found, view = findings(store, state.run_id, state.base), overview(store, state.run_id)
+    return store.read(lambda reader: _RunPage(reader, state, found, view, now).text(site))
+
+
+def _values(state: RunState, found: Json, view: Json, now: int, reader: Reader) -> Json:
+    return _RunPage(reader, state, found, view, now).values()
+
+
+class _RunPage:
+    """The page of one run in one read transaction."""
+
+    def __init__(self, reader: Reader, state: RunState, found: Json, view: Json, now: int) -> None:
+        record = reader.run(state.run_id, max_threads=THREADS_SHOWN)
+        sources = SourceReader(reader.database)
+        self.home = sources.home(record.row["project"])
+        source = sources.source_name(record.row["source"])
+        statuses = reader.statuses(record.row["project"])
+        self.facts = RunFacts(record, statuses, source, found, view, now)
+        self.reader = RunReader(reader.database)
+        self.workers = worker_names(record)
+        self.histories = Histories(self.reader, record.row, found)
+        self.counts = counts_of(self.facts)
+        self.state = state
+        self.view = state.view or ("failures" if self._has_worries else "tests")
+
+    @property
+    def _has_worries(self) -> bool:
+        """Whether the view of the failures has anything to show."""
+        state = self.state
+        is_list = bool(state.statuses or state.changes or state.reason or state.text or state.folder or state.opened)
+        changed = self.facts.findings["counts"] if self.facts.findings else {}
+        has_any = self.counts.failed or self.counts.flaky or changed.get("slower") or self.counts.is_open
+        return bool(has_any) and not is_list
+
+    @cached_property
+    def base_row(self) -> Json | None:
+        """The row of the run that this one is compared with."""
+        base = self.facts.base
+        return None if base is None else self.reader.run(base["run"])
+
+    @cached_property
+    def tree(self) -> TreeRows:
+        """The reader of the tree's rows."""
+        return TreeRows(self.facts, self.state, self.reader, self.histories, self.workers)
+
+    @cached_property
+    def cards(self) -> FailureCards:
+        """The reader of the failures by reason."""
+        return FailureCards(self.facts, self.state, self.reader, self.histories, self.workers)
+
+    def text(self, site: str) -> str:
+        """Return the failures as Markdown."""
+        heading = head_of(self.facts, self.counts, self.base_row, self.cards.longest, None)["says"]
+        about = f"{self.facts.source} #{self.facts.row['id']} {site}{self.state.address}"
+        return "\n".join([f"# {heading}", "", about, "", *self.cards.texts(site)])
+
+    def values(self) -> Json:
+        facts, state = self.facts, self.state
+        run = facts.row
+        trend_rows = self.reader.trend(run)
+        earlier = [row["id"] for row in trend_rows if row["id"] < run["id"]]
+        stretches = bar_of(facts, self.counts)
+        longest = self.cards.longest if self.counts.failed else None
+        to_go = time_to_go(facts, self.counts, self.reader, self.histories) if self.counts.is_open else None
+        values: Json = {
+            "home": self.home,
+            "state": state,
+            "view": self.view,
+            "run": {
+                "id": run["id"],
+                "name": run["name"],
+                "project": run["project"],
+                "source": facts.source,
+                "source_id": run["source"],
+                "branch": run["branch"] or "",
+                "is_open": self.counts.is_open,
+                "total": run["total_count"],
+                "failed": run["failure_count"],
+                # The usual name begins with the suite's, which stands in the path.
+                "own_name": "" if run["name"].startswith(facts.source) else run["name"],
+            },
+            "counts": self.counts,
+            "head": head_of(facts, self.counts, self.base_row, longest, to_go),
+            "facts": facts_of(facts, self.base_row),
+            "bar": stretches,
+            "chips": chips_of(state, self._searched(stretches), facts.findings),
+            "tabs": tabs_of(state, self.view, facts),
+            "trend": trend_of(trend_rows, run["id"]),
+            "before": earlier[-1] if earlier else None,
+            "after": self.reader.next_run(run),
+            "base": self._base(),
+            "running": running_now(facts, self.reader, self.histories, self.workers) if self.counts.is_open else [],
+            "pages": None,
+            "commands": self._commands(),
+            "downloads": [],
+        }
+        return {**values, **getattr(self, f"_{self.view}")()}
+
+    def _commands(self) -> list[Json]:
+        """Return the commands of *Run again*: for the failed tests, for the new ones, for the whole run."""
+        run, found = self.facts.row, self.facts.findings
+        commands: list[Json] = []
+        if run["failure_count"]:
+            command = f"pytest --automation-report-rerun-failed={run['id']}"
+            commands.append({"word": "What failed in this run", "count": run["failure_count"], "command": command})
+        new = found["tests"]["newly_failing"] if found and found["base"] is not None else []
+        if new and len(new) < run["failure_count"]:
+            rows = self.reader.rows_of(entry["result"] for entry in new[:PAGE_ROWS] if entry.get("result"))
+            new_command = command_for(list(rows.values()), found["counts"]["newly_failing"] if found else 0)
+            if new_command is not None:
+                commands.append({"word": "Only what is new", "count": len(new), "command": new_command})
+        whole = self.facts.field("Command") or "pytest --automation-report"
+        commands.append({"word": "All of it", "count": 0, "command": whole})
+        return commands
+
+    def _searched(self, stretches: list[Json]) -> list[Json]:
+        """Return the stretches for the chips: with a search their numbers are those of its matches."""
+        if not self.state.text:
+            return stretches
+        return TestList(self.facts, self.state, self.reader).matches(stretches)
+
+    def _base(self) -> Json:
+        """Return the base and the runs to choose another one from."""
+        base, row = self.facts.base, self.base_row
+        return {
+            "run": None if base is None else base["run"],
+            "why": "" if base is None else base["why"],
+            "row": row,
+            "branch": "" if row is None else row["branch"] or "",
+            "others": self.reader.possible_bases(self.facts.row),
+        }
+
+    def _failures(self) -> Json:
+        cards = self.cards
+        group = self.state.group or "reason"
+        return {
+            "group": group,
+            **(cards.by_reason() if group == "reason" else cards.by_file() if group == "file" else cards.one_list()),
+            "flaky": cards.flaky(),
+            "slower": cards.slower(),
+            "rail": self._rail(),
+        }
+
+    def _rail(self) -> Json:
+        facts = self.facts
+        found = facts.findings or {}
+        slowest = slowest_tests(facts.overview, {}, _RAIL_LINES)
+        slower = {entry.get("result"): entry for entry in found.get("slower", ())}
+        fixed = found["tests"]["fixed"] if found else []
+        rows = self.reader.rows_of(entry["result"] for entry in fixed[:_RAIL_LINES] if entry.get("result"))
+        self.histories.load(row["case"] for row in rows.values())
+        return {
+            "lanes": small_lanes(facts.overview) if facts.overview["workers"] else None,
+            "slowest": [{**row, "change": _change(slower.get(row["id"]))} for row in slowest],
+            "fixed": self.cards.fixed_lines(fixed[:_RAIL_LINES], rows),
+            "fixed_count": found["counts"]["fixed"] if found else 0,
+            "where": where_it_ran(facts, self.counts),
+        }
+
+    def _tests(self) -> Json:
+        state = self.state
+        is_flat = state.is_filtered or state.group == "none"
+        sort = state.sort or "failed"
+        if not is_flat:
+            return {"is_flat": False, "sort": sort, "tree": self.tree.top(), "files": len(self.facts.overview["files"])}
+        tests = TestList(self.facts, state, self.reader)
+        rows, total = tests.page()
+        return {
+            "is_flat": True,
+            "sort": sort,
+            "rows": self.tree.leaves(rows.items, has_folder=True),
+            "total": total,
+            "pages": paging(state.page, total, PAGE_ROWS, has_more=rows.has_more),
+            "suggestion": tests.suggestion() if not rows.items and state.text else None,
+            "reason": self.cards.title_of(state.reason) if state.reason else None,
+        }
+
+    def _changes(self) -> Json:
+        found = self.facts.findings
+        if found is None or found["base"] is None:
+            return {"changes": None, "commits": []}
+        ids = [entry["result"] for entry in found["tests"]["fixed"][:PAGE_ROWS] if entry.get("result")]
+        rows = self.reader.rows_of(ids)
+        self.histories.load(row["case"] for row in rows.values())
+        cases = {row["id"]: row["case"] for row in rows.values()}
+        state = replace(self.state, view="changes")
+        commits = commits_since(self.facts.field("Commits"), found["base"]["commit"])
+        return {"changes": changes_of(found, state, self.histories.letters, cases), "commits": commits}
+
+    def _time(self) -> Json:
+        view, found = self.facts.overview, self.facts.findings
+        time = None if found is None else found["time"]
+        cases = [row["case"] for row in view["slowest"]]
+        self.histories.load(cases)
+        names = {row["id"]: row["name"] for row in view["slowest"]}
+        long_blocks = [block[4] for lane in view["lanes"] for block in lane if block[3] == 1]
+        names |= {row["id"]: row["name"] for row in self.reader.rows_of(long_blocks[:500]).values()}
+        if view["waste"] and view["waste"].get("name"):
+            names[view["waste"]["result"]] = view["waste"]["name"]
+        medians = {case: self.histories.median(case) for case in cases}
+        total = sum(entry["elapsed"] for entry in view["files"])
+        slowest = slowest_tests(view, medians)
+        return {
+            "shares": shares_of(time) if time and time["workers"] else [],
+            "lanes": lanes_of(view, self.workers.name, names, self.state.at("time").result)
+            if view["workers"]
+            else None,
+            "waste": waste_sentence(view, time, self.workers.name),
+            "slowest": slowest,
+            "slowest_share": round(100 * sum(row["elapsed"] for row in slowest) / total) if total else 0,
+            "slowest_files": slowest_files(view),
+        }
+
+    def _details(self) -> Json:
+        links: list[Any] = attached(self.facts.record, "links")
+        return {"details": details_of(self.facts, self.counts, self.workers), "links": links}
+
+
+def _change(entry: Json | None) -> str:
+    """Return by how much a test got slower; empty if it did not."""
+    return "" if entry is None else percent(entry["elapsed"], entry["median"])

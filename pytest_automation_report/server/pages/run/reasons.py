@@ -1,0 +1,212 @@
+"""Failures by reason: the lots New, Failing before and Flaky, with one card for each reason."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.findings.fingerprints import masked
+from pytest_automation_report.server.pages.run.names import node_id, test_name
+from pytest_automation_report.server.pages.run.strips import merged_letters, strip_of
+from pytest_automation_report.server.pages.texts import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pytest_automation_report.api.models import Json
+
+__all__ = [
+    "MAX_CARDS",
+    "MAX_MEMBERS",
+    "cards_of",
+    "command_for",
+    "groups_by_file",
+    "lots_of",
+    "reduced_cells",
+    "says_of",
+]
+
+MAX_CARDS: Final = 20
+"""Reasons with a card; the rest are behind a link."""
+
+MAX_MEMBERS: Final = 3
+"""Tests that an open card lists; the rest are behind a link."""
+
+_MAX_COMMAND_TESTS: Final = 5
+_MASK: Final = re.compile(r"<[a-z]+>")
+_TYPE: Final = re.compile(r"(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*): ")
+_PHASES: Final[Mapping[str, str]] = {
+    "setup": "before the test began",
+    "teardown": "after the test",
+    "collection": "while the tests were collected",
+    "crash": "its process died",
+    "timeout": "over its time limit",
+    "xpass": "was expected to fail",
+}
+# Squares of a grid that are links, while they are few, and their distance in units of the drawing.
+_MAX_LINKED_CELLS, _GRID_WIDTH, _STEP, _SMALL_STEP = 60, 996, 16.0, 9.9
+
+
+def says_of(title: str, type_name: str = "") -> Json:
+    """Return a message in parts: the exception's type, and the text with its variable parts marked.
+
+    The mask shows which parts differ from run to run: its literal pieces stand in the title, in their order.
+    """
+    title = plain(title)
+    match = _TYPE.match(title)
+    if match:
+        type_name, title = match[1], title[match.end() :]
+    mask = plain(masked(title))
+    pieces = _MASK.split(mask)
+    parts: list[tuple[str, bool]] = []
+    place = 0
+    for number, piece in enumerate(pieces):
+        start = title.find(piece, place) if piece else (len(title) if number == len(pieces) - 1 else place)
+        if start < 0 or (number == 0 and start > 0):
+            # The mask changed more than whole parts: nothing is marked then.
+            return {"type": type_name, "parts": [(title, False)]}
+        if number and start > place:
+            parts.append((title[place:start], True))
+        parts.append((piece, False))
+        place = start + len(piece)
+    if place < len(title):
+        parts.append((title[place:], False))
+    return {
+        "type": type_name.rpartition(".")[2],
+        "parts": [part for part in parts if part[0]] or [(title or _no_words(type_name), False)],
+    }
+
+
+def _no_words(type_name: str) -> str:
+    return "no message" if type_name else "Failed without a message"
+
+
+def cards_of(
+    findings: Json, failures: Sequence[Json], letters: Callable[[int], str], families: Sequence[Json]
+) -> list[Json]:
+    """Return a card for each reason, those of most tests first; ``letters`` returns the history of a case."""
+    members: dict[str, list[Json]] = {}
+    for row in failures:
+        if row["fingerprint"] is not None:
+            members.setdefault(_hexadecimal(row["fingerprint"]), []).append(row)
+    tests = findings["tests"]
+    newly = Counter(entry["fingerprint"] for entry in tests["newly_failing"])
+    since: dict[str, Json] = {}
+    for entry in tests["still_failing"]:
+        first = entry["since"]
+        known = since.get(entry["fingerprint"])
+        if first is not None and (known is None or first["run"] < known["run"]):
+            since[entry["fingerprint"]] = first
+    has_base = findings["base"] is not None
+    cards = []
+    for reason in findings["reasons"]:
+        fingerprint = reason["fingerprint"]
+        rows = members.get(fingerprint, [])
+        is_new = has_base and reason["is_new"]
+        cards.append(
+            {
+                "fingerprint": fingerprint,
+                "count": reason["count"],
+                "messages": reason["messages"],
+                "is_new": is_new,
+                "new_count": 0 if is_new or not has_base else newly[fingerprint],
+                "since": since.get(fingerprint),
+                "first": reason["since"],
+                "says": says_of(reason["title"]),
+                "phase_word": _PHASES.get(reason["phase"] or "", ""),
+                "place": reason["place"] or "",
+                "rows": rows,
+                "strip": strip_of(merged_letters(letters(row["case"]) for row in rows[:50]), has_now=True)
+                if rows
+                else None,
+                "grid": _grid_of(rows, families),
+                "command": command_for(rows, reason["count"]),
+            }
+        )
+    return cards
+
+
+def lots_of(cards: Sequence[Json], *, has_base: bool) -> list[Json]:
+    """Return the lots of cards: new reasons and older ones; one lot if there is nothing to compare with."""
+    if not has_base:
+        return [{"name": "Failed", "cards": list(cards), "is_new": False}] if cards else []
+    lots = [
+        {"name": "New", "cards": [card for card in cards if card["is_new"]], "is_new": True},
+        {"name": "Failing before", "cards": [card for card in cards if not card["is_new"]], "is_new": False},
+    ]
+    return [lot for lot in lots if lot["cards"]]
+
+
+def groups_by_file(failures: Iterable[Json]) -> list[Json]:
+    """Return failures by file, those of most failures first."""
+    groups: dict[str, list[Json]] = {}
+    for row in failures:
+        groups.setdefault(row["file"] or row["folder"] or "(no file)", []).append(row)
+    return [{"file": file, "rows": rows} for file, rows in sorted(groups.items(), key=lambda item: -len(item[1]))]
+
+
+def _grid_of(rows: Sequence[Json], families: Sequence[Json]) -> Json | None:
+    """Return the grid of the parametrized function to which most tests of a reason belong, one square each."""
+    functions = Counter((row["file"] or "", row["folder"], test_name(row["name"]).function) for row in rows)
+    if not functions:
+        return None
+    (key, count), *_ = functions.most_common(1)
+    family = next((one for one in families if (one["file"], one["folder"], one["function"]) == key), None)
+    if family is None or count < 2 or count * 2 < len(rows):  # noqa: PLR2004 - one square is no grid
+        return None
+    own = {row["id"] for row in rows}
+    head = {"file": key[0], "folder": key[1], "name": key[2]}
+    names = {row["id"]: test_name(row["name"]).parameters for row in rows}
+    cells = [
+        {"id": result, "tone": "fail" if result in own else _TONES[kind], "name": names.get(result, "")}
+        for result, kind in family["cells"]
+    ]
+    first, last = (names.get(cells[place]["id"], "") for place in (0, -1))
+    return {
+        "node": node_id(head),
+        "failed": sum(cell["tone"] == "fail" for cell in cells),
+        "count": family["count"],
+        "range": f"{first} to {last}" if first and last and family["count"] > 1 else "",
+        **reduced_cells(cells),
+    }
+
+
+_TONES: Final = {"fa": "fail", "fl": "flaky", "sk": "skip", "pa": "pass"}
+
+
+def reduced_cells(cells: Sequence[Json]) -> Json:
+    """Return the drawing of a grid: squares that are links while they are few, else one path for each tone."""
+    step = _STEP if len(cells) <= _MAX_LINKED_CELLS else _SMALL_STEP
+    columns, size = int(_GRID_WIDTH / step), step * 0.78
+    lines = -(-len(cells) // columns)
+    height = lines * step
+    places = [(f"{index % columns * step:.1f}", f"{index // columns * step:.1f}") for index in range(len(cells))]
+    drawing: Json = {"height": f"{max(height, 4):.1f}", "size": f"{size:.1f}", "squares": [], "paths": []}
+    if len(cells) <= _MAX_LINKED_CELLS:
+        drawing["squares"] = [{**cell, "x": x, "y": y} for cell, (x, y) in zip(cells, places, strict=True)]
+        return drawing
+    paths: dict[str, list[str]] = {}
+    for cell, (x, y) in zip(cells, places, strict=True):
+        paths.setdefault(cell["tone"], []).append(f"M{x} {y}h{size:.1f}v{size:.1f}h-{size:.1f}z")
+    drawing["paths"] = [(tone, "".join(parts)) for tone, parts in paths.items()]
+    return drawing
+
+
+def command_for(rows: Sequence[Json], count: int) -> str | None:
+    """Return the command that runs some tests of a reason again: by their names, or by their common function."""
+    ids = [node_id(row) for row in rows if row["file"] and str(row["file"]).endswith(".py")]
+    if not ids or any(text.startswith(("-", "@")) for text in ids):
+        return None
+    if len(ids) == count <= _MAX_COMMAND_TESTS:
+        return shlex.join(["pytest", *ids])
+    functions = list(dict.fromkeys(text.partition("[")[0] for text in ids))
+    if len(functions) <= _MAX_COMMAND_TESTS:
+        return shlex.join(["pytest", *functions])
+    files = list(dict.fromkeys(text.partition("::")[0] for text in ids))
+    return shlex.join(["pytest", *files]) if len(files) <= _MAX_COMMAND_TESTS else None
+
+
+def _hexadecimal(fingerprint: int) -> str:
+    return fingerprint.to_bytes(8, "big", signed=True).hex()

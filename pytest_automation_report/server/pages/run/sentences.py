@@ -1,0 +1,181 @@
+"""The verdict of a run and its changes as sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from pytest_automation_report.server.pages.numbers import duration, quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Phrase", "RunCounts", "Tone", "change_sentence", "live_sentence", "verdict"]
+
+Tone: TypeAlias = Literal["fail", "pass", "flaky", "live", "skip"]
+"""Icon and colour of a verdict."""
+
+Phrase: TypeAlias = "tuple[str, str]"
+"""A part of a sentence: its text, and ``b`` if it is emphasised, ``code`` for a name, or nothing."""
+
+SILENT_US: Final = 60_000_000
+"""Time without news after which the sender of an open run is silent, in microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """Numbers that a verdict is made of; ``expected`` is the number of collected tests, None if unknown.
+
+    ``flaky`` passed after a failed attempt and are among ``passed``; ``not_run`` were collected and did not start.
+    """
+
+    total: int
+    failed: int
+    passed: int
+    flaky: int = 0
+    skipped: int = 0
+    not_run: int = 0
+    expected: int | None = None
+    reasons: int = 0
+    is_open: bool = False
+    is_silent: bool = False
+    has_died: bool = False
+
+
+def verdict(counts: RunCounts) -> tuple[str, Tone]:
+    """Return the heading of a run's page and its tone."""
+    if counts.is_open:
+        return _open_verdict(counts)
+    if counts.has_died:
+        expected = max(counts.expected or counts.total + counts.not_run, counts.total)
+        of = f" of {expected:,}" if expected > counts.total else ""
+        return f"The session died after {counts.total:,}{of} test{'s' if expected != 1 else ''}", "fail"
+    if counts.failed:
+        return _failed_verdict(counts), "fail"
+    if counts.passed:
+        return f"{_all(counts.passed)} passed", "pass"
+    if counts.total == 0:
+        return "No test ran", "skip"
+    return f"{_all(counts.total)} skipped" if counts.skipped == counts.total else "No test passed", "skip"
+
+
+def _failed_verdict(counts: RunCounts) -> str:
+    reasons = f", for {quantity(counts.reasons, 'reason')}" if counts.reasons and counts.failed > 1 else ""
+    if counts.failed == counts.total:
+        return f"{_all(counts.total)} failed{reasons}"
+    return f"{counts.failed:,} of {quantity(counts.total, 'test')} failed{reasons}"
+
+
+def _all(number: int) -> str:
+    """Return ``All 7 tests``, or the words for one or two."""
+    return {1: "The only test", 2: "Both tests"}.get(number, f"All {number:,} tests")
+
+
+def _open_verdict(counts: RunCounts) -> tuple[str, Tone]:
+    failed = f", {counts.failed:,} failed" if counts.failed else ""
+    tone: Tone = "flaky" if counts.is_silent else "live"
+    if counts.is_silent and counts.expected is not None and counts.expected > counts.total:
+        return f"{counts.total:,} of {quantity(counts.expected, 'result')} are here{failed}", tone
+    if counts.expected is not None:
+        return f"{counts.total:,} of {quantity(counts.expected, 'test')} ran{failed}", tone
+    if counts.total == 0:
+        return "No test has ended yet", tone
+    return f"{quantity(counts.total, 'test')} ran{failed}", tone
+
+
+def live_sentence(counts: RunCounts, to_go: int | None, branch: str, silent_for: int | None) -> list[Phrase]:
+    """Return the sentence below the verdict of an open run; ``to_go`` and ``silent_for`` are in microseconds."""
+    if silent_for is not None and silent_for >= SILENT_US:
+        return [
+            (f"No news for {duration(silent_for)}", "b"),
+            (". The machine that runs the tests is busy, cut off or gone: results that wait there are sent by", ""),
+            (" automation-report send", "code"),
+            (".", ""),
+        ]
+    sentence: list[Phrase] = []
+    if to_go is not None:
+        on = f" on {branch}" if branch else ""
+        sentence = [(f"About {duration(to_go)} to go", "b"), (f", by the times of the last runs{on}. ", "")]
+    if counts.reasons:
+        sentence.append((f"{quantity(counts.reasons, 'reason')} so far.", ""))
+    return sentence
+
+
+def change_sentence(
+    counts: RunCounts, findings: Mapping[str, Any] | None, base_branch: str, branch: str, longest: int | None
+) -> list[Phrase]:
+    """Return the changes since the base as phrases; ``longest`` is the number of runs that a reason has failed for."""
+    if findings is None:
+        return []
+    if findings["base"] is None:
+        return [*_first_run(counts, branch), *_also(counts)]
+    base = _base_phrases(findings["base"], base_branch, branch)
+    changed = findings["counts"]
+    new_reasons = [reason for reason in findings["reasons"] if reason["is_new"]]
+    older = len(findings["reasons"]) - len(new_reasons)
+    sentence: list[Phrase] = list(base)
+    since = f" since #{findings['base']['run']}{f' on {base_branch}' if base_branch else ''}"
+    if new_reasons and changed["newly_failing"]:
+        is_one = len(new_reasons) == 1
+        sentence += [
+            (f"{quantity(len(new_reasons), 'reason')} {'is' if is_one else 'are'} new", "b"),
+            (f"{since} and {'fails' if is_one else 'fail'} {_tests(sum(r['count'] for r in new_reasons))}.", ""),
+        ]
+    elif changed["newly_failing"]:
+        is_one = changed["newly_failing"] == 1
+        sentence += [
+            (f"{_tests(changed['newly_failing'])} {'fails' if is_one else 'fail'} anew", "b"),
+            (f"{since}.", ""),
+        ]
+    elif counts.failed:
+        sentence += [("Nothing fails anew", "b"), (f"{since}.", "")]
+    if older and counts.failed:
+        runs = f" for up to {quantity(longest, 'run')}" if longest and longest > 1 else " before"
+        noun = "" if new_reasons else f" reason{'s' if older != 1 else ''}"
+        sentence.append((f" {older:,}{noun} {'has' if older == 1 else 'have'} been failing{runs}.", ""))
+    if changed["fixed"]:
+        is_one = changed["fixed"] == 1
+        if counts.failed or sentence != list(base):
+            sentence.append((f" {_tests(changed['fixed'])} {'was' if is_one else 'were'} fixed.", ""))
+        else:
+            sentence += [(f"{_tests(changed['fixed'])} {'is' if is_one else 'are'} fixed", "b"), (f"{since}.", "")]
+    elif not counts.failed and sentence == list(base):
+        sentence += [("No change", "b"), (f"{since}.", "")]
+    return [*sentence, *_also(counts)]
+
+
+def _base_phrases(base: Mapping[str, Any], base_branch: str, branch: str) -> list[Phrase]:
+    """Return a sentence for a base that is not the run before on the same branch."""
+    if base["why"] in {"main branch", "target branch"} and branch and base_branch != branch:
+        return [("No earlier run on ", ""), (branch, "b"), (": compared with ", ""), (base_branch, "b"), (". ", "")]
+    return []
+
+
+def _first_run(counts: RunCounts, branch: str) -> list[Phrase]:
+    on = f" on {branch}" if branch else ""
+    if not counts.total:
+        return []
+    return [(f"The first run of this suite{on}: there is no earlier one to compare it with.", "")]
+
+
+def _also(counts: RunCounts) -> list[Phrase]:
+    """Return the numbers that a verdict without failures leaves out."""
+    parts: list[str] = []
+    if counts.has_died and counts.failed:
+        parts.append(f"{_tests(counts.failed)} failed")
+    if not counts.failed and counts.flaky:
+        parts.append(f"{counts.flaky:,} passed only when {'it was' if counts.flaky == 1 else 'they were'} tried again")
+    if not counts.failed and counts.skipped:
+        parts.append(f"{counts.skipped:,} {'was' if counts.skipped == 1 else 'were'} skipped")
+    if counts.not_run:
+        parts.append(f"{_tests(counts.not_run)} did not run")
+    return [(f" {', '.join(parts)}.", "")] if parts else []
+
+
+def _tests(number: int) -> str:
+    return quantity(number, "test")
+
+
+def words(phrases: Sequence[Phrase]) -> str:
+    """Return a sentence as text."""
+    return "".join(text for text, _ in phrases).strip()

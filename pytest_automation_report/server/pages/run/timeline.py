@@ -1,0 +1,210 @@
+"""The time of a run: shares, lanes of the workers as a drawing, the sentence that names the waste, slowest files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.server.pages.numbers import duration, quantity
+from pytest_automation_report.server.pages.run.names import test_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.run.sentences import Phrase
+
+__all__ = ["SLOWEST_SHOWN", "clock", "lanes_of", "shares_of", "slowest_files", "slowest_tests", "waste_sentence"]
+
+SLOWEST_SHOWN: Final = 10
+"""Tests and files in the lists of the slowest."""
+
+_TONES: Final[Mapping[str, str]] = {"fa": "fail", "fl": "flaky", "sk": "skip", "pa": "pass"}
+_WORDS: Final[Mapping[str, str]] = {"fa": "failed", "fl": "flaky", "sk": "skipped", "pa": "passed"}
+_LEFT, _RIGHT, _WIDTH, _TOP, _LANE, _HEIGHT = 72.0, 1264.0, 1272, 26, 41, 30
+_STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
+_MOST_STEPS: Final = 12
+# Pixels from which the name of a test fits on its block, and width of one character.
+_LABEL_LEAST, _CHARACTER = 50.0, 6.7
+
+
+def clock(microseconds: float) -> str:
+    """Return a time into the run: ``1:05``, with tenths below ten seconds where they matter."""
+    seconds = microseconds / 1_000_000
+    hours, rest = divmod(int(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+
+
+def shares_of(time: Json) -> list[Json]:
+    """Return the four shares of the workers' time, with their part of it in percent."""
+    names = (
+        ("tests", "Tests ran", "of the workers' time"),
+        ("between", "Between tests", "reports, waiting for work"),
+        ("before", "Before the first test", "start, collection"),
+        ("waiting", "Waiting for the last worker", ""),
+    )
+    whole = sum(time[key] for key, *_ in names)
+    return [
+        {"name": name, "time": time[key], "percent": round(100 * time[key] / whole) if whole else 0, "note": note}
+        for key, name, note in names
+    ]
+
+
+def lanes_of(
+    overview: Json, name_of: Callable[[int], str], names: Mapping[int, str], href: Callable[[int], str]
+) -> Json:
+    """Return the drawing of the lanes; ``name_of`` names a thread, ``names`` the tests of long blocks by result."""
+    wall = max(1, overview["wall"])
+    scale = (_RIGHT - _LEFT) / wall
+    seconds = wall / 1_000_000
+    step = next((step for step in _STEPS_S if seconds / step <= _MOST_STEPS), _STEPS_S[-1])
+    ticks = [
+        {"x": f"{_LEFT + number * step * 1_000_000 * scale:.1f}", "text": _tick(number * step, step)}
+        for number in range(int(seconds / step) + 1)
+    ]
+    lanes = []
+    for row, (worker, blocks) in enumerate(zip(overview["workers"], overview["lanes"], strict=True)):
+        top = _TOP + row * _LANE
+        drawn = []
+        for start, end, kind, count, result in blocks:
+            x, width = _LEFT + start * scale, max(1.6, (end - start) * scale - 1.0)
+            words = f"{names[result]}, " if count == 1 and result in names else f"{quantity(count, 'test')}, "
+            drawn.append(
+                {
+                    "x": f"{x:.1f}",
+                    "width": f"{width:.1f}",
+                    "tone": _TONES[kind],
+                    "href": href(result),
+                    "title": f"{words}{_WORDS[kind]}, {duration(end - start)}, from {clock(start)}",
+                    "label": _label(names.get(result, ""), width) if count == 1 else "",
+                    "label_x": f"{x + 5:.1f}",
+                }
+            )
+        end_x = _LEFT + worker["end"] * scale
+        lanes.append(
+            {
+                "name": name_of(worker["thread"]),
+                "top": top,
+                "text_y": top + 19,
+                "blocks": drawn,
+                "setup": f"{max(0.0, worker['start'] * scale - 1):.1f}",
+                "end": clock(worker["end"]),
+                "end_x": f"{min(end_x + 5, _RIGHT - 34):.1f}",
+                "has_end": worker["end"] < wall * 0.97,
+            }
+        )
+    return {
+        "ticks": ticks,
+        "lanes": lanes,
+        "width": _WIDTH,
+        "left": _LEFT,
+        "lane_width": _RIGHT - _LEFT,
+        "lane_height": _HEIGHT,
+        "bottom": _TOP + len(lanes) * _LANE,
+        "height": _TOP + len(lanes) * _LANE + 6,
+        "is_exact": overview["is_exact"],
+        "hidden": overview["worker_count"] - len(lanes),
+    }
+
+
+def small_lanes(overview: Json) -> Json:
+    """Return the lanes of the rail: one path for each tone, at most eight workers."""
+    wall = max(1, overview["wall"])
+    scale = 288 / wall
+    shapes: dict[str, list[str]] = {}
+    workers = list(zip(overview["workers"], overview["lanes"], strict=True))[:8]
+    for row, (worker, blocks) in enumerate(workers):
+        top = row * 13
+        if worker["start"] * scale >= 1:
+            shapes.setdefault("setup", []).append(_box(0, top, worker["start"] * scale))
+        for start, end, kind, _, _ in blocks:
+            shapes.setdefault(_TONES[kind], []).append(_box(start * scale, top, max(0.8, (end - start) * scale)))
+    busy = sum(worker["busy"] for worker, _ in workers)
+    return {
+        "height": max(9, len(workers) * 13 - 4),
+        "rows": [row * 13 for row in range(len(workers))],
+        "paths": [(tone, "".join(boxes)) for tone, boxes in shapes.items()],
+        "busy": round(100 * busy / (wall * len(workers))) if workers else 0,
+        "wall": overview["wall"],
+        "label": f"{quantity(len(workers), 'worker')}, busy for {round(100 * busy / (wall * max(1, len(workers))))} %",
+    }
+
+
+def _box(x: float, y: float, width: float) -> str:
+    return f"M{x:.1f} {y}h{width:.1f}v9h-{width:.1f}z"
+
+
+def waste_sentence(overview: Json, time: Json | None, name_of: Callable[[int], str]) -> list[Phrase]:
+    """Return the sentence that names the largest waste of a run; nothing if there is none worth a sentence."""
+    waste = overview["waste"]
+    if waste and waste.get("name"):
+        sentence: list[Phrase] = [
+            (name_of(waste["worker"]), "code"),
+            (" began ", ""),
+            (waste["name"], "code"),
+            (f" at {clock(waste['start'])} and kept the other workers waiting for {duration(waste['waited'])}", ""),
+        ]
+        saved = 0 if time is None else overview["wall"] - max(time["balanced"], waste["elapsed"] or 0)
+        if saved >= overview["wall"] // 50 and saved > 0:
+            sentence.append((f"; begun first, the run takes up to {duration(min(saved, waste['waited']))} less", ""))
+        return sentence
+    if time is None or not time["workers"]:
+        return []
+    whole = time["tests"] + time["between"] + time["before"] + time["waiting"]
+    for key, words in (
+        ("before", "before the first tests: start of pytest, collection"),
+        ("between", "between tests: reports, waiting for work"),
+        ("waiting", "waiting for the last worker"),
+    ):
+        if whole and time[key] >= whole * 0.3:
+            return [(f"{round(100 * time[key] / whole)} % of the workers' time passed {words}", "")]
+    return []
+
+
+def slowest_tests(overview: Json, medians: Mapping[int, int | None], shown: int = SLOWEST_SHOWN) -> list[Json]:
+    """Return the slowest tests with their share of the slowest and their usual time."""
+    rows: Sequence[Json] = overview["slowest"][:shown]
+    longest = max((row["elapsed"] for row in rows), default=1) or 1
+    return [
+        {
+            **row,
+            "short": test_name(row["name"]),
+            "share": round(100 * row["elapsed"] / longest),
+            "median": medians.get(row["case"]),
+        }
+        for row in rows
+    ]
+
+
+def slowest_files(overview: Json) -> list[Json]:
+    """Return the slowest files by the sum of their tests."""
+    files = sorted(overview["files"], key=lambda entry: -entry["elapsed"])[:SLOWEST_SHOWN]
+    longest = max((entry["elapsed"] for entry in files), default=1) or 1
+    return [
+        {
+            "path": entry["file"] or entry["folder"] or "(no folder)",
+            "elapsed": entry["elapsed"],
+            "share": round(100 * entry["elapsed"] / longest),
+            "count": sum(entry["counts"].values()),
+        }
+        for entry in files
+        if entry["elapsed"]
+    ]
+
+
+def _tick(seconds: float, step: float) -> str:
+    return f"{seconds:.1f} s" if step < 1 else clock(seconds * 1_000_000)
+
+
+def _label(name: str, width: float) -> str:
+    """Return the name of a test cut to the width of its block; empty if it is too narrow."""
+    if width < _LABEL_LEAST or not name:
+        return ""
+    name = name.removeprefix("test_")
+    room = int((width - 10) / _CHARACTER)
+    return name if len(name) <= room else f"{name[: room - 1]}…"
+
+
+def tone_words() -> Mapping[str, Any]:
+    """Return the words of the legend by tone."""
+    return {_TONES[kind]: word for kind, word in _WORDS.items()}

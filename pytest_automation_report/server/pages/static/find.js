@@ -1,0 +1,69 @@
+"use strict";
+
+// Search while one types, and nodes of the tree that open in their place. Without this script a search is a form and a
+// node is a link.
+
+const TYPING_MILLISECONDS = 150;
+
+// Replace the view and the head's numbers by those of another state of the page; its address follows.
+async function showState(address, signal) {
+  const response = await fetch(address, { signal, cache: "no-store" });
+  if (!response.ok) return;
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  for (const selector of ["main .count-line", "main .tabs", "main .view"]) {
+    const shown = document.querySelector(selector);
+    const next = fresh.querySelector(selector);
+    if (!shown || !next) continue;
+    const node = document.adoptNode(next);
+    shown.replaceWith(node);
+    node.dispatchEvent(new Event("page:changed", { bubbles: true }));
+  }
+  history.replaceState(null, "", address);
+}
+
+function findWhileTyping(form) {
+  let timer = 0;
+  let request = new AbortController();
+  const input = form.querySelector("input[type=search]");
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      request.abort();
+      request = new AbortController();
+      const parameters = new URLSearchParams(new FormData(form));
+      if (!input.value.trim()) parameters.delete("q");
+      showState(`${form.getAttribute("action")}?${parameters}`, request.signal).catch((error) => {
+        // A later letter has replaced this search; anything else is an error of the network, and the form still works.
+        if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
+      });
+    }, TYPING_MILLISECONDS);
+  });
+}
+
+async function openNode(node) {
+  const branch = node.parentElement;
+  const below = branch.querySelector(":scope > .below");
+  if (below) {
+    below.hidden = !below.hidden;
+    node.setAttribute("aria-expanded", String(!below.hidden));
+    return;
+  }
+  const response = await fetch(node.dataset.branch, { cache: "no-store" });
+  if (!response.ok) { location.href = node.href; return; }
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  const rows = document.createElement("div");
+  rows.className = "below";
+  rows.append(...fresh.body.childNodes);
+  branch.append(document.adoptNode(rows));
+  node.setAttribute("aria-expanded", "true");
+  rows.dispatchEvent(new Event("page:changed", { bubbles: true }));
+}
+
+document.addEventListener("click", (event) => {
+  const node = event.target instanceof Element ? event.target.closest("a[data-branch]") : null;
+  if (!node || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+  event.preventDefault();
+  openNode(node).catch(() => { location.href = node.href; });
+});
+
+for (const form of document.querySelectorAll("form[data-find]")) findWhileTyping(form);

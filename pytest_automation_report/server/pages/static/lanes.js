@@ -1,0 +1,63 @@
+"use strict";
+
+// Zoom into the lanes of a run's workers: + and - keep the middle, a drag shows the stretch that was drawn over.
+
+for (const lanes of document.querySelectorAll("[data-lanes]")) {
+  const svg = lanes.querySelector("svg");
+  const [left, top, width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
+  let from = left;
+  let shown = width;
+  let drag = null;
+  let wasDragged = false;
+
+  const show = (start, size) => {
+    shown = Math.min(width, Math.max(width / 400, size));
+    from = Math.min(left + width - shown, Math.max(left, start));
+    svg.setAttribute("viewBox", `${from} ${top} ${shown} ${height}`);
+    // Only the time is stretched: letters would be, too.
+    svg.setAttribute("preserveAspectRatio", shown < width ? "none" : "xMidYMid");
+    lanes.classList.toggle("zoomed", shown < width);
+    svg.style.setProperty("height", "");
+  };
+  const place = (event) => {
+    const box = svg.getBoundingClientRect();
+    return from + ((event.clientX - box.left) / box.width) * shown;
+  };
+  const zoom = (factor, middle = from + shown / 2) => {
+    const size = shown * factor;
+    show(middle - ((middle - from) / shown) * size, size);
+  };
+
+  svg.addEventListener("pointerdown", (event) => { if (event.button === 0) { drag = place(event); wasDragged = false; } });
+  svg.addEventListener("pointermove", (event) => {
+    if (drag !== null && Math.abs(place(event) - drag) > shown / 100) wasDragged = true;
+  });
+  svg.addEventListener("pointerup", (event) => {
+    const end = place(event);
+    if (drag !== null && wasDragged) show(Math.min(drag, end), Math.abs(end - drag));
+    drag = null;
+  });
+  // A drag that ends on a block must not open its test.
+  svg.addEventListener("click", (event) => { if (wasDragged) event.preventDefault(); wasDragged = false; }, true);
+  svg.addEventListener("dragstart", (event) => event.preventDefault());
+
+  const buttons = document.createElement("div");
+  buttons.className = "btns zoom";
+  const actions = [["+", "Zoom in (+)", () => zoom(0.5)], ["−", "Zoom out (-)", () => zoom(2)], ["All", "Show the whole run (0)", () => show(left, width)]];
+  for (const [text, title, action] of actions) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn low";
+    button.textContent = text;
+    button.title = title;
+    button.addEventListener("click", action);
+    buttons.append(button);
+  }
+  lanes.prepend(buttons);
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
+    if (event.key === "+") zoom(0.5);
+    else if (event.key === "-") zoom(2);
+    else if (event.key === "0") show(left, width);
+  });
+}

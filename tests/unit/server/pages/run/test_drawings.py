@@ -1,0 +1,170 @@
+"""Strips, names, marked messages, grids and lanes: values of small drawings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_automation_report.server.pages.run.changes import failing_runs, percent
+from pytest_automation_report.server.pages.run.names import class_path, common_phrase, node_id, test_name
+from pytest_automation_report.server.pages.run.reasons import command_for, reduced_cells, says_of
+from pytest_automation_report.server.pages.run.strips import letters_at, merged_letters, strip_of
+from pytest_automation_report.server.pages.run.timeline import clock, lanes_of, shares_of, waste_sentence
+
+
+def test_a_strip_shows_each_outcome_by_height_and_words() -> None:
+    """One path for each tone, the newest run at the right with a mark below it; runs before the test are left out."""
+    strip = strip_of("..ppfr", has_now=True)
+    assert strip is not None
+    assert strip.label == "last 4 runs: 2 passed, 1 failed, 1 flaky"
+    assert dict(strip.paths) == {
+        "pass": "M0 10h4v8h-4zM6 10h4v8h-4z",
+        "fail": "M12 1h4v17h-4z",
+        "flaky": "M18 5h4v13h-4z",
+        "now": "M18 21h4v2h-4z",
+    }
+    assert strip.width == 22
+    assert strip_of("") is strip_of("...") is None
+
+
+def test_histories_end_with_the_run_of_the_page() -> None:
+    """Later runs are cut off, runs without the test are dots, several tests show their worst outcome."""
+    assert letters_at("ppf", 9, 9) == "ppf"
+    assert letters_at("ppf", 9, 8) == "pp"
+    assert letters_at("ppf", 9, 11) == "ppf.."
+    assert merged_letters(["ppp", "pf", "r"]) == "ppf"
+    assert merged_letters([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("test_a", ("test_a", "")),
+        ("test_a[1-x[y]]", ("test_a", "[1-x[y]]")),
+        ("shop.cart.total", ("shop.cart.total", "")),
+        ("a list [of words] in a sentence", ("a list [of words] in a sentence", "")),
+    ],
+)
+def test_parameters_stand_apart_from_the_function(name: str, parts: tuple[str, str]) -> None:
+    """Brackets at the end of a name are its parameters."""
+    assert (test_name(name).function, test_name(name).parameters) == parts
+
+
+def test_a_node_id_is_made_of_file_classes_and_name() -> None:
+    """It is what a terminal shows; without a file the folder stands in its place."""
+    row = {"file": "tests/a/test_b.py", "folder": "tests.a.test_b.TestC.TestD", "name": "test_e[1]"}
+    assert node_id(row) == "tests/a/test_b.py::TestC::TestD::test_e[1]"
+    assert class_path(row["file"], row["folder"]) == "TestC.TestD"
+    assert node_id({**row, "file": None}) == "tests.a.test_b.TestC.TestD.test_e[1]"
+
+
+def test_a_misspelled_word_finds_the_nearest_one() -> None:
+    """Words of names count, too; a word that is far from all finds none."""
+    assert common_phrase(["tests/test_gateway.py", "harbour"], "gatway") == "gateway"
+    assert common_phrase(["tests/test_gateway.py"], "elephant") is None
+
+
+@pytest.mark.parametrize(
+    ("title", "type_name", "type_shown", "variable"),
+    [
+        ("RadioError: radio gateway 10.0.4.17:9031 refused", "", "RadioError", ["10.0.4.17", "9031"]),
+        ("shop.errors.RadioError: no answer", "", "RadioError", []),
+        ("assert 1260 == (8 * 180)", "AssertionError", "AssertionError", ["1260", "8", "180"]),
+        ("plain words", "", "", []),
+    ],
+)
+def test_variable_parts_of_a_message_are_marked(
+    title: str, type_name: str, type_shown: str, variable: list[str]
+) -> None:
+    """The parts that differ from run to run are marked, and together the parts are the whole message."""
+    message = says_of(title, type_name)
+    assert message["type"] == type_shown
+    assert [text for text, is_variable in message["parts"] if is_variable] == variable
+    assert title.endswith("".join(text for text, _ in message["parts"]))
+
+
+def test_a_failure_without_a_message_has_words() -> None:
+    """A reason is never an empty heading."""
+    assert says_of("", "KeyError")["parts"] == [("no message", False)]
+    assert says_of("")["parts"] == [("Failed without a message", False)]
+
+
+def test_a_small_grid_has_links_and_a_large_one_has_paths() -> None:
+    """Squares are links while they are few; 300 of them are one path for each tone."""
+    few = reduced_cells([{"id": n, "tone": "fail" if n < 15 else "pass", "name": ""} for n in range(18)])
+    assert [square["id"] for square in few["squares"]] == list(range(18))
+    many = reduced_cells([{"id": n, "tone": "fail" if n < 15 else "pass", "name": ""} for n in range(300)])
+    assert not many["squares"]
+    assert {tone: path.count("M") for tone, path in many["paths"]} == {"fail": 15, "pass": 285}
+
+
+def test_the_command_of_a_reason_names_tests_functions_or_files() -> None:
+    """Few tests are named one by one, many by their function; too many files or no file give no command."""
+    rows = [{"file": "t.py", "folder": "t", "name": f"test_a[{n}]"} for n in range(9)]
+    assert command_for(rows[:2], 2) == "pytest 't.py::test_a[0]' 't.py::test_a[1]'"
+    assert command_for(rows, 300) == "pytest t.py::test_a"
+    assert command_for([{**rows[0], "file": None}], 1) is None
+    assert command_for([{**rows[0], "file": "-k.py"}], 1) is None
+    spread = [{"file": f"t{n}.py", "folder": f"t{n}", "name": f"test_{n}"} for n in range(9)]
+    assert command_for(spread, 9) is None
+
+
+def test_changes_of_time_are_percentages() -> None:
+    """With a sign, and with the runs that a fixed test had failed for."""
+    assert percent(21_400_000, 9_100_000) == "+135 %"
+    assert percent(5, 10) == "−50 %"  # noqa: RUF001 - a minus
+    assert failing_runs("pffsfp") == 3
+    assert failing_runs("ppp") == 0
+
+
+def _overview() -> dict[str, Any]:
+    second = 1_000_000
+    return {
+        "wall": 20 * second,
+        "is_exact": True,
+        "worker_count": 3,
+        "workers": [{"thread": 5, "start": second, "end": 20 * second, "tests": 2, "busy": 19 * second, "position": 1}],
+        "lanes": [[[second, 11 * second, "pa", 1, 71], [11 * second, 20 * second, "fa", 8, 72]]],
+        "waste": {"worker": 5, "result": 71, "start": second, "waited": 9 * second, "name": "test_slow", "elapsed": 10},
+    }
+
+
+def test_lanes_are_drawn_to_scale() -> None:
+    """Each block has its place, its words and its link; long ones have their name; others are counted."""
+    drawing = lanes_of(
+        _overview(), lambda thread: f"gw{thread}", {71: "test_slow"}, lambda result: f"/results/{result}"
+    )
+    (lane,) = drawing["lanes"]
+    assert lane["name"] == "gw5"
+    first, second = lane["blocks"]
+    assert (first["title"], first["label"]) == ("test_slow, passed, 10.0 s, from 0:01", "slow")
+    assert (second["title"], second["tone"], second["href"]) == (
+        "8 tests, failed, 9.00 s, from 0:11",
+        "fail",
+        "/results/72",
+    )
+    assert float(second["x"]) == pytest.approx(float(first["x"]) + float(first["width"]) + 1.0, abs=0.2)
+    assert drawing["hidden"] == 2
+    assert [tick["text"] for tick in drawing["ticks"]][:3] == ["0:00", "0:02", "0:04"]
+
+
+def test_the_waste_of_a_run_is_named() -> None:
+    """The test that kept the others waiting, or the largest share that is not tests."""
+    overview = _overview()
+    time = {"workers": [1], "tests": 60, "between": 2, "before": 38, "waiting": 0, "balanced": 9_000_000}
+    text = "".join(part for part, _ in waste_sentence(overview, time, lambda thread: f"gw{thread}"))
+    assert text == (
+        "gw5 began test_slow at 0:01 and kept the other workers waiting for 9.00 s; begun first, the run takes up to"
+        " 9.00 s less"
+    )
+    overview["waste"] = None
+    text = "".join(part for part, _ in waste_sentence(overview, time, str))
+    assert text == "38 % of the workers' time passed before the first tests: start of pytest, collection"
+    assert waste_sentence(overview, {**time, "before": 2}, str) == []
+    assert [share["percent"] for share in shares_of(time)] == [60, 2, 38, 0]
+
+
+def test_a_time_into_a_run_is_short() -> None:
+    """Minutes and seconds, hours only if there are any."""
+    assert [clock(seconds * 1_000_000) for seconds in (0.4, 65, 3725)] == ["0:00", "1:05", "1:02:05"]

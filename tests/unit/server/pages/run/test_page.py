@@ -1,0 +1,385 @@
+"""The page of a run: what failed, why and since when, what changed, where the time went."""
+
+from __future__ import annotations
+
+import re
+import time
+from html import unescape
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, READ_LENGTH
+from pytest_automation_report.server.store.maintenance import remove_run
+from pytest_automation_report.server.store.overview import overview
+from pytest_automation_report.server.store.tables import RunOverviewRow
+from support.service import SECOND, a_test
+from support.website import Site, failing
+
+if TYPE_CHECKING:
+    from pytest_automation_report.api.models import Json
+
+FILE = {"file": "tests/test_cart.py", "folder": "tests.test_cart"}
+
+
+def names(html: str) -> list[str]:
+    """Return the tests of a list or tree, in their order."""
+    rows = re.findall(r'<a class="leaf".*?</a>', html, re.DOTALL)
+    return [unescape(re.sub(r"<[^>]*>", "", re.findall(r"<code>(.*?)</code>", row)[0])) for row in rows]
+
+
+def nodes(html: str) -> list[str]:
+    """Return the nodes of the tree, in their order, each as a reader sees it."""
+    found = re.findall(r'<a class="node".*?<span class="name">(.*?)</span><span class="col-strip">', html, re.DOTALL)
+    return [unescape(re.sub(r"<[^>]*>", "", node)) for node in found]
+
+
+def chips(html: str) -> dict[str, str]:
+    """Return the numbers of the chips by their words."""
+    found = re.findall(r'<a class="chip"[^>]*>(.*?)</a>', html, re.DOTALL)
+    return dict(re.sub(r"<[^>]*>", "", chip).strip().rsplit(" ", 1) for chip in found)
+
+
+def links(html: str) -> list[str]:
+    return [unescape(link) for link in re.findall(r'href="([^"]*)"', html)]
+
+
+def field(name: str, value: str) -> Json:
+    return {"type": 1, "name": name, "value": value}
+
+
+def on(branch: str, *more: Json, commit: str = "") -> dict[str, Any]:
+    return {"fields": [field("Branch", branch), *([field("Commit", commit)] if commit else []), *more]}
+
+
+def parameters(count: int, failed: int = 0, message: str = "assert 90 == 89") -> list[Json]:
+    """Return the tests of a parametrized function, of which the first ones fail."""
+    return [
+        (failing if number < failed else a_test)(
+            number, name=f"test_price[{number}]", **FILE, **({"message": message} if number < failed else {})
+        )
+        for number in range(count)
+    ]
+
+
+def test_failures_stand_by_reason_and_new_ones_first(site: Site) -> None:
+    """Two runs: one reason is new, one has been failing; each card has place, number, since, code, grid and command."""
+    steady = [failing(90 + number, message="KeyError: 'id'", **FILE) for number in range(2)]
+    site.run_of(*parameters(18), *steady, **on("main", commit="a" * 40))
+    run = site.run_of(*parameters(18, 15), *steady, **on("main", commit="b" * 40))
+    html, text = site.shown(f"/runs/{run}"), site.text(f"/runs/{run}")
+    assert "<h1>17 of 20 tests failed, for 2 reasons</h1>" in html
+    assert "1 reason is new since #1 on main and fails 15 tests. 1 has been failing for up to 2 runs." in text
+    assert re.findall(r"<h2>(New|Failing before|Flaky)</h2>", html) == ["New", "Failing before"]
+    first, second = re.findall(r'<details class="cause" id="reason-[0-9a-f]{16}".*?</details>', html, re.DOTALL)
+    assert "data-scope open>" in first
+    assert "data-scope>" in second
+    assert "<var>90</var> == <var>89</var>" in first
+    assert "<code>tests/test_cart.py:29</code> in <code>test_discount</code>" in first
+    assert '<span class="badge new">New</span>' in first
+    assert "since #1" in second
+    assert '<span class="hit" data-n="29">' in first
+    assert "15 of its 18 parameters" in first
+    assert first.count('class="fail" x=') == 15
+    assert "pytest tests/test_cart.py::test_price</code>" in first
+    assert f"/runs/{run}?view=tests&reason={second[27:].partition('-')[2][:16]}" not in links(first)
+    assert "last 2 runs: 1 passed, 1 failed" in first
+    assert f"pytest --automation-report-rerun-failed={run}" in text
+    assert text.count("Only what is new") == 1
+
+
+def test_failures_stand_by_file_or_as_one_list_and_as_text(site: Site) -> None:
+    """The same failures in other arrangements; the text has one section for each reason, as Markdown."""
+    run = site.run_of(failing(0, **FILE), failing(1, file="tests/b.py", folder="tests.b"), a_test(2))
+    by_file = site.shown(f"/runs/{run}?group=file")
+    assert re.findall(r"<h2><code>(.*?)</code></h2>", by_file) == ["tests/test_cart.py", "tests/b.py"]
+    assert site.shown(f"/runs/{run}?group=none").count('<a class="member"') == 2
+    answer = site.get(f"/runs/{run}/failures.txt")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert answer.text.startswith("# 2 of 3 tests failed, for 1 reason.")
+    assert "tests/test_cart.py::test_0" in answer.text
+    assert "tests/test_cart.py:29" in answer.text
+
+
+def test_many_reasons_have_pages(site: Site) -> None:
+    """At most 20 reasons, those of most tests first; the rest is behind a link that leads to it."""
+    words = [f"KeyError: 'key {chr(97 + number)}'" for number in range(23)]
+    run = site.run_of(*(failing(number, message=word, **FILE) for number, word in enumerate(words)))
+    html = site.shown(f"/runs/{run}")
+    assert html.count('<details class="cause"') == 20
+    assert "3 more reasons fail 3 tests." in site.text(f"/runs/{run}")
+    assert f"/runs/{run}?page=2" in links(html)
+    assert site.shown(f"/runs/{run}?page=2").count('<details class="cause"') == 3
+
+
+def test_a_run_without_failures_says_so_and_what_is_worth_a_look(site: Site) -> None:
+    """Flaky tests stand in a green run with their evidence; without any the page leads to the list of tests."""
+    site.run_of(failing(0), a_test(1), **on("main"))
+    run = site.run_of(a_test(0), a_test(1, fields=[field("Attempts", "3")]), a_test(2, "skipped"), **on("main"))
+    text = site.text(f"/runs/{run}")
+    assert "Both tests passed 1 test is fixed since #1 on main." in text
+    assert "1 passed only when it was tried again, 1 was skipped." in text
+    assert "Worth a look" in text
+    assert "passed on attempt 3 of 3" in text
+    assert chips(site.shown(f"/runs/{run}"))["Flaky"] == "1"
+    green = site.run_of(a_test(0), a_test(1), source="green")
+    assert nodes(site.shown(f"/runs/{green}")) or names(site.shown(f"/runs/{green}"))
+    assert "The first run of this suite" in site.text(f"/runs/{green}")
+
+
+def test_tests_are_a_tree_whose_nodes_are_links(site: Site) -> None:
+    """Folders, files, classes, functions and parameters, failures first; an open node has its rows below it."""
+    run = site.run_of(
+        a_test(1, file="tests/api/v1/test_x.py", folder="tests.api.v1.test_x"),
+        a_test(2, file="tests/api/v1/test_y.py", folder="tests.api.v1.test_y"),
+        a_test(3, file="tests/test_a.py", folder="tests.test_a.TestA"),
+        failing(4, **FILE),
+        *[a_test(10 + number, name=f"test_price[{number}]", **FILE) for number in range(3)],
+    )
+    path = f"/runs/{run}?view=tests"
+    assert nodes(site.shown(path)) == ["tests/test_cart.py", "tests / api / v1 / 2 files", "tests/test_a.py"]
+    opened = f"{path}&open=tests%2Ftest_cart.py"
+    assert opened in links(site.shown(path))
+    html = site.shown(opened)
+    assert names(html) == ["test_4"]
+    assert nodes(html)[:2] == ["tests/test_cart.py", "test_price 3 parameters"]
+    function = f"{opened}%3A%3Atest_price"
+    assert function in links(html)
+    assert names(site.shown(function)) == ["test_4", "0", "1", "2"]
+    fragment = site.shown(f"/runs/{run}/branch?view=tests&open=tests%2Fapi%2Fv1%2F")
+    assert "<html" not in fragment
+    assert nodes(fragment) == ["test_x.py", "test_y.py"]
+    classes = site.shown(f"/runs/{run}/branch?open=tests/test_a.py")
+    assert nodes(classes) == ["TestA"]
+    assert names(site.shown(f"/runs/{run}/branch?open=tests/test_a.py::TestA")) == ["test_3"]
+    slowest = site.shown(f"{path}&sort=ran")
+    assert nodes(slowest)[0] == "tests / api / v1 / 2 files"
+
+
+def test_tests_without_a_file_stand_by_their_folder(site: Site) -> None:
+    """Results of other tools have no file: their folder is the node."""
+    run = site.run_of(a_test(0, folder="com.example.Cart"), a_test(1, folder="com.example.Order"))
+    html = site.shown(f"/runs/{run}?view=tests")
+    assert nodes(html) == ["com.example.Cart", "com.example.Order"]
+    assert names(site.shown(f"/runs/{run}?view=tests&open=com.example.Order")) == ["test_1"]
+
+
+def test_a_list_is_filtered_and_searched_by_its_address(site: Site) -> None:
+    """Names, files, messages and node ids are found, filters are combined, chips have the numbers of the matches."""
+    tests = [
+        failing(0, message="connection refused", file="a/test_a.py", folder="a.test_a.TestX"),
+        a_test(1, name="test_1[x-y]", file="a/test_a.py", folder="a.test_a.TestX"),
+        a_test(2, folder="b%_"),
+        a_test(3, fields=[field("Attempts", "2")]),
+    ]
+    run = site.run_of(*tests)
+
+    def shown(query: str) -> list[str]:
+        return names(site.shown(f"/runs/{run}?view=tests&group=none&{query}"))
+
+    assert shown("status=3") == ["test_0"]
+    assert shown("status=2,3") == ["test_0", "test_1[x-y]", "test_2", "test_3"]
+    assert shown("status=flaky") == ["test_3"]
+    assert shown("q=REFUSED") == ["test_0"]
+    assert shown("q=a/test_a.py") == ["test_0", "test_1[x-y]"]
+    assert shown("q=a/test_a.py::TestX::test_1[x-y]") == ["test_1[x-y]"]
+    assert shown("q=a/test_a.py::TestX") == []
+    assert shown("q=a/test_a.py::TestX::test_") == ["test_0", "test_1[x-y]"]
+    assert shown("q=%25_") == ["test_2"]
+    assert shown("folder=b%25_") == ["test_2"]
+    assert shown("sort=ran") == ["test_0", "test_1[x-y]", "test_2", "test_3"]
+    found = site.shown(f"/runs/{run}?q=test_a")
+    assert chips(found) == {"Failed": "1", "Flaky": "0", "Passed": "1"}
+    assert f"/runs/{run}?view=tests&status=2%2C3&q=test_a" in links(site.shown(f"/runs/{run}?status=3&q=test_a"))
+    nothing = site.text(f"/runs/{run}?q=refuse d")
+    assert "No test has “refuse d” in its name, message or file" in nothing
+    assert "refused is in 1." in site.text(f"/runs/{run}?q=refusd")
+
+
+def test_pages_of_a_list_have_each_test_once(site: Site) -> None:
+    """Turning pages shows every test, failures first, whatever their statuses, with a search or without."""
+    statuses = ("passed", "failed", "passed", "skipped")
+    run = site.run_of(*(a_test(number, statuses[number % 4]) for number in range(2 * PAGE_ROWS + 20)))
+    path = f"/runs/{run}?view=tests&group=none"
+    pages = [names(site.shown(f"{path}&page={number}")) for number in (1, 2, 3)]
+    assert [len(page) for page in pages] == [PAGE_ROWS, PAGE_ROWS, 20]
+    assert pages[0][:2] == ["test_1", "test_5"]
+    assert len({name for page in pages for name in page}) == 2 * PAGE_ROWS + 20
+    assert [names(site.shown(f"{path}&q=test_&page={number}")) for number in (1, 2, 3)] == pages
+    assert "Page 3 of 3" in site.text(f"{path}&page=3")
+    assert "No matching tests" in site.text(f"{path}&page=4")
+
+
+def test_slowest_tests_come_first_if_asked(site: Site) -> None:
+    """In a list, and in the tree by the sum of a file's tests."""
+    tests = [
+        a_test(0, elapsed=2_000, **FILE),
+        a_test(1, elapsed=9_000, file="tests/b.py", folder="tests.b"),
+        a_test(2, file="tests/b.py", folder="tests.b"),
+    ]
+    run = site.run_of(*tests)
+    assert names(site.shown(f"/runs/{run}?view=tests&group=none&sort=slowest")) == ["test_1", "test_0", "test_2"]
+    assert nodes(site.shown(f"/runs/{run}?view=tests&sort=slowest")) == ["tests/b.py", "tests/test_cart.py"]
+
+
+def test_changes_are_lists_against_a_base_that_one_chooses(site: Site) -> None:
+    """Six counts, lists with before and now; another base changes them; one of another suite is refused."""
+    first = site.run_of(failing(0), failing(1), a_test(2), a_test(3), a_test(7), a_test(8), **on("main"))
+    site.run_of(failing(0), a_test(1), a_test(2), a_test(3), a_test(7), **on("main"))
+    run = site.run_of(a_test(0), failing(1), failing(2), a_test(4), a_test(3, "skipped"), a_test(7), **on("main"))
+    text = site.text(f"/runs/{run}?view=changes")
+    assert re.search(r"2 newly failing 1 fixed 0 still failing 0 slower 1 new tests 0 gone 1 newly skipped", text)
+    assert "had failed for 2 runs" in text
+    html = site.shown(f"/runs/{run}?view=changes&base={first}")
+    assert re.search(r"1 newly failing 1 fixed 1 still failing", site.text(f"/runs/{run}?view=changes&base={first}"))
+    assert re.findall(r"<h2>(.*?)</h2>", html) == ["Newly failing", "Fixed", "New tests", "Gone", "Newly skipped"]
+    only = site.shown(f"/runs/{run}?view=changes&change=fixed")
+    assert re.findall(r"<h2>(.*?)</h2>", only) == ["Fixed"]
+    assert names(site.shown(f"/runs/{run}?change=newly_failing")) == ["test_1", "test_2"]
+    other = site.run_of(a_test(), source="other")
+    assert site.get(f"/runs/{run}?base={other}").status_code == 422
+    assert site.get(f"/runs/{run}?base=999").status_code == 404
+    assert "Nothing to compare with" in site.text(f"/runs/{other}?view=changes")
+
+
+def test_the_first_run_of_a_branch_is_compared_with_the_main_branch(site: Site) -> None:
+    """The page says so, and its strips go on with the history of the main branch."""
+    for _ in range(3):
+        site.run_of(a_test(0), a_test(1), **on("main"))
+    run = site.run_of(failing(0), a_test(1), **on("fix/rounding"))
+    text = site.text(f"/runs/{run}")
+    assert "No earlier run on fix/rounding : compared with main . 1 reason is new since #3 on main" in text
+    assert "last 3 runs: 3 passed" in site.shown(f"/runs/{run}")
+
+
+def test_time_is_shown_by_share_worker_test_and_file(site: Site) -> None:
+    """Lanes have one block for a long test; only starts that the client sent are exact, and the page says so."""
+    run = site.service.new_run()
+    start = site.service.clock.now
+    for worker, started in (("gw0", 0), ("gw1", 2)):
+        fields = [field("Worker", worker)]
+        thread = site.service.new_thread(run, fields=fields, session_started=start - SECOND)
+        test = a_test(started, elapsed=(8 if started else 1) * SECOND, started=(1 + started) * SECOND, **FILE)
+        site.service.append(thread, test, elapsed_observed=11 * SECOND, elapsed_computed=test["elapsed"])
+        site.service.post(f"/automation/runs/threads/{thread}/complete", {})
+    site.service.clock.now += 10 * SECOND
+    site.service.post(f"/automation/runs/{run}/complete", {})
+    html, text = site.shown(f"/runs/{run}?view=time"), site.text(f"/runs/{run}?view=time")
+    for word in ("Tests ran", "Between tests", "Before the first test", "Waiting for the last worker"):
+        assert word in text, word
+    assert "gw1 began test_2 at 0:03 and kept the other workers waiting for 8.00 s" in text
+    assert "<title>test_2, passed, 8.00 s, from 0:03</title>" in html
+    assert "Starts are about right" not in text
+    assert "tests/test_cart.py" in text
+    about = site.run_of(a_test(0, elapsed=SECOND), source="other")
+    assert "Starts are about right" in site.text(f"/runs/{about}?view=time")
+    assert "No test of this run has a duration." in site.text(f"/runs/{site.run_of(source='none')}?view=time")
+
+
+def test_details_say_where_it_ran_and_whether_everything_arrived(site: Site) -> None:
+    """Fields, links, files, threads; collected and reported tests are compared."""
+    fields = [field("Python", "3.13.1"), field("Collected", "3")]
+    files = [{"name": "coverage.xml", "url": "https://files.example.com/c.xml", "size": 214_000}]
+    job = [{"name": "CI job", "url": "https://ci.example.com/7"}]
+    run = site.run_of(a_test(0), a_test(1), fields=fields, artifacts=files, links=job, tags=["nightly"])
+    text = site.text(f"/runs/{run}?view=details")
+    for word in (
+        "Python 3.13.1",
+        "Collected 3",
+        "Reported 2",
+        "1 missing",
+        "gw0 2",
+        "coverage.xml",
+        "214 kB",
+        "CI job",
+    ):
+        assert word in text, word
+    assert "https://files.example.com/c.xml" in links(site.shown(f"/runs/{run}?view=details"))
+    whole = site.run_of(*map(a_test, range(3)), fields=fields)
+    assert "all arrived" in site.text(f"/runs/{whole}?view=details")
+
+
+def test_a_session_that_died_says_so(site: Site) -> None:
+    """The heading has the number of results, the sentence the tests that did not run."""
+    fields = [field("Session", "pytest died before the session ended"), field("Not run", "1214")]
+    run = site.run_of(a_test(0), failing(1), fields=fields)
+    text = site.text(f"/runs/{run}")
+    assert "The session died after 2 of 1,216 tests" in text
+    assert "1 test failed, 1,214 tests did not run." in text
+    assert "Not run" in text
+
+
+def test_an_open_run_shows_its_progress_and_answers_without_news_in_one_read(site: Site) -> None:
+    """How many of how many, what runs now; 304 until something changes; news wait in a pill; the end is said."""
+    # The clock of a page is that of the machine.
+    site.service.clock.now = time.time_ns() // 1000
+    run = site.service.new_run(fields=[field("Collected", "4"), field("Branch", "main")])
+    thread = site.service.new_thread(run, session_started=site.service.clock.now)
+    running = [{"key": "key3", "name": "test_3[x]", "folder": "tests.a", "since": 0}]
+    site.service.append(thread, a_test(0), a_test(1), running=running)
+    html = site.shown(f"/runs/{run}")
+    assert "<h1>2 of 4 tests ran</h1>" in html
+    assert "● 2/4 · a-source #1" in html
+    assert "Running now" in html
+    assert "test_3" in site.text(f"/runs/{run}")
+    live = unescape(re.findall(r'data-live="([^"]*)"', html)[0])
+    first = site.get(live)
+    assert "new failure" not in first.text
+    again = site.get(live, If_None_Match=first.headers["ETag"])
+    assert (again.status_code, again.content) == (304, b"")
+    site.service.append(thread, failing(2))
+    changed = site.get(live, If_None_Match=first.headers["ETag"])
+    assert changed.status_code == 200
+    assert "<html" not in changed.text
+    assert "3 of 4 tests ran, 1 failed" in changed.text
+    assert "1 new failure below" in changed.text
+    assert 'data-open="true"' in changed.text
+    site.service.post(f"/automation/runs/{run}/complete", {})
+    assert 'data-open="false"' in site.get(live).text
+    assert 'data-live=""' in site.shown(f"/runs/{run}")
+    assert site.get("/runs/99/live").status_code == 404
+
+
+def test_a_silent_sender_says_so(site: Site) -> None:
+    """An open run without news for a minute names the command that sends results that wait somewhere."""
+    run = site.run_of(a_test(0), is_open=True, fields=[field("Collected", "9")])
+    # The clock of the test's store stands in 2023: for the page the run has been silent for years.
+    text = site.text(f"/runs/{run}")
+    assert "1 of 9 results are here" in text
+    assert "automation-report send" in text
+
+
+def test_an_overview_is_stored_once_and_removed_with_its_run(site: Site) -> None:
+    """That of an open run is computed each time; that of a completed one is read, and does not outlive the run."""
+    store = site.service.store
+
+    def stored() -> int:
+        return store.read(lambda reader: RunOverviewRow.select().count(reader.database))
+
+    run = site.run_of(a_test(0), is_open=True)
+    assert len(overview(store, run)["files"]) == 1
+    assert stored() == 0
+    site.service.post(f"/automation/runs/{run}/complete", {})
+    first = overview(store, run)
+    assert stored() == 1
+    assert overview(store, run) == first
+    assert store.write(lambda writer: remove_run(run, writer)) == 1
+    assert stored() == 0
+
+
+def test_long_fields_are_only_on_the_page_of_their_test(site: Site) -> None:
+    """The card of a reason does without the code of a test with more fields than clients send."""
+    long = {"type": 4, "name": "Output", "value": "x" * READ_LENGTH}
+    test = failing(1)
+    run = site.run_of({**test, "fields": [*test["fields"], long]})
+    html = site.shown(f"/runs/{run}")
+    assert "<var>90</var> == <var>89</var>" in html
+    assert 'class="hit"' not in html
+
+
+@pytest.mark.parametrize("view", ["failures", "tests", "changes", "time", "details"])
+def test_each_view_of_an_empty_run_can_be_read(site: Site, view: str) -> None:
+    """A run without results, open or not, has a sentence in each view."""
+    for is_open in (True, False):
+        run = site.run_of(is_open=is_open)
+        assert len(site.text(f"/runs/{run}?view={view}")) > 100

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_automation_report.server.pages.assets import asset_path
+from support.service import a_test
+
+if TYPE_CHECKING:
+    from support.website import Site
+
+
+@pytest.mark.parametrize("accepted", ["gzip", "deflate, gzip;q=1.0, *;q=0.5", "gzip, br, zstd", "GZIP"])
+def test_a_page_is_compressed_for_browsers_that_take_it(site: Site, accepted: str) -> None:
+    """The compressed page is the page, and caches learn that there are two forms of it."""
+    site.run_of(*map(a_test, range(50)))
+    plain = site.get("/runs/1")
+    packed = site.get("/runs/1", Accept_Encoding=accepted)
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["vary"] == "Accept-Encoding"
+    assert packed.headers["content-length"] == str(len(packed.content))
+    assert gzip.decompress(packed.content) == plain.content
+    assert len(packed.content) < len(plain.content) / 3
+
+
+@pytest.mark.parametrize("accepted", ["", "identity", "gzip;q=0", "gzip;q=0.0, br", "xgzip", "br"])
+def test_a_page_is_sent_as_it_is_to_others(site: Site, accepted: str) -> None:
+    """A client that does not take gzip, or refuses it, gets the text."""
+    site.run_of(a_test())
+    answer = site.get("/runs/1", Accept_Encoding=accepted)
+    assert "content-encoding" not in answer.headers
+    assert answer.text.startswith("<!doctype html>")
+
+
+def test_style_and_errors_are_compressed_and_the_api_is_not(site: Site) -> None:
+    """All text of pages is; a response of the API stays as clients know it, and one without content has none."""
+    site.run_of(a_test(), is_open=True)
+    style = site.get(asset_path("style.css"), Accept_Encoding="gzip")
+    assert (style.headers["content-encoding"], style.headers["content-type"]) == ("gzip", "text/css; charset=utf-8")
+    assert site.get("/nothing", Accept_Encoding="gzip").headers["content-encoding"] == "gzip"
+    tag = site.get("/runs/1/live").headers["etag"]
+    unchanged = site.get("/runs/1/live", Accept_Encoding="gzip", If_None_Match=tag)
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    assert (
+        "content-encoding" not in site.service.raw("GET", "/api/v1/automation/runs/1", Accept_Encoding="gzip").headers
+    )
