@@ -28,6 +28,7 @@ from pytest_automation_report.server.pages.gone import GONE, Removed, removed_at
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.page import frame_of
 from pytest_automation_report.server.pages.rendering import render, set_html
+from pytest_automation_report.server.pages.run.documents import RunDocuments
 from pytest_automation_report.server.pages.run.handlers import (
     RunBranchPage,
     RunFailuresText,
@@ -102,6 +103,7 @@ class Pages:
     ) -> None:
         self._store = store
         self._access = PageAccess(secret, team_code=team_code)
+        documents = RunDocuments(store)
         self._routes: Mapping[str, object] = {
             "/": HomePage(store),
             "/live": HomePage(store, is_live=True),
@@ -111,10 +113,10 @@ class Pages:
             "/sources/{source_id:id}/live": SuitePage(store, is_live=True),
             "/sources/{source_id:id}/latest": LatestRun(store),
             "/compare/{base_id:id}/{run_id:id}": RunComparison(),
-            "/runs/{run_id:id}": RunPage(store),
-            "/runs/{run_id:id}/live": RunLivePage(store),
-            "/runs/{run_id:id}/branch": RunBranchPage(store),
-            "/runs/{run_id:id}/failures.txt": RunFailuresText(store),
+            "/runs/{run_id:id}": RunPage(store, documents),
+            "/runs/{run_id:id}/live": RunLivePage(store, documents),
+            "/runs/{run_id:id}/branch": RunBranchPage(store, documents),
+            "/runs/{run_id:id}/failures.txt": RunFailuresText(store, documents),
             "/results/{result_id:id}": TestPage(store, code_links),
             "/tests/{case_id:id}": CasePage(store),
             "/theme/{theme}": ThemeChoice(),

@@ -13,20 +13,30 @@ from pytest_automation_report.server.pages.run.url import run_state, single_valu
 if TYPE_CHECKING:
     import falcon
 
+    from pytest_automation_report.server.pages.run.documents import RunDocuments
     from pytest_automation_report.server.pages.run.url import RunState
+    from pytest_automation_report.server.store.store import Store
 
 __all__ = ["RunBranchPage", "RunFailuresText", "RunLivePage", "RunPage"]
 
 _SEEN = "seen"
 
 
-class RunPage(Page):
+class _RunPages(Page):
+    """A page that reads a run's documents."""
+
+    def __init__(self, store: Store, documents: RunDocuments) -> None:
+        super().__init__(store)
+        self.documents = documents
+
+
+class RunPage(_RunPages):
     """One run."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Show one view of the run."""
         state = run_state(run_id, req.params)
-        values = page_values(self.store, state, self.now_us())
+        values = page_values(self.store, self.documents.of(run_id, state.base), state, self.now_us())
         counts = values["counts"]
         seen = f"{counts.failed}.{counts.total}"
         live_address = state.link("run-live", run_id, **state.parameters, **{_SEEN: seen})
@@ -34,7 +44,7 @@ class RunPage(Page):
         self.show(req, resp, "run/run.html", **values, live_address=live_address, page_url=page_url, arrived="")
 
 
-class RunLivePage(Page):
+class RunLivePage(_RunPages):
     """The sections of a run's page that change while the run is open; the page's script asks for them."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
@@ -46,7 +56,7 @@ class RunLivePage(Page):
         if req.get_header("If-None-Match") == tag:
             resp.status = 304
             return
-        values = page_values(self.store, state, now)
+        values = page_values(self.store, self.documents.of(run_id, state.base), state, now)
         values |= {
             "arrived": arrived_words(values["counts"], single_values(req.params).get(_SEEN, "")),
             "page_url": f"{req.prefix}{state.address}",
@@ -54,22 +64,22 @@ class RunLivePage(Page):
         set_html(resp, render("run/live.html", **{**frame_of(req), "now": now, **values}))
 
 
-class RunBranchPage(Page):
+class RunBranchPage(_RunPages):
     """The rows below one node of the tree; the page's script asks for them when the node is opened."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Send the rows."""
         state: RunState = run_state(run_id, req.params)
-        values = branch_rows(self.store, state, self.now_us())
+        values = branch_rows(self.store, self.documents.of(run_id, state.base), state, self.now_us())
         set_html(resp, render("run/branch.html", **{**frame_of(req), "state": state, "level": values}))
 
 
-class RunFailuresText(Page):
+class RunFailuresText(_RunPages):
     """The failures of a run as Markdown: for issues, chats and language models."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Send the text."""
         state = run_state(run_id, req.params)
-        text = failures_text(self.store, state, self.now_us(), req.prefix)
+        text = failures_text(self.store, self.documents.of(run_id, state.base), state, self.now_us(), req.prefix)
         resp.content_type = "text/plain; charset=utf-8"
         resp.data = text.encode("utf-8", "replace")

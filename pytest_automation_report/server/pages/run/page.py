@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.server.pages.attachments import attached
@@ -36,11 +36,10 @@ from pytest_automation_report.server.pages.run.timeline import (
 )
 from pytest_automation_report.server.pages.run.tree_rows import TreeRows
 from pytest_automation_report.server.pages.sources import SourceReader
-from pytest_automation_report.server.store.findings import findings
-from pytest_automation_report.server.store.overview import overview
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.pages.run.documents import Documents
     from pytest_automation_report.server.pages.run.url import RunState
     from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
@@ -53,47 +52,37 @@ THREADS_SHOWN: Final = 100
 _RAIL_LINES: Final = 4
 
 
-def page_values(store: Store, state: RunState, now: int) -> Json:
+def page_values(store: Store, documents: Documents, state: RunState, now: int) -> Json:
     """Return the values of the templates of a run's page; ``now`` is in microseconds since 1970.
 
-    Raises `ApiError` for an unknown run (404), and for a base of another source (422).
+    Raises `ApiError` (404) for an unknown run.
     """
-    found, view = findings(store, state.run_id, state.base), overview(store, state.run_id)
-    if found["base"] is not None and found["base"]["why"] != "same branch":
-        # The first run of a branch shows the history of the other one, which no page may have needed before.
-        findings(store, found["base"]["run"])
-    return store.read(partial(_values, state, found, view, now))
+    return store.read(lambda reader: _RunPage(reader, state, documents, now).values())
 
 
-def branch_rows(store: Store, state: RunState, now: int) -> Json:
+def branch_rows(store: Store, documents: Documents, state: RunState, now: int) -> Json:
     """Return the rows below the open node of the tree."""
-    found, view = findings(store, state.run_id, state.base), overview(store, state.run_id)
-    return store.read(lambda reader: _RunPage(reader, state, found, view, now).tree.children(state.opened))
+    return store.read(lambda reader: _RunPage(reader, state, documents, now).tree.children(state.opened))
 
 
-def failures_text(store: Store, state: RunState, now: int, site: str) -> str:
+def failures_text(store: Store, documents: Documents, state: RunState, now: int, site: str) -> str:
     """Return the failures of a run as Markdown, one section for each reason; ``site`` is the address of the pages."""
-    found, view = findings(store, state.run_id, state.base), overview(store, state.run_id)
-    return store.read(lambda reader: _RunPage(reader, state, found, view, now).text(site))
-
-
-def _values(state: RunState, found: Json, view: Json, now: int, reader: Reader) -> Json:
-    return _RunPage(reader, state, found, view, now).values()
+    return store.read(lambda reader: _RunPage(reader, state, documents, now).text(site))
 
 
 class _RunPage:
     """The page of one run in one read transaction."""
 
-    def __init__(self, reader: Reader, state: RunState, found: Json, view: Json, now: int) -> None:
+    def __init__(self, reader: Reader, state: RunState, documents: Documents, now: int) -> None:
         record = reader.run(state.run_id, max_threads=THREADS_SHOWN)
         sources = SourceReader(reader.database)
         self.home = sources.home(record.row["project"])
         source = sources.source_name(record.row["source"])
         statuses = reader.statuses(record.row["project"])
-        self.facts = RunFacts(record, statuses, source, found, view, now)
+        self.facts = RunFacts(record, statuses, source, documents.findings, documents.overview, now)
         self.reader = RunReader(reader.database)
         self.workers = worker_names(record)
-        self.histories = Histories(self.reader, record.row, found)
+        self.histories = Histories(self.reader, record.row, documents.findings)
         self.counts = counts_of(self.facts)
         self.state = state
         self.view = state.view or ("failures" if self._has_worries else "tests")
