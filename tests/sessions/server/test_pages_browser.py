@@ -348,7 +348,7 @@ def test_keys_of_a_run_do_as_their_twins(visit: Visit) -> None:
     page.keyboard.press("Escape")
     for key, view in (("2", "tests"), ("3", "changes"), ("4", "time"), ("5", "details"), ("1", "failures")):
         page.keyboard.press(key)
-        page.locator(f"section.view.{'tests-view' if view == 'tests' else view}").wait_for()
+        page.locator(f"section.view[aria-label={view.capitalize()}]").wait_for()
     for key, query, count in (("f", "status=3", 2), ("n", "change=newly_failing", 1), ("x", "status=flaky", 1)):
         page.goto(f"/runs/{run}")
         page.keyboard.press(key)

@@ -21,6 +21,8 @@ class Histories:
     def __init__(self, reader: RunReader, run: Json, found: Json | None) -> None:
         self._reader = reader
         self._is_open = not run["is_completed"]
+        # Stored medians are at the speed of a usual run.
+        self._speed = 1.0 if found is None else float(found["speed"])
         self._stored: dict[int, Json] = {}
         self._loaded: set[int] = set()
         self._series: int | None = None
@@ -73,6 +75,6 @@ class Histories:
         return "" if row is None else letters_at(row["outcomes"], row["position"], self._at)
 
     def median(self, case: int) -> int | None:
-        """Return the usual time of a test in microseconds; None if it is not known."""
+        """Return the usual time of a test at the speed of this run, in microseconds; None if it is not known."""
         row = self._stored.get(case)
-        return None if row is None else row["median"]
+        return None if row is None or row["median"] is None else round(row["median"] * self._speed)
