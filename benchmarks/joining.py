@@ -4,7 +4,7 @@
     python benchmarks/joining.py --database postgresql://USER@HOST/EMPTY
 
 Each job looks for the run by its key, as the sender does, makes a thread, adds 20 tests, says how it ended and
-completes the thread; through the whole application, without a socket. After each step of jobs the run is read as
+completes the thread; through the client of the embedded store. After each step of jobs the run is read as
 ``run complete --expect-jobs`` reads it; bytes are those of that answer. PostgreSQL's own CPU is not in it.
 """
 
@@ -18,20 +18,22 @@ import time
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import requests
 from store import a_test
 
-from pytest_automation_report.api.http_client import HttpClient
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Field, NewRun, Resources, Token
+from pytest_automation_report.api.models import Field, NewRun, Resources
 from pytest_automation_report.cli.shared_runs import completed_jobs
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.reconciliation import NOTE_FIELD
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
-from pytest_automation_report.server.http.requests_adapter import StoreAdapter
+from pytest_automation_report.server.embedded.client import StoreClient
 from pytest_automation_report.settings.endpoint import postgres_database
 from pytest_automation_report.settings.run import JOB_FIELD, key_tag
 from pytest_automation_report.settings.sources import RawSetting
+
+if TYPE_CHECKING:
+    from pytest_automation_report.api.client import Client
 
 STEPS = (10, 100, 200, 300, 400, 500, 600, 700, 800, 900)
 TESTS = 20
@@ -50,7 +52,7 @@ class Step:
     read_bytes: int
 
 
-def measured(client: HttpClient, jobs: int) -> list[Step]:
+def measured(client: Client, jobs: int) -> list[Step]:
     """Let so many jobs join, one after the other, and return a line for each step."""
     found = []
     tests = json.dumps([a_test(number) for number in range(TESTS)])
@@ -72,7 +74,7 @@ def measured(client: HttpClient, jobs: int) -> list[Step]:
     return found
 
 
-def joined(client: HttpClient) -> int:
+def joined(client: Client) -> int:
     """Return the run of the key, as the sender finds or makes it."""
     world = Runtime(clock=time.monotonic, random=random.random, log=lambda _: None)
     joining = SharedRunLookup(client, NewRun("shared", "suite", tags=(TAG,)), TAG, Timeouts(), world)
@@ -82,7 +84,7 @@ def joined(client: HttpClient) -> int:
             return run
 
 
-def report(client: HttpClient, run: int, job: int, tests: str) -> None:
+def report(client: Client, run: int, job: int, tests: str) -> None:
     """Do what the sender does for a job of one process."""
     whose = (Field("Worker", "main"), Field(JOB_FIELD, f"20261125T160407-{job:08x}"), Field("Shard", f"{job + 1}/1000"))
     key = f"job-{job}"
@@ -110,12 +112,11 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{'from':>6} {'to':>6} {'find ms':>10} {'report ms':>10} {'read ms':>10} {'read bytes':>12}")
     print("-" * 60)
-    with tempfile.TemporaryDirectory() as folder, requests.Session() as session:
+    with tempfile.TemporaryDirectory() as folder:
         database = options.database or f"{folder}/store.sqlite3"
         place = postgres_database(RawSetting(database, "--database")) or Path(database)
-        token = Token("benchmark")
-        session.mount("http+local://", StoreAdapter(place, token))
-        found = measured(HttpClient(session, EMBEDDED_ORIGIN, token, project_id=1), options.jobs)
+        with StoreClient(place, 1) as client:
+            found = measured(client, options.jobs)
     if options.json:
         options.json.write_text(json.dumps([asdict(each) for each in found], indent=1))
 

@@ -4,8 +4,8 @@
     python benchmarks/store.py --suite 10000            # one suite again and again: new keys in its first run only
     python benchmarks/store.py --database postgresql://USER@HOST/EMPTY
 
-Each append has 250 tests and an idempotency key and is answered once it is on disk, through the whole application as
-the sender uses it, without a socket. Its body is written before the time is taken. CPU is that of this process:
+Each append has 250 tests and an idempotency key and is answered once it is on disk, through the client with which the
+sender writes the embedded store. Its body is written before the time is taken. CPU is that of this process:
 PostgreSQL's own is not in it. One test in twenty failed, with about 1 KB to say. Then one run of 100 results and one
 with all of them are read: that must cost the same. Compare within one run: absolute values move with the machine.
 """
@@ -22,14 +22,11 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import requests
-
-from pytest_automation_report.api.models import Token
-from pytest_automation_report.server.http.requests_adapter import StoreAdapter
+from pytest_automation_report.api.models import NewRun, Resources
+from pytest_automation_report.server.embedded.client import StoreClient
 from pytest_automation_report.settings.endpoint import postgres_database
 from pytest_automation_report.settings.sources import RawSetting
 
-API = "http+local://store/api/v1"
 APPEND = 250
 STEPS = (10_000, 20_000, 50_000, 100_000, 200_000, 300_000, 400_000, 500_000, 600_000, 700_000, 800_000, 900_000)
 READS = 20
@@ -49,39 +46,32 @@ class Step:
 
 
 class Writer:
-    """One client of the API over a store."""
+    """The sender's client of a store."""
 
     def __init__(self, database: str) -> None:
-        self._session = requests.Session()
-        place = postgres_database(RawSetting(database, "--database")) or Path(database)
-        self._session.mount("http+local://", StoreAdapter(place, Token("benchmark")))
-        self._session.headers["Authorization"] = "Bearer benchmark"
+        self._client = StoreClient(postgres_database(RawSetting(database, "--database")) or Path(database), 1)
 
-    def post(self, path: str, body: bytes, key: str = "") -> int:
-        """Send a body; return the id that was made, or 0."""
-        headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
-        answer = self._session.post(API + path, data=body, headers=headers)
-        assert answer.ok, answer.text
-        made: int = answer.json()["id"] if answer.content else 0
-        return made
+    def append(self, thread: int, body: bytes, key: str = "") -> None:
+        """Add the tests of a body to a thread."""
+        self._client.append_thread(thread, body, key=key)
 
     def read_ms(self, run: int) -> float:
         """Return the median time of reading a run, in milliseconds."""
         taken = []
         for _ in range(READS):
             begun = time.perf_counter()
-            assert self._session.get(f"{API}/automation/runs/{run}").ok
+            self._client.run(run)
             taken.append((time.perf_counter() - begun) * 1e3)
         return statistics.median(taken)
 
     def new_run(self) -> tuple[int, int]:
         """Create a run with a thread; return both ids."""
-        run = self.post("/projects/1/automation/runs", b'{"name":"run","source":"suite"}')
-        return run, self.post(f"/automation/runs/{run}/threads", b"{}")
+        run = self._client.create_run(NewRun("run", "suite"))
+        return run, self._client.create_thread(run, Resources())
 
     def close(self) -> None:
         """Close the store."""
-        self._session.close()
+        self._client.close()
 
 
 def body(first: int, suite: int) -> bytes:
@@ -113,10 +103,7 @@ def a_test(number: int) -> dict[str, object]:
 def measured(writer: Writer, results: int, suite: int) -> list[Step]:
     """Fill the store and return a line for each step."""
     small, thread = writer.new_run()
-    writer.post(
-        f"/automation/runs/threads/{thread}/append",
-        json.dumps({"tests": [a_test(number) for number in range(100)]}).encode(),
-    )
+    writer.append(thread, json.dumps({"tests": [a_test(number) for number in range(100)]}).encode())
     large, thread = writer.new_run()
     found = []
     for first, last in pairwise((0, *(step for step in STEPS if step < results), results)):
@@ -126,7 +113,7 @@ def measured(writer: Writer, results: int, suite: int) -> list[Step]:
                 large, thread = writer.new_run()
             content, key = body(number, suite), f"append-{number}"
             begun, used = time.perf_counter(), time.process_time()
-            writer.post(f"/automation/runs/threads/{thread}/append", content, key)
+            writer.append(thread, content, key)
             taken = time.perf_counter() - begun
             wall, cpu, slowest = wall + taken, cpu + time.process_time() - used, max(slowest, taken)
         tests = last - first

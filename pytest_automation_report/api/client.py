@@ -2,7 +2,7 @@
 
 Each method makes exactly one request. It returns the parsed response or raises one of the `ClientError` classes; the
 caller decides whether to repeat the request. How a request is made is up to the subclass: `api.http_client` sends it to
-a server.
+a server, and a client of the embedded store applies it in this process.
 """
 
 from __future__ import annotations

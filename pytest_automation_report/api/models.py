@@ -24,10 +24,7 @@ Json: TypeAlias = "dict[str, Any]"
 """A JSON object."""
 
 EMBEDDED_ORIGIN = "http+local://store"
-"""Origin of the embedded server when it is mounted on a requests session.
-
-requests requires a host in it, and drops query parameters for schemes that do not begin with ``http``.
-"""
+"""Origin of the embedded store, which has no address: artifacts in it have URLs that begin with this."""
 
 SERVE_PORT = 8000
 """Default port of ``automation-report serve``."""

@@ -44,7 +44,7 @@ print(json.dumps([check.to_json() for check in checks]))
 def preflight_checks(endpoint: Endpoint, token: Token) -> list[Check]:
     """Run the checks of the connection; return their results, or one failed check if they could not be run."""
     try:
-        needed = (*NEEDED, *(NEEDED_EMBEDDED if endpoint.is_embedded else ()))
+        needed = NEEDED_EMBEDDED if endpoint.is_embedded else NEEDED
         start = {"folders": folders_of(needed), "endpoint": asdict(endpoint), "token": token.value}
         done = subprocess.run(  # noqa: S603 - our own interpreter and text; the token goes through a pipe
             [sys.executable, "-I", "-S", *(["-B"] if sys.flags.dont_write_bytecode else []), "-X", "utf8", "-c", _BOOT],

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.api.models import EMBEDDED_ORIGIN
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -17,10 +15,10 @@ if TYPE_CHECKING:
 
 def import_client(*, is_embedded: bool) -> None:
     """Import the modules that `connected` needs: the sender does so before it knows its session."""
-    import pytest_automation_report.api.http_client  # noqa: PLC0415 - loads requests, 100 ms
-
     if is_embedded:
-        import pytest_automation_report.server.http.requests_adapter  # noqa: F401, PLC0415 - a remote server needs no server packages
+        import pytest_automation_report.server.embedded.client  # noqa: PLC0415 - servers need no store
+    else:
+        import pytest_automation_report.api.http_client  # noqa: F401, PLC0415 - loads requests, 100 ms
 
 
 @contextmanager
@@ -33,17 +31,19 @@ def connected(
 ) -> Iterator[Client]:
     """Yield a client of this endpoint.
 
-    The embedded server is mounted on the client's HTTP session, without a socket. ``deadline_seconds`` bounds each
-    request as a whole. ``on_answer`` is called with the headers of each response.
+    Requests to the embedded store are applied to it in this process. ``deadline_seconds`` bounds each request to a
+    server as a whole. ``on_answer`` is called with the headers of each response of a server.
     """
+    if endpoint.is_embedded:
+        from pytest_automation_report.server.embedded.client import StoreClient  # noqa: PLC0415 - servers need no store
+
+        with StoreClient(Path(endpoint.database), endpoint.project_id) as store_client:
+            yield store_client
+        return
     from pytest_automation_report.api.http_client import HttpClient  # noqa: PLC0415 - loads requests, 100 ms
     from pytest_automation_report.api.transport import new_session  # noqa: PLC0415 - as above
 
     with new_session(proxies=endpoint.proxies, ca_file=endpoint.ca_file) as session:
-        if endpoint.is_embedded:
-            from pytest_automation_report.server.http.requests_adapter import StoreAdapter  # noqa: PLC0415 - a remote server needs no server packages
-
-            session.mount(EMBEDDED_ORIGIN.partition("//")[0] + "//", StoreAdapter(Path(endpoint.database), token))
         if on_answer is not None:
             session.hooks["response"].append(lambda response, **_: on_answer(response.headers))
         yield HttpClient(

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.delivery.handover import SenderConfig
 
-# Packages that the sender imports, for any server, for a bucket and for the embedded server.
+# Packages that the sender imports, for a server, for the embedded store and for a bucket.
 NEEDED: Final = ("pytest_automation_report", "requests", "urllib3", "certifi", "idna")
+NEEDED_EMBEDDED: Final = ("pytest_automation_report", "peewee", "msgspec")
 NEEDED_FOR_BUCKETS: Final = "obstore"
-NEEDED_EMBEDDED: Final = ("falcon", "peewee", "msgspec")
 # Dependencies of some versions of those: their folders are added if they are installed.
 _OPTIONAL: Final = ("charset_normalizer", "chardet", "packaging", "typing_extensions", "backports")
 
@@ -70,8 +70,7 @@ class SenderProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._error: LaunchError | None = None
         needed = (
-            *NEEDED,
-            *(NEEDED_EMBEDDED if is_embedded else ()),
+            *(NEEDED_EMBEDDED if is_embedded else NEEDED),
             *((NEEDED_FOR_BUCKETS,) if has_bucket else ()),
         )
         flags = ["-I", "-S", *(["-B"] if sys.flags.dont_write_bytecode else [])]

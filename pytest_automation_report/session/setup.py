@@ -82,7 +82,7 @@ def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: st
     configuration, token = token_for(session_configuration(config, environ), environ)
     secrets = secrets_from(environ, token, is_builtin=configuration.redact_builtin)
     if configuration.endpoint.is_embedded:
-        token = Token("embedded")  # The embedded server, mounted in the sender, accepts the token that it is given.
+        token = Token("embedded")  # The sender writes the embedded store directly, and needs none.
     store, store_warning = artifact_store(configuration, environ, config.rootpath)
     if configuration.preflight:
         _check_before(configuration, token)

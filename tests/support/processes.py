@@ -16,33 +16,23 @@ if TYPE_CHECKING:
 
 
 WRITER = """
-import sys
+import json, sys
 from pathlib import Path
-import requests
-from pytest_automation_report.api.models import Token
-from pytest_automation_report.server.http.requests_adapter import StoreAdapter
+from pytest_automation_report.api.models import NewRun, Resources
+from pytest_automation_report.server.embedded.client import StoreClient
 
 database, run_name, appends = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-session = requests.Session()
-session.mount("http+local://", StoreAdapter(database, Token("t")))
-session.headers["Authorization"] = "Bearer t"
-API = "http+local://store/api/v1"
-
-def post(path, body):
-    answer = session.post(API + path, json=body)
-    assert answer.ok, answer.text
-    return answer.json()["id"] if answer.content else None
-
-run = post("/projects/1/automation/runs", {"name": run_name, "source": "s"})
-thread = post(f"/automation/runs/{run}/threads", {})
-print(run, flush=True)
-for number in range(appends):
-    tests = [
-        {"key": f"k{each}", "name": f"{number}.{each}", "folder": run_name, "status": "passed"} for each in range(20)
-    ]
-    post(f"/automation/runs/threads/{thread}/append", {"tests": tests})
-    print(number, flush=True)
-session.close()
+with StoreClient(database, 1) as client:
+    run = client.create_run(NewRun(run_name, "s"))
+    thread = client.create_thread(run, Resources())
+    print(run, flush=True)
+    for number in range(appends):
+        tests = [
+            {"key": f"k{each}", "name": f"{number}.{each}", "folder": run_name, "status": "passed"}
+            for each in range(20)
+        ]
+        client.append_thread(thread, json.dumps({"tests": tests}).encode())
+        print(number, flush=True)
 """
 """Creates a run and appends batches of 20 tests; prints the run's id, then each batch once it was answered."""
 

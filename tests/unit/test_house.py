@@ -81,6 +81,8 @@ TESTED_ELSEWHERE = {
     "recording/running_attempt": "unit/recording/test_recorder.py",
     "recording/synthetic_results": "unit/recording/test_recorder.py",
     "server/http/application": "unit/server/http/test_requests.py",
+    "server/embedded/bodies": "unit/server/embedded/test_client.py",
+    "server/http/documents": "unit/server/http/test_lists.py",
     "server/http/findings": "unit/server/store/test_findings.py",
     "server/http/hosts": "unit/server/http/test_middleware.py",
     "server/http/mistakes": "unit/server/http/test_schemas.py",

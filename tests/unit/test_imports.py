@@ -25,7 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 )
 """Folders and modules at the top of the package, from the lowest floor to the highest."""
 
-SERVER_FLOORS: tuple[str, ...] = ("store", "http", "pages")
+SERVER_FLOORS: tuple[str, ...] = ("store", "http", "embedded", "pages")
 """Folders of the server, from the lowest floor to the highest."""
 
 TABLE: dict[str, frozenset[str]] = {
@@ -39,7 +39,7 @@ TABLE: dict[str, frozenset[str]] = {
         "recording": "api text values",
         "ci": "api text values",
         "spool": "api text errors values",
-        "server": "findings failures api text errors",
+        "server": "findings failures api text errors values",
         "annotations": "recording spool api text errors values",
         "settings": "recording ci api text errors values",
         "delivery": "recording server spool api text errors values",

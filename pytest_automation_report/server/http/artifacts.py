@@ -15,7 +15,8 @@ import falcon
 
 from pytest_automation_report.api.artifacts import file_name
 from pytest_automation_report.server.store.artifact_rows import too_large
-from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES, content_address
+from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES
+from pytest_automation_report.server.store.artifacts import stored_artifact
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.media_types import DOWNLOAD
@@ -59,14 +60,8 @@ class ArtifactsResource:
                 body.write(part)
             body.seek(0)
             content = self._contents.put(cast("BinaryIO", body))
-        artifact = {
-            "url": content_address(content.hash, name),
-            "name": name,
-            "mime_type": content.mime_type,
-            "size": content.size,
-        }
         resp.status = 201
-        resp.data = json_text(artifact).encode("utf-8", "replace")
+        resp.data = json_text(stored_artifact(content, name)).encode("utf-8", "replace")
 
 
 class ArtifactResource:

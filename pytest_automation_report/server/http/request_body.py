@@ -57,8 +57,7 @@ def received(req: falcon.Request, missing: bytes | None = None) -> bytes:
     Raises `ApiError` for a body that is too large, of another type, or compressed otherwise than by gzip.
     """
     length = req.content_length or 0
-    if length > MAX_BODY_BYTES:
-        raise ApiError(413, f"The request body has {length} bytes; at most {MAX_BODY_BYTES} are read.")
+    check_length(length)
     body = req.bounded_stream.read(length) if length else b""
     if not body:
         if missing is None:
@@ -72,6 +71,12 @@ def received(req: falcon.Request, missing: bytes | None = None) -> bytes:
     if encoding in ("gzip", "x-gzip"):
         return _gunzipped(body)
     raise ApiError(415, "The request body must be sent as it is or compressed by gzip.")
+
+
+def check_length(length: int) -> None:
+    """Raise `ApiError` (413) for a body that has too many bytes."""
+    if length > MAX_BODY_BYTES:
+        raise ApiError(413, f"The request body has {length} bytes; at most {MAX_BODY_BYTES} are read.")
 
 
 def body_from(body: bytes, declared: type[B]) -> B:

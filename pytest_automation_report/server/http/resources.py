@@ -5,34 +5,29 @@ Reads and changes are functions that the store calls, since it may have to run a
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_automation_report.server.http import documents, schemas, views
 from pytest_automation_report.server.http import query_parameters as queries
-from pytest_automation_report.server.http import schemas, views
 from pytest_automation_report.server.http.request_body import body_from, received
 from pytest_automation_report.server.store.errors import ApiError, not_found
 from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.project_rows import thread_statuses
-from pytest_automation_report.server.store.reads import Reader
 from pytest_automation_report.server.store.store import IdempotentRequest, StoredResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
     import falcon
 
     from pytest_automation_report.api.models import Json
-    from pytest_automation_report.server.store.reads import Page, RunRecord
+    from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.references import Reference
     from pytest_automation_report.server.store.store import Store
     from pytest_automation_report.server.store.writes import Writer
 
     References: TypeAlias = dict[Reference, list[Json]]
-
-_THREADS_AT_ONCE: Final = 2_000
-"""Most threads of a page's runs that are in memory at once, unless one run has more."""
 
 
 class HealthResource:
@@ -54,7 +49,7 @@ class _Resource:
 
         The response is 201 with the id that ``change`` returns, or 204 if it returns None.
         """
-        work = partial(_apply_change, change)
+        work = partial(StoredResponse.of, change)
         _set_stored_response(resp, self._store.change(work, _idempotent_request(req, body)))
 
     def _answer_repetition(self, req: falcon.Request, resp: falcon.Response, body: bytes) -> bool:
@@ -75,43 +70,11 @@ class ProjectRunsResource(_Resource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Answer with a page of the project's runs."""
-        query = queries.query_from(queries.RUN_PAGE, req.params)
-        has_threads = queries.is_set(query, "threads")
-
-        def question(reader: Reader) -> tuple[Page[RunRecord], References, Sequence[Sequence[int]]]:
-            page = reader.run_page(project_id, query)
-            rows = [record.row for record in page.items]
-            expands = reader.references(rows, project_id, query["expands"])
-            chunks = list(_run_chunks(rows)) if has_threads else []
-            if len(chunks) == 1:  # nearly always: the whole page then comes from one snapshot
-                records = reader.runs(chunks[0], has_threads=True)
-                page = replace(page, items=[records[run_id] for run_id in chunks[0]])
-            return page, expands, chunks
-
-        page, expands, chunks = self._store.read(question)
-        if len(chunks) > 1:
-            resp.stream = self._stream_page(page, expands, chunks)
+        document = documents.runs_document(self._store, project_id, req.params)
+        if isinstance(document, bytes):
+            resp.data = document
         else:
-            _set_json(resp, {**views.page_view(page, views.run_view), "expands": expands})
-
-    def _stream_page(
-        self, page: Page[RunRecord], expands: References, chunks: Sequence[Sequence[int]]
-    ) -> Iterator[bytes]:
-        """Yield the JSON of a page in pieces, with the threads of one chunk in memory at a time.
-
-        Each chunk is read in its own transaction: runs of different chunks may be of different moments.
-        """
-        envelope = {**views.page_view(replace(page, items=()), views.run_view), "expands": expands}
-        envelope.pop("result")
-        yield f'{json_text(envelope)[:-1]},"result":['.encode()
-        separator = b""
-        for run_ids in chunks:
-            records = self._store.read(partial(Reader.runs, run_ids=run_ids, has_threads=True))
-            for run_id in run_ids:
-                if run_id in records:  # a run may have been removed since the page was read
-                    yield separator + json_text(views.run_view(records[run_id])).encode()
-                    separator = b","
-        yield b"]}"
+            resp.stream = document
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Create a run."""
@@ -126,14 +89,7 @@ class RunResource(_Resource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Answer with the run, and with its threads unless ``threads=0``."""
-        query = queries.query_from(queries.RUN_QUERY, req.params)
-
-        def question(reader: Reader) -> tuple[RunRecord, References]:
-            record = reader.run(run_id, None if queries.is_set(query, "threads") else 0)
-            return record, reader.references([record.row], record.row["project"], query["expands"])
-
-        record, expands = self._store.read(question)
-        _set_json(resp, {"result": views.run_view(record), "expands": expands})
+        resp.data = documents.run_document(self._store, run_id, req.params)
 
 
 class RunAppendResource(_Resource):
@@ -171,9 +127,7 @@ class RunTestsResource(_Resource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Answer with a page of the run's results."""
-        query = queries.query_from(queries.TEST_PAGE, req.params)
-        page = self._store.read(lambda reader: reader.test_page(run_id, query))
-        _set_json(resp, views.page_view(page, views.test_view))
+        resp.data = documents.tests_document(self._store, run_id, req.params)
 
 
 class ThreadAppendResource(_Resource):
@@ -211,14 +165,7 @@ class ProjectSourcesResource(_Resource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, project_id: int) -> None:
         """Answer with a page of the project's sources."""
-        query = queries.query_from(queries.SOURCE_PAGE, req.params)
-
-        def question(reader: Reader) -> tuple[Page[Json], References]:
-            page = reader.source_page(project_id, query)
-            return page, reader.references(page.items, project_id, query["expands"])
-
-        page, expands = self._store.read(question)
-        _set_json(resp, {**views.page_view(page, views.source_view), "expands": expands})
+        resp.data = documents.sources_document(self._store, project_id, req.params)
 
 
 class SourceResource(_Resource):
@@ -236,28 +183,10 @@ class SourceResource(_Resource):
         _set_json(resp, {"result": views.source_view(row), "expands": expands})
 
 
-def _run_chunks(runs: Sequence[Json]) -> Iterator[list[int]]:
-    """Split the runs of a page, in order, into chunks of ids whose threads fit into memory together."""
-    run_ids, thread_count = list[int](), 0
-    for run in runs:
-        if run_ids and thread_count + run["thread_count"] > _THREADS_AT_ONCE:
-            yield run_ids
-            run_ids, thread_count = [], 0
-        run_ids.append(run["id"])
-        thread_count += run["thread_count"]
-    if run_ids:
-        yield run_ids
-
-
 def _idempotent_request(req: falcon.Request, body: bytes) -> IdempotentRequest | None:
     """Return the request's idempotency key with its hash; None if it has no key."""
     key = req.context.get("idempotency_key")
     return None if key is None else IdempotentRequest.of(key, req.method, req.path, body)
-
-
-def _apply_change(change: Callable[[Writer], int | None], writer: Writer) -> StoredResponse:
-    record_id = change(writer)
-    return StoredResponse(204) if record_id is None else StoredResponse(201, {"id": record_id})
 
 
 def _set_stored_response(resp: falcon.Response, response: StoredResponse) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.server.http import query_parameters as queries
-from pytest_automation_report.server.store.inputs import json_text
-from pytest_automation_report.server.store.whole_results import WholeResults
+from pytest_automation_report.server.http import documents
 
 if TYPE_CHECKING:
     import falcon
@@ -24,8 +22,4 @@ class RunResultsResource:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Answer with the results after the one of the id ``after``."""
-        query = queries.query_from(queries.WHOLE_RESULTS, req.params)
-        results, following = self._store.read(
-            lambda reader: WholeResults(reader, run_id).page(query["after"], query["status_id"])
-        )
-        resp.data = json_text({"result": {"tests": results, "next": following}}).encode()
+        resp.data = documents.results_document(self._store, run_id, req.params)

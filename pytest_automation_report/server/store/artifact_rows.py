@@ -6,7 +6,6 @@ database show the same ones, and no name from a client is ever used in a file sy
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +13,7 @@ from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTE
 from pytest_automation_report.server.store.database import lock_contents, number_of, share_contents
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.media_types import HEAD_BYTES, media_type
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -36,8 +36,7 @@ _DELETE_UNUSED_PARTS: Final = (
 _DELETE_UNUSED: Final = f'DELETE FROM "content" WHERE {_UNUSED}'  # noqa: S608 - a constant  # nosec B608
 
 
-@dataclass(frozen=True, slots=True)
-class StoredContent:
+class StoredContent(Value):
     """A stored content; ``size`` is in bytes, ``media_type`` is detected from its bytes and not sent by a client."""
 
     hash: str

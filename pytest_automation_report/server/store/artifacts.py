@@ -13,12 +13,13 @@ from pytest_automation_report.server.store.artifact_rows import (
     renew,
     stored_contents,
 )
-from pytest_automation_report.server.store.artifact_urls import MAX_TOTAL_BYTES, PART_BYTES
+from pytest_automation_report.server.store.artifact_urls import MAX_TOTAL_BYTES, PART_BYTES, content_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.artifact_rows import StoredContent
     from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
@@ -67,6 +68,16 @@ class ArtifactContents:
             part_start = position * PART_BYTES
             data = self._store.look(partial(_read_part, content_hash, position))
             yield data[max(0, start - part_start) : end - part_start]
+
+
+def stored_artifact(content: StoredContent, name: str) -> Json:
+    """Return the artifact that refers to a content, as the response to its upload."""
+    return {
+        "url": content_address(content.hash, name),
+        "name": name,
+        "mime_type": content.mime_type,
+        "size": content.size,
+    }
 
 
 def _read_part(content_hash: str, position: int, connection: StoreConnection) -> bytes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from pytest_automation_report.server.store.statuses import DEFAULT_STATUSES
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +50,7 @@ class StoredAttachment(NamedTuple):
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunSubmission:
+class RunSubmission(Value):
     """A run to create; ids win over names; ``tags`` is JSON, ``tag_names`` has each tag once."""
 
     name: str
@@ -65,8 +64,7 @@ class RunSubmission:
     tag_names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadSubmission:
+class ThreadSubmission(Value):
     """The content of a new thread or of an append to a thread; durations in microseconds.
 
     The tests were validated with ``statuses`` and must be counted with the same ones. ``session_started`` and

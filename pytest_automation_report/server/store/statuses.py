@@ -11,6 +11,8 @@ from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pytest_automation_report.values import Value
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -35,8 +37,7 @@ class ResultClass(IntEnum):
     RUNNING = 4
 
 
-@dataclass(frozen=True, slots=True)
-class ResultStatus:
+class ResultStatus(Value):
     """One result status; clients send a test with one of its ``aliases``; ``color`` is ``#rrggbb``."""
 
     id: int

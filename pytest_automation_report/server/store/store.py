@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +19,7 @@ from pytest_automation_report.server.store.errors import try_again, validation_e
 from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
 from pytest_automation_report.server.store.writes import Writer
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.database import StoreConnection, Transactions
     from pytest_automation_report.server.store.reads import Reader
 
-Value = TypeVar("Value")
+T = TypeVar("T")
 
 _KEEP_RESPONSES_US = 7 * 24 * 3600 * 1_000_000
 """How long the response to an idempotency key is stored; clients that repeat a request do so within hours."""
@@ -49,20 +49,24 @@ _SET_RESPONSE = 'UPDATE "applied_request" SET "status" = ?, "body" = ? WHERE "ke
 _EARLIER = 'SELECT "fingerprint", "status", "body" FROM "applied_request" WHERE "key" = ? AND "created" >= ?'
 
 
-@dataclass(frozen=True, slots=True)
-class StoredResponse:
+class StoredResponse(Value):
     """Status and body of the response to a change."""
 
     status: int
     body: Json | None = None
+
+    @classmethod
+    def of(cls, change: Callable[[Writer], int | None], writer: Writer) -> StoredResponse:
+        """Make a change and return its response: 201 with the id that it returns, or 204 if that is None."""
+        record_id = change(writer)
+        return cls(204) if record_id is None else cls(201, {"id": record_id})
 
 
 _CHANGED = StoredResponse(204)
 """The response of a change that creates nothing, as most do."""
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotentRequest:
+class IdempotentRequest(Value):
     """An idempotency key with a hash of the request's method, path and body.
 
     A second request with the same key and the same hash is a repetition; with another hash it is a mistake.
@@ -127,7 +131,7 @@ class Store:
             self._connections.writing, lambda connection: self._apply_once(connection, work, request)
         )
 
-    def write(self, work: Callable[[Writer], Value]) -> Value:
+    def write(self, work: Callable[[Writer], T]) -> T:
         """Run a change in one transaction and return its value, once it is on disk."""
         return _run_transaction(
             self._connections.writing, lambda connection: work(Writer(connection, self._clock(), self._max_bytes))
@@ -137,13 +141,13 @@ class Store:
         """Return the stored response of a request; None if it was not applied yet."""
         return self.look(lambda connection: _earlier_response(connection, request, self._clock()))
 
-    def read(self, question: Callable[[Reader], Value]) -> Value:
+    def read(self, question: Callable[[Reader], T]) -> T:
         """Run queries on one snapshot of the store and return their value."""
         from pytest_automation_report.server.store.reads import Reader  # noqa: PLC0415 - loads peewee, 60 ms
 
         return _run_transaction(self._connections.reading, lambda connection: question(Reader(connection)))
 
-    def look(self, question: Callable[[StoreConnection], Value]) -> Value:
+    def look(self, question: Callable[[StoreConnection], T]) -> T:
         """Run a single statement, which sees one snapshot of the store by itself, and return its value."""
         return _run_transaction(self._connections.looking, question)
 
@@ -206,8 +210,8 @@ def _connections(location: Path | PostgresDatabase, mounts: Path, *, must_exist:
 
 
 def _run_transaction(
-    enter: Callable[[], AbstractContextManager[StoreConnection]], work: Callable[[StoreConnection], Value]
-) -> Value:
+    enter: Callable[[], AbstractContextManager[StoreConnection]], work: Callable[[StoreConnection], T]
+) -> T:
     """Run ``work`` in a transaction, and again when the database rolled it back because of a concurrent one."""
     for _ in range(_MAX_ATTEMPTS):
         with suppress(TransactionRolledBackError), enter() as connection:

@@ -57,7 +57,7 @@ WITHOUT_SQL_OF_ITS_OWN = {
     "http/test_contract": "the double of the contract",
     "http/test_floods": "bodies that are refused before the store",
     "http/test_middleware": "requests that are refused before the store",
-    "http/test_requests_adapter": "an adapter for stores in a file",
+    "embedded/test_client": "a client of stores in a file",
     "http/test_schemas": "bodies without a store",
     "pages/test_site": "passes and headers of browsers",
     "pages/test_texts": "texts without a store",

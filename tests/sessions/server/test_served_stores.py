@@ -166,7 +166,7 @@ def test_a_code_that_is_no_part_of_an_address_is_refused(tmp_path: Path) -> None
 def test_the_mounted_store_loads_no_pages() -> None:
     """Who only reports to the embedded store pays nothing for pages."""
     script = (
-        "import sys; import pytest_automation_report.server.http.requests_adapter;"
+        "import sys; import pytest_automation_report.server.embedded.client;"
         " print([each for each in sys.modules if 'jinja2' in each or 'server.pages' in each])"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

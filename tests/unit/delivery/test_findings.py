@@ -19,10 +19,10 @@ from pytest_automation_report.delivery.findings import excerpt_from
 from pytest_automation_report.delivery.handover import Runtime, Timeouts
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.delivery.retries import Deadlines
-from pytest_automation_report.server.http.requests_adapter import StoreAdapter
 from pytest_automation_report.spool.liveness import Process
 from support.deliveries import WrittenSession, numbered
 from support.sessions import SHORT_LIMITS, TOKEN
+from support.store_adapter import StoreAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,9 +6,9 @@ import pytest
 import requests
 from falcon.testing import TestClient
 
-from pytest_automation_report.server.http.requests_adapter import StoreAdapter
 from support.contract import CheckedAdapter, Contract
 from support.service import API, TOKEN, Service
+from support.store_adapter import StoreAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -1,0 +1,125 @@
+"""Read the store and write the JSON of the API's lists and records, for the server and for the embedded client.
+
+Reads are functions that the store calls, since it may have to run a transaction again. ``parameters`` are those of the
+query; each function raises `ApiError` for a wrong one (422), and for a record that does not exist (404).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from pytest_automation_report.server.http import query_parameters as queries
+from pytest_automation_report.server.http import views
+from pytest_automation_report.server.store.inputs import json_text
+from pytest_automation_report.server.store.reads import Reader
+from pytest_automation_report.server.store.whole_results import WholeResults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.store.reads import Page, RunRecord
+    from pytest_automation_report.server.store.references import Reference
+    from pytest_automation_report.server.store.store import Store
+
+    Parameters: TypeAlias = Mapping[str, str | list[str]]
+    References: TypeAlias = dict[Reference, list[Json]]
+
+_THREADS_AT_ONCE: Final = 2_000
+"""Most threads of a page's runs that are in memory at once, unless one run has more."""
+
+
+def run_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
+    """Return a run, with its threads unless ``threads=0``."""
+    query = queries.query_from(queries.RUN_QUERY, parameters)
+
+    def question(reader: Reader) -> tuple[RunRecord, References]:
+        record = reader.run(run_id, None if queries.is_set(query, "threads") else 0)
+        return record, reader.references([record.row], record.row["project"], query["expands"])
+
+    record, expands = store.read(question)
+    return json_text({"result": views.run_view(record), "expands": expands}).encode()
+
+
+def runs_document(store: Store, project_id: int, parameters: Parameters) -> bytes | Iterator[bytes]:
+    """Return a page of a project's runs, in pieces if it has very many threads."""
+    query = queries.query_from(queries.RUN_PAGE, parameters)
+    has_threads = queries.is_set(query, "threads")
+
+    def question(reader: Reader) -> tuple[Page[RunRecord], References, Sequence[Sequence[int]]]:
+        page = reader.run_page(project_id, query)
+        rows = [record.row for record in page.items]
+        expands = reader.references(rows, project_id, query["expands"])
+        chunks = list(_run_chunks(rows)) if has_threads else []
+        if len(chunks) == 1:  # nearly always: the whole page then comes from one snapshot
+            records = reader.runs(chunks[0], has_threads=True)
+            page = replace(page, items=[records[run_id] for run_id in chunks[0]])
+        return page, expands, chunks
+
+    page, expands, chunks = store.read(question)
+    if len(chunks) > 1:
+        return _pieces(store, page, expands, chunks)
+    return json_text({**views.page_view(page, views.run_view), "expands": expands}).encode()
+
+
+def tests_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
+    """Return a page of a run's results."""
+    query = queries.query_from(queries.TEST_PAGE, parameters)
+    page = store.read(lambda reader: reader.test_page(run_id, query))
+    return json_text(views.page_view(page, views.test_view)).encode()
+
+
+def results_document(store: Store, run_id: int, parameters: Parameters) -> bytes:
+    """Return whole results of a run, those after the one of the id ``after``; this is beside the contract."""
+    query = queries.query_from(queries.WHOLE_RESULTS, parameters)
+    results, following = store.read(
+        lambda reader: WholeResults(reader, run_id).page(query["after"], query["status_id"])
+    )
+    return json_text({"result": {"tests": results, "next": following}}).encode()
+
+
+def sources_document(store: Store, project_id: int, parameters: Parameters) -> bytes:
+    """Return a page of a project's sources."""
+    query = queries.query_from(queries.SOURCE_PAGE, parameters)
+
+    def question(reader: Reader) -> tuple[Page[Json], References]:
+        page = reader.source_page(project_id, query)
+        return page, reader.references(page.items, project_id, query["expands"])
+
+    page, expands = store.read(question)
+    return json_text({**views.page_view(page, views.source_view), "expands": expands}).encode()
+
+
+def _pieces(
+    store: Store, page: Page[RunRecord], expands: References, chunks: Sequence[Sequence[int]]
+) -> Iterator[bytes]:
+    """Yield the JSON of a page in pieces, with the threads of one chunk in memory at a time.
+
+    Each chunk is read in its own transaction: runs of different chunks may be of different moments.
+    """
+    envelope = {**views.page_view(replace(page, items=()), views.run_view), "expands": expands}
+    envelope.pop("result")
+    yield f'{json_text(envelope)[:-1]},"result":['.encode()
+    separator = b""
+    for run_ids in chunks:
+        records = store.read(partial(Reader.runs, run_ids=run_ids, has_threads=True))
+        for run_id in run_ids:
+            if run_id in records:  # a run may have been removed since the page was read
+                yield separator + json_text(views.run_view(records[run_id])).encode()
+                separator = b","
+    yield b"]}"
+
+
+def _run_chunks(runs: Sequence[Json]) -> Iterator[list[int]]:
+    """Split the runs of a page, in order, into chunks of ids whose threads fit into memory together."""
+    run_ids, thread_count = list[int](), 0
+    for run in runs:
+        if run_ids and thread_count + run["thread_count"] > _THREADS_AT_ONCE:
+            yield run_ids
+            run_ids, thread_count = [], 0
+        run_ids.append(run["id"])
+        thread_count += run["thread_count"]
+    if run_ids:
+        yield run_ids

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from pytest_automation_report.api.models import Field, NewRun, Resources
+from pytest_automation_report.server.embedded.client import StoreClient
+with StoreClient(Path(sys.argv[1]), 1) as client:
+    client.create_run(NewRun("run", "suite"), key="1")
+    client.create_thread(1, Resources((Field("Worker", "main"),)), key="2")
+    client.append_thread(1, b'{"tests":[{"key":"a","name":"n","folder":"f","status":"passed"}]}', key="3")
+    client.complete_thread(1, key="4")
+    client.complete_run(1, measure_elapsed=True, key="5")
+slow = {"requests", "urllib3", "falcon", "waitress", "jinja2", "peewee", "psycopg", "msgspec"}
+ours = tuple(f"pytest_automation_report.server.{folder}" for folder in ("http", "pages"))
+print(sorted(slow & set(sys.modules)), sorted(name for name in sys.modules if name.startswith(ours)))
+"""
+
+
+def test_a_session_to_the_embedded_store_loads_none_of_the_server(tmp_path: Path) -> None:
+    """A new store, a run and its completion need no HTTP, no pages, no peewee and no msgspec, each of which is slow."""
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "store.db")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[] []"
