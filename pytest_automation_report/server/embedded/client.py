@@ -1,8 +1,8 @@
-"""Apply the client's requests to the store in this process: no HTTP, no socket, and no validation of our own bodies.
+"""Apply the client's requests to the store in this process: no HTTP, no socket, no second check of the sender's bodies.
 
 The requests are those that `api.http_client` sends to a server, and each has the same outcome: the same rows, the same
-parsed response, or the error of the same class with the same message. Requests that this module does not answer by
-itself go through the code of the server: lists, and bodies that are not plain (see `bodies`).
+parsed response, or the error of the same class with the same message. Lists, and bodies that are not plain (see
+`bodies`), go through the code of the server.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class StoreClient(Client):
         self.close()
 
     def rest(self) -> None:
-        """Do nothing: an open file keeps nobody waiting."""
+        """Do nothing: an open file occupies no connection of a server."""
 
     def close(self) -> None:
         """Close the store; a later request opens it again."""
