@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -23,7 +24,6 @@ STYLE_SHEETS: Final = (
     "run",
     "test",
     "states",
-    "before",
     "print",
 )
 """Files of the style sheet in their order: later ones refine earlier ones."""
@@ -33,6 +33,10 @@ SCRIPTS: Final = ("page.js", "follow.js", "keys.js", "find.js", "lanes.js", "pic
 
 _ICONS: Final = ("icons.svg", "icon.svg", "icon-pass.svg", "icon-fail.svg", "icon-live.svg")
 _STATIC = files("pytest_automation_report.server.pages") / "static"
+
+
+_comment = re.compile(r"/\*.*?\*/", re.DOTALL)
+_needless = re.compile(r"\s*([{};])\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,9 @@ def _asset(name: str, media_type: str, content: bytes) -> Asset:
 
 
 def style_sheet() -> str:
-    """Return the style sheet of all pages: one file, made of files of one purpose each."""
-    return "\n".join((_STATIC / "style" / f"{name}.css").read_text("utf-8") for name in STYLE_SHEETS)
+    """Return the style sheet of all pages: files of one purpose each, without comments and needless spaces."""
+    text = "\n".join((_STATIC / "style" / f"{name}.css").read_text("utf-8") for name in STYLE_SHEETS)
+    return _needless.sub(r"\1", _comment.sub("", text)).replace(";}", "}")
 
 
 def _assets() -> dict[str, Asset]:
