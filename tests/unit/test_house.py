@@ -118,6 +118,7 @@ TESTED_ELSEWHERE = {
     "server/pages/run/tree_rows": "unit/server/pages/run/test_page.py",
     "server/pages/run_summary": "unit/server/pages/test_handlers.py",
     "server/pages/runs/queries": "unit/server/pages/runs/test_handlers.py",
+    "server/pages/runs/search": "unit/server/pages/runs/test_handlers.py",
     "server/pages/runs/suites": "unit/server/pages/runs/test_handlers.py",
     "server/pages/runs/values": "unit/server/pages/runs/test_handlers.py",
     "server/pages/sources": "unit/server/pages/test_handlers.py",

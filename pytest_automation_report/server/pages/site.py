@@ -42,6 +42,7 @@ from pytest_automation_report.server.pages.runs.handlers import (
     RunComparison,
     SuitePage,
 )
+from pytest_automation_report.server.pages.runs.search import SearchPage
 from pytest_automation_report.server.pages.test.case import CasePage
 from pytest_automation_report.server.pages.test.code_links import NO_LINKS
 from pytest_automation_report.server.pages.test.handlers import TestPage
@@ -112,6 +113,7 @@ class Pages:
             "/sources/{source_id:id}": SuitePage(store),
             "/sources/{source_id:id}/live": SuitePage(store, is_live=True),
             "/sources/{source_id:id}/latest": LatestRun(store),
+            "/search": SearchPage(store),
             "/compare/{base_id:id}/{run_id:id}": RunComparison(),
             "/runs/{run_id:id}": RunPage(store, documents),
             "/runs/{run_id:id}/live": RunLivePage(store, documents),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
 CHROMIUM = Path("/usr/bin/chromium")
+TEAM_CODE = "a-code-of-ten-colleagues"
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
 
 pytestmark = [
@@ -112,6 +113,8 @@ def visit(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     site.run_of(*tests, name="backend, main, build 7", tags=["nightly"], links=links, artifacts=files)
     site.run_of(name="going on", is_open=True)
     site.run_of(a_test(0), failing(1), a_test(300, "skipped"), name="backend, main, build 8")
+    code = database.with_name("pages.token")
+    code.write_text(TEAM_CODE)
     command = [
         sys.executable,
         "-m",
@@ -121,6 +124,8 @@ def visit(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "0",
         "--database",
         str(database),
+        "--pages-token-file",
+        str(code),
     ]
     environment = {TOKEN_VARIABLE: TOKEN.value, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
@@ -144,10 +149,12 @@ PATHS = {
     "runs": "/projects/1",
     "suite": "/sources/2",
     "no runs": "/?tags=none",
+    "search": "/search?q=test_1",
+    "nothing found in any suite": "/search?q=tst_1",
     "run": "/runs/2",
     "failures as a list": "/runs/2?group=none",
     "tests": "/runs/2?view=tests&open=tests.a",
-    "search": "/runs/2?q=test_1&status=2&folder=tests.a",
+    "search of a run": "/runs/2?q=test_1&status=2&folder=tests.a",
     "last page": "/runs/2?view=tests&group=none&page=2",
     "nothing found": "/runs/2?q=tst_1",
     "changes": "/runs/4?view=changes",
@@ -385,6 +392,88 @@ def test_lanes_are_zoomed(visit: Visit) -> None:
     assert page.locator("[data-lanes] svg").get_attribute("viewBox") != "0 0 1272 73"
     page.keyboard.press("0")
     assert page.locator("[data-lanes] svg").get_attribute("viewBox") == "0 0 1272 73"
+
+
+def test_keys_of_lists_do_as_their_twins(visit: Visit) -> None:
+    """The focus moves along the runs with one stop of Tab, keys are off while typing, and `?` shows them all."""
+    page = visit.page(color_scheme="light")
+    page.goto("/projects/1")
+    rows = page.locator("[data-row]")
+    assert rows.count() > 1
+    assert page.locator('[data-row][tabindex="0"]').count() == 1
+
+    def focused() -> str:
+        return str(page.evaluate("document.activeElement.getAttribute('href') || document.activeElement.id"))
+
+    addresses = [str(rows.nth(number).get_attribute("href")) for number in range(2)]
+    page.keyboard.press("j")
+    assert focused() == addresses[0]
+    page.keyboard.press("j")
+    assert focused() == addresses[1]
+    page.keyboard.press("k")
+    assert focused() == addresses[0]
+    assert page.locator('[data-row][tabindex="0"]').get_attribute("href") == addresses[0]
+    page.keyboard.press("/")
+    page.keyboard.type("jt?")
+    assert (focused(), page.locator("#q").input_value()) == ("q", "jt?")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    assert (focused(), page.locator("#q").input_value()) == ("", "")
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog", name="Keys").is_visible()
+    assert axe_api.Axe().run(page).violations_count == 0
+    page.keyboard.press("t")
+    page.keyboard.press("Escape")
+    assert not page.get_by_role("dialog", name="Keys").is_visible()
+    assert page.locator("html[data-theme]").count() == 0
+    page.keyboard.press("t")
+    page.keyboard.press("t")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.reload()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.get_by_label("Light or dark").click()
+    page.get_by_role("link", name="As the system").click()
+    assert page.locator("html[data-theme]").count() == 0
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{visit.address}{addresses[0]}")
+    page.keyboard.press("g")
+    page.keyboard.press("r")
+    page.wait_for_url(f"{visit.address}/")
+    assert visit.is_at_home()
+
+
+def test_a_list_follows_what_runs(visit: Visit) -> None:
+    """A run that begins shows up, its results are counted, filters submit at once, and the focus stays."""
+    site = visit.site
+    page = visit.page()
+    page.goto("/projects/1")
+    page.locator('[data-row][href="/runs/2"]').focus()
+    run = site.run_of(a_test(0), name="begun meanwhile", is_open=True)
+    row = page.locator(".run-row", has_text="begun meanwhile")
+    row.wait_for()
+    thread = site.service.run(run)["threads"][0]["id"]
+    site.service.append(thread, failing(1))
+    row.get_by_text("1 failed").wait_for()
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "/runs/2"
+    site.service.post(f"/automation/runs/{run}/complete", {})
+    row.get_by_text("running", exact=True).wait_for(state="detached")
+    page.get_by_label("Status").select_option("passed")
+    page.wait_for_url(re.compile("status=passed"))
+    assert row.count() == 0
+    assert visit.is_at_home()
+
+
+def test_a_browser_goes_on_to_the_page_that_it_asked_for(visit: Visit) -> None:
+    """A closed page takes the link, which was printed elsewhere, and then shows the run."""
+    context = visit.browser.new_context(base_url=visit.address)
+    page = context.new_page()
+    page.goto("/runs/2?view=details")
+    page.get_by_label("Link or code").fill(f"{visit.address}/open/{TEAM_CODE}")
+    page.get_by_role("button", name="Open").click()
+    page.wait_for_url(f"{visit.address}/runs/2?view=details")
+    page.get_by_role("heading", name=re.compile("260 tests")).wait_for()
+    context.close()
 
 
 def test_everything_is_reached_by_keyboard(visit: Visit) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.reads import Reader
 
-__all__ = ["project_rows", "project_values", "suite_values", "suites_values"]
+__all__ = ["project_rows", "project_values", "run_rows", "suite_values", "suites_values"]
 
 _LATEST_RUNS: Final = 8
 _REASONS_SHOWN: Final = 10
@@ -57,12 +57,12 @@ def suites_values(reader: Reader, project_id: int) -> dict[str, Any]:
     cards.sort(key=lambda card: -(card["last"]["created"] if card["last"] else 0))
     ids, _ = RunListReader(reader.database).completed_runs(project_id, _ANY)
     open_ids = RunListReader(reader.database).open_runs(project_id, _ANY)
-    rows = _rows(reader, project_id, ids[:_LATEST_RUNS])
+    rows = run_rows(reader, project_id, ids[:_LATEST_RUNS])
     return {
         "project": project_id,
         "home": sources.home(project_id),
         "cards": cards,
-        "open_runs": _rows(reader, project_id, open_ids),
+        "open_runs": run_rows(reader, project_id, open_ids),
         "runs": rows,
         "uncomputed": [card["last"]["id"] for card in cards if card["last"] and card["flaky"] is None]
         + _uncomputed(rows),
@@ -112,7 +112,7 @@ def project_rows(reader: Reader, project_ids: Sequence[int]) -> list[dict[str, A
     rows = list[dict[str, Any]]()
     for project_id in project_ids:
         count, run_id = latest_runs.get(project_id, (0, 0))
-        run = _rows(reader, project_id, [run_id])[0] if count else None
+        run = run_rows(reader, project_id, [run_id])[0] if count else None
         rows.append({"id": project_id, "count": count, "run": run})
     return rows
 
@@ -163,9 +163,9 @@ def _list_values(reader: Reader, project_id: int, filters: RunFilters) -> dict[s
     runs = RunListReader(reader.database)
     ids, total = runs.completed_runs(project_id, filters)
     open_ids = runs.open_runs(project_id, filters) if filters.page == 1 else []
-    rows = _rows(reader, project_id, ids)
+    rows = run_rows(reader, project_id, ids)
     return {
-        "open_runs": _rows(reader, project_id, open_ids),
+        "open_runs": run_rows(reader, project_id, open_ids),
         "runs": rows,
         "uncomputed": _uncomputed(rows),
         "total": total + len(open_ids),
@@ -177,7 +177,7 @@ def _uncomputed(rows: Sequence[dict[str, Any]]) -> list[int]:
     return [row["id"] for row in rows if row["is_uncomputed"]]
 
 
-def _rows(reader: Reader, project_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
+def run_rows(reader: Reader, project_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
     """Return the rows of these runs, in this order."""
     records = reader.runs(ids, has_threads=False)
     names = SourceReader(reader.database).source_names({record.row["source"] for record in records.values()})

@@ -1,21 +1,20 @@
 from __future__ import annotations
 
+import gzip
 import re
 import stat
 from html import unescape
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.server.http.serving import passes_secret, server_token
+from pytest_automation_report.server.pages import assets
 from pytest_automation_report.server.pages.access import PASS_SECONDS, PageAccess
-from pytest_automation_report.server.pages.assets import ASSETS
+from pytest_automation_report.server.pages.assets import ASSETS, SCRIPTS, STYLE_SHEETS, asset_path
 from support.service import TOKEN
 from support.website import COOKIE, Site
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CLICK = {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
 POLICY = (
@@ -178,6 +177,26 @@ def test_style_and_script_are_the_only_files(site: Site) -> None:
         "/static/style.css",
     ):
         assert site.get(path).status_code == 404
+
+
+def test_style_and_scripts_are_small() -> None:
+    """A first visit on a slow network has them soon: 40 KB of style, 20 KB of scripts, 9 and 7 KB compressed."""
+    style = ASSETS[asset_path("style.css")].content
+    scripts = b"".join(ASSETS[asset_path(name)].content for name in SCRIPTS)
+    assert len(style) <= 40_000
+    assert len(gzip.compress(style, 5)) <= 9_000
+    assert len(scripts) <= 20_000
+    assert len(gzip.compress(scripts, 5)) <= 7_000
+
+
+def test_the_style_sheet_is_whole(site: Site) -> None:
+    """Without its comments and spaces it has every rule: its braces match, and no file of it is left out."""
+    text = site.raw(asset_path("style.css")).text
+    assert text.count("{") == text.count("}")
+    assert "/*" not in text
+    files = Path(assets.__file__).parent / "static" / "style"
+    assert {path.stem for path in files.iterdir()} == set(STYLE_SHEETS)
+    assert ".verdict{display: flex;" in text
 
 
 def test_markup_has_no_script_or_style_of_its_own(site: Site) -> None:

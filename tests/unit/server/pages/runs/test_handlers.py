@@ -226,3 +226,31 @@ def test_hostile_values_of_a_list_stay_text(site: Site) -> None:
         assert "<img" not in html
         assert "\u202e" not in html
         assert not [address for address in _links(html) if "javascript" in address.partition("?")[0]]
+
+
+def test_runs_and_tests_are_found_from_the_lists(site: Site) -> None:
+    """Runs by number, name, branch and commit; tests of the newest runs by name, file, message and node id."""
+    old = _run(site, a_test(7, file="tests/a.py"), source="backend", name="nightly")
+    newest = _run(site, failing(8, message="gateway refused", file="tests/a.py"), source="backend", branch="main")
+    _run(site, a_test(9), source="frontend", branch="fix/rounding")
+    assert site.get(f"/search?q=%23{old}").headers["location"] == f"/runs/{old}"
+    assert site.get(f"/search?q={old}").headers["location"] == f"/runs/{old}"
+    assert _numbers(site, "/search?q=nightly") == [old]
+    assert _numbers(site, "/search?q=rounding") == [3]
+    assert _numbers(site, "/search?q=4f2a9c1") == [3, newest, old]
+    for text in ("refused", "test_8", "tests/a.py", "tests/a.py::test_8"):
+        found = site.shown(f"/search?q={text}")
+        assert f'href="/tests/{2}"' in found, text
+        assert f"in run #{newest}" in re.sub(r"<[^>]*>", "", found)
+    assert "test_9" in site.text("/search?q=test_")
+    assert "test_9" not in site.text("/search?q=test_&source=1")
+
+
+def test_a_search_that_finds_nothing_offers_the_nearest_word(site: Site) -> None:
+    """A misspelled word leads to one that tests have; nothing is searched for an empty text."""
+    _run(site, a_test(1, name="test_gateway_refuses"))
+    assert "/search?q=gateway" in _links(site.shown("/search?q=gatway"))
+    assert "Nothing has “gatway”" in site.text("/search?q=gatway")
+    assert "Search runs and tests" in site.text("/search?q=")
+    hostile = site.shown("/search?q=" + "%3Cscript%3Efetch(1)&source=x")
+    assert "<script>fetch" not in hostile
