@@ -14,13 +14,12 @@ import re
 import secrets
 import threading
 from contextlib import closing, contextmanager
-from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_automation_report.api.models import NewRun, Resources, Test, Token
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

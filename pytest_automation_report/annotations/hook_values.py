@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, field
 
 if TYPE_CHECKING:
     import os

@@ -7,7 +7,6 @@ session.
 from __future__ import annotations
 
 import difflib
-from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -18,7 +17,7 @@ from pytest_automation_report.recording.fields import artifact_from, field_type_
 from pytest_automation_report.text.limits import NOTE_UNITS, STRING_UNITS, cut_end, string
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.redaction import safe_str
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

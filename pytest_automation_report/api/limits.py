@@ -6,11 +6,11 @@ artifacts are ours, and settings can change them.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.api.models import Field, FieldType, Test
 from pytest_automation_report.text.limits import STRING_UNITS, TEXT_UNITS, cut_end, cut_middle, fits, string
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

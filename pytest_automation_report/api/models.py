@@ -7,12 +7,11 @@ test is made once: the text in the spool is the text that the server gets.
 from __future__ import annotations
 
 import json
-from dataclasses import field
 from enum import IntEnum
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

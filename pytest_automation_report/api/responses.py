@@ -10,12 +10,11 @@ one test needs two or three responses.
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_automation_report.api.json_reader import JsonReader
 from pytest_automation_report.api.models import Field, Json
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,6 @@ variable raises an error: a value that cannot be parsed is an unknown fact.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.ci.facts import (
@@ -21,6 +20,7 @@ from pytest_automation_report.ci.facts import (
 from pytest_automation_report.ci.provider_urls import text_of
 from pytest_automation_report.ci.providers import PROVIDERS, read_no_file
 from pytest_automation_report.text.patterns import lazy_pattern
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,6 @@ An unknown fact is None, never a guess.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
@@ -14,7 +13,7 @@ from pytest_automation_report.api.models import Field, Link
 from pytest_automation_report.api.urls import web_address_hint
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

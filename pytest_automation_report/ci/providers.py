@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 from pytest_automation_report.ci import provider_urls
 from pytest_automation_report.ci.facts import BuildInfo, Shard, subject_of, without_user
 from pytest_automation_report.ci.provider_urls import text_of
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, replace
 
 __all__ = ["PROVIDERS", "Provider", "ReadFile", "read_no_file"]
 

@@ -7,7 +7,6 @@ its outcome is written to the ledger.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.delivery.in_flight import InFlightRequests
@@ -18,7 +17,7 @@ from pytest_automation_report.delivery.retries import RetryPolicy
 from pytest_automation_report.delivery.scheduler import Scheduler
 from pytest_automation_report.delivery.shared_run import SharedRunLookup
 from pytest_automation_report.delivery.uploads import Uploads
-from pytest_automation_report.values import MutableValue
+from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
     from pytest_automation_report.delivery.artifact_stores import ArtifactStore

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import ArtifactStoreConfig, Endpoint, Token
-from pytest_automation_report.text.redaction import Redaction
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.delivery.queues import WorkerQueues
     from pytest_automation_report.spool.ledger_file import LedgerFile
     from pytest_automation_report.spool.manifest import SessionManifest
+    from pytest_automation_report.text.redaction import Redaction
 
 LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
 """Environment variable, not a setting, with which the project's own tests shorten the timeouts."""
@@ -81,6 +80,8 @@ class RedactionSettings(Value):
 
     def redaction(self) -> Redaction:
         """Create the redaction."""
+        from pytest_automation_report.text.redaction import Redaction  # noqa: PLC0415 - only for last words of a dead process
+
         return Redaction(self.patterns, secrets=self.secrets, is_builtin=self.is_builtin)
 
 
@@ -105,6 +106,8 @@ class SenderConfig(Value):
 
     def to_json(self) -> str:
         """Return the configuration as JSON, with token and secrets: for a pipe, never for a file."""
+        from dataclasses import asdict  # noqa: PLC0415 - only in pytest, which has imported it
+
         return json.dumps(
             {
                 "folder": self.folder,

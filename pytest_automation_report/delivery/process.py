@@ -11,7 +11,6 @@ import os
 import random
 import time
 from collections import Counter
-from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -36,7 +35,7 @@ from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.log import LAST_WORDS, Log
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.spool.writer import Disk
-from pytest_automation_report.values import MutableValue
+from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

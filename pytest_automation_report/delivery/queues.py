@@ -8,7 +8,6 @@ whose worker crashed and whose test ran again on another one, and reruns that ne
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.extensions import phases_member
@@ -20,6 +19,7 @@ from pytest_automation_report.recording.synthetic_results import UNTESTED, not_r
 from pytest_automation_report.spool.artifacts import MARK
 from pytest_automation_report.spool.folder import CONTROLLER, NOT_RUN
 from pytest_automation_report.spool.records import AGAIN
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping

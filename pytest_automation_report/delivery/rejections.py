@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import field, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
@@ -19,7 +18,7 @@ from pytest_automation_report.api.models import Field, FieldType, Test, encoded
 from pytest_automation_report.delivery.batches import BATCH_BYTES, batch_from
 from pytest_automation_report.text.limits import cut_middle, string
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.values import MutableValue, Value
+from pytest_automation_report.values import MutableValue, Value, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.delivery.reconciliation import Reconciliation
@@ -17,7 +16,7 @@ from pytest_automation_report.errors import (
     TokenRefusedError,
     UnknownAnswerError,
 )
-from pytest_automation_report.values import MutableValue, Value
+from pytest_automation_report.values import MutableValue, Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,13 +7,12 @@ record.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_automation_report.api.client import encoded
 from pytest_automation_report.api.extensions import STARTED
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from dataclasses import field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_automation_report.api.extensions import COMPARISON, PHASES, STARTED, STEPS
-from pytest_automation_report.values import MutableValue
+from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterator, Sequence

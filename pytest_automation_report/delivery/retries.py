@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_automation_report.errors import (
@@ -14,7 +13,7 @@ from pytest_automation_report.errors import (
     ThrottledError,
     TokenRefusedError,
 )
-from pytest_automation_report.values import MutableValue
+from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,11 +7,10 @@ be repeated or lost, so it is not in the ledger.
 from __future__ import annotations
 
 import json
-from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.extensions import RUNNING, STARTED
-from pytest_automation_report.values import MutableValue
+from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
     from pytest_automation_report.delivery.handover import DeliveryContext

@@ -5,7 +5,6 @@ Deciding and sending are separate: the scheduler reads the queues and the ledger
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import Field, Resources
@@ -14,7 +13,7 @@ from pytest_automation_report.delivery.reconciliation import NOTE_FIELD
 from pytest_automation_report.delivery.requests import Request
 from pytest_automation_report.delivery.running_tests import RunningTests
 from pytest_automation_report.delivery.uploads import is_spooled
-from pytest_automation_report.values import MutableValue
+from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
     from pytest_automation_report.delivery.batches import Batch

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.artifacts import StoredFile
@@ -29,7 +28,7 @@ from pytest_automation_report.errors import (
 )
 from pytest_automation_report.spool.artifacts import open_spooled, remove_spooled, spooled_file
 from pytest_automation_report.text.limits import string
-from pytest_automation_report.values import MutableValue
+from pytest_automation_report.values import MutableValue, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -6,7 +6,6 @@ The results are read from the spool with the sender's own code, so the compariso
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.delivery.queues import WorkerQueues
@@ -14,6 +13,7 @@ from pytest_automation_report.junit.parsing import JunitCase, JunitError, junit_
 from pytest_automation_report.spool.folder import bytes_from
 from pytest_automation_report.spool.reader import SpoolReader
 from pytest_automation_report.text.limits import string
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

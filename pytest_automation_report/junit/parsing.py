@@ -7,12 +7,11 @@ that the document could define. The properties are those that tests print for Te
 from __future__ import annotations
 
 import re
-from dataclasses import field
 from typing import TYPE_CHECKING, Final
 from xml.parsers import expat
 
 from pytest_automation_report.recording.identity import key_of
-from pytest_automation_report.values import MutableValue, Value
+from pytest_automation_report.values import MutableValue, Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

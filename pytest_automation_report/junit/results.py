@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import field
 from mimetypes import MimeTypes
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from xml.parsers import expat
@@ -24,7 +23,7 @@ from pytest_automation_report.recording.identity import key_of
 from pytest_automation_report.recording.options import RecordingOptions, cleaner_for
 from pytest_automation_report.recording.phases import console_field
 from pytest_automation_report.text.limits import TEXT_UNITS, string, utf16_length
-from pytest_automation_report.values import MutableValue, Value
+from pytest_automation_report.values import MutableValue, Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

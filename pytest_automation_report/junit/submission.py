@@ -11,7 +11,6 @@ import select
 import stat
 import time
 from collections import Counter
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.api.models import encoded
@@ -22,7 +21,7 @@ from pytest_automation_report.spool.manifest import SessionManifest
 from pytest_automation_report.spool.names import new_session_name
 from pytest_automation_report.spool.records import FORMAT, finish_record, plain_record
 from pytest_automation_report.spool.sessions import remove_abandoned
-from pytest_automation_report.values import MutableValue
+from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

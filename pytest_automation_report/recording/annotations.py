@@ -5,10 +5,9 @@ All texts are clean: they were cut and redacted when they were added.
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -19,7 +19,6 @@ them, so they cannot change.
 from __future__ import annotations
 
 import re
-from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
@@ -27,7 +26,7 @@ from pytest_automation_report.api.models import Artifact, Field, FieldType, Test
 from pytest_automation_report.api.step_markup import parse_steps
 from pytest_automation_report.text.limits import NOTE_UNITS, console, cut_end
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,12 +6,11 @@ sender.
 
 from __future__ import annotations
 
-from dataclasses import field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pytest_automation_report.api.limits import ARTIFACT_BYTES, ARTIFACTS_BYTES
 from pytest_automation_report.text.redaction import TextCleaner, cached_cleaner
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

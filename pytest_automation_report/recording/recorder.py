@@ -13,7 +13,6 @@ Plugins repeat tests in two ways, and both end as one result that carries the at
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_automation_report.api.limits import FIELD_LIMIT, fit_to_limits
@@ -41,6 +40,7 @@ from pytest_automation_report.recording.synthetic_results import (
 )
 from pytest_automation_report.text.limits import STRING_UNITS, string
 from pytest_automation_report.text.redaction import safe_str
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pytest_automation_report.recording.phases import PHASES, Phase, worst_status
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,6 @@ test is dead, left out what the sender can work out, or never reached the test.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pytest_automation_report.api.limits import fit_to_limits
@@ -17,7 +16,7 @@ from pytest_automation_report.recording.options import RecordingOptions, cleaner
 from pytest_automation_report.recording.phases import console_field, exception_type, skip_texts
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

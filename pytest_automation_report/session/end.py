@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.session.waiting import LedgerTail, wait_for_sender
@@ -11,6 +10,7 @@ from pytest_automation_report.spool.log import Log
 from pytest_automation_report.spool.sessions import expire_old_sessions
 from pytest_automation_report.summary.counts import SessionCounts, tally_from
 from pytest_automation_report.summary.lines import SessionOutcome
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     import pytest

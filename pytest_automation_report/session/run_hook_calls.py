@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.annotations.hook_values import Summary
@@ -10,6 +9,7 @@ from pytest_automation_report.annotations.user_hooks import DESCRIBE_RUN, FINISH
 from pytest_automation_report.api.models import SERVE_PORT, Resources
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.summary.lines import RUN_PAGE, run_page
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     import pytest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.delivery.handover import RedactionSettings, SenderConfig
@@ -15,6 +14,7 @@ from pytest_automation_report.session.session_run import session_run
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN
 from pytest_automation_report.spool.records import plain_record
 from pytest_automation_report.spool.writer import WriteLosses
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import os
 from collections import Counter
-from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -44,6 +43,7 @@ from pytest_automation_report.spool.records import (
     plain_record,
     start_record,
 )
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,6 +17,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import SESSION_ID_FIELD, SessionFolder, new_session_folder
 from pytest_automation_report.spool.liveness import process_start_time
 from pytest_automation_report.spool.manifest import SessionManifest
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

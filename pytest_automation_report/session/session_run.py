@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +17,7 @@ from pytest_automation_report.session.run_hook_calls import described_run
 from pytest_automation_report.session.selection import SELECTION_FIELD, selection_of
 from pytest_automation_report.settings.run import common_facts, configured_run, sharing_of
 from pytest_automation_report.text.limits import string
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ from pytest_automation_report.settings.configuration import (
 from pytest_automation_report.settings.run import recording_options
 from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.spool.names import new_session_name
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

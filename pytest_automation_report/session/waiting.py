@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.spool.folder import bytes_from
@@ -10,7 +9,7 @@ from pytest_automation_report.spool.ledger import LedgerState
 from pytest_automation_report.spool.liveness import Process
 from pytest_automation_report.spool.log import LAST_WORDS, Log
 from pytest_automation_report.spool.records import Decoder, Record
-from pytest_automation_report.values import MutableValue
+from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

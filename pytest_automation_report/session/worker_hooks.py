@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +19,7 @@ from pytest_automation_report.session.runtest_hooks import Clock, RuntestHooks
 from pytest_automation_report.settings.token import secrets_from, token_from
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.writer import WriteLosses
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,6 @@ environment and the time as arguments; of the file system it checks only the pat
 from __future__ import annotations
 
 import difflib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from pytest_automation_report.api.artifacts import is_bucket
@@ -24,7 +23,7 @@ from pytest_automation_report.settings.resolver import SettingsResolver, absolut
 from pytest_automation_report.settings.sources import RawSetting, read_console_settings, read_pytest_settings
 from pytest_automation_report.settings.table import LOCAL_URL, PREFIX, REMOVED_SETTINGS, SETTINGS
 from pytest_automation_report.settings.token import TokenResult, token_from
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

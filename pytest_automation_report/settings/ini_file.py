@@ -7,7 +7,6 @@ spool.
 from __future__ import annotations
 
 import sys
-from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 import iniconfig
@@ -18,7 +17,7 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ hash of source and key: two suites of one build have separate runs.
 from __future__ import annotations
 
 import re
-from dataclasses import fields, replace
+from dataclasses import fields
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +17,7 @@ from pytest_automation_report.ci.facts import JOB_LINK, with_facts
 from pytest_automation_report.recording.options import RecordingOptions
 from pytest_automation_report.settings.parsers import PLACEHOLDER
 from pytest_automation_report.text.limits import STRING_UNITS, string, utf16_length
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,6 @@ import fcntl
 import json
 import os
 import stat
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.errors import SpoolError
@@ -26,6 +25,7 @@ from pytest_automation_report.spool.names import is_session_name
 from pytest_automation_report.spool.records import FORMAT, Decoder
 from pytest_automation_report.spool.removal import remove_session
 from pytest_automation_report.spool.writer import COPY, SESSION_FILE, Disk, ManifestFile, SpoolWriter, ignore
+from pytest_automation_report.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

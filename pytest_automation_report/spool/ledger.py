@@ -54,10 +54,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pytest_automation_report.values import MutableValue, Value
+from pytest_automation_report.values import MutableValue, Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, READ, bytes_from
 from pytest_automation_report.spool.records import Decoder, PositionedRecord
 from pytest_automation_report.spool.validation import is_sound
-from pytest_automation_report.values import MutableValue
+from pytest_automation_report.values import MutableValue, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,7 +28,7 @@ from pytest_automation_report.summary.findings_lines import (
 from pytest_automation_report.summary.lines import job_lines, run_page
 from pytest_automation_report.text.limits import string
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.api.models import Test
@@ -16,7 +15,7 @@ from pytest_automation_report.recording.failures import FAILED, SHOWN, FailedTes
 from pytest_automation_report.recording.synthetic_results import UNTESTED
 from pytest_automation_report.spool.folder import CONTROLLER, MAIN, bytes_from, head_and_tail
 from pytest_automation_report.spool.records import Decoder
-from pytest_automation_report.values import Value
+from pytest_automation_report.values import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

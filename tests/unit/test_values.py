@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from pytest_automation_report.values import MutableValue, Value
+from pytest_automation_report.values import MutableValue, Value, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,8 +37,8 @@ class Declared:
 
     host: str
     port: int = 80
-    token: str = field(default="", repr=False)
-    meta: Mapping[str, str] = field(default_factory=dict)
+    token: str = dataclasses.field(default="", repr=False)
+    meta: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Counter(MutableValue):
@@ -152,6 +152,15 @@ def test_functions_of_dataclasses_work() -> None:
     assert [member.name for member in dataclasses.fields(Address)] == ["host", "port", "token", "meta"]
     assert dataclasses.replace(address, port=2) == Address("a", 2, "t", {"b": "c"})
     assert dataclasses.replace(Counter(1, 2), count=3).total == 4
+
+
+def test_replace_is_that_of_dataclasses() -> None:
+    """Our `replace` gives what `dataclasses.replace` gives, computed members included, and refuses the same."""
+    address, counter = Address("a", 1, "t", {"b": "c"}), Counter(1, 2)
+    assert replace(address, port=2) == dataclasses.replace(address, port=2)
+    assert replace(counter, count=3).total == dataclasses.replace(counter, count=3).total == 4
+    with pytest.raises(TypeError, match="has no member color"):
+        replace(address, color="b")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
