@@ -105,6 +105,38 @@ def test_passed_attempt_is_a_result() -> None:
             assert queue.started_us in {0, 4}
 
 
+@pytest.mark.parametrize("times", [(5, -1, -1), (5, -1, 2), (5, 1, -1)])
+def test_a_pass_without_phases_has_none(times: tuple[int, int, int]) -> None:
+    """Phases that the session did not measure are not sent; the start of the test is."""
+    files = Files()
+    files.write("gw0", pass_record(1, 10, 4, times, attempt_header("t.py::a", "t.py", 3)))
+    (result,) = files.queues.of("gw0").results
+    assert (result.started_us, result.extensions) == (4, "")
+
+
+def test_a_pass_has_start_and_phases() -> None:
+    """The sender learns from a PASS when the test started and how long each phase took."""
+    files = Files()
+    files.write("gw0", _pass(1, "a"))
+    (result,) = files.queues.of("gw0").results
+    assert (result.started_us, json.loads(result.extensions)) == (4, {"phases": [1, 2, 2]})
+
+
+@pytest.mark.parametrize(
+    ("extensions", "kept"),
+    [('{"steps":[]}', '{"steps":[]}'), ("", ""), ("[1]", ""), ('{"steps":', ""), ("[" * 9999, "")],
+)
+def test_extensions_of_a_damaged_record_are_left_out(extensions: str, kept: str) -> None:
+    """Extensions that are no JSON object would make the request unreadable: the result is sent without them."""
+    files = Files()
+    record = finish_record(
+        1, 9, key="k", status="passed", elapsed=5, is_final=True, test='{"key":"k"}', extensions=extensions
+    )
+    files.write("gw0", _start(1, "a"), record)
+    (result,) = files.queues.of("gw0").results
+    assert (result.extensions, result.test) == (kept, '{"key":"k"}')
+
+
 def test_pass_ends_what_was_before() -> None:
     """A PASS without its START tells of another test that never finished, and of a rerun that nothing followed."""
     files = Files()

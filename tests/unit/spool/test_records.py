@@ -92,6 +92,19 @@ def test_finish_keeps_its_test_as_written() -> None:
     }  # fmt: skip
 
 
+def test_extensions_stand_beside_the_test() -> None:
+    """A FINISH may have extensions: their JSON goes through unchanged, and an earlier version passes them over."""
+    test = json.dumps({"name": ',"ext":{"k":1},"test":{}'})
+    extensions = json.dumps({"steps": [{"name": '","test":{"x":1},"ext":{"y":2}'}]}, separators=(",", ":"))
+    line = finish_record(3, 40, key="ab", status="passed", elapsed=7, is_final=True, test=test, extensions=extensions)
+    (placed,) = Decoder().feed(line)
+    assert (placed.record.test, placed.record.extensions, "ext" in placed.record.members) == (test, extensions, False)
+    # As versions before the extensions read it.
+    head, _, rest = line.decode()[18:].rstrip("\n").partition(',"test":')
+    assert rest == test + "}"
+    assert json.loads(head + "}") == {**placed.record.members, "ext": json.loads(extensions)}
+
+
 def test_start_takes_any_node_id() -> None:
     """An attempt's start holds node ids with quotes, newlines, lone surrogates and the marks of other records."""
     nodeid = 'a.py::t[\n"\ud800,"test":]'

@@ -57,6 +57,14 @@ def test_the_extensions_of_a_test_are_stored_and_read(service: Service) -> None:
     assert extensions.comparison(row) == Comparison("==", left, Value("Point", fields=(("x", Value("int", "1")),)))
 
 
+def test_the_start_of_the_session_may_come_with_an_append(service: Service) -> None:
+    """A client that learns of the extensions only after it has created its thread sends the session's start later."""
+    thread_id = service.new_thread(service.new_run())
+    service.append(thread_id, a_test(started=5), session_started=START)
+    service.append(thread_id, a_test(1), session_started="soon")
+    assert _row(service, ThreadRow)["session_started"] == START
+
+
 def test_a_test_without_extensions_has_none(service: Service) -> None:
     """Without extensions the columns are null, and reading them gives nothing."""
     row = _stored(service)
