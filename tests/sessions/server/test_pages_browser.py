@@ -309,24 +309,28 @@ def test_a_slider_is_moved_with_the_keyboard(visit: Visit) -> None:
 
 
 def test_an_open_run_updates_itself_until_it_is_completed(visit: Visit) -> None:
-    """The head follows; failures wait in a pill and move nothing that one reads; the asking ends with the run."""
+    """The head follows, an empty view, too; later failures wait in a pill and move nothing; the asking ends."""
     site = visit.site
     run = site.run_of(a_test(0), name="followed", is_open=True)
     thread = site.service.run(run)["threads"][0]["id"]
     page = visit.page()
     page.goto(f"/runs/{run}")
     page.get_by_label("Search tests, messages, files").focus()
-    view = page.locator("section.view").inner_html()
     site.service.append(thread, failing(1), a_test(2))
     page.get_by_role("heading", name="3 tests ran, 1 failed").wait_for()
-    assert page.locator("section.view").inner_html() == view
+    page.locator("details.cause").wait_for()
     assert page.evaluate("document.activeElement.id") == "q"
     assert "● 3" in page.title()
+    view = page.locator("section.view").inner_html()
+    site.service.append(thread, failing(3, message="KeyError: 'id'"))
+    pill = page.get_by_role("link", name="1 new failure below")
+    pill.wait_for()
+    assert page.locator("section.view").inner_html() == view
     site.service.post(f"/automation/runs/{run}/complete", {})
-    page.get_by_role("heading", name="1 of 3 tests failed").wait_for()
+    page.get_by_role("heading", name="2 of 4 tests failed").wait_for()
     page.locator('#live[data-live=""]').wait_for()
-    page.get_by_role("link", name="1 new failure below").click()
-    page.locator("details.cause").wait_for()
+    pill.click()
+    page.locator("details.cause").nth(1).wait_for()
     assert visit.is_at_home()
 
 

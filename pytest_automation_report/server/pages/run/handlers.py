@@ -13,6 +13,7 @@ from pytest_automation_report.server.pages.run.url import run_state, single_valu
 if TYPE_CHECKING:
     import falcon
 
+    from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.run.documents import RunDocuments
     from pytest_automation_report.server.pages.run.url import RunState
     from pytest_automation_report.server.store.store import Store
@@ -37,11 +38,17 @@ class RunPage(_RunPages):
         """Show one view of the run."""
         state = run_state(run_id, req.params)
         values = page_values(self.store, self.documents.of(run_id, state.base), state, self.now_us())
-        counts = values["counts"]
-        seen = f"{counts.failed}.{counts.total}"
-        live_address = state.link("run-live", run_id, **state.parameters, **{_SEEN: seen})
-        page_url = f"{req.prefix}{state.address}"
-        self.show(req, resp, "run/run.html", **values, live_address=live_address, page_url=page_url, arrived="")
+        self.show(
+            req,
+            resp,
+            "run/run.html",
+            **values,
+            live_address=_live_address(state, values),
+            page_url=f"{req.prefix}{state.address}",
+            arrived="",
+            is_followed=values["run"]["is_open"] and not values["run"]["failed"],
+            next_address="",
+        )
 
 
 class RunLivePage(_RunPages):
@@ -57,9 +64,16 @@ class RunLivePage(_RunPages):
             resp.status = 304
             return
         values = page_values(self.store, self.documents.of(run_id, state.base), state, now)
+        seen = single_values(req.params).get(_SEEN, "")
+        # A page that shows no failure has nothing that news could move: its view comes along.
+        has_view = values["view"] == "failures" and seen.startswith("0.")
+        has_news = has_view and bool(values["run"]["failed"])
         values |= {
-            "arrived": arrived_words(values["counts"], single_values(req.params).get(_SEEN, "")),
+            "arrived": "" if has_view else arrived_words(values["counts"], seen),
             "page_url": f"{req.prefix}{state.address}",
+            "has_view": has_view,
+            "is_followed": has_view,
+            "next_address": _live_address(state, values) if has_news else "",
         }
         set_html(resp, render("run/live.html", **{**frame_of(req), "now": now, **values}))
 
@@ -83,3 +97,9 @@ class RunFailuresText(_RunPages):
         text = failures_text(self.store, self.documents.of(run_id, state.base), state, self.now_us(), req.prefix)
         resp.content_type = "text/plain; charset=utf-8"
         resp.data = text.encode("utf-8", "replace")
+
+
+def _live_address(state: RunState, values: Json) -> str:
+    """Return the address of a page's news; it has the numbers that the page shows."""
+    counts = values["counts"]
+    return state.link("run-live", state.run_id, **state.parameters, **{_SEEN: f"{counts.failed}.{counts.total}"})

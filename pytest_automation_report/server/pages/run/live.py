@@ -75,7 +75,8 @@ def time_to_go(facts: RunFacts, counts: RunCounts, reader: RunReader, histories:
         # Tests that are new have no usual time: they count as one of the others.
         missing = counts.expected - counts.total
         known_missing = max(1, usual.known - usual.ran_count)
-        return round(max(0, usual.all - usual.ran) * missing / known_missing / workers)
+        speed = 1.0 if facts.findings is None else float(facts.findings["speed"])
+        return round(max(0, usual.all - usual.ran) * speed * missing / known_missing / workers)
     elapsed = facts.now - int(facts.row["created"])
     return round(elapsed * (counts.expected - counts.total) / counts.total)
 
@@ -90,6 +91,7 @@ def running_now(facts: RunFacts, reader: RunReader, histories: Histories, worker
         session = row["session_started"] or row["created"]
         lasted = max(0, facts.now - session - test.since)
         median = histories.median(cases[test.key]) if test.key in cases else None
+        limit = None if median is None else 2 * max(median, _LEAST_MEDIAN_US)
         running.append(
             {
                 "short": test_name(test.name),
@@ -97,7 +99,8 @@ def running_now(facts: RunFacts, reader: RunReader, histories: Histories, worker
                 "lasted": lasted,
                 "clock": clock(lasted),
                 "median": median,
-                "is_slow": median is not None and lasted >= 2 * max(median, _LEAST_MEDIAN_US),
+                "limit": limit,
+                "is_slow": limit is not None and lasted >= limit,
                 "worker": workers.name(row["id"]),
             }
         )

@@ -18,6 +18,8 @@ Tone: TypeAlias = Literal["fail", "pass", "flaky", "live", "skip"]
 Phrase: TypeAlias = "tuple[str, str]"
 """A part of a sentence: its text, and ``b`` if it is emphasised, ``code`` for a name, or nothing."""
 
+_SECOND_US: Final = 1_000_000
+
 SILENT_US: Final = 60_000_000
 """Time without news after which the sender of an open run is silent, in microseconds."""
 
@@ -95,10 +97,19 @@ def live_sentence(counts: RunCounts, to_go: int | None, branch: str, silent_for:
     sentence: list[Phrase] = []
     if to_go is not None:
         on = f" on {branch}" if branch else ""
-        sentence = [(f"About {duration(to_go)} to go", "b"), (f", by the times of the last runs{on}. ", "")]
+        about = "Nearly done" if to_go < _SECOND_US else f"About {_whole_seconds(to_go)} to go"
+        sentence = [(about, "b"), (f", by the times of the last runs{on}. ", "")]
     if counts.reasons:
         sentence.append((f"{quantity(counts.reasons, 'reason')} so far.", ""))
     return sentence
+
+
+def _whole_seconds(microseconds: int) -> str:
+    """Return an estimate without the digits that it cannot have."""
+    if microseconds < 60 * _SECOND_US:
+        return f"{round(microseconds / _SECOND_US)} s"
+    # From a minute on to ten seconds.
+    return duration(round(microseconds / (10 * _SECOND_US)) * 10 * _SECOND_US)
 
 
 def change_sentence(

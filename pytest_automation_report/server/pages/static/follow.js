@@ -43,6 +43,12 @@ function refresh(live, text) {
       replaceSection(shown, section);
     }
   }
+  // A view without anything to read follows, too, until there is something: then it stands still, and news wait.
+  const view = document.querySelector("#live-view[data-next]:not([data-next=''])");
+  if (view) {
+    live.dataset.live = view.dataset.next;
+    view.removeAttribute("id");
+  }
   if (state) {
     document.title = state.dataset.title;
     document.querySelector("link[rel=icon]").href = state.dataset.icon;
@@ -72,5 +78,19 @@ async function follow(live) {
   }
 }
 
+// Clocks of running tests go on between two answers: a test that hangs sends no news.
+function tick() {
+  const now = performance.now();
+  for (const clock of document.querySelectorAll("[data-lasted]")) {
+    clock.dataset.shown ||= String(now);
+    const seconds = Math.floor((Number(clock.dataset.lasted) / 1000 + now - Number(clock.dataset.shown)) / 1000);
+    clock.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    if (clock.dataset.limit && seconds * 1e6 >= Number(clock.dataset.limit)) clock.classList.add("up");
+  }
+}
+
 const live = document.getElementById("live");
-if (live && live.dataset.live) follow(live);
+if (live && live.dataset.live) {
+  follow(live);
+  setInterval(() => { if (live.dataset.live) tick(); }, 1000);
+}

@@ -332,8 +332,14 @@ def test_an_open_run_shows_its_progress_and_answers_without_news_in_one_read(sit
     assert changed.status_code == 200
     assert "<html" not in changed.text
     assert "3 of 4 tests ran, 1 failed" in changed.text
-    assert "1 new failure below" in changed.text
     assert 'data-open="true"' in changed.text
+    # The page had no failure: its view comes along, and stands still from now on.
+    assert '<details class="cause"' in changed.text
+    following = unescape(re.findall(r'data-next="([^"]*)"', changed.text)[0])
+    site.service.append(thread, failing(3))
+    later = site.get(following).text
+    assert "1 new failure below" in later
+    assert '<details class="cause"' not in later
     site.service.post(f"/automation/runs/{run}/complete", {})
     assert 'data-open="false"' in site.get(live).text
     assert 'data-live=""' in site.shown(f"/runs/{run}")
