@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sqlite3
 from contextlib import closing, contextmanager
@@ -55,6 +56,30 @@ def test_page_reads_only_its_part_of_one_index(site: Site, tmp_path: Path) -> No
         "SEARCH t1 USING INDEX result_case_id (case_id=?)",
         "SEARCH t2 USING INTEGER PRIMARY KEY (rowid=?)",
     ]
+
+
+@ON_SQLITE
+def test_each_view_of_a_run_finds_its_rows_by_an_index(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No statement of a view looks at a whole table of results, tests or histories; nor do those of its first page."""
+    site.run_of(a_test(0), failing(1))
+    run = site.run_of(failing(0), a_test(1, file="tests/a.py"))
+    caplog.set_level(logging.DEBUG, "peewee")
+    steps = list[str]()
+    for query in ("", "?group=file", "?view=tests&open=tests/a.py", "?q=test", "?status=flaky", "?view=changes"):
+        caplog.clear()
+        site.shown(f"/runs/{run}{query}")
+        statements: list[Any] = [record.msg for record in caplog.records if record.name == "peewee"]
+        assert len(statements) > 5, query
+        with closing(sqlite3.connect(tmp_path / "store.db")) as store:
+            for sql, values in statements:
+                if sql.startswith("SELECT"):
+                    plan = store.execute(f"EXPLAIN QUERY PLAN {sql}", values or ()).fetchall()
+                    steps += [f"{step[3]} of {sql}" for step in plan]
+    caplog.set_level(logging.WARNING, "peewee")
+    large = re.compile(r'SCAN t(\d) of .*"(?:result|case|case_history)" AS "t\1"')
+    assert [step for step in steps if large.match(step)] == []
 
 
 @ON_BOTH

@@ -180,6 +180,8 @@ def _slowest(database: Database, walk: _Walk) -> list[Json]:
 
 
 def _rows(database: Database, ids: Sequence[int]) -> dict[int, Json]:
+    if not ids:
+        return {}
     columns = (ResultRow.id, ResultRow.case, ResultRow.name, ResultRow.folder, ResultRow.file, ResultRow.elapsed)
     rows: Any = ResultRow.select(*columns).where(ResultRow.id.in_(list(ids))).dicts().execute(database)
     return {row["id"]: row for row in rows}
