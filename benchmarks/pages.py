@@ -83,12 +83,12 @@ class Visitor:
 def filled(writer: Writer, tests: int, threads: int = 1, *, is_open: bool = False) -> int:
     """Report a run of N tests, spread over threads, and return its id."""
     run, first_thread = writer.new_run()
-    others = [writer.post(f"/automation/runs/{run}/threads", b"{}") for _ in range(threads - 1)]
+    others = [writer.new_thread(run) for _ in range(threads - 1)]
     ids = [first_thread, *others]
     for number, first in enumerate(range(0, tests, APPEND)):
-        writer.post(f"/automation/runs/threads/{ids[number % threads]}/append", body(first, tests))
+        writer.append(ids[number % threads], body(first, tests))
     if not is_open:
-        writer.post(f"/automation/runs/{run}/complete", b"{}")
+        writer.complete(run)
     return run
 
 
@@ -115,6 +115,16 @@ def views(run: int, last: int) -> dict[str, str]:
     }
 
 
+LISTS = {
+    "suites or suite": "/",
+    "runs": "/projects/1",
+    "runs, filtered": "/projects/1?source=1&status=passed",
+    "suite": "/sources/1?branch=-",
+    "search that finds runs and tests": "/search?q=works",
+    "search everywhere that finds nothing": "/search?q=absent",
+}
+
+
 def measured(database: Path, tests: int) -> list[Shown]:
     """Return the cost of the pages of a run of N tests, and of an open one."""
     writer = Writer(str(database))
@@ -131,6 +141,9 @@ def measured(database: Path, tests: int) -> list[Shown]:
         pages.append(visitor.shown(tests, "open run", f"/runs/{going_on}"))
         pages.append(visitor.shown(tests, "poll with news", live))
         pages.append(visitor.shown(tests, "poll without news", live, 50, If_None_Match=visitor.tag(live)))
+        pages += [visitor.shown(tests, name, path) for name, path in LISTS.items()]
+        of_list = "/projects/1/live"
+        pages.append(visitor.shown(tests, "list, poll without news", of_list, 50, If_None_Match=visitor.tag(of_list)))
         return pages
     finally:
         visitor.store.close()
@@ -165,7 +178,7 @@ def main() -> None:
     print("| tests | page | CPU ms | limit ms | gzip KB | elements |")
     print("| --- | --- | --- | --- | --- | --- |")
     for page in pages:
-        limit = NO_NEWS_MS if page.page == "poll without news" else LIMITS_MS.get(page.tests, 60)
+        limit = NO_NEWS_MS if page.page.endswith("poll without news") else LIMITS_MS.get(page.tests, 60)
         is_over = page.milliseconds > limit or page.wire_bytes > WIRE_BYTES or page.elements > ELEMENTS
         mark = " !" if is_over and page.page != "run, first" else ""
         print(

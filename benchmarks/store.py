@@ -69,6 +69,14 @@ class Writer:
         run = self._client.create_run(NewRun("run", "suite"))
         return run, self._client.create_thread(run, Resources())
 
+    def new_thread(self, run: int) -> int:
+        """Add a thread to a run and return its id."""
+        return self._client.create_thread(run, Resources())
+
+    def complete(self, run: int) -> None:
+        """Complete a run."""
+        self._client.complete_run(run, measure_elapsed=True)
+
     def close(self) -> None:
         """Close the store."""
         self._client.close()

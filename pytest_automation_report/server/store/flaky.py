@@ -11,11 +11,11 @@ from pytest_automation_report.findings.comparison import MAIN_BRANCHES
 from pytest_automation_report.findings.flakiness import Outcome, flakiness_of
 from pytest_automation_report.server.store.compared import MAX_TESTS
 from pytest_automation_report.server.store.errors import not_found
-from pytest_automation_report.server.store.histories import add_run_of, histories, series_of
+from pytest_automation_report.server.store.histories import add_run_of, failed_histories, series_of
 from pytest_automation_report.server.store.tables import CaseRow, ResultRow, RunRow, SourceRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from peewee import Database
 
@@ -78,26 +78,37 @@ def _newest_runs(database: Database, source_id: int, branch: str) -> list[Json]:
     return list(rows)
 
 
-def flaky_of_source(database: Database, source_id: int, branch: str) -> list[Json]:
-    """Return the flaky, broken and suspect tests of a source on a branch, by the runs whose findings are stored."""
+def flaky_of_source(
+    database: Database,
+    source_id: int,
+    branch: str,
+    *,
+    states: Collection[str] = _SHOWN_STATES,
+    limit: int = MAX_TESTS,
+) -> list[Json]:
+    """Return the tests of these states of a source on a branch, by the runs whose findings are stored.
+
+    Of each configuration there are at most ``limit``, those that cost most.
+    """
     entries: list[Json] = []
     for run in _newest_runs(database, source_id, branch):
         series = series_of(database, run)
         if series is None:
             continue
-        states = {
-            case_id: flakiness_of(history.outcomes_at(series, series.length))
-            for case_id, history in histories(database, series).items()
+        shown = {
+            case_id: state
+            for case_id, history in failed_histories(database, series).items()
             if history.has_failed(series.length)
+            and (state := flakiness_of(history.outcomes_at(series, series.length))).state in states
         }
-        shown = {case_id: state for case_id, state in states.items() if state.state in _SHOWN_STATES}
-        names = names_of(database, shown)
+        order = sorted(shown, key=lambda case_id: (shown[case_id].state != "flaky", -shown[case_id].low, case_id))
+        names = names_of(database, order[:limit])
         entries += [
-            {**names[case_id], "config": run["config"], **_flaky_entry(state)}
-            for case_id, state in shown.items()
+            {**names[case_id], "config": run["config"], **_flaky_entry(shown[case_id])}
+            for case_id in order[:limit]
             if case_id in names
         ]
-    return sorted(entries, key=lambda entry: (entry["state"] != "flaky", -entry["low"], entry["key"]))[:MAX_TESTS]
+    return sorted(entries, key=lambda entry: (entry["state"] != "flaky", -entry["low"], entry["key"]))[:limit]
 
 
 def names_of(database: Database, cases: Iterable[int]) -> dict[int, Json]:

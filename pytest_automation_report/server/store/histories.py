@@ -36,6 +36,7 @@ __all__ = [
     "RunResults",
     "Series",
     "add_run_of",
+    "failed_histories",
     "histories",
     "results_of",
     "series_of",
@@ -205,6 +206,7 @@ def series_of(database: Database, run: Json, *, is_locked: bool = False) -> Seri
     )
 
 
+_FAILED_LETTERS: Final = "fwr"
 _HISTORIES: Final = (
     'SELECT "case_id", "position", "outcomes", "durations", "median", "since" FROM "case_history" WHERE "series_id" ='
 )
@@ -218,6 +220,17 @@ def histories(database: Database, series: Series) -> dict[int, CaseHistory]:
         case_id: CaseHistory(position, outcomes, tuple(map(int, durations.split())), usual, since)
         for case_id, position, outcomes, durations, usual, since in rows
     }
+
+
+def failed_histories(database: Database, series: Series) -> dict[int, CaseHistory]:
+    """Return the outcomes of those tests of a series that ever failed, by case; nearly all are stable."""
+    mark = "%s" if database.for_update else "?"
+    conditions = " OR ".join([f'"outcomes" LIKE {mark}'] * len(_FAILED_LETTERS))
+    statement = (
+        f'SELECT "case_id", "position", "outcomes" FROM "case_history" WHERE "series_id" = {mark} AND ({conditions})'  # noqa: S608 - our own words  # nosec B608
+    )
+    rows = execute(database, statement, (series.id, *(f"%{letter}%" for letter in _FAILED_LETTERS)))
+    return {case_id: CaseHistory(position, outcomes) for case_id, position, outcomes in rows}
 
 
 def add_run_of(run: Json, writer: Writer) -> None:

@@ -109,7 +109,7 @@ class RunListReader:
 
     def slowest(self, series: Series, count: int) -> list[Json]:
         """Return case and median of the slowest tests of a series, those that its last runs had."""
-        query: Any = CaseHistoryRow.select(CaseHistoryRow.case, CaseHistoryRow.median, CaseHistoryRow.durations)
+        query: Any = CaseHistoryRow.select(CaseHistoryRow.case, CaseHistoryRow.median)
         query = query.where((CaseHistoryRow.series == series.id) & CaseHistoryRow.median.is_null(is_null=False))
         query = query.where(CaseHistoryRow.position > series.length - TREND_RUNS)
         return self._rows(query.order_by(CaseHistoryRow.median.desc()).limit(count))

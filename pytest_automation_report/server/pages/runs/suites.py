@@ -85,14 +85,13 @@ def green_runs(rows: Sequence[Json]) -> int:
     return count
 
 
-def flaky_rows(reader: Reader, source_id: int, branch: str) -> tuple[list[dict[str, Any]], int]:
-    """Return the flaky tests of a suite with their evidence, those that cost most first, and the number of all."""
+def flaky_rows(reader: Reader, source_id: int, branch: str) -> list[dict[str, Any]]:
+    """Return the flaky tests of a suite with their evidence, those that cost most first."""
     newest = RunListReader(reader.database).trend(source_id, branch)[-1:]
-    entries = [entry for entry in flaky_of_source(reader.database, source_id, branch) if entry["state"] == "flaky"]
+    shown = flaky_of_source(reader.database, source_id, branch, states=("flaky",), limit=RAIL_TESTS)
     series = series_of(reader.database, newest[0]) if newest else None
     if series is None:
-        return [], 0
-    shown = entries[:RAIL_TESTS]
+        return []
     known = RunListReader(reader.database).histories(series, [entry["key"] for entry in shown], source_id)
     rows = []
     for entry in shown:
@@ -108,7 +107,7 @@ def flaky_rows(reader: Reader, source_id: int, branch: str) -> tuple[list[dict[s
                 "words": _evidence(entry),
             }
         )
-    return rows, len(entries)
+    return rows
 
 
 def slowest_rows(reader: Reader, source_id: int, branch: str) -> list[dict[str, Any]]:

@@ -76,7 +76,7 @@ def suite_values(reader: Reader, source: Json, filters: RunFilters) -> dict[str,
     rows = runs.trend(source_id, filters.branch or "")
     last = rows[-1] if rows else None
     document = None if last is None else stored_findings(database, last["id"])
-    flaky, flaky_count = suites.flaky_rows(reader, source_id, filters.branch or "")
+    flaky = suites.flaky_rows(reader, source_id, filters.branch or "")
     summary = None if last is None else summaries(database, [last["id"]]).get(last["id"])
     tone, sentence = summary_sentence(last, summary)
     return {
@@ -100,7 +100,7 @@ def suite_values(reader: Reader, source: Json, filters: RunFilters) -> dict[str,
         "reasons": [] if document is None else document["reasons"][:_REASONS_SHOWN],
         "reason_count": 0 if document is None else len(document["reasons"]),
         "flaky": flaky,
-        "flaky_count": flaky_count,
+        "flaky_count": max(len(flaky), summary["counts"]["flaky"] if summary else 0),
         "slowest": suites.slowest_rows(reader, source_id, filters.branch or ""),
         **_list_values(reader, project_id, filters),
     }
