@@ -80,6 +80,24 @@ def dictionary(size: int | None = None, **entries: Value) -> Value:
 
 
 @pytest.mark.parametrize(
+    ("left", "right", "completeness"),
+    [
+        (Value("list", items=(ONE, TWO), size=9, start=7), Value("list", items=(ONE,), size=8, start=7), "all"),
+        (Value("list", items=(ONE, TWO), size=9, start=7), Value("list", items=(ONE,), size=9, start=7), "some"),
+        (Value("list", items=(ONE, TWO), size=9, start=7), Value("list", items=(ONE,), size=7, start=6), "some"),
+        (Value("str", "ab", size=9, start=7), Value("str", "ac", size=9, start=7), "all"),
+        (Value("str", "ab", size=12, start=7), Value("str", "ac", size=9, start=7), "some"),
+        (Value("set", items=(ONE,)), Value("set", items=(TWO,)), "all"),
+        (Value("set", items=(ONE,), size=2), Value("set", items=(TWO,)), "some"),
+        (dictionary(2, a=ONE), dictionary(2, a=TWO), "some"),
+    ],
+)
+def test_the_result_says_whether_there_may_be_more(left: Value, right: Value, completeness: str) -> None:
+    """What stands before a common start of two lists or texts is equal; other parts that are missing may differ."""
+    assert differences(left, right).is_complete == (completeness == "all")
+
+
+@pytest.mark.parametrize(
     ("left", "right", "rows", "equal_count"),
     [
         (
