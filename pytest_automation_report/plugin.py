@@ -157,12 +157,10 @@ def _configure_session(config: pytest.Config) -> None:
                 config.pluginmanager.register(_SwitchWarning(switch.warning))
             return
         _refuse_windows(switch)
-        from pytest_automation_report.session.sender_start import SenderStart  # noqa: PLC0415 - not for sessions without us
-        from pytest_automation_report.session.setup import session_setup  # noqa: PLC0415 - as above
+        from pytest_automation_report.session.setup import session_setup  # noqa: PLC0415 - not for sessions without us
 
-        setup = session_setup(config, os.environ, switch.warning)
-        # Before all other modules are imported: the sender imports its own at the same time.
-        sender = SenderStart(setup, config)
+        setup, sender = session_setup(config, os.environ, switch.warning)
+        # Imported after the sender's start, which imports its modules at the same time.
         from pytest_automation_report.session.session_hooks import SessionHooks  # noqa: PLC0415 - as above
 
         hooks = SessionHooks(setup, config, sender)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def user_shell() -> Shell:
     """Return the shell that this command was started from."""
-    return Shell(Path.cwd(), console_command(os.environ, sys.executable))
+    return Shell(Path.cwd(), lambda: console_command(os.environ, sys.executable))
 
 
 def echo_link(configuration: Configuration, run_id: int) -> None:

@@ -6,8 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_automation_report.session.waiting import LedgerTail, wait_for_sender
+from pytest_automation_report.spool.folder import has_other_folders
 from pytest_automation_report.spool.log import Log
-from pytest_automation_report.spool.sessions import expire_old_sessions
+from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.summary.counts import SessionCounts, tally_from
 from pytest_automation_report.summary.lines import SessionOutcome
 from pytest_automation_report.values import replace
@@ -81,10 +82,15 @@ class SessionEnd:
             findings=state.findings,
             ended=int(self._wall() * 1_000_000),
             losses=running.losses,
-            leftovers=expire_old_sessions(
-                running.configuration.spool,
-                running.folder,
-                keep_days=running.configuration.keep_spool,
-                now=self._wall(),
-            ),
+            leftovers=self._expire_old_sessions(running),
         )
+
+    def _expire_old_sessions(self, running: RunningSession) -> LeftoverCounts:
+        """Count the earlier sessions in the spool, and remove the old ones."""
+        spool = running.configuration.spool
+        if not has_other_folders(spool, running.folder):
+            return LeftoverCounts()
+        from pytest_automation_report.spool.sessions import expire_old_sessions  # noqa: PLC0415 - only with earlier sessions
+
+        keep_days = running.configuration.keep_spool
+        return expire_old_sessions(spool, running.folder, keep_days=keep_days, now=self._wall())

@@ -132,7 +132,7 @@ class RunningSession:
             store=setup.store,
             hiding=RedactionSettings(options.redact, options.secrets, options.redact_builtin),
             # The capture files of workers the sender opens by their CAPTURED records.
-            captured=() if self._is_leading_workers else sender.captured,
+            captured=() if self._is_leading_workers or not options.keeps_output("error") else sender.captured,
             epoch=self._clock.epoch,
         )
         try:

@@ -13,9 +13,10 @@ from pytest_automation_report.api.artifacts import is_bucket
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_automation_report.api.models import ArtifactStoreConfig
     from pytest_automation_report.delivery.handover import SenderConfig
     from pytest_automation_report.delivery.launch import SenderProcess
-    from pytest_automation_report.session.setup import SessionSetup
+    from pytest_automation_report.settings.configuration import Configuration
 
 
 def captured_files(config: pytest.Config) -> list[tuple[str, int, int, int]]:
@@ -37,22 +38,30 @@ def captured_files(config: pytest.Config) -> list[tuple[str, int, int, int]]:
 
 
 class SenderStart:
-    """The sender of a session that is about to begin; owned by `SessionHooks`.
+    """The sender of a session that is about to begin, under its name; owned by `SessionHooks`.
 
     ``captured`` are the capture files that the sender inherits, for a test that kills this process in the session's
     first second, before the sender is ready. A session whose results are sent later has no sender.
     """
 
-    def __init__(self, setup: SessionSetup, config: pytest.Config) -> None:
-        self.captured = tuple(captured_files(config)) if setup.options.keeps_output("error") else ()
+    def __init__(
+        self,
+        name: str,
+        config: pytest.Config,
+        configuration: Configuration,
+        store: ArtifactStoreConfig | None,
+        *,
+        is_sending: bool,
+    ) -> None:
+        self.captured = tuple(captured_files(config))
         self._process: SenderProcess | None = None
-        if setup.is_sending:
+        if is_sending:
             from pytest_automation_report.delivery.launch import SenderProcess  # noqa: PLC0415 - not for results that are sent later
 
             self._process = SenderProcess(
-                setup.name,
-                is_embedded=setup.configuration.endpoint.is_embedded,
-                has_bucket=setup.store is not None and is_bucket(setup.store.address),
+                name,
+                is_embedded=configuration.endpoint.is_embedded,
+                has_bucket=store is not None and is_bucket(store.address),
                 inherited=[descriptor for _, descriptor, _, _ in self.captured],
             )
 

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.delivery.handover import EMBEDDED_BATCH_AGE, timeouts_from
-from pytest_automation_report.recording.options import cleaner_for
+from pytest_automation_report.session.sender_start import SenderStart
 from pytest_automation_report.settings.artifact_store import artifact_store, files_template
 from pytest_automation_report.settings.configuration import (
     configuration_from,
@@ -18,8 +18,6 @@ from pytest_automation_report.settings.configuration import (
     read_pytest_settings,
     token_for,
 )
-from pytest_automation_report.settings.run import recording_options
-from pytest_automation_report.settings.token import secrets_from
 from pytest_automation_report.spool.names import new_session_name
 from pytest_automation_report.values import Value, replace
 
@@ -52,13 +50,14 @@ class SessionSetup(Value):
     @property
     def cleaner(self) -> TextCleaner:
         """The cleaner for texts that pytest shows."""
+        from pytest_automation_report.recording.options import cleaner_for  # noqa: PLC0415 - after the sender's start
+
         return cleaner_for(self.options)
 
     @property
     def is_sending(self) -> bool:
         """Whether results are to be sent while the tests run."""
-        configuration = self.configuration
-        return configuration.delivery != "later" and configuration.is_sendable and self.token is not None
+        return is_sending(self.configuration, self.token)
 
 
 def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> Configuration:
@@ -72,34 +71,58 @@ def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> 
     )
 
 
-def session_setup(config: pytest.Config, environ: Mapping[str, str], warning: str = "") -> SessionSetup:
-    """Return the setup of a session; ``warning`` is shown in its summary, empty for none.
+def session_setup(
+    config: pytest.Config, environ: Mapping[str, str], warning: str = ""
+) -> tuple[SessionSetup, SenderStart]:
+    """Return the setup of a session and its sender, which starts; ``warning`` is shown in the summary, empty for none.
 
     Raises `SettingError` for a setting that cannot be used, and `pytest.UsageError` if preflight finds that results
     cannot be sent.
     """
     configuration, token = token_for(session_configuration(config, environ), environ)
-    secrets = secrets_from(environ, token, is_builtin=configuration.redact_builtin)
-    if configuration.endpoint.is_embedded:
-        token = Token("embedded")  # The sender writes the embedded store directly, and needs none.
+    # The sender writes the embedded store directly, and needs no token.
+    used = Token("embedded") if configuration.endpoint.is_embedded else token
     store, store_warning = artifact_store(configuration, environ, config.rootpath)
     if configuration.preflight:
-        _check_before(configuration, token)
-    if token is not None and not configuration.endpoint.is_embedded and configuration.is_sendable:
-        _remember_address(configuration, token, environ, config.rootpath)
+        _check_before(configuration, used)
+    if used is not None and not configuration.endpoint.is_embedded and configuration.is_sendable:
+        _remember_address(configuration, used, environ, config.rootpath)
     if warning or store_warning:
         configuration = replace(configuration, warnings=(warning or store_warning, *configuration.warnings))
+    name = new_session_name()
+    # As early as possible: from here on the sender imports its modules on another core, and pytest imports its own.
+    sender = SenderStart(name, config, configuration, store, is_sending=is_sending(configuration, used))
+    try:
+        setup = SessionSetup(
+            name=name,
+            configuration=configuration,
+            token=used,
+            timeouts=timeouts_from(environ, exit_all=configuration.exit_wait, **_batch_age(configuration)),
+            environ=dict(environ),
+            store=store,
+            options=_recording_options(config, configuration, environ, token),
+        )
+    except BaseException:
+        sender.close()
+        raise
+    return setup, sender
+
+
+def _recording_options(
+    config: pytest.Config, configuration: Configuration, environ: Mapping[str, str], token: Token | None
+) -> RecordingOptions:
+    from pytest_automation_report.settings.run import recording_options  # noqa: PLC0415 - after the sender's start
+    from pytest_automation_report.settings.token import secrets_from  # noqa: PLC0415 - as above
+
+    secrets = secrets_from(environ, token, is_builtin=configuration.redact_builtin)
     prefix = str(getattr(config.option, "junitprefix", None) or "")
     template = files_template(configuration, environ, config.rootpath)
-    return SessionSetup(
-        name=new_session_name(),
-        configuration=configuration,
-        token=token,
-        timeouts=timeouts_from(environ, exit_all=configuration.exit_wait, **_batch_age(configuration)),
-        environ=dict(environ),
-        store=store,
-        options=recording_options(configuration, prefix, secrets, artifact_url=template),
-    )
+    return recording_options(configuration, prefix, secrets, artifact_url=template)
+
+
+def is_sending(configuration: Configuration, token: Token | None) -> bool:
+    """Return whether results are to be sent while the tests run."""
+    return configuration.delivery != "later" and configuration.is_sendable and token is not None
 
 
 def _batch_age(configuration: Configuration) -> dict[str, float]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TextIO
 from pytest_automation_report.annotations.user_hooks import UserErrors
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
 from pytest_automation_report.session.guards import InternalErrors, guarded
-from pytest_automation_report.summary.console_command import console_command
 from pytest_automation_report.summary.lines import Shell, header_line, report_lines, target
 from pytest_automation_report.text.terminal import printable
 
@@ -147,7 +146,12 @@ class TerminalReport:
 
     @property
     def _shell(self) -> Shell:
-        return Shell(self._cwd, console_command(self._environ, sys.executable))
+        return Shell(self._cwd, self._console_command)
+
+    def _console_command(self) -> tuple[str, ...]:
+        from pytest_automation_report.summary.console_command import console_command  # noqa: PLC0415 - only to name the command
+
+        return console_command(self._environ, sys.executable)
 
     def _all_warnings(self) -> list[str]:
         """Return all warnings; texts of users' code and of our errors may hold secrets and are cleaned here."""

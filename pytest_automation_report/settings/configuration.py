@@ -18,7 +18,6 @@ from pytest_automation_report.errors import SettingError
 from pytest_automation_report.settings import parsers
 from pytest_automation_report.settings.default_names import project_name, run_name, source_from
 from pytest_automation_report.settings.endpoint import endpoint_from
-from pytest_automation_report.settings.misspellings import removed_setting_error
 from pytest_automation_report.settings.resolver import SettingsResolver, absolute_path, spelled_like
 from pytest_automation_report.settings.sources import RawSetting, read_console_settings, read_pytest_settings
 from pytest_automation_report.settings.table import LOCAL_URL, PREFIX, REMOVED_SETTINGS, SETTINGS
@@ -307,6 +306,8 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(environ):
         removed = name.removeprefix(prefix).lower()
         if name.startswith(prefix) and removed in REMOVED_SETTINGS:
+            from pytest_automation_report.settings.misspellings import removed_setting_error  # noqa: PLC0415 - only for mistakes
+
             yield str(removed_setting_error(removed, name))
         elif name.startswith(prefix) and name not in known:
             near = difflib.get_close_matches(name.removeprefix(prefix), endings, n=1)

@@ -86,7 +86,7 @@ def read_console_settings(
 
 def split_list(text: str) -> tuple[str, ...]:
     r"""Return the values between commas, stripped and without empty ones; ``\,`` is a comma inside a value."""
-    return _stripped(piece.replace("\\,", ",") for piece in _COMMA.split(text))
+    return _stripped(piece.replace("\\,", ",") for piece in _COMMA.split(text)) if text else ()
 
 
 def _from_option(setting: Setting, value: object, origin: str) -> RawSetting | None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.api.models import Token
 from pytest_automation_report.text.patterns import lazy_pattern
-from pytest_automation_report.text.redaction import secret_values
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
@@ -88,5 +87,7 @@ def _checked(text: str, origin: str) -> TokenResult:
 
 def secrets_from(environ: Mapping[str, str], token: Token | None, *, is_builtin: bool) -> tuple[str, ...]:
     """Return the values to hide: the token, and with ``is_builtin`` those of variables that are named like secrets."""
+    from pytest_automation_report.text.redaction import secret_values  # noqa: PLC0415 - a token alone needs no redaction
+
     own = () if token is None or len(token.value) < _SHORTEST_HIDDEN else (token.value,)
     return (*own, *(secret_values(environ, is_path=exists) if is_builtin else ()))

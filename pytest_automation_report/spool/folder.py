@@ -312,6 +312,15 @@ def ignored_folder(path: Path) -> None:
     ignore(Disk(), os.fspath(path))
 
 
+def has_other_folders(spool: Path, own: SessionFolder) -> bool:
+    """Return whether a spool holds another folder than this session's, also if it cannot be read."""
+    try:
+        with os.scandir(spool) as entries:
+            return any(entry.name != own.id and entry.is_dir(follow_symlinks=False) for entry in entries)
+    except OSError:
+        return True
+
+
 def session_folders(spool: Path) -> list[SessionFolder]:
     """Return the spool's sessions, oldest first, none if the spool does not exist.
 

@@ -17,7 +17,7 @@ def process_start_time(pid: int) -> str:
     Ids are used again: with the start time a later process of the same id is not taken for the first one.
     """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
     # The process's name comes before the last parenthesis, and may hold spaces and parentheses.

@@ -19,6 +19,7 @@ from pytest_automation_report.spool.artifacts import is_spooled_name
 from pytest_automation_report.spool.names import is_session_name
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.text.terminal import sanitize
+from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +38,17 @@ _LAST: Final = ("session.json", "ledger", "sender.log", "lock")
 A process that dies in between must leave nothing that is sent twice: as long as there are records, there is the ledger
 that shows which of them were sent, and its lock.
 """
+
+
+class LeftoverCounts(Value):
+    """Numbers of earlier sessions that stay in the spool, and of those that were removed because of their age.
+
+    ``alone`` names the folders that were left alone although they are as old: they hold something else, too.
+    """
+
+    kept: int = 0
+    removed: int = 0
+    alone: tuple[str, ...] = ()
 
 
 def foreign_in(folder: Path) -> str:

@@ -14,7 +14,7 @@ from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import empty_folders, hidden_folders, is_lock_taken, session_folders
 from pytest_automation_report.spool.liveness import process_start_time
 from pytest_automation_report.spool.reader import SpoolReader
-from pytest_automation_report.spool.removal import foreign_in, last_change_under, remove_session
+from pytest_automation_report.spool.removal import LeftoverCounts, foreign_in, last_change_under, remove_session
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
@@ -29,17 +29,6 @@ State: TypeAlias = Literal["kept", "running", "sending", "unreadable"]
 DAY_SECONDS: Final = 24 * 3600
 # The state of each session is looked up while pytest ends: of more sessions, the newer ones are left to later sessions.
 _MAX_SESSIONS_LOOKED_AT: Final = 200
-
-
-class LeftoverCounts(Value):
-    """Numbers of earlier sessions that stay in the spool, and of those that were removed because of their age.
-
-    ``alone`` names the folders that were left alone although they are as old: they hold something else, too.
-    """
-
-    kept: int = 0
-    removed: int = 0
-    alone: tuple[str, ...] = ()
 
 
 def state_of(folder: SessionFolder) -> State:

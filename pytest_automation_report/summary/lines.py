@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.settings.table import LOCAL_URL, setting
-from pytest_automation_report.spool.sessions import LeftoverCounts
+from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.spool.writer import WriteLosses
 from pytest_automation_report.summary.findings_lines import findings_lines
 from pytest_automation_report.text.limits import STRING_UNITS
@@ -16,7 +17,7 @@ from pytest_automation_report.text.terminal import pluralize, sanitize
 from pytest_automation_report.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.settings.configuration import Configuration
@@ -78,11 +79,20 @@ class SessionOutcome(Value):
         return tally.is_removable and not tally.mismatches and not (self.losses.results or self.losses.records)
 
 
-class Shell(Value):
-    """The shell of the user who reads the lines: its current folder, and how the console command is typed there."""
+class Shell:
+    """The shell of the user who reads the lines: its current folder, and how the console command is typed there.
 
-    here: Path
-    command: tuple[str, ...] = ("automation-report",)
+    ``find_command`` is called when a line has the command: the file system is searched for it.
+    """
+
+    def __init__(self, here: Path, find_command: Callable[[], tuple[str, ...]]) -> None:
+        self.here = here
+        self._find_command = find_command
+
+    @cached_property
+    def command(self) -> tuple[str, ...]:
+        """The words that run the console command."""
+        return self._find_command()
 
 
 def relative_to_cwd(path: Path, here: Path) -> str:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.spool.folder import SessionFolder
-from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions, read_spooled_session
+from pytest_automation_report.spool.removal import LeftoverCounts
+from pytest_automation_report.spool.sessions import expire_old_sessions, read_spooled_session
 from support.delivered_results import assert_complete
 from support.fault_projects import GatedProject
 from support.session_processes import sent, unsent_session

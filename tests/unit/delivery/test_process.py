@@ -18,7 +18,8 @@ from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import SessionFolder
 from pytest_automation_report.spool.ledger_file import LedgerFile, ledger_from
-from pytest_automation_report.spool.sessions import LeftoverCounts, expire_old_sessions, is_delivered
+from pytest_automation_report.spool.removal import LeftoverCounts
+from pytest_automation_report.spool.sessions import expire_old_sessions, is_delivered
 from support.delivered_results import assert_complete, result_names
 from support.deliveries import (
     WrittenSession,

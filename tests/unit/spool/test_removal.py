@@ -11,9 +11,8 @@ import pytest
 
 from pytest_automation_report.spool import removal as spool_removal
 from pytest_automation_report.spool.folder import SessionFolder, hidden_folders, session_folders
-from pytest_automation_report.spool.removal import foreign_in, others_in, remove_session
+from pytest_automation_report.spool.removal import LeftoverCounts, foreign_in, others_in, remove_session
 from pytest_automation_report.spool.sessions import (
-    LeftoverCounts,
     discard_session,
     expire_old_sessions,
     remove_abandoned,
