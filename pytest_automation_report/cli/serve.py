@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +25,7 @@ _SOURCE_REMEDY: Final = "write an address with {file}, and {commit} and {line} i
 _EDITOR_REMEDY: Final = "write an address that your editor opens, with {file} and {line}"
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pytest_automation_report.server.http.middleware import AccessLogEntry
     from pytest_automation_report.server.store.store import Store
@@ -90,6 +91,13 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
     help="Largest size of all stored artifacts together.",
 )
 @click.option("--rate-limit", type=click.IntRange(min=1), metavar="N", help="Answer N requests a minute; default: all.")
+@click.option(
+    "--main-branch",
+    "main_branches",
+    multiple=True,
+    metavar="[SOURCE=]NAME",
+    help="Main branch of a source, or of all; default: the first of main, master, trunk and develop that has runs.",
+)
 @click.option("--strict-references", is_flag=True, help="Refuse runs that name an unknown configuration or milestone.")
 @click.option("--revoke-browsers", is_flag=True, help="Forget all browsers that were let in: each needs a new link.")
 @click.option(
@@ -126,6 +134,7 @@ def serve(  # noqa: PLR0913 - one for each option
     revoke_browsers: bool,
     source_url: str,
     editor_url: str,
+    main_branches: tuple[str, ...],
     verbose: bool,
     **options: Any,  # noqa: ANN401 - click passes the settings' options
 ) -> int:
@@ -164,6 +173,7 @@ def serve(  # noqa: PLR0913 - one for each option
     is_new = isinstance(place, Path) and not place.exists()
     store = Store(place, max_bytes=max_size)
     _check_run(store, run_id)
+    _set_main_branches(store, main_branches)
     # After the store is open: a command that cannot serve leaves no file behind.
     passes = passes_secret(configuration.database, is_new=revoke_browsers, note=echo_stderr)
     empty_note = _empty_note(store, place, is_new=is_new)
@@ -218,6 +228,24 @@ def _check_run(store: Store, run_id: int | None) -> None:
     if run_id is not None and not store.read(lambda reader: reader.runs([run_id], has_threads=False)):
         store.close()
         raise SettingError("--run", run_id, "the store has no such run: automation-report run list shows those it has")
+
+
+def _set_main_branches(store: Store, texts: Iterable[str]) -> None:
+    """Set main branches as ``NAME`` or ``SOURCE=NAME``; raises `SettingError` for a source that the store lacks."""
+    from pytest_automation_report.server.store.main_branches import set_main_branch, source_names  # noqa: PLC0415 - sending needs no server
+
+    # Those of all sources first: one of a single source then wins, whatever the order of the options.
+    for text in sorted(texts, key=lambda text: "=" in text):
+        source, mark, branch = text.rpartition("=")
+        if not branch or (mark and not source):
+            store.close()
+            raise SettingError("--main-branch", text, "write the name of a branch, or SOURCE=NAME")
+        if not mark:
+            store.main_branch = branch  # of sources that are still to come
+        if not store.write(partial(set_main_branch, branch, source if mark else None)) and mark:
+            names = ", ".join(store.look(source_names)) or "none yet"
+            store.close()
+            raise SettingError("--main-branch", text, f"the store has no source {source!r}; it has {names}")
 
 
 def _empty_note(store: Store, place: object, *, is_new: bool) -> str:

@@ -69,7 +69,9 @@ def _add_api_routes(
     application.add_route(f"{project}/sources", resources.ProjectSourcesResource(store))
     application.add_route(f"{runs}/{{run_id:id}}", resources.RunResource(store))
     application.add_route(f"{runs}/{{run_id:id}}/append", resources.RunAppendResource(store))
-    application.add_route(f"{runs}/{{run_id:id}}/complete", resources.RunCompletionResource(store))
+    application.add_route(
+        f"{runs}/{{run_id:id}}/complete", resources.RunCompletionResource(store, options.on_run_completed)
+    )
     application.add_route(f"{runs}/{{run_id:id}}/threads", resources.RunThreadsResource(store))
     application.add_route(f"{runs}/{{run_id:id}}/tests", resources.RunTestsResource(store))
     application.add_route(f"{runs}/threads/{{thread_id:id}}/append", resources.ThreadAppendResource(store))

@@ -81,6 +81,7 @@ class ServerOptions:
     ``are_references_strict`` refuses runs that name an unknown configuration or milestone. ``requests_per_minute`` is
     None without a rate limit. ``hosts`` are answered in addition to this machine's own names; None answers all.
     ``log`` is called after each response. ``max_artifact_bytes`` is the largest size of all stored artifacts together.
+    ``on_run_completed`` is called with the id of each completed run, before the response: it must return at once.
     """
 
     are_references_strict: bool = False
@@ -88,6 +89,7 @@ class ServerOptions:
     hosts: frozenset[str] | None = None
     log: Callable[[AccessLogEntry], None] | None = None
     max_artifact_bytes: int = MAX_TOTAL_BYTES
+    on_run_completed: Callable[[int], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)

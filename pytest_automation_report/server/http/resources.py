@@ -103,13 +103,18 @@ class RunAppendResource(_Resource):
 
 
 class RunCompletionResource(_Resource):
-    """The completion of a run."""
+    """The completion of a run; ``on_completed`` is called with its id once it is stored."""
+
+    def __init__(self, store: Store, on_completed: Callable[[int], None]) -> None:
+        super().__init__(store)
+        self._on_completed = on_completed
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Complete the run and its open threads."""
         body = received(req, missing=b"{}")
         measure = body_from(body, schemas.RunCompletionBody).measure_elapsed
         self._apply(req, resp, body, lambda writer: writer.complete_run(run_id, measure_elapsed=measure))
+        self._on_completed(run_id)
 
 
 class RunThreadsResource(_Resource):

@@ -16,6 +16,7 @@ from pytest_automation_report.api.models import Token
 from pytest_automation_report.errors import SettingError, StoreError
 from pytest_automation_report.server.http.application import create_application
 from pytest_automation_report.server.http.channels import Deadlines
+from pytest_automation_report.server.http.findings_worker import FindingsWorker
 from pytest_automation_report.server.http.hosts import answered_hosts, listening_address
 from pytest_automation_report.server.http.middleware import ServerOptions, TokenCheck
 from pytest_automation_report.server.http.waitress_loop import Loop
@@ -87,7 +88,10 @@ def serve(
     # It warns when a request waits for a free thread, and users cannot do anything about that.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     address = listening_address(host, is_remote_allowed=options.is_remote_allowed)
-    server_options = replace(options.server_options, hosts=answered_hosts(address, options.host_names))
+    worker = FindingsWorker(store)
+    server_options = replace(
+        options.server_options, hosts=answered_hosts(address, options.host_names), on_run_completed=worker.add
+    )
     with _listening(address, port) as listener:
         application: Any = create_application(store, token, server_options, options.extension)
         server = _create_server(application, listener, options)
@@ -95,6 +99,7 @@ def serve(
             Loop(server, options.deadlines, TokenCheck(token).refusal).run(lambda: ready(_url(listener)))
         finally:
             server.task_dispatcher.shutdown()
+            worker.close()
             server.asyncore.close_all(server._map)  # noqa: SLF001 - waitress has no other name for its connections
 
 

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.findings.comparison import Base, RunFacts, base_of
 from pytest_automation_report.server.store.errors import not_found, validation_error
 from pytest_automation_report.server.store.histories import histories, results_of, series_of
-from pytest_automation_report.server.store.tables import RunRow
+from pytest_automation_report.server.store.run_rows import run_row, selected_runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from peewee import Database
-
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.flakiness import Verdict
+    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.histories import CaseHistory, RunResults, Series
+    from pytest_automation_report.server.store.series_updates import SeriesUpdate
 
-__all__ = ["MAX_TESTS", "ComparedRun", "compared_run", "facts_of", "mention", "run_row"]
+__all__ = [
+    "MAX_TESTS",
+    "ComparedRun",
+    "compared_run",
+    "facts_of",
+    "main_branch_of",
+]
 
 MAX_TESTS: Final = 1000
 """Most tests of each list of a document; the counts have all."""
@@ -29,15 +36,18 @@ _MAX_CANDIDATES: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """A run beside its base and its series; ``known`` has the histories of the series by case."""
+    """A run beside its base and its series.
+
+    ``known`` has the histories of the series by case; ``before`` the verdicts of the base, None without a base.
+    """
 
     run: Json
     results: RunResults
     base: Base | None
-    base_results: RunResults | None
+    base_row: Json | None
+    before: Mapping[int, Verdict] | None
     series: Series | None
     known: Mapping[int, CaseHistory]
-    base_row: Json | None = None
 
     @property
     def position(self) -> int | None:
@@ -50,44 +60,59 @@ class ComparedRun:
         return self.series is not None and self.position == self.series.length
 
 
-def compared_run(database: Database, run: Json, base_id: int | None) -> ComparedRun:
+def compared_run(
+    connection: StoreConnection, run: Json, base_id: int | None, main_branch: str, update: SeriesUpdate | None
+) -> ComparedRun:
     """Return a run, by its row, with its base: the run ``base_id``, or the one that fits best.
 
-    Raises `ApiError` for a base that does not exist (404) or is of another source (422).
+    ``update`` is the update of its series if one was made just now. Raises `ApiError` for a base that does not exist
+    (404) or is of another source (422).
     """
-    base = _base(database, run, base_id)
-    base_row = None if base is None else run_row(database, base.run.id)
-    series = series_of(database, run)
+    base = _base(connection, run, base_id, main_branch)
+    base_row = None if base is None else run_row(connection, base.run.id)
+    if update is None:
+        series = series_of(connection, run)
+        known = {} if series is None else histories(connection, series)
+    else:
+        series, known = update.series, update.known
+    is_last = update is not None and update.run_ids[-1:] == [run["id"]]
+    results = update.results if update is not None and is_last else None
     return ComparedRun(
         run,
-        results_of(database, run),
+        results or results_of(connection, run),
         base,
-        None if base_row is None else results_of(database, base_row),
-        series,
-        {} if series is None else histories(database, series),
         base_row,
+        None if base_row is None else _verdicts_of(connection, base_row, series, known),
+        series,
+        known,
     )
 
 
-def run_row(database: Database, run_id: int) -> Json:
-    """Return the row of a run; raises `ApiError` (404) for an unknown run."""
-    rows: Any = RunRow.select().where(RunRow.id == run_id).dicts().execute(database)
-    run: Json | None = next(iter(rows), None)
-    if run is None:
-        raise not_found("automation run")
-    return run
+def _verdicts_of(
+    connection: StoreConnection, run: Json, series: Series | None, known: Mapping[int, CaseHistory]
+) -> Mapping[int, Verdict]:
+    """Return the verdicts of a run by case: out of the histories if they have it, which need no further read."""
+    position = None if series is None else series.position(run["id"])
+    if position is None:
+        return {case_id: case.verdict for case_id, case in results_of(connection, run).cases.items()}
+    return {
+        case_id: verdict for case_id, history in known.items() if (verdict := history.verdict_at(position)) is not None
+    }
 
 
-def mention(run: Json) -> Json:
-    """Return a run, by its row, as documents name it; ``at`` is in microseconds since 1970."""
-    return {"run": run["id"], "commit": run["commit"], "at": run["created"]}
+def main_branch_of(connection: StoreConnection, source_id: int) -> str:
+    """Return the main branch that was set for a source, "" if none was; raises `ApiError` (404) without a source."""
+    rows = connection.execute('SELECT "main_branch" FROM "source" WHERE "id" = ?', (source_id,))
+    if not rows:
+        raise not_found("automation source")
+    return rows[0][0] or ""
 
 
 def facts_of(run: Json) -> RunFacts:
     """Return what the choice of a base depends on, from a run's row."""
     return RunFacts(
         run["id"],
-        run["config"] or 0,
+        run["config_id"] or 0,
         run["branch"] or "",
         run["target_branch"] or "",
         is_completed=bool(run["is_completed"]),
@@ -97,19 +122,13 @@ def facts_of(run: Json) -> RunFacts:
     )
 
 
-def _base(database: Database, run: Json, base_id: int | None) -> Base | None:
+def _base(connection: StoreConnection, run: Json, base_id: int | None, main_branch: str) -> Base | None:
     """Return the base of a run; raises `ApiError` if the wanted one does not exist or is of another source."""
     if base_id is not None:
-        wanted = run_row(database, base_id)
-        if wanted["source"] != run["source"]:
+        wanted = run_row(connection, base_id)
+        if wanted["source_id"] != run["source_id"]:
             raise validation_error({"base": [f"Run {base_id} is of another source than run {run['id']}."]})
         return Base(facts_of(wanted), "asked")
-    rows: Any = (
-        RunRow.select()
-        .where((RunRow.source == run["source"]) & (RunRow.id < run["id"]))
-        .order_by(RunRow.id.desc())
-        .limit(_MAX_CANDIDATES)
-        .dicts()
-        .execute(database)
-    )
-    return base_of(facts_of(run), map(facts_of, rows))
+    condition = '"source_id" = ? AND "id" < ? ORDER BY "id" DESC LIMIT ?'
+    rows = selected_runs(connection, condition, (run["source_id"], run["id"], _MAX_CANDIDATES))
+    return base_of(facts_of(run), map(facts_of, rows), main_branch=main_branch)

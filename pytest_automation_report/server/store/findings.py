@@ -13,27 +13,41 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_automation_report.findings.comparison import changes_between, is_partial
 from pytest_automation_report.findings.durations import change_of, ranked
 from pytest_automation_report.findings.time_shares import WorkerTime, time_shares
-from pytest_automation_report.server.store.compared import MAX_TESTS, compared_run, facts_of, mention, run_row
+from pytest_automation_report.server.store.compared import MAX_TESTS, compared_run, facts_of, main_branch_of
 from pytest_automation_report.server.store.flaky import flaky_in_run
-from pytest_automation_report.server.store.histories import add_run_of, speed_in
+from pytest_automation_report.server.store.histories import speed_in
 from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.reasons import hexadecimal, reasons_of
-from pytest_automation_report.server.store.tables import CaseRow, ResultRow, RunFindingsRow, RunRow, ThreadRow
+from pytest_automation_report.server.store.run_rows import mention, rows_of, run_row, run_rows
+from pytest_automation_report.server.store.series_updates import add_run_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from peewee import Database
-
     from pytest_automation_report.api.models import Json
+    from pytest_automation_report.findings.flakiness import Verdict
     from pytest_automation_report.server.store.compared import ComparedRun
-    from pytest_automation_report.server.store.histories import CaseResult, RunResults
+    from pytest_automation_report.server.store.database import StoreConnection
+    from pytest_automation_report.server.store.histories import CaseResult
+    from pytest_automation_report.server.store.series_updates import SeriesUpdate
     from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.writes import Writer
 
 __all__ = ["VERSION", "findings", "stored_findings", "summaries"]
 
 VERSION: Final = 1
 """Version of the document and of the rules behind it; documents of an earlier one are computed anew."""
+
+_STORED: Final = 'SELECT "version", "body" FROM "run_findings" WHERE "run_id" = ?'
+_KEEP: Final = 'UPDATE "run_findings" SET "version" = ?, "body" = ?, "summary" = ? WHERE "run_id" = ?'
+_SUMMARIES: Final = 'SELECT "run_id", "summary" FROM "run_findings" WHERE "run_id" IN ({ids}) AND "version" >= ?'
+_NAMES: Final = (
+    'SELECT r."case_id", c."key", r."folder", r."name", r."id" FROM "result" AS r'
+    ' JOIN "case" AS c ON c."id" = r."case_id"'
+)
+_THREADS: Final = (
+    'SELECT "created", "elapsed_observed", "elapsed_computed" FROM "thread" WHERE "run_id" = ? ORDER BY "id"'
+)
 
 
 def findings(store: Store, run_id: int, base_id: int | None = None) -> Json:
@@ -41,40 +55,39 @@ def findings(store: Store, run_id: int, base_id: int | None = None) -> Json:
 
     Raises `ApiError` for an unknown run (404), and for a base of another source (422).
     """
-    stored = store.read(lambda reader: stored_findings(reader.database, run_id))
-    if stored is not None and base_id is None:
-        return stored
-    run = store.read(lambda reader: run_row(reader.database, run_id))
-    if run["is_completed"]:
-        store.write(partial(add_run_of, run))
-    document = store.read(lambda reader: _document(reader.database, run, base_id))
-    if run["is_completed"] and base_id is None:
-        store.write(lambda writer: _keep(writer.database, run_id, document))
-    return document
+    # A thread that asks while another one computes the same findings waits for them.
+    with store.findings_locks.hold(run_id):
+        stored = store.look(partial(stored_findings, run_id=run_id))
+        if stored is not None and base_id is None:
+            return stored
+        run = store.look(partial(run_row, run_id=run_id))
+        update = add_run_of(store, run) if run["is_completed"] else None
+        document = store.snapshot(lambda connection: _document(connection, run, base_id, store.main_branch, update))
+        if run["is_completed"] and base_id is None:
+            store.write(partial(_keep, run_id, document))
+        return document
 
 
-def stored_findings(database: Database, run_id: int) -> Json | None:
+def stored_findings(connection: StoreConnection, run_id: int) -> Json | None:
     """Return the stored findings of a run; None if they were not computed yet, or by earlier rules."""
-    row: Any = RunFindingsRow.select().where(RunFindingsRow.run == run_id).dicts().execute(database)
-    found: Json | None = next(iter(row), None)
-    # `histories.NOT_COMPUTED` is lower than each version.
-    if found is None or found["version"] < VERSION:
+    rows = connection.execute(_STORED, (run_id,))
+    # `NOT_COMPUTED` is lower than each version.
+    if not rows or rows[0][0] < VERSION:
         return None
-    document: Json = json.loads(found["body"])
+    document: Json = json.loads(rows[0][1])
     return document
 
 
-def summaries(database: Database, run_ids: Collection[int]) -> dict[int, Json]:
+def summaries(connection: StoreConnection, run_ids: Collection[int]) -> dict[int, Json]:
     """Return the summaries of those of these runs whose findings are stored.
 
     A summary has the number of the base, the counts, and how many reasons the failures have and how many are new.
     """
-    query: Any = RunFindingsRow.select(RunFindingsRow.run, RunFindingsRow.summary)
-    rows = query.where(RunFindingsRow.run.in_(run_ids) & (RunFindingsRow.version >= VERSION)).tuples().execute(database)
+    rows = rows_of(connection, _SUMMARIES, [*run_ids], (VERSION,))
     return {run_id: json.loads(summary) for run_id, summary in rows}
 
 
-def _keep(database: Database, run_id: int, document: Json) -> None:
+def _keep(run_id: int, document: Json, writer: Writer) -> None:
     base, reasons = document["base"], document["reasons"]
     summary = {
         "base": None if base is None else base["run"],
@@ -82,21 +95,24 @@ def _keep(database: Database, run_id: int, document: Json) -> None:
         "reasons": len(reasons),
         "new_reasons": sum(reason["is_new"] for reason in reasons),
     }
-    values = {"version": VERSION, "body": json_text(document), "summary": json_text(summary)}
-    RunFindingsRow.update(**values).where(RunFindingsRow.run == run_id).execute(database)
+    writer.connection.change(_KEEP, (VERSION, json_text(document), json_text(summary), run_id))
 
 
-def _document(database: Database, run: Json, base_id: int | None) -> Json:
-    subject = compared_run(database, run, base_id)
+def _document(
+    connection: StoreConnection, run: Json, base_id: int | None, main_branch: str, update: SeriesUpdate | None
+) -> Json:
+    run_row(connection, run["id"])  # it may have been removed since it was read, with the results of this update
+    main_branch = main_branch_of(connection, run["source_id"]) or main_branch
+    subject = compared_run(connection, run, base_id, main_branch, update)
     results, base = subject.results, subject.base
     has_part = is_partial(facts_of(run), None if base is None else base.run)
-    before = None if subject.base_results is None else _verdicts(subject.base_results)
-    changes = changes_between(before, _verdicts(results), has_part=has_part or not run["is_completed"])
+    verdicts: dict[int, Verdict] = {case_id: case.verdict for case_id, case in results.cases.items()}
+    changes = changes_between(subject.before, verdicts, has_part=has_part or not run["is_completed"])
     lists = {name: getattr(changes, name) for name in changes.__dataclass_fields__}
     flaky, durations = flaky_in_run(subject), _changed_durations(subject)
     slower = {key: change for key, change in durations.items() if change.elapsed > change.median}
     faster = {key: change for key, change in durations.items() if change.elapsed < change.median}
-    tests = _Tests(database, subject)
+    tests = _Tests(connection, subject)
     tests.load({*_first(lists.values()), *list(flaky)[:MAX_TESTS], *ranked(durations)[:MAX_TESTS]})
     return {
         "version": VERSION,
@@ -111,7 +127,7 @@ def _document(database: Database, run: Json, base_id: int | None) -> Json:
             "faster": len(faster),
         },
         "tests": {name: tests.entries(keys[:MAX_TESTS]) for name, keys in lists.items()},
-        "reasons": reasons_of(database, subject),
+        "reasons": reasons_of(connection, subject),
         "flaky": [{**tests.name(key), **entry} for key, entry in list(flaky.items())[:MAX_TESTS]],
         **{
             word: [
@@ -120,7 +136,7 @@ def _document(database: Database, run: Json, base_id: int | None) -> Json:
             ]
             for word, changed in (("slower", slower), ("faster", faster))
         },
-        "time": _time(database, subject),
+        "time": _time(connection, subject),
     }
 
 
@@ -135,16 +151,12 @@ def _first(lists: Iterable[Sequence[int]]) -> set[int]:
     return {key for keys in lists for key in keys[:MAX_TESTS]}
 
 
-def _verdicts(results: RunResults) -> dict[int, Any]:
-    return {case_id: case.verdict for case_id, case in results.cases.items()}
-
-
 def _changed_durations(subject: ComparedRun) -> dict[int, Any]:
     """Return the tests of a run that got slower or faster, by case."""
     if not subject.is_latest:
         return {}
     changes = {
-        case_id: change_of(history.durations)
+        case_id: change_of(history.elapsed_us())
         for case_id, case in subject.results.cases.items()
         if case.verdict == "passed" and (history := subject.known.get(case_id)) is not None
     }
@@ -154,10 +166,8 @@ def _changed_durations(subject: ComparedRun) -> dict[int, Any]:
 class _Tests:
     """Names of the tests that a document shows, read in a few statements."""
 
-    _AT_ONCE: Final = 500
-
-    def __init__(self, database: Database, subject: ComparedRun) -> None:
-        self._database = database
+    def __init__(self, connection: StoreConnection, subject: ComparedRun) -> None:
+        self._connection = connection
         self._subject = subject
         self._names: dict[int, Json] = {}
         # Failures often began together: each run is read once.
@@ -165,19 +175,19 @@ class _Tests:
 
     def load(self, cases: Iterable[int]) -> None:
         """Read the names of these cases; a test that is gone has those of the base."""
-        results = self._subject.results.cases
-        before = {} if self._subject.base_results is None else self._subject.base_results.cases
-        ids = [(results.get(case_id) or before[case_id]).result_id for case_id in cases]
-        for start in range(0, len(ids), self._AT_ONCE):
-            rows: Any = (
-                ResultRow.select(ResultRow.case, CaseRow.key, ResultRow.folder, ResultRow.name, ResultRow.id)
-                .join(CaseRow)
-                .where(ResultRow.id.in_(ids[start : start + self._AT_ONCE]))
-                .tuples()
-                .execute(self._database)
-            )
-            for case_id, key, folder, name, result_id in rows:
-                self._names[case_id] = {"key": key, "folder": folder, "name": name, "result": result_id}
+        results, gone = [], []
+        for case_id in cases:
+            case = self._subject.results.cases.get(case_id)
+            if case is None:
+                gone.append(case_id)
+            else:
+                results.append(case.result_id)
+        rows = rows_of(self._connection, f'{_NAMES} WHERE r."id" IN ({{ids}})', results)
+        if self._subject.base is not None:
+            condition = 'WHERE r."case_id" IN ({ids}) AND r."run_id" = ?'
+            rows += rows_of(self._connection, f"{_NAMES} {condition}", gone, (self._subject.base.run.id,))
+        for case_id, key, folder, name, result_id in rows:
+            self._names[case_id] = {"key": key, "folder": folder, "name": name, "result": result_id}
 
     def name(self, case_id: int) -> Json:
         """Return key, folder and name of a test, and the id of its result."""
@@ -215,21 +225,18 @@ class _Tests:
                 # The streak is longer than the letters: its first run is noted apart.
                 run_id = history.since if history.since is not None and subject.is_latest else run_id
         if run_id not in self._runs:
-            rows: Any = RunRow.select(RunRow.id, RunRow.commit, RunRow.created).where(RunRow.id == run_id).dicts()
-            self._runs[run_id] = next(iter(rows.execute(self._database)), None)
+            self._runs[run_id] = next(iter(run_rows(self._connection, [run_id])), None)
         first = self._runs[run_id]
         return None if first is None else mention(first)
 
 
-def _time(database: Database, subject: ComparedRun) -> Json:
+def _time(connection: StoreConnection, subject: ComparedRun) -> Json:
     """Return where the time of a run went; a worker's time is true to one batch of results."""
     run = subject.run
-    rows: Any = ThreadRow.select().where(ThreadRow.run == run["id"]).order_by(ThreadRow.id).dicts().execute(database)
     workers = []
-    for row in rows:
-        started = row["created"] - run["created"]
-        tests = row["elapsed_computed"] or 0
-        workers.append(WorkerTime(started, started + max(row["elapsed_observed"] or 0, tests), tests))
+    for created, observed, computed in connection.execute(_THREADS, (run["id"],)):
+        started, tests = created - run["created"], computed or 0
+        workers.append(WorkerTime(started, started + max(observed or 0, tests), tests))
     wall = run["elapsed"] or max((worker.ended for worker in workers), default=0)
     durations = [case.elapsed for case in subject.results.cases.values() if case.elapsed]
     shares = asdict(time_shares(wall, workers, durations))

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
-
-from peewee import fn
+from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.findings.comparison import MAIN_BRANCHES
 from pytest_automation_report.findings.flakiness import Outcome, flakiness_of
-from pytest_automation_report.server.store.compared import MAX_TESTS
-from pytest_automation_report.server.store.errors import not_found
-from pytest_automation_report.server.store.histories import add_run_of, failed_histories, series_of
-from pytest_automation_report.server.store.tables import CaseRow, ResultRow, RunRow, SourceRow
+from pytest_automation_report.server.store.compared import MAX_TESTS, main_branch_of
+from pytest_automation_report.server.store.histories import failed_histories, series_of
+from pytest_automation_report.server.store.run_rows import rows_of, selected_runs
+from pytest_automation_report.server.store.series_updates import add_run_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from peewee import Database
+    from collections.abc import Collection, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.flakiness import Flakiness
     from pytest_automation_report.server.store.compared import ComparedRun
+    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.store import Store
 
 __all__ = ["VERSION", "flaky_in_run", "flaky_of_source", "flaky_tests", "main_branch", "names_of"]
@@ -30,6 +27,18 @@ VERSION: Final = 1
 """Version of the document of a source's flaky tests."""
 
 _SHOWN_STATES: Final = frozenset({"flaky", "broken", "suspect"})
+_BRANCHES: Final = (
+    'SELECT COALESCE("branch", \'\'), MAX("id") FROM "run" WHERE "source_id" = ? AND "is_completed"'
+    " GROUP BY 1 ORDER BY 2 DESC"
+)
+_NEWEST: Final = (
+    '"id" IN (SELECT MAX("id") FROM "run" WHERE "source_id" = ? AND COALESCE("branch", \'\') = ? AND "is_completed"'
+    ' GROUP BY "config_id") ORDER BY "id"'
+)
+_NAMES: Final = (
+    'SELECT r."case_id", c."key", r."folder", r."name" FROM "result" AS r JOIN "case" AS c ON c."id" = r."case_id"'
+    ' WHERE r."id" IN (SELECT MAX("id") FROM "result" WHERE "case_id" IN ({ids}) GROUP BY "case_id")'
+)
 
 
 def flaky_tests(store: Store, source_id: int, branch: str | None = None) -> Json:
@@ -38,48 +47,34 @@ def flaky_tests(store: Store, source_id: int, branch: str | None = None) -> Json
     Without a branch it is the main branch, or that of the newest run if there is none. Raises `ApiError` (404) for an
     unknown source. A test that runs on several configurations has an entry for each.
     """
-    chosen = branch if branch is not None else store.read(lambda reader: main_branch(reader.database, source_id))
-    newest = store.read(lambda reader: _newest_runs(reader.database, source_id, chosen))
-    for run in newest:
-        store.write(partial(add_run_of, run))
+    main = store.snapshot(partial(main_branch, source_id=source_id, default=store.main_branch))
+    chosen = branch if branch is not None else main
+    for run in store.snapshot(partial(_newest_runs, source_id=source_id, branch=chosen)):
+        add_run_of(store, run)
     return {
         "version": VERSION,
         "source": source_id,
         "branch": chosen,
-        "tests": store.read(lambda reader: flaky_of_source(reader.database, source_id, chosen)),
+        "tests": store.snapshot(partial(flaky_of_source, source_id=source_id, branch=chosen)),
     }
 
 
-def main_branch(database: Database, source_id: int) -> str:
+def main_branch(connection: StoreConnection, source_id: int, default: str = "") -> str:
     """Return the main branch of a source; raises `ApiError` (404) for an unknown source."""
-    if not SourceRow.select(SourceRow.id).where(SourceRow.id == source_id).count(database):
-        raise not_found("automation source")
-    rows: Any = (
-        RunRow.select(RunRow.branch, fn.MAX(RunRow.id))
-        .where((RunRow.source == source_id) & (RunRow.is_completed == True))  # noqa: E712 - SQL, not Python
-        .group_by(RunRow.branch)
-        .order_by(fn.MAX(RunRow.id).desc())
-        .tuples()
-        .execute(database)
-    )
-    branches = [branch or "" for branch, _ in rows]
+    configured = main_branch_of(connection, source_id) or default
+    if configured:
+        return configured
+    branches = [name for name, _ in connection.execute(_BRANCHES, (source_id,))]
     return next((name for name in MAIN_BRANCHES if name in branches), branches[0] if branches else "")
 
 
-def _newest_runs(database: Database, source_id: int, branch: str) -> list[Json]:
+def _newest_runs(connection: StoreConnection, source_id: int, branch: str) -> list[Json]:
     """Return the newest completed run of each configuration."""
-    is_branch = RunRow.branch == branch if branch else RunRow.branch.is_null()
-    newest = (
-        RunRow.select(fn.MAX(RunRow.id))
-        .where((RunRow.source == source_id) & is_branch & (RunRow.is_completed == True))  # noqa: E712 - as above
-        .group_by(RunRow.config)
-    )
-    rows: Any = RunRow.select().where(RunRow.id.in_(newest)).order_by(RunRow.id).dicts().execute(database)
-    return list(rows)
+    return selected_runs(connection, _NEWEST, (source_id, branch))
 
 
 def flaky_of_source(
-    database: Database,
+    connection: StoreConnection,
     source_id: int,
     branch: str,
     *,
@@ -88,44 +83,33 @@ def flaky_of_source(
 ) -> list[Json]:
     """Return the tests of these states of a source on a branch, by the runs whose findings are stored.
 
-    Of each configuration there are at most ``limit``, those that cost most.
+    There are at most ``limit``, those that cost most.
     """
-    entries: list[Json] = []
-    for run in _newest_runs(database, source_id, branch):
-        series = series_of(database, run)
+    found: list[tuple[tuple[bool, float, int], int | None, Flakiness]] = []
+    for run in _newest_runs(connection, source_id, branch):
+        series = series_of(connection, run)
         if series is None:
             continue
-        shown = {
-            case_id: state
-            for case_id, history in failed_histories(database, series).items()
-            if history.has_failed(series.length)
-            and (state := flakiness_of(history.outcomes_at(series, series.length))).state in states
-        }
-        order = sorted(shown, key=lambda case_id: (shown[case_id].state != "flaky", -shown[case_id].low, case_id))
-        names = names_of(database, order[:limit])
-        entries += [
-            {**names[case_id], "config": run["config"], **_flaky_entry(shown[case_id])}
-            for case_id in order[:limit]
-            if case_id in names
-        ]
-    return sorted(entries, key=lambda entry: (entry["state"] != "flaky", -entry["low"], entry["key"]))[:limit]
+        for case_id, history in failed_histories(connection, series).items():
+            if history.has_failed(series.length):
+                state = flakiness_of(history.outcomes_at(series, series.length))
+                if state.state in states:
+                    found.append(((state.state != "flaky", -state.low, case_id), run["config_id"], state))
+    found.sort(key=lambda entry: entry[0])
+    names = names_of(connection, [case_id for (_, _, case_id), _, _ in found[:limit]])
+    return [
+        {**names[case_id], "config": config, **_flaky_entry(state)}
+        for (_, _, case_id), config, state in found[:limit]
+        if case_id in names
+    ]
 
 
-def names_of(database: Database, cases: Iterable[int]) -> dict[int, Json]:
+def names_of(connection: StoreConnection, cases: Sequence[int]) -> dict[int, Json]:
     """Return key, folder and name of these tests, as their last results have them; none if all were removed."""
-    names: dict[int, Json] = {}
-    for case_id in cases:
-        rows: Any = (
-            ResultRow.select(CaseRow.key, ResultRow.folder, ResultRow.name)
-            .join(CaseRow)
-            .where(ResultRow.case == case_id)
-            .order_by(ResultRow.id.desc())
-            .limit(1)
-            .dicts()
-            .execute(database)
-        )
-        names.update((case_id, row) for row in rows)
-    return names
+    return {
+        case_id: {"key": key, "folder": folder, "name": name}
+        for case_id, key, folder, name in rows_of(connection, _NAMES, cases)
+    }
 
 
 def flaky_in_run(subject: ComparedRun) -> dict[int, Json]:

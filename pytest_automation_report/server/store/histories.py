@@ -10,41 +10,32 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from statistics import median
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_automation_report.findings.durations import HISTORY, LAST, speed_of
+from pytest_automation_report.findings.durations import HISTORY, LAST, median, speed_of
 from pytest_automation_report.findings.flakiness import WINDOW, Outcome, storm
-from pytest_automation_report.server.store.database import execute, locked, share_tests
-from pytest_automation_report.server.store.inputs import json_text
+from pytest_automation_report.server.store.database import row_lock
 from pytest_automation_report.server.store.statuses import ResultClass
-from pytest_automation_report.server.store.tables import RunFindingsRow, RunRow, SeriesRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from peewee import Database
+    from collections.abc import Mapping
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.findings.flakiness import Verdict
-    from pytest_automation_report.server.store.writes import Writer
+    from pytest_automation_report.server.store.database import StoreConnection
 
 __all__ = [
-    "NOT_COMPUTED",
     "CaseHistory",
     "CaseResult",
     "RunResults",
     "Series",
-    "add_run_of",
     "failed_histories",
     "histories",
     "results_of",
     "series_of",
     "speed_in",
+    "tested_commit",
 ]
-
-NOT_COMPUTED: Final = 0
-"""Version of a run's findings that says: the run was added to its series, its findings were not computed yet."""
 
 _VERDICTS: Final[Mapping[str, Verdict]] = {
     "p": "passed", "r": "passed", "f": "failed", "w": "failed", "s": "skipped", ".": "skipped"
@@ -115,15 +106,31 @@ class Series:
         return None
 
 
+_VERDICTS_OF_CLASSES: Final[Mapping[int, Verdict]] = {ResultClass.SUCCESS: "passed", ResultClass.FAILURE: "failed"}
+
+
 @dataclass(slots=True)
 class CaseHistory:
-    """Outcomes and durations of one test; see `CaseHistoryRow`."""
+    """Outcomes and durations of one test; see `CaseHistoryRow`.
+
+    ``durations`` are numbers separated by spaces, as they are stored: most tests of most documents need none of them.
+    """
 
     position: int = 0
     outcomes: str = ""
-    durations: tuple[int, ...] = ()
+    durations: str = ""
     median: int | None = None
     since: int | None = None
+
+    def verdict_at(self, position: int) -> Verdict | None:
+        """Return the verdict of a run of the series, which it has not forgotten; None if the run lacks the test."""
+        place = len(self.outcomes) - 1 - self.position + position
+        letter = self.outcomes[place] if 0 <= place < len(self.outcomes) else "."
+        return None if letter == "." else _VERDICTS[letter]
+
+    def elapsed_us(self) -> list[int]:
+        """Return the durations in microseconds, oldest first."""
+        return [*map(int, self.durations.split())]
 
     def letters(self, position: int) -> str:
         """Return the letters up to a run of the series, the last one that of this run."""
@@ -154,108 +161,71 @@ class CaseHistory:
         elif letter in "fw" and self.since is None:
             self.since = run_id
         if letter == "p" and elapsed is not None:
-            self.durations = (*self.durations, round(elapsed))[-HISTORY - LAST :]
-            self.median = round(median(self.durations[-HISTORY:]))
+            texts = [*self.durations.split(), str(round(elapsed))][-HISTORY - LAST :]
+            self.durations = " ".join(texts)
+            self.median = round(median([*map(int, texts[-HISTORY:])]))
 
 
-_RESULTS: Final = (
-    'SELECT "case_id", "result_class", "failed_attempts", "fingerprint", "elapsed", "id" FROM "result" WHERE "run_id" ='
-)
 # In PostgreSQL an order by the id alone would be served by the primary key: see `database.within`.
-_IN_ORDER: Final = 'ORDER BY "run_id", "id"'
+_RESULTS: Final = (
+    'SELECT "case_id", "result_class", "failed_attempts", "fingerprint", "elapsed", "id" FROM "result"'
+    ' WHERE "run_id" = ? ORDER BY "run_id", "id"'
+)
 
 
-def results_of(database: Database, run: Json) -> RunResults:
+def results_of(connection: StoreConnection, run: Json) -> RunResults:
     """Read the results of a run, by its row; one statement, whatever their number."""
-    # Raw SQL: peewee takes three times as long for each row.
-    mark = "%s" if database.for_update else "?"
-    rows = execute(database, f"{_RESULTS} {mark} {_IN_ORDER}", (run["id"],))
     cases: dict[int, CaseResult] = {}
-    for case_id, result_class, failed_attempts, fingerprint, elapsed, result_id in rows:
-        verdict: Verdict = "skipped"
-        if result_class == ResultClass.SUCCESS:
-            verdict = "passed"
-        elif result_class == ResultClass.FAILURE:
-            verdict = "failed"
+    for case_id, result_class, failed_attempts, fingerprint, elapsed, result_id in connection.execute(
+        _RESULTS, (run["id"],)
+    ):
+        verdict: Verdict = _VERDICTS_OF_CLASSES.get(result_class, "skipped")
         earlier = cases.get(case_id)
         has_failed = bool(failed_attempts) or (earlier is not None and earlier.verdict == "failed")
         cases[case_id] = CaseResult(verdict, has_failed, fingerprint, elapsed, result_id)
     decided = sum(case.verdict != "skipped" for case in cases.values())
     failures = [case.fingerprint or 0 for case in cases.values() if case.verdict == "failed"]
-    return RunResults(cases, storm(failures, decided), is_evidence=bool(_tested_commit(run)))
+    return RunResults(cases, storm(failures, decided), is_evidence=bool(tested_commit(run)))
 
 
-def _tested_commit(run: Json) -> str:
+def tested_commit(run: Json) -> str:
     """Return the commit that a run tested as it is; empty if it is not known, or if files differed from it."""
     return "" if run["is_changed"] else run["commit"] or ""
 
 
-def series_of(database: Database, run: Json, *, is_locked: bool = False) -> Series | None:
+_SERIES: Final = 'SELECT "id", "length", "runs" FROM "series" WHERE "source_id" = ? AND "config" = ? AND "branch" = ?'
+
+
+def series_of(connection: StoreConnection, run: Json, *, is_locked: bool = False) -> Series | None:
     """Return the series of a run, None if it has none yet; ``is_locked`` locks it until the end of the transaction."""
-    query: Any = SeriesRow.select().where(
-        (SeriesRow.source == run["source"])
-        & (SeriesRow.config == (run["config"] or 0))
-        & (SeriesRow.branch == (run["branch"] or ""))
-    )
-    query = locked(query, database) if is_locked else query
-    rows: Any = list(query.dicts().execute(database))
+    values = (run["source_id"], run["config_id"] or 0, run["branch"] or "")
+    rows = connection.execute(_SERIES + (row_lock(connection) if is_locked else ""), values)
     if not rows:
         return None
-    return Series(
-        rows[0]["id"], rows[0]["length"], [(run_id, commit) for run_id, commit in json.loads(rows[0]["runs"])]
-    )
+    ((series_id, length, runs),) = rows
+    return Series(series_id, length, [(run_id, commit) for run_id, commit in json.loads(runs)])
 
 
-_FAILED_LETTERS: Final = "fwr"
 _HISTORIES: Final = (
-    'SELECT "case_id", "position", "outcomes", "durations", "median", "since" FROM "case_history" WHERE "series_id" ='
+    'SELECT "case_id", "position", "outcomes", "durations", "median", "since" FROM "case_history" WHERE "series_id" = ?'
 )
 
 
-def histories(database: Database, series: Series) -> dict[int, CaseHistory]:
+def histories(connection: StoreConnection, series: Series) -> dict[int, CaseHistory]:
     """Return the histories of a series by case."""
-    mark = "%s" if database.for_update else "?"
-    rows = execute(database, f"{_HISTORIES} {mark}", (series.id,))
-    return {
-        case_id: CaseHistory(position, outcomes, tuple(map(int, durations.split())), usual, since)
-        for case_id, position, outcomes, durations, usual, since in rows
-    }
+    return {case_id: CaseHistory(*columns) for case_id, *columns in connection.execute(_HISTORIES, (series.id,))}
 
 
-def failed_histories(database: Database, series: Series) -> dict[int, CaseHistory]:
+_FAILED: Final = (
+    'SELECT "case_id", "position", "outcomes" FROM "case_history" WHERE "series_id" = ?'
+    ' AND ("outcomes" LIKE ? OR "outcomes" LIKE ? OR "outcomes" LIKE ?)'
+)
+
+
+def failed_histories(connection: StoreConnection, series: Series) -> dict[int, CaseHistory]:
     """Return the outcomes of those tests of a series that ever failed, by case; nearly all are stable."""
-    mark = "%s" if database.for_update else "?"
-    conditions = " OR ".join([f'"outcomes" LIKE {mark}'] * len(_FAILED_LETTERS))
-    statement = (
-        f'SELECT "case_id", "position", "outcomes" FROM "case_history" WHERE "series_id" = {mark} AND ({conditions})'  # noqa: S608 - our own words  # nosec B608
-    )
-    rows = execute(database, statement, (series.id, *(f"%{letter}%" for letter in _FAILED_LETTERS)))
+    rows = connection.execute(_FAILED, (series.id, "%f%", "%w%", "%r%"))
     return {case_id: CaseHistory(position, outcomes) for case_id, position, outcomes in rows}
-
-
-def add_run_of(run: Json, writer: Writer) -> None:
-    """Add a completed run to its series, and before it those that completed earlier and are not in it yet."""
-    database = writer.database
-    share_tests(writer.connection, run["source"])
-    series = series_of(database, run, is_locked=True) or _new_series(database, run)
-    # Read under the lock of the series: another process may have added them a moment ago.
-    for pending in _pending_runs(database, run, series):
-        _add_run(database, pending, series, results_of(database, pending))
-
-
-def _add_run(database: Database, run: Json, series: Series, results: RunResults) -> None:
-    known = histories(database, series)
-    speed = speed_in(results, known)
-    series.length += 1
-    series.runs = [*series.runs, (run["id"], _tested_commit(run))][-WINDOW:]
-    changed: dict[int, CaseHistory] = {}
-    for case_id, case in results.cases.items():
-        history = known.get(case_id) or CaseHistory()
-        elapsed = None if case.elapsed is None else case.elapsed / speed
-        history.add(run["id"], series.length, results.letter(case_id), elapsed)
-        changed[case_id] = history
-    _write(database, series, changed)
-    RunFindingsRow.insert(run=run["id"], version=NOT_COMPUTED, body="{}").execute(database)
 
 
 def speed_in(results: RunResults, known: Mapping[int, CaseHistory]) -> float:
@@ -265,66 +235,3 @@ def speed_in(results: RunResults, known: Mapping[int, CaseHistory]) -> float:
         for case_id, case in results.cases.items()
         if case.verdict == "passed" and case.elapsed and (history := known.get(case_id)) and history.median
     )
-
-
-def _new_series(database: Database, run: Json) -> Series:
-    """Insert the series of a run; of two writers at once the second waits for the first, and finds its row."""
-    SeriesRow.insert(
-        source=run["source"], config=run["config"] or 0, branch=run["branch"] or ""
-    ).on_conflict_ignore().execute(database)
-    series = series_of(database, run, is_locked=True)
-    assert series is not None
-    return series
-
-
-_WRITE_IN_SQLITE: Final = (
-    'INSERT OR REPLACE INTO "case_history" ("series_id", "case_id", "position", "outcomes", "durations", "median",'
-    ' "since") VALUES (?, ?, ?, ?, ?, ?, ?)'
-)
-_WRITE_IN_POSTGRES: Final = (
-    'INSERT INTO "case_history" ("series_id", "case_id", "position", "outcomes", "durations", "median", "since")'
-    " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[],"
-    ' %s::bigint[]) ON CONFLICT ("series_id", "case_id") DO UPDATE SET "position" = EXCLUDED."position",'
-    ' "outcomes" = EXCLUDED."outcomes", "durations" = EXCLUDED."durations", "median" = EXCLUDED."median",'
-    ' "since" = EXCLUDED."since"'
-)
-
-
-def _write(database: Database, series: Series, changed: Mapping[int, CaseHistory]) -> None:
-    """Write the series and the histories that a run has changed."""
-    SeriesRow.update(length=series.length, runs=json_text(series.runs)).where(SeriesRow.id == series.id).execute(
-        database
-    )
-    rows = [
-        (series.id, case_id, new.position, new.outcomes, " ".join(map(str, new.durations)), new.median, new.since)
-        for case_id, new in sorted(changed.items())
-    ]
-    if not rows:
-        return
-    if database.for_update:
-        execute(database, _WRITE_IN_POSTGRES, [list(column) for column in zip(*rows, strict=True)])
-    else:
-        cursor = database.connection().cursor()  # type: ignore[no-untyped-call] # peewee's stub leaves it out
-        cursor.executemany(_WRITE_IN_SQLITE, rows)
-        cursor.close()
-
-
-def _pending_runs(database: Database, run: Json, series: Series) -> Sequence[Json]:
-    """Return the completed runs up to this one that its series lacks, in the order of their completion.
-
-    Of a store from before there were series, only the last hundred runs are added: older ones say nothing any more.
-    """
-    oldest = series.runs[0][0] if series.runs else 0
-    branch = RunRow.branch.is_null() if run["branch"] is None else RunRow.branch == run["branch"]
-    config = RunRow.config.is_null() if run["config"] is None else RunRow.config == run["config"]
-    query: Any = (
-        RunRow.select()
-        .where((RunRow.source == run["source"]) & branch & config & (RunRow.id >= oldest))
-        .where((RunRow.is_completed == True) & RunRow.id.not_in(RunFindingsRow.select(RunFindingsRow.run)))  # noqa: E712 - SQL
-        .order_by(RunRow.completed.desc(), RunRow.id.desc())
-        .limit(WINDOW)
-        .dicts()
-    )
-    pending: list[Json] = list(query.execute(database))[::-1]
-    ends = [place for place, other in enumerate(pending) if other["id"] == run["id"]]
-    return pending[: ends[0] + 1] if ends else []

@@ -127,9 +127,12 @@ def _columns_for_findings(connection: StoreConnection) -> None:
         _execute(connection, f'ALTER TABLE "thread" ADD COLUMN {column}')
     for column in ('"started" INTEGER', '"setup" INTEGER', '"teardown" INTEGER', '"steps" TEXT', '"comparison" TEXT'):
         _execute(connection, f'ALTER TABLE "result" ADD COLUMN {column}')
+    _execute(connection, 'ALTER TABLE "source" ADD COLUMN "main_branch" TEXT')
     _execute(connection, 'CREATE INDEX "run_source_id_branch" ON "run" ("source_id", "branch")')
     _execute(
-        connection, 'CREATE INDEX "result_fingerprint" ON "result" ("fingerprint") WHERE ("fingerprint" IS NOT NULL)'
+        connection,
+        'CREATE INDEX "result_fingerprint_run_id" ON "result" ("fingerprint", "run_id")'
+        ' WHERE ("fingerprint" IS NOT NULL)',
     )
     _execute(
         connection,

@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.findings.fingerprints import masked
-from pytest_automation_report.server.store.compared import MAX_TESTS, mention
-from pytest_automation_report.server.store.tables import CaseRow, ResultRow, RunRow
+from pytest_automation_report.server.store.compared import MAX_TESTS
+from pytest_automation_report.server.store.run_rows import mention, rows_of, run_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from peewee import Database
-
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.compared import ComparedRun
+    from pytest_automation_report.server.store.database import StoreConnection
 
 __all__ = ["hexadecimal", "reasons_of"]
 
 _MAX_REASONS: Final = 100
+_FAILURES: Final = (
+    'SELECT r."fingerprint", c."key", r."message", r."phase", r."file" FROM "result" AS r'
+    ' JOIN "case" AS c ON c."id" = r."case_id" WHERE r."id" IN ({ids}) ORDER BY r."id"'
+)
+_KNOWN: Final = 'SELECT DISTINCT "fingerprint" FROM "result" WHERE "fingerprint" IN ({ids}) AND "run_id" = ?'
+# The index has the runs of a fingerprint in their order: the first that fits ends the search.
+_FIRST_RUN: Final = (
+    'SELECT r."run_id" FROM "result" AS r JOIN "run" ON "run"."id" = r."run_id"'
+    ' WHERE r."fingerprint" = ? AND "run"."source_id" = ? ORDER BY r."run_id" LIMIT 1'
+)
 
 
 def hexadecimal(fingerprint: int) -> str:
@@ -27,60 +35,60 @@ def hexadecimal(fingerprint: int) -> str:
     return fingerprint.to_bytes(8, "big", signed=True).hex()
 
 
-def reasons_of(database: Database, subject: ComparedRun) -> list[Json]:
+def reasons_of(connection: StoreConnection, subject: ComparedRun) -> list[Json]:
     """Return the reasons of a run's failures, those of most tests first."""
     groups: dict[int, list[int]] = {}
-    for case_id, case in subject.results.cases.items():
+    for case in subject.results.cases.values():
         if case.verdict == "failed" and case.fingerprint is not None:
-            groups.setdefault(case.fingerprint, []).append(case_id)
+            groups.setdefault(case.fingerprint, []).append(case.result_id)
     order = sorted(groups, key=lambda fingerprint: (-len(groups[fingerprint]), fingerprint))[:_MAX_REASONS]
-    before = {} if subject.base_results is None else subject.base_results.cases
-    known = {case.fingerprint for case in before.values() if case.verdict == "failed"}
-    reasons = []
-    for fingerprint in order:
-        rows = _failures(database, subject, groups[fingerprint][:MAX_TESTS])
-        titles = Counter(row["message"] or "" for row in rows)
-        title, _ = titles.most_common(1)[0]
-        reasons.append(
-            {
-                "fingerprint": hexadecimal(fingerprint),
-                "title": title,
-                "masked": masked(title),
-                "phase": rows[0]["phase"],
-                "place": rows[0]["file"],
-                "count": len(groups[fingerprint]),
-                "messages": len(titles),
-                "is_new": subject.base is not None and fingerprint not in known,
-                "since": _first_run_with(database, subject.run, fingerprint),
-                "keys": [row["key"] for row in rows],
-            }
-        )
-    return reasons
+    base_id = None if subject.base is None else subject.base.run.id
+    known = set() if base_id is None else {row[0] for row in rows_of(connection, _KNOWN, order, (base_id,))}
+    failures = _failures(connection, [result_id for group in order for result_id in groups[group][:MAX_TESTS]])
+    first_runs = _first_runs(connection, subject.run, order)
+    return [
+        {
+            **_described(failures[fingerprint]),
+            "fingerprint": hexadecimal(fingerprint),
+            "count": len(groups[fingerprint]),
+            "is_new": base_id is not None and fingerprint not in known,
+            "since": first_runs.get(fingerprint),
+        }
+        for fingerprint in order
+    ]
 
 
-def _failures(database: Database, subject: ComparedRun, cases: Sequence[int]) -> list[Json]:
-    ids = [subject.results.cases[case_id].result_id for case_id in cases]
-    rows: Any = (
-        ResultRow.select(CaseRow.key, ResultRow.message, ResultRow.phase, ResultRow.file)
-        .join(CaseRow)
-        .where(ResultRow.id.in_(ids))
-        .order_by(ResultRow.id)
-        .dicts()
-        .execute(database)
-    )
-    return list(rows)
+def _failures(connection: StoreConnection, result_ids: Sequence[int]) -> dict[int, list[tuple[Any, ...]]]:
+    """Return key, message, phase and file of these results, in their order, by fingerprint."""
+    failures: dict[int, list[tuple[Any, ...]]] = {}
+    for fingerprint, *columns in rows_of(connection, _FAILURES, sorted(result_ids)):
+        failures.setdefault(fingerprint, []).append(tuple(columns))
+    return failures
 
 
-def _first_run_with(database: Database, run: Json, fingerprint: int) -> Json | None:
-    """Return the first run of the source with a failure of this reason."""
-    rows: Any = (
-        RunRow.select(RunRow.id, RunRow.commit, RunRow.created)
-        .join(ResultRow, on=(ResultRow.run == RunRow.id))
-        .where((ResultRow.fingerprint == fingerprint) & (RunRow.source == run["source"]) & (RunRow.id <= run["id"]))
-        .order_by(RunRow.id)
-        .limit(1)
-        .dicts()
-        .execute(database)
-    )
-    first = next(iter(rows), None)
-    return None if first is None else mention(first)
+def _described(failures: Sequence[tuple[Any, ...]]) -> Json:
+    # Its expressions take 10 ms to compile: a run without failures does not pay for them.
+    from pytest_automation_report.findings.fingerprints import masked  # noqa: PLC0415
+
+    titles = Counter(message or "" for _, message, _, _ in failures)
+    title, _ = titles.most_common(1)[0]
+    _, _, phase, place = failures[0]
+    return {
+        "title": title,
+        "masked": masked(title),
+        "phase": phase,
+        "place": place,
+        "messages": len(titles),
+        "keys": [key for key, _, _, _ in failures],
+    }
+
+
+def _first_runs(connection: StoreConnection, run: Json, fingerprints: Sequence[int]) -> dict[int, Json]:
+    """Return the first run of the source with a failure of each reason."""
+    first: dict[int, int] = {}
+    for fingerprint in fingerprints:
+        rows = connection.execute(_FIRST_RUN, (fingerprint, run["source_id"]))
+        if rows:
+            first[fingerprint] = rows[0][0]
+    mentions = {row["id"]: mention(row) for row in run_rows(connection, sorted(set(first.values())))}
+    return {fingerprint: mentions[run_id] for fingerprint, run_id in first.items()}

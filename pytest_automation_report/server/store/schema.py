@@ -19,7 +19,8 @@ SQLITE_TABLES: Final[tuple[str, ...]] = (
     'CREATE TABLE "project" ("id" INTEGER NOT NULL PRIMARY KEY, "created" INTEGER NOT NULL)',
     (
         'CREATE TABLE "source" ("id" INTEGER NOT NULL PRIMARY KEY, "project_id" INTEGER NOT NULL, "name" TEXT NOT '
-        'NULL, "created" INTEGER NOT NULL, FOREIGN KEY ("project_id") REFERENCES "project" ("id"))'
+        'NULL, "created" INTEGER NOT NULL, "main_branch" TEXT, FOREIGN KEY ("project_id") REFERENCES "project" '
+        '("id"))'
     ),
     'CREATE INDEX "source_project_id" ON "source" ("project_id")',
     'CREATE UNIQUE INDEX "source_project_id_name" ON "source" ("project_id", "name")',
@@ -96,7 +97,10 @@ SQLITE_TABLES: Final[tuple[str, ...]] = (
     'CREATE INDEX "result_thread_id" ON "result" ("thread_id")',
     'CREATE INDEX "result_case_id" ON "result" ("case_id")',
     'CREATE INDEX "result_run_id_status" ON "result" ("run_id", "status")',
-    'CREATE INDEX "result_fingerprint" ON "result" ("fingerprint") WHERE ("fingerprint" IS NOT NULL)',
+    (
+        'CREATE INDEX "result_fingerprint_run_id" ON "result" ("fingerprint", "run_id") WHERE ("fingerprint" IS NOT '
+        "NULL)"
+    ),
     (
         'CREATE TABLE "series" ("id" INTEGER NOT NULL PRIMARY KEY, "source_id" INTEGER NOT NULL, "config" INTEGER NOT '
         'NULL, "branch" TEXT NOT NULL, "length" INTEGER NOT NULL, "runs" TEXT NOT NULL, FOREIGN KEY ("source_id") '

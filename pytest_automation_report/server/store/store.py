@@ -17,6 +17,7 @@ from pytest_automation_report.errors import StoreError
 from pytest_automation_report.server.store.database import TransactionRolledBackError, try_lock
 from pytest_automation_report.server.store.errors import try_again, validation_error
 from pytest_automation_report.server.store.inputs import json_text
+from pytest_automation_report.server.store.keyed_locks import KeyedLocks
 from pytest_automation_report.server.store.sqlite import MOUNTS, Connections
 from pytest_automation_report.server.store.writes import Writer
 from pytest_automation_report.values import Value
@@ -91,7 +92,8 @@ class Store:
 
     ``clock`` returns microseconds since 1970. ``mounts`` is the table of mounted file systems. ``notes`` has sentences
     for the user about the location of the file. A store that has reached ``max_bytes`` refuses (422) every change that
-    would make it larger. With ``must_exist`` no new store is created.
+    would make it larger. With ``must_exist`` no new store is created. ``main_branch`` is that of sources for which
+    none was set, "" for the usual names.
     Raises `StoreError` when the location cannot be opened, is not a store, or belongs to a newer release.
     """
 
@@ -103,11 +105,14 @@ class Store:
         mounts: Path = MOUNTS,
         max_bytes: int | None = None,
         must_exist: bool = False,
+        main_branch: str = "",
     ) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
         self._connections = _connections(location, mounts, must_exist=must_exist)
         self.notes = self._connections.notes
+        self.main_branch = main_branch
+        self.findings_locks = KeyedLocks()
         # The first request with a key purges: a store may have been closed for longer than responses are kept.
         self._requests_until_purge = 1
 
@@ -146,6 +151,10 @@ class Store:
         from pytest_automation_report.server.store.reads import Reader  # noqa: PLC0415 - loads peewee, 60 ms
 
         return _run_transaction(self._connections.reading, lambda connection: question(Reader(connection)))
+
+    def snapshot(self, question: Callable[[StoreConnection], T]) -> T:
+        """Run plain statements on one snapshot of the store and return their value; peewee is not loaded."""
+        return _run_transaction(self._connections.reading, question)
 
     def look(self, question: Callable[[StoreConnection], T]) -> T:
         """Run a single statement, which sees one snapshot of the store by itself, and return its value."""

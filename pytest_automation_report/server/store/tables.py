@@ -63,12 +63,16 @@ class ProjectRow(Table):
 
 
 class SourceRow(Table):
-    """A named suite of a project; keys of tests are unique in it."""
+    """A named suite of a project; keys of tests are unique in it.
+
+    ``main_branch`` is null if none was set: then it is the first of the usual names that has runs.
+    """
 
     id = BigAutoField()
     project = ForeignKeyField(ProjectRow)
     name = TextField()
     created = BigIntegerField()
+    main_branch = TextField(null=True)
 
 
 SourceRow.add_index(SourceRow.project, SourceRow.name, unique=True)
@@ -257,7 +261,7 @@ class ResultRow(Table):
 # For the page of a run, which shows the results status by status.
 ResultRow.add_index(ResultRow.run, ResultRow.status)
 # Partial, since only failures have a fingerprint.
-ResultRow.add_index(ResultRow.fingerprint, where=ResultRow.fingerprint.is_null(is_null=False))
+ResultRow.add_index(ResultRow.fingerprint, ResultRow.run, where=ResultRow.fingerprint.is_null(is_null=False))
 
 
 class SeriesRow(Table):

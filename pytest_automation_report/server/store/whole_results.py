@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.server.store.compared import run_row
 from pytest_automation_report.server.store.database import first_order, within
 from pytest_automation_report.server.store.reasons import hexadecimal
+from pytest_automation_report.server.store.run_rows import run_row
 from pytest_automation_report.server.store.tables import CaseRow, ResultRow
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class WholeResults:
     def __init__(self, reader: Reader, run_id: int) -> None:
         self._database = reader.database
         self._run_id = run_id
-        self._statuses = reader.statuses(run_row(reader.database, run_id)["project"]).by_id
+        self._statuses = reader.statuses(run_row(reader.connection, run_id)["project_id"]).by_id
 
     def page(self, after: int = 0, classes: Iterable[int] | None = None) -> tuple[list[Json], int | None]:
         """Return results in the order of their ids, and the id after which the next page begins; None on the last.

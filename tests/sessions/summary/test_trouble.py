@@ -258,7 +258,7 @@ def test_header_tells_target_without_token(project: Project, server: CheckedServ
     """The head of the output names address, project and source, and a passing session leaves nothing in the spool."""
     ran = project.report(address=f"{server.address}/api/v1/")
     assert ran.exit == 0, ran.text
-    (line,) = [each for each in ran.out.splitlines() if each.startswith("automation report:")]
+    (line,) = [each for each in ran.out.splitlines() if each.startswith("automation report: to ")]
     assert f"{server.address}, project 1, source suite" in line
     assert TOKEN not in ran.text
     assert project.sessions == []

@@ -82,9 +82,9 @@ class _ListPage(Page):
 
     def _tag(self, project_id: int | None) -> str:
         """Return a tag that changes with the runs, and each minute with the words for how long ago they were."""
-        state, uncomputed = self.store.read(lambda reader: RunListReader(reader.database).state(project_id))
+        state, uncomputed = self.store.read(lambda reader: RunListReader(reader.connection).state(project_id))
         if self._compute(uncomputed):
-            state, uncomputed = self.store.read(lambda reader: RunListReader(reader.database).state(project_id))
+            state, uncomputed = self.store.read(lambda reader: RunListReader(reader.connection).state(project_id))
         text = repr((state, uncomputed, self.now_us() // _MINUTE_US))
         return f'"{sha256(text.encode()).hexdigest()[:32]}"'
 
@@ -97,7 +97,7 @@ class _ListPage(Page):
     def answer_suite(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
         """Answer with a suite; without a branch in the URL with its main branch."""
         filters = run_filters(req.params)
-        source = self.store.read(lambda reader: RunListReader(reader.database).source(source_id))
+        source = self.store.read(lambda reader: RunListReader(reader.connection).source(source_id))
         if source is None:
             raise not_found("suite")
         self.answer(req, resp, "suite", source["project"], partial(_suite, source=source, filters=filters))
@@ -144,7 +144,7 @@ class LatestRun(Page):
     def on_get(self, req: falcon.Request, resp: falcon.Response, source_id: int) -> None:
         """Redirect to the newest run, of one branch with ``branch``; raises `ApiError` (404) without one."""
         branch = run_filters(req.params).branch
-        run = self.store.read(lambda reader: RunListReader(reader.database).newest(source_id, branch))
+        run = self.store.read(lambda reader: RunListReader(reader.connection).newest(source_id, branch))
         if run is None:
             raise not_found("run of this suite and branch")
         resp.status, resp.location = 302, link("run", run["id"])
@@ -163,5 +163,5 @@ def _projects(reader: Reader, project_ids: list[int]) -> dict[str, Any]:
 
 
 def _suite(reader: Reader, source: Json, filters: RunFilters) -> dict[str, Any]:
-    branch = main_branch(reader.database, source["id"]) if filters.branch is None else filters.branch
+    branch = main_branch(reader.connection, source["id"]) if filters.branch is None else filters.branch
     return values.suite_values(reader, source, filters.of_suite(source["id"], branch))

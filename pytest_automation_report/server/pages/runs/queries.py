@@ -19,10 +19,9 @@ from pytest_automation_report.server.store.tables import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from peewee import Database
-
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.runs.filters import RunFilters
+    from pytest_automation_report.server.store.database import StoreConnection
     from pytest_automation_report.server.store.histories import Series
 
 __all__ = ["PAGE_RUNS", "TREND_RUNS", "RunListReader", "query_runs"]
@@ -42,8 +41,9 @@ _WATCHED_RUNS: Final = 100
 class RunListReader:
     """Read lists of runs from one store."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, connection: StoreConnection) -> None:
+        self._connection = connection
+        self._database = connection.orm
 
     def open_runs(self, project_id: int, filters: RunFilters) -> list[int]:
         """Return the ids of the runs that go on, newest first."""
@@ -68,7 +68,7 @@ class RunListReader:
         rows = query.order_by(RunRow.created.desc(), RunRow.id.desc()).limit(_WATCHED_RUNS).tuples()
         state = list(rows.execute(self._database))
         completed = [run_id for run_id, _, completed, _ in state[:PAGE_RUNS] if completed is not None]
-        known = summaries(self._database, completed)
+        known = summaries(self._connection, completed)
         return state, [run_id for run_id in completed if run_id not in known]
 
     def branches(self, project_id: int, source_id: int | None) -> list[str]:

@@ -86,12 +86,12 @@ def _runs(database: Database, text: str, source_id: int | None) -> list[Json]:
 
 def _newest_runs(reader: Reader, source_id: int | None) -> list[Json]:
     """Return the last completed run of each suite's main branch, with the name of the suite."""
-    sources, runs = SourceReader(reader.database), RunListReader(reader.database)
+    sources, runs = SourceReader(reader.database), RunListReader(reader.connection)
     rows = [source for project_id in sources.projects() for source in sources.sources(project_id)]
     newest = []
     for source in rows:
         if source_id is None or source["id"] == source_id:
-            last = runs.trend(source["id"], main_branch(reader.database, source["id"]))[-1:]
+            last = runs.trend(source["id"], main_branch(reader.connection, source["id"]))[-1:]
             newest += [{"suite": source["name"], "source": source["id"], **run} for run in last]
     return sorted(newest, key=lambda run: -run["created"])[:_SUITES_SEARCHED]
 

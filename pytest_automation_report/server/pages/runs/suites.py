@@ -30,11 +30,11 @@ _STRIP_RUNS: Final = 20
 
 def card_of(reader: Reader, source: Json) -> dict[str, Any]:
     """Return the values of a suite's card: the last run of its main branch, its trend and its time."""
-    branch, runs = main_branch(reader.database, source["id"]), RunListReader(reader.database)
+    branch, runs = main_branch(reader.connection, source["id"]), RunListReader(reader.connection)
     rows = runs.trend(source["id"], branch)
     newest = runs.newest(source["id"], None)
     last = rows[-1] if rows else None
-    summary = None if last is None else summaries(reader.database, [last["id"]]).get(last["id"])
+    summary = None if last is None else summaries(reader.connection, [last["id"]]).get(last["id"])
     tone, sentence = summary_sentence(last, summary)
     times = [row["elapsed"] for row in rows[:-1] if row["elapsed"]]
     return {
@@ -85,14 +85,19 @@ def green_runs(rows: Sequence[Json]) -> int:
     return count
 
 
+def _series_columns(run: Json) -> Json:
+    """Return the columns of a run, by its row, that name its series."""
+    return {"source_id": run["source"], "config_id": run["config"], "branch": run["branch"]}
+
+
 def flaky_rows(reader: Reader, source_id: int, branch: str) -> list[dict[str, Any]]:
     """Return the flaky tests of a suite with their evidence, those that cost most first."""
-    newest = RunListReader(reader.database).trend(source_id, branch)[-1:]
-    shown = flaky_of_source(reader.database, source_id, branch, states=("flaky",), limit=RAIL_TESTS)
-    series = series_of(reader.database, newest[0]) if newest else None
+    newest = RunListReader(reader.connection).trend(source_id, branch)[-1:]
+    shown = flaky_of_source(reader.connection, source_id, branch, states=("flaky",), limit=RAIL_TESTS)
+    series = series_of(reader.connection, _series_columns(newest[0])) if newest else None
     if series is None:
         return []
-    known = RunListReader(reader.database).histories(series, [entry["key"] for entry in shown], source_id)
+    known = RunListReader(reader.connection).histories(series, [entry["key"] for entry in shown], source_id)
     rows = []
     for entry in shown:
         history = known.get(entry["key"])
@@ -112,13 +117,13 @@ def flaky_rows(reader: Reader, source_id: int, branch: str) -> list[dict[str, An
 
 def slowest_rows(reader: Reader, source_id: int, branch: str) -> list[dict[str, Any]]:
     """Return the slowest tests of a suite by their usual duration, with their share of the slowest one."""
-    runs = RunListReader(reader.database)
+    runs = RunListReader(reader.connection)
     newest = runs.trend(source_id, branch)[-1:]
-    series = series_of(reader.database, newest[0]) if newest else None
+    series = series_of(reader.connection, _series_columns(newest[0])) if newest else None
     if series is None:
         return []
     rows = runs.slowest(series, RAIL_TESTS)
-    names = names_of(reader.database, [row["case"] for row in rows])
+    names = names_of(reader.connection, [row["case"] for row in rows])
     most = max((row["median"] for row in rows), default=0) or 1
     return [
         {**names[row["case"]], "case": row["case"], "median": row["median"], "share": row["median"] / most}

@@ -33,7 +33,7 @@ def project_values(reader: Reader, project_id: int, filters: RunFilters) -> dict
     sources = SourceReader(reader.database)
     if project_id not in sources.projects():
         raise not_found("project")
-    runs = RunListReader(reader.database)
+    runs = RunListReader(reader.connection)
     return {
         "project": project_id,
         "home": sources.home(project_id),
@@ -55,8 +55,8 @@ def suites_values(reader: Reader, project_id: int) -> dict[str, Any]:
     cards = [suites.card_of(reader, {**source, "project": project_id}) for source in sources.sources(project_id)]
     # The suite that ran last comes first.
     cards.sort(key=lambda card: -(card["last"]["created"] if card["last"] else 0))
-    ids, _ = RunListReader(reader.database).completed_runs(project_id, _ANY)
-    open_ids = RunListReader(reader.database).open_runs(project_id, _ANY)
+    ids, _ = RunListReader(reader.connection).completed_runs(project_id, _ANY)
+    open_ids = RunListReader(reader.connection).open_runs(project_id, _ANY)
     rows = run_rows(reader, project_id, ids[:_LATEST_RUNS])
     return {
         "project": project_id,
@@ -71,13 +71,13 @@ def suites_values(reader: Reader, project_id: int) -> dict[str, Any]:
 
 def suite_values(reader: Reader, source: Json, filters: RunFilters) -> dict[str, Any]:
     """Return the values of a suite's page: its runs on a branch, and what their findings say of it."""
-    database, source_id, project_id = reader.database, source["id"], source["project"]
-    runs, sources = RunListReader(database), SourceReader(database)
+    source_id, project_id = source["id"], source["project"]
+    runs, sources = RunListReader(reader.connection), SourceReader(reader.database)
     rows = runs.trend(source_id, filters.branch or "")
     last = rows[-1] if rows else None
-    document = None if last is None else stored_findings(database, last["id"])
+    document = None if last is None else stored_findings(reader.connection, last["id"])
     flaky = suites.flaky_rows(reader, source_id, filters.branch or "")
-    summary = None if last is None else summaries(database, [last["id"]]).get(last["id"])
+    summary = None if last is None else summaries(reader.connection, [last["id"]]).get(last["id"])
     tone, sentence = summary_sentence(last, summary)
     return {
         "project": project_id,
@@ -89,7 +89,7 @@ def suite_values(reader: Reader, source: Json, filters: RunFilters) -> dict[str,
             filters, sources=[], branches=runs.branches(project_id, source_id), tags=runs.tags(project_id)
         ),
         "address_at": lambda page: link("suite", source_id, **{**filters.at(page), "source": None}),
-        "main": main_branch(database, source_id),
+        "main": main_branch(reader.connection, source_id),
         "last": last,
         "tone": tone,
         "sentence": sentence,
@@ -160,7 +160,7 @@ def _choices(
 
 
 def _list_values(reader: Reader, project_id: int, filters: RunFilters) -> dict[str, Any]:
-    runs = RunListReader(reader.database)
+    runs = RunListReader(reader.connection)
     ids, total = runs.completed_runs(project_id, filters)
     open_ids = runs.open_runs(project_id, filters) if filters.page == 1 else []
     rows = run_rows(reader, project_id, ids)
@@ -181,8 +181,8 @@ def run_rows(reader: Reader, project_id: int, ids: Sequence[int]) -> list[dict[s
     """Return the rows of these runs, in this order."""
     records = reader.runs(ids, has_threads=False)
     names = SourceReader(reader.database).source_names({record.row["source"] for record in records.values()})
-    known = summaries(reader.database, ids)
-    durations = RunListReader(reader.database).durations({summary["base"] for summary in known.values()} - {None})
+    known = summaries(reader.connection, ids)
+    durations = RunListReader(reader.connection).durations({summary["base"] for summary in known.values()} - {None})
     statuses = reader.statuses(project_id)
     return [
         run_row(records[run_id], statuses, names[records[run_id].row["source"]], known.get(run_id), durations)

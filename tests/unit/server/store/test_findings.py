@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_automation_report.server.store import series_updates
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.findings import findings
 from pytest_automation_report.server.store.flaky import flaky_tests
+from pytest_automation_report.server.store.histories import histories, series_of
 from pytest_automation_report.server.store.inputs import RunSubmission, StoredTest, ThreadSubmission
+from pytest_automation_report.server.store.main_branches import set_main_branch, source_names
 from pytest_automation_report.server.store.maintenance import check, remove_run, remove_unused_tests
+from pytest_automation_report.server.store.run_rows import run_rows
+from pytest_automation_report.server.store.series_updates import add_run_of
 from pytest_automation_report.server.store.tables import CaseHistoryRow, RunFindingsRow
 from support.service import SECOND, Service, a_test
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.writes import Writer
@@ -263,6 +269,83 @@ def test_a_run_that_was_cut_short_is_no_base(runs: Runs) -> None:
     assert based_on(runs.findings(part)) == (whole, "same branch")
     again = runs.findings(runs("pff", more={"Selection": "-k cart", "Collected": "3"}))
     assert (based_on(again), again["is_partial"], again["counts"]["newly_failing"]) == ((part, "same branch"), False, 1)
+
+
+def test_main_branch_of_a_source(runs: Runs) -> None:
+    """The first run of a branch is compared with the main branch that was set, for its source or for all."""
+    usual, stable = runs("pp"), runs("pp", branch="stable")
+    assert based_on(runs.findings(runs("pf", branch="one"))) == (usual, "main branch")
+    store = runs.service.store
+    store.main_branch = "stable"
+    assert based_on(runs.findings(runs("pf", branch="two"))) == (stable, "main branch")
+    assert flaky_tests(store, 1)["branch"] == "stable"
+    store.main_branch = ""
+    assert store.write(partial(set_main_branch, "stable", "unknown")) == 0
+    assert store.look(source_names) == ["a-source"]
+    assert store.write(partial(set_main_branch, "stable", "a-source")) == 1
+    assert based_on(runs.findings(runs("pf", branch="three"))) == (stable, "main branch")
+    assert flaky_tests(store, 1)["branch"] == "stable"
+    assert store.write(partial(set_main_branch, "main", None)) == 1
+    assert flaky_tests(store, 1)["branch"] == "main"
+
+
+def test_two_processes_add_runs_to_one_series(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that another process adds meanwhile is added once: the update of a changed series is computed anew."""
+    first, second, third = (runs(letters) for letters in ("pp", "pf", "ff"))
+    store = runs.service.store
+    rows = store.look(partial(run_rows, run_ids=[first, second, third]))
+    write, meanwhile = store.write, [rows[2], rows[1]]
+
+    def slow(work: Callable[[Writer], Any]) -> Any:  # noqa: ANN401 - as the store's
+        if meanwhile:
+            with monkeypatch.context() as patched:
+                patched.setattr(store, "write", write)
+                add_run_of(store, meanwhile.pop())
+        return write(work)
+
+    monkeypatch.setattr(store, "write", slow)
+    update = add_run_of(store, rows[2])
+    assert (update.run_ids, update.series.length) == ([], 3)
+    series = store.look(partial(series_of, run=rows[0]))
+    assert series is not None
+    assert [run_id for run_id, _ in series.runs] == [first, second, third]
+    letters = store.look(partial(histories, series=series))
+    assert sorted(history.outcomes for history in letters.values()) == ["pff", "ppf"]
+
+
+def test_a_series_that_changes_all_the_time(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If other processes are faster each time, the update is computed once more under the lock of the series."""
+    first, second = runs("pp"), runs("pf")
+    store = runs.service.store
+    (row,) = store.look(partial(run_rows, run_ids=[second]))
+    monkeypatch.setattr(series_updates, "_apply", lambda *_: False)
+    update = add_run_of(store, row)
+    assert update.run_ids == [first, second]
+    series = store.look(partial(series_of, run=row))
+    assert series is not None
+    assert (series.length, sorted(h.outcomes for h in store.look(partial(histories, series=series)).values())) == (
+        2,
+        ["pf", "pp"],
+    )
+
+
+def test_a_run_that_is_removed_while_it_is_added(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Histories of a run whose tests are removed at the same moment are not written: they would refer to nothing."""
+    run = runs("pf")
+    store = runs.service.store
+    (row,) = store.look(partial(run_rows, run_ids=[run]))
+    write, is_removed = store.write, list[bool]()
+
+    def slow(work: Callable[[Writer], Any]) -> Any:  # noqa: ANN401 - as the store's
+        if not is_removed:
+            is_removed.append(True)
+            write(partial(remove_run, run))
+            write(partial(remove_unused_tests, 1))
+        return write(work)
+
+    monkeypatch.setattr(store, "write", slow)
+    assert add_run_of(store, row).run_ids == []
+    assert store.look(lambda connection: connection.execute('SELECT count(*) FROM "case_history"')) == [(0,)]
 
 
 def test_findings_are_computed_once(runs: Runs) -> None:

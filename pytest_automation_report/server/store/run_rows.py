@@ -1,0 +1,57 @@
+"""Read the rows of runs that findings need, and rows of many ids."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_automation_report.server.store.errors import not_found
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.store.database import StoreConnection
+
+__all__ = ["mention", "rows_of", "run_row", "run_rows", "selected_runs"]
+
+_IDS_AT_ONCE: Final = 500
+_COLUMNS: Final = (
+    "id", "source_id", "config_id", "branch", "commit", "target_branch", "is_completed", "selection", "collected",
+    "is_changed", "total_count", "created", "elapsed", "project_id",
+)  # fmt: skip
+_SELECT: Final = 'SELECT "' + '", "'.join(_COLUMNS) + '" FROM "run" WHERE '  # noqa: S608 - columns of ours  # nosec B608
+
+
+def selected_runs(connection: StoreConnection, condition: str, values: Sequence[object]) -> list[Json]:
+    """Return the rows of runs with this condition, a constant of ours."""
+    rows = connection.execute(_SELECT + condition, values)
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+
+
+def run_rows(connection: StoreConnection, run_ids: Sequence[int]) -> list[Json]:
+    """Return the rows of these runs, without those that do not exist."""
+    return selected_runs(connection, f'"id" IN ({", ".join("?" * len(run_ids))})', run_ids) if run_ids else []
+
+
+def run_row(connection: StoreConnection, run_id: int) -> Json:
+    """Return the row of a run; raises `ApiError` (404) for an unknown run."""
+    rows = run_rows(connection, [run_id])
+    if not rows:
+        raise not_found("automation run")
+    return rows[0]
+
+
+def rows_of(
+    connection: StoreConnection, sql: str, ids: Sequence[int], values: Sequence[object] = ()
+) -> list[tuple[Any, ...]]:
+    """Return the rows of a statement for many ids, some at a time; ``{ids}`` is their place, before ``values``."""
+    rows: list[tuple[Any, ...]] = []
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        some = ids[start : start + _IDS_AT_ONCE]
+        rows += connection.execute(sql.replace("{ids}", ", ".join("?" * len(some))), (*some, *values))
+    return rows
+
+
+def mention(run: Json) -> Json:
+    """Return a run, by its row, as documents name it; ``at`` is in microseconds since 1970."""
+    return {"run": run["id"], "commit": run["commit"], "at": run["created"]}

@@ -1,0 +1,197 @@
+"""Add completed runs to their series.
+
+All is computed on a snapshot, outside of any lock: for a run of 100,000 tests that takes seconds, in which other
+sessions store their results. The transaction that writes it checks first that the series is still the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from pytest_automation_report.findings.flakiness import WINDOW
+from pytest_automation_report.server.store.database import share_tests
+from pytest_automation_report.server.store.histories import (
+    CaseHistory,
+    RunResults,
+    Series,
+    histories,
+    results_of,
+    series_of,
+    speed_in,
+    tested_commit,
+)
+from pytest_automation_report.server.store.inputs import json_text
+from pytest_automation_report.server.store.run_rows import run_rows, selected_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.store.database import StoreConnection
+    from pytest_automation_report.server.store.sqlite import SqliteConnection
+    from pytest_automation_report.server.store.store import Store
+    from pytest_automation_report.server.store.writes import Writer
+
+__all__ = ["NOT_COMPUTED", "SeriesUpdate", "add_run_of"]
+
+NOT_COMPUTED: Final = 0
+"""Version of a run's findings that says: the run was added to its series, its findings were not computed yet."""
+
+_ATTEMPTS: Final = 3
+
+
+@dataclass(slots=True)
+class SeriesUpdate:
+    """A series with the runs that are to be added to it; ``length`` is its stored length, None if it is not stored.
+
+    ``known`` are the histories with the new outcomes, ``changed`` the cases of which these are. ``results`` are those
+    of the last added run.
+    """
+
+    series: Series
+    length: int | None
+    known: dict[int, CaseHistory]
+    run_ids: list[int] = field(default_factory=list)
+    changed: set[int] = field(default_factory=set)
+    results: RunResults | None = None
+
+    def add(self, run: Json, results: RunResults) -> None:
+        """Add the outcomes of one run."""
+        speed = speed_in(results, self.known)
+        series = self.series
+        series.length += 1
+        series.runs = [*series.runs, (run["id"], tested_commit(run))][-WINDOW:]
+        for case_id, case in results.cases.items():
+            history = self.known.get(case_id)
+            if history is None:
+                history = self.known[case_id] = CaseHistory()
+            elapsed = None if case.elapsed is None else case.elapsed / speed
+            history.add(run["id"], series.length, results.letter(case_id), elapsed)
+        self.changed.update(results.cases)
+        self.run_ids.append(run["id"])
+        self.results = results
+
+
+def add_run_of(store: Store, run: Json) -> SeriesUpdate:
+    """Add a completed run to its series, and before it those that completed earlier and are not in it yet.
+
+    Returns the series with all its histories, so that findings need not read them again.
+    """
+    for _ in range(_ATTEMPTS):
+        update, pending = store.snapshot(partial(_read, run=run))
+        # Outside of the snapshot: other threads' reads wait for it.
+        for other, results in pending:
+            update.add(other, results)
+        if not update.run_ids or store.write(partial(_apply, update, run)):
+            return update
+    # Other processes were faster each time: now they wait.
+    return store.write(partial(_add_under_lock, run))
+
+
+def _read(connection: StoreConnection, run: Json) -> tuple[SeriesUpdate, list[tuple[Json, RunResults]]]:
+    """Return the series of a run as it is, and the runs that are to be added to it, with their results."""
+    series = series_of(connection, run)
+    if series is None:
+        update = SeriesUpdate(Series(0), None, {})
+    else:
+        update = SeriesUpdate(series, series.length, histories(connection, series))
+    pending = _pending_runs(connection, run, update.series)
+    return update, [(other, results_of(connection, other)) for other in pending]
+
+
+def _apply(update: SeriesUpdate, run: Json, writer: Writer) -> bool:
+    """Write an update; False if the series has changed since it was computed, or one of the runs was removed."""
+    connection = writer.connection
+    share_tests(connection, run["source_id"])
+    series = series_of(connection, run, is_locked=True)
+    if (None if series is None else series.length) != update.length:
+        return False
+    # Removing a run may remove its tests, too, which histories refer to.
+    if len(run_rows(connection, update.run_ids)) != len(update.run_ids):
+        return False
+    update.series.id = _new_series(connection, run) if series is None else series.id
+    _write(connection, update)
+    return True
+
+
+def _add_under_lock(run: Json, writer: Writer) -> SeriesUpdate:
+    connection = writer.connection
+    share_tests(connection, run["source_id"])
+    if series_of(connection, run, is_locked=True) is None:
+        _new_series(connection, run)
+    update, pending = _read(connection, run)
+    for other, results in pending:
+        update.add(other, results)
+    _write(connection, update)
+    return update
+
+
+_INSERT_SERIES: Final = (
+    'INSERT INTO "series" ("source_id", "config", "branch", "length", "runs") VALUES (?, ?, ?, ?, ?)'
+    " ON CONFLICT DO NOTHING"
+)
+_UPDATE_SERIES: Final = 'UPDATE "series" SET "length" = ?, "runs" = ? WHERE "id" = ?'
+_INSERT_FINDINGS: Final = 'INSERT INTO "run_findings" ("run_id", "version", "body", "summary") VALUES (?, ?, ?, ?)'
+
+
+def _new_series(connection: StoreConnection, run: Json) -> int:
+    """Insert the series of a run and return its id; of two writers at once the second waits, and finds the row."""
+    connection.change(_INSERT_SERIES, (run["source_id"], run["config_id"] or 0, run["branch"] or "", 0, "[]"))
+    series = series_of(connection, run, is_locked=True)
+    assert series is not None
+    return series.id
+
+
+# Not INSERT OR REPLACE: that would remove the row, and add it to all indexes again.
+_INSERT_HISTORY: Final = (
+    'INSERT INTO "case_history" ("series_id", "case_id", "position", "outcomes", "durations", "median", "since")'
+)
+_ON_CONFLICT: Final = (
+    ' ON CONFLICT ("series_id", "case_id") DO UPDATE SET "position" = EXCLUDED."position",'
+    ' "outcomes" = EXCLUDED."outcomes", "durations" = EXCLUDED."durations", "median" = EXCLUDED."median",'
+    ' "since" = EXCLUDED."since"'
+)
+_FROM_ARRAYS: Final = (
+    " SELECT * FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::text[], ?::text[], ?::bigint[], ?::bigint[])"
+)
+_WRITE_IN_SQLITE: Final = f"{_INSERT_HISTORY} VALUES (?, ?, ?, ?, ?, ?, ?){_ON_CONFLICT}"
+_WRITE_IN_POSTGRES: Final = f"{_INSERT_HISTORY}{_FROM_ARRAYS}{_ON_CONFLICT}"
+
+
+def _write(connection: StoreConnection, update: SeriesUpdate) -> None:
+    """Write the series, and the histories that the added runs have changed."""
+    series, known = update.series, update.known
+    connection.change(_UPDATE_SERIES, (series.length, json_text(series.runs), series.id))
+    rows: list[tuple[Any, ...]] = []
+    for case_id in sorted(update.changed):
+        history = known[case_id]
+        rows.append(
+            (series.id, case_id, history.position, history.outcomes, history.durations, history.median, history.since)
+        )
+    if rows and connection.is_postgres:
+        connection.execute(_WRITE_IN_POSTGRES, [list(column) for column in zip(*rows, strict=True)])
+    elif rows:
+        cast("SqliteConnection", connection).execute_many(_WRITE_IN_SQLITE, rows)
+    for run_id in update.run_ids:
+        connection.change(_INSERT_FINDINGS, (run_id, NOT_COMPUTED, "{}", "{}"))
+
+
+_PENDING: Final = (
+    '"source_id" = ? AND COALESCE("branch", \'\') = ? AND COALESCE("config_id", 0) = ? AND "id" >= ? AND "is_completed"'
+    ' AND "id" NOT IN (SELECT "run_id" FROM "run_findings" WHERE "run_id" >= ?)'
+    ' ORDER BY "completed" DESC, "id" DESC LIMIT ?'
+)
+
+
+def _pending_runs(connection: StoreConnection, run: Json, series: Series) -> Sequence[Json]:
+    """Return the completed runs up to this one that its series lacks, in the order of their completion.
+
+    Of a store from before there were series, only the last hundred runs are added: older ones say nothing any more.
+    """
+    oldest = series.runs[0][0] if series.runs else 0
+    values = (run["source_id"], run["branch"] or "", run["config_id"] or 0, oldest, oldest, WINDOW)
+    pending = selected_runs(connection, _PENDING, values)[::-1]
+    ends = [place for place, other in enumerate(pending) if other["id"] == run["id"]]
+    return pending[: ends[0] + 1] if ends else []

@@ -1,0 +1,173 @@
+"""Findings in the background of a server: each run once, whoever asks, and an end that leaves nothing half done."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from falcon.testing import TestClient
+
+from pytest_automation_report.server.http import findings_worker
+from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.http.findings_worker import FindingsWorker
+from pytest_automation_report.server.http.middleware import ServerOptions
+from pytest_automation_report.server.store import findings as store_findings
+from pytest_automation_report.server.store.findings import findings
+from pytest_automation_report.server.store.keyed_locks import KeyedLocks
+from support.service import TOKEN, a_test
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_automation_report.server.store.store import Store
+    from support.service import Service
+
+VERSION = 'SELECT "version" FROM "run_findings" WHERE "run_id" = ?'
+
+
+def a_run(service: Service) -> int:
+    """Store a completed run and return its id."""
+    run = service.new_run()
+    service.append(service.new_thread(run), a_test(1, "passed"))
+    assert service.post(f"/automation/runs/{run}/complete", {}).status_code == 204
+    return run
+
+
+def versions(service: Service, run: int) -> list[int]:
+    return [row[0] for row in service.store.look(lambda connection: connection.execute(VERSION, (run,)))]
+
+
+def ended(worker: FindingsWorker) -> None:
+    """Let a worker do all that waits, and end: `close` would leave it."""
+    assert worker._thread is not None
+    worker._run_ids.put(None)
+    worker._thread.join(60)
+
+
+def test_completed_runs_are_computed(service: Service) -> None:
+    """Every run that was added has its findings, without a request for them; a closed worker takes no run."""
+    worker = FindingsWorker(service.store)
+    runs = [a_run(service) for _ in range(3)]
+    for run in runs:
+        worker.add(run)
+    ended(worker)
+    assert [versions(service, run) for run in runs] == [[1]] * 3
+    worker.close()
+    late = a_run(service)
+    worker.add(late)
+    assert versions(service, late) == []
+
+
+def test_completion_is_reported_once_it_is_stored(service: Service) -> None:
+    """The application calls with the id of a run after its completion, and not for a completion that it refuses."""
+    completed: list[tuple[int, bool]] = []
+
+    def note(run_id: int) -> None:
+        completed.append((run_id, service.run(run_id)["is_completed"]))
+
+    client = TestClient(create_application(service.store, TOKEN, ServerOptions(on_run_completed=note)))
+    run = service.new_run()
+    headers = {"Authorization": f"Bearer {TOKEN.value}", "Content-Type": "application/json"}
+    statuses = [
+        client.simulate_post(f"/api/v1/automation/runs/{run_id}/complete", headers=headers, body=b"{}").status_code
+        for run_id in (run, run, 99)
+    ]
+    assert (statuses, completed) == ([204, 422, 404], [(run, True)])
+
+
+def test_a_run_is_computed_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that comes while the findings are computed waits for them, and computes nothing."""
+    run = a_run(service)
+    has_begun, may_go_on = threading.Event(), threading.Event()
+    compute, calls = store_findings._document, list[int]()
+
+    def slow(*arguments: Any) -> Any:  # noqa: ANN401 - as they come
+        calls.append(1)
+        has_begun.set()
+        assert may_go_on.wait(60)
+        return compute(*arguments)
+
+    monkeypatch.setattr(store_findings, "_document", slow)
+    results: list[Any] = []
+    threads = [threading.Thread(target=lambda: results.append(findings(service.store, run))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert has_begun.wait(60)
+    may_go_on.set()
+    for thread in threads:
+        thread.join(60)
+    assert (len(calls), [result["run"] for result in results]) == (1, [run] * 3)
+    assert len(service.store.findings_locks) == 0
+
+
+def test_errors_end_no_worker(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A run that was removed, and an error of ours, are logged; the runs after them are computed all the same."""
+    seen: list[int] = []
+
+    def failing(store: object, run_id: int) -> None:
+        seen.append(run_id)
+        if run_id == 2:
+            raise ZeroDivisionError
+        findings(service.store, run_id)
+        assert store is service.store
+
+    monkeypatch.setattr(findings_worker, "findings", failing)
+    run = a_run(service)
+    worker = FindingsWorker(service.store)
+    with caplog.at_level(logging.INFO):
+        for run_id in (99, 2, run):
+            worker.add(run_id)
+        ended(worker)
+    assert (seen, versions(service, run)) == ([99, 2, run], [1])
+    assert [record.levelname for record in caplog.records] == ["INFO", "ERROR"]
+
+
+def test_an_end_with_runs_that_wait(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the end of the process the run at hand is computed to its end, and those that wait are left for later."""
+    first, second = a_run(service), a_run(service)
+    has_begun, may_go_on = threading.Event(), threading.Event()
+
+    def slow(store: Store, run_id: int) -> None:
+        has_begun.set()
+        assert may_go_on.wait(60)
+        findings(store, run_id)
+
+    monkeypatch.setattr(findings_worker, "findings", slow)
+    worker = FindingsWorker(service.store)
+    worker.add(first)
+    worker.add(second)
+    assert has_begun.wait(60)
+    assert worker._thread is not None
+    join = worker._thread.join
+
+    def joined(seconds: float) -> None:
+        may_go_on.set()  # the worker is closed from here on
+        join(seconds)
+
+    monkeypatch.setattr(worker._thread, "join", joined)
+    worker.close()
+    assert (versions(service, first), versions(service, second)) == ([1], [])
+    FindingsWorker(service.store).close()
+
+
+def test_locks_by_key() -> None:
+    """Two threads with one key take turns, with different keys they do not; no key is kept."""
+    locks, order = KeyedLocks(), list[str]()
+    is_waiting = threading.Event()
+
+    def second() -> None:
+        is_waiting.set()
+        with locks.hold(1):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    with locks.hold(1), locks.hold(2):
+        thread.start()
+        assert is_waiting.wait(60)
+        order.append("first")
+        assert len(locks) == 2
+    thread.join(60)
+    assert (order, len(locks)) == (["first", "second"], 0)
