@@ -14,6 +14,7 @@ from pytest_automation_report.server.pages.run.sentences import (
     SILENT_US,
     RunCounts,
     change_sentence,
+    death_sentence,
     live_sentence,
     verdict,
     words,
@@ -136,7 +137,8 @@ def head_of(facts: RunFacts, counts: RunCounts, base_row: Json | None, longest: 
     if counts.is_open:
         sentence = live_sentence(counts, to_go, branch, silence_of(facts) if counts.is_silent else None)
     else:
-        sentence = change_sentence(counts, facts.findings, (base_row or {}).get("branch") or "", branch, longest)
+        sentence = death_sentence(facts.findings) if counts.has_died else []
+        sentence += change_sentence(counts, facts.findings, (base_row or {}).get("branch") or "", branch, longest)
     sign = {"fail": f"✗ {counts.failed:,} failed", "pass": "✓ passed", "live": f"● {counts.total:,}"}.get(tone, "–")  # noqa: RUF001 - typography
     if counts.is_open:
         sign = f"● {counts.total:,}{f'/{counts.expected:,}' if counts.expected is not None else ''}"

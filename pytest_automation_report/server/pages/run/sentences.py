@@ -10,7 +10,7 @@ from pytest_automation_report.server.pages.numbers import duration, quantity
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Phrase", "RunCounts", "Tone", "change_sentence", "live_sentence", "verdict"]
+__all__ = ["Phrase", "RunCounts", "Tone", "change_sentence", "death_sentence", "live_sentence", "verdict"]
 
 Tone: TypeAlias = Literal["fail", "pass", "flaky", "live", "skip"]
 """Icon and colour of a verdict."""
@@ -110,6 +110,20 @@ def _whole_seconds(microseconds: int) -> str:
         return f"{round(microseconds / _SECOND_US)} s"
     # From a minute on to ten seconds.
     return duration(round(microseconds / (10 * _SECOND_US)) * 10 * _SECOND_US)
+
+
+def death_sentence(findings: Mapping[str, Any] | None) -> list[Phrase]:
+    """Return which worker died in which test, as the failure of that test has it; nothing if no test is known."""
+    reasons = () if findings is None else findings["reasons"]
+    crash = next((reason for reason in reasons if reason["phase"] == "crash"), None)
+    if findings is None or crash is None:
+        return []
+    entries = [*findings["tests"]["newly_failing"], *findings["tests"]["still_failing"]]
+    name = next((entry["name"] for entry in entries if entry["fingerprint"] == crash["fingerprint"]), "")
+    before, this_test, after = crash["title"].partition("this test")
+    if not this_test or not name:
+        return [(f"{crash['title'].rstrip('.')}. ", "")]
+    return [(before, ""), (name, "code"), (f"{after.rstrip('.')}. ", "")]
 
 
 def change_sentence(

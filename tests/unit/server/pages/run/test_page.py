@@ -302,9 +302,12 @@ def test_details_say_where_it_ran_and_whether_everything_arrived(site: Site) -> 
 def test_a_session_that_died_says_so(site: Site) -> None:
     """The heading has the number of results, the sentence the tests that did not run."""
     fields = [field("Session", "pytest died before the session ended"), field("Not run", "1214")]
-    run = site.run_of(a_test(0), failing(1), fields=fields)
+    crash = "The worker gw1 crashed while it ran this test (signal 9)"
+    site.run_of(a_test(0), a_test(1))
+    run = site.run_of(a_test(0), failing(1, message=crash), fields=fields)
     text = site.text(f"/runs/{run}")
     assert "The session died after 2 of 1,216 tests" in text
+    assert "The worker gw1 crashed while it ran test_1 (signal 9)." in text
     assert "1 test failed, 1,214 tests did not run." in text
     assert "Not run" in text
 
