@@ -22,7 +22,11 @@ from unit.server.http import (
 )
 from unit.server.http.test_capacity import full, limit
 from unit.server.http.test_statuses import database
-from unit.server.pages import test_handlers
+from unit.server.pages import test_gone, test_handlers
+from unit.server.pages.run import test_documents, test_page
+from unit.server.pages.runs import test_handlers as test_lists_of_runs
+from unit.server.pages.test import test_case
+from unit.server.pages.test import test_handlers as test_pages_of_tests
 from unit.server.store import test_findings, test_maintenance, test_migrations, test_whole_results
 from unit.server.store.test_findings import runs
 from unit.server.store.test_maintenance import filled
@@ -39,13 +43,19 @@ __all__ = ["database", "filled", "full", "limit", "runs"]
 MODULES = (
     test_artifacts,
     test_capacity,
+    test_case,
+    test_documents,
     test_extension_bodies,
     test_findings,
+    test_gone,
     test_handlers,
     test_idempotency,
     test_lists,
+    test_lists_of_runs,
     test_migrations,
     test_milestones,
+    test_page,
+    test_pages_of_tests,
     test_requests,
     test_results,
     test_runs,
@@ -59,8 +69,22 @@ WITHOUT_SQL_OF_ITS_OWN = {
     "http/test_middleware": "requests that are refused before the store",
     "embedded/test_client": "a client of stores in a file",
     "http/test_schemas": "bodies without a store",
+    "pages/test_access": "links, codes and passes of browsers",
+    "pages/test_compression": "pages as they are sent",
     "pages/test_site": "passes and headers of browsers",
     "pages/test_texts": "texts without a store",
+    "pages/run/test_drawings": "drawings without a store",
+    "pages/run/test_sentences": "sentences without a store",
+    "pages/run/test_url": "URLs without a store",
+    "pages/runs/test_filters": "URLs without a store",
+    "pages/runs/test_rows": "rows without a store",
+    "pages/test/test_code_links": "addresses without a store",
+    "pages/test/test_failure": "texts of failures without a store",
+    "pages/test/test_files": "files without a store",
+    "pages/test/test_history": "histories without a store",
+    "pages/test/test_neighbours": "lists without a store",
+    "pages/test/test_url": "URLs without a store",
+    "pages/test/test_view_models": "values without a store",
     "store/test_backup": "backups of a file",
     "store/test_derived": "values without a store",
     "store/test_store": "files, their modes and locks",
