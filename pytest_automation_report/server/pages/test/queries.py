@@ -72,7 +72,8 @@ class TestReader:
         query = ResultRow.select(ResultRow.id, ResultRow.fingerprint).where(
             (ResultRow.run == run_id) & ResultRow.status.in_(list(statuses))
         )
-        return self._rows(query.order_by(ResultRow.id).limit(NEIGHBOURS))
+        # In PostgreSQL an order by the id alone would be served by the primary key: see `database.within`.
+        return self._rows(query.order_by(ResultRow.run, ResultRow.id).limit(NEIGHBOURS))
 
     def same_reason(self, row: Json) -> tuple[list[Json], int]:
         """Return some other tests of the run that failed for the same reason, and the number of all of them."""
@@ -82,7 +83,8 @@ class TestReader:
             (ResultRow.fingerprint == row["fingerprint"]) & (ResultRow.run == row["run"]) & (ResultRow.id != row["id"])
         )
         columns = (ResultRow.id, ResultRow.name, ResultRow.folder, ResultRow.elapsed)
-        rows = self._rows(ResultRow.select(*columns).where(is_same).order_by(ResultRow.id).limit(_SAME_REASON))
+        order = (ResultRow.fingerprint, ResultRow.id)
+        rows = self._rows(ResultRow.select(*columns).where(is_same).order_by(*order).limit(_SAME_REASON))
         if len(rows) < _SAME_REASON:
             return rows, len(rows)
         return rows, int(ResultRow.select().where(is_same).count(self._database))
