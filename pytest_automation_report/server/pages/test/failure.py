@@ -184,7 +184,7 @@ def _failure(field: Json, comparison: Comparison | None) -> FailureSection:
 def _skip(field: Json) -> FailureSection:
     meta: Mapping[str, str] = field["meta"]
     title = "Failed, as its xfail mark expects" if meta.get("type") == "pytest.xfail" else "Why it was skipped"
-    return FailureSection(title, "", str(field["value"] or meta.get("message", "")), (), is_failure=False)
+    return FailureSection(title, "", str(meta.get("message") or field["value"]), (), is_failure=False)
 
 
 class _Colours:

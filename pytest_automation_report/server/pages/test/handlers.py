@@ -24,6 +24,7 @@ from pytest_automation_report.server.pages.texts import rerun_command
 from pytest_automation_report.server.store import extensions
 from pytest_automation_report.server.store.artifact_rows import part_of, stored_contents
 from pytest_automation_report.server.store.artifact_urls import hashes_in
+from pytest_automation_report.server.store.reasons import hexadecimal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,6 +77,7 @@ def result_values(result_id: int, state: TestState, reader: Reader) -> dict[str,
         "row": row,
         "run": {**run_summary(run, statuses, sources.source_name(row["source"])), "commit": run.row["commit"] or ""},
         "state": state,
+        "reason": "" if row["fingerprint"] is None else hexadecimal(row["fingerprint"]),
         "status": status,
         "function": view_models.split_name(row["name"]),
         "attempts": attempts,

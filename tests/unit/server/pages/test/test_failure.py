@@ -86,6 +86,7 @@ def test_skips_and_unexpected_passes_are_no_tracebacks() -> None:
         "Passed, although it is marked xfail",
     ]
     assert [section.exceptions for section in sections] == [(), (), ()]
+    assert [section.text for section in sections] == ["no ice", "bug 7", "bug 7"]
 
 
 def test_failures_of_other_clients() -> None:
