@@ -173,8 +173,10 @@ class Scheduler(MutableValue):
             return self._thread_request(queue)
         if self.retry_policy.is_circuit_open:
             return Request("probe_thread", queue.worker, progress.thread)
-        if not (self.context.client.has_answered or self.uploads.has_checked_server):
+        is_known = self.context.client.has_answered or self.uploads.has_checked_server
+        if self.context.session.started_us and not is_known:
             # The headers of any response list the extensions that the server stores, so one must have come before.
+            # Sessions of earlier versions and imported ones have no extensions.
             return None if in_flight else Request("check_server")
         self._waiting_since[queue.worker] = self.context.runtime.clock()
         return self._append_request(queue, progress.thread, batch)
