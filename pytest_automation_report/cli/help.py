@@ -17,6 +17,7 @@ HELP: Final[dict[str, tuple[str, str]]] = {
     "exec": ("Run a command and report it as one run.", 'exec --results "reports/*.xml" -- npm test'),
     "flaky": ("List the flaky tests of a source.", "flaky --source shop --branch main"),
     "gate": ("Stop a pipeline at new failures.", "gate --new-failures 0 --known known-failures.txt"),
+    "html": ("Write the pages of a run into one HTML file.", "html 71 -o report.html"),
     "milestone": ("List milestones and choose their runs by tags.", "milestone list"),
     "milestone list": ("List the milestones of a project.", "milestone list --project-id 1"),
     "milestone set": ("Create a milestone or replace its tags.", 'milestone set "Release 2" --tags release-2'),

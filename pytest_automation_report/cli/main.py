@@ -19,6 +19,7 @@ from pytest_automation_report.cli.exec import execute
 from pytest_automation_report.cli.export import export
 from pytest_automation_report.cli.findings import flaky, gate
 from pytest_automation_report.cli.help import add_help
+from pytest_automation_report.cli.html import html
 from pytest_automation_report.cli.milestone import milestone
 from pytest_automation_report.cli.open import open_run
 from pytest_automation_report.cli.run import run
@@ -67,6 +68,7 @@ main.add_command(milestone)
 main.add_command(execute)
 main.add_command(flaky)
 main.add_command(gate)
+main.add_command(html)
 main.add_command(open_run)
 run.add_command(export)
 main.add_command(run)

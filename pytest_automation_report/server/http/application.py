@@ -41,8 +41,7 @@ def create_application(
     if options.log is not None:
         middleware.insert(0, AccessLog(token, options.log))
     application = falcon.App(middleware=middleware)
-    application.router_options.converters["id"] = _IdConverter
-    application.router_options.converters["hash"] = _HashConverter
+    add_converters(application)
     application.add_error_handler(Exception, _answer_internal_error)
     application.add_error_handler(falcon.HTTPError, _answer_http_error)
     application.add_error_handler(ApiError, _answer_api_error)
@@ -55,6 +54,12 @@ def create_application(
     for template, resource in extension.routes if extension is not None else ():
         application.add_route(template, resource)
     return application
+
+
+def add_converters(application: falcon.App[falcon.Request, falcon.Response]) -> None:
+    """Teach an application the converters of our URL templates: ``id`` and ``hash``."""
+    application.router_options.converters["id"] = _IdConverter
+    application.router_options.converters["hash"] = _HashConverter
 
 
 def _add_api_routes(

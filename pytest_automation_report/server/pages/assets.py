@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ASSETS", "SCRIPTS", "STYLE_SHEETS", "Asset", "asset_path", "style_sheet"]
+__all__ = ["ASSETS", "SCRIPTS", "STYLE_SHEETS", "Asset", "asset_path", "file_text", "style_sheet"]
 
 STYLE_SHEETS: Final = (
     "tokens",
@@ -51,6 +51,11 @@ class Asset:
 def _asset(name: str, media_type: str, content: bytes) -> Asset:
     stem, _, suffix = name.partition(".")
     return Asset(f"/static/{stem}-{sha256(content).hexdigest()[:16]}.{suffix}", media_type, content)
+
+
+def file_text(name: str) -> str:
+    """Return a script or a drawing of the package, which the report in one file holds itself."""
+    return (_STATIC / name).read_text("utf-8")
 
 
 def style_sheet() -> str:

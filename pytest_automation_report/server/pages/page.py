@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["THEMES", "THEME_COOKIE", "Page", "frame_of"]
+__all__ = ["THEMES", "THEME_COOKIE", "WITHOUT_CLOCK", "Page", "frame_of"]
 
 THEMES: Final = ("light", "dark")
 """Themes that a user can choose; without a choice the system decides."""
 
 THEME_COOKIE: Final = "automation-report-theme"
 """Cookie with the chosen theme; the pages' script writes it, too."""
+
+
+WITHOUT_CLOCK: Final = "automation_report.without_clock"
+"""Set in the environment of a request whose page shows moments, and not the time since them."""
 
 
 def frame_of(req: falcon.Request) -> dict[str, Any]:
@@ -43,8 +47,12 @@ class Page:
         self._clock = clock
 
     def show(self, req: falcon.Request, resp: falcon.Response, template: str, **values: Any) -> None:  # noqa: ANN401 - templates take anything and escape it
-        """Answer with a template; ``now``, the time in microseconds since 1970, is one of its values."""
-        set_html(resp, render(template, **{**frame_of(req), "now": self.now_us(), **values}))
+        """Answer with a template; ``now``, the time in microseconds since 1970, is one of its values.
+
+        It is None in a request without a clock.
+        """
+        now = None if req.env.get(WITHOUT_CLOCK) else self.now_us()
+        set_html(resp, render(template, **{**frame_of(req), "now": now, **values}))
 
     def now_us(self) -> int:
         """Return the time in microseconds since 1970."""

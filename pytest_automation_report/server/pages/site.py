@@ -25,9 +25,12 @@ from pytest_automation_report.server.pages.access import (
 from pytest_automation_report.server.pages.assets import ASSETS, Asset
 from pytest_automation_report.server.pages.compression import compress
 from pytest_automation_report.server.pages.gone import GONE, Removed, removed_at
+from pytest_automation_report.server.pages.inside import Inside
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.page import frame_of
 from pytest_automation_report.server.pages.rendering import render, set_html
+from pytest_automation_report.server.pages.report.document import report_of
+from pytest_automation_report.server.pages.report.handlers import ReportDocument, ReportDownload
 from pytest_automation_report.server.pages.run.documents import RunDocuments
 from pytest_automation_report.server.pages.run.handlers import (
     RunBranchPage,
@@ -105,7 +108,7 @@ class Pages:
         self._store = store
         self._access = PageAccess(secret, team_code=team_code)
         documents = RunDocuments(store)
-        self._routes: Mapping[str, object] = {
+        routes: dict[str, object] = {
             "/": HomePage(store),
             "/live": HomePage(store, is_live=True),
             "/projects/{project_id:id}": ProjectPage(store),
@@ -127,6 +130,16 @@ class Pages:
             _OPENING_FORM: OpeningForm(),
             **{path: _AssetFile(asset) for path, asset in ASSETS.items()},
         }
+        self._inside = Inside(routes.items())
+        self._routes: Mapping[str, object] = {
+            **routes,
+            "/runs/{run_id:id}/report.html": ReportDownload(store, self._inside),
+            "/api/v1/automation/runs/{run_id:id}/report": ReportDocument(store, self._inside),
+        }
+
+    def report(self, run_id: int, base_id: int | None = None) -> str:
+        """Return the report of a run in one file; raises `ApiError` for an unknown run or a base of another source."""
+        return report_of(self._store, run_id, self._inside, base_id)
 
     @property
     def opening_path(self) -> str:

@@ -154,3 +154,27 @@ def test_mistakes_in_names(project: Project) -> None:
     assert refused.exit == 2
     assert "is it test_suite.test_total?" in refused.err
     assert console(project.root, "run", "show", "--json", "--markdown").exit == 2
+
+
+def test_the_report_in_one_file(project: Project, tmp_path: Path) -> None:
+    """``html`` writes the file of the newest run, the same each time; a run that is not there leaves none."""
+    first, second = tmp_path / "first.html", tmp_path / "second.html"
+    written = console(project.root, "html", "-o", str(first))
+    assert (written.exit, written.out) == (0, "")
+    assert written.err.startswith(f"run 1 is in {first} (")
+    console(project.root, "html", "1", "-o", str(second))
+    assert first.read_bytes() == second.read_bytes()
+    assert "<h1>3 of 4 tests failed</h1>" in first.read_text(encoding="utf-8")
+    refused = console(project.root, "html", "99", "-o", str(tmp_path / "none.html"))
+    assert (refused.exit, "There is no automation run with this id." in refused.err) == (1, True)
+    assert sorted(tmp_path.iterdir()) == [first, second]
+
+
+def test_a_server_without_pages_has_no_report(project: Project, tmp_path: Path) -> None:
+    """A Testmo instance has no pages: the command says so, with exit code 2, and writes nothing."""
+    with ScriptedServer(token=TOKEN) as server:
+        place = ["--url", server.address, "--project-id", "1"]
+        refused = console(project.root, "html", "1", "-o", str(tmp_path / "report.html"), *place)
+    assert refused.exit == 2
+    assert "the report needs the embedded store or a server of automation-report serve" in " ".join(refused.err.split())
+    assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,6 @@ import signal
 import struct
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import compress, crc32
 
@@ -16,6 +15,7 @@ from pytest_automation_report.server.http.serving import TOKEN_VARIABLE
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS
 from pytest_automation_report.server.store.artifact_urls import content_address, content_path
 from pytest_automation_report.server.store.artifacts import ArtifactContents
+from support.browsers import CHROMIUM, NARROW, WIDE, chromium
 from support.contract import Contract
 from support.repository import ROOT
 from support.service import TOKEN, a_test
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
-CHROMIUM = Path("/usr/bin/chromium")
 TEAM_CODE = "a-code-of-ten-colleagues"
-WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
 
 pytestmark = [
     pytest.mark.slow,
@@ -78,12 +76,8 @@ class Visit:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with playwright_api.sync_playwright() as playwright:
-        # In a container chromium has neither a user of its own nor much shared memory.
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage"]
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.server.pages.page import Page, frame_of
+from pytest_automation_report.server.pages.page import WITHOUT_CLOCK, Page, frame_of
 from pytest_automation_report.server.pages.rendering import render, set_html
 from pytest_automation_report.server.pages.run.live import arrived_words, news_tag
 from pytest_automation_report.server.pages.run.page import branch_rows, failures_text, page_values
@@ -44,7 +44,8 @@ class RunPage(_RunPages):
             "run/run.html",
             **values,
             live_address=_live_address(state, values),
-            page_url=f"{req.prefix}{state.address}",
+            # A page of the report in one file has no address of a server.
+            page_url="" if req.env.get(WITHOUT_CLOCK) else f"{req.prefix}{state.address}",
             arrived="",
             is_followed=values["run"]["is_open"] and not values["run"]["failed"],
             next_address="",

@@ -38,13 +38,15 @@ from pytest_automation_report.server.pages.run.tree_rows import TreeRows
 from pytest_automation_report.server.pages.sources import SourceReader
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.pages.run.documents import Documents
     from pytest_automation_report.server.pages.run.url import RunState
     from pytest_automation_report.server.store.reads import Reader
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["THREADS_SHOWN", "branch_rows", "failures_text", "page_values"]
+__all__ = ["THREADS_SHOWN", "branch_rows", "failures_text", "listed_tests", "page_values"]
 
 THREADS_SHOWN: Final = 100
 """Most threads that the page of a run shows."""
@@ -63,6 +65,11 @@ def page_values(store: Store, documents: Documents, state: RunState, now: int) -
 def branch_rows(store: Store, documents: Documents, state: RunState, now: int) -> Json:
     """Return the rows below the open node of the tree."""
     return store.read(lambda reader: _RunPage(reader, state, documents, now).tree.children(state.opened))
+
+
+def listed_tests(store: Store, documents: Documents, state: RunState, result_ids: Sequence[int]) -> list[Json]:
+    """Return the rows of these results as a flat list shows them, in this order."""
+    return store.read(lambda reader: _RunPage(reader, state, documents, 0).listed(result_ids))
 
 
 def failures_text(store: Store, documents: Documents, state: RunState, now: int, site: str) -> str:
@@ -112,6 +119,14 @@ class _RunPage:
         """The reader of the failures by reason."""
         return FailureCards(self.facts, self.state, self.reader, self.histories, self.workers)
 
+    def listed(self, result_ids: Sequence[int]) -> list[Json]:
+        """Return the rows of these results as a flat list shows them."""
+        leaves: list[Json] = []
+        for start in range(0, len(result_ids), PAGE_ROWS):
+            rows = self.reader.rows_of(result_ids[start : start + PAGE_ROWS])
+            leaves += self.tree.leaves([rows[id_] for id_ in result_ids[start : start + PAGE_ROWS]], has_folder=True)
+        return leaves
+
     def text(self, site: str) -> str:
         """Return the failures as Markdown."""
         heading = head_of(self.facts, self.counts, self.base_row, self.cards.longest, None)["says"]
@@ -156,7 +171,7 @@ class _RunPage:
             "running": running_now(facts, self.reader, self.histories, self.workers) if self.counts.is_open else [],
             "pages": None,
             "commands": self._commands(),
-            "downloads": [],
+            "downloads": [{"href": state.link("report", run["id"], base=state.base), "word": "One HTML file"}],
         }
         return {**values, **getattr(self, f"_{self.view}")()}
 

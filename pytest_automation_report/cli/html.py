@@ -1,0 +1,78 @@
+"""``automation-report html``: the report of a run in one HTML file."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.cli.context import (
+    CONNECTION,
+    Exit,
+    configured,
+    echo_stderr,
+    setting_options,
+    with_exit_codes,
+)
+from pytest_automation_report.cli.last_runs import NOT_FOUND, last_run
+from pytest_automation_report.cli.shared_runs import connected_to
+from pytest_automation_report.cli.whole_runs import STDOUT, is_ours, write_file
+from pytest_automation_report.errors import RefusedError
+from pytest_automation_report.server.store.errors import ApiError
+
+if TYPE_CHECKING:
+    from pytest_automation_report.api.client import Client
+    from pytest_automation_report.settings.configuration import Configuration
+
+
+@click.command("html")
+@click.argument("chosen", metavar="[RUN_ID]", type=click.IntRange(min=1), required=False)
+@click.option("-o", "--file", "file", metavar="FILE", required=True, help="The file to write; - is stdout.")
+@click.option("--base", type=click.IntRange(min=1), metavar="RUN_ID",
+              help="Compare with this run, and not with the one that fits best.")  # fmt: skip
+@setting_options(*CONNECTION, "source")
+@with_exit_codes
+def html(chosen: int | None, *, file: str, base: int | None, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+    """Write the pages of a run into one HTML file, which opens without a server and reaches no network.
+
+    Without RUN_ID the run is the newest one of the project, or of --source. The file is complete or not there.
+    """
+    configuration, token = configured(options, is_source_needed=False)
+    with connected_to(configuration, token) as client:
+        run_id = chosen if chosen is not None else last_run(client, configuration)
+        text = _report(client, configuration, run_id, base)
+    write_file(file, [text])
+    if file != STDOUT:
+        echo_stderr(f"run {run_id} is in {file} ({len(text.encode()) / 1000:,.0f} kB)")
+    return Exit.DONE
+
+
+def _report(client: Client, configuration: Configuration, run_id: int, base: int | None) -> str:
+    """Return the report; raises `click.UsageError` for a server that has no pages."""
+    if configuration.endpoint.is_embedded:
+        return _embedded_report(Path(configuration.endpoint.database), run_id, base)
+    if not is_ours(client):
+        raise click.UsageError(
+            "the report needs the embedded store or a server of automation-report serve: this server has no pages"
+        )
+    return client.report_html(run_id, base)
+
+
+def _embedded_report(database: Path, run_id: int, base: int | None) -> str:
+    """Return the report from the embedded store; raises `RefusedError` for a run that it does not have."""
+    # The pages and their templates take 0.2 s to load, which other commands do not pay.
+    from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415
+    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415
+
+    if not database.exists():
+        raise RefusedError(f"there is no store at {database}: report a session first", NOT_FOUND)
+    store = Store(database)
+    try:
+        return Pages(store, Token(secrets.token_urlsafe())).report(run_id, base)
+    except ApiError as error:
+        raise RefusedError(f"{error.status}: {error.message}", error.status, error.errors) from error
+    finally:
+        store.close()

@@ -1,0 +1,211 @@
+"""Put the report of a run in one file together: the plain report, style, script, and the archive of its pages."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections import deque
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+from markupsafe import Markup
+
+from pytest_automation_report import __version__
+from pytest_automation_report.server.pages.assets import asset_path, file_text, style_sheet
+from pytest_automation_report.server.pages.links import link
+from pytest_automation_report.server.pages.rendering import new_environment
+from pytest_automation_report.server.pages.report.archive import BETWEEN_FRAGMENTS, Archive
+from pytest_automation_report.server.pages.report.fragments import addresses_in, canonical, fragment_of, relinked
+from pytest_automation_report.server.pages.report.plain import plain_values
+from pytest_automation_report.server.pages.report.tests import ReportedTests
+from pytest_automation_report.server.pages.run.documents import RunDocuments
+from pytest_automation_report.server.pages.run.page import listed_tests
+from pytest_automation_report.server.pages.run.url import run_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_automation_report.server.store.store import Store
+
+__all__ = ["report_of"]
+
+_SCRIPTS: Final = ("page.js", "keys.js", "archive.js")
+_VIEW: Final = re.compile(r'<section class="view ([a-z]+)')
+_HEADER: Final = re.compile(r'<header class="top">.*?</header>', re.DOTALL)
+_RESULTS_A_CHUNK: Final = 50
+_ROWS_A_CHUNK: Final = 2_000
+# Each combination of these is a page in the file. Filters of the list of tests are the script's.
+_VIEW_PARAMETERS: Final = frozenset({"view", "group", "page", "change", "base"})
+_MOST_VIEWS: Final = 60
+_VIEWS: Final = ("failures", "changes", "time", "details")
+_POLICY: Final = (
+    "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src data: blob:; media-src blob:; "
+    "form-action 'none'; base-uri 'none'"
+)
+
+
+def report_of(store: Store, run_id: int, fetch: Callable[[str], str], base_id: int | None = None) -> str:
+    """Return the report of a run; ``fetch`` returns the HTML of a page of the server by its address.
+
+    Raises `ApiError` for an unknown run (404), and for a base of another source (422).
+    """
+    return _Report(store, run_id, fetch, base_id).html()
+
+
+class _Report:
+    """One report while it is put together."""
+
+    def __init__(self, store: Store, run_id: int, fetch: Callable[[str], str], base_id: int | None) -> None:
+        self._documents = RunDocuments(store).of(run_id, base_id)
+        self._findings = self._documents.findings
+        self._store = store
+        self._run_id = run_id
+        self._fetch = fetch
+        self._base = {} if base_id is None else {"base": str(base_id)}
+        self._path = link("run", run_id)
+        self._tests = store.read(lambda reader: ReportedTests(reader, run_id, self._findings))
+        self._environment = new_environment(link, asset_path, "")
+        self._view = ""
+        self._pages: dict[str, str] = {}
+
+    def html(self) -> str:
+        first = self._fetch(canonical(link("run", self._run_id, **self._base)))
+        view = _VIEW.search(first)
+        # Without failures the usual view is the list of tests, which the script makes of the rows.
+        self._view = view[1] if view else "failures"
+        start = self._named(self._path)
+        self._pages[start] = first
+        self._collect(start)
+        self._collect_results()
+        title = fragment_of(first).title
+        header = _HEADER.search(first)
+        top = relinked(header[0], self._is_inside) if header else ""
+        return self._document(title, top.replace("<header ", "<header hidden ", 1), self._archive(start))
+
+    def _collect(self, start: str) -> None:
+        """Read the views of the run, and the pages that they lead to inside of a view."""
+        queue = deque([*(canonical(link("run", self._run_id, view=view, **self._base)) for view in _VIEWS)])
+        queue.append(self._list_address())
+        queue.extend(addresses_in(self._pages[start]))
+        while queue and len(self._pages) < _MOST_VIEWS:
+            address = self._named(queue.popleft())
+            if address in self._pages or not (address == self._list_address() or self._is_view(address)):
+                continue
+            self._pages[address] = self._fetch(address)
+            queue.extend(addresses_in(self._pages[address]))
+
+    def _collect_results(self) -> None:
+        """Read the pages of the tests that are worth one, with the states of each page."""
+        for result_id in self._tests.shown:
+            address = link("result", result_id)
+            self._pages[address] = self._fetch(address)
+            states = {other for other in addresses_in(self._pages[address]) if self._is_state_of(other, address)}
+            for state in sorted(states - self._pages.keys()):
+                self._pages[state] = self._fetch(state)
+
+    def _list_address(self) -> str:
+        """Return the address of the flat list of all tests."""
+        return canonical(link("run", self._run_id, view="tests", group="none", **self._base))
+
+    def _named(self, address: str) -> str:
+        """Return an address of the run with its view and its base, which the usual address leaves out."""
+        split = urlsplit(address)
+        query = dict(parse_qsl(split.query))
+        if split.path != self._path:
+            return address
+        return canonical(f"{split.path}?{urlencode({'view': self._view, **self._base, **query})}")
+
+    def _is_view(self, address: str) -> bool:
+        """Whether an address is a page of the run that the file has as it is."""
+        split = urlsplit(address)
+        query = parse_qs(split.query)
+        if split.path != self._path or not set(query) <= _VIEW_PARAMETERS:
+            return False
+        return query.get("view", [""]) != ["tests"] and query.get("base", [""])[0] == self._base.get("base", "")
+
+    def _is_list(self, address: str) -> bool:
+        """Whether an address is a list of tests, which the script makes of the rows."""
+        split = urlsplit(address)
+        query = parse_qs(split.query)
+        return (
+            split.path == self._path
+            and query.get("view") == ["tests"]
+            and query.get("base", [""])[0] == self._base.get("base", "")
+        )
+
+    @staticmethod
+    def _is_state_of(address: str, result: str) -> bool:
+        split = urlsplit(address)
+        query = parse_qs(split.query)
+        return split.path == result and len(query) == 1 and bool(set(query) & {"attempt", "out"})
+
+    def _is_inside(self, address: str) -> bool:
+        named = self._named(address)
+        return named in self._pages or self._is_list(named)
+
+    def _archive(self, start: str) -> str:
+        archive = Archive()
+        places: dict[str, list[int]] = {}
+        views = [address for address in self._pages if urlsplit(address).path == self._path]
+        results = [address for address in self._pages if address not in set(views)]
+        for group in [[address] for address in views] + _chunks(results, _RESULTS_A_CHUNK):
+            number = archive.add(self._fragment(address) for address in group)
+            places.update({address: [number, place] for place, address in enumerate(group)})
+        rows = self._rows()
+        row_chunks = archive.add_in_chunks(rows, _ROWS_A_CHUNK)
+        facts = archive.add(self._tests.facts())
+        return archive.text(
+            {
+                "start": start,
+                "run": self._path,
+                "usual": {"view": self._view, **self._base},
+                "list": self._list_address(),
+                "pages": places,
+                "rows": row_chunks,
+                "rowsAChunk": _ROWS_A_CHUNK,
+                "facts": facts,
+                "ranks": self._tests.ranks,
+                "total": len(rows),
+            }
+        )
+
+    def _fragment(self, address: str) -> str:
+        return relinked(fragment_of(self._pages[address]).text(), self._is_inside)
+
+    def _rows(self) -> list[str]:
+        """Return the row of each test as the list of tests shows it, in the order of the results' ids."""
+        state = run_state(self._run_id, {"view": "tests", "group": "none", **self._base})
+        leaves = listed_tests(self._store, self._documents, state, self._tests.ids)
+        html = self._environment.get_template("report/rows.html").render(rows=leaves, between=BETWEEN_FRAGMENTS)
+        return relinked(html, self._is_inside).split(BETWEEN_FRAGMENTS)[:-1]
+
+    def _document(self, title: str, top: str, archive: str) -> str:
+        style = f"{style_sheet()}\n{file_text('report.css')}"
+        script = "\n".join(file_text(name) for name in _SCRIPTS)
+        policy = _POLICY.format(style=_hash(style), script=_hash(script))
+        values = self._store.read(lambda reader: plain_values(reader, self._run_id, self._findings))
+        return self._environment.get_template("report/report.html").render(
+            policy=_own(policy),
+            version=__version__,
+            title=title,
+            style=_own(style),
+            script=_own(script),
+            icons=_own(re.sub(r"</?svg[^>]*>", "", file_text("icons.svg"))),
+            top=_own(top),
+            archive=_own(archive),
+            **values,
+        )
+
+
+def _chunks(addresses: list[str], size: int) -> list[list[str]]:
+    return [addresses[start : start + size] for start in range(0, len(addresses), size)]
+
+
+def _own(text: str) -> Markup:
+    """Return a text of ours as HTML: a file of the package, Base64, or HTML of a template. No test wrote it."""
+    return Markup(text)  # noqa: S704 - see above  # nosec B704
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"

@@ -1,0 +1,68 @@
+"""Read the plain report: it needs neither script nor style, as mail programs and Jenkins show it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from peewee import fn
+
+from pytest_automation_report.server.pages.attachments import with_defaults
+from pytest_automation_report.server.pages.texts import plain
+from pytest_automation_report.server.store.tables import ResultRow, SourceRow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_automation_report.api.models import Json
+    from pytest_automation_report.server.store.reads import Reader
+
+__all__ = ["FAILURES_SHOWN", "plain_values"]
+
+FAILURES_SHOWN: Final = 100
+"""Most failures of the plain report."""
+
+_TEXT_CHARACTERS: Final = 3_000
+_FAILURE: Final = 3
+
+
+def plain_values(reader: Reader, run_id: int, findings: Json) -> dict[str, Any]:
+    """Return the values of the template ``report/plain.html``."""
+    row = reader.run(run_id, max_threads=0).row
+    # Unlike the reasons of findings, the list is the run's own: also failures without a text are in it.
+    failed: Any = ResultRow.select().where((ResultRow.run == run_id) & (ResultRow.result_class == _FAILURE))
+    rows = failed.order_by(ResultRow.id).limit(FAILURES_SHOWN).dicts().execute(reader.database)
+    names: Any = SourceRow.select(SourceRow.name).where(SourceRow.id == row["source"]).tuples()
+    return {
+        "plain_run": row,
+        "source": next(iter(names.execute(reader.database)))[0],
+        "statuses": _counts(reader, run_id),
+        "findings": findings,
+        "failures": [_failure(result) for result in rows],
+        "failures_left": max(0, row["failure_count"] - FAILURES_SHOWN),
+        "flaky": [test for test in findings["flaky"] if test["state"] == "flaky"][:FAILURES_SHOWN],
+    }
+
+
+def _counts(reader: Reader, run_id: int) -> list[tuple[str, int]]:
+    """Return the number of results by the name of their status, the most frequent first."""
+    project = reader.run(run_id, max_threads=0).row["project"]
+    table = reader.statuses(project).by_id
+    query: Any = ResultRow.select(ResultRow.status, fn.COUNT(ResultRow.id)).where(ResultRow.run == run_id)
+    counted = query.group_by(ResultRow.status).tuples().execute(reader.database)
+    named = [(table[status].name if status in table else f"Status {status}", count) for status, count in counted]
+    return sorted(named, key=lambda entry: (-entry[1], entry[0]))
+
+
+def _failure(row: Mapping[str, Any]) -> Json:
+    fields = [with_defaults(field) for field in json.loads(row["fields"] or "[]")]
+    texts = [plain(str(field["value"])) for field in fields if field.get("is_highlight")]
+    text = "\n\n".join(texts)
+    return {
+        "title": row["name"] if row["folder"] in {"", row["name"]} else f"{row['folder']}.{row['name']}",
+        "place": f"{row['file']}:{row['line']}" if row["file"] and row["line"] else row["file"] or "",
+        "message": row["message"] or "",
+        # The end of a long text has the error.
+        "text": text[-_TEXT_CHARACTERS:],
+        "left_out": max(0, len(text) - _TEXT_CHARACTERS),
+    }

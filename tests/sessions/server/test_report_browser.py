@@ -1,0 +1,195 @@
+"""The report of a run in one file, in a browser that has nothing but the file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.browsers import CHROMIUM, NARROW, WIDE, chromium
+from support.contract import Contract
+from support.service import SECOND, a_test
+from support.website import Site, failing, hostile
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing (apt-get install chromium)"),
+]
+
+JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';"
+"""The policy under which Jenkins shows files of a build by default."""
+
+
+class Reader:
+    """Someone who was sent files; what the browser asks for and complains of is kept."""
+
+    def __init__(self, browser: Browser, file: Path, hostile_file: Path) -> None:
+        self.browser = browser
+        self.file = file
+        self.hostile_file = hostile_file
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+
+    def page(self, **options: Any) -> Page:  # noqa: ANN401 - those of playwright
+        """Return a page of a new window."""
+        page = self.browser.new_context(**options).new_page()
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        return page
+
+    def opened(self, place: str = "", **options: Any) -> Page:  # noqa: ANN401 - those of playwright
+        """Open the file at a place, and wait until its script shows it."""
+        page = self.page(**options)
+        page.goto(f"{self.file.as_uri()}{place}")
+        page.locator("header.top").wait_for()
+        return page
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """Write the report of a run of 400 tests with failures, flaky and skipped tests, and that of a hostile run."""
+    folder = tmp_path_factory.mktemp("report")
+    site = Site(folder / "store.db", Contract())
+    attempt = {"type": 4, "name": "Attempt 1", "value": "E   KeyError: 'first'", "meta": {"status": "failure"}}
+    flaky = a_test(3, fields=[{"type": 1, "name": "Attempts", "value": "2"}, attempt], file="tests/a.py")
+    branch = [{"type": 1, "name": "Branch", "value": "main"}]
+    site.run_of(a_test(0), failing(1), *map(a_test, range(2, 400)), source="shop", fields=branch)
+    site.service.clock.now += 60 * SECOND
+    failed = [failing(number, file="tests/a.py") for number in (0, 1)]
+    refused = failing(2, "connection refused by port 5432", file="tests/a.py")
+    tests = [*failed, refused, flaky, a_test(4, "skipped"), *map(a_test, range(5, 400))]
+    run = site.run_of(*tests, source="shop", fields=branch)
+    file, other = folder / "report.html", folder / "hostile.html"
+    file.write_text(site.pages.report(run), encoding="utf-8")
+    bad, _ = hostile(site)
+    site.service.post(f"/automation/runs/{bad}/complete", {})
+    other.write_text(site.pages.report(bad), encoding="utf-8")
+    site.service.store.close()
+    with chromium() as browser:
+        yield Reader(browser, file, other)
+
+
+def test_all_of_a_run_is_in_the_file(reader: Reader) -> None:
+    """Views by key, tests by link, attempts, search, filters and pages of the list work without a network."""
+    page = reader.opened()
+    heading = page.get_by_role("heading", level=1)
+    assert "3 of 400 tests failed" in heading.inner_text()
+    for key, label in enumerate(("Failures", "Tests", "Changes", "Time", "Details"), 1):
+        page.keyboard.press(str(key))
+        page.locator(f'section.view[aria-label="{label}"]').wait_for()
+    page.keyboard.press("2")
+    page.locator(".leaf").first.wait_for()
+    assert page.locator(".leaf").count() == 150
+    page.get_by_role("link", name="Next").click()
+    page.get_by_text("Page 2 of 3").wait_for()
+    page.keyboard.press("/")
+    page.keyboard.type("REFUSED")
+    page.get_by_text("1 test", exact=True).wait_for()
+    assert page.locator(".leaf .name").inner_text().startswith("test_2")
+    page.locator(".leaf").click()
+    page.get_by_role("heading", name="test_2").wait_for()
+    assert page.title().startswith("✗ test_2")
+    page.go_back()
+    page.locator("#q").fill("tests/a.py::test_3")
+    page.locator(".leaf").click()
+    page.get_by_role("link", name="Attempt 1").click()
+    page.get_by_text("KeyError: 'first'").first.wait_for()
+    page.goto(f"{reader.file.as_uri()}#/runs/2?view=tests&status=6")
+    page.get_by_text("1 test", exact=True).wait_for()
+    page.locator(".chip", has_text="Passed").click()
+    page.get_by_text("396 tests", exact=True).wait_for()
+    assert all(url.startswith("file:") for url in reader.asked)
+    assert reader.complaints == []
+
+
+def test_a_place_can_be_sent(reader: Reader) -> None:
+    """An address behind the # opens the file at a test; one that the file does not have says so."""
+    page = reader.opened("#/results/403?from=view%3Dtests")
+    assert page.get_by_role("heading", name="test_2").is_visible()
+    page.goto(f"{reader.file.as_uri()}#/results/1")
+    page.get_by_role("alert").wait_for()
+    assert "it has no page /results/1" in page.get_by_role("alert").inner_text()
+
+
+def test_it_is_accessible_and_fits(reader: Reader) -> None:
+    """In both themes and both widths the checker finds nothing, and nothing sticks out sideways, plain or not."""
+    places = ("", "#/runs/2?view=tests", "#/results/403")
+    wrong = []
+    for size, scheme in ((WIDE, "light"), (NARROW, "dark"), (WIDE, "dark"), (NARROW, "light")):
+        page = reader.opened(viewport=size, color_scheme=scheme, reduced_motion="reduce")
+        for place in places:
+            page.goto(f"{reader.file.as_uri()}{place}")
+            page.locator("header.top").wait_for()
+            if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+                wrong.append(f"{place} {size} is too wide")
+            wrong += [
+                f"{place} {scheme}: {found['id']} {found['nodes'][0]['html'][:150]}"
+                for found in axe_api.Axe().run(page).response["violations"]
+            ]
+    plain = reader.page(java_script_enabled=False)
+    plain.goto(reader.file.as_uri())
+    assert plain.get_by_role("heading", level=1).inner_text() == "3 of 400 tests failed"
+    assert wrong == []
+
+
+def test_jenkins_shows_the_plain_report(reader: Reader) -> None:
+    """Under the policy of Jenkins, which stops style and script, verdict, reasons and failures can be read."""
+    page = reader.page(viewport=NARROW)
+    html = reader.file.read_text(encoding="utf-8")
+    page.route(
+        "http://jenkins.test/",
+        lambda route: route.fulfill(
+            body=html, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": JENKINS}
+        ),
+    )
+    page.goto("http://jenkins.test/")
+    assert page.get_by_role("heading", level=1).inner_text() == "3 of 400 tests failed"
+    assert not page.locator("header.top").is_visible()
+    page.get_by_text("connection refused by port 5432").first.wait_for()
+    failure = page.locator("details", has_text="test_2")
+    failure.locator("summary").click()
+    assert "E       assert 90 == 89" in failure.locator("pre").inner_text()
+    assert reader.asked[-1] == "http://jenkins.test/"
+
+
+def test_a_damaged_archive_leaves_the_plain_report(reader: Reader, tmp_path: Path) -> None:
+    """A file that was cut or changed says so, and shows the plain report."""
+    html = reader.file.read_text(encoding="utf-8")
+    before, mark, rest = html.partition('id="archive">')
+    archive, end, after = rest.partition("</script>")
+    index, *chunks = archive.split("\n")
+    damaged = ("", index[:60], "\n".join([index[:40] + "AAAA" + index[44:], *chunks]), index, f"{index}\n!!!")
+    for number, broken in enumerate(damaged):
+        file = tmp_path / f"{number}.html"
+        file.write_text(before + mark + broken + end + after, encoding="utf-8")
+        page = reader.page()
+        page.goto(file.as_uri())
+        page.get_by_role("alert").wait_for()
+        assert "The pages of this report cannot be read" in page.get_by_role("alert").inner_text()
+        assert page.get_by_role("heading", level=1).inner_text() == "3 of 400 tests failed"
+
+
+def test_nothing_in_a_hostile_run_runs(reader: Reader) -> None:
+    """Texts with scripts, pictures and templates in every place stay texts, in all views and pages of tests."""
+    reader.complaints.clear()
+    page = reader.page()
+    page.goto(reader.hostile_file.as_uri())
+    page.locator("header.top").wait_for()
+    addresses = page.evaluate("Object.keys(index.pages)")
+    for address in [*addresses, f"{page.evaluate('index.run')}?view=tests"]:
+        page.goto(f"{reader.hostile_file.as_uri()}#{address}")
+        page.wait_for_function("address => shown === canonical(address)", arg=address)
+        assert page.locator("#page script, #page img").count() == 0
+    assert reader.complaints == []
+    assert all(url.startswith(("file:", "http://jenkins.test/")) for url in reader.asked)

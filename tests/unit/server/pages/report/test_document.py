@@ -1,0 +1,176 @@
+"""The report of a run in one file, made of the server's own pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_automation_report.server.pages.page import WITHOUT_CLOCK
+from pytest_automation_report.server.store.errors import ApiError
+from support.report_file import ReportFile, text_of
+from support.service import SECOND, a_test
+from support.website import COOKIE, HOSTILE, Site, failing, hostile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def flaky(number: int) -> dict[str, Any]:
+    attempt = {"type": 4, "name": "Attempt 1", "value": "E   KeyError: 'before'", "meta": {"status": "failure"}}
+    return a_test(number, "passed", fields=[{"type": 1, "name": "Attempts", "value": "2"}, attempt])
+
+
+def two_runs(site: Site) -> int:
+    """Report a run, and one in which a test fails that passed before; return its id."""
+    branch = [{"type": 1, "name": "Branch", "value": "main"}]
+    site.run_of(a_test(0), a_test(1), failing(2), source="shop", fields=branch)
+    site.service.clock.now += 60 * SECOND
+    return site.run_of(
+        failing(0, file="tests/a.py"),
+        a_test(1, "skipped"),
+        failing(2),
+        flaky(3),
+        a_test(4),
+        source="shop",
+        fields=branch,
+    )
+
+
+def server_text(site: Site) -> Callable[[str], str]:
+    """Return a function that asks the server itself for a page, as a browser with a pass, and returns what it says."""
+    kept = site.raw(site.pages.opening_path).cookies[COOKIE].value
+
+    def text(address: str) -> str:
+        path, _, query = address.partition("?")
+        headers = {"Cookie": f"{COOKIE}={kept}"}
+        answer = site.client.simulate_get(path, query_string=query, headers=headers, extras={WITHOUT_CLOCK: True})
+        assert answer.status_code == 200, answer.text
+        return text_of(answer.text.partition('<main id="content"')[2].partition(">")[2].partition("</main>")[0])
+
+    return text
+
+
+def test_each_page_says_what_the_servers_page_says(site: Site) -> None:
+    """All views, and the pages of failed and flaky tests, have the text of the server's pages, at its addresses."""
+    run = two_runs(site)
+    report = ReportFile(site.pages.report(run))
+    text = server_text(site)
+    views = {f"/runs/{run}?view={view}" for view in ("failures", "changes", "time", "details")}
+    failed, _, still, again, passed = site.result_ids(run)
+    pages = {f"/results/{result}" for result in (failed, still, again)} | {f"/results/{again}?attempt=1"}
+    assert views | pages <= set(report.addresses)
+    assert f"/results/{passed}" not in report.addresses
+    assert [address for address in report.addresses if text_of(report.page(address)) != text(address)] == []
+
+
+def test_the_rows_are_those_of_the_list(site: Site) -> None:
+    """Each test has its row of the flat list, in the order of the results, linked if the file has its page."""
+    run = two_runs(site)
+    report = ReportFile(site.pages.report(run))
+    listed = server_text(site)(f"/runs/{run}?view=tests&group=none")
+    assert len(report.rows) == 5
+    assert all(text_of(row) in listed for row in report.rows)
+    linked = [
+        f'href="#/results/{result}"' in row for result, row in zip(site.result_ids(run), report.rows, strict=True)
+    ]
+    assert linked == [True, False, True, True, False]
+
+
+def test_all_links_lead_inside(site: Site) -> None:
+    """No page of the file has an address of a server, and each link to a page is to one that the file has."""
+    run = two_runs(site)
+    report = ReportFile(site.pages.report(run))
+    for address in report.addresses:
+        page = report.page(address)
+        for attribute in ("href", "src", "action", "data-live", "data-branch"):
+            assert f'{attribute}="/' not in page
+            assert f"{attribute}='/" not in page
+        for target in page.split('href="#/')[1:]:
+            inner = "/" + target.partition('"')[0].partition("#")[0].replace("&amp;", "&")
+            is_list = inner.startswith(f"/runs/{run}?") and "view=tests" in inner
+            is_usual = inner == f"/runs/{run}" or (inner.startswith(f"/runs/{run}?") and "view=" not in inner)
+            assert is_list or is_usual or inner in report.addresses, f"{address} -> {inner}"
+
+
+def test_the_plain_report_has_what_matters(site: Site) -> None:
+    """Without script and style: verdict, counts, what changed, reasons, failures with their text, flaky tests."""
+    plain = text_of(ReportFile(site.pages.report(two_runs(site))).plain)
+    assert plain.startswith("2 of 5 tests failed shop, run 2, branch main")
+    assert "Since run 1: 1 new failure, 1 still failing, 0 fixed, 1 flaky." in plain
+    assert "2 tests , new : assert 90 == 89" in plain or "2 tests: assert 90 == 89" in plain
+    assert "tests.a.test_0 : assert 90 == 89 tests/a.py" in plain
+    assert "E assert 90 == 89" in plain
+
+
+def test_the_policy_allows_its_own_style_and_script_alone(site: Site) -> None:
+    """The hashes of the policy are those of the style and of the script, and nothing may reach a network."""
+    report = ReportFile(site.pages.report(two_runs(site)))
+    style, script = report.hashes
+    assert report.policy == (
+        f"default-src 'none'; style-src '{style}'; script-src '{script}'; img-src data: blob:; media-src blob:; "
+        "form-action 'none'; base-uri 'none'"
+    )
+
+
+def test_the_same_run_has_the_same_bytes(site: Site) -> None:
+    """Nothing in a report depends on the time at which it is written."""
+    run = two_runs(site)
+    assert site.pages.report(run) == site.pages.report(run)
+
+
+def test_hostile_texts_are_texts(site: Site) -> None:
+    """Names, messages and fields with markup are escaped in each layer of the file."""
+    run, result = hostile(site)
+    site.service.post(f"/automation/runs/{run}/complete", {})
+    report = ReportFile(site.pages.report(run))
+    layers = [report.plain, *report.rows, *map(report.page, report.addresses)]
+    assert f"/results/{result}" in report.addresses
+    for layer in layers:
+        assert "<script" not in layer
+        assert "<img src=x" not in layer
+        assert "javascript:" not in layer.replace("javascript:alert(1)</", "")
+    assert HOSTILE.replace("\u202e", "\\u202e")[:20] in text_of(report.plain)
+
+
+def test_a_run_without_failures_and_one_without_results(site: Site) -> None:
+    """A green run begins with its list of tests; a run without results says so."""
+    green = ReportFile(site.pages.report(site.run_of(a_test(0), a_test(1))))
+    assert green.index["usual"] == {"view": "tests"}
+    assert text_of(green.plain).startswith("2 tests, none failed")
+    empty = ReportFile(site.pages.report(site.run_of()))
+    assert text_of(empty.plain).startswith("No results")
+    assert empty.rows == []
+
+
+def test_the_base_can_be_chosen(site: Site) -> None:
+    """With a base the whole file compares with it; one of another source is refused, as is an unknown run."""
+    run = two_runs(site)
+    third = site.run_of(failing(0), source="shop", fields=[{"type": 1, "name": "Branch", "value": "main"}])
+    report = ReportFile(site.pages.report(third, 1))
+    assert "Since run 1:" in text_of(report.plain)
+    assert f"/runs/{third}?base=1&view=changes" in report.addresses
+    other = site.run_of(a_test(0), source="other")
+    with pytest.raises(ApiError, match="values that cannot be used") as refused:
+        site.pages.report(run, other)
+    assert refused.value.status == 422
+    with pytest.raises(ApiError) as unknown:
+        site.pages.report(99)
+    assert unknown.value.status == 404
+
+
+def test_over_http(site: Site) -> None:
+    """The pages offer the file as a download, the API has it for programs; both need a pass or a token."""
+    run = two_runs(site)
+    download = site.get(f"/runs/{run}/report.html")
+    assert download.headers["Content-Disposition"] == f'attachment; filename="run-{run}.html"'
+    assert download.text == site.pages.report(run)
+    assert site.raw(f"/runs/{run}/report.html").status_code == 403
+    token = {"Authorization": "Bearer a-token-of-these-tests"}
+    answer = site.client.simulate_get(f"/api/v1/automation/runs/{run}/report", headers=token)
+    assert answer.json["result"]["html"] == download.text
+    assert site.raw(f"/api/v1/automation/runs/{run}/report").status_code == 401
+    wrong = site.client.simulate_get(f"/api/v1/automation/runs/{run}/report", query_string="base=x", headers=token)
+    assert (wrong.status_code, list(wrong.json["errors"])) == (422, ["base"])
+    assert site.get("/runs/99/report.html").status_code == 404
+    assert f'href="/runs/{run}/report.html"' in site.shown(f"/runs/{run}")
