@@ -15,7 +15,7 @@ from threading import get_ident
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_automation_report.annotations.user_hooks import UserErrors
+from pytest_automation_report.annotations.user_errors import UserErrors
 from pytest_automation_report.api.limits import STEP_LIMIT
 from pytest_automation_report.recording.annotations import Annotations, TimedStep, merged
 

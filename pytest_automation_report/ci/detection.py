@@ -18,7 +18,6 @@ from pytest_automation_report.ci.facts import (
     without_user,
 )
 from pytest_automation_report.ci.provider_urls import text_of
-from pytest_automation_report.ci.providers import PROVIDERS, read_no_file
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import replace
 
@@ -32,11 +31,24 @@ __all__ = ["SUMMARY_VARIABLE", "ci_facts", "ci_provider", "is_ci"]
 SUMMARY_VARIABLE: Final = "GITHUB_STEP_SUMMARY"
 """Variable with the path of a file whose Markdown GitHub shows on the page of the job."""
 
+MARKS: Final = frozenset(
+    (
+        *("CI", "CI_SYSTEM_NAME", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD"),
+        *("CIRCLECI", "BUILDKITE", "BITBUCKET_BUILD_NUMBER", "TRAVIS", "DRONE", "APPVEYOR", "CODEBUILD_BUILD_ID"),
+        *("TEAMCITY_VERSION", "JENKINS_URL"),
+    )
+)
+"""Variables by which providers are detected: without one of them their table is not loaded."""
+
 _UNMARKED: Final = frozenset({"", "0", "false", "no", "off"})
 _TAG_PREFIXES: Final = ("refs/tags/",)
 _BRANCH_PREFIXES: Final = ("refs/heads/", "refs/remotes/origin/")
 _PULL_REF: Final = lazy_pattern(r"refs/(?:pull|merge-requests|pull-requests)/([0-9]{1,18})(?:/.*)?")
 _NUMBER: Final = lazy_pattern(r"[0-9]{1,18}")
+
+
+def _read_no_file(_: str) -> str:
+    return ""
 
 
 def is_ci(environ: Mapping[str, str]) -> bool:
@@ -50,7 +62,7 @@ def ci_provider(environ: Mapping[str, str]) -> str:
     return "" if provider is None else provider.name
 
 
-def ci_facts(environ: Mapping[str, str], read_file: ReadFile = read_no_file) -> BuildInfo | None:
+def ci_facts(environ: Mapping[str, str], read_file: ReadFile = _read_no_file) -> BuildInfo | None:
     """Return the facts of a CI job, ``BuildInfo(provider="CI")`` if only ``CI`` is set, None outside of CI.
 
     ``read_file`` returns the text of a file that a variable names, "" if it cannot be read. Without it the facts in
@@ -59,11 +71,18 @@ def ci_facts(environ: Mapping[str, str], read_file: ReadFile = read_no_file) -> 
     provider = _provider(environ)
     if provider is None:
         return BuildInfo(provider="CI") if _is_marked(environ, "CI") else None
-    facts = with_fallbacks(provider.custom_facts(environ, read_file), _from_table(environ, provider))
+    facts = with_fallbacks(
+        provider.custom_facts(environ, read_file),
+        _from_table(environ, provider),
+    )
     return _with_merge(_with_target(facts), environ, provider)
 
 
 def _provider(environ: Mapping[str, str]) -> Provider | None:
+    if MARKS.isdisjoint(environ):
+        return None
+    from pytest_automation_report.ci.providers import PROVIDERS  # noqa: PLC0415 - only in jobs of a provider
+
     return next((row for row in PROVIDERS if any(_is_marked(environ, mark) for mark in row.marks)), None)
 
 

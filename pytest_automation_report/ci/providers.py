@@ -17,17 +17,12 @@ from pytest_automation_report.ci.facts import BuildInfo, Shard, subject_of, with
 from pytest_automation_report.ci.provider_urls import text_of
 from pytest_automation_report.values import Value, replace
 
-__all__ = ["PROVIDERS", "Provider", "ReadFile", "read_no_file"]
+__all__ = ["PROVIDERS", "Provider", "ReadFile"]
 
 ReadFile: TypeAlias = Callable[[str], str]
 """Returns the text of a file by its path, "" if it cannot be read or is too large."""
 
 Environ: TypeAlias = Mapping[str, str]
-
-
-def read_no_file(_: str) -> str:
-    """Read no file."""
-    return ""
 
 
 def _unknown(_: Environ) -> str | None:

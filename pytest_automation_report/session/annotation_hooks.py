@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_automation_report.annotations.artifacts import attach
-from pytest_automation_report.annotations.user_hooks import DESCRIBE_TEST, annotations_from, files_of
+from pytest_automation_report.annotations.user_errors import DESCRIBE_TEST
 from pytest_automation_report.recording.annotations import merged
 from pytest_automation_report.recording.fields import property_field
 from pytest_automation_report.spool.records import plain_record
@@ -50,7 +50,11 @@ class DescribeHooks:
     """Calls users' hooks that describe a test, at each teardown."""
 
     def __init__(self, collector: AnnotationCollector) -> None:
+        # Here, before any test runs: a test may patch what an import needs.
+        from pytest_automation_report.annotations import user_hooks  # noqa: PLC0415 - only with such a hook
+
         self._collector = collector
+        self._user_hooks = user_hooks
 
     # A wrapper, tryfirst: all other plugins have changed the report when this hook continues. At the teardown's report
     # the values of fixtures can still be read from the item.
@@ -70,11 +74,12 @@ class DescribeHooks:
             return
         returned = errors.call(DESCRIBE_TEST, getattr(item.ihook, DESCRIBE_TEST), item=item, report=report) or ()
         # The hook nearest to the test returns first; reversed, its key and folder win, since the last ones do.
+        validate, cleaner = self._user_hooks.annotations_from, self._collector.cleaner
         for value in reversed(returned):
-            annotations = errors.validated(DESCRIBE_TEST, annotations_from, value, self._collector.cleaner)
+            annotations = errors.validated(DESCRIBE_TEST, validate, value, cleaner)
             if annotations is not None:
                 attempt.hook_annotations.append(annotations)
-                for file in files_of(value):
+                for file in self._user_hooks.files_of(value):
                     attach(attempt, file.content, file.name, file.mime_type)
 
 

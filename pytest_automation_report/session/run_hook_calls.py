@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_automation_report.annotations.hook_values import Summary
-from pytest_automation_report.annotations.user_hooks import DESCRIBE_RUN, FINISHED, clean_run_additions, files_of
+from pytest_automation_report.annotations.user_errors import DESCRIBE_RUN, FINISHED
 from pytest_automation_report.api.models import SERVE_PORT, Resources
 from pytest_automation_report.recording.options import cleaner_for
 from pytest_automation_report.summary.lines import RUN_PAGE, run_page
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_automation_report.annotations.hook_values import ArtifactFile
-    from pytest_automation_report.annotations.user_hooks import UserErrors
+    from pytest_automation_report.annotations.user_errors import UserErrors
     from pytest_automation_report.api.models import NewRun
     from pytest_automation_report.recording.options import RecordingOptions
     from pytest_automation_report.settings.configuration import Configuration
@@ -27,6 +26,10 @@ def described_run(
 ) -> tuple[NewRun, tuple[ArtifactFile, ...]]:
     """Return the run with the additions of all hooks, and the files to attach to it."""
     returned = user_errors.call(DESCRIBE_RUN, getattr(config.hook, DESCRIBE_RUN), config=config) or ()
+    if not returned:
+        return run, ()
+    from pytest_automation_report.annotations.user_hooks import clean_run_additions, files_of  # noqa: PLC0415 - only with such a hook
+
     cleaner = cleaner_for(options)
     files: list[ArtifactFile] = []
     # pytest returns the value of the hook that was registered last first: reversed, its name counts.
@@ -50,6 +53,11 @@ def call_finished_hooks(
 ) -> None:
     """Call the hooks with the numbers of the session."""
     user_errors.add_unknown_hooks(config)
+    hook = getattr(config.hook, FINISHED)
+    if not hook.get_hookimpls():
+        return
+    from pytest_automation_report.annotations.hook_values import Summary  # noqa: PLC0415 - only with such a hook
+
     tally = outcome.tally
     summary = Summary(
         run=tally.run,
@@ -62,7 +70,7 @@ def call_finished_hooks(
         not_run=max(0, tally.not_run),
         is_whole=outcome.is_whole,
     )
-    user_errors.call(FINISHED, getattr(config.hook, FINISHED), config=config, summary=summary)
+    user_errors.call(FINISHED, hook, config=config, summary=summary)
 
 
 def _local_page(run: int | None) -> str:

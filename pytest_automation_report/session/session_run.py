@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_automation_report.annotations.hook_values import ArtifactFile
-    from pytest_automation_report.annotations.user_hooks import UserErrors
+    from pytest_automation_report.annotations.user_errors import UserErrors
     from pytest_automation_report.settings.configuration import Configuration
     from pytest_automation_report.settings.run import RunSharing
 

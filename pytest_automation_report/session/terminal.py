@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from pytest_automation_report.annotations.user_hooks import UserErrors
+from pytest_automation_report.annotations.user_errors import UserErrors
 from pytest_automation_report.ci.detection import SUMMARY_VARIABLE
 from pytest_automation_report.session.guards import InternalErrors, guarded
 from pytest_automation_report.summary.lines import Shell, header_line, report_lines, target

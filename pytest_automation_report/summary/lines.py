@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from pytest_automation_report.settings.table import LOCAL_URL, setting
 from pytest_automation_report.spool.removal import LeftoverCounts
 from pytest_automation_report.spool.writer import WriteLosses
-from pytest_automation_report.summary.findings_lines import findings_lines
 from pytest_automation_report.text.limits import STRING_UNITS
 from pytest_automation_report.text.terminal import pluralize, sanitize
 from pytest_automation_report.values import Value
@@ -137,7 +136,7 @@ def report_lines(
         lines += _left_behind(configuration, ending.leftovers, shell)
     delivered = _delivered(configuration, ending, shell, counted_otherwise(stats or {}, tally.counts))
     if ending.is_whole:
-        shorter = [_counted(tally), *findings_lines(ending.findings, ending.ended)[:1]] if verbosity == -1 else []
+        shorter = [_counted(tally), *_findings(ending)[:1]] if verbosity == -1 else []
         return [*(delivered if verbosity >= 0 else shorter), *lines]
     return [*delivered, *lines, *_undelivered(configuration, ending, shell)]
 
@@ -181,6 +180,14 @@ def look_at(configuration: Configuration, run: int, shell: Shell) -> str:
         return run_page(configuration, run)
     words = [*shell.command, "open", str(run)]
     return shlex.join([*words, *_database_words(configuration, shell.here)])
+
+
+def _findings(ending: SessionOutcome) -> list[str]:
+    if ending.findings is None:
+        return []
+    from pytest_automation_report.summary.findings_lines import findings_lines  # noqa: PLC0415 - only servers of ours have findings
+
+    return findings_lines(ending.findings, ending.ended)
 
 
 def _left_behind(configuration: Configuration, leftovers: LeftoverCounts, shell: Shell) -> list[str]:
@@ -301,7 +308,7 @@ def _delivered(configuration: Configuration, ending: SessionOutcome, shell: Shel
         f"{count} tests share one key, the server cannot tell them apart: {sanitize(name)}"
         for name, count in tally.repeated
     ]
-    lines += findings_lines(ending.findings, ending.ended)
+    lines += _findings(ending)
     if tally.run is not None:
         lines.append(f"look at it: {look_at(configuration, tally.run, shell)}")
     return lines

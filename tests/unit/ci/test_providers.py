@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.ci.detection import ci_facts, is_ci
+from pytest_automation_report.ci.detection import MARKS, ci_facts, is_ci
 from pytest_automation_report.ci.facts import BuildInfo
 from pytest_automation_report.ci.providers import PROVIDERS
 from support.ci_environments import EVENT, JOBS, MERGE, PUSHES, SHA, Case, Job
@@ -233,3 +233,8 @@ SHORTER = [
 def test_addresses_with_less(provider: str, more: dict[str, str], url: str | None) -> None:
     """An address is made of what is there, without user and password, and is none where a piece is missing."""
     assert facts_of({**PUSHES[provider], **more}).url == url
+
+
+def test_marks_are_those_of_the_table() -> None:
+    """The table of providers is loaded if any of its marks is set, and only then."""
+    assert {mark.partition("=")[0] for provider in PROVIDERS for mark in provider.marks} == MARKS
