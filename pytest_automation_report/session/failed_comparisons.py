@@ -9,7 +9,7 @@ from pytest_automation_report.recording.comparison import captured_sides
 from pytest_automation_report.recording.steps import context_of
 
 if TYPE_CHECKING:
-    from types import CodeType, TracebackType
+    from types import CodeType
 
     import pytest
 
@@ -25,7 +25,7 @@ class FailedComparisons:
     """The last comparison that pytest explained, and the one that failed the running test.
 
     pytest explains a comparison before its assert raises, also where the test expects that. So a comparison counts only
-    if the exception comes from the same line of the same code.
+    if the exception is an `AssertionError` from the same line of the same code.
     """
 
     __slots__ = ("_failed", "_last")
@@ -47,14 +47,15 @@ class FailedComparisons:
             frame = following
         self._last = None
 
-    def keep(self, trace: TracebackType | None, report: pytest.TestReport) -> None:
+    def keep(self, excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> None:
         """Keep the last comparison if this exception of a test comes from it; that of the call is kept before others.
 
         Subtests have their own texts, and no place for values.
         """
         last, self._last = self._last, None
-        if last is None or trace is None or context_of(report) is not None:
+        if last is None or not isinstance(excinfo.value, AssertionError) or context_of(report) is not None:
             return
+        trace = excinfo.tb
         while trace.tb_next is not None:
             trace = trace.tb_next
         if (trace.tb_frame.f_code, trace.tb_lineno) == last[:2] and (self._failed is None or report.when == "call"):

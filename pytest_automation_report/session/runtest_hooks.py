@@ -169,6 +169,8 @@ class RuntestHooks:
                 self._count_pending_rerun()
             self._started_us = self._clock.now()
             self._collector.begin()
+            if self._comparisons is not None:
+                self._comparisons.take()  # those of the attempt before, of which none has failed it
             self._recorder.start(nodeid, location)
             plain_nodeid = self._plain_nodeids.get(nodeid, nodeid)
             self._attempt_header = attempt_header(plain_nodeid, location[0], location[1])
@@ -219,7 +221,7 @@ class RuntestHooks:
     def pytest_exception_interact(self, call: pytest.CallInfo[object], report: object) -> None:
         """Keep the last comparison if it has failed the test."""
         if self._comparisons is not None and call.excinfo is not None and isinstance(report, pytest.TestReport):
-            self._comparisons.keep(call.excinfo.tb, report)
+            self._comparisons.keep(call.excinfo, report)
 
     def _annotations(self) -> Sequence[Annotations | None]:
         """Return the annotations of the attempt, none if collecting them raised: the result must not be lost."""

@@ -62,6 +62,24 @@ def test_other_error():
         assert [1] == [2]
     raise ValueError("another")
 
+def first(values):
+    assert values[0] == 1
+
+def test_other_error_of_the_line():
+    with pytest.raises(AssertionError):
+        first([2])
+    first([])
+
+def both(left, right, third):
+    assert left == right and third
+
+def test_expects_it():
+    with pytest.raises(AssertionError):
+        both(1, 2, 0)
+
+def test_other_part_of_the_line():
+    both(1, 1, 0)
+
 def test_contains():
     assert 3 not in [1, 3] or 5 in {4: 5}
 
