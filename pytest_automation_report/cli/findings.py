@@ -172,7 +172,9 @@ def _show(document: Json, *, is_json: bool) -> None:
     else:
         line = changes_line(document, time.time_ns() // 1000)
         echo_stderr(line or f"nothing changed since run {base['run']}")
-        echo_stderr(f"compared with run {base['run']}, {_WHY[base['why']]}")
+        # Runs outside of a checkout have no branch that could be named.
+        why = _WHY[base["why"]] if base.get("branch") else _WHY_WITHOUT_BRANCH.get(base["why"], _WHY[base["why"]])
+        echo_stderr(f"compared with run {base['run']}, {why}")
     for name, words in _LISTS:
         tests = document["tests"][name]
         for test in tests[:_MOST_SHOWN]:
@@ -191,6 +193,7 @@ _WHY: Final = {
     "target branch": "the last one on its target branch",
     "main branch": "the last one on the main branch",
 }
+_WHY_WITHOUT_BRANCH: Final = {"same branch": "the last one before it"}
 
 
 def _rate(test: Json) -> str:

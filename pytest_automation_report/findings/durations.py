@@ -29,8 +29,10 @@ _DEVIATIONS: Final = 3
 # From the median of the absolute deviations to a standard deviation of normal noise.
 _MAD_FACTOR: Final = 1.4826
 _LEAST_CHANGE_US: Final = 100_000
-# Shorter tests measure the clock and the scheduler more than the machine.
-_LEAST_FOR_SPEED_US: Final = 10_000
+# A single long test must not be the measure of all others.
+_MOST_WEIGHT_US: Final = 100_000
+# Of fewer tests nothing says whether the machine or a test was slower.
+_LEAST_TESTS_FOR_SPEED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,24 @@ def speed_of(durations: Iterable[tuple[int, int]]) -> float:
     """Return how slow a run was: 1.3 if its tests took 1.3 times as long as usual, 1.0 if nothing can be said.
 
     ``durations`` has (elapsed, median of the test so far) in microseconds of each test that passed.
+
+    It is the median of the ratios, each with the shorter duration as its weight: tests of a millisecond measure the
+    scheduler. The longer one, or a limit for the usual duration, would choose tests that met the scheduler once: of 600
+    short tests such a limit chose those, and found runs of the usual speed to be ten times faster than usual.
     """
-    ratios = [elapsed / usual for elapsed, usual in durations if usual >= _LEAST_FOR_SPEED_US and elapsed > 0]
-    return median(ratios) if ratios else 1.0
+    ratios = sorted(
+        (elapsed / usual, min(elapsed, usual, _MOST_WEIGHT_US))
+        for elapsed, usual in durations
+        if elapsed > 0 and usual > 0
+    )
+    if len(ratios) < _LEAST_TESTS_FOR_SPEED:
+        return 1.0
+    left = sum(weight for _, weight in ratios) / 2
+    for ratio, weight in ratios:
+        left -= weight
+        if left <= 0:
+            return ratio
+    return ratios[-1][0]
 
 
 def change_of(durations: Sequence[float]) -> Change | None:

@@ -144,7 +144,7 @@ def _base(subject: ComparedRun) -> Json | None:
     base, row = subject.base, subject.base_row
     if base is None or row is None:
         return None
-    return {"why": base.why, **mention(row)}
+    return {"why": base.why, "branch": row["branch"], **mention(row)}
 
 
 def _first(lists: Iterable[Sequence[int]]) -> set[int]:

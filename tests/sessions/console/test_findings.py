@@ -113,7 +113,7 @@ def test_changes_and_reasons(project: Project) -> None:
     lines = shown.err.splitlines()
     assert lines[0].startswith("3 new failures since run 1 (")
     assert lines[0].endswith("), 1 fixed")
-    assert lines[1] == "compared with run 1, the last one on its branch"
+    assert lines[1] == "compared with run 1, the last one before it"
     assert [line.strip() for line in lines[2:8]] == [
         "newly failing: test_suite.test_outage[1]",
         "newly failing: test_suite.test_outage[2]",
@@ -234,3 +234,13 @@ def test_a_server_that_is_not_ours_has_no_findings(project: Project, words: list
         refused = console(project.root, *words, "--url", server.address, "--project-id", "1")
     assert refused.exit == 2, refused.err
     assert "findings need the embedded store or a server of automation-report serve" in " ".join(refused.err.split())
+
+
+def test_main_branches_of_serve(project: Project) -> None:
+    """A main branch of a source that the store lacks, or without a name, is a usage error; the store keeps its own."""
+    unknown = console(project.root, "serve", "--main-branch", "shop=stable")
+    assert (unknown.exit, unknown.out) == (2, "")
+    assert "the store has no source 'shop'; it has project" in unknown.err
+    nameless = console(project.root, "serve", "--main-branch", "shop=")
+    assert nameless.exit == 2
+    assert "write the name of a branch, or SOURCE=NAME" in nameless.err

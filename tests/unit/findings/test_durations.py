@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from pytest_automation_report.findings.durations import change_of, ranked, speed_of
+from pytest_automation_report.findings.durations import change_of, median, ranked, speed_of
 
 MS = 1000
 
@@ -60,15 +60,35 @@ def test_numbers_of_a_change() -> None:
     [
         ([], 1.0),
         ([(130 * MS, 100 * MS)] * 5, 1.3),
-        ([(1300, 1000)] * 50, 1.0),
+        ([(10 * MS, 1 * MS)] * 50 + [(130 * MS, 100 * MS)] * 5, 1.3),
+        ([(260 * MS, 200 * MS)] * 20 + [(60_000 * MS, 20_000 * MS)], 1.3),
+        ([(130 * MS, 100 * MS)] * 4, 1.0),
         ([(130 * MS, 100 * MS)] * 5 + [(9000 * MS, 100 * MS)] * 2, 1.3),
-        ([(0, 100 * MS), (50 * MS, 100 * MS)], 0.5),
+        ([(0, 100 * MS), (50 * MS, 0)] * 9 + [(50 * MS, 100 * MS)] * 5, 0.5),
     ],
-    ids=["nothing", "slow", "too-short", "outliers", "no-duration"],
+    ids=["nothing", "slow", "short-ones", "a-long-one", "too-few", "outliers", "no-duration"],
 )
 def test_speed_of_a_run(durations: list[tuple[int, int]], speed: float) -> None:
-    """The speed of a run is that of its usual test, whatever a few tests do; short tests say nothing."""
+    """The speed of a run is that of its usual test, whatever a few tests do; short tests say little."""
     assert speed_of(durations) == pytest.approx(speed)
+
+
+def test_speed_of_a_suite_of_short_tests() -> None:
+    """Tests of a millisecond, which the scheduler now and then lets wait, make no run faster than the others."""
+    chance = random.Random(7)
+    series: list[list[float]] = [[] for _ in range(600)]
+    for run in range(25):
+        elapsed = [
+            chance.lognormvariate(7.5, 0.5) + (chance.uniform(5, 90) * MS if chance.random() < 0.1 else 0.0)
+            for _ in series
+        ]
+        speed = speed_of(
+            (round(now), round(median(before[-20:]))) for now, before in zip(elapsed, series, strict=True) if before
+        )
+        assert 0.5 < speed < 2, run
+        for durations, now in zip(series, elapsed, strict=True):
+            durations.append(now / speed)
+    assert not [durations for durations in series if change_of(durations) is not None]
 
 
 def test_most_seconds_first() -> None:
