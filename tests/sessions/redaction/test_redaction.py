@@ -36,6 +36,11 @@ def test_prints(value):
 def test_raises():
     raise ValueError("cannot log in with " + SECRET)
 
+def test_compares():
+    headers = ["Authorization: Bearer " + BEARER]
+    address = "postgresql://user:" + PASSWORD + "@db/x"
+    assert {{"headers": headers, "address": address, "raw": SECRET.encode(), SECRET: 1}} == {{}}
+
 @pytest.fixture
 def broken():
     yield
@@ -121,10 +126,12 @@ def test_no_secret_is_spooled_or_sent(tmp_path: Path, workers: str) -> None:
         assert URL_PASSWORD not in shown
         assert TOKEN not in shown
     assert bodies.count(MARK) > 30
+    (compared,) = [each["comparison"] for each in tests if each["name"] == "test_compares"]
+    assert json.dumps(compared["left"]).count(MARK) == 4
     (printed,) = [each for each in tests if each["name"] == name]
     assert printed["key"] == identity_of(f"test_suite.py::{name}").key
     section = kept.out.partition("= automation report =")[2].partition("\n")[2].partition("\n=")[0]
-    assert "8 tests collected" in section
+    assert "9 tests collected" in section
     assert workers != "0" or f"ValueError: {MARK}" in section
     assert SECRET not in section
 
