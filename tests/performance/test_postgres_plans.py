@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
 from pytest_automation_report.server.pages.run.queries import PAGE_ROWS, RunReader, Search
-from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, TestReader
+from pytest_automation_report.server.pages.test.handlers import result_values
+from pytest_automation_report.server.pages.test.queries import HISTORY_ROWS, NEIGHBOURS, TestReader
+from pytest_automation_report.server.pages.test.url import TestState
 from pytest_automation_report.server.store.postgres import PostgresConnection
 from support.service import ON_POSTGRESQL, Service, a_test
 
@@ -130,6 +133,19 @@ def test_what_is_read_does_not_grow_with_a_run(grown: Service, asked: Callable[[
             assert _scanned(steps) == set(), number
             costs.append(_rows(steps))
         assert costs[1] <= costs[0] * 1.2, (number, costs)
+
+
+def test_the_page_of_a_test_does_not_grow_with_its_run(
+    grown: Service, cluster: Cluster, asked: Callable[[], list[tuple[str, Any]]]
+) -> None:
+    """A test's page looks at the failures that a reader can go through, and at a bounded part of its run."""
+    for run_id in (1, 2):
+        ((result_id,),) = cluster.execute(f"SELECT max(id) FROM result WHERE run_id = {run_id} AND status = 3")
+        asked()
+        grown.store.read(partial(result_values, result_id, TestState()))
+        steps = _steps(grown.place, asked())  # type: ignore[arg-type] # these tests have a database only
+        assert _scanned(steps) == set(), run_id
+        assert _rows(steps) <= NEIGHBOURS + 3 * HISTORY_ROWS + 5_200, run_id
 
 
 def test_the_outcomes_of_a_test_come_from_an_index(

@@ -41,7 +41,10 @@ PATHS = (
     "/runs/3",
     "/results/1",
     "/results/3",
+    "/results/3?show=pytest",
     "/results/999",
+    "/tests/1",
+    "/tests/3?branch=main",
 )
 
 

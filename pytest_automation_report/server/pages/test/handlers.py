@@ -198,9 +198,11 @@ def _worker_values(row: Json, run: Json, tests: TestReader) -> dict[str, Any]:
     """Return the worker that ran the test, and how long after the begin of the run that was, in microseconds."""
     thread = tests.thread(row["thread"])
     started = extensions.start_time(thread, row)
+    # The run of a session is created a moment after the session began.
+    begun = min(run["created"], thread["session_started"] or run["created"])
     return {
         "worker": view_models.worker_name(tests.thread_fields(row["thread"])) or f"thread {thread['position']}",
-        "offset": None if started is None else max(0, started - run["created"]),
+        "offset": None if started is None else max(0, started - begun),
     }
 
 

@@ -150,6 +150,18 @@ def test_a_picture_stands_beside_the_one_of_the_last_passed_run(site: Site, mode
     assert "#1, when it passed" in html
 
 
+def test_the_moment_of_a_test_is_counted_from_the_begin_of_its_session(site: Site) -> None:
+    """A client that sends starts has its tests placed in the run, with the parts of their time."""
+    run = site.service.new_run()
+    thread = site.service.new_thread(run, session_started=1_000_000)
+    timed: dict[str, Any] = {"elapsed": 3_000_000, "started": 42_000_000, "phases": [500_000, 2_400_000, 100_000]}
+    site.service.append(thread, failing(**timed))
+    text = site.text(f"/results/{site.result_ids(run)[0]}")
+    assert "thread 1, 42.0 s into the run" in text
+    assert "in the test itself, after 2.90 s" in text
+    assert "setup 500 ms, test 2.40 s, teardown 100 ms" in text
+
+
 def test_a_long_value_of_a_field_is_opened_to_be_read(site: Site) -> None:
     """It takes a line until then, and nothing of it is missing."""
     value = "start " + "middle " * 100 + "end"
