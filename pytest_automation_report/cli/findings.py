@@ -25,6 +25,7 @@ from pytest_automation_report.cli.output import echo_result
 from pytest_automation_report.cli.run import run
 from pytest_automation_report.cli.shared_runs import connected_to
 from pytest_automation_report.summary.findings_lines import changes_line, reason_lines, test_title
+from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -230,7 +231,7 @@ def _stopping_failures(
     hidden = document["counts"]["newly_failing"] - len(document["tests"]["newly_failing"])
     if len(counted) + hidden > most:
         stops += [f"new failure: {test_title(test)}" for test in counted[:_MOST_SHOWN]]
-        stops.append(f"{len(counted) + hidden} new failures, at most {most} are allowed")
+        stops.append(f"{pluralize(len(counted) + hidden, 'new failure')}, at most {most} are allowed")
     return stops
 
 
@@ -239,4 +240,4 @@ def _stopping_flaky(document: Json, most: int | None) -> list[str]:
         return []
     shown = [test for test in document["flaky"] if test["state"] == "flaky"][:_MOST_SHOWN]
     lines = [f"flaky: {test_title(test)}: {_rate(test)}" for test in shown]
-    return [*lines, f"{document['counts']['flaky']} flaky tests, at most {most} are allowed"]
+    return [*lines, f"{pluralize(document['counts']['flaky'], 'flaky test')}, at most {most} are allowed"]
