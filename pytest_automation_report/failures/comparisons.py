@@ -26,8 +26,14 @@ _TITLE_LENGTH: Final = 60
 _CELL_LENGTH: Final = 600
 # Equal text between two differences is shortened to this many characters on either side.
 _CONTEXT: Final = 40
-_MARKED_ROWS: Final = 60
+_MARKED_ROWS: Final = 40
 _STATEMENT_LENGTH: Final = 10_000
+_STATEMENT_LINES: Final = 60
+# A value that `pprint` wrote is read line by line until it ends.
+_VALUE_LENGTH: Final = 8_000
+_VALUES: Final = 4
+_ATTEMPTS: Final = 20
+_TABLE_LINE: Final = 1_000
 _COMPARISONS: Final = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
     ast.In: "in", ast.NotIn: "not in", ast.Is: "is", ast.IsNot: "is not",
@@ -36,7 +42,6 @@ _COMPARISONS: Final = {
 _ASSERT_LINE: Final = re.compile(r"^(?:\w+: )?assert ", re.MULTILINE)
 # " +  where 3 = len(boats)": the diff of two texts begins with two spaces.
 _WHERE: Final = re.compile(r" \+ {2,}(?:where|and)\b")
-_ITEM: Final = re.compile(r"\{.*\} != \{.*\}")
 _OMITTED: Final = re.compile(r"Omitting (?P<count>[0-9]+) identical items?")
 _AT_INDEX: Final = re.compile(r"At index (?P<index>[0-9]+) diff: (?P<values>.+)")
 _CONTAINS_MORE: Final = re.compile(
@@ -44,7 +49,6 @@ _CONTAINS_MORE: Final = re.compile(
 )
 _MORE_KEYS: Final = re.compile(r"(?P<side>Left|Right) contains [0-9]+ more items?:")
 _EXTRA: Final = re.compile(r"Extra items in the (?P<side>left|right) set:")
-_ATTRIBUTE: Final = re.compile(r"(?P<name>\w+): (?P<values>.+ != .+?)(?:\.\.\.)?")
 _APPROX_HEAD: Final = re.compile(r"Index\s+\| Obtained\s+\| Expected\s*")
 _APPROX_ROW: Final = re.compile(r"(?P<index>.+?)\s+\| (?P<left>.+?)\s+\| (?P<right>.+?)\s*")
 _TRUNCATED: Final = re.compile(r"\.\.\.Full output truncated|^\.\.\.$|Skipping [0-9]+ identical", re.MULTILINE)
@@ -107,7 +111,7 @@ def assertion_of(statement: str) -> Assertion | None:
     if not code.startswith(("assert ", "assert(", "self.assert")):
         return None
     lines = code.split("\n")
-    for count in range(1, len(lines) + 1):
+    for count in range(1, min(len(lines), _STATEMENT_LINES) + 1):
         source = "\n".join(lines[:count])
         try:
             node = ast.parse(source).body[0]
@@ -263,11 +267,13 @@ def _diff_sides(lines: Iterable[str]) -> tuple[str, str]:
 def _items(lines: Sequence[str]) -> Iterable[Difference]:
     """Yield the differences of two dicts: the items that differ, and those that one side alone has."""
     for line in lines:
-        sides = read_comparison(line) if _ITEM.fullmatch(line) else None
+        is_item = line.startswith("{") and line.endswith("}") and "} != {" in line
+        sides = read_comparison(line) if is_item else None
         if sides is not None and sides.left.entries and sides.right.entries:
             yield from differences(sides.left, sides.right).rows
-    for number, line in enumerate(lines):
-        if (match := _MORE_KEYS.fullmatch(line)) and (value := _value_after(lines, number)) is not None:
+    headings = [(number, match) for number, line in enumerate(lines) if (match := _MORE_KEYS.fullmatch(line))]
+    for number, match in headings[:_VALUES]:
+        if (value := _value_after(lines, number)) is not None:
             for key, entry in value.entries or ():
                 path = f"[{text_of(key, 80)}]"
                 is_left = match["side"] == "Left"
@@ -276,10 +282,18 @@ def _items(lines: Sequence[str]) -> Iterable[Difference]:
 
 def _value_after(lines: Sequence[str], number: int) -> Value | None:
     """Return the value that ``pprint`` wrote after a line; None if it does not end."""
-    for end in range(number + 2, min(len(lines), number + 200) + 1):
-        value = read_value("\n".join(lines[number + 1 : end]))
-        if value is not None:
-            return value
+    text = ""
+    attempts = 0
+    for line in lines[number + 1 :]:
+        text += f"{line}\n"
+        if len(text) > _VALUE_LENGTH or attempts == _ATTEMPTS:
+            return None
+        # A dict ends with its bracket; most lines inside of it end with a comma.
+        if line.endswith(("}", ")")):
+            attempts += 1
+            value = read_value(text)
+            if value is not None:
+                return value
     return None
 
 
@@ -318,8 +332,9 @@ def _attributes(lines: Sequence[str]) -> Iterable[Difference]:
         if text.startswith("Drill down into differing attribute ") and text.endswith(":"):
             depth = (len(line) - len(line.lstrip())) // 2
             path = [*path[:depth], text.removeprefix("Drill down into differing attribute ")[:-1]]
-        elif path and (match := _ATTRIBUTE.fullmatch(text)) and match["name"] == path[-1]:
-            sides = read_comparison(match["values"])
+        elif path and text.startswith(f"{path[-1]}: "):
+            # pytest marks its last line with three dots if it left lines out.
+            sides = read_comparison(text[len(path[-1]) + 2 :].removesuffix("..."))
             if sides is not None:
                 prefix = "".join(f".{name}" for name in path)
                 yield from (
@@ -333,5 +348,5 @@ def _approx(lines: Sequence[str]) -> Iterable[Difference]:
     for line in lines:
         if _APPROX_HEAD.fullmatch(line):
             is_table = True
-        elif is_table and (match := _APPROX_ROW.fullmatch(line)):
+        elif is_table and len(line) <= _TABLE_LINE and (match := _APPROX_ROW.fullmatch(line)):
             yield Difference(f"[{match['index']}]", Value("", match["left"]), Value("", match["right"]))

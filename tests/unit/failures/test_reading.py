@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
 from pytest_automation_report.failures.reading import read_failure
@@ -64,6 +66,30 @@ def test_a_text_without_exceptions() -> None:
     assert (shown.type_name, shown.said, shown.calls) == ("Failed", "explicitly", ())
     (shown,) = read_failure("anything\nelse")
     assert (shown.said, shown.details) == ("anything", "else")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        failure("assert x\n  \n  " + "{} != {" * 8_000),
+        failure("assert x\n  \n  Drill down into differing attribute a:\n  a: " + " != " * 20_000),
+        failure("assert x\n  \n  Index | Obtained | Expected\n  a" + " " * 60_000 + "b"),
+        failure("assert x\n  \n" + "  Left contains 2 more items:\n  {'a': {}}, {\n  {}\n" * 2_000),
+        ">   assert (\n" + "    (\n" * 8_000 + "E   assert 1 == 2\n\na.py:3: AssertionError",
+        failure("assert '" + "ab" * 15_000 + "' == '" + "ba" * 15_000 + "'"),
+        failure("assert [" + "[" * 15_000 + "] == []"),
+        "_ " * 100_000 + "\n" + "E " * 100_000,
+        "a.py:1: in f\n    x\n" * 9_000 + "E   KeyError",
+        "E   " + "x" * 300_000 + ": y",
+    ],
+    ids=["items", "attributes", "approx", "more", "statement", "alike", "nested", "rules", "frames", "long"],
+)
+def test_hostile_texts_cost_little(text: str) -> None:
+    """A text that was made to cost much is read in bounded time, and nothing is raised."""
+    started = process_time()
+    assert read_failure(text)
+    # Measured: less than 0.4 s each.
+    assert process_time() - started < 20
 
 
 def test_values_of_the_client_win() -> None:

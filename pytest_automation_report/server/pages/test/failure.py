@@ -48,7 +48,7 @@ _PHASES: Final = {"setup": "in its setup", "teardown": "in its teardown", "call"
 _SKIPPED: Final = "Skipped"
 _LINES_BEFORE: Final = 11
 _LINES_AFTER: Final = 12
-_COLOURED_FRAMES: Final = 25
+_COLOURED_CHARACTERS: Final = 60_000
 _MAX_VARIABLES: Final = 40
 
 
@@ -188,15 +188,15 @@ def _skip(field: Json) -> FailureSection:
 
 
 class _Colours:
-    """Colour the code of some frames: beyond a number of frames the time would count."""
+    """Colour the code of frames, up to a number of characters: beyond it the time would count."""
 
     def __init__(self) -> None:
-        self._remaining = _COLOURED_FRAMES
+        self._remaining = _COLOURED_CHARACTERS
 
     def lines(self, code: Sequence[CodeLine]) -> list[ShownLine]:
         """Return the lines of a frame in pieces."""
-        self._remaining -= 1
         texts = [line.text for line in code]
+        self._remaining -= sum(map(len, texts))
         tokens = coloured(texts) if self._remaining >= 0 else [[("", text)] for text in texts]
         return [ShownLine(line.number, pieces, line.is_hit) for line, pieces in zip(code, tokens, strict=True)]
 
