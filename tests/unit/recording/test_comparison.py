@@ -9,7 +9,7 @@ from collections import OrderedDict, namedtuple
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -32,6 +32,25 @@ class Slotted:
 
     def __init__(self, x: int) -> None:
         self.x = x
+
+
+class Attribute(NamedTuple):
+    name: str
+    eq: bool
+
+
+class Defined:
+    """A class as attrs makes it."""
+
+    __attrs_attrs__ = (Attribute("x", eq=True), Attribute("secretly", eq=False), Attribute("unset", eq=True))
+
+    def __init__(self, x: int) -> None:
+        self.x = x
+        self.secretly = Hostile()
+
+    @property
+    def unset(self) -> object:
+        raise AssertionError("code of a user")
 
 
 Pair = namedtuple("Pair", "one two")  # noqa: PYI024 - the class that users have
@@ -99,6 +118,7 @@ ONE = _leaf("int", "1")
         (OrderedDict(a=1), {"type": "OrderedDict", "entries": [[_leaf("str", "a"), ONE]]}),
         (Point(1, note="n"), {"type": "Point", "fields": [["x", ONE], ["y", _leaf("int", "0")]]}),
         (Slotted(1), {"type": "Slotted", "fields": [["x", ONE]]}),
+        (Defined(1), {"type": "Defined", "fields": [["x", ONE]]}),
         (Pair(1, "b"), {"type": "Pair", "fields": [["one", ONE], ["two", _leaf("str", "b")]]}),
         ({"h": [Hostile()]}, {"type": "dict", "entries": [
             [_leaf("str", "h"), {"type": "list", "items": [{"type": "Hostile"}]}]]}),
