@@ -120,7 +120,7 @@ def _with_fallback(first: BuildInfo, other: BuildInfo) -> BuildInfo:
         pull_request=other.pull_request if first.pull_request is None else first.pull_request,
         target_branch=other.target_branch if first.target_branch is None else first.target_branch,
         commit_subject=other.commit_subject
-        if first.commit_subject is None and not has_commit
+        if first.commit_subject is None and (not has_commit or first.commit == other.commit)
         else first.commit_subject,
         uncommitted_changes=first.uncommitted_changes if has_commit else other.uncommitted_changes,
         build=other.build if first.build is None else first.build,

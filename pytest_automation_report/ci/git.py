@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from typing import TYPE_CHECKING, Final
 
-from pytest_automation_report.ci.facts import BuildInfo, repository_page
+from pytest_automation_report.ci.facts import BuildInfo, repository_page, subject_of
 from pytest_automation_report.ci.git_index import has_changes
 from pytest_automation_report.text.patterns import lazy_pattern
 from pytest_automation_report.values import Value
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["checkout_facts"]
 
 _FILE_BYTES: Final = 16 * 1024 * 1024
+_OBJECT_BYTES: Final = 64 * 1024
+"""Bytes of a commit's object that are unpacked: its header is short, even with a signature or many parents."""
+
 _COMMIT: Final = lazy_pattern(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH: Final = "refs/heads/"
 _REFTABLE: Final = ".invalid"
@@ -53,8 +57,13 @@ def checkout_facts(folder: Path, *, are_changes_compared: bool = False) -> Build
         if are_changes_compared and commit is not None:
             is_clean = has_changes(repository.root, repository.folder / "index", len(commit) // 2) is False
             changes = None if is_clean else "yes"
-        page = repository_page(_remote(repository))
-        return BuildInfo(branch=branch, commit=commit, uncommitted_changes=changes, repository=page)
+        return BuildInfo(
+            branch=branch,
+            commit=commit,
+            commit_subject=_subject(repository, commit) if commit else None,
+            uncommitted_changes=changes,
+            repository=repository_page(_remote(repository)),
+        )
     except (OSError, ValueError):  # a path that is too long, has a null byte or may not be read
         return BuildInfo()
 
@@ -88,6 +97,24 @@ def _packed(repository: _Repository, ref: str) -> str | None:
     """Return the commit of a reference in ``packed-refs``, where git moves references that it seldom changes."""
     line = re.search(rf"^([0-9a-f]+) {re.escape(ref)}$", _text(repository.shared / "packed-refs"), re.MULTILINE)
     return _commit(line[1]) if line else None
+
+
+def _subject(repository: _Repository, commit: str) -> str | None:
+    """Return the first line of a commit's message, None if the commit is not in a file of its own.
+
+    git moves commits into packs when it tidies up or fetches, rarely those of the last days. Packs are not read: their
+    objects can be differences to others. CI checkouts have packs, but most providers tell the message.
+    """
+    try:
+        with (repository.shared / "objects" / commit[:2] / commit[2:]).open("rb") as file:
+            unpacked = zlib.decompressobj().decompress(file.read(_OBJECT_BYTES), _OBJECT_BYTES)
+    except (OSError, zlib.error):
+        return None
+    kind, _, text = unpacked.partition(b"\0")
+    header, _, message = text.partition(b"\n\n")
+    if not kind.startswith(b"commit ") or not header:
+        return None
+    return subject_of(message.decode("utf-8", errors="replace"))
 
 
 def _remote(repository: _Repository) -> str | None:

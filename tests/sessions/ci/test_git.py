@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,7 +56,8 @@ def repository(tmp_path: Path) -> Path:
 
 def test_branch_commit_and_page(repository: Path) -> None:
     """Branch, commit and the repository's page are known in each folder, the page without user and password."""
-    expected = BuildInfo(branch="feature/x", commit=git(repository, "rev-parse", "HEAD"), repository=PAGE)
+    commit = git(repository, "rev-parse", "HEAD")
+    expected = BuildInfo(branch="feature/x", commit=commit, commit_subject="two", repository=PAGE)
     assert checkout_facts(repository) == expected
     assert checkout_facts(repository / "tests") == expected
 
@@ -69,11 +71,28 @@ def test_packed_references(repository: Path) -> None:
     assert checkout_facts(repository).commit == commit
 
 
+def test_subject_of_the_commit(repository: Path) -> None:
+    """The first line of a long message is the commit's subject; a packed or damaged commit has none, and no error."""
+    git(repository, "commit", "--quiet", "--allow-empty", "--message", "Bücher ausleihen\n\n" + "long text\n" * 12_000)
+    commit = git(repository, "rev-parse", "HEAD")
+    assert checkout_facts(repository).commit_subject == "Bücher ausleihen"
+    file = repository / ".git" / "objects" / commit[:2] / commit[2:]
+    whole = file.read_bytes()
+    file.chmod(0o600)
+    for damaged in (b"", whole[:9], b"no object", zlib.compress(b"blob 3\0one"), zlib.compress(b"commit 4\0tree")):
+        file.write_bytes(damaged)
+        assert (checkout_facts(repository).commit, checkout_facts(repository).commit_subject) == (commit, None)
+    file.write_bytes(whole)
+    git(repository, "gc", "--quiet")
+    assert not file.exists()
+    assert (checkout_facts(repository).commit, checkout_facts(repository).commit_subject) == (commit, None)
+
+
 def test_detached_head(repository: Path) -> None:
     """A commit that was checked out by its id has no branch."""
     first = git(repository, "rev-parse", "HEAD~1")
     git(repository, "checkout", "--quiet", first)
-    assert checkout_facts(repository) == BuildInfo(commit=first, repository=PAGE)
+    assert checkout_facts(repository) == BuildInfo(commit=first, commit_subject="one", repository=PAGE)
 
 
 def test_shallow_clone(repository: Path, tmp_path: Path) -> None:
@@ -87,7 +106,9 @@ def test_working_tree(repository: Path, tmp_path: Path) -> None:
     """Another working tree of a repository has its own branch and the repository's page."""
     git(repository, "worktree", "add", "--quiet", "-b", "other", str(tmp_path / "tree"))
     commit = git(repository, "rev-parse", "HEAD")
-    assert checkout_facts(tmp_path / "tree") == BuildInfo(branch="other", commit=commit, repository=PAGE)
+    assert checkout_facts(tmp_path / "tree") == BuildInfo(
+        branch="other", commit=commit, commit_subject="two", repository=PAGE
+    )
 
 
 def test_submodule(repository: Path, tmp_path: Path) -> None:

@@ -77,14 +77,14 @@ def test_software(project: Path, server: CheckedServer) -> None:
 
 
 def test_git_where_ci_tells_nothing(project: Path, server: CheckedServer) -> None:
-    """Outside of CI, git tells branch, commit and the commit's page."""
+    """Outside of CI, branch, commit, its subject and its page come from git."""
     git(project, "init", "--quiet", "--initial-branch", "main")
     git(project, "commit", "--quiet", "--allow-empty", "--message", "one")
     git(project, "remote", "add", "origin", "https://ann:secret@github.com/ann/shop.git")
     assert run_session(project, address=server.address).exit == 0
     fields, links, run = told(server)
     commit = git(project, "rev-parse", "HEAD")
-    assert (fields["Branch"], fields["Commit"]) == ("main", commit)
+    assert (fields["Branch"], fields["Commit"], fields["Commit subject"]) == ("main", commit, "one")
     assert links == {"Commit": f"https://github.com/ann/shop/commit/{commit}"}
     assert run["name"].startswith("suite 20")
 
