@@ -7,6 +7,7 @@ It has the tests by file, the lanes of the workers, the slowest tests and the pa
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.findings.lanes import Kind
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["MAX_LANES", "VERSION", "overview"]
+__all__ = ["MAX_LANES", "VERSION", "natural_key", "overview"]
 
 VERSION: Final = 1
 """Version of the document; documents of an earlier one are computed anew."""
@@ -100,7 +101,7 @@ class _Walk:
     sessions: dict[int, int | None]
     files: dict[str, _File] = field(default_factory=dict)
     threads: dict[int, list[TimedResult]] = field(default_factory=dict)
-    functions: dict[tuple[str, str, str], list[tuple[int, Kind]]] = field(default_factory=dict)
+    functions: dict[tuple[str, str, str], list[tuple[int, Kind, str]]] = field(default_factory=dict)
     flaky: list[int] = field(default_factory=list)
     flaky_count: int = 0
 
@@ -122,9 +123,9 @@ class _Walk:
         start = None if started is None or session is None else max(0, session + started - self.began)
         timed = TimedResult(result_id, kind, elapsed or 0, created - self.began, start)
         self.threads.setdefault(thread, []).append(timed)
-        function, bracket, _ = name.partition("[")
+        function, bracket, parameters = name.partition("[")
         if bracket:
-            self.functions.setdefault((path or "", folder, function), []).append((result_id, kind))
+            self.functions.setdefault((path or "", folder, function), []).append((result_id, kind, parameters))
 
 
 def _kind(result_class: int, failed_attempts: int | None) -> Kind:
@@ -188,8 +189,11 @@ def _rows(database: Database, ids: Sequence[int]) -> dict[int, Json]:
 
 
 def _families(walk: _Walk) -> list[Json]:
-    """Return the parametrized functions with failures, those with most failures first; cells are [id, first letter]."""
-    failures = {key: sum(kind == "failed" for _, kind in cells) for key, cells in walk.functions.items()}
+    """Return the parametrized functions with failures, those with most failures first; cells are [id, two letters].
+
+    Cells stand by their parameters: several workers run them in an order that says nothing.
+    """
+    failures = {key: sum(kind == "failed" for _, kind, _ in cells) for key, cells in walk.functions.items()}
     keys = [key for key, count in failures.items() if count and len(walk.functions[key]) > 1]
     keys.sort(key=lambda key: (-failures[key], key))
     return [
@@ -199,10 +203,25 @@ def _families(walk: _Walk) -> list[Json]:
             "function": key[2],
             "failed": failures[key],
             "count": len(walk.functions[key]),
-            "cells": [[result_id, kind[:2]] for result_id, kind in walk.functions[key][:_MAX_CELLS]],
+            "cells": [
+                [result_id, kind[:2]]
+                for result_id, kind, _ in sorted(walk.functions[key], key=lambda cell: natural_key(cell[2]))[
+                    :_MAX_CELLS
+                ]
+            ],
         }
         for key in keys[:_MAX_FAMILIES]
     ]
+
+
+def _cells(tests: Sequence[tuple[int, Kind, str]]) -> list[list[int | str]]:
+    by_parameters = sorted(tests, key=lambda test: natural_key(test[2]))
+    return [[result_id, kind[:2]] for result_id, kind, _ in by_parameters[:_MAX_CELLS]]
+
+
+def natural_key(text: str) -> list[tuple[int, str]]:
+    """Return a key for sorting by which ``[9]`` stands before ``[10]``."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"([0-9]{1,18})", text)]
 
 
 def _lanes(database: Database, run: Json, threads: Sequence[Json], walk: _Walk) -> Json:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_automation_report.server.pages.numbers import duration, quantity
 from pytest_automation_report.server.pages.run.names import test_name
+from pytest_automation_report.server.store.overview import natural_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -168,15 +168,10 @@ def _folded(rows: Sequence[Json]) -> list[Json]:
     for members in groups.values():
         row = members[0]
         if len(members) > 1:
-            names = sorted((member["short"].parameters for member in members), key=_natural)
+            names = sorted((member["short"].parameters for member in members), key=natural_key)
             row = {**row, "count": len(members), "note": quantity(len(members), "test"), "range": (names[0], names[-1])}
         folded.append(row)
     return sorted(folded, key=lambda row: -row["count"])
-
-
-def _natural(text: str) -> list[tuple[int, str]]:
-    """Return a key by which ``[9]`` stands before ``[10]``."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"([0-9]{1,18})", text)]
 
 
 def _note(name: str, count: int, rows: Sequence[Json]) -> str:

@@ -88,6 +88,15 @@ def test_failures_stand_by_reason_and_new_ones_first(site: Site) -> None:
     assert text.count("Only what is new") == 1
 
 
+def test_squares_stand_by_their_parameters(site: Site) -> None:
+    """Workers run parameters in any order; the squares of their grid stand as the numbers do, 9 before 10."""
+    run = site.run_of(*(parameters(12, 12)[number] for number in (11, 2, 10, 0, 9, 1, 3, 8, 4, 7, 5, 6)), **on("main"))
+    html = site.shown(f"/runs/{run}")
+    assert "<code>[0] to [11]</code>" in html
+    squares = [int(number) for number in re.findall(r'aria-label="\[([0-9]+)\]: failed', html)]
+    assert squares == list(range(12))
+
+
 def test_failures_stand_by_file_or_as_one_list_and_as_text(site: Site) -> None:
     """The same failures in other arrangements; the text has one section for each reason, as Markdown."""
     run = site.run_of(failing(0, **FILE), failing(1, file="tests/b.py", folder="tests.b"), a_test(2))
