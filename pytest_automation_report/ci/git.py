@@ -100,10 +100,10 @@ def _packed(repository: _Repository, ref: str) -> str | None:
 
 
 def _subject(repository: _Repository, commit: str) -> str | None:
-    """Return the first line of a commit's message, None if the commit is not in a file of its own.
+    """Return the first line of a commit's message, None if the commit has no separate file.
 
     git moves commits into packs when it tidies up or fetches, rarely those of the last days. Packs are not read: their
-    objects can be differences to others. CI checkouts have packs, but most providers tell the message.
+    objects can be differences to others. CI checkouts have packs, but most providers pass the message on.
     """
     try:
         with (repository.shared / "objects" / commit[:2] / commit[2:]).open("rb") as file:
