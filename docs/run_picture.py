@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parent
 CHROMIUM = "/usr/bin/chromium"
-SIZE = {"width": 1200, "height": 860}
 PLUGINS = (
     "-p",
     "no:cacheprovider",
@@ -160,7 +159,7 @@ def pages(project: Path) -> Iterator[tuple[Page, str]]:
         try:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-                page = browser.new_page(viewport=SIZE, color_scheme="light", locale="en-GB")
+                page = browser.new_page(viewport={"width": 1200, "height": 860}, color_scheme="light", locale="en-GB")
                 page.goto(link.strip())
                 page.wait_for_url(f"{address}/**")
                 yield page, address
