@@ -34,6 +34,8 @@ TREND_RUNS: Final = 30
 
 _CHOICES_SHOWN: Final = 200
 _OPEN_RUNS_SHOWN: Final = 25
+# A test that takes less is not worth to be made faster.
+_SLOW_US: Final = 10_000
 # Rows that show whether a list has changed: those of its first pages.
 _WATCHED_RUNS: Final = 100
 
@@ -108,10 +110,11 @@ class RunListReader:
         return {row["id"]: row["elapsed"] for row in rows}
 
     def slowest(self, series: Series, count: int) -> list[Json]:
-        """Return case and median of the slowest tests of a series, those that its last runs had."""
+        """Return case and median of the slowest tests of a series that its last runs had, without quick ones."""
         query: Any = CaseHistoryRow.select(CaseHistoryRow.case, CaseHistoryRow.median)
-        query = query.where((CaseHistoryRow.series == series.id) & CaseHistoryRow.median.is_null(is_null=False))
+        query = query.where(CaseHistoryRow.series == series.id)
         query = query.where(CaseHistoryRow.position > series.length - TREND_RUNS)
+        query = query.where(CaseHistoryRow.median >= _SLOW_US)
         return self._rows(query.order_by(CaseHistoryRow.median.desc()).limit(count))
 
     def histories(self, series: Series, keys: Sequence[str], source_id: int) -> dict[str, Json]:

@@ -73,7 +73,7 @@ def suite_values(reader: Reader, source: Json, filters: RunFilters) -> dict[str,
     """Return the values of a suite's page: its runs on a branch, and what their findings say of it."""
     source_id, project_id = source["id"], source["project"]
     runs, sources = RunListReader(reader.connection), SourceReader(reader.database)
-    rows = runs.trend(source_id, filters.branch or "")
+    rows, branches = runs.trend(source_id, filters.branch or ""), runs.branches(project_id, source_id)
     last = rows[-1] if rows else None
     document = None if last is None else stored_findings(reader.connection, last["id"])
     flaky = suites.flaky_rows(reader, source_id, filters.branch or "")
@@ -85,9 +85,7 @@ def suite_values(reader: Reader, source: Json, filters: RunFilters) -> dict[str,
         "source": source,
         "has_others": len(sources.sources(project_id)) > 1,
         "filters": filters,
-        "choices": _choices(
-            filters, sources=[], branches=runs.branches(project_id, source_id), tags=runs.tags(project_id)
-        ),
+        "choices": _choices(filters, sources=[], branches=branches, tags=runs.tags(project_id)),
         "address_at": lambda page: link("suite", source_id, **{**filters.at(page), "source": None}),
         "main": main_branch(reader.connection, source_id),
         "last": last,
@@ -97,6 +95,8 @@ def suite_values(reader: Reader, source: Json, filters: RunFilters) -> dict[str,
         "green": suites.green_runs(rows),
         "failures": suites.failure_trend(rows),
         "times": suites.duration_trend(rows),
+        "has_branches": any(branches),
+        "oldest": _oldest(document, last),
         "reasons": [] if document is None else document["reasons"][:_REASONS_SHOWN],
         "reason_count": 0 if document is None else len(document["reasons"]),
         "flaky": flaky,
@@ -115,6 +115,15 @@ def project_rows(reader: Reader, project_ids: Sequence[int]) -> list[dict[str, A
         run = run_rows(reader, project_id, [run_id])[0] if count else None
         rows.append({"id": project_id, "count": count, "run": run})
     return rows
+
+
+def _oldest(document: Json | None, last: Json | None) -> Json | None:
+    """Return the run with which the oldest reason of the last run's failures began, if that is an earlier run."""
+    if document is None or last is None:
+        return None
+    runs = [reason["since"] for reason in document["reasons"] if reason["since"] and not reason["is_new"]]
+    first = min(runs, key=lambda run: int(run["run"]), default=None)
+    return first if first is not None and first["run"] < last["id"] else None
 
 
 def _choices(
@@ -156,7 +165,8 @@ def _choices(
             "chosen": filters.tag or "",
         },
     ]
-    return [choice for choice in shown if choice["options"]]
+    # Runs without a branch alone leave nothing to choose.
+    return [choice for choice in shown if choice["options"] and choice["options"] != [(NO_BRANCH, "(no branch)")]]
 
 
 def _list_values(reader: Reader, project_id: int, filters: RunFilters) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def _rows(site: Site, path: str) -> list[str]:
 
 def _numbers(site: Site, path: str) -> list[int]:
     """Return the numbers of the runs of a list, in their order."""
-    return [int(number) for number in re.findall(r"data-row>#(\d+)<", site.shown(path))]
+    return [int(number) for number in re.findall(r'data-row><span class="id">#(\d+)<', site.shown(path))]
 
 
 def _run(site: Site, *tests: dict[str, Any], branch: str = "main", **properties: Any) -> int:  # noqa: ANN401 - those of `Service.new_run`
@@ -160,6 +160,17 @@ def test_a_suite_shows_what_fails_is_flaky_and_slow(site: Site) -> None:
     assert any(address.startswith(f"/runs/{last}?view=failures#reason-") for address in links)
     assert "/tests/3?branch=main" in links
     assert f"/runs/{last - 1}" in links
+
+
+def test_a_suite_without_branches_does_not_name_them(site: Site) -> None:
+    """Runs of a folder that is no repository have no branch, so there is nothing to choose, and no word for it."""
+    for _ in range(3):
+        site.run_of(failing(1), a_test(2, elapsed=200))
+    text = site.text("/")
+    assert "branch" not in site.shown("/").partition("<main")[2].partition("</main>")[0].replace("branch=", "")
+    assert "Nothing is new since #2 . The oldest failure began in #1 ," in text
+    assert "Slowest" not in text
+    assert "Branch" not in site.shown("/projects/1").partition("<main")[2]
 
 
 def test_a_green_suite_says_for_how_long(site: Site) -> None:
