@@ -182,9 +182,17 @@ class Client(ABC):
         query = _query({"after": after, "status_id": status_id})
         return self._read(f"/automation/runs/{run_id}/results", query, _result)
 
-    def report_html(self, run_id: int, base_id: int | None = None) -> str:
+    def report_html(
+        self, run_id: int, base_id: int | None = None, *, artifacts: str = "failed", artifacts_size: int | None = None
+    ) -> str:
         """Return the report of a run in one HTML file; only a server of ours that has pages writes it."""
-        return str(self._read(f"/automation/runs/{run_id}/report", _query({"base": base_id}), _result)["html"])
+        return str(
+            self._read(
+                f"/automation/runs/{run_id}/report",
+                _query({"base": base_id, "artifacts": artifacts, "artifacts_size": artifacts_size}),
+                _result,
+            )["html"]
+        )
 
     def run(self, run_id: int, *, has_threads: bool = True, expands: Iterable[RunExpand] = ()) -> Run:
         """Return a run with its threads; ``has_threads`` as in `runs`."""

@@ -21,11 +21,21 @@ from pytest_automation_report.cli.last_runs import NOT_FOUND, last_run
 from pytest_automation_report.cli.shared_runs import connected_to
 from pytest_automation_report.cli.whole_runs import STDOUT, is_ours, write_file
 from pytest_automation_report.errors import RefusedError
+from pytest_automation_report.server.pages.report.files import FileRule
 from pytest_automation_report.server.store.errors import ApiError
+from pytest_automation_report.settings.parsers import size_bytes
 
 if TYPE_CHECKING:
     from pytest_automation_report.api.client import Client
+    from pytest_automation_report.server.pages.report.files import Which
     from pytest_automation_report.settings.configuration import Configuration
+
+
+def _size(context: click.Context, parameter: click.Parameter, given: str) -> int:
+    size = size_bytes(given)
+    if size is None:
+        raise click.BadParameter(f"{given!r}: use a size such as 500KB or 5MB", context, parameter)
+    return size
 
 
 @click.command("html")
@@ -33,9 +43,21 @@ if TYPE_CHECKING:
 @click.option("-o", "--file", "file", metavar="FILE", required=True, help="The file to write; - is stdout.")
 @click.option("--base", type=click.IntRange(min=1), metavar="RUN_ID",
               help="Compare with this run, and not with the one that fits best.")  # fmt: skip
+@click.option("--artifacts", "which", type=click.Choice(["none", "failed", "all"]), default="failed", show_default=True,
+              help="Files in the report: none, those of failures, or of all tests that have a page.")  # fmt: skip
+@click.option("--artifacts-size", callback=_size, default="5MB", show_default=True, metavar="SIZE",
+              help="Largest size of all these files; larger ones are left out and named.")  # fmt: skip
 @setting_options(*CONNECTION, "source")
 @with_exit_codes
-def html(chosen: int | None, *, file: str, base: int | None, **options: Any) -> int:  # noqa: ANN401 - click passes the settings' options
+def html(
+    chosen: int | None,
+    *,
+    file: str,
+    base: int | None,
+    which: Which,
+    artifacts_size: int,
+    **options: Any,  # noqa: ANN401 - click passes the settings' options
+) -> int:
     """Write the pages of a run into one HTML file, which opens without a server and reaches no network.
 
     Without RUN_ID the run is the newest one of the project, or of --source. The file is complete or not there.
@@ -43,25 +65,25 @@ def html(chosen: int | None, *, file: str, base: int | None, **options: Any) -> 
     configuration, token = configured(options, is_source_needed=False)
     with connected_to(configuration, token) as client:
         run_id = chosen if chosen is not None else last_run(client, configuration)
-        text = _report(client, configuration, run_id, base)
+        text = _report(client, configuration, run_id, base, FileRule(which, artifacts_size))
     write_file(file, [text])
     if file != STDOUT:
         echo_stderr(f"run {run_id} is in {file} ({len(text.encode()) / 1000:,.0f} kB)")
     return Exit.DONE
 
 
-def _report(client: Client, configuration: Configuration, run_id: int, base: int | None) -> str:
+def _report(client: Client, configuration: Configuration, run_id: int, base: int | None, rule: FileRule) -> str:
     """Return the report; raises `click.UsageError` for a server that has no pages."""
     if configuration.endpoint.is_embedded:
-        return _embedded_report(Path(configuration.endpoint.database), run_id, base)
+        return _embedded_report(Path(configuration.endpoint.database), run_id, base, rule)
     if not is_ours(client):
         raise click.UsageError(
             "the report needs the embedded store or a server of automation-report serve: this server has no pages"
         )
-    return client.report_html(run_id, base)
+    return client.report_html(run_id, base, artifacts=rule.which, artifacts_size=rule.max_bytes)
 
 
-def _embedded_report(database: Path, run_id: int, base: int | None) -> str:
+def _embedded_report(database: Path, run_id: int, base: int | None, rule: FileRule) -> str:
     """Return the report from the embedded store; raises `RefusedError` for a run that it does not have."""
     # The pages and their templates take 0.2 s to load, which other commands do not pay.
     from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415
@@ -71,7 +93,7 @@ def _embedded_report(database: Path, run_id: int, base: int | None) -> str:
         raise RefusedError(f"there is no store at {database}: report a session first", NOT_FOUND)
     store = Store(database)
     try:
-        return Pages(store, Token(secrets.token_urlsafe())).report(run_id, base)
+        return Pages(store, Token(secrets.token_urlsafe())).report(run_id, base, rule)
     except ApiError as error:
         raise RefusedError(f"{error.status}: {error.message}", error.status, error.errors) from error
     finally:

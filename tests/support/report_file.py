@@ -22,8 +22,8 @@ class ReportFile:
     def __init__(self, html: str) -> None:
         self.html = html
         lines = self._element("script", ' type="text/plain" id="archive"').split("\n")
-        self._chunks = [zlib.decompress(b64decode(line), -zlib.MAX_WBITS).decode() for line in lines]
-        self.index: dict[str, Any] = json.loads(self._chunks[0])
+        self.chunks = [zlib.decompress(b64decode(line), -zlib.MAX_WBITS) for line in lines]
+        self.index: dict[str, Any] = json.loads(self.chunks[0])
 
     @property
     def addresses(self) -> list[str]:
@@ -33,13 +33,13 @@ class ReportFile:
     def page(self, address: str) -> str:
         """Return the content of a page."""
         chunk, place = self.index["pages"][address]
-        content: str = self._chunks[chunk].split("\x1e")[place].split("\x1f")[2]
+        content: str = self.chunks[chunk].decode().split("\x1e")[place].split("\x1f")[2]
         return content
 
     @property
     def rows(self) -> list[str]:
         """The rows of the list of tests."""
-        return [row for chunk in self.index["rows"] for row in self._chunks[chunk].split("\x1e")]
+        return [row for chunk in self.index["rows"] for row in self.chunks[chunk].decode().split("\x1e")]
 
     @property
     def plain(self) -> str:

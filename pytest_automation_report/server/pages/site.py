@@ -29,7 +29,7 @@ from pytest_automation_report.server.pages.inside import Inside
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.page import frame_of
 from pytest_automation_report.server.pages.rendering import render, set_html
-from pytest_automation_report.server.pages.report.document import report_of
+from pytest_automation_report.server.pages.report.document import EVERY_FAILURE, report_of
 from pytest_automation_report.server.pages.report.handlers import ReportDocument, ReportDownload
 from pytest_automation_report.server.pages.run.documents import RunDocuments
 from pytest_automation_report.server.pages.run.handlers import (
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     import falcon
 
     from pytest_automation_report.api.models import Token
+    from pytest_automation_report.server.pages.report.files import FileRule
     from pytest_automation_report.server.pages.test.code_links import CodeLinks
     from pytest_automation_report.server.store.store import Store
 
@@ -137,9 +138,9 @@ class Pages:
             "/api/v1/automation/runs/{run_id:id}/report": ReportDocument(store, self._inside),
         }
 
-    def report(self, run_id: int, base_id: int | None = None) -> str:
+    def report(self, run_id: int, base_id: int | None = None, rule: FileRule = EVERY_FAILURE) -> str:
         """Return the report of a run in one file; raises `ApiError` for an unknown run or a base of another source."""
-        return report_of(self._store, run_id, self._inside, base_id)
+        return report_of(self._store, run_id, self._inside, base_id, rule)
 
     @property
     def opening_path(self) -> str:

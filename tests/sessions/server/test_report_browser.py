@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_automation_report.server.store.artifact_urls import content_address
+from pytest_automation_report.server.store.artifacts import ArtifactContents
 from support.browsers import CHROMIUM, NARROW, WIDE, chromium
 from support.contract import Contract
 from support.service import SECOND, a_test
@@ -25,6 +29,7 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing (apt-get install chromium)"),
 ]
 
+PICTURE = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';"
 """The policy under which Jenkins shows files of a build by default."""
 
@@ -67,7 +72,9 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     site.run_of(a_test(0), failing(1), *map(a_test, range(2, 400)), source="shop", fields=branch)
     site.service.clock.now += 60 * SECOND
     failed = [failing(number, file="tests/a.py") for number in (0, 1)]
-    refused = failing(2, "connection refused by port 5432", file="tests/a.py")
+    picture = ArtifactContents(site.service.store).put(io.BytesIO(PICTURE)).hash
+    shot = {"name": "shot.png", "url": content_address(picture, "shot.png")}
+    refused = failing(2, "connection refused by port 5432", file="tests/a.py", artifacts=[shot])
     tests = [*failed, refused, flaky, a_test(4, "skipped"), *map(a_test, range(5, 400))]
     run = site.run_of(*tests, source="shop", fields=branch)
     file, other = folder / "report.html", folder / "hostile.html"
@@ -109,7 +116,7 @@ def test_all_of_a_run_is_in_the_file(reader: Reader) -> None:
     page.get_by_text("1 test", exact=True).wait_for()
     page.locator(".chip", has_text="Passed").click()
     page.get_by_text("396 tests", exact=True).wait_for()
-    assert all(url.startswith("file:") for url in reader.asked)
+    assert all(url.startswith(("file:", "blob:")) for url in reader.asked)
     assert reader.complaints == []
 
 
@@ -117,6 +124,7 @@ def test_a_place_can_be_sent(reader: Reader) -> None:
     """An address behind the # opens the file at a test; one that the file does not have says so."""
     page = reader.opened("#/results/403?from=view%3Dtests")
     assert page.get_by_role("heading", name="test_2").is_visible()
+    page.wait_for_function("() => document.querySelector('#files img')?.naturalWidth === 1")
     page.goto(f"{reader.file.as_uri()}#/results/1")
     page.get_by_role("alert").wait_for()
     assert "it has no page /results/1" in page.get_by_role("alert").inner_text()
@@ -192,4 +200,4 @@ def test_nothing_in_a_hostile_run_runs(reader: Reader) -> None:
         page.wait_for_function("address => shown === canonical(address)", arg=address)
         assert page.locator("#page script, #page img").count() == 0
     assert reader.complaints == []
-    assert all(url.startswith(("file:", "http://jenkins.test/")) for url in reader.asked)
+    assert all(url.startswith(("file:", "blob:", "http://jenkins.test/")) for url in reader.asked)

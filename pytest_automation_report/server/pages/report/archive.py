@@ -30,6 +30,11 @@ class Archive:
         self._chunks.append(_packed(BETWEEN_FRAGMENTS.join(fragments)))
         return len(self._chunks)
 
+    def add_file(self, data: bytes) -> int:
+        """Add a chunk that is a whole file and return its number."""
+        self._chunks.append(_packed_bytes(data))
+        return len(self._chunks)
+
     def add_in_chunks(self, fragments: Sequence[str], size: int) -> list[int]:
         """Add fragments in chunks of ``size`` and return the numbers of the chunks."""
         return [self.add(fragments[start : start + size]) for start in range(0, len(fragments), size)]
@@ -41,6 +46,9 @@ class Archive:
 
 
 def _packed(text: str) -> str:
+    return _packed_bytes(text.encode("utf-8", "replace"))
+
+
+def _packed_bytes(data: bytes) -> str:
     compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    data = compressor.compress(text.encode("utf-8", "replace")) + compressor.flush()
-    return b64encode(data).decode("ascii")
+    return b64encode(compressor.compress(data) + compressor.flush()).decode("ascii")

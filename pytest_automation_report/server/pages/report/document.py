@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections import deque
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -16,6 +17,7 @@ from pytest_automation_report.server.pages.assets import asset_path, file_text, 
 from pytest_automation_report.server.pages.links import link
 from pytest_automation_report.server.pages.rendering import new_environment
 from pytest_automation_report.server.pages.report.archive import BETWEEN_FRAGMENTS, Archive
+from pytest_automation_report.server.pages.report.files import FileRule, ReportedFiles
 from pytest_automation_report.server.pages.report.fragments import addresses_in, canonical, fragment_of, relinked
 from pytest_automation_report.server.pages.report.plain import plain_values
 from pytest_automation_report.server.pages.report.tests import ReportedTests
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["report_of"]
+__all__ = ["EVERY_FAILURE", "report_of"]
+
+EVERY_FAILURE: Final = FileRule()
+"""The usual rule: artifacts of failures, up to the usual size."""
 
 _SCRIPTS: Final = ("page.js", "keys.js", "archive.js")
 _VIEW: Final = re.compile(r'<section class="view ([a-z]+)')
@@ -45,18 +50,26 @@ _POLICY: Final = (
 )
 
 
-def report_of(store: Store, run_id: int, fetch: Callable[[str], str], base_id: int | None = None) -> str:
+def report_of(
+    store: Store,
+    run_id: int,
+    fetch: Callable[[str], str],
+    base_id: int | None = None,
+    rule: FileRule = EVERY_FAILURE,
+) -> str:
     """Return the report of a run; ``fetch`` returns the HTML of a page of the server by its address.
 
     Raises `ApiError` for an unknown run (404), and for a base of another source (422).
     """
-    return _Report(store, run_id, fetch, base_id).html()
+    return _Report(store, run_id, fetch, base_id, rule).html()
 
 
 class _Report:
     """One report while it is put together."""
 
-    def __init__(self, store: Store, run_id: int, fetch: Callable[[str], str], base_id: int | None) -> None:
+    def __init__(
+        self, store: Store, run_id: int, fetch: Callable[[str], str], base_id: int | None, rule: FileRule
+    ) -> None:
         self._documents = RunDocuments(store).of(run_id, base_id)
         self._findings = self._documents.findings
         self._store = store
@@ -65,6 +78,9 @@ class _Report:
         self._base = {} if base_id is None else {"base": str(base_id)}
         self._path = link("run", run_id)
         self._tests = store.read(lambda reader: ReportedTests(reader, run_id, self._findings))
+        names = {} if rule.which == "none" else self._tests.artifacts(only_of_failures=rule.which == "failed")
+        self._rule = rule
+        self._files = store.read(lambda reader: ReportedFiles(reader, names, rule.max_bytes))
         self._environment = new_environment(link, asset_path, "")
         self._view = ""
         self._pages: dict[str, str] = {}
@@ -155,6 +171,13 @@ class _Report:
         rows = self._rows()
         row_chunks = archive.add_in_chunks(rows, _ROWS_A_CHUNK)
         facts = archive.add(self._tests.facts())
+        files = {
+            hash_: [
+                archive.add_file(self._store.read(partial(self._files.data, content_hash=hash_))),
+                self._files.type_of(hash_),
+            ]
+            for hash_ in self._files.contents
+        }
         return archive.text(
             {
                 "start": start,
@@ -165,13 +188,14 @@ class _Report:
                 "rows": row_chunks,
                 "rowsAChunk": _ROWS_A_CHUNK,
                 "facts": facts,
+                "files": files,
                 "ranks": self._tests.ranks,
                 "total": len(rows),
             }
         )
 
     def _fragment(self, address: str) -> str:
-        return relinked(fragment_of(self._pages[address]).text(), self._is_inside)
+        return relinked(fragment_of(self._pages[address]).text(), self._is_inside, self._files.hashes)
 
     def _rows(self) -> list[str]:
         """Return the row of each test as the list of tests shows it, in the order of the results' ids."""
@@ -194,6 +218,8 @@ class _Report:
             icons=_own(re.sub(r"</?svg[^>]*>", "", file_text("icons.svg"))),
             top=_own(top),
             archive=_own(archive),
+            left_out=self._files.left_out,
+            max_bytes=self._rule.max_bytes,
             **values,
         )
 

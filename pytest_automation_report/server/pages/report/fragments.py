@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from html import escape, unescape
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ _AGO: Final = re.compile(r'(<time datetime="[^"]*") title="([^"]*)" data-ago>[^<
 _OUTSIDE: Final = re.compile(r"<a\b[^>]* data-outside[^>]*>")
 # The state of the page that a reader came from: in the file, the browser's history has it.
 _LEFT_OUT: Final = frozenset({"from"})
-_ARTIFACT: Final = re.compile(r"/artifacts/([0-9a-f]{64})(?:/.*)?", re.DOTALL)
+_ARTIFACT: Final = re.compile(r"/artifacts/([0-9a-f]{64})(?:/(.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ def relinked(html: str, is_inside: Callable[[str], bool], files: frozenset[str] 
         name, address = match[1], unescape(match[2])
         artifact = _ARTIFACT.fullmatch(address)
         if artifact is not None:
-            return f' data-file="{artifact[1]}"' if artifact[1] in files else ""
+            name_ = escape(unquote(artifact[2] or ""))
+            return f' data-file="{artifact[1]}" data-name="{name_}"' if artifact[1] in files else ""
         if name == "action":
             return f' data-action="{escape(canonical(address))}"'
         if name != "href":

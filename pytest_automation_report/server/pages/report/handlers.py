@@ -7,18 +7,25 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.server.pages.rendering import set_html
 from pytest_automation_report.server.pages.report.document import report_of
+from pytest_automation_report.server.pages.report.files import DEFAULT_BYTES, FileRule
 from pytest_automation_report.server.store.errors import validation_error
 from pytest_automation_report.server.store.inputs import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import falcon
 
+    from pytest_automation_report.server.pages.report.files import Which
     from pytest_automation_report.server.store.store import Store
 
-__all__ = ["ReportDocument", "ReportDownload"]
+__all__ = ["MAX_BYTES", "ReportDocument", "ReportDownload"]
 
+MAX_BYTES: Final = 8_000_000
+"""Largest size of artifacts in a report over HTTP: clients read no response of more than 16 MiB."""
+
+_WHICH: Final[Mapping[str, Which]] = {"none": "none", "failed": "failed", "all": "all"}
+_SIZE: Final = re.compile(r"[0-9]{1,9}")
 _ID: Final = re.compile(r"[1-9][0-9]{0,14}")
 
 
@@ -31,7 +38,7 @@ class ReportDownload:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Send the file."""
-        set_html(resp, report_of(self._store, run_id, self._fetch, _base(req)))
+        set_html(resp, report_of(self._store, run_id, self._fetch, *_wishes(req)))
         resp.set_header("Content-Disposition", f'attachment; filename="run-{run_id}.html"')
 
 
@@ -44,14 +51,22 @@ class ReportDocument:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: int) -> None:
         """Answer with the file in the member ``html``."""
-        html = report_of(self._store, run_id, self._fetch, _base(req))
+        html = report_of(self._store, run_id, self._fetch, *_wishes(req))
         resp.data = json_text({"result": {"html": html}}).encode()
 
 
-def _base(req: falcon.Request) -> int | None:
-    text = req.params.get("base")
-    if text in (None, ""):
-        return None
-    if not isinstance(text, str) or not _ID.fullmatch(text):
-        raise validation_error({"base": ["Must be the id of a run."]})
-    return int(text)
+def _wishes(req: falcon.Request) -> tuple[int | None, FileRule]:
+    """Return the base and the rule of files that a request names; raises `ApiError` (422) for wrong values."""
+    values = {name: value for name, value in req.params.items() if isinstance(value, str) and value}
+    wrong: dict[str, list[str]] = {}
+    if not _ID.fullmatch(values.get("base", "1")):
+        wrong["base"] = ["Must be the id of a run."]
+    if values.get("artifacts", "none") not in _WHICH:
+        wrong["artifacts"] = [f"Must be one of {', '.join(_WHICH)}."]
+    size = values.get("artifacts_size", str(DEFAULT_BYTES))
+    if not _SIZE.fullmatch(size) or int(size) > MAX_BYTES:
+        wrong["artifacts_size"] = [f"Must be a number of bytes up to {MAX_BYTES}."]
+    if wrong:
+        raise validation_error(wrong)
+    which = _WHICH[values.get("artifacts", "failed")]
+    return int(values["base"]) if "base" in values else None, FileRule(which, int(size))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_automation_report.server.store.artifact_urls import content_hash
 from pytest_automation_report.server.store.reasons import hexadecimal
 from pytest_automation_report.server.store.tables import ResultRow
 from pytest_automation_report.text.limits import visible
@@ -34,6 +36,7 @@ _COLUMNS: Final = (
     ResultRow.message,
     ResultRow.failed_attempts,
     ResultRow.fingerprint,
+    ResultRow.artifacts,
 )
 
 
@@ -67,6 +70,19 @@ class ReportedTests:
         flaky = [row["id"] for row in self._rows if row["result_class"] != _FAILURE and row["failed_attempts"]]
         other = [row["id"] for row in self._rows if _DURATIONS & set(self._changes.get(row["id"], ()))]
         return list(dict.fromkeys([*failed, *flaky, *other]))[:MOST_PAGES]
+
+    def artifacts(self, *, only_of_failures: bool) -> dict[str, str]:
+        """Return the names of stored artifacts by their hash: those of failures, or of all tests with a page."""
+        shown = set(self.shown)
+        names: dict[str, str] = {}
+        for row in self._rows:
+            is_wanted = row["result_class"] == _FAILURE if only_of_failures else row["id"] in shown
+            if is_wanted and row["artifacts"]:
+                for artifact in json.loads(row["artifacts"]):
+                    hash_ = content_hash(str(artifact.get("url") or ""))
+                    if hash_ is not None:
+                        names.setdefault(hash_, str(artifact.get("name") or hash_))
+        return names
 
     @property
     def ranks(self) -> dict[str, int]:

@@ -7,6 +7,7 @@ const LIST_ROWS = 150;
 const PARTS = "\x1f";
 const lines = document.getElementById("archive").textContent.trim().split("\n");
 const chunks = new Map();
+const files = new Map();
 const page = document.getElementById("page");
 const search = () => document.getElementById("q");
 let index = null;
@@ -14,11 +15,13 @@ let facts = null;
 let shown = "";
 let turn = 0;
 
-async function inflated(line) {
+function opened(line) {
   const bytes = Uint8Array.from(atob(line), (character) => character.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  return new Response(stream).text();
+  return new Response(stream);
 }
+
+const inflated = (line) => opened(line).text();
 
 function chunk(number) {
   if (!chunks.has(number)) {
@@ -52,7 +55,28 @@ function show(text) {
   const nav = document.querySelector("header .crumbs");
   if (nav && crumbs) nav.outerHTML = crumbs;
   page.innerHTML = content;
+  showFiles(page).catch(showDamage);
   page.dispatchEvent(new Event("page:changed", { bubbles: true }));
+}
+
+// Pictures and other files become addresses of this page's own when they are shown; none is loaded from anywhere.
+async function fileAddress(hash) {
+  if (!files.has(hash)) {
+    const [number, type] = index.files[hash];
+    files.set(hash, opened(lines[number]).arrayBuffer().then((data) => URL.createObjectURL(new Blob([data], { type }))));
+  }
+  return files.get(hash);
+}
+
+async function showFiles(root) {
+  for (const element of root.querySelectorAll("[data-file]")) {
+    const address = await fileAddress(element.dataset.file);
+    if (element.matches("a")) {
+      element.href = address;
+      element.download = element.dataset.name || "file";
+      element.removeAttribute("target");
+    } else element.src = address;
+  }
 }
 
 async function fragment(address) {

@@ -43,7 +43,7 @@ def test_nothing_asks_the_server() -> None:
         '<div data-live="/runs/1/live" data-icon="/static/icon.svg"></div>'
     )
     assert relinked(html, lambda _: False) == ('<use href="#i-fail"/><form data-action="/runs/1"><img><div></div>')
-    assert f'<img data-file="{HASH}">' in relinked(html, lambda _: False, frozenset({HASH}))
+    assert f'<img data-file="{HASH}" data-name="a.png">' in relinked(html, lambda _: False, frozenset({HASH}))
 
 
 def test_moments_instead_of_ages() -> None:

@@ -1,0 +1,70 @@
+"""Choose the artifacts that a report holds: those of failures first, as many as fit, and the names of all others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from pytest_automation_report.server.store.artifact_rows import part_of, stored_contents
+from pytest_automation_report.server.store.artifact_urls import PART_BYTES
+from pytest_automation_report.server.store.media_types import is_picture, is_video
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_automation_report.server.store.artifact_rows import StoredContent
+    from pytest_automation_report.server.store.reads import Reader
+
+__all__ = ["DEFAULT_BYTES", "FileRule", "ReportedFiles", "Which"]
+
+Which: TypeAlias = Literal["none", "failed", "all"]
+"""Tests whose artifacts a report holds: none, those that failed, or all that have a page in it."""
+
+DEFAULT_BYTES: Final = 5_000_000
+"""Largest size of all artifacts of a report together."""
+
+_DOWNLOAD: Final = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRule:
+    """The artifacts that a user wants in a report; ``max_bytes`` is for all together."""
+
+    which: Which = "failed"
+    max_bytes: int = DEFAULT_BYTES
+
+
+class ReportedFiles:
+    """The contents in a report by their hash, and the names and sizes of those that did not fit.
+
+    ``names`` has the name of each wanted artifact by its hash. Small ones go first, so that most of them fit.
+    """
+
+    def __init__(self, reader: Reader, names: Mapping[str, str], max_bytes: int) -> None:
+        stored = stored_contents(reader.connection, names)
+        self.contents: dict[str, StoredContent] = {}
+        self.left_out: list[tuple[str, int]] = []
+        free = max_bytes
+        for content in sorted(stored.values(), key=lambda content: (content.size, content.hash)):
+            if content.size <= free:
+                self.contents[content.hash] = content
+                free -= content.size
+            else:
+                self.left_out.append((names[content.hash], content.size))
+        self.left_out.sort(key=lambda entry: (-entry[1], entry[0]))
+
+    @property
+    def hashes(self) -> frozenset[str]:
+        """The hashes of the contents in the report."""
+        return frozenset(self.contents)
+
+    def type_of(self, content_hash: str) -> str:
+        """Return the media type under which a browser shows a content; all but pictures and videos are downloads."""
+        content = self.contents[content_hash]
+        is_shown = is_picture(content.media_type) or is_video(content.media_type)
+        return content.mime_type if is_shown else _DOWNLOAD
+
+    def data(self, reader: Reader, content_hash: str) -> bytes:
+        """Return the bytes of a content."""
+        count = -(-self.contents[content_hash].size // PART_BYTES)
+        return b"".join(part_of(reader.connection, content_hash, position) for position in range(count))

@@ -1,0 +1,73 @@
+"""Artifacts in the report of a run."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING
+
+from pytest_automation_report.server.pages.report.files import FileRule
+from pytest_automation_report.server.store.artifact_urls import content_address
+from pytest_automation_report.server.store.artifacts import ArtifactContents
+from support.report_file import ReportFile, text_of
+from support.service import a_test
+from support.website import failing
+
+if TYPE_CHECKING:
+    from support.website import Site
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"p" * 300_000
+PAGE = b"<script>document.title = 'ran'</script>"
+
+
+def a_run(site: Site) -> tuple[int, dict[str, str]]:
+    """Report a run with a failure that has a picture and a page, and a flaky test with a log; return id and hashes."""
+    stored = ArtifactContents(site.service.store)
+    contents = {"shot.png": PNG, "page.html": PAGE, "log.txt": b"a log"}
+    hashes = {name: stored.put(io.BytesIO(content)).hash for name, content in contents.items()}
+    files = {name: {"name": name, "url": content_address(hash_, name)} for name, hash_ in hashes.items()}
+    failed = failing(0, artifacts=[files["shot.png"], files["page.html"]])
+    flaky = a_test(1, artifacts=[files["log.txt"]], fields=[{"type": 1, "name": "Attempts", "value": "2"}])
+    return site.run_of(failed, flaky), hashes
+
+
+def test_files_of_failures(site: Site) -> None:
+    """Files of failures are in the archive, whole, and pages show them; all but pictures and videos are downloads."""
+    run, hashes = a_run(site)
+    report = ReportFile(site.pages.report(run))
+    assert set(report.index["files"]) == {hashes["shot.png"], hashes["page.html"]}
+    number, media_type = report.index["files"][hashes["shot.png"]]
+    assert (report.chunks[number], media_type) == (PNG, "image/png")
+    assert report.index["files"][hashes["page.html"]][1] == "application/octet-stream"
+    page = report.page(f"/results/{site.result_ids(run)[0]}")
+    assert re.search(rf'<img data-file="{hashes["shot.png"]}" data-name="shot.png"', page)
+    assert "/artifacts/" not in page
+
+
+def test_which_files(site: Site) -> None:
+    """A report can be without files, or with those of all tests that have a page."""
+    run, hashes = a_run(site)
+    none = ReportFile(site.pages.report(run, rule=FileRule("none")))
+    assert (none.index["files"], "data-file" in "".join(map(none.page, none.addresses))) == ({}, False)
+    assert set(ReportFile(site.pages.report(run, rule=FileRule("all"))).index["files"]) == set(hashes.values())
+
+
+def test_large_files_are_left_out_and_named(site: Site) -> None:
+    """Small files go first; each that does not fit is named with its size, and no page refers to it."""
+    run, hashes = a_run(site)
+    report = ReportFile(site.pages.report(run, rule=FileRule("failed", 1_000)))
+    assert set(report.index["files"]) == {hashes["page.html"]}
+    assert "1 file left out: shot.png (300 kB)" in text_of(report.html.partition('<div id="page">')[2])
+    assert hashes["shot.png"] not in "".join(map(report.page, report.addresses))
+
+
+def test_files_over_http(site: Site) -> None:
+    """Both URLs take the rule; wrong values are refused together."""
+    run, _ = a_run(site)
+    assert ReportFile(site.get(f"/runs/{run}/report.html?artifacts=none").text).index["files"] == {}
+    token = {"Authorization": "Bearer a-token-of-these-tests"}
+    path = f"/api/v1/automation/runs/{run}/report"
+    wrong = site.client.simulate_get(path, query_string="artifacts=some&artifacts_size=9999999999", headers=token)
+    assert (wrong.status_code, sorted(wrong.json["errors"])) == (422, ["artifacts", "artifacts_size"])
+    small = site.client.simulate_get(path, query_string="artifacts=failed&artifacts_size=1000", headers=token)
+    assert len(ReportFile(small.json["result"]["html"]).index["files"]) == 1
