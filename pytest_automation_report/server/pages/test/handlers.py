@@ -24,6 +24,7 @@ from pytest_automation_report.server.pages.texts import rerun_command
 from pytest_automation_report.server.store import extensions
 from pytest_automation_report.server.store.artifact_rows import part_of, stored_contents
 from pytest_automation_report.server.store.artifact_urls import hashes_in
+from pytest_automation_report.server.store.findings import summaries
 from pytest_automation_report.server.store.reasons import hexadecimal
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def result_values(result_id: int, state: TestState, reader: Reader) -> dict[str,
         **_file_values(row, reader, earlier, outcomes, current),
         **_output_values(fields, state, earlier),
         **_history_values(outcomes, current, state),
-        **_related_values(row, tests, statuses, state),
+        **_related_values(row, tests, statuses, state, _base_of(row["run"], reader)),
         **_worker_values(row, run.row, tests),
     }
     values["markdown"] = _markdown(row, fields, values)
@@ -174,12 +175,16 @@ def _history_values(outcomes: Sequence[Outcome], current: Outcome | None, state:
     }
 
 
-def _related_values(row: Json, tests: TestReader, statuses: StatusTable, state: TestState) -> dict[str, Any]:
+def _related_values(
+    row: Json, tests: TestReader, statuses: StatusTable, state: TestState, base: int | None
+) -> dict[str, Any]:
     """Return other tests of the run: previous and next failure, the same reason, other parameters, those before."""
     same_reason, same_count = tests.same_reason(row)
     listed = tests.failures(row["run"], listed_statuses(state.origin_query, statuses))
+    reasons = {other["fingerprint"] for other in listed} - {None}
+    known = tests.known_reasons(base, reasons) if base and reasons else set()
     return {
-        "neighbours": neighbours_of(listed, row["id"], state.origin_query),
+        "neighbours": neighbours_of(listed, row["id"], state.origin_query, known),
         "same_reason": same_reason,
         "same_count": same_count,
         "siblings": [
@@ -192,6 +197,12 @@ def _related_values(row: Json, tests: TestReader, statuses: StatusTable, state: 
         ],
         "before": [{**other, "status": shown_status(statuses, other["status"])} for other in tests.before(row)],
     }
+
+
+def _base_of(run_id: int, reader: Reader) -> int | None:
+    """Return the run that a run is compared with; None if its findings were not computed yet, or have none."""
+    base = summaries(reader.connection, [run_id]).get(run_id, {}).get("base")
+    return int(base) if base else None
 
 
 def _worker_values(row: Json, run: Json, tests: TestReader) -> dict[str, Any]:

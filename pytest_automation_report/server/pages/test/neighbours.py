@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.server.store.statuses import StatusTable
@@ -34,11 +34,13 @@ def listed_statuses(origin: Mapping[str, str], statuses: StatusTable) -> list[in
     return chosen or [status.id for status in statuses.by_id.values() if status.is_failed]
 
 
-def neighbours_of(rows: Sequence[Json], result_id: int, origin: Mapping[str, str]) -> Neighbours | None:
+def neighbours_of(
+    rows: Sequence[Json], result_id: int, origin: Mapping[str, str], known: Collection[int] = ()
+) -> Neighbours | None:
     """Return the neighbours of a result in a list of rows with id and fingerprint; None if it is not in there.
 
-    A list of failures goes from reason to reason, those of most tests first, as the page of the run has them. Any other
-    goes from test to test.
+    A list of failures goes from reason to reason, as the page of the run has them: new ones before the ``known`` ones
+    of the run that it is compared with, and those of most tests first. Any other goes from test to test.
     """
     by_test = origin.get("view", "failures") != "failures" or origin.get("group", "reason") != "reason"
     ids = [row["id"] for row in rows]
@@ -47,7 +49,7 @@ def neighbours_of(rows: Sequence[Json], result_id: int, origin: Mapping[str, str
     if by_test or any(row["fingerprint"] is None for row in rows):
         return _at(ids, ids.index(result_id), "test")
     counts = Counter(row["fingerprint"] for row in rows)
-    order = sorted(counts, key=lambda fingerprint: (-counts[fingerprint], fingerprint))
+    order = sorted(counts, key=lambda fingerprint: (fingerprint in known, -counts[fingerprint], fingerprint))
     firsts: dict[int, int] = {}
     for row in rows:
         firsts.setdefault(row["fingerprint"], row["id"])

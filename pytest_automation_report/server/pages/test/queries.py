@@ -10,7 +10,7 @@ from pytest_automation_report.server.store.errors import not_found
 from pytest_automation_report.server.store.tables import AttachmentRow, CaseRow, ResultRow, RunRow, ThreadRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from peewee import Database
 
@@ -74,6 +74,12 @@ class TestReader:
         )
         # In PostgreSQL an order by the id alone would be served by the primary key: see `database.within`.
         return self._rows(query.order_by(ResultRow.run, ResultRow.id).limit(NEIGHBOURS))
+
+    def known_reasons(self, run_id: int, fingerprints: Collection[int]) -> set[int]:
+        """Return those of these fingerprints that failures of another run have."""
+        query = ResultRow.select(ResultRow.fingerprint).distinct()
+        rows = self._rows(query.where(ResultRow.fingerprint.in_(list(fingerprints)) & (ResultRow.run == run_id)))
+        return {row["fingerprint"] for row in rows}
 
     def same_reason(self, row: Json) -> tuple[list[Json], int]:
         """Return some other tests of the run that failed for the same reason, and the number of all of them."""

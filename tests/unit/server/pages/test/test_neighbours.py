@@ -30,6 +30,13 @@ def test_reasons_or_tests_in_their_order(
     assert (found.before, found.after, found.words) == shown
 
 
+def test_new_reasons_stand_before_known_ones() -> None:
+    """Reasons that the compared run has, too, come last, as on the page of the run."""
+    found = neighbours_of(ROWS, 2, {}, {8})
+    assert found is not None
+    assert (found.before, found.after, found.words) == (4, None, "3 of 3 reasons")
+
+
 def test_no_neighbours() -> None:
     """A result that is not in the list, or alone in it, has none."""
     assert neighbours_of(ROWS, 99, {}) is None
