@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 LIMITS_VARIABLE: Final = "_AUTOMATION_REPORT_LIMITS"
 """Environment variable, not a setting, with which the project's own tests shorten the timeouts."""
 
-EMBEDDED_BATCH_AGE: Final = 1.0
-"""``batch_age`` of the embedded store, in seconds: an append to it takes 3 ms, so its pages can follow closely."""
+# Of the embedded store: an append to it takes 3 ms, so its pages can follow closely.
+_EMBEDDED: Final[Mapping[str, float]] = {"batch_age": 1.0}
 
 
 class DeliveryContext(Value):
@@ -66,9 +66,13 @@ class Timeouts(Value):
     same_signal: float = 1.0  # signals to `exec` within this time count as one
 
 
-def timeouts_from(environ: Mapping[str, str], **overrides: float) -> Timeouts:
-    """Return the timeouts with these overrides, and with those of the environment, which come first."""
-    return Timeouts(**{**overrides, **json.loads(environ.get(LIMITS_VARIABLE, "{}"))})
+def timeouts_from(environ: Mapping[str, str], *, is_embedded: bool = False, **overrides: float) -> Timeouts:
+    """Return the timeouts with these overrides, and with those of the environment, which come first.
+
+    ``is_embedded`` if the results go to the embedded store.
+    """
+    own = _EMBEDDED if is_embedded else {}
+    return Timeouts(**{**own, **overrides, **json.loads(environ.get(LIMITS_VARIABLE, "{}"))})
 
 
 class RedactionSettings(Value):

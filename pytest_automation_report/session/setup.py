@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_automation_report.api.models import Token
-from pytest_automation_report.delivery.handover import EMBEDDED_BATCH_AGE, timeouts_from
+from pytest_automation_report.delivery.handover import timeouts_from
 from pytest_automation_report.session.sender_start import SenderStart
 from pytest_automation_report.settings.artifact_store import artifact_store, files_template
 from pytest_automation_report.settings.configuration import (
@@ -97,7 +97,9 @@ def session_setup(
             name=name,
             configuration=configuration,
             token=used,
-            timeouts=timeouts_from(environ, exit_all=configuration.exit_wait, **_batch_age(configuration)),
+            timeouts=timeouts_from(
+                environ, is_embedded=configuration.endpoint.is_embedded, exit_all=configuration.exit_wait
+            ),
             environ=dict(environ),
             store=store,
             options=_recording_options(config, configuration, environ, token),
@@ -123,11 +125,6 @@ def _recording_options(
 def is_sending(configuration: Configuration, token: Token | None) -> bool:
     """Return whether results are to be sent while the tests run."""
     return configuration.delivery != "later" and configuration.is_sendable and token is not None
-
-
-def _batch_age(configuration: Configuration) -> dict[str, float]:
-    """Return how long results wait for others: without a network short, since pages show them only then."""
-    return {"batch_age": EMBEDDED_BATCH_AGE} if configuration.endpoint.is_embedded else {}
 
 
 def _remember_address(configuration: Configuration, token: Token, environ: Mapping[str, str], root: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_automation_report.api.models import EMBEDDED_ORIGIN, Endpoint, Token
 from pytest_automation_report.delivery.connection import connected
-from pytest_automation_report.delivery.handover import Runtime, Timeouts
+from pytest_automation_report.delivery.handover import LIMITS_VARIABLE, Runtime, Timeouts, timeouts_from
 from pytest_automation_report.delivery.process import Sender
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.spool.folder import SessionFolder
@@ -456,3 +456,18 @@ def test_lock_of_a_folder_that_was_removed(written: WrittenSession) -> None:
         patch.setattr(os, "open", removed)
         with pytest.raises(FileNotFoundError):
             written.folder.locked()
+
+
+@pytest.mark.parametrize(
+    ("is_embedded", "environ", "seconds"),
+    [(False, {}, 5.0), (True, {}, 1.0), (True, {LIMITS_VARIABLE: '{"batch_age": 0.2}'}, 0.2)],
+    ids=["server", "store", "environment"],
+)
+def test_the_store_on_this_machine_gets_results_sooner(
+    is_embedded: bool,  # noqa: FBT001 - a parameter
+    environ: dict[str, str],
+    seconds: float,
+) -> None:
+    """A result waits 5 s for others on its way to a server, and 1 s to the embedded store, whose pages are live."""
+    timeouts = timeouts_from(environ, is_embedded=is_embedded, exit_all=7.0)
+    assert (timeouts.batch_age, timeouts.exit_all) == (seconds, 7.0)
