@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,10 @@ def test_software(project: Path, server: CheckedServer) -> None:
     assert run_session(project, address=server.address).exit == 0
     fields, _, _ = told(server)
     assert fields["pytest"] == pytest.__version__
-    assert "pytest-automation-report 0.1.0" in fields["Plugins"].split(", ")
+    plugins = fields["Plugins"].split(", ")
+    assert "pytest-automation-report 0.1.0" in plugins
+    installed = [dist.metadata for dist in importlib.metadata.distributions()]
+    assert set(plugins) <= {f"{metadata['Name']} {metadata['Version']}" for metadata in installed}
     system = os.uname()
     assert fields["OS"].endswith(f"{system.sysname} {system.release} {system.machine}")
 
