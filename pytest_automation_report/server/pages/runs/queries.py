@@ -104,6 +104,12 @@ class RunListReader:
             query = query.where(RunRow.branch == branch if branch else RunRow.branch.is_null())
         return next(iter(self._rows(query.order_by(RunRow.id.desc()).limit(1))), None)
 
+    def newest_by_source(self, project_id: int) -> dict[int, Json]:
+        """Return id, status, creation and completion of the newest run of each suite of a project, by suite."""
+        newest = RunRow.select(fn.MAX(RunRow.id)).where(RunRow.project == project_id).group_by(RunRow.source)
+        query: Any = RunRow.select(RunRow.id, RunRow.source, RunRow.status, RunRow.created, RunRow.is_completed)
+        return {row["source"]: row for row in self._rows(query.where(RunRow.id.in_(newest)))}
+
     def durations(self, run_ids: Collection[int]) -> dict[int, int | None]:
         """Return the duration of these runs by id, in microseconds."""
         rows = self._rows(RunRow.select(RunRow.id, RunRow.elapsed).where(RunRow.id.in_(run_ids)))

@@ -11,6 +11,7 @@ from pytest_automation_report.server.pages.runs.filters import NO_BRANCH, STATUS
 from pytest_automation_report.server.pages.runs.queries import PAGE_RUNS, RunListReader
 from pytest_automation_report.server.pages.runs.rows import run_row, summary_sentence
 from pytest_automation_report.server.pages.sources import SourceReader
+from pytest_automation_report.server.pages.statuses import RUN_WORDS
 from pytest_automation_report.server.store.errors import not_found
 from pytest_automation_report.server.store.findings import stored_findings, summaries
 from pytest_automation_report.server.store.flaky import main_branch
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["project_rows", "project_values", "run_rows", "suite_values", "suites_values"]
 
 _LATEST_RUNS: Final = 8
+# A card has about 110 elements: with more of them the page would be slow. The other suites have a line.
+_CARDS_SHOWN: Final = 16
+_NEVER: Final[Json] = {"id": 0}
 _REASONS_SHOWN: Final = 10
 _ANY: Final = RunFilters()
 
@@ -52,9 +56,15 @@ def project_values(reader: Reader, project_id: int, filters: RunFilters) -> dict
 def suites_values(reader: Reader, project_id: int) -> dict[str, Any]:
     """Return the values of the page with a project's suites."""
     sources = SourceReader(reader.database)
-    cards = [suites.card_of(reader, {**source, "project": project_id}) for source in sources.sources(project_id)]
+    newest = RunListReader(reader.connection).newest_by_source(project_id)
     # The suite that ran last comes first.
-    cards.sort(key=lambda card: -(card["last"]["created"] if card["last"] else 0))
+    ordered = sorted(sources.sources(project_id), key=lambda source: -newest.get(source["id"], _NEVER)["id"])
+    cards = [suites.card_of(reader, source) for source in ordered[:_CARDS_SHOWN]]
+    others = [
+        {**source, "run": run, "tone": RUN_WORDS.get(run["status"], ("", "idle"))[1]}
+        for source in ordered[_CARDS_SHOWN:]
+        if (run := newest.get(source["id"]))
+    ]
     ids, _ = RunListReader(reader.connection).completed_runs(project_id, _ANY)
     open_ids = RunListReader(reader.connection).open_runs(project_id, _ANY)
     rows = run_rows(reader, project_id, ids[:_LATEST_RUNS])
@@ -62,6 +72,7 @@ def suites_values(reader: Reader, project_id: int) -> dict[str, Any]:
         "project": project_id,
         "home": sources.home(project_id),
         "cards": cards,
+        "others": others,
         "open_runs": run_rows(reader, project_id, open_ids),
         "runs": rows,
         "uncomputed": [card["last"]["id"] for card in cards if card["last"] and card["flaky"] is None]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_automation_report.server.pages.runs import handlers
+from pytest_automation_report.server.pages.runs import handlers, values
 from support.service import SECOND, a_test
 from support.website import HOSTILE, LONG, Site, failing
 
@@ -265,3 +265,15 @@ def test_a_search_that_finds_nothing_offers_the_nearest_word(site: Site) -> None
     assert "Search runs and tests" in site.text("/search?q=")
     hostile = site.shown("/search?q=" + "%3Cscript%3Efetch(1)&source=x")
     assert "<script>fetch" not in hostile
+
+
+def test_many_suites_have_a_line_each(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cards are for the suites that ran last; the others are links with their newest run."""
+    monkeypatch.setattr(values, "_CARDS_SHOWN", 1)
+    for name in ("alpha", "beta", "gamma"):
+        _run(site, a_test(1), source=name)
+    text = site.text("/")
+    assert "Suites 3 suites" in text
+    assert re.search(r"gamma 1 test passed .* More suites 2 suites.* beta #2, .* alpha #1,", text)
+    assert "beta 1 test passed" not in text
+    assert "/sources/1" in _links(site.shown("/"))
