@@ -6,6 +6,8 @@ import json
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from msgspec.json import Decoder
+
 from pytest_automation_report.server.store.references import USER_ID
 from pytest_automation_report.server.store.statuses import COUNT_NAMES, ResultClass, RunStatus
 
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
     from pytest_automation_report.server.store.inputs import Kind
     from pytest_automation_report.server.store.reads import Item, Page, RunRecord
 
+_decode = Decoder(dict[str, Any]).decode
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_ZONE_LENGTH = len("+00:00")
 _PROPERTIES: Mapping[Kind, tuple[str, ...]] = {
     "fields": ("type", "name", "value", "meta"),
     "artifacts": ("name", "note", "url", "mime_type", "size"),
@@ -117,7 +121,7 @@ def iso_time(microseconds: int | None) -> str | None:
     if microseconds is None:
         return None
     time = _EPOCH + timedelta(microseconds=microseconds)
-    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
+    return f"{time.isoformat(timespec='milliseconds')[:-_ZONE_LENGTH]}Z"
 
 
 def _thread_views(record: RunRecord) -> list[Json]:
@@ -156,7 +160,7 @@ def _attached(kind: Kind, attachments: Sequence[Mapping[str, Any]]) -> list[Json
     views: list[Json] = []
     for attachment in attachments:
         if attachment["kind"] == kind:
-            body = json.loads(attachment["body"])
+            body = _decode(attachment["body"])
             views.append({name: body.get(name, {} if name == "meta" else None) for name in _PROPERTIES[kind]})
     return views
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from pytest_automation_report.server.store.artifact_urls import MAX_CONTENT_BYTES, PART_BYTES
-from pytest_automation_report.server.store.database import lock_contents, number_of, share_contents
+from pytest_automation_report.server.store.database import lock_contents, marks, number_of, share_contents
 from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.server.store.media_types import HEAD_BYTES, media_type
 from pytest_automation_report.values import Value
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _DAY_US: Final = 24 * 3600 * 1_000_000
 _INSERT_CONTENT: Final = 'INSERT INTO "content" ("hash", "size", "media_type", "created") VALUES (?, ?, ?, ?)'
+_CONTENTS: Final = 'SELECT "hash", "size", "media_type" FROM "content" WHERE "hash" IN'
 _INSERT_PART: Final = 'INSERT INTO "content_part" ("content_id", "position", "data") VALUES (?, ?, ?)'
 _INSERT_USE: Final = 'INSERT INTO "content_use" ("run_id", "hash") VALUES (?, ?) ON CONFLICT DO NOTHING'
 _PART: Final = (
@@ -54,8 +55,7 @@ def stored_contents(connection: StoreConnection, hashes: Iterable[str]) -> dict[
     wanted = list(hashes)
     if not wanted:
         return {}
-    marks = ", ".join("?" * len(wanted))
-    rows = connection.execute(f'SELECT "hash", "size", "media_type" FROM "content" WHERE "hash" IN ({marks})', wanted)  # noqa: S608 - only question marks  # nosec B608
+    rows = connection.execute(f"{_CONTENTS} ({marks(wanted)})", wanted)
     return {content_hash: StoredContent(content_hash, size, media) for content_hash, size, media in rows}
 
 

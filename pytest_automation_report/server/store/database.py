@@ -104,6 +104,11 @@ def insert_into(table: str, columns: Iterable[str]) -> str:
     return f'INSERT INTO "{table}" ({_columns(names)}) VALUES ({", ".join("?" * len(names))})'  # noqa: S608 - names of ours  # nosec B608
 
 
+def marks(values: Sequence[object]) -> str:
+    """Return a question mark for each value, separated by commas."""
+    return ", ".join("?" * len(values))
+
+
 def update_row(
     connection: StoreConnection,
     table: str,

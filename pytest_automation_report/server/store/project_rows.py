@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from pytest_automation_report.server.store.database import marks
 from pytest_automation_report.server.store.inputs import json_text
 from pytest_automation_report.server.store.statuses import BUILT_IN, DEFAULT_STATUSES, ResultStatus, StatusTable
 
@@ -58,8 +59,7 @@ def tagged_milestone(connection: StoreConnection, project_id: int, tags: Sequenc
     """Return the id of the project's newest milestone that has one of these tags; None if there is none."""
     if not tags:
         return None
-    marks = ", ".join("?" * len(tags))
-    ((milestone_id,),) = connection.execute(f"{_MILESTONE_BY_TAG} ({marks})", (project_id, *tags))
+    ((milestone_id,),) = connection.execute(f"{_MILESTONE_BY_TAG} ({marks(tags)})", (project_id, *tags))
     found: int | None = milestone_id
     return found
 
