@@ -35,7 +35,6 @@ LIMITS_MS = {10_000: 60, 100_000: 250}
 NO_NEWS_MS = 1
 WIRE_BYTES = 60_000
 ELEMENTS = 2_500
-THREADS = 1_000
 
 
 @dataclass(frozen=True)
@@ -151,16 +150,16 @@ def measured(database: Path, tests: int) -> list[Shown]:
         visitor.store.close()
 
 
-def crowded(database: Path) -> list[Shown]:
-    """Return the cost of the pages of a run with 1,000 threads, in which one test in twenty failed."""
+def crowded(database: Path, threads: int) -> list[Shown]:
+    """Return the cost of the pages of a run with N threads, in which one test in twenty failed."""
     writer = Writer(str(database))
-    run = filled(writer, THREADS * APPEND // 25, THREADS)
+    run = filled(writer, threads * APPEND // 25, threads)
     writer.close()
     visitor = Visitor(database)
     try:
         visitor.shown(0, "", f"/runs/{run}", 1)
         names = ("failures by reason", "tests, tree", "time", "details")
-        return [visitor.shown(THREADS, f"{THREADS:,} threads: {name}", views(run, 1)[name]) for name in names]
+        return [visitor.shown(threads, f"{threads:,} threads: {name}", views(run, 1)[name]) for name in names]
     finally:
         visitor.store.close()
 
@@ -169,6 +168,7 @@ def main() -> None:
     """Measure and print the table; what is over its budget is marked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tests", default="10000,100000", help="sizes of the runs, separated by commas")
+    parser.add_argument("--threads", type=int, default=1_000, help="threads of a run of many jobs")
     parser.add_argument("--json", type=Path, help="file for all measurements")
     options = parser.parse_args()
     pages: list[Shown] = []
@@ -176,7 +176,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             pages += measured(Path(folder) / "store.db", tests)
     with tempfile.TemporaryDirectory() as folder:
-        pages += crowded(Path(folder) / "store.db")
+        pages += crowded(Path(folder) / "store.db", options.threads)
     print("| tests | page | CPU ms | limit ms | gzip KB | elements |")
     print("| --- | --- | --- | --- | --- | --- |")
     for page in pages:

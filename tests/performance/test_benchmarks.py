@@ -24,7 +24,7 @@ subprocess.Popen([sys.executable, "-c", "import time; held = b'x' * 50_000_000; 
     [
         ("store.py", ("--results", "1000"), 1),
         ("store.py", ("--results", "1000", "--suite", "500"), 1),
-        ("pages.py", ("--tests", "500"), 32),
+        ("pages.py", ("--tests", "500", "--threads", "20"), 32),
         ("joining.py", ("--jobs", "15"), 2),
     ],
 )

@@ -80,7 +80,7 @@ def _page_behind(link: str) -> str:
 
 
 def _title(page: str) -> str:
-    (title,) = re.findall(r"<title>(.*?)</title>", page, re.DOTALL)
+    (title,) = re.findall(r"<title>(.*?)</title>", page.partition("</head>")[0], re.DOTALL)
     return unescape(str(title))
 
 

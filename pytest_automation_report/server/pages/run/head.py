@@ -71,6 +71,11 @@ class RunFacts:
         return self.record.row
 
     @property
+    def own_name(self) -> str:
+        """The run's name if it is not the usual one, which begins with the suite's."""
+        return "" if self.row["name"].startswith(self.source) else str(self.row["name"])
+
+    @property
     def base(self) -> Json | None:
         """The run that this one is compared with, as findings name it."""
         base: Json | None = None if self.findings is None else self.findings["base"]
@@ -150,7 +155,7 @@ def head_of(facts: RunFacts, counts: RunCounts, base_row: Json | None, longest: 
         "tone": tone,
         "sentence": sentence,
         "says": f"{heading}. {words(sentence)}",
-        "title": f"{sign} · {facts.source} #{row['id']}",
+        "title": f"{sign} · {facts.own_name or facts.source} #{row['id']}",
         "has_died": counts.has_died,
     }
 

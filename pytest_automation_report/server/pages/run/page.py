@@ -155,8 +155,7 @@ class _RunPage:
                 "is_open": self.counts.is_open,
                 "total": run["total_count"],
                 "failed": run["failure_count"],
-                # The usual name begins with the suite's, which stands in the path.
-                "own_name": "" if run["name"].startswith(facts.source) else run["name"],
+                "own_name": facts.own_name,
             },
             "counts": self.counts,
             "head": head_of(facts, self.counts, self.base_row, longest, to_go),

@@ -66,4 +66,19 @@ document.addEventListener("click", (event) => {
   openNode(node).catch(() => { location.href = node.href; });
 });
 
+// The keys of a folder: o turns it, l opens it, h closes it or goes to the node above.
+document.addEventListener("keydown", (event) => {
+  const active = document.activeElement;
+  if (!active || event.ctrlKey || event.metaKey || event.altKey || !["o", "l", "h"].includes(event.key)) return;
+  const node = active.closest("a[data-branch]");
+  const isOpen = node && node.getAttribute("aria-expanded") === "true";
+  if (node && (event.key === "o" || (event.key === "l") !== isOpen) && (event.key !== "h" || isOpen)) {
+    node.click();
+  } else if (event.key === "h" && active.closest("[data-tree]")) {
+    const below = active.closest(".below");
+    const above = below && below.parentElement.querySelector(":scope > a[data-branch]");
+    if (above) above.focus();
+  }
+});
+
 for (const form of document.querySelectorAll("form[data-find]")) findWhileTyping(form);
