@@ -24,6 +24,7 @@ from unit.server.http import (
 from unit.server.http.test_capacity import full, limit
 from unit.server.http.test_statuses import database
 from unit.server.pages import test_gone, test_handlers
+from unit.server.pages.report import test_document, test_files
 from unit.server.pages.run import test_documents, test_page
 from unit.server.pages.runs import test_handlers as test_lists_of_runs
 from unit.server.pages.test import test_case
@@ -45,8 +46,10 @@ MODULES = (
     test_artifacts,
     test_capacity,
     test_case,
+    test_document,
     test_documents,
     test_extension_bodies,
+    test_files,
     test_findings,
     test_findings_worker,
     test_gone,
@@ -75,6 +78,8 @@ WITHOUT_SQL_OF_ITS_OWN = {
     "pages/test_compression": "pages as they are sent",
     "pages/test_site": "passes and headers of browsers",
     "pages/test_texts": "texts without a store",
+    "pages/report/test_archive": "an archive without a store",
+    "pages/report/test_fragments": "fragments without a store",
     "pages/run/test_drawings": "drawings without a store",
     "pages/run/test_sentences": "sentences without a store",
     "pages/run/test_url": "URLs without a store",

@@ -53,7 +53,7 @@ def test_an_empty_store_has_removed_nothing(site: Site) -> None:
     assert site.get("/results/1").status_code == 404
 
 
-def test_a_busy_store_is_asked_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_of_a_busy_store_loads_itself_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page says that the store is busy, and loads itself again after a while."""
 
     def refuse(_: object) -> None:
