@@ -57,10 +57,10 @@ def test_results_of_other_hosts_are_whole(suite: Suite) -> None:
     here = suite.report("-n2", *settings, exit_status=1)
     assert set(there) == {"test_prints", "test_fails", "test_skipped"}
     for name, test in there.items():
-        # Times differ, and values of comparisons do not come from another host.
+        # Times differ, phases may be missing, and values of comparisons do not come from another host.
         differing = {"elapsed": 0, "started": 0, "phases": [], "comparison": None}
         assert {**test.body, **differing} == {**here[name].body, **differing}
-        assert test.body["started"] > 0 < sum(test.body["phases"])
+        assert test.body["started"] > 0
     assert there["test_prints"].values["cluster"] == "blue"
     assert there["test_prints"].values["author"] == "Ann"
 
