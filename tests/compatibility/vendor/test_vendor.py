@@ -114,7 +114,7 @@ def _meta_differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> Ite
         if one == other:
             continue
         if one is None:
-            yield {"type": "exception types", "message": "reasons"}.get(name, f"meta {name}")
+            yield {"type": "exception types", "message": "reasons", "phase": "phases"}.get(name, f"meta {name}")
         elif other is None:
             yield f"no meta {name}"
         elif one in {"collection failure", "collection skipped"}:
