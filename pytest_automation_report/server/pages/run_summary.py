@@ -1,4 +1,4 @@
-"""The values of a run in a list, and in the head of its page."""
+"""The values of a run in a list, and on the pages of its tests; ``run.head`` has those of the page of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def run_summary(record: RunRecord, table: StatusTable, source: str) -> dict[str, Any]:
-    """Return the values of a run in a list, and in the head of its page."""
+    """Return the values of a run in a list, and on the page of a test."""
     row = record.row
     word, tone = RUN_WORDS.get(row["status"], ("Unknown", "idle"))
     fields, links = attached(record, "fields"), attached(record, "links")

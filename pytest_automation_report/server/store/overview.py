@@ -52,8 +52,9 @@ _IN_ORDER: Final = 'ORDER BY "run_id", "id"'
 def overview(store: Store, run_id: int) -> Json:
     """Return the overview of a run; raises `ApiError` (404) for an unknown run.
 
-    ``files`` has the tests of each file: counts by status id, of flaky tests, sum of durations, ids of the first and of
-    the last result. ``workers`` and ``lanes`` stand in one order; times are microseconds since the run began.
+    ``files`` has the tests of each file, or of each folder if they have no file: counts by status id (a text, as each
+    key of JSON), of flaky tests, sum of durations, ids of the first and of the last result. ``workers`` and ``lanes``
+    stand in one order; times are microseconds since the run began.
     """
     stored = store.read(lambda reader: _stored(reader.database, run_id))
     if stored is not None:
@@ -189,10 +190,7 @@ def _rows(database: Database, ids: Sequence[int]) -> dict[int, Json]:
 
 
 def _families(walk: _Walk) -> list[Json]:
-    """Return the parametrized functions with failures, those with most failures first; cells are [id, two letters].
-
-    Cells stand by their parameters: several workers run them in an order that says nothing.
-    """
+    """Return the parametrized functions with failures, those with most failures first."""
     failures = {key: sum(kind == "failed" for _, kind, _ in cells) for key, cells in walk.functions.items()}
     keys = [key for key, count in failures.items() if count and len(walk.functions[key]) > 1]
     keys.sort(key=lambda key: (-failures[key], key))
@@ -203,18 +201,14 @@ def _families(walk: _Walk) -> list[Json]:
             "function": key[2],
             "failed": failures[key],
             "count": len(walk.functions[key]),
-            "cells": [
-                [result_id, kind[:2]]
-                for result_id, kind, _ in sorted(walk.functions[key], key=lambda cell: natural_key(cell[2]))[
-                    :_MAX_CELLS
-                ]
-            ],
+            "cells": _cells(walk.functions[key]),
         }
         for key in keys[:_MAX_FAMILIES]
     ]
 
 
 def _cells(tests: Sequence[tuple[int, Kind, str]]) -> list[list[int | str]]:
+    """Return a cell for each test, [id, two letters of its kind], by parameters: workers run them in any order."""
     by_parameters = sorted(tests, key=lambda test: natural_key(test[2]))
     return [[result_id, kind[:2]] for result_id, kind, _ in by_parameters[:_MAX_CELLS]]
 

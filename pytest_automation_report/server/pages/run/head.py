@@ -55,7 +55,8 @@ _MOVES: Final = ("newly_failing", "fixed", "still_failing", "new_tests", "gone",
 class RunFacts:
     """All that the views of one run are made of, read in one transaction.
 
-    ``findings`` is None if there are none; ``now`` is in microseconds since 1970.
+    ``findings`` is None if there are none; ``overview`` is that of `store.overview`; ``now`` is in microseconds since
+    1970.
     """
 
     record: RunRecord
@@ -161,7 +162,7 @@ def head_of(facts: RunFacts, counts: RunCounts, base_row: Json | None, longest: 
 
 
 def facts_of(facts: RunFacts, base_row: Json | None) -> Json:
-    """Return the line of facts below the verdict."""
+    """Return the line of facts below the verdict: the value ``facts`` of the templates, which do not get `RunFacts`."""
     row = facts.row
     links = attached(facts.record, "links")
     by_name = {link["name"]: link["url"] for link in links}

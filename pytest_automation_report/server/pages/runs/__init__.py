@@ -1,4 +1,5 @@
 """The lists of the pages: projects, suites and runs.
 
-Runs in `serve` alone. Imports the modules of `server.pages` above it, `server.http` and `server.store`.
+Runs in the processes of `server.pages`. Imports the modules in `server.pages` itself, a few of `server.pages.run`,
+`server.http` and `server.store`.
 """

@@ -1,4 +1,4 @@
 """The page of a test, in a run and across runs.
 
-Runs in `serve` alone. Imports the modules of `server.pages` above it, `server.http` and `server.store`.
+Runs in the processes of `server.pages`. Imports the modules in `server.pages` itself, `server.http` and `server.store`.
 """
