@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pytest_automation_report.api.models import Token
 from pytest_automation_report.cli.context import (
     CONNECTION,
     Exit,
@@ -17,12 +15,11 @@ from pytest_automation_report.cli.context import (
     setting_options,
     with_exit_codes,
 )
-from pytest_automation_report.cli.last_runs import NOT_FOUND, last_run
+from pytest_automation_report.cli.last_runs import last_run
 from pytest_automation_report.cli.shared_runs import connected_to
 from pytest_automation_report.cli.whole_runs import STDOUT, is_ours, write_file
-from pytest_automation_report.errors import RefusedError
+from pytest_automation_report.delivery.report import NO_PAGES, embedded_report
 from pytest_automation_report.server.pages.report.files import FileRule
-from pytest_automation_report.server.store.errors import ApiError
 from pytest_automation_report.settings.parsers import size_bytes
 
 if TYPE_CHECKING:
@@ -75,26 +72,7 @@ def html(
 def _report(client: Client, configuration: Configuration, run_id: int, base: int | None, rule: FileRule) -> str:
     """Return the report; raises `click.UsageError` for a server that has no pages."""
     if configuration.endpoint.is_embedded:
-        return _embedded_report(Path(configuration.endpoint.database), run_id, base, rule)
+        return embedded_report(Path(configuration.endpoint.database), run_id, base, rule)
     if not is_ours(client):
-        raise click.UsageError(
-            "the report needs the embedded store or a server of automation-report serve: this server has no pages"
-        )
+        raise click.UsageError(NO_PAGES)
     return client.report_html(run_id, base, artifacts=rule.which, artifacts_size=rule.max_bytes)
-
-
-def _embedded_report(database: Path, run_id: int, base: int | None, rule: FileRule) -> str:
-    """Return the report from the embedded store; raises `RefusedError` for a run that it does not have."""
-    # The pages and their templates take 0.2 s to load, which other commands do not pay.
-    from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415
-    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415
-
-    if not database.exists():
-        raise RefusedError(f"there is no store at {database}: report a session first", NOT_FOUND)
-    store = Store(database)
-    try:
-        return Pages(store, Token(secrets.token_urlsafe())).report(run_id, base, rule)
-    except ApiError as error:
-        raise RefusedError(f"{error.status}: {error.message}", error.status, error.errors) from error
-    finally:
-        store.close()

@@ -38,7 +38,7 @@ from pytest_automation_report.spool.ledger_file import ledger_from
 from pytest_automation_report.spool.liveness import process_start_time
 from pytest_automation_report.spool.log import Log
 from pytest_automation_report.spool.sessions import remove_empty
-from pytest_automation_report.summary.lines import counts_by_status, unstored_lines
+from pytest_automation_report.summary.lines import counts_by_status, report_line, unstored_lines
 from pytest_automation_report.text.terminal import pluralize
 
 if TYPE_CHECKING:
@@ -262,11 +262,13 @@ def _store(configuration: Configuration) -> ArtifactStoreConfig | None:
 
 
 def _echo_decisions(folder: SessionFolder, state: LedgerState, dropped: int) -> None:
-    """Print the decisions made while sending: renamed statuses, artifacts that were not stored, dropped results."""
+    """Print the decisions made while sending (statuses, artifacts, dropped results), and the report."""
     for before, now in state.renamed.items():
         echo_stderr(f"{folder.id}: the server does not know the status {before!r}: sent as {now!r}")
     for line in unstored_lines(state.unstored_reasons):
         echo_stderr(f"{folder.id}: {line}")
+    if state.report is not None:
+        echo_stderr(f"{folder.id}: {report_line(state.report)}")
     if dropped:
         gone = pluralize(dropped, "result")
         echo_stderr(f"{folder.id}: {gone} dropped, as requested: the server may or may not have them")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +12,7 @@ from pytest_automation_report.api.run_pages import learn_kind
 from pytest_automation_report.cli.last_runs import NOT_FOUND
 from pytest_automation_report.errors import RefusedError
 from pytest_automation_report.export.results import ExportedRun, ExportedTest
+from pytest_automation_report.text.files import ENCODING, replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,7 +24,6 @@ STDOUT: Final = "-"
 """The name of a file that stands for stdout."""
 
 _FAILURE: Final = 3
-_ENCODING: Final = "utf-8"
 
 
 def is_ours(client: Client) -> bool:
@@ -92,35 +89,11 @@ def write_file(name: str, pieces: Iterable[str]) -> None:
     if name == STDOUT:
         for piece in pieces:
             # Bytes: the text is UTF-8 in every locale, and its line ends stay as they are.
-            click.echo(piece.encode(_ENCODING, "backslashreplace"), nl=False, file=sys.stdout)
+            click.echo(piece.encode(ENCODING, "backslashreplace"), nl=False, file=sys.stdout)
         return
     try:
-        _replace_file(Path(name), pieces)
+        replace_file(Path(name), pieces)
     except OSError as error:
         raise click.UsageError(
             f"-o {name}: cannot be written ({error.strerror or error}): name a file in a folder that exists"
         ) from error
-
-
-def _replace_file(path: Path, pieces: Iterable[str]) -> None:
-    if path.is_dir():
-        raise IsADirectoryError(0, "it is a folder")
-    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding=_ENCODING, errors="backslashreplace", newline="") as file:
-            file.writelines(pieces)
-        Path(beside).chmod(_mode(path))
-        Path(beside).replace(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(beside).unlink()
-        raise
-
-
-def _mode(path: Path) -> int:
-    """Return the permissions that a file has, or would have if a program created it."""
-    with suppress(FileNotFoundError):
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_automation_report.api.models import Json
     from pytest_automation_report.spool.ledger_file import LedgerFile
 
-__all__ = ["FindingsRequest", "excerpt_from", "write_excerpt"]
+__all__ = ["FindingsRequest", "excerpt_from", "write_excerpt", "write_unless_full"]
 
 _MAX_FAILING: Final = 200
 """Most failing tests of an excerpt; the page of a CI job shows 50."""
@@ -63,14 +63,18 @@ class FindingsRequest:
 
 def write_excerpt(ledger: LedgerFile, excerpt: Json | None, log: Callable[[str], None]) -> None:
     """Write an excerpt to the ledger, unless there is none or the disk is nearly full: the totals need the rest."""
-    if excerpt is None:
-        return
+    if excerpt is not None:
+        write_unless_full(ledger, log, "findings", excerpt=excerpt)
+
+
+def write_unless_full(ledger: LedgerFile, log: Callable[[str], None], kind: str, **members: object) -> None:
+    """Write a record for the summary to the ledger, unless the disk is nearly full: the totals need the rest."""
     try:
         disk = os.statvfs(ledger.folder)
         if disk.f_bavail * disk.f_frsize > _MIN_FREE_BYTES:
-            ledger.write("findings", excerpt=excerpt)
+            ledger.write(kind, **members)
     except (OSError, SpoolError) as error:
-        log(f"the findings could not be written: {error}")
+        log(f"the {kind} could not be written: {error}")
 
 
 def excerpt_from(document: Json) -> Json:

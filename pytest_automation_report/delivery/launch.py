@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 NEEDED: Final = ("pytest_automation_report", "requests", "urllib3", "certifi", "idna")
 NEEDED_EMBEDDED: Final = ("pytest_automation_report", "peewee", "msgspec")
 NEEDED_FOR_BUCKETS: Final = "obstore"
+# Of the pages, from which the sender writes a report of the embedded store; a server writes its own.
+NEEDED_FOR_REPORTS: Final = ("falcon", "jinja2", "markupsafe")
 # Dependencies of some versions of those: their folders are added if they are installed.
 _OPTIONAL: Final = ("charset_normalizer", "chardet", "packaging", "typing_extensions", "backports")
 
@@ -63,15 +65,19 @@ class SenderProcess:
     """A sender that starts before its session: it imports its modules while pytest prepares the session.
 
     Owned by pytest's leading process, which hands over the configuration once, or closes it. ``inherited`` are the
-    descriptors that the sender keeps open. An error is raised by `hand_over`.
+    descriptors that the sender keeps open. With ``has_report`` it writes the session's report, too. An error is raised
+    by `hand_over`.
     """
 
-    def __init__(self, session: str, *, is_embedded: bool, has_bucket: bool, inherited: Iterable[int]) -> None:
+    def __init__(
+        self, session: str, *, is_embedded: bool, has_bucket: bool, inherited: Iterable[int], has_report: bool = False
+    ) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._error: LaunchError | None = None
         needed = (
             *(NEEDED_EMBEDDED if is_embedded else NEEDED),
             *((NEEDED_FOR_BUCKETS,) if has_bucket else ()),
+            *(NEEDED_FOR_REPORTS if has_report and is_embedded else ()),
         )
         flags = ["-I", "-S", *(["-B"] if sys.flags.dont_write_bytecode else [])]
         # The session's name is not read: it shows in a list of processes which session the sender is of.

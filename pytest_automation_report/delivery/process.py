@@ -19,13 +19,14 @@ from pytest_automation_report.delivery.artifact_stores import artifact_store_for
 from pytest_automation_report.delivery.captured_output import CapturedOutput
 from pytest_automation_report.delivery.connection import connected
 from pytest_automation_report.delivery.dispatcher import Dispatcher
-from pytest_automation_report.delivery.findings import FindingsRequest, write_excerpt
+from pytest_automation_report.delivery.findings import FindingsRequest, write_excerpt, write_unless_full
 from pytest_automation_report.delivery.follower import SessionFollower
 from pytest_automation_report.delivery.handover import DeliveryContext, Runtime
 from pytest_automation_report.delivery.in_flight import max_in_flight
 from pytest_automation_report.delivery.queues import WorkerQueues
 from pytest_automation_report.delivery.reconciliation import DECISIONS
 from pytest_automation_report.delivery.rejections import RejectedResults
+from pytest_automation_report.delivery.report import ReportWriting, unfinished_reason
 from pytest_automation_report.delivery.retries import Deadlines
 from pytest_automation_report.errors import SpoolError
 from pytest_automation_report.recording.options import RecordingOptions
@@ -111,6 +112,7 @@ class Sender(MutableValue):
             deadlines = self._loop(follower, dispatcher)
             dispatcher.await_responses()
             request = self._write_findings(follower, dispatcher, deadlines)
+            report = self._write_report(follower, dispatcher, deadlines)
             self._write_totals(follower, dispatcher)
         finally:
             follower.close()
@@ -120,6 +122,8 @@ class Sender(MutableValue):
         if request is not None and self.session.origin == EMBEDDED_ORIGIN:
             # The store computes in this process: pytest waits no longer, but later readers need the findings.
             request.await_end(self.timeouts.alone)
+        if report is not None:
+            report.await_end(self.timeouts.alone)
         return dispatcher
 
     def _new_follower(self, ledger: LedgerFile) -> SessionFollower:
@@ -261,6 +265,29 @@ class Sender(MutableValue):
         request = FindingsRequest(self.client, state.run, self.runtime.log)
         write_excerpt(dispatcher.ledger, request.wait(seconds), self.runtime.log)
         return request
+
+    def _write_report(
+        self, follower: SessionFollower, dispatcher: Dispatcher, deadlines: Deadlines
+    ) -> ReportWriting | None:
+        """Write the report of our completed run, and to the ledger what became of it; pytest waits for it meanwhile."""
+        session, state = self.session, dispatcher.state
+        if not session.report or state.run is None:
+            return None
+        note = functools.partial(write_unless_full, dispatcher.ledger, self.runtime.log)
+        if not state.is_complete:
+            why = unfinished_reason(session, state.run, is_open=dispatcher.is_finished)
+            note("report", file=session.report, state="none", why=why)
+            return None
+        note("report", file=session.report, state="begun", why="")
+        seconds = None  # `automation-report send` waits as long as it takes
+        if self.controller is not None:
+            is_interrupted = (follower.queues.end or {}).get("exit") == _INTERRUPTED
+            seconds = deadlines.seconds_for_report(is_interrupted=is_interrupted)
+        report = ReportWriting(
+            self.client, session, state.run, self.runtime.log, creates_folder=self.controller is not None
+        )
+        note("report", file=session.report, **report.wait(seconds))
+        return report
 
     def _write_totals(self, follower: SessionFollower, dispatcher: Dispatcher) -> None:
         """Write each worker's totals and the end of this life to the ledger, for pytest's summary and `status`."""

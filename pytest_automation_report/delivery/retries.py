@@ -223,6 +223,13 @@ class Deadlines(MutableValue):
         left = longest - (self.clock() - self.session_ended_at) - _SECONDS_TO_END
         return min(self.timeouts.findings, self.timeouts.exit_progress / 2, left)
 
+    def seconds_for_report(self, *, is_interrupted: bool) -> float:
+        """Return how long to wait until the report is written, 0 if there is no time left: as long as pytest waits."""
+        if self.session_ended_at is None:
+            return 0.0
+        longest = self.timeouts.exit_interrupted if is_interrupted else self.timeouts.exit_all
+        return max(0.0, longest - (self.clock() - self.session_ended_at) - _SECONDS_TO_END)
+
     def is_expired(self, *, is_busy: bool) -> bool:
         """Whether the sender's time is up; ``is_busy`` if a response, or a time the server needs, is awaited."""
         if self.session_ended_at is None:

@@ -80,6 +80,7 @@ class SessionEnd:
             renamed=tuple(state.renamed.items()),
             unstored=state.unstored_reasons,
             findings=state.findings,
+            report=state.report,
             ended=int(self._wall() * 1_000_000),
             losses=running.losses,
             leftovers=self._expire_old_sessions(running),

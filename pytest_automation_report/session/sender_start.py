@@ -62,6 +62,7 @@ class SenderStart:
                 name,
                 is_embedded=configuration.endpoint.is_embedded,
                 has_bucket=store is not None and is_bucket(store.address),
+                has_report=bool(configuration.html),
                 inherited=[descriptor for _, descriptor, _, _ in self.captured],
             )
 

@@ -111,6 +111,7 @@ def _written(
         is_followed=is_followed,
         thread_fields=sharing.thread_fields(folder.id),
         started_us=time.time_ns() // 1000,
+        report=candidate.html,
     )
     try:
         folder.write_session(manifest)

@@ -68,6 +68,7 @@ def session_configuration(config: pytest.Config, environ: Mapping[str, str]) -> 
         root=config.rootpath,
         project_name=project_name(config.rootpath),
         local_time=datetime.now().astimezone(),
+        here=config.invocation_params.dir,
     )
 
 

@@ -130,13 +130,15 @@ class _Wait(MutableValue):
             self.sender.close()
 
     def _note_progress(self, now: float) -> None:
-        """Note a response of the server, or the sender's start, which needs a while on a busy machine."""
+        """Note a response of the server, work on the report, or the sender's start, which a busy machine delays."""
         state = self.tail.state
         if self.sender is None and state.is_ready:
             self.sender = Process(state.sender_pid)
             self.progress_at = now
         if state.answers != self.responses:
             self.responses, self.progress_at = state.answers, now
+        if state.is_reporting:
+            self.progress_at = now  # all is delivered, so no more responses arrive: `longest` alone ends the wait
 
     def _is_useless(self, now: float) -> bool:
         """Whether nothing suggests that more time would bring the sender further."""

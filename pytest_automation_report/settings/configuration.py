@@ -20,7 +20,7 @@ from pytest_automation_report.settings.default_names import project_name, run_na
 from pytest_automation_report.settings.endpoint import endpoint_from
 from pytest_automation_report.settings.resolver import SettingsResolver, absolute_path, spelled_like
 from pytest_automation_report.settings.sources import RawSetting, read_console_settings, read_pytest_settings
-from pytest_automation_report.settings.table import LOCAL_URL, PREFIX, REMOVED_SETTINGS, SETTINGS
+from pytest_automation_report.settings.table import LOCAL_URL, PREFIX, REMOVED_SETTINGS, SETTINGS, is_override
 from pytest_automation_report.settings.token import TokenResult, token_from
 from pytest_automation_report.values import Value, replace
 
@@ -102,6 +102,7 @@ class Configuration(Value, kw_only=True):
     redact: tuple[str, ...]
     redact_builtin: bool
     compare_junit: str
+    html: str
     job_summary: bool
     ci_annotations: bool
     report_not_run: bool
@@ -168,15 +169,18 @@ def configuration_from(
     root: Path,
     project_name: str | None,
     local_time: datetime,
+    here: Path | None = None,
 ) -> Configuration:
     """Resolve raw settings to one configuration.
 
     ``root`` is the folder that relative paths start from, ``project_name`` the name in the project's pyproject.toml.
+    ``here`` is the folder in which the user called pytest: a report that pytest's option names starts from there.
     Raises SettingError for a mistake on the command line or in an ini file.
     """
     resolver = SettingsResolver(_without_local_url(raw_settings))
     resolver.warnings.extend(_unknown_variables(environ))
     values = _values(resolver, root)
+    values["html"] = _html(values["html"], raw_settings.get("html"), root, here or root)
     database = _database(resolver, root, is_server_named="url" in raw_settings)
     project_id, is_http_allowed = values.pop("project_id"), values["allow_http"]
     endpoint = endpoint_from(
@@ -206,6 +210,14 @@ def _values(resolver: SettingsResolver, root: Path) -> dict[str, Any]:
         # The user wanted to hide something, and the pattern in the environment is invalid: hide all texts.
         values["redact"] = (_EVERYTHING,)
     return values
+
+
+def _html(name: str, raw: RawSetting | None, root: Path, here: Path) -> str:
+    """Return the path of the report, "" for none: an option starts in ``here``, as pytest's own ``--junitxml`` does."""
+    if not name:
+        return ""
+    is_option = raw is not None and raw.source == "command line" and not is_override(raw.origin)
+    return str(absolute_path(name, here if is_option else root))
 
 
 def _run_name(configuration: Configuration, environ: Mapping[str, str], local_time: datetime) -> str:

@@ -111,6 +111,17 @@ def text(raw: RawSetting) -> str:
     return raw.value
 
 
+def html_file(raw: RawSetting) -> str:
+    """Return the name of an HTML file.
+
+    The sender writes no other names, since a spool may come from elsewhere: `delivery.report` checks it, too.
+    """
+    value = text(raw)
+    if not value.lower().endswith((".html", ".htm")):
+        raise SettingError(raw.origin, value, "name a file that ends in .html or .htm")
+    return value
+
+
 def line(raw: RawSetting) -> str:
     """Return any text, also with control characters: its users escape them."""
     return raw.value if isinstance(raw.value, str) else text(raw)

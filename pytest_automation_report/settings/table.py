@@ -277,6 +277,14 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "File that --junitxml writes of the same session: the summary shows the keys and statuses that differ from it",
     ),
     Setting(
+        "html",
+        "text",
+        "",
+        "File that gets the report of the run as one HTML page, from the embedded store or a server of this package",
+        is_option=True,
+        parser="html_file",
+    ),
+    Setting(
         "job_summary",
         "flag",
         default=True,

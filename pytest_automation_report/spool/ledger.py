@@ -42,6 +42,8 @@ sender, and in pytest, which reads along to see when the sender is done:
 ``findings``
     Written before ``done``: what changed in the run since an earlier one, for pytest's summary. Only a server of ours
     has it.
+``report``
+    The HTML report of the run is being written, or what became of it. Pytest waits for it, though no response arrives.
 ``trouble``
     Why nothing is sent at the moment: pytest's wait ends sooner, and the summary shows the reason.
 ``new-run``
@@ -221,6 +223,8 @@ class LedgerState(MutableValue):
     progress_by_worker: dict[str, WorkerProgress] = field(default_factory=dict)
     # What changed in the run; None if the server has no findings, or did not answer in time.
     findings: dict[str, Any] | None = None
+    # The path of the run's HTML report, its state (begun, written, late, none), and why there is none.
+    report: Mapping[str, str] | None = None
     # Files of results by their names in the spool: uploaded, or not and why.
     stored: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     unstored: dict[str, str] = field(default_factory=dict)
@@ -233,6 +237,11 @@ class LedgerState(MutableValue):
     def open_intent(self) -> Intent | None:
         """The oldest open intent, None if none is open."""
         return next(iter(self.open_intents.values()), None)
+
+    @property
+    def is_reporting(self) -> bool:
+        """Whether the HTML report of the run is being written."""
+        return self.report is not None and self.report["state"] == "begun"
 
     @property
     def unstored_reasons(self) -> tuple[tuple[str, int], ...]:
@@ -252,6 +261,7 @@ class LedgerState(MutableValue):
         match record.kind:
             case "ready":
                 self.is_ready, self.is_done, self.sender_pid = True, False, members["pid"]
+                self.report = None
             case "joined":
                 self.run, self.is_joined = members["run"], True
             case "intent":
@@ -287,6 +297,8 @@ class LedgerState(MutableValue):
                 self.unstored[members["name"]] = members["why"]
             case "findings":
                 self.findings = members["excerpt"]
+            case "report":
+                self.report = {name: str(members[name]) for name in ("file", "state", "why")}
             case "fencing-is":
                 self.fencing = members["fencing"]
             case "doubted":

@@ -56,6 +56,8 @@ class SessionManifest(Value):
     thread_fields: tuple[Field, ...] = ()
     # When the session's clock began, in microseconds since 1970, 0 if unknown.
     started_us: int = 0
+    # Path of the HTML file for the report of the run, empty for none.
+    report: str = ""
 
     @property
     def is_doubtful(self) -> bool:
@@ -94,6 +96,7 @@ def manifest_bytes(session: SessionManifest) -> bytes:
         "is_remade": session.is_remade,
         "thread_fields": [field.body() for field in session.thread_fields],
         "started_us": session.started_us,
+        "report": session.report,
     }
     return _encode(document).encode("ascii")
 
@@ -122,4 +125,5 @@ def manifest_from(document: dict[str, Any]) -> SessionManifest:
         is_remade=bool(document.get("is_remade", False)),
         thread_fields=tuple(Field.from_body(field) for field in document.get("thread_fields", ())),
         started_us=int(document.get("started_us", 0)),
+        report=str(document.get("report", "")),
     )

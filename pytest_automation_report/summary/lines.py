@@ -52,7 +52,8 @@ class SessionOutcome(Value):
     ``log`` has the last lines of a sender that failed at its start. ``is_run_gone`` if the remaining results need a
     new run. ``renamed`` are statuses that the server does not know, each with the one that was sent instead.
     ``unstored`` are reasons why artifacts are not stored, each with the number of artifacts. ``findings`` is the
-    excerpt of the run's findings that the sender wrote, None if there is none; ``ended`` is the time of the session's
+    excerpt of the run's findings that the sender wrote, None if there is none; ``report`` has the path of the run's
+    report and what became of it, None without one; ``ended`` is the time of the session's
     end, in microseconds since 1970.
     """
 
@@ -69,6 +70,7 @@ class SessionOutcome(Value):
     losses: WriteLosses = WriteLosses()
     leftovers: LeftoverCounts = LeftoverCounts()
     findings: Json | None = None
+    report: Mapping[str, str] | None = None
     ended: int = 0
 
     @property
@@ -227,6 +229,15 @@ def unstored_lines(unstored: Sequence[tuple[str, int]]) -> list[str]:
     ]
 
 
+def report_line(report: Mapping[str, str], here: Path | None = None) -> str:
+    """Return the line about the report of a run: its path, as a user in the folder ``here`` types it, or why not."""
+    path = Path(report["file"])
+    file = sanitize(str(path) if here is None else relative_to_cwd(path, here), STRING_UNITS)
+    if report["state"] == "none":
+        return f"no report in {file}: {sanitize(report['why'], STRING_UNITS)}"
+    return f"report: {file}{'' if report['state'] == 'written' else ' (still being written)'}"
+
+
 def send_command(configuration: Configuration, shell: Shell, *, is_new_run: bool = False) -> str:
     """Return the command that sends, from any folder, the results that this session left in the spool.
 
@@ -282,6 +293,8 @@ def _troubles(ending: SessionOutcome | None, troubles: Sequence[str]) -> list[st
         for before, now in ending.renamed
     ]
     lines += unstored_lines(ending.unstored)
+    if ending.report is not None and ending.report["state"] == "none":
+        lines.append(report_line(ending.report))
     lines += [f"error in reporting: {sanitize(error, STRING_UNITS)}" for error in (*tally.faults, *tally.mismatches)]
     # Each line once: every process reports an unknown hook.
     return [*dict.fromkeys((*lines, *_lost(ending.losses)))]
@@ -309,6 +322,8 @@ def _delivered(configuration: Configuration, ending: SessionOutcome, shell: Shel
         for name, count in tally.repeated
     ]
     lines += _findings(ending)
+    if ending.report is not None and ending.report["state"] != "none":
+        lines.append(report_line(ending.report, shell.here))
     if tally.run is not None:
         lines.append(f"look at it: {look_at(configuration, tally.run, shell)}")
     return lines

@@ -110,6 +110,23 @@ def test_wait_ends_without_an_answer(ledger: Ledger) -> None:
     assert ledger.now == pytest.approx(5.0, abs=0.1)
 
 
+def test_wait_for_a_report(ledger: Ledger) -> None:
+    """While the sender writes the report no answers arrive: pytest waits for it, within the limit for all."""
+    ledger.write("report", file="/report.html", state="begun", why="")
+    written = {"file": "/report.html", "state": "written", "why": ""}
+    ledger.plan = [
+        (12.0, lambda: ledger.write("report", **written)),
+        (12.1, lambda: ledger.write("done", complete=True, left=0, damaged=0, torn=0, why="")),
+    ]
+    state = ledger.wait().state
+    assert (state.is_done, state.report) == (True, written)
+    ledger.path.unlink()
+    ledger.write("report", file="/report.html", state="begun", why="")
+    began = ledger.now
+    assert not ledger.wait().state.is_done
+    assert ledger.now - began == pytest.approx(LIMITS.exit_all, abs=0.1)
+
+
 def test_wait_has_an_end(ledger: Ledger) -> None:
     """Whatever the sender does, pytest goes after 30 s."""
     ledger.plan = [(float(second), ledger.acknowledge) for second in range(1, 100)]

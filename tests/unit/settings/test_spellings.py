@@ -88,6 +88,7 @@ SAMPLES: Mapping[str, Sample] = {
     "redact": Sample([r"secret-\d+", r"pin: \S+"], (r"secret-\d+", r"pin: \S+")),
     "redact_builtin": Sample(given=False),
     "compare_junit": Sample("build/junit.xml"),
+    "html": Sample("build/report.html", "{root}/build/report.html"),
     "job_summary": Sample(given=False),
     "ci_annotations": Sample(given=True),
     "report_not_run": Sample(given=True),

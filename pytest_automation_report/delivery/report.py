@@ -1,0 +1,129 @@
+"""Write the report of a run into one HTML file: from the embedded store, or from a server of ours.
+
+All results are delivered by then. A report that cannot be written costs the summary a line, and nothing else.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.api.run_pages import learn_kind
+from pytest_automation_report.errors import AutomationReportError, RefusedError
+from pytest_automation_report.text.files import replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_automation_report.api.client import Client
+    from pytest_automation_report.server.pages.report.files import FileRule
+    from pytest_automation_report.spool.manifest import SessionManifest
+
+__all__ = ["NO_PAGES", "ReportWriting", "embedded_report", "unfinished_reason"]
+
+NO_PAGES: Final = "the report needs the embedded store or a server of automation-report serve: this server has no pages"
+"""Why a Testmo instance writes no report."""
+
+_NOT_FOUND: Final = 404
+_ENDINGS: Final = frozenset({".html", ".htm"})
+
+
+class ReportWriting:
+    """The writing of a run's report in a separate thread: the sender can stop to wait for it.
+
+    With ``creates_folder`` the file's folder is created if it is missing, as pytest's ``--junitxml`` does.
+    """
+
+    def __init__(
+        self, client: Client, session: SessionManifest, run_id: int, log: Callable[[str], None], *, creates_folder: bool
+    ) -> None:
+        self._client, self._session, self._run_id, self._log = client, session, run_id, log
+        self._creates_folder = creates_folder
+        self._remedy = f"try automation-report html {run_id} -o {Path(session.report).name}"
+        self._why = ""
+        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._thread.start()
+
+    def wait(self, seconds: float | None) -> dict[str, str]:
+        """Wait at most this long, without a limit for None; return the state of the report, and why there is none.
+
+        The state is ``written``, ``late`` while it is being written, or ``none``.
+        """
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            self._log(f"the report of run {self._run_id} takes longer than {seconds:.1f} s")
+            return {"state": "late", "why": ""}
+        return {"state": "none" if self._why else "written", "why": self._why}
+
+    def await_end(self, seconds: float) -> None:
+        """Wait at most this long for the writing; logs nothing, since pytest may have removed the folder."""
+        self._thread.join(seconds)
+
+    def _write(self) -> None:
+        path = Path(self._session.report)
+        try:
+            self._why = self._refusal(path) or self._written(path)
+        except OSError as error:
+            self._why = f"it cannot be written ({error.strerror or error}): name a file in a folder that can be written"
+        except AutomationReportError as error:
+            is_missing = isinstance(error, RefusedError) and error.status == _NOT_FOUND
+            # An earlier release of the server has no reports, nor has one without pages.
+            has_no_pages = is_missing and not self._session.is_embedded
+            self._why = NO_PAGES if has_no_pages else f"{error}: {self._remedy}"
+        except Exception as error:  # noqa: BLE001 - whatever the pages raise, the results are delivered
+            self._why = f"{error!r}: {self._remedy}"
+
+    def _refusal(self, path: Path) -> str:
+        """Return why this file is not written, "" if it is."""
+        if path.suffix.lower() not in _ENDINGS or not path.is_absolute():
+            # A manifest may come from elsewhere: it must not replace a user's file of another kind.
+            return "it is not the path of an HTML file"
+        if self._session.is_embedded:
+            return ""
+        learn_kind(self._client)
+        return NO_PAGES if self._client.artifact_bytes is None else ""
+
+    def _written(self, path: Path) -> str:
+        if self._creates_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if self._session.is_embedded:
+            text = embedded_report(Path(self._session.database), self._run_id)
+        else:
+            text = self._client.report_html(self._run_id)
+        replace_file(path, [text])
+        return ""
+
+
+def unfinished_reason(session: SessionManifest, run_id: int, *, is_open: bool) -> str:
+    """Return why there is no report of a run that is not completed; ``is_open`` if it is left open on purpose."""
+    if not is_open:
+        return f"run {run_id} is not completed: automation-report send completes it, and writes the report"
+    return (
+        f"run {run_id} stays open for other jobs: "
+        f"write it with automation-report html {run_id} -o {Path(session.report).name} once it is completed"
+    )
+
+
+def embedded_report(database: Path, run_id: int, base: int | None = None, rule: FileRule | None = None) -> str:
+    """Return the report of a run of the embedded store, with the files that ``rule`` chooses.
+
+    Raises `RefusedError` for a store or a run that is not there.
+    """
+    # The pages and their templates take 0.2 s to load, for which neither sessions nor other commands pay.
+    from pytest_automation_report.server.pages.report.files import FileRule  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.pages.site import Pages  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.store.errors import ApiError  # noqa: PLC0415 - as above
+    from pytest_automation_report.server.store.store import Store  # noqa: PLC0415 - as above
+
+    if not database.exists():
+        raise RefusedError(f"there is no store at {database}: report a session first", _NOT_FOUND)
+    store = Store(database)
+    try:
+        return Pages(store, Token(secrets.token_urlsafe())).report(run_id, base, rule or FileRule())
+    except ApiError as error:
+        raise RefusedError(f"{error.status}: {error.message}", error.status, error.errors) from error
+    finally:
+        store.close()

@@ -1,0 +1,117 @@
+"""``--automation-report-html``: a session's report is written once its run is complete, and pytest waits for it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from pytest_automation_report.api.models import Token
+from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.pages.site import Pages
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.testing import serving
+from support.projects import MIXED, SUITE, Project
+from support.report_file import ReportFile, text_of
+from support.scripted_server.server import ScriptedServer
+from support.sessions import TOKEN, run_session, send, session_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.sessions import Ran
+
+OPTION = "--automation-report-html"
+# A busy machine needs seconds to load the pages: only the state of the report ends the wait.
+ENV = session_environment({"exit_all": 60.0, "findings": 10.0})
+
+
+def lines_about(ran: Ran) -> list[str]:
+    return [line for line in ran.out.splitlines() if line.startswith(("report: ", "no report"))]
+
+
+def heading(file: Path) -> str:
+    return file.read_text(encoding="utf-8").partition("<h1>")[2].partition("</h1>")[0]
+
+
+def test_embedded_store(tmp_path: Path) -> None:
+    """The report of two workers' tests has the page of the failure, and knows the run before.
+
+    An option's path starts where pytest was called, one of the ini file or of the environment at the root.
+    """
+    project = Project(tmp_path, SUITE)
+    project.write("pytest.ini", "[pytest]\nautomation_report_html = reports/ini.html\n")
+    first = project.report(env=ENV)
+    assert (first.exit, lines_about(first)) == (0, ["report: reports/ini.html"])
+    project.write("test_suite.py", MIXED)
+    (tmp_path / "sub").mkdir()
+    second = run_session(tmp_path / "sub", "-n2", f"{OPTION}=own.html", "..", env=ENV)
+    assert (second.exit, lines_about(second)) == (1, ["report: own.html"]), second.text
+    assert second.out.index("report: own.html") < second.out.index("look at it: ")
+    file = tmp_path / "sub" / "own.html"
+    assert heading(file) == "1 of 3 tests failed"
+    assert any(address.startswith("/results/") for address in ReportFile(file.read_text(encoding="utf-8")).addresses)
+    assert "Since run 1: 1 new failure" in text_of(ReportFile(file.read_text(encoding="utf-8")).plain)
+    third = run_session(tmp_path / "sub", "..", env={**ENV, "AUTOMATION_REPORT_HTML": "env.htm"})
+    assert lines_about(third) == [f"report: {tmp_path / 'env.htm'}"]
+    assert heading(tmp_path / "env.htm") == "1 of 3 tests failed"
+    assert project.sessions == []
+
+
+def test_server_of_ours(tmp_path: Path) -> None:
+    """A server with pages makes the report, with its own history; the session writes it."""
+    project = Project(tmp_path, MIXED)
+    with closing(Store(tmp_path / "server.db")) as store:
+        pages = Pages(store, Token(TOKEN))
+        with serving(create_application(store, Token(TOKEN), extension=pages.extension)) as server:
+            address = f"http://127.0.0.1:{server.server_port}"
+            ran = project.report(f"{OPTION}=report.html", address=address, env=ENV)
+    assert (ran.exit, lines_about(ran)) == (1, ["report: report.html"]), ran.text
+    assert heading(tmp_path / "report.html") == "1 of 3 tests failed"
+
+
+def test_other_server(tmp_path: Path) -> None:
+    """A Testmo instance has no pages: the summary says what a report needs, nothing is written, the exit code stays."""
+    project = Project(tmp_path, SUITE)
+    with ScriptedServer(token=TOKEN) as server:
+        ran = project.report(f"{OPTION}=report.html", address=server.address, env=ENV)
+    assert ran.exit == 0
+    (line,) = lines_about(ran)
+    assert line.startswith(f"no report in {tmp_path / 'report.html'}: the report needs the embedded store or a server")
+    assert list(tmp_path.glob("*.html")) == []
+    assert project.sessions == []
+
+
+def test_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """A report that cannot be written is shown with its reason; exit code and delivery are as without it."""
+    project = Project(tmp_path, SUITE)
+    ran = project.report(f"{OPTION}=test_suite.py/report.html", env=ENV)
+    assert ran.exit == 0
+    (line,) = lines_about(ran)
+    assert line.startswith(f"no report in {tmp_path}/test_suite.py/report.html: it cannot be written (")
+    assert line.endswith("): name a file in a folder that can be written")
+    assert "1 of 1 result delivered" in ran.out
+    assert project.sessions == []
+    refused = project.report(f"{OPTION}=test_suite.py", env=ENV)
+    assert refused.exit == 4
+    assert "name a file that ends in .html or .htm" in refused.text
+
+
+def test_session_that_is_sent_later(tmp_path: Path) -> None:
+    """The report of a session that is sent later is written then."""
+    project = Project(tmp_path, SUITE)
+    ran = project.report(f"{OPTION}=report.html", "--automation-report-delivery=later", env=ENV)
+    assert (ran.exit, lines_about(ran), (tmp_path / "report.html").exists()) == (0, [], False)
+    sent = send(tmp_path)
+    assert sent.exit == 0
+    assert f": report: {tmp_path / 'report.html'}\n" in sent.err
+    assert heading(tmp_path / "report.html") == "1 test, none failed"
+
+
+def test_run_that_jobs_share(tmp_path: Path) -> None:
+    """A run that stays open for other jobs has no report yet, and the summary names the command that writes it."""
+    project = Project(tmp_path, SUITE)
+    ran = project.report(f"{OPTION}=report.html", "--automation-report-run-key=build-7", env=ENV)
+    assert ran.exit == 0
+    (line,) = lines_about(ran)
+    assert "run 1 stays open for other jobs: write it with automation-report html 1 -o report.html" in line
+    assert not (tmp_path / "report.html").exists()

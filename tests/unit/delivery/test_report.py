@@ -1,0 +1,231 @@
+"""The HTML report that the sender writes at a session's end: it never changes what is said of the delivery."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from requests import Session
+
+from pytest_automation_report.api.http_client import HttpClient
+from pytest_automation_report.api.models import EMBEDDED_ORIGIN, NewRun, Token
+from pytest_automation_report.delivery.handover import Runtime, Timeouts
+from pytest_automation_report.delivery.process import Sender
+from pytest_automation_report.delivery.report import NO_PAGES
+from pytest_automation_report.delivery.retries import Deadlines
+from pytest_automation_report.server.embedded.client import StoreClient
+from pytest_automation_report.server.http.application import create_application
+from pytest_automation_report.server.pages.site import Pages
+from pytest_automation_report.server.store.store import Store
+from pytest_automation_report.spool.liveness import Process
+from support.deliveries import WrittenSession, numbered
+from support.sessions import SHORT_LIMITS, TOKEN
+from support.store_adapter import StoreAdapter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from requests import PreparedRequest, Response
+
+    from pytest_automation_report.api.client import Client
+    from pytest_automation_report.spool.ledger import LedgerState
+
+HEADING = "<h1>3 tests, none failed</h1>"
+ORIGIN = "http+local://server"
+LIMITS = Timeouts(**{**SHORT_LIMITS, "exit_all": 30.0, "alone": 30.0})
+
+
+def lived(  # noqa: PLR0913 - what the tests vary
+    folder: Path,
+    client: Client,
+    report: str,
+    *,
+    origin: str = EMBEDDED_ORIGIN,
+    joined_run: int | None = None,
+    is_awaited: bool = True,
+    timeouts: Timeouts = LIMITS,
+    log: Callable[[str], None] = lambda _: None,
+) -> LedgerState:
+    """Deliver a session of three tests that names a report; return the ledger's state."""
+    (folder / "spool").mkdir()
+    written = WrittenSession(folder / "spool", origin, joined_run=joined_run)
+    written.add(*numbered(3))
+    written.end()
+    written.close()
+    session = replace(written.session, database=str(folder / "store.db"), report=report)
+    runtime = Runtime(clock=time.monotonic, random=random.random, log=log)
+    controller = Process(os.getpid()) if is_awaited else None
+    try:
+        state = Sender(written.folder, session, timeouts, client, runtime, controller).run().state
+    finally:
+        if controller is not None:
+            controller.close()
+    assert (state.is_done, state.done["complete"], state.total("acknowledged")) == (True, True, 3)
+    return state
+
+
+@contextmanager
+def store(folder: Path) -> Iterator[StoreClient]:
+    with StoreClient(folder / "store.db", 1) as client:
+        yield client
+
+
+def test_report_of_the_embedded_store(tmp_path: Path) -> None:
+    """A session's report is there with its folder when the ledger says so."""
+    file = tmp_path / "new" / "folder" / "report.html"
+    with store(tmp_path) as client:
+        state = lived(tmp_path, client, str(file))
+    assert state.report == {"file": str(file), "state": "written", "why": ""}
+    assert HEADING in file.read_text(encoding="utf-8")
+
+
+def test_console_command_writes_it_too(tmp_path: Path) -> None:
+    """A session that is sent later gets its report then, if its folder is still there: none is created."""
+    with store(tmp_path) as client:
+        state = lived(tmp_path, client, str(tmp_path / "report.html"), is_awaited=False)
+    assert state.report is not None
+    assert (state.report["state"], (tmp_path / "report.html").exists()) == ("written", True)
+    (tmp_path / "other").mkdir()
+    with store(tmp_path / "other") as client:
+        state = lived(tmp_path / "other", client, str(tmp_path / "gone" / "report.html"), is_awaited=False)
+    assert state.report is not None
+    assert state.report["state"] == "none"
+    assert "No such file or directory" in state.report["why"]
+    assert not (tmp_path / "gone").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("file/report.html", "cannot be written (File exists): name a file in a folder that can be written"),
+        ("folder.html", "cannot be written (it is a folder)"),
+        ("file", "not the path of an HTML file"),
+    ],
+)
+def test_places_that_take_no_report(tmp_path: Path, name: str, why: str) -> None:
+    """A report that cannot be written has a reason, and costs nothing else; a file of another kind is not replaced."""
+    (tmp_path / "file").write_text("precious")
+    (tmp_path / "folder.html").mkdir()
+    with store(tmp_path) as client:
+        state = lived(tmp_path, client, str(tmp_path / name))
+    assert state.report is not None
+    assert state.report["state"] == "none"
+    assert why in state.report["why"]
+    assert (tmp_path / "file").read_text() == "precious"
+    assert state.trouble == ""
+
+
+def test_store_that_a_test_deleted(tmp_path: Path) -> None:
+    """Whatever the pages meet, the delivery is complete and the reason names the command that tries again."""
+    with store(tmp_path) as client:
+        (tmp_path / "elsewhere").mkdir()
+        run = client.create_run(NewRun(name="other", source="suite"))
+        state = lived(tmp_path / "elsewhere", client, str(tmp_path / "report.html"))
+    assert state.report is not None
+    assert (state.report["state"], state.run) == ("none", run + 1)
+    assert "there is no store at" in state.report["why"]
+    assert f"automation-report html {state.run}" in state.report["why"]
+
+
+def test_run_of_several_jobs(tmp_path: Path) -> None:
+    """A job that leaves its run open writes no report, since other jobs' results are missing, and says how to."""
+    with store(tmp_path) as client:
+        run = client.create_run(NewRun(name="shared", source="suite"))
+        state = lived(tmp_path, client, str(tmp_path / "report.html"), joined_run=run)
+    assert state.report is not None
+    assert state.report["state"] == "none"
+    assert state.report["why"].startswith(f"run {run} stays open for other jobs: ")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_no_report(tmp_path: Path) -> None:
+    """A session that names no file has no record of a report."""
+    with store(tmp_path) as client:
+        assert lived(tmp_path, client, "").report is None
+
+
+class Serving(StoreAdapter):
+    """A server with pages, and what happens before it writes a report."""
+
+    def __init__(self, database: Path, before: Callable[[], object]) -> None:
+        super().__init__(database, Token(TOKEN))
+        self._before = before
+
+    def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:  # noqa: ANN401 - handed through
+        """Answer from the store and its pages."""
+        if "/report?" in (request.url or ""):
+            self._before()
+        return super().send(request, *args, **options)
+
+    def _application(self) -> Any:  # noqa: ANN401 - as the adapter's own
+        with self._lock:
+            if self._open is None:
+                store = Store(self._database)
+                pages = Pages(store, Token(TOKEN))
+                self._open = store, create_application(store, Token(TOKEN), extension=pages.extension)
+            return self._open[1]
+
+
+@contextmanager
+def server(
+    folder: Path, before: Callable[[], object] = lambda: None, *, has_pages: bool = True
+) -> Iterator[HttpClient]:
+    database = folder / "server.db"
+    with Session() as session:
+        session.mount("http+local://", Serving(database, before) if has_pages else StoreAdapter(database, Token(TOKEN)))
+        yield HttpClient(session, ORIGIN, Token(TOKEN), project_id=1)
+
+
+def test_report_of_a_server(tmp_path: Path) -> None:
+    """A server of ours makes the report, which the sender writes; it needs no store on this machine."""
+    file = tmp_path / "report.html"
+    with server(tmp_path) as client:
+        state = lived(tmp_path, client, str(file), origin=ORIGIN)
+    assert state.report == {"file": str(file), "state": "written", "why": ""}
+    assert HEADING in file.read_text(encoding="utf-8")
+
+
+def test_server_without_pages(tmp_path: Path) -> None:
+    """A server of ours that is served without its pages has no report, and the reason says so."""
+    with server(tmp_path, has_pages=False) as client:
+        state = lived(tmp_path, client, str(tmp_path / "report.html"), origin=ORIGIN)
+    assert state.report == {"file": str(tmp_path / "report.html"), "state": "none", "why": NO_PAGES}
+
+
+def test_report_that_comes_late(tmp_path: Path) -> None:
+    """The sender is done within its limit however long a report takes, and writes it after that."""
+    may_go_on = threading.Event()
+    file = tmp_path / "report.html"
+
+    def log(line: str) -> None:
+        # The sender writes this line before its last record: from then on it does not wait for the report.
+        if line == "done":
+            assert not file.exists()
+            may_go_on.set()
+
+    with server(tmp_path, lambda: may_go_on.wait(60)) as client:
+        timeouts = replace(LIMITS, exit_all=1.1)
+        state = lived(tmp_path, client, str(file), origin=ORIGIN, timeouts=timeouts, log=log)
+    assert state.report == {"file": str(file), "state": "late", "why": ""}
+    assert HEADING in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("passed", "is_interrupted", "seconds"),
+    [(0.0, False, 29.0), (28.0, False, 1.0), (29.5, False, 0.0), (0.0, True, 2.0), (2.5, True, 0.0)],
+)
+def test_time_for_a_report(passed: float, is_interrupted: bool, seconds: float) -> None:  # noqa: FBT001 - a parameter
+    """A report takes at most as long as pytest waits in all, which is shorter after Ctrl-C."""
+    now = [100.0]
+    deadlines = Deadlines(Timeouts(), lambda: now[0])
+    assert deadlines.seconds_for_report(is_interrupted=is_interrupted) == 0
+    deadlines.start_end()
+    now[0] += passed
+    assert deadlines.seconds_for_report(is_interrupted=is_interrupted) == seconds
