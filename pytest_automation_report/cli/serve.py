@@ -105,14 +105,14 @@ def _link_template(_: click.Context, parameter: click.Parameter, template: str) 
     default="",
     callback=_link_template,
     metavar="TEMPLATE",
-    help="Link code to its host: https://github.com/me/shop/blob/{commit}/{file}#L{line}",
+    help="Links from code to its host, such as https://github.com/me/shop/blob/{commit}/{file}#L{line}.",
 )
 @click.option(
     "--editor-url",
     default="",
     callback=_link_template,
     metavar="TEMPLATE",
-    help="Link code to your editor: vscode://file/home/me/shop/{file}:{line}",
+    help="Links from code to your editor, such as vscode://file/home/me/shop/{file}:{line}.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Print each request to stderr.")
 @setting_options("database")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from pytest_automation_report.server.http import resources
+from pytest_automation_report.server.http import documents
 from pytest_automation_report.server.pages.run.page import THREADS_SHOWN
 from pytest_automation_report.server.pages.runs.filters import RunFilters
 from pytest_automation_report.server.pages.runs.values import project_values
@@ -58,7 +58,7 @@ def test_a_flag_for_threads_that_is_none_is_refused(service: Service) -> None:
 @ON_BOTH
 def test_a_page_of_large_runs_comes_whole_in_pieces(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list with more threads than are held at once has the same runs, threads and page numbers as a small one."""
-    monkeypatch.setattr(resources, "_THREADS_AT_ONCE", 4)
+    monkeypatch.setattr(documents, "_THREADS_AT_ONCE", 4)
     ids = [
         *create_crowded_runs(service.store, 2, 3),
         *create_crowded_runs(service.store, 3, 2),
