@@ -284,4 +284,5 @@ def test_each_part_is_needed(
     """Without the fence, the second read, or the intent on disk, the model finds results that are lost or doubled."""
     monkeypatch.setattr(owner, name, broken)
     with pytest.raises(AssertionError):
-        check(1000, is_shrunk=False)
+        # The first hundreds find it mostly. What Hypothesis tries depends on the modules that earlier tests loaded.
+        check(6000, is_shrunk=False)
