@@ -185,7 +185,9 @@ class FaultProxy:
             data = source.recv(getattr(self, which).slice_bytes)
             way: Way = getattr(self, which)  # asked when there is something to do it to
             if not data:
-                sink.shutdown(socket.SHUT_WR)
+                # An end by script wakes this thread, too: an orderly end would come before its reset.
+                if not line.is_over.is_set():
+                    sink.shutdown(socket.SHUT_WR)
                 return
             fits = data if way.limit_bytes is None else data[: max(0, way.limit_bytes - passed)]
             if fits:

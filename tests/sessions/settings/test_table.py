@@ -30,7 +30,7 @@ def in_a_process(pytester: pytest.Pytester, probe: str, *options: str) -> str:
 
 OPTIONS = (
     "url", "project_id", "source", "name", "delivery", "tags", "run_id", "run_key", "fields", "links", "output",
-    "strict", "token_file", "spool", "database",
+    "html", "strict", "token_file", "spool", "database",
 )  # fmt: skip
 
 
