@@ -54,4 +54,6 @@ def _line(cells: Iterable[object]) -> str:
 
 
 def _cell(text: str) -> str:
+    # Spreadsheets end a cell at a null character, and Python 3.10 refuses to write it: its picture stands for it.
+    text = text.replace("\0", "\N{SYMBOL FOR NULL}")
     return f"'{text}" if text.startswith(_FORMULA) else text
